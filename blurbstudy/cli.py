@@ -1,0 +1,211 @@
+"""The command line: run, report, finetune. A StudyError is one line on stderr and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import paths
+from .errors import ParameterError, StudyError
+
+if TYPE_CHECKING:
+    from .presentation.execution import Execution
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Stable fine-tuning of biomedical encoders, and honest measurement of it.",
+)
+
+Scale = Annotated[str, typer.Option(help="Which parameters: mini, small or paper.")]
+Store = Annotated[Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE).")]
+Report = Annotated[Path | None, typer.Option(help="Folder of the report (default: report/SCALE).")]
+Only = Annotated[list[str] | None, typer.Option(help="Stems of notebooks, several after one --only (default: all).")]
+
+
+@app.command()
+def run(
+    scale: Scale = "mini",
+    only: Only = None,
+    data: Annotated[str | None, typer.Option(help="Folder of the BLURB datasets, or mini (generated).")] = None,
+    store: Store = None,
+    report: Report = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="Override a notebook parameter: -p name value.")
+    ] = None,
+) -> None:
+    """Execute the study's notebooks (what the store holds already is not run again) and write the report."""
+    from .presentation.execution import execute_notebooks
+    from .presentation.parameters import check_values, declared_parameters, scale_parameters
+    from .presentation.progress import one_bar
+    from .presentation.report import build_report
+    from .results.store import RunStore
+
+    stems = _stems(only)
+    given = _given(parameter, data=data, store=store)
+    declared = {stem: declared_parameters(stem) for stem in stems}
+    _check_known(given, {name for names in declared.values() for name in names}, stems=stems)
+    plan = {}
+    for stem in stems:
+        mine = {name: value for name, value in given.items() if name in declared[stem]}
+        plan[stem] = {name: entry.default for name, entry in declared[stem].items()}
+        plan[stem] |= scale_parameters(scale, stem) | mine
+        check_values(plan[stem])
+    RunStore(plan[stems[0]]["store"] or paths.store_folder(scale)).check_writable()
+    folder = report or paths.report_folder(scale)
+    with one_bar(len(plan)) as bar:
+        executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
+    _finish(executions, build_report(folder, scale=scale))
+
+
+@app.command()
+def report(scale: Scale = "mini", store: Store = None, report: Report = None, only: Only = None) -> None:
+    """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
+    from .presentation.execution import execute_notebooks
+    from .presentation.parameters import declared_parameters
+    from .presentation.progress import one_bar
+    from .presentation.report import build_report
+    from .presentation.study import FACT
+    from .results.store import RunStore
+
+    kept = RunStore(store or paths.store_folder(scale))
+    facts = {stem: fact for stem, fact in kept.facts(FACT).items() if stem in _stems(only)}
+    if not facts:
+        raise StudyError(f"{kept.folder}: no notebook was ever executed with this run store; use blurbstudy run first")
+    plan = {
+        stem: {name: value for name, value in fact.items() if name in declared_parameters(stem)}
+        | {"store": str(kept.folder)}
+        for stem, fact in sorted(facts.items())
+    }
+    scale = next(iter(plan.values()))["scale"]
+    folder = report or paths.report_folder(scale)
+    with one_bar(len(plan)) as bar:
+        executions = execute_notebooks(plan, out=folder / "notebooks", report_only=True, on_start=bar.start)
+    _finish(executions, build_report(folder, scale=scale))
+
+
+@app.command()
+def finetune(
+    task: Annotated[str, typer.Option(help="Name of a BLURB task, such as BIOSSES.")],
+    encoder: Annotated[str, typer.Option(help="Checkpoint directory, Hub id, hub:NAME or pretrain:bert.")],
+    data: Annotated[
+        str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="YAML file of recipe fields (default: one per task).")] = None,
+    seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
+    out: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Fine-tune one encoder on one task, a run per seed, and say how sure its score is."""
+    from .config import load_recipe
+    from .presentation.finetuning import fine_tune
+    from .presentation.parameters import read_seeds
+
+    folder = data or paths.data_folder()
+    if folder is None:
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+    chosen, drawn = load_recipe(recipe) if recipe else None, read_seeds(seeds)
+    with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
+        found = fine_tune(task, encoder, data=str(folder), seeds=drawn, store=out, recipe=chosen, device=device)
+    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+    if not found.sweep.trained:
+        typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 2 (something a person can mend) or 130 (interrupted)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=expand_arguments(given), prog_name="blurbstudy")
+    except StudyError as error:
+        print(f"blurbstudy: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("blurbstudy: interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+
+
+def expand_arguments(arguments: Sequence[str]) -> list[str]:
+    """`--only A B` as `--only A --only B`, and `-p name value` as `-p name=value`."""
+    expanded: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--only":
+            names = []
+            while waiting and not waiting[0].startswith("-"):
+                names.append(waiting.pop(0))
+            expanded += [part for name in names for part in ("--only", name)] or [word]
+        elif word in ("-p", "--parameter") and len(waiting) >= 2 and "=" not in waiting[0]:
+            expanded += [word, f"{waiting.pop(0)}={waiting.pop(0)}"]
+        else:
+            expanded.append(word)
+    return expanded
+
+
+def _stems(only: Sequence[str] | None) -> list[str]:
+    """Notebooks asked for, in the study's order."""
+    from .presentation.parameters import notebook_stems
+
+    known = notebook_stems()
+    if not known:
+        raise StudyError(
+            f"{paths.NOTEBOOKS}: no notebooks there; install blurbstudy from its checkout (pip install -e .)"
+        )
+    unknown = sorted(set(only or ()) - set(known))
+    if unknown:
+        raise ParameterError(f"--only: notebook {unknown[0]!r} is unknown; use {' or '.join(known)}")
+    return [stem for stem in known if not only or stem in only]
+
+
+def _given(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> dict[str, Any]:
+    """Overrides from the command line, values read as YAML."""
+    import yaml
+
+    given: dict[str, Any] = {}
+    for word in parameters or ():
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise ParameterError(f"-p {word}: has no value; use -p name value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ParameterError(f"-p {name}: {text!r} is no YAML value; use such as 3, [1, 2] or {{a: b}}") from None
+        with contextlib.suppress(TypeError, ValueError):  # YAML takes 5e-5 for text
+            value = float(value) if isinstance(value, str) else value
+        given[name] = value
+    named = {"data": data, "store": None if store is None else str(store)}
+    return given | {name: value for name, value in named.items() if value is not None}
+
+
+def _check_known(given: dict[str, Any], known: set[str], *, stems: Sequence[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ParameterError(
+            f"unknown parameter {unknown[0]!r} (-p); {', '.join(stems)} know {', '.join(sorted(known))}"
+        )
+
+
+def _finish(executions: Sequence[Execution], index: Path) -> None:
+    """Say where the report is; one line per distinct failure, and exit code 2 where there is one."""
+    typer.echo(f"report: {index}")
+    failures: dict[str, list[str]] = {}
+    for execution in executions:
+        if execution.failure:
+            failures.setdefault(execution.failure, []).append(execution.stem)
+    for failure, stems in failures.items():
+        typer.echo(f"blurbstudy: {', '.join(stems)}: {failure}", err=True)
+    if failures:
+        raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    main()

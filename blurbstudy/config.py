@@ -1,0 +1,163 @@
+"""How one fine-tuning goes (Recipe) and what one run is (RunConfig): frozen, validated, hashed to a run id.
+
+Sources: BLURB's fine-tuning protocol (Gu et al. 2021), Tinn et al. 2021 sections 2.4 and 3.2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ParameterError
+
+# Raised by any change of code that alters the outcome of a run (tests/test_golden_run.py reminds).
+TRAINER_REVISION = 1
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How one fine-tuning goes. Layer-wise techniques stand in `stabilizers`, by name."""
+
+    epochs: float = 20  # passes over the training split
+    learning_rate: float = 2e-5  # peak rate, reached at the end of warm-up
+    batch_size: int = 16  # sequences per optimizer step
+    warmup: float = 0.1  # fraction of optimizer steps with a linearly rising rate; then linear decay to 0
+    dropout: float = 0.1  # probability, for hidden states, attention and the head alike
+    weight_decay: float = 0.01  # per unit of learning rate; none on biases and LayerNorm
+    beta1: float = 0.9  # Adam: decay of the mean of gradients
+    beta2: float = 0.999  # Adam: decay of the mean of squared gradients
+    eps: float = 1e-6  # Adam: added to the root (1e-6 as BERT; 1e-8 as Hugging Face)
+    clip: float = 1.0  # largest norm of a member's gradient; 0: no clipping
+    bias_correction: bool = True  # Adam's correction of its moments' start at 0 (the switch of Table 3)
+    max_length: int = 512  # sub-words per sequence, special tokens included
+    tagging: str = "bio"  # tags of entity tasks: bio | io
+    segment_ids: str = "pair"  # pair: 0 for the first text, 1 for the second; single: 0 throughout
+    head: str = "pooler"  # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers)
+    stabilizers: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # name -> options
+    select: str = "last"  # whose weights are scored: last step, or best_dev evaluation
+    evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
+    join_dev: bool = False  # dev joins train (then select is last and the dev score is null)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _BOUNDS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+                raise ParameterError(f"{name}={value!r} is out of bounds; use {low:g} to {high:g}")
+        for name in _WHOLE:
+            if getattr(self, name) != int(getattr(self, name)):
+                raise ParameterError(f"{name}={getattr(self, name)!r} is not a whole number; use one")
+            object.__setattr__(self, name, int(getattr(self, name)))
+        for name in _REAL:
+            object.__setattr__(self, name, float(getattr(self, name)))
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ParameterError(f"{name}={getattr(self, name)!r} is no switch; use true or false")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ParameterError(f"{name}={getattr(self, name)!r} is unknown; use {' or '.join(choices)}")
+        if self.join_dev and self.select != "last":
+            raise ParameterError(f"select={self.select!r} needs a dev split, but join_dev is on; use select=last")
+        if not isinstance(self.stabilizers, Mapping):
+            raise ParameterError(f"stabilizers={self.stabilizers!r} is no mapping; use name: {{option: value}}")
+        frozen = {name: dict(sorted(dict(options).items())) for name, options in sorted(self.stabilizers.items())}
+        object.__setattr__(self, "stabilizers", frozen)
+
+    def __hash__(self) -> int:
+        return hash(canonical_json(self.to_dict()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only, for YAML, JSON and hashing."""
+        return dataclasses.asdict(self)
+
+    def but(self, **changes: Any) -> Recipe:
+        """The same recipe with some fields changed."""
+        return recipe_from_dict(self.to_dict() | changes)
+
+
+_BOUNDS = {
+    "epochs": (0.01, 1000), "learning_rate": (0.0, 1.0), "batch_size": (1, 4096), "warmup": (0.0, 1.0),
+    "dropout": (0.0, 0.9), "weight_decay": (0.0, 1.0), "beta1": (0.0, 0.9999), "beta2": (0.0, 0.99999),
+    "eps": (1e-12, 1.0), "clip": (0.0, 1e6), "max_length": (8, 8192), "evaluations": (1, 10000),
+}  # fmt: skip
+_WHOLE = ("batch_size", "max_length", "evaluations")
+_REAL = ("epochs", "learning_rate", "warmup", "dropout", "weight_decay", "beta1", "beta2", "eps", "clip")
+_FLAGS = ("bias_correction", "join_dev")
+_CHOICES = {
+    "tagging": ("bio", "io"), "segment_ids": ("pair", "single"), "head": ("pooler", "gelu"),
+    "select": ("last", "best_dev"),
+}  # fmt: skip
+
+
+def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
+    """A Recipe from plain values.
+
+    Raises:
+        ParameterError: a name is unknown or a value out of bounds.
+    """
+    known = {f.name for f in dataclasses.fields(Recipe)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ParameterError(f"unknown recipe field {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    return Recipe(**values)
+
+
+def load_recipe(path: Path | str) -> Recipe:
+    """A Recipe from a YAML file of `field: value` lines."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read ({error.strerror}); name a YAML file of recipe fields") from None
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path}: holds no mapping; write lines of `field: value`")
+    return recipe_from_dict(values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run: task, encoder, recipe, seed and precision. Its id is a hash of all that determines the outcome."""
+
+    task: str  # name of a Task
+    data: str  # fingerprint of the task's files
+    encoder: str  # fingerprint of the encoder's weights, configuration and tokenizer
+    recipe: Recipe
+    seed: int  # of the head, re-initialized layers, data order and dropout
+    precision: str = "float32"  # float32 | bfloat16 (float32 master weights)
+    encoder_name: str = ""  # for people; not part of the id
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "bfloat16"):
+            raise ParameterError(f"precision={self.precision!r} is unknown; use float32 or bfloat16")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
+            raise ParameterError(f"seed={self.seed!r} is out of bounds; use a whole number from 0 to 2147483647")
+
+    @property
+    def id(self) -> str:
+        """20 hexadecimal digits of a SHA-256 over the canonical JSON of everything but `encoder_name`."""
+        values = self.to_dict() | {"trainer_revision": TRAINER_REVISION}
+        del values["encoder_name"]
+        return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
+
+
+def run_config_from_dict(values: Mapping[str, Any]) -> RunConfig:
+    """The inverse of RunConfig.to_dict."""
+    return RunConfig(**(dict(values) | {"recipe": recipe_from_dict(values["recipe"])}))
+
+
+def canonical_json(values: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,23 @@
+"""Failures that a person can mend: each message says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class StudyError(ValueError):
+    """Base of every failure shown to the user as one line, without a traceback."""
+
+
+class ParameterError(StudyError):
+    """A recipe, run, notebook or command-line parameter is unknown or out of bounds."""
+
+
+class DataError(StudyError):
+    """A dataset file is missing or malformed; the message names file, line and remedy."""
+
+
+class CheckpointError(StudyError):
+    """An encoder directory or Hub id cannot be loaded as one of the supported families."""
+
+
+class StoreError(StudyError):
+    """The run store cannot be read or written."""

@@ -1,0 +1,22 @@
+"""What learns: the encoder, its heads, Hugging Face checkpoints in and out."""
+
+from .architecture import Architecture
+from .checkpoint import (
+    Checkpoint,
+    checkpoint_fingerprint,
+    checkpoint_folder,
+    export_checkpoint,
+    load_checkpoint,
+    random_checkpoint,
+    read_architecture,
+)
+from .classifier import Classifier, DepthParameter, reset
+from .encoder import Encoder
+from .packing import Packing, pack
+from .randomness import DropoutStream, seed_for
+
+__all__ = [
+    "Architecture", "Checkpoint", "Classifier", "DepthParameter", "DropoutStream", "Encoder", "Packing",
+    "checkpoint_fingerprint", "checkpoint_folder", "export_checkpoint", "load_checkpoint", "pack",
+    "random_checkpoint", "read_architecture", "reset", "seed_for",
+]  # fmt: skip

@@ -1,0 +1,113 @@
+"""The shape of a BERT or ELECTRA encoder, as its Hugging Face config.json states it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import CheckpointError
+
+FAMILIES = ("bert", "electra")
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Sizes of an encoder. Units: counts; widths in numbers of features."""
+
+    family: str  # bert | electra
+    vocab_size: int
+    n_layers: int
+    width: int
+    n_heads: int
+    intermediate: int  # width inside the feed-forward block
+    max_positions: int = 512
+    n_segments: int = 2
+    embedding_width: int = 0  # 0: as wide as the layers; else projected up (ELECTRA)
+    activation: str = "gelu"
+    norm_eps: float = 1e-12
+    pad_id: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.embedding_width:
+            object.__setattr__(self, "embedding_width", self.width)
+        if self.family not in FAMILIES:
+            raise CheckpointError(f"family {self.family!r} is not supported; supported: {', '.join(FAMILIES)}")
+        if self.width % self.n_heads:
+            raise CheckpointError(f"width {self.width} is no multiple of {self.n_heads} attention heads")
+        if self.activation not in ACTIVATIONS:
+            raise CheckpointError(f"activation {self.activation!r} is not supported; use {', '.join(ACTIVATIONS)}")
+        if self.family == "bert" and self.embedding_width != self.width:
+            raise CheckpointError("a BERT encoder has no embedding projection; embedding_width must equal width")
+
+    @property
+    def head_width(self) -> int:
+        """Features per attention head."""
+        return self.width // self.n_heads
+
+    @property
+    def n_parameters(self) -> int:
+        """Trainable numbers in embeddings and layers (no pooler, no head)."""
+        w, e, f = self.width, self.embedding_width, self.intermediate
+        embeddings = (self.vocab_size + self.max_positions + self.n_segments + 2) * e + (e * w + w) * (e != w)
+        return embeddings + self.n_layers * (4 * w * w + 2 * w * f + 9 * w + f)
+
+    def with_layers(self, n_layers: int) -> Architecture:
+        """The same encoder cut to its lowest `n_layers` layers."""
+        return dataclasses.replace(self, n_layers=n_layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return dataclasses.asdict(self)
+
+    def to_config(self) -> dict[str, Any]:
+        """The contents of a Hugging Face config.json."""
+        config = {
+            "model_type": self.family,
+            "architectures": [{"bert": "BertModel", "electra": "ElectraModel"}[self.family]],
+            "vocab_size": self.vocab_size,
+            "num_hidden_layers": self.n_layers,
+            "hidden_size": self.width,
+            "num_attention_heads": self.n_heads,
+            "intermediate_size": self.intermediate,
+            "max_position_embeddings": self.max_positions,
+            "type_vocab_size": self.n_segments,
+            "hidden_act": self.activation,
+            "layer_norm_eps": self.norm_eps,
+            "pad_token_id": self.pad_id,
+        }
+        return config | ({"embedding_size": self.embedding_width} if self.family == "electra" else {})
+
+
+def architecture_from_config(config: Mapping[str, Any], where: str) -> Architecture:
+    """The architecture that a config.json describes; `where` names it in errors.
+
+    Raises:
+        CheckpointError: another model family, or a feature that our encoder has not.
+    """
+    family = config.get("model_type")
+    if family not in FAMILIES:
+        raise CheckpointError(f"{where}: model_type {family!r} is not supported; supported: {', '.join(FAMILIES)}")
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise CheckpointError(f"{where}: only absolute position embeddings are supported")
+    try:
+        return Architecture(
+            family=family,
+            vocab_size=config["vocab_size"],
+            n_layers=config["num_hidden_layers"],
+            width=config["hidden_size"],
+            n_heads=config["num_attention_heads"],
+            intermediate=config["intermediate_size"],
+            max_positions=config.get("max_position_embeddings", 512),
+            n_segments=config.get("type_vocab_size", 2),
+            embedding_width=config.get("embedding_size", 128) if family == "electra" else 0,
+            activation=config.get("hidden_act", "gelu"),
+            norm_eps=config.get("layer_norm_eps", 1e-12),
+            pad_id=config.get("pad_token_id") or 0,
+        )
+    except KeyError as error:
+        raise CheckpointError(f"{where}: config.json lacks {error.args[0]!r}; name a complete checkpoint") from None
+    except (TypeError, CheckpointError) as error:
+        raise CheckpointError(f"{where}: {error}") from None

@@ -1,0 +1,203 @@
+"""Hugging Face checkpoints in and out: a directory or Hub id of the BERT and ELECTRA families."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..errors import CheckpointError
+from .architecture import Architecture, architecture_from_config
+from .naming import from_hugging_face, shapes, to_hugging_face
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # in order of preference; each may be sharded
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+INIT_STD = 0.02  # of every fresh weight (Devlin et al. 2019)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """An encoder as it lies on disk: architecture, weights by our names (no member axis), fingerprint."""
+
+    architecture: Architecture
+    weights: dict[str, Tensor]  # float32, CPU; pooler.* only where the checkpoint has one
+    fingerprint: str  # of configuration, weights and tokenizer files
+    path: Path | None = None  # None where it was never on disk
+
+    def tokenizer(self) -> Any:
+        """The checkpoint's own fast tokenizer (transformers).
+
+        Raises:
+            CheckpointError: there is none, or it has more entries than the encoder has embeddings.
+        """
+        from transformers import AutoTokenizer
+
+        if self.path is None or not any((self.path / name).exists() for name in ("tokenizer.json", "vocab.txt")):
+            raise CheckpointError(f"{self.path}: no tokenizer; put tokenizer.json or vocab.txt beside config.json")
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.path, use_fast=True, local_files_only=True)
+        except Exception as error:  # transformers raises many kinds
+            raise CheckpointError(f"{self.path}: the tokenizer cannot be read ({_first_line(error)})") from None
+        if len(tokenizer) > self.architecture.vocab_size:
+            raise CheckpointError(
+                f"{self.path}: the tokenizer has {len(tokenizer)} entries, the encoder only "
+                f"{self.architecture.vocab_size} embeddings; use the tokenizer that it was pretrained with"
+            )
+        return tokenizer
+
+    def with_layers(self, n_layers: int) -> Checkpoint:
+        """The same checkpoint seen as an encoder of its lowest `n_layers` layers; weights are shared."""
+        return replace(self, architecture=self.architecture.with_layers(n_layers))
+
+
+def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
+    """An encoder from a checkpoint directory or Hub id.
+
+    Raises:
+        CheckpointError: no such checkpoint, another family, weights missing, torn or of another shape.
+    """
+    folder = checkpoint_folder(path_or_id)
+    architecture = read_architecture(folder)
+    weights, missing = from_hugging_face(_read_state(folder), architecture)
+    if missing:
+        raise CheckpointError(f"{folder}: weights lack {missing[0]!r} ({len(missing)} missing); take a whole checkpoint")
+    for name, shape in shapes(architecture).items():
+        if tuple(weights[name].shape) != shape:
+            raise CheckpointError(f"{folder}: {name} has shape {tuple(weights[name].shape)}, config.json says {shape}")
+    return Checkpoint(architecture, weights, checkpoint_fingerprint(folder), folder)
+
+
+def read_architecture(path_or_id: Path | str) -> Architecture:
+    """The architecture in a checkpoint's config.json; no weights are read."""
+    folder = checkpoint_folder(path_or_id)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder}: config.json cannot be read ({_first_line(error)})") from None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{folder}: config.json holds no object")
+    return architecture_from_config(config, str(folder))
+
+
+def checkpoint_fingerprint(path_or_id: Path | str) -> str:
+    """20 hexadecimal digits of a SHA-256 over configuration, weights and tokenizer files, names included."""
+    folder = checkpoint_folder(path_or_id)
+    files = [folder / "config.json", *_weight_files(folder)]
+    files += [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
+    digest = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        digest.update(f"{file.name}:{_file_digest(file, status.st_size, status.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()[:20]
+
+
+def checkpoint_folder(path_or_id: Path | str) -> Path:
+    """The directory of a checkpoint; a Hub id is downloaded once into Hugging Face's own cache."""
+    folder = Path(path_or_id)
+    if folder.is_dir():
+        if not (folder / "config.json").exists():
+            raise CheckpointError(f"{folder}: no config.json; name a Hugging Face checkpoint directory")
+        return folder
+    if folder.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(path_or_id)):
+        raise CheckpointError(f"{path_or_id}: no such directory; name a checkpoint directory or a Hub id like org/name")
+    from huggingface_hub import snapshot_download
+
+    patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*", *TOKENIZER_FILES]
+    try:
+        return Path(snapshot_download(str(path_or_id), allow_patterns=patterns))
+    except Exception as error:  # the hub client raises many kinds
+        raise CheckpointError(
+            f"{path_or_id}: neither a directory here nor downloadable from the Hub ({_first_line(error)}); "
+            "download it where there is a network and name its directory"
+        ) from None
+
+
+def export_checkpoint(
+    weights: dict[str, Tensor], architecture: Architecture, *, folder: Path | str, tokenizer: Any = None
+) -> Path:
+    """Writes a directory that AutoModel.from_pretrained loads: config.json, model.safetensors, tokenizer files.
+
+    Args:
+        weights: by our names, no member axis.
+        tokenizer: a transformers tokenizer to save beside, if any.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(architecture.to_config(), indent=2) + "\n", encoding="utf-8")
+    save_file(to_hugging_face(weights, architecture), folder / "model.safetensors", metadata={"format": "pt"})
+    if tokenizer is not None:
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+def random_checkpoint(architecture: Architecture, *, seed: int = 0, pooler: bool | None = None) -> Checkpoint:
+    """An untrained encoder, N(0, 0.02) as BERT: for tests, and for pretraining to start from.
+
+    Args:
+        pooler: whether it has one; by default BERT has and ELECTRA has not.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    wanted = shapes(architecture)
+    if architecture.family == "bert" if pooler is None else pooler:
+        wanted |= {"pooler.dense.weight": (architecture.width,) * 2, "pooler.dense.bias": (architecture.width,)}
+    weights = {name: initial(name, shape, generator) for name, shape in wanted.items()}
+    return Checkpoint(architecture, weights, f"random-{seed}")
+
+
+def initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """A fresh parameter: biases 0, LayerNorm 1 and 0, everything else N(0, 0.02)."""
+    if name.endswith("bias"):
+        return torch.zeros(shape)
+    if name.endswith("norm.weight"):
+        return torch.ones(shape)
+    return torch.empty(shape).normal_(0.0, INIT_STD, generator=generator)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    for name in WEIGHT_FILES:
+        index = folder / f"{name}.index.json"
+        if (folder / name).exists():
+            return [folder / name]
+        if index.exists():
+            try:
+                shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            except (ValueError, KeyError, AttributeError, TypeError):
+                raise CheckpointError(f"{index}: is no weight index; take a whole checkpoint") from None
+            absent = [shard for shard in shards if Path(shard).name != shard or not (folder / shard).is_file()]
+            if absent:
+                raise CheckpointError(f"{folder}: shard {absent[0]!r} is missing; take a whole checkpoint")
+            return [folder / shard for shard in shards]
+    raise CheckpointError(f"{folder}: no weights; put model.safetensors or pytorch_model.bin beside config.json")
+
+
+def _read_state(folder: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+    for file in _weight_files(folder):
+        try:
+            if file.suffix == ".safetensors":
+                state |= load_file(file)
+            else:
+                state |= torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torn files raise many kinds
+            raise CheckpointError(f"{file}: cannot be read as weights ({_first_line(error)})") from None
+    if not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise CheckpointError(f"{folder}: holds more than tensors; save the model's state_dict")
+    return state
+
+
+@functools.lru_cache(maxsize=256)
+def _file_digest(file: Path, size: int, modified: int) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,165 @@
+"""An encoder with pooler and head, addressed by depth: what is fine-tuned.
+
+Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
+dropout, linear).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .architecture import Architecture
+from .checkpoint import Checkpoint, initial
+from .encoder import Encoder
+from .layers import LayerNorm, Linear, drop_rows
+from .packing import Packing
+from .randomness import DropoutStream, seed_for
+
+
+class Pooler(nn.Module):
+    """Dense and activation over the first token."""
+
+    def __init__(self, members: int, width: int, head: str) -> None:
+        super().__init__()
+        self.dense = Linear(members, width, width)
+        self.head = head
+
+    def forward(self, first: Tensor, dropout: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
+        """(P, sequences, width) -> the same shape."""
+        if self.head == "pooler":
+            return torch.tanh(self.dense(first))
+        return F.gelu(self.dense(drop_rows(first, dropout, counts)))
+
+
+@dataclass(frozen=True, eq=False)
+class DepthParameter:
+    """One stacked parameter and where it stands."""
+
+    name: str
+    depth: int
+    decays: bool  # weight decay applies: not to biases and LayerNorm
+    tensor: nn.Parameter  # (P, ...)
+
+
+class Classifier(nn.Module):
+    """`members` sequence classifiers (or regressors) of one architecture.
+
+    Args:
+        outputs: labels, or 1 for regression.
+        head: pooler | gelu.
+        rows: vocabulary ids (sorted) whose embeddings are trained; None: all.
+    """
+
+    def __init__(
+        self, architecture: Architecture, *, members: int, outputs: int, head: str, rows: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.members = members
+        self.rows = rows
+        self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
+        self.pooler = Pooler(members, architecture.width, head)
+        self.head = Linear(members, architecture.width, outputs)
+
+    @property
+    def embeddings(self) -> nn.Module:
+        """Depth 0."""
+        return self.encoder.embeddings
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """Depths 1 to n_layers, from the bottom."""
+        return self.encoder.layers
+
+    def forward(self, packing: Packing, *, dropout: DropoutStream | None = None) -> Tensor:
+        """-> (P, sequences, outputs), sequences in the packing's order."""
+        first = self.encoder(packing, dropout=dropout, firsts_only=True)
+        counts = packing.sequence_counts
+        # Never in bfloat16: it would round a similarity near 3 to steps of 1/64, and costs nothing to avoid.
+        with torch.autocast(first.device.type, enabled=False):
+            return self.head(drop_rows(self.pooler(first.float(), dropout, counts), dropout, counts))
+
+    def depths(self) -> list[list[nn.Module]]:
+        """The modules at each depth, 0 to n_layers + 1."""
+        return [[self.embeddings], *([layer] for layer in self.layers), [self.pooler, self.head]]
+
+    def depth_parameters(self) -> Iterator[DepthParameter]:
+        """Every parameter with its depth, embeddings first."""
+        names = {id(parameter): name for name, parameter in self.named_parameters()}
+        for depth, modules in enumerate(self.depths()):
+            for module in modules:
+                for part in module.modules():
+                    for own, parameter in part.named_parameters(recurse=False):
+                        decays = own != "bias" and not isinstance(part, LayerNorm)
+                        yield DepthParameter(names[id(parameter)], depth, decays, parameter)
+
+    def load_member(self, member: int, checkpoint: Checkpoint, *, seed: int) -> None:
+        """Sets one member's weights: the checkpoint's, with a fresh head (and pooler, where it has none) by `seed`."""
+        for name, parameter in self.encoder.named_weights().items():
+            source = checkpoint.weights[name]
+            if name == "embeddings.words" and self.rows is not None:
+                source = source.index_select(0, self.rows.cpu())
+            parameter.data[member].copy_(source)
+        pretrained = {"dense.weight": "pooler.dense.weight", "dense.bias": "pooler.dense.bias"}
+        # ELECTRA's GELU head is never pretrained; a BERT pooler is where the checkpoint holds one (NSP trained it).
+        use = self.pooler.head == "pooler" and all(name in checkpoint.weights for name in pretrained.values())
+        generator = torch.Generator().manual_seed(seed_for(seed, "head"))
+        reset(self.pooler, member, generator=generator)
+        reset(self.head, member, generator=generator)
+        if use:
+            for own, name in pretrained.items():
+                self.pooler.get_parameter(own).data[member].copy_(checkpoint.weights[name])
+
+    def keep_members(self, members: Sequence[int]) -> None:
+        """Goes on with these members alone; gradients are dropped."""
+        for parameter in self.parameters():
+            index = torch.tensor(members, device=parameter.device, dtype=torch.int64)
+            parameter.data = parameter.data.index_select(0, index)
+            parameter.grad = None
+        self.members = self.encoder.members = len(members)
+
+    @contextmanager
+    def only(self, members: Sequence[int]) -> Iterator[Classifier]:
+        """For the time of a `with`, a model of these members alone (no copy where they are all)."""
+        if list(members) == list(range(self.members)):
+            yield self
+            return
+        whole, count = [parameter.data for parameter in self.parameters()], self.members
+        try:
+            for parameter, data in zip(self.parameters(), whole, strict=True):
+                parameter.data = data[list(members)]
+            self.members = self.encoder.members = len(members)
+            yield self
+        finally:
+            for parameter, data in zip(self.parameters(), whole, strict=True):
+                parameter.data = data
+            self.members = self.encoder.members = count
+
+    def member_weights(self, member: int, full_words: Tensor | None = None) -> dict[str, Tensor]:
+        """One member's encoder and pooler by checkpoint names.
+
+        Args:
+            full_words: (vocabulary, width) the whole word table, where only some rows were trained.
+        """
+        weights = {name: p.data[member].cpu().clone() for name, p in self.encoder.named_weights().items()}
+        if self.rows is not None and full_words is not None:
+            words = full_words.clone()
+            words[self.rows.cpu()] = weights["embeddings.words"]
+            weights["embeddings.words"] = words
+        if self.pooler.head == "pooler":
+            weights |= {f"pooler.{n}": p.data[member].cpu().clone() for n, p in self.pooler.named_parameters()}
+        return weights
+
+
+def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None:
+    """One member's fresh weights: N(0, 0.02), biases 0, LayerNorm 1 and 0."""
+    for part in module.modules():
+        for own, parameter in part.named_parameters(recurse=False):
+            name = f"norm.{own}" if isinstance(part, LayerNorm) else own
+            parameter.data[member].copy_(initial(name, tuple(parameter.shape[1:]), generator))

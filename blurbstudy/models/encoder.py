@@ -1,0 +1,111 @@
+"""BERT (Devlin et al. 2019) and ELECTRA's discriminator (Clark et al. 2020), for a population at once.
+
+Depth: embeddings 0, layer i (from the bottom, from 0) i + 1, pooler and head n_layers + 1.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .architecture import Architecture
+from .layers import ACTIVATION, Attention, LayerNorm, Linear, add_dropped, drop_rows
+from .packing import Packing
+from .randomness import DropoutStream
+
+
+class Embeddings(nn.Module):
+    """Word + position + segment, normalized; ELECTRA's narrower ones are projected up.
+
+    Args:
+        rows: rows of the word table that are kept in training; ids in a batch count these rows.
+    """
+
+    def __init__(self, members: int, architecture: Architecture, rows: int) -> None:
+        super().__init__()
+        width = architecture.embedding_width
+        self.words = nn.Parameter(torch.empty(members, rows, width))
+        self.positions = nn.Parameter(torch.empty(members, architecture.max_positions, width))
+        self.segments = nn.Parameter(torch.empty(members, architecture.n_segments, width))
+        self.norm = LayerNorm(members, width, architecture.norm_eps)
+        self.projection = Linear(members, width, architecture.width) if width != architecture.width else None
+
+    def forward(self, packing: Packing, dropout: DropoutStream | None) -> Tensor:
+        """-> (P, tokens, width)."""
+        summed = (
+            _lookup(self.words, packing.ids)
+            + _lookup(self.positions, packing.positions)
+            + _lookup(self.segments, packing.segments)
+        )
+        hidden = drop_rows(self.norm(summed), dropout, packing.counts)
+        return hidden if self.projection is None else self.projection(hidden)
+
+
+def _lookup(table: Tensor, ids: Tensor) -> Tensor:
+    """(P, rows, width), (P, tokens) -> (P, tokens, width)."""
+    members, rows, width = table.shape
+    if members > 1:
+        ids = ids + torch.arange(members, device=ids.device).unsqueeze(1) * rows
+    return F.embedding(ids.reshape(-1), table.view(-1, width)).view(members, -1, width)
+
+
+class Layer(nn.Module):
+    """One transformer layer, normalization after each residual sum."""
+
+    def __init__(self, members: int, architecture: Architecture) -> None:
+        super().__init__()
+        width = architecture.width
+        self.attention = Attention(members, width, architecture.n_heads)
+        self.attention_norm = LayerNorm(members, width, architecture.norm_eps)
+        self.up = Linear(members, width, architecture.intermediate)
+        self.down = Linear(members, architecture.intermediate, width)
+        self.output_norm = LayerNorm(members, width, architecture.norm_eps)
+        self.activation = ACTIVATION[architecture.activation]
+
+    def forward(
+        self, hidden: Tensor, packing: Packing, *, dropout: DropoutStream | None, firsts_only: bool = False
+    ) -> Tensor:
+        """(P, tokens, width) -> the same, or (P, sequences, width) at the sequences' first tokens alone.
+
+        The last layer of a sentence classifier is asked for first tokens only: the other rows would be thrown away.
+        """
+        counts = packing.counts
+        asking = None
+        residual = hidden
+        if firsts_only:
+            residual = asking = first_rows(hidden, packing)
+            counts = packing.sequence_counts
+        mixed = self.attention(hidden, packing, dropout, asking)
+        hidden = self.attention_norm(add_dropped(residual, mixed, dropout, counts))
+        fed = self.down(self.activation(self.up(hidden)))
+        return self.output_norm(add_dropped(hidden, fed, dropout, counts))
+
+
+def first_rows(hidden: Tensor, packing: Packing) -> Tensor:
+    """(P, tokens, width) -> (P, sequences, width): each sequence's first token."""
+    width = hidden.shape[-1]
+    return hidden.reshape(-1, width).index_select(0, packing.firsts.view(-1)).view(packing.members, -1, width)
+
+
+class Encoder(nn.Module):
+    """`members` encoders of one architecture; parameters are (P, ...)."""
+
+    def __init__(self, architecture: Architecture, *, members: int = 1, rows: int | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.members = members
+        self.embeddings = Embeddings(members, architecture, rows or architecture.vocab_size)
+        self.layers = nn.ModuleList(Layer(members, architecture) for _ in range(architecture.n_layers))
+
+    def forward(self, packing: Packing, *, dropout: DropoutStream | None = None, firsts_only: bool = False) -> Tensor:
+        """-> (P, tokens, width), or (P, sequences, width) at first tokens where `firsts_only`."""
+        hidden = self.embeddings(packing, dropout)
+        for layer in self.layers[:-1]:
+            hidden = layer(hidden, packing, dropout=dropout)
+        return self.layers[-1](hidden, packing, dropout=dropout, firsts_only=firsts_only)
+
+    def named_weights(self) -> dict[str, nn.Parameter]:
+        """Every parameter (P, ...) by the name that checkpoints use."""
+        return {name.replace("attention.qkv", "qkv").replace("attention.out.", "attention_out."): parameter
+                for name, parameter in self.named_parameters()}  # fmt: skip

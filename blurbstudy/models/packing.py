@@ -1,0 +1,190 @@
+"""Packed batches: the tokens of a batch without padding, and the blocks in which they meet for attention.
+
+The linear layers see (members, tokens, width) with no padding but at the end of a shorter member's row. Attention needs
+(sequence, token) blocks: sequences lie in the order of their lengths, so a block of neighbours wastes little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Scores per block under which it is merged with the next (small blocks cost calls, large ones leave the cache).
+BLOCK_SCORES = 1 << 17
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Neighbouring sequences of one member's batch that share a canonical dropout mask."""
+
+    first: int  # its first sequence, counted within the member's batch
+    count: int  # sequences
+    longest: int  # tokens of its longest
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Sequences that meet in one padded attention block, for all members."""
+
+    rows: int  # packed rows (tokens) that it covers; over all blocks they sum to members * tokens
+    sequences: int  # per member
+    longest: int  # tokens per sequence in the block
+    source: Tensor | None  # (members * sequences * longest,) row of each place; None: rows fill the block exactly
+    places: Tensor | None  # (real tokens,) places that hold a token
+    targets: Tensor | None  # (real tokens,) the row of each
+    bias: Tensor | None  # (members * sequences, 1, 1, longest) 0 where a token lies, very negative elsewhere
+    parts: tuple[tuple[int, int, Chunk], ...]  # (member, first sequence within the block, chunk)
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """One batch for every member of a population."""
+
+    members: int
+    tokens: int  # rows per member, the longest member's count
+    sequences: int  # per member, the largest member's count
+    ids: Tensor  # (members, tokens) int64, row of the embedding table
+    positions: Tensor  # (members, tokens) int64
+    segments: Tensor  # (members, tokens) int64
+    firsts: Tensor  # (members, sequences) int64: flat row (member * tokens + row) of each sequence's first token
+    counts: tuple[int, ...]  # real tokens per member
+    sequence_counts: tuple[int, ...]  # real sequences per member
+    blocks: tuple[Block, ...]
+    order: tuple[np.ndarray, ...]  # per member: which of its given sequences lies at each place (by length)
+    present: Tensor  # (members, sequences) bool: False where a member's batch is smaller
+
+    def to(self, device: torch.device) -> Packing:
+        """The same batch on another device."""
+        if device.type == "cpu":
+            return self
+        move = {k: v.to(device) for k, v in self.__dict__.items() if isinstance(v, Tensor)}
+        blocks = tuple(
+            Block(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in b.__dict__.items()})
+            for b in self.blocks
+        )
+        return Packing(**(self.__dict__ | move | {"blocks": blocks}))
+
+
+def pack(batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], *, n_heads: int) -> Packing:
+    """Packs one batch per member.
+
+    Args:
+        batches: per member, per sequence: (token ids, segment ids), each (length,).
+        n_heads: attention heads, which decide how many sequences make a block.
+    """
+    members = len(batches)
+    order = tuple(np.argsort([-len(ids) for ids, _ in batch], kind="stable") for batch in batches)
+    lengths = [[len(batch[i][0]) for i in places] for batch, places in zip(batches, order, strict=True)]
+    counts = tuple(map(sum, lengths))
+    tokens, sequences = max(counts), max(map(len, lengths))
+    ids, positions, segments = (np.zeros((members, tokens), np.int64) for _ in range(3))
+    firsts = np.zeros((members, sequences), np.int64)
+    present = np.zeros((members, sequences), bool)
+    for m, (batch, places) in enumerate(zip(batches, order, strict=True)):
+        ids[m, : counts[m]] = np.concatenate([batch[i][0] for i in places])
+        segments[m, : counts[m]] = np.concatenate([batch[i][1] for i in places])
+        positions[m, : counts[m]] = np.concatenate([np.arange(n) for n in lengths[m]])
+        firsts[m, : len(places)] = m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]])
+        present[m, : len(places)] = True
+    chunks = [_chunks(member, n_heads) for member in lengths]
+    return Packing(
+        members=members,
+        tokens=tokens,
+        sequences=sequences,
+        ids=torch.from_numpy(ids),
+        positions=torch.from_numpy(positions),
+        segments=torch.from_numpy(segments),
+        firsts=torch.from_numpy(firsts),
+        counts=counts,
+        sequence_counts=tuple(map(len, lengths)),
+        blocks=_blocks_alone(lengths[0], chunks[0]) if members == 1 else (_block_shared(lengths, chunks, tokens),),
+        order=order,
+        present=torch.from_numpy(present),
+    )
+
+
+def _chunks(lengths: Sequence[int], n_heads: int) -> list[Chunk]:
+    """Cuts a member's sequences, longest first, into chunks; decided by its own lengths alone."""
+    chunks, first = [], 0
+    while first < len(lengths):
+        longest = lengths[first]
+        count = min(max(1, BLOCK_SCORES // (n_heads * longest * longest)), len(lengths) - first)
+        chunks.append(Chunk(first, count, longest))
+        first += count
+    return chunks
+
+
+def _blocks_alone(lengths: Sequence[int], chunks: Sequence[Chunk]) -> tuple[Block, ...]:
+    """One member: a block per chunk, over neighbouring rows."""
+    blocks = []
+    for chunk in chunks:
+        own = lengths[chunk.first : chunk.first + chunk.count]
+        blocks.append(_block([own], [((0, 0, chunk),)], rows=sum(own), tokens=sum(own), longest=chunk.longest))
+    return tuple(blocks)
+
+
+def _block_shared(lengths: Sequence[Sequence[int]], chunks: Sequence[Sequence[Chunk]], tokens: int) -> Block:
+    """Several members: one block for all."""
+    parts = [[(m, chunk.first, chunk) for chunk in own] for m, own in enumerate(chunks)]
+    longest = max(own[0] for own in lengths)
+    return _block(lengths, parts, rows=len(lengths) * tokens, tokens=tokens, longest=longest)
+
+
+def _block(lengths, parts, *, rows: int, tokens: int, longest: int) -> Block:  # noqa: ANN001 (as its callers)
+    members, sequences = len(lengths), max(map(len, lengths))
+    flat_parts = tuple(part for own in parts for part in own)
+    if members == 1 and min(lengths[0]) == longest:
+        return Block(rows, sequences, longest, None, None, None, None, flat_parts)
+    size = np.zeros((members, sequences), np.int64)
+    for m, own in enumerate(lengths):
+        size[m, : len(own)] = own
+    real = np.arange(longest) < size[..., None]  # (members, sequences, longest)
+    starts = np.cumsum(size, axis=1) - size + np.arange(members)[:, None] * tokens
+    row = np.where(real, starts[..., None] + np.arange(longest), 0)
+    bias = np.where(real, np.float32(0), np.finfo(np.float32).min / 2).astype(np.float32)
+    places = np.flatnonzero(real)
+    return Block(
+        rows,
+        sequences,
+        longest,
+        source=torch.from_numpy(row.reshape(-1)),
+        places=torch.from_numpy(places),
+        targets=torch.from_numpy(row.reshape(-1)[places]),
+        bias=torch.from_numpy(bias.reshape(members * sequences, 1, 1, longest)),
+        parts=flat_parts,
+    )
+
+
+class Spread(torch.autograd.Function):
+    """Packed rows to the places of a padded block: (rows, width) -> (places, width). Empty places hold any row."""
+
+    @staticmethod
+    def forward(ctx, packed: Tensor, block: Block) -> Tensor:  # noqa: ANN001
+        ctx.block = block
+        return packed.index_select(0, block.source)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
+        block = ctx.block
+        out = grad.new_zeros(block.rows, grad.shape[1])
+        return out.index_copy_(0, block.targets, grad.index_select(0, block.places)), None
+
+
+class Collect(torch.autograd.Function):
+    """The inverse of Spread: (places, width) -> (rows, width); rows that hold no token are 0."""
+
+    @staticmethod
+    def forward(ctx, padded: Tensor, block: Block) -> Tensor:  # noqa: ANN001
+        ctx.block, ctx.places = block, padded.shape[0]
+        out = padded.new_zeros(block.rows, padded.shape[1])
+        return out.index_copy_(0, block.targets, padded.index_select(0, block.places))
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
+        block = ctx.block
+        out = grad.new_zeros(ctx.places, grad.shape[1])
+        return out.index_copy_(0, block.places, grad.index_select(0, block.targets)), None

@@ -1,0 +1,34 @@
+"""Every folder that the project reads or writes, in one place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent  # the checkout, when the package is installed from one (editable)
+NOTEBOOKS = PROJECT / "notebooks"
+PARAMETERS = PROJECT / "parameters"
+
+DATA_SETTING = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
+CACHE_SETTING = "BLURBSTUDY_CACHE"  # folder for generated data and encoders pretrained on the spot
+
+
+def cache_folder() -> Path:
+    """Folder for what can be made again: generated datasets, pretrained mini encoders."""
+    return Path(os.environ.get(CACHE_SETTING, ".cache/blurbstudy"))
+
+
+def data_folder() -> Path | None:
+    """The BLURB folder named by the environment setting, or None where it is not set."""
+    value = os.environ.get(DATA_SETTING, "")
+    return Path(value) if value else None
+
+
+def store_folder(scale: str) -> Path:
+    """Default run store of a scale."""
+    return Path("runs") / scale
+
+
+def report_folder(scale: str) -> Path:
+    """Default report folder of a scale; index.html in it is the first page."""
+    return Path("report") / scale

@@ -1,0 +1,16 @@
+"""Presentation: the paper's numbers, tables, figures, notebooks (papermill) and the HTML report.
+
+What a notebook uses is named here.
+"""
+
+from .figures import depth_figure, seeds_figure
+from .overview import depth_plans, encoder_table, overview_answer, task_table, technique_table
+from .score_tables import against_paper, findings, paired_table, recipe_table, score_table
+from .study import Study
+from .tables import Answer
+
+__all__ = [
+    "Answer", "Study", "against_paper", "depth_figure", "depth_plans", "encoder_table", "findings", "overview_answer",
+    "paired_table",
+    "recipe_table", "score_table", "seeds_figure", "task_table", "technique_table",
+]  # fmt: skip

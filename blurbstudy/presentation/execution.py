@@ -1,0 +1,104 @@
+"""Notebooks executed with papermill, one after the other: one that fails does not keep the others from running."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import errors, paths
+from .study import REPORT_ONLY
+
+FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What became of one notebook."""
+
+    stem: str
+    path: Path  # of the executed copy
+    seconds: float
+    failure: str | None  # one line, or None where it went through
+
+
+def execute_notebooks(
+    plan: Mapping[str, Mapping[str, Any]],
+    *,
+    out: Path,
+    report_only: bool = False,
+    on_start: Callable[[str, int], None] = lambda stem, index: None,
+) -> list[Execution]:
+    """Execute notebooks with the given parameters (stem -> name -> value); copies with outputs go to `out`.
+
+    With `report_only` nothing is run: the notebooks read the run store alone.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    done = []
+    with _setting(REPORT_ONLY, "1" if report_only else ""):
+        for index, (stem, parameters) in enumerate(plan.items()):
+            on_start(stem, index)
+            done.append(execute_notebook(stem, parameters, out=out))
+    return done
+
+
+def execute_notebook(stem: str, parameters: Mapping[str, Any], *, out: Path) -> Execution:
+    """Execute one notebook; a failure in it is returned, and noted in the executed copy."""
+    import papermill
+    from papermill.exceptions import PapermillException
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    path, began, failure = out / f"{stem}.ipynb", time.monotonic(), None
+    path.unlink(missing_ok=True)  # a copy of an earlier execution must not pass for this one's
+    try:
+        papermill.execute_notebook(
+            paths.NOTEBOOKS / f"{stem}.ipynb", path, parameters=dict(parameters), progress_bar=False, cwd=Path.cwd()
+        )
+    except PapermillException as error:
+        failure = _in_one_line(error)
+    except RuntimeError as error:  # nbclient's DeadKernelError among them
+        failure = f"the notebook's process ended ({' '.join(str(error).split())}); is there memory enough? Run it again"
+    if failure is not None:
+        _note_failure(path, failure, stem=stem)
+    return Execution(stem=stem, path=path, seconds=time.monotonic() - began, failure=failure)
+
+
+def _in_one_line(error: Any) -> str:
+    """The message of a StudyError as it was raised; any other error with its kind before it."""
+    kind, message = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+    text = " ".join(str(message).split())
+    return text if _is_study_error(kind) else f"{kind}: {text}"
+
+
+def _is_study_error(kind: str) -> bool:
+    found = getattr(errors, kind, None)
+    return isinstance(found, type) and issubclass(found, errors.StudyError)
+
+
+def _note_failure(path: Path, failure: str, *, stem: str) -> None:
+    """Leave an executed copy that says what failed, even where the kernel never came up."""
+    import nbformat
+
+    source = path if path.is_file() else paths.NOTEBOOKS / f"{stem}.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.metadata[FAILURE] = failure
+    nbformat.write(notebook, path)
+
+
+@contextlib.contextmanager
+def _setting(name: str, value: str) -> Iterator[None]:
+    """An environment setting for the notebooks' kernels, as it was before afterwards."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

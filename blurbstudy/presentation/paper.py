@@ -1,0 +1,50 @@
+"""The paper's numbers (Tinn et al. 2021, Tables 2 to 11) and our notes on where it disagrees with itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ParameterError
+
+PAPER_FILE = Path(__file__).with_name("paper_tables.yaml")
+
+
+@cache
+def paper_tables() -> dict[str, Any]:
+    """Every table of the paper by name (`table2` ...): title, cells, notes."""
+    return yaml.safe_load(PAPER_FILE.read_text(encoding="utf-8"))
+
+
+def paper_number(table: str, *keys: str) -> float | None:
+    """The number printed in a cell, in percent, or None where the paper has none.
+
+    `keys` name the cell from the outside in; for a table printed by columns the column comes first
+    (`paper_number("table3", "Standard epochs", "ELECTRA")`, `paper_number("table4", "BERT", "Layer freeze", "QA")`).
+
+    Raises:
+        ParameterError: the paper has no such table.
+    """
+    if table not in paper_tables():
+        raise ParameterError(f"table {table!r} is not in the paper's data; known: {', '.join(paper_tables())}")
+    cell = paper_tables()[table]["cells"]
+    for key in keys:
+        if not isinstance(cell, dict) or key not in cell:
+            return None
+        cell = cell[key]
+    return float(cell) if isinstance(cell, (int, float)) else None
+
+
+def paper_cell(table: str, *, row: str, column: str, part: str = "") -> float | None:
+    """The number beside our cell, whichever way round the paper printed the table."""
+    if paper_tables().get(table, {}).get("axis") == "columns":
+        return paper_number(table, column, row)
+    return paper_number(table, row, column, part) if part else paper_number(table, row, column)
+
+
+def paper_notes(table: str) -> tuple[str, ...]:
+    """Our notes on a table: inner disagreements of the paper, and what it leaves open."""
+    return tuple(paper_tables()[table].get("notes", ()))

@@ -1,0 +1,265 @@
+"""Notebook parameters: what a notebook declares (its own `parameters` cell), what the files say, and what is allowed.
+
+The cell tagged `parameters` is the declaration: literals with a comment each. Names that no cell declares are refused
+before anything runs; so are values of the wrong kind.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import tokenize
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .. import paths
+from ..errors import ParameterError
+
+SCALES = ("mini", "small", "paper")
+HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: our names of encoders on the Hugging Face Hub
+HUB_PREFIX = "hub:"
+# These change where and how fast runs are made, not what comes out.
+CIRCUMSTANCES = ("store", "device", "workers", "population")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """One line of a parameters cell."""
+
+    name: str
+    default: Any
+    comment: str
+
+
+def notebook_stems() -> tuple[str, ...]:
+    """Stems of the study's notebooks, in their order."""
+    return tuple(sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
+
+
+def declared_parameters(stem: str) -> dict[str, Declared]:
+    """What the notebook's cell tagged `parameters` declares, by name.
+
+    Raises:
+        ParameterError: no such notebook, or its cell holds something else than `name = literal` lines.
+    """
+    path = paths.NOTEBOOKS / f"{stem}.ipynb"
+    if not path.is_file():
+        raise ParameterError(f"notebook {stem!r} is unknown; use {' or '.join(notebook_stems())}")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    source = next(("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", ())), None)
+    if source is None:
+        raise ParameterError(f"{path}: has no cell tagged 'parameters'; tag the first code cell")
+    return _declarations(source, path)
+
+
+def _declarations(source: str, path: Path) -> dict[str, Declared]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    found = {}
+    for node in ast.parse(source).body:
+        try:
+            (target,), default = node.targets, ast.literal_eval(node.value)
+        except (AttributeError, ValueError):
+            raise ParameterError(f"{path}: line {node.lineno} of its parameters is no `name = literal`") from None
+        found[target.id] = Declared(name=target.id, default=default, comment=comments.get(node.end_lineno, ""))
+    return found
+
+
+def scale_parameters(scale: str, stem: str) -> dict[str, Any]:
+    """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a file that is not there adds none.
+
+    Raises:
+        ParameterError: unknown scale, a file that is no mapping, or a name that the notebook does not declare.
+    """
+    check_choice("scale", scale, SCALES)
+    values: dict[str, Any] = {}
+    declared = declared_parameters(stem)
+    for path in parameter_files(scale, stem):
+        found = read_mapping(path)
+        check_names(found, declared, origin=str(path.relative_to(paths.PROJECT)))
+        values |= found
+    return values
+
+
+def parameter_files(scale: str, stem: str) -> tuple[Path, ...]:
+    """The files that a notebook's parameters come from at a scale, those that exist."""
+    folder = paths.PARAMETERS / scale
+    return tuple(path for path in (folder / "common.yaml", folder / f"{stem}.yaml") if path.is_file())
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A YAML file of `name: value` lines.
+
+    Raises:
+        ParameterError: unreadable, no valid YAML, or no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path}: holds no mapping; write lines of `name: value`")
+    return values
+
+
+def check_names(given: Mapping[str, Any], declared: Mapping[str, Any], *, origin: str) -> None:
+    """Refuse names that are not declared.
+
+    Raises:
+        ParameterError: names the first unknown parameter and lists the known ones.
+    """
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise ParameterError(f"unknown parameter {unknown[0]!r} ({origin}); known: {', '.join(declared)}")
+
+
+def given_names(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Literals among a notebook's globals, IPython's own aside: what papermill or a person has set."""
+    literal = (str, int, float, bool, list, dict, tuple, type(None))
+    own = ("In", "Out")
+    return {k: v for k, v in namespace.items() if isinstance(v, literal) and not k.startswith("_") and k not in own}
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Refuse values of the wrong kind or out of bounds, before anything runs.
+
+    Raises:
+        ParameterError: names the value, what is allowed, and so the remedy.
+    """
+    for name, value in values.items():
+        if name in CHECKS:
+            CHECKS[name](name, value)
+
+
+def read_seeds(value: Any) -> tuple[int, ...]:
+    """Seeds from a number n (1 to n), a list, or text such as '1-5' or '1,3,7'.
+
+    Raises:
+        ParameterError: not one of these, empty, repeated, or out of bounds.
+    """
+    wrong = ParameterError(f"seeds={value!r} is no set of seeds; use a number such as 5, a list, '1-5' or '1,3,7'")
+    if isinstance(value, bool):
+        raise wrong
+    if isinstance(value, int):
+        seeds = list(range(1, value + 1)) if 1 <= value <= 10_000 else []
+    elif isinstance(value, str):
+        try:
+            spans = [[int(end) for end in part.split("-")] for part in value.split(",")]
+            seeds = [seed for span in spans for seed in range(span[0], span[-1] + 1) if len(span) <= 2]
+        except ValueError:
+            raise wrong from None
+    elif isinstance(value, (list, tuple)):
+        seeds = list(value)
+    else:
+        raise wrong
+    valid = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**31 for seed in seeds)
+    if not seeds or not valid or len(set(seeds)) != len(seeds):
+        raise wrong
+    return tuple(seeds)
+
+
+def hub_id(spec: str | None) -> str | None:
+    """`hub:NAME` looked up in parameters/hub_encoders.yaml; every other spec is returned as it is.
+
+    Raises:
+        ParameterError: the file has no such name.
+    """
+    if spec is None or not spec.startswith(HUB_PREFIX):
+        return spec
+    known = read_mapping(paths.PARAMETERS / HUB_ENCODERS)
+    name = spec.removeprefix(HUB_PREFIX)
+    if name not in known:
+        raise ParameterError(f"encoder {spec!r} is unknown; use {HUB_PREFIX} and one of {', '.join(known)}")
+    return str(known[name])
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Refuse what is not among the choices."""
+    if value not in choices:
+        raise ParameterError(f"{name}={value!r} is unknown; use {' or '.join(choices)}")
+
+
+def _choice(*choices: str) -> Callable[[str, Any], None]:
+    return lambda name, value: check_choice(name, value, choices)
+
+
+def _number(low: float, high: float, *, whole: bool = False) -> Callable[[str, Any], None]:
+    def check(name: str, value: Any) -> None:
+        kinds = (int,) if whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+            what = "a whole number" if whole else "a number"
+            raise ParameterError(f"{name}={value!r} is out of bounds; use {what} from {low:g} to {high:g}")
+
+    return check
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ParameterError(f"{name}={value!r} is no switch; use true or false")
+
+
+def _text_or_none(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ParameterError(f"{name}={value!r} is no text; use a folder's path or null")
+
+
+def _texts(name: str, value: Any) -> None:
+    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(text, str) for text in value):
+        raise ParameterError(f"{name}={value!r} is no list of names; use one such as [BIOSSES, PubMedQA]")
+
+
+def _encoders(name: str, value: Any) -> None:
+    named = isinstance(value, dict) and bool(value) and all(isinstance(key, str) for key in value)
+    if not named or not all(spec is None or isinstance(spec, str) for spec in value.values()):
+        raise ParameterError(f"{name}={value!r} is no set of encoders; use {{name: directory, Hub id or null}}")
+
+
+def _remarks(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ParameterError(f"{name}={value!r} is no set of remarks; use {{encoder's display name: text}}")
+
+
+def _frozen(name: str, value: Any) -> None:
+    if value != "embeddings":
+        _number(0, 1000, whole=True)(name, value)
+
+
+def _seeds(name: str, value: Any) -> None:
+    read_seeds(value)
+
+
+CHECKS: Mapping[str, Callable[[str, Any], None]] = {
+    "scale": _choice(*SCALES),
+    "data": _text_or_none,
+    "store": _text_or_none,
+    "encoders": _encoders,
+    "encoder_remarks": _remarks,
+    "tasks": _texts,
+    "seeds": _seeds,
+    "device": _choice("auto", "cpu", "cuda"),
+    "workers": _number(0, 1024, whole=True),
+    "population": _number(0, 4096, whole=True),
+    "precision": _choice("float32", "bfloat16"),
+    "epochs_long": _number(0.01, 1000),
+    "epochs_standard": _number(0.01, 1000),
+    "biosses_epochs": _number(0.01, 1000),
+    "qa_epochs": _number(0.01, 1000),
+    "learning_rate": _number(0, 1),
+    "batch_size": _number(1, 4096, whole=True),
+    "max_length": _number(8, 8192, whole=True),
+    "biosses_max_length": _number(8, 8192, whole=True),
+    "qa_max_length": _number(8, 8192, whole=True),
+    "evaluations": _number(1, 10000, whole=True),
+    "freeze": _frozen,
+    "decay": _number(0.01, 1),
+    "reinit_layers": _number(0, 1000, whole=True),
+    "reinit_pooler": _flag,
+    "combinations": _flag,
+}

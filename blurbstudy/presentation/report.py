@@ -1,0 +1,97 @@
+"""The HTML report: executed notebooks as pages through our own nbconvert template, and a first page that answers.
+
+No page asks for another file but the pages beside it: stylesheet and figures are inside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__, paths
+from ..training.circumstances import commit
+from .execution import FAILURE
+from .parameters import notebook_stems
+from .study import NO_FINDING, STYLE_FILE
+from .tables import Answer
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+TEMPLATE = "template"  # folder beside this file, an nbconvert template upon `basic`
+_ERROR_MARKER = "papermill-error-cell-tag"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One notebook in the report."""
+
+    stem: str
+    title: str
+    made: bool  # whether there is an executed copy
+    failure: str = ""
+    answers: Sequence[dict[str, Any]] = ()
+    notebook: NotebookNode | None = field(default=None, repr=False)
+
+
+def build_report(folder: Path, *, scale: str) -> Path:
+    """Write a page for every executed notebook in `folder`/notebooks, and index.html; its path is returned."""
+    pages = [_page(folder / "notebooks", stem) for stem in notebook_stems()]
+    frame = {
+        "scale": scale,
+        "no_finding": NO_FINDING if scale == "mini" else "",
+        "style": STYLE_FILE.read_text(encoding="utf-8"),
+        "pages": pages,
+        "made_by": f"Made by blurbstudy {__version__}, commit {commit() or 'unknown'}, scale {scale}",
+    }
+    for page in pages:
+        if page.made:
+            values = frame | {"stem": page.stem, "title": page.title, "failure": page.failure}
+            (folder / f"{page.stem}.html").write_text(_page_html(page, values), encoding="utf-8")
+        else:
+            (folder / f"{page.stem}.html").unlink(missing_ok=True)
+    index = folder / "index.html"
+    index.write_text(_front_html(frame | {"stem": ""}), encoding="utf-8")
+    return index
+
+
+def _page(folder: Path, stem: str) -> Page:
+    import nbformat
+
+    executed = folder / f"{stem}.ipynb"
+    made = executed.is_file()
+    notebook = nbformat.read(executed if made else paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if _ERROR_MARKER not in cell.metadata.get("tags", ())]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    answers = [output.data[Answer.MIME] for output in outputs if Answer.MIME in output.get("data", {})]
+    return Page(
+        stem=stem,
+        title=notebook.metadata.get("title", stem),
+        made=made,
+        failure=notebook.metadata.get(FAILURE, ""),
+        answers=answers,
+        notebook=notebook,
+    )
+
+
+def _page_html(page: Page, values: dict[str, Any]) -> str:
+    from nbconvert import HTMLExporter
+
+    for cell in page.notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):  # the notebook brings the stylesheet along; the page has it
+                output.data["text/html"] = re.sub(r"<style>.*?</style>", "", output.data["text/html"], flags=re.S)
+    exporter = HTMLExporter(template_name=TEMPLATE, extra_template_basedirs=[str(Path(__file__).parent)])
+    html, _ = exporter.from_notebook_node(page.notebook, resources={"page": values})
+    return html
+
+
+def _front_html(values: dict[str, Any]) -> str:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / TEMPLATE)
+    environment = jinja2.Environment(loader=loader, autoescape=True)
+    return environment.get_template("front.html.j2").render(page=values)

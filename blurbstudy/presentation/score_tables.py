@@ -1,0 +1,257 @@
+"""Tables of scores: every cell with its uncertainty and the paper's number, paired comparisons, and recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..config import Recipe
+from ..results.intervals import holm
+from ..results.statistics import CellSummary, Comparison, compare
+from .grid import CellKey, Part, Results
+from .paper import paper_cell, paper_notes
+from .tables import NOT_RUN, Answer, Score, Table, interval, number, signed
+
+PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
+
+
+def score_table(results: Results, *, title: str, paper: str, wide: bool = False) -> Table:
+    """One cell per encoder, setting and part. `wide`: settings as columns (the grid then has one part).
+
+    `paper` names the paper's table whose numbers stand beside ours, by the encoder's display name.
+    """
+    grid = results.grid
+    cells = {key: _score(results, key, paper=paper) for key in results.cell_keys()}
+    if wide:
+        (part,) = grid.parts
+        columns = ("Encoder", *grid.settings)
+        rows = [
+            (_encoder(results, name), *(cells[CellKey(name, setting, part.label)] for setting in grid.settings))
+            for name in grid.encoders
+        ]
+        heads = 1
+    else:
+        columns = ("Encoder", "Technique", *(part.label for part in grid.parts))
+        rows = [
+            (_encoder(results, name), setting, *(cells[CellKey(name, setting, part.label)] for part in grid.parts))
+            for name in grid.encoders
+            for setting in grid.settings
+        ]
+        heads = 2
+    return Table(
+        title=title, columns=columns, rows=rows, heads=heads, caption=results.caption, notes=_notes(results, paper)
+    )
+
+
+def paper_score(paper: str, key: CellKey, part: Part) -> float | None:
+    """The paper's number of a cell, in percent."""
+    return paper_cell(paper, row=key.encoder, column=key.setting, part=part.paper)
+
+
+def _score(results: Results, key: CellKey, *, paper: str) -> Score:
+    part = next(part for part in results.grid.parts if part.label == key.part)
+    summary = results.summaries.get(key)
+    expected = len(results.grid.seeds)
+    printed, label = paper_score(paper, key, part), part.paper_label
+    if summary is None:
+        state = results.grid.encoders[key.encoder] or NOT_RUN
+        return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state)
+    return Score(
+        mean=_percent(summary.mean),
+        n=summary.n_scored,
+        sd=_percent(summary.sd),
+        over_seeds=_percents(summary.seed_interval),
+        over_examples=_percents(summary.example_interval),
+        worst=_percent(summary.worst),
+        failed=summary.failed,
+        failed_on_test=summary.failed_on_test,
+        runs=summary.n,
+        expected=expected,
+        trivial=_percent(summary.trivial),
+        paper=printed,
+        paper_label=label,
+    )
+
+
+def _encoder(results: Results, name: str) -> str:
+    remark = results.grid.remarks.get(name, "")
+    return f"{name}\n{remark}" if remark else name
+
+
+def _notes(results: Results, paper: str) -> list[str]:
+    """How to read a cell, why runs failed, and our notes on the paper's table."""
+    notes = [
+        "Large: mean over seeds, times 100; sd over seeds; seeds and examples: 95% intervals over each; failed: runs "
+        "that collapsed, judged on dev (the same on test in brackets); trivial: the majority class, or 0 for a "
+        "correlation."
+    ]
+    reasons: dict[str, int] = {}
+    for summary in results.summaries.values():
+        for reason, count in summary.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    if reasons:
+        notes.append("Failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) + ".")
+    return notes + [f"The paper: {note}" for note in paper_notes(paper)]
+
+
+def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Comparison, float | None]]:
+    """Every setting against the baseline, with Holm's correction of the paired t-test over the whole table."""
+    found = {}
+    for key in results.cell_keys():
+        first, second = results.cell(key), results.cell(key._replace(setting=baseline))
+        if key.setting != baseline and first and second:
+            found[key] = compare(first, second, results.references)
+    corrected = holm([comparison.p_seeds for comparison in found.values()])
+    return {key: (comparison, p) for (key, comparison), p in zip(found.items(), corrected, strict=True)}
+
+
+def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
+    """Differences to the baseline, paired by seed, with the difference between the paper's two numbers beside them."""
+    rows = []
+    parts = {part.label: part for part in results.grid.parts}
+    compared = comparisons(results, baseline=baseline)
+    for key, (comparison, p) in compared.items():
+        theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
+        printed = signed(theirs[0] - theirs[1]) if None not in theirs else "–"
+        rows.append(
+            (
+                key.encoder,
+                f"{key.setting}, {key.part}" if len(parts) > 1 else key.setting,
+                signed(_percent(comparison.difference)),
+                interval(_percents(comparison.seed_interval)),
+                p_value(p),
+                interval(_percents(comparison.example_interval)),
+                str(comparison.n_pairs),
+                printed,
+            )
+        )
+    columns = ("Encoder", "Setting", "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "The paper's")
+    notes = [
+        f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
+        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table."
+    ]
+    return Table(
+        title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes
+    )
+
+
+def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:
+    """What differs between the settings, one row per setting and task; what all share stands below."""
+    recipes = {key: _recipe_fields(recipe) for key, recipe in results.grid.recipes.items()}
+    fields = list(next(iter(recipes.values())))
+    differing = [name for name in fields if len({values[name] for values in recipes.values()}) > 1]
+    shared = [f"{name} {next(iter(recipes.values()))[name]}" for name in fields if name not in differing]
+    rows = [(setting, task, *(values[name] for name in differing)) for (setting, task), values in recipes.items()]
+    columns = ("Setting", "Task", *(name.replace("_", " ") for name in differing))
+    notes = ["The same in all: " + ", ".join(shared).replace("_", " ") + "."]
+    return Table(title=title, columns=columns, rows=rows, heads=2, caption=results.origin, notes=notes)
+
+
+def findings(results: Results, *, question: str, baseline: str) -> Answer:
+    """What the numbers say, one sentence per comparison that is clear, and how many are not."""
+    sentences = [_failures(results)] if results.summaries else ["Nothing has been run yet."]
+    unclear, clear = 0, []
+    for key, (comparison, p) in comparisons(results, baseline=baseline).items():
+        if p is not None and p < 0.05 and comparison.difference is not None:
+            word = "better" if comparison.difference > 0 else "worse"
+            clear.append(
+                f"{key.encoder}, {key.part}: {key.setting} is {word} than {baseline} by "
+                f"{number(abs(comparison.difference) * PERCENT)} "
+                f"(95% over seeds {interval(_percents(comparison.seed_interval))}, p {p_value(p)} after Holm)."
+            )
+        else:
+            unclear += 1
+    sentences += clear
+    if unclear:
+        total = unclear + len(clear)
+        sentences.append(f"Undecided with these seeds: {unclear} of {total} comparisons with {baseline}.")
+    return Answer(question=question, sentences=sentences)
+
+
+def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
+    """Whether our differences point where the paper's point, comparison by comparison."""
+    parts = {part.label: part for part in results.grid.parts}
+    sentences = []
+    for key, (comparison, _) in comparisons(results, baseline=baseline).items():
+        theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
+        if None in theirs or comparison.difference is None:
+            continue
+        printed, ours = theirs[0] - theirs[1], comparison.difference * PERCENT
+        agree = "the same direction" if printed * ours > 0 else "not the same direction"
+        sentences.append(
+            f"{key.encoder}, {key.part}: {key.setting} against {baseline}: the paper {signed(printed)}, "
+            f"here {signed(ours)} {interval(_percents(comparison.seed_interval))}: {agree}."
+        )
+    named = [name for name in results.grid.encoders if name not in _paper_rows(results, paper)]
+    if named:
+        sentences.append(f"The paper has no row for {', '.join(named)}.")
+    return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+
+
+def _paper_rows(results: Results, paper: str) -> set[str]:
+    return {
+        key.encoder
+        for key in results.cell_keys()
+        for part in results.grid.parts
+        if part.label == key.part and paper_score(paper, key, part) is not None
+    }
+
+
+def _failures(results: Results) -> str:
+    failed = {key: summary.failed for key, summary in results.summaries.items() if summary.failed}
+    total, runs = sum(failed.values()), sum(summary.n for summary in results.summaries.values())
+    if not failed:
+        return f"None of {runs} seeds collapsed in any cell."
+    worst = max(failed, key=lambda key: failed[key] / results.summaries[key].n)
+    return (
+        f"{total} of {runs} seeds collapsed, most in {worst.encoder}, {worst.setting}, {worst.part} "
+        f"({failed[worst]} of {results.summaries[worst].n})."
+    )
+
+
+def _recipe_fields(recipe: Recipe) -> dict[str, str]:
+    values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
+    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
+    shown |= {name: {"True": "on", "False": "off"}.get(value, value) for name, value in shown.items()}
+    techniques = [
+        f"{name.replace('_', ' ')} ({', '.join(f'{option} {value}' for option, value in options.items())})"
+        for name, options in recipe.stabilizers.items()
+    ]
+    return shown | {"techniques": "\n".join(techniques) or "none"}
+
+
+def p_value(p: float | None) -> str:
+    """Two significant digits, and a bound where it is tiny."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else value * PERCENT
+
+
+def _percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if bounds is None else (bounds[0] * PERCENT, bounds[1] * PERCENT)
+
+
+def _empty(columns: Sequence[str]) -> tuple[str, ...]:
+    return (NOT_RUN, *("–" for _ in columns[1:]))
+
+
+def percent_scores(summary: CellSummary) -> list[float | None]:
+    """One score per seed, in percent."""
+    return [_percent(score) for score in summary.scores]
+
+
+def score_details(summary: CellSummary) -> list[tuple[str, str]]:
+    """A cell as labelled text, for a terminal."""
+    return [
+        ("mean", number(_percent(summary.mean))),
+        ("sd", number(_percent(summary.sd))),
+        ("n", str(summary.n_scored)),
+        ("95% over seeds", interval(_percents(summary.seed_interval))),
+        ("over examples", interval(_percents(summary.example_interval))),
+        ("worst", number(_percent(summary.worst))),
+        ("failed", f"{summary.failed} of {summary.n}"),
+        ("trivial", number(_percent(summary.trivial))),
+    ]

@@ -1,0 +1,219 @@
+"""The object that a notebook works with: its parameters checked, its runs made or looked up, its captions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from .. import paths
+from ..config import Recipe, RunConfig, recipe_from_dict
+from ..errors import ParameterError
+from ..results.engine import LocalEngine
+from ..results.failure import Reference, load_references
+from ..results.sources import Sources, resolve_sources, sources_from_store
+from ..results.store import RunStore
+from ..results.sweep import find_runs, run_missing
+from ..stabilizers import Stabilizer, check_recipe, stabilize
+from ..tasks import TASKS, Task, get_task
+from . import parameters
+from .grid import CellKey, Grid, Part, Results
+
+REPORT_ONLY = "BLURBSTUDY_REPORT_ONLY"  # environment setting: build from the store alone, run nothing
+FACT = "notebook"  # kind of fact in the store: the parameters that a notebook was last executed with
+NO_FINDING = "Mini scale: shows that the machinery works; no finding."
+STYLE_FILE = Path(__file__).parent / "template" / "report.css"
+PARTS = {"similarity": "SS", "question": "QA"}  # kind of task -> the paper's column
+
+_MADE: set[str] = set()  # notebooks whose parameters this process has checked
+
+
+class Study:
+    """One notebook's questions to the store. Making it checks the parameters and runs nothing.
+
+    Raises:
+        ParameterError: a name that the notebook's parameters cell does not declare, or a value out of bounds.
+        StoreError: the run store cannot be written.
+    """
+
+    def __init__(self, stem: str, namespace: Mapping[str, Any]) -> None:
+        if Path.cwd() == paths.NOTEBOOKS:
+            os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
+        declared = parameters.declared_parameters(stem)
+        given = parameters.given_names(namespace)
+        if stem not in _MADE:  # later in a session a notebook has variables of its own
+            parameters.check_names(given, declared, origin=f"notebooks/{stem}.ipynb")
+        self.values = {name: given.get(name, entry.default) for name, entry in declared.items()}
+        parameters.check_values(self.values)
+        self.stem = stem
+        self.report_only = os.environ.get(REPORT_ONLY, "") == "1"
+        self.seeds = parameters.read_seeds(self.values["seeds"])
+        self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in self.values["tasks"])
+        self.store = RunStore(self.values["store"] or paths.store_folder(self.values["scale"]))
+        if not self.report_only:
+            self.store.check_writable()
+        _MADE.add(stem)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where data and encoders are: on disk (made where need be), or as the store remembers them."""
+        encoders = {name: parameters.hub_id(spec) for name, spec in self.values["encoders"].items()}
+        named = {name: spec for name, spec in encoders.items() if spec is not None}
+        tasks = [task.name for task in self.tasks]
+        resolve = sources_from_store if self.report_only else resolve_sources
+        return resolve(self.store, tasks=tasks, encoders=named, data=self.data)
+
+    @property
+    def data(self) -> str:
+        """'mini' or the folder of the datasets.
+
+        Raises:
+            ParameterError: neither the parameter nor the environment names one.
+        """
+        found = self.values["data"] or paths.data_folder()
+        if found is None:
+            raise ParameterError(
+                f"data=None and {paths.DATA_SETTING} is not set; name the folder of the BLURB datasets (--data DIR) "
+                "or use data=mini"
+            )
+        return str(found)
+
+    @property
+    def encoders(self) -> dict[str, str]:
+        """Display name -> why no runs can be made with it, or ''."""
+        missing = "not released" if self.values["scale"] == "paper" else "no path given"
+        specs = self.values["encoders"]
+        return {name: missing if spec is None else "" for name, spec in specs.items()}
+
+    @property
+    def references(self) -> dict[str, Reference]:
+        """Task -> gold labels, from the store."""
+        return load_references(self.store, self.sources.fingerprints)
+
+    def tasks_of(self, kind: str) -> tuple[Task, ...]:
+        """The study's tasks of a kind (similarity, question).
+
+        Raises:
+            ParameterError: there is none.
+        """
+        found = tuple(task for task in self.tasks if task.kind == kind)
+        if not found:
+            known = " or ".join(task.name for task in TASKS if task.kind == kind)
+            raise ParameterError(f"tasks={self.values['tasks']!r} has no {kind} task; add {known}")
+        return found
+
+    def single_parts(self, kind: str) -> tuple[Part, ...]:
+        """One part per task of a kind."""
+        return tuple(Part(label=task.name, tasks=(task.name,)) for task in self.tasks_of(kind))
+
+    def paper_parts(self) -> tuple[Part, ...]:
+        """SS and QA as the paper has them; a QA of some of its tasks alone says so."""
+        parts = []
+        for kind, label in PARTS.items():
+            mine = tuple(task.name for task in self.tasks if task.kind == kind)
+            whole = {task.name for task in TASKS if task.kind == kind}
+            alone = f" ({' and '.join(mine)} alone)" if set(mine) != whole else ""
+            of_all = "paper, mean of both" if alone else "paper"
+            if mine:
+                parts.append(Part(label=label + alone, tasks=mine, paper=label, paper_label=of_all))
+        return tuple(parts)
+
+    def recipe(self, **fields: Any) -> Recipe:
+        """A recipe; fields that are not named keep their defaults."""
+        return recipe_from_dict(fields)
+
+    def grid(
+        self, settings: Mapping[str, Sequence[Stabilizer]], *, bases: Mapping[str, Recipe], parts: Sequence[Part]
+    ) -> Grid:
+        """Every encoder under every setting on every part: a setting is a list of techniques upon a task's base recipe.
+
+        Raises:
+            ParameterError: a technique does not fit an encoder (checked before anything runs).
+        """
+        recipes = {
+            (setting, task): stabilize(bases[task], *techniques)
+            for setting, techniques in settings.items()
+            for part in parts
+            for task in part.tasks
+        }
+        layers = {name: source.architecture["n_layers"] for name, source in self.sources.encoders.items()}
+        for recipe in recipes.values():
+            for n_layers in layers.values():
+                check_recipe(recipe, n_layers)
+        cells = {
+            CellKey(name, setting, part.label): tuple(
+                self._config(name, task, seed, recipe=recipes[setting, task])
+                for task in part.tasks
+                for seed in self.seeds
+            )
+            for name in self.sources.encoders
+            for setting in settings
+            for part in parts
+        }
+        return Grid(
+            encoders=self.encoders, settings=tuple(settings), parts=tuple(parts), recipes=recipes, seeds=self.seeds,
+            cells=cells, remarks=self.remarks, layers=layers,
+        )  # fmt: skip
+
+    def _config(self, encoder: str, task: str, seed: int, *, recipe: Recipe) -> RunConfig:
+        precision = self.values["precision"]
+        return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=precision)
+
+    @property
+    def remarks(self) -> dict[str, str]:
+        """What must be known beside an encoder's numbers, by display name."""
+        return {name: text for name, text in self.values["encoder_remarks"].items() if name in self.values["encoders"]}
+
+    def run(self, grid: Grid) -> Results:
+        """The grid's results: what is in the store is not run again; in a report nothing is run.
+
+        Raises:
+            StudyError: data, an encoder or the store failed.
+        """
+        if self.report_only:
+            found = find_runs(grid.configs, self.store)
+        else:
+            self.keep_parameters()
+            engine = LocalEngine(
+                device=self.values["device"], workers=self.values["workers"], population=self.values["population"]
+            )
+            found = run_missing(grid.configs, self.store, sources=self.sources, engine=engine, label=self.stem)
+        records = found.records
+        return Results(grid=grid, records=records, references=self.references, origin=self.origin)
+
+    def keep_parameters(self) -> None:
+        """Note in the store what this notebook was executed with, so that a report needs nothing else."""
+        if not self.report_only:
+            self.store.put_fact(FACT, self.stem, self.values | {"data": self.data})
+
+    @property
+    def origin(self) -> str:
+        """Parameters file, what was changed from it, and at mini the warning; for captions."""
+        scale = self.values["scale"]
+        listed = parameters.scale_parameters(scale, self.stem)
+        said = f"parameters/{scale}/{self.stem}.yaml and common.yaml"
+        changed = [
+            f"{name} {_shown(value)}"
+            for name, value in self.values.items()
+            if name in listed and value != listed[name] and name not in parameters.CIRCUMSTANCES
+        ]
+        said += f" (changed: {'; '.join(changed)})" if changed else ""
+        return f"{said} · {NO_FINDING if scale == 'mini' else f'scale {scale}'}"
+
+    def _repr_html_(self) -> str:
+        """The stylesheet for tables below, and a line on what this notebook was given."""
+        style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
+        banner = f'<p class="banner">{escape(NO_FINDING)}</p>' if self.values["scale"] == "mini" else ""
+        return f'{style}{banner}<p class="given">{escape(self.origin)}</p>'
+
+
+def _shown(value: Any) -> str:
+    """A value for a caption: folders by their last name alone."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(entry)}" for name, entry in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return Path(value).name if isinstance(value, str) and "/" in value else str(value)

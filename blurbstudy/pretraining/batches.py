@@ -1,0 +1,92 @@
+"""Batches of masked, packed sequences, each drawn from numbers of its own: step 700 is the same after any history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..errors import DataError
+from ..models import pack, seed_for
+from .corpus import TokenizedCorpus
+from .masking import Vocabulary, mask_tokens
+from .objectives import Batch, Objective
+from .sequences import Sequences
+from .settings import PretrainingConfig
+
+
+class Batches:
+    """The batches of a pretraining, by step.
+
+    Args:
+        special: ids of [CLS] and [SEP].
+    """
+
+    def __init__(
+        self,
+        corpus: TokenizedCorpus,
+        *,
+        objective: Objective,
+        config: PretrainingConfig,
+        vocabulary: Vocabulary,
+        special: tuple[int, int],
+        seed: int,
+    ) -> None:
+        self.corpus, self.objective, self.config, self.vocabulary = corpus, objective, config, vocabulary
+        self.special, self.seed = special, seed
+
+    def training(self) -> Iterator[Batch]:
+        """Without end: passes over the corpus, sequences cut anew and shuffled in each; short last batches dropped."""
+        step = epoch = 0
+        size = self.config.batch_size
+        while True:
+            sequences = self._pass(epoch)
+            order = self._rng("order", epoch).permutation(len(sequences))
+            whole = max(1, len(order) // size)
+            for chosen in (order[i * size : (i + 1) * size] for i in range(whole)):
+                yield self._batch(sequences, chosen, self._rng("masks", step))
+                step += 1
+            epoch += 1
+
+    def once(self, limit: int) -> list[Batch]:
+        """One pass, in batches, over at most `limit` sequences; the same at every call."""
+        sequences = self._pass(0)
+        chosen = np.arange(min(limit, len(sequences)))
+        parts = np.array_split(chosen, max(1, -(-len(chosen) // self.config.batch_size)))
+        return [self._batch(sequences, part, self._rng("masks", i)) for i, part in enumerate(parts)]
+
+    def _pass(self, epoch: int) -> Sequences:
+        rng = self._rng("sequences", epoch)
+        sequences = self.objective.sequences(self.corpus, rng, max_length=self.config.max_length)
+        if not len(sequences):
+            raise DataError("the corpus has no document of two sentences; objectives of two segments need some")
+        return sequences
+
+    def _rng(self, purpose: str, number: int) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64(seed_for(self.seed, "pretraining", purpose, number)))
+
+    def _batch(self, sequences: Sequences, chosen: np.ndarray, rng: np.random.Generator) -> Batch:
+        packing = pack([[self._tokens(sequences.ranges[i]) for i in chosen]], n_heads=self.config.n_heads)
+        ids = packing.ids[0].numpy()
+        seen, positions = mask_tokens(
+            ids, self.vocabulary, rng, rate=self.config.mask_rate, whole_word=self.config.whole_word
+        )
+        return Batch(
+            packing=replace(packing, ids=torch.from_numpy(seen).unsqueeze(0)),
+            positions=torch.from_numpy(positions),
+            answers=torch.from_numpy(ids[positions]),
+            is_next=torch.from_numpy(sequences.is_next[chosen[packing.order[0]]]),
+        )
+
+    def _tokens(self, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(ids, segment ids) of one sequence, special tokens set in."""
+        begin, sep = self.special
+        a, b, c, d = ranges
+        tokens = self.corpus.tokens
+        if c == d:
+            ids = np.concatenate([[begin], tokens[a:b], [sep]])
+            return ids, np.zeros(len(ids), np.int64)
+        ids = np.concatenate([[begin], tokens[a:b], [sep], tokens[c:d], [sep]])
+        return ids, (np.arange(len(ids)) >= b - a + 2).astype(np.int64)

@@ -1,0 +1,152 @@
+"""Intervals and tests: bootstrap over units, Fisher's z, Wilson, Student's t, Holm (Fisher 1921; Holm 1979).
+
+All are deterministic: every bootstrap draws the same resamples of the same number of units.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from ..errors import ParameterError
+
+Interval = tuple[float, float]
+
+RESAMPLES = 4000  # draws of a bootstrap
+_BOOTSTRAP_SEED = 20210909
+_NORMAL = NormalDist()
+
+
+def fisher_interval(r: float, n: int, *, confidence: float = 0.95) -> Interval:
+    """Two-sided interval of a Pearson correlation over n examples; (-1, 1) below four examples."""
+    half = _NORMAL.inv_cdf(0.5 + confidence / 2)
+    return _fisher(r, n, shift=-half), _fisher(r, n, shift=half)
+
+
+def fisher_lower_bound(r: float, n: int, *, confidence: float = 0.95) -> float:
+    """One-sided lower bound of a Pearson correlation over n examples; -1 below four examples."""
+    return _fisher(r, n, shift=-_NORMAL.inv_cdf(confidence))
+
+
+def _fisher(r: float, n: int, *, shift: float) -> float:
+    if n <= 3:
+        return math.copysign(1.0, shift)
+    if abs(r) >= 1.0:
+        return math.copysign(1.0, r)
+    return math.tanh(math.atanh(r) + shift / math.sqrt(n - 3))
+
+
+def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Interval | None:
+    """Wilson's score interval of a proportion; None for no trials."""
+    if n == 0:
+        return None
+    z = _NORMAL.inv_cdf(0.5 + confidence / 2)
+    rate = successes / n
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # At 0 and n the bound is exactly 0 and 1; rounding must not say otherwise.
+    return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
+
+
+def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
+    """Student's interval of the mean of independent values; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    from scipy.stats import t
+
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(t.ppf(0.5 + confidence / 2, len(values) - 1)) * error
+    return mean - half, mean + half
+
+
+def t_test(differences: Sequence[float]) -> float | None:
+    """Two-sided p that paired differences have mean 0; None where t does not exist (below two, or all equal)."""
+    if len(differences) < 2:
+        return None
+    from scipy.stats import t
+
+    mean, deviation = float(np.mean(differences)), float(np.std(differences, ddof=1))
+    if deviation <= 1e-12:
+        return 1.0 if abs(mean) <= 1e-12 else None
+    return float(2 * t.sf(abs(mean) * math.sqrt(len(differences)) / deviation, len(differences) - 1))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values adjusted for all tests of a table (step-down Bonferroni); None (no test) stays and does not count."""
+    order = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i])
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def percentile_interval(draws: np.ndarray, *, confidence: float = 0.95) -> Interval:
+    """The middle part of bootstrap draws."""
+    low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return float(low), float(high)
+
+
+def bootstrap_p(differences: np.ndarray) -> float:
+    """Two-sided p that a bootstrapped difference is 0: twice the smaller tail, ties in both, never exactly 0."""
+    tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
+    return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
+
+
+def resampled_scores(metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str]) -> np.ndarray:
+    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,).
+
+    Draws depend on the number of units alone, so scores of two models on the same split are paired draw by draw.
+
+    Raises:
+        ParameterError: the metric has no bootstrap.
+    """
+    if metric not in RESAMPLED:
+        raise ParameterError(f"metric={metric!r} has no bootstrap; use {' or '.join(RESAMPLED)}")
+    parts, score = RESAMPLED[metric]
+    names, unit_of = np.unique(np.asarray(units), return_inverse=True)
+    terms = parts(gold, predicted)  # (examples, terms): what adds up over examples
+    sums = np.zeros((len(names), terms.shape[1]))
+    np.add.at(sums, unit_of, terms)
+    return score(_draws(len(names)) @ sums)
+
+
+@functools.lru_cache(maxsize=4)
+def _draws(n_units: int) -> np.ndarray:
+    """How often each unit is drawn: (RESAMPLES, units)."""
+    generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
+    return generator.multinomial(n_units, np.full(n_units, 1 / n_units), size=RESAMPLES).astype(np.float64)
+
+
+def _accuracy_terms(gold: Sequence, predicted: Sequence) -> np.ndarray:
+    right = [float(p == g) for g, p in zip(gold, predicted, strict=True)]
+    return np.stack([right, np.ones(len(right))], axis=1)
+
+
+def _accuracy_score(sums: np.ndarray) -> np.ndarray:
+    return sums[:, 0] / sums[:, 1]
+
+
+def _pearson_terms(gold: Sequence, predicted: Sequence) -> np.ndarray:
+    x, y = np.asarray(gold, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    x, y = x - x.mean(), y - y.mean()  # centred: sums of squares lose no digits
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+
+
+def _pearson_score(sums: np.ndarray) -> np.ndarray:
+    n, x, y, xx, yy, xy = sums.T
+    spread = np.sqrt(np.maximum(xx - x * x / n, 0) * np.maximum(yy - y * y / n, 0))
+    # A draw without spread has no correlation; the metric calls that 0.
+    return np.divide(xy - x * y / n, spread, out=np.zeros_like(n), where=spread > 1e-12)
+
+
+# metric -> (terms of each example that add up, score from their sums)
+RESAMPLED: dict[str, tuple[Callable[[Sequence, Sequence], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
+    "accuracy": (_accuracy_terms, _accuracy_score),
+    "pearson": (_pearson_terms, _pearson_score),
+}

@@ -1,0 +1,140 @@
+"""Which runs are trained together, and training them straight into the store."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import RunConfig
+from ..errors import DataError
+from ..models import Architecture, Checkpoint, load_checkpoint
+from ..tasks import data_fingerprint, get_task
+from ..tasks.features import Features, task_features
+from ..training import population_key, total_steps, train_population
+from .sources import Sources
+from .store import RunStore
+
+SMALL_ENCODER = 3_000_000  # parameters below which Python's own time, not arithmetic, bounds a step on a CPU
+CPU_MEMBERS_SMALL = 8
+CUDA_MEMBERS = 16
+
+Population = list[RunConfig]
+
+
+def plan_populations(
+    configs: Sequence[RunConfig], *, sources: Sources, device: str, workers: int, members: int = 0
+) -> list[Population]:
+    """Runs in populations, the longest first. Members of one are as alike in length as can be.
+
+    Args:
+        workers: populations trained side by side; small plans are split evenly among them.
+        members: largest population; 0: 16 on CUDA; on a CPU 8 for small encoders, else 1.
+    """
+    groups: dict[Any, Population] = {}
+    for config in configs:
+        key = (config.task, config.data, config.encoder, population_key(config))
+        groups.setdefault(key, []).append(config)
+    limits = {key: members or default_members(sources, group[0], device=device) for key, group in groups.items()}
+    counts = {key: math.ceil(len(group) / limits[key]) for key, group in groups.items()}
+    if sum(counts.values()) < 4 * workers:
+        # Few populations: let each group fill all workers, so that none waits for another's giant.
+        counts = {key: min(len(groups[key]), math.ceil(n / workers) * workers) for key, n in counts.items()}
+    populations = [part for key, group in groups.items() for part in _split(group, counts[key], sources=sources)]
+    return sorted(populations, key=lambda population: -population_steps(population, sources=sources))
+
+
+def default_members(sources: Sources, config: RunConfig, *, device: str) -> int:
+    """Members trained together where nobody says how many."""
+    if device != "cpu":
+        return CUDA_MEMBERS
+    architecture = Architecture(**sources.encoder_of(config).architecture)
+    return CPU_MEMBERS_SMALL if architecture.n_parameters < SMALL_ENCODER else 1
+
+
+def population_steps(population: Sequence[RunConfig], *, sources: Sources) -> int:
+    """Optimizer steps summed over the members."""
+    return sum(run_steps(config, sources=sources) for config in population)
+
+
+def run_steps(config: RunConfig, *, sources: Sources) -> int:
+    """Optimizer steps of a run."""
+    sizes = sources.sizes[config.task]
+    return total_steps(config.recipe, sizes["train"] + (sizes["dev"] if config.recipe.join_dev else 0))
+
+
+def _split(group: Population, parts: int, *, sources: Sources) -> Iterator[Population]:
+    """Evenly, neighbours in length together."""
+    ordered = sorted(group, key=lambda config: -run_steps(config, sources=sources))  # stable: seeds stay in order
+    start = 0
+    for part in range(parts):
+        stop = start + (len(group) - start) // (parts - part)
+        yield ordered[start:stop]
+        start = stop
+
+
+class PopulationTrainer:
+    """Trains populations one after another and puts their records into the store. The last encoder and the last
+    tokenized splits are kept between populations.
+    """
+
+    def __init__(self, store: RunStore, *, sources: Sources, device: str) -> None:
+        self.store, self.sources, self.device = store, sources, device
+        self._checkpoint: tuple[str, Checkpoint] | None = None
+        self._features: dict[Any, dict[str, Features]] = {}
+
+    def train(self, population: Population, *, on_progress: Callable[[int, int], None] | None = None) -> None:
+        """Train one population into the store.
+
+        Raises:
+            StudyError: data or encoder cannot be read, or changed since the runs were planned.
+            StoreError: the store cannot be written.
+        """
+        first = population[0]
+        checkpoint = self._load(first)
+        records = train_population(
+            population,
+            features=self._tokenized(first, checkpoint),
+            task=get_task(first.task),
+            checkpoint=checkpoint,
+            device=self.device,
+            on_progress=on_progress,
+        )
+        for record in records:
+            self.store.put(record)
+
+    def _load(self, config: RunConfig) -> Checkpoint:
+        if self._checkpoint is None or self._checkpoint[0] != config.encoder:
+            source = self.sources.encoder_of(config)
+            checkpoint = load_checkpoint(source.path)
+            if checkpoint.fingerprint != config.encoder:
+                raise DataError(f"{source.path}: the encoder {source.name!r} changed meanwhile; start again")
+            self._checkpoint, self._features = (config.encoder, checkpoint), {}
+        return self._checkpoint[1]
+
+    def _tokenized(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
+        recipe = config.recipe
+        key = (config.task, config.data, recipe.max_length, recipe.segment_ids)
+        if key not in self._features:
+            task, folder = get_task(config.task), Path(self.sources.data_folder or "")
+            if data_fingerprint(task, folder) != config.data:
+                raise DataError(f"{folder}: the files of {task.name} changed meanwhile; start again")
+            self._features[key] = task_features(
+                task, folder, checkpoint.tokenizer(), max_length=recipe.max_length, segment_ids=recipe.segment_ids
+            )
+        return self._features[key]
+
+
+@contextlib.contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """One thread per process: results do not depend on the machine's cores, and a process per core is faster."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

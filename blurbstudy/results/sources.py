@@ -1,0 +1,251 @@
+"""Where data and encoders come from, and what identifies them: from disk (live) or a store's facts (report)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import Recipe, RunConfig
+from ..errors import ParameterError, StoreError, StudyError
+from ..models import Architecture, Checkpoint, checkpoint_fingerprint, checkpoint_folder, read_architecture
+from ..tasks import SPLITS, Task, data_fingerprint, get_task, read_task
+from .progress import Progress
+from .store import RunStore
+
+MINI = "mini"  # the data that is generated: mini-BLURB
+PRETRAIN = "pretrain:"  # encoder specs that are pretrained on the spot, then cached; 'bert' is the objective
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSource:
+    """One encoder of a study."""
+
+    name: str  # display name
+    spec: str  # as given: a directory, a Hub id, or 'pretrain:bert'
+    path: str | None  # checkpoint directory; None in report mode
+    fingerprint: str
+    architecture: Mapping[str, Any]  # fields of models.Architecture
+    description: str  # one line for captions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The data and encoders that a notebook's runs are made from."""
+
+    data: str  # as given: 'mini' or a folder
+    data_folder: str | None  # holds the datasets' folders; None in report mode
+    fingerprints: Mapping[str, str]  # task -> fingerprint of its files
+    sizes: Mapping[str, Mapping[str, int]]  # task -> split -> examples
+    encoders: Mapping[str, EncoderSource]  # by display name
+
+    @property
+    def live(self) -> bool:
+        """Whether data and encoders are at hand, so that runs can be made; False in report mode."""
+        return self.data_folder is not None
+
+    def run_config(
+        self, task: str, encoder: str, *, recipe: Recipe, seed: int, precision: str = "float32"
+    ) -> RunConfig:
+        """The run of a task (by name) with an encoder (by display name).
+
+        Raises:
+            ParameterError: a task or encoder that is not among these sources.
+        """
+        task = get_task(task).name
+        for kind, name, known in (("task", task, self.fingerprints), ("encoder", encoder, self.encoders)):
+            if name not in known:
+                raise ParameterError(f"{kind}={name!r} is not among this study's; use {' or '.join(known)}")
+        return RunConfig(
+            task=task,
+            data=self.fingerprints[task],
+            encoder=self.encoders[encoder].fingerprint,
+            recipe=recipe,
+            seed=seed,
+            precision=precision,
+            encoder_name=encoder,
+        )
+
+    def encoder_of(self, config: RunConfig) -> EncoderSource:
+        """The encoder of a run, by its fingerprint.
+
+        Raises:
+            StudyError: the run is of data or an encoder that is not among these sources.
+        """
+        found = next((e for e in self.encoders.values() if e.fingerprint == config.encoder), None)
+        if found is None:
+            raise StudyError(f"run {config.id}: encoder {config.encoder_name!r} ({config.encoder}) is not among these")
+        if self.fingerprints.get(config.task) != config.data:
+            raise StudyError(f"run {config.id}: its data ({config.task}, {config.data}) are not among these sources")
+        return found
+
+
+def resolve_sources(
+    store: RunStore,
+    *,
+    tasks: Sequence[str],
+    encoders: Mapping[str, str | None],
+    data: str = MINI,
+    progress: str = "auto",
+) -> Sources:
+    """Find data and encoders on disk, making mini-BLURB and pretrained mini encoders where asked for, and keep their
+    facts and gold labels in the store.
+
+    Args:
+        encoders: display name -> directory, Hub id or 'pretrain:bert'; those without (None) are left out.
+        data: 'mini', or the folder that holds the datasets' folders.
+        progress: of pretraining, auto | silent.
+
+    Raises:
+        ParameterError: an unknown task, or an encoder that is neither a directory nor a Hub id.
+        DataError: a dataset is missing or malformed.
+        CheckpointError: an encoder cannot be read.
+        StoreError: the store cannot be written.
+    """
+    store.check_writable()
+    chosen = [get_task(name) for name in tasks]
+    folder = _data_folder(data)
+    fingerprints, sizes = {}, {}
+    for task in chosen:
+        fingerprints[task.name] = data_fingerprint(task, folder)
+        sizes[task.name] = _keep_gold(store, task, folder, fingerprint=fingerprints[task.name])
+        values = {"task": task.name, "data": str(data), "fingerprint": fingerprints[task.name]}
+        store.put_fact("data", _data_key(task.name, data), values | {"sizes": sizes[task.name]})
+    found = {}
+    for name, spec in encoders.items():
+        if spec is not None:
+            found[name] = _live_encoder(name, str(spec), folder=folder, progress=progress)
+            fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
+            store.put_fact("encoders", _encoder_key(name, spec, data), fact)
+    return Sources(
+        data=str(data), data_folder=str(folder.resolve()), fingerprints=fingerprints, sizes=sizes, encoders=found
+    )
+
+
+def sources_from_store(
+    store: RunStore, *, tasks: Sequence[str], encoders: Mapping[str, str | None], data: str = MINI
+) -> Sources:
+    """The same sources from a store's facts alone: no data and no encoder is read.
+
+    Raises:
+        StoreError: the store was never used with such data or such an encoder.
+    """
+    remedy = "execute the notebook with these parameters first (blurbstudy run), then report"
+    facts = {}
+    for name in (get_task(task).name for task in tasks):
+        facts[name] = store.fact("data", _data_key(name, data))
+        if facts[name] is None:
+            raise StoreError(f"{store.folder}: holds no runs on {name} from data={str(data)!r}; {remedy}")
+    found = {}
+    for name, spec in encoders.items():
+        if spec is None:
+            continue
+        fact = store.fact("encoders", _encoder_key(name, spec, data))
+        if fact is None:
+            raise StoreError(f"{store.folder}: holds no runs of encoder {name!r} ({spec}); {remedy}")
+        found[name] = EncoderSource(path=None, **fact)
+    return Sources(
+        data=str(data),
+        data_folder=None,
+        fingerprints={name: fact["fingerprint"] for name, fact in facts.items()},
+        sizes={name: fact["sizes"] for name, fact in facts.items()},
+        encoders=found,
+    )
+
+
+def checkpoint_outline(encoder: EncoderSource) -> Checkpoint:
+    """The encoder's checkpoint without its weights: enough to see whether a recipe fits."""
+    return Checkpoint(Architecture(**encoder.architecture), weights={}, fingerprint=encoder.fingerprint)
+
+
+def sources_to_dict(sources: Sources) -> dict[str, Any]:
+    """Plain values only, for another process."""
+    return dataclasses.asdict(sources)
+
+
+def sources_from_dict(values: Mapping[str, Any]) -> Sources:
+    """The inverse of sources_to_dict."""
+    encoders = {name: EncoderSource(**encoder) for name, encoder in values["encoders"].items()}
+    return Sources(**(dict(values) | {"encoders": encoders}))
+
+
+_ENCODER_FACT = ("name", "spec", "fingerprint", "architecture", "description")
+
+
+def _data_key(task: str, data: str) -> str:
+    return f"{task} from {str(data).rstrip('/')}"
+
+
+def _encoder_key(name: str, spec: str, data: str) -> str:
+    corpus = f" on {str(data).rstrip('/')}" if str(spec).startswith(PRETRAIN) else ""
+    return f"{name} from {str(spec).rstrip('/')}{corpus}"
+
+
+def _data_folder(data: str) -> Path:
+    if str(data) != MINI:
+        return Path(data).expanduser()
+    from ..tasks.mini_blurb import mini_blurb_folder
+
+    return mini_blurb_folder()
+
+
+def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
+    """Keep the gold labels of all splits unless they are there; examples per split."""
+    if not all(store.has_gold(task.name, fingerprint, split) for split in SPLITS):
+        for split, examples in read_task(task, folder).items():
+            store.put_gold(
+                task.name,
+                fingerprint,
+                split,
+                ids=[example.id for example in examples],
+                units=[example.unit for example in examples],
+                gold=[example.label for example in examples],
+            )
+    return {split: len(store.gold(task.name, fingerprint, split).gold) for split in SPLITS}
+
+
+def _live_encoder(name: str, spec: str, *, folder: Path, progress: str) -> EncoderSource:
+    path = _encoder_folder(name, spec, folder=folder, progress=progress)
+    architecture = read_architecture(path)
+    return EncoderSource(
+        name=name,
+        spec=spec,
+        path=str(path.resolve()),
+        fingerprint=checkpoint_fingerprint(path),
+        architecture=architecture.to_dict(),
+        description=(
+            f"{architecture.family.upper()}, {architecture.n_layers} layers, width {architecture.width}, "
+            f"{architecture.n_parameters / 1e6:.3g} M parameters"
+        ),
+    )
+
+
+def _encoder_folder(name: str, spec: str, *, folder: Path, progress: str) -> Path:
+    if spec.startswith(PRETRAIN):
+        from ..pretraining import pretrained_encoder
+
+        # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
+        corpus = folder if (folder / "corpus.jsonl").is_file() else _data_folder(MINI)
+        with contextlib.ExitStack() as stack:
+            bars: list[Progress] = []
+
+            def report(done: int, total: int) -> None:
+                if not bars:  # the encoder is not in the cache, and now its steps are known
+                    bars.append(stack.enter_context(Progress(f"pretrain {name}", total=total, runs=1, mode=progress)))
+                bars[0].update(done, runs_done=done // total)
+
+            return Path(pretrained_encoder(spec.removeprefix(PRETRAIN), data_folder=corpus, on_progress=report))
+    given = Path(spec).expanduser()
+    if given.is_dir():
+        return checkpoint_folder(given)
+    if not _HUB_ID.fullmatch(spec):
+        raise ParameterError(
+            f"encoder {name!r}: {spec} is no folder; name a checkpoint directory, a Hub id such as org/name, "
+            f"or {PRETRAIN}bert"
+        )
+    return checkpoint_folder(spec)

@@ -1,0 +1,246 @@
+"""What a cell of a table says: mean, spread, worst, failures, two intervals; and how two cells compare (design: seeds
+and test examples are two uncertainties, and a collapsed run is a result).
+
+A cell is a set of runs that differ in their seed. Where its runs are of several tasks, a seed's score is the mean over
+the tasks (question answering: PubMedQA and BioASQ).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import StudyError
+from ..metrics import score
+from ..training.record import RunRecord
+from .failure import Reference, failure, is_unscored
+from .intervals import (
+    RESAMPLES,
+    Interval,
+    bootstrap_p,
+    fisher_interval,
+    percentile_interval,
+    resampled_scores,
+    t_interval,
+    t_test,
+    wilson_interval,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSummary:
+    """A cell in numbers; scores are fractions. Means are over the runs that have a score (`n_scored` of `n`): a run
+    whose loss left the finite numbers has none, a collapsed one has, and counts.
+    """
+
+    tasks: tuple[str, ...]
+    split: str  # whose scores these are
+    n: int  # seeds
+    n_scored: int  # seeds with a score
+    mean: float | None
+    sd: float | None  # over seeds, n - 1 in the denominator; None below two
+    worst: float | None
+    best: float | None
+    trivial: float  # score of the majority label of train; 0 for a correlation
+    failed: int  # seeds failed on dev, in any of the tasks
+    failed_rate: float | None
+    failed_interval: Interval | None  # 95%, Wilson
+    failed_on_test: int  # the same definition on test
+    reasons: Mapping[str, int]  # reason of failure on dev -> seeds
+    seed_interval: Interval | None  # 95% of the mean over seeds, Student's t
+    example_interval: Interval | None  # 95% over test examples, of the mean over these seeds
+    example_method: str  # how, for the caption
+    seeds: tuple[int, ...]
+    scores: tuple[float | None, ...]  # one per seed
+    failures: tuple[str | None, ...]  # one per seed: reason on dev, or None
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One cell minus another, paired by seed, and by test example within the draws of a bootstrap."""
+
+    n_pairs: int  # seeds scored in both
+    difference: float | None  # mean of the paired differences; positive: the first cell is better
+    sd: float | None  # of the paired differences
+    seed_interval: Interval | None  # 95%, Student's t on the paired differences
+    p_seeds: float | None  # two-sided paired t-test; correct a table's with `holm`
+    example_interval: Interval | None  # 95%, paired bootstrap over units
+    p_examples: float | None  # two-sided, of the same bootstrap
+    seeds: tuple[int, ...]
+
+
+def summarize(records: Sequence[RunRecord], references: Mapping[str, Reference], *, split: str = "test") -> CellSummary:
+    """Summarize the runs of a cell: one task, or several of which each seed's mean is taken.
+
+    Raises:
+        StudyError: no runs, a task without reference, or two runs of one task and seed.
+    """
+    cell = _by_task(records, references)
+    seeds = _common_seeds(cell)
+    scores = [_seed_score(cell, references, seed=seed, split=split) for seed in seeds]
+    scored = [value for value in scores if value is not None]
+    failures = [_seed_failure(cell, references, seed=seed, split="dev") for seed in seeds]
+    on_test = [_seed_failure(cell, references, seed=seed, split="test") for seed in seeds]
+    n_failed = sum(reason is not None for reason in failures)
+    good_seeds = [seed for seed, value in zip(seeds, scores, strict=True) if value is not None]
+    example_interval, example_method = _example_interval(cell, references, seeds=good_seeds, split=split)
+    return CellSummary(
+        tasks=tuple(cell),
+        split=split,
+        n=len(seeds),
+        n_scored=len(scored),
+        mean=float(np.mean(scored)) if scored else None,
+        sd=float(np.std(scored, ddof=1)) if len(scored) > 1 else None,
+        worst=min(scored, default=None),
+        best=max(scored, default=None),
+        trivial=float(np.mean([references[task].trivial(split) for task in cell])),
+        failed=n_failed,
+        failed_rate=n_failed / len(seeds) if seeds else None,
+        failed_interval=wilson_interval(n_failed, len(seeds)),
+        failed_on_test=sum(reason is not None for reason in on_test),
+        reasons=dict(Counter(reason for reason in failures if reason is not None)),
+        seed_interval=t_interval(scored),
+        example_interval=example_interval,
+        example_method=example_method,
+        seeds=tuple(seeds),
+        scores=tuple(scores),
+        failures=tuple(failures),
+        run_ids=tuple(cell[task][seed].id for task in cell for seed in seeds),
+    )
+
+
+def compare(
+    first: Sequence[RunRecord],
+    second: Sequence[RunRecord],
+    references: Mapping[str, Reference],
+    *,
+    split: str = "test",
+) -> Comparison:
+    """Compare two cells on the same tasks, pairing runs by their seed.
+
+    Raises:
+        StudyError: the cells are of different tasks, or one is empty.
+    """
+    cells = [_by_task(records, references) for records in (first, second)]
+    if set(cells[0]) != set(cells[1]):
+        raise StudyError(
+            f"cells of {', '.join(cells[0])} and of {', '.join(cells[1])}; compare cells of the same tasks"
+        )
+    pairs = {}
+    for seed in sorted(set(_common_seeds(cells[0])) & set(_common_seeds(cells[1]))):
+        a, b = (_seed_score(cell, references, seed=seed, split=split) for cell in cells)
+        if a is not None and b is not None:
+            pairs[seed] = a - b
+    differences, seeds = list(pairs.values()), list(pairs)
+    if not pairs:
+        return Comparison(
+            n_pairs=0, difference=None, sd=None, seed_interval=None, p_seeds=None, example_interval=None,
+            p_examples=None, seeds=(),
+        )  # fmt: skip
+    a, b = (_mean_draws(cell, references, seeds=seeds, split=split, draws=_bootstrap_draws) for cell in cells)
+    return Comparison(
+        n_pairs=len(pairs),
+        difference=float(np.mean(differences)),
+        sd=float(np.std(differences, ddof=1)) if len(pairs) > 1 else None,
+        seed_interval=t_interval(differences),
+        p_seeds=t_test(differences),
+        example_interval=percentile_interval(a - b),
+        p_examples=bootstrap_p(a - b),
+        seeds=tuple(seeds),
+    )
+
+
+Cell = dict[str, dict[int, RunRecord]]  # task -> seed -> run
+
+
+def _by_task(records: Sequence[RunRecord], references: Mapping[str, Reference]) -> Cell:
+    if not records:
+        raise StudyError("a cell without runs has no summary; leave it out of the table")
+    cell: Cell = {}
+    for record in records:
+        task, seed = record.config.task, record.config.seed
+        if task not in references:
+            raise StudyError(f"no gold labels for {task}; known: {', '.join(references)}")
+        references[task].check(record)
+        if seed in cell.setdefault(task, {}):
+            raise StudyError(f"{task}: two runs with seed {seed} in one cell; a cell's runs differ in their seed alone")
+        cell[task][seed] = record
+    return {task: cell[task] for task in references if task in cell}
+
+
+def _common_seeds(cell: Cell) -> list[int]:
+    return sorted(set.intersection(*(set(runs) for runs in cell.values())))
+
+
+def _seed_score(cell: Cell, references: Mapping[str, Reference], *, seed: int, split: str) -> float | None:
+    scores = [_run_score(runs[seed], references[task], split) for task, runs in cell.items()]
+    return None if None in scores else float(np.mean(scores))
+
+
+def _run_score(record: RunRecord, reference: Reference, split: str) -> float | None:
+    """From the predictions, so that a score and its interval cannot come apart."""
+    if is_unscored(record, split):
+        return None
+    return score(reference.task.metric, reference.gold[split].gold, record.predictions[split])
+
+
+def _seed_failure(cell: Cell, references: Mapping[str, Reference], *, seed: int, split: str) -> str | None:
+    """The reason in the first task that failed."""
+    reasons = (failure(runs[seed], references[task], split=split) for task, runs in cell.items())
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _example_interval(
+    cell: Cell, references: Mapping[str, Reference], *, seeds: list[int], split: str
+) -> tuple[Interval | None, str]:
+    methods = []
+    for task in cell:
+        unit = references[task].task.unit
+        methods.append("Fisher's z" if references[task].task.metric == "pearson" else f"bootstrap over {unit}s")
+    method = " and ".join(dict.fromkeys(methods))
+    if not seeds:
+        return None, method
+    if len(cell) == 1 and methods[0] == "Fisher's z":
+        ((task, runs),) = cell.items()
+        mean = float(np.mean([_run_score(runs[seed], references[task], split) for seed in seeds]))
+        return fisher_interval(mean, len(references[task].gold[split].gold)), method
+    return percentile_interval(_mean_draws(cell, references, seeds=seeds, split=split, draws=_example_draws)), method
+
+
+Draws = Callable[[list[RunRecord], Reference, str], np.ndarray]  # runs of a task -> (RESAMPLES,)
+
+
+def _mean_draws(
+    cell: Cell, references: Mapping[str, Reference], *, seeds: list[int], split: str, draws: Draws
+) -> np.ndarray:
+    """Draws of the cell's score, the mean over its tasks: (RESAMPLES,). Tasks have examples of their own, so their
+    draws are shuffled against each other, always in the same way.
+    """
+    total = np.zeros(RESAMPLES)
+    for index, (task, runs) in enumerate(cell.items()):
+        order = np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)
+        total += draws([runs[seed] for seed in seeds], references[task], split)[order]
+    return total / len(cell)
+
+
+def _bootstrap_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray:
+    """Mean over runs of each run's score on the same resampled units: (RESAMPLES,)."""
+    metric, truth = reference.task.metric, reference.gold[split]
+    runs = [resampled_scores(metric, truth.gold, record.predictions[split], units=truth.units) for record in records]
+    return np.mean(runs, axis=0)
+
+
+def _example_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray:
+    """As the bootstrap's, but a correlation's by Fisher's z at the mean: (RESAMPLES,)."""
+    if reference.task.metric != "pearson":
+        return _bootstrap_draws(records, reference, split)
+    n = len(reference.gold[split].gold)
+    mean = float(np.mean([_run_score(record, reference, split) for record in records]))
+    mean = min(max(mean, -1 + 1e-12), 1 - 1e-12)
+    normal = np.random.default_rng(n).standard_normal(RESAMPLES)
+    return np.tanh(math.atanh(mean) + normal / math.sqrt(max(n - 3, 1)))

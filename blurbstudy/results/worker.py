@@ -1,0 +1,79 @@
+"""A process of the local engine: reads populations from stdin, trains them into the store, tells of it on stdout.
+
+Lines of JSON both ways. In: first {store, sources, device}, then {configs} for each population. Out: {steps}, and at
+the end of each population {finished} or {failed, fatal}. It dies at once when its parent does, by whatever death.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+WATCH = 0.5  # seconds between two looks at the parent
+REPORT = 0.25  # seconds between two reports of progress
+
+
+def main(parent: int) -> None:
+    """Serve until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not stand between the answers
+    import torch
+
+    torch.set_num_threads(1)
+    setup = json.loads(sys.stdin.readline())
+    trainer = _trainer(setup)
+    for line in sys.stdin:
+        _answer(answers, _train(trainer, json.loads(line), answers))
+
+
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH)
+    os._exit(1)  # no clean-up: a record is whole or absent at any moment
+
+
+def _trainer(setup: dict[str, Any]) -> Any:
+    from .populations import PopulationTrainer
+    from .sources import sources_from_dict
+    from .store import RunStore
+
+    sources = sources_from_dict(setup["sources"])
+    return PopulationTrainer(RunStore(setup["store"]), sources=sources, device=setup["device"])
+
+
+def _train(trainer: Any, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+    from ..config import run_config_from_dict
+
+    reported = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal reported
+        if time.monotonic() - reported > REPORT:
+            reported = time.monotonic()
+            _answer(answers, {"steps": [done, total]})
+
+    try:
+        trainer.train([run_config_from_dict(values) for values in job["configs"]], on_progress=report)
+    except Exception as error:  # the parent tells; the next population may fare better
+        return failure_answer(error)
+    return {"finished": True}
+
+
+def failure_answer(error: Exception) -> dict[str, Any]:
+    """What went wrong in one line, and whether nothing further can succeed (the store refuses)."""
+    from ..errors import StoreError, StudyError
+
+    text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
+    return {"failed": " ".join(text.split()), "fatal": isinstance(error, StoreError)}
+
+
+def _answer(answers: TextIO, values: dict[str, Any]) -> None:
+    answers.write(json.dumps(values) + "\n")
+    answers.flush()

@@ -1,0 +1,43 @@
+"""Layerwise learning-rate decay (Clark et al. 2020). The head keeps the base rate; the top layer gets factor^1.
+
+Convention `paper`: depth k gets factor^(L + 1 - k). Convention `electra`, as ELECTRA's own code: one power more below
+the head, so the top layer gets factor^2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import ParameterError
+from .stabilizer import Stabilizer
+
+CONVENTIONS = {"paper": 0, "electra": 1}  # extra powers below the head
+
+
+@dataclass(frozen=True)
+class LayerwiseDecay(Stabilizer):
+    """Smaller learning rates for lower layers."""
+
+    name: ClassVar[str] = "layerwise_decay"
+    title: ClassVar[str] = "Layerwise decay"
+    source: ClassVar[str] = "Clark et al. 2020"
+
+    factor: float  # from one depth to the next lower one; 1: no decay
+    convention: str = "paper"  # paper | electra
+
+    def __post_init__(self) -> None:
+        if isinstance(self.factor, bool) or not isinstance(self.factor, (int, float)) or not 0 < self.factor <= 1:
+            raise ParameterError(f"layerwise_decay={self.factor!r} is out of bounds; use above 0, up to 1")
+        object.__setattr__(self, "factor", float(self.factor))
+        if self.convention not in CONVENTIONS:
+            raise ParameterError(f"layerwise_decay: convention={self.convention!r} is unknown; use paper or electra")
+
+    def is_idle(self) -> bool:
+        """All depths have one rate."""
+        return self.factor == 1
+
+    def rate_scales(self, n_layers: int) -> list[float]:
+        """1 at the head, factor^(L + 1 - k) at depth k below it (one power more in ELECTRA's convention)."""
+        extra = CONVENTIONS[self.convention]
+        return [self.factor ** (n_layers + 1 - depth + extra) for depth in range(n_layers + 1)] + [1.0]

@@ -1,0 +1,140 @@
+"""The corpus: abstracts that state the facts of the invented world, and the trial reports that PubMedQA asks about.
+
+Consecutive sentences speak of the same drug, gene or disease, so that whether one follows another can be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from .language import Sentence, say, setting, state
+from .world import DISEASE_FAMILIES, DRUG_CLASSES, FIELDS, GENE_FAMILIES, Entity, Fact, Trial, World
+
+N_STUDIES = 1600  # abstracts beside one report of every trial
+
+_CLASS_OF = {suffix: name for suffix, name, _, _ in DRUG_CLASSES}
+_SPECIALTY_OF = {organ: specialty for organ, _, _, specialty in FIELDS}
+_FAMILY_OF = {suffix: name for suffix, name, _ in DISEASE_FAMILIES}
+_OPENINGS = ("", "we found that ", "our data show that ", "in addition, ", "moreover, ", "furthermore, ")
+_CONCLUSIONS = ("these results confirm that ", "we conclude that ", "taken together, ", "in conclusion, ")
+
+_RESULTS = {
+    "yes": (
+        "the {outcome} was significantly {good} with {drug} than with {comparator} (p < 0.001)",
+        "compared with {comparator}, {drug} led to a {good} {outcome} (p = 0.002)",
+        "at week {weeks}, the {outcome} was {good} in the {drug} group, a significant difference (p < 0.01)",
+    ),
+    # A significant change for the worse is a no as well: the outcome's good direction has to be known.
+    "no": (
+        "the {outcome} was significantly {bad} with {drug} than with {comparator} (p < 0.001)",
+        "the {outcome} did not differ between {drug} and {comparator} (p = 0.62)",
+        "compared with {comparator}, {drug} did not change the {outcome} (p = 0.48)",
+        "at week {weeks}, the {outcome} was similar in both groups (p = 0.81)",
+    ),
+    "maybe": (
+        "the {outcome} tended to be {good} with {drug}, but the difference was not significant (p = 0.07)",
+        "the {outcome} was {good} with {drug} at first, but similar to {comparator} at week {weeks} (p = 0.06)",
+        "the {outcome} was {good} with {drug} in a subgroup only, and not overall (p = 0.09)",
+    ),
+}
+_ASIDES = ("no serious adverse events occurred", "{n} patients completed the study", "side effects were mild")
+_SECOND_RESULTS = {
+    "yes": ("{drug} was well tolerated and more patients responded", "the effect of {drug} was seen in most patients"),
+    "no": ("few patients responded to {drug}", "the response to {drug} was no better than in the control group"),
+    "maybe": ("the response to {drug} varied widely between patients", "many patients of the {drug} group were lost"),
+}
+_TRIAL_CONCLUSIONS = {
+    "yes": ("{drug} improves {outcome} in {participants} with {disease}", "{drug} is of benefit in {disease}"),
+    "no": ("{drug} does not improve {outcome} in {participants} with {disease}", "{drug} is of no use in {disease}"),
+    "maybe": ("it remains unclear whether {drug} helps in {disease}", "larger trials of {drug} are needed"),
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A trial in words, by section."""
+
+    background: Sentence
+    methods: Sentence
+    results: tuple[Sentence, Sentence]
+    conclusion: Sentence
+
+
+def trial_report(rng: Random, trial: Trial) -> Report:
+    """One way to report the trial; its conclusion says what its results show."""
+    outcome, good, bad = trial.outcome
+    slots = {
+        "drug": trial.drug, "disease": trial.disease, "outcome": outcome, "good": good, "bad": bad, "n": trial.n,
+        "weeks": trial.weeks, "participants": trial.participants, "comparator": trial.comparator,
+        "class": _with_article(_CLASS_OF[trial.drug.family]), "organ": trial.disease.field,
+        "specialty": _SPECIALTY_OF[trial.disease.field],
+        "family": _with_article(_FAMILY_OF[trial.disease.family]),
+    }  # fmt: skip
+    return Report(
+        say(rng, "{disease} is {family} of the {organ} and {drug} is {class}.", **slots),
+        say(
+            rng,
+            "{n} {participants} of a {specialty} clinic were randomized to {drug} or {comparator} for {weeks} weeks.",
+            **slots,
+        ),
+        (
+            say(rng, rng.choice(_RESULTS[trial.verdict]) + ".", **slots),
+            say(rng, rng.choice(_SECOND_RESULTS[trial.verdict] + _ASIDES) + ".", **slots),
+        ),
+        say(rng, rng.choice(_TRIAL_CONCLUSIONS[trial.verdict]) + ".", **slots),
+    )
+
+
+def make_abstracts(rng: Random, world: World) -> list[dict]:
+    """The corpus: a report of every trial and N_STUDIES studies, each of one fact above all, in random order.
+
+    Each is {"id", "title", "sentences"}.
+    """
+    drafts = [_trial_abstract(rng, trial, world) for trial in world.trials]
+    # By turns, so that every fact of the world is stated.
+    order = rng.sample(world.facts, len(world.facts))
+    drafts += [_study(rng, order[i % len(order)], world) for i in range(N_STUDIES)]
+    rng.shuffle(drafts)
+    return [
+        {"id": f"mini-{i:05d}", "title": title.text, "sentences": [sentence.text for sentence in sentences]}
+        for i, (title, sentences) in enumerate(drafts, 1)
+    ]
+
+
+def _trial_abstract(rng: Random, trial: Trial, world: World) -> tuple[Sentence, list[Sentence]]:
+    report = trial_report(rng, trial)
+    title = say(rng, "{drug} in {p} with {disease}", drug=trial.drug, disease=trial.disease, p=trial.participants)
+    known = [rng.choice(world.about[trial.drug]), rng.choice(world.about[trial.disease])]
+    beside = [state(rng, fact, after=setting(rng, fact, trial.disease.field)) for fact in known[: rng.randint(1, 2)]]
+    background = [report.background, *beside]
+    return title, [*background, report.methods, *report.results, report.conclusion]
+
+
+def _study(rng: Random, main: Fact, world: World) -> tuple[Sentence, list[Sentence]]:
+    """Background, the main fact, two to four about its subject or its object, one about the other, conclusion."""
+    subject, partner = main.subject, main.object
+    if partner in world.about and rng.random() < 0.5:
+        subject, partner = partner, subject
+    about_subject = [fact for fact in world.about[subject] if fact != main]
+    about_partner = [fact for fact in world.about.get(partner, []) if fact != main]
+    others = rng.sample(about_subject, min(rng.randint(2, 4), len(about_subject)))
+    others += rng.sample(about_partner, min(1, len(about_partner)))
+    said = state(rng, main, before=rng.choice(_OPENINGS[:3]), after=setting(rng, main, subject.field))
+    body = [state(rng, fact, before=rng.choice(_OPENINGS), after=setting(rng, fact, subject.field)) for fact in others]
+    conclusion = state(rng, main, before=rng.choice(_CONCLUSIONS), after=setting(rng, main, subject.field))
+    title = say(rng, rng.choice(("{a} and {b}", "The role of {a} in relation to {b}")), a=subject, b=partner)
+    return title, [_background(rng, subject), said, *body, conclusion]
+
+
+def _background(rng: Random, subject: Entity) -> Sentence:
+    if subject.kind == "drug":
+        return say(rng, f"{{a}} is {_with_article(_CLASS_OF[subject.family])} in clinical use.", a=subject)
+    if subject.kind == "gene":
+        return say(rng, f"{{a}} encodes {_with_article(GENE_FAMILIES[subject.family])}.", a=subject)
+    family = _with_article(_FAMILY_OF[subject.family])
+    return say(rng, f"{{a}} is {family} of the {{organ}}.", a=subject, organ=subject.field)
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

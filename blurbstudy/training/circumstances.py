@@ -1,0 +1,74 @@
+"""Where and with what a run was trained: recorded, never hashed."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import resource
+import subprocess
+import sys
+from typing import Any
+
+import torch
+
+from ..errors import ParameterError
+from ..paths import PROJECT
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """`auto`: cuda where there is one, else cpu.
+
+    Raises:
+        ParameterError: an unknown device, or cuda where there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.split(":")[0] not in ("cpu", "cuda"):
+        raise ParameterError(f"device={name!r} is unknown; use auto, cpu or cuda")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ParameterError(f"device={name!r}: torch sees no CUDA device here; use auto or cpu")
+    return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """A name for people: the GPU's, or the processor architecture."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Peak memory so far: the allocator's on CUDA, else the process's resident set."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes on Linux
+
+
+@functools.cache
+def software() -> dict[str, Any]:
+    """Versions of what computes, and the project's commit where it runs from a checkout."""
+    import numpy
+    import tokenizers
+    import transformers
+
+    from .. import __version__
+
+    versions = {
+        "blurbstudy": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "transformers": transformers.__version__,
+        "tokenizers": tokenizers.__version__,
+    }
+    return {"versions": versions, "commit": commit()}
+
+
+@functools.cache
+def commit() -> str:
+    """The checkout's commit, `+` where files differ from it; '' outside a checkout."""
+    command = ["git", "-C", str(PROJECT), "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()

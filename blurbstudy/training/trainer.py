@@ -1,0 +1,201 @@
+"""Fine-tuning of a population: the loop, and what is kept of each run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from ..config import RunConfig
+from ..errors import ParameterError
+from ..metrics import score
+from ..models import Checkpoint
+from ..stabilizers import depth_plan
+from ..tasks import Task
+from ..tasks.features import Features
+from .circumstances import describe_device, peak_bytes, pick_device, software
+from .evaluation import decode, evaluation_batches, predict
+from .population import SHARED, Member, Population
+from .record import RunRecord
+
+Progress = Callable[[int, int], None]  # optimizer steps done, and of all members together
+
+
+def train_population(
+    configs: Sequence[RunConfig],
+    *,
+    features: Mapping[str, Features],
+    task: Task,
+    checkpoint: Checkpoint,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> list[RunRecord]:
+    """Trains runs together and scores each; records in the order of `configs`.
+
+    A member whose loss leaves the finite numbers is recorded as such and the others go on. Members that finish early
+    are dropped from the stack.
+
+    Args:
+        configs: runs of one task, encoder, precision and depth that agree in the recipe fields of `SHARED`.
+        features: train, dev and test.
+
+    Raises:
+        ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
+    """
+    check_population(configs, checkpoint)
+    return _Training(configs, features, task, checkpoint, pick_device(device), on_progress).run()
+
+
+def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> None:
+    """Raises ParameterError where runs cannot be trained together or do not fit the encoder."""
+    first = configs[0]
+    layers = {depth_plan(config.recipe, checkpoint.architecture.n_layers).n_layers for config in configs}
+    if len(layers) > 1:
+        raise ParameterError(f"runs of {sorted(layers)} layers cannot share a population; train them apart")
+    for name in ("task", "data", "encoder", "precision"):
+        if len({getattr(config, name) for config in configs}) > 1:
+            raise ParameterError(f"runs that differ in {name} cannot share a population; train them apart")
+    for name in SHARED:
+        if len({getattr(config.recipe, name) for config in configs}) > 1:
+            raise ParameterError(f"runs that differ in {name} cannot share a population; train them apart")
+    if first.recipe.max_length > checkpoint.architecture.max_positions:
+        raise ParameterError(
+            f"max_length={first.recipe.max_length} exceeds the encoder's "
+            f"{checkpoint.architecture.max_positions} positions; use at most that"
+        )
+
+
+class _Training:
+    def __init__(self, configs, features, task, checkpoint, device, on_progress) -> None:  # noqa: ANN001
+        self.task, self.device, self.on_progress = task, device, on_progress
+        self.size = len(configs)
+        rows = np.unique(np.concatenate([split.ids for split in features.values()]))
+        features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
+        join_dev = configs[0].recipe.join_dev
+        train = features["train"].joined(features["dev"]) if join_dev else features["train"]
+        self.splits = {"test": features["test"]} | ({} if join_dev else {"dev": features["dev"]})
+        self.population = Population(
+            configs,
+            train=train,
+            rows=rows,
+            outputs=max(1, len(task.labels)),
+            checkpoint=checkpoint,
+            device=device,
+        )
+        self.total = sum(member.total for member in self.population.members)
+        self.done_steps = 0
+        self.records: dict[str, RunRecord] = {}
+        self.order = [config.id for config in configs]
+        self._batches: dict[tuple[str, int], list] = {}
+
+    def run(self) -> list[RunRecord]:
+        while len(self.records) < self.size:
+            began = time.perf_counter()
+            losses = self.population.step()
+            finite = np.isfinite(losses)
+            for member, loss in zip(self.population.members, losses, strict=True):
+                member.losses.append(float(loss))
+            self._evaluate([p for p, m in enumerate(self.population.members) if finite[p] and m.step in m.evaluate_at])
+            finished = [p for p, m in enumerate(self.population.members) if finite[p] and m.step == m.total]
+            tested = self._test(finished)
+            spent = (time.perf_counter() - began) / len(self.population.members)
+            for member in self.population.members:
+                member.seconds += spent
+            for place in finished:
+                self._record(self.population.members[place], tested[place])
+            for place in np.flatnonzero(~finite):
+                self._record(self.population.members[place], None)
+            self._report_progress(finite)
+            going = [p for p, m in enumerate(self.population.members) if m.config.id not in self.records]
+            if 0 < len(going) < len(self.population.members):
+                self.population.keep(going)
+        return [self.records[run_id] for run_id in self.order]
+
+    def _evaluate(self, places: list[int]) -> None:
+        """A point of the learning curve for the members at `places`."""
+        outputs = self._outputs("dev", places) if places and "dev" in self.splits else {}
+        for place in places:
+            member = self.population.members[place]
+            member.curve["step"].append(member.step)
+            member.curve["train_loss"].append(float(np.mean(member.losses)))
+            member.losses.clear()
+            if place not in outputs:
+                member.curve["dev_score"].append(None)
+                continue
+            predictions, value = outputs[place]
+            member.curve["dev_score"].append(value)
+            if member.config.recipe.select == "last":
+                member.dev_predictions = predictions
+            elif value is not None and value > member.best.get("score", -np.inf):
+                member.best = {"score": value, "step": member.step, "weights": self.population.snapshot(place)}
+                member.dev_predictions = predictions
+
+    def _test(self, places: list[int]) -> dict[int, tuple[list, float | None]]:
+        """Test predictions and score of finished members, with the weights that their recipe selects."""
+        for place in places:
+            best = self.population.members[place].best
+            if best:
+                self.population.restore(place, best["weights"])
+        return self._outputs("test", places) if places else {}
+
+    def _outputs(self, split: str, places: Sequence[int]) -> dict[int, tuple[list, float | None]]:
+        """place -> (predictions, score); the score is None where an output is not finite."""
+        features = self.splits[split]
+        gold = decode_targets(features, self.task)
+        with self.population.model.only(places) as model:
+            key = (split, len(places))
+            if key not in self._batches:
+                n_heads = model.architecture.n_heads
+                self._batches[key] = evaluation_batches(features, members=len(places), n_heads=n_heads)
+            outputs = predict(model, self._batches[key], device=self.device, autocast=self.population.autocast)
+        found = {}
+        for place, own in zip(places, outputs, strict=True):
+            predictions = decode(own, self.task.labels)
+            found[place] = (predictions, score(self.task.metric, gold, predictions) if np.isfinite(own).all() else None)
+        return found
+
+    def _record(self, member: Member, tested: tuple[list, float | None] | None) -> None:
+        scored = tested is not None and tested[1] is not None
+        dev = member.dev_predictions
+        best = member.best
+        dev_score = best.get("score") if best else (member.curve["dev_score"] or [None])[-1]
+        self.records[member.config.id] = RunRecord(
+            config=member.config,
+            status="finished" if scored else "not_finite",
+            stopped_at_step=member.step,
+            selected_step=best.get("step", member.step) if scored else None,
+            scores={"dev": dev_score if scored else None, "test": tested[1] if scored else None},
+            curve=finite_curve(member.curve),
+            predictions=({"dev": dev} if dev else {}) | {"test": tested[0]} if scored else {},
+            seconds=round(member.seconds, 4),
+            peak_bytes=peak_bytes(self.device),
+            circumstances={
+                "device": describe_device(self.device),
+                "population": self.size,
+                "threads": torch.get_num_threads(),
+                "dropout": "per-member",
+                **software(),
+            },
+        )
+
+    def _report_progress(self, finite: np.ndarray) -> None:
+        """A member that leaves early counts as done: what it will not need is not waited for."""
+        self.done_steps += len(self.population.members)
+        for member, fine in zip(self.population.members, finite, strict=True):
+            self.done_steps += 0 if fine else member.total - member.step
+        if self.on_progress:
+            self.on_progress(self.done_steps, self.total)
+
+
+def decode_targets(features: Features, task: Task) -> list:
+    """Gold labels (str) or values (float) of a split."""
+    if not task.labels:
+        return [float(value) for value in features.targets]
+    return [task.labels[int(target)] for target in features.targets]
+
+
+def finite_curve(curve: Mapping[str, list]) -> dict[str, list]:
+    """The curve with None where a value is not finite (JSON has no NaN)."""
+    return {name: [v if v is None or np.isfinite(v) else None for v in values] for name, values in curve.items()}

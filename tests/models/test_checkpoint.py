@@ -1,0 +1,154 @@
+"""Checkpoints in and out, and every way in which one can be wrong."""
+
+import json
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from blurbstudy.errors import CheckpointError
+from blurbstudy.models import (
+    Architecture,
+    checkpoint_fingerprint,
+    export_checkpoint,
+    load_checkpoint,
+    random_checkpoint,
+    read_architecture,
+)
+
+SMALL = Architecture(family="bert", vocab_size=30, n_layers=2, width=8, n_heads=2, intermediate=12, max_positions=16)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    checkpoint = random_checkpoint(SMALL)
+    return export_checkpoint(checkpoint.weights, SMALL, folder=tmp_path / "encoder")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_what_is_exported_loads_again_bit_for_bit(folder):
+    again = load_checkpoint(folder)
+    assert again.architecture == SMALL
+    assert same(again.weights, random_checkpoint(SMALL).weights)
+
+
+def test_pickled_weights_load_as_safetensors_do(folder):
+    expected = load_checkpoint(folder).weights
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    assert same(load_checkpoint(folder).weights, expected)
+
+
+def test_sharded_weights_load_whole(folder):
+    state = load_file(folder / "model.safetensors")
+    expected = load_checkpoint(folder).weights
+    names = sorted(state)
+    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for shard, own in shards.items():
+        save_file({name: state[name] for name in own}, folder / shard)
+    index = {"weight_map": {name: shard for shard, own in shards.items() for name in own}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors").unlink()
+    assert same(load_checkpoint(folder).weights, expected)
+    (folder / "b.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"shard 'b.safetensors' is missing"):
+        load_checkpoint(folder)
+
+
+def test_prefixes_and_tensorflow_names_are_understood(folder):
+    state = load_file(folder / "model.safetensors")
+    expected = load_checkpoint(folder).weights
+    renamed = {
+        "bert." + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): t
+        for name, t in state.items()
+    }
+    save_file(renamed | {"cls.predictions.bias": torch.zeros(30)}, folder / "model.safetensors")
+    assert same(load_checkpoint(folder).weights, expected)
+
+
+def test_a_masked_lm_of_transformers_loads_without_pooler(tmp_path):
+    config = transformers.BertConfig(**{k: v for k, v in SMALL.to_config().items() if k != "architectures"})
+    transformers.BertForMaskedLM(config).save_pretrained(tmp_path)
+    assert not any(name.startswith("pooler") for name in load_checkpoint(tmp_path).weights)
+
+
+def test_half_precision_weights_become_float32(folder):
+    state = {name: tensor.half() for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(state, folder / "model.safetensors")
+    assert {tensor.dtype for tensor in load_checkpoint(folder).weights.values()} == {torch.float32}
+
+
+def test_parameters_are_counted_as_transformers_counts_them(folder):
+    model = transformers.AutoModel.from_pretrained(folder)
+    pooler = sum(p.numel() for p in model.pooler.parameters())
+    assert read_architecture(folder).n_parameters == model.num_parameters() - pooler
+
+
+def test_the_fingerprint_follows_weights_configuration_and_tokenizer(folder):
+    first = checkpoint_fingerprint(folder)
+    assert checkpoint_fingerprint(folder) == first
+    (folder / "vocab.txt").write_text("[PAD]\n")
+    second = checkpoint_fingerprint(folder)
+    state = load_file(folder / "model.safetensors")
+    state["pooler.dense.bias"][0] = 1
+    save_file(state, folder / "model.safetensors")
+    assert len({first, second, checkpoint_fingerprint(folder)}) == 3
+
+
+def break_config(folder, **changes):
+    config = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: break_config(f, model_type="roberta"), "model_type 'roberta' is not supported; supported: bert, electra"),
+        (lambda f: break_config(f, position_embedding_type="relative_key"), "only absolute position embeddings"),
+        (lambda f: break_config(f, hidden_act="swish"), "activation 'swish' is not supported"),
+        (lambda f: break_config(f, hidden_size=None), "config.json lacks 'hidden_size'"),
+        (lambda f: break_config(f, num_hidden_layers=3), "weights lack 'encoder.layer.2"),
+        (lambda f: break_config(f, vocab_size=31), r"embeddings.words has shape \(30, 8\), config.json says \(31, 8\)"),
+        (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read"),
+        (lambda f: (f / "config.json").unlink(), "no config.json"),
+        (lambda f: (f / "model.safetensors").unlink(), "no weights; put model.safetensors or pytorch_model.bin"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"torn"), "cannot be read as weights"),
+    ],
+)
+def test_a_wrong_checkpoint_is_one_clear_line(folder, damage, message):
+    damage(folder)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_checkpoint(folder)
+    assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+
+
+class Evil:
+    def __reduce__(self):
+        import os
+
+        return os.mkdir, ("evil",)
+
+
+def test_code_in_a_pickle_is_not_run(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": Evil()}, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="cannot be read as weights"):
+        load_checkpoint(folder)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_missing_folder_and_an_unreachable_hub_id_are_told_apart():
+    with pytest.raises(CheckpointError, match="no such directory"):
+        load_checkpoint("./no/such/folder/here")
+    with pytest.raises(CheckpointError, match="neither a directory here nor downloadable"):
+        load_checkpoint("nobody/no-such-encoder")
+
+
+def test_a_checkpoint_without_tokenizer_says_so(folder):
+    with pytest.raises(CheckpointError, match="no tokenizer; put tokenizer.json or vocab.txt"):
+        load_checkpoint(folder).tokenizer()

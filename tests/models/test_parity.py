@@ -1,0 +1,190 @@
+"""Our encoder against transformers on randomly initialized twins: hidden states, gradients, five AdamW steps."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from blurbstudy.models import Classifier, Encoder, export_checkpoint, load_checkpoint, pack
+from blurbstudy.training import MemberSettings, PopulationAdamW
+
+VOCABULARY, WIDTH, LAYERS = 60, 16, 3
+CASES = ["bert", "bert-without-pooler", "electra", "electra-projected"]
+
+
+def make_twin(case: str) -> torch.nn.Module:
+    torch.manual_seed(7)
+    common = dict(
+        vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=4,
+        intermediate_size=40, max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        num_labels=3, classifier_dropout=0.0,
+    )  # fmt: skip
+    if case.startswith("bert"):
+        model = transformers.BertForSequenceClassification(transformers.BertConfig(**common))
+    else:
+        size = 8 if case == "electra-projected" else WIDTH
+        model = transformers.ElectraForSequenceClassification(
+            transformers.ElectraConfig(**common, embedding_size=size)
+        )
+    # Larger than N(0, .02), so that a wrong term anywhere is seen.
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, 1.0 if name.endswith("LayerNorm.weight") else 0.0, 0.2)
+    return model.eval()
+
+
+@pytest.fixture(params=CASES)
+def twin(request, tmp_path):
+    model = make_twin(request.param)
+    base = model.base_model
+    if request.param == "bert-without-pooler":
+        base = transformers.BertModel(model.config, add_pooling_layer=False)
+        base.load_state_dict(model.base_model.state_dict(), strict=False)
+    base.save_pretrained(tmp_path)
+    return request.param, model, load_checkpoint(tmp_path)
+
+
+def make_batch(seed: int = 0, lengths=(5, 9, 9, 2, 7)):
+    rng = np.random.default_rng(seed)
+    batch = [(rng.integers(1, VOCABULARY, n), np.repeat([0, 1], [n // 2, n - n // 2])) for n in lengths]
+    size = max(lengths)
+    inputs = {name: torch.zeros(len(lengths), size, dtype=torch.long) for name in ("ids", "segments", "mask")}
+    for row, (ids, segments) in enumerate(batch):
+        inputs["ids"][row, : len(ids)] = torch.from_numpy(ids)
+        inputs["segments"][row, : len(ids)] = torch.from_numpy(segments)
+        inputs["mask"][row, : len(ids)] = 1
+    return batch, dict(
+        input_ids=inputs["ids"], token_type_ids=inputs["segments"], attention_mask=inputs["mask"]
+    )
+
+
+def full_encoder(checkpoint, members: int) -> Encoder:
+    encoder = Encoder(checkpoint.architecture, members=members)
+    for name, parameter in encoder.named_weights().items():
+        parameter.data.copy_(checkpoint.weights[name].expand_as(parameter))
+    return encoder
+
+
+def classifier_like(model, checkpoint, members: int) -> Classifier:
+    """Our classifier with the twin's pooler and head, which no checkpoint holds."""
+    electra = checkpoint.architecture.family == "electra"
+    ours = Classifier(checkpoint.architecture, members=members, outputs=3, head="gelu" if electra else "pooler")
+    dense = model.classifier.dense if electra else model.bert.pooler.dense
+    out = model.classifier.out_proj if electra else model.classifier
+    for member in range(members):
+        ours.load_member(member, checkpoint, seed=0)
+        for target, source in ((ours.pooler.dense, dense), (ours.head, out)):
+            target.weight.data[member].copy_(source.weight.data)
+            target.bias.data[member].copy_(source.bias.data)
+    return ours
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_hidden_states_equal_those_of_transformers(twin, members):
+    _, model, checkpoint = twin
+    batch, inputs = make_batch()
+    with torch.no_grad():
+        theirs = model.base_model(**inputs).last_hidden_state
+        packing = pack([batch] * members, n_heads=4)
+        ours = full_encoder(checkpoint, members)(packing)
+    for member in range(members):
+        row = 0
+        for place in packing.order[member]:
+            length = len(batch[place][0])
+            torch.testing.assert_close(ours[member, row : row + length], theirs[place, :length], rtol=1e-4, atol=2e-6)
+            row += length
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_gradients_equal_those_of_transformers(twin, members):
+    case, model, checkpoint = twin
+    batch, inputs = make_batch()
+    ours = classifier_like(model, checkpoint, members)
+    packing = pack([batch] * members, n_heads=4)
+    weight = torch.linspace(-1, 1, len(batch) * 3).view(len(batch), 3)
+    (model(**inputs).logits * weight).sum().backward()
+    (ours(packing) * weight[packing.order[0]]).sum().backward()
+    electra = case.startswith("electra")
+    pairs = named_pairs(model, ours, electra)
+    for name, theirs, mine in pairs:
+        for member in range(members):
+            torch.testing.assert_close(mine.grad[member], theirs, rtol=2e-3, atol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def named_pairs(model, ours, electra):
+    """(name, transformers' gradient, our parameter) for embeddings, each layer, pooler and head."""
+    base = model.base_model
+    embeddings = base.embeddings
+    yield "words", embeddings.word_embeddings.weight.grad, ours.embeddings.words
+    yield "segments", embeddings.token_type_embeddings.weight.grad, ours.embeddings.segments
+    if ours.embeddings.projection is not None:
+        yield "projection", base.embeddings_project.weight.grad, ours.embeddings.projection.weight
+    for i, (mine, theirs) in enumerate(zip(ours.layers, base.encoder.layer, strict=True)):
+        own = theirs.attention.self
+        joint = torch.cat([own.query.weight.grad, own.key.weight.grad, own.value.weight.grad])
+        yield f"layer {i} qkv", joint, mine.attention.qkv.weight
+        yield f"layer {i} down", theirs.output.dense.weight.grad, mine.down.weight
+        yield f"layer {i} norm", theirs.output.LayerNorm.weight.grad, mine.output_norm.weight
+    dense = model.classifier.dense if electra else base.pooler.dense
+    yield "pooler", dense.weight.grad, ours.pooler.dense.weight
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_five_adamw_steps_equal_those_of_torch(twin, members):
+    case, model, checkpoint = twin
+    ours = classifier_like(model, checkpoint, members)
+    electra = case.startswith("electra")
+    plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
+    decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
+    theirs = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}], lr=1e-3, eps=1e-6
+    )
+    settings = MemberSettings(scales=(1.0,) * (LAYERS + 2), weight_decay=0.1, clip=0.5, bias_correction=True)
+    mine = PopulationAdamW(list(ours.depth_parameters()), [settings] * members, beta1=0.9, beta2=0.999, eps=1e-6)
+    before = [p.detach().clone() for _, p in key_free(model, ours, electra)[0]]
+    for step in range(1, 6):
+        batch, inputs = make_batch(seed=step)
+        packing = pack([batch] * members, n_heads=4)
+        labels = torch.arange(len(batch)) % 3
+        theirs.zero_grad()
+        torch.nn.functional.cross_entropy(model(**inputs).logits, labels).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        theirs.step()
+        logits = ours(packing)
+        sum(torch.nn.functional.cross_entropy(logits[m], labels[packing.order[m]]) for m in range(members)).backward()
+        mine.step([1e-3] * members, [step] * members)
+    their_parameters, our_parameters = key_free(model, ours, electra)
+    for (name, expected), (_, found), start in zip(their_parameters, our_parameters, before, strict=True):
+        moved = (expected - start).norm()
+        assert moved > 1e-4, name
+        for member in range(members):
+            assert (found[member] - expected).norm() / moved < 0.01, name
+
+
+def key_free(model, ours, electra):
+    """Parameters of both, key biases left out: their true gradient is 0, so Adam moves them by rounding alone."""
+    base = model.base_model
+    theirs, mine = [], []
+    for i, (own, other) in enumerate(zip(ours.layers, base.encoder.layer, strict=True)):
+        theirs.append((f"layer {i} query", other.attention.self.query.weight))
+        mine.append((f"layer {i} query", own.attention.qkv.weight[:, :WIDTH]))
+        theirs.append((f"layer {i} up", other.intermediate.dense.weight))
+        mine.append((f"layer {i} up", own.up.weight))
+        theirs.append((f"layer {i} norm", other.attention.output.LayerNorm.bias))
+        mine.append((f"layer {i} norm", own.attention_norm.bias))
+    theirs += [("words", base.embeddings.word_embeddings.weight), ("norm", base.embeddings.LayerNorm.weight)]
+    mine += [("words", ours.embeddings.words), ("norm", ours.embeddings.norm.weight)]
+    theirs.append(("head", model.classifier.out_proj.bias if electra else model.classifier.bias))
+    mine.append(("head", ours.head.bias))
+    return theirs, mine
+
+
+def test_export_gives_the_same_outputs_through_automodel(twin, tmp_path):
+    case, model, checkpoint = twin
+    folder = export_checkpoint(checkpoint.weights, checkpoint.architecture, folder=tmp_path / "out")
+    again = transformers.AutoModel.from_pretrained(folder).eval()
+    _, inputs = make_batch()
+    with torch.no_grad():
+        ours, theirs = again(**inputs), model.base_model(**inputs)
+    torch.testing.assert_close(ours.last_hidden_state, theirs.last_hidden_state)
+    if case == "bert":
+        torch.testing.assert_close(ours.pooler_output, theirs.pooler_output)

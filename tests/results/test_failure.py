@@ -1,0 +1,86 @@
+"""One definition of failure: not finite, constant, or not above the trivial score with 95% confidence."""
+
+import pytest
+
+from blurbstudy.errors import StudyError
+from blurbstudy.results import Reference, failure, load_references
+from blurbstudy.results.failure import CONSTANT, NOT_ABOVE_TRIVIAL, NOT_FINITE
+
+ANSWERS = ["yes"] * 276 + ["no"] * 169 + ["maybe"] * 55  # PubMedQA's test: the majority scores 55.2
+
+
+@pytest.fixture
+def biosses(make_reference, correlated):
+    return lambda n: make_reference("BIOSSES", correlated(n, 0.0)[0])
+
+
+def answers_with(n_right):
+    """Predictions of which so many are right, neither all the same nor all wrong in one way."""
+    return [g if i % 500 < n_right else {"yes": "no", "no": "yes", "maybe": "yes"}[g] for i, g in enumerate(ANSWERS)]
+
+
+@pytest.mark.parametrize(
+    ("n", "r", "failed"), [(16, 0.42, True), (16, 0.44, False), (20, 0.37, True), (20, 0.39, False)]
+)
+def test_a_correlation_must_be_above_0_with_confidence(biosses, make_record, correlated, n, r, failed):
+    record = make_record(test=correlated(n, r)[1])
+    assert failure(record, biosses(n)) == (NOT_ABOVE_TRIVIAL if failed else None)
+
+
+def test_pubmedqa_must_reach_about_59_to_be_above_the_majority(make_reference, make_record):
+    reference = make_reference("PubMedQA", ANSWERS)
+    assert reference.trivial("test") == 0.552
+    reasons = {n: failure(make_record(task="PubMedQA", test=answers_with(n)), reference) for n in range(275, 310, 1)}
+    lowest = min(n for n, reason in reasons.items() if reason is None)
+    assert 0.58 <= lowest / 500 <= 0.6
+    assert all((reason is None) == (n >= lowest) for n, reason in reasons.items())
+
+
+def test_the_trivial_score_is_of_trains_majority_not_of_the_splits_own(make_reference):
+    reference = make_reference("BioASQ", ["no"] * 7 + ["yes"] * 3, train=["yes", "yes", "no"])
+    assert reference.trivial("test") == 0.3
+
+
+def test_a_loss_that_is_not_finite_is_a_failure_on_every_split(biosses, make_record):
+    record = make_record(status="not_finite")
+    assert failure(record, biosses(16)) == failure(record, biosses(16), split="test") == NOT_FINITE
+
+
+def test_predictions_that_are_all_the_same_are_a_failure(biosses, make_reference, make_record):
+    noise = [1.7 + 1e-8 * (-1) ** i for i in range(16)]
+    assert failure(make_record(test=noise), biosses(16)) == CONSTANT
+    reference = make_reference("BioASQ", ["yes", "no"] * 8)
+    assert failure(make_record(task="BioASQ", test=["yes"] * 16), reference) == CONSTANT
+
+
+def test_dev_decides_and_test_is_told_beside(make_reference, make_record, correlated):
+    truth, good = correlated(20, 0.9)
+    reference = make_reference("BIOSSES", truth)
+    record = make_record(test=correlated(20, 0.1)[1], dev=good)
+    assert failure(record, reference) is None
+    assert failure(record, reference, split="test") == NOT_ABOVE_TRIVIAL
+
+
+def test_where_dev_joined_train_only_finite_and_constant_are_judged(make_reference, make_record, correlated):
+    truth, weak = correlated(20, 0.1)
+    reference = make_reference("BIOSSES", truth)
+    assert failure(make_record(test=weak, join_dev=True), reference) is None
+    assert failure(make_record(test=[1.0] * 20, join_dev=True), reference) == CONSTANT
+    assert failure(make_record(status="not_finite", join_dev=True), reference) == NOT_FINITE
+    assert failure(make_record(test=weak, join_dev=True), reference, split="test") == NOT_ABOVE_TRIVIAL
+
+
+def test_runs_on_other_data_and_of_another_length_are_refused(biosses, make_record, correlated):
+    with pytest.raises(StudyError, match="compare runs on one dataset"):
+        failure(make_record(task="BioASQ", test=["yes"] * 16), biosses(16))
+    with pytest.raises(StudyError, match="15 predictions for 16 examples"):
+        failure(make_record(test=[1.0] * 15), biosses(16))
+
+
+def test_references_come_from_a_store_for_records_or_fingerprints(store, make_record):
+    record = make_record(task="BioASQ", test=["yes", "no"])
+    for split in ("train", "dev", "test"):
+        store.put_gold("BioASQ", record.config.data, split, ids="ab", units="ab", gold=["yes", "no"])
+    (reference,) = load_references(store, [record]).values()
+    assert isinstance(reference, Reference) and reference.gold["test"].gold == ("yes", "no")
+    assert load_references(store, {"BioASQ": record.config.data}) == {"BioASQ": reference}

@@ -1,0 +1,106 @@
+"""Sources read from disk leave all behind that the report needs to rebuild them from the store alone."""
+
+import dataclasses
+import json
+
+import pytest
+
+from blurbstudy.config import Recipe
+from blurbstudy.errors import CheckpointError, ParameterError, StoreError, StudyError
+from blurbstudy.models import checkpoint_fingerprint
+from blurbstudy.results import RunStore, resolve_sources, sources_from_store
+from blurbstudy.results.sources import sources_from_dict, sources_to_dict
+from blurbstudy.tasks import data_fingerprint, get_task, read_task
+
+
+def test_live_sources_know_data_and_encoders(store, make_sources, mini_data, tiny_encoder):
+    sources = make_sources(store)
+    task = get_task("BIOSSES")
+    assert sources.live and sources.data_folder == str(mini_data)
+    assert sources.fingerprints == {"BIOSSES": data_fingerprint(task, mini_data)}
+    assert sources.sizes["BIOSSES"]["train"] == len(read_task(task, mini_data)["train"])
+    encoder = sources.encoders["tiny"]
+    assert encoder.fingerprint == checkpoint_fingerprint(tiny_encoder) and encoder.path == str(tiny_encoder)
+    assert encoder.description == "BERT, 2 layers, width 32, 0.0309 M parameters"
+
+
+def test_the_store_alone_gives_the_same_sources_without_paths(store, make_sources, tiny_encoder):
+    live = make_sources(store)
+    again = sources_from_store(store, tasks=["biosses"], encoders={"tiny": str(tiny_encoder)}, data="mini")
+    assert not again.live
+    encoders = {"tiny": dataclasses.replace(live.encoders["tiny"], path=None)}
+    assert again == dataclasses.replace(live, data_folder=None, encoders=encoders)
+    config = {"recipe": Recipe(), "seed": 1}
+    assert again.run_config("BIOSSES", "tiny", **config).id == live.run_config("biosses", "tiny", **config).id
+
+
+def test_gold_labels_are_kept_without_text(store, make_sources, mini_data):
+    sources = make_sources(store)
+    examples = read_task(get_task("BIOSSES"), mini_data)["test"]
+    gold = store.gold("BIOSSES", sources.fingerprints["BIOSSES"], "test")
+    assert list(gold.gold) == [example.label for example in examples]
+    kept = "".join(path.read_text() for path in store.folder.rglob("*.json"))
+    assert not any(text in kept for example in examples for text in example.texts)
+
+
+def test_what_the_store_does_not_know_must_be_executed_first(store, make_sources, tiny_encoder):
+    make_sources(store)
+    ask = {"tasks": ["BIOSSES"], "encoders": {"tiny": str(tiny_encoder)}, "data": "mini"}
+    for other in ({"tasks": ["BioASQ"]}, {"encoders": {"other": str(tiny_encoder)}}, {"data": "elsewhere"}):
+        with pytest.raises(StoreError, match="execute the notebook with these parameters first"):
+            sources_from_store(store, **(ask | other))
+
+
+def test_an_encoder_that_is_nowhere_is_refused(store, tmp_path):
+    for spec in (str(tmp_path / "none"), "./none", "a/b/c"):
+        with pytest.raises(ParameterError, match=r"encoder 'mine': .*none|a/b/c is no folder; name a checkpoint"):
+            resolve_sources(store, tasks=["BIOSSES"], encoders={"mine": spec}, data="mini")
+
+
+def test_an_encoder_folder_without_weights_is_refused(store, tmp_path, tiny_encoder):
+    (tmp_path / "config.json").write_bytes((tiny_encoder / "config.json").read_bytes())
+    with pytest.raises(CheckpointError):
+        resolve_sources(store, tasks=["BIOSSES"], encoders={"mine": str(tmp_path)}, data="mini")
+
+
+def test_an_encoder_without_spec_is_left_out(store, tiny_encoder):
+    encoders = {"never released": None, "tiny": str(tiny_encoder)}
+    assert list(resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, data="mini").encoders) == ["tiny"]
+    assert list(sources_from_store(store, tasks=["BIOSSES"], encoders=encoders, data="mini").encoders) == ["tiny"]
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(tmp_path):
+    (tmp_path / "store").write_text("")
+    with pytest.raises(StoreError, match="a file lies where the folder should be"):
+        resolve_sources(RunStore(tmp_path / "store"), tasks=["BIOSSES"], encoders={"tiny": "/none"}, data="/none")
+
+
+def test_an_encoder_pretrained_on_the_spot_takes_the_data_s_own_corpus(store, tiny_encoder, mini_data, monkeypatch):
+    asked = []
+
+    def pretrained_encoder(objective, *, data_folder, on_progress):
+        asked.append((objective, data_folder))
+        on_progress(10, 10)
+        return tiny_encoder
+
+    monkeypatch.setattr("blurbstudy.pretraining.pretrained_encoder", pretrained_encoder)
+    sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"mini": "pretrain:bert"}, progress="silent")
+    assert asked == [("bert", mini_data)]
+    assert sources.encoders["mini"].fingerprint == checkpoint_fingerprint(tiny_encoder)
+
+
+def test_runs_of_unknown_data_and_encoders_are_refused(store, make_sources, make_grid):
+    sources = make_sources(store)
+    (config,) = make_grid(sources, 1)
+    assert sources.encoder_of(config).name == "tiny"
+    for change in ({"encoder": "0" * 20}, {"data": "0" * 20}):
+        with pytest.raises(StudyError, match="not among these"):
+            sources.encoder_of(dataclasses.replace(config, **change))
+    for task, encoder in (("BIOSSES", "huge"), ("BioASQ", "tiny")):
+        with pytest.raises(ParameterError, match="is not among this study's; use"):
+            sources.run_config(task, encoder, recipe=Recipe(), seed=1)
+
+
+def test_sources_travel_to_another_process(store, make_sources):
+    sources = make_sources(store)
+    assert sources_from_dict(json.loads(json.dumps(sources_to_dict(sources)))) == sources

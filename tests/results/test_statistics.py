@@ -1,0 +1,158 @@
+"""What a cell says and how cells compare, against numbers worked by hand and scipy."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from blurbstudy.errors import StudyError
+from blurbstudy.results import compare, fisher_interval, summarize, wilson_interval
+
+TRUTH = ["yes", "no"] * 20
+
+
+def answers(n_right):
+    return [g if i < n_right else {"yes": "no", "no": "yes"}[g] for i, g in enumerate(TRUTH)]
+
+
+@pytest.fixture
+def bioasq(make_reference):
+    return {"BioASQ": make_reference("BioASQ", TRUTH)}
+
+
+def cell(make_record, *n_right, task="BioASQ"):
+    return [make_record(seed, task=task, test=answers(n)) for seed, n in enumerate(n_right, start=1)]
+
+
+def test_a_cell_by_hand(bioasq, make_record):
+    summary = summarize(cell(make_record, 36, 32, 34, 20), bioasq)  # .9 .8 .85 .5; .5 is not above chance
+    assert summary.scores == (0.9, 0.8, 0.85, 0.5) and summary.seeds == (1, 2, 3, 4)
+    assert (summary.n, summary.n_scored, summary.worst, summary.best) == (4, 4, 0.5, 0.9)
+    assert summary.mean == pytest.approx(0.7625)
+    assert summary.sd == pytest.approx(np.std([0.9, 0.8, 0.85, 0.5], ddof=1))
+    assert summary.trivial == 0.5
+    assert (summary.failed, summary.failed_rate, summary.failed_on_test) == (1, 0.25, 1)
+    assert summary.failed_interval == wilson_interval(1, 4)
+    assert summary.reasons == {"not above the trivial score": 1}
+    assert summary.failures == (None, None, None, "not above the trivial score")
+    expected = scipy.stats.t.interval(0.95, 3, 0.7625, summary.sd / 2)
+    assert summary.seed_interval == pytest.approx(expected)
+    assert summary.example_method == "bootstrap over questions"
+    low, high = summary.example_interval
+    assert low < summary.mean < high
+    assert len(set(summary.run_ids)) == 4
+
+
+def test_a_run_without_score_is_not_in_the_mean_but_counts(bioasq, make_record):
+    runs = [*cell(make_record, 36, 32), make_record(9, task="BioASQ", status="not_finite")]
+    summary = summarize(runs, bioasq)
+    assert (summary.n, summary.n_scored, summary.failed) == (3, 2, 1)
+    assert summary.mean == pytest.approx(0.85) and summary.scores[-1] is None
+    assert summary.reasons == {"loss not finite": 1}
+
+
+def test_a_collapsed_run_stays_in_the_mean(bioasq, make_record):
+    runs = [*cell(make_record, 36), make_record(2, task="BioASQ", test=["yes"] * 40)]
+    assert summarize(runs, bioasq).mean == pytest.approx(0.7)
+
+
+def test_a_cell_without_a_single_score_has_counts_alone(bioasq, make_record):
+    summary = summarize([make_record(s, task="BioASQ", status="not_finite") for s in (1, 2)], bioasq)
+    assert (summary.mean, summary.sd, summary.worst, summary.example_interval) == (None, None, None, None)
+    assert (summary.n, summary.failed, summary.failed_rate) == (2, 2, 1.0)
+
+
+def test_one_seed_has_no_spread(bioasq, make_record):
+    summary = summarize(cell(make_record, 36), bioasq)
+    assert summary.sd is None and summary.seed_interval is None and summary.mean == 0.9
+
+
+def test_the_example_interval_of_a_correlation_is_fishers_at_the_mean(make_reference, make_record, correlated):
+    references = {"BIOSSES": make_reference("BIOSSES", correlated(20, 0.0)[0])}
+    summary = summarize([make_record(s, test=correlated(20, r)[1]) for s, r in ((1, 0.95), (2, 0.91))], references)
+    assert summary.mean == pytest.approx(0.93)
+    assert summary.example_interval == pytest.approx(fisher_interval(0.93, 20))
+    assert summary.example_method == "Fisher's z" and summary.trivial == 0.0
+
+
+def test_the_example_interval_is_of_the_mean_over_seeds(bioasq, make_record):
+    one = summarize(cell(make_record, 30), bioasq).example_interval
+    # Seeds that err on other examples steady the mean; the same predictions twice do not.
+    twice = summarize(cell(make_record, 30, 30), bioasq).example_interval
+    turned = [make_record(1, task="BioASQ", test=answers(30))]
+    turned += [
+        make_record(
+            2, task="BioASQ", test=[g if i >= 10 else "no" * (g == "yes") or "yes" for i, g in enumerate(TRUTH)]
+        )
+    ]
+    mixed = summarize(turned, bioasq).example_interval
+    assert twice == one
+    assert mixed[1] - mixed[0] < 0.75 * (one[1] - one[0])
+
+
+def test_a_group_is_the_mean_over_its_tasks_seed_by_seed(make_reference, make_record):
+    references = {task: make_reference(task, TRUTH) for task in ("PubMedQA", "BioASQ")}
+    first, second = cell(make_record, 36, 32, task="PubMedQA"), cell(make_record, 30, 20)
+    summary = summarize([*first, *second], references)
+    assert summary.tasks == ("PubMedQA", "BioASQ")
+    assert summary.scores == pytest.approx((0.825, 0.65)) and summary.n == 2
+    assert (summary.failed, len(summary.run_ids)) == (1, 4)
+    alone = [summarize(runs, references).example_interval for runs in (first, second)]
+    half = math.hypot(*(high - low for low, high in alone)) / 2
+    low, high = summary.example_interval
+    assert high - low == pytest.approx(half, rel=0.15)  # independent examples: variances add
+
+
+def test_a_group_counts_seeds_that_all_tasks_have(make_reference, make_record):
+    references = {task: make_reference(task, TRUTH) for task in ("PubMedQA", "BioASQ")}
+    summary = summarize([*cell(make_record, 36, 32, task="PubMedQA"), *cell(make_record, 30)], references)
+    assert summary.seeds == (1,) and summary.n == 1
+
+
+def test_two_runs_of_one_seed_are_no_cell(bioasq, make_record):
+    with pytest.raises(StudyError, match="two runs with seed 1"):
+        summarize([*cell(make_record, 36), *cell(make_record, 32)], bioasq)
+    with pytest.raises(StudyError, match="without runs"):
+        summarize([], bioasq)
+
+
+def test_cells_are_compared_by_pairs_of_seeds_as_scipy_does(bioasq, make_record):
+    first, second = cell(make_record, 36, 32, 34, 30), cell(make_record, 30, 32, 31, 22)
+    comparison = compare(first, [*second, make_record(99, task="BioASQ", test=TRUTH)], bioasq)
+    a, b = np.array([36, 32, 34, 30]) / 40, np.array([30, 32, 31, 22]) / 40
+    oracle = scipy.stats.ttest_rel(a, b)
+    assert comparison.n_pairs == 4 and comparison.seeds == (1, 2, 3, 4)
+    assert comparison.difference == pytest.approx((a - b).mean())
+    assert comparison.p_seeds == pytest.approx(oracle.pvalue)
+    expected = oracle.confidence_interval(0.95)
+    assert comparison.seed_interval == pytest.approx((expected.low, expected.high))
+    low, high = comparison.example_interval
+    assert low < comparison.difference < high
+
+
+def test_a_cell_compared_with_itself_differs_by_nothing(bioasq, make_record):
+    runs = cell(make_record, 36, 32, 30)
+    comparison = compare(runs, runs, bioasq)
+    assert (comparison.difference, comparison.p_seeds, comparison.p_examples) == (0.0, 1.0, 1.0)
+    assert comparison.example_interval == (0.0, 0.0)
+
+
+def test_pairing_by_example_sees_what_two_intervals_overlook(bioasq, make_record):
+    better, worse = cell(make_record, 37), cell(make_record, 30)  # right wherever the other is, and on 7 more
+    comparison = compare(better, worse, bioasq)
+    intervals = [summarize(runs, bioasq).example_interval for runs in (worse, better)]
+    assert intervals[0][1] > intervals[1][0]
+    assert comparison.p_examples < 0.05 and comparison.example_interval[0] > 0
+    assert comparison.p_seeds is None and comparison.seed_interval is None
+
+
+def test_cells_without_a_common_scored_seed_have_no_comparison(bioasq, make_record):
+    comparison = compare(cell(make_record, 36), [make_record(1, task="BioASQ", status="not_finite")], bioasq)
+    assert comparison.n_pairs == 0 and comparison.difference is None
+
+
+def test_cells_of_different_tasks_are_not_compared(make_reference, make_record):
+    references = {task: make_reference(task, TRUTH) for task in ("PubMedQA", "BioASQ")}
+    with pytest.raises(StudyError, match="same tasks"):
+        compare(cell(make_record, 36), cell(make_record, 36, task="PubMedQA"), references)

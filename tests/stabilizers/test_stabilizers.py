@@ -1,0 +1,170 @@
+"""Each technique: exactly which parameters it touches, at which rate; switched off, nothing."""
+
+import pytest
+import torch
+
+from blurbstudy.config import Recipe
+from blurbstudy.errors import ParameterError
+from blurbstudy.models import Architecture, Classifier, random_checkpoint
+from blurbstudy.stabilizers import (
+    STABILIZERS,
+    BiasCorrection,
+    Freeze,
+    LayerwiseDecay,
+    LongerTraining,
+    Reinitialize,
+    RemoveLayers,
+    apply_to_member,
+    check_recipe,
+    depth_plan,
+    stabilize,
+    stabilizers_of,
+)
+
+LAYERS = 4
+ARCHITECTURE = Architecture(
+    family="electra", vocab_size=20, n_layers=LAYERS, width=8, n_heads=2, intermediate=8, max_positions=8,
+    embedding_width=4,
+)  # fmt: skip
+CHECKPOINT = random_checkpoint(ARCHITECTURE, pooler=True)
+
+
+def make_model(recipe: Recipe, seed: int = 5) -> Classifier:
+    plan = depth_plan(recipe, LAYERS)
+    cut = CHECKPOINT.with_layers(plan.n_layers)
+    model = Classifier(cut.architecture, members=2, outputs=1, head="pooler")
+    for member in range(2):
+        model.load_member(member, cut, seed=seed)
+    apply_to_member(recipe, model, 1, seed=seed)
+    return model
+
+
+def changed_depths(model: Classifier) -> set[int]:
+    """Depths at which member 1 differs from member 0, which no technique touched."""
+    return {p.depth for p in model.depth_parameters() if not torch.equal(p.tensor[0], p.tensor[1])}
+
+
+IDLE = [Freeze(0), LayerwiseDecay(1.0), LayerwiseDecay(1.0, "electra"), Reinitialize(0, pooler=False),
+        RemoveLayers(0), BiasCorrection(True), LongerTraining(20)]  # fmt: skip
+
+
+@pytest.mark.parametrize("stabilizer", IDLE, ids=lambda s: s.name)
+def test_switched_off_a_technique_changes_nothing(stabilizer):
+    recipe = stabilize(Recipe(), stabilizer)
+    assert recipe == Recipe()
+    assert changed_depths(make_model(recipe)) == set()
+    assert set(depth_plan(recipe, LAYERS).scales) == {1.0}
+
+
+def test_every_technique_names_itself_and_its_source():
+    names = [cls.name for cls in STABILIZERS]
+    assert len(set(names)) == len(names) == 6
+    assert all(cls.title and cls.source for cls in STABILIZERS)
+
+
+@pytest.mark.parametrize(
+    ("layers", "scales"),
+    [
+        ("embeddings", [0, 1, 1, 1, 1, 1]), (1, [0, 0, 1, 1, 1, 1]), (3, [0, 0, 0, 0, 1, 1]), (4, [0, 0, 0, 0, 0, 1]),
+    ],
+)  # fmt: skip
+def test_freezing_stops_embeddings_and_the_lowest_layers(layers, scales):
+    recipe = stabilize(Recipe(), Freeze(layers))
+    assert list(depth_plan(recipe, LAYERS).scales) == scales
+    assert changed_depths(make_model(recipe)) == set()
+
+
+def test_freezing_takes_electras_projection_with_the_embeddings():
+    model = make_model(Recipe())
+    assert {p.depth for p in model.depth_parameters() if "projection" in p.name} == {0}
+
+
+def test_decay_gives_the_top_layer_one_power_and_the_embeddings_most():
+    plan = depth_plan(stabilize(Recipe(), LayerwiseDecay(0.5)), LAYERS)
+    assert list(plan.scales) == [0.5**5, 0.5**4, 0.5**3, 0.5**2, 0.5, 1.0]
+
+
+def test_electras_own_convention_has_one_power_more_below_the_head():
+    plan = depth_plan(stabilize(Recipe(), LayerwiseDecay(0.5, "electra")), LAYERS)
+    assert list(plan.scales) == [0.5**6, 0.5**5, 0.5**4, 0.5**3, 0.5**2, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "pooler", "fresh"), [(1, True, {4, 5}), (2, False, {3, 4}), (0, True, {5}), (4, True, {1, 2, 3, 4, 5})]
+)
+def test_reinitialization_touches_the_top_layers_and_the_pooler_alone(layers, pooler, fresh):
+    recipe = stabilize(Recipe(), Reinitialize(layers, pooler))
+    model = make_model(recipe)
+    assert changed_depths(model) == fresh
+    assert depth_plan(recipe, LAYERS).fresh == fresh
+    assert torch.equal(model.head.weight[0], model.head.weight[1])  # always fresh, and the same by seed
+
+
+def test_fresh_layers_are_drawn_as_bert_draws_them():
+    model = make_model(stabilize(Recipe(), Reinitialize(LAYERS)))
+    weights = torch.cat([layer.up.weight[1].flatten() for layer in model.layers])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.2)
+    layer = model.layers[0]
+    assert (layer.output_norm.weight[1] == 1).all() and (layer.output_norm.bias[1] == 0).all()
+    assert (layer.attention.qkv.bias[1] == 0).all()
+
+
+def test_fresh_layers_depend_on_the_seed():
+    recipe = stabilize(Recipe(), Reinitialize(1))
+    one, same, other = (make_model(recipe, seed=seed).layers[-1].up.weight[1] for seed in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_removal_takes_layers_from_the_top():
+    recipe = stabilize(Recipe(), RemoveLayers(3))
+    model = make_model(recipe)
+    assert len(model.layers) == 1
+    assert torch.equal(model.layers[0].up.weight[1], CHECKPOINT.weights["layers.0.up.weight"])
+    assert depth_plan(recipe, LAYERS).removed == 3
+
+
+def test_bias_correction_and_longer_training_are_fields_of_the_recipe():
+    recipe = stabilize(Recipe(), BiasCorrection(False), LongerTraining(100))
+    assert recipe == Recipe(bias_correction=False, epochs=100)
+
+
+def test_techniques_compose_in_one_order_however_they_are_named():
+    parts = [RemoveLayers(1), Reinitialize(1), Freeze(1), LayerwiseDecay(0.5)]
+    forwards, backwards = stabilize(Recipe(), *parts), stabilize(Recipe(), *reversed(parts))
+    assert forwards == backwards
+    assert [type(s) for s in stabilizers_of(backwards)] == [RemoveLayers, Reinitialize, Freeze, LayerwiseDecay]
+    plan = depth_plan(backwards, LAYERS)
+    assert list(plan.scales) == [0, 0, 0.25, 0.5, 1.0] and plan.fresh == {3, 4}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([Freeze(14)], "freeze=14 exceeds the encoder's 4 layers; use 0 to 4"),
+        ([Reinitialize(5)], "reinitialize=5 exceeds the encoder's 4 layers; use 0 to 4"),
+        ([RemoveLayers(4)], "remove_layers=4 leaves nothing of the encoder's 4 layers; use 0 to 3"),
+        ([RemoveLayers(2), Freeze(3)], "freeze=3 exceeds the encoder's 2 layers"),
+        ([Freeze(3), Reinitialize(2)], "layer 3 is both frozen and re-initialized.*freeze at most 2 layers"),
+    ],
+)
+def test_what_does_not_fit_the_encoder_is_one_clear_line(parts, message):
+    with pytest.raises(ParameterError, match=message):
+        check_recipe(stabilize(Recipe(), *parts), LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("stabilizers", "message"),
+    [
+        ({"freeze": {"layers": "top"}}, "freeze='top' is unknown"),
+        ({"freeze": {"layers": -1}}, "freeze=-1 is no count of layers"),
+        ({"freeze": {"layer": 1}}, "freeze: unknown setting 'layer'; known: layers"),
+        ({"freeze": {}}, "freeze: .*layers"),
+        ({"layerwise_decay": {"factor": 0.0}}, "layerwise_decay=0.0 is out of bounds"),
+        ({"layerwise_decay": {"factor": 0.9, "convention": "own"}}, "convention='own' is unknown"),
+        ({"reinitialize": {"layers": True}}, "reinitialize=True is no count"),
+        ({"mixout": {"p": 0.9}}, "unknown stabilizer 'mixout'; known: remove_layers, reinitialize"),
+    ],
+)
+def test_wrong_settings_are_one_clear_line(stabilizers, message):
+    with pytest.raises(ParameterError, match=message):
+        check_recipe(Recipe(stabilizers=stabilizers), LAYERS)

@@ -1,0 +1,125 @@
+"""Packed features agree with the tokenizer of transformers, whatever the tokenizer's file stores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from blurbstudy.tasks import Example, get_task
+from blurbstudy.tasks.features import task_features, tokenize
+from blurbstudy.tasks.task import Task
+
+BIOSSES, BIOASQ = get_task("BIOSSES"), get_task("BioASQ")
+WORDS = [f"w{i}" for i in range(60)]
+SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+CLS, SEP = 2, 3
+
+
+def text(n, start=0):
+    return " ".join(WORDS[start : start + n])
+
+
+def pair(a, b, label=1.0):
+    return Example("1", "1", (text(a), text(b, 30)), label)
+
+
+def backend():
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate([*SPECIAL.values(), *WORDS])}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
+    )
+    return tokenizer
+
+
+@pytest.fixture
+def plain():
+    return PreTrainedTokenizerFast(tokenizer_object=backend(), **SPECIAL)
+
+
+@pytest.fixture
+def prejudiced(tmp_path):
+    """A tokenizer whose file stores a truncation at 16 from the left and a padding to 32."""
+    tokenizer = backend()
+    tokenizer.enable_truncation(16, direction="left", strategy="only_first")
+    tokenizer.enable_padding(length=32)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    return PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"), **SPECIAL)
+
+
+@pytest.mark.parametrize("max_length", [8, 13, 24, 64])
+def test_sequences_equal_those_of_transformers(plain, max_length):
+    examples = [pair(3, 4), pair(25, 2), pair(2, 25), pair(20, 21)]
+    features = tokenize(examples, plain, BIOSSES, max_length=max_length, segment_ids="pair")
+    for i, example in enumerate(examples):
+        begin, end = features.offsets[i : i + 2]
+        expected = plain(*example.texts, truncation="longest_first", max_length=max_length, return_token_type_ids=True)
+        assert features.ids[begin:end].tolist() == expected["input_ids"]
+        assert features.segments[begin:end].tolist() == expected["token_type_ids"]
+
+
+def test_a_stored_truncation_and_padding_do_not_leak_in(plain, prejudiced):
+    examples = [pair(20, 25), pair(1, 1)]
+    stored = prejudiced.backend_tokenizer.to_str()
+    features = tokenize(examples, prejudiced, BIOSSES, max_length=40, segment_ids="pair")
+    expected = tokenize(examples, plain, BIOSSES, max_length=40, segment_ids="pair")
+    assert features.lengths.tolist() == [40, 5]
+    assert features.ids.tolist() == expected.ids.tolist()
+    assert features.segments.tolist() == expected.segments.tolist()
+    assert prejudiced.backend_tokenizer.to_str() == stored
+
+
+def test_the_first_text_and_its_separator_are_segment_0_and_the_rest_1(plain):
+    features = tokenize([pair(2, 3)], plain, BIOSSES, max_length=64, segment_ids="pair")
+    assert features.segments.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_tokenizer_without_type_ids_gives_the_same_segments(plain):
+    expected = tokenize([pair(2, 3)], plain, BIOSSES, max_length=64, segment_ids="pair").segments
+    tokenizer = backend()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
+    )
+    untyped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=["input_ids", "attention_mask"], **SPECIAL
+    )
+    assert "token_type_ids" not in untyped("w1", "w2")
+    assert tokenize([pair(2, 3)], untyped, BIOSSES, max_length=64, segment_ids="pair").segments.tolist() == list(
+        expected
+    )
+
+
+def test_single_segment_ids_are_0_throughout(plain):
+    features = tokenize([pair(2, 3), pair(5, 5)], plain, BIOSSES, max_length=64, segment_ids="single")
+    assert not features.segments.any()
+    assert (
+        features.ids.tolist()
+        == tokenize([pair(2, 3), pair(5, 5)], plain, BIOSSES, max_length=64, segment_ids="pair").ids.tolist()
+    )
+
+
+def test_one_text_is_segment_0_to_its_end(plain):
+    features = tokenize([Example("1", "1", (text(4),), "no")], plain, BIOASQ, max_length=64, segment_ids="pair")
+    assert features.ids.tolist() == [CLS, 4, 5, 6, 7, SEP]
+    assert not features.segments.any()
+
+
+def test_types_are_fixed_and_targets_are_scores_or_positions(plain):
+    scores = tokenize([pair(2, 3, 3.2), pair(1, 1, 0.0)], plain, BIOSSES, max_length=64, segment_ids="pair")
+    assert (scores.ids.dtype, scores.segments.dtype, scores.offsets.dtype) == (np.int32, np.uint8, np.int64)
+    assert scores.targets.dtype == np.float32 and scores.targets.tolist() == [np.float32(3.2), 0.0]
+    assert scores.offsets.tolist() == [0, 8, 13] and scores.lengths.tolist() == [8, 5] and len(scores) == 2
+    classes = tokenize([pair(2, 3, "no"), pair(1, 1, "yes")], plain, BIOASQ, max_length=64, segment_ids="pair")
+    assert classes.targets.dtype == np.int64 and classes.targets.tolist() == [1, 0]
+
+
+def test_task_features_hold_every_split(plain, tmp_path):
+    task = Task(**{name: getattr(BIOASQ, name) for name in BIOASQ.__dataclass_fields__} | {"folder": "mine"})
+    (tmp_path / "Mine").mkdir()
+    for n, split in enumerate(task.files, 1):
+        lines = "".join(f"{i}\t{text(3)}\t{text(2)}\tyes\n" for i in range(n))
+        (tmp_path / "Mine" / f"{split}.tsv").write_text(lines, encoding="utf-8")
+    features = task_features(task, tmp_path, plain, max_length=64, segment_ids="pair")
+    assert {split: len(packed) for split, packed in features.items()} == {"train": 1, "dev": 2, "test": 3}

@@ -1,0 +1,117 @@
+"""Imports go down the floors, never up; and what trains needs torch, numpy, transformers and little else."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = PROJECT / "blurbstudy"
+FLOORS = {
+    "config": 0, "errors": 0, "paths": 0,
+    "tasks": 1, "metrics": 1, "models": 1,
+    "stabilizers": 2,
+    "pretraining": 3, "training": 3, "baselines": 3,
+    "results": 4,
+    "presentation": 5,
+    "cli": 6, "__main__": 6,
+}  # fmt: skip
+SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
+    ("pretraining", "training"): {"optimizer", "schedule"},
+    ("tasks", "metrics"): {""},
+}
+LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
+TRAINS = ("config", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")
+TRAINS_IN_RESULTS = ("__init__", "store", "engine", "sweep", "sources", "progress")
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).parts[0].removesuffix(".py"), path
+
+
+def imports(path: Path, *, module_level: bool = False) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """(line, dotted name) of everything a file imports; relative names are made absolute."""
+    package = ("blurbstudy", *path.relative_to(PACKAGE).parts[:-1])
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _type_checking(outer)
+        for node in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if module_level and id(node) in inside:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, tuple(alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            stem = base + tuple((node.module or "").split(".") if node.module else ())
+            for alias in node.names:
+                yield node.lineno, (*stem, alias.name)
+
+
+def _type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def floor_faults(part: str, path: Path) -> list[str]:
+    faults = []
+    for line, name in imports(path):
+        if name[0] != "blurbstudy" or len(name) < 2 or name[1] == part:
+            continue
+        there = name[1]
+        if there not in FLOORS:
+            continue  # a name of the package's own __init__, such as __version__
+        allowed = SIDEWAYS.get((part, there))
+        if FLOORS[there] > FLOORS[part]:
+            faults.append(f"{path.relative_to(PROJECT)}:{line} takes {'.'.join(name)} from a floor above")
+        elif FLOORS[there] == FLOORS[part] > 0 and not (allowed and ("" in allowed or name[2:3][0] in allowed)):
+            faults.append(f"{path.relative_to(PROJECT)}:{line} takes {'.'.join(name)} from the same floor")
+    return faults
+
+
+def test_every_part_of_the_package_stands_on_a_floor():
+    assert {part for part, _ in modules()} - set(FLOORS) - {"__init__"} == set()
+
+
+def test_imports_go_down_the_floors():
+    faults = [fault for part, path in modules() if part != "__init__" for fault in floor_faults(part, path)]
+    assert faults == []
+
+
+def test_a_floor_fault_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    monkeypatch.setattr(sys.modules[__name__], "PROJECT", tmp_path)
+    (tmp_path / "models").mkdir()
+    up = tmp_path / "models" / "up.py"
+    up.write_text("def f():\n    from ..results.store import RunStore\n")
+    assert [fault.split()[0] for fault in floor_faults("models", up)] == [f"models{os.sep}up.py:2"]
+    (tmp_path / "pretraining").mkdir()
+    aside = tmp_path / "pretraining" / "aside.py"
+    aside.write_text("from ..training.optimizer import AdamW\nfrom ..training.population import train_population\n")
+    assert [fault.split()[0] for fault in floor_faults("pretraining", aside)] == [f"pretraining{os.sep}aside.py:2"]
+
+
+def test_what_trains_imports_little_at_module_level():
+    heavy = []
+    for part, path in modules():
+        if part in TRAINS or (part == "results" and path.stem in TRAINS_IN_RESULTS):
+            for line, name in imports(path, module_level=True):
+                if name[0] not in LIGHT | {"blurbstudy", "__future__"} | sys.stdlib_module_names:
+                    heavy.append(f"{path.relative_to(PROJECT)}:{line} imports {name[0]}")
+    assert heavy == []
+
+
+BLOCKED = (
+    "datasets", "pandas", "scipy", "seqeval", "typer", "papermill", "sklearn", "matplotlib", "seaborn", "IPython",
+    "tqdm", "nbconvert", "nbformat", "ipywidgets", "psutil", "accelerate",
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""A tiny encoder and invented sequences for tests of training."""
+
+import numpy as np
+import pytest
+
+from blurbstudy.config import Recipe, RunConfig
+from blurbstudy.models import Architecture, random_checkpoint
+from blurbstudy.tasks import get_task
+from blurbstudy.tasks.features import Features
+
+VOCABULARY = 80
+ARCHITECTURE = Architecture(
+    family="bert", vocab_size=VOCABULARY, n_layers=3, width=32, n_heads=4, intermediate=64, max_positions=48
+)
+
+
+def make_split(n: int, seed: int, *, classes: int) -> Features:
+    """Sequences of 4 to 30 tokens whose target depends on the tokens they hold."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(4, 31, n)
+    signal = rng.random(n)  # share of a sequence's tokens that come from the upper half of its few words
+    upper = [rng.random(length - 1) < share for length, share in zip(lengths, signal, strict=True)]
+    ids = [np.concatenate([[2], rng.integers(5, 9, len(own)) + 40 * own]) for own in upper]
+    targets = (signal > np.median(signal)).astype(np.int64) if classes else (4 * signal).astype(np.float32)
+    segments = [(np.arange(length) > length // 2).astype(np.uint8) for length in lengths]
+    return Features(
+        ids=np.concatenate(ids).astype(np.int32),
+        segments=np.concatenate(segments),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        targets=targets,
+    )
+
+
+def make_features(task: str) -> dict[str, Features]:
+    classes = len(get_task(task).labels)
+    return {
+        split: make_split(n, place, classes=classes)
+        for place, (split, n) in enumerate({"train": 40, "dev": 16, "test": 20}.items())
+    }
+
+
+@pytest.fixture(scope="session")
+def checkpoint():
+    return random_checkpoint(ARCHITECTURE, seed=1)
+
+
+@pytest.fixture(scope="session")
+def similarity():
+    return make_features("BIOSSES")
+
+
+@pytest.fixture(scope="session")
+def question():
+    return make_features("BioASQ")
+
+
+@pytest.fixture
+def make_config():
+    def make(seed: int = 1, *, task: str = "BIOSSES", precision: str = "float32", **recipe) -> RunConfig:
+        settings = dict(epochs=4, learning_rate=1e-3, batch_size=8, max_length=48, evaluations=4) | recipe
+        return RunConfig(
+            task=task, data="d", encoder="e", recipe=Recipe(**settings), seed=seed, precision=precision
+        )
+
+    return make

@@ -1,0 +1,77 @@
+"""AdamW per member against the design's equations and torch."""
+
+import math
+
+import pytest
+import torch
+
+from blurbstudy.models import DepthParameter
+from blurbstudy.training import MemberSettings, PopulationAdamW
+
+SETTINGS = [
+    MemberSettings(scales=(1.0, 1.0), weight_decay=0.1, clip=0.0, bias_correction=True),
+    MemberSettings(scales=(1.0, 1.0), weight_decay=0.1, clip=0.0, bias_correction=False),
+    MemberSettings(scales=(0.0, 1.0), weight_decay=0.0, clip=0.0, bias_correction=True),
+    MemberSettings(scales=(0.25, 1.0), weight_decay=0.3, clip=0.5, bias_correction=False),
+]
+B1, B2, EPS = 0.9, 0.999, 1e-6
+
+
+def make_parameters():
+    torch.manual_seed(0)
+    shapes = [((3, 4), 0, True), ((5,), 0, False), ((2, 3), 1, True)]
+    return [
+        DepthParameter(f"p{i}", depth, decays, torch.nn.Parameter(torch.randn(len(SETTINGS), *shape)))
+        for i, (shape, depth, decays) in enumerate(shapes)
+    ]
+
+
+def test_every_member_follows_the_design_equations_for_thirty_steps():
+    parameters = make_parameters()
+    optimizer = PopulationAdamW(parameters, SETTINGS, beta1=B1, beta2=B2, eps=EPS)
+    theta = [p.tensor.detach().double().clone() for p in parameters]
+    m, v = ([torch.zeros_like(t) for t in theta] for _ in range(2))
+    generator = torch.Generator().manual_seed(1)
+    for t in range(1, 31):
+        gradients = [torch.randn(p.tensor.shape, generator=generator) for p in parameters]
+        for p, g in zip(parameters, gradients, strict=True):
+            p.tensor.grad = g.clone()
+        rates = [1e-2 * (1 + k) / t for k in range(len(SETTINGS))]
+        norms = optimizer.step(rates, [t] * len(SETTINGS))
+        for k, s in enumerate(SETTINGS):
+            trained = [i for i, p in enumerate(parameters) if s.scales[p.depth]]
+            norm = math.sqrt(sum(float(gradients[i][k].double().square().sum()) for i in trained))
+            assert norms[k] == pytest.approx(norm, rel=1e-5)
+            shrink = min(1.0, s.clip / (norm + 1e-6)) if s.clip else 1.0
+            for i in trained:
+                g = gradients[i][k].double() * shrink
+                m[i][k] = B1 * m[i][k] + (1 - B1) * g
+                v[i][k] = B2 * v[i][k] + (1 - B2) * g * g
+                mean, square = m[i][k], v[i][k]
+                if s.bias_correction:
+                    mean, square = mean / (1 - B1**t), square / (1 - B2**t)
+                decay = s.weight_decay if parameters[i].decays else 0.0
+                rate = rates[k] * s.scales[parameters[i].depth]
+                theta[i][k] = theta[i][k] - rate * (mean / (square.sqrt() + EPS) + decay * theta[i][k])
+    for p, expected in zip(parameters, theta, strict=True):
+        torch.testing.assert_close(p.tensor.data.double(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_member_does_not_move_while_the_others_do():
+    parameters = make_parameters()
+    before = parameters[0].tensor.detach().clone()
+    optimizer = PopulationAdamW(parameters, SETTINGS, beta1=B1, beta2=B2, eps=EPS)
+    for p in parameters:
+        p.tensor.grad = torch.ones_like(p.tensor)
+    optimizer.step([0.1] * 4, [1] * 4)
+    assert torch.equal(parameters[0].tensor[2], before[2])
+    assert all((parameters[0].tensor[k] != before[k]).all() for k in (0, 1, 3))
+
+
+def test_depths_that_nobody_trains_hold_no_state():
+    parameters = make_parameters()
+    frozen = [MemberSettings(scales=(0.0, 1.0), weight_decay=0.0, clip=1.0, bias_correction=True)] * len(SETTINGS)
+    optimizer = PopulationAdamW(parameters, frozen, beta1=B1, beta2=B2, eps=EPS)
+    assert [p.name for p in optimizer.parameters] == ["p2"]
+    assert len(optimizer.mean) == len(optimizer.square) == 1
+    assert not parameters[0].tensor.requires_grad

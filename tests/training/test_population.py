@@ -1,0 +1,139 @@
+"""A run does not depend on which runs it is trained beside."""
+
+import numpy as np
+import pytest
+import torch
+
+from blurbstudy.training import Population, population_key
+
+CPU = torch.device("cpu")
+
+
+def make_population(configs, features, checkpoint) -> Population:
+    rows = np.unique(np.concatenate([split.ids for split in features.values()]))
+    train = features["train"].with_ids(np.searchsorted(rows, features["train"].ids))
+    return Population(configs, train=train, rows=rows, outputs=1, checkpoint=checkpoint, device=CPU)
+
+
+def different_runs(make_config):
+    """Eight runs that differ in everything a member may have of its own."""
+    stabilizers = [
+        {}, {"freeze": {"layers": 1}}, {"layerwise_decay": {"factor": 0.8}}, {"reinitialize": {"layers": 1}},
+        {}, {"freeze": {"layers": "embeddings"}}, {"layerwise_decay": {"factor": 0.9, "convention": "electra"}}, {},
+    ]  # fmt: skip
+    return [
+        make_config(
+            seed=seed,
+            stabilizers=own,
+            learning_rate=(1 + seed) * 2e-4,
+            epochs=4 + seed % 3,
+            bias_correction=bool(seed % 2),
+            weight_decay=0.01 * (seed % 4),
+            clip=(0.0, 1.0, 0.3)[seed % 3],
+        )
+        for seed, own in enumerate(stabilizers)
+    ]
+
+
+def by_depth(population: Population, place: int) -> list[torch.Tensor]:
+    """One member's parameters, flat, by depth; key biases left out, whose true gradient is 0."""
+    depths: dict[int, list] = {}
+    width = population.model.architecture.width
+    for parameter in population.model.depth_parameters():
+        value = parameter.tensor.data[place].clone()
+        if parameter.name.endswith("qkv.bias"):
+            value[width : 2 * width] = 0
+        depths.setdefault(parameter.depth, []).append(value.flatten())
+    return [torch.cat(depths[depth]) for depth in sorted(depths)]
+
+
+def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_config, similarity, checkpoint):
+    configs = different_runs(make_config)
+    together = make_population(configs, similarity, checkpoint)
+    start = [by_depth(together, place) for place in range(8)]
+    joint, after_five = [], []
+    for step in range(20):
+        joint.append(together.step())
+        if step == 4:
+            after_five = [by_depth(together, place) for place in range(8)]
+    for place, config in enumerate(configs):
+        alone = make_population([config], similarity, checkpoint)
+        losses = []
+        for step in range(20):
+            losses.append(alone.step()[0])
+            if step == 4:
+                for before, mine, beside in zip(start[place], by_depth(alone, 0), after_five[place], strict=True):
+                    moved = (mine - before).norm()
+                    assert (mine - beside).norm() <= 0.01 * moved
+        own = np.array(joint)[:, place]
+        np.testing.assert_allclose(own[:5], losses[:5], rtol=1e-5)
+        np.testing.assert_allclose(own, losses, rtol=1e-4)
+
+
+def test_another_seed_gives_another_run(make_config, similarity, checkpoint):
+    population = make_population([make_config(seed=1), make_config(seed=2)], similarity, checkpoint)
+    losses = np.array([population.step() for _ in range(5)])
+    assert (np.abs(losses[:, 0] - losses[:, 1]) > 1e-3 * losses[:, 0]).all()
+
+
+def test_a_frozen_member_is_clipped_by_the_norm_of_what_it_trains(make_config, similarity, checkpoint):
+    frozen = make_config(seed=3, stabilizers={"freeze": {"layers": 2}}, clip=0.05, dropout=0.0, warmup=0.0)
+    free = make_config(seed=4, clip=0.05, dropout=0.0, warmup=0.0)
+    beside = make_population([free, frozen], similarity, checkpoint)
+    # torch's own way: requires_grad=False below, clip_grad_norm_ over the rest
+    alone = make_population([frozen], similarity, checkpoint)
+    model = alone.model
+    trained = [p.tensor for p in model.depth_parameters() if p.depth > 2]
+    assert [p.tensor.requires_grad for p in model.depth_parameters()] == [p.depth > 2 for p in model.depth_parameters()]
+    packing, targets = alone._next_batches()
+    loss = (model(packing).squeeze(-1) - targets).square().mean()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(trained, 0.05)
+    # Adam's first step hides the gradient's size (m / sqrt(v) is its sign), so compare the means of gradients.
+    expected = [0.1 * parameter.grad[0].clone() for parameter in trained]
+    beside.step()
+    means = [m[1] for p, m in zip(beside.optimizer.parameters, beside.optimizer.mean, strict=True) if p.depth > 2]
+    for found, wanted in zip(means, expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_unused_embedding_rows_follow_weight_decay_alone(make_config, similarity, checkpoint):
+    config = make_config(weight_decay=0.5, learning_rate=5e-3, dropout=0.0, stabilizers={"layerwise_decay": {"factor": 0.9}})
+    few = make_population([config], similarity, checkpoint)
+    every = np.arange(checkpoint.architecture.vocab_size)
+    full = Population(
+        [config], train=similarity["train"], rows=every, outputs=1, checkpoint=checkpoint, device=CPU
+    )
+    for _ in range(6):
+        few.step()
+        full.step()
+    words = few.full_words(0, checkpoint)
+    torch.testing.assert_close(words, full.model.embeddings.words.data[0], rtol=1e-4, atol=1e-6)
+    unused = np.setdiff1d(every, few.model.rows.numpy())
+    assert len(unused) > 5
+    assert (words[unused] - checkpoint.weights["embeddings.words"][unused]).norm() > 1e-3
+
+
+def test_members_go_on_unchanged_when_others_leave(make_config, similarity, checkpoint):
+    configs = [make_config(seed=seed) for seed in (1, 2, 3)]
+    whole, cut = (make_population(configs, similarity, checkpoint) for _ in range(2))
+    for _ in range(3):
+        whole.step()
+        cut.step()
+    cut.keep([0, 2])
+    for _ in range(3):
+        expected, found = whole.step(), cut.step()
+    np.testing.assert_allclose(found, expected[[0, 2]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "together"),
+    [
+        ({"learning_rate": 5e-4}, True), ({"epochs": 2}, True), ({"bias_correction": False}, True),
+        ({"stabilizers": {"layerwise_decay": {"factor": 0.9}}}, True), ({"clip": 0.0}, True),
+        ({"batch_size": 4}, False), ({"dropout": 0.0}, False), ({"segment_ids": "single"}, False),
+        ({"stabilizers": {"remove_layers": {"layers": 1}}}, False), ({"stabilizers": {"freeze": {"layers": 1}}}, False),
+    ],
+)  # fmt: skip
+def test_runs_share_a_population_where_their_shapes_agree(make_config, change, together):
+    assert (population_key(make_config()) == population_key(make_config(**change))) is together

@@ -1,0 +1,138 @@
+"""The fine-tuning loop: it learns, records, selects, fails member by member."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blurbstudy.errors import ParameterError
+from blurbstudy.metrics import score
+from blurbstudy.models import random_checkpoint
+from blurbstudy.tasks import get_task
+from blurbstudy.training import run_record_from_dict, train_population
+
+
+def train(configs, features, checkpoint, **kwargs):
+    task = get_task(configs[0].task)
+    return train_population(configs, features=features, task=task, checkpoint=checkpoint, device="cpu", **kwargs)
+
+
+def test_fine_tuning_learns_what_can_be_learned(make_config, similarity, checkpoint):
+    (record,) = train([make_config(epochs=20, learning_rate=2e-3)], similarity, checkpoint)
+    assert record.status == "finished"
+    assert record.scores["dev"] > 0.6
+    assert record.curve["train_loss"][-1] < 0.5 * record.curve["train_loss"][0]
+
+
+def test_a_classifier_learns_labels(make_config, question, checkpoint):
+    (record,) = train([make_config(task="BioASQ", epochs=20, learning_rate=2e-3)], question, checkpoint)
+    assert set(record.predictions["test"]) <= {"yes", "no"}
+    assert record.scores["test"] >= 0.7
+
+
+def test_the_recorded_scores_are_those_of_the_recorded_predictions(make_config, similarity, checkpoint):
+    (record,) = train([make_config()], similarity, checkpoint)
+    for split in ("dev", "test"):
+        assert record.scores[split] == score("pearson", list(similarity[split].targets), record.predictions[split])
+    assert record.curve["dev_score"][-1] == record.scores["dev"]
+
+
+def test_a_record_survives_json(make_config, similarity, checkpoint):
+    (record,) = train([make_config()], similarity, checkpoint)
+    again = run_record_from_dict(json.loads(json.dumps(record.to_dict(), allow_nan=False)))
+    assert again.to_dict() == record.to_dict()
+
+
+def test_members_of_different_length_are_recorded_in_the_order_asked(make_config, similarity, checkpoint):
+    configs = [make_config(seed=seed, epochs=epochs) for seed, epochs in ((1, 4), (2, 1), (3, 2))]
+    records = train(configs, similarity, checkpoint)
+    assert [record.id for record in records] == [config.id for config in configs]
+    assert [record.stopped_at_step for record in records] == [20, 5, 10]
+    for config, record in zip(configs, records, strict=True):
+        (alone,) = train([config], similarity, checkpoint)
+        np.testing.assert_allclose(record.predictions["test"], alone.predictions["test"], rtol=1e-3, atol=1e-4)
+
+
+def test_a_loss_that_is_not_finite_is_recorded_as_such(make_config, similarity, checkpoint):
+    poisoned = random_checkpoint(checkpoint.architecture, seed=1)
+    poisoned.weights["layers.0.up.bias"].fill_(float("inf"))
+    (failed,) = train([make_config(seed=2)], similarity, poisoned)
+    assert (failed.status, failed.scores) == ("not_finite", {"dev": None, "test": None})
+    assert failed.stopped_at_step == 1 and failed.predictions == {}
+    json.dumps(failed.to_dict(), allow_nan=False)
+
+
+def test_one_members_divergence_leaves_the_others_results_alone(make_config, similarity, checkpoint, monkeypatch):
+    from blurbstudy.training import Population
+
+    configs = [make_config(seed=seed) for seed in (1, 2, 3)]
+    step = Population.step
+
+    def poisoned(self):
+        if len(self.members) == 3 and self.members[1].step == 3:
+            self.model.layers[0].up.bias.data[1] = float("nan")
+        return step(self)
+
+    monkeypatch.setattr(Population, "step", poisoned)
+    records = train(configs, similarity, checkpoint)
+    assert [record.status for record in records] == ["finished", "not_finite", "finished"]
+    assert records[1].stopped_at_step == 4
+    monkeypatch.undo()
+    (alone,) = train(configs[2:], similarity, checkpoint)
+    np.testing.assert_allclose(records[2].predictions["test"], alone.predictions["test"], rtol=1e-3, atol=1e-4)
+
+
+def test_best_dev_scores_the_weights_of_the_best_evaluation(make_config, similarity, checkpoint):
+    # Fast enough that the last evaluation is not the best of ten for some seed.
+    fast = dict(select="best_dev", epochs=10, evaluations=10, learning_rate=1e-2)
+    configs = [make_config(seed=seed, **fast) for seed in (1, 2, 3)]
+    records = train(configs, similarity, checkpoint)
+    for record in records:
+        best = int(np.argmax(record.curve["dev_score"]))
+        assert record.selected_step == record.curve["step"][best]
+        assert record.scores["dev"] == record.curve["dev_score"][best]
+        assert record.scores["dev"] == score("pearson", list(similarity["dev"].targets), record.predictions["dev"])
+    assert any(record.selected_step < record.stopped_at_step for record in records)
+
+
+def test_joining_dev_to_train_leaves_no_dev_score(make_config, similarity, checkpoint):
+    (record,) = train([make_config(join_dev=True)], similarity, checkpoint)
+    assert record.scores["dev"] is None and set(record.predictions) == {"test"}
+    assert record.stopped_at_step == 4 * 7  # 40 + 16 sequences in batches of 8
+    assert record.curve["dev_score"] == [None] * 4
+
+
+def test_progress_ends_at_the_total_also_where_a_member_fails(make_config, similarity, checkpoint):
+    seen = []
+    configs = [make_config(seed=1), make_config(seed=2, epochs=1)]
+    train(configs, similarity, checkpoint, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (25, 25)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"stabilizers": {"freeze": {"layers": 14}}}, "freeze=14 exceeds the encoder's 3 layers; use 0 to 3"),
+        ({"max_length": 512}, "max_length=512 exceeds the encoder's 48 positions"),
+        ({"stabilizers": {"mixout": {}}}, "unknown stabilizer 'mixout'"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_the_encoder_is_refused(make_config, similarity, checkpoint, recipe, message):
+    with pytest.raises(ParameterError, match=message):
+        train([make_config(**recipe)], similarity, checkpoint)
+
+
+def test_runs_of_different_shape_are_refused_together(make_config, similarity, checkpoint):
+    with pytest.raises(ParameterError, match="batch_size cannot share"):
+        train([make_config(), make_config(seed=2, batch_size=4)], similarity, checkpoint)
+
+
+def test_bfloat16_keeps_float32_weights_and_scores_alike(make_config, similarity, checkpoint):
+    kinds = [make_config(precision=p, epochs=20, learning_rate=2e-3) for p in ("float32", "bfloat16")]
+    full, half = (train([config], similarity, checkpoint)[0] for config in kinds)
+    assert full.id != half.id
+    assert half.status == "finished" and full.scores["dev"] > 0.8
+    assert half.scores["dev"] == pytest.approx(full.scores["dev"], abs=0.1)
+    # Rounded to bfloat16, predictions would repeat themselves.
+    assert len(set(half.predictions["test"])) == len(full.predictions["test"])
