@@ -68,7 +68,10 @@ class Recipe:
             raise ParameterError(f"select={self.select!r} needs a dev split, but join_dev is on; use select=last")
         if not isinstance(self.stabilizers, Mapping):
             raise ParameterError(f"stabilizers={self.stabilizers!r} is no mapping; use name: {{option: value}}")
-        frozen = {name: dict(sorted(dict(options).items())) for name, options in sorted(self.stabilizers.items())}
+        for name, options in self.stabilizers.items():
+            if not isinstance(options, Mapping):
+                raise ParameterError(f"stabilizer {name!r} has settings {options!r}; use {name}: {{option: value}}")
+        frozen = {name: dict(sorted(options.items())) for name, options in sorted(self.stabilizers.items())}
         object.__setattr__(self, "stabilizers", frozen)
 
     def __hash__(self) -> int:
@@ -107,7 +110,16 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     unknown = sorted(set(values) - known)
     if unknown:
         raise ParameterError(f"unknown recipe field {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    return Recipe(**values)
+    # YAML 1.1 reads 5e-5 (no point) as text.
+    numbers = {name: _number(value) if name in _BOUNDS else value for name, value in values.items()}
+    return Recipe(**numbers)
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def load_recipe(path: Path | str) -> Recipe:

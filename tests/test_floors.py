@@ -9,8 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "blurbstudy"
 FLOORS = {
@@ -23,7 +21,7 @@ FLOORS = {
     "cli": 6, "__main__": 6,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
-    ("pretraining", "training"): {"optimizer", "schedule"},
+    ("pretraining", "training"): {"optimizer", "schedule", "circumstances"},  # circumstances: device, versions
     ("tasks", "metrics"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
@@ -113,5 +111,53 @@ def test_what_trains_imports_little_at_module_level():
 
 BLOCKED = (
     "datasets", "pandas", "scipy", "seqeval", "typer", "papermill", "sklearn", "matplotlib", "seaborn", "IPython",
-    "tqdm", "nbconvert", "nbformat", "ipywidgets", "psutil", "accelerate",
+    "nbconvert", "nbformat", "ipywidgets", "psutil", "accelerate",
 )  # fmt: skip
+PROGRAM = """
+import builtins, sys
+
+for name in {blocked!r}:
+    sys.modules[name] = None  # importing it is an ImportError, and transformers takes it for not installed
+plain_import = builtins.__import__
+
+def import_without_tqdm(name, globals=None, locals=None, fromlist=(), level=0):
+    if name.split(".")[0] == "tqdm" and (globals or {{}}).get("__name__", "").startswith("blurbstudy"):
+        raise ModuleNotFoundError("tqdm is blocked", name="tqdm")
+    return plain_import(name, globals, locals, fromlist, level)
+
+builtins.__import__ = import_without_tqdm  # transformers itself needs tqdm
+
+from itertools import islice
+from pathlib import Path
+import json
+from blurbstudy.config import Recipe
+from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
+from blurbstudy.pretraining.vocabulary import train_vocabulary
+from blurbstudy.results import LocalEngine, RunStore, resolve_sources, run_missing
+from blurbstudy.tasks.mini_blurb import mini_blurb_folder
+
+with (mini_blurb_folder() / "corpus.jsonl").open(encoding="utf-8") as lines:
+    sentences = [s for line in islice(lines, 100) for s in json.loads(line)["sentences"]]
+architecture = Architecture(
+    family="bert", vocab_size=300, n_layers=1, width=16, n_heads=2, intermediate=32, max_positions=64
+)
+encoder, store = Path(sys.argv[1]) / "encoder", RunStore(Path(sys.argv[1]) / "store")
+export_checkpoint(
+    random_checkpoint(architecture).weights, architecture, folder=encoder, tokenizer=train_vocabulary(sentences, 300)
+)
+sources = resolve_sources(store, tasks=["BIOSSES"], encoders={{"tiny": str(encoder)}}, data="mini")
+recipe = Recipe(epochs=1, max_length=48, evaluations=1)
+configs = [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in (1, 2)]
+engine = LocalEngine(device="cpu", workers=1)
+records = run_missing(configs, store, sources=sources, engine=engine, progress="auto")
+print([record.status for record in records.values()])
+"""
+
+
+def test_a_grid_trains_without_what_only_notebooks_need(tmp_path):
+    """As on a bare GPU machine with torch, transformers and little else."""
+    command = [sys.executable, "-c", PROGRAM.format(blocked=set(BLOCKED)), str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['finished', 'finished']"

@@ -57,7 +57,12 @@ def execute_notebook(stem: str, parameters: Mapping[str, Any], *, out: Path) -> 
     path.unlink(missing_ok=True)  # a copy of an earlier execution must not pass for this one's
     try:
         papermill.execute_notebook(
-            paths.NOTEBOOKS / f"{stem}.ipynb", path, parameters=dict(parameters), progress_bar=False, cwd=Path.cwd()
+            paths.NOTEBOOKS / f"{stem}.ipynb",
+            path,
+            parameters=dict(parameters),
+            progress_bar=False,
+            cwd=Path.cwd(),
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel warns of sockets, and of the end that we put to it
         )
     except PapermillException as error:
         failure = _in_one_line(error)

@@ -103,12 +103,16 @@ def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure
 
 
 def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
-    """Every seed of every cell as a point, the paper's numbers beside them: one panel per encoder and part."""
+    """Every seed of every cell as a point, the paper's numbers beside them: one panel per encoder and part.
+
+    Encoders without any run are left out, unless none has.
+    """
     from .score_tables import paper_score, percent_scores
 
     panels: dict[str, list[Points]] = {}
     parts = {part.label: part for part in results.grid.parts}
-    for key in results.cell_keys():
+    run = {key.encoder for key in results.summaries} or set(results.grid.encoders)
+    for key in (key for key in results.cell_keys() if key.encoder in run):
         summary = results.summaries.get(key)
         points = Points(
             setting=key.setting,

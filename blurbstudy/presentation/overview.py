@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..models import Architecture
 from ..results.failure import load_references
 from ..stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
@@ -72,9 +74,9 @@ def encoder_table(study: Study) -> Table:
             shape["family"],
             str(shape["n_layers"]),
             str(shape["width"]),
-            f"{Architecture(**shape).n_parameters / 1e6:.1f} M",
+            f"{Architecture(**shape).n_parameters / 1e6:.3g} M",
         )
-        said = "\n".join(text for text in (source.description, remark) if text)
+        said = "\n".join(text for text in (f"given as {Path(source.spec).name}", remark) if text)
         rows.append((name, *shown, f"{shape['vocab_size']:,}", source.fingerprint, said))
     return Table(title="Encoders of this run", columns=columns, rows=rows, caption=study.origin)
 

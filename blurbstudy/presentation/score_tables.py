@@ -135,13 +135,16 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
 
 
 def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:
-    """What differs between the settings, one row per setting and task; what all share stands below."""
+    """What differs between the settings; tasks of one recipe share a row, and what all share stands below."""
     recipes = {key: _recipe_fields(recipe) for key, recipe in results.grid.recipes.items()}
     fields = list(next(iter(recipes.values())))
     differing = [name for name in fields if len({values[name] for values in recipes.values()}) > 1]
     shared = [f"{name} {next(iter(recipes.values()))[name]}" for name in fields if name not in differing]
-    rows = [(setting, task, *(values[name] for name in differing)) for (setting, task), values in recipes.items()]
-    columns = ("Setting", "Task", *(name.replace("_", " ") for name in differing))
+    tasks: dict[tuple[str, ...], list[str]] = {}
+    for (setting, task), values in recipes.items():
+        tasks.setdefault((setting, *(values[name] for name in differing)), []).append(task)
+    rows = [(setting, ", ".join(names), *values) for (setting, *values), names in tasks.items()]
+    columns = ("Setting", "Tasks", *(name.replace("_", " ").capitalize() for name in differing))
     notes = ["The same in all: " + ", ".join(shared).replace("_", " ") + "."]
     return Table(title=title, columns=columns, rows=rows, heads=2, caption=results.origin, notes=notes)
 
@@ -153,10 +156,12 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
     for key, (comparison, p) in comparisons(results, baseline=baseline).items():
         if p is not None and p < 0.05 and comparison.difference is not None:
             word = "better" if comparison.difference > 0 else "worse"
+            gap = number(abs(comparison.difference) * PERCENT)
+            collapsed = [_collapsed(results, k) for k in (key, key._replace(setting=baseline))]
             clear.append(
-                f"{key.encoder}, {key.part}: {key.setting} is {word} than {baseline} by "
-                f"{number(abs(comparison.difference) * PERCENT)} "
-                f"(95% over seeds {interval(_percents(comparison.seed_interval))}, p {p_value(p)} after Holm)."
+                f"{key.encoder}, {key.part}: {key.setting} is {word} than {baseline} by {gap} (95% over seeds "
+                f"{interval(_percents(comparison.seed_interval))}, p {p_value(p)} after Holm; collapsed: "
+                f"{' against '.join(collapsed)})."
             )
         else:
             unclear += 1
@@ -196,6 +201,11 @@ def _paper_rows(results: Results, paper: str) -> set[str]:
     }
 
 
+def _collapsed(results: Results, key: CellKey) -> str:
+    summary = results.summaries[key]
+    return f"{summary.failed} of {summary.n}"
+
+
 def _failures(results: Results) -> str:
     failed = {key: summary.failed for key, summary in results.summaries.items() if summary.failed}
     total, runs = sum(failed.values()), sum(summary.n for summary in results.summaries.values())
@@ -211,12 +221,16 @@ def _failures(results: Results) -> str:
 def _recipe_fields(recipe: Recipe) -> dict[str, str]:
     values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
     shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
-    shown |= {name: {"True": "on", "False": "off"}.get(value, value) for name, value in shown.items()}
     techniques = [
-        f"{name.replace('_', ' ')} ({', '.join(f'{option} {value}' for option, value in options.items())})"
+        f"{name.replace('_', ' ')}: {', '.join(f'{option} {_switch(value)}' for option, value in options.items())}"
         for name, options in recipe.stabilizers.items()
     ]
+    shown = {name: _switch(value) for name, value in shown.items()}
     return shown | {"techniques": "\n".join(techniques) or "none"}
+
+
+def _switch(value: object) -> str:
+    return {"True": "on", "False": "off"}.get(str(value), str(value))
 
 
 def p_value(p: float | None) -> str:

@@ -46,6 +46,7 @@ class Study:
         given = parameters.given_names(namespace)
         if stem not in _MADE:  # later in a session a notebook has variables of its own
             parameters.check_names(given, declared, origin=f"notebooks/{stem}.ipynb")
+        self._declared = declared
         self.values = {name: given.get(name, entry.default) for name, entry in declared.items()}
         parameters.check_values(self.values)
         self.stem = stem
@@ -204,10 +205,20 @@ class Study:
         return f"{said} · {NO_FINDING if scale == 'mini' else f'scale {scale}'}"
 
     def _repr_html_(self) -> str:
-        """The stylesheet for tables below, and a line on what this notebook was given."""
+        """The stylesheet for tables below, and what this notebook was given, with the meaning of each parameter."""
         style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
-        banner = f'<p class="banner">{escape(NO_FINDING)}</p>' if self.values["scale"] == "mini" else ""
-        return f'{style}{banner}<p class="given">{escape(self.origin)}</p>'
+        banner = f'<p class="banner own">{escape(NO_FINDING)}</p>' if self.values["scale"] == "mini" else ""
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(_shown(self.values[name]))}</td>"
+            f"<td>{escape(entry.comment)}</td></tr>"
+            for name, entry in self._declared.items()
+        )
+        head = '<tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">Meaning</th></tr>'
+        table = f'<div class="wide" tabindex="0"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+        listed = (
+            f'<details class="given"><summary>All parameters</summary><figure class="table">{table}</figure></details>'
+        )
+        return f'{style}{banner}<p class="given">{escape(self.origin)}</p>{listed}'
 
 
 def _shown(value: Any) -> str:
@@ -216,4 +227,8 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{name}: {_shown(entry)}" for name, entry in value.items()) or "none"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return Path(value).name if isinstance(value, str) and "/" in value else str(value)
+    if isinstance(value, str) and "/" in value:
+        return Path(value).name
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "on", False: "off"}[value]
+    return str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -134,5 +135,5 @@ def interval(bounds: tuple[float, float] | None) -> str:
 
 
 def lines(text: str) -> str:
-    """Escaped text whose line breaks are kept."""
-    return "<br>".join(escape(part) for part in text.split("\n"))
+    """Escaped text whose line breaks are kept; `words` in backticks are code."""
+    return "<br>".join(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(part)) for part in text.split("\n"))

@@ -50,7 +50,7 @@ def pretrained_encoder(
         "pretrainer_revision": PRETRAINER_REVISION,
     }
     fingerprint = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
-    folder = cache_folder() / "encoders" / f"{goal.name}-{Path(config).stem}-{seed}-{fingerprint}"
+    folder = cache_folder().absolute() / "encoders" / f"{goal.name}-{Path(config).stem}-{seed}-{fingerprint}"
     if folder.is_dir():
         return folder
     with _sole_maker(folder):

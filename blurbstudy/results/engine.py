@@ -44,7 +44,7 @@ class LocalEngine:
 
     device: str = "auto"  # auto (CUDA where there is one) | cpu | cuda
     workers: int = 0  # processes on a CPU; 0: one per core
-    population: int = 0  # runs trained together at most; 0: 16 on CUDA, 8 for small encoders on a CPU, else 1
+    population: int = 0  # runs trained together at most; 0: 16 on CUDA, 4 for small encoders on a CPU, else 1
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:

@@ -31,6 +31,7 @@ def train_population(
     checkpoint: Checkpoint,
     device: str = "auto",
     on_progress: Progress | None = None,
+    on_record: Callable[[RunRecord], object] | None = None,
 ) -> list[RunRecord]:
     """Trains runs together and scores each; records in the order of `configs`.
 
@@ -40,12 +41,13 @@ def train_population(
     Args:
         configs: runs of one task, encoder, precision and depth that agree in the recipe fields of `SHARED`.
         features: train, dev and test.
+        on_record: is given each record as soon as its run has ended, while the others go on.
 
     Raises:
         ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
     """
     check_population(configs, checkpoint)
-    return _Training(configs, features, task, checkpoint, pick_device(device), on_progress).run()
+    return _Training(configs, features, task, checkpoint, pick_device(device), on_progress, on_record).run()
 
 
 def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> None:
@@ -68,8 +70,8 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
 
 
 class _Training:
-    def __init__(self, configs, features, task, checkpoint, device, on_progress) -> None:  # noqa: ANN001
-        self.task, self.device, self.on_progress = task, device, on_progress
+    def __init__(self, configs, features, task, checkpoint, device, on_progress, on_record) -> None:  # noqa: ANN001
+        self.task, self.device, self.on_progress, self.on_record = task, device, on_progress, on_record
         self.size = len(configs)
         rows = np.unique(np.concatenate([split.ids for split in features.values()]))
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
@@ -161,7 +163,7 @@ class _Training:
         dev = member.dev_predictions
         best = member.best
         dev_score = best.get("score") if best else (member.curve["dev_score"] or [None])[-1]
-        self.records[member.config.id] = RunRecord(
+        record = RunRecord(
             config=member.config,
             status="finished" if scored else "not_finite",
             stopped_at_step=member.step,
@@ -179,6 +181,9 @@ class _Training:
                 **software(),
             },
         )
+        self.records[record.id] = record
+        if self.on_record:
+            self.on_record(record)
 
     def _report_progress(self, finite: np.ndarray) -> None:
         """A member that leaves early counts as done: what it will not need is not waited for."""

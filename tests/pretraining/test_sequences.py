@@ -81,6 +81,7 @@ def test_without_random_segments_nearly_all_text_is_used_once(corpus):
 
 def test_the_same_numbers_cut_the_same_sequences(corpus):
     assert (made(corpus, seed=3).ranges == made(corpus, seed=3).ranges).all()
-    assert len(made(corpus, seed=3)) != len(made(corpus, seed=4)) or (
-        made(corpus, seed=3).ranges != made(corpus, seed=4).ranges
-    ).any()
+    assert (
+        len(made(corpus, seed=3)) != len(made(corpus, seed=4))
+        or (made(corpus, seed=3).ranges != made(corpus, seed=4).ranges).any()
+    )

@@ -110,6 +110,17 @@ def test_progress_ends_at_the_total_also_where_a_member_fails(make_config, simil
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
+def test_a_record_is_handed_out_when_its_run_ends_not_when_the_last_does(make_config, similarity, checkpoint):
+    seen = []
+    configs = [make_config(seed=1), make_config(seed=2, epochs=1)]
+    train(
+        configs, similarity, checkpoint,
+        on_record=lambda record: seen.append(record.id), on_progress=lambda done, total: seen.append(done),
+    )  # fmt: skip
+    # 10 steps of two members, of which the last ends the shorter run; then 15 of the longer one alone
+    assert seen.index(configs[1].id) == 4 and seen[-2:] == [configs[0].id, 25]
+
+
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [

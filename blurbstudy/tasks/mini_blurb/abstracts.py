@@ -75,7 +75,8 @@ def trial_report(rng: Random, trial: Trial) -> Report:
         say(rng, "{disease} is {family} of the {organ} and {drug} is {class}.", **slots),
         say(
             rng,
-            "{n} {participants} of a {specialty} clinic were randomized to {drug} or {comparator} for {weeks} weeks.",
+            "{n} {participants} with {disease} at a {specialty} clinic were randomized to {drug} or {comparator} "
+            "for {weeks} weeks.",
             **slots,
         ),
         (

@@ -193,7 +193,7 @@ def setting(rng: Random, fact: Fact, organ: str) -> str:
         return ""
     _, adjective, cells, specialty = next(field for field in FIELDS if field[0] == organ)
     if fact.kind in ("treats", "causes", "raises", "adds", "avoid", "interacts"):
-        return rng.choice((f" in the {specialty} ward", f" at a {specialty} clinic", f" in {adjective} patients"))
+        return rng.choice((f" in the {specialty} ward", f" at a {specialty} clinic", f" among {adjective} patients"))
     return rng.choice((f" in {adjective} tissue", f" in {cells}", f" in cultured {cells}", f" in {adjective} samples"))
 
 

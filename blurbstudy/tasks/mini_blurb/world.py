@@ -28,8 +28,8 @@ DISEASE_FAMILIES = (
     ("osis", "degenerative disease", "EH"),
     ("emia", "metabolic disorder", "HR"),
 )
-# Fields of medicine: organ, its adjective, its cells, the specialty. Every drug, gene and disease is studied in one, and
-# its words run through an abstract: in real text too, it is the topic that shows whether two sentences belong together.
+# Fields of medicine: organ, its adjective, its cells, the specialty. Every drug, gene and disease is studied in one,
+# whose words run through an abstract: in real text too, it is the topic that shows which sentences belong together.
 FIELDS = (
     ("liver", "hepatic", "hepatocytes", "hepatology"),
     ("kidney", "renal", "podocytes", "nephrology"),

@@ -1,0 +1,58 @@
+"""A published encoder loads in transformers with the same outputs, and its card tells how it came about."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from blurbstudy.models import Encoder, load_checkpoint, pack
+
+TEXT = ("Zorvatinib binds qrx1.", "Zorvatinib blocks qrx2.")
+
+
+def test_transformers_gives_our_outputs(tiny_encoder):
+    folder, _ = tiny_encoder
+    inputs = AutoTokenizer.from_pretrained(folder)(*TEXT, return_tensors="pt")
+    checkpoint = load_checkpoint(folder)
+    encoder = Encoder(checkpoint.architecture)
+    for name, parameter in encoder.named_weights().items():
+        parameter.data[0].copy_(checkpoint.weights[name])
+    ids, segments = (inputs[name][0].numpy() for name in ("input_ids", "token_type_ids"))
+    with torch.no_grad():
+        theirs = AutoModel.from_pretrained(folder).eval()(**inputs)
+        ours = encoder(pack([[(ids, segments)]], n_heads=checkpoint.architecture.n_heads))[0]
+    np.testing.assert_allclose(ours, theirs.last_hidden_state[0], atol=1e-5)
+    weight, bias = checkpoint.weights["pooler.dense.weight"], checkpoint.weights["pooler.dense.bias"]
+    np.testing.assert_allclose(torch.tanh(ours[0] @ weight.T + bias), theirs.pooler_output[0], atol=1e-5)
+
+
+def test_the_pooler_was_trained(tiny_encoder):
+    folder, _ = tiny_encoder
+    assert load_checkpoint(folder).weights["pooler.dense.bias"].abs().max() > 0
+
+
+def test_the_tokenizer_knows_the_longest_input(tiny_encoder):
+    folder, done = tiny_encoder
+    assert AutoTokenizer.from_pretrained(folder).model_max_length == done.config.max_positions
+
+
+def test_the_card_tells_corpus_tokens_settings_curve_and_limits(tiny_encoder):
+    folder, done = tiny_encoder
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for told in (
+        "corpus.jsonl", done.corpus["fingerprint"], f"{done.curve[-1]['tokens']:,} tokens seen",
+        "| learning_rate | 0.005 |", "| step | tokens | train loss |", "## Limits", "blurb", "next-sentence",
+    ):  # fmt: skip
+        assert told.lower() in card.lower(), told
+    assert "{" not in card
+
+
+def test_the_record_beside_it_holds_the_curve(tiny_encoder):
+    folder, done = tiny_encoder
+    record = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
+    assert record["curve"] == done.curve
+    assert record["config"] == done.config.to_dict()
+    assert record["objective"] == "bert" and record["seed"] == 1

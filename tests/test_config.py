@@ -1,0 +1,83 @@
+"""Recipes and run ids."""
+
+import pytest
+
+from blurbstudy.config import Recipe, RunConfig, load_recipe, recipe_from_dict, run_config_from_dict
+from blurbstudy.errors import ParameterError
+
+
+def make_config(**changes) -> RunConfig:
+    values = dict(task="BIOSSES", data="d", encoder="e", recipe=Recipe(), seed=1) | changes
+    return RunConfig(**values)
+
+
+def test_equal_runs_have_equal_ids_however_they_are_written():
+    whole, fraction = Recipe(epochs=20, stabilizers={"freeze": {"layers": 1}}), Recipe(epochs=20.0, stabilizers={"freeze": {"layers": 1}})
+    assert make_config(recipe=whole).id == make_config(recipe=fraction).id
+    assert make_config(encoder_name="for people").id == make_config().id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "BioASQ"}, {"data": "x"}, {"encoder": "x"}, {"seed": 2}, {"precision": "bfloat16"},
+        *({"recipe": Recipe(**r)} for r in (
+            {"epochs": 3}, {"learning_rate": 1e-5}, {"batch_size": 8}, {"dropout": 0.0}, {"eps": 1e-8}, {"clip": 0.0},
+            {"bias_correction": False}, {"segment_ids": "single"}, {"select": "best_dev"}, {"head": "gelu"},
+            {"stabilizers": {"freeze": {"layers": 1}}},
+        )),
+    ],
+)  # fmt: skip
+def test_every_setting_that_determines_the_outcome_is_in_the_id(change):
+    assert make_config(**change).id != make_config().id
+
+
+def test_a_config_survives_the_round_trip():
+    config = make_config(recipe=Recipe(stabilizers={"reinitialize": {"layers": 2, "pooler": True}}))
+    assert run_config_from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "epochs=0 is out of bounds; use 0.01 to 1000"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan is out of bounds"),
+        ({"batch_size": 2.5}, "batch_size=2.5 is not a whole number"),
+        ({"dropout": True}, "dropout=True is out of bounds"),
+        ({"bias_correction": "yes"}, "bias_correction='yes' is no switch"),
+        ({"select": "first"}, "select='first' is unknown; use last or best_dev"),
+        ({"select": "best_dev", "join_dev": True}, "needs a dev split"),
+        ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; known: batch_size"),
+        ({"stabilizers": ["freeze"]}, "stabilizers=.* is no mapping"),
+        ({"stabilizers": {"freeze": 3}}, "stabilizer 'freeze' has settings 3; use freeze: {option: value}"),
+    ],
+)
+def test_a_wrong_recipe_names_value_bound_and_remedy(values, message):
+    with pytest.raises(ParameterError, match=message):
+        recipe_from_dict(values)
+
+
+def test_recipes_are_read_from_yaml(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("epochs: 30\nlearning_rate: 5.0e-5\nstabilizers:\n  freeze: {layers: 6}\n")
+    assert load_recipe(path) == Recipe(epochs=30, learning_rate=5e-5, stabilizers={"freeze": {"layers": 6}})
+    path.write_text("epochs: [\n")
+    with pytest.raises(ParameterError, match="is not valid YAML"):
+        load_recipe(path)
+    path.write_text("- epochs\n")
+    with pytest.raises(ParameterError, match="holds no mapping"):
+        load_recipe(path)
+    with pytest.raises(ParameterError, match="cannot be read"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+def test_a_rate_written_as_yaml_1_1_reads_it_is_explained(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("learning_rate: 5e-5\n")  # YAML 1.1 takes this for text: it wants 5.0e-5
+    assert load_recipe(path).learning_rate == 5e-5
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 1.0, True])
+def test_seeds_are_whole_numbers(seed):
+    with pytest.raises(ParameterError, match="seed="):
+        make_config(seed=seed)
