@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
+from itertools import islice
+from pathlib import Path
 
 import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks a hub
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # tokenizers warn when a process forks after using their threads
@@ -39,3 +47,57 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         report.outcome = "failed"
         report.longrepr = f"skipped, but {REQUIRE_BROWSER}=1: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def mini_data():
+    """The folder of mini-BLURB."""
+    from blurbstudy.tasks.mini_blurb import mini_blurb_folder
+
+    return mini_blurb_folder()
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory, mini_data):
+    """A checkpoint directory: random weights, two layers of width 32, and a vocabulary of mini-BLURB's corpus."""
+    from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
+    from blurbstudy.pretraining.vocabulary import train_vocabulary
+
+    with (mini_data / "corpus.jsonl").open(encoding="utf-8") as lines:
+        sentences = [sentence for line in islice(lines, 100) for sentence in json.loads(line)["sentences"]]
+    tokenizer = train_vocabulary(sentences, size=300)
+    architecture = Architecture(
+        family="bert", vocab_size=300, n_layers=2, width=32, n_heads=2, intermediate=64, max_positions=128
+    )
+    weights = random_checkpoint(architecture, seed=1).weights
+    folder = tmp_path_factory.mktemp("encoder")
+    return export_checkpoint(weights, architecture, folder=folder, tokenizer=tokenizer)
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tiny_encoder):
+    """Folders of a run store and of a report: all notebooks executed once by the command line, at tiny settings."""
+    return study_made_once(Path(os.environ["BLURBSTUDY_CACHE"]) / "tiny-study", encoder=tiny_encoder)
+
+
+def study_made_once(folder: Path, *, encoder: Path) -> Path:
+    """Workers of pytest-xdist share the study: the first makes it, the others wait."""
+    done = folder / "done"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        for _ in range(600):
+            if done.is_file():
+                break
+            time.sleep(0.5)
+    else:
+        settings = {"encoders": f"{{BERT: '{encoder}', 'BERT (no NSP)': null}}", "seeds": "2", "workers": "1"}
+        settings |= {"epochs_long": "2", "epochs_standard": "1", "biosses_epochs": "1", "qa_epochs": "0.5"}
+        settings |= {"max_length": "48", "biosses_max_length": "48", "qa_max_length": "48"}
+        words = [word for name, value in settings.items() for word in ("-p", name, value)]
+        command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]
+        command += ["--store", str(folder / "store"), "--report", str(folder / "report")]
+        made = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+        done.write_text(made.stderr if made.returncode else "", encoding="utf-8")
+    assert done.read_text(encoding="utf-8") == ""
+    return folder

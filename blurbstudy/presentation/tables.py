@@ -72,8 +72,10 @@ class Table:
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         label = escape(self.title, quote=True)
+        scores = max((sum(isinstance(cell, Score) for cell in row) for row in self.rows), default=0)
+        shape = "table narrow" if scores > 2 else "table"  # narrow: a cell's details below one another
         return (
-            f'<figure class="table"><figcaption>{escape(self.title)}</figcaption>'
+            f'<figure class="{shape}"><figcaption>{escape(self.title)}</figcaption>'
             f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>{caption}{listed}</figure>'
         )
 

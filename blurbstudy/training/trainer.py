@@ -17,6 +17,7 @@ from ..tasks import Task
 from ..tasks.features import Features
 from .circumstances import describe_device, peak_bytes, pick_device, software
 from .evaluation import decode, evaluation_batches, predict
+from .memory import release_freed_memory
 from .population import SHARED, Member, Population
 from .record import RunRecord
 
@@ -133,6 +134,8 @@ class _Training:
             elif value is not None and value > member.best.get("score", -np.inf):
                 member.best = {"score": value, "step": member.step, "weights": self.population.snapshot(place)}
                 member.dev_predictions = predictions
+        if places:
+            release_freed_memory()
 
     def _test(self, places: list[int]) -> dict[int, tuple[list, float | None]]:
         """Test predictions and score of finished members, with the weights that their recipe selects."""

@@ -33,7 +33,7 @@ def tiny_corpus(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder(tiny_corpus, tmp_path_factory):
+def pretrained(tiny_corpus, tmp_path_factory):
     """(folder of a pretrained encoder, what its pretraining was)."""
     folder = tmp_path_factory.mktemp("encoder")
     config = pretraining_config(TINY)

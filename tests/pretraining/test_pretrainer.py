@@ -23,16 +23,16 @@ def again(corpus, out, **changes):
     return pretrain(BERT, config, corpus=corpus / "corpus.jsonl", out=out, seed=seed, device="cpu")
 
 
-def test_loss_falls_on_the_held_out_part(tiny_encoder):
-    _, done = tiny_encoder
+def test_loss_falls_on_the_held_out_part(pretrained):
+    _, done = pretrained
     untrained = math.log(TINY["vocab_size"])
     losses = [point["word_loss"] for point in done.curve]
     assert losses[-1] < losses[0] < untrained
     assert losses[-1] < 0.6 * untrained
 
 
-def test_the_curve_ends_at_the_last_step_and_counts_tokens(tiny_encoder):
-    _, done = tiny_encoder
+def test_the_curve_ends_at_the_last_step_and_counts_tokens(pretrained):
+    _, done = pretrained
     assert [point["step"] for point in done.curve] == [20, 40, 60]
     tokens = [point["tokens"] for point in done.curve]
     assert tokens == sorted(tokens)

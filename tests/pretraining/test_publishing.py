@@ -13,8 +13,8 @@ from blurbstudy.models import Encoder, load_checkpoint, pack
 TEXT = ("Zorvatinib binds qrx1.", "Zorvatinib blocks qrx2.")
 
 
-def test_transformers_gives_our_outputs(tiny_encoder):
-    folder, _ = tiny_encoder
+def test_transformers_gives_our_outputs(pretrained):
+    folder, _ = pretrained
     inputs = AutoTokenizer.from_pretrained(folder)(*TEXT, return_tensors="pt")
     checkpoint = load_checkpoint(folder)
     encoder = Encoder(checkpoint.architecture)
@@ -29,18 +29,18 @@ def test_transformers_gives_our_outputs(tiny_encoder):
     np.testing.assert_allclose(torch.tanh(ours[0] @ weight.T + bias), theirs.pooler_output[0], atol=1e-5)
 
 
-def test_the_pooler_was_trained(tiny_encoder):
-    folder, _ = tiny_encoder
+def test_the_pooler_was_trained(pretrained):
+    folder, _ = pretrained
     assert load_checkpoint(folder).weights["pooler.dense.bias"].abs().max() > 0
 
 
-def test_the_tokenizer_knows_the_longest_input(tiny_encoder):
-    folder, done = tiny_encoder
+def test_the_tokenizer_knows_the_longest_input(pretrained):
+    folder, done = pretrained
     assert AutoTokenizer.from_pretrained(folder).model_max_length == done.config.max_positions
 
 
-def test_the_card_tells_corpus_tokens_settings_curve_and_limits(tiny_encoder):
-    folder, done = tiny_encoder
+def test_the_card_tells_corpus_tokens_settings_curve_and_limits(pretrained):
+    folder, done = pretrained
     card = (folder / "README.md").read_text(encoding="utf-8")
     for told in (
         "corpus.jsonl", done.corpus["fingerprint"], f"{done.curve[-1]['tokens']:,} tokens seen",
@@ -50,8 +50,8 @@ def test_the_card_tells_corpus_tokens_settings_curve_and_limits(tiny_encoder):
     assert "{" not in card
 
 
-def test_the_record_beside_it_holds_the_curve(tiny_encoder):
-    folder, done = tiny_encoder
+def test_the_record_beside_it_holds_the_curve(pretrained):
+    folder, done = pretrained
     record = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
     assert record["curve"] == done.curve
     assert record["config"] == done.config.to_dict()

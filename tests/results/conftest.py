@@ -1,13 +1,9 @@
-"""Records with chosen predictions, a tiny encoder on disk and mini-BLURB, for tests of results."""
-
-import json
-from itertools import islice
+"""Records with chosen predictions, and sources of mini-BLURB, for tests of results."""
 
 import numpy as np
 import pytest
 
 from blurbstudy.config import Recipe, RunConfig
-from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
 from blurbstudy.results import Gold, Reference, RunStore, resolve_sources
 from blurbstudy.tasks import get_task
 from blurbstudy.training.record import RunRecord
@@ -69,30 +65,6 @@ def correlated():
         return list(x), list(r * x + np.sqrt(1 - r * r) * noise / noise.std())
 
     return make
-
-
-@pytest.fixture(scope="session")
-def mini_data():
-    """The folder of mini-BLURB."""
-    from blurbstudy.tasks.mini_blurb import mini_blurb_folder
-
-    return mini_blurb_folder()
-
-
-@pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory, mini_data):
-    """A checkpoint directory: random weights, two layers of width 32, and a vocabulary of mini-BLURB's corpus."""
-    from blurbstudy.pretraining.vocabulary import train_vocabulary
-
-    with (mini_data / "corpus.jsonl").open(encoding="utf-8") as lines:
-        sentences = [sentence for line in islice(lines, 100) for sentence in json.loads(line)["sentences"]]
-    tokenizer = train_vocabulary(sentences, size=300)
-    architecture = Architecture(
-        family="bert", vocab_size=300, n_layers=2, width=32, n_heads=2, intermediate=64, max_positions=128
-    )
-    weights = random_checkpoint(architecture, seed=1).weights
-    folder = tmp_path_factory.mktemp("encoder")
-    return export_checkpoint(weights, architecture, folder=folder, tokenizer=tokenizer)
 
 
 @pytest.fixture

@@ -1,0 +1,73 @@
+"""Results of a grid whose scores are known, for tests of tables and figures."""
+
+import pytest
+
+from blurbstudy.config import Recipe, RunConfig
+from blurbstudy.presentation.grid import CellKey, Grid, Part, Results
+from blurbstudy.results.failure import Reference
+from blurbstudy.results.store import Gold
+from blurbstudy.tasks import get_task
+from blurbstudy.training.record import RunRecord
+
+DATA = "d" * 20
+
+
+def gold(values):
+    names = tuple(f"q{i}" for i in range(len(values)))
+    return Gold(ids=names, units=names, gold=tuple(values))
+
+
+@pytest.fixture
+def make_results():
+    """Results on BioASQ (100 questions, 60 of them `yes`) where seed s of a setting has given many answers right."""
+    answers = ["yes"] * 60 + ["no"] * 40
+    references = {
+        "BioASQ": Reference(
+            task=get_task("BioASQ"), data=DATA, gold={split: gold(answers) for split in ("train", "dev", "test")}
+        )
+    }
+
+    def make(right, *, missing=(), paper="QA", remarks=None, encoders=None):
+        """right: setting -> how many answers are right, per seed (None: the loss left the finite numbers)."""
+        recipes = {(name, "BioASQ"): Recipe(learning_rate=1e-5 * (i + 1)) for i, name in enumerate(right)}
+        seeds = tuple(range(1, 1 + max(len(counts) for counts in right.values())))
+        part = Part(label="QA", tasks=("BioASQ",), paper=paper)
+        cells, records = {}, {}
+        for name, counts in right.items():
+            configs = tuple(
+                RunConfig(task="BioASQ", data=DATA, encoder="e" * 20, recipe=recipes[name, "BioASQ"], seed=seed)
+                for seed in seeds
+            )
+            cells[CellKey("BERT", name, "QA")] = configs
+            for config, count in zip(configs, counts, strict=False):
+                if name not in missing:
+                    records[config.id] = record(config, answers, count)
+        grid = Grid(
+            encoders=encoders or {"BERT": ""},
+            settings=tuple(right),
+            parts=(part,),
+            recipes=recipes,
+            seeds=seeds,
+            cells=cells,
+            remarks=remarks or {},
+        )
+        return Results(grid=grid, records=records, references=references, origin="parameters/mini/x.yaml · Mini scale")
+
+    return make
+
+
+def record(config, answers, count):
+    wrong = {"yes": "no", "no": "yes"}
+    predicted = None if count is None else [a if i < count else wrong[a] for i, a in enumerate(reversed(answers))][::-1]
+    return RunRecord(
+        config=config,
+        status="not_finite" if count is None else "finished",
+        stopped_at_step=1,
+        selected_step=None if count is None else 1,
+        scores={"dev": None, "test": None} if count is None else {"dev": count / 100, "test": count / 100},
+        curve={},
+        predictions={} if count is None else {"dev": predicted, "test": predicted},
+        seconds=1.0,
+        peak_bytes=1,
+        circumstances={"commit": "abcdef1234"},
+    )

@@ -1,0 +1,51 @@
+"""Execution of notebooks: one that fails is noted, and the others run all the same."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from blurbstudy import paths
+from blurbstudy.presentation.execution import FAILURE, execute_notebooks
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Three notebooks: one raises a StudyError, one another error, one goes through."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    sources = {
+        "00_wrong": "from blurbstudy.errors import ParameterError\nraise ParameterError('freeze=14 is too\\nmuch')",
+        "01_broken": "1 / 0",
+        "02_fine": "print(scale)",
+    }
+    for stem, source in sources.items():
+        cells = [new_code_cell("scale = 'x'  # the scale", metadata={"tags": ["parameters"]}), new_code_cell(source)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / f"{stem}.ipynb")
+    started = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "NOTEBOOKS", folder)
+        done = execute_notebooks(
+            {stem: {"scale": "mini"} for stem in sources},
+            out=folder / "out",
+            on_start=lambda stem, index: started.append((index, stem)),
+        )
+    assert started == list(enumerate(sources))
+    return {execution.stem: execution for execution in done}
+
+
+def test_a_study_error_is_its_message_in_one_line(executed):
+    assert executed["00_wrong"].failure == "freeze=14 is too much"
+
+
+def test_another_error_is_named_by_its_kind(executed):
+    assert executed["01_broken"].failure == "ZeroDivisionError: division by zero"
+
+
+def test_after_a_failure_the_others_run_with_their_parameters(executed):
+    assert executed["02_fine"].failure is None
+    cells = nbformat.read(executed["02_fine"].path, as_version=4).cells
+    assert cells[-1].outputs[0].text == "mini\n"
+
+
+def test_the_executed_copy_says_what_failed(executed):
+    assert nbformat.read(executed["00_wrong"].path, as_version=4).metadata[FAILURE] == "freeze=14 is too much"

@@ -1,0 +1,81 @@
+"""The report: every page whole in itself, failures shown, text from data escaped, missing notebooks named."""
+
+import re
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from blurbstudy.presentation.execution import FAILURE
+from blurbstudy.presentation.parameters import notebook_stems
+from blurbstudy.presentation.report import build_report
+from blurbstudy.presentation.tables import Answer
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def report(tmp_path):
+    """A report of one executed notebook, which failed after an answer; the others were not executed."""
+    answer = Answer(question=f"Why? {EVIL}", sentences=[f"Because. {EVIL}"])
+    outputs = [
+        new_output("display_data", data={"text/html": "<style>p{}</style><p>shown</p>"}),
+        new_output("display_data", data=answer._repr_mimebundle_()),
+        new_output("stream", name="stderr", text=f"a message {EVIL}"),
+        new_output("error", ename="ParameterError", evalue=f"wrong {EVIL}", traceback=[f"line {EVIL}"]),
+    ]
+    marker = new_markdown_cell("papermill's own", metadata={"tags": ["papermill-error-cell-tag"]})
+    cells = [marker, new_markdown_cell("# A heading"), new_code_cell(f"x = '{EVIL}'", outputs=outputs)]
+    (tmp_path / "notebooks").mkdir()
+    notebook = new_notebook(cells=cells, metadata={"title": "Overview", FAILURE: f"wrong {EVIL}"})
+    nbformat.write(notebook, tmp_path / "notebooks" / f"{notebook_stems()[0]}.ipynb")
+    build_report(tmp_path, scale="mini")
+    return {path.stem: path.read_text() for path in tmp_path.glob("*.html")}
+
+
+def test_there_is_a_page_for_what_was_executed_and_a_first_page(report):
+    assert set(report) == {"index", notebook_stems()[0]}
+
+
+def test_no_page_holds_a_script_or_asks_for_another_file(report):
+    for html in report.values():
+        assert "<script" not in html
+        assert not re.search(r"@import|url\((?!data:)", html)
+        for target in re.findall(r"(?:src|href)=\"([^\"]*)\"", html):
+            assert target.startswith(("#", "data:")) or re.fullmatch(r"[\w]+\.html", target), target
+
+
+def test_text_from_data_is_escaped_and_still_readable(report):
+    assert report["index"].count("&lt;script&gt;") >= 3
+    assert report[notebook_stems()[0]].count("&lt;script&gt;") >= 5
+
+
+def test_the_first_page_shows_answers_failures_and_what_was_not_executed(report):
+    html = report["index"]
+    assert "Because." in html and "Overview failed." in html
+    assert f"--only {notebook_stems()[1]}" in html
+
+
+def test_every_page_of_the_mini_scale_says_that_it_is_no_finding(report):
+    assert all("no finding" in html for html in report.values())
+
+
+def test_a_failed_page_shows_the_failure_above_and_folds_the_traceback(report):
+    html = report[notebook_stems()[0]]
+    assert html.index('role="alert"') < html.index("A heading")
+    assert "papermill's own" not in html
+    assert re.search(r"<details[^>]*><summary>Traceback</summary>", html)
+
+
+def test_code_is_folded_away_and_the_notebooks_own_stylesheet_is_not_repeated(report):
+    html = report[notebook_stems()[0]]
+    assert re.search(r"<details[^>]*><summary>code</summary>", html)
+    assert html.count("<style>") == 1 and "<p>shown</p>" in html
+
+
+def test_a_page_whose_notebook_is_gone_is_removed(tmp_path):
+    stale = tmp_path / f"{notebook_stems()[0]}.html"
+    stale.write_text("old")
+    build_report(tmp_path, scale="paper")
+    assert not stale.exists()
+    assert "no finding" not in (tmp_path / "index.html").read_text()

@@ -1,0 +1,69 @@
+"""Tables as HTML: what a cell says, and that text from data stays text."""
+
+import pytest
+
+from blurbstudy.presentation.tables import Answer, Score, Table, interval, lines, number, signed
+
+WHOLE = Score(
+    mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, failed=2,
+    failed_on_test=1, runs=5, expected=5, trivial=55.2, paper=71.7,
+)  # fmt: skip
+
+
+def test_a_cell_says_mean_spread_both_intervals_worst_failures_trivial_and_paper():
+    html = WHOLE.html()
+    for text in ("71.10", "1.23", "[70.00, 72.20]", "[65.00, 77.00]", "61.00", "2 of 5 (1)", "55.20", "71.70"):
+        assert f">{text}<" in html
+
+
+def test_a_cell_without_runs_says_why_and_keeps_the_papers_number():
+    html = Score(mean=None, expected=5, paper=92.9, state="not released").html()
+    assert "not released" in html and "92.90" in html and "<b" not in html
+
+
+def test_a_cell_whose_runs_all_lack_a_score_says_so_and_counts_them_as_failed():
+    html = Score(mean=None, n=0, failed=3, failed_on_test=3, runs=3, expected=3).html()
+    assert "no score" in html and "3 of 3 (3)" in html
+
+
+def test_a_cell_with_fewer_runs_than_asked_for_says_how_many_there_are():
+    assert ">4 (4 of 5)<" in Score(mean=70.0, n=4, runs=4, expected=5).html()
+
+
+def test_text_from_data_is_escaped_everywhere():
+    evil = "<script>alert('x')</script>"
+    score = Score(mean=None, state=evil)
+    table = Table(title=evil, columns=(evil,), rows=((evil, score),), caption=evil, notes=(evil,))
+    answer = Answer(question=evil, sentences=(evil,))
+    for html in (table._repr_html_(), answer._repr_mimebundle_()["text/html"]):
+        assert "<script" not in html and "&lt;script&gt;" in html
+
+
+def test_equal_neighbouring_headings_become_one_that_spans_them():
+    rows = (("BERT", "a", "1"), ("BERT", "b", "2"), ("ELECTRA", "a", "3"))
+    html = Table(title="t", columns=("x", "y", "z"), rows=rows, heads=2)._repr_html_()
+    assert html.count(">BERT<") == 1 and 'rowspan="2"' in html and html.count('scope="row"') == 5
+
+
+def test_an_answer_carries_its_sentences_for_the_first_page():
+    bundle = Answer(question="Why?", sentences=("Because.",))._repr_mimebundle_()
+    assert bundle[Answer.MIME] == {"question": "Why?", "sentences": ["Because."]}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(93.456, "93.46"), (-0.5, "−0.50"), (-0.001, "0.00"), (0.0, "0.00"), (None, "–")]
+)
+def test_numbers_have_two_decimals_and_a_true_minus(value, text):
+    assert number(value) == text
+
+
+def test_differences_carry_their_sign_unless_they_round_to_nothing():
+    assert [signed(value) for value in (1.0, -1.0, 0.001, -0.001, None)] == ["+1.00", "−1.00", "0.00", "0.00", "–"]
+
+
+def test_an_interval_that_does_not_exist_is_a_dash():
+    assert interval(None) == "–" and interval((-1.0, 2.0)) == "[−1.00, 2.00]"
+
+
+def test_backticks_become_code_after_escaping():
+    assert lines("a `b<c` d\ne") == "a <code>b&lt;c</code> d<br>e"

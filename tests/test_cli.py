@@ -1,0 +1,173 @@
+"""The command line: one clear line for what a person can mend, JSON alone on stdout, and nothing done twice."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blurbstudy.cli import expand_arguments, main
+from blurbstudy.results.store import RunStore
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def command(tmp_path, capsys, monkeypatch):
+    """Runs a command in an empty folder; exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(list(map(str, words)))
+        return end.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def finetune(command, tiny_encoder, tmp_path):
+    """blurbstudy finetune on mini-BLURB's BIOSSES with one epoch."""
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\n")
+
+    def run(*words, encoder=tiny_encoder):
+        options = ["--data", "mini", "--recipe", "recipe.yaml", "--out", tmp_path / "store", "--device", "cpu"]
+        return command("finetune", "--task", "BIOSSES", "--encoder", encoder, *options, *words)
+
+    return run
+
+
+def test_several_names_after_only_and_pairs_after_p_are_understood():
+    given = ["run", "--only", "A", "B", "-p", "seeds", "3", "--only", "C", "-p", "x=1", "--data", "D"]
+    assert expand_arguments(given) == [
+        "run", "--only", "A", "--only", "B", "-p", "seeds=3", "--only", "C", "-p", "x=1", "--data", "D",
+    ]  # fmt: skip
+
+
+def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
+    assert expand_arguments(["run", "--only"]) == ["run", "--only"]
+    code, _, errors = command("run", "--only")
+    assert code == 2 and "--only" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-p", "nonsense", "1"], "unknown parameter 'nonsense' (-p)"),
+        (["-p", "seeds", "0"], "seeds=0 is no set of seeds"),
+        (["-p", "learning_rate", "fast"], "learning_rate='fast' is out of bounds; use a number from 0 to 1"),
+        (["-p", "seeds"], "-p"),
+        (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 02_optimization_ablation"),
+        (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
+    ],
+)
+def test_a_wrong_parameter_is_one_line_and_nothing_is_started(command, tmp_path, words, message):
+    code, out, errors = command("run", *words)
+    assert code == 2 and message in errors and "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_one_line(command, tmp_path):
+    (tmp_path / "store").write_text("a file in the folder's place")
+    code, _, errors = command("run", "--store", "store")
+    assert code == 2 and len(errors.splitlines()) == 1 and "store" in errors and "name another" in errors
+
+
+def test_a_number_in_scientific_notation_is_a_number(command, tmp_path):
+    (tmp_path / "store").write_text("stops the run after its parameters were read")
+    _, _, errors = command("run", "-p", "learning_rate", "5e-5", "--store", "store")
+    assert "learning_rate" not in errors
+
+
+def test_freezing_more_than_there_is_ends_in_one_line_and_the_report_shows_it(command, tmp_path, tiny_encoder):
+    words = ["-p", "freeze", "14", "-p", "encoders", f"{{BERT: '{tiny_encoder}'}}", "-p", "tasks", "[BIOSSES]"]
+    code, out, errors = command("run", "--only", "03_layer_adaptation", *words)
+    assert code == 2
+    assert errors.splitlines()[-1] == (
+        "blurbstudy: 03_layer_adaptation: freeze=14 exceeds the encoder's 2 layers; use 0 to 2"
+    )
+    assert "freeze=14 exceeds" in (tmp_path / "report" / "mini" / "index.html").read_text()
+    assert len(RunStore(tmp_path / "runs" / "mini")) == 0
+
+
+def test_a_report_from_a_store_that_no_notebook_used_is_one_line(command):
+    code, _, errors = command("report", "--store", "empty")
+    assert code == 2 and "use blurbstudy run first" in errors
+
+
+def test_a_report_rebuilds_the_same_tables_from_the_store_alone(tiny_study, tmp_path):
+    """In another folder, with no data, no cache and no encoder at hand."""
+    shutil.copytree(tiny_study / "store", tmp_path / "moved")
+    environment = os.environ | {"BLURBSTUDY_CACHE": str(tmp_path / "no-cache"), "PYTHONPATH": str(PROJECT)}
+    words = ["report", "--store", "moved", "--report", "again", "--only", "02_optimization_ablation"]
+    command = [sys.executable, "-m", "blurbstudy.cli", *words]
+    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    page = "02_optimization_ablation.html"
+    assert tables(tmp_path / "again" / page) == tables(tiny_study / "report" / page)
+    assert not (tmp_path / "no-cache").exists()
+
+
+def tables(page):
+    html = page.read_text()
+    found = html.split("<table>")[2:]  # after the parameters
+    assert len(found) == 3
+    return [part.split("</table>")[0] for part in found]
+
+
+def test_finetune_prints_one_json_object_and_nothing_else(finetune):
+    code, out, _ = finetune("--seeds", "1-2", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert [run["seed"] for run in found["runs"]] == [1, 2]
+    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in found["runs"])
+    summary = found["summary"]["test"]
+    assert summary["n"] == 2 and len(summary["interval_over_seeds"]) == len(summary["interval_over_examples"]) == 2
+    assert summary["mean"] == pytest.approx(sum(run["test"] for run in found["runs"]) / 2)
+
+
+def test_finetune_a_second_time_trains_nothing(finetune):
+    first = json.loads(finetune("--seeds", "1,2", "--json")[1])
+    _, out, errors = finetune("--seeds", "1-2", "--json")
+    again = json.loads(out)
+    assert (first["trained"], first["reused"]) == (2, 0)
+    assert (again["trained"], again["reused"]) == (0, 2)
+    assert again["runs"] == first["runs"] and "nothing trained" in errors
+
+
+def test_finetune_without_json_is_a_table_for_people(finetune):
+    _, out, _ = finetune("--seeds", "1")
+    assert out.splitlines()[0].startswith("BIOSSES (pearson, times 100), BERT, 2 layers")
+    assert "95% over seeds" in out and "1 runs trained" in out
+
+
+def test_finetune_on_a_broken_file_names_file_and_line(command, mini_data, tmp_path, tiny_encoder):
+    shutil.copytree(mini_data / "BIOSSES", tmp_path / "data" / "BIOSSES")
+    path = tmp_path / "data" / "BIOSSES" / "train.tsv"
+    lines = path.read_text().splitlines()
+    lines[6] = lines[6].rsplit("\t", 1)[0]
+    path.write_text("\n".join(lines) + "\n")
+    code, out, errors = command("finetune", "--task", "BIOSSES", "--encoder", tiny_encoder, "--data", "data")
+    assert code == 2 and out == "" and len(errors.splitlines()) == 1
+    assert "train.tsv" in errors and "7" in errors
+
+
+def test_finetune_with_an_encoder_without_weights_is_one_line(finetune, tiny_encoder, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    shutil.copy(tiny_encoder / "config.json", empty)
+    code, out, errors = finetune(encoder=empty)
+    assert code == 2 and out == "" and len(errors.splitlines()) == 1 and str(empty) in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--task", "STS"], "STS"), (["--seeds", "x"], "seeds='x'"), (["--recipe", "none.yaml"], "none.yaml")],
+)
+def test_finetune_refuses_what_it_does_not_know(finetune, words, message):
+    code, out, errors = finetune(*words)
+    assert code == 2 and out == "" and message in errors and "Traceback" not in errors

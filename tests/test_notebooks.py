@@ -1,0 +1,91 @@
+"""The notebooks: thin, stripped, declared; and each goes through at tiny settings, alone under papermill as well."""
+
+import ast
+import json
+
+import nbformat
+import papermill
+import pytest
+
+from blurbstudy import paths
+from blurbstudy.presentation.execution import FAILURE
+from blurbstudy.presentation.parameters import notebook_stems
+from blurbstudy.results.store import RunStore
+
+STEMS = notebook_stems()
+LONGEST = 15  # lines of a cell that is not the parameters
+
+
+def code_cells(stem):
+    return [cell for cell in read(stem).cells if cell.cell_type == "code"]
+
+
+def read(stem):
+    return nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_outputs_are_stripped(stem):
+    assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(stem))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_first_code_cell_alone_is_tagged_parameters(stem):
+    tagged = ["parameters" in cell.metadata.get("tags", ()) for cell in code_cells(stem)]
+    assert tagged == [True] + [False] * (len(tagged) - 1)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_cell_after_the_parameters_checks_them(stem):
+    assert f'Study("{stem}", globals())' in code_cells(stem)[1].source
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_cells_are_short_and_define_nothing(stem):
+    for cell in code_cells(stem)[1:]:
+        assert len(cell.source.splitlines()) <= LONGEST
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        assert not any(isinstance(node, kinds) for node in ast.walk(ast.parse(cell.source)))
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_sections_go_from_question_to_paper(stem):
+    text = [cell.source for cell in read(stem).cells if cell.cell_type == "markdown"]
+    assert text[0].startswith("# ")
+    headings = [line for source in text for line in source.splitlines() if line.startswith("## ")]
+    wanted = ["## Parameters", "## Runs needed", "## What this shows", "## Against the paper"]
+    assert [heading for heading in headings if heading in wanted] == wanted
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_notebook_goes_through_at_tiny_settings(stem, tiny_study):
+    executed = nbformat.read(tiny_study / "report" / "notebooks" / f"{stem}.ipynb", as_version=4)
+    assert FAILURE not in executed.metadata
+    errors = [o for cell in executed.cells for o in cell.get("outputs", ()) if o.output_type in ("error", "stream")]
+    assert errors == []
+
+
+def test_the_baseline_of_one_notebook_is_a_column_of_the_other(tiny_study):
+    """Table 3: 4 settings x 1 task x 2 seeds; Table 4: 7 x 3 x 2. At these settings no cell is shared."""
+    assert len(RunStore(tiny_study / "store")) == 8 + 42
+
+
+def test_plain_papermill_with_an_unknown_parameter_stops_before_anything_runs(tmp_path):
+    store = tmp_path / "store"
+    with pytest.raises(papermill.PapermillExecutionError) as raised:
+        papermill.execute_notebook(
+            paths.NOTEBOOKS / f"{STEMS[1]}.ipynb",
+            tmp_path / "out.ipynb",
+            parameters={"nonsense": 1, "store": str(store)},
+            progress_bar=False,
+            cwd=tmp_path,
+            extra_arguments=["--log-level=CRITICAL"],
+        )
+    assert raised.value.ename == "ParameterError" and "unknown parameter 'nonsense'" in raised.value.evalue
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_the_file_is_formatted_as_git_keeps_it(stem):
+    text = (paths.NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,81 @@
+"""The report in a real browser: no error on the console, no request leaves the page, nothing wider than a phone."""
+
+import shutil
+
+import pytest
+
+from blurbstudy.presentation.parameters import notebook_stems
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PAGES = ["index", *notebook_stems()]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium as it is installed; nothing is downloaded."""
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if executable is None:
+        pytest.skip("no Chromium on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, tiny_study):
+    """Opens a page of the report; what it asked for and what it complained of are noted on it."""
+    opened = []
+
+    def open_one(stem, *, width=1200, scheme="light"):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.asked, page.complaints = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto((tiny_study / "report" / f"{stem}.html").as_uri(), wait_until="load")
+        opened.append(page)
+        return page
+
+    yield open_one
+    for page in opened:
+        page.close()
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_no_console_error_and_no_request_leaves_the_page(open_page, stem):
+    page = open_page(stem)
+    assert page.complaints == []
+    assert [url for url in page.asked if not url.startswith("data:")] == [page.url]
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_on_a_phone_the_page_does_not_scroll_sideways(open_page, stem):
+    page = open_page(stem, width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_every_image_is_drawn_and_has_a_text_in_its_place(open_page, stem):
+    images = "[...document.images].map(image => [image.naturalWidth > 0, image.alt.length > 20])"
+    assert all(all(image) for image in open_page(stem).evaluate(images))
+
+
+def test_dark_and_light_follow_the_readers_setting(open_page):
+    shade = "getComputedStyle(document.body).backgroundColor"
+    light, dark = (open_page("index", scheme=scheme).evaluate(shade) for scheme in ("light", "dark"))
+    assert light != dark
+
+
+def test_links_between_pages_work_without_a_server(open_page):
+    page = open_page("index")
+    for stem in notebook_stems():
+        page.click(f"nav a[href='{stem}.html']")
+        assert page.url.endswith(f"{stem}.html") and page.locator("h1").count() == 1
+        page.click("nav a.name")
