@@ -20,6 +20,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks a hub
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # tokenizers warn when a process forks after using their threads
 os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that tests start
 os.environ["MPLBACKEND"] = "agg"
+# Kernels and processes that tests start import this checkout, installed or not.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
 
 REQUIRE_BROWSER = "BLURBSTUDY_REQUIRE_BROWSER"  # 1: a browser test that skips has failed (continuous integration)
 
@@ -92,7 +94,7 @@ def study_made_once(folder: Path, *, encoder: Path) -> Path:
             time.sleep(0.5)
     else:
         settings = {"encoders": f"{{BERT: '{encoder}', 'BERT (no NSP)': null}}", "seeds": "2", "workers": "1"}
-        settings |= {"epochs_long": "2", "epochs_standard": "1", "biosses_epochs": "1", "qa_epochs": "0.5"}
+        settings |= {"epochs_long": "1", "epochs_standard": "0.5", "biosses_epochs": "1", "qa_epochs": "0.5"}
         settings |= {"max_length": "48", "biosses_max_length": "48", "qa_max_length": "48"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
         command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]

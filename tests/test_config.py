@@ -12,7 +12,10 @@ def make_config(**changes) -> RunConfig:
 
 
 def test_equal_runs_have_equal_ids_however_they_are_written():
-    whole, fraction = Recipe(epochs=20, stabilizers={"freeze": {"layers": 1}}), Recipe(epochs=20.0, stabilizers={"freeze": {"layers": 1}})
+    whole, fraction = (
+        Recipe(epochs=20, stabilizers={"freeze": {"layers": 1}}),
+        Recipe(epochs=20.0, stabilizers={"freeze": {"layers": 1}}),
+    )
     assert make_config(recipe=whole).id == make_config(recipe=fraction).id
     assert make_config(encoder_name="for people").id == make_config().id
 

@@ -1,4 +1,4 @@
-"""A fixed run gives fixed numbers: who changes them on purpose raises TRAINER_REVISION, so that stores are not mixed."""
+"""A fixed run gives fixed numbers: who changes them on purpose raises TRAINER_REVISION, so that no store mixes them."""
 
 import numpy as np
 import pytest

@@ -68,7 +68,9 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
     architecture = read_architecture(folder)
     weights, missing = from_hugging_face(_read_state(folder), architecture)
     if missing:
-        raise CheckpointError(f"{folder}: weights lack {missing[0]!r} ({len(missing)} missing); take a whole checkpoint")
+        raise CheckpointError(
+            f"{folder}: weights lack {missing[0]!r} ({len(missing)} missing); take a whole checkpoint"
+        )
     for name, shape in shapes(architecture).items():
         if tuple(weights[name].shape) != shape:
             raise CheckpointError(f"{folder}: {name} has shape {tuple(weights[name].shape)}, config.json says {shape}")

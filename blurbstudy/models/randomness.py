@@ -50,5 +50,5 @@ class DropoutStream:
         if self.device.type == "cpu":
             return torch.from_numpy(self._cpu[member].random_raw(words).view(np.int16))
         bits = torch.empty(words, dtype=torch.int64, device=self.device)
-        # The full range: without a lower end torch leaves the sign bit 0, and every fourth lane would drop twice as often.
+        # The full range: without a lower end torch leaves the sign bit 0, and every fourth lane drops twice as often.
         return bits.random_(-(2**63), None, generator=self._device[member]).view(torch.int16)

@@ -40,7 +40,9 @@ def execute_notebooks(
     """
     out.mkdir(parents=True, exist_ok=True)
     done = []
-    with _setting(REPORT_ONLY, "1" if report_only else ""):
+    # Kernels import the package that this process runs, installed or not.
+    found = os.pathsep.join(filter(None, (str(paths.PROJECT), os.environ.get("PYTHONPATH"))))
+    with _setting(REPORT_ONLY, "1" if report_only else ""), _setting("PYTHONPATH", found):
         for index, (stem, parameters) in enumerate(plan.items()):
             on_start(stem, index)
             done.append(execute_notebook(stem, parameters, out=out))

@@ -90,7 +90,7 @@ def _notes(results: Results, paper: str) -> list[str]:
             reasons[reason] = reasons.get(reason, 0) + count
     if reasons:
         notes.append("Failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) + ".")
-    return notes + [f"The paper: {note}" for note in paper_notes(paper)]
+    return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
 
 
 def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Comparison, float | None]]:
@@ -210,11 +210,11 @@ def _failures(results: Results) -> str:
     failed = {key: summary.failed for key, summary in results.summaries.items() if summary.failed}
     total, runs = sum(failed.values()), sum(summary.n for summary in results.summaries.values())
     if not failed:
-        return f"None of {runs} seeds collapsed in any cell."
+        return f"Fine-tuning collapsed in none of {runs} cases (a setting with a seed)."
     worst = max(failed, key=lambda key: failed[key] / results.summaries[key].n)
     return (
-        f"{total} of {runs} seeds collapsed, most in {worst.encoder}, {worst.setting}, {worst.part} "
-        f"({failed[worst]} of {results.summaries[worst].n})."
+        f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed), most often with {worst.encoder}, "
+        f"{worst.setting}, {worst.part} ({failed[worst]} of {results.summaries[worst].n})."
     )
 
 

@@ -199,7 +199,7 @@ class Study:
         changed = [
             f"{name} {_shown(value)}"
             for name, value in self.values.items()
-            if name in listed and value != listed[name] and name not in parameters.CIRCUMSTANCES
+            if name in listed and value != listed[name] and name not in (*parameters.CIRCUMSTANCES, "encoder_remarks")
         ]
         said += f" (changed: {'; '.join(changed)})" if changed else ""
         return f"{said} · {NO_FINDING if scale == 'mini' else f'scale {scale}'}"

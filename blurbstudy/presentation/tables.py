@@ -86,7 +86,9 @@ class Table:
                 continue
             rows = f' rowspan="{span}"' if span > 1 else ""
             if index < self.heads:
-                cells.append(f'<th scope="row"{rows}>{lines(str(cell))}</th>')
+                name, _, remark = str(cell).partition("\n")
+                small = f"<small>{lines(remark)}</small>" if remark else ""
+                cells.append(f'<th scope="row"{rows}>{lines(name)}{small}</th>')
             else:
                 cells.append(f"<td>{cell.html() if isinstance(cell, Score) else lines(cell)}</td>")
         return "".join(cells)

@@ -107,7 +107,10 @@ def break_config(folder, **changes):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: break_config(f, model_type="roberta"), "model_type 'roberta' is not supported; supported: bert, electra"),
+        (
+            lambda f: break_config(f, model_type="roberta"),
+            "model_type 'roberta' is not supported; supported: bert, electra",
+        ),
         (lambda f: break_config(f, position_embedding_type="relative_key"), "only absolute position embeddings"),
         (lambda f: break_config(f, hidden_act="swish"), "activation 'swish' is not supported"),
         (lambda f: break_config(f, hidden_size=None), "config.json lacks 'hidden_size'"),

@@ -36,7 +36,10 @@ def test_blocks_hold_every_row_once_and_collect_undoes_spread(monkeypatch, score
     pieces = hidden.split([block.rows for block in packing.blocks])
     real = torch.cat([torch.arange(n) + m * packing.tokens for m, n in enumerate(packing.counts)])
     back = torch.cat(
-        [p if b.source is None else Collect.apply(Spread.apply(p, b), b) for p, b in zip(pieces, packing.blocks, strict=True)]
+        [
+            p if b.source is None else Collect.apply(Spread.apply(p, b), b)
+            for p, b in zip(pieces, packing.blocks, strict=True)
+        ]
     )
     assert torch.equal(back[real], hidden[real])
     assert sum(block.sequences * members for block in packing.blocks) >= sum(packing.sequence_counts)

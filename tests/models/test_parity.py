@@ -23,9 +23,7 @@ def make_twin(case: str) -> torch.nn.Module:
         model = transformers.BertForSequenceClassification(transformers.BertConfig(**common))
     else:
         size = 8 if case == "electra-projected" else WIDTH
-        model = transformers.ElectraForSequenceClassification(
-            transformers.ElectraConfig(**common, embedding_size=size)
-        )
+        model = transformers.ElectraForSequenceClassification(transformers.ElectraConfig(**common, embedding_size=size))
     # Larger than N(0, .02), so that a wrong term anywhere is seen.
     for name, parameter in model.named_parameters():
         torch.nn.init.normal_(parameter, 1.0 if name.endswith("LayerNorm.weight") else 0.0, 0.2)
@@ -52,9 +50,7 @@ def make_batch(seed: int = 0, lengths=(5, 9, 9, 2, 7)):
         inputs["ids"][row, : len(ids)] = torch.from_numpy(ids)
         inputs["segments"][row, : len(ids)] = torch.from_numpy(segments)
         inputs["mask"][row, : len(ids)] = 1
-    return batch, dict(
-        input_ids=inputs["ids"], token_type_ids=inputs["segments"], attention_mask=inputs["mask"]
-    )
+    return batch, dict(input_ids=inputs["ids"], token_type_ids=inputs["segments"], attention_mask=inputs["mask"])
 
 
 def full_encoder(checkpoint, members: int) -> Encoder:
@@ -107,7 +103,9 @@ def test_gradients_equal_those_of_transformers(twin, members):
     pairs = named_pairs(model, ours, electra)
     for name, theirs, mine in pairs:
         for member in range(members):
-            torch.testing.assert_close(mine.grad[member], theirs, rtol=2e-3, atol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                mine.grad[member], theirs, rtol=2e-3, atol=2e-4, msg=lambda m, n=name: f"{n}: {m}"
+            )
 
 
 def named_pairs(model, ours, electra):

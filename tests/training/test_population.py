@@ -98,12 +98,12 @@ def test_a_frozen_member_is_clipped_by_the_norm_of_what_it_trains(make_config, s
 
 
 def test_unused_embedding_rows_follow_weight_decay_alone(make_config, similarity, checkpoint):
-    config = make_config(weight_decay=0.5, learning_rate=5e-3, dropout=0.0, stabilizers={"layerwise_decay": {"factor": 0.9}})
+    config = make_config(
+        weight_decay=0.5, learning_rate=5e-3, dropout=0.0, stabilizers={"layerwise_decay": {"factor": 0.9}}
+    )
     few = make_population([config], similarity, checkpoint)
     every = np.arange(checkpoint.architecture.vocab_size)
-    full = Population(
-        [config], train=similarity["train"], rows=every, outputs=1, checkpoint=checkpoint, device=CPU
-    )
+    full = Population([config], train=similarity["train"], rows=every, outputs=1, checkpoint=checkpoint, device=CPU)
     for _ in range(6):
         few.step()
         full.step()

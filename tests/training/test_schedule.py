@@ -19,7 +19,9 @@ def test_rates_equal_those_of_transformers(total, warmup):
         schedule.step()
 
 
-@pytest.mark.parametrize(("epochs", "n_train", "steps"), [(5, 64, 20), (100, 64, 400), (0.5, 64, 2), (3, 65, 15), (0.01, 10, 1)])
+@pytest.mark.parametrize(
+    ("epochs", "n_train", "steps"), [(5, 64, 20), (100, 64, 400), (0.5, 64, 2), (3, 65, 15), (0.01, 10, 1)]
+)
 def test_steps_of_a_run(epochs, n_train, steps):
     assert total_steps(Recipe(epochs=epochs, batch_size=16), n_train) == steps
 
