@@ -71,6 +71,9 @@ class Recipe:
         for name, options in self.stabilizers.items():
             if not isinstance(options, Mapping):
                 raise ParameterError(f"stabilizer {name!r} has settings {options!r}; use {name}: {{option: value}}")
+            for option, value in options.items():
+                if not isinstance(option, str) or not isinstance(value, (str, int, float, bool)):
+                    raise ParameterError(f"{name}: {option!r} is {value!r}; use a name with a number, switch or word")
         frozen = {name: dict(sorted(options.items())) for name, options in sorted(self.stabilizers.items())}
         object.__setattr__(self, "stabilizers", frozen)
 
@@ -107,7 +110,7 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
         ParameterError: a name is unknown or a value out of bounds.
     """
     known = {f.name for f in dataclasses.fields(Recipe)}
-    unknown = sorted(set(values) - known)
+    unknown = sorted(set(map(str, values)) - known)
     if unknown:
         raise ParameterError(f"unknown recipe field {unknown[0]!r}; known: {', '.join(sorted(known))}")
     # YAML 1.1 reads 5e-5 (no point) as text.
@@ -128,7 +131,7 @@ def load_recipe(path: Path | str) -> Recipe:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ParameterError(f"{path}: cannot be read ({error.strerror}); name a YAML file of recipe fields") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: holds no mapping; write lines of `field: value`")

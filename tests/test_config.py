@@ -70,6 +70,15 @@ def test_recipes_are_read_from_yaml(tmp_path):
     path.write_text("- epochs\n")
     with pytest.raises(ParameterError, match="holds no mapping"):
         load_recipe(path)
+    path.write_bytes(b"\xff\xfe\x00epochs")
+    with pytest.raises(ParameterError, match="is not valid YAML"):
+        load_recipe(path)
+    path.write_text("1: 2\na: 3\n")
+    with pytest.raises(ParameterError, match="unknown recipe field '1'"):
+        load_recipe(path)
+    path.write_text("stabilizers: {freeze: {layers: 2024-01-01}}\n")
+    with pytest.raises(ParameterError, match="freeze: 'layers' is datetime.date"):
+        load_recipe(path)
     with pytest.raises(ParameterError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml")
 

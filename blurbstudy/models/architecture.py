@@ -33,8 +33,16 @@ class Architecture:
     def __post_init__(self) -> None:
         if not self.embedding_width:
             object.__setattr__(self, "embedding_width", self.width)
+        if isinstance(self.embedding_width, bool) or not isinstance(self.embedding_width, int):
+            raise CheckpointError(f"embedding_width={self.embedding_width!r} is no size; use a whole number from 1")
         if self.family not in FAMILIES:
             raise CheckpointError(f"family {self.family!r} is not supported; supported: {', '.join(FAMILIES)}")
+        for name in ("vocab_size", "n_layers", "width", "n_heads", "intermediate", "max_positions", "n_segments"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise CheckpointError(f"{name}={value!r} is no size; use a whole number from 1")
+        if not isinstance(self.norm_eps, float) or not 0 < self.norm_eps < 1:
+            raise CheckpointError(f"norm_eps={self.norm_eps!r} is out of bounds; use a number between 0 and 1")
         if self.width % self.n_heads:
             raise CheckpointError(f"width {self.width} is no multiple of {self.n_heads} attention heads")
         if self.activation not in ACTIVATIONS:

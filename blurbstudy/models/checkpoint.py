@@ -43,7 +43,9 @@ class Checkpoint:
         if self.path is None or not any((self.path / name).exists() for name in ("tokenizer.json", "vocab.txt")):
             raise CheckpointError(f"{self.path}: no tokenizer; put tokenizer.json or vocab.txt beside config.json")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self.path, use_fast=True, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(
+                self.path, use_fast=True, local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:  # transformers raises many kinds
             raise CheckpointError(f"{self.path}: the tokenizer cannot be read ({_first_line(error)})") from None
         if len(tokenizer) > self.architecture.vocab_size:
@@ -66,7 +68,11 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
     """
     folder = checkpoint_folder(path_or_id)
     architecture = read_architecture(folder)
-    weights, missing = from_hugging_face(_read_state(folder), architecture)
+    state = _read_state(folder)
+    try:
+        weights, missing = from_hugging_face(state, architecture)
+    except RuntimeError as error:  # tensors that cannot be stacked
+        raise CheckpointError(f"{folder}: weights do not fit config.json ({_first_line(error)})") from None
     if missing:
         raise CheckpointError(
             f"{folder}: weights lack {missing[0]!r} ({len(missing)} missing); take a whole checkpoint"
@@ -170,10 +176,11 @@ def _weight_files(folder: Path) -> list[Path]:
             return [folder / name]
         if index.exists():
             try:
-                shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+                shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()), key=str)
             except (ValueError, KeyError, AttributeError, TypeError):
                 raise CheckpointError(f"{index}: is no weight index; take a whole checkpoint") from None
-            absent = [shard for shard in shards if Path(shard).name != shard or not (folder / shard).is_file()]
+            # A shard lies in the folder itself: an index must not lead out of it.
+            absent = [s for s in shards if not (isinstance(s, str) and Path(s).name == s and (folder / s).is_file())]
             if absent:
                 raise CheckpointError(f"{folder}: shard {absent[0]!r} is missing; take a whole checkpoint")
             return [folder / shard for shard in shards]
@@ -190,8 +197,8 @@ def _read_state(folder: Path) -> dict[str, Tensor]:
                 state |= torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torn files raise many kinds
             raise CheckpointError(f"{file}: cannot be read as weights ({_first_line(error)})") from None
-    if not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise CheckpointError(f"{folder}: holds more than tensors; save the model's state_dict")
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
+        raise CheckpointError(f"{folder}: holds something else than named tensors; save the model's state_dict")
     return state
 
 

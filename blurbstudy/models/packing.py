@@ -82,7 +82,7 @@ def pack(batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], *, n_heads:
     counts = tuple(map(sum, lengths))
     tokens, sequences = max(counts), max(map(len, lengths))
     ids, positions, segments = (np.zeros((members, tokens), np.int64) for _ in range(3))
-    firsts = np.zeros((members, sequences), np.int64)
+    firsts = np.repeat(np.arange(members, dtype=np.int64)[:, None] * tokens, sequences, axis=1)
     present = np.zeros((members, sequences), bool)
     for m, (batch, places) in enumerate(zip(batches, order, strict=True)):
         ids[m, : counts[m]] = np.concatenate([batch[i][0] for i in places])
@@ -144,7 +144,8 @@ def _block(lengths, parts, *, rows: int, tokens: int, longest: int) -> Block:  #
         size[m, : len(own)] = own
     real = np.arange(longest) < size[..., None]  # (members, sequences, longest)
     starts = np.cumsum(size, axis=1) - size + np.arange(members)[:, None] * tokens
-    row = np.where(real, starts[..., None] + np.arange(longest), 0)
+    # An empty place holds its own member's first row: another's could bring a NaN along.
+    row = np.where(real, starts[..., None] + np.arange(longest), np.arange(members)[:, None, None] * tokens)
     bias = np.where(real, np.float32(0), np.finfo(np.float32).min / 2).astype(np.float32)
     places = np.flatnonzero(real)
     return Block(

@@ -96,8 +96,8 @@ def fine_tune(
         StudyError: a parameter, the data, the encoder or the store is wrong; the message says which and what to do.
     """
     known, kept = get_task(task), RunStore(store)
-    chosen = recipe or recipe_from_dict(DEFAULT_RECIPES[known.kind])
     sources = resolve_sources(kept, tasks=[known.name], encoders={encoder: hub_id(encoder)}, data=data)
+    chosen = recipe or default_recipe(known, positions=sources.encoders[encoder].architecture["max_positions"])
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
     sweep = run_missing(
         configs, kept, sources=sources, engine=LocalEngine(device=device), progress=progress, label=known.name
@@ -114,6 +114,12 @@ def fine_tune(
         dev=summarize(records, references, split="dev"),
         test=summarize(records, references),
     )
+
+
+def default_recipe(task: Task, *, positions: int) -> Recipe:
+    """The recipe for a task where none is given; no sequence is longer than the encoder's positions."""
+    fields = DEFAULT_RECIPES[task.kind]
+    return recipe_from_dict(fields | {"max_length": min(fields["max_length"], positions)})
 
 
 def _summary(summary: CellSummary) -> dict[str, Any]:

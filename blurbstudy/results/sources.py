@@ -13,6 +13,7 @@ from typing import Any
 from ..config import Recipe, RunConfig
 from ..errors import ParameterError, StoreError, StudyError
 from ..models import Architecture, Checkpoint, checkpoint_fingerprint, checkpoint_folder, read_architecture
+from ..stabilizers import canonical
 from ..tasks import SPLITS, Task, data_fingerprint, get_task, read_task
 from .progress import Progress
 from .store import RunStore
@@ -65,7 +66,7 @@ class Sources:
             task=task,
             data=self.fingerprints[task],
             encoder=self.encoders[encoder].fingerprint,
-            recipe=recipe,
+            recipe=canonical(recipe),
             seed=seed,
             precision=precision,
             encoder_name=encoder,

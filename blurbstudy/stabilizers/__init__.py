@@ -26,7 +26,8 @@ STABILIZERS = (RemoveLayers, Reinitialize, Freeze, LayerwiseDecay, BiasCorrectio
 
 __all__ = [
     "STABILIZERS", "BiasCorrection", "DepthPlan", "Freeze", "LayerwiseDecay", "LongerTraining", "Reinitialize",
-    "RemoveLayers", "Stabilizer", "apply_to_member", "check_recipe", "depth_plan", "stabilize", "stabilizers_of",
+    "RemoveLayers", "Stabilizer", "apply_to_member", "canonical", "check_recipe", "depth_plan", "stabilize",
+    "stabilizers_of",
 ]  # fmt: skip
 
 
@@ -55,6 +56,15 @@ def stabilize(recipe: Recipe, *stabilizers: Stabilizer) -> Recipe:
     for stabilizer in stabilizers:
         recipe = stabilizer.on_recipe(recipe)
     return recipe
+
+
+def canonical(recipe: Recipe) -> Recipe:
+    """The recipe with every setting of its techniques written out and idle ones left out: one run, one id.
+
+    Raises:
+        ParameterError: an unknown technique or setting.
+    """
+    return stabilize(recipe.but(stabilizers={}), *stabilizers_of(recipe))
 
 
 def stabilizers_of(recipe: Recipe) -> list[Stabilizer]:

@@ -55,6 +55,14 @@ class Member:
         return recipe.learning_rate * rate_factor(self.step + 1, total=self.total, warmup=recipe.warmup)
 
 
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One member's weights at a step."""
+
+    weights: list[Tensor]
+    unused_rows_factor: float
+
+
 class Population:
     """P members: model, optimizer and each member's place in its own schedule and data order.
 
@@ -151,14 +159,16 @@ class Population:
         words[self.model.rows.cpu()] = self.model.embeddings.words.data[place].cpu()
         return words
 
-    def snapshot(self, place: int) -> list[Tensor]:
+    def snapshot(self, place: int) -> Snapshot:
         """A copy of one member's parameters, on the CPU."""
-        return [parameter.data[place].to("cpu", copy=True) for parameter in self.model.parameters()]
+        weights = [parameter.data[place].to("cpu", copy=True) for parameter in self.model.parameters()]
+        return Snapshot(weights, self.members[place].unused_rows_factor)
 
-    def restore(self, place: int, weights: Sequence[Tensor]) -> None:
+    def restore(self, place: int, snapshot: Snapshot) -> None:
         """Puts a snapshot back."""
-        for parameter, saved in zip(self.model.parameters(), weights, strict=True):
+        for parameter, saved in zip(self.model.parameters(), snapshot.weights, strict=True):
             parameter.data[place].copy_(saved)
+        self.members[place].unused_rows_factor = snapshot.unused_rows_factor
 
     def keep(self, places: Sequence[int]) -> None:
         """Goes on with these members alone."""
@@ -179,4 +189,4 @@ def member_losses(outputs: Tensor, targets: Tensor, present: Tensor) -> Tensor:
         losses = (outputs.squeeze(-1) - targets).square()
     else:
         losses = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-    return (losses * present).sum(1) / present.sum(1)
+    return torch.where(present, losses, 0.0).sum(1) / present.sum(1)

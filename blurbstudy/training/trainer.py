@@ -66,7 +66,7 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
     if first.recipe.max_length > checkpoint.architecture.max_positions:
         raise ParameterError(
             f"max_length={first.recipe.max_length} exceeds the encoder's "
-            f"{checkpoint.architecture.max_positions} positions; use at most that"
+            f"{checkpoint.architecture.max_positions} positions; set the recipe's max_length to at most that"
         )
 
 
@@ -132,7 +132,7 @@ class _Training:
             if member.config.recipe.select == "last":
                 member.dev_predictions = predictions
             elif value is not None and value > member.best.get("score", -np.inf):
-                member.best = {"score": value, "step": member.step, "weights": self.population.snapshot(place)}
+                member.best = {"score": value, "step": member.step, "snapshot": self.population.snapshot(place)}
                 member.dev_predictions = predictions
         if places:
             release_freed_memory()
@@ -142,7 +142,7 @@ class _Training:
         for place in places:
             best = self.population.members[place].best
             if best:
-                self.population.restore(place, best["weights"])
+                self.population.restore(place, best["snapshot"])
         return self._outputs("test", places) if places else {}
 
     def _outputs(self, split: str, places: Sequence[int]) -> dict[int, tuple[list, float | None]]:

@@ -54,7 +54,13 @@ def test_sharded_weights_load_whole(folder):
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").unlink()
     assert same(load_checkpoint(folder).weights, expected)
-    (folder / "b.safetensors").unlink()
+    (folder / "b.safetensors").rename(folder.parent / "b.safetensors")
+    index["weight_map"] = {name: "../b.safetensors" for name in state}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match=r"shard '../b.safetensors' is missing"):
+        load_checkpoint(folder)
+    index["weight_map"] = {name: shard for shard, own in shards.items() for name in own}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(CheckpointError, match=r"shard 'b.safetensors' is missing"):
         load_checkpoint(folder)
 
@@ -116,6 +122,14 @@ def break_config(folder, **changes):
         (lambda f: break_config(f, hidden_size=None), "config.json lacks 'hidden_size'"),
         (lambda f: break_config(f, num_hidden_layers=3), "weights lack 'encoder.layer.2"),
         (lambda f: break_config(f, vocab_size=31), r"embeddings.words has shape \(30, 8\), config.json says \(31, 8\)"),
+        (lambda f: break_config(f, num_attention_heads=0), "n_heads=0 is no size"),
+        (lambda f: break_config(f, num_hidden_layers="2"), "n_layers='2' is no size"),
+        (lambda f: break_config(f, num_hidden_layers=-1), "n_layers=-1 is no size"),
+        (lambda f: break_config(f, layer_norm_eps="x"), "norm_eps='x' is out of bounds"),
+        (
+            lambda f: torch.save({3: torch.zeros(1)}, f / "pytorch_model.bin") or (f / "model.safetensors").unlink(),
+            "something else than named tensors",
+        ),
         (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read"),
         (lambda f: (f / "config.json").unlink(), "no config.json"),
         (lambda f: (f / "model.safetensors").unlink(), "no weights; put model.safetensors or pytorch_model.bin"),

@@ -15,6 +15,7 @@ from blurbstudy.stabilizers import (
     Reinitialize,
     RemoveLayers,
     apply_to_member,
+    canonical,
     check_recipe,
     depth_plan,
     stabilize,
@@ -126,6 +127,19 @@ def test_removal_takes_layers_from_the_top():
 def test_bias_correction_and_longer_training_are_fields_of_the_recipe():
     recipe = stabilize(Recipe(), BiasCorrection(False), LongerTraining(100))
     assert recipe == Recipe(bias_correction=False, epochs=100)
+
+
+@pytest.mark.parametrize(
+    ("short", "whole"),
+    [
+        ({"reinitialize": {"layers": 1}}, {"reinitialize": {"layers": 1, "pooler": True}}),
+        ({"layerwise_decay": {"factor": 1}}, {}),
+        ({"layerwise_decay": {"factor": 0.9}}, {"layerwise_decay": {"factor": 0.9, "convention": "paper"}}),
+        ({"freeze": {"layers": 0}}, {}),
+    ],
+)
+def test_settings_left_out_and_idle_techniques_make_no_other_run(short, whole):
+    assert canonical(Recipe(stabilizers=short)) == Recipe(stabilizers=whole)
 
 
 def test_techniques_compose_in_one_order_however_they_are_named():

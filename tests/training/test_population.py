@@ -114,6 +114,19 @@ def test_unused_embedding_rows_follow_weight_decay_alone(make_config, similarity
     assert (words[unused] - checkpoint.weights["embeddings.words"][unused]).norm() > 1e-3
 
 
+def test_a_snapshot_brings_weights_and_unused_rows_back(make_config, similarity, checkpoint):
+    config = make_config(weight_decay=0.5, learning_rate=5e-3)
+    population = make_population([config], similarity, checkpoint)
+    for _ in range(3):
+        population.step()
+    words, saved = population.full_words(0, checkpoint), population.snapshot(0)
+    for _ in range(3):
+        population.step()
+    assert not torch.equal(population.full_words(0, checkpoint), words)
+    population.restore(0, saved)
+    assert torch.equal(population.full_words(0, checkpoint), words)
+
+
 def test_members_go_on_unchanged_when_others_leave(make_config, similarity, checkpoint):
     configs = [make_config(seed=seed) for seed in (1, 2, 3)]
     whole, cut = (make_population(configs, similarity, checkpoint) for _ in range(2))

@@ -62,24 +62,50 @@ def test_a_loss_that_is_not_finite_is_recorded_as_such(make_config, similarity, 
     json.dumps(failed.to_dict(), allow_nan=False)
 
 
-def test_one_members_divergence_leaves_the_others_results_alone(make_config, similarity, checkpoint, monkeypatch):
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize(("poison", "at"), [(float("nan"), 3), (1e30, 3), (float("nan"), 19)])
+def test_one_members_divergence_leaves_the_others_results_alone(
+    make_config, similarity, checkpoint, monkeypatch, place, poison, at
+):
     from blurbstudy.training import Population
 
     configs = [make_config(seed=seed) for seed in (1, 2, 3)]
     step = Population.step
 
     def poisoned(self):
-        if len(self.members) == 3 and self.members[1].step == 3:
-            self.model.layers[0].up.bias.data[1] = float("nan")
+        if len(self.members) == 3 and self.members[place].step == at:
+            self.model.layers[0].up.bias.data[place] = poison
+            self.model.embeddings.words.data[place] = poison
         return step(self)
 
     monkeypatch.setattr(Population, "step", poisoned)
     records = train(configs, similarity, checkpoint)
-    assert [record.status for record in records] == ["finished", "not_finite", "finished"]
-    assert records[1].stopped_at_step == 4
     monkeypatch.undo()
-    (alone,) = train(configs[2:], similarity, checkpoint)
-    np.testing.assert_allclose(records[2].predictions["test"], alone.predictions["test"], rtol=1e-3, atol=1e-4)
+    for other, record in enumerate(records):
+        assert record.status == ("not_finite" if other == place else "finished")
+    assert records[place].stopped_at_step <= at + 2
+    healthy = (place + 1) % 3
+    (alone,) = train([configs[healthy]], similarity, checkpoint)
+    np.testing.assert_allclose(records[healthy].predictions["test"], alone.predictions["test"], rtol=1e-3, atol=1e-4)
+
+
+def test_a_member_that_diverges_in_its_last_update_spoils_no_test_score(
+    make_config, similarity, checkpoint, monkeypatch
+):
+    from blurbstudy.training import Population
+
+    step = Population.step
+
+    def poisoned(self):
+        losses = step(self)
+        if self.members[0].step == self.members[0].total:
+            self.model.embeddings.words.data[0] = float("nan")
+        return losses
+
+    monkeypatch.setattr(Population, "step", poisoned)
+    records = train([make_config(seed=seed) for seed in (1, 2)], similarity, checkpoint)
+    assert [record.status for record in records] == ["not_finite", "finished"]
+    assert records[0].scores == {"dev": None, "test": None}
 
 
 def test_best_dev_scores_the_weights_of_the_best_evaluation(make_config, similarity, checkpoint):
