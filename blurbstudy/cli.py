@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import paths
-from .errors import ParameterError, StudyError
+from .errors import ParameterError, StoreError, StudyError
 
 if TYPE_CHECKING:
     from .presentation.execution import Execution
@@ -58,37 +58,45 @@ def run(
         plan[stem] = {name: entry.default for name, entry in declared[stem].items()}
         plan[stem] |= scale_parameters(scale, stem) | mine
         check_values(plan[stem])
-    RunStore(plan[stems[0]]["store"] or paths.store_folder(scale)).check_writable()
+    _check_encoders(plan)
+    kept = RunStore(plan[stems[0]]["store"] or paths.store_folder(scale))
+    kept.check_writable()
     folder = report or paths.report_folder(scale)
     with one_bar(len(plan)) as bar:
         executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
-    _finish(executions, build_report(folder, scale=scale))
+    _finish(executions, build_report(folder, scale=scale, store=kept.folder))
 
 
 @app.command()
-def report(scale: Scale = "mini", store: Store = None, report: Report = None, only: Only = None) -> None:
+def report(
+    scale: Annotated[str | None, typer.Option(help="mini, small or paper (default: the store's, or mini).")] = None,
+    store: Store = None,
+    report: Report = None,
+    only: Only = None,
+) -> None:
     """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
     from .presentation.execution import execute_notebooks
-    from .presentation.parameters import declared_parameters
+    from .presentation.parameters import SCALES, check_choice
     from .presentation.progress import one_bar
     from .presentation.report import build_report
     from .presentation.study import FACT
     from .results.store import RunStore
 
-    kept = RunStore(store or paths.store_folder(scale))
+    if scale is not None:
+        check_choice("scale", scale, SCALES)
+    kept = RunStore(store or paths.store_folder(scale or "mini"))
+    if kept.folder.exists() and not kept.folder.is_dir():
+        raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
     facts = {stem: fact for stem, fact in kept.facts(FACT).items() if stem in _stems(only)}
     if not facts:
         raise StudyError(f"{kept.folder}: no notebook was ever executed with this run store; use blurbstudy run first")
-    plan = {
-        stem: {name: value for name, value in fact.items() if name in declared_parameters(stem)}
-        | {"store": str(kept.folder)}
-        for stem, fact in sorted(facts.items())
-    }
-    scale = next(iter(plan.values()))["scale"]
+    plan = {stem: _remembered(stem, fact, store=kept.folder) for stem, fact in sorted(facts.items())}
+    scale = _one_scale({values["scale"] for values in plan.values()}, asked=scale, store=kept.folder)
+    plan = {stem: values for stem, values in plan.items() if values["scale"] == scale}
     folder = report or paths.report_folder(scale)
     with one_bar(len(plan)) as bar:
         executions = execute_notebooks(plan, out=folder / "notebooks", report_only=True, on_start=bar.start)
-    _finish(executions, build_report(folder, scale=scale))
+    _finish(executions, build_report(folder, scale=scale, store=kept.folder))
 
 
 @app.command()
@@ -127,6 +135,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=expand_arguments(given), prog_name="blurbstudy")
     except StudyError as error:
         print(f"blurbstudy: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # of a report's folder, or of a disk that is full
+        from .results.files import cause_and_remedy
+
+        cause, remedy = cause_and_remedy(error, another="name another folder (--report, --store; --out of finetune)")
+        said = f"{f'{error.filename}: ' if error.filename else ''}{cause}; {remedy}; finished runs are kept"
+        print(f"blurbstudy: {' '.join(said.split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("blurbstudy: interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
@@ -175,6 +190,8 @@ def _given(parameters: Sequence[str] | None, *, data: str | None, store: Path | 
         name, equals, text = word.partition("=")
         if not equals:
             raise ParameterError(f"-p {word}: has no value; use -p name value")
+        if name == "scale":  # it names parameters files, which are read before any -p
+            raise ParameterError(f"-p scale {text}: the scale is no parameter of a run; use --scale")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
@@ -184,6 +201,41 @@ def _given(parameters: Sequence[str] | None, *, data: str | None, store: Path | 
         given[name] = value
     named = {"data": data, "store": None if store is None else str(store)}
     return given | {name: value for name, value in named.items() if value is not None}
+
+
+def _check_encoders(plan: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a run in which no encoder has a path: it would make empty tables."""
+    for values in plan.values():
+        names = list(values["encoders"])
+        if all(spec is None for spec in values["encoders"].values()):
+            raise ParameterError(
+                f"encoders: no path is given for {', '.join(names)}; give one: -p encoders '{{{names[0]}: DIR}}'"
+            )
+
+
+def _remembered(stem: str, fact: Mapping[str, Any], *, store: Path) -> dict[str, Any]:
+    """What the store says that a notebook was executed with, checked before anything is made from it."""
+    from .presentation.parameters import check_values, declared_parameters
+
+    values = {name: fact[name] for name in declared_parameters(stem) if name in fact}
+    remedy = f"execute it again (blurbstudy run --only {stem} --store {store})"
+    if "scale" not in values:
+        raise StoreError(f"{store}: does not say at which scale {stem} was executed; {remedy}")
+    try:
+        check_values(values)
+    except ParameterError as error:
+        raise StoreError(f"{store}: what {stem} was executed with is not valid: {error}; {remedy}") from None
+    return values | {"store": str(store)}
+
+
+def _one_scale(found: set[str], *, asked: str | None, store: Path) -> str:
+    """The scale of a report: a store that notebooks of several scales have used needs to be told which."""
+    listed = " and ".join(sorted(found))
+    if asked is None and len(found) > 1:
+        raise ParameterError(f"{store}: holds notebooks of scales {listed}; name one with --scale")
+    if asked is not None and asked not in found:
+        raise ParameterError(f"{store}: holds notebooks of scale {listed}, none of --scale {asked}; name that scale")
+    return asked or next(iter(found))
 
 
 def _check_known(given: dict[str, Any], known: set[str], *, stems: Sequence[str]) -> None:

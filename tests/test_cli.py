@@ -1,5 +1,6 @@
 """The command line: one clear line for what a person can mend, JSON alone on stdout, and nothing done twice."""
 
+import errno
 import json
 import os
 import shutil
@@ -63,6 +64,8 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
         (["-p", "seeds"], "-p"),
         (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 02_optimization_ablation"),
         (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
+        (["-p", "scale", "small"], "-p scale small: the scale is no parameter of a run; use --scale"),
+        (["--scale", "small", "--data", "mini"], "no path is given for BERT; give one: -p encoders '{BERT: DIR}'"),
     ],
 )
 def test_a_wrong_parameter_is_one_line_and_nothing_is_started(command, tmp_path, words, message):
@@ -117,6 +120,81 @@ def tables(page):
     found = html.split("<table>")[2:]  # after the parameters
     assert len(found) == 3
     return [part.split("</table>")[0] for part in found]
+
+
+@pytest.fixture
+def remember(tmp_path):
+    """Makes a store that says a notebook was executed with these values."""
+
+    def put(values, *, stem="00_overview"):
+        RunStore(tmp_path / "store").put_fact("notebook", stem, values)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scale": "../../outside"}, "scale='../../outside' is unknown"),
+        ({"seeds": 3}, "does not say at which scale 00_overview was executed"),
+        ({"scale": "mini", "seeds": "0-2000000000"}, "is no set of seeds"),
+        ({"scale": ["mini"]}, "scale=['mini'] is unknown"),
+    ],
+)
+def test_a_report_from_a_store_that_remembers_nonsense_makes_nothing(command, tmp_path, remember, values, message):
+    remember(values)
+    code, out, errors = command("report", "--store", "store")
+    assert code == 2 and out == "" and message in errors and len(errors.splitlines()) == 1
+    assert "execute it again" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_report_of_a_torn_fact_is_one_line(command, tmp_path, remember):
+    remember({"scale": "mini"})
+    (fact,) = (tmp_path / "store").rglob("*.json")
+    fact.write_text('{"a":1}')
+    code, _, errors = command("report", "--store", "store")
+    assert code == 2 and len(errors.splitlines()) == 1 and str(fact.name) in errors and "delete this file" in errors
+
+
+def test_a_report_of_an_unknown_scale_is_one_line(command, tmp_path):
+    code, _, errors = command("report", "--scale", "../x")
+    assert code == 2 and "scale='../x' is unknown" in errors and list(tmp_path.iterdir()) == []
+
+
+def test_a_report_from_a_store_of_two_scales_asks_which(command, remember):
+    remember({"scale": "mini"})
+    remember({"scale": "small"}, stem="02_optimization_ablation")
+    code, _, errors = command("report", "--store", "store")
+    assert code == 2 and "scales mini and small; name one with --scale" in errors
+    code, _, errors = command("report", "--store", "store", "--scale", "paper")
+    assert code == 2 and "none of --scale paper" in errors
+
+
+def test_a_file_in_the_place_of_the_store_is_said_by_report(command, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, errors = command("report", "--store", "file")
+    assert code == 2 and "file: a file lies where the run store should be" in errors
+
+
+def test_a_file_in_the_place_of_the_report_is_one_line(command, tmp_path, tiny_encoder):
+    (tmp_path / "file").write_text("")
+    words = ["-p", "encoders", f"{{BERT: '{tiny_encoder}'}}", "--only", "00_overview", "--report", "file"]
+    code, _, errors = command("run", *words)
+    last = errors.splitlines()[-1]
+    assert code == 2 and "Traceback" not in errors
+    assert last.startswith("blurbstudy: file") and "a file lies where the folder should be" in last
+    assert "--report" in last and "finished runs are kept" in last
+
+
+def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "report/index.html")
+
+    monkeypatch.setattr("blurbstudy.cli._stems", full)
+    code, out, errors = command("run")
+    assert (code, out) == (2, "")
+    assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some or name another")
 
 
 def test_finetune_prints_one_json_object_and_nothing_else(finetune):

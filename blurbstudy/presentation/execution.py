@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import time
@@ -12,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import errors, paths
-from .study import REPORT_ONLY
+from ..results.sources import MINI
+from .study import REPORT_ONLY, is_no_finding
 
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
+
+STAMP = "blurbstudy_stamp"  # metadata of an executed notebook: what it was executed with, so that no report mixes them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,7 @@ def execute_notebook(stem: str, parameters: Mapping[str, Any], *, out: Path) -> 
         failure = _in_one_line(error)
     except RuntimeError as error:  # nbclient's DeadKernelError among them
         failure = f"the notebook's process ended ({' '.join(str(error).split())}); is there memory enough? Run it again"
-    if failure is not None:
-        _note_failure(path, failure, stem=stem)
+    _note(path, stem=stem, failure=failure, parameters=parameters)
     return Execution(stem=stem, path=path, seconds=time.monotonic() - began, failure=failure)
 
 
@@ -87,13 +90,23 @@ def _is_study_error(kind: str) -> bool:
     return isinstance(found, type) and issubclass(found, errors.StudyError)
 
 
-def _note_failure(path: Path, failure: str, *, stem: str) -> None:
-    """Leave an executed copy that says what failed, even where the kernel never came up."""
+def stamp(scale: str, store: Path | str | None) -> dict[str, str]:
+    """Scale and store of a page; of the store's folder a digest, for a report names no path of a machine."""
+    folder = Path(store or paths.store_folder(scale)).resolve()
+    return {"scale": scale, "store": hashlib.sha256(str(folder).encode()).hexdigest()[:16]}
+
+
+def _note(path: Path, *, stem: str, failure: str | None, parameters: Mapping[str, Any]) -> None:
+    """Leave an executed copy that says what it is of and what failed, even where the kernel never came up."""
     import nbformat
 
     source = path if path.is_file() else paths.NOTEBOOKS / f"{stem}.ipynb"
     notebook = nbformat.read(source, as_version=4)
-    notebook.metadata[FAILURE] = failure
+    if failure is not None:
+        notebook.metadata[FAILURE] = failure
+    scale = parameters.get("scale", MINI)
+    no_finding = is_no_finding(scale, parameters.get("data", MINI))
+    notebook.metadata[STAMP] = stamp(scale, parameters.get("store")) | {"no_finding": no_finding}
     nbformat.write(notebook, path)
 
 

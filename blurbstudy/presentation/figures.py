@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -55,6 +56,20 @@ class Points:
     trivial: float | None = None
 
 
+def _verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Names are shown as they are: a dollar sign in them begins no formula."""
+
+    @functools.wraps(draw)
+    def drawn(*positional: object, **named: object) -> Figure:
+        from matplotlib import rc_context
+
+        with rc_context({"text.parse_math": False}):
+            return draw(*positional, **named)
+
+    return drawn
+
+
+@_verbatim
 def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure:
     """One column of depths per technique, bottom to top, coloured by the factor on its learning rate.
 
@@ -125,6 +140,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     return points_figure(panels, title=title, caption=results.caption)
 
 
+@_verbatim
 def points_figure(panels: Mapping[str, Sequence[Points]], *, title: str, caption: str = "") -> Figure:
     """One panel per encoder and task: settings side by side, every seed a point, failed runs crossed."""
     from matplotlib.lines import Line2D

@@ -50,11 +50,12 @@ def task_table(study: Study) -> Table:
             ", ".join(task.labels) or f"{task.bounds[0]:g} to {task.bounds[1]:g}" if task.bounds or task.labels else ""
         )
         trivial = " / ".join(number(reference.trivial(split) * 100) for split in ("dev", "test"))
-        rows.append((task.name, task.group, *shown, labels, task.metric, trivial, reference.data))
-    columns = ("Task", "Group", "Train", "Dev", "Test", "Labels", "Metric", "Trivial, dev / test", "Data")
+        rows.append((task.name, task.group, *shown, labels, task.metric, trivial, task.terms, reference.data))
+    columns = ("Task", "Group", "Train", "Dev", "Test", "Labels", "Metric", "Trivial, dev / test", "Terms", "Data")
     notes = [
         "Sizes: examples read, the published number in brackets where it differs. Trivial: always the majority class "
-        "of train; 0 for a correlation. Data: fingerprint of the files."
+        "of train; 0 for a correlation. Terms: licence or conditions of use of BLURB's files. Data: fingerprint of the "
+        "files."
     ]
     return Table(title="Tasks of this run", columns=columns, rows=rows, caption=study.origin, notes=notes)
 

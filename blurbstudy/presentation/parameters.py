@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
+import reprlib
 import tokenize
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +27,12 @@ HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: our names of enc
 HUB_PREFIX = "hub:"
 # These change where and how fast runs are made, not what comes out.
 CIRCUMSTANCES = ("store", "device", "workers", "population")
+MOST_SEEDS = 10_000
+# Names with an underscore that IPython keeps in a notebook's globals: its history, and what Python gives a module.
+_HISTORY = re.compile(r"_{1,3}|_\d+|_oh|_dh|_ih|_exit_code")
+_INPUTS = re.compile(r"_i{1,3}|_i\d+")
+_MODULE = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__builtin__", "__builtins__")
+_EDITORS = ("__session__", "__vsc_ipynb_file__")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +131,16 @@ def check_names(given: Mapping[str, Any], declared: Mapping[str, Any], *, origin
 def given_names(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Literals among a notebook's globals, IPython's own aside: what papermill or a person has set."""
     literal = (str, int, float, bool, list, dict, tuple, type(None))
-    own = ("In", "Out")
-    return {k: v for k, v in namespace.items() if isinstance(v, literal) and not k.startswith("_") and k not in own}
+    return {k: v for k, v in namespace.items() if isinstance(v, literal) and not _is_ipythons(k, v, namespace)}
+
+
+def _is_ipythons(name: str, value: Any, namespace: Mapping[str, Any]) -> bool:
+    """Whether a name is one that IPython itself puts there, and still holds IPython's own object."""
+    if name in ("In", "Out"):
+        return value is namespace.get({"In": "_ih", "Out": "_oh"}[name])
+    if _INPUTS.fullmatch(name):
+        return isinstance(value, str)
+    return name in (*_MODULE, *_EDITORS) or _HISTORY.fullmatch(name) is not None
 
 
 def check_values(values: Mapping[str, Any]) -> None:
@@ -144,23 +160,29 @@ def read_seeds(value: Any) -> tuple[int, ...]:
     Raises:
         ParameterError: not one of these, empty, repeated, or out of bounds.
     """
-    wrong = ParameterError(f"seeds={value!r} is no set of seeds; use a number such as 5, a list, '1-5' or '1,3,7'")
+    wrong = ParameterError(
+        f"seeds={reprlib.repr(value)} is no set of seeds; use a number such as 5, a list, '1-5' or '1,3,7', at most "
+        f"{MOST_SEEDS:,} seeds"
+    )
     if isinstance(value, bool):
         raise wrong
     if isinstance(value, int):
-        seeds = list(range(1, value + 1)) if 1 <= value <= 10_000 else []
+        seeds = list(range(1, value + 1)) if 1 <= value <= MOST_SEEDS else []
     elif isinstance(value, str):
         try:
             spans = [[int(end) for end in part.split("-")] for part in value.split(",")]
-            seeds = [seed for span in spans for seed in range(span[0], span[-1] + 1) if len(span) <= 2]
         except ValueError:
             raise wrong from None
+        lengths = [span[-1] - span[0] + 1 for span in spans]
+        if max(map(len, spans)) > 2 or min(lengths) < 1 or sum(lengths) > MOST_SEEDS:
+            raise wrong  # before any list of them is made
+        seeds = [seed for span in spans for seed in range(span[0], span[-1] + 1)]
     elif isinstance(value, (list, tuple)):
         seeds = list(value)
     else:
         raise wrong
     valid = all(isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**31 for seed in seeds)
-    if not seeds or not valid or len(set(seeds)) != len(seeds):
+    if not 1 <= len(seeds) <= MOST_SEEDS or not valid or len(set(seeds)) != len(seeds):
         raise wrong
     return tuple(seeds)
 

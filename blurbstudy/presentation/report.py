@@ -6,14 +6,15 @@ No page asks for another file but the pages beside it: stylesheet and figures ar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__, paths
+from ..results.sources import MINI
 from ..training.circumstances import commit
-from .execution import FAILURE
+from .execution import FAILURE, STAMP, stamp
 from .parameters import notebook_stems
 from .study import NO_FINDING, STYLE_FILE
 from .tables import Answer
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TEMPLATE = "template"  # folder beside this file, an nbconvert template upon `basic`
-_ERROR_MARKER = "papermill-error-cell-tag"
+_LEFT_OUT = (
+    "papermill-error-cell-tag",
+    "injected-parameters",  # names folders of the machine; the page lists all parameters, folders by their last name
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +35,22 @@ class Page:
 
     stem: str
     title: str
-    made: bool  # whether there is an executed copy
+    made: bool  # whether there is an executed copy, of this scale and this store
+    no_finding: bool = False  # generated data, or the mini scale
     failure: str = ""
     answers: Sequence[dict[str, Any]] = ()
     notebook: NotebookNode | None = field(default=None, repr=False)
 
 
-def build_report(folder: Path, *, scale: str) -> Path:
-    """Write a page for every executed notebook in `folder`/notebooks, and index.html; its path is returned."""
-    pages = [_page(folder / "notebooks", stem) for stem in notebook_stems()]
+def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -> Path:
+    """Write a page for every notebook in `folder`/notebooks that was executed at this scale with this store (default:
+    runs/SCALE), and index.html; its path is returned.
+    """
+    mine = stamp(scale, store)
+    pages = [_page(folder / "notebooks", stem, mine=mine) for stem in notebook_stems()]
     frame = {
         "scale": scale,
-        "no_finding": NO_FINDING if scale == "mini" else "",
+        "no_finding": NO_FINDING if scale == MINI or any(page.no_finding for page in pages) else "",
         "style": STYLE_FILE.read_text(encoding="utf-8"),
         "pages": pages,
         "made_by": f"Made by blurbstudy {__version__}, commit {commit() or 'unknown'}, scale {scale}",
@@ -50,27 +58,33 @@ def build_report(folder: Path, *, scale: str) -> Path:
     for page in pages:
         if page.made:
             values = frame | {"stem": page.stem, "title": page.title, "failure": page.failure}
+            values["no_finding"] = NO_FINDING if page.no_finding else ""
             (folder / f"{page.stem}.html").write_text(_page_html(page, values), encoding="utf-8")
         else:
             (folder / f"{page.stem}.html").unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.html"
     index.write_text(_front_html(frame | {"stem": ""}), encoding="utf-8")
     return index
 
 
-def _page(folder: Path, stem: str) -> Page:
+def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
     import nbformat
 
     executed = folder / f"{stem}.ipynb"
-    made = executed.is_file()
-    notebook = nbformat.read(executed if made else paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if _ERROR_MARKER not in cell.metadata.get("tags", ())]
+    notebook = nbformat.read(executed, as_version=4) if executed.is_file() else None
+    found = notebook.metadata.get(STAMP, {}) if notebook else {}
+    made = mine.items() <= dict(found).items()
+    if not made:  # never executed, or at another scale or with another store
+        notebook = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if not set(_LEFT_OUT) & set(cell.metadata.get("tags", ()))]
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     answers = [output.data[Answer.MIME] for output in outputs if Answer.MIME in output.get("data", {})]
     return Page(
         stem=stem,
         title=notebook.metadata.get("title", stem),
         made=made,
+        no_finding=made and found.get("no_finding", True),
         failure=notebook.metadata.get(FAILURE, ""),
         answers=answers,
         notebook=notebook,

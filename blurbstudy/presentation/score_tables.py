@@ -82,7 +82,8 @@ def _notes(results: Results, paper: str) -> list[str]:
     notes = [
         "Large: mean over seeds, times 100; sd over seeds; seeds and examples: 95% intervals over each; failed: runs "
         "that collapsed, judged on dev (the same on test in brackets); trivial: the majority class, or 0 for a "
-        "correlation."
+        "correlation. A run whose loss left the finite numbers has no score and is not in the mean nor in n; a "
+        "collapsed run with a score is."
     ]
     reasons: dict[str, int] = {}
     for summary in results.summaries.values():
@@ -94,14 +95,38 @@ def _notes(results: Results, paper: str) -> list[str]:
 
 
 def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Comparison, float | None]]:
-    """Every setting against the baseline, with Holm's correction of the paired t-test over the whole table."""
+    """Every setting against the baseline, with Holm's correction of the paired t-test over the whole table.
+
+    Cells with the baseline's own runs are left out, and of cells with the same runs the first alone is tested.
+    """
     found = {}
-    for key in results.cell_keys():
+    for key in _tested(results, baseline=baseline)[0]:
         first, second = results.cell(key), results.cell(key._replace(setting=baseline))
-        if key.setting != baseline and first and second:
+        if first and second:
             found[key] = compare(first, second, results.references)
     corrected = holm([comparison.p_seeds for comparison in found.values()])
     return {key: (comparison, p) for (key, comparison), p in zip(found.items(), corrected, strict=True)}
+
+
+def _tested(results: Results, *, baseline: str) -> tuple[list[CellKey], list[str]]:
+    """Cells to compare with the baseline, and a note on each that has the runs of another."""
+    tested: dict[tuple[frozenset[str], frozenset[str]], CellKey] = {}
+    notes = []
+    for key in (key for key in results.cell_keys() if key.setting != baseline and key in results.grid.cells):
+        mine, theirs = (
+            frozenset(config.id for config in results.grid.cells[k]) for k in (key, key._replace(setting=baseline))
+        )
+        if mine == theirs:
+            notes.append(f"{_where(key)}: the same settings as {baseline}, so the same runs; not tested.")
+        elif (mine, theirs) in tested:
+            notes.append(f"{_where(key)}: the same runs as {_where(tested[mine, theirs])}; counted once.")
+        else:
+            tested[mine, theirs] = key
+    return list(tested.values()), notes
+
+
+def _where(key: CellKey) -> str:
+    return f"{key.encoder}, {key.part}, {key.setting}"
 
 
 def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
@@ -127,7 +152,8 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     columns = ("Encoder", "Setting", "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "The paper's")
     notes = [
         f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
-        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table."
+        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table.",
+        *_tested(results, baseline=baseline)[1],
     ]
     return Table(
         title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes
@@ -150,30 +176,41 @@ def recipe_table(results: Results, *, title: str = "Recipes behind the columns")
 
 
 def findings(results: Results, *, question: str, baseline: str) -> Answer:
-    """What the numbers say, one sentence per comparison that is clear, and how many are not."""
+    """What the numbers say: better or worse where both uncertainties say so, and what is undecided."""
     sentences = [_failures(results)] if results.summaries else ["Nothing has been run yet."]
-    unclear, clear = 0, []
-    for key, (comparison, p) in comparisons(results, baseline=baseline).items():
-        if p is not None and p < 0.05 and comparison.difference is not None:
+    compared = comparisons(results, baseline=baseline)
+    undecided, hopeless = 0, []
+    for key, (comparison, p) in compared.items():
+        both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
+        collapsed = " against ".join(f"{summary.failed} of {summary.n}" for summary in both)
+        if _all_collapsed(both):
+            hopeless.append(f"{_where(key)} ({collapsed})")
+            continue
+        over_seeds = p is not None and p < 0.05
+        over_examples = _excludes_zero(comparison.example_interval)
+        undecided += not (over_seeds and over_examples)
+        if over_seeds:
             word = "better" if comparison.difference > 0 else "worse"
-            gap = number(abs(comparison.difference) * PERCENT)
-            collapsed = [_collapsed(results, k) for k in (key, key._replace(setting=baseline))]
-            clear.append(
-                f"{key.encoder}, {key.part}: {key.setting} is {word} than {baseline} by {gap} (95% over seeds "
-                f"{interval(_percents(comparison.seed_interval))}, p {p_value(p)} after Holm; collapsed: "
-                f"{' against '.join(collapsed)})."
+            verdict = f"is {word} than {baseline}" if over_examples else f"against {baseline} is undecided, {word}"
+            unsure = "" if over_examples else "; clear over seeds, not over test examples"
+            sentences.append(
+                f"{key.encoder}, {key.part}: {key.setting} {verdict} by "
+                f"{number(abs(comparison.difference) * PERCENT)}{unsure} (95% over seeds "
+                f"{interval(_percents(comparison.seed_interval))}, p {p_value(p)} after Holm; over test examples "
+                f"{interval(_percents(comparison.example_interval))}; collapsed: {collapsed})."
             )
-        else:
-            unclear += 1
-    sentences += clear
-    if unclear:
-        total = unclear + len(clear)
-        sentences.append(f"Undecided with these seeds: {unclear} of {total} comparisons with {baseline}.")
+    if hopeless:
+        sentences.append(
+            f"Both collapsed with every seed, so neither is called better than the other, in {len(hopeless)} of "
+            f"{len(compared)} comparisons with {baseline}: {'; '.join(hopeless)}."
+        )
+    if undecided:
+        sentences.append(f"Undecided: {undecided} of {len(compared)} comparisons with {baseline}.")
     return Answer(question=question, sentences=sentences)
 
 
 def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
-    """Whether our differences point where the paper's point, comparison by comparison."""
+    """Whether our differences point where the paper's point, comparison by comparison; or that ours point nowhere."""
     parts = {part.label: part for part in results.grid.parts}
     sentences = []
     for key, (comparison, _) in comparisons(results, baseline=baseline).items():
@@ -181,15 +218,35 @@ def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
         if None in theirs or comparison.difference is None:
             continue
         printed, ours = theirs[0] - theirs[1], comparison.difference * PERCENT
-        agree = "the same direction" if printed * ours > 0 else "not the same direction"
         sentences.append(
             f"{key.encoder}, {key.part}: {key.setting} against {baseline}: the paper {signed(printed)}, "
-            f"here {signed(ours)} {interval(_percents(comparison.seed_interval))}: {agree}."
+            f"here {signed(ours)} (over seeds {interval(_percents(comparison.seed_interval))}, over test examples "
+            f"{interval(_percents(comparison.example_interval))}): "
+            f"{_direction(results, key, comparison, baseline=baseline, printed=printed)}."
         )
     named = [name for name in results.grid.encoders if name not in _paper_rows(results, paper)]
     if named:
         sentences.append(f"The paper has no row for {', '.join(named)}.")
     return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+
+
+def _direction(results: Results, key: CellKey, comparison: Comparison, *, baseline: str, printed: float) -> str:
+    """One of three outcomes; a difference points somewhere only where neither interval holds 0."""
+    if _all_collapsed([results.summaries[k] for k in (key, key._replace(setting=baseline))]):
+        return "undecided here, both collapsed"
+    if not (_excludes_zero(comparison.seed_interval) and _excludes_zero(comparison.example_interval)):
+        return "undecided here"
+    if abs(printed) < 0.005:  # two decimals are printed
+        return "undecided, the paper's two numbers are equal"
+    return "same direction" if printed * comparison.difference > 0 else "opposite direction"
+
+
+def _excludes_zero(bounds: tuple[float, float] | None) -> bool:
+    return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
+
+
+def _all_collapsed(summaries: Sequence[CellSummary]) -> bool:
+    return all(summary.failed == summary.n for summary in summaries)
 
 
 def _paper_rows(results: Results, paper: str) -> set[str]:
@@ -199,11 +256,6 @@ def _paper_rows(results: Results, paper: str) -> set[str]:
         for part in results.grid.parts
         if part.label == key.part and paper_score(paper, key, part) is not None
     }
-
-
-def _collapsed(results: Results, key: CellKey) -> str:
-    summary = results.summaries[key]
-    return f"{summary.failed} of {summary.n}"
 
 
 def _failures(results: Results) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from .. import paths
@@ -14,7 +14,7 @@ from ..config import Recipe, RunConfig, recipe_from_dict
 from ..errors import ParameterError
 from ..results.engine import LocalEngine
 from ..results.failure import Reference, load_references
-from ..results.sources import Sources, resolve_sources, sources_from_store
+from ..results.sources import MINI, Sources, resolve_sources, sources_from_store
 from ..results.store import RunStore
 from ..results.sweep import find_runs, run_missing
 from ..stabilizers import Stabilizer, check_recipe, stabilize
@@ -24,11 +24,16 @@ from .grid import CellKey, Grid, Part, Results
 
 REPORT_ONLY = "BLURBSTUDY_REPORT_ONLY"  # environment setting: build from the store alone, run nothing
 FACT = "notebook"  # kind of fact in the store: the parameters that a notebook was last executed with
-NO_FINDING = "Mini scale: shows that the machinery works; no finding."
+NO_FINDING = "Mini scale or generated data: shows that the machinery works; no finding."
 STYLE_FILE = Path(__file__).parent / "template" / "report.css"
 PARTS = {"similarity": "SS", "question": "QA"}  # kind of task -> the paper's column
 
 _MADE: set[str] = set()  # notebooks whose parameters this process has checked
+
+
+def is_no_finding(scale: str, data: str | None) -> bool:
+    """Whether numbers show no more than that the machinery works: at scale mini, and on generated data at any."""
+    return MINI in (scale, str(data or paths.data_folder()))
 
 
 class Study:
@@ -202,12 +207,17 @@ class Study:
             if name in listed and value != listed[name] and name not in (*parameters.CIRCUMSTANCES, "encoder_remarks")
         ]
         said += f" (changed: {'; '.join(changed)})" if changed else ""
-        return f"{said} · {NO_FINDING if scale == 'mini' else f'scale {scale}'}"
+        return f"{said} · scale {scale}" + (f" · {NO_FINDING}" if self.no_finding else "")
+
+    @property
+    def no_finding(self) -> bool:
+        """Whether captions and banner must say that the numbers are no finding."""
+        return is_no_finding(self.values["scale"], self.values["data"])
 
     def _repr_html_(self) -> str:
         """The stylesheet for tables below, and what this notebook was given, with the meaning of each parameter."""
         style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
-        banner = f'<p class="banner own">{escape(NO_FINDING)}</p>' if self.values["scale"] == "mini" else ""
+        banner = f'<p class="banner own">{escape(NO_FINDING)}</p>' if self.no_finding else ""
         rows = "".join(
             f"<tr><th scope='row'>{escape(name)}</th><td>{escape(_shown(self.values[name]))}</td>"
             f"<td>{escape(entry.comment)}</td></tr>"
@@ -226,9 +236,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_shown(entry)}" for name, entry in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    if isinstance(value, str) and "/" in value:
-        return Path(value).name
+        return ", ".join(map(_shown, value))
+    if isinstance(value, str) and ("/" in value or "\\" in value):
+        return PureWindowsPath(value).name or value  # which knows both kinds of slash
     if value is None or isinstance(value, bool):
         return {None: "null", True: "on", False: "off"}[value]
     return str(value)

@@ -13,18 +13,25 @@ from ..errors import StoreError
 
 STALE_AFTER = 3600.0  # seconds after which a temporary file belongs to no living writer
 
-_CAUSES = {
-    errno.EROFS: ("the file system is read-only", "mount it writable or name another folder (--store)"),
-    errno.ENOSPC: ("no space is left on the disk", "free some or name another folder (--store), then run again"),
-    errno.EDQUOT: ("the disk quota is used up", "free some or name another folder (--store), then run again"),
-    errno.EACCES: ("permission is denied", "make the folder writable or name another (--store)"),
-    errno.EPERM: ("the operation is not permitted", "make the folder writable or name another (--store)"),
-    errno.EEXIST: ("a file lies where the folder should be", "move that file or name another folder (--store)"),
-    errno.ENOTDIR: ("a file lies where the folder should be", "move that file or name another folder (--store)"),
-    errno.EIO: ("the disk reports an input/output error", "check the disk or name another folder (--store)"),
+_ANOTHER = "name another folder (--store; --out of finetune)"
+_CAUSES = {  # errno -> cause and remedy
+    errno.EROFS: ("the file system is read-only", "mount it writable or {another}"),
+    errno.ENOSPC: ("no space is left on the disk", "free some or {another}, then run again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some or {another}, then run again"),
+    errno.EACCES: ("permission is denied", "make the folder writable or {another}"),
+    errno.EPERM: ("the operation is not permitted", "make the folder writable or {another}"),
+    errno.EEXIST: ("a file lies where the folder should be", "move that file or {another}"),
+    errno.ENOTDIR: ("a file lies where the folder should be", "move that file or {another}"),
+    errno.EIO: ("the disk reports an input/output error", "check the disk or {another}"),
 }
 # What file systems without hard links answer (FAT, some network and container mounts).
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+
+def cause_and_remedy(error: OSError, *, another: str) -> tuple[str, str]:
+    """What the disk's refusal means, and what to do; `another` says how another folder is named."""
+    cause, remedy = _CAUSES.get(error.errno or 0, (f"the disk refused ({error.strerror or error})", "{another}"))
+    return cause, remedy.replace("{another}", another)
 
 
 @contextlib.contextmanager
@@ -33,8 +40,7 @@ def store_errors(store: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        default = (f"the disk refused ({error.strerror or error})", "name another folder (--store)")
-        cause, remedy = _CAUSES.get(error.errno or 0, default)
+        cause, remedy = cause_and_remedy(error, another=_ANOTHER)
         raise StoreError(
             f"{store}: the run store cannot be written: {cause}; {remedy}. Finished runs are safe"
         ) from error

@@ -129,7 +129,10 @@ class RunStore:
         if values is None:
             remedy = "execute a notebook on this task with its data once, and the store has them"
             raise StoreError(f"{path}: the gold labels of {task} ({split}) are not in the store; {remedy}")
-        return Gold(**{name: tuple(values[name]) for name in ("ids", "units", "gold")})
+        try:
+            return Gold(**{name: tuple(values[name]) for name in ("ids", "units", "gold")})
+        except (KeyError, TypeError) as error:
+            raise _torn(path, error) from None
 
     def has_gold(self, task: str, data: str, split: str) -> bool:
         """Whether a split's gold labels are in the store."""
@@ -149,13 +152,13 @@ class RunStore:
 
     def fact(self, kind: str, name: str) -> dict[str, Any] | None:
         """The values kept under a kind and a name, or None."""
-        found = _read_json(self._fact_path(kind, name))
-        return None if found is None else found["values"]
+        found = _read_fact(self._fact_path(kind, name))
+        return None if found is None else found[1]
 
     def facts(self, kind: str) -> dict[str, dict[str, Any]]:
         """All facts of a kind by name, sorted."""
-        found = [_read_json(path) for path in self.folder.glob(f"facts/{_file_name(kind)}/*.json")]
-        return {fact["name"]: fact["values"] for fact in sorted(filter(None, found), key=lambda fact: fact["name"])}
+        found = [_read_fact(path) for path in self.folder.glob(f"facts/{_file_name(kind)}/*.json")]
+        return dict(sorted(filter(None, found), key=lambda fact: fact[0]))
 
     def _fact_path(self, kind: str, name: str) -> Path:
         # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
@@ -198,8 +201,23 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        remedy = "delete this file and run again; finished runs are safe"
-        raise StoreError(f"{path}: cannot be read ({_one_line(error)}); {remedy}") from None
+        raise _torn(path, error) from None
+
+
+def _read_fact(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """Name and values of a fact; None where there is no such file."""
+    found = _read_json(path)
+    if found is None:
+        return None
+    name, values = found.get("name"), found.get("values")
+    if not isinstance(name, str) or not isinstance(values, dict):
+        raise _torn(path, ValueError("no fact with a name and its values"))
+    return name, values
+
+
+def _torn(path: Path, error: Exception) -> StoreError:
+    remedy = "delete this file and run again; finished runs are safe"
+    return StoreError(f"{path}: cannot be read ({_one_line(error)}); {remedy}")
 
 
 def _finite(values: Any) -> Any:

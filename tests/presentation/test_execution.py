@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from blurbstudy import paths
-from blurbstudy.presentation.execution import FAILURE, execute_notebooks
+from blurbstudy.presentation.execution import FAILURE, STAMP, execute_notebooks, stamp
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,9 @@ def test_after_a_failure_the_others_run_with_their_parameters(executed):
 
 def test_the_executed_copy_says_what_failed(executed):
     assert nbformat.read(executed["00_wrong"].path, as_version=4).metadata[FAILURE] == "freeze=14 is too much"
+
+
+@pytest.mark.parametrize("stem", ["00_wrong", "02_fine"])
+def test_the_executed_copy_says_of_which_scale_and_store_it_is(executed, stem):
+    made = nbformat.read(executed[stem].path, as_version=4).metadata[STAMP]
+    assert made == stamp("mini", None) | {"no_finding": True}

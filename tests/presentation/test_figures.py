@@ -60,3 +60,11 @@ def test_a_figure_is_whole_in_itself_and_escapes_its_texts(make_results):
     assert 'src="data:image/svg+xml;base64,' in html and "<i>" not in html and "<b>" not in html
     svg = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1]).decode()
     assert not re.search(r"(href|src)=[\"'](?!#|data:)", svg)
+
+
+def test_dollar_signs_in_names_are_no_formula():
+    names = ["A $\\frac{1}$ b", "x^{$", "$x^{$", "$\\nonsense$"]
+    points = Points(setting="$\\frac{$", scores=[90.0], failed=[False])
+    shown = "".join(texts(points_figure({name: [points] for name in names}, title="$x^{$")))
+    assert all(name in shown for name in names)
+    assert "$x^{$" in "".join(texts(depth_figure(plans(**{"$x^{$": [Freeze(1)]}))))

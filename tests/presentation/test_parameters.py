@@ -73,8 +73,34 @@ def test_an_unknown_name_is_refused_and_the_known_ones_listed():
 
 
 def test_ipython_names_and_objects_are_no_parameters():
-    names = {"In": ["x"], "Out": {}, "_": 1, "_i1": "x", "exit": object(), "Path": type, "seeds": 3, "store": None}
-    assert given_names(names) == {"seeds": 3, "store": None}
+    lines, shown = ["x"], {}
+    names = {
+        "In": lines,
+        "_ih": lines,
+        "Out": shown,
+        "_oh": shown,
+        "_dh": ["x"],
+        "_": 1,
+        "_1": 1,
+        "_i1": "x",
+        "_ii": "x",
+    }
+    names |= {"__name__": "__main__", "__doc__": None, "__spec__": None, "exit": object(), "Path": type}
+    assert given_names(names | {"seeds": 3, "store": None}) == {"seeds": 3, "store": None}
+
+
+@pytest.mark.parametrize("name", ["_seeds", "__seeds", "__seeds__", "_i1x", "In", "Out", "_i1"])
+def test_a_name_that_ipython_does_not_own_is_a_parameter_whatever_it_begins_with(name):
+    lines, shown = ["x"], {}
+    own = {"In": lines, "_ih": lines, "Out": shown, "_oh": shown}
+    assert given_names(own | {name: 5}) == {name: 5}
+
+
+@pytest.mark.parametrize("given", ["0-2000000000", "1-9999,10001-10002", list(range(10_001)), 10_001, "9" * 5000])
+def test_more_seeds_than_anyone_runs_are_refused_before_a_list_is_made(given):
+    with pytest.raises(ParameterError, match="at most 10,000 seeds") as raised:
+        read_seeds(given)
+    assert len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from blurbstudy.presentation.execution import FAILURE
+from blurbstudy.presentation.execution import FAILURE, STAMP, stamp
 from blurbstudy.presentation.parameters import notebook_stems
 from blurbstudy.presentation.report import build_report
 from blurbstudy.presentation.tables import Answer
@@ -27,7 +27,8 @@ def report(tmp_path):
     marker = new_markdown_cell("papermill's own", metadata={"tags": ["papermill-error-cell-tag"]})
     cells = [marker, new_markdown_cell("# A heading"), new_code_cell(f"x = '{EVIL}'", outputs=outputs)]
     (tmp_path / "notebooks").mkdir()
-    notebook = new_notebook(cells=cells, metadata={"title": "Overview", FAILURE: f"wrong {EVIL}"})
+    made = {STAMP: stamp("mini", None) | {"no_finding": True}}
+    notebook = new_notebook(cells=cells, metadata={"title": "Overview", FAILURE: f"wrong {EVIL}"} | made)
     nbformat.write(notebook, tmp_path / "notebooks" / f"{notebook_stems()[0]}.ipynb")
     build_report(tmp_path, scale="mini")
     return {path.stem: path.read_text() for path in tmp_path.glob("*.html")}
@@ -79,3 +80,46 @@ def test_a_page_whose_notebook_is_gone_is_removed(tmp_path):
     build_report(tmp_path, scale="paper")
     assert not stale.exists()
     assert "no finding" not in (tmp_path / "index.html").read_text()
+
+
+def executed(folder, stem, *, scale, store, no_finding=False, cells=()):
+    """An executed copy as `blurbstudy run` leaves it."""
+    (folder / "notebooks").mkdir(exist_ok=True)
+    metadata = {"title": stem, STAMP: stamp(scale, store) | {"no_finding": no_finding}}
+    nbformat.write(new_notebook(cells=list(cells), metadata=metadata), folder / "notebooks" / f"{stem}.ipynb")
+
+
+@pytest.mark.parametrize(("scale", "store"), [("small", "one"), ("mini", "other")])
+def test_a_page_of_another_scale_or_store_is_not_shown_as_this_ones(tmp_path, scale, store):
+    first, second, third = notebook_stems()[:3]
+    executed(tmp_path, first, scale="mini", store=tmp_path / "one")
+    executed(tmp_path, second, scale=scale, store=tmp_path / store)
+    (tmp_path / "notebooks" / f"{third}.ipynb").write_text(nbformat.writes(new_notebook()))  # says nothing of itself
+    (tmp_path / f"{second}.html").write_text("of an earlier report")
+    html = build_report(tmp_path, scale="mini", store=tmp_path / "one").read_text()
+    assert {path.stem for path in tmp_path.glob("*.html")} == {"index", first}
+    assert f"--only {second}" in html and f"--only {third}" in html and f"--only {first}" not in html
+
+
+def test_the_stamp_knows_a_folder_by_any_of_its_names_and_does_not_hold_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert stamp("mini", "runs/mini") == stamp("mini", None) == stamp("mini", tmp_path / "x" / ".." / "runs" / "mini")
+    assert "runs" not in stamp("mini", None)["store"]
+
+
+def test_generated_data_are_no_finding_at_any_scale(tmp_path):
+    first, second = notebook_stems()[:2]
+    executed(tmp_path, first, scale="small", store="s", no_finding=True)
+    executed(tmp_path, second, scale="small", store="s")
+    said = ["no finding" in build_report(tmp_path, scale="small", store="s").read_text()]
+    said += ["no finding" in (tmp_path / f"{stem}.html").read_text() for stem in (first, second)]
+    assert said == [True, True, False]
+
+
+def test_injected_parameters_are_left_out_of_the_page_and_kept_in_the_notebook(tmp_path):
+    stem = notebook_stems()[0]
+    cells = [new_code_cell("store = '/home/someone/store'", metadata={"tags": ["injected-parameters"]})]
+    executed(tmp_path, stem, scale="mini", store="s", cells=cells)
+    build_report(tmp_path, scale="mini", store="s")
+    assert "someone" not in (tmp_path / f"{stem}.html").read_text()
+    assert "someone" in (tmp_path / "notebooks" / f"{stem}.ipynb").read_text()

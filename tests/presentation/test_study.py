@@ -17,7 +17,8 @@ def make_study(tmp_path, tiny_encoder, monkeypatch):
     monkeypatch.setattr(module, "_MADE", set())
 
     def make(**changes):
-        own = {"In": [""], "Out": {}, "_ih": [""], "exit": object(), "Study": Study}
+        lines, shown = [""], {}
+        own = {"In": lines, "Out": shown, "_ih": lines, "_oh": shown, "exit": object(), "Study": Study}
         values = {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2}
         return Study(STEM, own | values | changes)
 
@@ -88,6 +89,28 @@ def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_s
     origin = make_study().origin
     assert "parameters/mini/03_layer_adaptation.yaml and common.yaml" in origin
     assert "seeds 2" in origin and "store" not in origin and "no finding" in origin
+
+
+@pytest.mark.parametrize(
+    ("scale", "data", "setting", "expected"),
+    [
+        ("mini", "/blurb", "", True), ("small", "mini", "", True), ("small", None, "mini", True),
+        ("small", "/blurb", "", False), ("small", None, "/blurb", False),
+    ],
+)  # fmt: skip
+def test_the_mini_scale_and_generated_data_are_no_finding(monkeypatch, scale, data, setting, expected):
+    monkeypatch.setenv("BLURBSTUDY_DATA", setting)
+    assert module.is_no_finding(scale, data) is expected
+
+
+def test_generated_data_carry_the_banner_at_any_scale(make_study):
+    study = make_study(scale="small", data="mini")
+    assert "no finding" in study.origin and 'class="banner' in study._repr_html_()
+
+
+def test_folders_are_shown_by_their_last_name(make_study, tmp_path):
+    html = make_study(data="/home/someone/blurb/", encoders={"BERT": r"C:\Users\someone\bert"})._repr_html_()
+    assert str(tmp_path) not in html and "someone" not in html and ">blurb<" in html and "BERT: bert" in html
 
 
 def grid(study, settings):

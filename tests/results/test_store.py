@@ -213,3 +213,28 @@ def test_json_of_a_record_is_readable_by_anybody(store, make_record):
     values = json.loads(files_in(store.folder)[0].read_text())
     assert values["id"] == record.id and values["predictions"]["test"] == [0.5, 1.0]
     assert values["trainer_revision"] >= 1 and values["config"]["recipe"]["epochs"] == 20
+
+
+@pytest.mark.parametrize("text", ['{"a":1}', '{"name":"x","values":3}', '{"name":3,"values":{}}', "[]", "{"])
+def test_a_fact_that_is_none_is_an_error_that_names_its_file(store, text):
+    store.put_fact("notebook", "x", {"seeds": 3})
+    (path,) = store.folder.rglob("*.json")
+    path.write_text(text)
+    for read in (lambda: store.fact("notebook", "x"), lambda: store.facts("notebook")):
+        with pytest.raises(StoreError, match="cannot be read.*delete this file") as raised:
+            read()
+        assert str(path) in str(raised.value)
+
+
+def test_gold_labels_without_their_ids_are_an_error_that_names_their_file(store):
+    store.put_gold("BIOSSES", "d", "dev", ids=["1"], units=["1"], gold=[1.0])
+    (path,) = store.folder.rglob("*.json")
+    path.write_text('{"a":1}')
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.gold("BIOSSES", "d", "dev")
+
+
+def test_the_remedy_names_the_option_of_every_command(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"name another folder \(--store; --out of finetune\)"):
+        RunStore(tmp_path / "file").check_writable()
