@@ -10,11 +10,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import torch
-
 from ..config import canonical_json
 from ..errors import StudyError
 from ..paths import cache_folder
+from ..training.circumstances import one_torch_thread
 from .corpus import corpus_fingerprint
 from .objectives import get_objective
 from .pretrainer import PRETRAINER_REVISION, pretrain
@@ -59,24 +58,14 @@ def pretrained_encoder(
         if not folder.is_dir():
             unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
             try:
-                with _one_thread():
+                # On a CPU the sums, and with them the weights, depend on the number of threads: one, on every machine.
+                with one_torch_thread():
                     pretrain(goal, settings, corpus=corpus, out=unfinished, seed=seed, on_progress=on_progress)
                 unfinished.chmod(0o755)
                 unfinished.rename(folder)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
     return folder
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """On a CPU the sums, and with them the weights, depend on the number of threads: one, on every machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

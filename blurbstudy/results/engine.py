@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 from ..config import RunConfig
 from ..errors import ParameterError, StoreError
-from .populations import Population, PopulationTrainer, one_torch_thread, plan_populations, population_steps
+from ..training.circumstances import one_torch_thread
+from .populations import Population, PopulationTrainer, plan_populations, population_steps
 from .sources import Sources, sources_to_dict
 from .store import RunStore
 from .worker import failure_answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -126,16 +125,3 @@ class PopulationTrainer:
                 task, folder, checkpoint.tokenizer(), max_length=recipe.max_length, segment_ids=recipe.segment_ids
             )
         return self._features[key]
-
-
-@contextlib.contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """One thread per process: results do not depend on the machine's cores, and a process per core is faster."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

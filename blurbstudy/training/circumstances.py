@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -28,6 +30,17 @@ def pick_device(name: str = "auto") -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ParameterError(f"device={name!r}: torch sees no CUDA device here; use auto or cpu")
     return torch.device(name)
+
+
+@contextlib.contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """One thread per process: results do not depend on the machine's cores, and a process per core is faster."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def describe_device(device: torch.device) -> str:
