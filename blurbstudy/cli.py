@@ -1,4 +1,4 @@
-"""The command line: run, report, finetune. A StudyError is one line on stderr and exit code 2, never a traceback."""
+"""The command line: run, report, finetune, score, data. A StudyError is one line on stderr and exit code 2, never a traceback."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import paths
+from .cli_data import data_app
+from .cli_score import score
 from .errors import ParameterError, StoreError, StudyError
 
 if TYPE_CHECKING:
@@ -126,6 +128,10 @@ def finetune(
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
     if not found.sweep.trained:
         typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
+
+
+app.command()(score)
+app.add_typer(data_app, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -18,11 +18,12 @@ FLOORS = {
     "pretraining": 3, "training": 3, "baselines": 3,
     "results": 4,
     "presentation": 5,
-    "cli": 6, "__main__": 6,
+    "cli": 6, "cli_data": 6, "cli_score": 6, "__main__": 6,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "circumstances"},  # circumstances: device, versions
     ("tasks", "metrics"): {""},
+    ("cli", "cli_data"): {""}, ("cli", "cli_score"): {""}, ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
 TRAINS = ("config", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")

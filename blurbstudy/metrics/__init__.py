@@ -2,25 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import ParameterError
-from .accuracy import accuracy
-from .pearson import pearson
+from .accuracy import ACCURACY, accuracy
+from .blurb_score import blurb_score, group_means
+from .conventions import Convention, scoring_conventions
+from .counts import PrecisionRecallF1, f1_from_counts, scores_from_counts
+from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1, document_f1, example_based_f1
+from .entities import Mention, bio_to_io, io_to_bio, mentions
+from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, io_ceiling
+from .metric import Metric
+from .micro_f1 import MICRO_F1, micro_f1
+from .pearson import PEARSON, pearson
+from .pico_f1 import PICO_F1, pico_f1, pico_scores
+from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
-__all__ = ["METRICS", "accuracy", "pearson", "score"]
+__all__ = [
+    "METRICS", "Convention", "Mention", "Metric", "PrecisionRecallF1", "accuracy", "bio_to_io", "blurb_score",
+    "document_f1", "entity_f1", "example_based_f1", "group_means", "io_ceiling", "io_to_bio", "mentions", "micro_f1",
+    "pearson", "pico_f1", "pico_scores", "precision_recall_f1", "score", "scoring_conventions",
+]  # fmt: skip
 
-METRICS: dict[str, Callable[[Sequence, Sequence], float]] = {"accuracy": accuracy, "pearson": pearson}
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        ACCURACY,
+        PEARSON,
+        ENTITY_F1,
+        ENTITY_F1_DEFAULT,
+        RELAXED_F1,
+        RELAXED_F1_ONE_TO_ONE,
+        PICO_F1,
+        MICRO_F1,
+        DOCUMENT_F1,
+        EXAMPLE_BASED_F1,
+    )
+}
 
 
-def score(metric: str, gold: Sequence, predicted: Sequence) -> float:
-    """The metric of that name over gold and predictions, example by example.
+def score(metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()) -> float:
+    """The metric of that name over gold and predictions, example by example; `positives` are the classes it counts.
 
     Raises:
-        ParameterError: the metric is unknown, or the two sequences are empty or differ in length.
+        ParameterError: the metric is unknown or lacks its positives, the two sequences are empty or differ in length,
+            or a sentence has another number of tags.
     """
+    return _checked(metric, gold, predicted).score(gold, predicted, positives=positives)
+
+
+def precision_recall_f1(
+    metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()
+) -> PrecisionRecallF1:
+    """Precision, recall, F1 and the counts behind them, by a metric that counts over all examples alike.
+
+    Raises:
+        ParameterError: as `score`, and where the metric has no one precision (accuracy, pearson, pico_f1,
+            example_based_f1).
+    """
+    chosen = _checked(metric, gold, predicted)
+    if chosen.from_sums is not f1_from_counts:
+        counting = ", ".join(name for name, other in METRICS.items() if other.from_sums is f1_from_counts)
+        raise ParameterError(f"metric={metric!r} has no single precision and recall; use {counting}")
+    return scores_from_counts(chosen.terms(gold, predicted, positives).sum(axis=0))
+
+
+def _checked(metric: str, gold: Sequence, predicted: Sequence) -> Metric:
     if metric not in METRICS:
-        raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
+        raise ParameterError(f"metric={metric!r} is unknown; use {', '.join(METRICS)}")
     if len(gold) != len(predicted) or not len(gold):
         raise ParameterError(f"{len(predicted)} predictions for {len(gold)} examples; give one each, of at least one")
-    return METRICS[metric](gold, predicted)
+    return METRICS[metric]

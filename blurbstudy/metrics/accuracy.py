@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from .metric import Metric, ratio
+
 
 def accuracy(gold: Sequence, predicted: Sequence) -> float:
     """Fraction from 0 to 1."""
-    return sum(bool(g == p) for g, p in zip(gold, predicted, strict=True)) / len(gold)
+    return ACCURACY.score(gold, predicted)
+
+
+def accuracy_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str] = ()) -> np.ndarray:
+    """Whether it is right, and 1: (examples, 2)."""
+    right = [float(g == p) for g, p in zip(gold, predicted, strict=True)]
+    return np.stack([right, np.ones(len(right))], axis=1)
+
+
+def accuracy_from_sums(sums: np.ndarray) -> np.ndarray:
+    """(...) from (..., 2)."""
+    return ratio(sums[..., 0], sums[..., 1])
+
+
+ACCURACY = Metric(name="accuracy", title="accuracy", terms=accuracy_terms, from_sums=accuracy_from_sums)

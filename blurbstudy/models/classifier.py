@@ -1,7 +1,7 @@
 """An encoder with pooler and head, addressed by depth: what is fine-tuned.
 
 Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
-dropout, linear).
+dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word of every word.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .architecture import Architecture
 from .checkpoint import Checkpoint, initial
-from .encoder import Encoder
+from .encoder import Encoder, rows_of
 from .layers import LayerNorm, Linear, drop_rows
 from .packing import Packing
 from .randomness import DropoutStream, seed_for
@@ -48,11 +48,11 @@ class DepthParameter:
 
 
 class Classifier(nn.Module):
-    """`members` sequence classifiers (or regressors) of one architecture.
+    """`members` classifiers (or regressors) of sequences, or of their words, of one architecture.
 
     Args:
         outputs: labels, or 1 for regression.
-        head: pooler | gelu.
+        head: pooler | gelu | words.
         rows: vocabulary ids (sorted) whose embeddings are trained; None: all.
     """
 
@@ -64,8 +64,12 @@ class Classifier(nn.Module):
         self.members = members
         self.rows = rows
         self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
-        self.pooler = Pooler(members, architecture.width, head)
+        self.pooler = None if head == "words" else Pooler(members, architecture.width, head)
         self.head = Linear(members, architecture.width, outputs)
+
+    @property
+    def _has_bert_pooler(self) -> bool:
+        return self.pooler is not None and self.pooler.head == "pooler"
 
     @property
     def embeddings(self) -> nn.Module:
@@ -78,16 +82,21 @@ class Classifier(nn.Module):
         return self.encoder.layers
 
     def forward(self, packing: Packing, *, dropout: DropoutStream | None = None) -> Tensor:
-        """-> (P, sequences, outputs), sequences in the packing's order."""
-        first = self.encoder(packing, dropout=dropout, firsts_only=True)
-        counts = packing.sequence_counts
+        """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words."""
+        hidden = self.encoder(packing, dropout=dropout, firsts_only=self.pooler is not None)
+        counts = packing.read_counts
         # Never in bfloat16: it would round a similarity near 3 to steps of 1/64, and costs nothing to avoid.
-        with torch.autocast(first.device.type, enabled=False):
-            return self.head(drop_rows(self.pooler(first.float(), dropout, counts), dropout, counts))
+        with torch.autocast(hidden.device.type, enabled=False):
+            if self.pooler is None:
+                read = rows_of(hidden, packing.reads).float()
+            else:
+                read = self.pooler(hidden.float(), dropout, counts)
+            return self.head(drop_rows(read, dropout, counts))
 
     def depths(self) -> list[list[nn.Module]]:
         """The modules at each depth, 0 to n_layers + 1."""
-        return [[self.embeddings], *([layer] for layer in self.layers), [self.pooler, self.head]]
+        last = [self.head] if self.pooler is None else [self.pooler, self.head]
+        return [[self.embeddings], *([layer] for layer in self.layers), last]
 
     def depth_parameters(self) -> Iterator[DepthParameter]:
         """Every parameter with its depth, embeddings first."""
@@ -108,11 +117,11 @@ class Classifier(nn.Module):
             parameter.data[member].copy_(source)
         pretrained = {"dense.weight": "pooler.dense.weight", "dense.bias": "pooler.dense.bias"}
         # ELECTRA's GELU head is never pretrained; a BERT pooler is where the checkpoint holds one (NSP trained it).
-        use = self.pooler.head == "pooler" and all(name in checkpoint.weights for name in pretrained.values())
         generator = torch.Generator().manual_seed(seed_for(seed, "head"))
-        reset(self.pooler, member, generator=generator)
+        if self.pooler is not None:
+            reset(self.pooler, member, generator=generator)
         reset(self.head, member, generator=generator)
-        if use:
+        if self._has_bert_pooler and all(name in checkpoint.weights for name in pretrained.values()):
             for own, name in pretrained.items():
                 self.pooler.get_parameter(own).data[member].copy_(checkpoint.weights[name])
 
@@ -152,7 +161,7 @@ class Classifier(nn.Module):
             words = full_words.clone()
             words[self.rows.cpu()] = weights["embeddings.words"]
             weights["embeddings.words"] = words
-        if self.pooler.head == "pooler":
+        if self._has_bert_pooler:
             weights |= {f"pooler.{n}": p.data[member].cpu().clone() for n, p in self.pooler.named_parameters()}
         return weights
 

@@ -74,7 +74,7 @@ class Layer(nn.Module):
         asking = None
         residual = hidden
         if firsts_only:
-            residual = asking = first_rows(hidden, packing)
+            residual = asking = rows_of(hidden, packing.firsts)
             counts = packing.sequence_counts
         mixed = self.attention(hidden, packing, dropout, asking)
         hidden = self.attention_norm(add_dropped(residual, mixed, dropout, counts))
@@ -82,10 +82,10 @@ class Layer(nn.Module):
         return self.output_norm(add_dropped(hidden, fed, dropout, counts))
 
 
-def first_rows(hidden: Tensor, packing: Packing) -> Tensor:
-    """(P, tokens, width) -> (P, sequences, width): each sequence's first token."""
-    width = hidden.shape[-1]
-    return hidden.reshape(-1, width).index_select(0, packing.firsts.view(-1)).view(packing.members, -1, width)
+def rows_of(hidden: Tensor, flat: Tensor) -> Tensor:
+    """(P, tokens, width), (P, rows) flat numbers of rows -> (P, rows, width)."""
+    members, _, width = hidden.shape
+    return hidden.reshape(-1, width).index_select(0, flat.view(-1)).view(members, -1, width)
 
 
 class Encoder(nn.Module):

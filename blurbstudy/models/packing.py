@@ -55,7 +55,9 @@ class Packing:
     sequence_counts: tuple[int, ...]  # real sequences per member
     blocks: tuple[Block, ...]
     order: tuple[np.ndarray, ...]  # per member: which of its given sequences lies at each place (by length)
-    present: Tensor  # (members, sequences) bool: False where a member's batch is smaller
+    reads: Tensor  # (members, targets) int64: flat row at which each target is predicted
+    read_counts: tuple[int, ...]  # real targets per member
+    present: Tensor  # (members, targets) bool: False where a member's batch has fewer
 
     def to(self, device: torch.device) -> Packing:
         """The same batch on another device."""
@@ -69,12 +71,18 @@ class Packing:
         return Packing(**(self.__dict__ | move | {"blocks": blocks}))
 
 
-def pack(batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], *, n_heads: int) -> Packing:
+def pack(
+    batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
+    *,
+    n_heads: int,
+    reads: Sequence[Sequence[np.ndarray]] | None = None,
+) -> Packing:
     """Packs one batch per member.
 
     Args:
         batches: per member, per sequence: (token ids, segment ids), each (length,).
         n_heads: attention heads, which decide how many sequences make a block.
+        reads: per member, per sequence: tokens at which its targets are predicted; None: the first of each.
     """
     members = len(batches)
     order = tuple(np.argsort([-len(ids) for ids, _ in batch], kind="stable") for batch in batches)
@@ -82,14 +90,22 @@ def pack(batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], *, n_heads:
     counts = tuple(map(sum, lengths))
     tokens, sequences = max(counts), max(map(len, lengths))
     ids, positions, segments = (np.zeros((members, tokens), np.int64) for _ in range(3))
-    firsts = np.repeat(np.arange(members, dtype=np.int64)[:, None] * tokens, sequences, axis=1)
-    present = np.zeros((members, sequences), bool)
+    starts = []
     for m, (batch, places) in enumerate(zip(batches, order, strict=True)):
         ids[m, : counts[m]] = np.concatenate([batch[i][0] for i in places])
         segments[m, : counts[m]] = np.concatenate([batch[i][1] for i in places])
         positions[m, : counts[m]] = np.concatenate([np.arange(n) for n in lengths[m]])
-        firsts[m, : len(places)] = m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]])
-        present[m, : len(places)] = True
+        starts.append(m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]]))
+    firsts, present = _table(starts, tokens)
+    read_counts = tuple(map(len, starts))
+    rows = firsts
+    if reads is not None:
+        read = [
+            np.concatenate([start + own[i] for start, i in zip(starts[m], order[m], strict=True)])
+            for m, own in enumerate(reads)
+        ]
+        rows, present = _table(read, tokens)
+        read_counts = tuple(map(len, read))
     chunks = [_chunks(member, n_heads) for member in lengths]
     return Packing(
         members=members,
@@ -103,8 +119,21 @@ def pack(batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], *, n_heads:
         sequence_counts=tuple(map(len, lengths)),
         blocks=_blocks_alone(lengths[0], chunks[0]) if members == 1 else (_block_shared(lengths, chunks, tokens),),
         order=order,
+        reads=torch.from_numpy(rows),
+        read_counts=read_counts,
         present=torch.from_numpy(present),
     )
+
+
+def _table(rows: Sequence[np.ndarray], tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each member's flat rows side by side, and which are real; an empty place holds its own member's first row."""
+    width = max(map(len, rows))
+    table = np.repeat(np.arange(len(rows), dtype=np.int64)[:, None] * tokens, width, axis=1)
+    real = np.zeros(table.shape, bool)
+    for member, own in enumerate(rows):
+        table[member, : len(own)] = own
+        real[member, : len(own)] = True
+    return table, real
 
 
 def _chunks(lengths: Sequence[int], n_heads: int) -> list[Chunk]:

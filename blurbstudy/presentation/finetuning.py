@@ -24,6 +24,10 @@ from .tables import number
 DEFAULT_RECIPES = {
     "similarity": {"epochs": 40, "learning_rate": 5e-5, "max_length": 256},
     "question": {"epochs": 10, "learning_rate": 3e-5, "max_length": 512},
+    "ner": {"epochs": 10, "learning_rate": 5e-5, "max_length": 256},  # longer sentences are split, never cut
+    "pico": {"epochs": 5, "learning_rate": 5e-5, "max_length": 256},
+    "relation": {"epochs": 10, "learning_rate": 3e-5, "max_length": 256},
+    "document": {"epochs": 20, "learning_rate": 3e-5, "max_length": 512},
 }
 
 

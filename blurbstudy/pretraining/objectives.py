@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import ParameterError
 from ..models import Architecture, DepthParameter, DropoutStream, Encoder, Packing, random_checkpoint, reset, seed_for
 from ..models.classifier import Pooler
-from ..models.encoder import first_rows
+from ..models.encoder import rows_of
 from ..models.layers import ACTIVATION, LayerNorm, Linear
 from .corpus import TokenizedCorpus
 from .sequences import Sequences, two_segments
@@ -75,7 +75,7 @@ class MaskedLanguageModel(nn.Module):
             "words_right": (guesses.argmax(-1) == batch.answers).sum(),
         }
         if self.pooler is not None:
-            pooled = self.pooler(first_rows(hidden, batch.packing), None, ())
+            pooled = self.pooler(rows_of(hidden, batch.packing.firsts), None, ())
             verdicts = self.next_sentence(pooled).squeeze(0)  # (sequences, 2)
             found["next_loss"] = F.cross_entropy(verdicts.float(), batch.is_next, reduction="sum")
             found["next_right"] = (verdicts.argmax(-1) == batch.is_next).sum()

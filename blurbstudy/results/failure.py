@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import StudyError
 from ..metrics import score
-from ..tasks import SPLITS, Task, get_task, trivial_prediction
+from ..tasks import SPLITS, Task, get_task, split_tags, trivial_predictions
 from ..training.record import RunRecord
 from .intervals import fisher_lower_bound, resampled_scores
 from .store import Gold, RunStore
@@ -28,11 +28,23 @@ class Reference:
     gold: Mapping[str, Gold]  # train, dev, test
 
     def trivial(self, split: str) -> float:
-        """Score on a split of what reads nothing: the majority label of train, or 0 for a correlation."""
+        """Score on a split of what reads nothing: the majority label of train, no mention at all, or 0 for a
+        correlation.
+        """
         if self.task.metric == "pearson":
             return 0.0
         truth = self.gold[split].gold
-        return score(self.task.metric, truth, [trivial_prediction(self.task, self.gold["train"].gold)] * len(truth))
+        return self.score(truth, trivial_predictions(self.task, self.gold["train"].gold, truth))
+
+    def score(self, truth: Sequence[str | float], predicted: Sequence[str | float]) -> float:
+        """The task's metric, as a fraction."""
+        return score(self.task.metric, truth, predicted, positives=self.task.positives)
+
+    def resampled(self, predicted: Sequence[str | float], *, split: str) -> np.ndarray:
+        """The task's metric on bootstrap draws of the split's units: (draws,)."""
+        truth = self.gold[split]
+        task = self.task
+        return resampled_scores(task.metric, truth.gold, predicted, units=truth.units, positives=task.positives)
 
     def check(self, record: RunRecord) -> None:
         """Refuse a record of another task or other data."""
@@ -79,8 +91,8 @@ def failure(record: RunRecord, reference: Reference, *, split: str = "dev") -> s
     if is_unscored(record, "test" if record.config.recipe.join_dev else split):
         return NOT_FINITE
     if split == "dev" and record.config.recipe.join_dev:
-        return CONSTANT if _is_constant(record.predictions["test"]) else None
-    if _is_constant(record.predictions[split]):
+        return CONSTANT if _is_constant(record.predictions["test"], reference.task) else None
+    if _is_constant(record.predictions[split], reference.task):
         return CONSTANT
     if score_lower_bound(record, reference, split=split) <= reference.trivial(split):
         return NOT_ABOVE_TRIVIAL
@@ -98,10 +110,12 @@ def score_lower_bound(record: RunRecord, reference: Reference, *, split: str) ->
     task, truth, predicted = reference.task, reference.gold[split], record.predictions[split]
     if task.metric == "pearson":
         return fisher_lower_bound(score("pearson", truth.gold, predicted), len(truth.gold))
-    return float(np.quantile(resampled_scores(task.metric, truth.gold, predicted, units=truth.units), 0.05))
+    return float(np.quantile(reference.resampled(predicted, split=split), 0.05))
 
 
-def _is_constant(predicted: Sequence[str | float]) -> bool:
-    if len(predicted) and not isinstance(predicted[0], str):
+def _is_constant(predicted: Sequence[str | float], task: Task) -> bool:
+    if task.output == "tags":
+        return len({tag for tags in predicted for tag in split_tags(str(tags))}) <= 1
+    if task.output == "score":
         return float(np.ptp(predicted)) <= 1e-6 * max(1.0, abs(float(predicted[0])))  # float32 noise is no difference
     return len(set(predicted)) <= 1

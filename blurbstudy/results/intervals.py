@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 
 from ..errors import ParameterError
+from ..metrics import METRICS
 
 Interval = tuple[float, float]
 
 RESAMPLES = 4000  # draws of a bootstrap
+_PARTS = (RESAMPLES // 16,) * 16  # drawn and summed in parts, which keeps memory low
 _BOOTSTRAP_SEED = 20210909
 _NORMAL = NormalDist()
 
@@ -98,55 +100,33 @@ def bootstrap_p(differences: np.ndarray) -> float:
     return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
 
 
-def resampled_scores(metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str]) -> np.ndarray:
+def resampled_scores(
+    metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str], positives: Sequence[str] = ()
+) -> np.ndarray:
     """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,).
 
     Draws depend on the number of units alone, so scores of two models on the same split are paired draw by draw.
 
+    Args:
+        units: the unit of each example.
+        positives: labels that an F1 counts.
+
     Raises:
-        ParameterError: the metric has no bootstrap.
+        ParameterError: the metric is unknown.
     """
-    if metric not in RESAMPLED:
-        raise ParameterError(f"metric={metric!r} has no bootstrap; use {' or '.join(RESAMPLED)}")
-    parts, score = RESAMPLED[metric]
+    if metric not in METRICS:
+        raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
-    terms = parts(gold, predicted)  # (examples, terms): what adds up over examples
+    terms = METRICS[metric].terms(gold, predicted, tuple(positives))  # (examples, terms): what adds up over examples
     sums = np.zeros((len(names), terms.shape[1]))
     np.add.at(sums, unit_of, terms)
-    return score(_draws(len(names)) @ sums)
+    drawn = [part.astype(np.float64) @ sums for part in np.array_split(_draws(len(names)), len(_PARTS))]
+    return METRICS[metric].from_sums(np.concatenate(drawn))
 
 
 @functools.lru_cache(maxsize=4)
 def _draws(n_units: int) -> np.ndarray:
-    """How often each unit is drawn: (RESAMPLES, units)."""
+    """How often each unit is drawn: (RESAMPLES, units) of small integers."""
     generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
-    return generator.multinomial(n_units, np.full(n_units, 1 / n_units), size=RESAMPLES).astype(np.float64)
-
-
-def _accuracy_terms(gold: Sequence, predicted: Sequence) -> np.ndarray:
-    right = [float(p == g) for g, p in zip(gold, predicted, strict=True)]
-    return np.stack([right, np.ones(len(right))], axis=1)
-
-
-def _accuracy_score(sums: np.ndarray) -> np.ndarray:
-    return sums[:, 0] / sums[:, 1]
-
-
-def _pearson_terms(gold: Sequence, predicted: Sequence) -> np.ndarray:
-    x, y = np.asarray(gold, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    x, y = x - x.mean(), y - y.mean()  # centred: sums of squares lose no digits
-    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
-
-
-def _pearson_score(sums: np.ndarray) -> np.ndarray:
-    n, x, y, xx, yy, xy = sums.T
-    spread = np.sqrt(np.maximum(xx - x * x / n, 0) * np.maximum(yy - y * y / n, 0))
-    # A draw without spread has no correlation; the metric calls that 0.
-    return np.divide(xy - x * y / n, spread, out=np.zeros_like(n), where=spread > 1e-12)
-
-
-# metric -> (terms of each example that add up, score from their sums)
-RESAMPLED: dict[str, tuple[Callable[[Sequence, Sequence], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
-    "accuracy": (_accuracy_terms, _accuracy_score),
-    "pearson": (_pearson_terms, _pearson_score),
-}
+    shares = np.full(n_units, 1 / n_units)
+    return np.concatenate([generator.multinomial(n_units, shares, size=size).astype(np.uint16) for size in _PARTS])

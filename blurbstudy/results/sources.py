@@ -110,7 +110,7 @@ def resolve_sources(
     """
     store.check_writable()
     chosen = [get_task(name) for name in tasks]
-    folder = _data_folder(data)
+    folder = data_folder(data)
     fingerprints, sizes = {}, {}
     for task in chosen:
         fingerprints[task.name] = data_fingerprint(task, folder)
@@ -187,7 +187,8 @@ def _encoder_key(name: str, spec: str, data: str) -> str:
     return f"{name} from {str(spec).rstrip('/')}{corpus}"
 
 
-def _data_folder(data: str) -> Path:
+def data_folder(data: str) -> Path:
+    """The folder that holds the datasets' folders: the one named, or the generated mini-BLURB."""
     if str(data) != MINI:
         return Path(data).expanduser()
     from ..tasks.mini_blurb import mini_blurb_folder
@@ -231,7 +232,7 @@ def _encoder_folder(name: str, spec: str, *, folder: Path, progress: str) -> Pat
         from ..pretraining import pretrained_encoder
 
         # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
-        corpus = folder if (folder / "corpus.jsonl").is_file() else _data_folder(MINI)
+        corpus = folder if (folder / "corpus.jsonl").is_file() else data_folder(MINI)
         with contextlib.ExitStack() as stack:
             bars: list[Progress] = []
 

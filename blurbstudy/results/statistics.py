@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StudyError
-from ..metrics import score
 from ..training.record import RunRecord
 from .failure import Reference, failure, is_unscored
 from .intervals import (
@@ -24,7 +23,6 @@ from .intervals import (
     bootstrap_p,
     fisher_interval,
     percentile_interval,
-    resampled_scores,
     t_interval,
     t_test,
     wilson_interval,
@@ -186,7 +184,7 @@ def _run_score(record: RunRecord, reference: Reference, split: str) -> float | N
     """From the predictions, so that a score and its interval cannot come apart."""
     if is_unscored(record, split):
         return None
-    return score(reference.task.metric, reference.gold[split].gold, record.predictions[split])
+    return reference.score(reference.gold[split].gold, record.predictions[split])
 
 
 def _seed_failure(cell: Cell, references: Mapping[str, Reference], *, seed: int, split: str) -> str | None:
@@ -230,9 +228,7 @@ def _mean_draws(
 
 def _bootstrap_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray:
     """Mean over runs of each run's score on the same resampled units: (RESAMPLES,)."""
-    metric, truth = reference.task.metric, reference.gold[split]
-    runs = [resampled_scores(metric, truth.gold, record.predictions[split], units=truth.units) for record in records]
-    return np.mean(runs, axis=0)
+    return np.mean([reference.resampled(record.predictions[split], split=split) for record in records], axis=0)
 
 
 def _example_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray:

@@ -52,5 +52,5 @@ class Reinitialize(Stabilizer):
         n_layers = len(model.layers)
         for layer in model.layers[n_layers - self.layers :]:
             reset(layer, member, generator=generator)
-        if self.pooler:
+        if self.pooler and model.pooler is not None:  # a head over words has none
             reset(model.pooler, member, generator=generator)

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, ParameterError
 from ..paths import DATA_SETTING
 from .blurb import TASKS
 from .readers import READERS
-from .task import SPLITS, Example, Task, trivial_prediction
+from .task import (
+    OUTPUTS,
+    OUTSIDE,
+    SPLITS,
+    Example,
+    Task,
+    example_size,
+    split_labels,
+    split_tags,
+    trivial_predictions,
+)
 
 if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint", "get_task", "read_split", "read_task",
-    "split_file", "to_datasets", "trivial_prediction",
+    "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint", "example_size",
+    "get_task", "read_split", "read_task", "split_file", "split_labels", "split_tags", "to_datasets",
+    "trivial_predictions",
 ]  # fmt: skip
 
 
 def get_task(name: str) -> Task:
-    """The task of that name; letter case is ignored.
+    """The task of that name; letter case, spaces, hyphens and underscores are ignored ("ebm-pico").
 
     Raises:
         ParameterError: there is none.
     """
     for task in TASKS:
-        if task.name.lower() == str(name).strip().lower():
+        if _plain(task.name) == _plain(str(name)):
             return task
     raise ParameterError(f"task={name!r} is unknown; use {', '.join(task.name for task in TASKS)}")
 
@@ -52,28 +64,47 @@ def read_split(task: Task, folder: Path | str, *, split: str) -> list[Example]:
 
 
 def to_datasets(task: Task, folder: Path | str) -> datasets.DatasetDict:
-    """The task as a datasets.DatasetDict (splits train, dev, test) with columns id, unit, the texts, and label: a
-    ClassLabel, or a float for a score.
+    """The task as a datasets.DatasetDict: splits train, dev, test; columns id, unit, the inputs, and what is predicted.
+
+    Tagged sentences have words (strings) and tags (ClassLabels), documents text and labels (ClassLabels), all others
+    their texts and label: a ClassLabel, or a float for a score.
 
     Raises:
         DataError: a file is missing or malformed.
     """
     import datasets
 
-    text = datasets.Value("string")
-    label = datasets.Value("float64") if task.is_regression else datasets.ClassLabel(names=list(task.labels))
-    features = {"id": text, "unit": text} | dict.fromkeys(task.text_columns, text) | {"label": label}
+    inputs, target = _features(task)
+    features = datasets.Features({"id": datasets.Value("string"), "unit": datasets.Value("string")} | inputs | target)
     return datasets.DatasetDict(
         {
-            split: datasets.Dataset.from_dict(
-                {"id": [e.id for e in examples], "unit": [e.unit for e in examples]}
-                | {name: [e.texts[i] for e in examples] for i, name in enumerate(task.text_columns)}
-                | {"label": [e.label for e in examples]},
-                features=datasets.Features(features),
-            )
+            split: datasets.Dataset.from_dict(_columns(task, examples, list(inputs), *target), features=features)
             for split, examples in read_task(task, folder).items()
         }
     )
+
+
+def _features(task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The datasets features of a task's inputs, and of what is predicted (one column)."""
+    import datasets
+
+    text = datasets.Value("string")
+    label = datasets.Value("float64") if task.is_regression else datasets.ClassLabel(names=list(task.labels))
+    if task.output == "tags":
+        return {"words": datasets.Sequence(text)}, {"tags": datasets.Sequence(label)}
+    inputs = dict.fromkeys(task.text_columns, text)
+    if task.output == "label_set":
+        return inputs, {"labels": datasets.Sequence(label)}
+    return inputs, {"label": label}
+
+
+def _columns(task: Task, examples: list[Example], inputs: list[str], target: str) -> dict[str, list[Any]]:
+    columns = {"id": [e.id for e in examples], "unit": [e.unit for e in examples]}
+    if task.output == "tags":
+        return columns | {"words": [list(e.texts) for e in examples], target: [split_tags(e.label) for e in examples]}
+    columns |= {name: [e.texts[i] for e in examples] for i, name in enumerate(inputs)}
+    split = split_labels if task.output == "label_set" else lambda label: label
+    return columns | {target: [split(e.label) for e in examples]}
 
 
 def data_fingerprint(task: Task, folder: Path | str) -> str:
@@ -91,15 +122,24 @@ def data_fingerprint(task: Task, folder: Path | str) -> str:
 
 
 def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
-    """The file of a split.
+    """The file of a split: the one named by the task, or its substitute where that is absent and the task has one.
 
     Raises:
         DataError: the file or its folder is missing.
     """
-    path = _task_folder(task, Path(folder)) / task.files[split]
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; {task.name} needs it for its {split} split; get it: {task.source}")
-    return path
+    within = _task_folder(task, Path(folder))
+    names = [task.files[split], *filter(None, [task.substitutes.get(split)])]
+    for name in names:
+        if (within / name).is_file():
+            return within / name
+    instead = "".join(f" (or {name})" for name in names[1:])
+    raise DataError(
+        f"{within / names[0]}: no such file{instead}; {task.name} needs it for its {split} split; get it: {task.source}"
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def _task_folder(task: Task, folder: Path) -> Path:

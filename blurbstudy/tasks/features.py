@@ -1,12 +1,14 @@
 """Tokenization into packed features: all sequences of a split end to end, without padding.
 
-Pairs are cut as BERT does (longest_first), whatever truncation or padding a tokenizer's file stores.
+Texts and pairs are cut as BERT does (longest_first), whatever truncation or padding a tokenizer's file stores. Tagged
+sentences are never cut: one that is longer than the limit becomes several sequences, each word in exactly one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from . import read_task
-from .task import Example, Task
+from .task import Example, Task, split_labels, split_tags
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,25 +24,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """The sequences of one split. Sequence i is ids[offsets[i]:offsets[i + 1]]."""
+    """The sequences of one split. Sequence i is ids[offsets[i]:offsets[i + 1]].
+
+    A sequence has one target, predicted at its first token; of a tagged sentence every word has one, predicted at its
+    first sub-word (`places`). Targets lie in file order, so that the windows of a long sentence rejoin by themselves.
+    """
 
     ids: np.ndarray  # (tokens,) int32: sub-words, special tokens included
     segments: np.ndarray  # (tokens,) uint8: 0 for the first text, 1 for the second
-    offsets: np.ndarray  # (n + 1,) int64
-    targets: np.ndarray  # (n,) int64 positions in Task.labels, or float32 scores
+    offsets: np.ndarray  # (sequences + 1,) int64
+    targets: np.ndarray  # (targets,) int64 positions in Task.labels; (targets, labels) 0.0 or 1.0; float32 scores
+    places: np.ndarray | None = None  # (targets,) int64: token at which each is predicted; None: each sequence's first
+    examples: np.ndarray | None = None  # (examples + 1,) int64: first target of each example; None: one target each
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.offsets) - 1
 
     @property
     def lengths(self) -> np.ndarray:
-        """(n,) int64: sub-words of each sequence."""
+        """(sequences,) int64: sub-words of each sequence."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def target_offsets(self) -> np.ndarray:
+        """(sequences + 1,) int64: first target of each sequence."""
+        if self.places is None:
+            return np.arange(len(self.offsets))
+        return np.searchsorted(self.places, self.offsets)
 
     def sequence(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Sub-words and segments of sequence i, each (length,)."""
         begin, end = self.offsets[i], self.offsets[i + 1]
         return self.ids[begin:end], self.segments[begin:end]
+
+    def targets_of(self, i: int) -> np.ndarray:
+        """Which targets are those of sequence i."""
+        return np.arange(self.target_offsets[i], self.target_offsets[i + 1])
+
+    def places_of(self, i: int) -> np.ndarray | None:
+        """Tokens of sequence i, counted from its first, at which its targets are predicted; None: the first alone."""
+        if self.places is None:
+            return None
+        return self.places[self.target_offsets[i] : self.target_offsets[i + 1]] - self.offsets[i]
 
     def with_ids(self, ids: np.ndarray) -> Features:
         """The same sequences under other numbers, (tokens,): rows of a smaller embedding table."""
@@ -48,12 +73,19 @@ class Features:
 
     def joined(self, other: Features) -> Features:
         """These sequences, then the other's."""
+        words = self.places is not None
         return Features(
             ids=np.concatenate([self.ids, other.ids]),
             segments=np.concatenate([self.segments, other.segments]),
-            offsets=np.concatenate([self.offsets, self.offsets[-1] + other.offsets[1:]]),
+            offsets=_after(self.offsets, other.offsets),
             targets=np.concatenate([self.targets, other.targets]),
+            places=np.concatenate([self.places, self.offsets[-1] + other.places]) if words else None,
+            examples=_after(self.examples, other.examples) if words else None,
         )
+
+
+def _after(offsets: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.concatenate([offsets, offsets[-1] + others[1:]])
 
 
 def tokenize(
@@ -73,6 +105,9 @@ def tokenize(
     """
     cutter = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     cutter.no_padding()
+    if task.output == "tags":
+        cutter.no_truncation()
+        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
     cutter.enable_truncation(max_length, strategy="longest_first")
     inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in examples]
     encodings = cutter.encode_batch(inputs)
@@ -89,11 +124,76 @@ def tokenize(
     )
 
 
+def _tokenize_words(
+    examples: Sequence[Example], tokenizer: Tokenizer, task: Task, *, room: int, unknown: int | None
+) -> Features:
+    begin, end = _around(tokenizer)
+    encodings = tokenizer.encode_batch(
+        [list(example.texts) for example in examples], is_pretokenized=True, add_special_tokens=False
+    )
+    ids: list[int] = []
+    offsets, places, words = [0], [], [0]
+    for example, encoding in zip(examples, encodings, strict=True):
+        pieces: list[list[int]] = [[] for _ in example.texts]
+        for piece, word in zip(encoding.ids, encoding.word_ids, strict=True):
+            pieces[word].append(piece)
+        words.append(words[-1] + len(pieces))
+        for window in _windows([own or [unknown or 0] for own in pieces], room - len(begin) - len(end)):
+            ids += begin
+            for own in window:
+                places.append(len(ids))
+                ids += own
+            ids += end
+            offsets.append(len(ids))
+    return Features(
+        ids=np.array(ids, np.int32),
+        segments=np.zeros(len(ids), np.uint8),
+        offsets=np.array(offsets, np.int64),
+        targets=targets_of(examples, task),
+        places=np.array(places, np.int64),
+        examples=np.array(words, np.int64),
+    )
+
+
+def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens before and after a sequence: [CLS] and [SEP]."""
+    encoding = tokenizer.encode(["a"], is_pretokenized=True)
+    own = [i for i, word in enumerate(encoding.word_ids) if word is not None]
+    return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
+
+
+def _windows(pieces: Sequence[list[int]], room: int) -> list[list[list[int]]]:
+    """A sentence's words in as few windows as its sub-words need, of like length; a word alone is cut to `room`."""
+    pieces = [own[:room] for own in pieces]
+    total = sum(map(len, pieces))
+    if total <= room:
+        return [pieces]
+    enough = -(-total // -(-total // room))
+    windows, current, used = [], [], 0
+    for own in pieces:
+        if current and (used >= enough or used + len(own) > room):
+            windows.append(current)
+            current, used = [], 0
+        current.append(own)
+        used += len(own)
+    return [*windows, current]
+
+
 def targets_of(examples: Sequence[Example], task: Task) -> np.ndarray:
-    """(n,) int64 positions of the labels in Task.labels, or float32 scores."""
-    if task.is_regression:
+    """int64 positions in Task.labels, one per example or, of tagged sentences, per word; (n, labels) float32 of 0 and 1
+    for sets of labels; (n,) float32 scores.
+    """
+    place = {label: i for i, label in enumerate(task.labels)}
+    if task.output == "score":
         return np.array([example.label for example in examples], np.float32)
-    return np.array([task.labels.index(example.label) for example in examples], np.int64)
+    if task.output == "tags":
+        return np.array([place[tag] for example in examples for tag in split_tags(str(example.label))], np.int64)
+    if task.output == "label_set":
+        targets = np.zeros((len(examples), len(task.labels)), np.float32)
+        for row, example in zip(targets, examples, strict=True):
+            row[[place[label] for label in split_labels(str(example.label))]] = 1
+        return targets
+    return np.array([place[str(example.label)] for example in examples], np.int64)
 
 
 def task_features(

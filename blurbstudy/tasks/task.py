@@ -7,6 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 SPLITS = ("train", "dev", "test")
+OUTSIDE = "O"  # the tag of a word that belongs to no mention
+
+# kind -> what is predicted: one label per word, one label, a set of labels, or a score
+OUTPUTS = {
+    "ner": "tags",
+    "pico": "tags",
+    "relation": "label",
+    "question": "label",
+    "document": "label_set",
+    "similarity": "score",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,30 +25,44 @@ class Task:
     """One dataset: where its files lie, how they are read, what is predicted and how that is measured."""
 
     name: str  # BLURB's name
-    kind: str  # ner | pico | relation | similarity | document | question: decides input and head
+    kind: str  # key of OUTPUTS: decides input and head
     group: str  # task group of the BLURB score (the mean of group means)
     folder: str  # folder in the data folder; letter case is ignored
     files: Mapping[str, str] = field(hash=False)  # split -> file name
+    substitutes: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> file read where that is absent
     reader: str  # key of READERS: the file format
-    columns: tuple[str, ...]  # of the file (JSON: keys), in this order: id, one or two texts, label
+    columns: tuple[str, ...]  # of the file (JSON: keys), in the order that its reader gives
     labels: tuple[str, ...]  # classes in the order of the head's outputs; (): a score to regress on
+    positives: tuple[str, ...] = ()  # labels that an F1 counts
     bounds: tuple[float, float] | None = None  # lowest and highest score; None for classes
     metric: str  # key of metrics.METRICS
     unit: str  # what one draw of the bootstrap over test examples takes: pair | question | document | sentence
-    sizes: Mapping[str, int] = field(hash=False)  # split -> published number of examples
+    unit_parts: int = 0  # leading parts of an id, between dots, that name its unit; 0: where the reader finds it
+    counted: str  # what sizes count: mentions | PICO words | pairs | sentences | documents | questions
+    sizes: Mapping[str, int] = field(hash=False)  # split -> published number (Gu et al. 2021, table 1)
+    known_sizes: Mapping[str, int] = field(hash=False, default_factory=dict)  # split -> number in the public files
+    known_differences: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> why those two differ
     source: str  # where the files come from
     terms: str  # licence or conditions of use
     citation: str
 
     @property
+    def output(self) -> str:
+        """What is predicted: tags | label | label_set | score."""
+        return OUTPUTS[self.kind]
+
+    @property
     def is_regression(self) -> bool:
         """Whether the label is a number."""
-        return not self.labels
+        return self.output == "score"
 
     @property
     def text_columns(self) -> tuple[str, ...]:
         """Names of the texts, lower case, as in the datasets.DatasetDict."""
-        return tuple(name.lower() for name in self.columns[1:-1])
+        return TEXT_COLUMNS.get(self.output) or tuple(name.lower() for name in self.columns[1:-1])
+
+
+TEXT_COLUMNS = {"tags": ("words",), "label_set": ("text",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +71,48 @@ class Example:
 
     id: str  # unique within its split
     unit: str  # document or question it belongs to; equal to id where every record stands alone
-    texts: tuple[str, ...]  # one or two
-    label: str | float  # one of Task.labels, or a score within Task.bounds
+    texts: tuple[str, ...]  # one or two texts; the words of a tagged sentence
+    label: str | float  # one of Task.labels; a score; the words' tags joined by spaces; a set's labels by commas
 
 
-def trivial_prediction(task: Task, train_labels: Sequence[str | float]) -> str | float:
-    """What a model that reads nothing predicts: the majority label of train (ties: the earlier in Task.labels), or
-    the mean score of train.
+def split_tags(label: str) -> list[str]:
+    """The tags of a sentence's words, from their form in one string: "O B I"."""
+    return label.split()
+
+
+def split_labels(label: str) -> list[str]:
+    """The labels of a document, from their form in one string: "a,b"; none in the empty one."""
+    return label.split(",") if label else []
+
+
+def head_labels(task: Task, tagging: str) -> tuple[str, ...]:
+    """Classes in the order of the head's outputs, () for a score; tagging bio | io is a choice for mentions alone."""
+    return (OUTSIDE, "I") if task.kind == "ner" and tagging == "io" else task.labels
+
+
+def example_size(task: Task, label: str | float) -> int:
+    """What one example adds to the sizes of its task: mentions (B tags), PICO words (tags but O), or 1."""
+    if task.counted == "mentions":
+        return sum(tag == "B" for tag in split_tags(str(label)))
+    if task.counted == "PICO words":
+        return sum(tag != OUTSIDE for tag in split_tags(str(label)))
+    return 1
+
+
+def trivial_predictions(
+    task: Task, train_labels: Sequence[str | float], gold: Sequence[str | float]
+) -> list[str | float]:
+    """What a model that reads nothing predicts for examples of these gold labels (which give the number of words).
+
+    The majority label of train (ties: the earlier in Task.labels), the mean score of train, no mention in any
+    sentence, no label but those that more than half of train's documents have.
     """
-    if task.is_regression:
-        return sum(float(label) for label in train_labels) / len(train_labels)
+    if task.output == "tags":
+        return [" ".join([OUTSIDE] * len(split_tags(str(label)))) for label in gold]
+    if task.output == "score":
+        return [sum(float(label) for label in train_labels) / len(train_labels)] * len(gold)
+    if task.output == "label_set":
+        counts = Counter(part for label in train_labels for part in split_labels(str(label)))
+        return [",".join(part for part in task.labels if 2 * counts[part] > len(train_labels))] * len(gold)
     counts = Counter(train_labels)
-    return max(task.labels, key=lambda label: counts[label])
+    return [max(task.labels, key=lambda label: counts[label])] * len(gold)

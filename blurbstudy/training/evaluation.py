@@ -8,44 +8,94 @@ import numpy as np
 import torch
 
 from ..models import Classifier, Packing, pack
+from ..tasks import Task
 from ..tasks.features import Features
+from ..tasks.task import head_labels
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
 
 def evaluation_batches(features: Features, *, members: int, n_heads: int) -> list[tuple[np.ndarray, Packing]]:
-    """The split in batches of sequences of like length, the same for every member: (example numbers, packing)."""
+    """The split in batches of sequences of like length, the same for every member: (target numbers, packing)."""
     order = np.argsort(features.lengths, kind="stable")
     batches, current, tokens = [], [], 0
-    for example in order:
-        if current and tokens + features.lengths[example] > EVALUATION_TOKENS:
+    lengths = features.lengths
+    for sequence in order:
+        if current and tokens + lengths[sequence] > EVALUATION_TOKENS:
             batches.append(current)
             current, tokens = [], 0
-        current.append(example)
-        tokens += int(features.lengths[example])
+        current.append(sequence)
+        tokens += int(lengths[sequence])
     batches.append(current)
     packed = []
     for batch in batches:
-        packing = pack([[features.sequence(i) for i in batch]] * members, n_heads=n_heads)
-        packed.append((np.asarray(batch)[packing.order[0]], packing))
+        packing = pack_features(features, [batch] * members, n_heads=n_heads)
+        packed.append((packed_targets(features, batch, packing.order[0]), packing))
     return packed
+
+
+def pack_features(features: Features, batches: Sequence[Sequence[int]], *, n_heads: int) -> Packing:
+    """Packs one batch per member, given as numbers of the split's sequences."""
+    reads = None if features.places is None else [[features.places_of(i) for i in own] for own in batches]
+    return pack([[features.sequence(i) for i in own] for own in batches], n_heads=n_heads, reads=reads)
+
+
+def packed_targets(features: Features, batch: Sequence[int], order: np.ndarray) -> np.ndarray:
+    """Which targets of the split a member's packed batch predicts, in the order of its reads."""
+    return np.concatenate([features.targets_of(batch[i]) for i in order])
 
 
 @torch.no_grad()
 def predict(
     model: Classifier, batches: Sequence[tuple[np.ndarray, Packing]], *, device: torch.device, autocast: bool
 ) -> np.ndarray:
-    """(P, examples, outputs) float32, in file order."""
-    n_examples = sum(len(examples) for examples, _ in batches)
-    outputs = np.empty((model.members, n_examples, model.head.weight.shape[1]), np.float32)
-    for examples, packing in batches:
+    """(P, targets, outputs) float32, in file order."""
+    n_targets = sum(len(targets) for targets, _ in batches)
+    outputs = np.empty((model.members, n_targets, model.head.weight.shape[1]), np.float32)
+    for targets, packing in batches:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
-            outputs[:, examples] = model(packing.to(device)).float().cpu().numpy()
+            outputs[:, targets] = model(packing.to(device)).float().cpu().numpy()
     return outputs
 
 
-def decode(outputs: np.ndarray, labels: Sequence[str]) -> list:
-    """(examples, outputs) -> a label per example, or a number where there are no labels."""
-    if not labels:
+def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str) -> list[str | float]:
+    """(targets, outputs) -> one prediction per example, in the form of Example.label.
+
+    A label is the one of the largest output; a set holds the labels above 0 (probability 1/2); IO tags are written as
+    BIO, a mention for every run of I.
+    """
+    if task.output == "score":
         return [float(value) for value in outputs[:, 0]]
-    return [labels[i] for i in outputs.argmax(-1)]
+    labels = np.array(head_labels(task, tagging))
+    if task.output == "label_set":
+        return [",".join(labels[row > 0]) for row in outputs]
+    chosen = labels[outputs.argmax(-1)]
+    as_tags = task.output == "tags" and len(labels) < len(task.labels)
+    return _by_example(_mentions_begun(chosen, features) if as_tags else chosen, features)
+
+
+def gold_of(features: Features, task: Task) -> list[str | float]:
+    """The split's gold labels, in the form of Example.label."""
+    if task.output == "score":
+        return [float(value) for value in features.targets]
+    labels = np.array(task.labels)
+    if task.output == "label_set":
+        return [",".join(labels[row > 0]) for row in features.targets]
+    return _by_example(labels[features.targets], features)
+
+
+def _by_example(labels: np.ndarray, features: Features) -> list[str]:
+    """(targets,) -> one label per example, or a sentence's tags joined by spaces."""
+    if features.examples is None:
+        return labels.tolist()
+    tags = labels.tolist()
+    return [" ".join(tags[begin:end]) for begin, end in zip(features.examples, features.examples[1:], strict=False)]
+
+
+def _mentions_begun(tags: np.ndarray, features: Features) -> np.ndarray:
+    """IO tags as BIO: the first I of every run within a sentence becomes B."""
+    begins = tags == "I"
+    begins[1:] &= tags[:-1] != "I"
+    starts = features.examples[:-1]
+    begins[starts] = tags[starts] == "I"
+    return np.where(begins, "B", tags)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import RunConfig
-from ..models import Checkpoint, Classifier, DropoutStream, Packing, pack, seed_for
+from ..models import Checkpoint, Classifier, DropoutStream, Packing, seed_for
 from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
+from ..tasks import Task
 from ..tasks.features import Features
+from ..tasks.task import head_labels
+from .evaluation import pack_features, packed_targets
 from .optimizer import MemberSettings, PopulationAdamW
 from .schedule import evaluation_steps, rate_factor, steps_per_epoch, total_steps
 
@@ -68,9 +71,8 @@ class Population:
 
     Args:
         configs: runs with one `population_key` (the frozen depth and the encoder's seed-dependent parts may differ).
-        train: the split to train on; ids are the tokenizer's.
+        train: the split to train on; ids are rows of the trained part of the embedding table.
         rows: sorted vocabulary ids that occur in any split; only these embeddings have training state.
-        outputs: labels, or 1 for regression.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Population:
         *,
         train: Features,
         rows: np.ndarray,
-        outputs: int,
+        task: Task,
         checkpoint: Checkpoint,
         device: torch.device,
     ) -> None:
@@ -87,11 +89,16 @@ class Population:
         plans = [depth_plan(config.recipe, checkpoint.architecture.n_layers) for config in configs]
         cut = checkpoint.with_layers(plans[0].n_layers)
         self.device = device
-        self.train = train
-        self.regression = outputs == 1
+        labels = head_labels(task, recipe.tagging)
+        words = task.output == "tags"
+        self.train = replace(train, targets=train.targets.clip(max=1)) if words and len(labels) == 2 else train
         self.autocast = configs[0].precision == "bfloat16"
         self.model = Classifier(
-            cut.architecture, members=len(configs), outputs=outputs, head=recipe.head, rows=torch.from_numpy(rows)
+            cut.architecture,
+            members=len(configs),
+            outputs=max(1, len(labels)),
+            head="words" if words else recipe.head,
+            rows=torch.from_numpy(rows),
         )
         for place, config in enumerate(configs):
             self.model.load_member(place, cut, seed=config.seed)
@@ -136,14 +143,13 @@ class Population:
         return losses.detach().cpu().numpy()
 
     def _next_batches(self) -> tuple[Packing, Tensor]:
-        """Each member's next batch in its own order; -> packing, targets (P, sequences)."""
+        """Each member's next batch in its own order; -> packing, targets (P, targets) or (P, sequences, labels)."""
         chosen = [self._batch_of(member) for member in self.members]
-        packing = pack(
-            [[self.train.sequence(i) for i in own] for own in chosen], n_heads=self.model.architecture.n_heads
-        )
-        targets = np.zeros((len(chosen), packing.sequences), self.train.targets.dtype)
+        packing = pack_features(self.train, chosen, n_heads=self.model.architecture.n_heads)
+        targets = np.zeros((*packing.present.shape, *self.train.targets.shape[1:]), self.train.targets.dtype)
         for place, (own, order) in enumerate(zip(chosen, packing.order, strict=True)):
-            targets[place, : len(own)] = self.train.targets[own[order]]
+            wanted = packed_targets(self.train, own, order)
+            targets[place, : len(wanted)] = self.train.targets[wanted]
         return packing.to(self.device), torch.from_numpy(targets).to(self.device)
 
     def _batch_of(self, member: Member) -> np.ndarray:
@@ -178,14 +184,17 @@ class Population:
 
 
 def member_losses(outputs: Tensor, targets: Tensor, present: Tensor) -> Tensor:
-    """Mean loss of each member's batch: squared error where targets are real numbers, else cross-entropy.
+    """Mean loss of each member's batch over its targets: cross-entropy of labels, squared error of scores, binary
+    cross-entropy (mean over labels) of sets of labels.
 
     Args:
-        outputs: (P, sequences, outputs) float32.
-        targets: (P, sequences) float32 or int64.
-        present: (P, sequences) bool.
+        outputs: (P, targets, outputs) float32.
+        targets: (P, targets) int64 labels or float32 scores, or (P, targets, outputs) float32 of 0 and 1.
+        present: (P, targets) bool.
     """
-    if targets.is_floating_point():
+    if targets.ndim == 3:
+        losses = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(-1)
+    elif targets.is_floating_point():
         losses = (outputs.squeeze(-1) - targets).square()
     else:
         losses = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)

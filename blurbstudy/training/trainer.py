@@ -16,7 +16,7 @@ from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
 from .circumstances import describe_device, peak_bytes, pick_device, software
-from .evaluation import decode, evaluation_batches, predict
+from .evaluation import decode, evaluation_batches, gold_of, predict
 from .memory import release_freed_memory
 from .population import SHARED, Member, Population
 from .record import RunRecord
@@ -79,11 +79,12 @@ class _Training:
         join_dev = configs[0].recipe.join_dev
         train = features["train"].joined(features["dev"]) if join_dev else features["train"]
         self.splits = {"test": features["test"]} | ({} if join_dev else {"dev": features["dev"]})
+        self.gold = {name: gold_of(split, task) for name, split in self.splits.items()}
         self.population = Population(
             configs,
             train=train,
             rows=rows,
-            outputs=max(1, len(task.labels)),
+            task=task,
             checkpoint=checkpoint,
             device=device,
         )
@@ -147,8 +148,7 @@ class _Training:
 
     def _outputs(self, split: str, places: Sequence[int]) -> dict[int, tuple[list, float | None]]:
         """place -> (predictions, score); the score is None where an output is not finite."""
-        features = self.splits[split]
-        gold = decode_targets(features, self.task)
+        features, gold, task = self.splits[split], self.gold[split], self.task
         with self.population.model.only(places) as model:
             key = (split, len(places))
             if key not in self._batches:
@@ -157,8 +157,10 @@ class _Training:
             outputs = predict(model, self._batches[key], device=self.device, autocast=self.population.autocast)
         found = {}
         for place, own in zip(places, outputs, strict=True):
-            predictions = decode(own, self.task.labels)
-            found[place] = (predictions, score(self.task.metric, gold, predictions) if np.isfinite(own).all() else None)
+            tagging = self.population.members[place].config.recipe.tagging
+            predictions = decode(own, features, task, tagging=tagging)
+            value = score(task.metric, gold, predictions, positives=task.positives) if np.isfinite(own).all() else None
+            found[place] = (predictions, value)
         return found
 
     def _record(self, member: Member, tested: tuple[list, float | None] | None) -> None:
@@ -195,13 +197,6 @@ class _Training:
             self.done_steps += 0 if fine else member.total - member.step
         if self.on_progress:
             self.on_progress(self.done_steps, self.total)
-
-
-def decode_targets(features: Features, task: Task) -> list:
-    """Gold labels (str) or values (float) of a split."""
-    if not task.labels:
-        return [float(value) for value in features.targets]
-    return [task.labels[int(target)] for target in features.targets]
 
 
 def finite_curve(curve: Mapping[str, list]) -> dict[str, list]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from blurbstudy.metrics import pearson
+from blurbstudy.metrics import METRICS, pearson
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 2.0), (1e200, 0.0), (1e-200, 0.0), (5.0, -1e4)])
@@ -36,3 +36,16 @@ def test_pearson_never_leaves_its_bounds():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_pearson_of_a_value_that_is_not_finite_is_nan(bad):
     assert math.isnan(pearson([1.0, 2.0], [bad, 1.0]))
+
+
+def test_draws_without_spread_have_correlation_0():
+    gold, predicted = [0.3, 0.3, 1.7, 2.9], [0.7, 0.1, 0.1, 3.3]
+    terms = METRICS["pearson"].terms(gold, predicted)
+    draws = np.array([[4, 0, 0, 0], [2, 2, 0, 0], [0, 1, 3, 0], [0, 0, 0, 4]])  # equal on a side, or on both
+    assert METRICS["pearson"].from_sums(draws @ terms).tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert METRICS["pearson"].from_sums(np.array([1, 1, 1, 1]) @ terms) == pytest.approx(pearson(gold, predicted))
+
+
+def test_draws_of_a_value_that_is_not_finite_are_nan():
+    terms = METRICS["pearson"].terms([1.0, 2.0, 3.0], [1.0, math.nan, 2.0])
+    assert np.isnan(METRICS["pearson"].from_sums(np.array([[1.0, 0.0, 2.0]]) @ terms)).all()

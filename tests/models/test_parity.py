@@ -7,6 +7,7 @@ import transformers
 
 from blurbstudy.models import Classifier, Encoder, export_checkpoint, load_checkpoint, pack
 from blurbstudy.training import MemberSettings, PopulationAdamW
+from blurbstudy.training.population import member_losses
 
 VOCABULARY, WIDTH, LAYERS = 60, 16, 3
 CASES = ["bert", "bert-without-pooler", "electra", "electra-projected"]
@@ -186,3 +187,60 @@ def test_export_gives_the_same_outputs_through_automodel(twin, tmp_path):
     torch.testing.assert_close(ours.last_hidden_state, theirs.last_hidden_state)
     if case == "bert":
         torch.testing.assert_close(ours.pooler_output, theirs.pooler_output)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("family", ["bert", "electra"])
+def test_labels_of_words_and_their_gradients_equal_those_of_transformers(family, members, tmp_path):
+    torch.manual_seed(3)
+    config, cls = {
+        "bert": (transformers.BertConfig, transformers.BertForTokenClassification),
+        "electra": (transformers.ElectraConfig, transformers.ElectraForTokenClassification),
+    }[family]
+    shape = dict(vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=4, num_labels=3,
+                 intermediate_size=40, max_position_embeddings=32, hidden_dropout_prob=0.0,
+                 attention_probs_dropout_prob=0.0)  # fmt: skip
+    if family == "electra":
+        shape["embedding_size"] = 8
+    model = cls(config(**shape)).eval()
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, 1.0 if name.endswith("LayerNorm.weight") else 0.0, 0.2)
+    model.base_model.save_pretrained(tmp_path)
+    checkpoint = load_checkpoint(tmp_path)
+    ours = Classifier(checkpoint.architecture, members=members, outputs=3, head="words")
+    for member in range(members):
+        ours.load_member(member, checkpoint, seed=0)
+        ours.head.weight.data[member].copy_(model.classifier.weight.data)
+        ours.head.bias.data[member].copy_(model.classifier.bias.data)
+    batch, inputs = make_batch()
+    firsts = [np.array(own) for own in ([1, 3], [1, 2, 5, 7], [2], [1], [1, 2, 3, 4, 5])]
+    labels = [torch.tensor([(i + 2 * place) % 3 for i in range(len(own))]) for place, own in enumerate(firsts)]
+    table = torch.full((len(batch), 9), -100)
+    for row, (own, wanted) in enumerate(zip(firsts, labels, strict=True)):
+        table[row, own] = wanted
+    theirs = model(**inputs, labels=table)  # the mean over labelled sub-words: -100 is left out
+    theirs.loss.backward()
+    packing = pack([batch] * members, n_heads=4, reads=[firsts] * members)
+    logits = ours(packing)
+    wanted = torch.cat([labels[i] for i in packing.order[0]]).expand(members, -1)
+    losses = member_losses(logits, wanted, packing.present)
+    losses.sum().backward()
+    assert losses.tolist() == pytest.approx([theirs.loss.item()] * members, rel=1e-5)
+    for member in range(members):
+        read = torch.cat([theirs.logits[i, firsts[i]] for i in packing.order[member]])
+        torch.testing.assert_close(logits[member], read, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(ours.head.weight.grad[member], model.classifier.weight.grad, rtol=1e-3, atol=1e-5)
+        for mine, other in zip(ours.layers, model.base_model.encoder.layer, strict=True):
+            torch.testing.assert_close(mine.up.weight.grad[member], other.intermediate.dense.weight.grad,
+                                       rtol=2e-3, atol=1e-5)  # fmt: skip
+
+
+def test_the_loss_of_sets_of_labels_is_that_of_transformers(tmp_path):
+    torch.manual_seed(4)
+    outputs, targets = torch.randn(2, 5, 4), (torch.rand(2, 5, 4) > 0.5).float()
+    present = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    losses = member_losses(outputs, targets, present)
+    criterion = torch.nn.BCEWithLogitsLoss()  # what problem_type="multi_label_classification" uses
+    assert losses.tolist() == pytest.approx(
+        [criterion(outputs[0], targets[0]).item(), criterion(outputs[1, :3], targets[1, :3]).item()], rel=1e-6
+    )

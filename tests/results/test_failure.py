@@ -84,3 +84,42 @@ def test_references_come_from_a_store_for_records_or_fingerprints(store, make_re
     (reference,) = load_references(store, [record]).values()
     assert isinstance(reference, Reference) and reference.gold["test"].gold == ("yes", "no")
     assert load_references(store, {"BioASQ": record.config.data}) == {"BioASQ": reference}
+
+
+TAGS = ["O B I O", "B O", "O O O", "O B"] * 10
+
+
+def test_finding_no_mention_is_constant_and_scores_0(make_reference, make_record):
+    reference = make_reference("BC5-chem", TAGS)
+    nothing = [" ".join(["O"] * len(tags.split())) for tags in TAGS]
+    assert reference.trivial("test") == 0.0
+    assert failure(make_record(task="BC5-chem", test=nothing), reference) == CONSTANT
+    assert failure(make_record(task="BC5-chem", test=TAGS), reference) is None
+
+
+def test_mentions_at_wrong_places_are_not_above_the_trivial_score(make_reference, make_record):
+    shifted = ["B O O O", "O B", "B O O", "B O"] * 10
+    assert failure(make_record(task="BC5-chem", test=shifted), make_reference("BC5-chem", TAGS)) == NOT_ABOVE_TRIVIAL
+
+
+def test_a_relation_that_is_never_found_is_a_failure(make_reference, make_record):
+    gold = ["DDI-false"] * 30 + ["DDI-effect"] * 6 + ["DDI-int"] * 4
+    reference = make_reference("DDI", gold)
+    assert reference.trivial("test") == 0.0  # the majority class is no positive one
+    assert failure(make_record(task="DDI", test=["DDI-false"] * 40), reference) == CONSTANT
+    wrong = ["DDI-effect" if i < 5 else "DDI-false" for i in range(40)]
+    assert failure(make_record(task="DDI", test=wrong), reference) == NOT_ABOVE_TRIVIAL
+    assert failure(make_record(task="DDI", test=gold), reference) is None
+
+
+def test_gads_trivial_score_is_that_of_calling_everything_an_association(make_reference):
+    reference = make_reference("GAD", ["1"] * 281 + ["0"] * 253, train=["1", "1", "0"])
+    assert reference.trivial("test") == pytest.approx(2 * 281 / (2 * 281 + 253))
+
+
+def test_documents_without_any_label_are_the_trivial_prediction(make_reference, make_record):
+    gold = ["cellular energetics", "", "inducing angiogenesis,resisting cell death", ""] * 10
+    reference = make_reference("HoC", gold)
+    assert reference.trivial("test") == 0.0
+    assert failure(make_record(task="HoC", test=[""] * 40), reference) == CONSTANT
+    assert failure(make_record(task="HoC", test=gold), reference) is None

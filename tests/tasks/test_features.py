@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from blurbstudy.tasks import Example, get_task
@@ -123,3 +123,72 @@ def test_task_features_hold_every_split(plain, tmp_path):
         (tmp_path / "Mine" / f"{split}.tsv").write_text(lines, encoding="utf-8")
     features = task_features(task, tmp_path, plain, max_length=64, segment_ids="pair")
     assert {split: len(packed) for split, packed in features.items()} == {"train": 1, "dev": 2, "test": 3}
+
+
+NER = get_task("BC5-chem")
+
+
+def sentence(words, label=None):
+    return Example("1", "1", tuple(words), label or " ".join(["O"] * len(words)))
+
+
+@pytest.fixture(scope="module")
+def wordpiece():
+    """A WordPiece tokenizer that lower-cases and splits words into pieces."""
+    vocabulary = [*SPECIAL.values(), "a", "b", "c", "##a", "##b", "##c", "ab", "##ab", "-"]
+    tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", SEP), ("[CLS]", CLS))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
+
+
+def test_the_words_of_a_sentence_are_read_at_their_first_sub_word_as_transformers_splits_them(wordpiece):
+    words = ["abab", "A-b", "c", "cab", "xyz"]
+    features = tokenize([sentence(words), sentence(["b"])], wordpiece, NER, max_length=64, segment_ids="pair")
+    theirs = wordpiece(words, is_split_into_words=True)
+    assert features.sequence(0)[0].tolist() == theirs["input_ids"]
+    word_ids = theirs.word_ids()
+    assert features.places_of(0).tolist() == [word_ids.index(i) for i in range(len(words))]
+    assert features.sequence(1)[0].tolist() == [CLS, 5, SEP] and features.places_of(1).tolist() == [1]
+    assert not features.segments.any()
+
+
+def test_every_word_has_a_place_even_one_that_the_tokenizer_drops(wordpiece):
+    features = tokenize([sentence(["a", "\u200b", "b"])], wordpiece, NER, max_length=64, segment_ids="pair")
+    assert features.sequence(0)[0].tolist() == [CLS, 4, 1, 5, SEP]  # [UNK] in its place
+    assert features.places_of(0).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("room", [4, 5, 9, 16])
+def test_a_long_sentence_is_split_and_its_words_all_keep_their_place(wordpiece, room):
+    rng = np.random.default_rng(room)
+    words = ["".join(rng.choice(list("abc"), rng.integers(1, 4))) for _ in range(40)]
+    tags = ["B" if i % 3 == 0 else "I" if i % 3 == 1 else "O" for i in range(40)]
+    examples = [sentence(["c"]), sentence(words, " ".join(tags)), sentence(["a", "b"])]
+    features = tokenize(examples, wordpiece, NER, max_length=room, segment_ids="pair")
+    assert features.lengths.max() <= room
+    assert features.examples.tolist() == [0, 1, 41, 43] and len(features.targets) == 43
+    assert [NER.labels[t] for t in features.targets[1:41]] == tags
+    whole = tokenize(examples, wordpiece, NER, max_length=512, segment_ids="pair")
+    assert features.ids[features.places].tolist() == whole.ids[whole.places].tolist()
+    assert sum(len(features.targets_of(i)) for i in range(len(features))) == 43
+    pieces = [features.sequence(i)[0][1:-1] for i in range(len(features))]
+    longest = room - 2
+    if longest >= 3:  # no word is longer than a window, so no sub-word is lost either
+        assert np.concatenate(pieces).tolist() == [i for i in whole.ids if i not in (CLS, SEP)]
+
+
+def test_a_split_sentence_is_cut_into_windows_of_like_length(wordpiece):
+    features = tokenize([sentence(["a"] * 11)], wordpiece, NER, max_length=12, segment_ids="pair")
+    assert features.lengths.tolist() == [8, 7]  # 6 and 5 words, not 10 and 1
+
+
+def test_targets_of_documents_are_one_column_per_label(plain):
+    task = get_task("HoC")
+    examples = [
+        Example("1", "1", (text(3),), f"{task.labels[1]},{task.labels[7]}"),
+        Example("2", "2", (text(3),), ""),
+    ]
+    features = tokenize(examples, plain, task, max_length=64, segment_ids="pair")
+    assert features.targets.tolist() == [[float(i in (1, 7)) for i in range(10)], [0.0] * 10]

@@ -9,6 +9,7 @@ from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 
 VOCABULARY = 80
+SIZES = {"train": 40, "dev": 16, "test": 20}
 ARCHITECTURE = Architecture(
     family="bert", vocab_size=VOCABULARY, n_layers=3, width=32, n_heads=4, intermediate=64, max_positions=48
 )
@@ -33,10 +34,61 @@ def make_split(n: int, seed: int, *, classes: int) -> Features:
 
 def make_features(task: str) -> dict[str, Features]:
     classes = len(get_task(task).labels)
-    return {
-        split: make_split(n, place, classes=classes)
-        for place, (split, n) in enumerate({"train": 40, "dev": 16, "test": 20}.items())
-    }
+    return {split: make_split(n, place, classes=classes) for place, (split, n) in enumerate(SIZES.items())}
+
+
+def make_tagged(n: int, seed: int) -> Features:
+    """Sentences of 2 to 12 words of one or two sub-words each; a word's first sub-word tells its tag."""
+    rng = np.random.default_rng(seed)
+    ids, places, targets, offsets, examples = [], [], [], [0], [0]
+    for _ in range(n):
+        ids.append(2)
+        before = 0
+        for _ in range(rng.integers(2, 13)):
+            tag = int(rng.choice([0, 0, 1, 2])) if before else int(rng.choice([0, 1]))
+            before = tag
+            places.append(len(ids))
+            targets.append(tag)
+            ids += [10 + 20 * tag + rng.integers(0, 5), *rng.integers(5, 9, rng.integers(0, 2))]
+        ids.append(3)
+        offsets.append(len(ids))
+        examples.append(len(targets))
+    return Features(
+        ids=np.array(ids, np.int32),
+        segments=np.zeros(len(ids), np.uint8),
+        offsets=np.array(offsets),
+        targets=np.array(targets),
+        places=np.array(places),
+        examples=np.array(examples),
+    )
+
+
+def make_documents(n: int, seed: int) -> Features:
+    """Documents whose every label shows as a token of its own."""
+    rng = np.random.default_rng(seed)
+    # Each label in half of the documents: labels that are nearly always absent would drive the pooler into saturation.
+    targets = (rng.random((n, len(get_task("HoC").labels))) < 0.5).astype(np.float32)
+    texts = [
+        np.concatenate([[2], rng.permutation(np.concatenate([30 + np.flatnonzero(row), rng.integers(5, 15, 3)]))])
+        for row in targets
+    ]
+    lengths = [len(text) for text in texts]
+    return Features(
+        ids=np.concatenate(texts).astype(np.int32),
+        segments=np.zeros(sum(lengths), np.uint8),
+        offsets=np.cumsum([0, *lengths]),
+        targets=targets,
+    )
+
+
+@pytest.fixture(scope="session")
+def tagged():
+    return {split: make_tagged(n, place) for place, (split, n) in enumerate(SIZES.items())}
+
+
+@pytest.fixture(scope="session")
+def documents():
+    return {split: make_documents(4 * n, place) for place, (split, n) in enumerate(SIZES.items())}
 
 
 @pytest.fixture(scope="session")

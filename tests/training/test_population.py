@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from blurbstudy.tasks import get_task
 from blurbstudy.training import Population, population_key
 
 CPU = torch.device("cpu")
@@ -12,10 +13,11 @@ CPU = torch.device("cpu")
 def make_population(configs, features, checkpoint) -> Population:
     rows = np.unique(np.concatenate([split.ids for split in features.values()]))
     train = features["train"].with_ids(np.searchsorted(rows, features["train"].ids))
-    return Population(configs, train=train, rows=rows, outputs=1, checkpoint=checkpoint, device=CPU)
+    task = get_task(configs[0].task)
+    return Population(configs, train=train, rows=rows, task=task, checkpoint=checkpoint, device=CPU)
 
 
-def different_runs(make_config):
+def different_runs(make_config, task="BIOSSES"):
     """Eight runs that differ in everything a member may have of its own."""
     stabilizers = [
         {}, {"freeze": {"layers": 1}}, {"layerwise_decay": {"factor": 0.8}}, {"reinitialize": {"layers": 1}},
@@ -23,6 +25,7 @@ def different_runs(make_config):
     ]  # fmt: skip
     return [
         make_config(
+            task=task,
             seed=seed,
             stabilizers=own,
             learning_rate=(1 + seed) * 2e-4,
@@ -47,9 +50,11 @@ def by_depth(population: Population, place: int) -> list[torch.Tensor]:
     return [torch.cat(depths[depth]) for depth in sorted(depths)]
 
 
-def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_config, similarity, checkpoint):
-    configs = different_runs(make_config)
-    together = make_population(configs, similarity, checkpoint)
+@pytest.mark.parametrize("task, kind", [("BIOSSES", "similarity"), ("BC5-chem", "tagged"), ("HoC", "documents")])
+def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_config, request, checkpoint, task, kind):
+    features = request.getfixturevalue(kind)
+    configs = different_runs(make_config, task)
+    together = make_population(configs, features, checkpoint)
     start = [by_depth(together, place) for place in range(8)]
     joint, after_five = [], []
     for step in range(20):
@@ -57,7 +62,7 @@ def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_con
         if step == 4:
             after_five = [by_depth(together, place) for place in range(8)]
     for place, config in enumerate(configs):
-        alone = make_population([config], similarity, checkpoint)
+        alone = make_population([config], features, checkpoint)
         losses = []
         for step in range(20):
             losses.append(alone.step()[0])
@@ -103,7 +108,8 @@ def test_unused_embedding_rows_follow_weight_decay_alone(make_config, similarity
     )
     few = make_population([config], similarity, checkpoint)
     every = np.arange(checkpoint.architecture.vocab_size)
-    full = Population([config], train=similarity["train"], rows=every, outputs=1, checkpoint=checkpoint, device=CPU)
+    task = get_task(config.task)
+    full = Population([config], train=similarity["train"], rows=every, task=task, checkpoint=checkpoint, device=CPU)
     for _ in range(6):
         few.step()
         full.step()

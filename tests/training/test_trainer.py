@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.metrics import score
+from blurbstudy.metrics import io_ceiling, score
 from blurbstudy.models import random_checkpoint
-from blurbstudy.tasks import get_task
+from blurbstudy.tasks import get_task, split_labels
 from blurbstudy.training import run_record_from_dict, train_population
+from blurbstudy.training.evaluation import gold_of
 
 
 def train(configs, features, checkpoint, **kwargs):
@@ -28,6 +29,44 @@ def test_a_classifier_learns_labels(make_config, question, checkpoint):
     (record,) = train([make_config(task="BioASQ", epochs=20, learning_rate=2e-3)], question, checkpoint)
     assert set(record.predictions["test"]) <= {"yes", "no"}
     assert record.scores["test"] >= 0.7
+
+
+@pytest.mark.parametrize("tagging", ["bio", "io"])
+def test_labels_of_words_are_learned_and_recorded_as_bio_tags(make_config, tagged, checkpoint, tagging):
+    config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tagging=tagging)
+    (record,) = train([config], tagged, checkpoint)
+    gold = gold_of(tagged["test"], get_task("BC5-chem"))
+    predicted = record.predictions["test"]
+    assert [len(tags.split()) for tags in predicted] == [len(tags.split()) for tags in gold]
+    assert record.scores["test"] == score("entity_f1", gold, predicted)
+    # IO cannot tell two mentions that touch: it merges them, and there are many here.
+    assert record.scores["test"] > (0.95 if tagging == "bio" else 0.4)
+    if tagging == "io":
+        assert not any("B B" in tags or "I B" in tags or "O I" in tags for tags in predicted)
+        assert record.scores["test"] == pytest.approx(io_ceiling(gold), abs=0.05)
+
+
+def test_sets_of_labels_are_learned_and_recorded_by_name(make_config, documents, checkpoint):
+    config = make_config(task="HoC", epochs=25, learning_rate=2e-3, dropout=0.0)
+    (record,) = train([config], documents, checkpoint)
+    gold = gold_of(documents["test"], get_task("HoC"))
+    assert record.scores["test"] == score("document_f1", gold, record.predictions["test"])
+    everything = [",".join(get_task("HoC").labels)] * len(gold)
+    assert record.scores["test"] > score("document_f1", gold, everything) + 0.03
+    assert {label for labels in record.predictions["test"] for label in split_labels(labels)} <= set(
+        get_task("HoC").labels
+    )
+
+
+def test_dev_joins_train_with_the_words_of_its_sentences(make_config, tagged, checkpoint):
+    config = make_config(task="BC5-chem", epochs=2, join_dev=True)
+    (record,) = train([config], tagged, checkpoint)
+    assert record.stopped_at_step == 2 * 7  # 56 sentences in batches of 8
+    joined = tagged["train"].joined(tagged["dev"])
+    whole = [gold_of(part, get_task("BC5-chem")) for part in (tagged["train"], tagged["dev"], joined)]
+    assert whole[2] == whole[0] + whole[1]
+    last = len(joined) - 1
+    np.testing.assert_array_equal(joined.places_of(last), tagged["dev"].places_of(len(tagged["dev"]) - 1))
 
 
 def test_the_recorded_scores_are_those_of_the_recorded_predictions(make_config, similarity, checkpoint):

@@ -13,13 +13,13 @@ from .world import DISEASE_FAMILIES, DRUG_CLASSES, FIELDS, GENE_FAMILIES, Entity
 
 N_STUDIES = 1600  # abstracts beside one report of every trial
 
-_CLASS_OF = {suffix: name for suffix, name, _, _ in DRUG_CLASSES}
-_SPECIALTY_OF = {organ: specialty for organ, _, _, specialty in FIELDS}
-_FAMILY_OF = {suffix: name for suffix, name, _ in DISEASE_FAMILIES}
+CLASS_OF = {suffix: name for suffix, name, _, _ in DRUG_CLASSES}
+SPECIALTY_OF = {organ: specialty for organ, _, _, specialty in FIELDS}
+FAMILY_OF = {suffix: name for suffix, name, _ in DISEASE_FAMILIES}
 _OPENINGS = ("", "we found that ", "our data show that ", "in addition, ", "moreover, ", "furthermore, ")
 _CONCLUSIONS = ("these results confirm that ", "we conclude that ", "taken together, ", "in conclusion, ")
 
-_RESULTS = {
+RESULTS = {
     "yes": (
         "the {outcome} was significantly {good} with {drug} than with {comparator} (p < 0.001)",
         "compared with {comparator}, {drug} led to a {good} {outcome} (p = 0.002)",
@@ -67,9 +67,9 @@ def trial_report(rng: Random, trial: Trial) -> Report:
     slots = {
         "drug": trial.drug, "disease": trial.disease, "outcome": outcome, "good": good, "bad": bad, "n": trial.n,
         "weeks": trial.weeks, "participants": trial.participants, "comparator": trial.comparator,
-        "class": _with_article(_CLASS_OF[trial.drug.family]), "organ": trial.disease.field,
-        "specialty": _SPECIALTY_OF[trial.disease.field],
-        "family": _with_article(_FAMILY_OF[trial.disease.family]),
+        "class": with_article(CLASS_OF[trial.drug.family]), "organ": trial.disease.field,
+        "specialty": SPECIALTY_OF[trial.disease.field],
+        "family": with_article(FAMILY_OF[trial.disease.family]),
     }  # fmt: skip
     return Report(
         say(rng, "{disease} is {family} of the {organ} and {drug} is {class}.", **slots),
@@ -80,7 +80,7 @@ def trial_report(rng: Random, trial: Trial) -> Report:
             **slots,
         ),
         (
-            say(rng, rng.choice(_RESULTS[trial.verdict]) + ".", **slots),
+            say(rng, rng.choice(RESULTS[trial.verdict]) + ".", **slots),
             say(rng, rng.choice(_SECOND_RESULTS[trial.verdict] + _ASIDES) + ".", **slots),
         ),
         say(rng, rng.choice(_TRIAL_CONCLUSIONS[trial.verdict]) + ".", **slots),
@@ -130,12 +130,12 @@ def _study(rng: Random, main: Fact, world: World) -> tuple[Sentence, list[Senten
 
 def _background(rng: Random, subject: Entity) -> Sentence:
     if subject.kind == "drug":
-        return say(rng, f"{{a}} is {_with_article(_CLASS_OF[subject.family])} in clinical use.", a=subject)
+        return say(rng, f"{{a}} is {with_article(CLASS_OF[subject.family])} in clinical use.", a=subject)
     if subject.kind == "gene":
-        return say(rng, f"{{a}} encodes {_with_article(GENE_FAMILIES[subject.family])}.", a=subject)
-    family = _with_article(_FAMILY_OF[subject.family])
+        return say(rng, f"{{a}} encodes {with_article(GENE_FAMILIES[subject.family])}.", a=subject)
+    family = with_article(FAMILY_OF[subject.family])
     return say(rng, f"{{a}} is {family} of the {{organ}}.", a=subject, organ=subject.field)
 
 
-def _with_article(noun: str) -> str:
+def with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from .world import FIELDS, Entity, Fact
+
+KNOWN_IN_TRAIN = 0.6  # share of names, phrasings and patterns that the train splits of tagged datasets use
+_TRIES = 10_000  # draws for one new sentence
 
 
 @dataclass(frozen=True)
@@ -208,3 +212,27 @@ def state_two(rng: Random, fact: Fact, other: Fact, *, before: str = "", clause:
 def ask(rng: Random, fact: Fact) -> Sentence:
     """A question whose answer is whether the fact holds."""
     return say(rng, rng.choice(FORMS[fact.kind].asks), s=fact.subject, o=fact.object)
+
+
+def phrased(rng: Random, fact: Fact, *, unknown: frozenset[str] = frozenset()) -> str:
+    """A phrasing of the fact, none of the `unknown` ones; later ones of its list are rarer, as some are in real text.
+
+    Where all are unknown, it is the first.
+    """
+    forms = [form for form in clauses(fact) if form not in unknown] or clauses(fact)[:1]
+    return rng.choices(forms, [1 / (i + 1) for i in range(len(forms))])[0]
+
+
+def known_part(rng: Random, things: Sequence) -> list:
+    """As many of them as train may use, in random order."""
+    return rng.sample(things, round(KNOWN_IN_TRAIN * len(things)))
+
+
+def unused(draw: Callable[[], Sentence], used: set[str]) -> Sentence:
+    """A sentence that `draw` gives and whose text is not in `used`, where it is then put."""
+    for _ in range(_TRIES):
+        sentence = draw()
+        if sentence.text not in used:
+            used.add(sentence.text)
+            return sentence
+    raise RuntimeError(f"{_TRIES} draws in a row gave sentences used before; widen the patterns or draw fewer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,11 +15,11 @@ import pytest
 
 import blurbstudy
 from blurbstudy.errors import DataError
-from blurbstudy.tasks import TASKS, get_task, read_task
+from blurbstudy.tasks import TASKS, read_task
 from blurbstudy.tasks.mini_blurb import CORPUS, VERSION, generate_mini_blurb, mini_blurb_folder
 
-# Of seed 0. Where a change of the generator is meant, raise VERSION and put the new hash here.
-BYTES = "df4fa0f96f4db42f62d93abd32cbd7aea4f770a219f57329e7bb59e77352c076"
+# Of seed 0, by folder or file. Where a change of the generator is meant, raise VERSION and put the new ones here.
+BYTES = {}
 
 
 def sha256(folder):
@@ -26,6 +27,11 @@ def sha256(folder):
     for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def short_hash(path):
+    """12 hexadecimal digits over a file's bytes, or over a folder's names and bytes."""
+    return (sha256(path) if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest())[:12]
 
 
 def in_other_processes(code, *arguments, hash_seeds):
@@ -54,8 +60,18 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="module")
+def examples(mini):
+    """Task name -> split -> examples."""
+    return {task.name: read_task(task, mini) for task in TASKS}
+
+
 def test_the_bytes_of_this_version_are_known(mini):
-    assert sha256(mini) == BYTES
+    assert {path.name: short_hash(path) for path in mini.iterdir()} == BYTES
+
+
+def test_every_dataset_of_blurb_is_there(mini):
+    assert {path.name for path in mini.iterdir()} == {task.folder for task in TASKS} | {CORPUS, "README.md"}
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_process(mini, tmp_path):
@@ -64,30 +80,80 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(mini, tmp_path):
     assert sha256(tmp_path / "1") == sha256(tmp_path / "2") == sha256(mini)
 
 
-def test_another_seed_gives_another_world_of_the_same_sizes(mini, tmp_path):
+def test_another_seed_gives_another_world_of_the_same_sizes(examples, tmp_path):
     generate_mini_blurb(tmp_path, seed=7)
     for task in TASKS:
-        here, there = read_task(task, mini), read_task(task, tmp_path)
+        here, there = examples[task.name], read_task(task, tmp_path)
         assert {s: len(v) for s, v in here.items()} == {s: len(v) for s, v in there.items()}
-        assert not {e.texts for v in here.values() for e in v} & {e.texts for v in there.values() for e in v}
+        texts = {e.texts for v in here.values() for e in v}
+        # Sentences without names, or with both of them masked, may be the same.
+        assert len(texts & {e.texts for v in there.values() for e in v}) < 0.05 * len(texts)
 
 
-def test_the_readers_of_the_real_data_read_it(mini):
-    sizes = {task.name: [len(examples) for examples in read_task(task, mini).values()] for task in TASKS}
-    assert sizes == {"BIOSSES": [64, 16, 20], "PubMedQA": [120, 30, 100], "BioASQ": [130, 20, 60]}
+def test_the_readers_of_the_real_data_read_it(examples):
+    sizes = {name: tuple(len(found) for found in splits.values()) for name, splits in examples.items()}
+    assert sizes == {
+        "BC5-chem": (300, 150, 250), "BC5-disease": (300, 150, 250), "NCBI-disease": (360, 80, 150),
+        "BC2GM": (600, 120, 240), "JNLPBA": (630, 90, 198), "EBM PICO": (680, 170, 170), "ChemProt": (700, 200, 300),
+        "DDI": (800, 150, 300), "GAD": (500, 80, 150), "BIOSSES": (64, 16, 20), "HoC": (180, 40, 80),
+        "PubMedQA": (120, 30, 100), "BioASQ": (130, 20, 60),
+    }  # fmt: skip
 
 
-def test_ids_and_texts_of_one_split_are_in_no_other(mini):
+def test_units_are_documents_where_the_files_tell_them(examples):
+    units = {name: [len({e.unit for e in found}) for found in splits.values()] for name, splits in examples.items()}
+    assert units["JNLPBA"] == [105, 15, 33] and units["EBM PICO"] == [80, 20, 20]
+    for name in ("ChemProt", "DDI"):
+        assert all(2 * n < len(found) for n, found in zip(units[name], examples[name].values(), strict=True))
+
+
+def test_no_text_stands_twice_in_a_dataset(examples):
+    for splits in examples.values():
+        texts = [e.texts for found in splits.values() for e in found]
+        assert len(set(texts)) == len(texts)
+
+
+def test_documents_and_questions_are_in_one_split_only(examples):
     for task in TASKS:
-        examples = [e for split in read_task(task, mini).values() for e in split]
-        assert len({e.id for e in examples}) == len({e.texts for e in examples}) == len(examples)
+        if task.unit in ("document", "question", "pair"):
+            units = [{e.unit for e in found} for found in examples[task.name].values()]
+            assert len(set.union(*units)) == sum(map(len, units))
 
 
-def test_labels_are_as_frequent_as_in_blurb(mini):
-    labels = {
-        name: Counter(e.label for e in read_task(get_task(name), mini)["test"]) for name in ("PubMedQA", "BioASQ")
-    }
+def test_no_sentence_of_the_corpus_is_asked_about(mini, examples):
+    def bare(text):
+        return re.sub(r"\s", "", text)
+
+    abstracts = [json.loads(line) for line in (mini / CORPUS).read_text(encoding="utf-8").splitlines()]
+    corpus = {bare(sentence) for abstract in abstracts for sentence in abstract["sentences"]}
+    for task in TASKS:
+        if task.output == "tags":
+            asked = [" ".join(e.texts) for found in examples[task.name].values() for e in found]
+            assert not corpus.intersection(map(bare, asked))
+    rows = [line.split("\t") for line in (mini / "HoC" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    assert not corpus.intersection(bare(text) for _, text, _ in rows)
+
+
+def test_texts_fit_into_a_tiny_encoder(examples):
+    for name, splits in examples.items():
+        lengths = [len(" ".join(e.texts).split()) for found in splits.values() for e in found]
+        assert max(lengths) <= (90 if name in ("HoC", "PubMedQA", "BioASQ") else 40)
+
+
+def test_labels_are_as_frequent_as_in_blurb(examples):
+    labels = {name: Counter(e.label for e in examples[name]["test"]) for name in ("PubMedQA", "BioASQ")}
     assert labels == {"PubMedQA": {"yes": 55, "no": 34, "maybe": 11}, "BioASQ": {"yes": 48, "no": 12}}
+
+
+def test_mentions_are_about_as_frequent_as_in_blurb(examples):
+    # BLURB's train splits have 1.1, 0.9, 0.9, 1.2 and 2.8 mentions a sentence, of about twice as many words.
+    found = {name: 0.0 for name in ("BC5-chem", "BC5-disease", "NCBI-disease", "BC2GM", "JNLPBA")}
+    for name in found:
+        labels = [e.label.split() for splits in examples[name].values() for e in splits]
+        found[name] = sum(tags.count("B") for tags in labels) / len(labels)
+    assert found == pytest.approx(
+        {"BC5-chem": 1.1, "BC5-disease": 0.9, "NCBI-disease": 0.9, "BC2GM": 1.2, "JNLPBA": 2.8}, rel=0.3
+    )
 
 
 def test_the_corpus_holds_abstracts_with_titles_and_sentences(mini):
@@ -104,21 +170,21 @@ def test_every_question_names_what_the_corpus_speaks_of(mini):
             assert words.issuperset(names)
 
 
-def test_it_is_generated_once_into_the_cache(cache):
+def test_it_is_generated_once_into_the_cache(mini, cache):
     folder = mini_blurb_folder()
-    assert folder == cache / f"mini-blurb-v{VERSION}-seed0" and sha256(folder) == BYTES
+    assert folder == cache / f"mini-blurb-v{VERSION}-seed0" and sha256(folder) == sha256(mini)
     before = folder.stat().st_mtime_ns
     assert mini_blurb_folder() == folder and folder.stat().st_mtime_ns == before
     assert mini_blurb_folder(3) != folder
     assert sorted(path.name for path in cache.iterdir()) == [f"mini-blurb-v{VERSION}-seed{seed}" for seed in (0, 3)]
 
 
-def test_processes_that_race_for_the_cache_leave_one_whole_folder(cache):
+def test_processes_that_race_for_the_cache_leave_one_whole_folder(mini, cache):
     in_other_processes(
         "from blurbstudy.tasks.mini_blurb import *; mini_blurb_folder()", hash_seeds=("1", "2", "3")
     )  # fmt: skip
     assert [path.name for path in cache.iterdir()] == [f"mini-blurb-v{VERSION}-seed0"]
-    assert sha256(mini_blurb_folder()) == BYTES
+    assert sha256(mini_blurb_folder()) == sha256(mini)
 
 
 def test_a_generation_that_fails_leaves_nothing_and_says_where(cache, monkeypatch):

@@ -1,0 +1,60 @@
+"""blurbstudy score: anyone's predictions, or a run's, by the study's metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import paths
+from .errors import ParameterError
+
+if TYPE_CHECKING:
+    from .presentation.scoring import ScoredPredictions
+
+
+def score(
+    task: Annotated[str | None, typer.Option(help="Name of a BLURB task, such as NCBI-disease.")] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="File of predictions: token<TAB>tag for tagged sentences, id<TAB>prediction for all others."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
+    run: Annotated[str | None, typer.Option(help="Instead of a file: the id of a run in --store.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of the run store that holds --run.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Score predictions: score, 95% interval over examples, trivial score; for entities every scoring convention."""
+    if (predictions is None) == (run is None):
+        raise ParameterError("name the predictions once: --predictions FILE, or --run ID with --store DIR")
+    found = _scored_file(predictions, task, data, split) if run is None else _scored_run(run, store, task, split)
+    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+
+
+def _scored_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
+    from .presentation.scoring import score_file
+    from .results.sources import data_folder
+    from .tasks import get_task
+
+    if task is None:
+        raise ParameterError("no task: name the one that the predictions are for (--task)")
+    known = get_task(task)
+    folder = data or paths.data_folder()
+    if folder is None:
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+    return score_file(path, known, data_folder(str(folder)), split=split)
+
+
+def _scored_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
+    from .presentation.scoring import score_run
+    from .results.store import RunStore
+    from .tasks import get_task
+
+    if store is None:
+        raise ParameterError("no store: name the folder of the run store that holds the run (--store DIR)")
+    return score_run(run, RunStore(store), split=split, task=None if task is None else get_task(task))

@@ -1,0 +1,39 @@
+"""Micro F1 over the positive classes (ChemProt's five, DDI's four, GAD's one, where it is the F1 of that class)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ParameterError
+from .counts import count_terms, f1_from_counts
+from .metric import Metric
+
+
+def micro_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
+    """Fraction; examples of no positive class, such as "false", count only where a positive was predicted.
+
+    Raises:
+        ParameterError: there are no positives.
+    """
+    return MICRO_F1.score(gold, predicted, positives=positives)
+
+
+def micro_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
+    """COUNTS of each example: (examples, 4).
+
+    Raises:
+        ParameterError: there are no positives.
+    """
+    if not positives:
+        raise ParameterError("micro_f1 counts the positive classes and has none; give positives=(label, ...)")
+    counted = frozenset(positives)
+    rows = []
+    for truth, guess in zip(gold, predicted, strict=True):
+        right = int(truth == guess and truth in counted)
+        rows.append((right, int(truth in counted), right, int(guess in counted)))
+    return count_terms(rows)
+
+
+MICRO_F1 = Metric(name="micro_f1", title="micro F1 over positive classes", terms=micro_terms, from_sums=f1_from_counts)

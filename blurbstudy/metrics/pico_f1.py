@@ -1,0 +1,64 @@
+"""Word-level F1 of each PICO class, and their mean (EBM PICO; Nye et al. 2018, as BLURB scores it)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ParameterError
+from .counts import COUNTS, PrecisionRecallF1, f1_from_counts, scores_from_counts
+from .entities import tag_pairs
+from .metric import Metric
+
+
+def pico_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
+    """Macro average over the positive tags, a fraction; a class that neither side has counts as 0.
+
+    Raises:
+        ParameterError: there are no positives, or a sentence has another number of tags.
+    """
+    return PICO_F1.score(gold, predicted, positives=positives)
+
+
+def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
+    """COUNTS of each sentence's words, class by class in the order of `positives`: (sentences, classes x 4).
+
+    Raises:
+        ParameterError: there are no positives, or a sentence has another number of tags.
+    """
+    if not positives:
+        raise ParameterError("pico_f1 averages over the positive tags and has none; give positives=(tag, ...)")
+    pairs = tag_pairs(gold, predicted)
+    terms = np.zeros((len(pairs), len(positives), len(COUNTS)))
+    for i, (truth, guess) in enumerate(pairs):
+        both = [t for t, g in zip(truth, guess, strict=True) if t == g]
+        for c, tag in enumerate(positives):
+            shared = both.count(tag)
+            terms[i, c] = shared, truth.count(tag), shared, guess.count(tag)
+    return terms.reshape(len(pairs), -1)
+
+
+def pico_from_sums(sums: np.ndarray) -> np.ndarray:
+    """(...) from (..., classes x 4)."""
+    return f1_from_counts(_by_class(sums)).mean(axis=-1)
+
+
+def pico_scores(
+    gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]
+) -> dict[str, PrecisionRecallF1]:
+    """Class -> precision, recall, F1 and counts of its words.
+
+    Raises:
+        ParameterError: there are no positives, or a sentence has another number of tags.
+    """
+    sums = _by_class(pico_terms(gold, predicted, positives).sum(axis=0))
+    return {tag: scores_from_counts(own) for tag, own in zip(positives, sums, strict=True)}
+
+
+def _by_class(sums: np.ndarray) -> np.ndarray:
+    sums = np.asarray(sums, np.float64)
+    return sums.reshape(*sums.shape[:-1], -1, len(COUNTS))  # (..., classes, 4)
+
+
+PICO_F1 = Metric(name="pico_f1", title="word-level macro F1", terms=pico_terms, from_sums=pico_from_sums)

@@ -1,0 +1,79 @@
+"""Relaxed entity-level F1, where overlap with a mention of the same type counts (Tinn et al. 2021, table 11).
+
+Any overlap: the share of predicted mentions that overlap a gold one is the precision, the share of gold mentions that
+overlap a predicted one the recall; one long prediction may meet many gold mentions. One to one: each gold mention is
+met by at most one prediction, and as many are met as can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from .counts import count_terms, f1_from_counts
+from .entities import Mention, mentions, tag_pairs
+from .metric import Metric
+
+
+def relaxed_terms(
+    gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = (), *, rule: str = "any"
+) -> np.ndarray:
+    """COUNTS of each sentence's strictly read mentions: (sentences, 4). `rule` is a key of RULES.
+
+    Raises:
+        ParameterError: a tag is unknown, or a sentence has another number of tags.
+    """
+    rows = []
+    for truth, guess in tag_pairs(gold, predicted):
+        expected, found = mentions(truth), mentions(guess)
+        met, right = RULES[rule](expected, found) if expected and found else (0, 0)
+        rows.append((met, len(expected), right, len(found)))
+    return count_terms(rows)
+
+
+def any_overlap(gold: Sequence[Mention], predicted: Sequence[Mention]) -> tuple[int, int]:
+    """(gold mentions that overlap a predicted one, predicted mentions that overlap a gold one)."""
+    met = sum(any(_overlap(g, p) for p in predicted) for g in gold)
+    return met, sum(any(_overlap(g, p) for g in gold) for p in predicted)
+
+
+def one_to_one(gold: Sequence[Mention], predicted: Sequence[Mention]) -> tuple[int, int]:
+    """The size of a maximum matching of overlapping mentions, twice."""
+    types = {mention.type for mention in gold}
+    pairs = sum(_matched([g for g in gold if g.type == t], [p for p in predicted if p.type == t]) for t in types)
+    return pairs, pairs
+
+
+def _matched(gold: Sequence[Mention], predicted: Sequence[Mention]) -> int:
+    # From left to right, taking every pair at once, is a maximum: where the first two mentions overlap, not both can
+    # overlap a later one, since only the one that ends last reaches further.
+    pairs = i = j = 0
+    while i < len(gold) and j < len(predicted):
+        if _overlap(gold[i], predicted[j]):
+            pairs, i, j = pairs + 1, i + 1, j + 1
+        elif gold[i].end <= predicted[j].start:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _overlap(a: Mention, b: Mention) -> bool:
+    return a.start < b.end and b.start < a.end and a.type == b.type
+
+
+# rule -> (gold mentions met, predicted mentions right) of one sentence
+RULES: dict[str, Callable[[Sequence[Mention], Sequence[Mention]], tuple[int, int]]] = {
+    "any": any_overlap,
+    "one_to_one": one_to_one,
+}
+
+RELAXED_F1 = Metric(name="relaxed_f1", title="relaxed F1, any overlap", terms=relaxed_terms, from_sums=f1_from_counts)
+RELAXED_F1_ONE_TO_ONE = Metric(
+    name="relaxed_f1_one_to_one",
+    title="relaxed F1, one to one",
+    terms=partial(relaxed_terms, rule="one_to_one"),
+    from_sums=f1_from_counts,
+)

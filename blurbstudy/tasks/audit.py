@@ -1,0 +1,222 @@
+"""The data audit: what a dataset holds, counted. Sizes, lengths, labels, mentions, near-duplicates, sub-words per word.
+
+Results are plain numbers under plain names, never text, so that a run store can keep them and tables rebuild from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ..metrics import Mention, io_ceiling, mentions
+from .duplicates import duplicates
+from .task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
+
+AUDIT_REVISION = 1  # raised by any change of code that alters a number here
+LIMITS = (64, 128, 256, 512)  # sub-words per sequence, special tokens included
+QUANTILES = (5, 25, 50, 75, 95)  # percent
+ALL = "all"  # all splits together
+BATCH = 1000  # texts that are tokenized at once
+_MASK = re.compile(r"@[A-Z-]+\$")
+_WORD = re.compile(r"\w+")
+
+Splits = Mapping[str, Sequence[Example]]
+
+
+def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
+    """What needs no vocabulary.
+
+    Returns:
+        splits: split -> examples, size (in Task.counted), words (of an example), labels, mentions (of entity tasks);
+        words: of all splits together; duplicates: dev, test -> see duplicates.duplicates.
+    """
+    seen = {form for example in splits["train"] for form in _forms(example)} if task.kind == "ner" else set()
+    lengths = {split: [_n_words(example) for example in examples] for split, examples in splits.items()}
+    return {
+        "splits": {
+            split: {
+                "examples": len(examples),
+                "size": sum(example_size(task, example.label) for example in examples),
+                "words": spread(lengths[split]),
+                "labels": label_counts(task, [example.label for example in examples]),
+                "mentions": mention_counts(examples, seen) if task.kind == "ner" else None,
+            }
+            for split, examples in splits.items()
+        },
+        "words": spread([length for own in lengths.values() for length in own]),
+        "duplicates": {
+            split: duplicates(task, splits["train"], examples) for split, examples in splits.items() if split != "train"
+        },
+    }
+
+
+def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[str, Any]:
+    """What depends on the vocabulary.
+
+    Returns:
+        lengths: split or ALL -> spread of sub-words per example, special tokens included; limits: split -> limit ->
+        see `_cost`; words: see `fertility`.
+    """
+    cutter = _uncut(tokenizer)
+    lengths, limits = {}, {}
+    for split, examples in splits.items():
+        pieces = list(_pieces(task, examples, cutter))
+        special = cutter.num_special_tokens_to_add(len(examples[0].texts) == 2 and task.output != "tags")
+        lengths[split] = [int(own.sum()) + special for own in pieces]
+        limits[split] = {
+            str(limit): _cost(task, examples, pieces, lengths[split], limit=limit, special=special) for limit in LIMITS
+        }
+    every = [length for own in lengths.values() for length in own]
+    return {
+        "lengths": {split: spread(own) for split, own in lengths.items()} | {ALL: spread(every)},
+        "limits": limits,
+        "words": fertility(running_words(splits), cutter),
+    }
+
+
+def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
+    """20 hexadecimal digits of a SHA-256 over the tokenizer, stored truncation and padding aside."""
+    return hashlib.sha256(_uncut(tokenizer).to_str().encode()).hexdigest()[:20]
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Total, quantiles (an attained value each: so many percent are at most that) and maximum."""
+    found = np.percentile(values, QUANTILES, method="inverted_cdf")
+    quantiles = {f"q{percent:02d}": float(value) for percent, value in zip(QUANTILES, found, strict=True)}
+    return quantiles | {"max": float(max(values)), "total": float(sum(values)), "n": len(values)}
+
+
+def label_counts(task: Task, labels: Sequence[str | float]) -> dict[str, float]:
+    """Label -> examples; tag -> words; label of a set -> documents ("" those without any); of scores mean, sd, min, max
+    and n.
+    """
+    if task.output == "score":
+        values = np.array(labels, np.float64)
+        found = {"mean": values.mean(), "sd": values.std(), "min": values.min(), "max": values.max(), "n": len(values)}
+        return {name: float(value) for name, value in found.items()}
+    if task.output == "tags":
+        counts = Counter(tag for label in labels for tag in split_tags(str(label)))
+    elif task.output == "label_set":
+        counts = Counter(part for label in labels for part in split_labels(str(label)) or [""])
+    else:
+        counts = Counter(labels)
+    keys = (*task.labels, "") if task.output == "label_set" else task.labels
+    return {key: counts[key] for key in keys}
+
+
+def mention_counts(examples: Sequence[Example], seen: set[str]) -> dict[str, float]:
+    """Of entity mentions: how many, how long, how many follow another directly, how many are not among those `seen`
+    (surface forms, lower case), and the F1 that IO tags allow.
+    """
+    tagged = [mentions(split_tags(str(example.label))) for example in examples]
+    forms = [form for example in examples for form in _forms(example)]
+    lengths = [mention.end - mention.start for own in tagged for mention in own]
+    follows = sum(a.end == b.start for own in tagged for a, b in zip(own, own[1:], strict=False))
+    return {
+        "mentions": len(lengths),
+        "words": float(np.mean(lengths)) if lengths else 0.0,  # mean of a mention
+        "single": sum(length == 1 for length in lengths),  # mentions of one word
+        "longest": max(lengths, default=0),
+        "adjacent": follows,
+        "unseen": sum(form not in seen for form in forms),
+        "forms": len(set(forms)),
+        "unseen_forms": len(set(forms) - seen),
+        "io_ceiling": io_ceiling([str(example.label) for example in examples]),
+    }
+
+
+def running_words(splits: Splits) -> Counter[str]:
+    """How often each word with a letter stands in the texts, letter case kept; masks of entities are no words."""
+    counts: Counter[str] = Counter()
+    for examples in splits.values():
+        for example in examples:
+            counts.update(_WORD.findall(_MASK.sub(" ", " ".join(example.texts))))
+    return Counter({word: n for word, n in counts.items() if any(map(str.isalpha, word))})
+
+
+def fertility(counts: Mapping[str, int], tokenizer: Tokenizer) -> dict[str, float]:
+    """Of running words: n, sub-words per word, the fraction kept whole, and the fraction with an unknown part."""
+    words, unknown = list(counts), _unknown(tokenizer)
+    pieces = whole = lost = 0
+    for start in range(0, len(words), BATCH):
+        batch = words[start : start + BATCH]
+        encoded = tokenizer.encode_batch([[w] for w in batch], is_pretokenized=True, add_special_tokens=False)
+        for word, encoding in zip(batch, encoded, strict=True):
+            missed = unknown in encoding.ids or not encoding.ids
+            pieces += counts[word] * max(1, len(encoding.ids))
+            whole += counts[word] * (len(encoding.ids) == 1 and not missed)
+            lost += counts[word] * missed
+    total = sum(counts.values())
+    of = max(total, 1)
+    return {"n": total, "subwords": pieces / of, "whole": whole / of, "unknown": lost / of}
+
+
+def _n_words(example: Example) -> int:
+    return sum(len(text.split()) for text in example.texts)
+
+
+def _forms(example: Example) -> Iterator[str]:
+    """Surface forms of a sentence's mentions, lower case."""
+    for mention in mentions(split_tags(str(example.label))):
+        yield " ".join(example.texts[mention.start : mention.end]).lower()
+
+
+def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
+    """Sub-words, special tokens aside, of each word of a tagged sentence; of other examples in one number."""
+    for start in range(0, len(examples), BATCH):
+        batch = examples[start : start + BATCH]
+        if task.output == "tags":
+            texts = [list(example.texts) for example in batch]
+            encoded = tokenizer.encode_batch(texts, is_pretokenized=True, add_special_tokens=False)
+            for words, encoding in zip(texts, encoded, strict=True):
+                # A word without any sub-word is fed as [UNK].
+                yield np.maximum(np.bincount(encoding.word_ids or [0], minlength=len(words)), 1)
+        else:
+            inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in batch]
+            for encoding in tokenizer.encode_batch(inputs, add_special_tokens=False):
+                yield np.array([len(encoding.ids)])
+
+
+def _cost(
+    task: Task, examples: Sequence[Example], pieces: Sequence[np.ndarray], lengths: Sequence[int], *, limit: int,
+    special: int,
+) -> dict[str, Any]:  # fmt: skip
+    """What a limit costs: `over`, the examples that are longer; `cut`, the sub-words past it; of tagged sentences
+    `past`, the mentions (PICO words) that begin past it; of entity tasks `kept`, [position, words that begin within
+    it] of each longer sentence.
+    """
+    longer = [i for i, length in enumerate(lengths) if length > limit]
+    cost: dict[str, Any] = {"over": len(longer), "cut": sum(lengths[i] - limit for i in longer)}
+    if task.output != "tags":
+        return cost
+    kept = {i: int((np.cumsum(pieces[i]) - pieces[i] < limit - special).sum()) for i in longer}
+    cost["past"] = sum(
+        counted.start >= words for i, words in kept.items() for counted in _counted(task, str(examples[i].label))
+    )
+    return cost | ({"kept": [[i, words] for i, words in kept.items()]} if task.kind == "ner" else {})
+
+
+def _counted(task: Task, label: str) -> list[Mention]:
+    """What Task.counted counts: mentions, or PICO words."""
+    tags = split_tags(label)
+    if task.kind == "ner":
+        return mentions(tags)
+    return [Mention(i, i + 1, tag) for i, tag in enumerate(tags) if tag != OUTSIDE]
+
+
+def _uncut(tokenizer: Tokenizer) -> Tokenizer:
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    name = getattr(tokenizer.model, "unk_token", None)
+    return None if name is None else tokenizer.token_to_id(name)

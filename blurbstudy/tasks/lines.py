@@ -1,0 +1,60 @@
+"""Lines of a text file, and the one form of refusing what stands in them: where, found, expected, remedy.
+
+A file is UTF-8; a byte-order mark and the line ends of another system change nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+from ..errors import DataError
+
+SHOWN = 40  # characters of a bad value that a message quotes; datasets' sentences do not belong into logs
+
+
+def text_of(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        DataError: it cannot be read or is not UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        fail(str(path), f"a file that cannot be read ({error.strerror})", "a readable file", "check path and rights")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        remedy = "convert the file, e.g. iconv -f latin1 -t utf-8"
+        fail(f"{path}, line {line}", f"byte 0x{data[error.start]:02X}, which is not UTF-8", "UTF-8", remedy)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a file without their ends; empty ones at its end are left out.
+
+    Raises:
+        DataError: as `text_of`.
+    """
+    # Not str.splitlines: it also breaks at characters that may stand inside a sentence, such as U+2028.
+    lines = [line.removesuffix("\r") for line in text_of(path).split("\n")]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def shown(value: str) -> str:
+    """A value quoted for a message, at most SHOWN characters of it."""
+    return repr(value if len(value) <= SHOWN else value[: SHOWN - 3] + "...")
+
+
+def columns_found(line: str) -> str:
+    """How many columns a line has, for a message."""
+    n = line.count("\t") + 1
+    return f"{n} column{'s' * (n != 1)} in {shown(line)}"
+
+
+def fail(where: str, found: str, expected: str, remedy: str) -> NoReturn:
+    """Refuse what stands at a place of a file."""
+    raise DataError(f"{where}: found {found}; expected {expected}; {remedy}") from None

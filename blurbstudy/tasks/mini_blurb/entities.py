@@ -1,0 +1,255 @@
+"""The five datasets of tagged mentions: BC5CDR (chemicals, and diseases in the same sentences), NCBI-disease, BC2GM
+and JNLPBA.
+
+Train has only some of the drugs, genes and diseases, and only some of the ways to say a thing; dev and test have all.
+What the others are has to be told from how they look, from what stands beside them, or from the corpus.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from random import Random
+
+from ..blurb import BC2GM, BC5_CHEM, BC5_DISEASE, JNLPBA, NCBI_DISEASE
+from ..task import Task
+from .language import FORMS, Sentence, known_part, phrased, unused
+from .naming import CELL_NAMES, DISEASE_NAMES, DRUG_NAMES, GENE_NAMES, Names, Scene, long_name
+from .tagging import PARTED, WHOLE, document_start, lengths, tagged
+from .world import World
+
+BC5_SIZES = {"train": 300, "dev": 150, "test": 250}  # sentences
+NCBI_SIZES = {"train": 360, "dev": 80, "test": 150}
+BC2GM_SIZES = {"train": 600, "dev": 120, "test": 240}
+JNLPBA_SIZES = {"train": 105, "dev": 15, "test": 33}  # documents
+JNLPBA_LENGTHS = (5, 6, 7)  # sentences of a document
+JNLPBA_GENES = 6  # that a document speaks of
+
+_FIRST_UI = 94_000_001
+_SIDE_BY_SIDE = re.compile(r"\{(\w+)\} \{\1\d\}")  # such as "{drug} {drug2}"
+_OPENINGS = ("", "", "we found that ", "our data show that ", "in this study, ", "these results suggest that ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where sentences come from: facts of the world, by kind, and patterns that state none."""
+
+    facts: tuple[str, ...]  # kinds; one that stands twice is stated twice as often
+    stated: float  # share of sentences that state a fact
+    closings: tuple[str, ...]  # of such a sentence
+    patterns: tuple[str, ...]  # of the others
+    names: Names
+    unknown: frozenset[str] = frozenset()  # phrasings of facts that are not used
+
+
+BC5 = Source(
+    facts=("treats", "treats", "causes", "causes", "avoid", "raises", "substrate", "associated"),
+    stated=0.5,
+    closings=("", "", " in {n} patients", " at a {specialty} clinic", " among {adjective} patients"),
+    patterns=(
+        "We report {effect} in a {weeks}-year-old patient who took {drug} for {disease}",
+        "{drug}-induced {effect} resolved after {weeks} weeks",
+        "{drug} and {drug2} were given to {n} patients at a {specialty} clinic",
+        "The {drug} {drug2} combination was stopped after {weeks} weeks because of {effect}",
+        "{disease} ({initials}) was diagnosed in {n} of the {drug}-treated patients",
+        "Plasma {drug} was measured {n} times by two laboratories ({capitals})",
+        "{effect} and {effect2} were the most frequent complaints in {n} patients",
+        "Rats received {n} mg/kg of {drug} daily",
+        "Patients with {disease} {disease2} overlap were excluded after {weeks} weeks",
+        "There were no cases of severe {disease} among {n} controls",
+        "The diagnosis was confirmed by biopsy of the {organ} in {n} patients",
+        "Apoptosis in the {adjective} stroma was seen in {n} biopsies",
+        "{gene} levels were not related to the dose of {drug} in {n} patients",
+        "The prognosis of the {n} patients at the {specialty} clinic was good",
+        "A single dose of oral {drug} ({n} mg) was given on day {weeks}",
+        "Anti-{drug} antibodies were found in {n} patients with {disease}",
+        "Nine of {n} {initials} patients ({disease}) had {effect}",
+        "Follow-up at the {specialty} clinic lasted {weeks} weeks in {n} cases",
+    ),
+    names={"drug": DRUG_NAMES, "disease": DISEASE_NAMES},
+)
+NCBI = Source(
+    facts=("associated", "associated", "associated", "treats", "promotes", "expressed"),
+    stated=0.5,
+    closings=("", "", " in {n} families", " in {adjective} tissue", " in {code} cells"),
+    patterns=(
+        "Mutations in {gene} were found in {n} families with {disease}",
+        "{disease} ({initials}) is a rare condition of the {organ} with onset at {weeks} years",
+        "Carriers of {gene} variants do not develop {disease} before {weeks} years of age",
+        "The gene for {disease} maps near {gene} in {n} families",
+        "{disease} and {disease2} are allelic in {n} families",
+        "The diagnosis of {disease} rests on biopsy of the {organ}",
+        "Families with {disease} {disease2} overlap were typed at {n} loci",
+        "In {disease} ({initials}), {n} {initials} patients carried a {gene} mutation",
+        "{n} unrelated {disease} patients were screened for {gene} variants",
+        "Sequencing of {gene} showed {n} variants of unknown meaning",
+        "The stroma of the {organ} was stained for {gene} in {n} cases",
+        "The prognosis depended on age at diagnosis and on {gene} in {n} patients",
+        "A family history of {disease} raised the risk of {disease2} {n}-fold",
+        "{disease} is the most frequent {generic} of the {organ}",
+        "Haplotypes of {n} controls were typed by two laboratories ({capitals})",
+        "Apoptosis was normal in {n} {code} cells",
+    ),
+    names={"disease": (0.6, DISEASE_NAMES[1])},
+)
+GENES = Source(
+    facts=(
+        "inhibits",
+        "activates",
+        "agonist",
+        "antagonist",
+        "substrate",
+        "associated",
+        "associated",
+        "expressed",
+        "promotes",
+        "promotes",
+        "causes",
+    ),
+    stated=0.5,
+    closings=("", "", " in {code} cells", " in {cells}", " in cultured {cells}", " in {adjective} samples"),
+    patterns=(
+        "Transfection of {gene} into {code} cells raised {gene2} levels {n}-fold",
+        "The {gene} {gene2} complex was isolated from {n} {code} cells",
+        "{gene}-deficient mice lived for {weeks} weeks",
+        "Binding of {gene} to {gene2} requires {n} residues",
+        "{gene}, {gene2} and {gene3} were amplified in {n} cycles",
+        "Expression of {gene} was measured in the {organ} of {n} mice",
+        "{code} cells were kept in medium for {weeks} days",
+        "{drug} was dissolved in water and given to {n} mice for {weeks} days",
+        "{gene} mutants grew {n} times slower than strain {code}",
+        "Strain {code} was grown overnight in {n} ml of medium",
+        "We cloned {gene} from strain {code} in {weeks} days",
+        "Antibodies against {gene} ({n} ng) stained the stroma of the {organ}",
+        "{gene}/{gene2} double mutants did not survive week {weeks}",
+        "Patients with {disease} were followed for {weeks} weeks ({capitals})",
+        "Phosphorylation of {gene} at residue {n} was lost in {code} cells",
+        "Line {code} was treated with {drug} for {weeks} days",
+        "The parent lines {code}, {code2} and {code3} were frozen for {weeks} days",
+        "{code} and {code2} were the fastest growing of all {n} strains",
+        "{gene} and {gene2} were the most abundant of all {n} transcripts",
+        "Human line {code} and mouse line {code2} lack {gene} after {weeks} days",
+        "Protein was isolated from {code} and {code2} after {weeks} days",
+        "Protein levels of {gene} and {gene2} rose after {weeks} days",
+    ),
+    names={"gene": GENE_NAMES},
+)
+MOLECULES = Source(
+    facts=("inhibits", "activates", "agonist", "associated", "expressed", "promotes", "promotes"),
+    stated=0.35,
+    closings=("", " in {cells}", " in {cells}", " in {line}", " in both {cells} and {line}"),
+    patterns=(
+        "Transfection of {gene} into {line} raised the level of {gene2} {n}-fold",
+        "The {gene} {gene2} complex was isolated from {cells}",
+        "Activation of {gene} by {gene2} in {cells} requires {n} residues",
+        "{gene}, {gene2} and {gene3} were amplified from {n} ng of DNA",
+        "{cells} and {cells2} express {gene} after {n} hours",
+        "Stimulation of {cells} with {gene} led to binding of {gene2} to {gene3}",
+        "We kept {line} in medium for {n} hours",
+        "{gene} was found in {cells} but not in {cells2} or {line}",
+        "In {line}, {gene} and {gene2} compete for {n} binding sites",
+        "Neither {gene} nor {gene2} was induced by {drug} within {n} hours",
+        "Antibodies against {gene} stained {cells} of {n} donors",
+        "Patients with {disease} had fewer {cells} than {n} controls",
+        "The results of {n} experiments were averaged ({capitals})",
+        "A fusion of {gene} with {gene2} was expressed in {line} and in {cells}",
+        "{code} and {code2} were the fastest growing of all {n} strains of mice",
+        "{gene} and {gene2} were the most abundant of all {n} transcripts",
+        "Mice of the strains {code}, {code2} and {code3} were bled {n} times",
+    ),
+    names={"gene": GENE_NAMES, "cells": CELL_NAMES},
+)
+
+
+def known_in_train(rng: Random, world: World, source: Source) -> tuple[World, Source]:
+    """The world and the source with only what train may use."""
+    groups = (world.drugs, world.genes, world.diseases)
+    known = [tuple(known_part(rng, group)) for group in groups]
+    # Of each list of phrasings some are left, so that no kind of fact is lost.
+    lists = [forms for kind in dict.fromkeys(source.facts) for forms in (FORMS[kind].asserts, FORMS[kind].denies)]
+    unknown = frozenset(form for forms in lists for form in set(forms).difference(known_part(rng, forms)))
+    narrow = _restricted(world, {entity for group in known for entity in group}, *known)
+    # Mentions side by side are so rare that train keeps them.
+    kept = [pattern for pattern in source.patterns if _SIDE_BY_SIDE.search(pattern)]
+    patterns = kept + known_part(rng, [pattern for pattern in source.patterns if pattern not in kept])
+    return narrow, replace(source, patterns=tuple(patterns), unknown=unknown)
+
+
+def make_bc5cdr(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of BC5CDR-chem and BC5CDR-disease by split; side effects count as diseases, as they do there."""
+    tasks = {BC5_CHEM: ("drug",), BC5_DISEASE: ("disease", "effect")}
+    sentences = _drawn(rng, world, BC5, BC5_SIZES, set(used))
+    return {task: _lines(sentences, kinds) for task, kinds in tasks.items()}
+
+
+def make_ncbi_disease(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of NCBI-disease by split."""
+    return {NCBI_DISEASE: _lines(_drawn(rng, world, NCBI, NCBI_SIZES, set(used)), ("disease",))}
+
+
+def make_bc2gm(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of BC2GM by split."""
+    return {BC2GM: _lines(_drawn(rng, world, GENES, BC2GM_SIZES, set(used)), ("gene",))}
+
+
+def make_jnlpba(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of JNLPBA by split: genes with their products, cells and cell lines, all under one tag."""
+    used, known = set(used), known_in_train(rng, world, MOLECULES)
+    splits: dict[str, list[str]] = {}
+    name = iter(range(_FIRST_UI, _FIRST_UI + sum(JNLPBA_SIZES.values())))
+    for split, n in JNLPBA_SIZES.items():
+        splits[split] = []
+        for length in lengths(rng, JNLPBA_LENGTHS, n):
+            whole, source = known if split == "train" else (world, MOLECULES)
+            topic = _topic(rng, whole)
+            splits[split] += document_start(str(next(name)))
+            for _ in range(length):
+                sentence = unused(lambda topic=topic, source=source: _sentence(rng, topic, source), used)
+                splits[split] += tagged(sentence, ("gene", "cells", "line"), parting=WHOLE)
+    return {JNLPBA: splits}
+
+
+def _topic(rng: Random, world: World) -> World:
+    """The world seen from a few genes."""
+    genes = tuple(rng.sample(world.genes, JNLPBA_GENES))
+    return _restricted(world, {*world.drugs, *world.diseases, *genes}, world.drugs, genes, world.diseases)
+
+
+def _restricted(world: World, known: set, drugs: tuple, genes: tuple, diseases: tuple) -> World:
+    def told(entity) -> bool:
+        return entity in known or entity.kind not in ("drug", "gene", "disease")
+
+    facts = tuple(fact for fact in world.facts if told(fact.subject) and told(fact.object))
+    return replace(world, drugs=drugs, genes=genes, diseases=diseases, facts=facts)
+
+
+def _drawn(
+    rng: Random, world: World, source: Source, sizes: dict[str, int], used: set[str]
+) -> dict[str, list[Sentence]]:
+    both = world, source
+    known = {"train": known_in_train(rng, world, source), "dev": both, "test": both}
+    return {
+        split: [unused(lambda split=split: _sentence(rng, *known[split]), used) for _ in range(n)]
+        for split, n in sizes.items()
+    }
+
+
+def _lines(sentences: dict[str, list[Sentence]], kinds: tuple[str, ...]) -> dict[str, list[str]]:
+    return {
+        split: [line for sentence in drawn for line in tagged(sentence, kinds, parting=PARTED)]
+        for split, drawn in sentences.items()
+    }
+
+
+def _sentence(rng: Random, world: World, source: Source) -> Sentence:
+    scene = Scene(rng, world, names=source.names)
+    kind = rng.choice(source.facts)
+    facts = [fact for fact in world.facts if fact.kind == kind]
+    if not facts or rng.random() >= source.stated:
+        return scene.say(rng.choice(source.patterns) + ".")
+    fact = rng.choice(facts)
+    subject, thing = (long_name(rng, entity, source.names) for entity in (fact.subject, fact.object))
+    closing = "" if fact.kind == "expressed" else rng.choice(source.closings)  # that names a place itself
+    return scene.say(
+        f"{rng.choice(_OPENINGS)}{phrased(rng, fact, unknown=source.unknown)}{closing}.", s=subject, o=thing
+    )

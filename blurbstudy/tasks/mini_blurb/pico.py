@@ -1,0 +1,166 @@
+"""EBM PICO in the invented world: reports of its trials, words tagged as participants, interventions and outcomes.
+
+A drug, a disease or an outcome is tagged only where it is what this trial gave, whom it treated or what it measured:
+what the background says of the same things is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from ..blurb import EBM_PICO
+from ..task import Task
+from .abstracts import CLASS_OF, FAMILY_OF, RESULTS, SPECIALTY_OF, with_article
+from .language import Sentence, known_part, say, unused
+from .tagging import WHOLE, document_start, lengths, pico, tagged
+from .world import OUTCOMES, SIDE_EFFECTS, Entity, Trial, World
+
+SIZES = {"train": 80, "dev": 20, "test": 20}  # documents; the shares of BLURB's are 77%, 19% and 4%
+LENGTHS = (7, 8, 9, 10)  # sentences of a document
+
+_KIND = "PICO"
+_FIRST_PMID = 92_000_001
+# Part of a report -> ways to say it. Of the optional parts, a report has none, one or several.
+_PATTERNS = {
+    "title": (
+        "{drug} versus {control} in {who}: a randomized trial.",
+        "Effect of {drug} on {outcome} in {who}.",
+        "A randomized comparison of {drug} and {control} for {who}.",
+        "{drug} and {outcome} in {who}: a study at {visits} {specialty} units.",
+    ),
+    "background": (
+        "{name} is {family} of the {organ} and has been treated with {other_drug} since {year}.",
+        "{name} is {family} of the {organ} that affects one of {dose} {participants}.",
+        "{drug_name} is {class} that has been used in {other_disease} since {year}.",
+        "Little is known about {outcome_name} in {name}, and {other_drug} failed in {year}.",
+        "In {year}, a survey of {specialty} units found that {outcome_name} is often poor in {name}.",
+    ),
+    "aim": (
+        "We compared {drug} with {control} in {who} for {outcome}.",
+        "To determine whether {drug} changes {outcome} in {who}.",
+        "This trial of the {specialty} group asked whether {who} benefit from {drug}.",
+        "The aim was to assess {outcome} after {weeks} weeks of {drug} in {who}.",
+    ),
+    "methods": (
+        "{crowd} were randomized to {drug} or {control} for {weeks} weeks.",
+        "{crowd} were assigned at random to receive {drug} ({dose} mg daily) or {control}.",
+        "In a double-blind design, {drug} ({dose} mg) or {control} was given to {crowd}.",
+        "{crowd} received either {drug} or {control}, and were seen {visits} times.",
+    ),
+    "design": (
+        "The primary outcome of the {visits} centers was {outcome}, and {outcome2} was secondary.",
+        "In {year}, we began to measure {outcome}, {outcome2} and {outcome3} at week {weeks}.",
+        "{outcome} and {outcome2} were recorded by {visits} blinded nurses.",
+        "Those who had taken {other_drug} within {visits} weeks were excluded.",
+        "The trial was run at {visits} {specialty} centers between {year} and 2019.",
+    ),
+    **{f"result {verdict}": patterns for verdict, patterns in RESULTS.items()},
+    "findings": (
+        "{outcome2} did not differ between the {drug} and {control} groups ({percent}% against {percent2}%).",
+        "{effect} occurred in {percent}% of those on {drug} and in {percent2}% of those on {control}.",
+        "{effect} was more frequent with {drug} than with {control} (p = 0.{percent}).",
+        "There was no difference in {outcome2} or {effect} ({percent}% against {percent2}%).",
+        "Of all who entered, {percent}% completed the {weeks} weeks.",
+        "After {visits} visits, {outcome3} favored {drug} over {control}.",
+    ),
+    "conclusion yes": (
+        "{drug} improves {outcome} in {who}.",
+        "{who} benefit from {drug} at {dose} mg.",
+    ),
+    "conclusion no": (
+        "{drug} does not improve {outcome} in {who}.",
+        "{who} do not benefit from {drug} at {dose} mg.",
+    ),
+    "conclusion maybe": (
+        "it remains unclear whether {drug} improves {outcome} in {who}.",
+        "larger trials of {drug} are needed.",
+    ),
+}
+_ORDER = ("title", "background", "aim", "methods", "design", "result", "findings", "conclusion")
+_OPTIONAL = ("background", "design", "findings")
+_CORE = tuple(part for part in _ORDER if part not in _OPTIONAL)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the reports of a split may name, and how."""
+
+    drugs: Sequence[Entity]
+    outcomes: Sequence[tuple[str, str, str]]
+    effects: Sequence[str]
+    patterns: Mapping[str, Sequence[str]]
+
+
+def make_ebm_pico(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of EBM PICO by split; no trial is reported twice."""
+    used = set(used)
+    whole = Scope(world.drugs, OUTCOMES, SIDE_EFFECTS, _PATTERNS)
+    drugs, outcomes, effects = (known_part(rng, things) for things in (world.drugs, OUTCOMES, SIDE_EFFECTS))
+    known = Scope(drugs, outcomes, effects, {part: known_part(rng, forms) for part, forms in _PATTERNS.items()})
+    trials = rng.sample(world.trials, len(world.trials))
+    pmid = iter(range(_FIRST_PMID, _FIRST_PMID + sum(SIZES.values())))
+    splits: dict[str, list[str]] = {}
+    for split, n in SIZES.items():
+        splits[split], scope = [], known if split == "train" else whole
+        for length in lengths(rng, LENGTHS, n):
+            trial = next(trial for trial in trials if trial.drug in scope.drugs and trial.outcome in scope.outcomes)
+            trials.remove(trial)
+            splits[split] += document_start(f"({next(pmid)})")
+            for sentence in _report(rng, trial, world, scope=scope, length=length, used=used):
+                splits[split] += tagged(sentence, (_KIND,), parting=WHOLE, tag=pico)
+    return {EBM_PICO: splits}
+
+
+def _report(rng: Random, trial: Trial, world: World, *, scope: Scope, length: int, used: set[str]) -> list[Sentence]:
+    slots = _slots(rng, trial, world, scope)
+    chosen = [(part, scope.patterns.get(part) or scope.patterns[f"{part} {trial.verdict}"]) for part in _CORE]
+    rest = [(part, (pattern,)) for part in _OPTIONAL for pattern in scope.patterns[part]]
+    chosen += rng.sample(rest, length - len(chosen))
+    chosen.sort(key=lambda part: _ORDER.index(part[0]))
+    return [_sentence(rng, patterns, slots, used) for _, patterns in chosen]
+
+
+def _sentence(rng: Random, patterns: Sequence[str], slots: dict, used: set[str]) -> Sentence:
+    def draw() -> Sentence:
+        numbers = {"percent": rng.randint(2, 60), "percent2": rng.randint(2, 60), "visits": rng.randint(2, 30)}
+        times = {"year": rng.randint(1980, 2018), "dose": rng.randrange(5, 400, 5)}
+        return say(rng, rng.choice(patterns).removesuffix(".") + ".", **slots, **numbers, **times)
+
+    return unused(draw, used)
+
+
+def _slots(rng: Random, trial: Trial, world: World, scope: Scope) -> dict[str, Entity | str | int]:
+    """What the report may name: tagged entities, and untagged names of the same things."""
+    others = [outcome for outcome in scope.outcomes if outcome != trial.outcome]
+    second, third = rng.sample(others, 2)
+    name, (outcome, good, bad) = trial.disease.name, trial.outcome
+    failed = rng.choice([drug for drug in scope.drugs if drug != trial.drug]).name
+    who = f"{trial.participants} with {name}"
+    older = rng.randint(18, 50)
+    details = rng.choice(
+        ("", "", f" who had not responded to {failed}", f" aged {older} to {older + 20} years", " and poor sleep")
+    )
+    severity = rng.choice(("", "", "severe ", "newly diagnosed ", "mild "))
+    return {
+        "drug": _entity("INT", trial.drug.name, f"oral {trial.drug.name}", f"{trial.drug.name} tablets"),
+        "control": _entity("INT", trial.comparator), "comparator": _entity("INT", trial.comparator),
+        "outcome": _outcome(outcome), "outcome2": _outcome(second[0]), "outcome3": _outcome(third[0]),
+        "effect": _entity("OUT", *rng.sample(scope.effects, 3)),
+        "who": _entity("PAR", who, f"{trial.participants} with {severity}{name}{details}"),
+        "crowd": _entity("PAR", f"{trial.n} {who}", f"{trial.n} {trial.participants} with {severity}{name}{details}"),
+        "good": good, "bad": bad, "weeks": trial.weeks, "name": name, "drug_name": trial.drug.name,
+        "outcome_name": outcome, "participants": trial.participants, "other_drug": failed,
+        "other_disease": rng.choice([d for d in world.diseases if d != trial.disease]).name,
+        "class": with_article(CLASS_OF[trial.drug.family]), "family": with_article(FAMILY_OF[trial.disease.family]),
+        "organ": trial.disease.field, "specialty": SPECIALTY_OF[trial.disease.field],
+    }  # fmt: skip
+
+
+def _outcome(name: str) -> Entity:
+    return _entity("OUT", name, name, f"mean {name}", f"change in {name}")
+
+
+def _entity(tag: str, *forms: str) -> Entity:
+    return Entity(_KIND, tag, forms)

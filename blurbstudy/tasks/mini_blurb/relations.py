@@ -1,0 +1,229 @@
+"""ChemProt, DDI and GAD in the invented world: two entities of a sentence masked, and how they are related in it.
+
+A pair's label is the fact that holds between the two, which is the one that its sentence states; pairs of which the
+sentence states none, or a denial, have no fact in the world either. Facts of the same sentence and their denials give
+the negatives, so that it counts which clause holds both masks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from random import Random
+
+from ..blurb import CHEMPROT, DDI, GAD
+from ..task import Task
+from .language import Mention, Sentence, phrased, setting, unused
+from .naming import Scene
+from .world import Entity, Fact, World, dealt
+
+CHEMPROT_SIZES = {"train": 700, "dev": 200, "test": 300}  # pairs
+DDI_SIZES = {"train": 800, "dev": 150, "test": 300}
+GAD_SIZES = {"train": 500, "dev": 80, "test": 150}
+GAD_LABELS = {"1": 0.525, "0": 0.475}  # shares
+DOCUMENT_LENGTHS = (2, 3, 4)  # sentences
+
+_FIRST_PMID = 91_000_001
+_OPENINGS = ("", "", "we found that ", "our data show that ", "in this study, ", "it is known that ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """How one dataset's sentences are built and its pairs named."""
+
+    kinds: tuple[str, str]  # of a pair's entities
+    masks: Mapping[str, str]  # kind of entity -> what stands in its place
+    labels: Mapping[str, str]  # kind of fact -> label
+    negative: str  # label of all other pairs
+    shares: Mapping[str, float]  # kind of fact -> how often it is stated
+    denied: float  # share of denials
+    frames: tuple[str, ...]  # of sentences: {a} and {b} are facts, other slots naming.Scene's
+
+
+CHEMICAL_GENE = Scheme(
+    kinds=("drug", "gene"),
+    masks={"drug": "@CHEMICAL$", "gene": "@GENE$"},
+    labels={"activates": "CPR:3", "inhibits": "CPR:4", "agonist": "CPR:5", "antagonist": "CPR:6", "substrate": "CPR:9"},
+    negative="false",
+    shares={"activates": 0.16, "inhibits": 0.5, "agonist": 0.09, "antagonist": 0.09, "substrate": 0.16},
+    denied=0.35,
+    frames=(
+        "{a}", "{a}, and {b}", "{a}, whereas {b}", "although {b}, {a}", "in cells that express {gene}, {a}",
+        "in rats given {drug}, {a}", "{a} in the presence of {drug}", "in {gene}-deficient mice, {a}",
+        "{drug} was given to cells that express {gene} and {gene2}", "{a}, and {b} in rats given {drug}",
+        "levels of {gene} were measured before {drug} was given, and {a}",
+        "in cells that express {gene} and {gene2}, {a}", "{a} in rats given {drug} or {drug2}",
+    ),
+)  # fmt: skip
+DRUG_DRUG = Scheme(
+    kinds=("drug", "drug"),
+    masks={"drug": "@DRUG$"},
+    labels={"raises": "DDI-mechanism", "adds": "DDI-effect", "avoid": "DDI-advise", "interacts": "DDI-int"},
+    negative="DDI-false",
+    shares={"raises": 0.32, "adds": 0.39, "avoid": 0.21, "interacts": 0.08},
+    denied=0.25,
+    frames=(
+        "{a}", "{a}, and {b}", "{a}, but {b}", "although {b}, {a}", "in patients who also take {drug}, {a}",
+        "{a} in patients who also take {drug} or {drug2}", "{drug}, {drug2} and {drug3} are given by mouth",
+        "unlike {drug} and {drug2}, some drugs interact, and {a}", "{drug} was replaced by {drug2}, as {a}",
+        "{drug} and {drug2} are approved for {disease}, and {drug3} and {drug4} for {disease2}",
+    ),
+)  # fmt: skip
+GENE_DISEASE = Scheme(
+    kinds=("gene", "disease"),
+    masks={"gene": "@GENE$", "disease": "@DISEASE$"},
+    labels={"associated": "1"},
+    negative="0",
+    shares={"associated": 1.0},
+    denied=0.3,
+    frames=(
+        "{a}", "{a}", "{a}, and {b}", "{a}, whereas {b}", "although {b}, {a}", "in patients with {disease}, {a}",
+        "{a}, but its link with {gene} is unknown", "{gene} was typed in {n} patients with {disease}",
+        "whether {gene} variants play a role in {disease} was studied in {n} families",
+        "{a}, independent of {gene} and of {disease}",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two mentions of a sentence, in text order, and their label."""
+
+    mentions: tuple[Mention, Mention]
+    label: str
+
+
+def make_chemprot(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of ChemProt by split: PMID.T1.T2, the sentence, the label."""
+    splits: dict[str, list[str]] = {}
+    pmid = _FIRST_PMID
+    for split, documents in _documents(rng, world, CHEMICAL_GENE, CHEMPROT_SIZES, set(used)).items():
+        splits[split] = []
+        for document in documents:
+            number = _numbered([mention for sentence in document for mention in sentence.mentions])
+            for sentence in document:
+                for pair in pairs(sentence, CHEMICAL_GENE, world):
+                    name = ".".join([str(pmid), *(f"T{number[id(mention)]}" for mention in pair.mentions)])
+                    splits[split].append(f"{name}\t{masked(sentence, pair, CHEMICAL_GENE)}\t{pair.label}")
+            pmid += 1
+    return {CHEMPROT: splits}
+
+
+def make_ddi(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of DDI by split: document, sentence and pair in one id, the sentence, the label."""
+    splits: dict[str, list[str]] = {}
+    number = 0
+    for split, documents in _documents(rng, world, DRUG_DRUG, DDI_SIZES, set(used)).items():
+        splits[split] = []
+        for document in documents:
+            for s, sentence in enumerate(document):
+                for p, pair in enumerate(pairs(sentence, DRUG_DRUG, world)):
+                    name = f"DDI-MiniBank.d{number}.s{s}.p{p}"
+                    splits[split].append(f"{name}\t{masked(sentence, pair, DRUG_DRUG)}\t{pair.label}")
+            number += 1
+    return {DDI: splits}
+
+
+def make_gad(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+    """Lines of GAD by split, header first: the sentence's number in its split, the sentence with one pair masked."""
+    used, masked_before = set(used), set()
+    splits: dict[str, list[str]] = {}
+    for split, n in GAD_SIZES.items():
+        splits[split] = ["\t".join(GAD.columns)]
+        for i, label in enumerate(dealt(rng, GAD_LABELS, n)):
+            text = ""
+            while not text or text in masked_before:
+                sentence = unused(lambda: related(rng, world, GENE_DISEASE), used)
+                fitting = [pair for pair in pairs(sentence, GENE_DISEASE, world) if pair.label == label]
+                text = masked(sentence, rng.choice(fitting), GENE_DISEASE) if fitting else ""
+            masked_before.add(text)
+            splits[split].append(f"{i}\t{text}\t{label}")
+    return {GAD: splits}
+
+
+def pairs(sentence: Sentence, scheme: Scheme, world: World) -> list[Pair]:
+    """Every pair of the scheme's kinds, with the label that the world gives it."""
+    found = []
+    for two in combinations(sentence.mentions, 2):
+        if sorted(mention.entity.kind for mention in two) == sorted(scheme.kinds):
+            kind = next((fact.kind for fact in _between(two, scheme, world) if fact.holds), None)
+            found.append(Pair(two, scheme.labels[kind] if kind else scheme.negative))
+    return found
+
+
+def masked(sentence: Sentence, pair: Pair, scheme: Scheme) -> str:
+    """The sentence with the masks in place of the pair."""
+    text = sentence.text
+    for mention in reversed(pair.mentions):
+        text = text[: mention.start] + scheme.masks[mention.entity.kind] + text[mention.end :]
+    return text
+
+
+def _between(two: tuple[Mention, Mention], scheme: Scheme, world: World) -> list[Fact]:
+    first, second = (mention.entity for mention in two)
+    return [
+        fact
+        for fact in world.about[first]
+        if fact.kind in scheme.labels and {fact.subject, fact.object} == {first, second}
+    ]
+
+
+def _documents(
+    rng: Random, world: World, scheme: Scheme, sizes: Mapping[str, int], used: set[str]
+) -> dict[str, list[list[Sentence]]]:
+    """Split -> documents of sentences, whose pairs add up to the split's size."""
+    splits: dict[str, list[list[Sentence]]] = {}
+    masked_before: set[str] = set()
+    for split, left in sizes.items():
+        sentences: list[Sentence] = []
+        while left:
+            sentence = unused(lambda: related(rng, world, scheme), used)
+            texts = {masked(sentence, pair, scheme) for pair in pairs(sentence, scheme, world)}
+            if len(texts) <= left and not texts & masked_before:
+                masked_before |= texts
+                sentences.append(sentence)
+                left -= len(texts)
+        splits[split] = []
+        while sentences:
+            n = rng.choice(DOCUMENT_LENGTHS)
+            splits[split].append(sentences[:n])
+            sentences = sentences[n:]
+    return splits
+
+
+def related(rng: Random, world: World, scheme: Scheme) -> Sentence:
+    """A sentence of one of the frames in which no pair holds but those that it says."""
+    while True:
+        frame = rng.choice(scheme.frames)
+        facts = {slot: _fact(rng, world, scheme) for slot in "ab" if f"{{{slot}}}" in frame}
+        sentence = _framed(rng, world, frame, facts)
+        entities = [mention.entity for mention in sentence.mentions]
+        stated = sum(fact.holds for fact in facts.values())
+        held = sum(pair.label != scheme.negative for pair in pairs(sentence, scheme, world))
+        if len(set(entities)) == len(entities) and held == stated:
+            return sentence
+
+
+def _framed(rng: Random, world: World, frame: str, facts: Mapping[str, Fact]) -> Sentence:
+    given: dict[str, Entity] = {}
+    for slot, fact in facts.items():
+        place = setting(rng, fact, fact.subject.field) if slot == "a" else ""
+        clause = phrased(rng, fact).format(s=f"{{s_{slot}}}", o=f"{{o_{slot}}}") + place
+        frame = frame.replace(f"{{{slot}}}", clause)
+        given |= {f"s_{slot}": fact.subject, f"o_{slot}": fact.object}
+    return Scene(rng, world, names={}).say(f"{rng.choice(_OPENINGS)}{frame}.", **given)
+
+
+def _fact(rng: Random, world: World, scheme: Scheme) -> Fact:
+    holds = rng.random() >= scheme.denied
+    facts = [fact for fact in world.facts if fact.kind in scheme.labels and fact.holds == holds]
+    known = Counter(fact.kind for fact in facts)
+    return rng.choices(facts, [scheme.shares[fact.kind] / known[fact.kind] for fact in facts])[0]
+
+
+def _numbered(mentions: list[Mention]) -> dict[int, int]:
+    """Number of each mention of a document by its identity: chemicals from 1 on, then genes, as ChemProt counts."""
+    ordered = sorted(mentions, key=lambda mention: CHEMICAL_GENE.kinds.index(mention.entity.kind))
+    return {id(mention): number for number, mention in enumerate(ordered, 1)}

@@ -1,0 +1,21 @@
+"""Files that BLURB's data generation package makes of raw sources, made here to the same bytes (a sum says so)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .chemprot import rebuild_chemprot
+from .ddi import rebuild_ddi
+from .pico import rebuild_pico
+from .pubmedqa import rebuild_pubmedqa
+
+__all__ = ["REBUILDS", "rebuild_chemprot", "rebuild_ddi", "rebuild_pico", "rebuild_pubmedqa"]
+
+# (folder of the dataset, name of the file wanted) -> its bytes; DataError where a raw file is not what it should be
+REBUILDS: dict[str, Callable[[Path, str], bytes]] = {
+    "chemprot": rebuild_chemprot,
+    "ddi": rebuild_ddi,
+    "pico": rebuild_pico,
+    "pubmedqa": rebuild_pubmedqa,
+}

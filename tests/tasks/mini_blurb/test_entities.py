@@ -1,0 +1,140 @@
+"""Tagged mentions: BIO, of the right kind, and many in test that train has never named."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from blurbstudy.tasks.mini_blurb import entities
+from blurbstudy.tasks.mini_blurb.naming import abbreviation
+from blurbstudy.tasks.mini_blurb.world import DISEASE_FAMILIES, FIELDS, SIDE_EFFECTS, make_world
+
+WORLD = make_world(Random(0))
+MAKERS = (entities.make_bc5cdr, entities.make_ncbi_disease, entities.make_bc2gm, entities.make_jnlpba)
+FILES = {
+    task.name: splits for make in MAKERS for task, splits in make(Random(0), WORLD, frozenset()).items()
+}  # fmt: skip
+DRUGS = [drug.name for drug in WORLD.drugs]
+GENES = [gene.name for gene in WORLD.genes]
+DISEASES = [disease.name for disease in WORLD.diseases]
+INITIALS = [abbreviation(disease).name for disease in WORLD.diseases]
+CELLS = [cells for _, _, cells, _ in FIELDS]
+LINES = r"[A-Z]{3}[KLRHE]\d cell"
+# What a mention of each dataset names.
+NAMED = {
+    "BC5-chem": DRUGS,
+    "BC5-disease": [*DISEASES, *INITIALS, *(effect for effect in SIDE_EFFECTS)],
+    "NCBI-disease": [*DISEASES, *INITIALS, *(family for _, family, _ in DISEASE_FAMILIES)],
+    "BC2GM": GENES,
+    "JNLPBA": [*GENES, *CELLS, LINES],
+}
+EVERY = pytest.mark.parametrize("name", FILES)
+
+
+def sentences(name, split):
+    """(words, tags) of every sentence."""
+    text = "\n".join(line for line in FILES[name][split] if not line.startswith("-DOCSTART-"))
+    rows = [[line.split("\t") for line in block.split("\n")] for block in re.split(r"\n\n+", text.strip())]
+    return [tuple(zip(*sentence, strict=True)) for sentence in rows]
+
+
+def mentions(name, split):
+    """The words of every mention, lower case."""
+    found = []
+    for words, tags in sentences(name, split):
+        for word, tag in zip(words, tags, strict=True):
+            if tag == "B":
+                found.append(word.lower())
+            elif tag == "I":
+                found[-1] += f" {word.lower()}"
+    return found
+
+
+def all_mentions(name):
+    return [mention for split in FILES[name] for mention in mentions(name, split)]
+
+
+@EVERY
+def test_tags_are_well_formed_bio(name):
+    for split in FILES[name]:
+        for _, tags in sentences(name, split):
+            assert set(tags) <= {"B", "I", "O"}
+            assert all(after != "I" or before != "O" for before, after in pairwise(("O", *tags)))
+
+
+@EVERY
+def test_every_mention_names_an_entity_of_the_right_kind(name):
+    known = re.compile("|".join(NAMED[name]), re.IGNORECASE)
+    assert [mention for mention in all_mentions(name) if not known.search(mention)] == []
+
+
+@EVERY
+def test_names_outside_mentions_are_of_other_kinds(name):
+    names = {form.lower() for form in NAMED[name] if " " not in form}
+    outside = {
+        word.lower()
+        for split in FILES[name]
+        for words, tags in sentences(name, split)
+        for word, tag in zip(words, tags, strict=True)
+        if tag == "O"
+    }
+    assert not outside & names
+
+
+@EVERY
+def test_some_mentions_have_several_words_and_some_stand_side_by_side(name):
+    for split in ("train", "test"):
+        tags = [" ".join(tags) for _, tags in sentences(name, split)]
+        assert any(re.search(r"\b[BI] B", sentence) for sentence in tags)
+        several = sum(" " in mention for mention in mentions(name, split)) / len(mentions(name, split))
+        assert 0.1 < several < 0.7
+
+
+@EVERY
+def test_many_words_of_mentions_in_test_are_in_no_sentence_of_train(name):
+    seen = {word.lower() for words, _ in sentences(name, "train") for word in words}
+    words = [word for mention in mentions(name, "test") for word in mention.split() if re.search("[a-z]", word)]
+    assert 0.1 < sum(word not in seen for word in words) / len(words) < 0.5
+
+
+def test_chemicals_and_diseases_of_bc5cdr_stand_in_the_same_sentences():
+    for split in ("train", "dev", "test"):
+        twins = list(zip(sentences("BC5-chem", split), sentences("BC5-disease", split), strict=True))
+        assert all(chemicals[0] == diseases[0] for chemicals, diseases in twins)
+        for (_, chemicals), (_, diseases) in twins:
+            assert not any(a != "O" != b for a, b in zip(chemicals, diseases, strict=True))
+
+
+def test_cell_lines_look_like_genes_and_are_tagged_in_jnlpba_alone():
+    shape = re.compile(r"^[a-z]{3}[klrhe]\d( cells?( line)?)$")
+    assert any(shape.match(mention) for mention in all_mentions("JNLPBA"))
+    codes = {word for words, tags in sentences("BC2GM", "test") for word, tag in zip(words, tags, strict=True)
+             if tag == "O" and re.fullmatch(r"[A-Z]{3}[KLRHE]\d", word)}  # fmt: skip
+    assert codes and not codes & set(GENES)
+
+
+def test_documents_of_jnlpba_are_marked_as_in_the_real_files():
+    numbers = []
+    for split, n in entities.JNLPBA_SIZES.items():
+        lines = FILES["JNLPBA"][split]
+        starts = [i for i, line in enumerate(lines) if line.startswith("-DOCSTART-")]
+        assert len(starts) == n and starts[0] == 0
+        assert all(re.fullmatch(r"-DOCSTART- \d{8}", lines[i]) and lines[i + 1] == "" for i in starts)
+        assert all(lines[i - 1] == "" for i in starts[1:]) and lines[-1] == "" != lines[-2]
+        numbers += [lines[i] for i in starts]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_train_has_its_share_of_names_patterns_and_phrasings():
+    known, source = entities.known_in_train(Random(0), WORLD, entities.BC5)
+    assert (len(known.drugs), len(known.genes), len(known.diseases)) == (24, 24, 19)
+    named = {*known.drugs, *known.genes, *known.diseases}
+    assert all(
+        entity in named or entity.kind not in ("drug", "gene", "disease")
+        for fact in known.facts
+        for entity in (fact.subject, fact.object)
+    )
+    assert len(source.patterns) == 12 and set(source.patterns) < set(entities.BC5.patterns) and source.unknown
