@@ -2,8 +2,9 @@
 
     python benchmarks/mini_pretraining.py --store DIR [--seeds 1-5] [--tasks BC5-chem ...]
 
-Both have the same shape and vocabulary and are fine-tuned by the same recipe with the same seeds. The table goes to mini_pretraining.json beside this file and, as Markdown, to the screen. Generated data: what it
-shows is how far the mini scale can be learned, and no finding.
+Both have the same shape and vocabulary and are fine-tuned by the same recipe with the same seeds. The table goes to
+mini_pretraining.json beside this file and, as Markdown, to the screen. Generated data: what it shows is how far the
+mini scale can be learned, and no finding.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 
 RESULTS = Path(__file__).with_suffix(".json")
 COMMON = {"learning_rate": 1e-3, "batch_size": 16, "max_length": 128, "evaluations": 1}
-EPOCHS = {"ner": 8, "pico": 8, "relation": 8, "similarity": 20, "document": 12, "question": 12}
+EPOCHS = {"ner": 10, "pico": 4, "relation": 20, "similarity": 20, "document": 30, "question": 12}
 
 
 def untrained_twin(pretrained: Path, folder: Path) -> Path:

@@ -1,4 +1,6 @@
-"""The command line: run, report, finetune, score, data. A StudyError is one line on stderr and exit code 2, never a traceback."""
+"""The command line: run, report, finetune, score, data.
+
+A StudyError is one line on stderr and exit code 2, never a traceback."""
 
 from __future__ import annotations
 

@@ -105,6 +105,8 @@ def download(
         f"{to}: {len(plan.present)} files are there and verified; {len(plan.fetches)} to fetch "
         f"({_megabytes(plan.bytes_to_fetch - plan.bytes_waiting)}), {len(plan.rebuilds)} to rebuild"
     )
+    for name, terms in plan.terms.items():
+        _print_item(f"  {name}", terms)
     with _bar(plan) as bar:
         failures = carry_out(
             plan, base=base, on_bytes=bar.update, on_done=lambda need, how: bar.write(_done_line(need, how))

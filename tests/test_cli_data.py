@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from blurbstudy import paths
 from blurbstudy.cli_data import WIDEST, data_app
 from blurbstudy.errors import StudyError
-from blurbstudy.tasks import TASKS, download, transfer
+from blurbstudy.tasks import TASKS, download, get_task, transfer
 from blurbstudy.tasks.sources import DataFile, DatasetSource
 
 
@@ -126,6 +126,7 @@ def test_a_download_says_what_it_did_and_a_second_one_does_nothing(mirror, tmp_p
     done = data(*words)
     assert done.exit_code == 0, done.output
     assert done.stdout.count("sha256 verified") == 3
+    assert get_task("DDI").terms in done.stdout
     assert (tmp_path / "blurb" / "DDI" / "dev.tsv").read_bytes() == b"invented dev"
     assert "nothing to fetch" in data(*words).stdout
 

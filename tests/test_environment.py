@@ -30,7 +30,7 @@ def test_conda_environment_takes_the_oldest_python_that_pyproject_allows():
 def test_every_package_of_pyproject_is_pinned_within_its_bound():
     pins = {_normal(line.split("==")[0]): line.split("==")[1] for line in CONSTRAINTS}
     extras = PYPROJECT["optional-dependencies"]
-    for requirement in PYPROJECT["dependencies"] + extras["test"] + extras["benchmark"]:
+    for requirement in PYPROJECT["dependencies"] + extras["test"] + extras["benchmark"] + extras["data"]:
         name, least = requirement.split(">=")
         assert _release(pins[_normal(name)]) >= _release(least), requirement
 

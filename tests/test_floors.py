@@ -23,7 +23,9 @@ FLOORS = {
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "circumstances"},  # circumstances: device, versions
     ("tasks", "metrics"): {""},
-    ("cli", "cli_data"): {""}, ("cli", "cli_score"): {""}, ("__main__", "cli"): {""},
+    ("cli", "cli_data"): {""},
+    ("cli", "cli_score"): {""},
+    ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
 TRAINS = ("config", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")

@@ -56,7 +56,7 @@ class Points:
     trivial: float | None = None
 
 
-def _verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Names are shown as they are: a dollar sign in them begins no formula."""
 
     @functools.wraps(draw)
@@ -69,7 +69,7 @@ def _verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-@_verbatim
+@verbatim
 def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure:
     """One column of depths per technique, bottom to top, coloured by the factor on its learning rate.
 
@@ -80,7 +80,7 @@ def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure
     norm = colors.LogNorm(vmin=0.05, vmax=1.0, clip=True)
     shades = colormaps["viridis_r"]
     depths = max(len(plan.scales) + plan.removed for plan in plans.values())
-    drawing, axes = _canvas(width=1.9 + 1.28 * len(plans), height=1.5 + 0.36 * depths)
+    drawing, axes = canvas(width=1.9 + 1.28 * len(plans), height=1.5 + 0.36 * depths)
     for x, plan in enumerate(plans.values()):
         for depth, scale in enumerate(plan.scales):
             frozen, fresh = scale == 0, depth in plan.fresh
@@ -112,7 +112,7 @@ def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure
     return Figure(
         title="Figure 1. What each technique does to each depth of the encoder",
         alt="Columns of layers, one column per technique, coloured by learning-rate factor. " + _plans_in_words(plans),
-        svg=_svg(drawing),
+        svg=as_svg(drawing),
         caption=caption,
     )
 
@@ -140,7 +140,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     return points_figure(panels, title=title, caption=results.caption)
 
 
-@_verbatim
+@verbatim
 def points_figure(panels: Mapping[str, Sequence[Points]], *, title: str, caption: str = "") -> Figure:
     """One panel per encoder and task: settings side by side, every seed a point, failed runs crossed."""
     from matplotlib.lines import Line2D
@@ -148,7 +148,7 @@ def points_figure(panels: Mapping[str, Sequence[Points]], *, title: str, caption
     widest = max(len(points) for points in panels.values())
     columns = 1 if widest > 4 else min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    drawing, grid = _canvas(width=max(7.6, 1.35 * widest * columns), height=0.7 + 2.9 * rows, rows=rows, cols=columns)
+    drawing, grid = canvas(width=max(7.6, 1.35 * widest * columns), height=0.7 + 2.9 * rows, rows=rows, cols=columns)
     flat = [axes for row in grid for axes in row]
     for axes, (name, points) in zip(flat, panels.items(), strict=False):
         _draw_seeds(axes, points)
@@ -164,7 +164,7 @@ def points_figure(panels: Mapping[str, Sequence[Points]], *, title: str, caption
         Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
     ]
     drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
-    return Figure(title=title, alt=_points_in_words(panels), svg=_svg(drawing), caption=caption)
+    return Figure(title=title, alt=_points_in_words(panels), svg=as_svg(drawing), caption=caption)
 
 
 def _draw_seeds(axes: Axes, points: Sequence[Points]) -> None:
@@ -198,7 +198,7 @@ def _draw_seeds(axes: Axes, points: Sequence[Points]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _canvas(*, width: float, height: float, rows: int = 0, cols: int = 1) -> tuple[Drawing, Axes]:
+def canvas(*, width: float, height: float, rows: int = 0, cols: int = 1) -> tuple[Drawing, Axes]:
     """A drawing that belongs to no window, with one plot, or with a grid of them."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
@@ -208,7 +208,7 @@ def _canvas(*, width: float, height: float, rows: int = 0, cols: int = 1) -> tup
     return drawing, drawing.subplots(rows, cols, squeeze=False) if rows else drawing.subplots()
 
 
-def _svg(drawing: Drawing) -> str:
+def as_svg(drawing: Drawing) -> str:
     """Same drawing, same bytes: no date, and ids from a fixed salt."""
     import matplotlib
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..metrics import METRICS
 from ..models import Architecture
 from ..results.failure import load_references
 from ..stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
+from ..tasks import SPLITS, Task
 from .study import Study
-from .tables import Answer, Table, number
+from .tables import Answer, Table
 
 ASSUMED_LAYERS = 12  # of a BASE encoder, where the run names no encoder
+MANY = 5  # tasks that one sentence counts instead of naming them
 
 
 def technique_table() -> Table:
@@ -36,28 +39,31 @@ def depth_plans(study: Study, settings: dict[str, list[Stabilizer]]) -> dict[str
 
 
 def task_table(study: Study) -> Table:
-    """The run's tasks: sizes as read (published ones in brackets where they differ), metric, trivial score."""
+    """The run's tasks: what is predicted, by which metric, and under which terms the data may be used."""
     references = load_references(study.store, study.sources.fingerprints)
     rows = []
     for task in study.tasks:
         reference = references[task.name]
-        sizes = {split: len(gold.gold) for split, gold in reference.gold.items()}
-        shown = [
-            f"{size}" if size == task.sizes.get(split) else f"{size} ({task.sizes.get(split, '–')})"
-            for split, size in sizes.items()
-        ]
-        labels = (
-            ", ".join(task.labels) or f"{task.bounds[0]:g} to {task.bounds[1]:g}" if task.bounds or task.labels else ""
-        )
-        trivial = " / ".join(number(reference.trivial(split) * 100) for split in ("dev", "test"))
-        rows.append((task.name, task.group, *shown, labels, task.metric, trivial, task.terms, reference.data))
-    columns = ("Task", "Group", "Train", "Dev", "Test", "Labels", "Metric", "Trivial, dev / test", "Terms", "Data")
+        # No line break within.
+        examples = "\u00a0/\u00a0".join(f"{len(reference.gold[split].gold):,}" for split in SPLITS)
+        score = METRICS[task.metric].title
+        name = f"{task.name}\n{task.group}"
+        rows.append((name, examples, _predicted(task), score, task.unit, task.terms, reference.data))
+    columns = ("Task", "Examples", "Predicted", "Metric", "Bootstrap over", "Terms", "Data")
     notes = [
-        "Sizes: examples read, the published number in brackets where it differs. Trivial: always the majority class "
-        "of train; 0 for a correlation. Terms: licence or conditions of use of BLURB's files. Data: fingerprint of the "
-        "files."
+        "Examples: train / dev / test as read; a sentence with its tags is one. Bootstrap over: what one draw of the "
+        "interval over test examples takes. Terms: licence or conditions of use of BLURB's files. Data: fingerprint of "
+        "the files."
     ]
     return Table(title="Tasks of this run", columns=columns, rows=rows, caption=study.origin, notes=notes)
+
+
+def _predicted(task: Task) -> str:
+    if task.bounds is not None:
+        return f"a score from {task.bounds[0]:g} to {task.bounds[1]:g}"
+    if task.output == "label_set":
+        return f"any of {len(task.labels)} labels"
+    return f"{'each word: ' if task.output == 'tags' else ''}{', '.join(task.labels)}"
 
 
 def encoder_table(study: Study) -> Table:
@@ -87,7 +93,8 @@ def overview_answer(study: Study) -> Answer:
     found = study.sources.encoders.values()
     layers = ", ".join(f"{source.name} ({source.architecture['n_layers']} layers)" for source in found)
     empty = [f"{name} ({missing})" for name, missing in study.encoders.items() if missing]
-    tasks = ", ".join(task.name for task in study.tasks)
+    names = [task.name for task in study.tasks]
+    tasks = ", ".join(names) if len(names) < MANY else f"{len(names)} datasets"
     sentences = [f"{len(STABILIZERS)} techniques, alone and combined, on {tasks}, with {layers or 'no encoder yet'}."]
     sentences += [f"Rows without runs: {', '.join(empty)}."] if empty else []
     sentences += [

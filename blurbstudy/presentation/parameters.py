@@ -227,6 +227,11 @@ def _flag(name: str, value: Any) -> None:
         raise ParameterError(f"{name}={value!r} is no switch; use true or false")
 
 
+def _text(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise ParameterError(f"{name}={value!r} is no name; use one such as BC5-chem")
+
+
 def _text_or_none(name: str, value: Any) -> None:
     if value is not None and not isinstance(value, str):
         raise ParameterError(f"{name}={value!r} is no text; use a folder's path or null")
@@ -284,4 +289,11 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "reinit_layers": _number(0, 1000, whole=True),
     "reinit_pooler": _flag,
     "combinations": _flag,
+    "general_vocabulary": _text_or_none,
+    "scoring_task": _text,
+    "scoring_epochs": _number(0.01, 1000),
+    "scoring_learning_rate": _number(0, 1),
+    "scoring_batch_size": _number(1, 4096, whole=True),
+    "scoring_max_length": _number(8, 8192, whole=True),
+    "scoring_evaluations": _number(1, 10000, whole=True),
 }

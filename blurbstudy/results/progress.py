@@ -20,12 +20,13 @@ from typing import Any
 
 PROGRESS_SETTING = "BLURBSTUDY_PROGRESS"  # file to append progress to, instead of drawing it
 INTERVAL = 0.5  # seconds between two reports
+LOG_INTERVAL = 30.0  # seconds between two lines of a log
 MODES = ("auto", "silent")
 
 
 class Progress:
     """Progress of one sweep; a context manager. `auto`: the file in BLURBSTUDY_PROGRESS, else a bar where somebody
-    looks (a terminal or a notebook), else nothing.
+    looks (a terminal or a notebook), else a line on stderr every half minute, for a log.
     """
 
     def __init__(self, label: str, *, total: int, runs: int, mode: str = "auto") -> None:
@@ -34,6 +35,8 @@ class Progress:
         self.runs = runs
         self._file = os.environ.get(PROGRESS_SETTING, "") if mode == "auto" else ""
         self._bar = _bar(total=total, label=label) if mode == "auto" and not self._file and _is_watched() else None
+        self._log = mode == "auto" and not self._file and self._bar is None
+        self._began = self._logged = time.monotonic()
         self._reported = 0.0
 
     def __enter__(self) -> Progress:
@@ -65,6 +68,15 @@ class Progress:
                 file.write(json.dumps(state) + "\n")
         if self._bar is not None:
             _draw(self._bar, state)
+        if self._log and done and now - self._logged >= LOG_INTERVAL:
+            self._logged = now
+            left = (now - self._began) * (self.total - done) / done
+            print(
+                f"{self.label}: {round(done)} of {self.total} steps, {runs_done} of {self.runs} runs, "
+                f"about {left / 60:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
 
     Returns:
         splits: split -> examples, size (in Task.counted), words (of an example), labels, mentions (of entity tasks);
-        words: of all splits together; duplicates: dev, test -> see duplicates.duplicates.
+        words: of all splits together; duplicates: dev, test -> see duplicates().
     """
     seen = {form for example in splits["train"] for form in _forms(example)} if task.kind == "ner" else set()
     lengths = {split: [_n_words(example) for example in examples] for split, examples in splits.items()}
@@ -50,9 +50,9 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
             for split, examples in splits.items()
         },
         "words": spread([length for own in lengths.values() for length in own]),
-        "duplicates": {
-            split: duplicates(task, splits["train"], examples) for split, examples in splits.items() if split != "train"
-        },
+        "duplicates": duplicates(
+            task, splits["train"], {split: examples for split, examples in splits.items() if split != "train"}
+        ),
     }
 
 
@@ -76,7 +76,7 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
     return {
         "lengths": {split: spread(own) for split, own in lengths.items()} | {ALL: spread(every)},
         "limits": limits,
-        "words": fertility(running_words(splits), cutter),
+        "words": fertility(running_words(splits), tokenizer),
     }
 
 
@@ -142,7 +142,8 @@ def running_words(splits: Splits) -> Counter[str]:
 
 def fertility(counts: Mapping[str, int], tokenizer: Tokenizer) -> dict[str, float]:
     """Of running words: n, sub-words per word, the fraction kept whole, and the fraction with an unknown part."""
-    words, unknown = list(counts), _unknown(tokenizer)
+    words, tokenizer = list(counts), _uncut(tokenizer)
+    unknown = _unknown(tokenizer)
     pieces = whole = lost = 0
     for start in range(0, len(words), BATCH):
         batch = words[start : start + BATCH]

@@ -45,10 +45,15 @@ class Plan:
         return sum(bytes_waiting(need.target, need.file) for need in self.fetches)
 
     @property
+    def terms(self) -> dict[str, str]:
+        """Task name -> the terms under which it stands, of the datasets that have something to get."""
+        return {need.task.name: need.task.terms for need in (*self.fetches, *self.rebuilds)}
+
+    @property
     def conditions(self) -> dict[str, str]:
-        """Task name -> what its publisher asks for, of the datasets that have something to get."""
-        names = {need.task.name for need in (*self.fetches, *self.rebuilds)}
-        return {name: source.condition for name, source in self.sources.items() if source.condition and name in names}
+        """Task name -> what its publisher asks for before use, of those datasets."""
+        wanted = {name: source for name, source in self.sources.items() if name in self.terms}
+        return {name: source.condition for name, source in wanted.items() if source.condition}
 
 
 def plan_download(

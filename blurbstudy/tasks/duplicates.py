@@ -1,8 +1,8 @@
 """Examples of dev and test that stand in train as well: word for word, or nearly (Jaccard of word 3-grams).
 
-Near means at least 0.8 of the distinct 3-grams of both texts together are shared. Texts are found by the prefix filter
-of a set-similarity join (Bayardo et al. 2007, All-Pairs; Xiao et al. 2008, PPJoin): two sets that similar share one of
-their few rarest elements, so nothing is missed and little is compared.
+Near means that at least 0.8 of the distinct 3-grams of both texts together are shared. They are found by the prefix
+filter of a set-similarity join (Bayardo et al. 2007, All-Pairs; Xiao et al. 2008, PPJoin): two sets that similar share
+one of their few rarest elements, so nothing is missed and little is compared.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from .task import Example, Task
 
@@ -32,59 +32,81 @@ def _texts(example: Example) -> Iterable[str]:
     return example.texts if len(example.texts) <= 2 else (" ".join(example.texts),)  # the words of a sentence
 
 
-def duplicates(task: Task, train: Sequence[Example], others: Sequence[Example]) -> dict[str, int | None]:
-    """How many of the other split's examples stand in train.
+def duplicates(
+    task: Task, train: Sequence[Example], others: Mapping[str, Sequence[Example]]
+) -> dict[str, dict[str, int | None]]:
+    """How many examples of each other split stand in train.
 
     Returns:
-        examples: all of them; exact: same text; other_label: of these, those whose label this text never has in train;
-        near: Jaccard at least NEAR, the same ones included; masked_exact, masked_near: the same with all masks alike
-        (relations; else None); documents: those whose document has examples in train (None where examples stand alone).
+        split -> examples: all of them; exact: same text; other_label: of these, those whose label this text never has
+        in train; near: Jaccard of 3-grams at least NEAR, the same ones included; masked_exact: same text where all
+        masks are one; masked_near: Jaccard of distinct words at least NEAR, masks aside, as of one sentence with other
+        entities masked (both None unless relations); documents: those whose document has examples in train (None where
+        every example stands alone).
     """
-    found: dict[str, int | None] = {"examples": len(others)} | _exact(train, others)
-    found["near"] = _near(train, others, masks=True)
     relation = task.kind == "relation"
-    known = {normalized(example, masks=False) for example in train} if relation else set()
-    found["masked_exact"] = sum(normalized(e, masks=False) in known for e in others) if relation else None
-    found["masked_near"] = _near(train, others, masks=False) if relation else None
-    units = {example.unit for example in train}
-    alone = all(example.unit == example.id for example in (*train, *others))
-    found["documents"] = None if alone else sum(example.unit in units for example in others)
-    return found
-
-
-def _exact(train: Sequence[Example], others: Sequence[Example]) -> dict[str, int]:
     labels = defaultdict(set)
     for example in train:
         labels[normalized(example)].add(example.label)
-    same = [(example.label, labels[key]) for example in others if (key := normalized(example)) in labels]
-    return {"exact": len(same), "other_label": sum(label not in known for label, known in same)}
+    near = _near(train, others, parts=lambda example: grams(normalized(example)))
+    masked = {normalized(example, masks=False) for example in train} if relation else set()
+    same_words = _near(train, others, parts=unmasked_words) if relation else {}
+    units = {example.unit for example in train}
+    alone = all(example.unit == example.id for own in (train, *others.values()) for example in own)
+    found = {}
+    for split, examples in others.items():
+        same = [(example.label, labels[key]) for example in examples if (key := normalized(example)) in labels]
+        found[split] = {
+            "examples": len(examples),
+            "exact": len(same),
+            "other_label": sum(label not in known for label, known in same),
+            "near": near[split],
+            "masked_exact": sum(normalized(e, masks=False) in masked for e in examples) if relation else None,
+            "masked_near": same_words.get(split),
+            "documents": None if alone else sum(example.unit in units for example in examples),
+        }
+    return found
 
 
-def _near(train: Sequence[Example], others: Sequence[Example], *, masks: bool) -> int:
-    counts = Counter(normalized(example, masks=masks) for example in others)
-    texts = list(counts)
-    corpus = list({normalized(example, masks=masks) for example in train})
-    return sum(counts[text] for text, near in zip(texts, near_texts(texts, corpus), strict=True) if near)
+def _near(
+    train: Sequence[Example],
+    others: Mapping[str, Sequence[Example]],
+    *,
+    parts: Callable[[Example], frozenset[Hashable]],
+) -> dict[str, int]:
+    """Split -> examples whose parts are nearly those of an example of train."""
+    counts = {split: Counter(map(parts, examples)) for split, examples in others.items()}
+    asked = list({own for split in counts.values() for own in split})  # the same is looked for once
+    near = near_sets(asked, list(set(map(parts, train))))
+    found = {own for own, is_near in zip(asked, near, strict=True) if is_near}
+    return {split: sum(n for own, n in split_counts.items() if own in found) for split, split_counts in counts.items()}
 
 
-def near_texts(queries: Sequence[str], corpus: Sequence[str], *, least: float = NEAR) -> list[bool]:
-    """Whether each query has a text in the corpus whose 3-grams have a Jaccard similarity of at least `least`."""
-    sets = [grams(text) for text in (*queries, *corpus)]
-    often = Counter(gram for own in sets for gram in own)
-    rank = {gram: i for i, (gram, _) in enumerate(sorted(often.items(), key=lambda item: item[1]))}
-    numbers = [sorted(rank[gram] for gram in own) for own in sets]
-    asked, kept = numbers[: len(queries)], [frozenset(own) for own in numbers[len(queries) :]]
+def near_sets(
+    queries: Sequence[frozenset[Hashable]], corpus: Sequence[frozenset[Hashable]], *, least: float = NEAR
+) -> list[bool]:
+    """Whether each query has a set in the corpus with a Jaccard similarity of at least `least` (empty ones: none)."""
+    often = Counter(part for own in (*queries, *corpus) for part in own)
+    rank = {part: i for i, (part, _) in enumerate(sorted(often.items(), key=lambda item: item[1]))}
+    asked, kept = ([sorted(rank[part] for part in own) for own in sets] for sets in (queries, corpus))
     postings = defaultdict(list)
-    for i, own in enumerate(numbers[len(queries) :]):
-        for gram in _prefix(own, least):
-            postings[gram].append(i)
-    return [_has_near(own, kept, postings, least) for own in asked]
+    for i, own in enumerate(kept):
+        for part in _prefix(own, least):
+            postings[part].append(i)
+    whole = [frozenset(own) for own in kept]
+    return [_has_near(own, whole, postings, least) for own in asked]
 
 
-def grams(text: str) -> set[tuple[str, ...]]:
+def grams(text: str) -> frozenset[tuple[str, ...]]:
     """A text's distinct word 3-grams; of a shorter text, all its words as one."""
     words = _WORD.findall(text)
-    return {tuple(words[i : i + GRAM]) for i in range(max(1, len(words) - GRAM + 1))}
+    return frozenset(tuple(words[i : i + GRAM]) for i in range(max(1, len(words) - GRAM + 1)))
+
+
+def unmasked_words(example: Example) -> frozenset[str]:
+    """The distinct words of an example, masks and punctuation aside."""
+    words = _WORD.findall(normalized(example))
+    return frozenset(word for word in words if word[0] != "@" and any(map(str.isalnum, word)))
 
 
 def _prefix(own: Sequence[int], least: float) -> Sequence[int]:
@@ -93,7 +115,7 @@ def _prefix(own: Sequence[int], least: float) -> Sequence[int]:
 
 
 def _has_near(
-    own: Sequence[int], kept: Sequence[frozenset[int]], postings: dict[int, list[int]], least: float
+    own: Sequence[int], kept: Sequence[frozenset[int]], postings: Mapping[int, Sequence[int]], least: float
 ) -> bool:
     seen, mine = set(), frozenset(own)
     for gram in _prefix(own, least):

@@ -1,4 +1,4 @@
-"""Progress reaches a file when one is named, a bar when somebody looks, and nobody otherwise."""
+"""Progress reaches a file when one is named, a bar when somebody looks, and a log's lines otherwise."""
 
 import io
 import sys
@@ -17,6 +17,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def no_setting(monkeypatch):
     monkeypatch.delenv(PROGRESS_SETTING, raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # of another test's; no notebook is looked at here
 
 
 def test_progress_is_lines_of_json_where_a_file_is_named(tmp_path, monkeypatch):
@@ -80,6 +81,21 @@ def test_a_log_file_sees_no_bar(monkeypatch):
     with Progress("Table 4", total=10, runs=2) as bar:
         bar.update(10, runs_done=2)
     assert sys.stderr.getvalue() == ""
+
+
+def test_a_log_file_gets_a_line_with_an_estimate_every_half_minute(monkeypatch):
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    clock = iter([0.0, *(20.0 * i for i in range(1, 100))])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with Progress("BIOSSES", total=100, runs=4) as bar:  # made at 0 s, entered at 20 s
+        bar.update(10, runs_done=0)  # at 40 s
+        bar.update(20, runs_done=0)  # at 60 s: too soon for another line
+        bar.update(50, runs_done=2)  # at 80 s
+    assert log.getvalue().splitlines() == [
+        "BIOSSES: 10 of 100 steps, 0 of 4 runs, about 6 min left",
+        "BIOSSES: 50 of 100 steps, 2 of 4 runs, about 1 min left",
+    ]
 
 
 def test_the_command_line_draws_what_a_sweep_elsewhere_reports(monkeypatch):

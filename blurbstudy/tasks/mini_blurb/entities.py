@@ -1,8 +1,9 @@
 """The five datasets of tagged mentions: BC5CDR (chemicals, and diseases in the same sentences), NCBI-disease, BC2GM
 and JNLPBA.
 
-Train has only some of the drugs, genes and diseases, and only some of the ways to say a thing; dev and test have all.
-What the others are has to be told from how they look, from what stands beside them, or from the corpus.
+Train has only some of the world's drugs, genes and diseases, and only some of the ways to say a thing; dev and test
+have all, and many names are in no other sentence at all. What those are has to be told from how they look, from what
+stands beside them, or from the corpus.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from random import Random
 from ..blurb import BC2GM, BC5_CHEM, BC5_DISEASE, JNLPBA, NCBI_DISEASE
 from ..task import Task
 from .language import FORMS, Sentence, known_part, phrased, unused
-from .naming import CELL_NAMES, DISEASE_NAMES, DRUG_NAMES, GENE_NAMES, Names, Scene, long_name
+from .naming import CELL_NAMES, DISEASE_NAMES, DRUG_NAMES, GENE_NAMES, Names, Scene
 from .tagging import PARTED, WHOLE, document_start, lengths, tagged
 from .world import World
 
@@ -23,7 +24,8 @@ NCBI_SIZES = {"train": 360, "dev": 80, "test": 150}
 BC2GM_SIZES = {"train": 600, "dev": 120, "test": 240}
 JNLPBA_SIZES = {"train": 105, "dev": 15, "test": 33}  # documents
 JNLPBA_LENGTHS = (5, 6, 7)  # sentences of a document
-JNLPBA_GENES = 6  # that a document speaks of
+JNLPBA_GENES = 6  # of the world that a document speaks of
+RARE = 0.4  # share of the drugs, genes and diseases that are new, in train as in test
 
 _FIRST_UI = 94_000_001
 _SIDE_BY_SIDE = re.compile(r"\{(\w+)\} \{\1\d\}")  # such as "{drug} {drug2}"
@@ -242,13 +244,13 @@ def _lines(sentences: dict[str, list[Sentence]], kinds: tuple[str, ...]) -> dict
 
 
 def _sentence(rng: Random, world: World, source: Source) -> Sentence:
-    scene = Scene(rng, world, names=source.names)
+    scene = Scene(rng, world, names=source.names, rare=RARE)
     kind = rng.choice(source.facts)
     facts = [fact for fact in world.facts if fact.kind == kind]
     if not facts or rng.random() >= source.stated:
         return scene.say(rng.choice(source.patterns) + ".")
     fact = rng.choice(facts)
-    subject, thing = (long_name(rng, entity, source.names) for entity in (fact.subject, fact.object))
+    subject, thing = (scene.named(entity) for entity in (fact.subject, fact.object))
     closing = "" if fact.kind == "expressed" else rng.choice(source.closings)  # that names a place itself
     return scene.say(
         f"{rng.choice(_OPENINGS)}{phrased(rng, fact, unknown=source.unknown)}{closing}.", s=subject, o=thing

@@ -1,4 +1,4 @@
-"""How running text names entities: alone, or in longer names of which some words belong to the mention.
+"""How running text names entities: alone, in longer names of which some words belong to the mention, or newly made.
 
 A pattern has slots such as {drug} or {gene2}; a Scene puts the entities of a world into them. What stands around a
 slot is no part of the mention, so `{drug}-treated` is tagged up to the hyphen and `pro-{name}` through it.
@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from .language import Sentence, say
-from .world import DISEASE_FAMILIES, FIELDS, GENE_FAMILIES, SIDE_EFFECTS, Entity, World
+from .world import CONSONANTS, DISEASE_FAMILIES, FIELDS, GENE_FAMILIES, SIDE_EFFECTS, SYLLABLES, Entity, World
 
 # kind -> share of the longer names, and the longer names: {name} alone is the entity's own. The shares of names of
 # several words are those of the real datasets.
@@ -34,7 +34,8 @@ GENE_NAMES = (
 )  # fmt: skip
 CELL_NAMES = (0.4, ("human {name}", "primary {name}", "{adjective} {name}"))
 
-_CONSONANTS = "BCDFGMNPSTVWXZ"
+_EFFECTS = tuple(Entity("effect", "", (name,)) for name in SIDE_EFFECTS)
+_CELLS = tuple(Entity("cells", "", (cells,), organ) for organ, _, cells, _ in FIELDS)
 # Capitals in brackets are not always a disease.
 _OTHER_CAPITALS = ("SD", "CI", "BMI", "CT", "ECG", "MRI")
 
@@ -59,45 +60,75 @@ def abbreviation(disease: Entity) -> Entity:
 class Scene:
     """What one sentence speaks of: entities of a world, none of them twice, under long names.
 
+    Some of them, as many as `rare` says, are new to the world and to the corpus: made as its own names are, so that
+    their kind can be told from their form and their place in the sentence.
+
     Slots of a pattern are a kind and at times a number: {drug} {drug2} {gene} {disease} {effect} {cells} {line}
     {generic} {initials} {organ} {adjective} {specialty} {capitals} {code} {n} {weeks}.
     """
 
-    def __init__(self, rng: Random, world: World, *, names: Names) -> None:
-        self.rng, self.world, self.names = rng, world, names
+    def __init__(self, rng: Random, world: World, *, names: Names, rare: float = 0.0) -> None:
+        self.rng, self.world, self.names, self.rare = rng, world, names, rare
         self.field = rng.choice(FIELDS)
         self._pools = {
-            "drug": rng.sample(world.drugs, len(world.drugs)),
-            "gene": rng.sample(world.genes, len(world.genes)),
-            "disease": rng.sample(world.diseases, len(world.diseases)),
-            "effect": [Entity("effect", "", (name,)) for name in rng.sample(SIDE_EFFECTS, len(SIDE_EFFECTS))],
-            "cells": [Entity("cells", "", (f[2],), f[0]) for f in rng.sample(FIELDS, len(FIELDS))],
+            "drug": world.drugs,
+            "gene": world.genes,
+            "disease": world.diseases,
+            "effect": _EFFECTS,
+            "cells": _CELLS,
         }
+        self._said: list[Entity] = []
 
     def say(self, pattern: str, **given: Entity) -> Sentence:
         """The pattern with every slot filled; `given` entities are taken as they are."""
         slots: dict[str, Entity | str | int] = dict(given)
         if "{initials}" in pattern:
-            disease = self._pools["disease"].pop()
+            disease = self._new("disease")
             slots |= {"disease": long_name(self.rng, disease, self.names), "initials": abbreviation(disease)}
         for slot in re.findall(r"\{(\w+)\}", pattern):
             if slot not in slots:
                 slots[slot] = self._draw(slot.rstrip("0123456789"))
         return say(self.rng, pattern, **slots)
 
+    def named(self, entity: Entity) -> Entity:
+        """The entity, or at times a new one of its kind and family, under one of its names."""
+        return long_name(self.rng, self._rare_or(entity), self.names)
+
     def _draw(self, kind: str) -> Entity | str | int:
         if kind in self._pools:
-            return long_name(self.rng, self._pools[kind].pop(), self.names)
+            return long_name(self.rng, self._new(kind), self.names)
         return _OTHER_SLOTS[kind](self)
 
+    def _new(self, kind: str) -> Entity:
+        entity = self.rng.choice([entity for entity in self._pools[kind] if entity not in self._said])
+        self._said.append(entity)
+        return self._rare_or(entity)
 
-def code_name(rng: Random, world: World) -> str:
-    """The name of a cell line or strain, of the shape that genes have: only what stands beside it tells them apart."""
+    def _rare_or(self, entity: Entity) -> Entity:
+        if entity.kind not in _NEW_NAMES or self.rng.random() >= self.rare:
+            return entity
+        return replace(entity, forms=(_NEW_NAMES[entity.kind](self.rng, self.world, entity.family),))
+
+
+def code_name(rng: Random, world: World, family: str = "") -> str:
+    """A name of the shape that genes have: of a new gene, or of a cell line or strain, which only context tells."""
     taken = {gene.name for gene in world.genes}
     while True:
-        name = "".join(rng.sample(_CONSONANTS, 3)) + rng.choice(list(GENE_FAMILIES)) + str(rng.randint(1, 9))
+        name = "".join(rng.sample(CONSONANTS, 3)) + (family or rng.choice(list(GENE_FAMILIES))) + str(rng.randint(1, 9))
         if name not in taken:
             return name
+
+
+def coined_name(rng: Random, world: World, suffix: str) -> str:
+    """A new name of a drug or disease with that suffix."""
+    taken = {entity.name for entity in (*world.drugs, *world.diseases)}
+    while True:
+        name = "".join(rng.sample(SYLLABLES, 2)) + suffix
+        if name not in taken:
+            return name
+
+
+_NEW_NAMES = {"drug": coined_name, "disease": coined_name, "gene": code_name}
 
 
 def _cell_line(scene: Scene) -> Entity:

@@ -75,7 +75,7 @@ _PATTERNS = {
     ),
     "conclusion maybe": (
         "it remains unclear whether {drug} improves {outcome} in {who}.",
-        "larger trials of {drug} are needed.",
+        "larger trials of {drug}, with {dose} {participants} or more, are needed.",
     ),
 }
 _ORDER = ("title", "background", "aim", "methods", "design", "result", "findings", "conclusion")

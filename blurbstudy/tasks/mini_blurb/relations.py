@@ -7,7 +7,6 @@ the negatives, so that it counts which clause holds both masks.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -219,8 +218,9 @@ def _framed(rng: Random, world: World, frame: str, facts: Mapping[str, Fact]) ->
 def _fact(rng: Random, world: World, scheme: Scheme) -> Fact:
     holds = rng.random() >= scheme.denied
     facts = [fact for fact in world.facts if fact.kind in scheme.labels and fact.holds == holds]
-    known = Counter(fact.kind for fact in facts)
-    return rng.choices(facts, [scheme.shares[fact.kind] / known[fact.kind] for fact in facts])[0]
+    kinds = list(dict.fromkeys(fact.kind for fact in facts))  # not every kind is denied
+    kind = rng.choices(kinds, [scheme.shares[kind] for kind in kinds])[0]
+    return rng.choice([fact for fact in facts if fact.kind == kind])
 
 
 def _numbered(mentions: list[Mention]) -> dict[int, int]:

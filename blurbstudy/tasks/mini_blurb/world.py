@@ -71,11 +71,11 @@ INTERACTIONS = ("raises", "adds", "avoid", "interacts")  # mechanism, effect, ad
 VERDICTS = {"yes": 0.55, "no": 0.34, "maybe": 0.11}  # shares among trials, as in PubMedQA
 N_TRIALS = 420
 
-_SYLLABLES = (
+SYLLABLES = (
     "bra", "cel", "dor", "fen", "gal", "hym", "jor", "kel", "lum", "mor", "nav", "pex", "quin", "rom", "sul", "tav",
     "vel", "wex", "yar", "zan",
 )  # fmt: skip
-_CONSONANTS = "BCDFGMNPSTVWXZ"
+CONSONANTS = "BCDFGMNPSTVWXZ"
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class World:
 
 def make_world(rng: Random) -> World:
     """A world drawn from `rng`."""
-    stems = [a + b for a in _SYLLABLES for b in _SYLLABLES if a != b]
+    stems = [a + b for a in SYLLABLES for b in SYLLABLES if a != b]
     rng.shuffle(stems)
     organs = [Entity("organ", "", (organ,)) for organ, *_ in FIELDS]
     effects = [Entity("effect", "", (name,)) for name in SIDE_EFFECTS]
@@ -147,7 +147,7 @@ def make_world(rng: Random) -> World:
     drugs = [Entity("drug", c[0], (stems.pop() + c[0],), f[0]) for c in DRUG_CLASSES for f in FIELDS]
     diseases = [Entity("disease", d[0], (stems.pop() + d[0],), f[0]) for d in DISEASE_FAMILIES for f in FIELDS]
     genes = [
-        Entity("gene", family, ("".join(rng.sample(_CONSONANTS, 3)) + family + str(number),), field[0])
+        Entity("gene", family, ("".join(rng.sample(CONSONANTS, 3)) + family + str(number),), field[0])
         for family in GENE_FAMILIES
         for number, field in enumerate(FIELDS, 1)
     ]

@@ -19,7 +19,23 @@ from blurbstudy.tasks import TASKS, read_task
 from blurbstudy.tasks.mini_blurb import CORPUS, VERSION, generate_mini_blurb, mini_blurb_folder
 
 # Of seed 0, by folder or file. Where a change of the generator is meant, raise VERSION and put the new ones here.
-BYTES = {}
+BYTES = {
+    "README.md": "7bba26a0bfe8",
+    "corpus.jsonl": "b71fd6016e82",  # this one and the next three as in version 1
+    "BIOSSES": "01e19fb411d8",
+    "PubMedQA": "7c6603722759",
+    "BioASQ": "9444aef435d1",
+    "BC2GM": "55a8d07dacd8",
+    "BC5CDR-chem": "69cc805aa7a4",
+    "BC5CDR-disease": "84e9712289de",
+    "ChemProt": "37b147815893",
+    "DDI": "235f7c0df7a4",
+    "EBM-PICO": "56ff97909a8c",
+    "GAD": "b69f5eb962af",
+    "HoC": "35477b85d66c",
+    "JNLPBA": "2cda24afb318",
+    "NCBI-disease": "a507a99e11d0",
+}
 
 
 def sha256(folder):
@@ -145,15 +161,12 @@ def test_labels_are_as_frequent_as_in_blurb(examples):
     assert labels == {"PubMedQA": {"yes": 55, "no": 34, "maybe": 11}, "BioASQ": {"yes": 48, "no": 12}}
 
 
-def test_mentions_are_about_as_frequent_as_in_blurb(examples):
-    # BLURB's train splits have 1.1, 0.9, 0.9, 1.2 and 2.8 mentions a sentence, of about twice as many words.
-    found = {name: 0.0 for name in ("BC5-chem", "BC5-disease", "NCBI-disease", "BC2GM", "JNLPBA")}
-    for name in found:
-        labels = [e.label.split() for splits in examples[name].values() for e in splits]
-        found[name] = sum(tags.count("B") for tags in labels) / len(labels)
-    assert found == pytest.approx(
-        {"BC5-chem": 1.1, "BC5-disease": 0.9, "NCBI-disease": 0.9, "BC2GM": 1.2, "JNLPBA": 2.8}, rel=0.3
-    )
+def test_mentions_are_as_frequent_as_in_blurb_within_a_factor(examples):
+    # Tenths of the words that begin a mention in BLURB's train splits; the sentences here are half as long.
+    real = {"BC5-chem": 0.44, "BC5-disease": 0.35, "NCBI-disease": 0.38, "BC2GM": 0.43, "JNLPBA": 1.05}
+    for name, tenths in real.items():
+        tags = [tag for splits in examples[name].values() for e in splits for tag in e.label.split()]
+        assert 1 < 10 * tags.count("B") / len(tags) / tenths < 2.2
 
 
 def test_the_corpus_holds_abstracts_with_titles_and_sentences(mini):
@@ -162,12 +175,12 @@ def test_the_corpus_holds_abstracts_with_titles_and_sentences(mini):
     assert all(set(a) == {"id", "title", "sentences"} and 5 <= len(a["sentences"]) <= 8 for a in abstracts)
 
 
-def test_every_question_names_what_the_corpus_speaks_of(mini):
+def test_every_question_names_what_the_corpus_speaks_of(mini, examples):
     words = set((mini / CORPUS).read_text(encoding="utf-8").lower().replace(".", " ").replace(",", " ").split())
-    for task in TASKS:
-        for e in read_task(task, mini)["test"]:
-            names = [w for w in e.texts[0].lower().strip("?.").split() if w.endswith(("tinib", "mab", "itis", "emia"))]
-            assert words.issuperset(names)
+    asked = [e.texts[0] for name in ("PubMedQA", "BioASQ") for e in examples[name]["test"]]
+    for question in asked:
+        names = [w for w in question.lower().strip("?.").split() if w.endswith(("tinib", "mab", "itis", "emia"))]
+        assert words.issuperset(names)
 
 
 def test_it_is_generated_once_into_the_cache(mini, cache):

@@ -38,6 +38,16 @@ def test_code_names_have_the_shape_of_genes_but_are_none():
     assert not codes & {gene.name for gene in WORLD.genes}
 
 
+def test_new_names_are_made_as_those_of_the_world():
+    rng = Random(0)
+    known = {entity.name for entity in (*WORLD.drugs, *WORLD.genes, *WORLD.diseases)}
+    for entity in (*WORLD.drugs, *WORLD.genes, *WORLD.diseases):
+        new = Scene(rng, WORLD, names={}, rare=1.0).named(entity)
+        assert (new.kind, new.family, new.field) == (entity.kind, entity.family, entity.field)
+        assert new.name not in known
+        assert new.name[3] == entity.family if entity.kind == "gene" else new.name.endswith(entity.family)
+
+
 def test_a_scene_fills_every_slot_and_names_nothing_twice():
     rng = Random(0)
     for source in (BC5, NCBI, GENES, MOLECULES):
