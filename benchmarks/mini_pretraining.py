@@ -64,8 +64,8 @@ def main() -> None:
             print(markdown([row])[-1], file=sys.stderr, flush=True)
     RESULTS.write_text(json.dumps({"recipe": COMMON | {"epochs": EPOCHS}, "seeds": args.seeds, "rows": rows}, indent=1))
     print("\n".join(markdown(rows)))
-    better = sum(row["pretrained"]["mean"] > row["untrained"]["mean"] for row in rows)
-    above = sum(row["pretrained"]["mean"] > row["trivial"] for row in rows)
+    better = sum(_above(row["pretrained"]["mean"], row["untrained"]["mean"]) for row in rows)
+    above = sum(_above(row["pretrained"]["mean"], row["trivial"]) for row in rows)
     print(f"\npretrained above untrained on {better} of {len(rows)}, above trivial on {above}")
 
 
@@ -73,10 +73,19 @@ def markdown(rows: list[dict]) -> list[str]:
     """The table; scores times 100, mean (standard deviation) over seeds, runs that failed on dev."""
     lines = ["| task | metric | trivial | untrained | failed | pretrained | failed |", "| --- " * 7 + "|"]
     for row in rows:
-        cells = [f"{row[k]['mean'] * 100:.1f} ({row[k]['sd'] * 100:.1f}) | {row[k]['failed']}/{row[k]['n']}"
+        cells = [f"{_percent(row[k]['mean'])} ({_percent(row[k]['sd'])}) | {row[k]['failed']}/{row[k]['n']}"
                  for k in ("untrained", "pretrained")]  # fmt: skip
         lines.append(f"| {row['task']} | {row['metric']} | {row['trivial'] * 100:.1f} | {' | '.join(cells)} |")
     return lines
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.1f}"
+
+
+def _above(score: float | None, other: float | None) -> bool:
+    """Whether a mean exceeds another; one that does not exist (every run diverged) exceeds nothing."""
+    return score is not None and (other is None or score > other)
 
 
 if __name__ == "__main__":

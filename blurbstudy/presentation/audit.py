@@ -25,7 +25,7 @@ from ..tasks.audit import (
     running_words,
     tokenizer_fingerprint,
 )
-from .general_vocabulary import TRAINED, general_tokenizer
+from .general_vocabulary import MANUAL, TRAINED, general_tokenizer
 from .parameters import hub_id
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ REMEDY = "not in this store: execute 00_overview with its data (blurbstudy run),
 class Vocabulary:
     """A tokenizer, as tables name it."""
 
-    name: str  # display names of the encoders that have it, or "general"
+    name: str  # display names of the encoders that have it, "general", or MANUAL
     fingerprint: str
     entries: int
     origin: str = ""  # of a general one: where it comes from
@@ -179,9 +179,8 @@ class _Tokenizers:
         self.general_missing = fact["missing"]
         if fact["missing"]:
             return None
-        return Vocabulary(
-            name="general", fingerprint=fact["fingerprint"], entries=fact["entries"], origin=fact["origin"]
-        )
+        name = MANUAL if spec == TRAINED else "general"
+        return Vocabulary(name=name, fingerprint=fact["fingerprint"], entries=fact["entries"], origin=fact["origin"])
 
     def by_fingerprint(self, fingerprint: str) -> Tokenizer | None:
         """A vocabulary that was asked for before; None for what needs none."""

@@ -25,8 +25,9 @@ def length_figure(audit: Audit) -> Figure:
         axes.plot(spread["max"], y, marker="X", ms=6, mew=0, color=VERMILION, zorder=3)
     for limit in LIMITS:
         axes.axvline(limit, ls="--", lw=1, color=GREY, zorder=1)
+    longest = max((spread["max"] for spread in spreads.values()), default=0)
     axes.set_xscale("log", base=2)
-    ticks = [8, 16, 32, *LIMITS, 1024, 2048, 4096]
+    ticks = [tick for tick in (8, 16, 32, *LIMITS, 1024, 2048, 4096) if tick < 2 * max(LIMITS[-1], longest)]
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
     axes.set_yticks(range(len(spreads)), list(spreads))

@@ -12,6 +12,7 @@ from ..tasks import SPLITS, Task, trivial_predictions
 from ..tasks.audit import ALL, LIMITS
 from ..tasks.duplicates import NEAR
 from .audit import Audit, Vocabulary
+from .general_vocabulary import MANUAL
 from .tables import Table, number
 
 NONE = "–"
@@ -224,7 +225,9 @@ def vocabulary_table(audit: Audit) -> Table:
     ]
     columns = ("Task", *(f"{what}, {v.name}" for what in ("Sub-words per word", "Whole words, %") for v in chosen))
     if audit.general:
-        said = f"General: {audit.general.origin}, {audit.general.entries:,} entries."
+        said = f"{audit.general.name}: {audit.general.origin}, {audit.general.entries:,} entries."
+        if audit.general.name == MANUAL:
+            said += " It stands for English that is not biomedical, and is about programming; no finding rests on it."
         if any(audit.general.entries < vocabulary.entries for vocabulary in audit.vocabularies):
             said += " Smaller than the encoder's, which by itself breaks up more words."
     else:

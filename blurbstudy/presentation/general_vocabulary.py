@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TRAINED = "trained"
+MANUAL = "Python's manual"  # what a trained one is called in tables: its text, not more
 
 
 def general_tokenizer(spec: str, *, size: int) -> tuple[Tokenizer | None, str, str]:

@@ -66,7 +66,7 @@ class Sources:
             task=task,
             data=self.fingerprints[task],
             encoder=self.encoders[encoder].fingerprint,
-            recipe=canonical(recipe),
+            recipe=canonical(_applicable(recipe, get_task(task))),
             seed=seed,
             precision=precision,
             encoder_name=encoder,
@@ -185,6 +185,13 @@ def _data_key(task: str, data: str) -> str:
 def _encoder_key(name: str, spec: str, data: str) -> str:
     corpus = f" on {str(data).rstrip('/')}" if str(spec).startswith(PRETRAIN) else ""
     return f"{name} from {str(spec).rstrip('/')}{corpus}"
+
+
+def _applicable(recipe: Recipe, task: Task) -> Recipe:
+    """The recipe with the default for every field that the task makes no use of: one run, one id."""
+    idle = {"tagging": task.kind != "ner", "head": task.output == "tags", "segment_ids": len(task.text_columns) < 2}
+    default = Recipe()
+    return recipe.but(**{name: getattr(default, name) for name, unused in idle.items() if unused})
 
 
 def data_folder(data: str) -> Path:

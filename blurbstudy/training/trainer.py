@@ -92,7 +92,7 @@ class _Training:
         self.done_steps = 0
         self.records: dict[str, RunRecord] = {}
         self.order = [config.id for config in configs]
-        self._batches: dict[tuple[str, int], list] = {}
+        self._batches: dict[str, tuple[int, list]] = {}  # split -> members, batches
 
     def run(self) -> list[RunRecord]:
         while len(self.records) < self.size:
@@ -150,11 +150,11 @@ class _Training:
         """place -> (predictions, score); the score is None where an output is not finite."""
         features, gold, task = self.splits[split], self.gold[split], self.task
         with self.population.model.only(places) as model:
-            key = (split, len(places))
-            if key not in self._batches:
-                n_heads = model.architecture.n_heads
-                self._batches[key] = evaluation_batches(features, members=len(places), n_heads=n_heads)
-            outputs = predict(model, self._batches[key], device=self.device, autocast=self.population.autocast)
+            count, batches = self._batches.get(split, (0, []))
+            if count != len(places):  # the last number of members alone is kept: it seldom comes back to another
+                batches = evaluation_batches(features, members=len(places), n_heads=model.architecture.n_heads)
+                self._batches[split] = (len(places), batches)
+            outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
         found = {}
         for place, own in zip(places, outputs, strict=True):
             tagging = self.population.members[place].config.recipe.tagging

@@ -104,3 +104,23 @@ def test_runs_of_unknown_data_and_encoders_are_refused(store, make_sources, make
 def test_sources_travel_to_another_process(store, make_sources):
     sources = make_sources(store)
     assert sources_from_dict(json.loads(json.dumps(sources_to_dict(sources)))) == sources
+
+
+def test_fields_that_a_task_makes_no_use_of_do_not_make_another_run(tmp_path, mini_data, tiny_encoder):
+    store = RunStore(tmp_path / "runs")
+    sources = resolve_sources(
+        store, tasks=["BC5-chem", "EBM PICO", "HoC", "BIOSSES"], encoders={"tiny": str(tiny_encoder)}, data=mini_data
+    )
+
+    def run_id(task, **fields):
+        return sources.run_config(task, "tiny", recipe=Recipe(**fields), seed=1).id
+
+    for task, idle, used in (
+        ("BC5-chem", ("head", "segment_ids"), ("tagging",)),
+        ("EBM PICO", ("head", "segment_ids", "tagging"), ()),
+        ("HoC", ("segment_ids", "tagging"), ("head",)),
+        ("BIOSSES", ("tagging",), ("head", "segment_ids")),
+    ):
+        other = {"head": "gelu", "segment_ids": "single", "tagging": "io"}
+        assert all(run_id(task, **{name: other[name]}) == run_id(task) for name in idle)
+        assert all(run_id(task, **{name: other[name]}) != run_id(task) for name in used)
