@@ -14,13 +14,13 @@ from .entities import Mention, bio_to_io, io_to_bio, mentions
 from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, io_ceiling
 from .metric import Metric
 from .micro_f1 import MICRO_F1, micro_f1
-from .pearson import PEARSON, pearson
+from .pearson import PEARSON, is_correlated, pearson
 from .pico_f1 import PICO_F1, pico_f1, pico_scores
 from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
 __all__ = [
-    "METRICS", "Convention", "Mention", "Metric", "PrecisionRecallF1", "accuracy", "bio_to_io", "blurb_score",
-    "document_f1", "entity_f1", "example_based_f1", "group_means", "io_ceiling", "io_to_bio", "mentions", "micro_f1",
+    "COUNTING", "METRICS", "Convention", "Mention", "Metric", "PrecisionRecallF1", "accuracy", "bio_to_io", "blurb_score",
+    "document_f1", "entity_f1", "example_based_f1", "group_means", "io_ceiling", "io_to_bio", "is_correlated", "mentions", "micro_f1",
     "pearson", "pico_f1", "pico_scores", "precision_recall_f1", "score", "scoring_conventions",
 ]  # fmt: skip
 
@@ -39,6 +39,7 @@ METRICS: dict[str, Metric] = {
         EXAMPLE_BASED_F1,
     )
 }
+COUNTING = tuple(name for name, metric in METRICS.items() if metric.from_sums is f1_from_counts)  # one precision each
 
 
 def score(metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()) -> float:
@@ -61,9 +62,8 @@ def precision_recall_f1(
             example_based_f1).
     """
     chosen = _checked(metric, gold, predicted)
-    if chosen.from_sums is not f1_from_counts:
-        counting = ", ".join(name for name, other in METRICS.items() if other.from_sums is f1_from_counts)
-        raise ParameterError(f"metric={metric!r} has no single precision and recall; use {counting}")
+    if metric not in COUNTING:
+        raise ParameterError(f"metric={metric!r} has no single precision and recall; use {', '.join(COUNTING)}")
     return scores_from_counts(chosen.terms(gold, predicted, positives).sum(axis=0))
 
 

@@ -28,6 +28,12 @@ def pearson_terms(gold: Sequence[float], predicted: Sequence[float], positives: 
     return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
 
 
+def is_correlated(gold: Sequence[float], predicted: Sequence[float]) -> bool:
+    """Whether r is defined: both sides are finite and neither is constant, so that `pearson` is no mere convention."""
+    _, _, has_spread = _spreads(pearson_terms(gold, predicted).sum(axis=0))
+    return bool(has_spread)
+
+
 def _standardized(values: np.ndarray) -> np.ndarray:
     values = values / (np.abs(values).max() or 1.0)  # keeps squares of huge or tiny values within float64
     if np.ptp(values) == 0:
@@ -38,13 +44,19 @@ def _standardized(values: np.ndarray) -> np.ndarray:
 
 def pearson_from_sums(sums: np.ndarray) -> np.ndarray:
     """(...) from (..., 6); 0 where the sums have no spread on either side, nan where they are nan."""
-    n, x, y, xx, yy, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
-    spread_x, spread_y = xx - ratio(x * x, n), yy - ratio(y * y, n)
-    # Equal values leave rounding, not spread: it is small beside their squares.
-    has_spread = (spread_x > 1e-12 * xx) & (spread_y > 1e-12 * yy)
+    n, x, y, _, _, xy = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    spread_x, spread_y, has_spread = _spreads(sums)
     product = np.where(has_spread, spread_x * spread_y, 1.0)
     r = np.where(has_spread, xy - ratio(x * y, n), 0.0) / np.sqrt(product)
     return np.where(np.isnan(n), np.nan, np.clip(r, -1.0, 1.0))
+
+
+def _spreads(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sums of squares about the mean of both sides, and whether both have a spread at all."""
+    n, x, y, xx, yy, _ = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    spread_x, spread_y = xx - ratio(x * x, n), yy - ratio(y * y, n)
+    # Equal values leave rounding, not spread: it is small beside their squares.
+    return spread_x, spread_y, (spread_x > 1e-12 * xx) & (spread_y > 1e-12 * yy)
 
 
 PEARSON = Metric(name="pearson", title="Pearson's r", terms=pearson_terms, from_sums=pearson_from_sums)

@@ -48,11 +48,12 @@ def task_table(study: Study) -> Table:
         examples = "\u00a0/\u00a0".join(f"{len(reference.gold[split].gold):,}" for split in SPLITS)
         score = METRICS[task.metric].title
         name = f"{task.name}\n{task.group}"
-        rows.append((name, examples, _predicted(task), score, task.unit, task.terms, reference.data))
+        rows.append((name, examples, _predicted(task), score, reference.unit("test"), task.terms, reference.data))
     columns = ("Task", "Examples", "Predicted", "Metric", "Bootstrap over", "Terms", "Data")
     notes = [
         "Examples: train / dev / test as read; a sentence with its tags is one. Bootstrap over: what one draw of the "
-        "interval over test examples takes. Terms: licence or conditions of use of BLURB's files. Data: fingerprint of "
+        "interval over test examples takes, documents where these files name them (a correlation's own interval is "
+        "Fisher's z, and differences alone are bootstrapped). Terms: licence or conditions of use of BLURB's files. Data: fingerprint of "
         "the files."
     ]
     return Table(title="Tasks of this run", columns=columns, rows=rows, caption=study.origin, notes=notes)

@@ -11,12 +11,21 @@ from ..errors import StudyError
 from ..metrics import score
 from ..tasks import SPLITS, Task, get_task, split_tags, trivial_predictions
 from ..training.record import RunRecord
-from .intervals import fisher_lower_bound, resampled_scores
+from .intervals import fisher_lower_bound, percentile_lower_bound, resampled_scores
 from .store import Gold, RunStore
 
 NOT_FINITE = "loss not finite"
 CONSTANT = "constant predictions"
 NOT_ABOVE_TRIVIAL = "not above the trivial score"
+
+EXAMPLES = {  # kind of task -> what one example is
+    "ner": "sentence",
+    "pico": "sentence",
+    "relation": "sentence",
+    "question": "question",
+    "document": "document",
+    "similarity": "pair",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +49,25 @@ class Reference:
         """The task's metric, as a fraction."""
         return score(self.task.metric, truth, predicted, positives=self.task.positives)
 
-    def resampled(self, predicted: Sequence[str | float], *, split: str) -> np.ndarray:
-        """The task's metric on bootstrap draws of the split's units: (draws,)."""
+    def unit(self, split: str) -> str:
+        """What one draw of the bootstrap takes, in a word: a document where the split's files or ids name documents,
+        the example itself where they do not.
+        """
+        truth = self.gold[split]
+        return EXAMPLES[self.task.kind] if truth.units == truth.ids else "document"
+
+    def n_units(self, split: str) -> int:
+        """How many of them a draw takes."""
+        return len(set(self.gold[split].units))
+
+    def interval_method(self, split: str) -> str:
+        """How the interval over a split's examples is had, or why there is none, for a caption."""
+        if self.task.metric == "pearson":
+            return "Fisher's z"
+        return f"bootstrap over {self.unit(split)}s" if self.n_units(split) > 1 else f"none: one {self.unit(split)}"
+
+    def resampled(self, predicted: Sequence[str | float], *, split: str) -> np.ndarray | None:
+        """The task's metric on bootstrap draws of the split's units: (draws,); None below two units."""
         truth = self.gold[split]
         task = self.task
         return resampled_scores(task.metric, truth.gold, predicted, units=truth.units, positives=task.positives)
@@ -84,8 +110,8 @@ def failure(record: RunRecord, reference: Reference, *, split: str = "dev") -> s
     """Why a run has failed, judged on a split, or None where it has not.
 
     It has failed if its loss left the finite numbers, its predictions are all the same, or the one-sided 95% lower
-    bound of its score (bootstrap over units; Fisher's z for a correlation) does not exceed the trivial score. Where
-    dev joined train, the first two alone are judged, on test.
+    bound of its score (bootstrap over units; Fisher's z for a correlation) does not exceed the trivial score, as
+    where one unit alone leaves no such bound. Where dev joined train, the first two alone are judged, on test.
     """
     reference.check(record)
     if is_unscored(record, "test" if record.config.recipe.join_dev else split):
@@ -106,11 +132,11 @@ def is_unscored(record: RunRecord, split: str) -> bool:
 
 
 def score_lower_bound(record: RunRecord, reference: Reference, *, split: str) -> float:
-    """One-sided 95% lower bound of a run's score over examples."""
+    """One-sided 95% lower bound of a run's score over examples; minus infinity below two units of a bootstrap."""
     task, truth, predicted = reference.task, reference.gold[split], record.predictions[split]
     if task.metric == "pearson":
         return fisher_lower_bound(score("pearson", truth.gold, predicted), len(truth.gold))
-    return float(np.quantile(reference.resampled(predicted, split=split), 0.05))
+    return percentile_lower_bound(reference.resampled(predicted, split=split))
 
 
 def _is_constant(predicted: Sequence[str | float], task: Task) -> bool:

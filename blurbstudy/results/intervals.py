@@ -18,6 +18,7 @@ from ..metrics import METRICS
 Interval = tuple[float, float]
 
 RESAMPLES = 4000  # draws of a bootstrap
+FEW_UNITS = 10  # below it, a bootstrap interval is too narrow to be trusted, and its reader is told
 _PARTS = (RESAMPLES // 16,) * 16  # drawn and summed in parts, which keeps memory low
 _BOOTSTRAP_SEED = 20210909
 _NORMAL = NormalDist()
@@ -88,22 +89,34 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def percentile_interval(draws: np.ndarray, *, confidence: float = 0.95) -> Interval:
-    """The middle part of bootstrap draws."""
+def percentile_interval(draws: np.ndarray | None, *, confidence: float = 0.95) -> Interval | None:
+    """The middle part of bootstrap draws; None where there are none."""
+    if draws is None:
+        return None
     low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return float(low), float(high)
 
 
-def bootstrap_p(differences: np.ndarray) -> float:
-    """Two-sided p that a bootstrapped difference is 0: twice the smaller tail, ties in both, never exactly 0."""
+def percentile_lower_bound(draws: np.ndarray | None, *, confidence: float = 0.95) -> float:
+    """One-sided lower bound of bootstrap draws; minus infinity where there are none."""
+    return -math.inf if draws is None else float(np.quantile(draws, 1 - confidence))
+
+
+def bootstrap_p(differences: np.ndarray | None) -> float | None:
+    """Two-sided p that a bootstrapped difference is 0: twice the smaller tail, ties in both, never exactly 0; None
+    where there are no draws.
+    """
+    if differences is None:
+        return None
     tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
     return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
 
 
 def resampled_scores(
     metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str], positives: Sequence[str] = ()
-) -> np.ndarray:
-    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,).
+) -> np.ndarray | None:
+    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,). None below two units: every draw would be
+    the sample itself, and its spread 0.
 
     Draws depend on the number of units alone, so scores of two models on the same split are paired draw by draw.
 
@@ -117,6 +130,8 @@ def resampled_scores(
     if metric not in METRICS:
         raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
+    if len(names) < 2:
+        return None
     terms = METRICS[metric].terms(gold, predicted, tuple(positives))  # (examples, terms): what adds up over examples
     sums = np.zeros((len(names), terms.shape[1]))
     np.add.at(sums, unit_of, terms)

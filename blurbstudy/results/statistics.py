@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StudyError
+from ..metrics import is_correlated
 from ..training.record import RunRecord
 from .failure import Reference, failure, is_unscored
 from .intervals import (
@@ -50,7 +51,7 @@ class CellSummary:
     failed_on_test: int  # the same definition on test
     reasons: Mapping[str, int]  # reason of failure on dev -> seeds
     seed_interval: Interval | None  # 95% of the mean over seeds, Student's t
-    example_interval: Interval | None  # 95% over test examples, of the mean over these seeds
+    example_interval: Interval | None  # 95% over test examples, of the mean over these seeds; None: undefined
     example_method: str  # how, for the caption
     seeds: tuple[int, ...]
     scores: tuple[float | None, ...]  # one per seed
@@ -67,7 +68,7 @@ class Comparison:
     sd: float | None  # of the paired differences
     seed_interval: Interval | None  # 95%, Student's t on the paired differences
     p_seeds: float | None  # two-sided paired t-test; correct a table's with `holm`
-    example_interval: Interval | None  # 95%, paired bootstrap over units
+    example_interval: Interval | None  # 95%, paired bootstrap over units; None below two
     p_examples: float | None  # two-sided, of the same bootstrap
     seeds: tuple[int, ...]
 
@@ -141,14 +142,15 @@ def compare(
             p_examples=None, seeds=(),
         )  # fmt: skip
     a, b = (_mean_draws(cell, references, seeds=seeds, split=split, draws=_bootstrap_draws) for cell in cells)
+    drawn = None if a is None or b is None else a - b
     return Comparison(
         n_pairs=len(pairs),
         difference=float(np.mean(differences)),
         sd=float(np.std(differences, ddof=1)) if len(pairs) > 1 else None,
         seed_interval=t_interval(differences),
         p_seeds=t_test(differences),
-        example_interval=percentile_interval(a - b),
-        p_examples=bootstrap_p(a - b),
+        example_interval=percentile_interval(drawn),
+        p_examples=bootstrap_p(drawn),
         seeds=tuple(seeds),
     )
 
@@ -196,42 +198,46 @@ def _seed_failure(cell: Cell, references: Mapping[str, Reference], *, seed: int,
 def _example_interval(
     cell: Cell, references: Mapping[str, Reference], *, seeds: list[int], split: str
 ) -> tuple[Interval | None, str]:
-    methods = []
-    for task in cell:
-        unit = references[task].task.unit
-        methods.append("Fisher's z" if references[task].task.metric == "pearson" else f"bootstrap over {unit}s")
-    method = " and ".join(dict.fromkeys(methods))
+    method = " and ".join(dict.fromkeys(references[task].interval_method(split) for task in cell))
     if not seeds:
         return None, method
-    if len(cell) == 1 and methods[0] == "Fisher's z":
+    if len(cell) == 1 and references[next(iter(cell))].task.metric == "pearson":
         ((task, runs),) = cell.items()
+        truth = references[task].gold[split].gold
+        if not any(is_correlated(truth, runs[seed].predictions[split]) for seed in seeds):
+            return None, method
         mean = float(np.mean([_run_score(runs[seed], references[task], split) for seed in seeds]))
-        return fisher_interval(mean, len(references[task].gold[split].gold)), method
+        return fisher_interval(mean, len(truth)), method
     return percentile_interval(_mean_draws(cell, references, seeds=seeds, split=split, draws=_example_draws)), method
 
 
-Draws = Callable[[list[RunRecord], Reference, str], np.ndarray]  # runs of a task -> (RESAMPLES,)
+Draws = Callable[[list[RunRecord], Reference, str], np.ndarray | None]  # runs of a task -> (RESAMPLES,)
 
 
 def _mean_draws(
     cell: Cell, references: Mapping[str, Reference], *, seeds: list[int], split: str, draws: Draws
-) -> np.ndarray:
-    """Draws of the cell's score, the mean over its tasks: (RESAMPLES,). Tasks have examples of their own, so their
-    draws are shuffled against each other, always in the same way.
+) -> np.ndarray | None:
+    """Draws of the cell's score, the mean over its tasks: (RESAMPLES,); None where one of them has too few units.
+    Tasks have examples of their own, so their draws are shuffled against each other, always in the same way.
     """
     total = np.zeros(RESAMPLES)
     for index, (task, runs) in enumerate(cell.items()):
+        drawn = draws([runs[seed] for seed in seeds], references[task], split)
+        if drawn is None:
+            return None
         order = np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)
-        total += draws([runs[seed] for seed in seeds], references[task], split)[order]
+        total += drawn[order]
     return total / len(cell)
 
 
-def _bootstrap_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray:
-    """Mean over runs of each run's score on the same resampled units: (RESAMPLES,)."""
+def _bootstrap_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray | None:
+    """Mean over runs of each run's score on the same resampled units: (RESAMPLES,); None below two units."""
+    if reference.n_units(split) < 2:
+        return None
     return np.mean([reference.resampled(record.predictions[split], split=split) for record in records], axis=0)
 
 
-def _example_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray:
+def _example_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray | None:
     """As the bootstrap's, but a correlation's by Fisher's z at the mean: (RESAMPLES,)."""
     if reference.task.metric != "pearson":
         return _bootstrap_draws(records, reference, split)

@@ -2,7 +2,7 @@
 
 Tags stand as in CoNLL files, `token<TAB>predicted` or `token<TAB>gold<TAB>predicted`, an empty line after each
 sentence; all else as `id<TAB>prediction` (a label, a number, or labels separated by commas), with or without that
-header.
+header; without any label the tab may be missing, since editors strip it.
 """
 
 from __future__ import annotations
@@ -40,17 +40,37 @@ def read_predictions(
 def write_predictions(
     path: Path | str, task: Task, examples: Sequence[Example], predictions: Sequence[str | float]
 ) -> None:
-    """Write predictions, in the order of the examples, as `read_predictions` reads them.
+    """Write predictions, in the order of the examples, as `read_predictions` reads them; no file is overwritten.
 
     Raises:
-        ParameterError: there are more or fewer predictions than examples, or tags than words.
+        ParameterError: there are more or fewer predictions than examples, or tags than words; or the file is there
+            already or cannot be written.
     """
     if len(predictions) != len(examples):
         raise ParameterError(f"{len(predictions)} predictions for {len(examples)} examples; give one each")
     write = _tagged_sentence if task.output == "tags" else _line
     lines = [write(example, prediction) for example, prediction in zip(examples, predictions, strict=True)]
     header = "" if task.output == "tags" else HEADER + "\n"
-    Path(path).write_text(header + "".join(lines), encoding="utf-8", newline="\n")
+    _write_new(Path(path), header + "".join(lines))
+
+
+def _write_new(path: Path, text: str) -> None:
+    try:
+        file = path.open("x", encoding="utf-8", newline="\n")
+    except FileExistsError:
+        raise ParameterError(f"{path}: is there already and stays as it is; name another file or remove it") from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:  # a full disk: half a file would be refused when it is read, or worse, be read
+        path.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ParameterError:
+    return ParameterError(f"{path}: cannot be written ({error.strerror}); name a file in a folder that can be written")
 
 
 def _tagged_sentence(example: Example, prediction: str | float) -> str:
@@ -66,22 +86,31 @@ def _line(example: Example, prediction: str | float) -> str:
     return f"{example.id}\t{prediction if isinstance(prediction, str) else repr(float(prediction))}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    kind: str  # what is wrong, said of many: "ids {are} missing"
-    where: str
-    value: str  # what was found, ready to be shown
-    expected: str
+@dataclass(slots=True)
+class _Problems:
+    """The first problem of a file and how many there are of its kind: a file of nothing else may be large."""
 
+    path: Path
+    kind: str = ""  # what is wrong, said of many: "ids {are} missing"; "" while nothing is
+    where: str = ""
+    value: str = ""  # what was found, ready to be shown
+    expected: str = ""
+    n: int = 0
 
-def _refuse(problems: Sequence[_Problem], total: int) -> None:
-    """Refuse a file by its first problem and how many of that kind there are among `total`."""
-    if not problems:
-        return
-    first = problems[0]
-    n = sum(problem.kind == first.kind for problem in problems)
-    kind = first.kind.format(are="is" if n == 1 else "are")
-    raise DataError(f"{first.where}: {n} of {total} {kind}, the first is {first.value}; expected {first.expected}")
+    def add(self, kind: str, line: int | None, value: str, expected: str) -> None:
+        """Note a problem in a line, or in the file as a whole."""
+        if not self.kind:
+            self.kind, self.value, self.expected = kind, value, expected
+            self.where = str(self.path) if line is None else f"{self.path}, line {line}"
+        self.n += kind == self.kind
+
+    def refuse(self, total: int) -> None:
+        """Refuse the file by its first problem and how many of that kind there are among `total`."""
+        if self.kind:
+            kind = self.kind.format(are="is" if self.n == 1 else "are")
+            raise DataError(
+                f"{self.where}: {self.n} of {total} {kind}, the first is {self.value}; expected {self.expected}"
+            )
 
 
 # Predictions by id
@@ -90,52 +119,63 @@ def _refuse(problems: Sequence[_Problem], total: int) -> None:
 def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) -> list[str | float]:
     expected = {example.id for example in examples}
     found: dict[str, str | float] = {}
-    problems = []
+    problems = _Problems(path)
     lines = lines_of(path)
     start = 1 if lines and lines[0] == HEADER else 0
     for number, line in enumerate(lines[start:], start + 1):
-        where = f"{path}, line {number}"
         name, tab, value = line.partition("\t")
-        name = name.strip()
-        if not tab or "\t" in value:
-            problems.append(_Problem("lines {are} malformed", where, columns_found(line), "id<TAB>prediction"))
-            continue
-        prediction = _prediction(value.strip(), task)
-        if name not in expected:
-            problems.append(_Problem("ids {are} unknown", where, shown(name), f"the ids of {of}"))
+        name, value = name.strip(), value.strip(" ")
+        no_label = task.output == "label_set" and name in expected  # editors strip the tab that ends such a line
+        if "\t" in value or not (tab or no_label):
+            problems.add("lines {are} malformed", number, columns_found(line), "id<TAB>prediction")
+        elif name not in expected:
+            problems.add("ids {are} unknown", number, shown(name), f"the ids of {of}")
         elif name in found:
-            problems.append(_Problem("ids {are} doubled", where, shown(name), f"one line for each of {of}"))
-        elif prediction is None:
-            problems.append(_Problem("predictions {are} invalid", where, shown(value.strip()), _form(task)))
-        found[name] = value if prediction is None else prediction
-    _refuse(problems, len(lines) - start)
-    problems = [
-        _Problem("ids {are} missing", str(path), shown(example.id), f"one line for each of {of}")
-        for example in examples
-        if example.id not in found
-    ]
-    _refuse(problems, len(examples))
+            problems.add("ids {are} doubled", number, shown(name), f"one line for each of {of}")
+        else:
+            prediction = _prediction(value, task)
+            if prediction is None:
+                problems.add("predictions {are} invalid", number, shown(value), _form(task, value))
+            found[name] = value if prediction is None else prediction
+    problems.refuse(len(lines) - start)
+    for example in examples:
+        if example.id not in found:
+            problems.add("ids {are} missing", None, shown(example.id), f"one line for each of {of}")
+    problems.refuse(len(examples))
     return [found[example.id] for example in examples]
 
 
 def _prediction(value: str, task: Task) -> str | float | None:
     """A prediction in the form of Example.label; None where it is none."""
     if task.output == "score":
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
+        return _finite_number(value)
     if task.output == "label_set":
-        given = {part.strip() for part in split_labels(value)}
+        given = _parts(value)
         return ",".join(label for label in task.labels if label in given) if given <= set(task.labels) else None
     return value if value in task.labels else None
 
 
-def _form(task: Task) -> str:
+def _finite_number(value: str) -> float | None:
+    if "_" in value or not value.isascii():  # Python's own way to write numbers: 1_0 is 10 there alone
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _parts(value: str) -> set[str]:
+    return {part.strip() for part in split_labels(value)}
+
+
+def _form(task: Task, value: str) -> str:
+    """What a prediction may be, for a message about a value that is none."""
     if task.output == "score":
         return "a finite number"
     if task.output == "label_set":
+        if "" in _parts(value):
+            return "a label on both sides of each comma; remove a comma too many, or restore the label that is missing"
         return f"none, or some of these separated by commas: {', '.join(task.labels)}"
     return " or ".join(task.labels)
 
@@ -146,28 +186,35 @@ def _form(task: Task) -> str:
 def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> list[str | float]:
     found = list(blocks(path))
     _check_sentences(path, found, examples, of)
-    problems = []
+    problems = _Problems(path)
     predictions = []
     width = found[0].lines[0].count("\t") + 1
     width = width if width in (2, 3) else 2  # with gold tags between, as conlleval has them, or without
     for block, example in zip(found, examples, strict=True):
         tags = []
         for number, (line, word) in enumerate(zip(block.lines, example.texts, strict=True), block.first):
-            where = f"{path}, line {number}"
             fields = line.split("\t")
+            tag = fields[-1].strip()
             if len(fields) != width:
                 form = "token<TAB>predicted" if width == 2 else "token<TAB>gold<TAB>predicted"
-                problems.append(_Problem("lines {are} malformed", where, columns_found(line), form))
+                problems.add("lines {are} malformed", number, columns_found(line), form)
             elif fields[0] != word:
-                problems.append(
-                    _Problem("tokens {are} different", where, shown(fields[0]), f"{shown(word)}, as in {of}")
-                )
-            elif fields[-1].strip() not in task.labels:
-                problems.append(_Problem("tags {are} unknown", where, shown(fields[-1]), " or ".join(task.labels)))
-            tags.append(fields[-1].strip())
+                problems.add("tokens {are} different", number, shown(fields[0]), f"{shown(word)}, as in {of}")
+            elif tag not in task.labels:
+                problems.add(*_wrong_tag(tag, number, task))
+            tags.append(tag)
         predictions.append(" ".join(tags))
-    _refuse(problems, sum(len(block.lines) for block in found))
+    problems.refuse(sum(len(block.lines) for block in found))
     return predictions
+
+
+def _wrong_tag(tag: str, line: int, task: Task) -> tuple[str, int, str, str]:
+    """The problem with a tag that the task has not."""
+    prefix, dash, _ = tag.partition("-")
+    labels = " or ".join(task.labels)
+    if dash and prefix in task.labels:
+        return "tags {are} typed", line, shown(tag), f"{labels}; strip the types, as {prefix} for {shown(tag)}"
+    return "tags {are} unknown", line, shown(tag), labels
 
 
 def _check_sentences(path: Path, found: Sequence[Block], examples: Sequence[Example], of: str) -> None:
@@ -180,17 +227,14 @@ def _check_sentences(path: Path, found: Sequence[Block], examples: Sequence[Exam
             f"{path}: found {len(found)} sentences; expected the {len(examples)} of {of}, an empty line after each; "
             f"the first that differs is {place}"
         )
-    problems = [
-        _Problem(
-            "sentences {are} of another length",
-            f"{path}, line {block.first}",
-            f"sentence {example.id} with {len(block.lines)} words",
-            f"{len(example.texts)} words, as in {of}",
-        )
-        for block, example in zip(found, examples, strict=True)
-        if len(block.lines) != len(example.texts)
-    ]
-    _refuse(problems, len(examples))
+    problems = _Problems(path)
+    for block, example in zip(found, examples, strict=True):
+        if len(block.lines) != len(example.texts):
+            value = f"sentence {example.id} with {len(block.lines)} words"
+            problems.add(
+                "sentences {are} of another length", block.first, value, f"{len(example.texts)} words, as in {of}"
+            )
+    problems.refuse(len(examples))
 
 
 def _fits(block: Block, example: Example) -> bool:

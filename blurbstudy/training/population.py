@@ -103,6 +103,8 @@ class Population:
         for place, config in enumerate(configs):
             self.model.load_member(place, cut, seed=config.seed)
             apply_to_member(config.recipe, self.model, place, seed=config.seed)
+        if task.output == "label_set":
+            start_at_base_rates(self.model, self.train.targets)
         self.model.to(device)
         self.optimizer = PopulationAdamW(
             list(self.model.depth_parameters()),
@@ -181,6 +183,19 @@ class Population:
         self.members = [self.members[place] for place in places]
         self.model.keep_members(places)
         self.optimizer.keep(places)
+
+
+def start_at_base_rates(model: Classifier, targets: np.ndarray) -> None:
+    """Sets the head's biases so that it begins by giving each label its frequency in train (Lin et al. 2017, focal
+    loss, section 3.3). With biases of 0 the first thing learned is that every label is rare, which drives the pooler
+    into saturation, and fine-tuning may stay there for hundreds of steps.
+
+    Args:
+        targets: (examples, labels) of 0 and 1.
+    """
+    n = len(targets)
+    rates = np.clip(targets.mean(0), 0.5 / n, 1 - 0.5 / n)
+    model.head.bias.data.copy_(torch.from_numpy(np.log(rates / (1 - rates)).astype(np.float32)))
 
 
 def member_losses(outputs: Tensor, targets: Tensor, present: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """A run does not depend on which runs it is trained beside."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +158,24 @@ def test_members_go_on_unchanged_when_others_leave(make_config, similarity, chec
 )  # fmt: skip
 def test_runs_share_a_population_where_their_shapes_agree(make_config, change, together):
     assert (population_key(make_config()) == population_key(make_config(**change))) is together
+
+
+def test_a_head_for_sets_of_labels_begins_at_the_labels_base_rates(make_config, documents, checkpoint):
+    configs = [make_config(task="HoC", seed=seed, dropout=0.0) for seed in (1, 2)]
+    population = make_population(configs, documents, checkpoint)
+    rates = documents["train"].targets.mean(0)
+    packing, _ = population._next_batches()
+    with torch.no_grad():
+        given = population.model(packing).sigmoid().mean((0, 1))
+    np.testing.assert_allclose(given, rates, atol=0.06)  # the fresh head's weights add a little
+    np.testing.assert_allclose(population.model.head.bias.data.sigmoid(), np.stack([rates, rates]), atol=1e-6)
+
+
+def test_a_label_that_train_lacks_begins_rare_not_impossible(make_config, documents, checkpoint):
+    targets = documents["train"].targets.copy()
+    targets[:, 3], targets[:, 4] = 0, 1
+    features = documents | {"train": replace(documents["train"], targets=targets)}
+    population = make_population([make_config(task="HoC")], features, checkpoint)
+    begins = population.model.head.bias.data[0].sigmoid()
+    n = len(targets)
+    assert begins[3] == pytest.approx(0.5 / n) and begins[4] == pytest.approx(1 - 0.5 / n)

@@ -47,12 +47,12 @@ def test_labels_of_words_are_learned_and_recorded_as_bio_tags(make_config, tagge
 
 
 def test_sets_of_labels_are_learned_and_recorded_by_name(make_config, documents, checkpoint):
-    config = make_config(task="HoC", epochs=25, learning_rate=2e-3, dropout=0.0)
+    config = make_config(task="HoC", epochs=25, learning_rate=3e-3, dropout=0.0)
     (record,) = train([config], documents, checkpoint)
     gold = gold_of(documents["test"], get_task("HoC"))
     assert record.scores["test"] == score("document_f1", gold, record.predictions["test"])
     everything = [",".join(get_task("HoC").labels)] * len(gold)
-    assert record.scores["test"] > score("document_f1", gold, everything) + 0.03
+    assert record.scores["test"] > score("document_f1", gold, everything) + 0.1
     assert {label for labels in record.predictions["test"] for label in split_labels(labels)} <= set(
         get_task("HoC").labels
     )
