@@ -61,12 +61,19 @@ def check(
         str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
     ] = None,
     task: Tasks = None,
+    allow_other_text: Annotated[
+        bool,
+        typer.Option(
+            "--allow-other-text",
+            help="Files that fit in size and are not the public text are another edition on purpose: remarks.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read every file of a data folder and compare it with what was published; exit code 2 on damage."""
+    """Read every file of a data folder and compare it with what was published; exit code 2 on damage or other text."""
     from .tasks.check import check_data
 
-    found = check_data(_folder(data), _tasks(task))
+    found = check_data(_folder(data), _tasks(task), allow_other_text=allow_other_text)
     if as_json:
         _print_json(found.to_dict())
     else:

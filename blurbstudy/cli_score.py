@@ -27,27 +27,32 @@ def score(
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
     run: Annotated[str | None, typer.Option(help="Instead of a file: the id of a run in --store.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of the run store that holds --run.")] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="New file for the predictions of --run, as --predictions reads them; needs --data."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Score predictions: score, 95% interval over examples, trivial score; for entities every scoring convention."""
     if (predictions is None) == (run is None):
         raise ParameterError("name the predictions once: --predictions FILE, or --run ID with --store DIR")
+    if export is not None and run is None:
+        raise ParameterError("--export writes the predictions of a run; name it: --run ID with --store DIR")
     found = _scored_file(predictions, task, data, split) if run is None else _scored_run(run, store, task, split)
+    if export is not None:
+        _export(run, store, data, split, file=export)
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+    if export is not None and not as_json:
+        typer.echo(f"predictions written to {export}")
 
 
 def _scored_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
     from .presentation.scoring import score_file
-    from .results.sources import data_folder
     from .tasks import get_task
 
     if task is None:
         raise ParameterError("no task: name the one that the predictions are for (--task)")
-    known = get_task(task)
-    folder = data or paths.data_folder()
-    if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
-    return score_file(path, known, data_folder(str(folder)), split=split)
+    return score_file(path, get_task(task), _folder(data), split=split)
 
 
 def _scored_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
@@ -58,3 +63,19 @@ def _scored_run(run: str, store: Path | None, task: str | None, split: str) -> S
     if store is None:
         raise ParameterError("no store: name the folder of the run store that holds the run (--store DIR)")
     return score_run(run, RunStore(store), split=split, task=None if task is None else get_task(task))
+
+
+def _export(run: str, store: Path, data: str | None, split: str, *, file: Path) -> None:
+    from .presentation.scoring import export_run
+    from .results.store import RunStore
+
+    export_run(run, RunStore(store), folder=_folder(data), file=file, split=split)
+
+
+def _folder(data: str | None) -> Path:
+    from .results.sources import data_folder
+
+    folder = data or paths.data_folder()
+    if folder is None:
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+    return data_folder(str(folder))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
 
-from blurbstudy import paths
+from blurbstudy import cli_data, paths
 from blurbstudy.cli_data import WIDEST, data_app
 from blurbstudy.errors import StudyError
-from blurbstudy.tasks import TASKS, download, get_task, transfer
+from blurbstudy.tasks import TASKS, check, download, get_task, transfer
 from blurbstudy.tasks.sources import DataFile, DatasetSource
 
 
@@ -62,6 +63,28 @@ def test_the_check_prints_the_whole_table_and_then_every_problem(tmp_path):
     assert [problem.split(":")[1].strip() for problem in problems] == [task.name for task in TASKS]
 
 
+def test_the_check_fails_on_another_text_and_passes_it_where_it_is_allowed(tmp_path, monkeypatch):
+    known = {}
+    task = replace(get_task("GAD"), sizes=dict.fromkeys(("train", "dev", "test"), 1))
+    (tmp_path / "GAD").mkdir()
+    for i, name in enumerate(task.files.values()):
+        text = f"index\tsentence\tlabel\n{i}\tZorvane and GRV1.\t0\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        known[name] = DataFile(name=name, size=len(text), sha256=digest, repository="a/b", commit="0" * 40, path=name)
+        (tmp_path / "GAD" / name).write_text(text, newline="")
+    monkeypatch.setattr(check, "public_sources", lambda: {"GAD": DatasetSource(files=known)})
+    monkeypatch.setattr(cli_data, "_tasks", lambda names: [task])
+    assert data("check", "--data", tmp_path).exit_code == 0
+    path = tmp_path / "GAD" / "test.tsv"
+    path.write_text(path.read_text().replace("\t0\n", "\t1\n"))
+    done = data("check", "--data", tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert done.exit_code == 2 and "other text" in done.stdout
+    assert line.startswith("blurbstudy: GAD: ") and "not that of the public file" in line
+    done = data("check", "--data", tmp_path, "--allow-other-text")
+    assert (done.exit_code, done.stderr) == (0, "") and "another edition" in " ".join(done.stdout.split())
+
+
 def test_a_check_of_some_datasets_leaves_the_others_alone(tmp_path):
     done = data("check", "--data", tmp_path, "--task", "GAD", "--task", "hoc", "--json")
     assert done.exit_code == 2
@@ -74,6 +97,8 @@ def test_a_check_of_some_datasets_leaves_the_others_alone(tmp_path):
         (["check", "--data", "/none"], "no such folder"),
         (["check", "--data", "mini", "--task", "GLUE"], "unknown"),
         (["download", "--to", "x", "--mirror", "file:///tmp"], "no web address"),
+        (["download", "--to", "x", "--mirror", "http://h:abc"], "no web address"),
+        (["download", "--to", "/dev/null/x", "--task", "GAD"], "no folder.*--to"),
         (["download", "--to", "x", "--task", "DDI"], "CC BY-NC 4.0.*--accept-terms"),
         (["download", "--to", "x"], "ChemProt: registration.*DDI.*BioASQ: registration"),
     ],
@@ -84,6 +109,7 @@ def test_what_a_person_can_mend_is_a_study_error(words, said, tmp_path, monkeypa
     assert isinstance(done.exception, StudyError)
     with pytest.raises(StudyError, match=said):
         raise done.exception
+    assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
 
 

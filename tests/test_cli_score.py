@@ -9,7 +9,10 @@ import typer
 
 from blurbstudy import paths
 from blurbstudy.cli_score import score
-from blurbstudy.errors import DataError, ParameterError
+from blurbstudy.config import Recipe, RunConfig
+from blurbstudy.errors import DataError, ParameterError, StudyError
+from blurbstudy.results import RunStore, resolve_sources
+from blurbstudy.training.record import RunRecord
 
 LINES = {"train": "1\tIs it?\tIt is.\tyes\n2\tIs it?\tNo.\tno\n3\tWho?\tIt is.\tyes\n", "dev": "4\tq\tc\tno\n",
          "test": "".join(f"{i}\tIs it?\tIt is.\t{'no' if i % 2 else 'yes'}\n" for i in range(5, 15))}  # fmt: skip
@@ -71,6 +74,7 @@ def test_the_data_folder_may_stand_in_the_environment(asked, tmp_path, monkeypat
         (OPTIONS[2:], ParameterError, "no task: name the one that the predictions are for"),
         (OPTIONS[:2] + OPTIONS[4:], ParameterError, "no data: name the folder of the datasets"),
         (("--run", "x"), ParameterError, "no store: name the folder of the run store"),
+        ((*OPTIONS, "--export", "x.tsv"), ParameterError, "--export writes the predictions of a run; name it: --run"),
         ((*OPTIONS, "--split", "all"), ParameterError, "split='all' is unknown"),
         ((*OPTIONS, "--split", "dev"), DataError, "preds.tsv, line 2: 10 of 10 ids are unknown, the first is '5'"),
         (("--task", "HoC", *OPTIONS[2:]), DataError, "has no folder 'HoC'"),
@@ -81,3 +85,39 @@ def test_what_is_asked_wrongly_is_one_line(asked, words, error, message):
     with pytest.raises(error) as caught:
         asked(*words)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def run(asked, tmp_path):
+    """A store with one run on the data; the options that name it."""
+    store = RunStore(tmp_path / "store")
+    sources = resolve_sources(store, tasks=["BioASQ"], encoders={}, data="data")
+    data = sources.fingerprints["BioASQ"]
+    predicted = {"dev": ["no"], "test": ["no"] * 4 + ["yes"] * 6}
+    record = RunRecord(
+        config=RunConfig(task="BioASQ", data=data, encoder="e" * 20, recipe=Recipe(), seed=1), status="finished",
+        stopped_at_step=1, selected_step=1, scores={"dev": 1.0, "test": 0.5}, curve={}, predictions=predicted,
+        seconds=1.0, peak_bytes=1, circumstances={},
+    )  # fmt: skip
+    store.put(record)
+    return "--run", record.id, "--store", "store"
+
+
+def test_a_run_s_predictions_are_exported_and_read_again(asked, run, tmp_path):
+    out, _ = asked(*run, "--data", "data", "--export", "mine.tsv")
+    assert out.endswith("predictions written to mine.tsv\n")
+    again = json.loads(asked(*OPTIONS[:4], "--predictions", "mine.tsv", "--json").out)
+    kept = json.loads(asked(*run, "--data", "data", "--export", "other.tsv", "--json").out)
+    assert again | {"predictions": ""} == kept | {"predictions": ""}
+    assert (tmp_path / "other.tsv").read_bytes() == (tmp_path / "mine.tsv").read_bytes()
+
+
+def test_an_export_overwrites_nothing_and_needs_the_data(asked, run, tmp_path):
+    with pytest.raises(ParameterError, match="preds.tsv: is there already and stays as it is"):
+        asked(*run, "--data", "data", "--export", "preds.tsv")
+    with pytest.raises(ParameterError, match="no data: name the folder of the datasets"):
+        asked(*run, "--export", "mine.tsv")
+    (tmp_path / "data" / "BioASQ" / "dev.tsv").write_text("4\tq\tc\tyes\n")
+    with pytest.raises(StudyError, match="data holds another version of it"):
+        asked(*run, "--data", "data", "--export", "mine.tsv")
+    assert not (tmp_path / "mine.tsv").exists()

@@ -53,8 +53,8 @@ def task_table(study: Study) -> Table:
     notes = [
         "Examples: train / dev / test as read; a sentence with its tags is one. Bootstrap over: what one draw of the "
         "interval over test examples takes, documents where these files name them (a correlation's own interval is "
-        "Fisher's z, and differences alone are bootstrapped). Terms: licence or conditions of use of BLURB's files. Data: fingerprint of "
-        "the files."
+        "Fisher's z, and differences alone are bootstrapped). Terms: licence or conditions of use of BLURB's files. "
+        "Data: fingerprint of the files."
     ]
     return Table(title="Tasks of this run", columns=columns, rows=rows, caption=study.origin, notes=notes)
 

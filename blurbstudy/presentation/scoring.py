@@ -10,18 +10,21 @@ from typing import Any
 
 from ..errors import ParameterError, StoreError, StudyError
 from ..metrics import (
+    COUNTING,
     METRICS,
     Convention,
     PrecisionRecallF1,
+    is_correlated,
     pico_scores,
     precision_recall_f1,
     scoring_conventions,
 )
 from ..results.failure import Reference, is_unscored, load_references
-from ..results.intervals import Interval, fisher_interval, percentile_interval
+from ..results.intervals import FEW_UNITS, Interval, fisher_interval, percentile_interval
 from ..results.store import Gold, RunStore
-from ..tasks import SPLITS, Example, Task, get_task, read_split
-from ..tasks.predictions import read_predictions
+from ..tasks import SPLITS, Example, Task, data_fingerprint, get_task, read_split
+from ..tasks.predictions import read_predictions, write_predictions
+from ..training.record import RunRecord
 from .tables import interval, number
 
 TRIVIAL = {  # output -> what the trivial score is the score of
@@ -30,7 +33,6 @@ TRIVIAL = {  # output -> what the trivial score is the score of
     "label_set": "the labels that most documents of train have",
     "score": "no correlation",
 }
-COUNTING = ("entity_f1", "micro_f1", "document_f1")  # metrics with one precision and one recall
 OTHERS = {"document_f1": ("example_based_f1",)}  # metric -> others of the same predictions, which are other numbers
 
 
@@ -43,9 +45,10 @@ class ScoredPredictions:
     origin: str  # the predictions' file, or the run
     score: float  # by the task's metric
     n: int  # examples
-    units: int  # what the bootstrap draws: documents, sentences, ...
-    interval: Interval  # 95% over examples
-    method: str  # of the interval
+    unit: str  # what the bootstrap draws: document, sentence, ...
+    units: int  # how many of them there are
+    interval: Interval | None  # 95% over examples; None where there is none
+    method: str  # of the interval, or "none: " and why
     trivial: float  # what reads nothing scores
     precision_recall: PrecisionRecallF1 | None  # None where the metric has none
     classes: Mapping[str, PrecisionRecallF1]  # of a PICO task
@@ -62,9 +65,9 @@ class ScoredPredictions:
             "title": METRICS[self.task.metric].title,
             "score": self.score,
             "n": self.n,
-            "unit": self.task.unit,
+            "unit": self.unit,
             "units": self.units,
-            "interval": list(self.interval),
+            "interval": None if self.interval is None else list(self.interval),
             "interval_by": self.method,
             "trivial": self.trivial,
             "precision_recall": None if self.precision_recall is None else dataclasses.asdict(self.precision_recall),
@@ -75,12 +78,10 @@ class ScoredPredictions:
 
     def text(self) -> str:
         """The same for people; scores times 100."""
-        low, high = self.interval
-        drawn = f", {self.units} {self.task.unit}s" if self.units != self.n else ""
+        drawn = f", {self.units} {self.unit}{'s' * (self.units > 1)}" if self.units != self.n else ""
         lines = [
             f"{self.task.name} {self.split}: {METRICS[self.task.metric].title} (times 100) of {self.origin}",
-            f"score {_percent(self.score)}, 95% interval {interval((100 * low, 100 * high))} ({self.method}), "
-            f"n = {self.n}{drawn}",
+            f"score {_percent(self.score)}, 95% interval {self._interval()}, n = {self.n}{drawn}",
             f"trivial score {_percent(self.trivial)} ({TRIVIAL[self.task.output]})",
         ]
         if self.precision_recall is not None:
@@ -101,6 +102,14 @@ class ScoredPredictions:
             lines.append(_row(c.name, c.precision, c.recall, c.f1, c.gold_mentions, c.predicted_mentions))
             lines.append(f"    {c.meaning}")
         return "\n".join(lines)
+
+    def _interval(self) -> str:
+        if self.interval is None:
+            return self.method
+        low, high = self.interval
+        few = self.units < FEW_UNITS and self.task.metric != "pearson"  # Fisher's z knows how few there are
+        warning = f"; too narrow, as {self.units} {self.unit}s are few" if few else ""
+        return f"{interval((100 * low, 100 * high))} ({self.method}{warning})"
 
 
 def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions:
@@ -129,22 +138,55 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
         StoreError: the store has no such run, or not its gold labels.
         StudyError: the run has no score there.
     """
+    record = _scored_record(run_id, store, split=split, task=task)
+    reference = load_references(store, [record])[record.config.task]
+    reference.check(record)
+    return score_predictions(record.predictions[split], reference, split=split, origin=f"run {run_id}")
+
+
+def export_run(run_id: str, store: RunStore, *, folder: Path, file: Path, split: str = "test") -> None:
+    """Write a run's predictions as `score_file` reads them; no file is overwritten. A store keeps no words, so the
+    task's files in a folder are needed: the very ones of the run.
+
+    Raises:
+        ParameterError: the split is unknown, or the file is there already or cannot be written.
+        StoreError: the store has no such run.
+        StudyError: the run has no score there, or is of other data.
+        DataError: the data are missing or malformed.
+    """
+    record = _scored_record(run_id, store, split=split)
+    task = get_task(record.config.task)
+    found = data_fingerprint(task, folder)
+    if found != record.config.data:
+        raise StudyError(
+            f"run {run_id} is of {task.name} ({record.config.data}), {folder} holds another version of it ({found}); "
+            "name the folder of the data that the run was made on (--data DIR)"
+        )
+    write_predictions(file, task, read_split(task, folder, split=split), record.predictions[split])
+
+
+def _scored_record(run_id: str, store: RunStore, *, split: str, task: Task | None = None) -> RunRecord:
+    """The record of a run that has a score on a split."""
     _check_split(split)
     record = store.get(run_id) if run_id in store.ids() else None
     if record is None:
         raise StoreError(
             f"{store.folder}: no run {run_id[:40]!r} of this version of blurbstudy there; check --run and --store"
         )
-    of = get_task(record.config.task)
-    if task is not None and task != of:
-        raise ParameterError(f"run {run_id} is of {of.name}, not of {task.name}; leave --task out")
-    if split not in record.predictions or is_unscored(record, split):
-        raise StudyError(
-            f"run {run_id} has no score on {split}: no predictions are kept, or its loss left the finite numbers"
-        )
-    reference = load_references(store, [record])[of.name]
-    reference.check(record)
-    return score_predictions(record.predictions[split], reference, split=split, origin=f"run {run_id}")
+    if task is not None and task.name != record.config.task:
+        raise ParameterError(f"run {run_id} is of {record.config.task}, not of {task.name}; leave --task out")
+    if missing := _why_unscored(record, split):
+        raise StudyError(f"run {run_id} has no score on {split}: {missing}")
+    return record
+
+
+def _why_unscored(record: RunRecord, split: str) -> str:
+    """Why a run has no score on a split; "" where it has one."""
+    if split == "train":
+        return "a store keeps predictions on dev and test alone; use --split dev or test"
+    if split == "dev" and record.config.recipe.join_dev:
+        return "dev joined train; use --split test"
+    return "its loss, or a prediction, left the finite numbers" if is_unscored(record, split) else ""
 
 
 def score_predictions(
@@ -153,11 +195,7 @@ def score_predictions(
     """Score predictions that stand in the order of the gold labels."""
     task, truth = reference.task, reference.gold[split]
     score = reference.score(truth.gold, predicted)
-    if task.metric == "pearson":
-        bounds, method = fisher_interval(score, len(truth.gold)), "Fisher's z"
-    else:
-        bounds = percentile_interval(reference.resampled(predicted, split=split))
-        method = f"bootstrap over {task.unit}s"
+    bounds, method = _interval_over_examples(score, predicted, reference, split=split)
     counts = {"positives": task.positives}
     return ScoredPredictions(
         task=task,
@@ -165,7 +203,8 @@ def score_predictions(
         origin=origin,
         score=score,
         n=len(truth.gold),
-        units=len(set(truth.units)),
+        unit=reference.unit(split),
+        units=reference.n_units(split),
         interval=bounds,
         method=method,
         trivial=reference.trivial(split),
@@ -176,6 +215,19 @@ def score_predictions(
         conventions=tuple(scoring_conventions(truth.gold, predicted)) if task.metric == "entity_f1" else (),
         others={name: METRICS[name].score(truth.gold, predicted, **counts) for name in OTHERS.get(task.metric, ())},
     )
+
+
+def _interval_over_examples(
+    score: float, predicted: Sequence[str | float], reference: Reference, *, split: str
+) -> tuple[Interval | None, str]:
+    """The 95% interval of a score and its method; None and why where there is none."""
+    truth, method = reference.gold[split].gold, reference.interval_method(split)
+    if reference.task.metric != "pearson":
+        return percentile_interval(reference.resampled(predicted, split=split)), method
+    if not is_correlated(truth, predicted):
+        side = "predictions" if is_correlated(truth, truth) else "gold scores"
+        return None, f"none: r is undefined where all {side} are the same"
+    return fisher_interval(score, len(truth)), method
 
 
 def _check_split(split: str) -> None:

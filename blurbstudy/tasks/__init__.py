@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint", "example_size",
-    "get_task", "read_split", "read_task", "split_file", "split_labels", "split_tags", "to_datasets",
+    "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint", "dataset_folder",
+    "example_size", "get_task", "read_split", "read_task", "split_file", "split_labels", "split_tags", "to_datasets",
     "trivial_predictions",
 ]  # fmt: skip
 
@@ -138,6 +138,21 @@ def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
     )
 
 
+def dataset_folder(task: Task, folder: Path) -> Path:
+    """The folder of a dataset in the data folder: the one that is there in whatever letter case, else the task's.
+
+    Raises:
+        DataError: two are there, neither of them named as the task says.
+    """
+    if not folder.is_dir() or (folder / task.folder).is_dir():
+        return folder / task.folder
+    found = sorted(path for path in folder.iterdir() if path.name.lower() == task.folder.lower() and path.is_dir())
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise DataError(f"{folder}: {names} differ in letter case alone; keep one and name it {task.folder}")
+    return found[0] if found else folder / task.folder
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).lower()
 
@@ -148,14 +163,8 @@ def _task_folder(task: Task, folder: Path) -> Path:
             f"{folder}: no such folder; expected the folder that holds the BLURB datasets; name it with --data or in "
             f"the environment setting {DATA_SETTING}"
         )
-    if (folder / task.folder).is_dir():
-        return folder / task.folder
-    found = sorted(path for path in folder.iterdir() if path.name.lower() == task.folder.lower() and path.is_dir())
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(path.name for path in found)
-        raise DataError(f"{folder}: {names} differ in letter case alone; keep one and name it {task.folder}")
+    if (within := dataset_folder(task, folder)).is_dir():
+        return within
     raise DataError(
         f"{folder}: has no folder {task.folder!r} (letter case ignored); expected {', '.join(task.files.values())} in "
         f"it; put them there ({task.source}) or name another folder with --data"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError
 from . import READERS, SPLITS, TASKS, Example, Task, example_size, split_file
 from .lines import shown
-from .sources import DatasetSource, public_sources, sha256_of
+from .sources import DataFile, DatasetSource, public_sources, sha256_of
 
 if TYPE_CHECKING:
     import pandas
@@ -33,7 +33,8 @@ class SplitCheck:
     split: str
     file: str | None  # its name; None where there is none
     size: int | None  # what Task.counted counts; None where the file cannot be read
-    published: int | None  # None where nothing is compared
+    examples: int | None  # sentences, where words are tagged; None where the file cannot be read
+    published: int | None  # of what Task.counted counts; None where nothing is compared
     known: int | None  # the size of the public files, where it is not the published one
     bytes: str  # exact | other bytes | not compared | -
 
@@ -45,10 +46,10 @@ class TaskCheck:
     task: str
     counted: str
     splits: tuple[SplitCheck, ...]
-    flag: str  # ok | known difference | other text (its sizes fit) | DAMAGED | counted (nothing was compared)
+    flag: str  # ok | known difference | other text (all else fits) | DAMAGED | counted (nothing was compared)
     differences: tuple[str, ...]  # known ones, in words
     remarks: tuple[str, ...]  # what is worth knowing and no damage
-    problems: tuple[str, ...]  # damage, one line each
+    problems: tuple[str, ...]  # damage and, unless it is allowed, other text; one line each
 
     @property
     def bytes(self) -> str:
@@ -66,7 +67,7 @@ class DataCheck:
 
     @property
     def problems(self) -> list[str]:
-        """All damage, one line each."""
+        """Of all datasets, one line each."""
         return [f"{check.task}: {problem}" for check in self.tasks for problem in check.problems]
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,12 +96,18 @@ def size_text(split: SplitCheck) -> str:
 
 
 def check_data(
-    folder: Path | str, tasks: Sequence[Task] = TASKS, *, sources: Mapping[str, DatasetSource] | None = None
+    folder: Path | str,
+    tasks: Sequence[Task] = TASKS,
+    *,
+    sources: Mapping[str, DatasetSource] | None = None,
+    allow_other_text: bool = False,
 ) -> DataCheck:
     """Read and compare these datasets; damage is told in the result, not raised.
 
     Args:
         sources: the known bytes (default: those of files.yaml).
+        allow_other_text: a file that reads, has the known sizes and is not the known text is another edition on
+            purpose: a remark, no problem.
 
     Raises:
         DataError: there is no such folder.
@@ -109,7 +116,12 @@ def check_data(
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; name the one that holds the BLURB datasets with --data")
     generated = is_generated(folder)
-    checks = tuple(_check(task, folder, known.get(task.name), generated=generated) for task in tasks)
+    checks = tuple(
+        _check(
+            task, folder, None if generated else known.get(task.name), generated=generated, allow_other=allow_other_text
+        )
+        for task in tasks
+    )
     return DataCheck(folder=str(folder), generated=generated, tasks=checks)
 
 
@@ -122,39 +134,46 @@ def is_generated(folder: Path) -> bool:
         return False
 
 
-def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated: bool) -> TaskCheck:
+def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated: bool, allow_other: bool) -> TaskCheck:
     splits: list[SplitCheck] = []
     read: dict[str, list[Example]] = {}
     problems: list[str] = []
     remarks: list[str] = []
-    other_text = False
+    other_text: list[str] = []
     for split in SPLITS:
-        path, size, verdict = None, None, ABSENT
+        path, size, verdict, same_text = None, None, ABSENT, True
         try:
             path = split_file(task, folder, split=split)
             verdict = UNKNOWN
             read[split] = READERS[task.reader](path, task)
             size = sum(example_size(task, example.label) for example in read[split])
-            if source and not generated:
-                verdict, remark, reads_the_same = _compared(path, source)
+            if source:
+                verdict, remark, same_text = _compared(path, source)
                 remarks += [remark] if remark else []
-                other_text |= not reads_the_same
         except DataError as error:
             problems += [str(error)] if str(error) not in problems else []  # a missing folder is one problem
         checked = SplitCheck(
             split=split,
             file=path.name if path else None,
             size=size,
+            examples=len(read[split]) if split in read else None,
             published=None if generated else task.sizes[split],
-            known=None if generated else task.known_sizes.get(split),
+            known=None if generated else _known_size(task, split, path),
             bytes=verdict,
         )
-        problems += _wrong_size(task, checked, path)
         splits.append(checked)
+        wrong = _wrong_size(task, checked, path)
+        if not wrong and verdict != EXACT:
+            known = source.files.get(checked.file) if source and checked.file else None
+            wrong = _wrong_number(task, checked, path, known)
+        problems += wrong
+        if not same_text and not wrong:
+            other_text.append(_other_text(task, path, allowed=allow_other))
+    remarks += other_text if allow_other else []
     shared, common = _shared(read)
     differences = () if generated else tuple(_known_differences(task, splits))
     flags = {
-        DAMAGED: problems or shared,
+        DAMAGED: problems or shared,  # before other text, which is then the lesser trouble
         COUNTED: generated,
         OTHER_TEXT: other_text,
         KNOWN: differences,
@@ -167,8 +186,15 @@ def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated:
         flag=next(flag for flag, holds in flags.items() if holds),
         differences=differences,
         remarks=(*remarks, *common),
-        problems=(*problems, *shared),
+        problems=(*problems, *shared, *(() if allow_other else other_text)),
     )
+
+
+def _known_size(task: Task, split: str, path: Path | None) -> int | None:
+    """Of the public file: where the split has a substitute, that one's, and no size of the file it stands for."""
+    if path is not None and path.name != task.substitutes.get(split, path.name):
+        return None
+    return task.known_sizes.get(split)
 
 
 def _wrong_size(task: Task, split: SplitCheck, path: Path | None) -> list[str]:
@@ -177,9 +203,33 @@ def _wrong_size(task: Task, split: SplitCheck, path: Path | None) -> list[str]:
     known = f" or {split.known} (public files)" if split.known is not None else ""
     return [
         f"{path}: found {split.size} {task.counted}; expected {split.published} (published){known}; the file is cut "
-        f"short, edited or another version: move it away and get it again (blurbstudy data download --task "
-        f"'{task.name}')"
+        f"short, edited or another version: {_get_again(task)}"
     ]
+
+
+def _wrong_number(task: Task, split: SplitCheck, path: Path | None, known: DataFile | None) -> list[str]:
+    """Of examples, where the size fits: sentences without mentions add nothing to it."""
+    if known is None or known.examples is None or split.examples in (None, known.examples):
+        return []
+    what = "sentences" if task.output == "tags" else "examples"
+    return [
+        f"{path}: found {split.examples} {what}; expected the {known.examples} of the public file; the file is cut "
+        f"short, edited or another version: {_get_again(task)}"
+    ]
+
+
+def _other_text(task: Task, path: Path | None, *, allowed: bool) -> str:
+    found = f"{path}: found a text that is not that of the public file, though its sizes fit"
+    if allowed:
+        return f"{found}; allowed as another edition: a score on it is not comparable"
+    return (
+        f"{found}; a score on it is not comparable: {_get_again(task)}, or say --allow-other-text if it is another "
+        f"edition on purpose"
+    )
+
+
+def _get_again(task: Task) -> str:
+    return f"move it away and get it again (blurbstudy data download --task '{task.name}')"
 
 
 def _known_differences(task: Task, splits: Sequence[SplitCheck]) -> list[str]:
@@ -191,7 +241,7 @@ def _known_differences(task: Task, splits: Sequence[SplitCheck]) -> list[str]:
 
 
 def _compared(path: Path, source: DatasetSource) -> tuple[str, str, bool]:
-    """The verdict on a file's bytes, a remark where there is one to make, and whether it may read as the known one."""
+    """The verdict on a file's bytes, a remark where there is one to make, and whether it may hold the known text."""
     file = source.files.get(path.name)
     if file is None:
         return UNKNOWN, f"{path.name}: no sum of this file is known, its size alone is compared", True
@@ -199,15 +249,17 @@ def _compared(path: Path, source: DatasetSource) -> tuple[str, str, bool]:
         return EXACT, "", True
     if file.sha256 in _sums_of_the_same_text(path):
         return OTHER_BYTES, f"{path.name}: the known text with other line ends or layout, read the same", True
-    remark = f"{path.name}: not the text that is known, though it reads and its size fits: a score is not comparable"
-    return OTHER_BYTES, remark, False
+    return OTHER_BYTES, "", False
 
 
 def _sums_of_the_same_text(path: Path) -> set[str]:
     """SHA-256 of what reads the same: without byte-order mark, lines ended by a line feed, JSON indented by 4."""
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     if path.suffix == ".json":
-        data = json.dumps(json.loads(data), indent=4).encode()
+        try:
+            data = json.dumps(json.loads(data), indent=4).encode()
+        except RecursionError:  # deeper than anything that is known
+            return set()
     return {hashlib.sha256(data.rstrip(b"\n") + end).hexdigest() for end in LINE_ENDS}
 
 
@@ -230,7 +282,9 @@ def _is_count(examples: Sequence[Example]) -> bool:
 
 
 def _documents(examples: Sequence[Example]) -> set[str]:
-    return {e.unit for e in examples if e.unit != e.id}
+    documents = {e.unit for e in examples if e.unit != e.id}
+    # Ids that just count the documents of their file say nothing about another file's.
+    return documents if documents - {f"d{i}" for i in range(1, len(examples) + 1)} else set()
 
 
 def _named(names: set[str], what: str) -> str:

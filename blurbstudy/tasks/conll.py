@@ -1,6 +1,7 @@
 """Tagged sentences, one `token<TAB>tag` a line and an empty line after each (CoNLL 2003's layout, tags of BLURB).
 
-A line `-DOCSTART- ID` or `-DOCSTART- (ID)` starts a document.
+A line `-DOCSTART- ID` or `-DOCSTART- (ID)` starts a document. One without an id, bare or with CoNLL 2003's columns
+(`-DOCSTART- -X- O O`), does too: the N-th such line of the file starts document dN.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from .lines import columns_found, fail, lines_of, shown
 from .task import OUTSIDE, Example, Task
 
 DOCUMENT = "-DOCSTART-"
+NO_ID = frozenset({"-X-", "O", "_"})  # what columns of tags hold in a document's line
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def blocks(path: Path) -> Iterator[Block]:
         DataError: the file is missing or not UTF-8, or documents are not marked as they should be.
     """
     document, lines, found = None, [], 0
-    for number, line in enumerate(lines_of(path), 1):
+    read = lines_of(path)
+    documents = _documents(path, read)
+    for number, line in enumerate(read, 1):
         if line.startswith(DOCUMENT):
             if lines:
                 yield Block(number - len(lines), document, lines)
@@ -56,7 +60,7 @@ def blocks(path: Path) -> Iterator[Block]:
             if document is None and found:
                 remedy = f"give the first sentences a line {DOCUMENT} too"
                 fail(f"{path}, line {number}", f"the first {DOCUMENT}", "it before the first sentence", remedy)
-            document = _document(path, number, line)
+            document = documents[number]
         elif line.strip(" "):
             lines.append(line)
         elif lines:
@@ -66,8 +70,24 @@ def blocks(path: Path) -> Iterator[Block]:
         yield Block(number - len(lines) + 1, document, lines)
 
 
-def _document(path: Path, number: int, line: str) -> str:
+def _documents(path: Path, lines: list[str]) -> dict[int, str]:
+    """Number of each line that starts a document -> the document's id."""
+    given = {n: _given_id(path, n, line) for n, line in enumerate(lines, 1) if line.startswith(DOCUMENT)}
+    without = [number for number, name in given.items() if name is None]
+    if counted := {number: f"d{i}" for i, number in enumerate(without, 1)}:
+        both = set(counted.values()) & set(given.values())
+        if both:  # two documents would be one unit
+            number = next(number for number, name in given.items() if name in both)
+            remedy = "give every document an id, or none"
+            fail(f"{path}, line {number}", f"the id {shown(given[number])}", "no id that counts others", remedy)
+    return {number: name or counted[number] for number, name in given.items()}
+
+
+def _given_id(path: Path, number: int, line: str) -> str | None:
+    """None where the line gives none."""
     name = line.removeprefix(DOCUMENT).strip()
+    if set(name.split()) <= NO_ID:
+        return None
     if name.startswith("(") and name.endswith(")"):
         name = name[1:-1].strip()
     if not name or "\t" in name:

@@ -9,10 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
+from . import dataset_folder
 from .rebuild import REBUILDS
-from .sources import DataFile, DatasetSource, by_hand, dataset_folder, is_verified, public_sources, sha256_of
+from .sources import DataFile, DatasetSource, by_hand, is_verified, public_sources, sha256_of
 from .task import Task
-from .transfer import PAUSE, PUBLIC, OnBytes, Unreachable, bytes_waiting, check_base, fetch, part_of
+from .transfer import (
+    PAUSE,
+    PUBLIC,
+    OnBytes,
+    Unreachable,
+    bytes_waiting,
+    check_base,
+    clear_way,
+    fetch,
+    open_part,
+    part_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +71,15 @@ class Plan:
 def plan_download(
     folder: Path | str, tasks: Sequence[Task], *, sources: Mapping[str, DatasetSource] | None = None
 ) -> Plan:
-    """What of these tasks a data folder lacks; raw files are needed only where a file is to be rebuilt from them."""
+    """What of these tasks a data folder lacks; raw files are needed only where a file is to be rebuilt from them.
+
+    Raises:
+        DataError: the folder is, or would lie in, something that is no folder.
+    """
     folder, known = Path(folder), public_sources() if sources is None else sources
+    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), None)
+    if there is not None and not there.is_dir():
+        raise DataError(f"{folder}: cannot be written ({there} is no folder); name another folder with --to")
     fetches: list[Need] = []
     rebuilds: list[Need] = []
     present: list[Need] = []
@@ -159,7 +178,9 @@ def _rebuild(need: Need, *, within: Path) -> None:
     data = REBUILDS[file.rebuild](within, file.name)
     draft = part_of(need.target)
     try:
-        draft.write_bytes(data)
+        clear_way(draft)
+        with open_part(draft) as out:
+            out.write(data)
         if not is_verified(draft, file):
             raise DataError(
                 f"{need.target}: rebuilt with other bytes than the known ones: expected {file.size} bytes, sha256 "

@@ -5,11 +5,13 @@ A file is UTF-8; a byte-order mark and the line ends of another system change no
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import NoReturn
 
 from ..errors import DataError
 
+LARGEST = 10**9  # bytes of a file that is read at once; the largest of BLURB has 10^7
 SHOWN = 40  # characters of a bad value that a message quotes; datasets' sentences do not belong into logs
 
 
@@ -17,12 +19,21 @@ def text_of(path: Path) -> str:
     """The text of a file.
 
     Raises:
-        DataError: it cannot be read or is not UTF-8.
+        DataError: it cannot be read, is no regular file, is too large, holds NUL bytes or is not UTF-8.
     """
     try:
+        about = path.stat()  # before it is opened: a pipe would be waited for, a device may never end
+        if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):  # of a folder, reading says so
+            fail(str(path), "a device, pipe or socket", "a regular file", "save what it gives to a file and name that")
+        if about.st_size > LARGEST:
+            found = f"a file of {about.st_size / 1e9:.1f} GB"
+            fail(str(path), found, f"at most {LARGEST / 1e9:g} GB of text", "check that it is the file you mean")
         data = path.read_bytes()
     except OSError as error:
         fail(str(path), f"a file that cannot be read ({error.strerror})", "a readable file", "check path and rights")
+    if (nul := data.find(0)) >= 0:
+        remedy = "get the file again: it is damaged, or in another encoding"
+        fail(f"{path}, line {data.count(10, 0, nul) + 1}", "a NUL byte", "text in UTF-8", remedy)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -124,7 +124,7 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
     start = 1 if lines and lines[0] == HEADER else 0
     for number, line in enumerate(lines[start:], start + 1):
         name, tab, value = line.partition("\t")
-        name, value = name.strip(), value.strip(" ")
+        name = name.strip()
         no_label = task.output == "label_set" and name in expected  # editors strip the tab that ends such a line
         if "\t" in value or not (tab or no_label):
             problems.add("lines {are} malformed", number, columns_found(line), "id<TAB>prediction")
@@ -133,6 +133,7 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
         elif name in found:
             problems.add("ids {are} doubled", number, shown(name), f"one line for each of {of}")
         else:
+            value = value.strip()
             prediction = _prediction(value, task)
             if prediction is None:
                 problems.add("predictions {are} invalid", number, shown(value), _form(task, value))

@@ -167,13 +167,16 @@ def _rows(path: Path, lines: list[str], task: Task, *, first_line: int) -> Itera
 
 
 def _json_rows(path: Path, text: str, records: tuple[tuple[str, Any], ...], task: Task) -> Iterator[Row]:
-    position, line = 0, 1  # of the record's key
+    position: int | None = 0  # of the record's key; None once one is not found: each search would read all that follows
+    line = 1
     keys = ", ".join(task.columns[1:])
     for name, record in records:
-        end = _after_key(text, name, position)
-        line += text.count("\n", position, end)
-        position = end
-        where = f"{path}, line {line}, {task.columns[0]} {shown(name)}"
+        if position is not None and (end := _after_key(text, name, position)) is not None:
+            line += text.count("\n", position, end)
+            place, position = f"{path}, line {line}", end
+        else:
+            place, position = str(path), None
+        where = f"{place}, {task.columns[0]} {shown(name)}"
         if not isinstance(record, tuple):
             fail(where, f"a JSON {type(record).__name__}", f"an object with {keys}", "restore the record")
         fields = dict(record)
@@ -197,7 +200,8 @@ def _joined(where: str, key: str, value: Any) -> str:
     return joined
 
 
-def _after_key(text: str, name: str, start: int) -> int:
-    """Where a key of the file ends, looked for from `start`; `start` where it is written with escapes."""
-    found = re.compile(re.escape(json.dumps(name)) + r"\s*:").search(text, start)
-    return found.end() if found else start
+def _after_key(text: str, name: str, start: int) -> int | None:
+    """Where a key of the file ends, looked for from `start`; None where it is written with needless escapes."""
+    written = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
+    found = re.compile(f"(?:{'|'.join(map(re.escape, sorted(written)))})\\s*:").search(text, start)
+    return found.end() if found else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from . import dataset_folder
 from .task import Task
 
 TABLE = Path(__file__).with_name("files.yaml")
@@ -30,6 +31,7 @@ class DataFile:
     path: str = ""  # in the repository
     rebuild: str = ""  # key of rebuild.REBUILDS; "" where the file is published
     inputs: tuple[str, ...] = ()  # names of the files that it is rebuilt from
+    examples: int | None = None  # that a reader finds in it; None where it is no split's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +69,6 @@ def read_sources(text: str) -> dict[str, DatasetSource]:
     return {name: _source(name, entry, table["repositories"]) for name, entry in table["datasets"].items()}
 
 
-def dataset_folder(task: Task, folder: Path) -> Path:
-    """The folder of a dataset in the data folder: the one that is there in whatever letter case, else the task's."""
-    if folder.is_dir() and not (folder / task.folder).is_dir():
-        found = [path for path in folder.iterdir() if path.name.lower() == task.folder.lower() and path.is_dir()]
-        if len(found) == 1:
-            return found[0]
-    return folder / task.folder
-
-
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hexadecimal digits."""
     digest = hashlib.sha256()
@@ -95,7 +88,7 @@ def by_hand(task: Task, source: DatasetSource, *, folder: Path | str = "DIR") ->
     names = ", ".join(task.files.values())
     instead = "".join(f" (or {name} for {task.files[split]})" for split, name in task.substitutes.items())
     note = f"; {source.note}" if source.note else ""
-    return f"put {names}{instead} into {Path(folder) / task.folder}, in the form of {task.source}{note}"
+    return f"put {names}{instead} into {dataset_folder(task, Path(folder))}, in the form of {task.source}{note}"
 
 
 def _source(dataset: str, entry: Mapping[str, Any], repositories: Mapping[str, Mapping[str, str]]) -> DatasetSource:
@@ -118,6 +111,7 @@ def _file(where: str, name: str, facts: Mapping[str, Any], repositories: Mapping
         path=facts.get("path", ""),
         rebuild=facts.get("rebuild", ""),
         inputs=tuple(facts.get("inputs", ())),
+        examples=facts.get("examples"),
     )
     if not _stays_inside(file.name) or (file.path and not _stays_inside(file.path)):
         raise ValueError(f"{where}: names and paths are relative, of plain parts")

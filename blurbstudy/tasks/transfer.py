@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import os
+import re
+import stat
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from ..errors import DataError
@@ -51,8 +54,22 @@ def part_of(target: Path) -> Path:
 def bytes_waiting(target: Path, file: DataFile) -> int:
     """How many bytes of an interrupted transfer lie there, to go on from."""
     part = part_of(target)
-    size = part.stat().st_size if part.is_file() else 0
+    size = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
     return size if size <= file.size else 0
+
+
+def clear_way(part: Path) -> None:
+    """Remove what lies at `part` and is no file of its own: a link would send the bytes to some other file."""
+    with contextlib.suppress(FileNotFoundError):
+        about = part.lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+            part.unlink()
+
+
+def open_part(part: Path, *, append: bool = False) -> BinaryIO:
+    """`part` to be written; a link that somebody puts there meanwhile is not followed (an OSError)."""
+    no_link = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+    return open(part, "ab" if append else "wb", opener=lambda path, flags: os.open(path, flags | no_link, 0o666))
 
 
 def fetch(
@@ -73,6 +90,7 @@ def fetch(
     url, part = address_of(file, base=base), part_of(target)
     opener = _opener(base)
     problem = ""
+    clear_way(part)
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
@@ -107,11 +125,42 @@ def check_base(base: str) -> None:
     """Refuse an address to fetch from that is no web address.
 
     Raises:
-        DataError: its scheme is neither https nor, as somebody may say of a mirror, http; or it names no server.
+        DataError: its scheme is neither https nor, as somebody may say of a mirror, http; or it names no server, or one
+            that cannot be, or a user. The message holds no password.
     """
-    parts = urlsplit(base)
-    if parts.scheme not in ("https", "http") or not parts.netloc or parts.query or parts.fragment:
-        raise DataError(f"mirror {base!r} is no web address; use such as {PUBLIC} (https, or http if you trust it)")
+    fault = _fault(base) or ("it has a query or fragment" if set(base) & {*"?#"} else "")
+    if fault:
+        raise DataError(
+            f"mirror {_public_part(base)!r} is no web address to fetch from ({fault}); use such as {PUBLIC} (https, or "
+            f"http if you trust it)"
+        )
+
+
+def _fault(address: str) -> str:
+    """Why an address cannot be fetched from; "" where it may."""
+    if re.search(r"[\s\x00-\x1f\x7f]", address):
+        return "it holds a space or control character"
+    try:
+        parts = urlsplit(address)
+        if parts.scheme not in ("https", "http"):
+            return "it begins with neither https:// nor http://"
+        if "@" in parts.netloc:
+            return "it holds a user name or password, which are not sent"
+        host, port = parts.hostname or "", parts.port
+        if ":" in host:
+            ipaddress.ip_address(host)
+        elif not re.fullmatch(r"[\w.-]+", host) or not host.encode("idna"):
+            return "it names no server"
+    except ValueError:  # of any of those
+        return "its server or port is malformed"
+    return "its port is 0" if port == 0 else ""
+
+
+def _public_part(address: str) -> str:
+    """An address for a message: without user, password and query, at most 80 characters."""
+    start, *query = re.split("[?#]", address.rpartition("@")[2], maxsplit=1)
+    start = f"...@{start}" if "@" in address else start
+    return start[:80] + ("..." if query or len(start) > 80 else "")
 
 
 def _other_bytes(url: str, file: DataFile, *, got: str) -> str:
@@ -139,7 +188,7 @@ def _transfer(opener: Any, url: str, part: Path, file: DataFile, *, had: int, on
             part.unlink(missing_ok=True)
             raise DataError(_other_bytes(url, file, got=f"{length} bytes"))
         size = had
-        with part.open("ab" if had else "wb") as out:
+        with open_part(part, append=bool(had)) as out:
             for chunk in _chunks(response):
                 out.write(chunk[: file.size + 1 - size])  # a byte too many is enough to know that it is wrong
                 on_bytes(min(len(chunk), max(0, file.size - size)))
@@ -162,10 +211,21 @@ def _answer(opener: Any, request: urllib.request.Request, *, timeout: float) -> 
         if error.code in AGAIN_LATER:
             raise _Interrupted(f"the server answered {error.code} {error.reason}") from None
         raise DataError(f"{request.full_url}: the server answered {error.code} {error.reason}") from None
+    except http.client.InvalidURL:
+        raise DataError(_malformed(request)) from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise _Interrupted(str(getattr(error, "reason", error)) or type(error).__name__) from None
+    except DataError:  # a ValueError too: of a redirect, with its reason
+        raise
+    except ValueError:
+        raise DataError(_malformed(request)) from None
     with response:
         yield response
+
+
+def _malformed(request: urllib.request.Request) -> str:
+    # The error's own words may quote a password.
+    return f"{request.full_url}: this address, or that of a redirect or proxy, is malformed; check both"
 
 
 def _chunks(response: Any) -> Iterator[bytes]:
@@ -185,9 +245,21 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
     def __init__(self, schemes: tuple[str, ...]) -> None:
         self.schemes = schemes
 
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # not followed, or no address at all
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if urlsplit(newurl).scheme not in self.schemes:
-            raise DataError(f"{req.full_url}: the server points to {newurl[:80]!r}, which is not followed")
+        fault = _fault(newurl) or ("" if urlsplit(newurl).scheme in self.schemes else "it is not https")
+        if fault:
+            raise DataError(
+                f"{req.full_url}: the server points to {_public_part(newurl)!r}, which is not followed ({fault})"
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

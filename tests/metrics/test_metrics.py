@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.metrics import METRICS, precision_recall_f1, score
+from blurbstudy.metrics import COUNTING, METRICS, precision_recall_f1, score
 from blurbstudy.tasks import TASKS
 
 TAGS = ["B I O", "O B O", "B B I", "O O O", "I O B"]
@@ -82,3 +82,14 @@ def test_a_metric_without_one_precision_says_which_have_one(name):
     gold, predicted, positives = EXAMPLES[name]
     with pytest.raises(ParameterError, match=f"metric='{name}' has no single precision and recall; use entity_f1, "):
         precision_recall_f1(name, gold, predicted, positives=positives)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_metrics_that_count_have_a_precision_and_their_f1_is_the_score(name):
+    gold, predicted, positives = EXAMPLES[name]
+    if name in COUNTING:
+        found = precision_recall_f1(name, gold, predicted, positives=positives)
+        assert found.f1 == pytest.approx(score(name, gold, predicted, positives=positives))
+    else:
+        with pytest.raises(ParameterError, match=f"use {', '.join(COUNTING)}$"):
+            precision_recall_f1(name, gold, predicted, positives=positives)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from blurbstudy.metrics import METRICS, pearson
+from blurbstudy.metrics import METRICS, is_correlated, pearson
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 2.0), (1e200, 0.0), (1e-200, 0.0), (5.0, -1e4)])
@@ -49,3 +49,10 @@ def test_draws_without_spread_have_correlation_0():
 def test_draws_of_a_value_that_is_not_finite_are_nan():
     terms = METRICS["pearson"].terms([1.0, 2.0, 3.0], [1.0, math.nan, 2.0])
     assert np.isnan(METRICS["pearson"].from_sums(np.array([[1.0, 0.0, 2.0]]) @ terms)).all()
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -3.7, 1e300])
+def test_a_correlation_is_defined_where_both_sides_are_finite_and_have_a_spread(constant):
+    assert is_correlated([1.0, 2.0, 3.3], [2.0, 1.0, 2.0])
+    assert not is_correlated([1.0, 2.0, 3.3], [constant] * 3) and not is_correlated([constant] * 3, [1.0, 2.0, 3.3])
+    assert not is_correlated([1.0, 2.0, 3.3], [1.0, 2.0, math.nan]) and not is_correlated([1.0], [2.0])

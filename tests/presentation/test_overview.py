@@ -27,6 +27,18 @@ def test_every_task_stands_there_with_its_terms(monkeypatch):
     assert [row[metric] for row in table.rows] == [METRICS[task.metric].title for task in TASKS]
 
 
+def test_what_the_bootstrap_draws_is_what_the_files_name(monkeypatch):
+    task = next(task for task in TASKS if task.name == "JNLPBA")
+    alone = reference(task)
+    named = Gold(ids=alone.gold["test"].ids, units=("d",) * len(alone.gold["test"].ids), gold=alone.gold["test"].gold)
+    documents = Reference(task=task, data=alone.data, gold=dict(alone.gold) | {"test": named})
+    study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=[task], origin="")
+    for found, unit in ((alone, "sentence"), (documents, "document")):
+        monkeypatch.setattr(overview, "load_references", lambda *_, found=found: {task.name: found})
+        table = overview.task_table(study)
+        assert table.rows[0][table.columns.index("Bootstrap over")] == unit
+
+
 def test_many_tasks_are_counted_in_the_answer_and_few_are_named():
     def sentence(tasks):
         study = SimpleNamespace(sources=SimpleNamespace(encoders={}), encoders={}, tasks=tasks)

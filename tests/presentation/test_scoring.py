@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import warnings
@@ -12,10 +13,11 @@ import pytest
 
 from blurbstudy import paths
 from blurbstudy.errors import DataError, ParameterError, StoreError, StudyError
-from blurbstudy.presentation.scoring import score_file, score_run
+from blurbstudy.presentation.scoring import export_run, score_file, score_run
+from blurbstudy.results.sources import resolve_sources
 from blurbstudy.results.store import RunStore
-from blurbstudy.tasks import get_task, read_split, split_labels, split_tags
-from blurbstudy.tasks.predictions import write_predictions
+from blurbstudy.tasks import data_fingerprint, get_task, read_split, split_labels, split_tags
+from blurbstudy.tasks.predictions import read_predictions, write_predictions
 
 KINDS = ("NCBI-disease", "JNLPBA", "EBM PICO", "ChemProt", "GAD", "HoC", "BIOSSES", "BioASQ")
 
@@ -69,8 +71,14 @@ def scored(folder, path, task):
     examples = read_split(task, folder, split="test")
     gold = [example.label for example in examples]
     predicted = [perturbed(task, label, draw) for label in gold]
-    write_predictions(path, task, examples, predicted)
+    write(path, task, examples, predicted)
     return score_file(path, task, folder), gold, predicted
+
+
+def write(path, *of):
+    """Write predictions in the place of those of a test's part before."""
+    path.unlink(missing_ok=True)
+    write_predictions(path, *of)
 
 
 def oracle(task, gold, predicted):
@@ -180,13 +188,62 @@ def test_gold_scores_100_and_the_trivial_prediction_its_own_score(tmp_path):
     task = get_task("GAD")
     folder = invented(tmp_path, task)
     examples = read_split(task, folder, split="test")
-    write_predictions(tmp_path / "p.tsv", task, examples, [example.label for example in examples])
+    write(tmp_path / "p.tsv", task, examples, [example.label for example in examples])
     assert score_file(tmp_path / "p.tsv", task, folder).score == 1.0
     train = [example.label for example in read_split(task, folder, split="train")]
     majority = max("01", key=train.count)
-    write_predictions(tmp_path / "p.tsv", task, examples, [majority] * len(examples))
+    write(tmp_path / "p.tsv", task, examples, [majority] * len(examples))
     found = score_file(tmp_path / "p.tsv", task, folder)
     assert found.score == found.trivial
+
+
+def without_documents(folder, task):
+    """The same files with no document marked."""
+    for name in task.files.values():
+        path = folder / task.folder / name
+        path.write_text("".join(part for part in path.read_text().splitlines(True) if not part.startswith("-DOC")))
+
+
+def test_the_caption_names_what_the_files_let_the_bootstrap_draw(tmp_path):
+    task = get_task("JNLPBA")
+    folder = invented(tmp_path, task)
+    found, *_ = scored(folder, tmp_path / "preds.tsv", task)
+    assert (found.unit, found.units, found.method) == ("document", 15, "bootstrap over documents")
+    assert "(bootstrap over documents), n = 60, 15 documents\n" in found.text()
+    without_documents(folder, task)
+    found, *_ = scored(folder, tmp_path / "preds.tsv", task)
+    assert (found.unit, found.units, found.method) == ("sentence", 60, "bootstrap over sentences")
+    assert "(bootstrap over sentences), n = 60\n" in found.text() and found.to_dict()["unit"] == "sentence"
+    entities = get_task("NCBI-disease")
+    sentences = "".join(f"-DOCSTART- {i // 5}\n\nw{i}\tB\n\n" for i in range(60))
+    (tmp_path / entities.folder).mkdir()
+    (tmp_path / entities.folder / "test.tsv").write_text(sentences)
+    assert scored(folder, tmp_path / "preds.tsv", entities)[0].method == "bootstrap over documents"
+
+
+def test_one_document_has_no_interval_and_a_few_have_one_with_a_warning(tmp_path):
+    task = get_task("JNLPBA")
+    folder = invented(tmp_path, task, n=4)
+    found, *_ = scored(folder, tmp_path / "preds.tsv", task)
+    assert found.interval is None and found.to_dict()["interval"] is None
+    assert ", 95% interval none: one document, n = 4, 1 document\n" in found.text()
+    (tmp_path / "few").mkdir()
+    found, *_ = scored(invented(tmp_path / "few", task, n=36), tmp_path / "preds.tsv", task)
+    assert found.interval[0] < found.interval[1]
+    assert "(bootstrap over documents; too narrow, as 9 documents are few), n = 36, 9 documents\n" in found.text()
+    (tmp_path / "more").mkdir()
+    found, *_ = scored(invented(tmp_path / "more", task, n=40), tmp_path / "preds.tsv", task)
+    assert "few" not in found.text()
+
+
+def test_an_undefined_correlation_has_no_interval(tmp_path):
+    task = get_task("BIOSSES")
+    folder = invented(tmp_path, task)
+    examples = read_split(task, folder, split="test")
+    write(tmp_path / "p.tsv", task, examples, [2.5] * len(examples))
+    found = score_file(tmp_path / "p.tsv", task, folder)
+    assert found.score == 0.0 and json.loads(json.dumps(found.to_dict()))["interval"] is None
+    assert "95% interval none: r is undefined where all predictions are the same, n = 60\n" in found.text()
 
 
 def test_tagged_sentences_need_no_training_file_to_be_scored(tmp_path):
@@ -200,12 +257,12 @@ def test_another_split_and_an_unknown_one(tmp_path):
     task = get_task("BioASQ")
     folder = invented(tmp_path, task)
     examples = read_split(task, folder, split="dev")
-    write_predictions(tmp_path / "p.tsv", task, examples, ["yes"] * len(examples))
+    write(tmp_path / "p.tsv", task, examples, ["yes"] * len(examples))
     assert score_file(tmp_path / "p.tsv", task, folder, split="dev").split == "dev"
     with pytest.raises(ParameterError, match="split='all' is unknown; use train or dev or test"):
         score_file(tmp_path / "p.tsv", task, folder, split="all")
     examples = read_split(task, folder, split="test")
-    write_predictions(tmp_path / "p.tsv", task, examples[3:], ["yes"] * (len(examples) - 3))
+    write(tmp_path / "p.tsv", task, examples[3:], ["yes"] * (len(examples) - 3))
     with pytest.raises(
         DataError, match="3 of 60 ids are missing, the first is 'e0'; expected one line for each of BioASQ"
     ):
@@ -230,9 +287,9 @@ def test_a_run_is_scored_from_its_store_alone(run):
     found = score_run(good, store)
     assert (found.score, found.n, found.trivial, found.origin) == (0.8, 100, 0.6, f"run {good}")
     assert score_run(good, store, split="dev", task=get_task("BioASQ")).split == "dev"
-    with pytest.raises(StudyError, match=f"run {failed} has no score on test"):
+    with pytest.raises(StudyError, match=f"run {failed} has no score on test: its loss, or a prediction, left"):
         score_run(failed, store)
-    with pytest.raises(StudyError, match=f"run {good} has no score on train"):
+    with pytest.raises(StudyError, match=f"run {good} has no score on train: a store keeps .* on dev and test alone"):
         score_run(good, store, split="train")
     with pytest.raises(ParameterError, match=f"run {good} is of BioASQ, not of HoC; leave --task out"):
         score_run(good, store, task=get_task("HoC"))
@@ -244,3 +301,39 @@ def test_a_run_that_is_not_there_is_one_line(run, run_id):
         score_run(run_id, run[0])
     with pytest.raises(StoreError, match="no run"):
         score_run(run_id, RunStore(Path("nowhere")))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_exported_run_is_scored_as_in_its_store(tmp_path, make_results, name):
+    task, store = get_task(name), RunStore(tmp_path / "store")
+    folder = invented(tmp_path, task)
+    resolve_sources(store, tasks=[name], encoders={}, data=str(folder))
+    draw = random.Random(3)
+    predicted = {
+        split: [perturbed(task, example.label, draw) for example in read_split(task, folder, split=split)]
+        for split in ("dev", "test")
+    }
+    (any_run,) = make_results({"one": [80]}).records.values()
+    config = dataclasses.replace(any_run.config, task=name, data=data_fingerprint(task, folder))
+    record = dataclasses.replace(any_run, config=config, predictions=predicted)
+    store.put(record)
+    for split in predicted:
+        file = tmp_path / f"{split}.tsv"
+        export_run(record.id, store, folder=folder, file=file, split=split)
+        again, kept = score_file(file, task, folder, split=split), score_run(record.id, store, split=split)
+        assert dataclasses.replace(again, origin="") == dataclasses.replace(kept, origin="")
+        assert read_predictions(file, task, read_split(task, folder, split=split)) == predicted[split]
+    written = (tmp_path / "test.tsv").read_bytes()
+    with pytest.raises(ParameterError, match="test.tsv: is there already and stays as it is; name another file"):
+        export_run(record.id, store, folder=folder, file=tmp_path / "test.tsv")
+    assert (tmp_path / "test.tsv").read_bytes() == written
+
+
+def test_a_run_is_exported_with_its_own_data_alone(run, tmp_path):
+    store, (good, failed) = run
+    folder = invented(tmp_path, get_task("BioASQ"))
+    with pytest.raises(StudyError, match=f"run {good} is of BioASQ .d{{20}}., .* holds another version of it"):
+        export_run(good, store, folder=folder, file=tmp_path / "p.tsv")
+    with pytest.raises(StudyError, match=f"run {failed} has no score on test"):
+        export_run(failed, store, folder=folder, file=tmp_path / "p.tsv")
+    assert not (tmp_path / "p.tsv").exists()

@@ -1,10 +1,13 @@
 """One definition of failure: not finite, constant, or not above the trivial score with 95% confidence."""
 
+import math
+
 import pytest
 
 from blurbstudy.errors import StudyError
 from blurbstudy.results import Reference, failure, load_references
-from blurbstudy.results.failure import CONSTANT, NOT_ABOVE_TRIVIAL, NOT_FINITE
+from blurbstudy.results.failure import CONSTANT, NOT_ABOVE_TRIVIAL, NOT_FINITE, score_lower_bound
+from blurbstudy.tasks import TASKS
 
 ANSWERS = ["yes"] * 276 + ["no"] * 169 + ["maybe"] * 55  # PubMedQA's test: the majority scores 55.2
 
@@ -123,3 +126,19 @@ def test_documents_without_any_label_are_the_trivial_prediction(make_reference, 
     assert reference.trivial("test") == 0.0
     assert failure(make_record(task="HoC", test=[""] * 40), reference) == CONSTANT
     assert failure(make_record(task="HoC", test=gold), reference) is None
+
+
+def test_one_document_bears_out_no_score_however_good(make_reference, make_record):
+    one, two = (make_reference("JNLPBA", TAGS, units=["d"] * half + ["e"] * (40 - half)) for half in (40, 20))
+    record = make_record(task="JNLPBA", test=TAGS)
+    assert score_lower_bound(record, one, split="dev") == -math.inf
+    assert failure(record, one) == NOT_ABOVE_TRIVIAL and failure(record, two) is None
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_what_is_drawn_are_documents_where_they_are_named_and_examples_elsewhere(task, make_reference):
+    gold = [1.0, 2.0, 3.0] if task.is_regression else [task.labels[0]] * 3
+    alone, together = make_reference(task.name, gold), make_reference(task.name, gold, units=["d1", "d1", "d2"])
+    example = {"BIOSSES": "pair", "PubMedQA": "question", "BioASQ": "question", "HoC": "document"}
+    assert (alone.unit("test"), alone.n_units("test")) == (example.get(task.name, "sentence"), 3)
+    assert (together.unit("test"), together.n_units("test")) == ("document", 2)

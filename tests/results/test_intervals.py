@@ -16,6 +16,7 @@ from blurbstudy.results.intervals import (
     fisher_lower_bound,
     holm,
     percentile_interval,
+    percentile_lower_bound,
     resampled_scores,
     t_interval,
     t_test,
@@ -116,6 +117,14 @@ def test_a_bootstrap_draws_the_same_every_time():
 def test_constant_predictions_have_correlation_0_in_every_draw():
     draws = resampled_scores("pearson", [1.0, 2.0, 3.0], [5.0, 5.0, 5.0], units=["a", "b", "c"])
     assert np.array_equal(draws, np.zeros(intervals.RESAMPLES))
+
+
+def test_one_unit_has_no_draws_and_so_no_interval():
+    draws = resampled_scores("accuracy", ["yes"] * 3, ["yes", "yes", "no"], units=["a"] * 3)
+    assert draws is None and percentile_interval(draws) is None and bootstrap_p(draws) is None
+    assert percentile_lower_bound(draws) == -math.inf
+    two = resampled_scores("accuracy", ["yes"] * 3, ["yes", "yes", "no"], units=["a", "a", "b"])
+    assert percentile_interval(two) == (0.0, 1.0) and percentile_lower_bound(two) == 0.0
 
 
 def test_a_metric_without_bootstrap_is_refused():

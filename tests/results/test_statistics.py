@@ -76,6 +76,29 @@ def test_the_example_interval_of_a_correlation_is_fishers_at_the_mean(make_refer
     assert summary.example_method == "Fisher's z" and summary.trivial == 0.0
 
 
+def test_cells_on_one_document_have_scores_but_no_interval_over_examples(make_reference, make_record):
+    references = {
+        "ChemProt": make_reference("ChemProt", ["CPR:3", "false"] * 4, units=["d"] * 8),
+        "BioASQ": make_reference("BioASQ", ["yes", "no"] * 4),
+    }
+    runs = {task: [make_record(task=task, test=reference.gold["test"].gold)] for task, reference in references.items()}
+    summary = summarize(runs["ChemProt"], references)
+    assert (summary.mean, summary.example_interval, summary.example_method) == (1.0, None, "none: one document")
+    assert summary.reasons == {"not above the trivial score": 1}
+    comparison = compare(runs["ChemProt"], runs["ChemProt"], references)
+    assert (comparison.difference, comparison.example_interval, comparison.p_examples) == (0.0, None, None)
+    both = summarize([*runs["ChemProt"], *runs["BioASQ"]], references)
+    assert both.example_interval is None and both.example_method == "none: one document and bootstrap over questions"
+
+
+def test_a_cell_whose_correlations_are_all_undefined_has_no_interval(make_reference, make_record, correlated):
+    truth, good = correlated(20, 0.9)
+    references = {"BIOSSES": make_reference("BIOSSES", truth)}
+    constant = [make_record(seed, test=[1.5] * 20) for seed in (1, 2)]
+    assert summarize(constant, references).mean == 0.0 and summarize(constant, references).example_interval is None
+    assert summarize([*constant, make_record(3, test=good)], references).example_interval is not None
+
+
 def test_the_example_interval_is_of_the_mean_over_seeds(bioasq, make_record):
     one = summarize(cell(make_record, 30), bioasq).example_interval
     # Seeds that err on other examples steady the mean; the same predictions twice do not.

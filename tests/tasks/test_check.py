@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
@@ -34,14 +35,15 @@ FILES = {
 }
 
 
-def sources(files=FILES):
-    def file(name, text):
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return DataFile(name=name, size=len(text), sha256=digest, repository="a/b", commit="0" * 40, path=name)
+def sources(files=FILES, *, examples=MappingProxyType({})):
+    def file(path, text):
+        name, digest = path.split("/")[1], hashlib.sha256(text.encode()).hexdigest()
+        facts = {"repository": "a/b", "commit": "0" * 40, "path": name, "examples": examples.get(path)}
+        return DataFile(name=name, size=len(text), sha256=digest, **facts)
 
     return {
         task.name: DatasetSource(
-            files={p.split("/")[1]: file(p.split("/")[1], t) for p, t in files.items() if p.startswith(task.folder)}
+            files={p.split("/")[1]: file(p, t) for p, t in files.items() if p.startswith(task.folder)}
         )
         for task in (BIOSSES, NER)
     }
@@ -93,12 +95,78 @@ def test_what_reads_the_same_is_a_remark(folder, convert):
     assert "line ends" in one.remarks[0]
 
 
-def test_another_text_that_counts_the_same_is_flagged_but_no_damage(folder):
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("NCBI-disease/train.tsv", "hurts", "heals"),
+        ("NCBI-disease/train.tsv", "mulpia\tI", "mulpia\tO"),
+        ("BIOSSES/test.tsv", "2.5", "0.5"),
+        ("BIOSSES/test.tsv", "Zorvane", "Zorvane "),
+    ],
+)
+def test_another_text_that_counts_the_same_is_a_problem_unless_it_is_allowed(folder, path, old, new):
+    text = (folder / path).read_text()
+    (folder / path).write_text(text.replace(old, new, 1))
+    found = check(folder)
+    (problem,) = found.problems
+    task = path.split("/")[0]
+    for part in (f"{task}: {folder / path}: found a text that is not that of the public file", "--allow-other-text"):
+        assert part in problem
+    assert f"download --task '{task}'" in problem and "\n" not in problem
+    assert {one.flag for one in found.tasks if one.task == task} == {"other text"}
+    allowed = check_data(folder, (BIOSSES, NER), sources=sources(), allow_other_text=True)
+    (one,) = (one for one in allowed.tasks if one.task == task)
+    assert (one.flag, one.bytes, one.problems, allowed.problems) == ("other text", "other bytes", (), [])
+    assert "not comparable" in one.remarks[0]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_sentences_without_mentions_that_are_dropped_are_damage(folder, allowed):
     path = folder / "NCBI-disease" / "train.tsv"
-    path.write_bytes(path.read_bytes().replace(b"hurts", b"heals"))
-    one = check(folder, NER).tasks[0]
-    assert (one.flag, one.bytes, one.problems) == ("other text", "other bytes", ())
-    assert "not the text that is known" in one.remarks[0]
+    whole = path.read_text() + "\nNothing\tO\nhurts\tO\n"
+    files = FILES | {"NCBI-disease/train.tsv": whole}
+    known = sources(files, examples={"NCBI-disease/train.tsv": 3})
+    one = check_data(folder, [NER], sources=known, allow_other_text=allowed).tasks[0]
+    (problem,) = one.problems
+    assert one.flag == "DAMAGED" and "train.tsv: found 2 sentences; expected the 3 of the public file" in problem
+    path.write_text(whole)
+    assert check_data(folder, [NER], sources=known).problems == []
+
+
+def test_a_size_that_is_wrong_is_told_once_and_not_allowed_as_another_text(folder):
+    (folder / "NCBI-disease" / "dev.tsv").write_text("Gorvitis\tB\n\nmulpia\tB\n")
+    (problem,) = check_data(folder, [NER], sources=sources(), allow_other_text=True).problems
+    assert "found 2 mentions; expected 1" in problem
+
+
+def test_a_text_with_nul_bytes_is_damage_even_where_no_sum_is_known(folder):
+    path = folder / "BIOSSES" / "train.tsv"
+    path.write_text(path.read_text().replace("is blocked", "is\0blocked", 1))
+    (problem,) = check_data(folder, [BIOSSES], sources={}).problems
+    assert "train.tsv, line 2: found a NUL byte" in problem
+
+
+def test_json_nested_too_deep_to_be_compared_is_another_text(tmp_path):
+    task = replace(get_task("PubMedQA"), sizes=dict.fromkeys(("train", "dev", "test"), 1))
+    (tmp_path / "PubMedQA").mkdir()
+    for i, name in enumerate(task.files.values()):
+        deep = "[" * 600 + "]" * 600
+        record = f'{{"QUESTION": "q", "CONTEXTS": ["c"], "final_decision": "yes", "more": {deep}}}'
+        (tmp_path / "PubMedQA" / name).write_text(f'{{"{i}": {record}}}')
+    facts = {"size": 1, "sha256": "0" * 64, "repository": "a/b", "commit": "0" * 40, "path": "x"}
+    files = {name: DataFile(name=name, **facts) for name in task.files.values()}
+    one = check_data(tmp_path, [task], sources={"PubMedQA": DatasetSource(files=files)}).tasks[0]
+    assert (one.flag, len(one.problems)) == ("other text", 3)
+
+
+def test_the_size_of_a_substitute_is_not_that_of_the_file_it_stands_for(folder):
+    sizes = {"sizes": {"train": 9, "dev": 1, "test": 1}, "known_sizes": {"train": 2}}
+    task = replace(NER, substitutes={"train": "part.tsv"}, **sizes)
+    whole = folder / "NCBI-disease" / "train.tsv"
+    (problem,) = check_data(folder, [task], sources={}).problems
+    assert "train.tsv: found 2 mentions; expected 9 (published); the file is cut" in problem
+    whole.rename(folder / "NCBI-disease" / "part.tsv")
+    assert check_data(folder, [task], sources={}).problems == []
 
 
 def test_json_laid_out_otherwise_reads_the_same(tmp_path):
@@ -133,8 +201,9 @@ def test_damage_of_a_file_is_told_and_spares_the_other_dataset(folder, path, tex
     if text is not None:
         (folder / path).write_text(text)
     found = check(folder)
-    (problem,) = found.problems
+    problem, *other = found.problems  # a wrong size is told alone, an id that is shared beside the other text
     assert said in problem and "\n" not in problem
+    assert all("not that of the public file" in one for one in other) and len(other) == ("share" in said)
     flags = {one.task: one.flag for one in found.tasks}
     hurt = "BIOSSES" if path.startswith("BIOSSES") else "NCBI-disease"
     assert flags.pop(hurt) == "DAMAGED"
@@ -152,9 +221,16 @@ def test_a_missing_folder_is_one_problem_and_every_dataset_is_named(folder):
 def test_a_document_in_two_splits_is_a_remark(folder):
     for split, text in (("train", "Gorvitis\tB\n\nmulpia\tB\n"), ("test", "mulpia\tB\n")):
         (folder / "NCBI-disease" / f"{split}.tsv").write_text(f"-DOCSTART- (77)\n\n{text}")
-    one = check(folder, NER).tasks[0]
+    one = check_data(folder, [NER], sources={}).tasks[0]
     assert one.problems == ()
     assert "train and test share 1 document ('77')" in one.remarks
+
+
+def test_documents_without_ids_of_their_own_are_not_taken_for_the_same(folder):
+    for split in ("train", "test"):
+        path = folder / "NCBI-disease" / f"{split}.tsv"
+        path.write_text(f"-DOCSTART- -X- O O\n\nNo\tO\n\n{path.read_text()}")
+    assert check_data(folder, [NER], sources={}).tasks[0].remarks == ()
 
 
 def test_a_file_without_a_known_sum_is_counted_and_that_is_said(folder):
@@ -168,7 +244,7 @@ def test_a_quoted_id_is_short(folder):
     long = "a sentence that stands where an id should be, " * 3
     for split, n in (("train", 3), ("dev", 2)):
         (folder / "BIOSSES" / f"{split}.tsv").write_text(pairs(long, *(f"{split}{i}" for i in range(n - 1))))
-    (problem,) = check(folder, BIOSSES).problems
+    (problem,) = check_data(folder, [BIOSSES], sources={}).problems
     assert long not in problem and "a sentence that stands where" in problem
 
 

@@ -35,6 +35,17 @@ def test_document_lines_name_the_units_with_and_without_parentheses(tmp_path):
     assert [(e.id, e.unit) for e in examples] == [("1", "91"), ("2", "91"), ("3", "92"), ("4", "91")]
 
 
+@pytest.mark.parametrize("line", ["-DOCSTART-", "-DOCSTART- -X- O O", "-DOCSTART- -X- -X- O", "-DOCSTART-\tO"])
+def test_document_lines_without_ids_are_counted(tmp_path, line):
+    examples = read(tmp_path, f"{line}\n\nA\tO\n\nB\tB\n\n{line}\n\nC\tO\n\n{line} \nD\tO\n", JNLPBA)
+    assert [(e.id, e.unit) for e in examples] == [("1", "d1"), ("2", "d1"), ("3", "d2"), ("4", "d3")]
+
+
+def test_document_lines_with_and_without_ids_stay_apart(tmp_path):
+    text = "-DOCSTART-\nA\tO\n-DOCSTART- 7\nB\tO\n-DOCSTART-\nC\tO\n-DOCSTART- 7\nD\tO\n"
+    assert [e.unit for e in read(tmp_path, text, JNLPBA)] == ["d1", "7", "d2", "7"]
+
+
 def test_a_document_line_ends_a_sentence_and_empty_documents_add_nothing(tmp_path):
     examples = read(tmp_path, "-DOCSTART- 1\nA\tO\n-DOCSTART- 2\n-DOCSTART- 3\nB\tO\n  \n\n\nC\tO\n", JNLPBA)
     assert [(e.unit, e.texts) for e in examples] == [("1", ("A",)), ("3", ("B",)), ("3", ("C",))]
@@ -59,7 +70,7 @@ def test_pico_tags_need_no_beginning(tmp_path):
         ("-DOCSTART- 7\n\n-DOCSTART- (8)\n", "found no sentences; expected some of NCBI-disease"),
         ("A\tO\n\n-DOCSTART- 7\nB\tO\n", "line 3: found the first -DOCSTART-; expected it before the first sentence"),
         ("A\tO\n-DOCSTART- 7\nB\tO\n", "line 2: found the first -DOCSTART-"),
-        ("-DOCSTART-\nB\tO\n", "line 1: found '-DOCSTART-'; expected -DOCSTART- and the document's id"),
+        ("-DOCSTART-\nB\tO\n-DOCSTART- d1\nA\tO\n", "line 3: found the id 'd1'; expected no id that counts others"),
         ("-DOCSTART- ()\nB\tO\n", "line 1: found '-DOCSTART- ()'"),
         ("-DOCSTART- 7\tO\nB\tO\n", "line 1: found '-DOCSTART- 7\\tO'"),
     ],

@@ -21,8 +21,10 @@ from blurbstudy.tasks.transfer import (
     _opener,
     _WebOnly,
     address_of,
+    bytes_waiting,
     check_base,
     fetch,
+    open_part,
     part_of,
 )
 
@@ -224,6 +226,88 @@ def test_a_mirror_that_is_no_web_address_is_refused(base):
         check_base(base)
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://[::bad/x",
+        "http://[::xyz]/x",
+        "http://h:abc",
+        "http://h:99999",
+        "http://h:0",
+        "http://a b/",
+        "http://h/a b",
+        "http://h\n/",
+        "http://a..b/",
+        "http://h\\x/",
+        "https://user:pa55@h",
+        "https://user:pa55/wo@rd@h:1/",
+        "https://user:pa55@[::bad",
+        "user:pa55@h",
+        "https://h/?token=pa55",
+        "https://pa55@h",
+    ],
+)
+def test_a_mirror_that_cannot_be_or_holds_a_password_is_refused_without_showing_it(base):
+    for fine in ("http://[::1]:8000/x", "https://a-b.c_d.org./~x/@y", "https://münchen.example", "http://h:/"):
+        check_base(fine)
+    with pytest.raises(DataError, match="no web address") as caught:
+        check_base(base)
+    assert "pa55" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "where", ["http://[::bad/x", "http://h:abc/", "http://user:pa55@127.0.0.1/", "http://a..b/", "http://[x/?k=pa55"]
+)
+def test_a_redirect_to_an_address_that_cannot_be_is_an_error_at_once(server, tmp_path, where):
+    server.redirects[PATH] = where
+    with pytest.raises(DataError) as caught:
+        get(server, tmp_path / "train.tsv")
+    assert not isinstance(caught.value, Unreachable) and "pa55" not in str(caught.value)
+    assert (len(server.asked), os.listdir(tmp_path)) == (1, [])
+
+
+def test_a_malformed_proxy_is_an_error_at_once(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", "http://user:pa55@127.0.0.1:abc")
+    with pytest.raises(DataError, match="proxy, is malformed") as caught:
+        get(server, tmp_path / "train.tsv")
+    assert not isinstance(caught.value, Unreachable) and "pa55" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_an_unfinished_file_that_is_a_link_is_not_written_through(server, tmp_path, link):
+    server.files[PATH] = CONTENT
+    theirs, within = tmp_path / "theirs", tmp_path / "data"
+    theirs.write_bytes(CONTENT[:100])
+    within.mkdir()
+    link(theirs, part_of(within / "train.tsv"))
+    get(server, within / "train.tsv")
+    assert theirs.read_bytes() == CONTENT[:100]
+    assert not (within / "train.tsv").is_symlink() and (within / "train.tsv").read_bytes() == CONTENT
+    assert server.asked == [(PATH, None)]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="no such flag there")
+def test_a_link_put_there_during_a_transfer_is_refused(tmp_path):
+    (tmp_path / "theirs").write_bytes(b"mine")
+    part = part_of(tmp_path / "train.tsv")
+    part.symlink_to(tmp_path / "theirs")
+    assert bytes_waiting(tmp_path / "train.tsv", FILE) == 0
+    for append in (False, True):
+        with pytest.raises(OSError):
+            open_part(part, append=append)
+    assert (tmp_path / "theirs").read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes there")
+def test_a_pipe_in_the_place_of_an_unfinished_file_is_not_waited_for(server, tmp_path):
+    server.files[PATH] = CONTENT
+    os.mkfifo(part_of(tmp_path / "train.tsv"))
+    get(server, tmp_path / "train.tsv")
+    assert (tmp_path / "train.tsv").read_bytes() == CONTENT
+
+
 # A whole download: BIOSSES with a rebuilt train, DDI with a condition.
 
 RAW = b"raw text"
@@ -333,7 +417,26 @@ def test_two_downloads_into_one_folder_do_not_mix(server, tmp_path):
     assert refused == [f"{tmp_path}: another download writes there; wait for its end"] * 3
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_rebuild_does_not_write_through_a_link(server, tmp_path, shout):
+    serve(server)
+    (tmp_path / "theirs").write_bytes(b"mine")
+    (tmp_path / "BIOSSES").mkdir()
+    part_of(tmp_path / "BIOSSES" / "train.tsv").symlink_to(tmp_path / "theirs")
+    assert carry_out(plan(tmp_path, "BIOSSES"), base=server.base, pause=0.0) == []
+    assert (tmp_path / "theirs").read_bytes() == b"mine"
+    assert not (tmp_path / "BIOSSES" / "train.tsv").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["file", "file/deeper"])
+def test_a_file_in_the_place_of_the_folder_is_refused_by_the_plan(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written.*file is no folder.*--to"):
+        plan(tmp_path / name, "DDI")
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    todo = plan(tmp_path / "file", "DDI")
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written.*--to"):
-        carry_out(plan(tmp_path / "file", "DDI"))
+        carry_out(todo)

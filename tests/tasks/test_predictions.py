@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import tracemalloc
+
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.tasks import Example, get_task
+from blurbstudy.tasks.lines import lines_of
 from blurbstudy.tasks.predictions import read_predictions, write_predictions
 
 NCBI, BIOASQ, BIOSSES, HOC = (get_task(name) for name in ("NCBI-disease", "BioASQ", "BIOSSES", "HoC"))
@@ -108,6 +113,44 @@ def test_numbers_beyond_the_scale_are_predictions(tmp_path):
     assert read(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"1": "-3e2"}))[0] == -300.0
 
 
+@pytest.mark.parametrize("value", ["1_0", "\uff11", "\u0661.\u0665"])
+def test_python_s_other_numbers_are_none(tmp_path, value):
+    assert float(value) > 0
+    assert "1 of 20 predictions is invalid" in refusal(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"7": value}))
+
+
+def test_a_document_s_id_alone_means_no_label(tmp_path):
+    assert read(tmp_path, HOC, DOCUMENTS, f"id\tprediction\n0\n1\t{FIRST}\n2\n") == ["", FIRST, ""]
+    message = refusal(tmp_path, HOC, DOCUMENTS, f"0\n1 {FIRST}\n2\n")
+    assert f"line 2: 1 of 3 lines is malformed, the first is 1 column in '1 {FIRST}'" in message
+    assert "line 2: 1 of 3 ids is doubled, the first is '0'" in refusal(tmp_path, HOC, DOCUMENTS, "0\n0\n1\n")
+    assert "line 3: 1 of 20 lines is malformed" in refusal(
+        tmp_path, BIOASQ, QUESTIONS, lines(RIGHT).replace("q2\tyes", "q2")
+    )
+
+
+@pytest.mark.parametrize("value", [f"{FIRST},", f",{FIRST}", f"{FIRST}, ,{SECOND}", ","])
+def test_a_comma_too_many_is_named(tmp_path, value):
+    message = refusal(tmp_path, HOC, DOCUMENTS, lines({"0": "", "1": value, "2": ""}))
+    assert "line 2: 1 of 3 predictions is invalid" in message
+    assert "expected a label on both sides of each comma; remove a comma too many, or restore the label" in message
+
+
+def test_a_large_file_of_unknown_ids_costs_little_beside_its_lines(tmp_path):
+    path = tmp_path / "preds.tsv"
+    path.write_text("".join(f"unknown{i}\tyes\n" for i in range(100_000)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="line 1: 100000 of 100000 ids are unknown, the first is 'unknown0'"):
+        read_predictions(path, BIOASQ, QUESTIONS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    held = tracemalloc.get_traced_memory()[0]
+    kept = lines_of(path)
+    of_lines = tracemalloc.get_traced_memory()[1] - held
+    tracemalloc.stop()
+    assert len(kept) == 100_000 and peak < 1.2 * of_lines
+
+
 def test_an_unknown_label_of_a_document_is_named(tmp_path):
     message = refusal(tmp_path, HOC, DOCUMENTS, lines({"0": "", "1": f"{FIRST},growth", "2": ""}))
     assert (
@@ -131,6 +174,13 @@ OTHER_NUMBER = (
             "line 2: 1 of 7 tokens is different, the first is 'Lung'; expected 'lung', as in NCBI-disease",
         ),
         ("\tO", "\tN", "line 1: 4 of 7 tags are unknown, the first is 'N'; expected O or B or I"),
+        (
+            "\tB",
+            "\tB-Disease",
+            "line 2: 2 of 7 tags are typed, the first is 'B-Disease'; expected O or B or I; strip the types, as B for "
+            "'B-Disease'",
+        ),
+        ("\tB", "\tS-Disease", "line 2: 2 of 7 tags are unknown, the first is 'S-Disease'; expected O or B or I"),
         ("lung\tB", "lung B", "line 2: 1 of 7 lines is malformed, the first is 1 column in 'lung B'; expected token<"),
         ("lung\tB", "lung\tB\tI", "line 2: 1 of 7 lines is malformed, the first is 3 columns"),
         (
@@ -161,3 +211,23 @@ def test_writing_refuses_another_number_of_predictions_or_tags(tmp_path):
     with pytest.raises(ParameterError, match="sentence 2: 2 tags for 3 words"):
         write_predictions(tmp_path / "p.tsv", NCBI, SENTENCES, ["O O O", "O O", "O"])
     assert not (tmp_path / "p.tsv").exists()
+
+
+def test_no_file_is_overwritten_and_none_is_left_half(tmp_path, monkeypatch):
+    path = tmp_path / "p.tsv"
+    path.write_text("mine")
+    with pytest.raises(ParameterError, match="p.tsv: is there already and stays as it is; name another file"):
+        write_predictions(path, BIOASQ, QUESTIONS[:1], ["yes"])
+    assert path.read_text() == "mine"
+    with pytest.raises(ParameterError, match="cannot be written .No such file or directory.; name a file in a folder"):
+        write_predictions(tmp_path / "none" / "p.tsv", BIOASQ, QUESTIONS[:1], ["yes"])
+
+    class FullDisk(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    other = tmp_path / "q.tsv"
+    monkeypatch.setattr(type(path), "open", lambda self, *_, **__: self.touch() or FullDisk())
+    with pytest.raises(ParameterError, match="cannot be written .No space left on device"):
+        write_predictions(other, BIOASQ, QUESTIONS[:1], ["yes"])
+    assert not other.exists()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from blurbstudy.errors import DataError
-from blurbstudy.tasks import READERS, get_task
+from blurbstudy.tasks import READERS, get_task, readers
 
 BIOSSES, PUBMEDQA, BIOASQ = get_task("BIOSSES"), get_task("PubMedQA"), get_task("BioASQ")
 HEADER = "pair_id\tsent1\tsent2\tscore\n"
@@ -168,3 +170,36 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     for reader in READERS.values():
         with pytest.raises(DataError, match="cannot be read"):
             reader(tmp_path, BIOSSES)  # a folder
+
+
+def test_after_a_json_key_with_needless_escapes_no_line_is_looked_for(tmp_path, monkeypatch):
+    looked = []
+    after_key = readers._after_key
+    monkeypatch.setattr(readers, "_after_key", lambda *where: looked.append(where[1]) or after_key(*where))
+    names = ["é", "1", *map(str, range(2, 50))]
+    content = json.dumps({name: RECORD for name in names} | {"50": RECORD | {"final_decision": "perhaps"}})
+    content = content.replace("\\u00e9", "é").replace('"1"', '"\\u0031"')
+    message = refusal(PUBMEDQA, tmp_path / "test_set.json", content)
+    assert looked == ["é", "1"]
+    assert "test_set.json, PMID '50': found final_decision 'perhaps'" in message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes there")
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_pipe_or_device_is_refused_unread(tmp_path, reader):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(DataError, match="a device, pipe or socket; expected a regular file"):
+            reader(path, BIOSSES)
+
+
+def test_a_file_beyond_all_bounds_is_refused_unread(tmp_path):
+    with (tmp_path / "huge.tsv").open("wb") as file:
+        file.truncate(5 * 10**12)  # of holes: no disk holds it
+    with pytest.raises(DataError, match=r"found a file of 5000\.0 GB; expected at most 1 GB"):
+        READERS["tsv"](tmp_path / "huge.tsv", BIOSSES)
+
+
+@pytest.mark.parametrize("path, name", [("test_set.json", "PubMedQA"), ("train.tsv", "BIOSSES"), ("a.tsv", "GAD")])
+def test_nul_bytes_are_refused_with_their_line(tmp_path, path, name):
+    assert "line 2: found a NUL byte" in refusal(get_task(name), tmp_path / path, b"{\n\x00}")

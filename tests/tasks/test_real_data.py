@@ -10,6 +10,7 @@ import pytest
 
 from blurbstudy import paths
 from blurbstudy.tasks import TASKS, example_size, get_task, read_task, split_file, split_labels, split_tags, to_datasets
+from blurbstudy.tasks.sources import public_sources
 
 LABELS = {
     "PubMedQA": {
@@ -29,13 +30,6 @@ LABELS = {
         "test": {"DDI-false": 4737, "DDI-effect": 360, "DDI-mechanism": 302, "DDI-advise": 221, "DDI-int": 96},
     },
     "GAD": {"train": {"1": 2227, "0": 2034}, "dev": {"1": 293, "0": 242}, "test": {"1": 281, "0": 253}},
-}
-SENTENCES = {  # and documents, where the files mark them
-    "BC5-chem": {"train": 4560, "dev": 4581, "test": 4797},
-    "BC5-disease": {"train": 4560, "dev": 4581, "test": 4797},
-    "NCBI-disease": {"train": 5424, "dev": 923, "test": 940},
-    "BC2GM": {"train": 12574, "dev": 2519, "test": 5038},
-    "JNLPBA": {"train": 16807, "dev": 1739, "test": 3856},
 }
 TOKENS = {
     "BC5-chem": {"train": 118170, "dev": 117453, "test": 124750},
@@ -100,9 +94,11 @@ def test_label_counts_are_the_published_ones(name):
     assert {s: dict(Counter(e.label for e in examples)) for s, examples in splits_of(name).items()} == LABELS[name]
 
 
-@pytest.mark.parametrize("name", SENTENCES)
-def test_sentences_are_counted_as_in_the_published_files(name):
-    assert {split: len(examples) for split, examples in splits_of(name).items()} == SENTENCES[name]
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_examples_are_as_many_as_the_table_of_files_says(task):
+    files = public_sources()[task.name].files
+    for split, examples in counted_splits(task.name).items():
+        assert len(examples) == files[split_file(task, paths.data_folder(), split=split).name].examples
 
 
 @pytest.mark.parametrize("name", TOKENS)

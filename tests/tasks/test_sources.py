@@ -6,9 +6,11 @@ import pytest
 import yaml
 
 from blurbstudy import paths
-from blurbstudy.tasks import SPLITS, TASKS
+from blurbstudy.errors import DataError
+from blurbstudy.tasks import SPLITS, TASKS, dataset_folder, split_file
+from blurbstudy.tasks.download import plan_download
 from blurbstudy.tasks.rebuild import REBUILDS
-from blurbstudy.tasks.sources import by_hand, dataset_folder, is_verified, public_sources, read_sources
+from blurbstudy.tasks.sources import by_hand, is_verified, public_sources, read_sources
 
 TABLE = {
     "repositories": {"one": {"name": "someone/somewhere", "commit": "0123456789" * 4}},
@@ -29,6 +31,15 @@ def test_every_dataset_has_every_file_that_its_splits_need():
         for split in SPLITS:
             assert files.keys() & {task.files[split], task.substitutes.get(split)}, (task.name, split)
     assert public_sources().keys() == {task.name for task in TASKS}
+
+
+def test_every_split_of_the_table_has_its_number_of_examples_and_no_other_file_has_one():
+    for task in TASKS:
+        files = public_sources()[task.name].files
+        splits = {name: split for named in (task.files, task.substitutes) for split, name in named.items()}
+        assert {name for name, file in files.items() if file.examples} == splits.keys() & files.keys()
+        for name in splits.keys() & files.keys() if task.output != "tags" else ():
+            assert files[name].examples == task.sizes[splits[name]]
 
 
 def test_every_rebuild_is_one_that_there_is():
@@ -81,6 +92,21 @@ def test_a_folder_is_found_in_any_letter_case(tmp_path):
     (tmp_path / "biosses").mkdir()
     assert dataset_folder(task, tmp_path).samefile(tmp_path / "biosses")
     assert dataset_folder(task, tmp_path / "none") == tmp_path / "none" / "BIOSSES"
+
+
+def test_two_folders_that_differ_in_letter_case_alone_are_refused_by_every_command(tmp_path):
+    task = next(task for task in TASKS if task.name == "BIOSSES")
+    for name in ("biosses", "Biosses"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("letter case does not tell folders apart here")
+    for look in (
+        lambda: dataset_folder(task, tmp_path),
+        lambda: split_file(task, tmp_path, split="test"),
+        lambda: plan_download(tmp_path, [task]),
+    ):
+        with pytest.raises(DataError, match="Biosses, biosses differ in letter case alone"):
+            look()
 
 
 def test_how_to_place_files_by_hand_names_folder_files_and_substitutes():
