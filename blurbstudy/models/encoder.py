@@ -33,13 +33,17 @@ class Embeddings(nn.Module):
 
     def forward(self, packing: Packing, dropout: DropoutStream | None) -> Tensor:
         """-> (P, tokens, width)."""
+        hidden = self.normalized(packing, dropout)
+        return hidden if self.projection is None else self.projection(hidden)
+
+    def normalized(self, packing: Packing, dropout: DropoutStream | None) -> Tensor:
+        """-> (P, tokens, embedding width): before the projection, where ELECTRA's generator begins."""
         summed = (
             _lookup(self.words, packing.ids)
             + _lookup(self.positions, packing.positions)
             + _lookup(self.segments, packing.segments)
         )
-        hidden = drop_rows(self.norm(summed), dropout, packing.counts)
-        return hidden if self.projection is None else self.projection(hidden)
+        return drop_rows(self.norm(summed), dropout, packing.counts)
 
 
 def _lookup(table: Tensor, ids: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from ..errors import DataError
 from ..models import pack, seed_for
 from .corpus import TokenizedCorpus
 from .masking import Vocabulary, mask_tokens
-from .objectives import Batch, Objective
+from .model import Batch
+from .objectives import Objective
 from .sequences import Sequences
 from .settings import PretrainingConfig
 
@@ -37,16 +38,19 @@ class Batches:
         self.corpus, self.objective, self.config, self.vocabulary = corpus, objective, config, vocabulary
         self.special, self.seed = special, seed
 
-    def training(self) -> Iterator[Batch]:
-        """Without end: passes over the corpus, sequences cut anew and shuffled in each; short last batches dropped."""
+    def training(self, *, done: int = 0) -> Iterator[Batch]:
+        """Without end: passes over the corpus, sequences cut anew and shuffled in each; short last batches dropped.
+
+        Args:
+            done: steps that were taken already; the batches begin with that of the step after.
+        """
         step = epoch = 0
-        size = self.config.batch_size
         while True:
             sequences = self._pass(epoch)
             order = self._rng("order", epoch).permutation(len(sequences))
-            whole = max(1, len(order) // size)
-            for chosen in (order[i * size : (i + 1) * size] for i in range(whole)):
-                yield self._batch(sequences, chosen, self._rng("masks", step))
+            for chosen in np.split(order, self._ends(sequences, order))[:-1]:
+                if step >= done:
+                    yield self._batch(sequences, chosen, step)
                 step += 1
             epoch += 1
 
@@ -55,11 +59,20 @@ class Batches:
         sequences = self._pass(0)
         chosen = np.arange(min(limit, len(sequences)))
         parts = np.array_split(chosen, max(1, -(-len(chosen) // self.config.batch_size)))
-        return [self._batch(sequences, part, self._rng("masks", i)) for i, part in enumerate(parts)]
+        return [self._batch(sequences, part, i) for i, part in enumerate(parts)]
+
+    def _ends(self, sequences: Sequences, order: np.ndarray) -> np.ndarray:
+        """Where each whole batch of a pass ends in `order`; at least one."""
+        if not self.config.batch_tokens:
+            return np.arange(1, max(1, len(order) // self.config.batch_size) + 1) * self.config.batch_size
+        # Batch i ends with the last sequence that fits into i times the tokens: what one lacks, the next makes up for.
+        summed = np.cumsum(_lengths(sequences.ranges)[order])
+        wanted = np.arange(1, max(1, summed[-1] // self.config.batch_tokens) + 1) * self.config.batch_tokens
+        return np.searchsorted(summed, wanted, side="right")
 
     def _pass(self, epoch: int) -> Sequences:
         rng = self._rng("sequences", epoch)
-        sequences = self.objective.sequences(self.corpus, rng, max_length=self.config.max_length)
+        sequences = self.objective.sequences(self.corpus, rng, config=self.config)
         if not len(sequences):
             raise DataError("the corpus has no document of two sentences; objectives of two segments need some")
         return sequences
@@ -67,17 +80,23 @@ class Batches:
     def _rng(self, purpose: str, number: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(seed_for(self.seed, "pretraining", purpose, number)))
 
-    def _batch(self, sequences: Sequences, chosen: np.ndarray, rng: np.random.Generator) -> Batch:
+    def _batch(self, sequences: Sequences, chosen: np.ndarray, step: int) -> Batch:
         packing = pack([[self._tokens(sequences.ranges[i]) for i in chosen]], n_heads=self.config.n_heads)
         ids = packing.ids[0].numpy()
         seen, positions = mask_tokens(
-            ids, self.vocabulary, rng, rate=self.config.mask_rate, whole_word=self.config.whole_word
+            ids,
+            self.vocabulary,
+            self._rng("masks", step),
+            rate=self.config.mask_rate,
+            whole_word=self.config.whole_word,
+            shown=self.objective.shown,
         )
         return Batch(
             packing=replace(packing, ids=torch.from_numpy(seen).unsqueeze(0)),
             positions=torch.from_numpy(positions),
             answers=torch.from_numpy(ids[positions]),
             is_next=torch.from_numpy(sequences.is_next[chosen[packing.order[0]]]),
+            draws=torch.from_numpy(self._rng("samples", step).random(len(positions), dtype=np.float32)),
         )
 
     def _tokens(self, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,3 +109,9 @@ class Batches:
             return ids, np.zeros(len(ids), np.int64)
         ids = np.concatenate([[begin], tokens[a:b], [sep], tokens[c:d], [sep]])
         return ids, (np.arange(len(ids)) >= b - a + 2).astype(np.int64)
+
+
+def _lengths(ranges: np.ndarray) -> np.ndarray:
+    """Tokens of each sequence, special tokens included."""
+    a, b, c, d = ranges.T
+    return b - a + d - c + 2 + (d > c)

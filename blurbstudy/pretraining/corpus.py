@@ -1,93 +1,36 @@
-"""Unlabeled text for pretraining: documents of sentences from JSONL, and the same as one row of token ids.
+"""The text of a pretraining: one or several files, what is held out of them, and the same as one row of token ids.
 
-One JSON object a line: {"id": ..., "title": ..., "sentences": [...]}; plain, .gz or .xz. A document marked `blurb_test`
-holds text of a BLURB test set and is left out.
+Text is streamed, never held as a whole. What is held out is decided by a document's own text: the documents with the
+lowest digests, as many as asked for, so a text that occurs twice lies on one side.
 """
 
 from __future__ import annotations
 
-import gzip
+import contextlib
+import functools
 import hashlib
-import json
-import lzma
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..config import canonical_json
+from ..errors import DataError, ParameterError
+from .documents import Document, read_documents
 
-OPENERS = {".gz": gzip.open, ".xz": lzma.open}
-REMEDY = 'write one object a line: {"title": "...", "sentences": ["...", "..."]}'
+REPORT_EVERY = 500  # documents between two reports of progress
 
-
-@dataclass(frozen=True)
-class Document:
-    """One abstract; its title, where it has one, is its first sentence."""
-
-    id: str
-    sentences: tuple[str, ...]
-
-
-def read_corpus(path: Path) -> list[Document]:
-    """All documents that are not marked as BLURB test text.
-
-    Raises:
-        DataError: the file is missing, torn or empty, or a line is no document; names file, line and remedy.
-    """
-    documents = list(_documents(Path(path)))
-    if not documents:
-        raise DataError(f"{path}: holds no document; {REMEDY}")
-    return documents
-
-
-def corpus_fingerprint(path: Path) -> str:
-    """20 hexadecimal digits of a SHA-256 over the file's bytes."""
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:20]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); name a corpus file (JSONL)") from None
-
-
-def _documents(path: Path) -> Iterator[Document]:
-    number = 0
-    try:
-        with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):  # noqa: B007 (named in errors)
-                if not line.strip():
-                    continue
-                record = json.loads(line)
-                if "blurb_test" not in record:
-                    yield _document(record, number)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); name a corpus file (JSONL)") from None
-    except (EOFError, lzma.LZMAError) as error:
-        raise DataError(f"{path}: line {number + 1}: the archive is torn ({error}); fetch it again") from None
-    except (ValueError, TypeError, KeyError) as error:
-        line = number if not isinstance(error, UnicodeDecodeError) else number + 1
-        raise DataError(f"{path}: line {line}: is no document ({error}); {REMEDY}") from None
-
-
-def _document(record: Any, number: int) -> Document:
-    if not isinstance(record, dict):
-        raise TypeError("no JSON object")
-    sentences = record.get("sentences")
-    if not isinstance(sentences, list) or not all(isinstance(sentence, str) for sentence in sentences):
-        raise TypeError("no list of sentences")
-    title = record.get("title") or ""
-    if not isinstance(title, str):
-        raise TypeError("the title is no text")
-    return Document(str(record.get("id", number)), tuple(text for text in (title, *sentences) if text.strip()))
+# What is going on (surveying, counting words, tokenizing), documents read, bytes of the files read, and of all.
+ReadingProgress = Callable[[str, int, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class TokenizedCorpus:
     """Sentence s is tokens[sentences[s]:sentences[s + 1]]; document d is sentences documents[d] to documents[d + 1]."""
 
-    tokens: np.ndarray  # (n_tokens,) int32, no special tokens
+    tokens: np.ndarray  # (n_tokens,) uint16 or int32, no special tokens; may lie on disk
     sentences: np.ndarray  # (n_sentences + 1,) int64
     documents: np.ndarray  # (n_documents + 1,) int64
 
@@ -97,31 +40,152 @@ class TokenizedCorpus:
         return len(self.documents) - 1
 
 
-def tokenize_corpus(documents: Sequence[Document], tokenizer: Any) -> TokenizedCorpus:
-    """The corpus as one row of token ids; sentences and documents without a token fall away."""
-    ids: list[np.ndarray] = []
-    counts: list[int] = []
-    for document in documents:
-        rows = tokenizer(list(document.sentences), add_special_tokens=False, truncation=False)["input_ids"]
-        rows = [np.asarray(row, np.int32) for row in rows if row]
-        ids += rows
-        counts += [len(rows)] if rows else []
-    lengths = [len(row) for row in ids]
-    return TokenizedCorpus(
-        tokens=np.concatenate(ids) if ids else np.zeros(0, np.int32),
-        sentences=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
-        documents=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
-    )
+@dataclass(frozen=True)
+class Corpus:
+    """Files of documents, read in this order, and whether text of BLURB's test sets stays in."""
+
+    files: tuple[Path, ...]
+    test_text: bool = False  # True: documents marked `blurb_test` are kept
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", tuple(Path(file) for file in self.files))
+        if not self.files:
+            raise ParameterError("the corpus names no file; name at least one (JSONL or plain text)")
+        seen: set[Path] = set()
+        for file in self.files:
+            if file.resolve() in seen:
+                raise ParameterError(f"{file}: is named twice in the corpus; name each file once")
+            seen.add(file.resolve())
+
+    @functools.cached_property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 of each file's bytes, as they were when first asked for."""
+        return tuple(_file_digest(file) for file in self.files)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """20 hexadecimal digits: of the files' bytes and order, and of what is left out."""
+        identity = canonical_json({"files": self.digests, "test_text": self.test_text})
+        return hashlib.sha256(identity.encode()).hexdigest()[:20]
+
+    @contextlib.contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Refuses to go on where a file was changed while it was read.
+
+        Raises:
+            DataError: at the end, with the file's name.
+        """
+        before = [_stamp(file) for file in self.files]
+        yield
+        for file, stamp in zip(self.files, before, strict=True):
+            if _stamp(file) != stamp:
+                raise DataError(f"{file}: was changed while it was read; start again when it is finished")
+
+    def documents(self, doing: str = "reading", on_progress: ReadingProgress | None = None) -> Iterator[Document]:
+        """The documents that stay in, one at a time.
+
+        Raises:
+            DataError: a file is missing, torn, not UTF-8 or empty, or a line is no document; names file and line.
+        """
+        return (document for _, document in self._all(doing, on_progress) if self.test_text or not document.test_text)
+
+    def survey(self, held_out: float, on_progress: ReadingProgress | None = None) -> Survey:
+        """Counts the documents, and finds which are to be held out.
+
+        Args:
+            held_out: share of documents, between 0 and 1; at least two are held out (another document is needed for a
+                random next segment) and two are left.
+
+        Raises:
+            DataError: as `documents`; or fewer than four different documents stay in.
+        """
+        counts, marked = [0] * len(self.files), [0] * len(self.files)
+        found = array("Q")
+        for number, document in self._all("surveying", on_progress):
+            counts[number] += 1
+            marked[number] += document.test_text
+            if self.test_text or not document.test_text:
+                found.append(text_digest(document))
+        if not found:
+            raise DataError(
+                f"{self.files[0]}: all {sum(counts)} documents of the corpus are marked as text of a BLURB test set "
+                "(blurb_test) and left out; name other text, or keep them"
+            )
+        ordered = np.sort(np.frombuffer(found, np.uint64))
+        count = min(max(2, round(held_out * len(ordered))), len(ordered) - 2)
+        if count < 2:
+            raise DataError(f"the corpus has {len(ordered)} documents; pretraining needs at least 4")
+        limit = int(ordered[count - 1])
+        if len(ordered) - np.searchsorted(ordered, np.uint64(limit), side="right") < 2:
+            raise DataError("nearly all documents of the corpus are the same text; name a corpus of different texts")
+        return Survey(tuple(counts), tuple(marked), limit)
+
+    def _all(self, doing: str, on_progress: ReadingProgress | None) -> Iterator[tuple[int, Document]]:
+        """(number of the file, document), marked ones too."""
+        sizes = [_stamp(file)[0] for file in self.files]
+        done, here = 0, 0
+
+        def read_so_far(position: int) -> None:
+            nonlocal here
+            here = position
+
+        for number, file in enumerate(self.files):
+            before, here = sum(sizes[:number]), 0
+            for document in read_documents(file, read_so_far):
+                yield number, document
+                done += 1
+                if on_progress and done % REPORT_EVERY == 0:
+                    on_progress(doing, done, before + here, sum(sizes))
+        if on_progress:
+            on_progress(doing, done, sum(sizes), sum(sizes))
 
 
-def hold_out(documents: Sequence[Document], fraction: float) -> tuple[list[Document], list[Document]]:
-    """(train, held-out) documents; which are held out is decided by a document's text alone.
+@dataclass(frozen=True)
+class Survey:
+    """What a corpus holds, file by file, and which documents are held out of training."""
 
-    At least two are held out (another document is needed for a random next segment) and two are left.
-    """
-    ranked = sorted(documents, key=lambda document: hashlib.sha256("\n".join(document.sentences).encode()).digest())
-    count = min(max(2, round(fraction * len(documents))), len(documents) - 2)
-    if count < 2:
-        raise DataError(f"the corpus has {len(documents)} documents; pretraining needs at least 4")
-    chosen = {id(document) for document in ranked[:count]}
-    return [d for d in documents if id(d) not in chosen], [d for d in documents if id(d) in chosen]
+    documents: tuple[int, ...]  # of each file, marked ones too
+    marked: tuple[int, ...]  # of these, marked as text of a BLURB test set
+    limit: int  # documents whose digest is at most this are held out
+
+    def held_out(self, document: Document) -> bool:
+        """Whether the document must not be trained on."""
+        return text_digest(document) <= self.limit
+
+
+def text_digest(document: Document) -> int:
+    """The first 64 bits of a SHA-256 over the sentences."""
+    return int.from_bytes(hashlib.sha256("\n".join(document.sentences).encode()).digest()[:8], "big")
+
+
+def corpus_fingerprint(path: Path) -> str:
+    """20 hexadecimal digits of a SHA-256 over one file's bytes."""
+    return _file_digest(Path(path))[:20]
+
+
+def as_corpus(given: Corpus | Path | str | Iterable[Path | str]) -> Corpus:
+    """A corpus of one file or several, test text left out; a corpus stays as it is."""
+    if isinstance(given, Corpus):
+        return given
+    return Corpus((Path(given),) if isinstance(given, str | Path) else tuple(Path(file) for file in given))
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """(bytes, time of the last change)."""
+    try:
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read ({error.strerror}); name a corpus file (JSONL or plain text)")

@@ -1,4 +1,7 @@
-"""Masked words (Devlin et al. 2019): 15% of tokens are asked for; 80% of these show [MASK], 10% a random token."""
+"""Masked words (Devlin et al. 2019): 15% of tokens are asked for; 80% of these show [MASK], 10% a random token.
+
+ELECTRA's own code shows [MASK] at 85% of them and leaves the rest as they are.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-REPLACED = 0.8  # of the asked tokens, show [MASK]
-RANDOM = 0.1  # of the asked tokens, show a random token; the rest stay as they are
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What asked tokens show; the share left over stays as it is."""
+
+    mask: float  # share that shows [MASK]
+    random: float  # share that shows a random token
+
+
+BERT_SHOWS = Shown(mask=0.8, random=0.1)
+ELECTRA_SHOWS = Shown(mask=0.85, random=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +33,13 @@ class Vocabulary:
 
 
 def mask_tokens(
-    ids: np.ndarray, vocabulary: Vocabulary, rng: np.random.Generator, *, rate: float, whole_word: bool
+    ids: np.ndarray,
+    vocabulary: Vocabulary,
+    rng: np.random.Generator,
+    *,
+    rate: float,
+    whole_word: bool,
+    shown: Shown = BERT_SHOWS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(what the encoder sees, positions asked for) of a row of token ids; the answers are ids[positions].
 
@@ -42,5 +60,6 @@ def mask_tokens(
     drawn = ordinary[rng.integers(len(ordinary), size=len(positions))]
     answers = ids[positions]
     seen = ids.copy()
-    seen[positions] = np.where(draw < REPLACED, vocabulary.mask_id, np.where(draw < REPLACED + RANDOM, drawn, answers))
+    others = np.where(draw < shown.mask + shown.random, drawn, answers)
+    seen[positions] = np.where(draw < shown.mask, vocabulary.mask_id, others)
     return seen, positions

@@ -1,103 +1,28 @@
-"""What is learned from unlabeled text: BERT's objective, masked words and next sentence (Devlin et al. 2019).
+"""What is learned from unlabeled text: the four objectives of the study's pretraining ladder.
 
-An objective says which sequences are made of the corpus and which model, with its losses, is trained on them. A new one
-is an entry in OBJECTIVES; its model, where it needs another, stands beside MaskedLanguageModel.
+An objective says which sequences are cut from the corpus and which model, with its losses, is trained on them. A new
+one is an entry here and a name in settings.OBJECTIVE_NAMES; its model, where it needs another, is a file of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from ..errors import ParameterError
-from ..models import Architecture, DepthParameter, DropoutStream, Encoder, Packing, random_checkpoint, reset, seed_for
-from ..models.classifier import Pooler
-from ..models.encoder import rows_of
-from ..models.layers import ACTIVATION, LayerNorm, Linear
+from ..models import Architecture
 from .corpus import TokenizedCorpus
-from .sequences import Sequences, two_segments
+from .electra import ReplacedTokenDetection
+from .masked_words import MaskedLanguageModel
+from .masking import BERT_SHOWS, ELECTRA_SHOWS, Shown
+from .model import PretrainingModel
+from .sequences import Sequences, contiguous_segments, single_sequences, two_segments
+from .settings import PretrainingConfig
 
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Packed sequences, some of whose tokens are masked."""
-
-    packing: Packing  # of one member; ids as the encoder sees them
-    positions: Tensor  # (asked,) rows of the packed tokens
-    answers: Tensor  # (asked,) int64 the tokens that stood there
-    is_next: Tensor  # (sequences,) int64 in the packing's order; 1: the second segment follows the first
-
-
-class WordHead(nn.Module):
-    """Which word stood here: dense, activation, normalization, the word table itself (tied), a bias per word."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        self.dense = Linear(1, architecture.width, architecture.embedding_width)
-        self.norm = LayerNorm(1, architecture.embedding_width, architecture.norm_eps)
-        self.bias = nn.Parameter(torch.empty(1, architecture.vocab_size))
-        self.activation = ACTIVATION[architecture.activation]
-
-    def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """(1, asked, width), (1, vocabulary, embedding width) -> (asked, vocabulary)."""
-        narrow = self.norm(self.activation(self.dense(hidden)))
-        return F.linear(narrow.squeeze(0), words.squeeze(0), self.bias.squeeze(0))
-
-
-class MaskedLanguageModel(nn.Module):
-    """An encoder with a word head and, where `next_sentence`, a pooler that tells next from random segments."""
-
-    def __init__(self, architecture: Architecture, *, next_sentence: bool, seed: int) -> None:
-        super().__init__()
-        self.encoder = Encoder(architecture)
-        self.words = WordHead(architecture)
-        self.pooler = Pooler(1, architecture.width, "pooler") if next_sentence else None
-        self.next_sentence = Linear(1, architecture.width, 2) if next_sentence else None
-        start = random_checkpoint(architecture, seed=seed_for(seed, "pretraining", "encoder"))
-        for name, parameter in self.encoder.named_weights().items():
-            parameter.data[0].copy_(start.weights[name])
-        generator = torch.Generator().manual_seed(seed_for(seed, "pretraining", "heads"))
-        for head in (self.words, self.pooler, self.next_sentence):
-            if head is not None:
-                reset(head, 0, generator=generator)
-
-    def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
-        """Summed losses and counts of right answers: masked words (only where asked for) and next sentences."""
-        hidden = self.encoder(batch.packing, dropout=dropout)  # (1, tokens, width)
-        guesses = self.words(hidden.index_select(1, batch.positions), self.encoder.embeddings.words)
-        found = {
-            "word_loss": F.cross_entropy(guesses.float(), batch.answers, reduction="sum"),
-            "words_right": (guesses.argmax(-1) == batch.answers).sum(),
-        }
-        if self.pooler is not None:
-            pooled = self.pooler(rows_of(hidden, batch.packing.firsts), None, ())
-            verdicts = self.next_sentence(pooled).squeeze(0)  # (sequences, 2)
-            found["next_loss"] = F.cross_entropy(verdicts.float(), batch.is_next, reduction="sum")
-            found["next_right"] = (verdicts.argmax(-1) == batch.is_next).sum()
-        return found
-
-    def loss(self, found: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Mean word loss plus mean next-sentence loss."""
-        loss = found["word_loss"] / max(1, len(batch.answers))
-        return loss + found["next_loss"] / len(batch.is_next) if "next_loss" in found else loss
-
-    def parameters_by_depth(self) -> Iterator[DepthParameter]:
-        """All at depth 0, since pretraining has one rate; biases and LayerNorm do not decay."""
-        for part in self.modules():
-            for own, parameter in part.named_parameters(recurse=False):
-                yield DepthParameter(own, 0, own != "bias" and not isinstance(part, LayerNorm), parameter)
-
-    def encoder_weights(self) -> dict[str, Tensor]:
-        """What is published: encoder and, where next sentences trained it, pooler, by checkpoint names."""
-        weights = {name: p.detach()[0].cpu().clone() for name, p in self.encoder.named_weights().items()}
-        if self.pooler is not None:
-            weights |= {f"pooler.{name}": p.detach()[0].cpu().clone() for name, p in self.pooler.named_parameters()}
-        return weights
+Cut = Callable[[TokenizedCorpus, np.random.Generator, PretrainingConfig], Sequences]
+Build = Callable[[Architecture, PretrainingConfig, int], PretrainingModel]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,16 +32,51 @@ class Objective:
     name: str
     title: str  # for people
     family: str  # of the encoder: bert | electra
-    random_next: float  # share of second segments that come from another document
-    next_sentence: bool  # whether the model is asked which do
+    leaves: str  # for people: what a user of the encoder must know of the parts beside it
+    cut: Cut  # one pass over the corpus
+    build: Build  # an untrained model, from a seed
+    shown: Shown = BERT_SHOWS  # what masked words show
 
-    def sequences(self, corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
+    def sequences(self, corpus: TokenizedCorpus, rng: np.random.Generator, *, config: PretrainingConfig) -> Sequences:
         """One pass over the corpus."""
-        return two_segments(corpus, rng, max_length=max_length, random_next=self.random_next)
+        return self.cut(corpus, rng, config)
 
-    def model(self, architecture: Architecture, *, seed: int) -> MaskedLanguageModel:
+    def model(self, architecture: Architecture, *, config: PretrainingConfig, seed: int) -> PretrainingModel:
         """An untrained model."""
-        return MaskedLanguageModel(architecture, next_sentence=self.next_sentence, seed=seed)
+        return self.build(architecture, config, seed)
+
+
+def _next_or_random(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
+    return two_segments(corpus, rng, max_length=config.max_length, random_next=0.5)
+
+
+def _contiguous(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
+    return contiguous_segments(corpus, rng, max_length=config.max_length)
+
+
+def _single(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
+    return single_sequences(corpus, rng, max_length=config.max_length)
+
+
+def _electra_cut(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
+    return {1: _single, 2: _contiguous}[config.electra_segments](corpus, rng, config)
+
+
+def _masked_words(*, next_sentence: bool, segments: int) -> Build:
+    def build(architecture: Architecture, config: PretrainingConfig, seed: int) -> PretrainingModel:
+        return MaskedLanguageModel(architecture, next_sentence=next_sentence, segments=segments, seed=seed)
+
+    return build
+
+
+def _replaced_words(architecture: Architecture, config: PretrainingConfig, seed: int) -> PretrainingModel:
+    return ReplacedTokenDetection(
+        architecture,
+        generator_size=config.generator_size,
+        weight=config.discriminator_weight,
+        segments=config.electra_segments,
+        seed=seed,
+    )
 
 
 _ALL = (
@@ -124,8 +84,34 @@ _ALL = (
         name="bert",
         title="masked words and next sentence, two segments (BERT)",
         family="bert",
-        random_next=0.5,
-        next_sentence=True,
+        leaves="Next-sentence prediction trained its pooler.",
+        cut=_next_or_random,
+        build=_masked_words(next_sentence=True, segments=2),
+    ),
+    Objective(
+        name="no-nsp",
+        title="masked words, two contiguous segments (BERT without next sentence)",
+        family="bert",
+        leaves="It has no pooler: nothing trained one.",
+        cut=_contiguous,
+        build=_masked_words(next_sentence=False, segments=2),
+    ),
+    Objective(
+        name="single-sequence",
+        title="masked words, single sequences (BERT without next sentence and without a second segment)",
+        family="bert",
+        leaves="It has no pooler: nothing trained one. Its embedding of segment 1 is as it was drawn at the start.",
+        cut=_single,
+        build=_masked_words(next_sentence=False, segments=1),
+    ),
+    Objective(
+        name="electra",
+        title="replaced words, found by a discriminator (ELECTRA)",
+        family="electra",
+        leaves="It is the discriminator: its generator and both heads were left behind, and it has no pooler.",
+        cut=_electra_cut,
+        build=_replaced_words,
+        shown=ELECTRA_SHOWS,
     ),
 )
 OBJECTIVES = {objective.name: objective for objective in _ALL}

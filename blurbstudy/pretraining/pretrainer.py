@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from ..training.circumstances import describe_device, pick_device, software
 from ..training.optimizer import MemberSettings, PopulationAdamW
 from ..training.schedule import evaluation_steps, rate_factor
 from .batches import Batches
-from .corpus import corpus_fingerprint, hold_out, read_corpus, tokenize_corpus
+from .corpus import Corpus, as_corpus
 from .masking import Vocabulary
-from .objectives import Batch, MaskedLanguageModel, Objective
+from .model import Batch, PretrainingModel, means
+from .objectives import Objective
+from .prepared import prepared_text
 from .publishing import publish
 from .settings import PretrainingConfig
-from .vocabulary import continues_word, train_vocabulary
+from .vocabulary import continues_word
 
 # Raised by any change of code that alters the encoder that comes out.
 PRETRAINER_REVISION = 1
@@ -40,8 +42,8 @@ class Pretraining:
     objective: Objective
     config: PretrainingConfig
     seed: int
-    corpus: dict[str, Any]  # file, fingerprint, documents, held_out_documents, tokens
-    curve: list[dict[str, float]]  # step, tokens, train_loss, held-out word_loss, word_accuracy, next_accuracy
+    corpus: dict[str, Any]  # prepared.PreparedText.facts
+    curve: list[dict[str, float]]  # step, tokens, train_loss, and the held-out means of model.MEANS
     seconds: float  # wall-clock time of the loop
     circumstances: dict[str, Any]
 
@@ -50,31 +52,33 @@ def pretrain(
     objective: Objective,
     config: PretrainingConfig,
     *,
-    corpus: Path,
+    corpus: Corpus | Path,
     out: Path,
     seed: int = 0,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> Pretraining:
-    """Pretrains an encoder on a corpus file and writes it to the folder `out` as a Hugging Face checkpoint.
+    """Pretrains an encoder on a corpus and writes it to the folder `out` as a Hugging Face checkpoint.
+
+    Args:
+        corpus: one file (text of BLURB's test sets is left out), or what Corpus says.
 
     Raises:
         DataError: the corpus cannot be read.
         StudyError: the loss left the finite numbers.
     """
     where = pick_device(device)
-    documents, held_out = hold_out(read_corpus(corpus), config.held_out)
-    tokenizer = train_vocabulary((s for d in documents for s in d.sentences), config.vocab_size)
+    text = prepared_text(as_corpus(corpus), vocabulary=config.vocab_size, held_out=config.held_out)
+    tokenizer = text.tokenizer
     vocabulary = _vocabulary(tokenizer)
-    text, unseen = tokenize_corpus(documents, tokenizer), tokenize_corpus(held_out, tokenizer)
     special = (tokenizer.cls_token_id, tokenizer.sep_token_id)
     shared = {"objective": objective, "config": config, "vocabulary": vocabulary, "special": special}
-    model = objective.model(config.architecture(objective.family, len(tokenizer)), seed=seed).to(where)
+    model = objective.model(config.architecture(objective.family, len(tokenizer)), config=config, seed=seed).to(where)
     began = time.perf_counter()
     curve = _train(
         model,
-        Batches(text, **shared, seed=seed).training(),
-        Batches(unseen, **shared, seed=seed_for(seed, "held out")).once(HELD_OUT_SEQUENCES),
+        Batches(text.train, **shared, seed=seed).training(),
+        Batches(text.held_out, **shared, seed=seed_for(seed, "held out")).once(HELD_OUT_SEQUENCES),
         config=config,
         seed=seed,
         device=where,
@@ -84,24 +88,18 @@ def pretrain(
         objective=objective,
         config=config,
         seed=seed,
-        corpus={
-            "file": Path(corpus).name,
-            "fingerprint": corpus_fingerprint(corpus),
-            "documents": text.n_documents,
-            "held_out_documents": unseen.n_documents,
-            "tokens": len(text.tokens),
-        },
+        corpus=text.facts,
         curve=curve,
         seconds=time.perf_counter() - began,
         circumstances={"device": describe_device(where), "threads": torch.get_num_threads(), **software()},
     )
     tokenizer.model_max_length = config.max_positions
-    publish(done, model.encoder_weights(), model.encoder.architecture, tokenizer, out)
+    publish(done, model.encoder_weights(), model.architecture, tokenizer, out)
     return done
 
 
 def _train(
-    model: MaskedLanguageModel,
+    model: PretrainingModel,
     batches: Iterable[Batch],
     held_out: list[Batch],
     *,
@@ -118,10 +116,10 @@ def _train(
     points = evaluation_steps(config.evaluations, config.steps)
     curve, losses, tokens = [], [], 0
     for step, batch in zip(range(1, config.steps + 1), batches, strict=False):
-        batch = _to(batch, device)
+        batch = batch.to(device)
         streams = [seed_for(seed, "pretraining", "dropout", step)]
         dropout = DropoutStream(streams, config.dropout, device=device) if config.dropout else None
-        loss = model.loss(model(batch, dropout=dropout), batch)
+        loss = model.loss(model(batch, dropout=dropout), batch.counts)
         loss.backward()
         optimizer.step([config.learning_rate * rate_factor(step, total=config.steps, warmup=config.warmup)], [step])
         losses.append(loss.detach())
@@ -141,24 +139,14 @@ def _train(
 
 
 @torch.no_grad()
-def _score(model: MaskedLanguageModel, held_out: list[Batch], device: torch.device) -> dict[str, float]:
+def _score(model: PretrainingModel, held_out: list[Batch], device: torch.device) -> dict[str, float]:
     """Mean losses and accuracies (fractions) on the held-out part."""
     sums: Counter[str] = Counter()
     for batch in held_out:
-        batch = _to(batch, device)
+        batch = batch.to(device)
         sums.update({name: float(value) for name, value in model(batch).items()})
-        sums.update({"words": len(batch.answers), "pairs": len(batch.is_next)})
-    found = {"word_loss": sums["word_loss"] / sums["words"], "word_accuracy": sums["words_right"] / sums["words"]}
-    if "next_loss" in sums:
-        found |= {"next_loss": sums["next_loss"] / sums["pairs"], "next_accuracy": sums["next_right"] / sums["pairs"]}
-    return found
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    if device.type == "cpu":
-        return batch
-    tensors = {name: getattr(batch, name).to(device) for name in ("packing", "positions", "answers", "is_next")}
-    return replace(batch, **tensors)
+        sums.update(batch.counts)
+    return means(sums)
 
 
 def _vocabulary(tokenizer: Any) -> Vocabulary:

@@ -26,9 +26,9 @@ Objective: {title}. Random seed {seed}. Pretrained by blurbstudy.
 
 ## Text
 
-`{file}` (fingerprint {fingerprint}): {documents:,} documents of {tokens:,} tokens were trained on, {held_out:,}
-documents were held out. Documents marked as text of a BLURB test set were left out. The uncased WordPiece vocabulary of
-{vocabulary:,} entries was trained on the same text.
+{files} (fingerprint {fingerprint}): {documents:,} documents of {tokens:,} tokens were trained on, {held_out:,}
+documents were held out. {marked:,} documents that are marked as text of a BLURB test set were {blurb_test}. The
+WordPiece vocabulary of {vocabulary:,} entries is from {vocabulary_from}.
 
 ## Training
 
@@ -40,14 +40,16 @@ documents were held out. Documents marked as text of a BLURB test set were left 
 
 ## Curve
 
-Train loss is the mean since the row before; the others are on the held-out documents, accuracies as fractions.
+Train loss is the mean since the row before, all losses of the objective weighted and added; the others are on the
+held-out documents, accuracies and shares as fractions. Word loss and accuracy are of masked words (ELECTRA: by its
+generator, of which this encoder is not a part).
 
 {curve}
 
 ## Limits
 
 Compare this encoder only with others pretrained on the same text for as many tokens. One that has seen a few million
-tokens or fewer, or generated text, has learned word forms and little else: it shows that the machinery works. {pooler}
+tokens or fewer, or generated text, has learned word forms and little else: it shows that the machinery works. {leaves}
 It may repeat whatever bias its text has, and is not meant for clinical decisions.
 """
 
@@ -74,18 +76,20 @@ def publish(
 def model_card(done: Pretraining, architecture: Architecture) -> str:
     """Corpus, tokens seen, settings, curve and limits, as Markdown."""
     last = done.curve[-1]
-    pooler = "Next-sentence prediction trained its pooler." if done.objective.next_sentence else "It has no pooler."
     return CARD.format(
         family=architecture.family,
         layers=architecture.n_layers,
         width=architecture.width,
         title=done.objective.title,
         seed=done.seed,
-        file=done.corpus["file"],
+        files=", ".join(f"`{file['file']}`" for file in done.corpus["files"]),
         fingerprint=done.corpus["fingerprint"],
         documents=done.corpus["documents"],
         tokens=done.corpus["tokens"],
         held_out=done.corpus["held_out_documents"],
+        marked=done.corpus["blurb_test_documents"],
+        blurb_test=done.corpus["blurb_test"],
+        vocabulary_from=done.corpus["vocabulary_from"],
         vocabulary=architecture.vocab_size,
         seen=last["tokens"],
         passes=last["tokens"] / done.corpus["tokens"],
@@ -93,7 +97,7 @@ def model_card(done: Pretraining, architecture: Architecture) -> str:
         device=done.circumstances["device"],
         settings="\n".join(f"| {name} | {value} |" for name, value in done.config.to_dict().items()),
         curve=_table(done.curve),
-        pooler=pooler,
+        leaves=done.objective.leaves,
     )
 
 

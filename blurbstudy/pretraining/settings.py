@@ -14,6 +14,7 @@ from ..errors import CheckpointError, ParameterError
 from ..models import Architecture
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+OBJECTIVE_NAMES = ("bert", "no-nsp", "single-sequence", "electra")  # a block of that name overrides fields for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,10 @@ class PretrainingConfig:
     whole_word: bool = True  # all sub-words of a word are asked for together, as PubMedBERT
     held_out: float = 0.02  # share of documents never trained on
     evaluations: int = 10  # points of the curve, evenly spaced, the last at the last step
+    batch_tokens: int = 0  # tokens per optimizer step, as nearly as whole sequences allow; 0: batch_size sequences
+    generator_size: float = 0.25  # ELECTRA: its generator's width as a share of the encoder's; the same depth
+    discriminator_weight: float = 50.0  # ELECTRA: of the discriminator's loss beside the generator's
+    electra_segments: int = 2  # ELECTRA: two contiguous segments, as in its authors' code, or 1
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
@@ -55,6 +60,10 @@ class PretrainingConfig:
         if self.max_length > self.max_positions:
             raise ParameterError(
                 f"max_length={self.max_length} exceeds max_positions={self.max_positions}; use at most that"
+            )
+        if self.batch_tokens and self.batch_tokens < self.max_length:
+            raise ParameterError(
+                f"batch_tokens={self.batch_tokens} is less than max_length={self.max_length}; use at least that, or 0"
             )
         if self.width % self.n_heads:
             raise ParameterError(f"width={self.width} is no multiple of n_heads={self.n_heads}; choose one")
@@ -79,17 +88,25 @@ _BOUNDS = {
     "steps": (1, 100_000_000), "learning_rate": (0.0, 1.0), "warmup": (0.0, 1.0), "dropout": (0.0, 0.9),
     "weight_decay": (0.0, 1.0), "beta1": (0.0, 0.9999), "beta2": (0.0, 0.99999), "eps": (1e-12, 1.0),
     "clip": (0.0, 1e6), "mask_rate": (0.01, 0.9), "held_out": (0.0, 0.5), "evaluations": (1, 10000),
+    "batch_tokens": (0, 100_000_000), "generator_size": (0.01, 1.0), "discriminator_weight": (0.0, 10000.0),
+    "electra_segments": (1, 2),
 }  # fmt: skip
 
 
-def pretraining_config(name_or_file: str | Path | Mapping[str, Any]) -> PretrainingConfig:
+def pretraining_config(name_or_file: str | Path | Mapping[str, Any], objective: str | None = None) -> PretrainingConfig:
     """A configuration by the name of a file in configs/, by the path of a YAML file, or from plain values.
 
+    Args:
+        objective: whose own values (a block under its name, such as `electra: {generator_size: 0.33}`) apply; None:
+            the shared values alone.
+
     Raises:
-        ParameterError: no such configuration, an unknown or missing field, a value out of bounds.
+        ParameterError: no such configuration or objective, an unknown or missing field, a value out of bounds.
     """
+    if objective is not None and objective not in OBJECTIVE_NAMES:
+        raise ParameterError(f"objective={objective!r} is unknown; use {' or '.join(OBJECTIVE_NAMES)}")
     if isinstance(name_or_file, Mapping):
-        return _from_values(name_or_file, "the configuration")
+        return _from_values(name_or_file, objective, "the configuration")
     known = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
     path = CONFIGS / f"{name_or_file}.yaml" if str(name_or_file) in known else Path(name_or_file)
     try:
@@ -102,14 +119,27 @@ def pretraining_config(name_or_file: str | Path | Mapping[str, Any]) -> Pretrain
         raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: holds no mapping; write lines of `field: value`")
-    return _from_values(values, str(path))
+    return _from_values(values, objective, str(path))
 
 
-def _from_values(values: Mapping[str, Any], where: str) -> PretrainingConfig:
+def _from_values(values: Mapping[str, Any], objective: str | None, where: str) -> PretrainingConfig:
+    shared = {name: value for name, value in values.items() if name not in OBJECTIVE_NAMES}
+    own = {name: values[name] for name in OBJECTIVE_NAMES if name in values}
+    for name, block in own.items():
+        if not isinstance(block, Mapping):
+            raise ParameterError(f"{where}: {name} is no block; write it as `{name}: {{field: value}}`")
+        _config(shared | dict(block), f"{where}, {name}")  # a wrong value is told whatever objective is asked for
+    return _config(shared | dict(own.get(objective, {})), where)
+
+
+def _config(values: Mapping[str, Any], where: str) -> PretrainingConfig:
     fields = dataclasses.fields(PretrainingConfig)
-    unknown = sorted(set(values) - {field.name for field in fields})
+    unknown = sorted(set(values) - {field.name for field in fields}, key=str)
     if unknown:
-        raise ParameterError(f"{where}: unknown field {unknown[0]!r}; known: {', '.join(f.name for f in fields)}")
+        raise ParameterError(
+            f"{where}: unknown field {unknown[0]!r}; known: {', '.join(f.name for f in fields)}, "
+            f"and blocks for {', '.join(OBJECTIVE_NAMES)}"
+        )
     missing = [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in values]
     if missing:
         raise ParameterError(f"{where}: lacks {', '.join(missing)}; give each a value")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from blurbstudy.models import pack
 from blurbstudy.pretraining import get_objective, pretrain, pretraining_config
+from blurbstudy.pretraining.model import Batch
 
 TINY = {
     "vocab_size": 150, "n_layers": 2, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
@@ -33,11 +37,52 @@ def tiny_corpus(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pretrained(tiny_corpus, tmp_path_factory):
-    """(folder of a pretrained encoder, what its pretraining was)."""
-    folder = tmp_path_factory.mktemp("encoder")
-    config = pretraining_config(TINY)
-    done = pretrain(
-        get_objective("bert"), config, corpus=tiny_corpus / "corpus.jsonl", out=folder, seed=1, device="cpu"
+def pretrained_with(tiny_corpus, tmp_path_factory):
+    """By an objective's name: (folder of a pretrained encoder, what its pretraining was)."""
+
+    @functools.cache
+    def made(name: str):
+        folder = tmp_path_factory.mktemp("encoder")
+        corpus = tiny_corpus / "corpus.jsonl"
+        objective, config = get_objective(name), pretraining_config(TINY, name)
+        return folder, pretrain(objective, config, corpus=corpus, out=folder, seed=1, device="cpu")
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def pretrained(pretrained_with):
+    """(folder of an encoder pretrained as BERT, what its pretraining was)."""
+    return pretrained_with("bert")
+
+
+LENGTHS = (17, 30, 9)  # of an invented batch's sequences, whose ids are 5 to 89
+
+
+def invented_batch(n_heads: int, *, seed: int = 0, segments: int = 2, asked=(1, 5, 20, 33, 40)) -> Batch:
+    """Three sequences of random words, some of which are asked for."""
+    rng = np.random.default_rng(seed)
+    sequences = [(rng.integers(5, 90, n), (np.arange(n) > n // 2).astype(np.int64) * (segments - 1)) for n in LENGTHS]
+    n = len(asked)
+    return Batch(
+        packing=pack([sequences], n_heads=n_heads),
+        positions=torch.tensor(list(asked), dtype=torch.int64),
+        answers=torch.from_numpy(rng.integers(5, 90, n)),
+        is_next=torch.tensor([1, 0, 1]),
+        draws=torch.from_numpy(rng.random(n, dtype=np.float32)),
     )
-    return folder, done
+
+
+def padded_batch(batch: Batch) -> dict[str, torch.Tensor]:
+    """An invented batch as transformers takes it; rows in the packing's order."""
+    out = {name: torch.zeros(3, 30, dtype=torch.int64) for name in ("input_ids", "token_type_ids", "attention_mask")}
+    labels, start = torch.full((3, 30), -100), 0
+    answers = dict(zip(batch.positions.tolist(), batch.answers.tolist(), strict=True))
+    for row, n in enumerate(sorted(LENGTHS, reverse=True)):
+        out["input_ids"][row, :n] = batch.packing.ids[0, start : start + n]
+        out["token_type_ids"][row, :n] = batch.packing.segments[0, start : start + n]
+        out["attention_mask"][row, :n] = 1
+        for place in range(n):
+            labels[row, place] = answers.get(start + place, -100)
+        start += n
+    return out | {"labels": labels}

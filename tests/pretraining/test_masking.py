@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blurbstudy.pretraining.masking import Vocabulary, mask_tokens
+from blurbstudy.pretraining.masking import ELECTRA_SHOWS, Vocabulary, mask_tokens
 
 SIZE, MASK = 500, 4
 CONTINUES = np.arange(SIZE) >= 300
@@ -40,6 +40,14 @@ def test_of_the_asked_80_show_the_mask_10_a_random_token_10_stay(ids):
     assert within(int((shown == MASK).sum()), n, 0.8)
     assert within(int((shown == answers).sum()), n, 0.1 + by_chance)
     assert within(int(((shown != MASK) & (shown != answers)).sum()), n, 0.1 - by_chance)
+
+
+def test_electra_shows_the_mask_at_85_percent_and_draws_no_token(ids):
+    rng = np.random.default_rng(2)
+    seen, positions = mask_tokens(ids, VOCABULARY, rng, rate=0.15, whole_word=True, shown=ELECTRA_SHOWS)
+    shown, answers = seen[positions], ids[positions]
+    assert within(int((shown == MASK).sum()), len(positions), 0.85)
+    assert ((shown == MASK) | (shown == answers)).all()
 
 
 def test_special_tokens_are_neither_asked_for_nor_drawn(ids):

@@ -5,28 +5,59 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from blurbstudy.models import Encoder, load_checkpoint, pack
+from blurbstudy.models import Encoder, load_checkpoint, pack, random_checkpoint, seed_for
+from blurbstudy.pretraining import OBJECTIVES
 
 TEXT = ("Zorvatinib binds qrx1.", "Zorvatinib blocks qrx2.")
 
 
-def test_transformers_gives_our_outputs(pretrained):
-    folder, _ = pretrained
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_transformers_gives_our_outputs(pretrained_with, name):
+    folder, _ = pretrained_with(name)
     inputs = AutoTokenizer.from_pretrained(folder)(*TEXT, return_tensors="pt")
     checkpoint = load_checkpoint(folder)
     encoder = Encoder(checkpoint.architecture)
-    for name, parameter in encoder.named_weights().items():
-        parameter.data[0].copy_(checkpoint.weights[name])
+    for own, parameter in encoder.named_weights().items():
+        parameter.data[0].copy_(checkpoint.weights[own])
     ids, segments = (inputs[name][0].numpy() for name in ("input_ids", "token_type_ids"))
     with torch.no_grad():
-        theirs = AutoModel.from_pretrained(folder).eval()(**inputs)
+        twin = AutoModel.from_pretrained(folder).eval()
+        theirs = twin(**inputs)
         ours = encoder(pack([[(ids, segments)]], n_heads=checkpoint.architecture.n_heads))[0]
+    assert type(twin).__name__ == ("ElectraModel" if name == "electra" else "BertModel")
     np.testing.assert_allclose(ours, theirs.last_hidden_state[0], atol=1e-5)
+    if name != "bert":
+        assert not any("pooler" in weight for weight in checkpoint.weights)
+        return
     weight, bias = checkpoint.weights["pooler.dense.weight"], checkpoint.weights["pooler.dense.bias"]
     np.testing.assert_allclose(torch.tanh(ours[0] @ weight.T + bias), theirs.pooler_output[0], atol=1e-5)
+
+
+def test_the_second_segment_row_of_single_sequences_is_published_as_it_was_drawn(pretrained_with):
+    folder, done = pretrained_with("single-sequence")
+    checkpoint = load_checkpoint(folder)
+    start = random_checkpoint(checkpoint.architecture, seed=seed_for(done.seed, "pretraining", "encoder")).weights
+    published, drawn = (weights["embeddings.segments"] for weights in (checkpoint.weights, start))
+    assert torch.equal(published[1], drawn[1]) and not torch.equal(published[0], drawn[0])
+
+
+def test_an_electra_checkpoint_holds_the_discriminator_alone(pretrained_with):
+    folder, _ = pretrained_with("electra")
+    names = load_file(folder / "model.safetensors")
+    assert all(name.startswith(("embeddings.", "encoder.layer.")) for name in names)
+    assert json.loads((folder / "config.json").read_text())["architectures"] == ["ElectraModel"]
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_card_tells_the_objective_and_what_is_left_beside_it(pretrained_with, name):
+    folder, done = pretrained_with(name)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert done.objective.title in card and done.objective.leaves in card
 
 
 def test_the_pooler_was_trained(pretrained):

@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer, models
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.pretraining.vocabulary import continues_word, train_vocabulary
+from blurbstudy.pretraining import vocabulary
+from blurbstudy.pretraining.vocabulary import (
+    continues_word,
+    load_vocabulary,
+    train_vocabulary,
+    vocabulary_digest,
+    vocabulary_from_text,
+)
 
 SENTENCES = [
     "Zorvatinib inhibits the kinase QRX1 in resistant cells.",
@@ -76,3 +85,86 @@ def test_another_process_trains_the_same_vocabulary():
         command = [sys.executable, "-c", program]
         outputs.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert len(outputs) == 1
+
+
+def test_words_counted_in_small_portions_give_the_same_vocabulary(monkeypatch):
+    expected = train_vocabulary(SENTENCES, 120).get_vocab()
+    monkeypatch.setattr(vocabulary, "MOST_SPELLINGS", 3)
+    assert train_vocabulary(SENTENCES, 120).get_vocab() == expected
+
+
+def test_words_are_counted_as_the_tokenizer_divides_them():
+    """Oracle: normalizer and pre-tokenizer over each whole sentence."""
+    odd = [*SENTENCES, "", "  a  b ", "e\u0301 \u0301x", "Σας ΟΔΟΣ", "tab\tand\u2003space\x1fx\x85y", "ﬁ İ ß a中b"]
+    backend = train_vocabulary(SENTENCES, 120).backend_tokenizer
+    expected = Counter(
+        word
+        for sentence in odd
+        for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(sentence))
+    )
+    words, letters = vocabulary._count(odd)
+    assert words == expected
+    assert letters == Counter("".join(expected.elements()))
+
+
+def test_past_the_limit_the_rarest_words_are_forgotten_and_their_letters_stay(monkeypatch):
+    monkeypatch.setattr(vocabulary, "MOST_SPELLINGS", 1)
+    monkeypatch.setattr(vocabulary, "MOST_WORDS", 10)
+    words, letters = vocabulary._count(["often"] * 50 + [f"rare{chr(97 + i)}" for i in range(26)] + ["often"] * 5)
+    assert words["often"] == 55 and len(words) <= 11
+    assert letters["z"] == 1 and letters["o"] == 56
+
+
+def test_counts_of_a_large_text_are_divided_and_rare_words_not_shown(monkeypatch):
+    monkeypatch.setattr(vocabulary, "MOST_OCCURRENCES", 10)
+    shown = " ".join(vocabulary._occurrences(Counter({"often": 30, "seldom": 8, "once": 1}))).split()
+    assert Counter(shown) == {"often": 7, "seldom": 2}
+
+
+def test_a_word_too_long_for_a_tokenizer_is_not_counted():
+    assert not vocabulary._count(["x" * 101])[0]
+    assert vocabulary._count(["x" * 100])[0]
+
+
+def test_the_digest_is_of_what_determines_the_ids(tmp_path):
+    tokenizer = train_vocabulary(SENTENCES, 120)
+    digest = vocabulary_digest(tokenizer)
+    tokenizer(SENTENCES, truncation=True, max_length=8, padding=True)
+    assert vocabulary_digest(tokenizer) == digest
+    tokenizer.save_pretrained(tmp_path)
+    assert vocabulary_digest(load_vocabulary(tmp_path)) == digest
+    assert vocabulary_digest(vocabulary_from_text(tokenizer.backend_tokenizer.to_str())) == digest
+    assert vocabulary_digest(train_vocabulary(SENTENCES, 119)) != digest
+
+
+def test_a_vocab_txt_gives_the_ids_of_the_tokenizer_that_it_lists(tmp_path):
+    tokenizer = train_vocabulary(SENTENCES, 120)
+    lines = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    (tmp_path / "vocab.txt").write_text("\r\n".join(lines) + "\n", encoding="utf-8")
+    loaded = load_vocabulary(tmp_path / "vocab.txt")
+    assert [loaded(sentence) for sentence in SENTENCES] == [tokenizer(sentence) for sentence in SENTENCES]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n", r"lacks \[MASK\]; it needs \[PAD\]"),
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nword\nword\n", "entry 'word' stands on two lines"),
+        (b"na\xefve\n", "is not UTF-8"),
+        (None, r"cannot be read as a vocabulary \(No such file"),
+    ],
+)
+def test_what_is_no_vocabulary_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "vocab.txt").write_bytes(content)
+    with pytest.raises(ParameterError, match=message):
+        load_vocabulary(tmp_path / "vocab.txt")
+
+
+def test_a_folder_without_a_word_piece_tokenizer_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="holds no tokenizer that can be loaded"):
+        load_vocabulary(tmp_path)
+    tokenizer = Tokenizer(models.BPE({"a": 0}, []))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(tmp_path / "bpe")
+    with pytest.raises(ParameterError, match="is no WordPiece vocabulary with ##"):
+        load_vocabulary(tmp_path / "bpe")
