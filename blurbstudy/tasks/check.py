@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from . import READERS, SPLITS, TASKS, Example, Task, example_size, split_file
+from .duplicates import named_documents
 from .lines import shown
 from .sources import DataFile, DatasetSource, public_sources, sha256_of
 
@@ -271,7 +272,7 @@ def _shared(read: Mapping[str, Sequence[Example]]) -> tuple[list[str], list[str]
         if ids and not (_is_count(read[one]) and _is_count(read[other])):
             remedy = "an example may stand in one split only: get the files again"
             problems.append(f"{one} and {other} share {_named(ids, 'id')}; {remedy}")
-        elif units := _documents(read[one]) & _documents(read[other]):
+        elif units := named_documents(read[one]) & named_documents(read[other]):
             remarks.append(f"{one} and {other} share {_named(units, 'document')}")
     return problems, remarks
 
@@ -279,12 +280,6 @@ def _shared(read: Mapping[str, Sequence[Example]]) -> tuple[list[str], list[str]
 def _is_count(examples: Sequence[Example]) -> bool:
     """Whether ids just count the examples, and say nothing about another split."""
     return any([e.id for e in examples] == [str(i) for i in range(n, n + len(examples))] for n in (0, 1))
-
-
-def _documents(examples: Sequence[Example]) -> set[str]:
-    documents = {e.unit for e in examples if e.unit != e.id}
-    # Ids that just count the documents of their file say nothing about another file's.
-    return documents if documents - {f"d{i}" for i in range(1, len(examples) + 1)} else set()
 
 
 def _named(names: set[str], what: str) -> str:

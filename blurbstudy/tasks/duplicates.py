@@ -42,7 +42,7 @@ def duplicates(
         in train; near: Jaccard of 3-grams at least NEAR, the same ones included; masked_exact: same text where all
         masks are one; masked_near: Jaccard of distinct words at least NEAR, masks aside, as of one sentence with other
         entities masked (both None unless relations); documents: those whose document has examples in train (None where
-        every example stands alone).
+        every example stands alone, or documents are only counted).
     """
     relation = task.kind == "relation"
     labels = defaultdict(set)
@@ -51,8 +51,7 @@ def duplicates(
     near = _near(train, others, parts=lambda example: grams(normalized(example)))
     masked = {normalized(example, masks=False) for example in train} if relation else set()
     same_words = _near(train, others, parts=unmasked_words) if relation else {}
-    units = {example.unit for example in train}
-    alone = all(example.unit == example.id for own in (train, *others.values()) for example in own)
+    units = named_documents(train)
     found = {}
     for split, examples in others.items():
         same = [(example.label, labels[key]) for example in examples if (key := normalized(example)) in labels]
@@ -63,9 +62,16 @@ def duplicates(
             "near": near[split],
             "masked_exact": sum(normalized(e, masks=False) in masked for e in examples) if relation else None,
             "masked_near": same_words.get(split),
-            "documents": None if alone else sum(example.unit in units for example in examples),
+            "documents": sum(example.unit in units for example in examples) if units else None,
         }
     return found
+
+
+def named_documents(examples: Sequence[Example]) -> set[str]:
+    """The documents that the examples come from; none where each stands alone or its file only counts documents."""
+    documents = {example.unit for example in examples if example.unit != example.id}
+    # Ids that just count the documents of their file say nothing about another file's.
+    return documents if documents - {f"d{i}" for i in range(1, len(examples) + 1)} else set()
 
 
 def _near(

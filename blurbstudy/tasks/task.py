@@ -36,7 +36,7 @@ class Task:
     positives: tuple[str, ...] = ()  # labels that an F1 counts
     bounds: tuple[float, float] | None = None  # lowest and highest score; None for classes
     metric: str  # key of metrics.METRICS
-    unit: str  # what one draw of the bootstrap over test examples takes: pair | question | document | sentence
+    unit: str  # what a bootstrap draws from BLURB's files (others may differ): pair | question | document | sentence
     unit_parts: int = 0  # leading parts of an id, between dots, that name its unit; 0: where the reader finds it
     counted: str  # what sizes count: mentions | PICO words | pairs | sentences | documents | questions
     sizes: Mapping[str, int] = field(hash=False)  # split -> published number (Gu et al. 2021, table 1)

@@ -86,3 +86,9 @@ def test_the_prefix_filter_finds_what_brute_force_finds(least):
 
 def test_a_text_of_two_words_is_near_itself_alone():
     assert near_sets([grams("a b"), grams("a c")], [grams("a b")]) == [True, False]
+
+
+def test_documents_that_their_files_only_count_are_not_called_shared():
+    train = [example("a b c d", name="1", unit="d1"), example("e f g h", name="2", unit="d2")]
+    test = [example("x y z", name="1", unit="d1"), example("u v w", name="2", unit="d1")]
+    assert counted("JNLPBA", train, test)["documents"] is None

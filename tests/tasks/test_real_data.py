@@ -173,3 +173,10 @@ def test_every_task_becomes_datasets_of_all_its_examples(task, monkeypatch):
         else:
             assert tuple(row[name] for name in task.text_columns) == first.texts
             assert (task.labels[row["label"]] if task.labels else row["label"]) == first.label
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_documents_are_units_where_the_entry_says_so(task):
+    for examples in read_task(task, paths.data_folder()).values():
+        alone = all(example.unit == example.id for example in examples)
+        assert alone == (task.unit != "document" or task.output == "label_set")  # HoC's examples are documents
