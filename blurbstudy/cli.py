@@ -1,4 +1,4 @@
-"""The command line: run, report, finetune, score, data.
+"""The command line: run, report, finetune, pretrain, score, data.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,14 @@ import typer
 
 from . import paths
 from .cli_data import data_app
+from .cli_pretrain import pretrain
 from .cli_score import score
-from .errors import ParameterError, StoreError, StudyError
+from .errors import Interrupted, ParameterError, StoreError, StudyError
 
 if TYPE_CHECKING:
     from .presentation.execution import Execution
+
+SEVERAL = ("--only", "--corpus")  # options that take several values
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -132,6 +136,7 @@ def finetune(
         typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
 
 
+app.command()(pretrain)
 app.command()(score)
 app.add_typer(data_app, name="data")
 
@@ -139,10 +144,15 @@ app.add_typer(data_app, name="data")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 2 (something a person can mend) or 130 (interrupted)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    rank = os.environ.get("RANK", "0")
+    who = "blurbstudy" if rank == "0" else f"blurbstudy, process {rank}"  # of those that torchrun started
     try:
         app(args=expand_arguments(given), prog_name="blurbstudy")
+    except Interrupted as error:
+        print(f"{who}: {error}; the same command with --resume goes on", file=sys.stderr)
+        sys.exit(130)
     except StudyError as error:
-        print(f"blurbstudy: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of a report's folder, or of a disk that is full
         from .results.files import cause_and_remedy
@@ -157,16 +167,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def expand_arguments(arguments: Sequence[str]) -> list[str]:
-    """`--only A B` as `--only A --only B`, and `-p name value` as `-p name=value`."""
+    """`--only A B` (and `--corpus A B`) as `--only A --only B`, and `-p name value` as `-p name=value`."""
     expanded: list[str] = []
     waiting = list(arguments)
     while waiting:
         word = waiting.pop(0)
-        if word == "--only":
+        if word in SEVERAL:
             names = []
             while waiting and not waiting[0].startswith("-"):
                 names.append(waiting.pop(0))
-            expanded += [part for name in names for part in ("--only", name)] or [word]
+            expanded += [part for name in names for part in (word, name)] or [word]
         elif word in ("-p", "--parameter") and len(waiting) >= 2 and "=" not in waiting[0]:
             expanded += [word, f"{waiting.pop(0)}={waiting.pop(0)}"]
         else:

@@ -19,5 +19,9 @@ class CheckpointError(StudyError):
     """An encoder directory or Hub id cannot be loaded as one of the supported families."""
 
 
+class Interrupted(StudyError):
+    """Somebody asked a command to stop; what it had done is kept."""
+
+
 class StoreError(StudyError):
     """The run store cannot be read or written."""

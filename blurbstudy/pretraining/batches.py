@@ -54,6 +54,10 @@ class Batches:
                 step += 1
             epoch += 1
 
+    def tokens_per_step(self) -> float:
+        """Tokens of an optimizer step: those asked for, or the mean of the first pass over the corpus."""
+        return self.config.batch_tokens or self.config.batch_size * float(_lengths(self._pass(0).ranges).mean())
+
     def once(self, limit: int) -> list[Batch]:
         """One pass, in batches, over at most `limit` sequences; the same at every call."""
         sequences = self._pass(0)

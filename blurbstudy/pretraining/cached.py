@@ -53,6 +53,7 @@ def pretrained_encoder(
     def make(unfinished: Path) -> None:
         # On a CPU the sums, and with them the weights, depend on the number of threads: one, on every machine.
         with one_torch_thread():
-            pretrain(goal, settings, corpus=corpus, out=unfinished, seed=seed, on_progress=on_progress)
+            told = (lambda step, steps, _: on_progress(step, steps)) if on_progress else None
+            pretrain(goal, settings, corpus=corpus, out=unfinished, seed=seed, on_progress=told)
 
     return made_once(folder, make)

@@ -1,51 +1,57 @@
-"""Pretraining from scratch: corpus, vocabulary, encoder, one loop, a published checkpoint."""
+"""Pretraining from scratch: corpus, vocabulary, encoder, one loop, a published checkpoint.
+
+A pretraining that was stopped, by whatever means, goes on from its last saved state, on a CPU to the same bits.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..errors import StudyError
+from ..errors import Interrupted, ParameterError, StudyError
 from ..models import DropoutStream, seed_for
-from ..training.circumstances import describe_device, pick_device, software
+from ..training.circumstances import describe_device, software
 from ..training.optimizer import MemberSettings, PopulationAdamW
 from ..training.schedule import evaluation_steps, rate_factor
 from .batches import Batches
-from .corpus import Corpus, as_corpus
+from .corpus import Corpus, ReadingProgress, as_corpus
+from .division import divide, parts_needed
 from .masking import Vocabulary
 from .model import Batch, PretrainingModel, means
 from .objectives import Objective
-from .prepared import prepared_text
-from .publishing import publish
+from .prepared import PreparedText, prepared_text
+from .processes import Processes, joined
+from .publishing import Pretraining, is_published, publish, publish_rung, rung_folder
 from .settings import PretrainingConfig
-from .vocabulary import continues_word
+from .states import Standing, State, check_same, forget_states, newest_state, save_state, tensors_of, writing
+from .vocabulary import continues_word, load_vocabulary, vocabulary_digest
 
 # Raised by any change of code that alters the encoder that comes out.
 PRETRAINER_REVISION = 1
-HELD_OUT_SEQUENCES = 512  # scored at each point of the curve, at most
+CURVE = "curve.jsonl"  # points so far, to be looked at while it runs
 
-Progress = Callable[[int, int], None]  # optimizer steps done, and of all
+Progress = Callable[[int, int, int], None]  # optimizer steps done, of all, tokens seen
 
 
-@dataclass(frozen=True, eq=False)
-class Pretraining:
-    """What one pretraining was: everything the model card tells."""
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How a pretraining is carried out. What comes out is the same, but for the order in which numbers are added."""
 
-    objective: Objective
-    config: PretrainingConfig
-    seed: int
-    corpus: dict[str, Any]  # prepared.PreparedText.facts
-    curve: list[dict[str, float]]  # step, tokens, train_loss, and the held-out means of model.MEANS
-    seconds: float  # wall-clock time of the loop
-    circumstances: dict[str, Any]
+    device: str = "auto"
+    micro_batch_tokens: int = 0  # tokens that pass through the model at once, at most; 0: all of a step
+    save_every: float | None = None  # seconds between two saved states; None: no states
+    ladder: tuple[int, ...] = ()  # tokens seen at which the encoder is published on the way
+    resume: bool = False  # goes on from the last state where there is one
 
 
 def pretrain(
@@ -55,98 +61,249 @@ def pretrain(
     corpus: Corpus | Path,
     out: Path,
     seed: int = 0,
-    device: str = "auto",
+    tokens: int = 0,
+    precision: str = "float32",
+    vocabulary: Path | str | None = None,
+    conduct: Conduct | None = None,
     on_progress: Progress | None = None,
+    on_reading: ReadingProgress | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Pretraining:
     """Pretrains an encoder on a corpus and writes it to the folder `out` as a Hugging Face checkpoint.
 
+    Started by torchrun, all its processes share each step.
+
     Args:
         corpus: one file (text of BLURB's test sets is left out), or what Corpus says.
+        tokens: as many are seen at least, instead of config.steps steps.
+        precision: float32, or bfloat16 (autocast; weights and moments stay float32).
+        vocabulary: where a given one lies (see load_vocabulary); None: trained on the corpus.
+        stop: asked after every step; True saves a state and ends.
 
     Raises:
         DataError: the corpus cannot be read.
-        StudyError: the loss left the finite numbers.
+        ParameterError: the vocabulary cannot be loaded, or a resumed pretraining was begun with something else.
+        Interrupted: `stop` said so; a state was saved.
+        StudyError: the loss left the finite numbers, or the disk is full; the last saved state is whole.
     """
-    where = pick_device(device)
-    text = prepared_text(as_corpus(corpus), vocabulary=config.vocab_size, held_out=config.held_out)
-    tokenizer = text.tokenizer
-    vocabulary = _vocabulary(tokenizer)
-    special = (tokenizer.cls_token_id, tokenizer.sep_token_id)
-    shared = {"objective": objective, "config": config, "vocabulary": vocabulary, "special": special}
-    model = objective.model(config.architecture(objective.family, len(tokenizer)), config=config, seed=seed).to(where)
-    began = time.perf_counter()
-    curve = _train(
-        model,
-        Batches(text.train, **shared, seed=seed).training(),
-        Batches(text.held_out, **shared, seed=seed_for(seed, "held out")).once(HELD_OUT_SEQUENCES),
-        config=config,
-        seed=seed,
-        device=where,
-        on_progress=on_progress,
-    )
-    done = Pretraining(
-        objective=objective,
-        config=config,
-        seed=seed,
-        corpus=text.facts,
-        curve=curve,
-        seconds=time.perf_counter() - began,
-        circumstances={"device": describe_device(where), "threads": torch.get_num_threads(), **software()},
-    )
-    tokenizer.model_max_length = config.max_positions
-    publish(done, model.encoder_weights(), model.architecture, tokenizer, out)
+    conduct, corpus = conduct or Conduct(), as_corpus(corpus)
+    if precision not in ("float32", "bfloat16"):
+        raise ParameterError(f"precision={precision!r} is unknown; use float32 or bfloat16")
+    with joined(conduct.device) as processes:
+        begun = newest_state(out) if conduct.resume else None
+        identity = {"objective": objective.name, "seed": seed, "precision": precision, "corpus": corpus.fingerprint}
+        if vocabulary is not None:
+            identity["vocabulary"] = vocabulary_digest(load_vocabulary(vocabulary))
+        if begun:  # before the corpus is read
+            check_same(begun.identity, identity, out=out)
+        text = prepared_text(
+            corpus,
+            vocabulary=config.vocab_size if vocabulary is None else vocabulary,
+            held_out=config.held_out,
+            on_progress=on_reading if processes.first else None,
+        )
+        loop = _Loop(objective, config, text, seed=seed, tokens=tokens, precision=precision, processes=processes,
+                     conduct=conduct, out=out)  # fmt: skip
+        loop.identity = identity | loop.identity
+        if begun:
+            check_same(begun.identity, loop.identity, out=out)
+            loop.restore(begun)
+        loop.run(on_progress if processes.first else None, stop)
+        done = loop.told()
+        if processes.first:
+            publish(done, loop.model.encoder_weights(), loop.model.architecture, text.tokenizer, out)
+            forget_states(out)
+            (out / CURVE).unlink(missing_ok=True)
+        processes.wait()
     return done
 
 
-def _train(
-    model: PretrainingModel,
-    batches: Iterable[Batch],
-    held_out: list[Batch],
-    *,
-    config: PretrainingConfig,
-    seed: int,
-    device: torch.device,
-    on_progress: Progress | None,
-) -> list[dict[str, float]]:
-    """The loop; -> the curve."""
-    settings = MemberSettings(scales=(1.0,), weight_decay=config.weight_decay, clip=config.clip, bias_correction=True)
-    optimizer = PopulationAdamW(
-        list(model.parameters_by_depth()), [settings], beta1=config.beta1, beta2=config.beta2, eps=config.eps
-    )
-    points = evaluation_steps(config.evaluations, config.steps)
-    curve, losses, tokens = [], [], 0
-    for step, batch in zip(range(1, config.steps + 1), batches, strict=False):
-        batch = batch.to(device)
-        streams = [seed_for(seed, "pretraining", "dropout", step)]
-        dropout = DropoutStream(streams, config.dropout, device=device) if config.dropout else None
-        loss = model.loss(model(batch, dropout=dropout), batch.counts)
-        loss.backward()
-        optimizer.step([config.learning_rate * rate_factor(step, total=config.steps, warmup=config.warmup)], [step])
-        losses.append(loss.detach())
-        tokens += batch.packing.tokens
-        if step in points:
-            train_loss = float(torch.stack(losses).mean())
-            if not math.isfinite(train_loss):
-                raise StudyError(
-                    f"the pretraining loss is not finite by step {step}; "
-                    f"learning_rate={config.learning_rate:g} may be too high: use a lower one"
-                )
-            losses.clear()
-            curve.append({"step": step, "tokens": tokens, "train_loss": train_loss} | _score(model, held_out, device))
-        if on_progress:
-            on_progress(step, config.steps)
-    return curve
+class _Loop:
+    """One pretraining: model, optimizer, batches, and how far they have come."""
 
+    def __init__(
+        self,
+        objective: Objective,
+        config: PretrainingConfig,
+        text: PreparedText,
+        *,
+        seed: int,
+        tokens: int,
+        precision: str,
+        processes: Processes,
+        conduct: Conduct,
+        out: Path,
+    ) -> None:
+        tokenizer = text.tokenizer
+        special = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+        shared = {"objective": objective, "config": config, "vocabulary": _vocabulary(tokenizer), "special": special}
+        self.batches = Batches(text.train, **shared, seed=seed)
+        if tokens:
+            config = replace(config, steps=math.ceil(tokens / self.batches.tokens_per_step()))
+        self.objective, self.config, self.text, self.seed, self.precision = objective, config, text, seed, precision
+        self.processes, self.conduct, self.out = processes, conduct, out
+        self.device = processes.device(conduct.device)
+        apart = Batches(text.held_out, **shared, seed=seed_for(seed, "held out"))
+        self.held_out = apart.once(config.held_out_sequences)[processes.rank :: processes.count]
+        architecture = config.architecture(objective.family, len(tokenizer))
+        self.model: PretrainingModel = objective.model(architecture, config=config, seed=seed).to(self.device)
+        self.shared = processes.shared(self.model, self.device)
+        self.optimizer = PopulationAdamW(
+            list(self.model.parameters_by_depth()),
+            [MemberSettings(scales=(1.0,), weight_decay=config.weight_decay, clip=config.clip, bias_correction=True)],
+            beta1=config.beta1,
+            beta2=config.beta2,
+            eps=config.eps,
+        )
+        self.identity = {
+            "config": config.to_dict(),
+            "vocabulary": text.facts["vocabulary_digest"],
+            "pretrainer_revision": PRETRAINER_REVISION,
+        }
+        self.at = Standing()
+        self.circumstances = {
+            "device": describe_device(self.device),
+            "threads": torch.get_num_threads(),
+            "processes": processes.count,
+            "micro_batch_tokens": conduct.micro_batch_tokens,
+            **software(),
+        }
+        tokenizer.model_max_length = config.max_positions
 
-@torch.no_grad()
-def _score(model: PretrainingModel, held_out: list[Batch], device: torch.device) -> dict[str, float]:
-    """Mean losses and accuracies (fractions) on the held-out part."""
-    sums: Counter[str] = Counter()
-    for batch in held_out:
-        batch = batch.to(device)
-        sums.update({name: float(value) for name, value in model(batch).items()})
-        sums.update(batch.counts)
-    return means(sums)
+    def restore(self, state: State) -> None:
+        """Goes on from a saved state."""
+        for name, tensor in tensors_of(self.model, self.optimizer).items():
+            tensor.copy_(state.tensors[name])
+        self.at = replace(state.standing, sessions=state.standing.sessions + 1)
+
+    def run(self, on_progress: Progress | None, stop: Callable[[], bool]) -> None:
+        """All steps that are left."""
+        with writing(self.out, remedy="name a folder that can be written"):
+            self.out.mkdir(parents=True, exist_ok=True)
+        points = evaluation_steps(self.config.evaluations, self.config.steps)
+        saved = time.monotonic()
+        steps = range(self.at.step + 1, self.config.steps + 1)
+        for step, batch in zip(steps, self.batches.training(done=self.at.step), strict=False):
+            stopped = self._take(step, batch, asked_to_stop=stop())
+            if step in points:
+                self._point()
+            self._climb()
+            every = self.conduct.save_every
+            if every is not None and step < self.config.steps and (stopped or time.monotonic() - saved >= every):
+                self._save()
+                saved = time.monotonic()
+            if on_progress:
+                on_progress(step, self.config.steps, self.at.tokens)
+            if stopped and step < self.config.steps:
+                self.processes.wait()  # torchrun ends the one that saves as soon as another is gone
+                kept = "a state is saved" if every is not None else "nothing is saved"
+                raise Interrupted(f"{self.out}: stopped after step {step} of {self.config.steps}; {kept}")
+
+    def _take(self, step: int, batch: Batch, *, asked_to_stop: bool) -> bool:
+        """One optimizer step; -> whether any process was asked to stop."""
+        began = time.perf_counter()
+        parts = self._mine(batch)
+        whole = len(parts) == 1 and self.processes.count == 1
+        total = torch.zeros(2, device=self.device)
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            with contextlib.nullcontext() if last or self.processes.count == 1 else self.shared.no_sync():
+                loss = self._loss(part.to(self.device), batch.counts, step=step, part_number=number, whole=whole)
+                # Gradients become means over the processes, and are to be sums.
+                (loss * self.processes.count if self.processes.count > 1 else loss).backward()
+            total[0] += loss.detach()
+        total[1] = asked_to_stop
+        loss, stopped = self.processes.summed(total).tolist()
+        rate = self.config.learning_rate * rate_factor(step, total=self.config.steps, warmup=self.config.warmup)
+        (norm,) = self.optimizer.step([rate], [step])
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise StudyError(
+                f"the pretraining loss is not finite at step {step}; "
+                f"learning_rate={self.config.learning_rate:g} may be too high: use a lower one"
+            )
+        self.at.step = step
+        self.at.tokens += batch.packing.tokens
+        self.at.losses.append(loss)
+        self.at.seconds += time.perf_counter() - began
+        return stopped > 0
+
+    def _mine(self, batch: Batch) -> list[Batch]:
+        """The parts of a step's batch that this process takes, one after another."""
+        count = self.processes.count
+        parts = parts_needed(batch, micro_batch_tokens=self.conduct.micro_batch_tokens, processes=count)
+        return divide(batch, parts, n_heads=self.config.n_heads)[self.processes.rank :: count]
+
+    def _loss(self, part: Batch, counts: dict[str, int], *, step: int, part_number: int, whole: bool) -> torch.Tensor:
+        dropout = None
+        if self.config.dropout:
+            own = () if whole else (self.processes.rank, part_number)
+            streams = [seed_for(self.seed, "pretraining", "dropout", step, *own)]
+            dropout = DropoutStream(streams, self.config.dropout, device=self.device)
+        with self._autocast():
+            found = self.shared(part, dropout=dropout)
+        return self.model.loss(found, counts)
+
+    def _autocast(self) -> Any:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def _point(self) -> None:
+        """A point of the curve: mean loss since the last, and the held-out part."""
+        train_loss = float(torch.tensor(self.at.losses).mean())
+        self.at.losses.clear()
+        sums = self._scored()
+        self.at.curve.append({"step": self.at.step, "tokens": self.at.tokens, "train_loss": train_loss} | means(sums))
+        if self.processes.first and self.conduct.save_every is not None:
+            with writing(self.out, remedy="make room, then go on from the last state (--resume)"):
+                lines = "".join(json.dumps(point) + "\n" for point in self.at.curve)
+                (self.out / CURVE).write_text(lines, encoding="utf-8")
+
+    @torch.no_grad()
+    def _scored(self) -> Counter[str]:
+        """Sums of losses and right answers over the held-out part."""
+        sums: Counter[str] = Counter()
+        for batch in self.held_out:
+            batch = batch.to(self.device)
+            with self._autocast():
+                found = self.model(batch)
+            sums.update({name: float(value) for name, value in found.items()})
+            sums.update(batch.counts)
+        if self.processes.count > 1:
+            names = sorted(sums)
+            values = torch.tensor([sums[name] for name in names], dtype=torch.float64)
+            sums = Counter(dict(zip(names, self.processes.summed(values.to(self.device)).tolist(), strict=True)))
+        return sums
+
+    def _climb(self) -> None:
+        """Publishes the encoder where a rung of the ladder is reached."""
+        for rung in self.conduct.ladder:
+            due = self.at.tokens >= rung and self.processes.first and self.at.step < self.config.steps
+            if due and not is_published(rung_folder(self.out, rung)):
+                publish_rung(
+                    self.told(), self.model.encoder_weights(), self.model.architecture, self.text.tokenizer,
+                    out=self.out, rung=rung,
+                )  # fmt: skip
+
+    def _save(self) -> None:
+        if self.processes.first:
+            tensors = {name: tensor.cpu() for name, tensor in tensors_of(self.model, self.optimizer).items()}
+            state = State(standing=self.at, tensors=tensors, identity=self.identity, circumstances=self.circumstances)
+            save_state(self.out, state)
+
+    def told(self) -> Pretraining:
+        """What it was, so far."""
+        return Pretraining(
+            objective=self.objective,
+            config=self.config,
+            seed=self.seed,
+            precision=self.precision,
+            corpus=self.text.facts,
+            step=self.at.step,
+            tokens=self.at.tokens,
+            curve=list(self.at.curve),
+            seconds=self.at.seconds,
+            sessions=self.at.sessions,
+            circumstances=self.circumstances,
+        )
 
 
 def _vocabulary(tokenizer: Any) -> Vocabulary:

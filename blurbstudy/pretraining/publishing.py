@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from ..models import Architecture, export_checkpoint
+from .objectives import Objective
+from .settings import PretrainingConfig
+from .states import writing
 
-if TYPE_CHECKING:
-    from .pretrainer import Pretraining
-
+LADDER = "ladder"  # folder, beside the encoder, of what it was on the way
+POINTS = 20  # of the curve in a card, at most; the record holds all
 RECORD = "pretraining.json"  # the curve and the settings, for figures
 CARD = """---
 language: en
@@ -32,7 +36,8 @@ WordPiece vocabulary of {vocabulary:,} entries is from {vocabulary_from}.
 
 ## Training
 
-{seen:,} tokens seen, {passes:.1f} passes over the text, {seconds:.0f} seconds on {device}.
+{seen:,} tokens seen in {step:,} of {steps:,} optimizer steps, {passes:.1f} passes over the text;
+{precision}, {processes} process(es) on {device}, {seconds:.0f} seconds of training.{unfinished}
 
 | setting | value |
 | --- | --- |
@@ -54,28 +59,95 @@ It may repeat whatever bias its text has, and is not meant for clinical decision
 """
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pretraining:
+    """What one pretraining was, or was so far: everything the model card tells."""
+
+    objective: Objective
+    config: PretrainingConfig
+    seed: int
+    precision: str
+    corpus: dict[str, Any]  # prepared.PreparedText.facts
+    step: int  # optimizer steps taken
+    tokens: int  # seen
+    curve: list[dict[str, float]]  # step, tokens, train_loss, and the held-out means of model.MEANS
+    seconds: float  # wall-clock time of training, scoring and saving aside
+    sessions: int  # 1, and 1 more each time that it was gone on with
+    circumstances: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps were taken."""
+        return self.step == self.config.steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only."""
+        return {
+            "objective": self.objective.name,
+            "seed": self.seed,
+            "precision": self.precision,
+            "config": self.config.to_dict(),
+            "corpus": self.corpus,
+            "step": self.step,
+            "tokens": self.tokens,
+            "curve": self.curve,
+            "seconds": round(self.seconds, 2),
+            "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
+            "sessions": self.sessions,
+            "circumstances": self.circumstances,
+        }
+
+
 def publish(
     done: Pretraining, weights: dict[str, Tensor], architecture: Architecture, tokenizer: Any, folder: Path
 ) -> Path:
-    """Writes config.json, model.safetensors, tokenizer files, README.md (the card) and pretraining.json."""
-    export_checkpoint(weights, architecture, folder=folder, tokenizer=tokenizer)
-    (folder / "README.md").write_text(model_card(done, architecture), encoding="utf-8")
-    record = {
-        "objective": done.objective.name,
-        "seed": done.seed,
-        "config": done.config.to_dict(),
-        "corpus": done.corpus,
-        "curve": done.curve,
-        "seconds": round(done.seconds, 2),
-        "circumstances": done.circumstances,
-    }
-    (folder / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Writes config.json, model.safetensors, tokenizer files, README.md (the card) and pretraining.json.
+
+    Raises:
+        StudyError: the disk is full or cannot be written; what `folder` held stays as it was.
+    """
+    with writing(folder, remedy="make room, then go on from the last state (--resume)"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as made:
+            unfinished = Path(made)
+            export_checkpoint(weights, architecture, folder=unfinished, tokenizer=tokenizer)
+            (unfinished / "README.md").write_text(model_card(done, architecture), encoding="utf-8")
+            record = json.dumps(done.to_dict(), indent=2, allow_nan=False) + "\n"
+            (unfinished / RECORD).write_text(record, encoding="utf-8")
+            # The record last: where it lies, the others do.
+            for file in sorted(unfinished.iterdir(), key=lambda file: file.name == RECORD):
+                file.replace(folder / file.name)
     return folder
+
+
+def publish_rung(
+    done: Pretraining,
+    weights: dict[str, Tensor],
+    architecture: Architecture,
+    tokenizer: Any,
+    *,
+    out: Path,
+    rung: int,
+) -> Path:
+    """Writes the encoder as it is after `rung` tokens, under `out`/ladder."""
+    return publish(done, weights, architecture, tokenizer, rung_folder(out, rung))
+
+
+def rung_folder(out: Path, rung: int) -> Path:
+    """Where the encoder of a rung lies."""
+    return out / LADDER / f"tokens-{rung}"
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a whole encoder of a pretraining lies in a folder."""
+    return (folder / RECORD).is_file()
 
 
 def model_card(done: Pretraining, architecture: Architecture) -> str:
     """Corpus, tokens seen, settings, curve and limits, as Markdown."""
-    last = done.curve[-1]
+    on_the_way = (
+        " Taken on the way: the learning rate had not decayed yet, so the same encoder trained to its end is better."
+    )
     return CARD.format(
         family=architecture.family,
         layers=architecture.n_layers,
@@ -91,8 +163,13 @@ def model_card(done: Pretraining, architecture: Architecture) -> str:
         blurb_test=done.corpus["blurb_test"],
         vocabulary_from=done.corpus["vocabulary_from"],
         vocabulary=architecture.vocab_size,
-        seen=last["tokens"],
-        passes=last["tokens"] / done.corpus["tokens"],
+        seen=done.tokens,
+        step=done.step,
+        steps=done.config.steps,
+        precision=done.precision,
+        processes=done.circumstances["processes"],
+        unfinished="" if done.finished else on_the_way,
+        passes=done.tokens / done.corpus["tokens"],
         seconds=done.seconds,
         device=done.circumstances["device"],
         settings="\n".join(f"| {name} | {value} |" for name, value in done.config.to_dict().items()),
@@ -102,6 +179,10 @@ def model_card(done: Pretraining, architecture: Architecture) -> str:
 
 
 def _table(curve: list[dict[str, float]]) -> str:
+    if not curve:
+        return "No point yet."
+    every = -(-len(curve) // POINTS)
+    curve = curve[::-1][::every][::-1]  # the last always
     names = list(curve[0])
     rows = [[f"{point[n]:,}" if isinstance(point[n], int) else f"{point[n]:.3f}" for n in names] for point in curve]
     lines = [[name.replace("_", " ") for name in names], ["---"] * len(names), *rows]

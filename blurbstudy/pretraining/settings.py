@@ -41,6 +41,7 @@ class PretrainingConfig:
     mask_rate: float = 0.15  # share of tokens (of words, if whole_word) asked for
     whole_word: bool = True  # all sub-words of a word are asked for together, as PubMedBERT
     held_out: float = 0.02  # share of documents never trained on
+    held_out_sequences: int = 512  # scored at each point of the curve, at most
     evaluations: int = 10  # points of the curve, evenly spaced, the last at the last step
     batch_tokens: int = 0  # tokens per optimizer step, as nearly as whole sequences allow; 0: batch_size sequences
     generator_size: float = 0.25  # ELECTRA: its generator's width as a share of the encoder's; the same depth
@@ -87,7 +88,8 @@ _BOUNDS = {
     "intermediate": (8, 1_000_000), "max_positions": (16, 65536), "max_length": (16, 65536), "batch_size": (1, 65536),
     "steps": (1, 100_000_000), "learning_rate": (0.0, 1.0), "warmup": (0.0, 1.0), "dropout": (0.0, 0.9),
     "weight_decay": (0.0, 1.0), "beta1": (0.0, 0.9999), "beta2": (0.0, 0.99999), "eps": (1e-12, 1.0),
-    "clip": (0.0, 1e6), "mask_rate": (0.01, 0.9), "held_out": (0.0, 0.5), "evaluations": (1, 10000),
+    "clip": (0.0, 1e6), "mask_rate": (0.01, 0.9), "held_out": (0.0, 0.5),
+    "held_out_sequences": (1, 1_000_000), "evaluations": (1, 10000),
     "batch_tokens": (0, 100_000_000), "generator_size": (0.01, 1.0), "discriminator_weight": (0.0, 10000.0),
     "electra_segments": (1, 2),
 }  # fmt: skip

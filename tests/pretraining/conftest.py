@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from blurbstudy.models import pack
-from blurbstudy.pretraining import get_objective, pretrain, pretraining_config
+from blurbstudy.pretraining import Conduct, get_objective, pretrain, pretraining_config
 from blurbstudy.pretraining.model import Batch
 
 TINY = {
@@ -45,7 +45,7 @@ def pretrained_with(tiny_corpus, tmp_path_factory):
         folder = tmp_path_factory.mktemp("encoder")
         corpus = tiny_corpus / "corpus.jsonl"
         objective, config = get_objective(name), pretraining_config(TINY, name)
-        return folder, pretrain(objective, config, corpus=corpus, out=folder, seed=1, device="cpu")
+        return folder, pretrain(objective, config, corpus=corpus, out=folder, seed=1, conduct=Conduct(device="cpu"))
 
     return made
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from blurbstudy.errors import DataError, StudyError
-from blurbstudy.pretraining import OBJECTIVES, get_objective, pretrain, pretraining_config
+from blurbstudy.pretraining import OBJECTIVES, Conduct, get_objective, pretrain, pretraining_config
 from blurbstudy.pretraining.model import PretrainingModel
 
 from .conftest import TINY
@@ -25,7 +25,14 @@ def again(corpus, out, *, objective="bert", **changes):
     settings = TINY | changes
     seed = settings.pop("seed", 1)
     config = pretraining_config(settings, objective)
-    return pretrain(get_objective(objective), config, corpus=corpus / "corpus.jsonl", out=out, seed=seed, device="cpu")
+    return pretrain(
+        get_objective(objective),
+        config,
+        corpus=corpus / "corpus.jsonl",
+        out=out,
+        seed=seed,
+        conduct=Conduct(device="cpu"),
+    )
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -80,16 +87,16 @@ def test_progress_is_told_at_every_step(tiny_corpus, tmp_path):
     told = []
     config = pretraining_config(TINY | {"steps": 4})
     pretrain(
-        get_objective("bert"), config, corpus=tiny_corpus / "corpus.jsonl", out=tmp_path, device="cpu",
-        on_progress=lambda done, total: told.append((done, total)),
+        get_objective("bert"), config, corpus=tiny_corpus / "corpus.jsonl", out=tmp_path, conduct=Conduct(device="cpu"),
+        on_progress=lambda done, total, tokens: told.append((done, total, tokens > 0)),
     )  # fmt: skip
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(step, 4, True) for step in (1, 2, 3, 4)]
 
 
 def test_a_loss_that_is_not_finite_ends_with_the_remedy(tiny_corpus, tmp_path, monkeypatch):
     loss = PretrainingModel.loss
     monkeypatch.setattr(PretrainingModel, "loss", lambda self, found, counts: loss(self, found, counts) * math.nan)
-    with pytest.raises(StudyError, match="loss is not finite by step 20; learning_rate=0.005 may be too high"):
+    with pytest.raises(StudyError, match="loss is not finite at step 1; learning_rate=0.005 may be too high"):
         again(tiny_corpus, tmp_path)
     assert not (tmp_path / "config.json").exists()
 
