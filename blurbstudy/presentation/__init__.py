@@ -4,13 +4,27 @@ What a notebook uses is named here.
 """
 
 from .figures import depth_figure, seeds_figure
+from .objectives import (
+    interaction_table,
+    kind_recipes,
+    learned_answer,
+    objective_grid,
+    objective_table,
+    objectives_against_paper,
+    pair_parts,
+    segment_settings,
+    variance_table,
+)
 from .overview import depth_plans, encoder_table, overview_answer, task_table, technique_table
+from .pretraining_curves import curves_figure, pretraining_table
 from .score_tables import against_paper, findings, paired_table, recipe_table, score_table
 from .study import Study
 from .tables import Answer
 
 __all__ = [
-    "Answer", "Study", "against_paper", "depth_figure", "depth_plans", "encoder_table", "findings", "overview_answer",
+    "Answer", "Study", "against_paper", "curves_figure", "interaction_table", "kind_recipes", "learned_answer",
+    "objective_grid", "objective_table", "objectives_against_paper", "pair_parts", "pretraining_table",
+    "segment_settings", "variance_table", "depth_figure", "depth_plans", "encoder_table", "findings", "overview_answer",
     "paired_table",
     "recipe_table", "score_table", "seeds_figure", "task_table", "technique_table",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..config import Recipe, RunConfig
 from ..results.failure import Reference
-from ..results.statistics import CellSummary, summarize
+from ..results.statistics import CellSummary, Comparison, compare, summarize
 from ..training.record import RunRecord
 
 
@@ -29,6 +29,7 @@ class Part:
     tasks: tuple[str, ...]
     paper: str = ""  # the paper's column, where its table has several
     paper_label: str = "paper"  # says where the paper's number is of other tasks than ours
+    weights: Mapping[str, float] | None = None  # of tasks in the mean; None: equal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Grid:
     cells: Mapping[CellKey, tuple[RunConfig, ...]]
     remarks: Mapping[str, str] = field(default_factory=dict)  # display name -> what must be known beside its numbers
     layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers
+    absent: Mapping[str, str] = field(default_factory=dict)  # setting -> why it has no runs
+    clusters: Mapping[str, int] = field(default_factory=dict)  # encoder fingerprint -> pretraining seed, if several
 
     @property
     def configs(self) -> list[RunConfig]:
@@ -62,14 +65,30 @@ class Results:
     def cell(self, key: CellKey) -> list[RunRecord]:
         """The cell's runs that there are; empty where a task of it has none at all."""
         found = [self.records[config.id] for config in self.grid.cells.get(key, ()) if config.id in self.records]
-        part = next(part for part in self.grid.parts if part.label == key.part)
+        part = self.part(key.part)
         return found if {record.config.task for record in found} == set(part.tasks) else []
 
     @cached_property
     def summaries(self) -> dict[CellKey, CellSummary]:
         """Every cell that has runs, in numbers."""
         cells = {key: self.cell(key) for key in self.cell_keys()}
-        return {key: summarize(records, self.references) for key, records in cells.items() if records}
+        return {
+            key: summarize(records, self.references, clusters=self.grid.clusters, weights=self.part(key.part).weights)
+            for key, records in cells.items()
+            if records
+        }
+
+    def compared(self, first: CellKey, second: CellKey) -> Comparison | None:
+        """The first cell minus the second; None where one has no runs."""
+        a, b = self.cell(first), self.cell(second)
+        if not a or not b:
+            return None
+        weights = self.part(first.part).weights
+        return compare(a, b, self.references, clusters=self.grid.clusters, weights=weights)
+
+    def part(self, label: str) -> Part:
+        """The part of that label."""
+        return next(part for part in self.grid.parts if part.label == label)
 
     def cell_keys(self, *, parts: Sequence[Part] = ()) -> list[CellKey]:
         """Every cell of the grid, encoders first, whether it has runs or not."""

@@ -40,7 +40,10 @@ def paper_number(table: str, *keys: str) -> float | None:
 
 def paper_cell(table: str, *, row: str, column: str, part: str = "") -> float | None:
     """The number beside our cell, whichever way round the paper printed the table."""
-    if paper_tables().get(table, {}).get("axis") == "columns":
+    axis = paper_tables().get(table, {}).get("axis")
+    if axis == "settings":  # a column per setting, a row per part
+        return paper_number(table, column, part)
+    if axis == "columns":
         return paper_number(table, column, row)
     return paper_number(table, row, column, part) if part else paper_number(table, row, column)
 

@@ -28,6 +28,7 @@ HUB_PREFIX = "hub:"
 # These change where and how fast runs are made, not what comes out.
 CIRCUMSTANCES = ("store", "device", "workers", "population")
 MOST_SEEDS = 10_000
+KINDS = ("ner", "pico", "relation", "similarity", "document", "question")  # of tasks
 # Names with an underscore that IPython keeps in a notebook's globals: its history, and what Python gives a module.
 _HISTORY = re.compile(r"_{1,3}|_\d+|_oh|_dh|_ih|_exit_code")
 _INPUTS = re.compile(r"_i{1,3}|_i\d+")
@@ -253,6 +254,25 @@ def _remarks(name: str, value: Any) -> None:
         raise ParameterError(f"{name}={value!r} is no set of remarks; use {{encoder's display name: text}}")
 
 
+def _pretraining(name: str, value: Any) -> None:
+    fields = {"config": str, "corpus": (list, tuple, type(None)), "tokens": int, "precision": str}
+    if not isinstance(value, dict) or set(value) != set(fields):
+        raise ParameterError(f"{name}={value!r} is no plan of pretraining; give it {', '.join(fields)}")
+    for field, kinds in fields.items():
+        if not isinstance(value[field], kinds) or isinstance(value[field], bool):
+            raise ParameterError(f"{name}: {field}={value[field]!r} is of the wrong kind; see the notebook's comment")
+    check_choice(f"{name}: precision", value["precision"], ("float32", "bfloat16"))
+    if value["tokens"] < 0 or not all(isinstance(file, str) for file in value["corpus"] or ()):
+        raise ParameterError(f"{name}={value!r}: tokens is 0 or more, corpus a list of files or null")
+
+
+def _by_kind(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or not set(value) <= set(KINDS) or not value:
+        raise ParameterError(f"{name}={value!r} is no number per kind of task; kinds: {', '.join(KINDS)}")
+    for kind, number in value.items():
+        _number(0.01, 8192)(f"{name} of {kind}", number)
+
+
 def _frozen(name: str, value: Any) -> None:
     if value != "embeddings":
         _number(0, 1000, whole=True)(name, value)
@@ -273,6 +293,11 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "device": _choice("auto", "cpu", "cuda"),
     "workers": _number(0, 1024, whole=True),
     "population": _number(0, 4096, whole=True),
+    "pretraining": _pretraining,
+    "pretraining_seeds": _number(1, 100, whole=True),
+    "segment_ids": _flag,
+    "epochs": _by_kind,
+    "max_lengths": _by_kind,
     "precision": _choice("float32", "bfloat16"),
     "epochs_long": _number(0.01, 1000),
     "epochs_standard": _number(0.01, 1000),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..config import Recipe
 from ..results.intervals import holm
-from ..results.statistics import CellSummary, Comparison, compare
+from ..results.statistics import CellSummary, Comparison
 from .grid import CellKey, Part, Results
 from .paper import paper_cell, paper_notes
 from .tables import NOT_RUN, Answer, Score, Table, interval, number, signed
@@ -20,7 +20,7 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
     `paper` names the paper's table whose numbers stand beside ours, by the encoder's display name.
     """
     grid = results.grid
-    cells = {key: _score(results, key, paper=paper) for key in results.cell_keys()}
+    cells = {key: cell_score(results, key, paper=paper) for key in results.cell_keys()}
     if wide:
         (part,) = grid.parts
         columns = ("Encoder", *grid.settings)
@@ -38,7 +38,7 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
         ]
         heads = 2
     return Table(
-        title=title, columns=columns, rows=rows, heads=heads, caption=results.caption, notes=_notes(results, paper)
+        title=title, columns=columns, rows=rows, heads=heads, caption=results.caption, notes=cell_notes(results, paper)
     )
 
 
@@ -47,20 +47,21 @@ def paper_score(paper: str, key: CellKey, part: Part) -> float | None:
     return paper_cell(paper, row=key.encoder, column=key.setting, part=part.paper)
 
 
-def _score(results: Results, key: CellKey, *, paper: str) -> Score:
+def cell_score(results: Results, key: CellKey, *, paper: str) -> Score:
+    """A cell with its uncertainty and the paper's number."""
     part = next(part for part in results.grid.parts if part.label == key.part)
     summary = results.summaries.get(key)
-    expected = len(results.grid.seeds)
+    expected = len(results.grid.seeds) * max(1, len(set(results.grid.clusters.values())))
     printed, label = paper_score(paper, key, part), part.paper_label
     if summary is None:
-        state = results.grid.encoders[key.encoder] or NOT_RUN
+        state = results.grid.encoders[key.encoder] or results.grid.absent.get(key.setting) or NOT_RUN
         return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state)
     return Score(
         mean=_percent(summary.mean),
         n=summary.n_scored,
         sd=_percent(summary.sd),
-        over_seeds=_percents(summary.seed_interval),
-        over_examples=_percents(summary.example_interval),
+        over_seeds=percents(summary.seed_interval),
+        over_examples=percents(summary.example_interval),
         worst=_percent(summary.worst),
         failed=summary.failed,
         failed_on_test=summary.failed_on_test,
@@ -77,7 +78,7 @@ def _encoder(results: Results, name: str) -> str:
     return f"{name}\n{remark}" if remark else name
 
 
-def _notes(results: Results, paper: str) -> list[str]:
+def cell_notes(results: Results, paper: str) -> list[str]:
     """How to read a cell, why runs failed, and our notes on the paper's table."""
     notes = [
         "Large: mean over seeds, times 100; sd over seeds; seeds and examples: 95% intervals over each; failed: runs "
@@ -101,9 +102,9 @@ def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Compa
     """
     found = {}
     for key in _tested(results, baseline=baseline)[0]:
-        first, second = results.cell(key), results.cell(key._replace(setting=baseline))
-        if first and second:
-            found[key] = compare(first, second, results.references)
+        comparison = results.compared(key, key._replace(setting=baseline))
+        if comparison is not None:
+            found[key] = comparison
     corrected = holm([comparison.p_seeds for comparison in found.values()])
     return {key: (comparison, p) for (key, comparison), p in zip(found.items(), corrected, strict=True)}
 
@@ -142,9 +143,9 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
                 key.encoder,
                 f"{key.setting}, {key.part}" if len(parts) > 1 else key.setting,
                 signed(_percent(comparison.difference)),
-                interval(_percents(comparison.seed_interval)),
+                interval(percents(comparison.seed_interval)),
                 p_value(p),
-                interval(_percents(comparison.example_interval)),
+                interval(percents(comparison.example_interval)),
                 str(comparison.n_pairs),
                 printed,
             )
@@ -196,8 +197,8 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
             sentences.append(
                 f"{key.encoder}, {key.part}: {key.setting} {verdict} by "
                 f"{number(abs(comparison.difference) * PERCENT)}{unsure} (95% over seeds "
-                f"{interval(_percents(comparison.seed_interval))}, p {p_value(p)} after Holm; over test examples "
-                f"{interval(_percents(comparison.example_interval))}; collapsed: {collapsed})."
+                f"{interval(percents(comparison.seed_interval))}, p {p_value(p)} after Holm; over test examples "
+                f"{interval(percents(comparison.example_interval))}; collapsed: {collapsed})."
             )
     if hopeless:
         sentences.append(
@@ -220,9 +221,9 @@ def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
         printed, ours = theirs[0] - theirs[1], comparison.difference * PERCENT
         sentences.append(
             f"{key.encoder}, {key.part}: {key.setting} against {baseline}: the paper {signed(printed)}, "
-            f"here {signed(ours)} (over seeds {interval(_percents(comparison.seed_interval))}, over test examples "
-            f"{interval(_percents(comparison.example_interval))}): "
-            f"{_direction(results, key, comparison, baseline=baseline, printed=printed)}."
+            f"here {signed(ours)} (over seeds {interval(percents(comparison.seed_interval))}, over test examples "
+            f"{interval(percents(comparison.example_interval))}): "
+            f"{direction(results, key, comparison, baseline=baseline, printed=printed)}."
         )
     named = [name for name in results.grid.encoders if name not in _paper_rows(results, paper)]
     if named:
@@ -230,7 +231,7 @@ def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
     return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
 
 
-def _direction(results: Results, key: CellKey, comparison: Comparison, *, baseline: str, printed: float) -> str:
+def direction(results: Results, key: CellKey, comparison: Comparison, *, baseline: str, printed: float) -> str:
     """One of three outcomes; a difference points somewhere only where neither interval holds 0."""
     if _all_collapsed([results.summaries[k] for k in (key, key._replace(setting=baseline))]):
         return "undecided here, both collapsed"
@@ -296,7 +297,8 @@ def _percent(value: float | None) -> float | None:
     return None if value is None else value * PERCENT
 
 
-def _percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+def percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+    """An interval of fractions, in percent."""
     return None if bounds is None else (bounds[0] * PERCENT, bounds[1] * PERCENT)
 
 
@@ -315,8 +317,8 @@ def score_details(summary: CellSummary) -> list[tuple[str, str]]:
         ("mean", number(_percent(summary.mean))),
         ("sd", number(_percent(summary.sd))),
         ("n", str(summary.n_scored)),
-        ("95% over seeds", interval(_percents(summary.seed_interval))),
-        ("over examples", interval(_percents(summary.example_interval))),
+        ("95% over seeds", interval(percents(summary.seed_interval))),
+        ("over examples", interval(percents(summary.example_interval))),
         ("worst", number(_percent(summary.worst))),
         ("failed", f"{summary.failed} of {summary.n}"),
         ("trivial", number(_percent(summary.trivial))),

@@ -14,11 +14,12 @@ from ..config import Recipe, RunConfig, recipe_from_dict
 from ..errors import ParameterError
 from ..results.engine import LocalEngine
 from ..results.failure import Reference, load_references
-from ..results.sources import MINI, Sources, resolve_sources, sources_from_store
+from ..results.sources import MINI, PRETRAIN, PretrainingPlan, Sources, resolve_sources, sources_from_store
 from ..results.store import RunStore
 from ..results.sweep import find_runs, run_missing
 from ..stabilizers import Stabilizer, check_recipe, stabilize
 from ..tasks import TASKS, Task, get_task
+from ..training.circumstances import pick_device
 from . import parameters
 from .grid import CellKey, Grid, Part, Results
 
@@ -29,6 +30,11 @@ STYLE_FILE = Path(__file__).parent / "template" / "report.css"
 PARTS = {"similarity": "SS", "question": "QA"}  # kind of task -> the paper's column
 
 _MADE: set[str] = set()  # notebooks whose parameters this process has checked
+
+
+def again(name: str, seed: int) -> str:
+    """The display name of an encoder that was pretrained once more, from another seed."""
+    return f"{name} (pretraining seed {seed})" if seed else name
 
 
 def is_no_finding(scale: str, data: str | None) -> bool:
@@ -68,9 +74,40 @@ class Study:
         """Where data and encoders are: on disk (made where need be), or as the store remembers them."""
         encoders = {name: parameters.hub_id(spec) for name, spec in self.values["encoders"].items()}
         named = {name: spec for name, spec in encoders.items() if spec is not None}
-        tasks = [task.name for task in self.tasks]
-        resolve = sources_from_store if self.report_only else resolve_sources
-        return resolve(self.store, tasks=tasks, encoders=named, data=self.data)
+        for name, spec in list(named.items()):
+            own = spec.startswith(PRETRAIN) and "@" not in spec
+            named |= {again(name, seed): f"{spec}@{seed}" for seed in range(1, self.pretraining_seeds if own else 1)}
+        given = {"tasks": [task.name for task in self.tasks], "encoders": named, "data": self.data}
+        given["pretraining"] = self.pretraining_plan
+        if self.report_only:
+            return sources_from_store(self.store, **given)
+        return resolve_sources(self.store, **given, workers=self.values["workers"])
+
+    @property
+    def pretraining_seeds(self) -> int:
+        """How often each encoder given as pretrain:OBJECTIVE is pretrained."""
+        return self.values.get("pretraining_seeds", 1)
+
+    @property
+    def pretraining_plan(self) -> PretrainingPlan:
+        """How encoders given as pretrain:OBJECTIVE are made."""
+        values = self.values["pretraining"]
+        device = "cpu" if self.report_only or values["config"] == MINI else str(pick_device(self.values["device"]).type)
+        corpus = tuple(str(Path(file).expanduser()) for file in values["corpus"] or ())
+        return PretrainingPlan(**(values | {"corpus": corpus, "device": device}))
+
+    @property
+    def clusters(self) -> dict[str, int]:
+        """Encoder fingerprint -> pretraining seed; empty where each objective is pretrained once."""
+        if self.pretraining_seeds < 2:
+            return {}
+        found = self.sources.encoders
+        return {
+            found[again(name, seed)].fingerprint: seed
+            for name in self.encoders
+            for seed in range(self.pretraining_seeds)
+            if again(name, seed) in found
+        }
 
     @property
     def data(self) -> str:
@@ -132,37 +169,48 @@ class Study:
         return recipe_from_dict(fields)
 
     def grid(
-        self, settings: Mapping[str, Sequence[Stabilizer]], *, bases: Mapping[str, Recipe], parts: Sequence[Part]
+        self,
+        settings: Mapping[str, Sequence[Stabilizer]],
+        *,
+        bases: Mapping[str | tuple[str, str], Recipe],
+        parts: Sequence[Part],
     ) -> Grid:
-        """Every encoder under every setting on every part: a setting is a list of techniques upon a task's base recipe.
+        """Every encoder under every setting on every part: a setting is a list of techniques upon a task's base recipe
+        (`bases` by task, or by setting and task where settings differ in it).
 
         Raises:
             ParameterError: a technique does not fit an encoder (checked before anything runs).
         """
         recipes = {
-            (setting, task): stabilize(bases[task], *techniques)
+            (setting, task): stabilize(bases.get((setting, task)) or bases[task], *techniques)
             for setting, techniques in settings.items()
             for part in parts
             for task in part.tasks
         }
-        layers = {name: source.architecture["n_layers"] for name, source in self.sources.encoders.items()}
+        mine = [name for name in self.encoders if name in self.sources.encoders]
+        layers = {name: self.sources.encoders[name].architecture["n_layers"] for name in mine}
         for recipe in recipes.values():
             for n_layers in layers.values():
                 check_recipe(recipe, n_layers)
         cells = {
             CellKey(name, setting, part.label): tuple(
-                self._config(name, task, seed, recipe=recipes[setting, task])
+                self._config(encoder, task, seed, recipe=recipes[setting, task])
                 for task in part.tasks
+                for encoder in self.twins(name)
                 for seed in self.seeds
             )
-            for name in self.sources.encoders
+            for name in mine
             for setting in settings
             for part in parts
         }
         return Grid(
             encoders=self.encoders, settings=tuple(settings), parts=tuple(parts), recipes=recipes, seeds=self.seeds,
-            cells=cells, remarks=self.remarks, layers=layers,
+            cells=cells, remarks=self.remarks, layers=layers, clusters=self.clusters,
         )  # fmt: skip
+
+    def twins(self, name: str) -> list[str]:
+        """An encoder with those that differ from it in their pretraining seed alone."""
+        return [again(name, s) for s in range(self.pretraining_seeds) if again(name, s) in self.sources.encoders]
 
     def _config(self, encoder: str, task: str, seed: int, *, recipe: Recipe) -> RunConfig:
         precision = self.values["precision"]

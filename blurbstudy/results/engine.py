@@ -81,7 +81,7 @@ class LocalEngine:
             StoreError: the store cannot be written, so no run can be kept.
         """
         device = self.resolved_device()
-        workers = 1 if device != "cpu" else self.workers or _cores()
+        workers = 1 if device != "cpu" else self.workers or cores()
         populations = plan_populations(
             configs, sources=sources, device=device, workers=workers, members=self.population
         )
@@ -203,7 +203,9 @@ class _Worker:
             yield answer
             if "steps" not in answer:
                 return
-        yield {"failed": _cause_of_death(process.wait(), self.errors), "fatal": False}
+        code = process.wait()
+        self.errors.seek(0)
+        yield {"failed": cause_of_death(code, self.errors.read()), "fatal": False}
 
     def _living_process(self) -> subprocess.Popen[bytes]:
         if self.process is not None and self.process.poll() is None:
@@ -215,7 +217,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env=_environment(),
+            env=worker_environment(),
         )
         setup = {"store": str(self.trainer.store.folder.resolve()), "device": self.trainer.device}
         with contextlib.suppress(BrokenPipeError):
@@ -237,7 +239,7 @@ def _send(process: subprocess.Popen[bytes], values: dict[str, Any]) -> None:
     process.stdin.flush()
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """One thread for every numeric library, and this package found where it was found here."""
     package = str(Path(__file__).resolve().parents[2])
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -245,17 +247,17 @@ def _environment() -> dict[str, str]:
     return os.environ | threads | {"PYTHONPATH": search, "TOKENIZERS_PARALLELISM": "false"}
 
 
-def _cause_of_death(code: int, errors: BinaryIO) -> str:
+def cause_of_death(code: int, errors: bytes) -> str:
+    """Why a process ended, from its exit code and what it told on stderr."""
     if code < 0:
         name = signal.Signals(-code).name
         memory = "; often the machine ran out of memory: use fewer workers or smaller populations"
         return f"its process was killed by {name}{memory if name == 'SIGKILL' else ''}"
-    errors.seek(0)
-    lines = errors.read().decode(errors="replace").strip().splitlines()
+    lines = errors.decode(errors="replace").strip().splitlines()
     return f"its process ended with exit code {code}" + (f" ({lines[-1]})" if lines else "")
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import Recipe, RunConfig
 from ..errors import ParameterError, StoreError, StudyError
 from ..models import Architecture, Checkpoint, checkpoint_fingerprint, checkpoint_folder, read_architecture
 from ..stabilizers import canonical
 from ..tasks import SPLITS, Task, data_fingerprint, get_task, read_task
-from .progress import Progress
 from .store import RunStore
 
+if TYPE_CHECKING:
+    from ..pretraining.cached import Wanted
+
 MINI = "mini"  # the data that is generated: mini-BLURB
-PRETRAIN = "pretrain:"  # encoder specs that are pretrained on the spot, then cached; 'bert' is the objective
+PRETRAIN = "pretrain:"  # encoder specs that are pretrained on the spot, then cached: pretrain:OBJECTIVE or ...@SEED
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -33,6 +35,23 @@ class EncoderSource:
     fingerprint: str
     architecture: Mapping[str, Any]  # fields of models.Architecture
     description: str  # one line for captions
+    pretraining: Mapping[str, Any] | None = None  # the record that lies beside an encoder of our own pretraining
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainingPlan:
+    """How encoders given as pretrain:OBJECTIVE are made."""
+
+    config: str = "mini"  # a name among pretraining's configurations, or a YAML file
+    corpus: tuple[str, ...] = ()  # files; none: that of the data, or mini-BLURB's
+    tokens: int = 0  # to be seen; 0: the configuration's steps
+    precision: str = "float32"
+    device: str = "cpu"
+
+    def label(self) -> str:
+        """What tells encoders of one spec apart in a store; '' for the default."""
+        parts = [self.config, *(Path(file).name for file in self.corpus), f"{self.tokens} tokens", self.precision]
+        return "" if self == PretrainingPlan(device=self.device) else f" by {', '.join(parts)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +111,18 @@ def resolve_sources(
     tasks: Sequence[str],
     encoders: Mapping[str, str | None],
     data: str = MINI,
+    pretraining: PretrainingPlan | None = None,
+    workers: int = 0,
     progress: str = "auto",
 ) -> Sources:
     """Find data and encoders on disk, making mini-BLURB and pretrained mini encoders where asked for, and keep their
     facts and gold labels in the store.
 
     Args:
-        encoders: display name -> directory, Hub id or 'pretrain:bert'; those without (None) are left out.
+        encoders: display name -> directory, Hub id or 'pretrain:OBJECTIVE'; those without (None) are left out.
         data: 'mini', or the folder that holds the datasets' folders.
+        pretraining: how the latter are made.
+        workers: encoders that are pretrained side by side on a CPU; 0: one per core.
         progress: of pretraining, auto | silent.
 
     Raises:
@@ -118,18 +141,25 @@ def resolve_sources(
         values = {"task": task.name, "data": str(data), "fingerprint": fingerprints[task.name]}
         store.put_fact("data", _data_key(task.name, data), values | {"sizes": sizes[task.name]})
     found = {}
-    for name, spec in encoders.items():
-        if spec is not None:
-            found[name] = _live_encoder(name, str(spec), folder=folder, progress=progress)
-            fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
-            store.put_fact("encoders", _encoder_key(name, spec, data), fact)
+    plan = pretraining or PretrainingPlan()
+    specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
+    places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress)
+    for name, spec in specs.items():
+        found[name] = _live_encoder(name, spec, places[name])
+        fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
+        store.put_fact("encoders", _encoder_key(name, spec, data, plan), fact)
     return Sources(
         data=str(data), data_folder=str(folder.resolve()), fingerprints=fingerprints, sizes=sizes, encoders=found
     )
 
 
 def sources_from_store(
-    store: RunStore, *, tasks: Sequence[str], encoders: Mapping[str, str | None], data: str = MINI
+    store: RunStore,
+    *,
+    tasks: Sequence[str],
+    encoders: Mapping[str, str | None],
+    data: str = MINI,
+    pretraining: PretrainingPlan | None = None,
 ) -> Sources:
     """The same sources from a store's facts alone: no data and no encoder is read.
 
@@ -146,7 +176,7 @@ def sources_from_store(
     for name, spec in encoders.items():
         if spec is None:
             continue
-        fact = store.fact("encoders", _encoder_key(name, spec, data))
+        fact = store.fact("encoders", _encoder_key(name, spec, data, pretraining or PretrainingPlan()))
         if fact is None:
             raise StoreError(f"{store.folder}: holds no runs of encoder {name!r} ({spec}); {remedy}")
         found[name] = EncoderSource(path=None, **fact)
@@ -175,15 +205,15 @@ def sources_from_dict(values: Mapping[str, Any]) -> Sources:
     return Sources(**(dict(values) | {"encoders": encoders}))
 
 
-_ENCODER_FACT = ("name", "spec", "fingerprint", "architecture", "description")
+_ENCODER_FACT = ("name", "spec", "fingerprint", "architecture", "description", "pretraining")
 
 
 def _data_key(task: str, data: str) -> str:
     return f"{task} from {str(data).rstrip('/')}"
 
 
-def _encoder_key(name: str, spec: str, data: str) -> str:
-    corpus = f" on {str(data).rstrip('/')}" if str(spec).startswith(PRETRAIN) else ""
+def _encoder_key(name: str, spec: str, data: str, plan: PretrainingPlan) -> str:
+    corpus = f" on {str(data).rstrip('/')}{plan.label()}" if str(spec).startswith(PRETRAIN) else ""
     return f"{name} from {str(spec).rstrip('/')}{corpus}"
 
 
@@ -218,8 +248,7 @@ def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -
     return {split: len(store.gold(task.name, fingerprint, split).gold) for split in SPLITS}
 
 
-def _live_encoder(name: str, spec: str, *, folder: Path, progress: str) -> EncoderSource:
-    path = _encoder_folder(name, spec, folder=folder, progress=progress)
+def _live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
     architecture = read_architecture(path)
     return EncoderSource(
         name=name,
@@ -231,24 +260,54 @@ def _live_encoder(name: str, spec: str, *, folder: Path, progress: str) -> Encod
             f"{architecture.family.upper()}, {architecture.n_layers} layers, width {architecture.width}, "
             f"{architecture.n_parameters / 1e6:.3g} M parameters"
         ),
+        pretraining=_pretraining_record(path),
     )
 
 
-def _encoder_folder(name: str, spec: str, *, folder: Path, progress: str) -> Path:
-    if spec.startswith(PRETRAIN):
-        from ..pretraining import pretrained_encoder
+def _pretraining_record(path: Path) -> dict[str, Any] | None:
+    """What an encoder of our own pretraining tells of it; None where it tells nothing that can be read."""
+    try:
+        record = json.loads((path / "pretraining.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("curve"), list) else None
+
+
+def _encoder_folders(
+    specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan, workers: int, progress: str
+) -> dict[str, Path]:
+    """Display name -> checkpoint directory; what is to be pretrained is, last, when all else has been found."""
+    own = {name: spec for name, spec in specs.items() if spec.startswith(PRETRAIN)}
+    found = {name: _given_folder(name, spec) for name, spec in specs.items() if name not in own}
+    if own:
+        from .pretraining import pretrained_encoders
 
         # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
         corpus = folder if (folder / "corpus.jsonl").is_file() else data_folder(MINI)
-        with contextlib.ExitStack() as stack:
-            bars: list[Progress] = []
+        wanted = {name: _wanted(name, spec, corpus / "corpus.jsonl", plan) for name, spec in own.items()}
+        found |= pretrained_encoders(wanted, workers=workers, progress=progress)
+    return found
 
-            def report(done: int, total: int) -> None:
-                if not bars:  # the encoder is not in the cache, and now its steps are known
-                    bars.append(stack.enter_context(Progress(f"pretrain {name}", total=total, runs=1, mode=progress)))
-                bars[0].update(done, runs_done=done // total)
 
-            return Path(pretrained_encoder(spec.removeprefix(PRETRAIN), data_folder=corpus, on_progress=report))
+def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> Wanted:
+    from ..pretraining import get_objective
+    from ..pretraining.cached import Wanted
+
+    objective, at, seed = spec.removeprefix(PRETRAIN).partition("@")
+    if at and not (seed.isdecimal() and len(seed) < 10):
+        raise ParameterError(f"encoder {name!r}: {spec} names no seed; use such as {PRETRAIN}bert@1")
+    return Wanted(
+        objective=get_objective(objective).name,
+        corpus=plan.corpus or (str(corpus),),
+        config=plan.config,
+        tokens=plan.tokens,
+        precision=plan.precision,
+        seed=int(seed or 0),
+        device=plan.device,
+    )
+
+
+def _given_folder(name: str, spec: str) -> Path:
     given = Path(spec).expanduser()
     if given.is_dir():
         return checkpoint_folder(given)

@@ -2,7 +2,10 @@
 and test examples are two uncertainties, and a collapsed run is a result).
 
 A cell is a set of runs that differ in their seed. Where its runs are of several tasks, a seed's score is the mean over
-the tasks (question answering: PubMedQA and BioASQ).
+the tasks (question answering: PubMedQA and BioASQ), or a weighted one (BLURB score: over groups, then within each).
+Where they are of several encoders that differ in their pretraining seed alone (clusters), scores of one encoder go
+together: the interval over seeds is of the means of encoders, and the variance is split in two, between encoders and
+within them (one-way random effects, by moments: Searle, Casella and McCulloch 1992, chapter 3).
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from .intervals import (
     wilson_interval,
 )
 
+Seed = int | tuple[int, int]  # of fine-tuning, or of pretraining and fine-tuning
+
 
 @dataclass(frozen=True, kw_only=True)
 class CellSummary:
@@ -53,10 +58,20 @@ class CellSummary:
     seed_interval: Interval | None  # 95% of the mean over seeds, Student's t
     example_interval: Interval | None  # 95% over test examples, of the mean over these seeds; None: undefined
     example_method: str  # how, for the caption
-    seeds: tuple[int, ...]
+    seeds: tuple[Seed, ...]
     scores: tuple[float | None, ...]  # one per seed
     failures: tuple[str | None, ...]  # one per seed: reason on dev, or None
     run_ids: tuple[str, ...]
+    variance: VarianceParts | None = None  # where there are several pretraining seeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class VarianceParts:
+    """Where the spread of scores comes from; standard deviations, as fractions."""
+
+    n_encoders: int  # pretraining seeds
+    between: float  # sd of what an encoder's pretraining seed adds; 0 where runs within vary as much
+    within: float | None  # sd over fine-tuning seeds of one encoder; None where each has one run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +85,27 @@ class Comparison:
     p_seeds: float | None  # two-sided paired t-test; correct a table's with `holm`
     example_interval: Interval | None  # 95%, paired bootstrap over units; None below two
     p_examples: float | None  # two-sided, of the same bootstrap
-    seeds: tuple[int, ...]
+    seeds: tuple[Seed, ...]
 
 
-def summarize(records: Sequence[RunRecord], references: Mapping[str, Reference], *, split: str = "test") -> CellSummary:
+def summarize(
+    records: Sequence[RunRecord],
+    references: Mapping[str, Reference],
+    *,
+    split: str = "test",
+    clusters: Mapping[str, int] | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> CellSummary:
     """Summarize the runs of a cell: one task, or several of which each seed's mean is taken.
+
+    Args:
+        clusters: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
+        weights: of tasks in the mean; none: equal.
 
     Raises:
         StudyError: no runs, a task without reference, or two runs of one task and seed.
     """
-    cell = _by_task(records, references)
+    cell = _by_task(records, references, clusters or {}, weights)
     seeds = _common_seeds(cell)
     scores = [_seed_score(cell, references, seed=seed, split=split) for seed in seeds]
     scored = [value for value in scores if value is not None]
@@ -97,15 +123,16 @@ def summarize(records: Sequence[RunRecord], references: Mapping[str, Reference],
         sd=float(np.std(scored, ddof=1)) if len(scored) > 1 else None,
         worst=min(scored, default=None),
         best=max(scored, default=None),
-        trivial=float(np.mean([references[task].trivial(split) for task in cell])),
+        trivial=sum(cell.weight(task) * references[task].trivial(split) for task in cell),
         failed=n_failed,
         failed_rate=n_failed / len(seeds) if seeds else None,
         failed_interval=wilson_interval(n_failed, len(seeds)),
         failed_on_test=sum(reason is not None for reason in on_test),
         reasons=dict(Counter(reason for reason in failures if reason is not None)),
-        seed_interval=t_interval(scored),
+        seed_interval=t_interval(_independent(good_seeds, scored)),
         example_interval=example_interval,
         example_method=example_method,
+        variance=variance_parts(_grouped(good_seeds, scored)) if clusters else None,
         seeds=tuple(seeds),
         scores=tuple(scores),
         failures=tuple(failures),
@@ -119,34 +146,56 @@ def compare(
     references: Mapping[str, Reference],
     *,
     split: str = "test",
+    clusters: Mapping[str, int] | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Compare two cells on the same tasks, pairing runs by their seed.
+    """Compare two cells on the same tasks, pairing runs by their seed (and by the pretraining seed, with `clusters`).
 
     Raises:
         StudyError: the cells are of different tasks, or one is empty.
     """
-    cells = [_by_task(records, references) for records in (first, second)]
-    if set(cells[0]) != set(cells[1]):
-        raise StudyError(
-            f"cells of {', '.join(cells[0])} and of {', '.join(cells[1])}; compare cells of the same tasks"
-        )
+    return interaction((first, second), (), references, split=split, clusters=clusters, weights=weights)
+
+
+def interaction(
+    first: tuple[Sequence[RunRecord], Sequence[RunRecord]],
+    second: tuple[Sequence[RunRecord], Sequence[RunRecord]] | tuple[()],
+    references: Mapping[str, Reference],
+    *,
+    split: str = "test",
+    clusters: Mapping[str, int] | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> Comparison:
+    """The difference between two cells, less the difference between two others where there are others.
+
+    Raises:
+        StudyError: the cells are of different tasks, or one is empty.
+    """
+    cells = [_by_task(records, references, clusters or {}, weights) for records in (*first, *second)]
+    signs = (1, -1, -1, 1)[: len(cells)]
+    for cell in cells[1:]:
+        if set(cells[0]) != set(cell):
+            raise StudyError(
+                f"cells of {', '.join(cells[0])} and of {', '.join(cell)}; compare cells of the same tasks"
+            )
     pairs = {}
-    for seed in sorted(set(_common_seeds(cells[0])) & set(_common_seeds(cells[1]))):
-        a, b = (_seed_score(cell, references, seed=seed, split=split) for cell in cells)
-        if a is not None and b is not None:
-            pairs[seed] = a - b
-    differences, seeds = list(pairs.values()), list(pairs)
+    for seed in sorted(set.intersection(*(set(_common_seeds(cell)) for cell in cells))):
+        found = [_seed_score(cell, references, seed=seed, split=split) for cell in cells]
+        if None not in found:
+            pairs[seed] = sum(sign * score for sign, score in zip(signs, found, strict=True))
+    seeds, differences = list(pairs), _independent(list(pairs), list(pairs.values()))
     if not pairs:
         return Comparison(
             n_pairs=0, difference=None, sd=None, seed_interval=None, p_seeds=None, example_interval=None,
             p_examples=None, seeds=(),
         )  # fmt: skip
-    a, b = (_mean_draws(cell, references, seeds=seeds, split=split, draws=_bootstrap_draws) for cell in cells)
-    drawn = None if a is None or b is None else a - b
+    draws = [_mean_draws(cell, references, seeds=seeds, split=split, draws=_bootstrap_draws) for cell in cells]
+    lacking = any(one is None for one in draws)
+    drawn = None if lacking else sum(sign * one for sign, one in zip(signs, draws, strict=True))
     return Comparison(
         n_pairs=len(pairs),
         difference=float(np.mean(differences)),
-        sd=float(np.std(differences, ddof=1)) if len(pairs) > 1 else None,
+        sd=float(np.std(differences, ddof=1)) if len(differences) > 1 else None,
         seed_interval=t_interval(differences),
         p_seeds=t_test(differences),
         example_interval=percentile_interval(drawn),
@@ -155,31 +204,82 @@ def compare(
     )
 
 
-Cell = dict[str, dict[int, RunRecord]]  # task -> seed -> run
+class Cell(dict[str, dict[Seed, RunRecord]]):
+    """task -> seed -> run, and the weight of each task."""
+
+    weights: Mapping[str, float] | None = None
+
+    def weight(self, task: str) -> float:
+        """Of a task in the cell's mean; all sum to 1."""
+        return 1 / len(self) if self.weights is None else self.weights[task] / sum(self.weights[t] for t in self)
 
 
-def _by_task(records: Sequence[RunRecord], references: Mapping[str, Reference]) -> Cell:
+def variance_parts(groups: Sequence[Sequence[float]]) -> VarianceParts | None:
+    """Splits the variance of scores, grouped by encoder; None for fewer than two groups.
+
+    With a groups of sizes n_i, N in all: within = MSW, between = (MSB - MSW) / n0, n0 = (N - sum n_i^2 / N) / (a - 1),
+    cut off at 0. One run per group: all of it counts as between.
+    """
+    groups = [np.asarray(group) for group in groups if len(group)]
+    a, total = len(groups), sum(map(len, groups))
+    if a < 2:
+        return None
+    grand = sum(group.sum() for group in groups) / total
+    msb = sum(len(group) * (group.mean() - grand) ** 2 for group in groups) / (a - 1)
+    if total == a:
+        return VarianceParts(n_encoders=a, between=math.sqrt(msb), within=None)
+    msw = sum(((group - group.mean()) ** 2).sum() for group in groups) / (total - a)
+    n0 = (total - sum(len(group) ** 2 for group in groups) / total) / (a - 1)
+    return VarianceParts(n_encoders=a, between=math.sqrt(max(0.0, (msb - msw) / n0)), within=math.sqrt(msw))
+
+
+def _grouped(seeds: Sequence[Seed], values: Sequence[float]) -> list[list[float]]:
+    """By pretraining seed."""
+    groups: dict[int, list[float]] = {}
+    for (pretraining, _), value in zip(seeds, values, strict=True):
+        groups.setdefault(pretraining, []).append(value)
+    return list(groups.values())
+
+
+def _independent(seeds: Sequence[Seed], values: Sequence[float]) -> list[float]:
+    """One value per seed; with several pretraining seeds, one per pretraining seed: the mean of its runs."""
+    if not seeds or isinstance(seeds[0], int):
+        return list(values)
+    groups = _grouped(seeds, values)
+    return [float(np.mean(group)) for group in groups] if len(groups) > 1 else list(values)
+
+
+def _by_task(
+    records: Sequence[RunRecord],
+    references: Mapping[str, Reference],
+    clusters: Mapping[str, int],
+    weights: Mapping[str, float] | None,
+) -> Cell:
     if not records:
         raise StudyError("a cell without runs has no summary; leave it out of the table")
-    cell: Cell = {}
+    cell = Cell()
     for record in records:
         task, seed = record.config.task, record.config.seed
+        if clusters:
+            seed = (clusters.get(record.config.encoder, 0), seed)
         if task not in references:
             raise StudyError(f"no gold labels for {task}; known: {', '.join(references)}")
         references[task].check(record)
         if seed in cell.setdefault(task, {}):
             raise StudyError(f"{task}: two runs with seed {seed} in one cell; a cell's runs differ in their seed alone")
         cell[task][seed] = record
-    return {task: cell[task] for task in references if task in cell}
+    ordered = Cell({task: cell[task] for task in references if task in cell})
+    ordered.weights = weights
+    return ordered
 
 
-def _common_seeds(cell: Cell) -> list[int]:
+def _common_seeds(cell: Cell) -> list[Seed]:
     return sorted(set.intersection(*(set(runs) for runs in cell.values())))
 
 
-def _seed_score(cell: Cell, references: Mapping[str, Reference], *, seed: int, split: str) -> float | None:
-    scores = [_run_score(runs[seed], references[task], split) for task, runs in cell.items()]
-    return None if None in scores else float(np.mean(scores))
+def _seed_score(cell: Cell, references: Mapping[str, Reference], *, seed: Seed, split: str) -> float | None:
+    scores = {task: _run_score(runs[seed], references[task], split) for task, runs in cell.items()}
+    return None if None in scores.values() else float(sum(cell.weight(task) * score for task, score in scores.items()))
 
 
 def _run_score(record: RunRecord, reference: Reference, split: str) -> float | None:
@@ -189,14 +289,14 @@ def _run_score(record: RunRecord, reference: Reference, split: str) -> float | N
     return reference.score(reference.gold[split].gold, record.predictions[split])
 
 
-def _seed_failure(cell: Cell, references: Mapping[str, Reference], *, seed: int, split: str) -> str | None:
+def _seed_failure(cell: Cell, references: Mapping[str, Reference], *, seed: Seed, split: str) -> str | None:
     """The reason in the first task that failed."""
     reasons = (failure(runs[seed], references[task], split=split) for task, runs in cell.items())
     return next((reason for reason in reasons if reason is not None), None)
 
 
 def _example_interval(
-    cell: Cell, references: Mapping[str, Reference], *, seeds: list[int], split: str
+    cell: Cell, references: Mapping[str, Reference], *, seeds: list[Seed], split: str
 ) -> tuple[Interval | None, str]:
     method = " and ".join(dict.fromkeys(references[task].interval_method(split) for task in cell))
     if not seeds:
@@ -215,7 +315,7 @@ Draws = Callable[[list[RunRecord], Reference, str], np.ndarray | None]  # runs o
 
 
 def _mean_draws(
-    cell: Cell, references: Mapping[str, Reference], *, seeds: list[int], split: str, draws: Draws
+    cell: Cell, references: Mapping[str, Reference], *, seeds: list[Seed], split: str, draws: Draws
 ) -> np.ndarray | None:
     """Draws of the cell's score, the mean over its tasks: (RESAMPLES,); None where one of them has too few units.
     Tasks have examples of their own, so their draws are shuffled against each other, always in the same way.
@@ -226,8 +326,8 @@ def _mean_draws(
         if drawn is None:
             return None
         order = np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)
-        total += drawn[order]
-    return total / len(cell)
+        total += cell.weight(task) * drawn[order]
+    return total
 
 
 def _bootstrap_draws(records: list[RunRecord], reference: Reference, split: str) -> np.ndarray | None:

@@ -21,7 +21,7 @@ REPORT = 0.25  # seconds between two reports of progress
 def main(parent: int) -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not stand between the answers
     import torch
@@ -33,7 +33,8 @@ def main(parent: int) -> None:
         _answer(answers, _train(trainer, json.loads(line), answers))
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
+    """Ends this process as soon as its parent is gone."""
     while os.getppid() == parent:
         time.sleep(WATCH)
     os._exit(1)  # no clean-up: a record is whole or absent at any moment

@@ -9,7 +9,7 @@ from blurbstudy.config import Recipe
 from blurbstudy.errors import CheckpointError, ParameterError, StoreError, StudyError
 from blurbstudy.models import checkpoint_fingerprint
 from blurbstudy.results import RunStore, resolve_sources, sources_from_store
-from blurbstudy.results.sources import sources_from_dict, sources_to_dict
+from blurbstudy.results.sources import PretrainingPlan, sources_from_dict, sources_to_dict
 from blurbstudy.tasks import data_fingerprint, get_task, read_task
 
 
@@ -75,18 +75,44 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(tmp_path
         resolve_sources(RunStore(tmp_path / "store"), tasks=["BIOSSES"], encoders={"tiny": "/none"}, data="/none")
 
 
-def test_an_encoder_pretrained_on_the_spot_takes_the_data_s_own_corpus(store, tiny_encoder, mini_data, monkeypatch):
-    asked = []
+def test_encoders_pretrained_on_the_spot_take_the_data_s_own_corpus(store, tiny_encoder, mini_data, monkeypatch):
+    asked = {}
 
-    def pretrained_encoder(objective, *, data_folder, on_progress):
-        asked.append((objective, data_folder))
-        on_progress(10, 10)
-        return tiny_encoder
+    def pretrained_encoders(wanted, *, workers, progress):
+        asked.update(wanted)
+        return dict.fromkeys(wanted, tiny_encoder)
 
-    monkeypatch.setattr("blurbstudy.pretraining.pretrained_encoder", pretrained_encoder)
-    sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"mini": "pretrain:bert"}, progress="silent")
-    assert asked == [("bert", mini_data)]
+    monkeypatch.setattr("blurbstudy.results.pretraining.pretrained_encoders", pretrained_encoders)
+    encoders = {"mini": "pretrain:bert", "again": "pretrain:electra@2"}
+    sources = resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, progress="silent")
+    corpus = (str(mini_data / "corpus.jsonl"),)
+    assert {name: (one.objective, one.seed, one.corpus) for name, one in asked.items()} == {
+        "mini": ("bert", 0, corpus),
+        "again": ("electra", 2, corpus),
+    }
     assert sources.encoders["mini"].fingerprint == checkpoint_fingerprint(tiny_encoder)
+    assert sources_from_store(store, tasks=["BIOSSES"], encoders=encoders).encoders.keys() == encoders.keys()
+
+
+def test_encoders_pretrained_otherwise_are_others_in_a_store(store, tiny_encoder, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        "blurbstudy.results.pretraining.pretrained_encoders", lambda wanted, **_: dict.fromkeys(wanted, tiny_encoder)
+    )
+    plan = PretrainingPlan(config="small", corpus=(str(tmp_path / "text.jsonl"),), tokens=1000)
+    asked = {"tasks": ["BIOSSES"], "encoders": {"mine": "pretrain:bert"}}
+    resolve_sources(store, **asked, pretraining=plan, progress="silent")
+    assert sources_from_store(store, **asked, pretraining=plan).encoders.keys() == {"mine"}
+    with pytest.raises(StoreError, match="no runs of encoder 'mine'"):
+        sources_from_store(store, **asked)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [("pretrain:gpt", "objective='gpt' is unknown; use bert or no-nsp"), ("pretrain:bert@x", "names no seed")],
+)
+def test_an_unknown_way_of_pretraining_is_refused(store, spec, said):
+    with pytest.raises(ParameterError, match=said):
+        resolve_sources(store, tasks=["BIOSSES"], encoders={"mine": spec}, progress="silent")
 
 
 def test_runs_of_unknown_data_and_encoders_are_refused(store, make_sources, make_grid):

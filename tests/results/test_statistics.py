@@ -8,6 +8,7 @@ import scipy.stats
 
 from blurbstudy.errors import StudyError
 from blurbstudy.results import compare, fisher_interval, summarize, wilson_interval
+from blurbstudy.results.statistics import interaction, variance_parts
 
 TRUTH = ["yes", "no"] * 20
 
@@ -179,3 +180,84 @@ def test_cells_of_different_tasks_are_not_compared(make_reference, make_record):
     references = {task: make_reference(task, TRUTH) for task in ("PubMedQA", "BioASQ")}
     with pytest.raises(StudyError, match="same tasks"):
         compare(cell(make_record, 36), cell(make_record, 36, task="PubMedQA"), references)
+
+
+CLUSTERS = {"a" * 20: 0, "b" * 20: 1, "c" * 20: 2}
+
+
+def clustered(make_record, *groups):
+    """Runs of several encoders: per encoder, per seed, answers right."""
+    return [
+        make_record(seed, task="BioASQ", test=answers(n), encoder=encoder)
+        for encoder, group in zip(CLUSTERS, groups, strict=False)
+        for seed, n in enumerate(group, start=1)
+    ]
+
+
+def test_pretraining_seeds_count_as_clusters(bioasq, make_record):
+    summary = summarize(clustered(make_record, (36, 32), (30, 30), (24, 26)), bioasq, clusters=CLUSTERS)
+    means = [0.85, 0.75, 0.625]
+    assert summary.n == 6 and summary.mean == pytest.approx(np.mean(means))
+    expected = scipy.stats.t.interval(0.95, 2, np.mean(means), np.std(means, ddof=1) / math.sqrt(3))
+    assert summary.seed_interval == pytest.approx(expected)
+    assert summary.seeds == ((0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2))
+    with pytest.raises(StudyError, match="two runs with seed 1 in one cell"):
+        summarize(clustered(make_record, (36, 32), (30, 30)), bioasq)
+
+
+def test_differences_of_clusters_are_paired_by_encoder(bioasq, make_record):
+    first, second = clustered(make_record, (36, 34), (32, 30)), clustered(make_record, (30, 30), (30, 24))
+    found = compare(first, second, bioasq, clusters=CLUSTERS)
+    differences = [0.125, 0.1]
+    assert found.n_pairs == 4 and found.difference == pytest.approx(np.mean(differences))
+    expected = scipy.stats.t.interval(0.95, 1, np.mean(differences), np.std(differences, ddof=1) / math.sqrt(2))
+    assert found.seed_interval == pytest.approx(expected)
+
+
+def test_variance_is_split_as_by_analysis_of_variance():
+    groups = [[0.9, 0.8, 0.85], [0.5, 0.6, 0.55], [0.7, 0.72, 0.71]]
+    found = variance_parts(groups)
+    f = scipy.stats.f_oneway(*groups).statistic
+    msw = np.mean([np.var(group, ddof=1) for group in groups])
+    assert found.within == pytest.approx(math.sqrt(msw))
+    assert found.between == pytest.approx(math.sqrt((f - 1) * msw / 3))
+
+
+def test_variance_parts_of_unequal_groups_are_unbiased():
+    rng = np.random.default_rng(0)
+    sizes, between, within = (2, 3, 5, 4), 0.08, 0.05
+    squares = []
+    for _ in range(4000):
+        groups = [rng.normal(rng.normal(0, between), within, size) for size in sizes]
+        found = variance_parts(groups)
+        squares.append((found.between**2, found.within**2))
+    mean_between, mean_within = np.mean(squares, axis=0)
+    assert mean_within == pytest.approx(within**2, rel=0.05)
+    assert mean_between == pytest.approx(between**2, rel=0.05)  # four groups seldom fall below 0
+
+
+def test_equal_encoders_have_no_variance_between_them():
+    found = variance_parts([[0.5, 0.9], [0.9, 0.5], [0.7, 0.7]])
+    assert found.between == 0 and found.within > 0
+    assert variance_parts([[0.5, 0.9]]) is None
+    alone = variance_parts([[0.5], [0.9]])
+    assert alone.within is None and alone.between == pytest.approx(np.std([0.5, 0.9], ddof=1))
+
+
+def test_an_interaction_is_a_difference_of_paired_differences(bioasq, make_record):
+    cells = [cell(make_record, *n) for n in ((36, 34, 35), (30, 30, 29), (32, 30, 30), (30, 29, 30))]
+    found = interaction((cells[0], cells[1]), (cells[2], cells[3]), bioasq)
+    differences = [(6 - 2) / 40, (4 - 1) / 40, (6 - 0) / 40]
+    assert found.difference == pytest.approx(np.mean(differences)) and found.n_pairs == 3
+    assert found.p_seeds == pytest.approx(scipy.stats.ttest_1samp(differences, 0).pvalue)
+    same = interaction((cells[0], cells[1]), (cells[0], cells[1]), bioasq)
+    assert same.difference == 0 and same.example_interval == (0, 0)
+
+
+def test_tasks_are_weighted_in_a_mean(bioasq, make_record, make_reference):
+    both = bioasq | {"PubMedQA": make_reference("PubMedQA", TRUTH)}
+    runs = [*cell(make_record, 36, 32), *cell(make_record, 20, 24, task="PubMedQA")]
+    weighted = summarize(runs, both, weights={"BioASQ": 3, "PubMedQA": 1})
+    assert weighted.scores == pytest.approx(((3 * 0.9 + 0.5) / 4, (3 * 0.8 + 0.6) / 4))
+    assert weighted.trivial == 0.5
+    assert summarize(runs, both).scores == pytest.approx((0.7, 0.7))

@@ -1,0 +1,217 @@
+"""Table 2 and what belongs to it: pretraining objectives side by side, and segment ids crossed with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..config import Recipe
+from ..results.intervals import holm
+from ..results.statistics import Comparison, interaction
+from ..tasks import TASKS
+from .grid import CellKey, Grid, Part, Results
+from .paper import paper_notes
+from .score_tables import (
+    PERCENT,
+    cell_notes,
+    cell_score,
+    comparisons,
+    direction,
+    p_value,
+    paper_score,
+    percents,
+)
+from .study import Study
+from .tables import Answer, Table, interval, number, signed
+
+ROW = "Pretraining"  # the one row of a grid whose columns are objectives
+BLURB = "BLURB score"
+CLOSELY = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)  # where the paper's text says most
+
+
+def blurb_parts(study: Study) -> tuple[Part, ...]:
+    """One part per task and, where all of BLURB is there, its score: the mean over groups of the mean within each."""
+    parts = [Part(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
+    if {task.name for task in study.tasks} == {task.name for task in TASKS}:
+        sizes = Counter(task.group for task in study.tasks)
+        weights = {task.name: 1 / (len(sizes) * sizes[task.group]) for task in study.tasks}
+        parts.append(Part(label=BLURB, tasks=tuple(weights), paper=BLURB, weights=weights))
+    return tuple(parts)
+
+
+def kind_recipes(
+    study: Study, *, epochs: Mapping[str, float], max_lengths: Mapping[str, float], shared: Mapping[str, object]
+) -> dict[str, Recipe]:
+    """Task -> recipe, with the epochs and lengths of its kind."""
+    return {
+        task.name: study.recipe(epochs=epochs[task.kind], max_length=max_lengths[task.kind], **shared)
+        for task in study.tasks
+    }
+
+
+def objective_grid(study: Study, bases: Mapping[str, Recipe]) -> Grid:
+    """Every encoder on every task by one recipe a task, laid out with encoders as the settings that are compared."""
+    grid = study.grid({ROW: []}, bases=bases, parts=blurb_parts(study))
+    return replace(
+        grid,
+        encoders={ROW: ""},
+        settings=tuple(grid.encoders),
+        recipes={(name, task): recipe for name in grid.encoders for (_, task), recipe in grid.recipes.items()},
+        cells={CellKey(ROW, key.encoder, key.part): configs for key, configs in grid.cells.items()},
+        absent={name: why for name, why in grid.encoders.items() if why},
+    )
+
+
+def objective_table(results: Results, *, title: str, paper: str = "table2") -> Table:
+    """A row per task, a column per objective, the paper's number in each cell."""
+    names = results.grid.settings
+    rows = [
+        (
+            part.label,
+            *(cell_score(results, CellKey(ROW, name, part.label), paper=paper) for name in names),
+        )
+        for part in results.grid.parts
+    ]
+    notes = cell_notes(results, paper)
+    if any(part.label == BLURB for part in results.grid.parts):
+        notes.insert(1, "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed; failed: "
+                        "seeds with a collapsed run in any task.")  # fmt: skip
+    if results.grid.clusters:
+        notes.insert(1, "Seeds: pretraining seeds count as clusters; the interval is Student's t over the means of "
+                        "encoders, one degree of freedom less than there are pretraining seeds.")  # fmt: skip
+    return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes)
+
+
+def learned_answer(results: Results) -> Answer:
+    """Which tasks are learned at all at this scale: what a comparison on the others is worth."""
+    found: dict[str, list[str]] = {"in every run": [], "in some runs": [], "in no run": []}
+    for part in results.grid.parts:
+        summaries = [results.summaries[key] for key in results.cell_keys(parts=[part]) if key in results.summaries]
+        runs, failed = sum(s.n for s in summaries), sum(s.failed for s in summaries)
+        if runs and part.label != BLURB:
+            where = "in every run" if not failed else "in no run" if failed == runs else "in some runs"
+            found[where].append(part.label if where != "in some runs" else f"{part.label} ({runs - failed} of {runs})")
+    said = [f"Credibly better than the trivial answer on dev {where}: {', '.join(names)}."
+            for where, names in found.items() if names]  # fmt: skip
+    if found["in no run"]:
+        said.append(
+            "Where no run is, differences say nothing of the objectives: it takes more data, or a larger encoder."
+        )
+    return Answer(question="Which tasks are learned at this scale?", sentences=said or ["Nothing has been run yet."])
+
+
+def objectives_against_paper(results: Results, *, baseline: str, paper: str = "table2") -> Answer:
+    """Differences to the baseline beside the paper's: each where its text says most, counted elsewhere."""
+    sentences, counted = [], Counter()
+    for key, (comparison, _) in comparisons(results, baseline=baseline).items():
+        part = results.part(key.part)
+        theirs = [paper_score(paper, k, part) for k in (key, key._replace(setting=baseline))]
+        if None in theirs or comparison.difference is None:
+            continue
+        printed = theirs[0] - theirs[1]
+        outcome = direction(results, key, comparison, baseline=baseline, printed=printed)
+        if key.part not in CLOSELY:
+            counted[outcome] += 1
+            continue
+        sentences.append(
+            f"{key.part}, {key.setting} against {baseline}: the paper {signed(printed)}, here "
+            f"{signed(comparison.difference * PERCENT)} (over seeds {interval(percents(comparison.seed_interval))}, "
+            f"over test examples {interval(percents(comparison.example_interval))}): {outcome}."
+        )
+    if counted:
+        listed = ", ".join(f"{count} {outcome}" for outcome, count in counted.most_common())
+        sentences.append(f"The other tasks, {sum(counted.values())} comparisons: {listed}.")
+    return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+
+
+def variance_table(results: Results) -> Table:
+    """Where the spread of scores comes from: the pretraining seed, or the fine-tuning seed."""
+    columns = ("Task", "Objective", "Pretraining seeds", "sd between them", "sd over fine-tuning seeds")
+    rows = []
+    for key, summary in results.summaries.items():
+        parts = summary.variance
+        if parts is not None:
+            between, within = (None if sd is None else sd * PERCENT for sd in (parts.between, parts.within))
+            rows.append((key.part, key.setting, str(parts.n_encoders), number(between), number(within)))
+    notes = [
+        "One-way random effects, by moments: the sd between pretraining seeds is what is left when the spread over "
+        "fine-tuning seeds is taken off; 0 where that explains all."
+    ]
+    if not rows:
+        rows = [("each objective was pretrained once", "–", "1", "–", "–")]
+        notes = ["With pretraining_seeds=2 or more the two are told apart."]
+    return Table(title="Pretraining seeds and fine-tuning seeds", columns=columns, rows=rows, heads=2,
+                 caption=results.caption, notes=notes)  # fmt: skip
+
+
+def segment_settings(bases: Mapping[str, Recipe], tasks: Sequence[str]) -> dict[tuple[str, str], Recipe]:
+    """(setting, task) -> recipe: two segment ids, and one."""
+    names = {"Two segment ids": "pair", "One segment id": "single"}
+    return {(name, task): bases[task].but(segment_ids=ids) for name, ids in names.items() for task in tasks}
+
+
+def pair_parts(study: Study) -> tuple[Part, ...]:
+    """The tasks that read two texts."""
+    return tuple(
+        Part(label=task.name, tasks=(task.name,), paper=task.name)
+        for task in study.tasks
+        if len(task.text_columns) == 2
+    )
+
+
+def interaction_table(results: Results, *, title: str, first: str, second: str, baseline: str) -> Table:
+    """What changing from `second` to `first` does to each encoder, and how that differs from what it does to the
+    baseline encoder.
+    """
+    changes: dict[CellKey, Comparison] = {}
+    for key in results.cell_keys():
+        change = results.compared(key, key._replace(setting=second)) if key.setting == first else None
+        if change is not None:
+            changes[key] = change
+    corrected = holm([change.p_seeds for change in changes.values()])
+    rows = []
+    for (key, change), p in zip(changes.items(), corrected, strict=True):
+        beside = _beside(results, key, second=second, baseline=baseline)
+        rows.append(
+            (
+                key.part,
+                key.encoder,
+                *_told(change),
+                p_value(p),
+                *(_told(beside) if beside else ("–", "–", "–")),
+            )
+        )
+    columns = ("Task", "Encoder", "Difference", "over seeds", "over examples", "p (Holm)", f"less {baseline}'s",
+               "over seeds", "over examples")  # fmt: skip
+    notes = [
+        f"Difference: {first.lower()} less {second.lower()}, times 100, paired by seed. The last three columns: that "
+        f"difference less {baseline}'s on the same task (the interaction), with 95% intervals; where they hold 0, the "
+        "objective is not seen to change what segment ids do.",
+        *(f"On the paper: {note}" for note in paper_notes("table2") if "segment" in note.lower()),
+    ]
+    return Table(title=title, columns=columns, rows=sorted(rows, key=lambda row: _place(results, row)) or
+                 [("not run", *("–" for _ in columns[1:]))], heads=2, caption=results.caption, notes=notes)  # fmt: skip
+
+
+def _place(results: Results, row: Sequence[str]) -> tuple[int, int]:
+    return [part.label for part in results.grid.parts].index(row[0]), list(results.grid.encoders).index(row[1])
+
+
+def _beside(results: Results, key: CellKey, *, second: str, baseline: str) -> Comparison | None:
+    if key.encoder == baseline:
+        return None
+    other = key._replace(encoder=baseline)
+    cells = [results.cell(k) for k in (key, key._replace(setting=second), other, other._replace(setting=second))]
+    if not all(cells):
+        return None
+    return interaction(cells[:2], cells[2:], results.references, clusters=results.grid.clusters)
+
+
+def _told(change: Comparison) -> tuple[str, str, str]:
+    difference = None if change.difference is None else change.difference * PERCENT
+    return (
+        signed(difference),
+        interval(percents(change.seed_interval)),
+        interval(percents(change.example_interval)),
+    )
