@@ -96,6 +96,9 @@ def study_made_once(folder: Path, *, encoder: Path) -> Path:
         settings = {"encoders": f"{{BERT: '{encoder}', 'BERT (no NSP)': null}}", "seeds": "2", "workers": "1"}
         settings |= {"epochs_long": "1", "epochs_standard": "0.5", "biosses_epochs": "1", "qa_epochs": "0.5"}
         settings |= {"max_length": "48", "biosses_max_length": "48", "qa_max_length": "48"}
+        kinds = ("ner", "pico", "relation", "similarity", "document", "question")
+        settings |= {"epochs": str(dict.fromkeys(kinds, 0.05) | {"similarity": 1, "question": 0.5})}
+        settings |= {"max_lengths": str(dict.fromkeys(kinds, 48)), "combinations": "true"}
         settings |= {"scoring_epochs": "0.5", "scoring_max_length": "48"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
         command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]

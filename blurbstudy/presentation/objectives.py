@@ -57,7 +57,7 @@ def objective_grid(study: Study, bases: Mapping[str, Recipe]) -> Grid:
         grid,
         encoders={ROW: ""},
         settings=tuple(grid.encoders),
-        recipes={(name, task): recipe for name in grid.encoders for (_, task), recipe in grid.recipes.items()},
+        recipes={("every objective", task): recipe for (_, task), recipe in grid.recipes.items()},
         cells={CellKey(ROW, key.encoder, key.part): configs for key, configs in grid.cells.items()},
         absent={name: why for name, why in grid.encoders.items() if why},
     )

@@ -58,13 +58,16 @@ def test_parameters_files_have_the_stem_of_a_notebook(scale):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_the_baseline_of_table_4_is_a_column_of_table_3(scale):
-    """So those runs are made once for both notebooks."""
-    two, three = (scale_parameters(scale, stem) for stem in STEMS[1:3])
+def test_the_baseline_of_table_4_is_a_column_of_tables_2_and_3(scale):
+    """So those runs are made once for all three notebooks."""
+    one, two, three = (scale_parameters(scale, stem) for stem in STEMS[1:4])
+    for kind, name in (("similarity", "biosses"), ("question", "qa")):
+        assert one["epochs"][kind] == three[f"{name}_epochs"]
+        assert one["max_lengths"][kind] == three[f"{name}_max_length"]
     assert two["epochs_long"] == three["biosses_epochs"]
     assert two["max_length"] == three["biosses_max_length"]
     for name in ("learning_rate", "batch_size", "evaluations"):
-        assert two[name] == three[name]
+        assert one[name] == two[name] == three[name]
 
 
 def test_an_unknown_name_is_refused_and_the_known_ones_listed():

@@ -88,7 +88,7 @@ def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatc
 def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_study):
     origin = make_study().origin
     assert "parameters/mini/03_layer_adaptation.yaml and common.yaml" in origin
-    assert "seeds 2" in origin and "store" not in origin and "no finding" in origin
+    assert "changed: encoders BERT" in origin and "store" not in origin and "no finding" in origin
 
 
 @pytest.mark.parametrize(

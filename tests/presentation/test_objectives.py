@@ -1,0 +1,173 @@
+"""Table 2: objectives side by side, the BLURB score of a seed, segment ids crossed, pretraining seeds told apart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from blurbstudy.metrics import blurb_score
+from blurbstudy.presentation.grid import CellKey, Grid, Part, Results
+from blurbstudy.presentation.objectives import (
+    BLURB,
+    ROW,
+    blurb_parts,
+    interaction_table,
+    learned_answer,
+    objective_table,
+    objectives_against_paper,
+    variance_table,
+)
+from blurbstudy.presentation.paper import paper_cell, paper_tables
+from blurbstudy.tasks import TASKS
+
+RIGHT = {"BERT": [90, 88, 92], "ELECTRA": [70, 74, 72]}  # of 100, per seed
+
+
+class AllTasks:
+    """What blurb_parts asks of a study."""
+
+    tasks = TASKS
+
+
+@pytest.fixture
+def table2(make_results):
+    """Results whose settings are objectives, on BioASQ."""
+
+    def make(right=RIGHT, **more):
+        found = make_results(right, **more)
+        part = Part(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
+        cells = {CellKey(ROW, key.setting, "BioASQ"): runs for key, runs in found.grid.cells.items()}
+        return replace(found, grid=replace(found.grid, encoders={ROW: ""}, parts=(part,), cells=cells))
+
+    return make
+
+
+def test_the_blurb_part_weighs_tasks_as_the_blurb_score_does():
+    part = blurb_parts(AllTasks)[-1]
+    scores = {task.name: (7 * i % 13) / 13 for i, task in enumerate(TASKS)}
+    assert part.label == BLURB and sum(part.weights.values()) == pytest.approx(1)
+    weighted = sum(part.weights[name] * score for name, score in scores.items())
+    assert weighted == pytest.approx(blurb_score(scores))
+
+
+def test_every_number_of_the_papers_table_stands_beside_its_cell():
+    for objective, column in paper_tables()["table2"]["cells"].items():
+        for task, printed in column.items():
+            assert paper_cell("table2", row=ROW, column=objective, part=task) == printed
+
+
+def test_a_row_per_task_a_column_per_objective(table2):
+    table = objective_table(table2(), title="Table 2")
+    assert table.columns == ("Task", "BERT", "ELECTRA")
+    ((name, bert, electra),) = table.rows
+    assert (name, bert.mean, electra.mean) == ("BioASQ", pytest.approx(90), pytest.approx(72))
+    assert (bert.paper, electra.paper) == (87.56, paper_tables()["table2"]["cells"]["ELECTRA"]["BioASQ"])
+
+
+def test_an_objective_without_encoder_says_why(table2):
+    results = table2()
+    results = replace(results, grid=replace(results.grid, settings=("BERT", "BERT (no NSP)"),
+                                            absent={"BERT (no NSP)": "not released"}))  # fmt: skip
+    ((_, _, absent),) = objective_table(results, title="Table 2").rows
+    assert absent.mean is None and absent.state == "not released" and absent.paper == 83.57
+
+
+def test_differences_point_where_the_papers_point_or_nowhere(table2):
+    (sentence,) = objectives_against_paper(table2(), baseline="BERT").sentences
+    assert sentence.startswith("BioASQ, ELECTRA against BERT: the paper ") and "here −18.00" in sentence
+    assert sentence.endswith("same direction.")
+    (sentence,) = objectives_against_paper(table2({"BERT": [90, 70], "ELECTRA": [71, 89]}), baseline="BERT").sentences
+    assert sentence.endswith("undecided here.")
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ({"BERT": [90, 88], "ELECTRA": [90, 88]}, "in every run: BioASQ."),
+        ({"BERT": [90, 88], "ELECTRA": [60, 61]}, "in some runs: BioASQ (2 of 4)."),
+        ({"BERT": [60, 61], "ELECTRA": [60, 61]}, "in no run: BioASQ."),
+    ],
+)
+def test_what_is_learned_is_told_by_task(table2, right, said):
+    assert said in learned_answer(table2(right)).sentences[0]
+
+
+def test_pretraining_seeds_are_told_apart(table2):
+    results = table2()
+    assert variance_table(results).rows[0][0] == "each objective was pretrained once"
+    clusters = {"e" * 20: 0, "f" * 20: 1}
+    twins, records = {}, dict(results.records)
+    for key, runs in results.grid.cells.items():
+        others = tuple(replace(run, encoder="f" * 20) for run in runs)
+        records |= {b.id: replace(results.records[a.id], config=b) for a, b in zip(runs, others, strict=True)}
+        twins[key] = (*runs, *others)
+    results = replace(results, records=records, grid=replace(results.grid, cells=twins, clusters=clusters))
+    rows = variance_table(results).rows
+    assert [row[:4] for row in rows] == [("BioASQ", "BERT", "2", "0.00"), ("BioASQ", "ELECTRA", "2", "0.00")]
+    assert float(rows[0][4]) == pytest.approx(2.0)  # 90, 88, 92 in each
+    table = objective_table(results, title="Table 2")
+    assert table.rows[0][1].expected == 6 and any("count as clusters" in note for note in table.notes)
+
+
+def test_an_interaction_is_shown_beside_each_change(make_results):
+    first, second = "One segment id", "Two segment ids"
+    bert = make_results({second: [80, 82, 84], first: [90, 92, 93]})
+    grid: Grid = bert.grid
+    records, cells = dict(bert.records), dict(grid.cells)
+    for name, source in ((second, first), (first, second)):  # the other encoder: the other way round
+        runs = tuple(replace(run, encoder="f" * 20) for run in grid.cells[CellKey("BERT", name, "QA")])
+        cells[CellKey("ELECTRA", name, "QA")] = runs
+        models = grid.cells[CellKey("BERT", source, "QA")]
+        records |= {run.id: replace(bert.records[m.id], config=run) for run, m in zip(runs, models, strict=True)}
+    grid = replace(grid, encoders={"BERT": "", "ELECTRA": ""}, cells=cells)
+    results = Results(grid=grid, records=records, references=bert.references, origin="x")
+    table = interaction_table(results, title="Segments", first=first, second=second, baseline="BERT")
+    rows = {row[1]: row for row in table.rows}
+    assert rows["BERT"][2] == "+9.67" and rows["BERT"][6] == "–"
+    assert rows["ELECTRA"][2] == "−9.67" and rows["ELECTRA"][6] == "−19.33"
+
+
+def test_tables_without_runs_say_so(table2):
+    results = table2(missing=("BERT", "ELECTRA"))
+    assert learned_answer(results).sentences == ["Nothing has been run yet."]
+    assert objectives_against_paper(results, baseline="BERT").sentences == ["No comparison has both numbers yet."]
+    empty = interaction_table(results, title="x", first="BERT", second="ELECTRA", baseline="BERT")
+    assert empty.rows[0][0] == "not run" and "not run" in empty._repr_html_()
+
+
+def test_the_notebook_draws_a_curve_per_pretrained_encoder(tmp_path, monkeypatch):
+    from blurbstudy.presentation.pretraining_curves import curves_figure, pretraining_table
+
+    point = {"step": 5, "tokens": 1000, "train_loss": 3.0, "word_loss": 4.0, "word_accuracy": 0.2}
+    later = point | {"step": 10, "tokens": 2000, "word_loss": 3.0, "word_accuracy": 0.3}
+    found = {"discriminator_accuracy": 0.9, "replaced_share": 0.12}
+    corpus = {"fingerprint": "c", "files": [{"file": "a$b<c.jsonl"}], "documents": 5, "tokens": 500,
+              "held_out_documents": 2, "blurb_test_documents": 0, "blurb_test": "left out", "vocabulary": 99}  # fmt: skip
+    base = {"seed": 0, "corpus": corpus, "seconds": 3.2, "config": {"n_layers": 2, "width": 32}}
+
+    class Source:
+        def __init__(self, objective, curve):
+            self.pretraining = json.loads(json.dumps(base | {"objective": objective, "curve": curve}))
+
+    class Study:
+        origin = "parameters/mini/x.yaml"
+
+        class sources:
+            encoders = {
+                "BERT": Source("bert", [point, later]),
+                "ELECTRA": Source("electra", [point | found, later | found]),
+                "Hub": type("Given", (), {"pretraining": None})(),
+            }
+
+    figure = curves_figure(Study)
+    assert "Masked words, held-out loss, BERT: 4.00 to 3.00." in figure.alt
+    assert (
+        "held-out loss, ELECTRA: generator: 4.00" in figure.alt
+        and "discriminator, held-out, ELECTRA: 90.00" in figure.alt
+    )
+    table = pretraining_table(Study)
+    assert [row[0] for row in table.rows] == ["BERT", "ELECTRA"]
+    assert table.rows[0][2:5] == ("2,000", "10", "4.0") and table.rows[1][-1] == "90.00"
+    assert "a$b&lt;c.jsonl" in table._repr_html_()
