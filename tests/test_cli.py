@@ -62,10 +62,13 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
         (["-p", "seeds", "0"], "seeds=0 is no set of seeds"),
         (["-p", "learning_rate", "fast"], "learning_rate='fast' is out of bounds; use a number from 0 to 1"),
         (["-p", "seeds"], "-p"),
-        (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 02_optimization_ablation"),
+        (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 01_pretraining_ablation"),
         (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
         (["-p", "scale", "small"], "-p scale small: the scale is no parameter of a run; use --scale"),
-        (["--scale", "small", "--data", "mini"], "no path is given for BERT; give one: -p encoders '{BERT: DIR}'"),
+        (
+            ["--scale", "small", "--data", "mini"],
+            "no path is given for BERT, BERT (no NSP), ",
+        ),
     ],
 )
 def test_a_wrong_parameter_is_one_line_and_nothing_is_started(command, tmp_path, words, message):

@@ -226,7 +226,7 @@ def test_after_sigkill_in_the_middle_the_same_command_ends_as_if_nothing_had_hap
 
     store = RunStore(tmp_path / "killed")
     command = [sys.executable, str(script), str(store.folder), str(tiny_encoder)]
-    sweep = subprocess.Popen(command, env=engine._environment())
+    sweep = subprocess.Popen(command, env=engine.worker_environment())
     assert until(lambda: len(store) >= 2)
     workers = children(sweep.pid)
     sweep.kill()
