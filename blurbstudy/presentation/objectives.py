@@ -25,7 +25,7 @@ from .score_tables import (
 from .study import Study
 from .tables import Answer, Table, interval, number, signed
 
-ROW = "Pretraining"  # the one row of a grid whose columns are objectives
+ROW = "Pretrained"  # the one row of a grid whose columns are objectives
 BLURB = "BLURB score"
 CLOSELY = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)  # where the paper's text says most
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..config import Recipe
@@ -11,6 +12,7 @@ from .grid import CellKey, Part, Results
 from .paper import paper_cell, paper_notes
 from .tables import NOT_RUN, Answer, Score, Table, interval, number, signed
 
+FEW = 4  # cells that a sentence names one by one
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
 
@@ -185,7 +187,7 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
         both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
         collapsed = " against ".join(f"{summary.failed} of {summary.n}" for summary in both)
         if _all_collapsed(both):
-            hopeless.append(f"{_where(key)} ({collapsed})")
+            hopeless.append(key)
             continue
         over_seeds = p is not None and p < 0.05
         over_examples = _excludes_zero(comparison.example_interval)
@@ -203,7 +205,7 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
     if hopeless:
         sentences.append(
             f"Both collapsed with every seed, so neither is called better than the other, in {len(hopeless)} of "
-            f"{len(compared)} comparisons with {baseline}: {'; '.join(hopeless)}."
+            f"{len(compared)} comparisons with {baseline}: {_listed(hopeless)}."
         )
     if undecided:
         sentences.append(f"Undecided: {undecided} of {len(compared)} comparisons with {baseline}.")
@@ -246,6 +248,14 @@ def _excludes_zero(bounds: tuple[float, float] | None) -> bool:
     return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
 
 
+def _listed(keys: Sequence[CellKey]) -> str:
+    """A few cells by name; of many, how many there are on each part."""
+    if len(keys) <= FEW:
+        return "; ".join(map(_where, keys))
+    counts = Counter(key.part for key in keys)
+    return ", ".join(f"{count} on {part}" for part, count in counts.items())
+
+
 def _all_collapsed(summaries: Sequence[CellSummary]) -> bool:
     return all(summary.failed == summary.n for summary in summaries)
 
@@ -260,8 +270,10 @@ def _paper_rows(results: Results, paper: str) -> set[str]:
 
 
 def _failures(results: Results) -> str:
-    failed = {key: summary.failed for key, summary in results.summaries.items() if summary.failed}
-    total, runs = sum(failed.values()), sum(summary.n for summary in results.summaries.values())
+    # The BLURB score's cells are the other cells' runs again.
+    summaries = {key: one for key, one in results.summaries.items() if results.part(key.part).weights is None}
+    failed = {key: summary.failed for key, summary in summaries.items() if summary.failed}
+    total, runs = sum(failed.values()), sum(summary.n for summary in summaries.values())
     if not failed:
         return f"Fine-tuning collapsed in none of {runs} cases (a setting with a seed)."
     worst = max(failed, key=lambda key: failed[key] / results.summaries[key].n)

@@ -124,7 +124,7 @@ def test_where_every_run_on_both_sides_collapsed_neither_is_called_better(make_r
     results = make_results({"Baseline": [60, 61, 60, 62], "Layer freeze": [30, 31, 29, 30]})
     said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
     assert "Both collapsed with every seed, so neither is called better than the other, in 1 of 1" in said
-    assert "BERT, QA, Layer freeze (4 of 4 against 4 of 4)" in said
+    assert "comparisons with Baseline: BERT, QA, Layer freeze." in said
     assert "worse" not in said and "Undecided" not in said
     assert "undecided here, both collapsed" in " ".join(
         against_paper(results, baseline="Baseline", paper="table4").sentences
@@ -186,3 +186,9 @@ def test_p_values_have_two_digits_and_a_floor(p, text):
 )
 def test_seeds_are_said_briefly(seeds, text):
     assert seeds_in_words(seeds) == text
+
+
+def test_many_comparisons_of_collapsed_runs_are_counted_not_listed(make_results):
+    results = make_results({"Baseline": [60, 61], **{f"Technique {i}": [30 + i, 31] for i in range(6)}})
+    said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
+    assert "in 6 of 6 comparisons with Baseline: 6 on QA." in said
