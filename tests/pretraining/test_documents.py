@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-import os
+import random
 
 import pytest
 
@@ -101,8 +101,8 @@ def test_a_missing_and_an_empty_file_are_errors(tmp_path, name):
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
 def test_a_torn_archive_is_an_error_not_an_end(tmp_path, pack):
-    path = tmp_path / ("c.jsonl.gz" if pack is gzip.compress else "c.jsonl.xz")
-    whole = pack(b"".join(b'{"sentences": ["%s"]}\n' % os.urandom(30).hex().encode() for _ in range(400)))
+    path, chance = tmp_path / ("c.jsonl.gz" if pack is gzip.compress else "c.jsonl.xz"), random.Random(0)
+    whole = pack(b"".join(b'{"sentences": ["%s"]}\n' % chance.randbytes(30).hex().encode() for _ in range(400)))
     for broken in (
         whole[:-4],
         whole[: len(whole) // 2],
@@ -110,7 +110,8 @@ def test_a_torn_archive_is_an_error_not_an_end(tmp_path, pack):
         whole[:300] + b"\xff" * 99 + whole[400:],
     ):
         path.write_bytes(broken)
-        with pytest.raises(DataError, match=r"c\.jsonl\...: line \d+: the archive is torn"):
+        # Overwritten bytes may come out as other text before the archive's own check is reached.
+        with pytest.raises(DataError, match=r"c\.jsonl\...: line \d+: (the archive is torn|is no document|.*UTF-8)"):
             list(read_documents(path))
 
 
