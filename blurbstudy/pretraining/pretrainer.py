@@ -202,7 +202,8 @@ class _Loop:
     def _take(self, step: int, batch: Batch, *, asked_to_stop: bool) -> bool:
         """One optimizer step; -> whether any process was asked to stop."""
         began = time.perf_counter()
-        parts = self._mine(batch)
+        # Those of a step that this process takes, one after another.
+        parts = self._parts(batch, processes=self.processes.count)[self.processes.rank :: self.processes.count]
         whole = len(parts) == 1 and self.processes.count == 1
         total = torch.zeros(2, device=self.device)
         for number, part in enumerate(parts):
@@ -227,11 +228,10 @@ class _Loop:
         self.at.seconds += time.perf_counter() - began
         return stopped > 0
 
-    def _mine(self, batch: Batch) -> list[Batch]:
-        """The parts of a step's batch that this process takes, one after another."""
-        count = self.processes.count
-        parts = parts_needed(batch, micro_batch_tokens=self.conduct.micro_batch_tokens, processes=count)
-        return divide(batch, parts, n_heads=self.config.n_heads)[self.processes.rank :: count]
+    def _parts(self, batch: Batch, *, processes: int) -> list[Batch]:
+        """A batch in parts that fit on the device."""
+        parts = parts_needed(batch, micro_batch_tokens=self.conduct.micro_batch_tokens, processes=processes)
+        return divide(batch, parts, n_heads=self.config.n_heads)
 
     def _loss(self, part: Batch, counts: dict[str, int], *, step: int, part_number: int, whole: bool) -> torch.Tensor:
         dropout = None
@@ -261,7 +261,7 @@ class _Loop:
     def _scored(self) -> Counter[str]:
         """Sums of losses and right answers over the held-out part."""
         sums: Counter[str] = Counter()
-        for batch in self.held_out:
+        for batch in (part for whole in self.held_out for part in self._parts(whole, processes=1)):
             batch = batch.to(self.device)
             with self._autocast():
                 found = self.model(batch)

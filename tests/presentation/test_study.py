@@ -1,9 +1,10 @@
 """Study: parameters are checked before anything runs, and a report runs nothing."""
 
 import pytest
+import yaml
 
 from blurbstudy.errors import ParameterError, StoreError
-from blurbstudy.presentation import Study
+from blurbstudy.presentation import Study, objective_grid, objective_table, pretraining_table, variance_table
 from blurbstudy.presentation import study as module
 from blurbstudy.results.store import RunStore
 from blurbstudy.stabilizers import Freeze, Reinitialize
@@ -23,6 +24,42 @@ def make_study(tmp_path, tiny_encoder, monkeypatch):
         return Study(STEM, own | values | changes)
 
     return make
+
+
+PRETRAINED = {
+    "vocab_size": 300, "n_layers": 1, "width": 16, "n_heads": 2, "intermediate": 32, "max_positions": 64,
+    "max_length": 48, "batch_size": 8, "steps": 4, "learning_rate": 5e-3, "evaluations": 1, "held_out_sequences": 8,
+}  # fmt: skip
+
+
+def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path, monkeypatch):
+    """Two objectives x two pretraining seeds x two fine-tuning seeds on BIOSSES, then all of it from the store."""
+    monkeypatch.setattr(module, "_MADE", set())
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump(PRETRAINED))
+    values = {
+        "store": str(tmp_path / "store"), "tasks": ["BIOSSES"], "seeds": 2, "pretraining_seeds": 2, "workers": 2,
+        "encoders": {"BERT": "pretrain:bert", "BERT (no NSP)": None, "ELECTRA": "pretrain:electra"},
+        "pretraining": {"config": str(config), "corpus": None, "tokens": 0, "precision": "float32"},
+    }  # fmt: skip
+
+    def results():
+        study = Study("01_pretraining_ablation", values)
+        recipe = study.recipe(epochs=0.5, max_length=48, evaluations=1, learning_rate=1e-3)
+        grid = objective_grid(study, {"BIOSSES": recipe})
+        return study, study.run(grid)
+
+    study, made = results()
+    monkeypatch.setenv(module.REPORT_ONLY, "1")
+    _, rebuilt = results()
+    for found in (made, rebuilt):
+        assert len(found.records) == 8 and set(found.grid.clusters.values()) == {0, 1}
+        (row,) = objective_table(found, title="Table 2").rows
+        assert [cell.n for cell in row[1:]] == [4, 0, 4] and row[2].state == "no path given"
+        assert [row[1:3] for row in variance_table(found).rows] == [("BERT", "2"), ("ELECTRA", "2")]
+    names = [row[0] for row in pretraining_table(study).rows]
+    assert names == ["BERT", "ELECTRA", "BERT (pretraining seed 1)", "ELECTRA (pretraining seed 1)"]
+    assert len({source.fingerprint for source in study.sources.encoders.values()}) == 4
 
 
 def test_a_name_that_the_parameters_cell_does_not_declare_is_refused(make_study, tmp_path):
