@@ -8,6 +8,7 @@ from .objectives import (
     interaction_table,
     kind_recipes,
     learned_answer,
+    means_table,
     objective_grid,
     objective_table,
     objectives_against_paper,
@@ -22,9 +23,8 @@ from .study import Study
 from .tables import Answer
 
 __all__ = [
-    "Answer", "Study", "against_paper", "curves_figure", "interaction_table", "kind_recipes", "learned_answer",
-    "objective_grid", "objective_table", "objectives_against_paper", "pair_parts", "pretraining_table",
-    "segment_settings", "variance_table", "depth_figure", "depth_plans", "encoder_table", "findings", "overview_answer",
-    "paired_table",
-    "recipe_table", "score_table", "seeds_figure", "task_table", "technique_table",
+    "Answer", "Study", "against_paper", "curves_figure", "depth_figure", "depth_plans", "encoder_table", "findings",
+    "interaction_table", "kind_recipes", "learned_answer", "means_table", "objective_grid", "objective_table",
+    "objectives_against_paper", "overview_answer", "pair_parts", "paired_table", "pretraining_table", "recipe_table",
+    "score_table", "seeds_figure", "segment_settings", "task_table", "technique_table", "variance_table",
 ]  # fmt: skip

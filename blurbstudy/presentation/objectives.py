@@ -83,6 +83,22 @@ def objective_table(results: Results, *, title: str, paper: str = "table2") -> T
     return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes)
 
 
+def means_table(results: Results, *, title: str) -> Table:
+    """Table 2 at a glance: means alone, with how many runs have failed."""
+    rows = []
+    for part in results.grid.parts:
+        cells = []
+        for name in results.grid.settings:
+            summary = results.summaries.get(CellKey(ROW, name, part.label))
+            mean = None if summary is None or summary.mean is None else summary.mean * PERCENT
+            failed = f" ×{summary.failed}" if summary is not None and summary.failed else ""
+            cells.append(f"{number(mean)}{failed}")
+        rows.append((part.label, *cells))
+    notes = ["Means over seeds, times 100; ×n: so many of its seeds failed on dev. Means alone rank nothing: the table "
+             "below has their uncertainty."]  # fmt: skip
+    return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes)
+
+
 def learned_answer(results: Results) -> Answer:
     """Which tasks are learned at all at this scale: what a comparison on the others is worth."""
     found: dict[str, list[str]] = {"in every run": [], "in some runs": [], "in no run": []}
