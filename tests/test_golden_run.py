@@ -9,8 +9,8 @@ from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.training import train_population
 
-GOLDEN_REVISION = 1
-GOLDEN_ID = "faff1600545c6a2003b9"
+GOLDEN_REVISION = 2
+GOLDEN_ID = "ca82fcde65aa954856ea"
 GOLDEN_LOSSES = [6.36398, 5.04041, 4.23973, 6.90065, 3.26782, 7.67041]
 GOLDEN_PREDICTIONS = [0.05564, 0.06649, 0.06597, 0.07123, 0.07245]
 

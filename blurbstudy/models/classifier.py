@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .architecture import Architecture
 from .checkpoint import Checkpoint, initial
-from .encoder import Encoder, rows_of
+from .encoder import Encoder
 from .layers import LayerNorm, Linear, drop_rows
 from .packing import Packing
 from .randomness import DropoutStream, seed_for
@@ -83,14 +83,13 @@ class Classifier(nn.Module):
 
     def forward(self, packing: Packing, *, dropout: DropoutStream | None = None) -> Tensor:
         """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words."""
-        hidden = self.encoder(packing, dropout=dropout, firsts_only=self.pooler is not None)
-        counts = packing.read_counts
+        read = self.encoder(packing, dropout=dropout, asked=packing.reads)
+        counts = packing.reads.counts
         # Never in bfloat16: it would round a similarity near 3 to steps of 1/64, and costs nothing to avoid.
-        with torch.autocast(hidden.device.type, enabled=False):
-            if self.pooler is None:
-                read = rows_of(hidden, packing.reads).float()
-            else:
-                read = self.pooler(hidden.float(), dropout, counts)
+        with torch.autocast(read.device.type, enabled=False):
+            read = read.float()
+            if self.pooler is not None:
+                read = self.pooler(read, dropout, counts)
             return self.head(drop_rows(read, dropout, counts))
 
     def depths(self) -> list[list[nn.Module]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .architecture import Architecture
 from .layers import ACTIVATION, Attention, LayerNorm, Linear, add_dropped, drop_rows
-from .packing import Packing
+from .packing import Asked, Packing
 from .randomness import DropoutStream
 
 
@@ -68,19 +68,17 @@ class Layer(nn.Module):
         self.activation = ACTIVATION[architecture.activation]
 
     def forward(
-        self, hidden: Tensor, packing: Packing, *, dropout: DropoutStream | None, firsts_only: bool = False
+        self, hidden: Tensor, packing: Packing, *, dropout: DropoutStream | None, asked: Asked | None = None
     ) -> Tensor:
-        """(P, tokens, width) -> the same, or (P, sequences, width) at the sequences' first tokens alone.
+        """(P, tokens, width) -> the same, or (P, asked, width) at some rows alone.
 
-        The last layer of a sentence classifier is asked for first tokens only: the other rows would be thrown away.
+        The last layer is asked for what is read: first tokens, words, masked tokens. Other rows would be thrown away.
         """
-        counts = packing.counts
-        asking = None
-        residual = hidden
-        if firsts_only:
-            residual = asking = rows_of(hidden, packing.firsts)
-            counts = packing.sequence_counts
-        mixed = self.attention(hidden, packing, dropout, asking)
+        counts, residual, asking = packing.counts, hidden, None
+        if asked is not None:
+            counts, residual = asked.counts, rows_of(hidden, asked.rows)
+            asking = residual
+        mixed = self.attention(hidden, packing, dropout, asked=asked, asking=asking)
         hidden = self.attention_norm(add_dropped(residual, mixed, dropout, counts))
         fed = self.down(self.activation(self.up(hidden)))
         return self.output_norm(add_dropped(hidden, fed, dropout, counts))
@@ -102,12 +100,14 @@ class Encoder(nn.Module):
         self.embeddings = Embeddings(members, architecture, rows or architecture.vocab_size)
         self.layers = nn.ModuleList(Layer(members, architecture) for _ in range(architecture.n_layers))
 
-    def forward(self, packing: Packing, *, dropout: DropoutStream | None = None, firsts_only: bool = False) -> Tensor:
-        """-> (P, tokens, width), or (P, sequences, width) at first tokens where `firsts_only`."""
+    def forward(
+        self, packing: Packing, *, dropout: DropoutStream | None = None, asked: Asked | None = None
+    ) -> Tensor:
+        """-> (P, tokens, width), or (P, asked, width) at some rows alone."""
         hidden = self.embeddings(packing, dropout)
         for layer in self.layers[:-1]:
             hidden = layer(hidden, packing, dropout=dropout)
-        return self.layers[-1](hidden, packing, dropout=dropout, firsts_only=firsts_only)
+        return self.layers[-1](hidden, packing, dropout=dropout, asked=asked)
 
     def named_weights(self) -> dict[str, nn.Parameter]:
         """Every parameter (P, ...) by the name that checkpoints use."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .packing import Block, Collect, Packing, Spread
+from .packing import Asked, AskedBlock, Block, Collect, Packing, Spread
 from .randomness import DropoutStream
 
 ACTIVATION = {
@@ -103,61 +103,92 @@ class Attention(nn.Module):
         self.out = Linear(members, width, width)
         self.n_heads = n_heads
 
-    def forward(self, hidden: Tensor, packing: Packing, dropout: DropoutStream | None, firsts: Tensor | None) -> Tensor:
-        """(P, tokens, width) -> (P, tokens, width), or (P, sequences, width) where only `firsts` ask."""
+    def forward(
+        self,
+        hidden: Tensor,
+        packing: Packing,
+        dropout: DropoutStream | None,
+        *,
+        asked: Asked | None = None,
+        asking: Tensor | None = None,
+    ) -> Tensor:
+        """(P, tokens, width) -> the same, or (P, asked, width) where only some rows ask.
+
+        Args:
+            asking: (P, asked, width) hidden states of the asked rows, with `asked`.
+        """
         width = hidden.shape[-1]
-        if firsts is None:
+        if asked is None:
             joint = self.qkv(hidden).view(-1, 3 * width)  # (P * tokens, 3 width)
-            queries = None
+            queries = asked_blocks = [None] * len(packing.blocks)
         else:
             cut = [width, 2 * width]
             (w_query, w_rest), (b_query, b_rest) = self.qkv.weight.split(cut, 1), self.qkv.bias.split(cut, 1)
             joint = linear(hidden, w_rest, b_rest).view(-1, 2 * width)  # (P * tokens, 2 width)
-            queries = linear(firsts, w_query, b_query).view(-1, width)  # (P * sequences, width)
+            asked_blocks = asked.blocks
+            queries = linear(asking, w_query, b_query).view(-1, width).split([block.rows for block in asked_blocks])
         pieces = joint.split([block.rows for block in packing.blocks])
-        asked = [None] * len(pieces) if queries is None else queries.split(_asked(packing))
         mixed = [
-            self._attend(piece, query, packing, block, dropout)
-            for piece, query, block in zip(pieces, asked, packing.blocks, strict=True)
+            self._attend(piece, block, dropout, query=query, asked=own)
+            for piece, block, query, own in zip(pieces, packing.blocks, queries, asked_blocks, strict=True)
         ]
         mixed = mixed[0] if len(mixed) == 1 else torch.cat(mixed)
         return self.out(mixed.view(packing.members, -1, width))
 
     def _attend(
-        self, joint: Tensor, query: Tensor | None, packing: Packing, block: Block, dropout: DropoutStream | None
+        self,
+        joint: Tensor,
+        block: Block,
+        dropout: DropoutStream | None,
+        *,
+        query: Tensor | None,
+        asked: AskedBlock | None,
     ) -> Tensor:
-        """One block: (rows, 2 or 3 width) -> (rows, width), or (sequences, width) where only `query` asks."""
-        padded = joint if block.source is None else Spread.apply(joint, block)
-        batch, heads = packing.members * block.sequences, self.n_heads
-        size = padded.shape[1] // (heads * (3 if query is None else 2))
-        split = padded.view(batch, block.longest, -1, heads, size).permute(2, 0, 3, 1, 4)
-        key, value = split[-2], split[-1]  # (batch, heads, longest, size)
-        q = split[0] if query is None else query.view(batch, 1, heads, size).transpose(1, 2)
-        scores = torch.matmul(q * size**-0.5, key.transpose(2, 3))  # (batch, heads, asking, longest)
-        if block.bias is not None:
-            scores = scores + block.bias
+        """One block: (rows, 2 or 3 width) -> (rows, width), or (asked rows, width) where only `query` asks."""
+        if asked is not None and not asked.most:
+            return query  # nothing is asked for in this block
+        keys = self._by_head(_spread(joint, block), 3 if query is None else 2, block.longest)
+        if query is None:
+            q, key, value = keys.unbind(0)
+        else:
+            (key, value), q = keys.unbind(0), self._by_head(_spread(query, asked), 1, asked.most)[0]
+        size = key.shape[-1]
+        scale = size**-0.5
+        if block.bias is None:
+            scores = torch.bmm(q * scale, key.transpose(1, 2))  # (batch * heads, asking, longest)
+        else:
+            bias = block.bias.repeat_interleave(self.n_heads, 0).to(q.dtype)
+            scores = torch.baddbmm(bias, q, key.transpose(1, 2), alpha=scale)
         weights = scores.softmax(-1)
         if dropout is not None:
-            weights = weights * attention_mask(dropout, packing, block, heads, query is not None).to(weights.dtype)
-        mixed = torch.matmul(weights, value).transpose(1, 2).reshape(-1, heads * size)
+            weights = weights * attention_mask(dropout, block, self.n_heads, asked).to(weights.dtype)
+        mixed = torch.bmm(weights, value).view(-1, self.n_heads, q.shape[1], size).transpose(1, 2)
+        mixed = mixed.reshape(-1, self.n_heads * size)
         if dropout is not None:
             mixed = mixed * dropout.scale
-        return mixed if block.source is None or query is not None else Collect.apply(mixed, block)
+        own = block if asked is None else asked
+        return mixed if own.source is None else Collect.apply(mixed, own)
+
+    def _by_head(self, padded: Tensor, parts: int, longest: int) -> Tensor:
+        """(batch * longest, parts * width) -> (parts, batch * heads, longest, size)."""
+        split = padded.view(-1, longest, parts, self.n_heads, padded.shape[1] // (parts * self.n_heads))
+        return split.permute(2, 0, 3, 1, 4).reshape(parts, -1, longest, split.shape[-1])
 
 
-def attention_mask(stream: DropoutStream, packing: Packing, block: Block, heads: int, firsts_only: bool) -> Tensor:
-    """Dropout mask (P * sequences, heads, asking, longest); each chunk drawn in a shape of its own."""
-    asking = 1 if firsts_only else block.longest
+def _spread(packed: Tensor, block: Block | AskedBlock) -> Tensor:
+    return packed if block.source is None else Spread.apply(packed, block)
+
+
+def attention_mask(stream: DropoutStream, block: Block, heads: int, asked: AskedBlock | None = None) -> Tensor:
+    """Dropout mask (P * sequences * heads, asking, longest); each chunk drawn in a shape of its own."""
+    most, of_chunks = (block.longest, [chunk.longest for _, _, chunk in block.parts]) if asked is None else (
+        asked.most, asked.own)  # fmt: skip
     if len(block.parts) == 1:
         member, _, chunk = block.parts[0]
-        return stream.mask(member, (chunk.count, heads, asking, chunk.longest))
-    mask = torch.ones(packing.members, block.sequences, heads, asking, block.longest, device=stream.device)
-    for member, start, chunk in block.parts:
-        own = 1 if firsts_only else chunk.longest
+        return stream.mask(member, (chunk.count * heads, most, chunk.longest))
+    members = 1 + max(member for member, _, _ in block.parts)
+    mask = torch.ones(members, block.sequences, heads, most, block.longest, device=stream.device)
+    for (member, start, chunk), own in zip(block.parts, of_chunks, strict=True):
         drawn = stream.mask(member, (chunk.count, heads, own, chunk.longest))
         mask[member, start : start + chunk.count, :, :own, : chunk.longest] = drawn
-    return mask.view(-1, heads, asking, block.longest)
-
-
-def _asked(packing: Packing) -> list[int]:
-    return [packing.members * block.sequences for block in packing.blocks]
+    return mask.view(-1, most, block.longest)

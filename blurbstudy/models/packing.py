@@ -7,7 +7,8 @@ The linear layers see (members, tokens, width) with no padding but at the end of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,8 +37,33 @@ class Block:
     source: Tensor | None  # (members * sequences * longest,) row of each place; None: rows fill the block exactly
     places: Tensor | None  # (real tokens,) places that hold a token
     targets: Tensor | None  # (real tokens,) the row of each
-    bias: Tensor | None  # (members * sequences, 1, 1, longest) 0 where a token lies, very negative elsewhere
+    bias: Tensor | None  # (members * sequences, 1, longest) 0 where a token lies, very negative elsewhere
     parts: tuple[tuple[int, int, Chunk], ...]  # (member, first sequence within the block, chunk)
+
+
+@dataclass(frozen=True, eq=False)
+class AskedBlock:
+    """Where the queries of a block's asked rows lie: as Block, with `most` places a sequence instead of `longest`."""
+
+    rows: int  # asked rows that it covers; over all blocks they sum to those of Asked
+    most: int  # places per sequence
+    source: Tensor | None  # (members * sequences * most,) asked row of each place; None: rows fill the block exactly
+    places: Tensor | None  # (real asked rows,) places that hold one
+    targets: Tensor | None  # (real asked rows,) the asked row of each
+    own: tuple[int, ...]  # per part of the block: the most that one of its own sequences asks
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The rows at which the last layer's output is wanted: it computes no other."""
+
+    rows: Tensor  # (members, asked) int64: flat rows, each member's ascending; past its count, its first row
+    counts: tuple[int, ...]  # real asked rows per member
+    blocks: tuple[AskedBlock, ...]  # one per block of the packing
+
+    def to(self, device: torch.device) -> Asked:
+        """The same on another device."""
+        return replace(self, rows=self.rows.to(device), blocks=tuple(_moved(block, device) for block in self.blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +81,20 @@ class Packing:
     sequence_counts: tuple[int, ...]  # real sequences per member
     blocks: tuple[Block, ...]
     order: tuple[np.ndarray, ...]  # per member: which of its given sequences lies at each place (by length)
-    reads: Tensor  # (members, targets) int64: flat row at which each target is predicted
-    read_counts: tuple[int, ...]  # real targets per member
-    present: Tensor  # (members, targets) bool: False where a member's batch has fewer
+    reads: Asked  # at which targets are predicted
+    present: Tensor  # (members, targets) bool: False where a member's batch has fewer targets
 
     def to(self, device: torch.device) -> Packing:
         """The same batch on another device."""
         if device.type == "cpu":
             return self
-        move = {k: v.to(device) for k, v in self.__dict__.items() if isinstance(v, Tensor)}
-        blocks = tuple(
-            Block(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in b.__dict__.items()})
-            for b in self.blocks
-        )
-        return Packing(**(self.__dict__ | move | {"blocks": blocks}))
+        blocks = tuple(_moved(block, device) for block in self.blocks)
+        return replace(_moved(self, device), blocks=blocks, reads=self.reads.to(device))
+
+
+def _moved(part: Any, device: torch.device) -> Any:
+    """A dataclass with its tensors on another device."""
+    return replace(part, **{k: v.to(device) for k, v in part.__dict__.items() if isinstance(v, Tensor)})
 
 
 def pack(
@@ -96,17 +122,15 @@ def pack(
         segments[m, : counts[m]] = np.concatenate([batch[i][1] for i in places])
         positions[m, : counts[m]] = np.concatenate([np.arange(n) for n in lengths[m]])
         starts.append(m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]]))
-    firsts, present = _table(starts, tokens)
-    read_counts = tuple(map(len, starts))
-    rows = firsts
+    firsts, _ = _table(starts, tokens)
+    read = starts
     if reads is not None:
         read = [
             np.concatenate([start + own[i] for start, i in zip(starts[m], order[m], strict=True)])
             for m, own in enumerate(reads)
         ]
-        rows, present = _table(read, tokens)
-        read_counts = tuple(map(len, read))
     chunks = [_chunks(member, n_heads) for member in lengths]
+    blocks = _blocks_alone(lengths[0], chunks[0]) if members == 1 else (_block_shared(lengths, chunks, tokens),)
     return Packing(
         members=members,
         tokens=tokens,
@@ -117,12 +141,69 @@ def pack(
         firsts=torch.from_numpy(firsts),
         counts=counts,
         sequence_counts=tuple(map(len, lengths)),
-        blocks=_blocks_alone(lengths[0], chunks[0]) if members == 1 else (_block_shared(lengths, chunks, tokens),),
+        blocks=blocks,
         order=order,
-        reads=torch.from_numpy(rows),
-        read_counts=read_counts,
-        present=torch.from_numpy(present),
+        reads=asking(read, starts=starts, blocks=blocks, tokens=tokens),
+        present=torch.from_numpy(_table(read, tokens)[1]),
     )
+
+
+def asking(
+    rows: Sequence[np.ndarray], *, starts: Sequence[np.ndarray], blocks: Sequence[Block], tokens: int
+) -> Asked:
+    """Rows at which the last layer is asked for, laid out block by block.
+
+    Args:
+        rows: per member, (asked,) flat rows, ascending.
+        starts: per member, (sequences,) flat row of each sequence's first token, ascending.
+        blocks: of the packing; they hold each member's sequences in turn.
+        tokens: rows per member.
+    """
+    table, _ = _table(rows, tokens)
+    owners = [np.searchsorted(start, own, side="right") - 1 for start, own in zip(starts, rows, strict=True)]
+    asks = [np.bincount(owner, minlength=len(start)) for owner, start in zip(owners, starts, strict=True)]
+    found, first = [], 0
+    for block in blocks:
+        own = [counts[first : first + block.sequences] for counts in asks]
+        found.append(_asked_block(own, block, width=table.shape[1]))
+        first += block.sequences
+    return Asked(torch.from_numpy(table), tuple(map(len, rows)), tuple(found))
+
+
+def _asked_block(asks: Sequence[np.ndarray], block: Block, *, width: int) -> AskedBlock:
+    """
+    Args:
+        asks: per member, how many rows each of the block's sequences asks for.
+        width: asked rows per member in the table of all members; one member's blocks share out its own.
+    """
+    members = len(asks)
+    sizes = np.zeros((members, block.sequences), np.int64)
+    for member, own in enumerate(asks):
+        sizes[member, : len(own)] = own
+    most_of = tuple(int(sizes[m, s : s + c.count].max()) for m, s, c in block.parts)
+    most = max(most_of)
+    if members == 1 and (sizes == most).all():
+        return AskedBlock(int(sizes.sum()), most, None, None, None, most_of)
+    rows = int(sizes.sum()) if members == 1 else members * width
+    source, places, targets = _layout(sizes, most, apart=width)
+    return AskedBlock(rows, most, source, places, targets, most_of)
+
+
+def _layout(sizes: np.ndarray, longest: int, *, apart: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(source, places, targets) of a padded block: see Block.
+
+    Args:
+        sizes: (members, sequences) packed rows of each sequence.
+        longest: places per sequence.
+        apart: packed rows from one member's first to the next one's.
+    """
+    offsets = np.arange(len(sizes))[:, None] * apart
+    real = np.arange(longest) < sizes[..., None]  # (members, sequences, longest)
+    starts = np.cumsum(sizes, axis=1) - sizes + offsets
+    # An empty place holds its own member's first row: another's could bring a NaN along.
+    row = np.where(real, starts[..., None] + np.arange(longest), offsets[..., None]).reshape(-1)
+    places = np.flatnonzero(real)
+    return torch.from_numpy(row), torch.from_numpy(places), torch.from_numpy(row[places])
 
 
 def _table(rows: Sequence[np.ndarray], tokens: int) -> tuple[np.ndarray, np.ndarray]:
@@ -171,20 +252,17 @@ def _block(lengths, parts, *, rows: int, tokens: int, longest: int) -> Block:  #
     size = np.zeros((members, sequences), np.int64)
     for m, own in enumerate(lengths):
         size[m, : len(own)] = own
-    real = np.arange(longest) < size[..., None]  # (members, sequences, longest)
-    starts = np.cumsum(size, axis=1) - size + np.arange(members)[:, None] * tokens
-    # An empty place holds its own member's first row: another's could bring a NaN along.
-    row = np.where(real, starts[..., None] + np.arange(longest), np.arange(members)[:, None, None] * tokens)
-    bias = np.where(real, np.float32(0), np.finfo(np.float32).min / 2).astype(np.float32)
-    places = np.flatnonzero(real)
+    source, places, targets = _layout(size, longest, apart=tokens)
+    bias = np.full(members * sequences * longest, np.finfo(np.float32).min / 2, np.float32)
+    bias[places] = 0
     return Block(
         rows,
         sequences,
         longest,
-        source=torch.from_numpy(row.reshape(-1)),
-        places=torch.from_numpy(places),
-        targets=torch.from_numpy(row.reshape(-1)[places]),
-        bias=torch.from_numpy(bias.reshape(members * sequences, 1, 1, longest)),
+        source=source,
+        places=places,
+        targets=targets,
+        bias=torch.from_numpy(bias.reshape(members * sequences, 1, longest)),
         parts=flat_parts,
     )
 
@@ -193,7 +271,7 @@ class Spread(torch.autograd.Function):
     """Packed rows to the places of a padded block: (rows, width) -> (places, width). Empty places hold any row."""
 
     @staticmethod
-    def forward(ctx, packed: Tensor, block: Block) -> Tensor:  # noqa: ANN001
+    def forward(ctx, packed: Tensor, block: Block | AskedBlock) -> Tensor:  # noqa: ANN001
         ctx.block = block
         return packed.index_select(0, block.source)
 
@@ -208,7 +286,7 @@ class Collect(torch.autograd.Function):
     """The inverse of Spread: (places, width) -> (rows, width); rows that hold no token are 0."""
 
     @staticmethod
-    def forward(ctx, padded: Tensor, block: Block) -> Tensor:  # noqa: ANN001
+    def forward(ctx, padded: Tensor, block: Block | AskedBlock) -> Tensor:  # noqa: ANN001
         ctx.block, ctx.places = block, padded.shape[0]
         out = padded.new_zeros(block.rows, padded.shape[1])
         return out.index_copy_(0, block.targets, padded.index_select(0, block.places))

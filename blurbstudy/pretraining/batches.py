@@ -95,9 +95,9 @@ class Batches:
             whole_word=self.config.whole_word,
             shown=self.objective.shown,
         )
-        return Batch(
-            packing=replace(packing, ids=torch.from_numpy(seen).unsqueeze(0)),
-            positions=torch.from_numpy(positions),
+        return Batch.of(
+            replace(packing, ids=torch.from_numpy(seen).unsqueeze(0)),
+            torch.from_numpy(positions),
             answers=torch.from_numpy(ids[positions]),
             is_next=torch.from_numpy(sequences.is_next[chosen[packing.order[0]]]),
             draws=torch.from_numpy(self._rng("samples", step).random(len(positions), dtype=np.float32)),

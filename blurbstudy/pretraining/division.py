@@ -50,9 +50,9 @@ def divide(batch: Batch, parts: int, *, n_heads: int) -> list[Batch]:
         shift = packed.firsts[0].numpy()[place] - starts[owner[asked]]
         rows = torch.from_numpy(asked)
         divided.append(
-            Batch(
-                packing=packed,
-                positions=batch.positions[rows] + torch.from_numpy(shift),
+            Batch.of(
+                packed,
+                batch.positions[rows] + torch.from_numpy(shift),
                 answers=batch.answers[rows],
                 is_next=batch.is_next[torch.from_numpy(chosen)],
                 draws=batch.draws[rows],

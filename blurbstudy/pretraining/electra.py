@@ -48,9 +48,10 @@ class Generator(nn.Module):
         """-> (asked, vocabulary), logits."""
         hidden = embeddings.normalized(batch.packing, dropout)  # (1, tokens, embedding width)
         hidden = hidden if self.projection is None else self.projection(hidden)
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             hidden = layer(hidden, batch.packing, dropout=dropout)
-        return self.words(hidden.index_select(1, batch.positions), embeddings.words)
+        read = self.layers[-1](hidden, batch.packing, dropout=dropout, asked=batch.packing.reads)
+        return self.words(read.index_select(1, batch.words), embeddings.words)
 
 
 class Detector(nn.Module):

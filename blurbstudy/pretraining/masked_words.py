@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from ..models import Architecture, DropoutStream, reset, seed_for
 from ..models.classifier import Pooler
-from ..models.encoder import rows_of
 from ..models.layers import ACTIVATION, LayerNorm, Linear
 from .model import Batch, PretrainingModel
 
@@ -45,14 +44,14 @@ class MaskedLanguageModel(PretrainingModel):
 
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
         """Summed losses and counts of right answers: masked words (only where asked for) and next sentences."""
-        hidden = self.encoder(batch.packing, dropout=dropout)  # (1, tokens, width)
-        guesses = self.words(hidden.index_select(1, batch.positions), self.encoder.embeddings.words)
+        read = self.encoder(batch.packing, dropout=dropout, asked=batch.packing.reads)  # (1, read, width)
+        guesses = self.words(read.index_select(1, batch.words), self.encoder.embeddings.words)
         found = {
             "word_loss": F.cross_entropy(guesses.float(), batch.answers, reduction="sum"),
             "words_right": (guesses.argmax(-1) == batch.answers).sum(),
         }
         if self.pooler is not None:
-            pooled = self.pooler(rows_of(hidden, batch.packing.firsts), None, ())
+            pooled = self.pooler(read.index_select(1, batch.firsts), None, ())
             verdicts = self.next_sentence(pooled).squeeze(0)  # (sequences, 2)
             found["next_loss"] = F.cross_entropy(verdicts.float(), batch.is_next, reduction="sum")
             found["next_right"] = (verdicts.argmax(-1) == batch.is_next).sum()

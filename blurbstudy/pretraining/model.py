@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..models import Architecture, DepthParameter, DropoutStream, Encoder, Packing, random_checkpoint, seed_for
 from ..models.layers import LayerNorm
+from ..models.packing import asking
 
 # Every mean that a curve may hold: (what is summed, what it is divided by). All objectives share the first two.
 MEANS = {
@@ -29,8 +31,10 @@ MEANS = {
 class Batch:
     """Packed sequences, some of whose tokens are masked."""
 
-    packing: Packing  # of one member; ids as the encoder sees them
+    packing: Packing  # of one member; ids as the encoder sees them; its reads: first tokens and masked tokens
     positions: Tensor  # (asked,) rows of the packed tokens
+    words: Tensor  # (asked,) which of the packing's reads these are
+    firsts: Tensor  # (sequences,) which of the packing's reads are first tokens
     answers: Tensor  # (asked,) int64 the tokens that stood there
     is_next: Tensor  # (sequences,) int64 in the packing's order; 1: the second segment follows the first
     draws: Tensor  # (asked,) float32 in [0, 1): by which ELECTRA's generator samples
@@ -39,6 +43,15 @@ class Batch:
     def counts(self) -> dict[str, int]:
         """What sums are divided by; counts of several batches may be added."""
         return {"words": len(self.answers), "sequences": len(self.is_next), "tokens": self.packing.tokens}
+
+    @classmethod
+    def of(cls, packing: Packing, positions: Tensor, **rest: Tensor) -> Batch:
+        """A batch whose last layer is asked for first tokens and masked tokens alone."""
+        firsts, masked = packing.firsts[0].numpy(), positions.numpy()
+        both = np.sort(np.concatenate([firsts, masked]))  # [CLS] is never masked: no row stands in both
+        reads = asking([both], starts=[firsts], blocks=packing.blocks, tokens=packing.tokens)
+        words, own = (torch.from_numpy(np.searchsorted(both, rows)) for rows in (masked, firsts))
+        return cls(packing=replace(packing, reads=reads), positions=positions, words=words, firsts=own, **rest)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""

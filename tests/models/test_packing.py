@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from blurbstudy.models import pack
+from blurbstudy.models import Architecture, Encoder, pack
 from blurbstudy.models import packing as packing_module
-from blurbstudy.models.packing import Collect, Spread
+from blurbstudy.models.packing import Collect, Spread, asking
 
 
 def make_batch(lengths, start=1):
@@ -58,3 +58,36 @@ def test_gradients_of_spread_and_collect_are_each_others_inverse():
     assert torch.equal(packed.grad, expected)
     padded = torch.randn(len(block.source), 3, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: Collect.apply(x, block), (padded,))
+
+
+@pytest.mark.parametrize("scores", [1, 40, 1 << 17])
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+def test_the_last_layer_at_asked_rows_gives_what_it_gives_at_all_rows(monkeypatch, scores, members, every):
+    monkeypatch.setattr(packing_module, "BLOCK_SCORES", scores)
+    batches = [make_batch([5, 2, 4, 4, 1]), make_batch([3, 6, 6])][:members]
+    packing = pack(batches, n_heads=2)
+    architecture = Architecture(
+        family="bert", vocab_size=500, n_layers=2, width=8, n_heads=2, intermediate=16, max_positions=8
+    )
+    encoder = Encoder(architecture, members=members).double()
+    torch.manual_seed(0)
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.5)
+    # Uneven: some sequences ask for nothing.
+    rows = [np.arange(m, n, every) + m * packing.tokens for m, n in enumerate(packing.counts)]
+    starts = [own[:n] for own, n in zip(packing.firsts.numpy(), packing.sequence_counts, strict=True)]
+    asked = asking(rows, starts=starts, blocks=packing.blocks, tokens=packing.tokens)
+    assert asked.counts == tuple(map(len, rows))
+    whole = encoder(packing).reshape(members * packing.tokens, -1)
+    few = encoder(packing, asked=asked)
+    weight = torch.randn(max(asked.counts), 8, dtype=torch.double)
+    gradients = []
+    for found in ([whole[own] for own in rows], [few[m, : len(own)] for m, own in enumerate(rows)]):
+        encoder.zero_grad()
+        sum((own * weight[: len(own)]).sum() for own in found).backward(retain_graph=True)
+        gradients.append([parameter.grad.clone() for parameter in encoder.parameters()])
+    for member, own in enumerate(rows):
+        torch.testing.assert_close(few[member, : len(own)], whole[own])
+    for full, part in zip(*gradients, strict=True):
+        torch.testing.assert_close(part, full)

@@ -64,9 +64,9 @@ def invented_batch(n_heads: int, *, seed: int = 0, segments: int = 2, asked=(1, 
     rng = np.random.default_rng(seed)
     sequences = [(rng.integers(5, 90, n), (np.arange(n) > n // 2).astype(np.int64) * (segments - 1)) for n in LENGTHS]
     n = len(asked)
-    return Batch(
-        packing=pack([sequences], n_heads=n_heads),
-        positions=torch.tensor(list(asked), dtype=torch.int64),
+    return Batch.of(
+        pack([sequences], n_heads=n_heads),
+        torch.tensor(list(asked), dtype=torch.int64),
         answers=torch.from_numpy(rng.integers(5, 90, n)),
         is_next=torch.tensor([1, 0, 1]),
         draws=torch.from_numpy(rng.random(n, dtype=np.float32)),
