@@ -247,12 +247,16 @@ def matrix_rate(device: str) -> float:
 
 
 def operations_per_token(config, vocabulary: int) -> float:  # noqa: ANN001
-    """Multiplications and additions that the task itself needs, forward and backward: layers, attention over a full
-    sequence, and the word head at masked tokens alone.
+    """Multiplications and additions that the task itself needs, forward and backward: all layers but the last over all
+    tokens (attention over a full sequence); of the last, keys and values of all tokens and the rest at masked tokens
+    alone, as is the word head.
     """
-    layer = 4 * config.width**2 + 2 * config.width * config.intermediate + 2 * LENGTH * config.width
-    head = MASKED * (config.width**2 + config.width * vocabulary)
-    return 6 * (config.n_layers * layer + head)
+    width, ahead = config.width, 2 * config.width * config.intermediate
+    attention = 2 * LENGTH * width
+    layer = 4 * width**2 + ahead + attention
+    last = 2 * width**2 + MASKED * (2 * width**2 + ahead + attention)
+    head = MASKED * (width**2 + width * vocabulary)
+    return 6 * ((config.n_layers - 1) * layer + last + head)
 
 
 def report(measured: dict, args: argparse.Namespace) -> None:
