@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .packing import Asked, AskedBlock, Block, Collect, Packing, Spread
+from .dense import dense
+from .packing import FEW_ROWS, Asked, AskedBlock, Block, Collect, Packing, Spread
 from .randomness import DropoutStream
 
 ACTIVATION = {
@@ -33,7 +36,9 @@ class Linear(nn.Module):
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(P, rows, inputs), (P, outputs, inputs), (P, outputs) -> (P, rows, outputs)."""
     if weight.shape[0] == 1:  # a batched product of one is slower than a plain one
-        return F.linear(x.squeeze(0), weight.squeeze(0), bias.squeeze(0)).unsqueeze(0)
+        return dense(x.squeeze(0), weight.squeeze(0), bias.squeeze(0)).unsqueeze(0)
+    if x.device.type == "cpu" and x.shape[1] > FEW_ROWS:  # where the faster library has no batched product
+        return torch.stack([dense(*own) for own in zip(x.unbind(0), weight.unbind(0), bias.unbind(0), strict=True)])
     return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
 
 
@@ -72,11 +77,10 @@ class _AddDropped(torch.autograd.Function):
 
 def row_mask(stream: DropoutStream, counts: tuple[int, ...], rows: int, width: int) -> Tensor:
     """Dropout mask (P, rows, width), each member's first `counts[m]` rows drawn from its own stream."""
-    if len(counts) == 1:
-        return stream.mask(0, (1, rows, width))
-    mask = torch.ones(len(counts), rows, width, device=stream.device)
+    mask = torch.empty(len(counts), rows, width, device=stream.device)
     for member, count in enumerate(counts):
-        mask[member, :count] = stream.mask(member, (count, width))
+        stream.mask(member, (count, width), out=mask[member, :count])
+        mask[member, count:] = 1.0
     return mask
 
 
@@ -121,17 +125,23 @@ class Attention(nn.Module):
         if asked is None:
             joint = self.qkv(hidden).view(-1, 3 * width)  # (P * tokens, 3 width)
             queries = asked_blocks = [None] * len(packing.blocks)
+            rows = len(joint)
         else:
             cut = [width, 2 * width]
             (w_query, w_rest), (b_query, b_rest) = self.qkv.weight.split(cut, 1), self.qkv.bias.split(cut, 1)
             joint = linear(hidden, w_rest, b_rest).view(-1, 2 * width)  # (P * tokens, 2 width)
             asked_blocks = asked.blocks
-            queries = linear(asking, w_query, b_query).view(-1, width).split([block.rows for block in asked_blocks])
-        pieces = joint.split([block.rows for block in packing.blocks])
+            queries = linear(asking, w_query, b_query).view(-1, width)  # (P * asked, width)
+            rows = len(queries)
+            queries = _pieces(queries, asked_blocks)
         mixed = [
             self._attend(piece, block, dropout, query=query, asked=own)
-            for piece, block, query, own in zip(pieces, packing.blocks, queries, asked_blocks, strict=True)
+            for piece, block, query, own in zip(
+                _pieces(joint, packing.blocks), packing.blocks, queries, asked_blocks, strict=True
+            )
         ]
+        spare = rows - sum(map(len, mixed))  # rows of no token
+        mixed += [joint.new_zeros(spare, width)] if spare else []
         mixed = mixed[0] if len(mixed) == 1 else torch.cat(mixed)
         return self.out(mixed.view(packing.members, -1, width))
 
@@ -173,6 +183,12 @@ class Attention(nn.Module):
         """(batch * longest, parts * width) -> (parts, batch * heads, longest, size)."""
         split = padded.view(-1, longest, parts, self.n_heads, padded.shape[1] // (parts * self.n_heads))
         return split.permute(2, 0, 3, 1, 4).reshape(parts, -1, longest, split.shape[-1])
+
+
+def _pieces(packed: Tensor, blocks: Sequence[Block | AskedBlock]) -> tuple[Tensor, ...]:
+    """The rows of each block."""
+    sizes = [block.rows for block in blocks]
+    return packed[: sum(sizes)].split(sizes)
 
 
 def _spread(packed: Tensor, block: Block | AskedBlock) -> Tensor:

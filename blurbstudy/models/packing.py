@@ -16,6 +16,7 @@ from torch import Tensor
 
 # Scores per block under which it is merged with the next (small blocks cost calls, large ones leave the cache).
 BLOCK_SCORES = 1 << 17
+FEW_ROWS = 32  # up to which rows are not rounded up
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Chunk:
 class Block:
     """Sequences that meet in one padded attention block, for all members."""
 
-    rows: int  # packed rows (tokens) that it covers; over all blocks they sum to members * tokens
+    rows: int  # packed rows (tokens) that it covers; of one member, the blocks leave out what was rounded up
     sequences: int  # per member
     longest: int  # tokens per sequence in the block
     source: Tensor | None  # (members * sequences * longest,) row of each place; None: rows fill the block exactly
@@ -45,7 +46,7 @@ class Block:
 class AskedBlock:
     """Where the queries of a block's asked rows lie: as Block, with `most` places a sequence instead of `longest`."""
 
-    rows: int  # asked rows that it covers; over all blocks they sum to those of Asked
+    rows: int  # asked rows that it covers; of one member, the blocks leave out what was rounded up
     most: int  # places per sequence
     source: Tensor | None  # (members * sequences * most,) asked row of each place; None: rows fill the block exactly
     places: Tensor | None  # (real asked rows,) places that hold one
@@ -71,7 +72,7 @@ class Packing:
     """One batch for every member of a population."""
 
     members: int
-    tokens: int  # rows per member, the longest member's count
+    tokens: int  # rows per member: the longest member's count, rounded up
     sequences: int  # per member, the largest member's count
     ids: Tensor  # (members, tokens) int64, row of the embedding table
     positions: Tensor  # (members, tokens) int64
@@ -114,7 +115,7 @@ def pack(
     order = tuple(np.argsort([-len(ids) for ids, _ in batch], kind="stable") for batch in batches)
     lengths = [[len(batch[i][0]) for i in places] for batch, places in zip(batches, order, strict=True)]
     counts = tuple(map(sum, lengths))
-    tokens, sequences = max(counts), max(map(len, lengths))
+    tokens, sequences = rounded_up(max(counts)), max(map(len, lengths))
     ids, positions, segments = (np.zeros((members, tokens), np.int64) for _ in range(3))
     starts = []
     for m, (batch, places) in enumerate(zip(batches, order, strict=True)):
@@ -123,6 +124,7 @@ def pack(
         positions[m, : counts[m]] = np.concatenate([np.arange(n) for n in lengths[m]])
         starts.append(m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]]))
     firsts, _ = _table(starts, tokens)
+    firsts = firsts[:, :sequences]
     read = starts
     if reads is not None:
         read = [
@@ -146,6 +148,12 @@ def pack(
         reads=asking(read, starts=starts, blocks=blocks, tokens=tokens),
         present=torch.from_numpy(_table(read, tokens)[1]),
     )
+
+
+def rounded_up(rows: int) -> int:
+    """The next of few numbers of rows, 3% more on average: for every shape anew, oneDNN and CUDA graphs are prepared."""
+    step = max(FEW_ROWS, 1 << max(0, rows.bit_length() - 5))
+    return rows if rows <= FEW_ROWS else -(-rows // step) * step
 
 
 def asking(
@@ -208,7 +216,7 @@ def _layout(sizes: np.ndarray, longest: int, *, apart: int) -> tuple[Tensor, Ten
 
 def _table(rows: Sequence[np.ndarray], tokens: int) -> tuple[np.ndarray, np.ndarray]:
     """Each member's flat rows side by side, and which are real; an empty place holds its own member's first row."""
-    width = max(map(len, rows))
+    width = rounded_up(max(map(len, rows)))
     table = np.repeat(np.arange(len(rows), dtype=np.int64)[:, None] * tokens, width, axis=1)
     real = np.zeros(table.shape, bool)
     for member, own in enumerate(rows):

@@ -40,11 +40,11 @@ class DropoutStream:
         else:
             self._device = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
 
-    def mask(self, member: int, shape: Sequence[int]) -> Tensor:
-        """1.0 where kept, 0.0 where dropped; float32. The caller multiplies by `scale`."""
+    def mask(self, member: int, shape: Sequence[int], *, out: Tensor | None = None) -> Tensor:
+        """1.0 where kept, 0.0 where dropped; float32 (in `out`, where given). The caller multiplies by `scale`."""
         count = int(np.prod(shape))
         lanes = self._lanes(member, (count + 3) // 4)[:count].view(*shape)
-        return torch.ge(lanes, self.threshold, out=torch.empty(lanes.shape, device=self.device))
+        return torch.ge(lanes, self.threshold, out=torch.empty(lanes.shape, device=self.device) if out is None else out)
 
     def _lanes(self, member: int, words: int) -> Tensor:
         if self.device.type == "cpu":

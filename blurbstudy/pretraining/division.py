@@ -27,7 +27,7 @@ def parts_needed(batch: Batch, *, micro_batch_tokens: int, processes: int) -> in
             f"a step of {sequences} sequences cannot be shared by {processes} processes; "
             "raise batch_tokens or batch_size, or start fewer processes"
         )
-    wanted = -(-batch.packing.tokens // micro_batch_tokens) if micro_batch_tokens else 1
+    wanted = -(-batch.packing.counts[0] // micro_batch_tokens) if micro_batch_tokens else 1
     return min(-(-max(1, wanted) // processes) * processes, sequences)
 
 
@@ -37,7 +37,7 @@ def divide(batch: Batch, parts: int, *, n_heads: int) -> list[Batch]:
         return [batch]
     packing = batch.packing
     starts = packing.firsts[0].numpy()
-    ends = np.append(starts[1:], packing.tokens)
+    ends = np.append(starts[1:], packing.counts[0])
     ids, segments = packing.ids[0].numpy(), packing.segments[0].numpy()
     owner = np.searchsorted(starts, batch.positions.numpy(), side="right") - 1  # sequence of each asked word
     divided = []

@@ -92,7 +92,7 @@ class ReplacedTokenDetection(PretrainingModel):
         guesses = self.generator(self.encoder.embeddings, batch, dropout=dropout).float().log_softmax(-1)
         filled, replaced = corrupt(batch, sample(guesses.detach(), batch.draws))
         hidden = self.encoder(replace(batch.packing, ids=filled), dropout=dropout)
-        verdicts = self.detector(hidden).float()  # (tokens,)
+        verdicts = self.detector(hidden).float()[: len(replaced)]  # (tokens,)
         called = verdicts > 0
         return {
             "word_loss": F.nll_loss(guesses, batch.answers, reduction="sum"),
@@ -119,9 +119,9 @@ def sample(log_probabilities: Tensor, draws: Tensor) -> Tensor:
 
 
 def corrupt(batch: Batch, samples: Tensor) -> tuple[Tensor, Tensor]:
-    """((1, tokens) ids with the samples where words were asked for, (tokens,) bool where these are not the answers)."""
+    """((1, rows) ids with the samples where words were asked for, (tokens,) bool where these are not the answers)."""
     ids = batch.packing.ids.clone()
     ids[0, batch.positions] = samples
-    replaced = torch.zeros(ids.shape[1], dtype=torch.bool, device=ids.device)
+    replaced = torch.zeros(batch.packing.counts[0], dtype=torch.bool, device=ids.device)
     replaced[batch.positions] = samples != batch.answers
     return ids, replaced

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..models import Architecture, DropoutStream, reset, seed_for
 from ..models.classifier import Pooler
+from ..models.dense import dense
 from ..models.layers import ACTIVATION, LayerNorm, Linear
 from .model import Batch, PretrainingModel
 
@@ -25,7 +26,7 @@ class WordHead(nn.Module):
     def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
         """(1, asked, width), (1, vocabulary, embedding width) -> (asked, vocabulary)."""
         narrow = self.norm(self.activation(self.dense(hidden)))
-        return F.linear(narrow.squeeze(0), words.squeeze(0), self.bias.squeeze(0))
+        return dense(narrow.squeeze(0), words.squeeze(0), self.bias.squeeze(0))
 
 
 class MaskedLanguageModel(PretrainingModel):

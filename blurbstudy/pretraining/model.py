@@ -42,7 +42,7 @@ class Batch:
     @property
     def counts(self) -> dict[str, int]:
         """What sums are divided by; counts of several batches may be added."""
-        return {"words": len(self.answers), "sequences": len(self.is_next), "tokens": self.packing.tokens}
+        return {"words": len(self.answers), "sequences": len(self.is_next), "tokens": self.packing.counts[0]}
 
     @classmethod
     def of(cls, packing: Packing, positions: Tensor, **rest: Tensor) -> Batch:

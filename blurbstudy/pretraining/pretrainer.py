@@ -223,7 +223,7 @@ class _Loop:
                 f"learning_rate={self.config.learning_rate:g} may be too high: use a lower one"
             )
         self.at.step = step
-        self.at.tokens += batch.packing.tokens
+        self.at.tokens += batch.packing.counts[0]
         self.at.losses.append(loss)
         self.at.seconds += time.perf_counter() - began
         return stopped > 0

@@ -54,7 +54,7 @@ def predict(
     outputs = np.empty((model.members, n_targets, model.head.weight.shape[1]), np.float32)
     for targets, packing in batches:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
-            outputs[:, targets] = model(packing.to(device)).float().cpu().numpy()
+            outputs[:, targets] = model(packing.to(device))[:, : len(targets)].float().cpu().numpy()
     return outputs
 
 

@@ -19,7 +19,7 @@ def sequences_of(batch):
     starts = batch.packing.firsts[0].tolist()
     found = []
     for number, start in enumerate(starts):
-        end = starts[number + 1] if number + 1 < len(starts) else batch.packing.tokens
+        end = starts[number + 1] if number + 1 < len(starts) else batch.packing.counts[0]
         own = [i for i, p in enumerate(batch.positions.tolist()) if start <= p < end]
         found.append(
             (

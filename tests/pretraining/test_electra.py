@@ -96,7 +96,7 @@ def test_the_discriminator_s_loss_is_that_of_transformers_over_all_tokens(model,
     labels = padded_batch(replace(batch, packing=replace(batch.packing, ids=replaced.long()[None])))["input_ids"]
     theirs = discriminator(**shown | {"labels": labels})
     found = model(batch)
-    torch.testing.assert_close(found["discriminator_loss"] / batch.packing.tokens, theirs.loss, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found["discriminator_loss"] / batch.packing.counts[0], theirs.loss, rtol=1e-4, atol=1e-5)
     real = shown["attention_mask"] == 1
     called = theirs.logits[real] > 0
     assert int(found["discriminator_right"]) == int((called == (labels[real] == 1)).sum())
@@ -107,7 +107,7 @@ def test_the_discriminator_s_loss_is_that_of_transformers_over_all_tokens(model,
 def test_the_loss_is_the_generator_s_plus_50_times_the_discriminator_s(model, batch):
     found = model(batch)
     words = found["word_loss"] / len(batch.answers)
-    tokens = found["discriminator_loss"] / batch.packing.tokens
+    tokens = found["discriminator_loss"] / batch.packing.counts[0]
     torch.testing.assert_close(model.loss(found, batch.counts), words + 50 * tokens)
 
 
@@ -117,7 +117,7 @@ def test_a_sample_that_is_the_original_is_labelled_original(batch):
     filled, replaced = corrupt(batch, samples)
     assert replaced[batch.positions].tolist() == [i % 2 == 0 for i in range(len(samples))]
     assert int(replaced.sum()) == -(-len(samples) // 2)  # and nowhere else
-    rest = np.setdiff1d(np.arange(batch.packing.tokens), batch.positions.numpy())
+    rest = np.setdiff1d(np.arange(batch.packing.counts[0]), batch.positions.numpy())
     assert torch.equal(filled[0, rest], batch.packing.ids[0, rest])
     assert torch.equal(filled[0, batch.positions], samples)
 
@@ -168,7 +168,7 @@ def test_shared_embeddings_get_both_gradients(model, batch):
         model.zero_grad()
         found = model(batch)
         loss = weights[0] * found["word_loss"] / len(batch.answers)
-        (loss + weights[1] * found["discriminator_loss"] / batch.packing.tokens).backward()
+        (loss + weights[1] * found["discriminator_loss"] / batch.packing.counts[0]).backward()
         gradients[name] = model.encoder.embeddings.words.grad.clone()
     assert gradients["words"].abs().max() > 0 and gradients["tokens"].abs().max() > 0
     torch.testing.assert_close(gradients["both"], gradients["words"] + gradients["tokens"], rtol=1e-3, atol=1e-4)
