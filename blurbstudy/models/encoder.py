@@ -100,9 +100,7 @@ class Encoder(nn.Module):
         self.embeddings = Embeddings(members, architecture, rows or architecture.vocab_size)
         self.layers = nn.ModuleList(Layer(members, architecture) for _ in range(architecture.n_layers))
 
-    def forward(
-        self, packing: Packing, *, dropout: DropoutStream | None = None, asked: Asked | None = None
-    ) -> Tensor:
+    def forward(self, packing: Packing, *, dropout: DropoutStream | None = None, asked: Asked | None = None) -> Tensor:
         """-> (P, tokens, width), or (P, asked, width) at some rows alone."""
         hidden = self.embeddings(packing, dropout)
         for layer in self.layers[:-1]:

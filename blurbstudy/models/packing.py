@@ -151,14 +151,12 @@ def pack(
 
 
 def rounded_up(rows: int) -> int:
-    """The next of few numbers of rows, 3% more on average: for every shape anew, oneDNN and CUDA graphs are prepared."""
+    """The next of few numbers of rows, 3% more on average: libraries prepare themselves for every shape anew."""
     step = max(FEW_ROWS, 1 << max(0, rows.bit_length() - 5))
     return rows if rows <= FEW_ROWS else -(-rows // step) * step
 
 
-def asking(
-    rows: Sequence[np.ndarray], *, starts: Sequence[np.ndarray], blocks: Sequence[Block], tokens: int
-) -> Asked:
+def asking(rows: Sequence[np.ndarray], *, starts: Sequence[np.ndarray], blocks: Sequence[Block], tokens: int) -> Asked:
     """Rows at which the last layer is asked for, laid out block by block.
 
     Args:

@@ -16,7 +16,9 @@ def like_in_double(x, weight, bias, upstream):
     return [out, *(tensor.grad for tensor in given)]
 
 
-@pytest.mark.parametrize("rows, inputs, outputs", [(1, 3, 5), (33, 64, 64), (100, 48, 200), (100, 200, 48), (257, 7, 1)])
+@pytest.mark.parametrize(
+    "rows, inputs, outputs", [(1, 3, 5), (33, 64, 64), (100, 48, 200), (100, 200, 48), (257, 7, 1)]
+)
 @pytest.mark.parametrize("strided", [False, True])
 def test_values_and_gradients_are_those_of_torch(rows, inputs, outputs, strided):
     torch.manual_seed(0)
