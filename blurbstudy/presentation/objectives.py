@@ -10,18 +10,10 @@ from ..config import Recipe
 from ..results.intervals import holm
 from ..results.statistics import Comparison, interaction
 from ..tasks import TASKS
+from .comparisons import comparisons, direction, p_value
 from .grid import CellKey, Grid, Part, Results
 from .paper import paper_notes
-from .score_tables import (
-    PERCENT,
-    cell_notes,
-    cell_score,
-    comparisons,
-    direction,
-    p_value,
-    paper_score,
-    percents,
-)
+from .score_tables import PERCENT, cell_notes, cell_score, paper_score, percents
 from .study import Study
 from .tables import Answer, Table, interval, number, signed
 

@@ -8,7 +8,7 @@ import scipy.stats
 
 from blurbstudy.errors import StudyError
 from blurbstudy.results import compare, fisher_interval, summarize, wilson_interval
-from blurbstudy.results.statistics import interaction, variance_parts
+from blurbstudy.results.statistics import interaction
 
 TRUTH = ["yes", "no"] * 20
 
@@ -212,36 +212,6 @@ def test_differences_of_clusters_are_paired_by_encoder(bioasq, make_record):
     assert found.n_pairs == 4 and found.difference == pytest.approx(np.mean(differences))
     expected = scipy.stats.t.interval(0.95, 1, np.mean(differences), np.std(differences, ddof=1) / math.sqrt(2))
     assert found.seed_interval == pytest.approx(expected)
-
-
-def test_variance_is_split_as_by_analysis_of_variance():
-    groups = [[0.9, 0.8, 0.85], [0.5, 0.6, 0.55], [0.7, 0.72, 0.71]]
-    found = variance_parts(groups)
-    f = scipy.stats.f_oneway(*groups).statistic
-    msw = np.mean([np.var(group, ddof=1) for group in groups])
-    assert found.within == pytest.approx(math.sqrt(msw))
-    assert found.between == pytest.approx(math.sqrt((f - 1) * msw / 3))
-
-
-def test_variance_parts_of_unequal_groups_are_unbiased():
-    rng = np.random.default_rng(0)
-    sizes, between, within = (2, 3, 5, 4), 0.08, 0.05
-    squares = []
-    for _ in range(4000):
-        groups = [rng.normal(rng.normal(0, between), within, size) for size in sizes]
-        found = variance_parts(groups)
-        squares.append((found.between**2, found.within**2))
-    mean_between, mean_within = np.mean(squares, axis=0)
-    assert mean_within == pytest.approx(within**2, rel=0.05)
-    assert mean_between == pytest.approx(between**2, rel=0.05)  # four groups seldom fall below 0
-
-
-def test_equal_encoders_have_no_variance_between_them():
-    found = variance_parts([[0.5, 0.9], [0.9, 0.5], [0.7, 0.7]])
-    assert found.between == 0 and found.within > 0
-    assert variance_parts([[0.5, 0.9]]) is None
-    alone = variance_parts([[0.5], [0.9]])
-    assert alone.within is None and alone.between == pytest.approx(np.std([0.5, 0.9], ddof=1))
 
 
 def test_an_interaction_is_a_difference_of_paired_differences(bioasq, make_record):
