@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from ..results.intervals import holm
 from ..results.statistics import CellSummary, Comparison
 from .grid import CellKey, Results
-from .score_tables import PERCENT, paper_score, percent, percents
+from .score_tables import PERCENT, listed, paper_score, percent, percents, seed_notes, where
 from .tables import NOT_RUN, Answer, Table, interval, number, signed
 
-FEW = 4  # cells that a sentence names one by one
+PAIRS_NOTE = (
+    "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
+    "pairs, since those of one seed are not independent."
+)
 
 
 def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Comparison, float | None]]:
@@ -37,16 +39,12 @@ def _tested(results: Results, *, baseline: str) -> tuple[list[CellKey], list[str
             frozenset(config.id for config in results.grid.cells[k]) for k in (key, key._replace(setting=baseline))
         )
         if mine == theirs:
-            notes.append(f"{_where(key)}: the same settings as {baseline}, so the same runs; not tested.")
+            notes.append(f"{where(key)}: the same settings as {baseline}, so the same runs; not tested.")
         elif (mine, theirs) in tested:
-            notes.append(f"{_where(key)}: the same runs as {_where(tested[mine, theirs])}; counted once.")
+            notes.append(f"{where(key)}: the same runs as {where(tested[mine, theirs])}; counted once.")
         else:
             tested[mine, theirs] = key
     return list(tested.values()), notes
-
-
-def _where(key: CellKey) -> str:
-    return f"{key.encoder}, {key.part}, {key.setting}"
 
 
 def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
@@ -65,7 +63,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
                 interval(percents(comparison.seed_interval)),
                 p_value(p),
                 interval(percents(comparison.example_interval)),
-                str(comparison.n_pairs),
+                _pairs(comparison),
                 printed,
             )
         )
@@ -74,10 +72,21 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
         f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
         f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table.",
         *_tested(results, baseline=baseline)[1],
+        *seed_notes(results, {key: comparison.seed_method for key, (comparison, _) in compared.items()}),
     ]
+    if results.grid.clusters:
+        notes.append(PAIRS_NOTE)
     return Table(
         title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes
     )
+
+
+def _pairs(comparison: Comparison) -> str:
+    """How many; of pretraining and of fine-tuning seeds where there are both, as `3 × 2`, or `5 of 3 × 2`."""
+    if not comparison.seeds or isinstance(comparison.seeds[0], int):
+        return str(comparison.n_pairs)
+    a, n = (len(set(seeds)) for seeds in zip(*comparison.seeds, strict=True))
+    return f"{a} × {n}" if a * n == comparison.n_pairs else f"{comparison.n_pairs} of {a} × {n}"
 
 
 def findings(results: Results, *, question: str, baseline: str) -> Answer:
@@ -107,7 +116,7 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
     if hopeless:
         sentences.append(
             f"Both collapsed with every seed, so neither is called better than the other, in {len(hopeless)} of "
-            f"{len(compared)} comparisons with {baseline}: {_listed(hopeless)}."
+            f"{len(compared)} comparisons with {baseline}: {listed(hopeless)}."
         )
     if undecided:
         sentences.append(f"Undecided: {undecided} of {len(compared)} comparisons with {baseline}.")
@@ -148,14 +157,6 @@ def direction(results: Results, key: CellKey, comparison: Comparison, *, baselin
 
 def _excludes_zero(bounds: tuple[float, float] | None) -> bool:
     return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-
-
-def _listed(keys: Sequence[CellKey]) -> str:
-    """A few cells by name; of many, how many there are on each part."""
-    if len(keys) <= FEW:
-        return "; ".join(map(_where, keys))
-    counts = Counter(key.part for key in keys)
-    return ", ".join(f"{count} on {part}" for part, count in counts.items())
 
 
 def _all_collapsed(summaries: Sequence[CellSummary]) -> bool:

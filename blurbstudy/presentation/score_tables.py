@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 from ..config import Recipe
 from ..results.statistics import CellSummary
+from ..results.variance import CROSSED, STUDENT
 from .grid import CellKey, Part, Results
 from .paper import paper_cell, paper_notes
 from .tables import NOT_RUN, Score, Table, interval, number
 
+FEW = 4  # cells that a sentence names one by one
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
 
@@ -83,6 +88,7 @@ def cell_notes(results: Results, paper: str) -> list[str]:
         "correlation. A run whose loss left the finite numbers has no score and is not in the mean nor in n; a "
         "collapsed run with a score is."
     ]
+    notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
     reasons: dict[str, int] = {}
     for summary in results.summaries.values():
         for reason, count in summary.reasons.items():
@@ -90,6 +96,36 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     if reasons:
         notes.append("Failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) + ".")
     return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
+
+
+def seed_notes(results: Results, methods: Mapping[CellKey, str]) -> list[str]:
+    """How pretraining seeds and fine-tuning seeds enter the interval over seeds, and where that could not be done."""
+    if not results.grid.clusters:
+        return []
+    cells: dict[str, list[CellKey]] = {}
+    for key, method in methods.items():
+        cells.setdefault(method, []).append(key)
+    notes = [
+        "Seeds: every pretraining seed is fine-tuned with the same seeds, so n counts pairs of the two, and the "
+        "interval over seeds takes them as crossed (two-way random effects, Student's t with Satterthwaite's degrees "
+        "of freedom, never narrower than over the means of encoders or of fine-tuning seeds alone): its degrees of "
+        "freedom are fewer than the runs. sd: over all runs."
+    ]
+    other = [method for method in cells if method not in (CROSSED, STUDENT)]  # Student's alone: a cell without scores
+    return notes + [f"Interval over seeds of {listed(cells[method])}: {method}." for method in other]
+
+
+def where(key: CellKey) -> str:
+    """A cell in words."""
+    return f"{key.encoder}, {key.part}, {key.setting}"
+
+
+def listed(keys: Sequence[CellKey]) -> str:
+    """A few cells by name; of many, how many there are on each part."""
+    if len(keys) <= FEW:
+        return "; ".join(map(where, keys))
+    counts = Counter(key.part for key in keys)
+    return ", ".join(f"{count} on {part}" for part, count in counts.items())
 
 
 def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:

@@ -3,9 +3,8 @@ and test examples are two uncertainties, and a collapsed run is a result).
 
 A cell is a set of runs that differ in their seed. Where its runs are of several tasks, a seed's score is the mean over
 the tasks (question answering: PubMedQA and BioASQ), or a weighted one (BLURB score: over groups, then within each).
-Where they are of several encoders that differ in their pretraining seed alone (clusters), scores of one encoder go
-together: the interval over seeds is of the means of encoders, and the variance is split in two, between encoders and
-within them (one-way random effects, by moments: Searle, Casella and McCulloch 1992, chapter 3).
+Where they are of several encoders that differ in their pretraining seed alone (clusters), a seed is a pair, of
+pretraining and of fine-tuning; see `variance` for how the two are crossed.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from ..errors import StudyError
 from ..training.record import RunRecord
 from .cells import bootstrap_draws, by_task, common_seeds, example_interval_of, mean_draws, seed_failure, seed_score
 from .failure import Reference
-from .intervals import Interval, bootstrap_p, percentile_interval, t_interval, t_test, wilson_interval
-from .variance import Seed, VarianceParts, grouped, independent, variance_parts
+from .intervals import Interval, bootstrap_p, percentile_interval, wilson_interval
+from .variance import STUDENT, Seed, VarianceParts, mean_over_seeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class CellSummary:
 
     tasks: tuple[str, ...]
     split: str  # whose scores these are
-    n: int  # seeds
+    n: int  # seeds; with clusters, pairs of a pretraining and a fine-tuning seed
     n_scored: int  # seeds with a score
     mean: float | None
     sd: float | None  # over seeds, n - 1 in the denominator; None below two
@@ -44,14 +43,15 @@ class CellSummary:
     failed_interval: Interval | None  # 95%, Wilson
     failed_on_test: int  # the same definition on test
     reasons: Mapping[str, int]  # reason of failure on dev -> seeds
-    seed_interval: Interval | None  # 95% of the mean over seeds, Student's t
+    seed_interval: Interval | None  # 95% of the mean over seeds
+    seed_method: str  # how, for the caption
     example_interval: Interval | None  # 95% over test examples, of the mean over these seeds; None: undefined
     example_method: str  # how, for the caption
     seeds: tuple[Seed, ...]
     scores: tuple[float | None, ...]  # one per seed
     failures: tuple[str | None, ...]  # one per seed: reason on dev, or None
     run_ids: tuple[str, ...]
-    variance: VarianceParts | None = None  # where there are several pretraining seeds
+    variance: VarianceParts | None = None  # with clusters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,9 @@ class Comparison:
     n_pairs: int  # seeds scored in both
     difference: float | None  # mean of the paired differences; positive: the first cell is better
     sd: float | None  # of the paired differences
-    seed_interval: Interval | None  # 95%, Student's t on the paired differences
-    p_seeds: float | None  # two-sided paired t-test; correct a table's with `holm`
+    seed_interval: Interval | None  # 95%, of the paired differences
+    seed_method: str  # how, for the reader
+    p_seeds: float | None  # two-sided, by the same t; correct a table's with `holm`
     example_interval: Interval | None  # 95%, paired bootstrap over units; None below two
     p_examples: float | None  # two-sided, of the same bootstrap
     seeds: tuple[Seed, ...]
@@ -93,13 +94,14 @@ def summarize(
     on_test = [seed_failure(cell, references, seed=seed, split="test") for seed in seeds]
     n_failed = sum(reason is not None for reason in failures)
     good_seeds = [seed for seed, value in zip(seeds, scores, strict=True) if value is not None]
+    over_seeds = mean_over_seeds(dict(zip(good_seeds, scored, strict=True)))
     example_interval, example_method = example_interval_of(cell, references, seeds=good_seeds, split=split)
     return CellSummary(
         tasks=tuple(cell),
         split=split,
         n=len(seeds),
         n_scored=len(scored),
-        mean=float(np.mean(scored)) if scored else None,
+        mean=over_seeds.mean,
         sd=float(np.std(scored, ddof=1)) if len(scored) > 1 else None,
         worst=min(scored, default=None),
         best=max(scored, default=None),
@@ -109,10 +111,11 @@ def summarize(
         failed_interval=wilson_interval(n_failed, len(seeds)),
         failed_on_test=sum(reason is not None for reason in on_test),
         reasons=dict(Counter(reason for reason in failures if reason is not None)),
-        seed_interval=t_interval(independent(good_seeds, scored)),
+        seed_interval=over_seeds.interval,
+        seed_method=over_seeds.method,
         example_interval=example_interval,
         example_method=example_method,
-        variance=variance_parts(grouped(good_seeds, scored)) if clusters else None,
+        variance=over_seeds.parts,
         seeds=tuple(seeds),
         scores=tuple(scores),
         failures=tuple(failures),
@@ -163,21 +166,23 @@ def interaction(
         found = [seed_score(cell, references, seed=seed, split=split) for cell in cells]
         if None not in found:
             pairs[seed] = sum(sign * score for sign, score in zip(signs, found, strict=True))
-    seeds, differences = list(pairs), independent(list(pairs), list(pairs.values()))
+    seeds, differences = list(pairs), list(pairs.values())
     if not pairs:
         return Comparison(
-            n_pairs=0, difference=None, sd=None, seed_interval=None, p_seeds=None, example_interval=None,
-            p_examples=None, seeds=(),
+            n_pairs=0, difference=None, sd=None, seed_interval=None, seed_method=STUDENT, p_seeds=None,
+            example_interval=None, p_examples=None, seeds=(),
         )  # fmt: skip
+    over_seeds = mean_over_seeds(pairs)
     draws = [mean_draws(cell, references, seeds=seeds, split=split, draws=bootstrap_draws) for cell in cells]
     lacking = any(one is None for one in draws)
     drawn = None if lacking else sum(sign * one for sign, one in zip(signs, draws, strict=True))
     return Comparison(
         n_pairs=len(pairs),
-        difference=float(np.mean(differences)),
+        difference=over_seeds.mean,
         sd=float(np.std(differences, ddof=1)) if len(differences) > 1 else None,
-        seed_interval=t_interval(differences),
-        p_seeds=t_test(differences),
+        seed_interval=over_seeds.interval,
+        seed_method=over_seeds.method,
+        p_seeds=over_seeds.p,
         example_interval=percentile_interval(drawn),
         p_examples=bootstrap_p(drawn),
         seeds=tuple(seeds),

@@ -29,6 +29,18 @@ def test_the_paired_table_shows_the_papers_difference(make_results):
     assert table.rows[0][2] == "−9.50"
 
 
+def test_pairs_are_counted_by_both_kinds_of_seed(make_results, twice_pretrained):
+    results = make_results({"Baseline": GOOD, "Layer freeze": BAD})
+    assert paired_table(results, title="t", baseline="Baseline", paper="table4").rows[0][6] == "4"
+    whole = paired_table(twice_pretrained(results), title="t", baseline="Baseline", paper="table4")
+    assert whole.rows[0][6] == "2 × 4" and any("fewer degrees of freedom" in note for note in whole.notes)
+    part = paired_table(twice_pretrained(results, lost=(3,)), title="t", baseline="Baseline", paper="table4")
+    assert part.rows[0][6] == "7 of 2 × 4"
+    expected = "variances by the fine-tuning seeds that are scored with every pretraining seed."
+    assert any(note.startswith("Interval over seeds of BERT, QA, Layer freeze: ") and note.endswith(expected)
+               for note in part.notes)  # fmt: skip
+
+
 def test_a_clear_difference_is_a_finding_and_an_unclear_one_is_undecided(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": [89, 92, 92, 92]})
     said = " ".join(findings(results, question="?", baseline="Baseline").sentences)

@@ -103,21 +103,38 @@ def test_what_is_learned_is_told_by_task(table2, right, said):
     assert said in learned_answer(table2(right)).sentences[0]
 
 
-def test_pretraining_seeds_are_told_apart(table2):
+def test_pretraining_seeds_are_told_apart(table2, twice_pretrained):
     results = table2()
-    assert variance_table(results).rows[0][0] == "each objective was pretrained once"
-    clusters = {"e" * 20: 0, "f" * 20: 1}
-    twins, records = {}, dict(results.records)
-    for key, runs in results.grid.cells.items():
-        others = tuple(replace(run, encoder="f" * 20) for run in runs)
-        records |= {b.id: replace(results.records[a.id], config=b) for a, b in zip(runs, others, strict=True)}
-        twins[key] = (*runs, *others)
-    results = replace(results, records=records, grid=replace(results.grid, cells=twins, clusters=clusters))
+    table = variance_table(results)
+    assert table.rows[0][0] == "each objective was pretrained once" and len(table.rows[0]) == len(table.columns)
+    results = twice_pretrained(results, shift=4)
+    # 90, 88, 92 and 94, 92, 96: seeds do with both encoders what they do with one; 4 apart is an sd of 4 / sqrt(2).
     rows = variance_table(results).rows
-    assert [row[:4] for row in rows] == [("BioASQ", "BERT", "2", "0.00"), ("BioASQ", "ELECTRA", "2", "0.00")]
-    assert float(rows[0][4]) == pytest.approx(2.0)  # 90, 88, 92 in each
+    assert rows == [("BioASQ", name, "2", "3", "2.83", "2.00", "0.00") for name in ("BERT", "ELECTRA")]
     table = objective_table(results, title="Table 2")
-    assert table.rows[0][1].expected == 6 and any("count as clusters" in note for note in table.notes)
+    assert table.rows[0][1].expected == 6 and any("takes them as crossed" in note for note in table.notes)
+    assert "Student's t, pretraining and fine-tuning seeds crossed; over test examples" in table.caption
+    assert not any(note.startswith("Interval over seeds of") for note in table.notes)
+
+
+def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pretrained):
+    single = twice_pretrained(table2({"BERT": [90], "ELECTRA": [70]}), shift=4)
+    said = "Pretrained, BioASQ, BERT; Pretrained, BioASQ, ELECTRA"
+    expected = f"Interval over seeds of {said}: Student's t over pretraining seeds alone, at one fine-tuning seed."
+    assert expected in objective_table(single, title="x").notes
+    assert f"With a single seed of one kind, the other's sd holds the rest as well: {said}." in (
+        variance_table(single).notes
+    )
+    incomplete = twice_pretrained(table2(), shift=4, lost=(3,))
+    assert [row[2:4] for row in variance_table(incomplete).rows] == [("2", "2")] * 2
+    assert any("only those scored with every pretraining seed are used" in n for n in variance_table(incomplete).notes)
+    scores = objective_table(incomplete, title="x")
+    assert any("variances by the fine-tuning seeds that are scored with every" in note for note in scores.notes)
+    bert = scores.rows[0][1]
+    assert bert.n == 5 and sum(bert.over_seeds) / 2 == pytest.approx(bert.mean) == pytest.approx((270 + 186) / 5)
+    none = objective_table(twice_pretrained(table2(), lost=(2, 3)), title="x")
+    assert none.rows[0][1].over_seeds is None
+    assert any("none, fewer than two fine-tuning seeds are scored with every" in note for note in none.notes)
 
 
 def test_an_interaction_is_shown_beside_each_change(make_results):

@@ -9,6 +9,7 @@ import scipy.stats
 from blurbstudy.errors import StudyError
 from blurbstudy.results import compare, fisher_interval, summarize, wilson_interval
 from blurbstudy.results.statistics import interaction
+from blurbstudy.results.variance import CROSSED, INCOMPLETE
 
 TRUTH = ["yes", "no"] * 20
 
@@ -208,10 +209,29 @@ def test_pretraining_seeds_count_as_clusters(bioasq, make_record):
 def test_differences_of_clusters_are_paired_by_encoder(bioasq, make_record):
     first, second = clustered(make_record, (36, 34), (32, 30)), clustered(make_record, (30, 30), (30, 24))
     found = compare(first, second, bioasq, clusters=CLUSTERS)
-    differences = [0.125, 0.1]
-    assert found.n_pairs == 4 and found.difference == pytest.approx(np.mean(differences))
-    expected = scipy.stats.t.interval(0.95, 1, np.mean(differences), np.std(differences, ddof=1) / math.sqrt(2))
-    assert found.seed_interval == pytest.approx(expected)
+    # By encoder .15, .1 and .05, .15: both mean squares are below the residual one, 4 x .0375^2 with one degree.
+    assert found.n_pairs == 4 and found.difference == pytest.approx(0.1125)
+    assert found.seed_interval == pytest.approx(scipy.stats.t.interval(0.95, 1, 0.1125, 0.0375))
+    assert found.p_seeds == pytest.approx(2 * scipy.stats.t.sf(0.1125 / 0.0375, 1))
+    assert found.seed_method == CROSSED
+
+
+def test_the_mean_of_a_cell_is_the_centre_of_its_interval_over_seeds_though_a_run_has_no_score(bioasq, make_record):
+    runs = clustered(make_record, (36, 30, 34), (30, 26, 31), (24, 20, 30))
+    lost = make_record(3, task="BioASQ", status="not_finite", encoder="c" * 20)
+    summary = summarize([*runs[:-1], lost], bioasq, clusters=CLUSTERS)
+    assert (summary.n, summary.n_scored, summary.variance.n_encoders, summary.variance.n_seeds) == (9, 8, 3, 2)
+    assert summary.mean == pytest.approx(np.mean([36, 30, 34, 30, 26, 31, 24, 20]) / 40)
+    assert sum(summary.seed_interval) / 2 == pytest.approx(summary.mean)
+    low, high = summary.example_interval
+    assert low < summary.mean < high and summary.seed_method == INCOMPLETE
+
+
+def test_a_seed_that_is_lucky_with_every_encoder_does_not_make_the_mean_sure(bioasq, make_record):
+    summary = summarize(clustered(make_record, (36, 24), (36, 24), (35, 24)), bioasq, clusters=CLUSTERS)
+    assert summary.variance.finetuning == pytest.approx(11.67 / 40 / math.sqrt(2), rel=0.01)
+    low, high = summary.seed_interval
+    assert high - low > 1  # two fine-tuning seeds, however many encoders agree
 
 
 def test_an_interaction_is_a_difference_of_paired_differences(bioasq, make_record):
