@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -161,39 +160,3 @@ def test_tables_without_runs_say_so(table2):
     assert objectives_against_paper(results, baseline="BERT").sentences == ["No comparison has both numbers yet."]
     empty = interaction_table(results, title="x", first="BERT", second="ELECTRA", baseline="BERT")
     assert empty.rows[0][0] == "not run" and "not run" in empty._repr_html_()
-
-
-def test_the_notebook_draws_a_curve_per_pretrained_encoder(tmp_path, monkeypatch):
-    from blurbstudy.presentation.pretraining_curves import curves_figure, pretraining_table
-
-    point = {"step": 5, "tokens": 1000, "train_loss": 3.0, "word_loss": 4.0, "word_accuracy": 0.2}
-    later = point | {"step": 10, "tokens": 2000, "word_loss": 3.0, "word_accuracy": 0.3}
-    found = {"discriminator_accuracy": 0.9, "replaced_share": 0.12}
-    corpus = {"fingerprint": "c", "files": [{"file": "a$b<c.jsonl"}], "documents": 5, "tokens": 500}
-    corpus |= {"held_out_documents": 2, "blurb_test_documents": 0, "blurb_test": "left out", "vocabulary": 99}
-    base = {"seed": 0, "corpus": corpus, "seconds": 3.2, "config": {"n_layers": 2, "width": 32}}
-
-    class Source:
-        def __init__(self, objective, curve):
-            self.pretraining = json.loads(json.dumps(base | {"objective": objective, "curve": curve}))
-
-    class Study:
-        origin = "parameters/mini/x.yaml"
-
-        class sources:
-            encoders = {
-                "BERT": Source("bert", [point, later]),
-                "ELECTRA": Source("electra", [point | found, later | found]),
-                "Hub": type("Given", (), {"pretraining": None})(),
-            }
-
-    figure = curves_figure(Study)
-    assert "Masked words, held-out loss, BERT: 4.00 to 3.00." in figure.alt
-    assert (
-        "held-out loss, ELECTRA: generator: 4.00" in figure.alt
-        and "discriminator, held-out, ELECTRA: 90.00" in figure.alt
-    )
-    table = pretraining_table(Study)
-    assert [row[0] for row in table.rows] == ["BERT", "ELECTRA"]
-    assert table.rows[0][2:5] == ("2,000", "10", "4.0") and table.rows[1][-1] == "90.00"
-    assert "a$b&lt;c.jsonl" in table._repr_html_()
