@@ -3,6 +3,7 @@
 What a notebook uses is named here.
 """
 
+from .comparisons import against_paper, findings, paired_table
 from .figures import depth_figure, seeds_figure
 from .objectives import (
     interaction_table,
@@ -18,7 +19,7 @@ from .objectives import (
 )
 from .overview import depth_plans, encoder_table, overview_answer, task_table, technique_table
 from .pretraining_curves import curves_figure, pretraining_table
-from .score_tables import against_paper, findings, paired_table, recipe_table, score_table
+from .score_tables import recipe_table, score_table
 from .study import Study
 from .tables import Answer
 

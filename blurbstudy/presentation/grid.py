@@ -107,6 +107,7 @@ class Results:
         there = [self.records[config.id] for config in configs if config.id in self.records]
         commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in there})
         runs = f"{len(there)} runs" if len(there) == len(configs) else f"{len(there)} of {len(configs)} runs"
+        over_seeds = sorted({summary.seed_method for summary in self.summaries.values() if summary.seed_interval})
         methods = sorted({summary.example_method for summary in self.summaries.values()})
         said = [
             runs,
@@ -115,7 +116,8 @@ class Results:
             self.origin,
         ]
         if methods:
-            said.append("95% intervals over seeds: Student's t; over test examples: " + "; ".join(methods))
+            over_seeds = " or ".join(over_seeds) or "none"
+            said.append(f"95% intervals over seeds: {over_seeds}; over test examples: {'; '.join(methods)}")
         said += [f"{name}: {text}" for name, text in self.grid.remarks.items()]
         return " · ".join(said)
 

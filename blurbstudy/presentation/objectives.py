@@ -8,20 +8,12 @@ from dataclasses import replace
 
 from ..config import Recipe
 from ..results.intervals import holm
-from ..results.statistics import Comparison, interaction
+from ..results.statistics import CellSummary, Comparison, interaction
 from ..tasks import TASKS
+from .comparisons import comparisons, direction, p_value
 from .grid import CellKey, Grid, Part, Results
 from .paper import paper_notes
-from .score_tables import (
-    PERCENT,
-    cell_notes,
-    cell_score,
-    comparisons,
-    direction,
-    p_value,
-    paper_score,
-    percents,
-)
+from .score_tables import PERCENT, cell_notes, cell_score, listed, paper_score, percent, percents, seed_notes
 from .study import Study
 from .tables import Answer, Table, interval, number, signed
 
@@ -77,9 +69,6 @@ def objective_table(results: Results, *, title: str, paper: str = "table2") -> T
     if any(part.label == BLURB for part in results.grid.parts):
         notes.insert(1, "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed; failed: "
                         "seeds with a collapsed run in any task.")  # fmt: skip
-    if results.grid.clusters:
-        notes.insert(1, "Seeds: pretraining seeds count as clusters; the interval is Student's t over the means of "
-                        "encoders, one degree of freedom less than there are pretraining seeds.")  # fmt: skip
     return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes)
 
 
@@ -142,23 +131,40 @@ def objectives_against_paper(results: Results, *, baseline: str, paper: str = "t
 
 
 def variance_table(results: Results) -> Table:
-    """Where the spread of scores comes from: the pretraining seed, or the fine-tuning seed."""
-    columns = ("Task", "Objective", "Pretraining seeds", "sd between them", "sd over fine-tuning seeds")
+    """Where the spread of scores comes from: the pretraining seed, the fine-tuning seed, or neither alone."""
+    columns = ("Task", "Objective", "Pretraining seeds", "Fine-tuning seeds", "sd by pretraining seed",
+               "sd by fine-tuning seed", "sd of the rest")  # fmt: skip
+    found = {key: summary for key, summary in results.summaries.items() if summary.variance is not None}
     rows = []
-    for key, summary in results.summaries.items():
-        parts = summary.variance
-        if parts is not None:
-            between, within = (None if sd is None else sd * PERCENT for sd in (parts.between, parts.within))
-            rows.append((key.part, key.setting, str(parts.n_encoders), number(between), number(within)))
-    notes = [
-        "One-way random effects, by moments: the sd between pretraining seeds is what is left when the spread over "
-        "fine-tuning seeds is taken off; 0 where that explains all."
-    ]
+    for key, parts in ((key, summary.variance) for key, summary in found.items()):
+        sds = (parts.pretraining, parts.finetuning, parts.residual)
+        counts = (str(parts.n_encoders), str(parts.n_seeds))
+        rows.append((key.part, key.setting, *counts, *(number(percent(sd)) for sd in sds)))
+    notes = _variance_notes(found)
     if not rows:
-        rows = [("each objective was pretrained once", "–", "1", "–", "–")]
+        rows = [("each objective was pretrained once", "–", "1", "–", "–", "–", "–")]
         notes = ["With pretraining_seeds=2 or more the two are told apart."]
     return Table(title="Pretraining seeds and fine-tuning seeds", columns=columns, rows=rows, heads=2,
                  caption=results.caption, notes=notes)  # fmt: skip
+
+
+def _variance_notes(summaries: Mapping[CellKey, CellSummary]) -> list[str]:
+    notes = [
+        "Every pretraining seed is fine-tuned with the same seeds, so a score is taken as the mean, and what the "
+        "pretraining seed adds whatever the fine-tuning seed, and what the fine-tuning seed adds whatever the encoder, "
+        "and the rest, which only the pair of the two explains: the standard deviation of each, times 100 (two-way "
+        "crossed random effects, from mean squares). 0: not told from the rest. From few seeds they are rough: an sd "
+        "from two seeds tells little more than its order of magnitude."
+    ]
+    single = [key for key, one in summaries.items() if 1 in (one.variance.n_encoders, one.variance.n_seeds)]
+    if single:
+        notes.append(f"With a single seed of one kind, the other's sd holds the rest as well: {listed(single)}.")
+    fewer = [key for key, one in summaries.items() if one.variance.n_seeds < len({seed for _, seed in one.seeds})]
+    if fewer:
+        notes.append(
+            f"Of the fine-tuning seeds, only those scored with every pretraining seed are used: {listed(fewer)}."
+        )
+    return notes
 
 
 def segment_settings(bases: Mapping[str, Recipe], tasks: Sequence[str]) -> dict[tuple[str, str], Recipe]:
@@ -204,6 +210,7 @@ def interaction_table(results: Results, *, title: str, first: str, second: str, 
         f"Difference: {first.lower()} less {second.lower()}, times 100, paired by seed. The last three columns: that "
         f"difference less {baseline}'s on the same task (the interaction), with 95% intervals; where they hold 0, the "
         "objective is not seen to change what segment ids do.",
+        *seed_notes(results, {key: change.seed_method for key, change in changes.items()}),
         *(f"On the paper: {note}" for note in paper_notes("table2") if "segment" in note.lower()),
     ]
     return Table(title=title, columns=columns, rows=sorted(rows, key=lambda row: _place(results, row)) or

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .figures import BLUE, GREEN, VERMILION, Figure, as_svg, canvas, verbatim
@@ -15,6 +15,12 @@ PANELS = (  # (title, what is drawn, axis)
     ("Masked words, held-out loss", "word_loss", "loss (nats)"),
     ("Masked words, held-out accuracy", "word_accuracy", "accuracy × 100"),
     ("ELECTRA's discriminator, held-out", "discriminator_accuracy", "accuracy × 100"),
+)
+ALIKE = 0.01  # tokens seen that differ by less are as many: a last batch more or less
+CUTS = (
+    "Every objective is scored on held-out text cut as it trains: BERT's sequences hold a second segment that is "
+    "unrelated half of the time, those without next-sentence prediction two that follow one another, single sequences "
+    "one. So losses and accuracies of words compare encoders of one objective, not objectives."
 )
 
 
@@ -42,9 +48,12 @@ def pretraining_table(study: Study) -> Table:
     notes = [
         "On held-out documents: mean loss of masked words in nats; accuracies times 100 of masked words, of next or "
         "random segment (a coin toss: 50), and of the discriminator over all tokens.",
+        CUTS,
         "ELECTRA's word loss and accuracy are its generator's, a smaller encoder that is thrown away; they are no "
         "measure of the encoder itself, and do not compare with the others'. Its discriminator does well by calling "
         "every word original: what counts is how far it rises above that share.",
+        *_lengths(_records(study)),
+        *_given(study),
         *_texts(study),
     ]
     empty = [("no encoder of our own pretraining", *("–" for _ in columns[1:]))]
@@ -75,8 +84,8 @@ def curves_figure(study: Study) -> Figure:
         panel.spines[["top", "right"]].set_visible(False)
         if panel.get_legend_handles_labels()[1]:
             panel.legend(frameon=False, fontsize=7.5)
-    notes = ["A generator is smaller than its encoder and is thrown away: its curve shows that it learns, and compares "
-             "with no other."]  # fmt: skip
+    notes = [CUTS, "A generator is smaller than its encoder and is thrown away: its curve shows that it learns, and "
+             "compares with no other."]  # fmt: skip
     return Figure(title="Pretraining curves", alt=" ".join(said) or "No encoder of our own pretraining.",
                   svg=as_svg(drawing), caption=study.origin, notes=notes)  # fmt: skip
 
@@ -97,6 +106,33 @@ def _draw_trivial(panel: Any, records: Mapping[str, Any], value: str) -> None:
 def _records(study: Study) -> dict[str, Mapping[str, Any]]:
     found = {name: source.pretraining for name, source in study.sources.encoders.items()}
     return {name: record for name, record in found.items() if record and record["curve"]}
+
+
+def _lengths(records: Mapping[str, Any]) -> list[str]:
+    """Whether one was trained for longer than another."""
+    lasts = [record["curve"][-1] for record in records.values()]
+    steps, tokens = [last["step"] for last in lasts], [last["tokens"] for last in lasts]
+    if not lasts or (min(steps) == max(steps) and max(tokens) <= (1 + ALIKE) * min(tokens)):
+        return []
+    return [
+        f"Not trained for equally long: {_span(tokens)} tokens in {_span(steps)} steps. What differs between "
+        "objectives may come from that."
+    ]
+
+
+def _span(values: Sequence[int]) -> str:
+    return f"{min(values):,}" + (f" to {max(values):,}" if max(values) > min(values) else "")
+
+
+def _given(study: Study) -> list[str]:
+    """Encoders of which no record of pretraining lies beside."""
+    names = [name for name in study.sources.encoders if name not in _records(study)]
+    if not names:
+        return []
+    return [
+        f"Without a row, since no record of their pretraining is at hand: {', '.join(names)}. Not only their objective "
+        "may differ from the others', but text, tokens and steps as well."
+    ]
 
 
 def _texts(study: Study) -> list[str]:

@@ -1,16 +1,16 @@
-"""Tables of scores: every cell with its uncertainty and the paper's number, paired comparisons, and recipes."""
+"""Tables of scores: every cell with its uncertainty and the paper's number; and the recipes behind them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..config import Recipe
-from ..results.intervals import holm
-from ..results.statistics import CellSummary, Comparison
+from ..results.statistics import CellSummary
+from ..results.variance import CROSSED, STUDENT
 from .grid import CellKey, Part, Results
 from .paper import paper_cell, paper_notes
-from .tables import NOT_RUN, Answer, Score, Table, interval, number, signed
+from .tables import NOT_RUN, Score, Table, interval, number
 
 FEW = 4  # cells that a sentence names one by one
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
@@ -59,17 +59,17 @@ def cell_score(results: Results, key: CellKey, *, paper: str) -> Score:
         state = results.grid.encoders[key.encoder] or results.grid.absent.get(key.setting) or NOT_RUN
         return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state)
     return Score(
-        mean=_percent(summary.mean),
+        mean=percent(summary.mean),
         n=summary.n_scored,
-        sd=_percent(summary.sd),
+        sd=percent(summary.sd),
         over_seeds=percents(summary.seed_interval),
         over_examples=percents(summary.example_interval),
-        worst=_percent(summary.worst),
+        worst=percent(summary.worst),
         failed=summary.failed,
         failed_on_test=summary.failed_on_test,
         runs=summary.n,
         expected=expected,
-        trivial=_percent(summary.trivial),
+        trivial=percent(summary.trivial),
         paper=printed,
         paper_label=label,
     )
@@ -88,6 +88,7 @@ def cell_notes(results: Results, paper: str) -> list[str]:
         "correlation. A run whose loss left the finite numbers has no score and is not in the mean nor in n; a "
         "collapsed run with a score is."
     ]
+    notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
     reasons: dict[str, int] = {}
     for summary in results.summaries.values():
         for reason, count in summary.reasons.items():
@@ -97,70 +98,34 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
 
 
-def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Comparison, float | None]]:
-    """Every setting against the baseline, with Holm's correction of the paired t-test over the whole table.
-
-    Cells with the baseline's own runs are left out, and of cells with the same runs the first alone is tested.
-    """
-    found = {}
-    for key in _tested(results, baseline=baseline)[0]:
-        comparison = results.compared(key, key._replace(setting=baseline))
-        if comparison is not None:
-            found[key] = comparison
-    corrected = holm([comparison.p_seeds for comparison in found.values()])
-    return {key: (comparison, p) for (key, comparison), p in zip(found.items(), corrected, strict=True)}
-
-
-def _tested(results: Results, *, baseline: str) -> tuple[list[CellKey], list[str]]:
-    """Cells to compare with the baseline, and a note on each that has the runs of another."""
-    tested: dict[tuple[frozenset[str], frozenset[str]], CellKey] = {}
-    notes = []
-    for key in (key for key in results.cell_keys() if key.setting != baseline and key in results.grid.cells):
-        mine, theirs = (
-            frozenset(config.id for config in results.grid.cells[k]) for k in (key, key._replace(setting=baseline))
-        )
-        if mine == theirs:
-            notes.append(f"{_where(key)}: the same settings as {baseline}, so the same runs; not tested.")
-        elif (mine, theirs) in tested:
-            notes.append(f"{_where(key)}: the same runs as {_where(tested[mine, theirs])}; counted once.")
-        else:
-            tested[mine, theirs] = key
-    return list(tested.values()), notes
+def seed_notes(results: Results, methods: Mapping[CellKey, str]) -> list[str]:
+    """How pretraining seeds and fine-tuning seeds enter the interval over seeds, and where that could not be done."""
+    if not results.grid.clusters:
+        return []
+    cells: dict[str, list[CellKey]] = {}
+    for key, method in methods.items():
+        cells.setdefault(method, []).append(key)
+    notes = [
+        "Seeds: every pretraining seed is fine-tuned with the same seeds, so n counts pairs of the two, and the "
+        "interval over seeds takes them as crossed (two-way random effects, Student's t with Satterthwaite's degrees "
+        "of freedom, never narrower than over the means of encoders or of fine-tuning seeds alone): its degrees of "
+        "freedom are fewer than the runs. sd: over all runs."
+    ]
+    other = [method for method in cells if method not in (CROSSED, STUDENT)]  # Student's alone: a cell without scores
+    return notes + [f"Interval over seeds of {listed(cells[method])}: {method}." for method in other]
 
 
-def _where(key: CellKey) -> str:
+def where(key: CellKey) -> str:
+    """A cell in words."""
     return f"{key.encoder}, {key.part}, {key.setting}"
 
 
-def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
-    """Differences to the baseline, paired by seed, with the difference between the paper's two numbers beside them."""
-    rows = []
-    parts = {part.label: part for part in results.grid.parts}
-    compared = comparisons(results, baseline=baseline)
-    for key, (comparison, p) in compared.items():
-        theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
-        printed = signed(theirs[0] - theirs[1]) if None not in theirs else "–"
-        rows.append(
-            (
-                key.encoder,
-                f"{key.setting}, {key.part}" if len(parts) > 1 else key.setting,
-                signed(_percent(comparison.difference)),
-                interval(percents(comparison.seed_interval)),
-                p_value(p),
-                interval(percents(comparison.example_interval)),
-                str(comparison.n_pairs),
-                printed,
-            )
-        )
-    columns = ("Encoder", "Setting", "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "The paper's")
-    notes = [
-        f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
-        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table.",
-        *_tested(results, baseline=baseline)[1],
-    ]
-    return Table(
-        title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes
-    )
+def listed(keys: Sequence[CellKey]) -> str:
+    """A few cells by name; of many, how many there are on each part."""
+    if len(keys) <= FEW:
+        return "; ".join(map(where, keys))
+    counts = Counter(key.part for key in keys)
+    return ", ".join(f"{count} on {part}" for part, count in counts.items())
 
 
 def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:
@@ -178,111 +143,6 @@ def recipe_table(results: Results, *, title: str = "Recipes behind the columns")
     return Table(title=title, columns=columns, rows=rows, heads=2, caption=results.origin, notes=notes)
 
 
-def findings(results: Results, *, question: str, baseline: str) -> Answer:
-    """What the numbers say: better or worse where both uncertainties say so, and what is undecided."""
-    sentences = [_failures(results)] if results.summaries else ["Nothing has been run yet."]
-    compared = comparisons(results, baseline=baseline)
-    undecided, hopeless = 0, []
-    for key, (comparison, p) in compared.items():
-        both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
-        collapsed = " against ".join(f"{summary.failed} of {summary.n}" for summary in both)
-        if _all_collapsed(both):
-            hopeless.append(key)
-            continue
-        over_seeds = p is not None and p < 0.05
-        over_examples = _excludes_zero(comparison.example_interval)
-        undecided += not (over_seeds and over_examples)
-        if over_seeds:
-            word = "better" if comparison.difference > 0 else "worse"
-            verdict = f"is {word} than {baseline}" if over_examples else f"against {baseline} is undecided, {word}"
-            unsure = "" if over_examples else "; clear over seeds, not over test examples"
-            sentences.append(
-                f"{key.encoder}, {key.part}: {key.setting} {verdict} by "
-                f"{number(abs(comparison.difference) * PERCENT)}{unsure} (95% over seeds "
-                f"{interval(percents(comparison.seed_interval))}, p {p_value(p)} after Holm; over test examples "
-                f"{interval(percents(comparison.example_interval))}; collapsed: {collapsed})."
-            )
-    if hopeless:
-        sentences.append(
-            f"Both collapsed with every seed, so neither is called better than the other, in {len(hopeless)} of "
-            f"{len(compared)} comparisons with {baseline}: {_listed(hopeless)}."
-        )
-    if undecided:
-        sentences.append(f"Undecided: {undecided} of {len(compared)} comparisons with {baseline}.")
-    return Answer(question=question, sentences=sentences)
-
-
-def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
-    """Whether our differences point where the paper's point, comparison by comparison; or that ours point nowhere."""
-    parts = {part.label: part for part in results.grid.parts}
-    sentences = []
-    for key, (comparison, _) in comparisons(results, baseline=baseline).items():
-        theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
-        if None in theirs or comparison.difference is None:
-            continue
-        printed, ours = theirs[0] - theirs[1], comparison.difference * PERCENT
-        sentences.append(
-            f"{key.encoder}, {key.part}: {key.setting} against {baseline}: the paper {signed(printed)}, "
-            f"here {signed(ours)} (over seeds {interval(percents(comparison.seed_interval))}, over test examples "
-            f"{interval(percents(comparison.example_interval))}): "
-            f"{direction(results, key, comparison, baseline=baseline, printed=printed)}."
-        )
-    named = [name for name in results.grid.encoders if name not in _paper_rows(results, paper)]
-    if named:
-        sentences.append(f"The paper has no row for {', '.join(named)}.")
-    return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
-
-
-def direction(results: Results, key: CellKey, comparison: Comparison, *, baseline: str, printed: float) -> str:
-    """One of three outcomes; a difference points somewhere only where neither interval holds 0."""
-    if _all_collapsed([results.summaries[k] for k in (key, key._replace(setting=baseline))]):
-        return "undecided here, both collapsed"
-    if not (_excludes_zero(comparison.seed_interval) and _excludes_zero(comparison.example_interval)):
-        return "undecided here"
-    if abs(printed) < 0.005:  # two decimals are printed
-        return "undecided, the paper's two numbers are equal"
-    return "same direction" if printed * comparison.difference > 0 else "opposite direction"
-
-
-def _excludes_zero(bounds: tuple[float, float] | None) -> bool:
-    return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-
-
-def _listed(keys: Sequence[CellKey]) -> str:
-    """A few cells by name; of many, how many there are on each part."""
-    if len(keys) <= FEW:
-        return "; ".join(map(_where, keys))
-    counts = Counter(key.part for key in keys)
-    return ", ".join(f"{count} on {part}" for part, count in counts.items())
-
-
-def _all_collapsed(summaries: Sequence[CellSummary]) -> bool:
-    return all(summary.failed == summary.n for summary in summaries)
-
-
-def _paper_rows(results: Results, paper: str) -> set[str]:
-    return {
-        key.encoder
-        for key in results.cell_keys()
-        for part in results.grid.parts
-        if part.label == key.part and paper_score(paper, key, part) is not None
-    }
-
-
-def _failures(results: Results) -> str:
-    # The BLURB score's cells are the other cells' runs again.
-    summaries = {key: one for key, one in results.summaries.items() if results.part(key.part).weights is None}
-    failed = {key: summary.failed for key, summary in summaries.items() if summary.failed}
-    total, runs = sum(failed.values()), sum(summary.n for summary in summaries.values())
-    if not failed:
-        return f"Fine-tuning collapsed in none of {runs} cases (a setting with a seed)."
-    worst = max(failed, key=lambda key: failed[key] / results.summaries[key].n)
-    return (
-        f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed), most often with {worst.encoder}, "
-        f"{worst.setting}, {worst.part} ({failed[worst]} of {results.summaries[worst].n})."
-    )
-
-
 def _recipe_fields(recipe: Recipe) -> dict[str, str]:
     values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
     shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
@@ -298,14 +158,8 @@ def _switch(value: object) -> str:
     return {"True": "on", "False": "off"}.get(str(value), str(value))
 
 
-def p_value(p: float | None) -> str:
-    """Two significant digits, and a bound where it is tiny."""
-    if p is None:
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.2g}"
-
-
-def _percent(value: float | None) -> float | None:
+def percent(value: float | None) -> float | None:
+    """A fraction, in percent."""
     return None if value is None else value * PERCENT
 
 
@@ -314,24 +168,20 @@ def percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
     return None if bounds is None else (bounds[0] * PERCENT, bounds[1] * PERCENT)
 
 
-def _empty(columns: Sequence[str]) -> tuple[str, ...]:
-    return (NOT_RUN, *("–" for _ in columns[1:]))
-
-
 def percent_scores(summary: CellSummary) -> list[float | None]:
     """One score per seed, in percent."""
-    return [_percent(score) for score in summary.scores]
+    return [percent(score) for score in summary.scores]
 
 
 def score_details(summary: CellSummary) -> list[tuple[str, str]]:
     """A cell as labelled text, for a terminal."""
     return [
-        ("mean", number(_percent(summary.mean))),
-        ("sd", number(_percent(summary.sd))),
+        ("mean", number(percent(summary.mean))),
+        ("sd", number(percent(summary.sd))),
         ("n", str(summary.n_scored)),
         ("95% over seeds", interval(percents(summary.seed_interval))),
         ("over examples", interval(percents(summary.example_interval))),
-        ("worst", number(_percent(summary.worst))),
+        ("worst", number(percent(summary.worst))),
         ("failed", f"{summary.failed} of {summary.n}"),
-        ("trivial", number(_percent(summary.trivial))),
+        ("trivial", number(percent(summary.trivial))),
     ]

@@ -59,23 +59,33 @@ def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval
     """Student's interval of the mean of independent values; None for fewer than two."""
     if len(values) < 2:
         return None
-    from scipy.stats import t
-
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    half = float(t.ppf(0.5 + confidence / 2, len(values) - 1)) * error
-    return mean - half, mean + half
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return student_interval(float(np.mean(values)), error=error, df=len(values) - 1, confidence=confidence)
 
 
 def t_test(differences: Sequence[float]) -> float | None:
     """Two-sided p that paired differences have mean 0; None where t does not exist (below two, or all equal)."""
     if len(differences) < 2:
         return None
+    error = float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
+    return student_p(float(np.mean(differences)), error=error, df=len(differences) - 1)
+
+
+def student_interval(mean: float, *, error: float, df: float, confidence: float = 0.95) -> Interval:
+    """Student's interval around a mean with this standard error, whose degrees of freedom need not be whole."""
     from scipy.stats import t
 
-    mean, deviation = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    if deviation <= 1e-12:
+    half = float(t.ppf(0.5 + confidence / 2, df)) * error
+    return mean - half, mean + half
+
+
+def student_p(mean: float, *, error: float, df: float) -> float | None:
+    """Two-sided p that the mean is 0; None where t does not exist (no error, and a mean that is not 0)."""
+    from scipy.stats import t
+
+    if error <= 1e-12:
         return 1.0 if abs(mean) <= 1e-12 else None
-    return float(2 * t.sf(abs(mean) * math.sqrt(len(differences)) / deviation, len(differences) - 1))
+    return float(2 * t.sf(abs(mean) / error, df))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

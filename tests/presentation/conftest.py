@@ -1,5 +1,7 @@
 """Results of a grid whose scores are known, for tests of tables and figures."""
 
+import dataclasses
+
 import pytest
 
 from blurbstudy.config import Recipe, RunConfig
@@ -52,6 +54,27 @@ def make_results():
             remarks=remarks or {},
         )
         return Results(grid=grid, records=records, references=references, origin="parameters/mini/x.yaml · Mini scale")
+
+    return make
+
+
+@pytest.fixture
+def twice_pretrained():
+    """The same results with a second encoder per cell, from another pretraining seed, that scores `shift` more answers
+    of 100 right; without those of its runs whose fine-tuning seed is named in `lost`.
+    """
+
+    def make(results, *, shift=0, lost=()):
+        answers = results.references["BioASQ"].gold["test"].gold
+        cells, records = {}, dict(results.records)
+        for key, runs in results.grid.cells.items():
+            others = tuple(dataclasses.replace(run, encoder="f" * 20) for run in runs)
+            for run, other in zip(runs, others, strict=True):
+                right = sum(p == a for p, a in zip(records[run.id].predictions["test"], answers, strict=True))
+                records[other.id] = record(other, answers, None if other.seed in lost else right + shift)
+            cells[key] = (*runs, *others)
+        grid = dataclasses.replace(results.grid, cells=cells, clusters={"e" * 20: 0, "f" * 20: 1})
+        return dataclasses.replace(results, records=records, grid=grid)
 
     return make
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -103,21 +102,38 @@ def test_what_is_learned_is_told_by_task(table2, right, said):
     assert said in learned_answer(table2(right)).sentences[0]
 
 
-def test_pretraining_seeds_are_told_apart(table2):
+def test_pretraining_seeds_are_told_apart(table2, twice_pretrained):
     results = table2()
-    assert variance_table(results).rows[0][0] == "each objective was pretrained once"
-    clusters = {"e" * 20: 0, "f" * 20: 1}
-    twins, records = {}, dict(results.records)
-    for key, runs in results.grid.cells.items():
-        others = tuple(replace(run, encoder="f" * 20) for run in runs)
-        records |= {b.id: replace(results.records[a.id], config=b) for a, b in zip(runs, others, strict=True)}
-        twins[key] = (*runs, *others)
-    results = replace(results, records=records, grid=replace(results.grid, cells=twins, clusters=clusters))
+    table = variance_table(results)
+    assert table.rows[0][0] == "each objective was pretrained once" and len(table.rows[0]) == len(table.columns)
+    results = twice_pretrained(results, shift=4)
+    # 90, 88, 92 and 94, 92, 96: seeds do with both encoders what they do with one; 4 apart is an sd of 4 / sqrt(2).
     rows = variance_table(results).rows
-    assert [row[:4] for row in rows] == [("BioASQ", "BERT", "2", "0.00"), ("BioASQ", "ELECTRA", "2", "0.00")]
-    assert float(rows[0][4]) == pytest.approx(2.0)  # 90, 88, 92 in each
+    assert rows == [("BioASQ", name, "2", "3", "2.83", "2.00", "0.00") for name in ("BERT", "ELECTRA")]
     table = objective_table(results, title="Table 2")
-    assert table.rows[0][1].expected == 6 and any("count as clusters" in note for note in table.notes)
+    assert table.rows[0][1].expected == 6 and any("takes them as crossed" in note for note in table.notes)
+    assert "Student's t, pretraining and fine-tuning seeds crossed; over test examples" in table.caption
+    assert not any(note.startswith("Interval over seeds of") for note in table.notes)
+
+
+def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pretrained):
+    single = twice_pretrained(table2({"BERT": [90], "ELECTRA": [70]}), shift=4)
+    said = "Pretrained, BioASQ, BERT; Pretrained, BioASQ, ELECTRA"
+    expected = f"Interval over seeds of {said}: Student's t over pretraining seeds alone, at one fine-tuning seed."
+    assert expected in objective_table(single, title="x").notes
+    assert f"With a single seed of one kind, the other's sd holds the rest as well: {said}." in (
+        variance_table(single).notes
+    )
+    incomplete = twice_pretrained(table2(), shift=4, lost=(3,))
+    assert [row[2:4] for row in variance_table(incomplete).rows] == [("2", "2")] * 2
+    assert any("only those scored with every pretraining seed are used" in n for n in variance_table(incomplete).notes)
+    scores = objective_table(incomplete, title="x")
+    assert any("variances by the fine-tuning seeds that are scored with every" in note for note in scores.notes)
+    bert = scores.rows[0][1]
+    assert bert.n == 5 and sum(bert.over_seeds) / 2 == pytest.approx(bert.mean) == pytest.approx((270 + 186) / 5)
+    none = objective_table(twice_pretrained(table2(), lost=(2, 3)), title="x")
+    assert none.rows[0][1].over_seeds is None
+    assert any("none, fewer than two fine-tuning seeds are scored with every" in note for note in none.notes)
 
 
 def test_an_interaction_is_shown_beside_each_change(make_results):
@@ -144,39 +160,3 @@ def test_tables_without_runs_say_so(table2):
     assert objectives_against_paper(results, baseline="BERT").sentences == ["No comparison has both numbers yet."]
     empty = interaction_table(results, title="x", first="BERT", second="ELECTRA", baseline="BERT")
     assert empty.rows[0][0] == "not run" and "not run" in empty._repr_html_()
-
-
-def test_the_notebook_draws_a_curve_per_pretrained_encoder(tmp_path, monkeypatch):
-    from blurbstudy.presentation.pretraining_curves import curves_figure, pretraining_table
-
-    point = {"step": 5, "tokens": 1000, "train_loss": 3.0, "word_loss": 4.0, "word_accuracy": 0.2}
-    later = point | {"step": 10, "tokens": 2000, "word_loss": 3.0, "word_accuracy": 0.3}
-    found = {"discriminator_accuracy": 0.9, "replaced_share": 0.12}
-    corpus = {"fingerprint": "c", "files": [{"file": "a$b<c.jsonl"}], "documents": 5, "tokens": 500}
-    corpus |= {"held_out_documents": 2, "blurb_test_documents": 0, "blurb_test": "left out", "vocabulary": 99}
-    base = {"seed": 0, "corpus": corpus, "seconds": 3.2, "config": {"n_layers": 2, "width": 32}}
-
-    class Source:
-        def __init__(self, objective, curve):
-            self.pretraining = json.loads(json.dumps(base | {"objective": objective, "curve": curve}))
-
-    class Study:
-        origin = "parameters/mini/x.yaml"
-
-        class sources:
-            encoders = {
-                "BERT": Source("bert", [point, later]),
-                "ELECTRA": Source("electra", [point | found, later | found]),
-                "Hub": type("Given", (), {"pretraining": None})(),
-            }
-
-    figure = curves_figure(Study)
-    assert "Masked words, held-out loss, BERT: 4.00 to 3.00." in figure.alt
-    assert (
-        "held-out loss, ELECTRA: generator: 4.00" in figure.alt
-        and "discriminator, held-out, ELECTRA: 90.00" in figure.alt
-    )
-    table = pretraining_table(Study)
-    assert [row[0] for row in table.rows] == ["BERT", "ELECTRA"]
-    assert table.rows[0][2:5] == ("2,000", "10", "4.0") and table.rows[1][-1] == "90.00"
-    assert "a$b&lt;c.jsonl" in table._repr_html_()

@@ -18,6 +18,8 @@ from blurbstudy.results.intervals import (
     percentile_interval,
     percentile_lower_bound,
     resampled_scores,
+    student_interval,
+    student_p,
     t_interval,
     t_test,
     wilson_interval,
@@ -64,6 +66,12 @@ def test_students_interval_and_test_are_scipys():
     assert t_test(list(a - b)) == pytest.approx(oracle.pvalue)
     expected = oracle.confidence_interval(0.95)
     assert t_interval(list(a - b)) == pytest.approx((expected.low, expected.high))
+
+
+def test_degrees_of_freedom_need_not_be_whole():
+    assert student_interval(0.5, error=0.1, df=2.54) == pytest.approx(scipy.stats.t.interval(0.95, 2.54, 0.5, 0.1))
+    low, high = student_interval(0.5, error=0.1, df=2.54, confidence=1 - student_p(0.5, error=0.1, df=2.54))
+    assert low == pytest.approx(0, abs=1e-12) and high == pytest.approx(1)  # p is where the interval meets 0
 
 
 def test_students_test_does_not_exist_for_one_pair_or_equal_differences():

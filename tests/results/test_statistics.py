@@ -8,7 +8,8 @@ import scipy.stats
 
 from blurbstudy.errors import StudyError
 from blurbstudy.results import compare, fisher_interval, summarize, wilson_interval
-from blurbstudy.results.statistics import interaction, variance_parts
+from blurbstudy.results.statistics import interaction
+from blurbstudy.results.variance import CROSSED, INCOMPLETE
 
 TRUTH = ["yes", "no"] * 20
 
@@ -208,40 +209,29 @@ def test_pretraining_seeds_count_as_clusters(bioasq, make_record):
 def test_differences_of_clusters_are_paired_by_encoder(bioasq, make_record):
     first, second = clustered(make_record, (36, 34), (32, 30)), clustered(make_record, (30, 30), (30, 24))
     found = compare(first, second, bioasq, clusters=CLUSTERS)
-    differences = [0.125, 0.1]
-    assert found.n_pairs == 4 and found.difference == pytest.approx(np.mean(differences))
-    expected = scipy.stats.t.interval(0.95, 1, np.mean(differences), np.std(differences, ddof=1) / math.sqrt(2))
-    assert found.seed_interval == pytest.approx(expected)
+    # By encoder .15, .1 and .05, .15: both mean squares are below the residual one, 4 x .0375^2 with one degree.
+    assert found.n_pairs == 4 and found.difference == pytest.approx(0.1125)
+    assert found.seed_interval == pytest.approx(scipy.stats.t.interval(0.95, 1, 0.1125, 0.0375))
+    assert found.p_seeds == pytest.approx(2 * scipy.stats.t.sf(0.1125 / 0.0375, 1))
+    assert found.seed_method == CROSSED
 
 
-def test_variance_is_split_as_by_analysis_of_variance():
-    groups = [[0.9, 0.8, 0.85], [0.5, 0.6, 0.55], [0.7, 0.72, 0.71]]
-    found = variance_parts(groups)
-    f = scipy.stats.f_oneway(*groups).statistic
-    msw = np.mean([np.var(group, ddof=1) for group in groups])
-    assert found.within == pytest.approx(math.sqrt(msw))
-    assert found.between == pytest.approx(math.sqrt((f - 1) * msw / 3))
+def test_the_mean_of_a_cell_is_the_centre_of_its_interval_over_seeds_though_a_run_has_no_score(bioasq, make_record):
+    runs = clustered(make_record, (36, 30, 34), (30, 26, 31), (24, 20, 30))
+    lost = make_record(3, task="BioASQ", status="not_finite", encoder="c" * 20)
+    summary = summarize([*runs[:-1], lost], bioasq, clusters=CLUSTERS)
+    assert (summary.n, summary.n_scored, summary.variance.n_encoders, summary.variance.n_seeds) == (9, 8, 3, 2)
+    assert summary.mean == pytest.approx(np.mean([36, 30, 34, 30, 26, 31, 24, 20]) / 40)
+    assert sum(summary.seed_interval) / 2 == pytest.approx(summary.mean)
+    low, high = summary.example_interval
+    assert low < summary.mean < high and summary.seed_method == INCOMPLETE
 
 
-def test_variance_parts_of_unequal_groups_are_unbiased():
-    rng = np.random.default_rng(0)
-    sizes, between, within = (2, 3, 5, 4), 0.08, 0.05
-    squares = []
-    for _ in range(4000):
-        groups = [rng.normal(rng.normal(0, between), within, size) for size in sizes]
-        found = variance_parts(groups)
-        squares.append((found.between**2, found.within**2))
-    mean_between, mean_within = np.mean(squares, axis=0)
-    assert mean_within == pytest.approx(within**2, rel=0.05)
-    assert mean_between == pytest.approx(between**2, rel=0.05)  # four groups seldom fall below 0
-
-
-def test_equal_encoders_have_no_variance_between_them():
-    found = variance_parts([[0.5, 0.9], [0.9, 0.5], [0.7, 0.7]])
-    assert found.between == 0 and found.within > 0
-    assert variance_parts([[0.5, 0.9]]) is None
-    alone = variance_parts([[0.5], [0.9]])
-    assert alone.within is None and alone.between == pytest.approx(np.std([0.5, 0.9], ddof=1))
+def test_a_seed_that_is_lucky_with_every_encoder_does_not_make_the_mean_sure(bioasq, make_record):
+    summary = summarize(clustered(make_record, (36, 24), (36, 24), (35, 24)), bioasq, clusters=CLUSTERS)
+    assert summary.variance.finetuning == pytest.approx(11.67 / 40 / math.sqrt(2), rel=0.01)
+    low, high = summary.seed_interval
+    assert high - low > 1  # two fine-tuning seeds, however many encoders agree
 
 
 def test_an_interaction_is_a_difference_of_paired_differences(bioasq, make_record):

@@ -1,0 +1,197 @@
+"""Comparisons with a baseline: paired differences beside the paper's, what they say, and where they point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..results.intervals import holm
+from ..results.statistics import CellSummary, Comparison
+from .grid import CellKey, Results
+from .score_tables import PERCENT, listed, paper_score, percent, percents, seed_notes, where
+from .tables import NOT_RUN, Answer, Table, interval, number, signed
+
+PAIRS_NOTE = (
+    "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
+    "pairs, since those of one seed are not independent."
+)
+
+
+def comparisons(results: Results, *, baseline: str) -> dict[CellKey, tuple[Comparison, float | None]]:
+    """Every setting against the baseline, with Holm's correction of the paired t-test over the whole table.
+
+    Cells with the baseline's own runs are left out, and of cells with the same runs the first alone is tested.
+    """
+    found = {}
+    for key in _tested(results, baseline=baseline)[0]:
+        comparison = results.compared(key, key._replace(setting=baseline))
+        if comparison is not None:
+            found[key] = comparison
+    corrected = holm([comparison.p_seeds for comparison in found.values()])
+    return {key: (comparison, p) for (key, comparison), p in zip(found.items(), corrected, strict=True)}
+
+
+def _tested(results: Results, *, baseline: str) -> tuple[list[CellKey], list[str]]:
+    """Cells to compare with the baseline, and a note on each that has the runs of another."""
+    tested: dict[tuple[frozenset[str], frozenset[str]], CellKey] = {}
+    notes = []
+    for key in (key for key in results.cell_keys() if key.setting != baseline and key in results.grid.cells):
+        mine, theirs = (
+            frozenset(config.id for config in results.grid.cells[k]) for k in (key, key._replace(setting=baseline))
+        )
+        if mine == theirs:
+            notes.append(f"{where(key)}: the same settings as {baseline}, so the same runs; not tested.")
+        elif (mine, theirs) in tested:
+            notes.append(f"{where(key)}: the same runs as {where(tested[mine, theirs])}; counted once.")
+        else:
+            tested[mine, theirs] = key
+    return list(tested.values()), notes
+
+
+def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
+    """Differences to the baseline, paired by seed, with the difference between the paper's two numbers beside them."""
+    rows = []
+    parts = {part.label: part for part in results.grid.parts}
+    compared = comparisons(results, baseline=baseline)
+    for key, (comparison, p) in compared.items():
+        theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
+        printed = signed(theirs[0] - theirs[1]) if None not in theirs else "–"
+        rows.append(
+            (
+                key.encoder,
+                f"{key.setting}, {key.part}" if len(parts) > 1 else key.setting,
+                signed(percent(comparison.difference)),
+                interval(percents(comparison.seed_interval)),
+                p_value(p),
+                interval(percents(comparison.example_interval)),
+                _pairs(comparison),
+                printed,
+            )
+        )
+    columns = ("Encoder", "Setting", "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "The paper's")
+    notes = [
+        f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
+        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table.",
+        *_tested(results, baseline=baseline)[1],
+        *seed_notes(results, {key: comparison.seed_method for key, (comparison, _) in compared.items()}),
+    ]
+    if results.grid.clusters:
+        notes.append(PAIRS_NOTE)
+    return Table(
+        title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes
+    )
+
+
+def _pairs(comparison: Comparison) -> str:
+    """How many; of pretraining and of fine-tuning seeds where there are both, as `3 × 2`, or `5 of 3 × 2`."""
+    if not comparison.seeds or isinstance(comparison.seeds[0], int):
+        return str(comparison.n_pairs)
+    a, n = (len(set(seeds)) for seeds in zip(*comparison.seeds, strict=True))
+    return f"{a} × {n}" if a * n == comparison.n_pairs else f"{comparison.n_pairs} of {a} × {n}"
+
+
+def findings(results: Results, *, question: str, baseline: str) -> Answer:
+    """What the numbers say: better or worse where both uncertainties say so, and what is undecided."""
+    sentences = [_failures(results)] if results.summaries else ["Nothing has been run yet."]
+    compared = comparisons(results, baseline=baseline)
+    undecided, hopeless = 0, []
+    for key, (comparison, p) in compared.items():
+        both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
+        collapsed = " against ".join(f"{summary.failed} of {summary.n}" for summary in both)
+        if _all_collapsed(both):
+            hopeless.append(key)
+            continue
+        over_seeds = p is not None and p < 0.05
+        over_examples = _excludes_zero(comparison.example_interval)
+        undecided += not (over_seeds and over_examples)
+        if over_seeds:
+            word = "better" if comparison.difference > 0 else "worse"
+            verdict = f"is {word} than {baseline}" if over_examples else f"against {baseline} is undecided, {word}"
+            unsure = "" if over_examples else "; clear over seeds, not over test examples"
+            sentences.append(
+                f"{key.encoder}, {key.part}: {key.setting} {verdict} by "
+                f"{number(abs(comparison.difference) * PERCENT)}{unsure} (95% over seeds "
+                f"{interval(percents(comparison.seed_interval))}, p {p_value(p)} after Holm; over test examples "
+                f"{interval(percents(comparison.example_interval))}; collapsed: {collapsed})."
+            )
+    if hopeless:
+        sentences.append(
+            f"Both collapsed with every seed, so neither is called better than the other, in {len(hopeless)} of "
+            f"{len(compared)} comparisons with {baseline}: {listed(hopeless)}."
+        )
+    if undecided:
+        sentences.append(f"Undecided: {undecided} of {len(compared)} comparisons with {baseline}.")
+    return Answer(question=question, sentences=sentences)
+
+
+def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
+    """Whether our differences point where the paper's point, comparison by comparison; or that ours point nowhere."""
+    parts = {part.label: part for part in results.grid.parts}
+    sentences = []
+    for key, (comparison, _) in comparisons(results, baseline=baseline).items():
+        theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
+        if None in theirs or comparison.difference is None:
+            continue
+        printed, ours = theirs[0] - theirs[1], comparison.difference * PERCENT
+        sentences.append(
+            f"{key.encoder}, {key.part}: {key.setting} against {baseline}: the paper {signed(printed)}, "
+            f"here {signed(ours)} (over seeds {interval(percents(comparison.seed_interval))}, over test examples "
+            f"{interval(percents(comparison.example_interval))}): "
+            f"{direction(results, key, comparison, baseline=baseline, printed=printed)}."
+        )
+    named = [name for name in results.grid.encoders if name not in _paper_rows(results, paper)]
+    if named:
+        sentences.append(f"The paper has no row for {', '.join(named)}.")
+    return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+
+
+def direction(results: Results, key: CellKey, comparison: Comparison, *, baseline: str, printed: float) -> str:
+    """One of three outcomes; a difference points somewhere only where neither interval holds 0."""
+    if _all_collapsed([results.summaries[k] for k in (key, key._replace(setting=baseline))]):
+        return "undecided here, both collapsed"
+    if not (_excludes_zero(comparison.seed_interval) and _excludes_zero(comparison.example_interval)):
+        return "undecided here"
+    if abs(printed) < 0.005:  # two decimals are printed
+        return "undecided, the paper's two numbers are equal"
+    return "same direction" if printed * comparison.difference > 0 else "opposite direction"
+
+
+def _excludes_zero(bounds: tuple[float, float] | None) -> bool:
+    return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
+
+
+def _all_collapsed(summaries: Sequence[CellSummary]) -> bool:
+    return all(summary.failed == summary.n for summary in summaries)
+
+
+def _paper_rows(results: Results, paper: str) -> set[str]:
+    return {
+        key.encoder
+        for key in results.cell_keys()
+        for part in results.grid.parts
+        if part.label == key.part and paper_score(paper, key, part) is not None
+    }
+
+
+def _failures(results: Results) -> str:
+    # The BLURB score's cells are the other cells' runs again.
+    summaries = {key: one for key, one in results.summaries.items() if results.part(key.part).weights is None}
+    failed = {key: summary.failed for key, summary in summaries.items() if summary.failed}
+    total, runs = sum(failed.values()), sum(summary.n for summary in summaries.values())
+    if not failed:
+        return f"Fine-tuning collapsed in none of {runs} cases (a setting with a seed)."
+    worst = max(failed, key=lambda key: failed[key] / results.summaries[key].n)
+    return (
+        f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed), most often with {worst.encoder}, "
+        f"{worst.setting}, {worst.part} ({failed[worst]} of {results.summaries[worst].n})."
+    )
+
+
+def p_value(p: float | None) -> str:
+    """Two significant digits, and a bound where it is tiny."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def _empty(columns: Sequence[str]) -> tuple[str, ...]:
+    return (NOT_RUN, *("–" for _ in columns[1:]))
