@@ -53,7 +53,7 @@ def cell_score(results: Results, key: CellKey, *, paper: str) -> Score:
     """A cell with its uncertainty and the paper's number."""
     part = next(part for part in results.grid.parts if part.label == key.part)
     summary = results.summaries.get(key)
-    expected = len(results.grid.seeds) * max(1, len(set(results.grid.clusters.values())))
+    expected = len(results.grid.cells.get(key, ())) // len(part.tasks) or len(results.grid.seeds)
     printed, label = paper_score(paper, key, part), part.paper_label
     if summary is None:
         state = results.grid.encoders[key.encoder] or results.grid.absent.get(key.setting) or NOT_RUN
