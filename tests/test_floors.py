@@ -30,7 +30,10 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
 TRAINS = ("config", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")
-TRAINS_IN_RESULTS = ("__init__", "store", "engine", "sweep", "sources", "progress")
+TRAINS_IN_RESULTS = (
+    "__init__", "store", "engine", "sweep", "sources", "progress", "populations", "processes", "worker", "jobs",
+    "capacity", "calibrations", "rehearsals",
+)  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
-import os
+import math
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..config import RunConfig
 from ..errors import ParameterError, StoreError
+from ..training import population_key
 from ..training.circumstances import one_torch_thread
+from ..training.memory import release_everything, tells_of_no_memory
+from .capacity import Capacity
+from .jobs import Jobs, Slots
 from .populations import Population, PopulationTrainer, plan_populations, population_steps
-from .sources import Sources, sources_to_dict
+from .processes import cause_of_death, cores, end_worker, send, start_worker
+from .sources import Sources
 from .store import RunStore
 from .worker import failure_answer
 
 DEVICES = ("auto", "cpu", "cuda")
-
-_WORKER = "import sys; from blurbstudy.results.worker import main; main(int(sys.argv[1]))"
 
 OnProgress = Callable[[float, int], None]  # optimizer steps and runs done so far
 
@@ -45,7 +47,7 @@ class LocalEngine:
 
     device: str = "auto"  # auto (CUDA where there is one) | cpu | cuda
     workers: int = 0  # processes on a CPU; 0: one per core
-    population: int = 0  # runs trained together at most; 0: 16 on CUDA, 4 for small encoders on a CPU, else 1
+    population: int = 0  # runs trained together at most; 0: as many as fit, up to 32 (CPU: 4 if small, else 1)
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
@@ -77,79 +79,142 @@ class LocalEngine:
     ) -> list[Failure]:
         """Train the runs into the store, as many as can be; what could not be finished is returned.
 
+        A population that runs out of memory is split in halves and retried, without the runs that it had finished.
+
         Raises:
             StoreError: the store cannot be written, so no run can be kept.
         """
-        device = self.resolved_device()
-        workers = 1 if device != "cpu" else self.workers or cores()
-        populations = plan_populations(
-            configs, sources=sources, device=device, workers=workers, members=self.population
-        )
-        tally = _Tally(populations, sources=sources, on_progress=on_progress)
-        trainer = PopulationTrainer(store, sources=sources, device=device)
-        if min(workers, len(populations)) <= 1:
-            _run_here(populations, trainer, tally)
-        else:
-            _run_in_processes(populations, trainer, tally, workers=min(workers, len(populations)))
+        trainer = PopulationTrainer(store, sources=sources, device=self.resolved_device())
+        workers, populations = self.plan(configs, trainer)
+        tally = _Tally(populations, trainer, on_progress=on_progress)
+        if min(self.workers_asked(trainer.device), len(populations)) <= 1:
+            _run_here(trainer, tally)
+        else:  # also where memory has room for one alone: a process that is killed for it leaves this one
+            _run_in_processes(trainer, tally, workers=min(workers, len(populations)))
         return tally.failures
+
+    def workers_asked(self, device: str) -> int:
+        """Processes side by side, if memory has room for them."""
+        return 1 if device != "cpu" else self.workers or cores()
+
+    def plan(self, configs: Sequence[RunConfig], trainer: PopulationTrainer) -> tuple[int, list[Population]]:
+        """How many processes train side by side, and the populations, as memory has room."""
+        workers = self.workers_asked(trainer.device)
+        members: Any = self.population
+        if not members:
+            capacity = Capacity(trainer, workers)
+            capacity.measure(configs)
+            workers = capacity.side_by_side(configs)
+            members = functools.partial(capacity.members, workers=workers)
+        return workers, plan_populations(
+            configs, sources=trainer.sources, device=trainer.device, workers=workers, members=members
+        )
 
 
 class _Tally:
     """What has become of the populations so far."""
 
-    def __init__(self, populations: list[Population], *, sources: Sources, on_progress: OnProgress | None) -> None:
-        self.populations, self.on_progress = populations, on_progress
-        self.steps = [population_steps(population, sources=sources) for population in populations]
+    def __init__(
+        self, populations: list[Population], trainer: PopulationTrainer, *, on_progress: OnProgress | None
+    ) -> None:
+        self.populations, self.trainer, self.on_progress = populations, trainer, on_progress
+        self.steps = [population_steps(population, sources=trainer.sources) for population in populations]
         self.shares = [0.0] * len(populations)  # of each population's steps: done
         self.runs_done = 0
         self.failures: list[Failure] = []
 
-    def hear(self, index: int, answer: dict[str, Any]) -> None:
-        """Take in an answer on a population."""
+    def hear(self, index: int, answer: dict[str, Any]) -> list[int]:
+        """Take in an answer on a population; -> populations that are to be trained in its place."""
+        if answer.get("fatal"):
+            raise StoreError(answer["failed"])
+        again = None
         if "steps" in answer:
             done, total = answer["steps"]
             self.shares[index] = done / max(total, 1)
         else:
+            if answer.get("memory"):
+                again = self.split(index, alone=answer.get("alone", True))
             self.shares[index] = 1.0
             self.runs_done += len(self.populations[index])
-        if answer.get("fatal"):
-            raise StoreError(answer["failed"])
-        if "failed" in answer:
-            ids = tuple(config.id for config in self.populations[index])
-            self.failures.append(Failure(run_ids=ids, cause=answer["failed"]))
+            if "failed" in answer and again is None:
+                self._fail(index, answer)
         if self.on_progress is not None:
             done_steps = sum(steps * share for steps, share in zip(self.steps, self.shares, strict=True))
             self.on_progress(done_steps, self.runs_done)
+        return again or []
+
+    def split(self, index: int, *, alone: bool = True) -> list[int] | None:
+        """Leave population `index` with the runs that it has finished, and make others of the rest: two halves, or a
+        single run once more if it was not trained alone. None where it is one run that does not fit alone.
+        """
+        population = self.populations[index]
+        left = [config for config in population if config.id not in self.trainer.store]
+        middle = math.ceil(len(left) / 2)
+        parts = [part for part in (left[:middle], left[middle:]) if part]
+        if parts == [population] and alone:
+            return None
+        finished = [config for config in population if config not in left]
+        places = range(len(self.populations), len(self.populations) + len(parts))
+        self.populations[index] = finished
+        self.populations += parts
+        self.steps[index] = population_steps(finished, sources=self.trainer.sources)
+        self.steps += [population_steps(part, sources=self.trainer.sources) for part in parts]
+        self.shares += [0.0] * len(parts)
+        return list(places)
+
+    def split_alike(self, waiting: int, failed: Population) -> list[int] | None:
+        """Split a population that still waits, if it takes as much memory as one that did not fit."""
+        population = self.populations[waiting]
+        alike = population_key(population[0]) == population_key(failed[0])
+        return self.split(waiting) if alike and len(population) >= max(2, len(failed)) else None
+
+    def _fail(self, index: int, answer: dict[str, Any]) -> None:
+        population, cause = self.populations[index], answer["failed"]
+        if answer.get("memory"):
+            recipe = population[0].recipe
+            cause += (
+                f"; this run does not fit into memory alone: use a smaller batch_size than {recipe.batch_size} or "
+                f"max_length than {recipe.max_length}, or another device"
+            )
+        self.failures.append(Failure(run_ids=tuple(config.id for config in population), cause=cause))
 
 
-def _run_here(populations: list[Population], trainer: PopulationTrainer, tally: _Tally) -> None:
+def _run_here(trainer: PopulationTrainer, tally: _Tally) -> None:
+    jobs = Jobs(len(tally.populations))
     with one_torch_thread() if trainer.device == "cpu" else contextlib.nullcontext():
-        for index, population in enumerate(populations):
+        while (index := jobs.take()) is not None:
+            population = tally.populations[index]
             try:
                 trainer.train(
                     population, on_progress=lambda done, total, at=index: tally.hear(at, {"steps": [done, total]})
                 )
             except Exception as error:  # told at the end; the other populations go on
-                tally.hear(index, failure_answer(error))
+                answer = failure_answer(error)
             else:
-                tally.hear(index, {"finished": True})
+                answer = {"finished": True}
+            if answer.get("memory"):
+                release_everything()  # now that nothing holds the error, and the error nothing
+            again = tally.hear(index, answer)
+            if again:
+                jobs.replace(functools.partial(tally.split_alike, failed=population))
+                jobs.add(again)
 
 
-def _run_in_processes(
-    populations: list[Population], trainer: PopulationTrainer, tally: _Tally, *, workers: int
-) -> None:
-    jobs: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for index in range(len(populations)):
-        jobs.put(index)
+def _run_in_processes(trainer: PopulationTrainer, tally: _Tally, *, workers: int) -> None:
+    open_jobs = len(tally.populations)
+    jobs, slots = Jobs(open_jobs), Slots(workers)
     answers: queue.SimpleQueue[tuple[int, dict[str, Any]]] = queue.SimpleQueue()
-    team = [_Worker(populations, trainer, jobs=jobs, answers=answers) for _ in range(workers)]
+    team = [_Worker(tally.populations, trainer, jobs=jobs, answers=answers, slots=slots) for _ in range(workers)]
     try:
-        open_jobs = len(populations)
         while open_jobs:
             with contextlib.suppress(queue.Empty):
                 index, answer = answers.get(timeout=0.5)  # a timeout, so that Ctrl-C is heard on every system
-                tally.hear(index, answer)
+                population = tally.populations[index]
+                again = tally.hear(index, answer)
                 open_jobs -= "steps" not in answer
+                if again:
+                    open_jobs += len(again) + jobs.replace(functools.partial(tally.split_alike, failed=population))
+                    jobs.add(again)
     finally:
         for worker in team:  # nothing is left to do, or nobody wants it any more
             worker.stop()
@@ -163,10 +228,12 @@ class _Worker:
         populations: list[Population],
         trainer: PopulationTrainer,
         *,
-        jobs: queue.SimpleQueue[int],
+        jobs: Jobs,
         answers: queue.SimpleQueue[tuple[int, dict[str, Any]]],
+        slots: Slots,
     ) -> None:
         self.populations, self.trainer, self.jobs, self.answers = populations, trainer, jobs, answers
+        self.slots = slots
         self.process: subprocess.Popen[bytes] | None = None
         self.errors: BinaryIO | None = None  # stderr of the process, read if it dies
         self.stopped = threading.Event()
@@ -181,23 +248,28 @@ class _Worker:
         self._end_process()  # one that was being started
 
     def _serve(self) -> None:
+        """Until it is stopped: parts of a population may come to wait when all else is through."""
         while not self.stopped.is_set():
-            try:
-                index = self.jobs.get_nowait()
-            except queue.Empty:
-                break
-            try:
-                for answer in self._train(index):
-                    self.answers.put((index, answer))
-            except Exception as error:  # a silent thread would leave the sweep waiting for ever
-                self.answers.put((index, failure_answer(error)))
+            if not self.slots.take():
+                self._end_process()  # an idle one would still hold its memory
+                self.stopped.wait(0.1)
+                continue
+            index = self.jobs.take()
+            if index is not None:
+                try:
+                    for answer in self._train(index):
+                        self.answers.put((index, answer))
+                except Exception as error:  # a silent thread would leave the sweep waiting for ever
+                    self.answers.put((index, failure_answer(error)))
+            self.slots.give_back()
+            if index is None:
+                self.stopped.wait(0.1)
 
     def _train(self, index: int) -> Any:
         """Answers on a population, the last of them {finished} or {failed}."""
+        alone = self.slots.count == 1
         process = self._living_process()
-        job = {"configs": [config.to_dict() for config in self.populations[index]]}
-        with contextlib.suppress(BrokenPipeError):
-            _send(process, job)
+        send(process, {"configs": [config.to_dict() for config in self.populations[index]]})
         for line in process.stdout:
             answer = json.loads(line)
             yield answer
@@ -205,61 +277,25 @@ class _Worker:
                 return
         code = process.wait()
         self.errors.seek(0)
-        yield {"failed": cause_of_death(code, self.errors.read()), "fatal": False}
+        told = self.errors.read()
+        answer = {"failed": cause_of_death(code, told), "fatal": False}
+        # The kernel kills where memory ran out; a library that is refused some may end its process.
+        if code == -signal.SIGKILL or tells_of_no_memory(told.decode(errors="replace")):
+            if not self.stopped.is_set():
+                self.slots.narrow()
+            answer |= {"memory": True, "alone": alone}
+        yield answer
 
     def _living_process(self) -> subprocess.Popen[bytes]:
         if self.process is not None and self.process.poll() is None:
             return self.process
         self._end_process()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _WORKER, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            env=worker_environment(),
-        )
-        setup = {"store": str(self.trainer.store.folder.resolve()), "device": self.trainer.device}
-        with contextlib.suppress(BrokenPipeError):
-            _send(self.process, setup | {"sources": sources_to_dict(self.trainer.sources)})
+        self.process = start_worker(self.trainer, errors=self.errors)
         return self.process
 
     def _end_process(self) -> None:
         process, self.process = self.process, None
         if process is not None:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout, self.errors):
-                with contextlib.suppress(OSError):
-                    pipe.close()
-
-
-def _send(process: subprocess.Popen[bytes], values: dict[str, Any]) -> None:
-    process.stdin.write(json.dumps(values).encode() + b"\n")
-    process.stdin.flush()
-
-
-def worker_environment() -> dict[str, str]:
-    """One thread for every numeric library, and this package found where it was found here."""
-    package = str(Path(__file__).resolve().parents[2])
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    search = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    return os.environ | threads | {"PYTHONPATH": search, "TOKENIZERS_PARALLELISM": "false"}
-
-
-def cause_of_death(code: int, errors: bytes) -> str:
-    """Why a process ended, from its exit code and what it told on stderr."""
-    if code < 0:
-        name = signal.Signals(-code).name
-        memory = "; often the machine ran out of memory: use fewer workers or smaller populations"
-        return f"its process was killed by {name}{memory if name == 'SIGKILL' else ''}"
-    lines = errors.decode(errors="replace").strip().splitlines()
-    return f"its process ended with exit code {code}" + (f" ({lines[-1]})" if lines else "")
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
+            end_worker(process)
+            self.errors.close()

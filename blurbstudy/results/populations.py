@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..models import Architecture, Checkpoint, load_checkpoint
 from ..tasks import data_fingerprint, get_task
 from ..tasks.features import Features, task_features
 from ..training import population_key, total_steps, train_population
+from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
 from .sources import Sources
 from .store import RunStore
 
@@ -20,25 +21,34 @@ SMALL_ENCODER = 3_000_000  # parameters below which a step's overhead shows on a
 # Members of small encoders on one core: 4 saved 6% to 36% of the seconds per run between 0.1 M and 0.6 M parameters,
 # 8 no more than that (their activations leave the cache); large encoders are fastest alone.
 CPU_MEMBERS_SMALL = 4
-CUDA_MEMBERS = 16
+CUDA_MEMBERS = 32  # past that, more members fill no more of the GPU
 
 Population = list[RunConfig]
 
 
 def plan_populations(
-    configs: Sequence[RunConfig], *, sources: Sources, device: str, workers: int, members: int = 0
+    configs: Sequence[RunConfig],
+    *,
+    sources: Sources,
+    device: str,
+    workers: int,
+    members: int | Callable[[RunConfig], int] = 0,
 ) -> list[Population]:
     """Runs in populations, the longest first. Members of one are as alike in length as can be.
 
     Args:
         workers: populations trained side by side; small plans are split evenly among them.
-        members: largest population; 0: 16 on CUDA; on a CPU 4 for small encoders, else 1.
+        members: largest population, or what tells it of a run like those in it; 0: `most_members`.
     """
+
+    def limit(config: RunConfig) -> int:
+        return members(config) if callable(members) else members or most_members(sources, config, device=device)
+
     groups: dict[Any, Population] = {}
     for config in configs:
         key = (config.task, config.data, config.encoder, population_key(config))
         groups.setdefault(key, []).append(config)
-    limits = {key: members or default_members(sources, group[0], device=device) for key, group in groups.items()}
+    limits = {key: min(map(limit, _distinct_in_memory(group))) for key, group in groups.items()}
     counts = {key: math.ceil(len(group) / limits[key]) for key, group in groups.items()}
     if sum(counts.values()) < 4 * workers:
         # Few populations: let each group fill all workers, so that none waits for another's giant.
@@ -47,8 +57,8 @@ def plan_populations(
     return sorted(populations, key=lambda population: -population_steps(population, sources=sources))
 
 
-def default_members(sources: Sources, config: RunConfig, *, device: str) -> int:
-    """Members trained together where nobody says how many."""
+def most_members(sources: Sources, config: RunConfig, *, device: str) -> int:
+    """Members trained together where nobody says how many and memory has room."""
     if device != "cpu":
         return CUDA_MEMBERS
     architecture = Architecture(**sources.encoder_of(config).architecture)
@@ -64,6 +74,11 @@ def run_steps(config: RunConfig, *, sources: Sources) -> int:
     """Optimizer steps of a run."""
     sizes = sources.sizes[config.task]
     return total_steps(config.recipe, sizes["train"] + (sizes["dev"] if config.recipe.join_dev else 0))
+
+
+def _distinct_in_memory(group: Population) -> Iterable[RunConfig]:
+    """One run for each need of memory in a group: those that keep their best weights need more."""
+    return {config.recipe.select: config for config in group}.values()
 
 
 def _split(group: Population, parts: int, *, sources: Sources) -> Iterator[Population]:
@@ -104,6 +119,18 @@ class PopulationTrainer:
             on_progress=on_progress,
             on_record=self.store.put,  # at once: whoever kills this process loses no finished run
         )
+
+    def rehearse(self, population: Population, *, what: str) -> Times | Peak:
+        """What a population takes: time, or memory. Nothing is put into the store.
+
+        Raises:
+            as `train`; MemoryError or RuntimeError where it does not fit.
+        """
+        first = population[0]
+        checkpoint = self._load(first)
+        features = self._tokenized(first, checkpoint)
+        given = {"features": features, "task": get_task(first.task), "checkpoint": checkpoint, "device": self.device}
+        return {"time": rehearse_time, "memory": rehearse_memory}[what](population, **given)
 
     def _load(self, config: RunConfig) -> Checkpoint:
         if self._checkpoint is None or self._checkpoint[0] != config.encoder:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import StudyError
 from ..pretraining.cached import Wanted, make_encoder
-from .engine import cause_of_death, cores, worker_environment
+from .processes import cause_of_death, cores, worker_environment
 from .progress import Progress
 from .worker import REPORT, die_with, failure_answer
 

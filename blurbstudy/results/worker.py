@@ -1,7 +1,8 @@
 """A process of the local engine: reads populations from stdin, trains them into the store, tells of it on stdout.
 
 Lines of JSON both ways. In: first {store, sources, device}, then {configs} for each population. Out: {steps}, and at
-the end of each population {finished} or {failed, fatal}. It dies at once when its parent does, by whatever death.
+the end of each population {finished} or {failed, fatal, memory}. A job {rehearse, configs} is answered by {rehearsal}.
+It dies at once when its parent does, by whatever death.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ def main(parent: int) -> None:
     torch.set_num_threads(1)
     setup = json.loads(sys.stdin.readline())
     trainer = _trainer(setup)
+    from .rehearsals import rehearsed
+
     for line in sys.stdin:
-        _answer(answers, _train(trainer, json.loads(line), answers))
+        job = json.loads(line)
+        _answer(answers, rehearsed(trainer, job) if "rehearse" in job else _train(trainer, job, answers))
 
 
 def die_with(parent: int) -> None:
@@ -51,6 +55,7 @@ def _trainer(setup: dict[str, Any]) -> Any:
 
 def _train(trainer: Any, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
     from ..config import run_config_from_dict
+    from ..training.memory import release_everything
 
     reported = 0.0
 
@@ -63,16 +68,21 @@ def _train(trainer: Any, job: dict[str, Any], answers: TextIO) -> dict[str, Any]
     try:
         trainer.train([run_config_from_dict(values) for values in job["configs"]], on_progress=report)
     except Exception as error:  # the parent tells; the next population may fare better
-        return failure_answer(error)
-    return {"finished": True}
+        answer = failure_answer(error)
+    else:
+        return {"finished": True}
+    release_everything()  # now that nothing holds the error, and the error nothing
+    return answer
 
 
 def failure_answer(error: Exception) -> dict[str, Any]:
-    """What went wrong in one line, and whether nothing further can succeed (the store refuses)."""
+    """What went wrong in one line; whether nothing further can succeed (the store refuses), or memory ran out."""
     from ..errors import StoreError, StudyError
+    from ..training.memory import is_out_of_memory
 
     text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
-    return {"failed": " ".join(text.split()), "fatal": isinstance(error, StoreError)}
+    answer = {"failed": " ".join(text.split()), "fatal": isinstance(error, StoreError)}
+    return answer | ({"memory": True} if is_out_of_memory(error) else {})
 
 
 def _answer(answers: TextIO, values: dict[str, Any]) -> None:

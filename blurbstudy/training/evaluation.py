@@ -17,21 +17,28 @@ EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
 def evaluation_batches(features: Features, *, members: int, n_heads: int) -> list[tuple[np.ndarray, Packing]]:
     """The split in batches of sequences of like length, the same for every member: (target numbers, packing)."""
+    return [packed_group(features, group, members=members, n_heads=n_heads) for group in evaluation_groups(features)]
+
+
+def evaluation_groups(features: Features) -> list[list[int]]:
+    """The sequences of a split by batch, the shortest first."""
     order = np.argsort(features.lengths, kind="stable")
-    batches, current, tokens = [], [], 0
+    groups, current, tokens = [], [], 0
     lengths = features.lengths
     for sequence in order:
         if current and tokens + lengths[sequence] > EVALUATION_TOKENS:
-            batches.append(current)
+            groups.append(current)
             current, tokens = [], 0
         current.append(sequence)
         tokens += int(lengths[sequence])
-    batches.append(current)
-    packed = []
-    for batch in batches:
-        packing = pack_features(features, [batch] * members, n_heads=n_heads)
-        packed.append((packed_targets(features, batch, packing.order[0]), packing))
-    return packed
+    groups.append(current)
+    return groups
+
+
+def packed_group(features: Features, group: Sequence[int], *, members: int, n_heads: int) -> tuple[np.ndarray, Packing]:
+    """One batch for every member: (target numbers, packing)."""
+    packing = pack_features(features, [group] * members, n_heads=n_heads)
+    return packed_targets(features, group, packing.order[0]), packing
 
 
 def pack_features(features: Features, batches: Sequence[Sequence[int]], *, n_heads: int) -> Packing:

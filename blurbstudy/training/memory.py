@@ -1,15 +1,90 @@
-"""Freed memory back to the operating system (glibc keeps it: batches of ever other lengths leave ever other holes)."""
+"""Memory of this process and of a CUDA device: what is held, the most that was held, and giving back what is free."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import gc
+import re
 from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+PROCESS = Path("/proc/self")  # of Linux: what the kernel tells of a process
+_NO_ROOM = re.compile(  # what torch, CUDA's libraries, oneDNN and Rust (tokenizers) say of a refused allocation
+    r"can't allocate memory|not enough memory|out of memory|bad_?alloc|ALLOC_FAILED"
+    r"|could not create a (primitive|memory)|memory allocation of .* failed",
+    re.IGNORECASE,
+)
 
 
 def release_freed_memory() -> None:
-    """Returns what the allocator holds but does not use; nothing where the C library has no such call."""
+    """Returns what the allocator holds but does not use (glibc keeps it: batches of ever other lengths leave ever
+    other holes); nothing where the C library has no such call.
+    """
     _trim()(0)
+
+
+def release_everything() -> None:
+    """After a failure: what only it still held, on the CPU and on CUDA."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    release_freed_memory()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation was refused, by Python, by numpy or by torch on either device."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and tells_of_no_memory(str(error))
+
+
+def tells_of_no_memory(text: str) -> bool:
+    """Whether a message is of a refused allocation."""
+    return _NO_ROOM.search(text) is not None
+
+
+class MemoryGrowth:
+    """The most memory that is held from here on: of the allocator on CUDA, of this process on a CPU."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        release_everything()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+            self.before = torch.cuda.memory_allocated(device)
+        else:
+            self.can_reset = _reset_peak()
+            self.before = _status("VmRSS" if self.can_reset else "VmHWM")
+
+    def peak(self) -> int:
+        """Bytes. Where the system cannot forget an earlier peak (not Linux), at least that one."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return _status("VmHWM")
+
+
+def _reset_peak() -> bool:
+    """Lets the kernel forget the largest resident size so far (man 5 proc, clear_refs)."""
+    try:
+        (PROCESS / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _status(field: str) -> int:
+    """Bytes of a line of /proc/self/status; without that file the peak that the C library tells."""
+    with contextlib.suppress(OSError):
+        found = re.search(rf"^{field}:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
+        if found:
+            return 1024 * int(found[1])
+    from .circumstances import peak_bytes
+
+    return peak_bytes(torch.device("cpu"))
 
 
 @functools.cache

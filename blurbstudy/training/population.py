@@ -127,9 +127,13 @@ class Population:
             for config, total in zip(configs, totals, strict=True)
         ]
 
-    def step(self) -> np.ndarray:
-        """One optimizer step of every member; -> (P,) losses before it."""
-        packing, targets = self._next_batches()
+    def step(self, batches: Sequence[np.ndarray] | None = None) -> np.ndarray:
+        """One optimizer step of every member; -> (P,) losses before it.
+
+        Args:
+            batches: per member, numbers of its sequences; None: each member's next in its own order.
+        """
+        packing, targets = self._next_batches(batches)
         recipe = self.members[0].config.recipe
         seeds = [seed_for(member.config.seed, "dropout", member.step) for member in self.members]
         dropout = DropoutStream(seeds, recipe.dropout, device=self.device) if recipe.dropout else None
@@ -144,9 +148,9 @@ class Population:
             member.unused_rows_factor *= 1.0 - rate * settings.scales[0] * settings.weight_decay
         return losses.detach().cpu().numpy()
 
-    def _next_batches(self) -> tuple[Packing, Tensor]:
+    def _next_batches(self, given: Sequence[np.ndarray] | None = None) -> tuple[Packing, Tensor]:
         """Each member's next batch in its own order; -> packing, targets (P, targets) or (P, sequences, labels)."""
-        chosen = [self._batch_of(member) for member in self.members]
+        chosen = given or [self._batch_of(member) for member in self.members]
         packing = pack_features(self.train, chosen, n_heads=self.model.architecture.n_heads)
         targets = np.zeros((*packing.present.shape, *self.train.targets.shape[1:]), self.train.targets.dtype)
         for place, (own, order) in enumerate(zip(chosen, packing.order, strict=True)):

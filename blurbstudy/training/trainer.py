@@ -48,7 +48,7 @@ def train_population(
         ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
     """
     check_population(configs, checkpoint)
-    return _Training(configs, features, task, checkpoint, pick_device(device), on_progress, on_record).run()
+    return Training(configs, features, task, checkpoint, pick_device(device), on_progress, on_record).run()
 
 
 def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> None:
@@ -70,8 +70,10 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
         )
 
 
-class _Training:
-    def __init__(self, configs, features, task, checkpoint, device, on_progress, on_record) -> None:  # noqa: ANN001
+class Training:
+    """One population with its task, at whatever step it stands."""
+
+    def __init__(self, configs, features, task, checkpoint, device, on_progress=None, on_record=None) -> None:  # noqa: ANN001
         self.task, self.device, self.on_progress, self.on_record = task, device, on_progress, on_record
         self.size = len(configs)
         rows = np.unique(np.concatenate([split.ids for split in features.values()]))
@@ -95,6 +97,7 @@ class _Training:
         self._batches: dict[str, tuple[int, list]] = {}  # split -> members, batches
 
     def run(self) -> list[RunRecord]:
+        """All steps that are left; records in the order of the configs."""
         while len(self.records) < self.size:
             began = time.perf_counter()
             losses = self.population.step()

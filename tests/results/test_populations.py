@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from blurbstudy.results.populations import default_members, plan_populations, population_steps, run_steps
+from blurbstudy.results.populations import most_members, plan_populations, population_steps, run_steps
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def test_the_longest_population_is_first_and_members_are_of_like_length(sources,
 
 def test_small_encoders_train_by_fours_on_a_cpu_and_large_ones_alone(sources, make_grid):
     (config,) = make_grid(sources, 1)
-    assert default_members(sources, config, device="cpu") == 4
+    assert most_members(sources, config, device="cpu") == 4
     tiny = sources.encoders["tiny"]
     large = dataclasses.replace(tiny, architecture=tiny.architecture | {"n_layers": 500})
-    assert default_members(dataclasses.replace(sources, encoders={"tiny": large}), config, device="cpu") == 1
-    assert default_members(sources, config, device="cuda") == 16
+    assert most_members(dataclasses.replace(sources, encoders={"tiny": large}), config, device="cpu") == 1
+    assert most_members(sources, config, device="cuda") == 32
 
 
 def test_a_run_that_takes_dev_into_train_is_longer(sources, make_grid):

@@ -1,9 +1,13 @@
-"""Memory that is freed goes back to the operating system."""
+"""Memory that is freed goes back to the operating system; a refused allocation is told from other errors."""
 
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
+
+from blurbstudy.training.memory import is_out_of_memory, tells_of_no_memory
 
 MEASURE = """
 import torch
@@ -30,3 +34,15 @@ def test_freed_blocks_between_living_ones_are_returned():
     before, held, after = map(float, done.stdout.split())
     assert after < before - 60  # of 92 MiB freed
     assert after <= held
+
+
+def test_a_refused_allocation_is_told_from_other_errors():
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**60)
+    with pytest.raises(MemoryError) as refused_by_numpy:
+        np.empty(2**60, np.uint8)
+    with pytest.raises(RuntimeError) as other:
+        torch.ones(2) @ torch.ones(3)
+    assert is_out_of_memory(refused.value) and is_out_of_memory(refused_by_numpy.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")) and not is_out_of_memory(other.value)
+    assert not is_out_of_memory(ValueError("out of memory")) and tells_of_no_memory("CUBLAS_STATUS_ALLOC_FAILED")

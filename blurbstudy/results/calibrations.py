@@ -1,0 +1,79 @@
+"""What was measured of this machine, kept in the cache folder under its name: memory and seconds of classes of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..config import TRAINER_REVISION, RunConfig, canonical_json
+from ..errors import StudyError
+from ..paths import cache_folder
+from ..training import population_key
+from ..training.circumstances import describe_device
+from .files import replace_file
+from .sources import Sources
+
+
+def run_class(config: RunConfig, *, sources: Sources, device: str) -> str:
+    """Runs of one class cost the same: equal shape of encoder, task, length, batch, precision and frozen depth.
+
+    Returns:
+        20 hexadecimal digits.
+    """
+    encoder = sources.encoder_of(config)
+    task, data, _, *shared = population_key(config)
+    values = {
+        "architecture": dict(encoder.architecture),
+        "task": [task, data],
+        "shared": shared,  # precision, removed and frozen layers, and what the recipes agree in
+        "keeps_best": config.recipe.select == "best_dev",
+    }
+    return _digest(values | _machine(device))
+
+
+def calibration_file() -> Path:
+    """Where this machine's measurements lie."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", platform.node()).strip("-.") or "unnamed"
+    return cache_folder() / "calibration" / f"{name}.json"
+
+
+class Calibrations:
+    """Measurements by kind and class. Their file is a cache: one that cannot be read or written is as none."""
+
+    def __init__(self) -> None:
+        self.file = calibration_file()
+        self._kept: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(self.file.read_text(encoding="utf-8"))
+            self._kept = found if isinstance(found, dict) else {}
+
+    def get(self, kind: str, name: str) -> Any:
+        """Plain values, or None where nothing was measured."""
+        return self._kept.get(f"{kind} {name}")
+
+    def put(self, kind: str, name: str, values: Any) -> None:
+        """Keep plain values, for this command and the next."""
+        self._kept[f"{kind} {name}"] = values
+        with contextlib.suppress(StudyError):
+            replace_file(self.file, canonical_json(self._kept), store=self.file.parent)
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]
+
+
+def _machine(device: str) -> dict[str, Any]:
+    """What changes speed and memory beside the run itself."""
+    return {
+        "device": describe_device(torch.device(device)),
+        "torch": torch.__version__,
+        "trainer_revision": TRAINER_REVISION,
+    }

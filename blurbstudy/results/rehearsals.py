@@ -1,0 +1,119 @@
+"""Rehearsals of runs: in this process on CUDA, on a CPU in processes like those that train."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import queue
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..config import RunConfig
+from ..training.calibration import companions
+from ..training.memory import release_everything
+from .populations import PopulationTrainer
+from .processes import end_worker, send, start_worker
+from .worker import failure_answer
+
+MEMBERS = (1, 2)  # of the populations whose memory is measured: what is between them is one member's
+
+Found = list[dict[str, Any]] | None  # values of rehearsals; None: not even the first went through
+
+
+def rehearse(
+    configs: Sequence[RunConfig],
+    trainer: PopulationTrainer,
+    *,
+    what: str,
+    members: Sequence[int] = (),
+    workers: int = 1,
+    on_done: Callable[[], object] = lambda: None,
+) -> list[Found]:
+    """Rehearses one population per run, in the order given.
+
+    Args:
+        what: time, with `members` in each population, or memory, with one and then two.
+        workers: processes on a CPU, so that what is timed has the company that it will have.
+        on_done: called after each.
+    """
+    sizes = [(n,) for n in members] if what == "time" else [MEMBERS] * len(configs)
+    jobs = [
+        [{"rehearse": what, "configs": [own.to_dict() for own in companions(config, n)]} for n in counts]
+        for config, counts in zip(configs, sizes, strict=True)
+    ]
+    found: list[Found] = [None] * len(jobs)
+    if trainer.device != "cpu":
+        for index, job in enumerate(jobs):
+            found[index] = _in_order(job, lambda one: rehearsed(trainer, one)) or None
+            on_done()
+        return found
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for index in range(len(jobs)):
+        waiting.put(index)
+    team = [
+        threading.Thread(target=_serve, args=(jobs, trainer, waiting, found, on_done), daemon=True)
+        for _ in range(min(workers, len(jobs)))
+    ]
+    for thread in team:
+        thread.start()
+    for thread in team:
+        while thread.is_alive():
+            thread.join(timeout=0.5)  # so that Ctrl-C is heard
+    return found
+
+
+def rehearsed(trainer: PopulationTrainer, job: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one rehearsal: its values, or why it failed."""
+    from ..config import run_config_from_dict
+
+    try:
+        values = trainer.rehearse([run_config_from_dict(own) for own in job["configs"]], what=job["rehearse"])
+        answer = {"rehearsal": dataclasses.asdict(values) | {"device": trainer.device}}
+    except Exception as error:  # the runs themselves will tell of it
+        answer = failure_answer(error)
+    release_everything()
+    return answer
+
+
+def _in_order(job: list[dict[str, Any]], ask: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Values of a job's rehearsals up to the first that fails."""
+    values = []
+    for one in job:
+        answer = ask(one)
+        if "rehearsal" not in answer:
+            break
+        values.append(answer["rehearsal"])
+    return values
+
+
+def _serve(
+    jobs: list[list[dict[str, Any]]],
+    trainer: PopulationTrainer,
+    waiting: queue.SimpleQueue[int],
+    found: list[Found],
+    on_done: Callable[[], object],
+) -> None:
+    """One process after another: a rehearsal that kills one is as one that fails."""
+    process = None
+    with tempfile.TemporaryFile() as errors:
+
+        def ask(one: dict[str, Any]) -> dict[str, Any]:
+            send(process, one)
+            line = process.stdout.readline()
+            return json.loads(line) if line else {}
+
+        while True:
+            try:
+                index = waiting.get_nowait()
+            except queue.Empty:
+                break
+            if process is not None and process.poll() is not None:
+                end_worker(process)
+                process = None
+            process = process or start_worker(trainer, errors=errors)
+            found[index] = _in_order(jobs[index], ask) or None
+            on_done()
+        if process is not None:
+            end_worker(process)
