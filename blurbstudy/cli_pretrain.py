@@ -9,13 +9,13 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .errors import ParameterError
+from .errors import Interrupted, ParameterError
 
 LOG_INTERVAL = 30.0  # seconds between two lines, where nobody watches
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
@@ -28,7 +28,9 @@ def pretrain(
         typer.Option(help="JSONL of documents or plain text, also .gz or .xz; several files after one --corpus."),
     ],
     out: Annotated[Path, typer.Option(help="New folder for the encoder; its states lie there until it is done.")],
-    config: Annotated[str, typer.Option(help="mini, small, base, large, or a YAML file of your own.")] = "small",
+    config: Annotated[
+        str, typer.Option(help="mini, small, base, large, electra-base, electra-large, or a YAML file.")
+    ] = "small",
     tokens: Annotated[
         str | None, typer.Option(help="Tokens to be seen, such as 20M (default: the steps of --config).")
     ] = None,
@@ -44,7 +46,11 @@ def pretrain(
     precision: Annotated[str, typer.Option(help="auto (bfloat16 on cuda), float32 or bfloat16.")] = "auto",
     threads: Annotated[int, typer.Option(help="On a CPU; 0: all cores, or as many as it was begun with.")] = 0,
     micro_batch_tokens: Annotated[
-        int, typer.Option(help="Tokens on the device at once; a larger step is accumulated. 0: the whole step.")
+        int,
+        typer.Option(
+            help="Tokens on the device at once; a larger step is accumulated. "
+            "0: as it was begun with, or 32768 on cuda and 65536 on cpu."
+        ),
     ] = 0,
     save_every: Annotated[float, typer.Option(help="Seconds between two saved states.")] = 300.0,
     ladder: Annotated[str, typer.Option(help="Also publish the encoder after so many tokens: 1M,2M,5M.")] = "",
@@ -55,6 +61,8 @@ def pretrain(
     """
     from .pretraining import Conduct, Corpus, get_objective, pretraining_config
     from .pretraining import pretrain as train
+    from .pretraining.division import most_tokens
+    from .pretraining.publishing import is_published, rung_folder
     from .training.circumstances import pick_device
 
     goal = get_objective(objective)
@@ -65,19 +73,31 @@ def pretrain(
                                ("--micro-batch-tokens", micro_batch_tokens, 0)):  # fmt: skip
         if value < least:
             raise ParameterError(f"{name} {value:g} is out of bounds; use {least} or more")
-    on_gpu = pick_device(device).type == "cuda"
+    picked = pick_device(device)
+    on_gpu = picked.type == "cuda"
     if precision == "auto":
         precision = "bfloat16" if on_gpu else "float32"
     alone = int(os.environ.get("RANK", "0")) == 0
-    if _is_finished(out, resume=resume):
-        typer.echo(f"{out}: is finished already ({_finished(out)}); nothing to do")
+    if resume and is_published(out):
+        if alone:
+            _say_finished(out)
         return
+    if alone:  # another process may come after the first has begun to write
+        _check_free(out, resume=resume)
+    begun = _begun(out, resume=resume, told=alone)
     if not on_gpu:
-        _use_threads(threads, out, resume=resume)
-    conduct = Conduct(
-        device=device, micro_batch_tokens=micro_batch_tokens, save_every=save_every, ladder=rungs, resume=resume
-    )
-    with _stopping() as stop, _Told(quiet=not alone) as told:
+        _use_threads(threads, out, begun)
+    at_once = most_tokens(micro_batch_tokens or begun.get("micro_batch_tokens", 0), picked)
+    if settings.dropout and alone:
+        _compare(out, begun, {"micro_batch_tokens": at_once, "processes": int(os.environ.get("WORLD_SIZE", "1"))})
+    conduct = Conduct(device=device, micro_batch_tokens=at_once, save_every=save_every, ladder=rungs, resume=resume)
+    with _stopping(out, told=alone) as stop, _Told(quiet=not alone) as told:
+
+        def reading(*now: Any) -> None:
+            if stop():
+                raise Interrupted(f"{out}: stopped while the corpus was read; what was finished of it is kept")
+            told.reading(*now)
+
         done = train(
             goal,
             settings,
@@ -89,10 +109,13 @@ def pretrain(
             vocabulary=vocabulary,
             conduct=conduct,
             on_progress=told.step,
-            on_reading=told.reading,
+            on_reading=reading,
             stop=stop,
         )
     if alone:
+        for rung in rungs:
+            if not is_published(rung_folder(out, rung)):
+                typer.echo(f"--ladder {rung}: not published, since {done.tokens:,} tokens were seen", err=True)
         last = done.curve[-1]
         typer.echo(
             f"{out}: {done.tokens:,} tokens in {done.seconds:.0f} s ({done.tokens / done.seconds:,.0f} a second); "
@@ -109,60 +132,79 @@ def _count(option: str, text: str) -> int:
     return number
 
 
-def _is_finished(out: Path, *, resume: bool) -> bool:
-    """Whether the encoder is there already.
+def _check_free(out: Path, *, resume: bool) -> None:
+    """Whether an encoder may be made in `out`.
 
     Raises:
         ParameterError: something else is there, or it was begun and --resume is not given.
     """
     from .pretraining.publishing import is_published
-    from .pretraining.states import FOLDER, newest_state
+    from .pretraining.states import FOLDER
 
     if not out.exists():
-        return False
+        return
     if not out.is_dir():
         raise ParameterError(f"{out}: is a file; name a folder with --out")
     if is_published(out):
-        if resume:
-            return True
         raise ParameterError(f"{out}: holds a pretrained encoder already; name another folder with --out")
     if (out / FOLDER).is_dir():
         if not resume:
             raise ParameterError(f"{out}: a pretraining was begun there; go on with --resume, or name another --out")
-        if newest_state(out) is None:
-            typer.echo(f"{out}: holds no whole state; beginning anew", err=True)
     elif any(out.iterdir()):
         raise ParameterError(f"{out}: is not empty and holds no pretraining; name another folder with --out")
-    return False
 
 
-def _finished(out: Path) -> str:
-    """What lies there, in words."""
-    from .pretraining.publishing import RECORD
+def _say_finished(out: Path) -> None:
+    """What lies there, in words; what a kill after its last file left beside it is cleared away."""
+    from .pretraining.publishing import RECORD, forget_unfinished
+    from .pretraining.states import forget_states
 
+    forget_states(out)
+    forget_unfinished(out)
     try:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
-        return f"objective {record['objective']}, seed {record['seed']}, {record['tokens']:,} tokens"
+        said = f"objective {record['objective']}, seed {record['seed']}, {record['tokens']:,} tokens"
     except (OSError, ValueError, KeyError, TypeError):
-        return f"{RECORD} cannot be read"
+        said = f"{RECORD} cannot be read"
+    typer.echo(f"{out}: is finished already ({said}); nothing to do")
 
 
-def _use_threads(threads: int, out: Path, *, resume: bool) -> None:
+def _begun(out: Path, *, resume: bool, told: bool) -> Mapping[str, Any]:
+    """The circumstances of the state that is gone on from; empty where there is none."""
+    from .pretraining.states import FOLDER, newest_state
+
+    if not resume or not (out / FOLDER).is_dir():
+        return {}
+    state = newest_state(out)
+    if state is None and told:
+        typer.echo(f"{out}: holds no whole state; beginning anew", err=True)
+    return state.circumstances if state else {}
+
+
+def _use_threads(threads: int, out: Path, begun: Mapping[str, Any]) -> None:
     """As many as asked for; else as it was begun with, since the bits of sums depend on it."""
     import torch
 
-    from .pretraining.states import newest_state
-
-    begun = newest_state(out) if resume else None
-    before = begun.circumstances["threads"] if begun else None
+    before = begun.get("threads")
     if threads and before and threads != before:
         typer.echo(f"{out}: begun with {before} threads; with {threads} the last bits of numbers differ", err=True)
     shared_by = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     torch.set_num_threads(threads or before or max(1, (os.cpu_count() or 1) // shared_by))
 
 
+def _compare(out: Path, begun: Mapping[str, Any], now: Mapping[str, int]) -> None:
+    """Tells what changes which numbers are dropped."""
+    for name, value in now.items():
+        if begun and begun.get(name) != value:
+            typer.echo(
+                f"{out}: begun with {name} {begun.get(name)}; with {value} dropout draws other numbers, and the "
+                "encoder will be another than without the break",
+                err=True,
+            )
+
+
 @contextlib.contextmanager
-def _stopping() -> Iterator[Any]:
+def _stopping(out: Path, *, told: bool) -> Iterator[Any]:
     """Ctrl-C and SIGTERM let the step end; a second Ctrl-C ends at once. Yields what tells whether either came."""
     came: list[int] = []
 
@@ -170,10 +212,14 @@ def _stopping() -> Iterator[Any]:
         if came:
             raise KeyboardInterrupt
         came.append(number)
+        if told:  # not through sys.stderr, which may be in the midst of a line
+            os.write(2, b"\nstopping after this step; Ctrl-C again ends at once\n")
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: bool(came)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{out}: ended at once; the last saved state is kept") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

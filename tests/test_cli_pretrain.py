@@ -16,6 +16,9 @@ import yaml
 from safetensors.torch import load_file
 
 from blurbstudy.cli import expand_arguments, main
+from blurbstudy.cli_pretrain import _stopping
+from blurbstudy.errors import Interrupted
+from blurbstudy.pretraining import Conduct, get_objective, pretrain, pretraining_config
 
 CONFIG = {
     "vocab_size": 150, "n_layers": 2, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
@@ -81,9 +84,7 @@ def test_killed_and_resumed_equals_undisturbed(corpus, config, tmp_path, capsys)
     assert run(*arguments(corpus, config, tmp_path / "whole"), capsys=capsys)[0] == 0
     given = arguments(corpus, config, tmp_path / "killed", "--save-every", "0")
     process = subprocess.Popen(command(*given), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "killed" / "state").glob("step-*")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for_a_state(tmp_path / "killed")
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL, "it was done before it could be killed"
     code, _, said = run(*given, capsys=capsys)
@@ -95,33 +96,150 @@ def test_killed_and_resumed_equals_undisturbed(corpus, config, tmp_path, capsys)
     assert code == 0 and "is finished already" in said
 
 
+def test_killed_before_the_first_state_it_begins_anew(corpus, config, tmp_path, capsys):
+    config.write_text(yaml.safe_dump(CONFIG | {"steps": 400, "evaluations": 400}))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run(*arguments(corpus, config, whole), capsys=capsys)[0] == 0
+    given = arguments(corpus, config, killed, "--save-every", "1e6", "--ladder", "300")
+    process = subprocess.Popen(command(*given), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (killed / "curve.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(30) == -signal.SIGKILL, "it was done before it could be killed"
+    (killed / "ladder" / "tokens-7").mkdir(parents=True)  # of the old begin
+    code, _, said = run(*given, capsys=capsys)
+    assert code == 2 and "a pretraining was begun there; go on with --resume" in said
+    code, _, said = run(*given, "--resume", capsys=capsys)
+    assert code == 0 and "holds no whole state; beginning anew" in said
+    assert all(np.array_equal(values, weights(killed)[name]) for name, values in weights(whole).items())
+    assert os.listdir(killed / "ladder") == ["tokens-300"]
+    assert not (killed / "curve.jsonl").exists() and not (killed / "state").exists()
+
+
+def by_two_processes(*given: str) -> str:
+    """What torchrun's two print."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    whole = [*torchrun, "blurbstudy", *given]
+    done = subprocess.run(whole, capture_output=True, text=True, env=environment, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_same_encoder(one: Path, two: Path) -> None:
+    records = [json.loads((folder / "pretraining.json").read_text()) for folder in (one, two)]
+    assert [record["circumstances"]["processes"] for record in records] == [1, 2]
+    for point, other in zip(*(record["curve"] for record in records), strict=True):
+        assert point == pytest.approx(other, rel=1e-4)
+    for name, values in weights(one).items():
+        np.testing.assert_allclose(weights(two)[name], values, atol=2e-4, err_msg=name)
+
+
 def test_two_processes_give_what_one_gives(corpus, config, tmp_path, capsys):
     assert run(*arguments(corpus, config, tmp_path / "one"), capsys=capsys)[0] == 0
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    given = arguments(corpus, config, tmp_path / "two", "--micro-batch-tokens", "100")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*torchrun, "blurbstudy", *given], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("held-out loss") == 1, "one process speaks for both"
-    records = [json.loads((tmp_path / name / "pretraining.json").read_text()) for name in ("one", "two")]
-    assert [record["circumstances"]["processes"] for record in records] == [1, 2]
-    for one, two in zip(*(record["curve"] for record in records), strict=True):
-        assert one == pytest.approx(two, rel=1e-4)
-    for name, values in weights(tmp_path / "one").items():
-        np.testing.assert_allclose(weights(tmp_path / "two")[name], values, atol=2e-4, err_msg=name)
+    said = by_two_processes(*arguments(corpus, config, tmp_path / "two", "--micro-batch-tokens", "100"))
+    assert said.count("held-out loss") == 1, "one process speaks for both"
+    assert_same_encoder(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.parametrize("held_out_sequences", [512, 1])
+def test_two_processes_share_a_held_out_part_of_one_batch_or_of_one_sequence(
+    corpus, config, tmp_path, capsys, held_out_sequences
+):
+    changes = {"batch_size": 64, "steps": 6, "evaluations": 2, "held_out_sequences": held_out_sequences}
+    config.write_text(yaml.safe_dump(CONFIG | changes))
+    assert run(*arguments(corpus, config, tmp_path / "one"), capsys=capsys)[0] == 0
+    by_two_processes(*arguments(corpus, config, tmp_path / "two"))
+    assert_same_encoder(tmp_path / "one", tmp_path / "two")
+
+
+def test_with_dropout_two_processes_give_what_one_gives_in_two_parts(corpus, config, tmp_path, capsys):
+    config.write_text(yaml.safe_dump(CONFIG | {"batch_tokens": 200, "dropout": 0.1}))
+    parts = ("--micro-batch-tokens", "150")  # two of a step's 160 to 240
+    assert run(*arguments(corpus, config, tmp_path / "one", *parts), capsys=capsys)[0] == 0
+    by_two_processes(*arguments(corpus, config, tmp_path / "two", *parts))
+    assert_same_encoder(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.0])
+def test_going_on_in_other_parts_is_told_where_dropout_draws_by_parts(corpus, config, tmp_path, capsys, dropout):
+    config.write_text(yaml.safe_dump(CONFIG | {"dropout": dropout}))
+    out, steps = tmp_path / "out", iter(range(100))
+    with pytest.raises(Interrupted):
+        pretrain(
+            get_objective("bert"), pretraining_config(config), corpus=corpus, out=out, stop=lambda: next(steps) == 3,
+            conduct=Conduct(device="cpu", micro_batch_tokens=1000, save_every=0),
+        )  # fmt: skip
+    code, _, said = run(*arguments(corpus, config, out, "--resume", "--micro-batch-tokens", "50"), capsys=capsys)
+    assert code == 0
+    assert ("begun with micro_batch_tokens 1000; with 50 dropout draws other numbers" in said) == bool(dropout)
 
 
 def test_a_stop_by_hand_keeps_a_state_and_says_how_to_go_on(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "evaluations": 1}))
     given = arguments(corpus, config, tmp_path / "out", "--save-every", "1")
     process = subprocess.Popen(command(*given), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "out" / "state").glob("step-*")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for_a_state(tmp_path / "out")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "stopping after this step; Ctrl-C again ends at once" in said
     assert "a state is saved; the same command with --resume goes on" in said
+
+
+def wait_for_a_state(out: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not list((out / "state").glob("step-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_a_stop_by_hand_is_heard_while_the_corpus_is_read(config, tmp_path):
+    long = tmp_path / "long.jsonl"
+    long.write_text("".join(f'{{"sentences": ["Drug {n} binds.", "Gene {n} moves."]}}\n' for n in range(100_000)))
+    given = arguments(long, config, tmp_path / "out")
+    process = subprocess.Popen(command(*given), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out" / "state").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped while the corpus was read" in said and "the same command with --resume goes on" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_stop_ends_at_once_and_says_how_to_go_on(tmp_path, capfd):
+    told = pytest.raises(Interrupted, match="ended at once; the last saved state is kept")
+    with told, _stopping(tmp_path, told=True) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop()
+        os.kill(os.getpid(), signal.SIGINT)
+    assert capfd.readouterr().err.count("stopping after this step") == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_two_at_once_do_not_write_to_one_folder(corpus, config, tmp_path, capsys):
+    config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "evaluations": 1}))
+    given = arguments(corpus, config, tmp_path / "out", "--save-every", "0")
+    process = subprocess.Popen(command(*given), stderr=subprocess.DEVNULL)
+    wait_for_a_state(tmp_path / "out")
+    code, _, said = run(*given, "--resume", capsys=capsys)
+    assert code == 2 and "another process is pretraining there; let it end, or name another --out" in said
+    assert process.poll() is None
+    process.kill()
+    process.wait(30)
+
+
+def test_a_rung_that_is_never_reached_is_refused_or_told(corpus, config, tmp_path, capsys):
+    code, _, said = run(
+        *arguments(corpus, config, tmp_path / "out", "--tokens", "2K", "--ladder", "1K,2K"), capsys=capsys
+    )
+    assert code == 2 and "the ladder has a rung of 2,000 tokens, but only about 2,000 are seen" in said
+    assert not (tmp_path / "out").exists()
+    code, _, said = run(*arguments(corpus, config, tmp_path / "out", "--ladder", "500,1B"), capsys=capsys)
+    assert code == 0 and "--ladder 1000000000: not published" in said and "--ladder 500:" not in said
+    assert os.listdir(tmp_path / "out" / "ladder") == ["tokens-500"]
 
 
 @pytest.mark.parametrize(

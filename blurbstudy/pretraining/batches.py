@@ -11,7 +11,7 @@ import torch
 from ..errors import DataError
 from ..models import pack, seed_for
 from .corpus import TokenizedCorpus
-from .masking import Vocabulary, mask_tokens
+from .masking import BERT_SHOWS, Shown, Vocabulary, mask_tokens
 from .model import Batch
 from .objectives import Objective
 from .sequences import Sequences
@@ -37,33 +37,40 @@ class Batches:
     ) -> None:
         self.corpus, self.objective, self.config, self.vocabulary = corpus, objective, config, vocabulary
         self.special, self.seed = special, seed
+        self.epoch = self.epoch_began = 0  # the pass of the last training batch, and the steps before that pass
+        self._cut: tuple[int, Sequences] | None = None  # the pass cut last
 
-    def training(self, *, done: int = 0) -> Iterator[Batch]:
+    def training(self, *, done: int = 0, epoch: int = 0, epoch_began: int = 0) -> Iterator[Batch]:
         """Without end: passes over the corpus, sequences cut anew and shuffled in each; short last batches dropped.
 
         Args:
             done: steps that were taken already; the batches begin with that of the step after.
+            epoch: a pass known to have begun by then, so that none before it is cut once more.
+            epoch_began: steps taken before that pass.
         """
-        step = epoch = 0
         while True:
             sequences = self._pass(epoch)
             order = self._rng("order", epoch).permutation(len(sequences))
-            for chosen in np.split(order, self._ends(sequences, order))[:-1]:
-                if step >= done:
-                    yield self._batch(sequences, chosen, step)
-                step += 1
-            epoch += 1
+            ends = self._ends(sequences, order)
+            self.epoch, self.epoch_began = epoch, epoch_began
+            for number in range(max(0, done - epoch_began), len(ends)):
+                chosen = order[ends[number - 1] if number else 0 : ends[number]]
+                yield self._batch(sequences, chosen, epoch_began + number)
+            epoch, epoch_began = epoch + 1, epoch_began + len(ends)
 
     def tokens_per_step(self) -> float:
         """Tokens of an optimizer step: those asked for, or the mean of the first pass over the corpus."""
         return self.config.batch_tokens or self.config.batch_size * float(_lengths(self._pass(0).ranges).mean())
 
     def once(self, limit: int) -> list[Batch]:
-        """One pass, in batches, over at most `limit` sequences; the same at every call."""
+        """One pass, in batches, over at most `limit` sequences of all parts of the corpus; the same at every call.
+
+        Words are masked as BERT's are whatever the objective, so that losses of masked words are of like questions.
+        """
         sequences = self._pass(0)
-        chosen = np.arange(min(limit, len(sequences)))
+        chosen = np.sort(self._rng("sample", 0).permutation(len(sequences))[:limit])
         parts = np.array_split(chosen, max(1, -(-len(chosen) // self.config.batch_size)))
-        return [self._batch(sequences, part, i) for i, part in enumerate(parts)]
+        return [self._batch(sequences, part, i, shown=BERT_SHOWS) for i, part in enumerate(parts)]
 
     def _ends(self, sequences: Sequences, order: np.ndarray) -> np.ndarray:
         """Where each whole batch of a pass ends in `order`; at least one."""
@@ -75,16 +82,17 @@ class Batches:
         return np.searchsorted(summed, wanted, side="right")
 
     def _pass(self, epoch: int) -> Sequences:
-        rng = self._rng("sequences", epoch)
-        sequences = self.objective.sequences(self.corpus, rng, config=self.config)
-        if not len(sequences):
-            raise DataError("the corpus has no document of two sentences; objectives of two segments need some")
-        return sequences
+        if self._cut is None or self._cut[0] != epoch:
+            sequences = self.objective.sequences(self.corpus, self._rng("sequences", epoch), config=self.config)
+            if not len(sequences):
+                raise DataError("the corpus has no document of two sentences; objectives of two segments need some")
+            self._cut = (epoch, sequences)
+        return self._cut[1]
 
     def _rng(self, purpose: str, number: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(seed_for(self.seed, "pretraining", purpose, number)))
 
-    def _batch(self, sequences: Sequences, chosen: np.ndarray, step: int) -> Batch:
+    def _batch(self, sequences: Sequences, chosen: np.ndarray, step: int, *, shown: Shown | None = None) -> Batch:
         packing = pack([[self._tokens(sequences.ranges[i]) for i in chosen]], n_heads=self.config.n_heads)
         ids = packing.ids[0].numpy()
         seen, positions = mask_tokens(
@@ -93,13 +101,13 @@ class Batches:
             self._rng("masks", step),
             rate=self.config.mask_rate,
             whole_word=self.config.whole_word,
-            shown=self.objective.shown,
+            shown=shown or self.objective.shown,
         )
         return Batch.of(
             replace(packing, ids=torch.from_numpy(seen).unsqueeze(0)),
             torch.from_numpy(positions),
             answers=torch.from_numpy(ids[positions]),
-            is_next=torch.from_numpy(sequences.is_next[chosen[packing.order[0]]]),
+            is_next=torch.from_numpy(sequences.is_next[chosen[packing.order[0]]].astype(np.int64)),
             draws=torch.from_numpy(self._rng("samples", step).random(len(positions), dtype=np.float32)),
         )
 

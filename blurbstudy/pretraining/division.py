@@ -4,12 +4,37 @@ several processes takes. Sequences, masked words and draws are those of the whol
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
-from ..errors import ParameterError
+from ..errors import ParameterError, StudyError
 from ..models import pack
 from .model import Batch
+
+MOST_TOKENS = {"cuda": 1 << 15, "cpu": 1 << 16}  # at once, where nobody says how many
+
+
+def most_tokens(asked: int, device: torch.device) -> int:
+    """Tokens that pass through the model at once, at most: as many as asked for, or what is right for most devices."""
+    return asked or MOST_TOKENS[device.type]
+
+
+@contextlib.contextmanager
+def fitting(micro_batch_tokens: int) -> Iterator[None]:
+    """Turns a lack of memory into one line with the remedy."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # A CPU's allocator has no error of its own.
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise StudyError(
+            f"the memory does not hold {micro_batch_tokens:,} tokens at once; let fewer through, such as "
+            f"--micro-batch-tokens {max(1, micro_batch_tokens // 2)} (the last saved state is whole: add --resume)"
+        ) from None
 
 
 def parts_needed(batch: Batch, *, micro_batch_tokens: int, processes: int) -> int:

@@ -56,11 +56,22 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
 
 @contextlib.contextmanager
 def _sole_maker(folder: Path) -> Iterator[None]:
-    """Lets one process at a time make `folder`; the others wait. A lock dies with its process."""
+    """Lets one process at a time make `folder`; the others wait."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+    with locked(folder.parent / f"{folder.name}.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def locked(file: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Whether the lock on a file is held; without `wait` another process may hold it. A lock dies with its process."""
+    with file.open("w") as lock:
+        held = True
         if os.name == "posix":
             import fcntl
 
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held = False
+        yield held

@@ -6,10 +6,8 @@ A pretraining that was stopped, by whatever means, goes on from its last saved s
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,30 +23,43 @@ from ..training.optimizer import MemberSettings, PopulationAdamW
 from ..training.schedule import evaluation_steps, rate_factor
 from .batches import Batches
 from .corpus import Corpus, ReadingProgress, as_corpus
-from .division import divide, parts_needed
+from .division import divide, fitting, most_tokens, parts_needed
+from .held_out import scored, share_of
 from .masking import Vocabulary
-from .model import Batch, PretrainingModel, means
+from .model import Batch, PretrainingModel
 from .objectives import Objective
 from .prepared import PreparedText, prepared_text
 from .processes import Processes, joined
-from .publishing import Pretraining, is_published, publish, publish_rung, rung_folder
+from .publishing import Pretraining, check_ladder, forget_ladder, is_published, publish, publish_rung, rung_folder
 from .settings import PretrainingConfig
-from .states import Standing, State, check_same, forget_states, newest_state, save_state, tensors_of, writing
+from .states import (
+    Standing,
+    State,
+    begin_anew,
+    check_same,
+    forget_states,
+    newest_state,
+    save_curve,
+    save_state,
+    sole_writer,
+    tensors_of,
+)  # fmt: skip
 from .vocabulary import continues_word, load_vocabulary, vocabulary_digest
 
 # Raised by any change of code that alters the encoder that comes out.
-PRETRAINER_REVISION = 2
-CURVE = "curve.jsonl"  # points so far, to be looked at while it runs
+PRETRAINER_REVISION = 3
 
 Progress = Callable[[int, int, int], None]  # optimizer steps done, of all, tokens seen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conduct:
-    """How a pretraining is carried out. What comes out is the same, but for the order in which numbers are added."""
+    """How a pretraining is carried out. What comes out is the same but for the order in which numbers are added and,
+    with dropout, for micro_batch_tokens and the number of processes: each part of a step draws what it drops by itself.
+    """
 
     device: str = "auto"
-    micro_batch_tokens: int = 0  # tokens that pass through the model at once, at most; 0: all of a step
+    micro_batch_tokens: int = 0  # tokens that pass through the model at once, at most; 0: division.MOST_TOKENS
     save_every: float | None = None  # seconds between two saved states; None: no states
     ladder: tuple[int, ...] = ()  # tokens seen at which the encoder is published on the way
     resume: bool = False  # goes on from the last state where there is one
@@ -75,21 +86,25 @@ def pretrain(
 
     Args:
         corpus: one file (text of BLURB's test sets is left out), or what Corpus says.
-        tokens: as many are seen at least, instead of config.steps steps.
+        tokens: about as many are seen, instead of config.steps steps.
         precision: float32, or bfloat16 (autocast; weights and moments stay float32).
         vocabulary: where a given one lies (see load_vocabulary); None: trained on the corpus.
+        on_progress: told after every step, in the first process alone.
+        on_reading: told while the corpus is read, in every process; what it raises ends the reading.
         stop: asked after every step; True saves a state and ends.
 
     Raises:
         DataError: the corpus cannot be read.
-        ParameterError: the vocabulary cannot be loaded, or a resumed pretraining was begun with something else.
+        ParameterError: the vocabulary cannot be loaded, a rung of the ladder lies past the end, another process is
+            at it, or a resumed pretraining was begun with something else.
         Interrupted: `stop` said so; a state was saved.
-        StudyError: the loss left the finite numbers, or the disk is full; the last saved state is whole.
+        StudyError: the loss left the finite numbers, or disk or memory are full; the last saved state is whole.
     """
     conduct, corpus = conduct or Conduct(), as_corpus(corpus)
     if precision not in ("float32", "bfloat16"):
         raise ParameterError(f"precision={precision!r} is unknown; use float32 or bfloat16")
-    with joined(conduct.device) as processes:
+    check_ladder(conduct.ladder, total=tokens or config.steps * config.batch_tokens)
+    with joined(conduct.device) as processes, sole_writer(out) if processes.first else contextlib.nullcontext():
         begun = newest_state(out) if conduct.resume else None
         identity = {"objective": objective.name, "seed": seed, "precision": precision, "corpus": corpus.fingerprint}
         if vocabulary is not None:
@@ -100,7 +115,7 @@ def pretrain(
             corpus,
             vocabulary=config.vocab_size if vocabulary is None else vocabulary,
             held_out=config.held_out,
-            on_progress=on_reading if processes.first else None,
+            on_progress=on_reading,
         )
         loop = _Loop(objective, config, text, seed=seed, tokens=tokens, precision=precision, processes=processes,
                      conduct=conduct, out=out)  # fmt: skip
@@ -113,7 +128,6 @@ def pretrain(
         if processes.first:
             publish(done, loop.model.encoder_weights(), loop.model.architecture, text.tokenizer, out)
             forget_states(out)
-            (out / CURVE).unlink(missing_ok=True)
         processes.wait()
     return done
 
@@ -143,8 +157,9 @@ class _Loop:
         self.objective, self.config, self.text, self.seed, self.precision = objective, config, text, seed, precision
         self.processes, self.conduct, self.out = processes, conduct, out
         self.device = processes.device(conduct.device)
-        apart = Batches(text.held_out, **shared, seed=seed_for(seed, "held out"))
-        self.held_out = apart.once(config.held_out_sequences)[processes.rank :: processes.count]
+        self.micro_batch_tokens = most_tokens(conduct.micro_batch_tokens, self.device)
+        apart = Batches(text.held_out, **shared, seed=seed_for(seed, "held out")).once(config.held_out_sequences)
+        self.held_out = share_of(apart, processes, micro_batch_tokens=self.micro_batch_tokens, n_heads=config.n_heads)
         architecture = config.architecture(objective.family, len(tokenizer))
         self.model: PretrainingModel = objective.model(architecture, config=config, seed=seed).to(self.device)
         self.shared = processes.shared(self.model, self.device)
@@ -165,7 +180,7 @@ class _Loop:
             "device": describe_device(self.device),
             "threads": torch.get_num_threads(),
             "processes": processes.count,
-            "micro_batch_tokens": conduct.micro_batch_tokens,
+            "micro_batch_tokens": self.micro_batch_tokens,
             **software(),
         }
         tokenizer.model_max_length = config.max_positions
@@ -178,13 +193,17 @@ class _Loop:
 
     def run(self, on_progress: Progress | None, stop: Callable[[], bool]) -> None:
         """All steps that are left."""
-        with writing(self.out, remedy="name a folder that can be written"):
-            self.out.mkdir(parents=True, exist_ok=True)
+        if self.processes.first and not self.at.step:
+            begin_anew(self.out)
+            forget_ladder(self.out)
         points = evaluation_steps(self.config.evaluations, self.config.steps)
         saved = time.monotonic()
         steps = range(self.at.step + 1, self.config.steps + 1)
-        for step, batch in zip(steps, self.batches.training(done=self.at.step), strict=False):
+        at = self.at
+        batches = self.batches.training(done=at.step, epoch=at.epoch, epoch_began=at.epoch_began)
+        for step, batch in zip(steps, batches, strict=False):
             stopped = self._take(step, batch, asked_to_stop=stop())
+            at.epoch, at.epoch_began = self.batches.epoch, self.batches.epoch_began
             if step in points:
                 self._point()
             self._climb()
@@ -202,19 +221,23 @@ class _Loop:
     def _take(self, step: int, batch: Batch, *, asked_to_stop: bool) -> bool:
         """One optimizer step; -> whether any process was asked to stop."""
         began = time.perf_counter()
-        # Those of a step that this process takes, one after another.
-        parts = self._parts(batch, processes=self.processes.count)[self.processes.rank :: self.processes.count]
-        whole = len(parts) == 1 and self.processes.count == 1
+        processes = self.processes
+        needed = parts_needed(batch, micro_batch_tokens=self.micro_batch_tokens, processes=processes.count)
+        parts = list(enumerate(divide(batch, needed, n_heads=self.config.n_heads)))
+        mine = parts[processes.rank :: processes.count]  # one after another
         total = torch.zeros(2, device=self.device)
-        for number, part in enumerate(parts):
-            last = number == len(parts) - 1
-            with contextlib.nullcontext() if last or self.processes.count == 1 else self.shared.no_sync():
-                loss = self._loss(part.to(self.device), batch.counts, step=step, part_number=number, whole=whole)
-                # Gradients become means over the processes, and are to be sums.
-                (loss * self.processes.count if self.processes.count > 1 else loss).backward()
-            total[0] += loss.detach()
+        with fitting(self.micro_batch_tokens):
+            for place, part in mine:
+                # What is dropped goes by a part's place among all, whoever takes it.
+                stream = (step,) if len(parts) == 1 else (step, place)
+                last = place == mine[-1][0]
+                with contextlib.nullcontext() if last or processes.count == 1 else self.shared.no_sync():
+                    loss = self._loss(part.to(self.device), batch.counts, stream=stream)
+                    # Gradients become means over the processes, and are to be sums.
+                    (loss * processes.count if processes.count > 1 else loss).backward()
+                total[0] += loss.detach()
         total[1] = asked_to_stop
-        loss, stopped = self.processes.summed(total).tolist()
+        loss, stopped = processes.summed(total).tolist()
         rate = self.config.learning_rate * rate_factor(step, total=self.config.steps, warmup=self.config.warmup)
         (norm,) = self.optimizer.step([rate], [step])
         if not math.isfinite(loss) or not math.isfinite(norm):
@@ -228,16 +251,10 @@ class _Loop:
         self.at.seconds += time.perf_counter() - began
         return stopped > 0
 
-    def _parts(self, batch: Batch, *, processes: int) -> list[Batch]:
-        """A batch in parts that fit on the device."""
-        parts = parts_needed(batch, micro_batch_tokens=self.conduct.micro_batch_tokens, processes=processes)
-        return divide(batch, parts, n_heads=self.config.n_heads)
-
-    def _loss(self, part: Batch, counts: dict[str, int], *, step: int, part_number: int, whole: bool) -> torch.Tensor:
+    def _loss(self, part: Batch, counts: dict[str, int], *, stream: tuple[int, ...]) -> torch.Tensor:
         dropout = None
         if self.config.dropout:
-            own = () if whole else (self.processes.rank, part_number)
-            streams = [seed_for(self.seed, "pretraining", "dropout", step, *own)]
+            streams = [seed_for(self.seed, "pretraining", "dropout", *stream)]
             dropout = DropoutStream(streams, self.config.dropout, device=self.device)
         with self._autocast():
             found = self.shared(part, dropout=dropout)
@@ -250,28 +267,11 @@ class _Loop:
         """A point of the curve: mean loss since the last, and the held-out part."""
         train_loss = float(torch.tensor(self.at.losses).mean())
         self.at.losses.clear()
-        sums = self._scored()
-        self.at.curve.append({"step": self.at.step, "tokens": self.at.tokens, "train_loss": train_loss} | means(sums))
+        with fitting(self.micro_batch_tokens):
+            found = scored(self.model, self.held_out, self.processes, device=self.device, autocast=self._autocast)
+        self.at.curve.append({"step": self.at.step, "tokens": self.at.tokens, "train_loss": train_loss} | found)
         if self.processes.first and self.conduct.save_every is not None:
-            with writing(self.out, remedy="make room, then go on from the last state (--resume)"):
-                lines = "".join(json.dumps(point) + "\n" for point in self.at.curve)
-                (self.out / CURVE).write_text(lines, encoding="utf-8")
-
-    @torch.no_grad()
-    def _scored(self) -> Counter[str]:
-        """Sums of losses and right answers over the held-out part."""
-        sums: Counter[str] = Counter()
-        for batch in (part for whole in self.held_out for part in self._parts(whole, processes=1)):
-            batch = batch.to(self.device)
-            with self._autocast():
-                found = self.model(batch)
-            sums.update({name: float(value) for name, value in found.items()})
-            sums.update(batch.counts)
-        if self.processes.count > 1:
-            names = sorted(sums)
-            values = torch.tensor([sums[name] for name in names], dtype=torch.float64)
-            sums = Counter(dict(zip(names, self.processes.summed(values.to(self.device)).tolist(), strict=True)))
-        return sums
+            save_curve(self.out, self.at.curve)
 
     def _climb(self) -> None:
         """Publishes the encoder where a rung of the ladder is reached."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 from torch import Tensor
 
+from ..errors import ParameterError
 from ..models import Architecture, export_checkpoint
 from .objectives import Objective
 from .settings import PretrainingConfig
-from .states import writing
+from .states import flush, writing
 
 LADDER = "ladder"  # folder, beside the encoder, of what it was on the way
+UNFINISHED = ".unfinished-"  # begins the name of what is being written
 POINTS = 20  # of the curve in a card, at most; the record holds all
 RECORD = "pretraining.json"  # the curve and the settings, for figures
 CARD = """---
@@ -108,15 +111,22 @@ def publish(
     """
     with writing(folder, remedy="make room, then go on from the last state (--resume)"):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as made:
+        forget_unfinished(folder)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
             unfinished = Path(made)
             export_checkpoint(weights, architecture, folder=unfinished, tokenizer=tokenizer)
             (unfinished / "README.md").write_text(model_card(done, architecture), encoding="utf-8")
             record = json.dumps(done.to_dict(), indent=2, allow_nan=False) + "\n"
             (unfinished / RECORD).write_text(record, encoding="utf-8")
-            # The record last: where it lies, the others do.
-            for file in sorted(unfinished.iterdir(), key=lambda file: file.name == RECORD):
+            files = sorted(unfinished.iterdir(), key=lambda file: file.name == RECORD)
+            for file in files:
+                flush(file)
+            # The record last, when the others lie there for good.
+            for file in files:
+                if file.name == RECORD:
+                    flush(folder)
                 file.replace(folder / file.name)
+            flush(folder)
     return folder
 
 
@@ -136,6 +146,33 @@ def publish_rung(
 def rung_folder(out: Path, rung: int) -> Path:
     """Where the encoder of a rung lies."""
     return out / LADDER / f"tokens-{rung}"
+
+
+def check_ladder(ladder: tuple[int, ...], *, total: int) -> None:
+    """Refuses a rung that is known never to be reached.
+
+    Args:
+        total: tokens that will be seen, about; 0: not known yet.
+
+    Raises:
+        ParameterError: names it.
+    """
+    if total and ladder and max(ladder) >= total:
+        raise ParameterError(
+            f"the ladder has a rung of {max(ladder):,} tokens, but only about {total:,} are seen; "
+            "use smaller rungs (the encoder at the end is published anyway)"
+        )
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Lets go of what killed processes left behind."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def forget_ladder(out: Path) -> None:
+    """Lets go of the rungs of whatever was begun in `out` before."""
+    shutil.rmtree(out / LADDER, ignore_errors=True)
 
 
 def is_published(folder: Path) -> bool:

@@ -29,7 +29,7 @@ class Sequences:
     """Each is [CLS] first [SEP] second [SEP], or [CLS] first [SEP] where the second range is empty."""
 
     ranges: np.ndarray  # (n, 4) int64: first's start and end, second's start and end, in corpus.tokens
-    is_next: np.ndarray  # (n,) int64: 1 where the second segment follows the first in the corpus
+    is_next: np.ndarray  # (n,) bool: the second segment follows the first in the corpus
 
     def __len__(self) -> int:
         return len(self.ranges)
@@ -38,32 +38,30 @@ class Sequences:
 def two_segments(
     corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int, random_next: float
 ) -> Sequences:
-    """One pass over all documents, in the corpus's order.
+    """One pass over all documents of at least two sentences, in the corpus's order.
 
     Args:
         max_length: tokens of a sequence at most, [CLS] and two [SEP] included.
         random_next: probability that the second segment comes from another document.
     """
     room = max_length - 3
-    ranges: list[tuple[int, int, int, int]] = []
-    is_next: list[int] = []
-    for document in range(corpus.n_documents):
-        sentence, end = int(corpus.documents[document]), int(corpus.documents[document + 1])
-        while end - sentence >= 2:
-            target = int(rng.integers(2, room + 1)) if rng.random() < SHORT else room
-            stop = _chunk(corpus, sentence, end, target)
-            cut = int(rng.integers(sentence + 1, stop))
-            random = bool(rng.random() < random_next)
-            first = (int(corpus.sentences[sentence]), int(corpus.sentences[cut]))
-            if random:
-                second = _elsewhere(corpus, document, rng, target - (first[1] - first[0]))
-                stop = cut  # what was not used comes again
-            else:
-                second = (first[1], int(corpus.sentences[stop]))
-            ranges.append((*_shorten(first, second, rng, room),))
-            is_next.append(int(not random))
-            sentence = stop
-    return Sequences(np.asarray(ranges, np.int64).reshape(-1, 4), np.asarray(is_next, np.int64))
+    ranges, is_next = [np.zeros((0, 4), np.int64)], [np.zeros(0, bool)]
+    for block in _blocks(corpus):
+        stop, target = _stops(block, rng, room=room, least=2)
+        sentences = np.arange(len(stop))
+        cut = rng.integers(sentences + 1, np.maximum(stop, sentences + 2))
+        random = (rng.random(len(stop)) < random_next) & (corpus.n_documents > 1)
+        # What was not used, where the second segment comes from elsewhere, comes again.
+        starts = _chain(np.where(random, cut, stop).tolist(), block.ends.tolist(), 2)
+        random = random[starts]
+        a, b, d = (block.bounds[places] for places in (starts, cut[starts], stop[starts]))
+        c = b.copy()
+        c[random], d[random] = _elsewhere(
+            corpus, block.documents_of(starts[random]), rng, (target[starts] - (b - a))[random]
+        )
+        ranges.append(_shortened(a, b, c, d, rng=rng, room=room))
+        is_next.append(~random)
+    return Sequences(np.concatenate(ranges), np.concatenate(is_next))
 
 
 def contiguous_segments(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
@@ -72,19 +70,7 @@ def contiguous_segments(corpus: TokenizedCorpus, rng: np.random.Generator, *, ma
     Args:
         max_length: tokens of a sequence at most, [CLS] and two [SEP] included.
     """
-    room = max_length - 3
-    parts = []
-    for starts, stops in _chunks(corpus, rng, room=room, least=2):
-        cuts = rng.integers(starts + 1, stops)
-        a, b, d = (corpus.sentences[place] for place in (starts, cuts, stops))
-        # As _shorten: from the longer segment down to the other's length, then from both.
-        excess = np.maximum(d - a - room, 0)
-        from_first = np.minimum(np.maximum(b - a - np.maximum(room - (d - b), room // 2), 0), excess)
-        from_second = excess - from_first
-        front_first, front_second = rng.integers(from_first + 1), rng.integers(from_second + 1)
-        ends = (a + front_first, b - (from_first - front_first), b + front_second, d - (from_second - front_second))
-        parts.append(np.stack(ends, axis=1))
-    return _following(parts)
+    return two_segments(corpus, rng, max_length=max_length, random_next=0.0)
 
 
 def single_sequences(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_length: int) -> Sequences:
@@ -94,93 +80,90 @@ def single_sequences(corpus: TokenizedCorpus, rng: np.random.Generator, *, max_l
         max_length: tokens of a sequence at most, [CLS] and [SEP] included.
     """
     room = max_length - 2
-    parts = []
-    for starts, stops in _chunks(corpus, rng, room=room, least=1):
-        a, b = corpus.sentences[starts], corpus.sentences[stops]
-        excess = np.maximum(b - a - room, 0)
-        front = rng.integers(excess + 1)
-        b = b - (excess - front)
-        parts.append(np.stack((a + front, b, b, b), axis=1))
-    return _following(parts)
+    parts = [np.zeros((0, 4), np.int64)]
+    for block in _blocks(corpus):
+        stop, _ = _stops(block, rng, room=room, least=1)
+        starts = _chain(stop.tolist(), block.ends.tolist(), 1)
+        a, b = block.bounds[starts], block.bounds[stop[starts]]
+        found = _shortened(a, b, b, b, rng=rng, room=room)
+        found[:, 2:] = found[:, 1:2]
+        parts.append(found)
+    ranges = np.concatenate(parts)
+    return Sequences(ranges, np.ones(len(ranges), bool))
 
 
-def _following(parts: list[np.ndarray]) -> Sequences:
-    ranges = np.concatenate([np.zeros((0, 4), np.int64), *parts])
-    return Sequences(ranges, np.ones(len(ranges), np.int64))
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some documents one after another; sentences are counted from the first of the block."""
+
+    first: int  # document
+    ends: np.ndarray  # (documents + 1,) sentences where documents begin, and the last one's end
+    bounds: np.ndarray  # (sentences + 1,) tokens where sentences begin, and the last one's end
+
+    def documents_of(self, sentences: np.ndarray) -> np.ndarray:
+        """The document, counted over the whole corpus, that each sentence belongs to."""
+        return self.first + np.searchsorted(self.ends, sentences, side="right") - 1
 
 
-def _chunks(
-    corpus: TokenizedCorpus, rng: np.random.Generator, *, room: int, least: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Sentences where chunks begin and where they stop, a block of documents at a time."""
+def _blocks(corpus: TokenizedCorpus) -> Iterator[_Block]:
     document = 0
     while document < corpus.n_documents:
         until = int(np.searchsorted(corpus.documents, corpus.documents[document] + BLOCK, side="right")) - 1
         until = max(until, document + 1)
         offset = int(corpus.documents[document])
-        ends = corpus.documents[document : until + 1] - offset  # of documents, and the first one's begin
-        bounds = corpus.sentences[offset : offset + ends[-1] + 1]
-        stops = _stops(bounds, ends, rng, room=room, least=least)
-        starts = _chain(stops.tolist(), ends.tolist(), least)
-        yield starts + offset, stops[starts] + offset
+        ends = corpus.documents[document : until + 1] - offset
+        yield _Block(document, ends, corpus.sentences[offset : offset + ends[-1] + 1])
         document = until
 
 
-def _stops(bounds: np.ndarray, ends: np.ndarray, rng: np.random.Generator, *, room: int, least: int) -> np.ndarray:
-    """For every sentence the one after a chunk that begins there: at least `least`, and too few left over are taken in.
+def _stops(block: _Block, rng: np.random.Generator, *, room: int, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """For every sentence the one after a chunk that begins there, and the tokens that the chunk aims at.
 
-    Args:
-        bounds: (sentences + 1,) tokens where sentences begin.
-        ends: (documents + 1,) sentences where documents begin.
+    A chunk holds at least `least` sentences; fewer left over are taken in.
     """
-    sentences = np.arange(len(bounds) - 1)
-    end = np.repeat(ends[1:], np.diff(ends))
+    sentences = np.arange(len(block.bounds) - 1)
+    end = np.repeat(block.ends[1:], np.diff(block.ends))
     short = rng.random(len(sentences)) < SHORT
     target = np.where(short, rng.integers(2, room + 1, size=len(sentences)), room)
-    stop = np.searchsorted(bounds, bounds[:-1] + target)  # first boundary at or past the target
+    stop = np.searchsorted(block.bounds, block.bounds[:-1] + target)  # first boundary at or past the target
     stop = np.minimum(np.maximum(stop, sentences + least), end)
-    return np.where(end - stop < least, end, stop)
+    return np.where(end - stop < least, end, stop), target
 
 
-def _chain(stops: list[int], ends: list[int], least: int) -> np.ndarray:
-    """Where chunks begin if each begins where the one before it stops."""
+def _chain(nexts: list[int], ends: list[int], least: int) -> np.ndarray:
+    """Where chunks begin if after each the one at `nexts` follows."""
     starts: list[int] = []
     for start, end in zip(ends, ends[1:], strict=False):
         while end - start >= least:
             starts.append(start)
-            start = stops[start]
+            start = nexts[start]
     return np.asarray(starts, np.int64)
 
 
-def _chunk(corpus: TokenizedCorpus, sentence: int, end: int, target: int) -> int:
-    """The sentence after a chunk of at least two that reaches `target` tokens; one left over is taken in."""
-    begin = corpus.sentences[sentence]
-    stop = int(np.searchsorted(corpus.sentences, begin + target))  # first boundary at or past the target
-    stop = min(max(stop, sentence + 2), end)
-    return end if end - stop == 1 else stop
+def _elsewhere(
+    corpus: TokenizedCorpus, documents: np.ndarray, rng: np.random.Generator, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(begins, ends): per document about `wanted` tokens of whole sentences from another one, not from its first
+    sentence if it has more.
+    """
+    if not len(documents):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    others = rng.integers(corpus.n_documents - 1, size=len(documents))
+    others += others >= documents
+    low, high = corpus.documents[others], corpus.documents[others + 1]
+    begins = corpus.sentences[rng.integers(np.minimum(low + 1, high - 1), high)]
+    stops = np.searchsorted(corpus.sentences, begins + np.maximum(wanted, 1))
+    return begins, corpus.sentences[np.minimum(stops, high)]
 
 
-def _elsewhere(corpus: TokenizedCorpus, document: int, rng: np.random.Generator, wanted: int) -> tuple[int, int]:
-    """About `wanted` tokens of whole sentences from another document, not from its first sentence if it has more."""
-    other = int(rng.integers(corpus.n_documents - 1))
-    other += other >= document
-    low, high = int(corpus.documents[other]), int(corpus.documents[other + 1])
-    start = int(rng.integers(min(low + 1, high - 1), high))
-    begin = int(corpus.sentences[start])
-    stop = int(np.searchsorted(corpus.sentences, begin + max(wanted, 1)))
-    return begin, int(corpus.sentences[min(stop, high)])
-
-
-def _shorten(
-    first: tuple[int, int], second: tuple[int, int], rng: np.random.Generator, room: int
-) -> tuple[int, int, int, int]:
-    """Takes tokens from the longer segment, from its front or its back by chance, until both fit."""
-    (a, b), (c, d) = first, second
-    excess = b - a + d - c - room
-    if excess <= 0:
-        return a, b, c, d
-    longest = max(b - a - max(room - (d - c), room // 2), 0)  # down to the other's length, not below half the room
-    from_first = min(longest, excess)
+def _shortened(
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, *, rng: np.random.Generator, room: int
+) -> np.ndarray:
+    """(n, 4): tokens are taken from the longer segment, from its front or its back by chance, until both fit."""
+    excess = np.maximum(b - a + d - c - room, 0)
+    # From the first down to the second's length, not below half the room; then from both.
+    from_first = np.minimum(np.maximum(b - a - np.maximum(room - (d - c), room // 2), 0), excess)
     from_second = excess - from_first
-    front_first, front_second = int(rng.integers(from_first + 1)), int(rng.integers(from_second + 1))
-    return a + front_first, b - (from_first - front_first), c + front_second, d - (from_second - front_second)
+    front_first, front_second = rng.integers(from_first + 1), rng.integers(from_second + 1)
+    ends = (a + front_first, b - (from_first - front_first), c + front_second, d - (from_second - front_second))
+    return np.stack(ends, axis=1)

@@ -23,8 +23,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..errors import ParameterError, StudyError
+from .keeping import locked
 
-FOLDER = "state"  # in the folder of the encoder to be
+FOLDER = "state"  # in the folder of the encoder to be; where it lies, a pretraining was begun
+LOCK = ".lock"  # in there, while a process is at it
+CURVE = "curve.jsonl"  # beside it: points so far, to be looked at while it runs
 KEPT = 2  # states at once: should the newest prove torn, the one before is there
 NUMBERS, FACTS = "numbers.safetensors", "state.json"
 
@@ -39,6 +42,14 @@ class Standing:
     losses: list[float] = field(default_factory=list)  # of the steps since the curve's last point
     seconds: float = 0.0  # of training, scoring and saving aside
     sessions: int = 1  # times that it was begun or gone on with
+    epoch: int = 0  # passes over the text begun, but for the first
+    epoch_began: int = 0  # steps taken before this pass
+
+    def __post_init__(self) -> None:
+        for name in ("step", "tokens", "sessions", "epoch", "epoch_began"):
+            _check_is(getattr(self, name), int)
+        for number in (self.seconds, *self.losses, *(value for point in self.curve for value in point.values())):
+            _check_is(number, int, float)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
@@ -53,6 +64,46 @@ class State:
     tensors: dict[str, Tensor]  # weights and Adam's moments, by name
     identity: dict[str, Any]  # what must be the same to go on
     circumstances: dict[str, Any]  # threads, processes: what bits depend on beside it
+
+
+@contextlib.contextmanager
+def sole_writer(out: Path) -> Iterator[None]:
+    """Marks `out` as begun and lets one process at a time write to it; where nothing was written, no mark stays.
+
+    Raises:
+        ParameterError: another process is at it.
+    """
+    mark = out / FOLDER
+    with writing(out, remedy="name a folder that can be written"):
+        mark.mkdir(parents=True, exist_ok=True)
+        (mark / LOCK).touch()
+    with locked(mark / LOCK, wait=False) as held:
+        if not held:
+            raise ParameterError(f"{out}: another process is pretraining there; let it end, or name another --out")
+        try:
+            yield
+        finally:
+            (mark / LOCK).unlink(missing_ok=True)
+            if set(out.iterdir()) == {mark} and not any(mark.iterdir()):
+                mark.rmdir()
+                out.rmdir()
+
+
+def begin_anew(out: Path) -> None:
+    """Lets go of the states and the curve of whatever was begun in `out` before, but not of the mark."""
+    for folder in _folders(out):
+        shutil.rmtree(folder)
+    (out / CURVE).unlink(missing_ok=True)
+
+
+def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
+    """Writes the points so far.
+
+    Raises:
+        StudyError: the disk is full or cannot be written.
+    """
+    with writing(out, remedy="make room, then go on from the last state (--resume)"):
+        (out / CURVE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
 
 def save_state(out: Path, state: State) -> Path:
@@ -77,11 +128,11 @@ def save_state(out: Path, state: State) -> Path:
             }
             (unfinished / FACTS).write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
             for file in (NUMBERS, FACTS, "."):
-                _flush(unfinished / file)
+                flush(unfinished / file)
             folder = parent / f"step-{state.standing.step:09d}"
             shutil.rmtree(folder, ignore_errors=True)
             unfinished.rename(folder)
-            _flush(parent)
+            flush(parent)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     for old in _folders(out)[KEPT:]:
@@ -95,8 +146,9 @@ def newest_state(out: Path) -> State | None:
 
 
 def forget_states(out: Path) -> None:
-    """Lets go of all states, when the encoder is published."""
+    """Lets go of all states and of the curve beside them, when the encoder is published."""
     shutil.rmtree(out / FOLDER, ignore_errors=True)
+    (out / CURVE).unlink(missing_ok=True)
 
 
 def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], *, out: Path) -> None:
@@ -148,14 +200,21 @@ def _read(folder: Path) -> State | None:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         if _digest(folder / NUMBERS) != facts["sha256"]:
             return None
+        _check_is(facts["identity"], dict)
+        _check_is(facts["circumstances"], dict)
         return State(
             standing=Standing(**facts["standing"]),
             tensors=load_file(folder / NUMBERS),
             identity=facts["identity"],
             circumstances=facts["circumstances"],
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _check_is(value: Any, *kinds: type) -> None:
+    if type(value) not in kinds:  # not a bool for an int
+        raise TypeError(f"{value!r} is no {kinds[0].__name__}")
 
 
 def _digest(path: Path) -> str:
@@ -163,7 +222,8 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """A file, or a folder's list of names, onto the disk itself."""
     if os.name != "posix" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,17 @@ def test_batches_after_steps_done_are_those_of_a_run_without_a_break(corpus):
         assert all(same(one, other) for one, other in zip(whole[done : done + 5], rest, strict=True))
 
 
+def test_a_pass_known_to_have_begun_spares_those_before_it(corpus):
+    whole = made(corpus, batch_tokens=2000)
+    steps = [batch for _, batch in zip(range(40), whole.training(), strict=False)]
+    assert whole.epoch > 2 and 0 < whole.epoch_began < 40
+    rest = made(corpus, batch_tokens=2000)
+    cut, passes = rest.objective.cut, []
+    rest.objective = replace(rest.objective, cut=lambda *given: passes.append(1) or cut(*given))
+    last = next(rest.training(done=39, epoch=whole.epoch, epoch_began=whole.epoch_began))
+    assert same(last, steps[39]) and len(passes) == 1
+
+
 def test_two_steps_and_two_seeds_mask_and_sample_differently(corpus):
     (first, second), (other, _) = taken(made(corpus), 2), taken(made(corpus, seed=2), 2)
     for one in (second, other):
@@ -85,6 +98,26 @@ def test_the_held_out_part_is_the_same_at_every_call(corpus):
     first, second = batches.once(20), batches.once(20)
     assert sum(batch.packing.sequences for batch in first) == 20
     assert all(same(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_the_held_out_sample_is_of_the_whole_part_not_of_its_beginning(corpus):
+    half = corpus.sentences[corpus.documents[150]]
+    tokens = np.where(np.arange(len(corpus.tokens)) < half, 10, 50).astype(np.int32)
+    batches = made(TokenizedCorpus(tokens, corpus.sentences, corpus.documents), "single-sequence")
+    shares = [(batch.packing.ids == 50).sum() / (batch.packing.ids > 4).sum() for batch in batches.once(64)]
+    assert 0.25 < np.mean(shares) < 0.75
+
+
+def test_held_out_words_are_masked_alike_whatever_the_objective(corpus):
+    """ELECTRA's own masking shows no random word; BERT's shows one at a tenth."""
+    for name in OBJECTIVES:
+        batches = made(corpus, name, mask_rate=0.5, batch_size=64)
+        for held_out, sample in ((True, batches.once(64)), (False, taken(batches, 4))):
+            shown = torch.cat([batch.packing.ids[0, batch.positions] for batch in sample])
+            answers = torch.cat([batch.answers for batch in sample])
+            random = float(((shown != 4) & (shown != answers)).float().mean())
+            expected = 0.1 if held_out or name != "electra" else 0.0
+            assert abs(random - expected) < 4 * (expected * (1 - expected) / len(shown)) ** 0.5 + 0.003
 
 
 @pytest.mark.parametrize("name", ["single-sequence", "electra"])

@@ -9,7 +9,7 @@ import torch
 from blurbstudy.errors import ParameterError
 from blurbstudy.models import Architecture
 from blurbstudy.pretraining import OBJECTIVES, pretraining_config
-from blurbstudy.pretraining.division import divide, parts_needed
+from blurbstudy.pretraining.division import divide, most_tokens, parts_needed
 
 from .conftest import LENGTHS, TINY, invented_batch
 
@@ -71,6 +71,13 @@ def test_a_part_without_an_asked_word_is_no_hindrance():
         loss = model.loss(model(part), batch.counts)
         loss.backward()
         assert torch.isfinite(loss)
+
+
+def test_where_nobody_says_how_much_a_step_of_the_published_encoders_is_bounded():
+    config = pretraining_config("base", "bert")
+    for device, most in (("cuda", 32768), ("cpu", 65536)):
+        assert most_tokens(0, torch.device(device)) == most < config.batch_size * config.max_length
+        assert most_tokens(7, torch.device(device)) == 7
 
 
 def test_as_many_parts_as_bound_and_processes_ask_for():

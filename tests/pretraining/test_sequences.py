@@ -80,6 +80,60 @@ def test_without_random_segments_nearly_all_text_is_used_once(corpus):
     assert used.mean() > 0.95
 
 
+def one_after_another(corpus, rng, room):
+    """two_segments as a plain loop over sentences."""
+    sentences, found = corpus.sentences, []
+    for document in range(corpus.n_documents):
+        at, end = int(corpus.documents[document]), int(corpus.documents[document + 1])
+        while end - at >= 2:
+            target = int(rng.integers(2, room + 1)) if rng.random() < sequences.SHORT else room
+            stop = min(max(int(np.searchsorted(sentences, sentences[at] + target)), at + 2), end)
+            stop = end if end - stop == 1 else stop
+            cut = int(rng.integers(at + 1, stop))
+            a, b, c, d = sentences[at], sentences[cut], sentences[cut], sentences[stop]
+            following = rng.random() >= 0.5
+            if not following:
+                other = int(rng.integers(corpus.n_documents - 1))
+                other += other >= document
+                low, high = corpus.documents[other : other + 2]
+                c = sentences[rng.integers(min(low + 1, high - 1), high)]
+                d = sentences[min(np.searchsorted(sentences, c + max(target - (b - a), 1)), high)]
+                stop = cut
+            excess = max(b - a + d - c - room, 0)
+            from_first = min(max(b - a - max(room - (d - c), room // 2), 0), excess)
+            front, front_second = rng.integers(from_first + 1), rng.integers(excess - from_first + 1)
+            a, b = a + front, b - (from_first - front)
+            found.append((a, b, c + front_second, d - (excess - from_first - front_second), following))
+            at = stop
+    return np.array(found)
+
+
+@pytest.mark.parametrize("max_length", [32, 96, 300])
+def test_all_at_once_cuts_as_one_after_another_does(corpus, max_length):
+    """As many sequences, segments as long, as often whole, within four standard errors of 12 passes."""
+    passes = {"loop": [], "at once": []}
+    for seed in range(12):
+        loop = one_after_another(corpus, np.random.default_rng(seed), max_length - 3)
+        found = made(corpus, max_length=max_length, seed=seed)
+        for name, (a, b, c, d), following in (
+            ("loop", loop[:, :4].T, loop[:, 4] == 1),
+            ("at once", found.ranges.T, found.is_next),
+        ):
+            first, second = b - a, d - c
+            ends = np.isin(b, corpus.sentences) & np.isin(c, corpus.sentences)
+            own = [len(a), first.mean(), second.mean(), first.std(), second.std(), ends.mean(), following.mean()]
+            passes[name].append([*own, second[following].mean(), second[~following].mean()])
+    loop, at_once = (np.array(values, float) for values in passes.values())
+    error = np.sqrt((loop.var(0) + at_once.var(0)) / len(loop))
+    assert (np.abs(loop.mean(0) - at_once.mean(0)) < 4 * error + 1e-9).all()
+
+
+def test_of_a_single_document_no_segment_comes_from_another(corpus):
+    one = TokenizedCorpus(np.zeros(40, np.uint16), np.arange(0, 41, 4), np.array([0, 10]))
+    found = made(one, max_length=16)
+    assert len(found) and found.is_next.all()
+
+
 def test_the_same_numbers_cut_the_same_sequences(corpus):
     assert (made(corpus, seed=3).ranges == made(corpus, seed=3).ranges).all()
     assert (

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from blurbstudy.errors import Interrupted, ParameterError, StudyError
 from blurbstudy.pretraining import OBJECTIVES, Conduct, Corpus, get_objective, pretrain, pretraining_config, states
+from blurbstudy.pretraining.masked_words import MaskedLanguageModel
 
 from .conftest import TINY
 
@@ -131,6 +132,59 @@ def test_a_full_disk_leaves_the_last_state_whole(tiny_corpus, tmp_path, monkeypa
     assert go(tiny_corpus, out, resume=True).curve == whole.curve
 
 
+def test_a_resumed_pretraining_cuts_no_pass_that_is_over(tiny_corpus, tmp_path, monkeypatch):
+    from blurbstudy.pretraining import objectives
+
+    cut, passes = objectives.two_segments, []
+    monkeypatch.setattr(objectives, "two_segments", lambda *a, **k: passes.append(1) or cut(*a, **k))
+    whole = go(tiny_corpus, tmp_path / "whole", batch_size=40)
+    of_whole = len(passes)
+    out = stopped(tiny_corpus, tmp_path / "out", batch_size=40)
+    epoch = states.newest_state(out).standing.epoch
+    assert epoch > 1
+    passes.clear()
+    assert go(tiny_corpus, out, batch_size=40, resume=True).curve == whole.curve
+    assert len(passes) == of_whole - epoch
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", "7"),
+        ("tokens", None),
+        ("curve", [1]),
+        ("losses", ["x"]),
+        ("seconds", "x"),
+        ("epoch", True),
+        ("curve", 3),
+    ],
+)
+def test_a_state_whose_numbers_are_none_is_torn(tiny_corpus, tmp_path, name, value):
+    out = stopped(tiny_corpus, tmp_path / "out", after=3)
+    file = out / "state" / "step-000000003" / states.FACTS
+    facts = json.loads(file.read_text())
+    facts["standing"][name] = value
+    file.write_text(json.dumps(facts))
+    assert states.newest_state(out).standing.step == 2
+
+
+def test_a_lack_of_memory_is_one_line_and_leaves_the_last_state_whole(tiny_corpus, tmp_path, monkeypatch):
+    whole = go(tiny_corpus, tmp_path / "whole")
+    forward, calls = MaskedLanguageModel.forward, iter(range(1000))
+
+    def greedy(self, batch, *, dropout=None):
+        if next(calls) == 3:
+            torch.empty(1 << 50)  # what the allocator itself says to a petabyte
+        return forward(self, batch, dropout=dropout)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MaskedLanguageModel, "forward", greedy)
+        with pytest.raises(StudyError, match=r"does not hold 65,536 tokens at once; .* --micro-batch-tokens 32768"):
+            go(tiny_corpus, tmp_path / "out")
+    assert states.newest_state(tmp_path / "out").standing.step == 3
+    assert go(tiny_corpus, tmp_path / "out", resume=True).curve == whole.curve
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full, a disk that is always full")
 def test_a_disk_that_is_really_full_is_told_as_such(tmp_path):
     (tmp_path / "state").mkdir()
@@ -176,6 +230,36 @@ def test_rungs_of_the_ladder_are_encoders_that_say_so(tiny_corpus, tmp_path):
     assert "the learning rate had not decayed yet" in (rung / "README.md").read_text()
     assert "the learning rate had not decayed yet" not in (tmp_path / "out" / "README.md").read_text()
     assert AutoModel.from_pretrained(rung).config.hidden_size == TINY["width"]
+
+
+def test_rungs_are_the_same_after_a_break(tiny_corpus, tmp_path):
+    ladder = {"device": "cpu", "ladder": (300, 1000), "save_every": 0.0}
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    go(tiny_corpus, whole, conduct=Conduct(**ladder))
+    stopped(tiny_corpus, out, after=4, conduct=Conduct(**ladder))
+    assert os.listdir(out / "ladder") == ["tokens-300"]
+    go(tiny_corpus, out, conduct=Conduct(**ladder, resume=True))
+    for rung in ("tokens-300", "tokens-1000"):
+        a, b = (load_file(folder / "ladder" / rung / "model.safetensors") for folder in (whole, out))
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_what_an_earlier_begin_left_is_not_taken_for_its_own(tiny_corpus, tmp_path):
+    out = stopped(tiny_corpus, tmp_path / "out", conduct=Conduct(device="cpu", save_every=0.0, ladder=(500,)))
+    with pytest.raises(Interrupted):
+        go(tiny_corpus, out, seed=2, stop_after=2)
+    assert sorted(os.listdir(out / "state")) == ["step-000000001", "step-000000002"]
+    assert not (out / "ladder").exists()
+
+
+def test_with_dropout_parts_of_a_step_are_resumed_bit_for_bit(tiny_corpus, tmp_path):
+    parts = {"device": "cpu", "micro_batch_tokens": 60, "save_every": 0.0}
+    whole = go(tiny_corpus, tmp_path / "whole", conduct=Conduct(**parts))
+    stopped(tiny_corpus, tmp_path / "out", conduct=Conduct(**parts))
+    assert go(tiny_corpus, tmp_path / "out", conduct=Conduct(**parts, resume=True)).curve == whole.curve
+    undivided = go(tiny_corpus, tmp_path / "undivided")
+    assert undivided.curve != whole.curve
+    assert undivided.curve[-1]["word_loss"] == pytest.approx(whole.curve[-1]["word_loss"], rel=0.05)
 
 
 def test_parts_of_a_step_give_the_same_curve(tiny_corpus, tmp_path):
