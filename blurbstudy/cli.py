@@ -18,6 +18,7 @@ from . import paths
 from .cli_data import data_app
 from .cli_pretrain import pretrain
 from .cli_score import score
+from .disk import cause_and_remedy
 from .errors import Interrupted, ParameterError, StoreError, StudyError
 
 if TYPE_CHECKING:
@@ -155,8 +156,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of a report's folder, or of a disk that is full
-        from .results.files import cause_and_remedy
-
         cause, remedy = cause_and_remedy(error, another="name another folder (--report, --store; --out of finetune)")
         said = f"{f'{error.filename}: ' if error.filename else ''}{cause}; {remedy}; finished runs are kept"
         print(f"blurbstudy: {' '.join(said.split())}", file=sys.stderr)

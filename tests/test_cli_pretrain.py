@@ -219,6 +219,18 @@ def test_a_second_stop_ends_at_once_and_says_how_to_go_on(tmp_path, capfd):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_what_a_kill_after_the_last_file_left_is_cleared_away(corpus, config, tmp_path, capsys):
+    out = tmp_path / "out"
+    given = arguments(corpus, config, out)
+    assert run(*given, capsys=capsys)[0] == 0
+    before = sorted(os.listdir(out))
+    (out / "state" / "step-000000039").mkdir(parents=True)
+    (out / ".unfinished-killed").mkdir()
+    code, said, _ = run(*given, "--resume", capsys=capsys)
+    assert code == 0 and "is finished already" in said
+    assert sorted(os.listdir(out)) == before
+
+
 def test_two_at_once_do_not_write_to_one_folder(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "evaluations": 1}))
     given = arguments(corpus, config, tmp_path / "out", "--save-every", "0")

@@ -12,7 +12,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "blurbstudy"
 FLOORS = {
-    "config": 0, "errors": 0, "paths": 0,
+    "config": 0, "disk": 0, "errors": 0, "paths": 0,
     "tasks": 1, "metrics": 1, "models": 1,
     "stabilizers": 2,
     "pretraining": 3, "training": 3, "baselines": 3,
@@ -29,7 +29,7 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
-TRAINS = ("config", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")
+TRAINS = ("config", "disk", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")
 TRAINS_IN_RESULTS = (
     "__init__", "store", "engine", "sweep", "sources", "progress", "populations", "processes", "worker", "jobs",
     "capacity", "calibrations", "rehearsals",

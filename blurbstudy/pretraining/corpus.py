@@ -158,11 +158,6 @@ def text_digest(document: Document) -> int:
     return int.from_bytes(hashlib.sha256("\n".join(document.sentences).encode()).digest()[:8], "big")
 
 
-def corpus_fingerprint(path: Path) -> str:
-    """20 hexadecimal digits of a SHA-256 over one file's bytes."""
-    return _file_digest(Path(path))[:20]
-
-
 def as_corpus(given: Corpus | Path | str | Iterable[Path | str]) -> Corpus:
     """A corpus of one file or several, test text left out; a corpus stays as it is."""
     if isinstance(given, Corpus):

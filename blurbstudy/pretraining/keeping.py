@@ -7,13 +7,13 @@ behind is cleared away by the next maker.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..disk import cause_and_remedy
 from ..errors import StudyError
 
 
@@ -33,10 +33,8 @@ def made_once(folder: Path, make: Callable[[Path], None], *, whole: Callable[[Pa
             if not whole(folder):
                 _make(folder, make)
     except OSError as error:
-        cause = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
-        raise StudyError(
-            f"{folder}: cannot be written ({cause}); name another cache folder by BLURBSTUDY_CACHE, or make room"
-        ) from None
+        cause, remedy = cause_and_remedy(error, another="name another cache folder by BLURBSTUDY_CACHE")
+        raise StudyError(f"{folder}: cannot be written ({cause}); {remedy}") from None
     return folder
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..config import canonical_json
 from ..paths import cache_folder
 from .corpus import Corpus, ReadingProgress, Survey, TokenizedCorpus
@@ -58,6 +60,7 @@ def prepared_text(
     else:
         tokenizer = load_vocabulary(vocabulary)
     train, unseen, meta = tokenized(corpus, tokenizer, held_out=held_out, survey=survey, on_progress=on_progress)
+    alone = np.diff(train.documents) == 1
     files = zip(corpus.files, corpus.digests, meta["documents"], meta["marked"], strict=True)
     facts = {
         "fingerprint": corpus.fingerprint,
@@ -71,6 +74,9 @@ def prepared_text(
         "held_out_documents": unseen.n_documents,
         "sentences": len(train.sentences) - 1,
         "tokens": len(train.tokens),
+        # Two segments need two sentences: objectives of two segments leave these out, single sequences do not.
+        "one_sentence_documents": int(alone.sum()),
+        "one_sentence_tokens": int(np.diff(train.sentences)[train.documents[:-1][alone]].sum()),
         "held_out_tokens": len(unseen.tokens),
         "vocabulary": len(tokenizer),
         "vocabulary_digest": vocabulary_digest(tokenizer),

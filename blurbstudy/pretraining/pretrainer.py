@@ -160,7 +160,7 @@ class _Loop:
         self.micro_batch_tokens = most_tokens(conduct.micro_batch_tokens, self.device)
         apart = Batches(text.held_out, **shared, seed=seed_for(seed, "held out")).once(config.held_out_sequences)
         self.held_out = share_of(apart, processes, micro_batch_tokens=self.micro_batch_tokens, n_heads=config.n_heads)
-        architecture = config.architecture(objective.family, len(tokenizer))
+        architecture = config.architecture(objective.family, len(tokenizer), pad_id=tokenizer.pad_token_id)
         self.model: PretrainingModel = objective.model(architecture, config=config, seed=seed).to(self.device)
         self.shared = processes.shared(self.model, self.device)
         self.optimizer = PopulationAdamW(

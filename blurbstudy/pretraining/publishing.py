@@ -34,12 +34,13 @@ Objective: {title}. Random seed {seed}. Pretrained by blurbstudy.
 ## Text
 
 {files} (fingerprint {fingerprint}): {documents:,} documents of {tokens:,} tokens were trained on, {held_out:,}
-documents were held out. {marked:,} documents that are marked as text of a BLURB test set were {blurb_test}. The
-WordPiece vocabulary of {vocabulary:,} entries is from {vocabulary_from}.
+documents were held out. {marked:,} documents that are marked as text of a BLURB test set were {blurb_test}. {alone:,}
+of the documents have one sentence ({alone_tokens:,} tokens): objectives of two segments leave these out. The WordPiece
+vocabulary of {vocabulary:,} entries is from {vocabulary_from}.
 
 ## Training
 
-{seen:,} tokens seen in {step:,} of {steps:,} optimizer steps, {passes:.1f} passes over the text;
+{seen:,} tokens seen in {step:,} of {steps:,} optimizer steps, about {passes:.1f} passes over the text;
 {precision}, {processes} process(es) on {device}, {seconds:.0f} seconds of training.{unfinished}
 
 | setting | value |
@@ -50,7 +51,8 @@ WordPiece vocabulary of {vocabulary:,} entries is from {vocabulary_from}.
 
 Train loss is the mean since the row before, all losses of the objective weighted and added; the others are on the
 held-out documents, accuracies and shares as fractions. Word loss and accuracy are of masked words (ELECTRA: by its
-generator, of which this encoder is not a part).
+generator, of which this encoder is not a part), masked alike for every objective. But each objective cuts the held-out
+text into sequences of its own kind, so a small difference between the word losses of two objectives means little.
 
 {curve}
 
@@ -109,7 +111,7 @@ def publish(
     Raises:
         StudyError: the disk is full or cannot be written; what `folder` held stays as it was.
     """
-    with writing(folder, remedy="make room, then go on from the last state (--resume)"):
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         forget_unfinished(folder)
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
@@ -198,6 +200,8 @@ def model_card(done: Pretraining, architecture: Architecture) -> str:
         held_out=done.corpus["held_out_documents"],
         marked=done.corpus["blurb_test_documents"],
         blurb_test=done.corpus["blurb_test"],
+        alone=done.corpus["one_sentence_documents"],
+        alone_tokens=done.corpus["one_sentence_tokens"],
         vocabulary_from=done.corpus["vocabulary_from"],
         vocabulary=architecture.vocab_size,
         seen=done.tokens,
@@ -209,10 +213,19 @@ def model_card(done: Pretraining, architecture: Architecture) -> str:
         passes=done.tokens / done.corpus["tokens"],
         seconds=done.seconds,
         device=done.circumstances["device"],
-        settings="\n".join(f"| {name} | {value} |" for name, value in done.config.to_dict().items()),
+        settings="\n".join(f"| {name} | {value} |" for name, value in acting(done, architecture).items()),
         curve=_table(done.curve),
         leaves=done.objective.leaves,
     )
+
+
+def acting(done: Pretraining, architecture: Architecture) -> dict[str, Any]:
+    """The settings that this pretraining went by; of the vocabulary, the size that came out."""
+    settings = done.config.to_dict() | {"vocab_size": architecture.vocab_size}
+    idle = ["batch_size"] if done.config.batch_tokens else ["batch_tokens"]
+    if architecture.family != "electra":
+        idle += ["generator_size", "discriminator_weight", "electra_segments"]
+    return {name: value for name, value in settings.items() if name not in idle}
 
 
 def _table(curve: list[dict[str, float]]) -> str:

@@ -69,11 +69,11 @@ class PretrainingConfig:
         if self.width % self.n_heads:
             raise ParameterError(f"width={self.width} is no multiple of n_heads={self.n_heads}; choose one")
 
-    def architecture(self, family: str, vocab_size: int) -> Architecture:
+    def architecture(self, family: str, vocab_size: int, *, pad_id: int = 0) -> Architecture:
         """The encoder to pretrain, of a vocabulary as it came out."""
         sizes = {name: getattr(self, name) for name in _SIZES}
         try:
-            return Architecture(family=family, vocab_size=vocab_size, **sizes)
+            return Architecture(family=family, vocab_size=vocab_size, pad_id=pad_id, **sizes)
         except CheckpointError as error:
             raise ParameterError(str(error)) from None
 

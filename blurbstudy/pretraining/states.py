@@ -7,7 +7,6 @@ chance will bring. A state is a folder, written under a temporary name, flushed,
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..disk import cause_and_remedy, is_of_the_disk
 from ..errors import ParameterError, StudyError
 from .keeping import locked
 
@@ -74,7 +74,7 @@ def sole_writer(out: Path) -> Iterator[None]:
         ParameterError: another process is at it.
     """
     mark = out / FOLDER
-    with writing(out, remedy="name a folder that can be written"):
+    with writing(out, another="name another --out", again="run again"):
         mark.mkdir(parents=True, exist_ok=True)
         (mark / LOCK).touch()
     with locked(mark / LOCK, wait=False) as held:
@@ -102,7 +102,7 @@ def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
     Raises:
         StudyError: the disk is full or cannot be written.
     """
-    with writing(out, remedy="make room, then go on from the last state (--resume)"):
+    with writing(out):
         (out / CURVE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
 
@@ -113,7 +113,7 @@ def save_state(out: Path, state: State) -> Path:
         StudyError: the disk is full or cannot be written; the states before are untouched.
     """
     parent = out / FOLDER
-    with writing(parent, remedy="make room, then go on from the last state (--resume)"):
+    with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.glob(".unfinished-*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -177,16 +177,14 @@ def _difference(begun: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def writing(place: Path, *, remedy: str) -> Iterator[None]:
+def writing(place: Path, *, another: str = "", again: str = "go on from the last state (--resume)") -> Iterator[None]:
     """Turns a failure of the disk into one line: place, cause, remedy."""
     try:
         yield
-    except Exception as error:  # safetensors has an error of its own for what the disk refuses
-        told = str(error)
-        if not isinstance(error, OSError) and "I/O error" not in told:
+    except Exception as error:
+        if not is_of_the_disk(error):
             raise
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in told
-        cause = "the disk is full" if full else getattr(error, "strerror", None) or told
+        cause, remedy = cause_and_remedy(error, another=another or "move what is there to another disk", again=again)
         raise StudyError(f"{place}: cannot be written ({cause}); {remedy}") from None
 
 

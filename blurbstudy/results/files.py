@@ -9,29 +9,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..disk import cause_and_remedy
 from ..errors import StoreError
 
 STALE_AFTER = 3600.0  # seconds after which a temporary file belongs to no living writer
 
 _ANOTHER = "name another folder (--store; --out of finetune)"
-_CAUSES = {  # errno -> cause and remedy
-    errno.EROFS: ("the file system is read-only", "mount it writable or {another}"),
-    errno.ENOSPC: ("no space is left on the disk", "free some or {another}, then run again"),
-    errno.EDQUOT: ("the disk quota is used up", "free some or {another}, then run again"),
-    errno.EACCES: ("permission is denied", "make the folder writable or {another}"),
-    errno.EPERM: ("the operation is not permitted", "make the folder writable or {another}"),
-    errno.EEXIST: ("a file lies where the folder should be", "move that file or {another}"),
-    errno.ENOTDIR: ("a file lies where the folder should be", "move that file or {another}"),
-    errno.EIO: ("the disk reports an input/output error", "check the disk or {another}"),
-}
 # What file systems without hard links answer (FAT, some network and container mounts).
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-
-
-def cause_and_remedy(error: OSError, *, another: str) -> tuple[str, str]:
-    """What the disk's refusal means, and what to do; `another` says how another folder is named."""
-    cause, remedy = _CAUSES.get(error.errno or 0, (f"the disk refused ({error.strerror or error})", "{another}"))
-    return cause, remedy.replace("{another}", another)
 
 
 @contextlib.contextmanager

@@ -57,5 +57,7 @@ def test_a_folder_without_a_corpus_and_a_cache_that_is_a_file_are_errors(config,
     with pytest.raises(DataError, match=r"corpus\.jsonl: cannot be read \(No such file"):
         pretrained_encoder("bert", config=config, data_folder=tmp_path)
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(config))
-    with pytest.raises(StudyError, match="cannot be written .*; name another cache folder by BLURBSTUDY_CACHE"):
+    with pytest.raises(
+        StudyError, match="cannot be written .*; move that file or name another cache folder by BLURBSTUDY_CACHE"
+    ):
         pretrained_encoder("bert", config=config, data_folder=tiny_corpus)

@@ -174,6 +174,25 @@ def test_shared_embeddings_get_both_gradients(model, batch):
     torch.testing.assert_close(gradients["both"], gradients["words"] + gradients["tokens"], rtol=1e-3, atol=1e-4)
 
 
+def test_the_discriminator_learns_which_tokens_were_replaced(model, batch):
+    """One that calls every token original finds none, and its loss is at best the entropy of the share replaced."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.div_(4)  # as drawn
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        (model(batch)["discriminator_loss"] / batch.packing.tokens).backward()
+        optimizer.step()
+    with torch.no_grad():
+        found = {name: float(value) for name, value in model(batch).items()}
+    share = found["replaced"] / batch.packing.tokens
+    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    assert 0.2 < share < 0.5
+    assert found["replaced_found"] > 0.9 * found["replaced"]
+    assert found["discriminator_loss"] / batch.packing.tokens < 0.5 * entropy
+
+
 def test_neither_generator_nor_heads_are_published(model):
     names = set(model.encoder_weights())
     assert not any(name.startswith(("generator", "detector", "pooler")) for name in names)

@@ -13,6 +13,7 @@ from blurbstudy.paths import cache_folder
 from blurbstudy.pretraining import prepared, tokens_cache
 from blurbstudy.pretraining.corpus import Corpus
 from blurbstudy.pretraining.prepared import prepared_text
+from blurbstudy.pretraining.sequences import single_sequences, two_segments
 from blurbstudy.pretraining.vocabulary import train_vocabulary
 
 COLUMNS = tokens_cache.COLUMNS
@@ -196,7 +197,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_made(corpus, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(tokens_cache._Column, where, full)
         with pytest.raises(
-            StudyError, match=r"cannot be written \(the disk is full\); name another cache folder by BL"
+            StudyError,
+            match=r"cannot be written \(no space is left on the disk\); free some or name another cache folder by BL",
         ):
             prepare(corpus)
     assert [path.suffix for path in (cache_folder() / "tokens").iterdir()] == [".lock"]
@@ -237,6 +239,17 @@ def test_the_facts_say_what_was_in(corpus):
     kept = prepare(Corpus(corpus.files, test_text=True)).facts
     assert kept["blurb_test"] == "kept" and kept["documents"] + kept["held_out_documents"] == 85
     json.dumps(facts)
+
+
+def test_the_facts_count_what_two_segments_leave_out(tmp_path):
+    lines = [f'{{"sentences": ["Alone {n}."]}}\n{{"sentences": ["First {n}.", "Second {n}."]}}\n' for n in range(30)]
+    (tmp_path / "c.jsonl").write_text("".join(lines))
+    text = prepare(Corpus((tmp_path / "c.jsonl",)), vocabulary=100)
+    single = single_sequences(text.train, np.random.default_rng(0), max_length=48).ranges
+    pairs = two_segments(text.train, np.random.default_rng(0), max_length=48, random_next=0.0).ranges
+    assert text.facts["one_sentence_documents"] == len(single) - len(pairs) > 0
+    a, b, c, d = pairs.T
+    assert text.facts["one_sentence_tokens"] == len(text.train.tokens) - (b - a + d - c).sum()
 
 
 def test_progress_tells_the_three_passes(corpus):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,10 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from blurbstudy.models import Encoder, load_checkpoint, pack, random_checkpoint, seed_for
-from blurbstudy.pretraining import OBJECTIVES
+from blurbstudy.pretraining import OBJECTIVES, Conduct, get_objective, pretrain, pretrainer, pretraining_config
+from blurbstudy.pretraining.publishing import model_card, publish
+
+from .conftest import TINY
 
 TEXT = ("Zorvatinib binds qrx1.", "Zorvatinib blocks qrx2.")
 
@@ -79,6 +84,64 @@ def test_the_card_tells_corpus_tokens_settings_curve_and_limits(pretrained):
     ):  # fmt: skip
         assert told.lower() in card.lower(), told
     assert "{" not in card
+
+
+def settings_in(card: str) -> dict[str, str]:
+    rows = [line.strip("| ").split(" | ") for line in card.split("| setting |")[1].splitlines() if line.count("|") == 3]
+    return {row[0]: row[1] for row in rows[1:]}
+
+
+def test_the_card_tells_settings_that_act_and_the_vocabulary_that_came_out(pretrained_with, pretrained):
+    folder, done = pretrained
+    bert = settings_in((folder / "README.md").read_text(encoding="utf-8"))
+    entries = load_checkpoint(folder).architecture.vocab_size
+    assert entries < done.config.vocab_size and bert["vocab_size"] == str(entries)
+    assert "batch_size" in bert and not {"batch_tokens", "generator_size", "electra_segments"} & set(bert)
+    electra = settings_in((pretrained_with("electra")[0] / "README.md").read_text(encoding="utf-8"))
+    assert {"generator_size", "discriminator_weight", "electra_segments"} <= set(electra)
+    budget = replace(done, config=replace(done.config, batch_tokens=400))
+    told = settings_in(model_card(budget, load_checkpoint(folder).architecture))
+    assert told["batch_tokens"] == "400" and "batch_size" not in told
+
+
+def test_what_a_killed_publishing_left_is_cleared_away(pretrained, tmp_path):
+    folder, done = pretrained
+    (tmp_path / ".unfinished-killed").mkdir()
+    (tmp_path / ".unfinished-killed" / "model.safetensors").write_bytes(b"half")
+    checkpoint = load_checkpoint(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    publish(done, checkpoint.weights, checkpoint.architecture, tokenizer, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="this system does not tell the name of an open file")
+def test_files_are_on_the_disk_before_the_record_stands_and_states_are_forgotten(tiny_corpus, tmp_path, monkeypatch):
+    config, flushed, fsync = pretraining_config(TINY | {"steps": 2}), [], os.fsync
+
+    def synced(handle):
+        flushed.append(os.path.basename(os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    def forget(out):
+        assert {"model.safetensors", "config.json", "README.md", "pretraining.json", "out"} <= set(flushed)
+        flushed.append("forgotten")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(pretrainer, "forget_states", forget)
+    pretrain(get_objective("bert"), config, corpus=tiny_corpus / "corpus.jsonl", out=tmp_path / "out",
+             conduct=Conduct(device="cpu"))  # fmt: skip
+    assert flushed[-1] == "forgotten"
+
+
+def test_a_vocabulary_whose_padding_is_not_first_is_published_with_its_id(tiny_corpus, tmp_path):
+    entries = ["[UNK]", "[CLS]", "[SEP]", "[MASK]", "[PAD]", *"abcdefghijklmnopqrstuvwxyz0123456789."]
+    entries += [f"##{entry}" for entry in entries[5:]]
+    (tmp_path / "vocab.txt").write_text("\n".join(entries) + "\n")
+    config = pretraining_config(TINY | {"steps": 2})
+    pretrain(get_objective("bert"), config, corpus=tiny_corpus / "corpus.jsonl", out=tmp_path / "out",
+             vocabulary=tmp_path / "vocab.txt", conduct=Conduct(device="cpu"))  # fmt: skip
+    assert AutoModel.from_pretrained(tmp_path / "out").config.pad_token_id == 4
+    assert AutoTokenizer.from_pretrained(tmp_path / "out").pad_token_id == 4
 
 
 def test_the_record_beside_it_holds_the_curve(pretrained):

@@ -33,14 +33,25 @@ def test_the_large_shapes_hold_the_values_of_gu_and_of_clark():
     for config, layers, width in ((base, 12, 768), (large, 24, 1024)):
         assert (config.n_layers, config.width, config.vocab_size, config.max_length) == (layers, width, 30522, 512)
         assert (config.learning_rate, config.batch_size, config.steps, config.warmup) == (6e-4, 8192, 62500, 0.1)
-    base, large = (pretraining_config(name, "electra") for name in ("base", "large"))
+    base, large = (pretraining_config(name, "electra") for name in ("electra-base", "electra-large"))
     assert (base.learning_rate, base.batch_size, base.steps, base.mask_rate) == (2e-4, 256, 766_000, 0.15)
     assert (large.learning_rate, large.batch_size, large.steps, large.mask_rate) == (2e-4, 2048, 400_000, 0.25)
     assert [round(config.warmup * config.steps, -2) for config in (base, large)] == [10_000, 10_000]
+    assert [config.batch_tokens for config in (base, large)] == [0, 0]
+    for own, name in ((base, "base"), (large, "large")):
+        shared = pretraining_config(name, "electra")
+        assert (own.generator_size, own.mask_rate) == (shared.generator_size, shared.mask_rate)
     for config in (base, large):  # both papers give 256 features in 4 heads
         generator = generator_architecture(config.architecture("electra", 30522), config.generator_size)
         assert (generator.width, generator.n_heads, generator.intermediate) == (256, 4, 1024)
         assert (generator.n_layers, generator.embedding_width) == (config.n_layers, config.width)
+
+
+@pytest.mark.parametrize("name", ["small", "base", "large"])
+def test_all_objectives_see_the_same_tokens_in_the_same_steps(name):
+    configs = [pretraining_config(name, objective) for objective in OBJECTIVES]
+    assert len({(config.steps, config.batch_tokens) for config in configs}) == 1
+    assert configs[0].batch_tokens == {"small": 4096}.get(name, 8192 * 512)
 
 
 def test_the_paper_masks_15_percent_of_whole_words():
@@ -76,7 +87,10 @@ def test_a_missing_field_and_an_unknown_name_are_refused(tmp_path):
         pretraining_config({name: value for name, value in TINY.items() if name != "steps"})
     with pytest.raises(ParameterError, match="objective='gpt' is unknown; use bert or no-nsp or"):
         pretraining_config(TINY, "gpt")
-    with pytest.raises(ParameterError, match="'giant' is neither known nor a file .*; known: base, large, mini, small"):
+    with pytest.raises(
+        ParameterError,
+        match="'giant' is neither known nor a file .*; known: base, electra-base, electra-large, large, mini, small",
+    ):
         pretraining_config("giant")
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(ParameterError, match="holds no mapping"):
