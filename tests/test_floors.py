@@ -21,7 +21,7 @@ FLOORS = {
     "cli": 6, "cli_data": 6, "cli_pretrain": 6, "cli_score": 6, "__main__": 6,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
-    ("pretraining", "training"): {"optimizer", "schedule", "circumstances"},  # circumstances: device, versions
+    ("pretraining", "training"): {"optimizer", "schedule", "circumstances", "memory"},  # device, versions; lack of it
     ("tasks", "metrics"): {""},
     ("cli", "cli_data"): {""},
     ("cli", "cli_pretrain"): {""},

@@ -12,6 +12,7 @@ import torch
 
 from ..errors import ParameterError, StudyError
 from ..models import pack
+from ..training.memory import is_out_of_memory
 from .model import Batch
 
 MOST_TOKENS = {"cuda": 1 << 15, "cpu": 1 << 16}  # at once, where nobody says how many
@@ -28,8 +29,7 @@ def fitting(micro_batch_tokens: int) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        # A CPU's allocator has no error of its own.
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise StudyError(
             f"the memory does not hold {micro_batch_tokens:,} tokens at once; let fewer through, such as "

@@ -47,6 +47,7 @@ def test_a_maker_that_fails_leaves_what_was_there(tmp_path):
 def test_a_place_that_cannot_be_written_is_named_with_its_remedy(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
-        StudyError, match="kept: cannot be written .*; move that file or name another cache folder by BL"
+        StudyError,
+        match="file/kept: cannot be written .*; move that file or name another cache folder by BLURBSTUDY_CA",
     ):
         made_once(tmp_path / "file" / "kept", lambda unfinished: None)
