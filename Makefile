@@ -5,12 +5,15 @@ VENV   ?= .venv
 SCALE  ?= mini
 ARGS   ?=
 TESTS  ?= -n 2
+DATA   ?= $(BLURBSTUDY_DATA)
+ENCODER ?=
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.made-from-constraints
+PEERS := $(VENV)/.made-with-benchmark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lab check clean
+.PHONY: help setup report test lab check benchmark benchmark-gpu clean
 
 help:
 	@echo "make setup    make $(VENV) with all packages (done by the other targets too)"
@@ -18,9 +21,11 @@ help:
 	@echo "make test     run the tests"
 	@echo "make lab      open the notebooks in JupyterLab"
 	@echo "make check    lint and formatting"
+	@echo "make benchmark DATA=DIR ENCODER=DIR   speed and memory beside Hugging Face Trainer on this machine's CPU"
+	@echo "make benchmark-gpu [DATA=DIR]         populations beside Hugging Face Trainer on this machine's GPU"
 	@echo "make clean    remove $(VENV), caches, runs/ and report/ of the mini scale"
 	@echo
-	@echo "PYTHON=python3.12 chooses the Python, ARGS='...' goes to blurbstudy or pytest, TESTS='-n 0' runs tests in one process"
+	@echo "PYTHON=python3.12 chooses the Python, ARGS='...' goes to blurbstudy, pytest or the benchmark, TESTS='-n 0' runs tests in one process"
 
 setup: $(STAMP)
 
@@ -45,6 +50,17 @@ lab: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+$(PEERS): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[benchmark]"
+	@touch $@
+
+benchmark: $(PEERS)
+	@test -n "$(DATA)" -a -n "$(ENCODER)" || { echo "name the data and an encoder: make benchmark DATA=DIR ENCODER=DIR" >&2; exit 1; }
+	$(BIN)/python benchmarks/finetuning.py --data $(DATA) --encoder $(ENCODER) $(ARGS)
+
+benchmark-gpu: $(PEERS)
+	$(BIN)/python benchmarks/gpu.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache runs/mini report/mini blurbstudy.egg-info

@@ -17,16 +17,18 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import lzma
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import measuring
+from measuring import do_job, matrix_rate, medians, run_side, say
 
 SHAPES = {  # of the encoder, as in the configurations of these names, and tokens per optimizer step
     "tiny": {"n_layers": 2, "width": 64, "n_heads": 2, "intermediate": 256, "vocab_size": 1500, "batch_tokens": 1024},
@@ -37,6 +39,8 @@ SHAPES = {  # of the encoder, as in the configurations of these names, and token
 }  # fmt: skip
 LENGTH, MASKED, WARMUP_STEPS = 128, 0.15, 5
 SIDES = ("ours", "trainer", "trainer, padded lines")
+COMPILED = "trainer, compiled"  # a further side, for GPUs
+LOADER_PROCESSES = 4  # of the peer on a GPU, where masking on the same core would hold it up
 
 
 def main() -> None:
@@ -51,24 +55,24 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=measuring.cores())
+    parser.add_argument("--sides", nargs="*", choices=(*SIDES, COMPILED), default=list(SIDES))
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--worker", choices=SIDES, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker:
-        work(args)
-        return
     measured: dict[float, dict[str, list[dict]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BLURBSTUDY_CACHE"] = folder
         text = excerpt(args.corpus, args.documents, Path(folder) / "text.jsonl")
         for repeat in range(args.repeats):
             for dropout in args.dropout:
-                for side in SIDES if repeat % 2 == 0 else reversed(SIDES):
-                    found = run_side(side, text, dropout, args)
-                    measured.setdefault(dropout, {name: [] for name in SIDES})[side].append(found)
-                    print(f"repeat {repeat + 1}/{args.repeats} dropout {dropout:g} {side:22} "
-                          f"{found['tokens_per_second']:9.0f} tokens/s", file=sys.stderr, flush=True)  # fmt: skip
+                for side in args.sides if repeat % 2 == 0 else reversed(args.sides):
+                    job = {"side": side, "corpus": str(text), "shape": args.shape, "dropout": dropout}
+                    job |= {"steps": args.steps, "device": args.device, "threads": args.threads}
+                    found = run_side(__file__, [job])
+                    found |= found.pop("answers")[0]
+                    measured.setdefault(dropout, {name: [] for name in args.sides})[side].append(found)
+                    say(f"repeat {repeat + 1}/{args.repeats} dropout {dropout:g} {side:22} "
+                        f"{found['tokens_per_second']:9.0f} tokens/s")  # fmt: skip
     report(measured, args)
 
 
@@ -81,75 +85,47 @@ def excerpt(corpus: Path, documents: int, out: Path) -> Path:
     return out
 
 
-def run_side(side: str, text: Path, dropout: float, args: argparse.Namespace) -> dict:
-    """One measurement in a fresh process."""
-    command = [sys.executable, __file__, "--corpus", str(text), "--worker", side, "--shape", args.shape]
-    command += ["--dropout", str(dropout), "--steps", str(args.steps), "--threads", str(args.threads)]
-    environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen([*command, "--device", args.device], stdout=subprocess.PIPE, text=True, env=environment)
-    peak, stop = [0], threading.Event()
-    sampler = threading.Thread(target=sample_memory, args=(process.pid, peak, stop), daemon=True)
-    sampler.start()
-    told = process.stdout.read()
-    stop.set()
-    sampler.join()
-    if process.wait():
-        raise SystemExit(f"{side}: the process failed; see its output above")
-    return json.loads(told.splitlines()[-1]) | {"peak_mib": peak[0] / 2**20}
+def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """One side: trains, and tells tokens a second between the warm-up steps and the last."""
+    config, prepared = settings(job)
+
+    def go() -> dict[str, Any]:
+        stamps: list[tuple[float, int]] = []  # at the end of each step: time, tokens seen
+        if job["side"] == "ours":
+            train_ours(config, job, stamps)
+        else:
+            train_peer(config, prepared, job, stamps)
+        (began, before), (ended, seen) = stamps[WARMUP_STEPS - 1], stamps[-1]
+        rate = matrix_rate(job["device"])
+        speed = (seen - before) / (ended - began)
+        operations = operations_per_token(config, len(prepared.tokenizer))
+        return {
+            "seconds": [ended - began], "tokens_per_second": speed,
+            "tokens_per_step": (seen - before) / (len(stamps) - WARMUP_STEPS), "matrix_rate": rate,
+            "achieved": speed * operations / rate, "vocabulary": len(prepared.tokenizer),
+            "device_mib": measuring.device_mib(job["device"]),
+        }  # fmt: skip
+
+    return go
 
 
-def sample_memory(pid: int, peak: list[int], stop: threading.Event) -> None:
-    """Keeps the largest PSS in `peak[0]`, bytes."""
-    import psutil
-
-    while not stop.wait(0.5):  # reading PSS costs time on the same cores
-        try:
-            peak[0] = max(peak[0], psutil.Process(pid).memory_full_info().pss)
-        except psutil.Error:
-            return
-
-
-def work(args: argparse.Namespace) -> None:
-    """One side: trains, and prints tokens a second between the warm-up steps and the last."""
-    import torch
-
-    torch.set_num_threads(args.threads)
-    config, prepared = settings(args)
-    stamps: list[tuple[float, int]] = []  # at the end of each step: time, tokens seen
-    if args.worker == "ours":
-        train_ours(config, args, stamps)
-    else:
-        train_peer(config, prepared, args, stamps, padded=args.worker != "trainer")
-    (began, before), (ended, seen) = stamps[WARMUP_STEPS - 1], stamps[-1]
-    rate = matrix_rate(args.device)
-    speed = (seen - before) / (ended - began)
-    operations = operations_per_token(config, len(prepared.tokenizer))
-    print(json.dumps({"tokens_per_second": speed, "tokens_per_step": (seen - before) / (len(stamps) - WARMUP_STEPS),
-                      "matrix_rate": rate, "achieved": speed * operations / rate,
-                      "vocabulary": len(prepared.tokenizer)}))  # fmt: skip
-
-
-def settings(args: argparse.Namespace):  # noqa: ANN201
+def settings(job: dict[str, Any]):  # noqa: ANN201
     """(configuration, text with its tokens); made once and kept in the cache."""
     from blurbstudy.pretraining import pretraining_config
     from blurbstudy.pretraining.corpus import as_corpus
     from blurbstudy.pretraining.prepared import prepared_text
 
     config = pretraining_config(
-        SHAPES[args.shape]
-        | {
-            "max_positions": LENGTH,
-            "max_length": LENGTH,
-            "batch_size": 1,
-            "steps": args.steps + 1,
-            "dropout": args.dropout[0],
-        }
-        | {"learning_rate": 1e-4, "mask_rate": MASKED, "whole_word": False, "evaluations": 1, "held_out_sequences": 1}
+        SHAPES[job["shape"]]
+        | {"max_positions": LENGTH, "max_length": LENGTH, "batch_size": 1, "steps": job["steps"] + 1}
+        | {"dropout": job["dropout"], "learning_rate": 1e-4, "mask_rate": MASKED, "whole_word": False}
+        | {"evaluations": 1, "held_out_sequences": 1}
     )
-    return config, prepared_text(as_corpus(args.corpus), vocabulary=config.vocab_size, held_out=config.held_out)
+    text = as_corpus(Path(job["corpus"]))
+    return config, prepared_text(text, vocabulary=config.vocab_size, held_out=config.held_out)
 
 
-def train_ours(config, args: argparse.Namespace, stamps: list) -> None:  # noqa: ANN001
+def train_ours(config, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN001
     """This project's loop, as its command runs it; the last step, which scores, is not counted."""
     from blurbstudy.pretraining import Conduct, get_objective, pretrain
 
@@ -159,16 +135,24 @@ def train_ours(config, args: argparse.Namespace, stamps: list) -> None:  # noqa:
 
     with tempfile.TemporaryDirectory() as out:
         pretrain(
-            get_objective("single-sequence"), config, corpus=args.corpus, out=Path(out), on_progress=told,
-            precision="bfloat16" if args.device == "cuda" else "float32", conduct=Conduct(device=args.device),
+            get_objective("single-sequence"), config, corpus=Path(job["corpus"]), out=Path(out), on_progress=told,
+            precision=precision(job),
+            conduct=Conduct(device=job["device"], micro_batch_tokens=job.get("micro_batch_tokens", 0)),
         )  # fmt: skip
 
 
-def train_peer(config, prepared, args: argparse.Namespace, stamps: list, *, padded: bool) -> None:  # noqa: ANN001
+def precision(job: dict[str, Any]) -> str:
+    """Of a job; on a GPU bfloat16 if nothing else is said."""
+    return job.get("precision") or ("bfloat16" if job["device"] == "cuda" else "float32")
+
+
+def train_peer(config, prepared, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN001
     """Hugging Face Trainer on the same tokens."""
+    import torch
     import transformers
 
     transformers.logging.set_verbosity_error()
+    cuda, padded = job["device"] == "cuda", job["side"] == "trainer, padded lines"
     tokenizer = prepared.tokenizer
     rows = padded_rows(prepared, config) if padded else full_rows(prepared)
     lengths = [len(row["input_ids"]) for row in rows]
@@ -193,18 +177,24 @@ def train_peer(config, prepared, args: argparse.Namespace, stamps: list, *, padd
         """Notes the time after each step. The loader runs one batch ahead, which the difference of two stamps is not
         changed by."""
 
-        def on_step_end(self, *_: object, **__: object) -> None:
-            stamps.append((time.perf_counter(), seen[0]))
+        def on_step_end(self, _: object, state: transformers.TrainerState, *__: object, **___: object) -> None:
+            if cuda:
+                torch.cuda.synchronize()
+            # Full rows are counted here: what a loader's own process counts is not heard of.
+            stamps.append((time.perf_counter(), seen[0] if padded else state.global_step * batch_size * LENGTH))
 
     with tempfile.TemporaryDirectory() as folder:
         given = transformers.TrainingArguments(
-            folder, per_device_train_batch_size=batch_size, max_steps=args.steps, learning_rate=config.learning_rate,
-            warmup_steps=max(1, args.steps // 10), weight_decay=config.weight_decay, adam_beta2=config.beta2,
+            folder, per_device_train_batch_size=batch_size, max_steps=job["steps"], learning_rate=config.learning_rate,
+            warmup_steps=max(1, job["steps"] // 10), weight_decay=config.weight_decay, adam_beta2=config.beta2,
             adam_epsilon=config.eps, optim="adamw_torch_fused", max_grad_norm=config.clip, report_to=[],
-            use_cpu=args.device == "cpu", bf16=args.device == "cuda", save_strategy="no", eval_strategy="no",
-            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=args.device == "cuda",
+            use_cpu=not cuda, bf16=precision(job) == "bfloat16", save_strategy="no", eval_strategy="no",
+            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=cuda, dataloader_drop_last=True,
+            dataloader_num_workers=LOADER_PROCESSES if cuda and not padded else 0,
+            torch_compile=job["side"] == COMPILED,
         )  # fmt: skip
         trainer = transformers.Trainer(model, given, train_dataset=rows, data_collator=counted, callbacks=[Stamps()])
+        trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
 
 
@@ -230,28 +220,6 @@ def padded_rows(prepared, config) -> list[dict]:  # noqa: ANN001
     ]
 
 
-def matrix_rate(device: str) -> float:
-    """Operations a second of a large matrix product (float32 on a CPU, by the faster of its libraries; bfloat16 on a
-    GPU), the best of several.
-    """
-    import torch
-
-    from blurbstudy.models.dense import dense
-
-    size, dtype = (8192, torch.bfloat16) if device == "cuda" else (1536, torch.float32)
-    a = torch.randn(size, size, dtype=dtype, device=device)
-    nothing = torch.zeros(size, dtype=dtype, device=device)
-    best = float("inf")
-    for product in (lambda: a @ a, lambda: dense(a, a, nothing)):
-        for _ in range(8):
-            if device == "cuda":
-                torch.cuda.synchronize()
-            began = time.perf_counter()
-            product().sum().item()
-            best = min(best, time.perf_counter() - began)
-    return 2 * size**3 / best
-
-
 def operations_per_token(config, vocabulary: int) -> float:  # noqa: ANN001
     """Multiplications and additions that the task itself needs, forward and backward: all layers but the last over all
     tokens (attention over a full sequence); of the last, keys and values of all tokens and the rest at masked tokens
@@ -267,27 +235,27 @@ def operations_per_token(config, vocabulary: int) -> float:  # noqa: ANN001
 
 def report(measured: dict, args: argparse.Namespace) -> None:
     """Prints medians and ratios; writes them with every repeat where `--out` names a file."""
-    import torch
-    import transformers
-
     rows = []
     print(f"{args.shape}, {args.device}, {args.threads} threads, {args.steps} steps, median of {args.repeats} repeats")
     print("| dropout | side | tokens/s | of the matrix rate | peak MiB | ours / it |")
     print("| --- " * 6 + "|")
     for dropout, sides in measured.items():
-        median = {side: {name: statistics.median(one[name] for one in repeats) for name in repeats[0]}
-                  for side, repeats in sides.items()}  # fmt: skip
+        median = {side: medians(repeats) for side, repeats in sides.items()}
         for side, values in median.items():
             ratio = median["ours"]["tokens_per_second"] / values["tokens_per_second"]
             rows.append({"dropout": dropout, "side": side, "ratio": ratio} | values)
             print(f"| {dropout:g} | {side} | {values['tokens_per_second']:.0f} | {100 * values['achieved']:.0f}% | "
                   f"{values['peak_mib']:.0f} | {ratio:.2f} |")  # fmt: skip
     if args.out:
-        versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         given = {name: getattr(args, name) for name in ("shape", "documents", "steps", "repeats", "device", "threads")}
-        values = {"rows": rows, "repeats": measured, "settings": given, "versions": versions}
-        args.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        values = {
+            "rows": rows,
+            "repeats": measured,
+            "settings": given,
+            "versions": measuring.circumstances()["versions"],
+        }
+        measuring.write_json(args.out, values)
 
 
 if __name__ == "__main__":
-    main()
+    do_job(prepare) if measuring.JOB in sys.argv else main()

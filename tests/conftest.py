@@ -51,6 +51,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     return report
 
 
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request) -> str:
+    """Each device in turn: what is claimed of a GPU goes through the same lines on a CPU too."""
+    import torch
+
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch sees no CUDA device here; run `pytest -m gpu` on a machine with one")
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def mini_data():
     """The folder of mini-BLURB."""

@@ -1,0 +1,192 @@
+"""Does this project's trainer give the same scores as Hugging Face Trainer? BIOSSES, 20 seeds a side, one recipe.
+
+    python benchmarks/agreement.py --encoder DIR --data DIR [--seeds 1-20] [--sides ours trainer] [--threads 1]
+
+Both sides: the same encoder and sub-words, its pooler as the checkpoint holds it, a head drawn from N(0, 0.02), 10
+epochs of batches of 16, rate RATE_HERE, linear warm-up over 10% and decay to 0, AdamW with bias correction and eps
+1e-6, weight decay 0.01 (none on biases and LayerNorm), gradients clipped to 1, dropout 0.1, weights of the last step.
+Random numbers are each side's own, so the two samples are independent and only their distributions can agree.
+
+BOUND_HERE
+
+Beside it: a Kolmogorov-Smirnov test of the two samples, and the same two numbers for the mean training loss, which
+varies less between seeds. Every finished run is appended to agreement.jsonl, and a run that is there is not made again:
+the program can be stopped and started, or shared between processes by --sides and --seeds. When all runs are there it
+writes agreement.json and agreement.png. Needs the extra `benchmark`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import measuring
+from material import Fitting, Material, read_material
+from measuring import say
+
+from blurbstudy.config import TRAINER_REVISION, canonical_json
+from blurbstudy.presentation.parameters import read_seeds
+
+FOLDER = Path(__file__).resolve().parent
+FITTING = Fitting(task="BIOSSES", epochs=10, max_length=256, learning_rate=1e-4)
+BOUND = 0.1  # of the difference of mean test scores (Pearson's r)
+SIDES = {"ours": "blurbstudy", "trainer": "Hugging Face Trainer"}
+MEASURES = {"test": "Pearson's r on test", "train_loss": "mean training loss"}
+
+
+def main() -> None:
+    """Makes the runs that are missing, then says what all of them say."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--encoder", required=True, type=Path)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--seeds", default="1-20")
+    parser.add_argument("--sides", nargs="*", choices=SIDES, default=list(SIDES), help="whose runs are made")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--epochs", type=float, default=FITTING.epochs, help="other than 10: a rehearsal")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the runs and the results")
+    args = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(args.threads)
+    fitting = dataclasses.replace(FITTING, epochs=args.epochs)
+    material = read_material(fitting, encoder=args.encoder, data=args.data)
+    seeds, file = read_seeds(args.seeds), args.out / "agreement.jsonl"
+    for side in args.sides:
+        for seed in seeds:
+            if (side, seed) not in finished(file, material):
+                run = made(side, seed, material)
+                append(file, run)
+                say(f"{SIDES[side]}, seed {seed}: r {run['test']}, {run['seconds']:.0f} s")
+    runs = finished(file, material)
+    missing = [f"{side} {seed}" for side in SIDES for seed in seeds if (side, seed) not in runs]
+    if missing:
+        say(f"{len(missing)} runs are missing: {', '.join(missing)}")
+        return
+    found = conclusion({side: [runs[side, seed] for seed in seeds] for side in SIDES})
+    found |= {"fitting": dataclasses.asdict(fitting), "seeds": list(seeds), "circumstances": measuring.circumstances()}
+    measuring.write_json(args.out / "agreement.json", found)
+    draw(found, args.out / "agreement.png")
+    print("\n".join(told(found)))
+
+
+def identity(side: str, material: Material) -> str:
+    """Of all that decides a side's runs but the seed."""
+    given = {"side": side, "fitting": dataclasses.asdict(material.fitting), "data": material.fingerprint}
+    given |= {"encoder": material.checkpoint.fingerprint, "recipe": material.recipe.to_dict()}
+    if side == "ours":
+        given["revision"] = TRAINER_REVISION
+    return hashlib.sha256(canonical_json(given).encode()).hexdigest()[:20]
+
+
+def finished(file: Path, material: Material) -> dict[tuple[str, int], dict[str, Any]]:
+    """(side, seed) -> run. A line that was cut off, or of other settings, counts as none."""
+    runs = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            run = json.loads(line)
+        except ValueError:
+            continue
+        if run["identity"] == identity(run["side"], material):
+            runs[run["side"], run["seed"]] = run
+    return runs
+
+
+def append(file: Path, run: dict[str, Any]) -> None:
+    """On a line of its own, also after one that was cut off."""
+    torn = file.exists() and not file.read_text(encoding="utf-8").endswith("\n") and file.stat().st_size > 0
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write("\n" * torn + json.dumps(run) + "\n")
+
+
+def made(side: str, seed: int, material: Material) -> dict[str, Any]:
+    """One run."""
+    began = time.perf_counter()
+    if side == "ours":
+        from blurbstudy.training import train_population
+
+        (record,) = train_population(
+            [material.config(seed)], features=material.features, task=material.task, checkpoint=material.checkpoint,
+            device="cpu",
+        )  # fmt: skip
+        scores, loss = record.scores, record.curve["train_loss"][-1]
+    else:
+        import peer
+
+        run = peer.fine_tune(material, seed=seed)
+        scores, loss = run["scores"], run["train_loss"]
+    values = {"dev": scores["dev"], "test": scores["test"], "train_loss": loss}
+    return {"side": side, "seed": seed, "identity": identity(side, material), **values,
+            "seconds": round(time.perf_counter() - began, 2)}  # fmt: skip
+
+
+def conclusion(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Differences with their intervals, tests, and the samples; runs without a score are counted and left out."""
+    found: dict[str, Any] = {"bound": BOUND, "samples": {}, "unscored": {}, "differences": {}}
+    for measure in MEASURES:
+        samples = {side: [run[measure] for run in own if run[measure] is not None] for side, own in runs.items()}
+        found["samples"][measure] = samples
+        found["unscored"][measure] = {side: len(own) - len(samples[side]) for side, own in runs.items()}
+        found["differences"][measure] = difference(samples["ours"], samples["trainer"])
+    low, high = found["differences"]["test"]["interval"] or (-float("inf"), float("inf"))
+    found["within_bound"] = low > -BOUND and high < BOUND
+    return found
+
+
+def difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """Of means, with Welch's 95% interval (None below two runs a side) and the Kolmogorov-Smirnov p."""
+    import numpy as np
+    from scipy import stats
+
+    found = {"means": [float(np.mean(ours)), float(np.mean(theirs))], "n": [len(ours), len(theirs)], "interval": None}
+    found["difference"] = found["means"][0] - found["means"][1]
+    found["ks_p"] = float(stats.ks_2samp(ours, theirs).pvalue)
+    if min(found["n"]) > 1:
+        found["sds"] = [float(np.std(ours, ddof=1)), float(np.std(theirs, ddof=1))]
+        interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
+        found["interval"] = [float(interval.low), float(interval.high)]
+    return found
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """Markdown."""
+    lines = ["| | blurbstudy | Hugging Face Trainer | difference [95%] | Kolmogorov-Smirnov p |", "| --- " * 5 + "|"]
+    for measure, title in MEASURES.items():
+        own = found["differences"][measure]
+        sds = [f" ({sd:.3f})" for sd in own.get("sds", ())] or ["", ""]
+        means = " | ".join(f"{mean:.3f}{sd}, n {n}" for mean, sd, n in zip(own["means"], sds, own["n"], strict=True))
+        interval = "" if own["interval"] is None else " [{:.3f}, {:.3f}]".format(*own["interval"])
+        lines.append(f"| {title} | {means} | {own['difference']:+.3f}{interval} | {own['ks_p']:.2f} |")
+    verdict = "lies" if found["within_bound"] else "does not lie"
+    return [*lines, "", f"The interval of r {verdict} within the bound of {found['bound']:g} that was set beforehand."]
+
+
+def draw(found: dict[str, Any], file: Path) -> None:
+    """Every run as a point, beside means with their 95% intervals."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+    import seaborn as sns
+
+    figure, axes = plt.subplots(1, len(MEASURES), figsize=(7, 3.2), layout="constrained")
+    for axis, (measure, title) in zip(axes, MEASURES.items(), strict=True):
+        samples = found["samples"][measure]
+        x = [SIDES[side] for side, own in samples.items() for _ in own]
+        y = [value for own in samples.values() for value in own]
+        np.random.seed(0)  # of the points' sideways scatter
+        sns.stripplot(x=x, y=y, hue=x, ax=axis, alpha=0.7, legend=False)
+        sns.pointplot(x=x, y=y, ax=axis, color="black", linestyle="none", marker="_", errorbar=("ci", 95), seed=0)
+        axis.set(ylabel=title, xlabel="")
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

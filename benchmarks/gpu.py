@@ -1,0 +1,325 @@
+"""Populations on a GPU: this project against Hugging Face Trainer, in one command of under 10 minutes.
+
+    python benchmarks/gpu.py [--data mini|DIR] [--rows biosses bc5 large pretraining] [--budget 540] [--out FILE.json]
+    python benchmarks/gpu.py --tiny          the same code at toy size on a CPU, in about a minute
+
+It needs torch, transformers, accelerate, numpy and safetensors, and nothing to be downloaded: encoders have the size
+of BASE (110 million parameters) or LARGE (335 million), random weights made on the spot, and a vocabulary made from the
+train texts (or --tokenizer DIR). How fast they learn is what is measured; what they learn says nothing.
+
+This project trains all runs of a row as one population; the peer makes one run after the other, two of them whole,
+and the rest is extrapolated from their mean. Both: bfloat16 with float32 weights, batch 16, one prediction of dev (16
+examples) and of test at the end. The peer has dynamic padding, sdpa attention and the fused AdamW. Each side is a fresh
+process, warmed up by a few steps that do not count. The clock starts when tokens lie in memory; the peer's also when
+its model is built, ours before. A population that does not fit in the GPU's memory is halved, and the row says so.
+Pretraining is pretraining.py's comparison at the size of BASE, also with the peer compiled.
+
+Every result is written as soon as it is there; a row that no longer fits the budget is left out, one that would run
+past it is ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import measuring
+import numpy as np
+import pretraining
+from material import Fitting, random_encoder, read_material
+from measuring import do_job, run_side, say
+from operations import run_operations
+
+RESULTS = Path(__file__).with_suffix(".json")
+OURS, PEER = "ours", "Hugging Face Trainer"
+OUT_OF_MEMORY = "out of memory"
+TASKS = ("BIOSSES", "BC5-chem")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One comparison."""
+
+    title: str
+    expected: int  # seconds that it takes on one large GPU, start-up included
+    goal: float  # peer's time over ours; of pretraining: share of the matrix rate
+    shape: str = "base"
+    fitting: Fitting | None = None  # None: pretraining
+    runs: int = 1  # of a population
+    peer_runs: int = 2  # that are made; the others are extrapolated
+
+
+ROWS = {
+    "biosses": Row(
+        title="20 BIOSSES runs, BASE", expected=150, goal=15, runs=20,
+        fitting=Fitting(task="BIOSSES", epochs=100, max_length=256, precision="bfloat16"),
+    ),
+    "bc5": Row(
+        title="5 BC5-chem runs, BASE", expected=120, goal=4, runs=5,
+        fitting=Fitting(task="BC5-chem", epochs=1, max_length=256, precision="bfloat16"),
+    ),
+    "large": Row(
+        title="8 BIOSSES runs, LARGE", expected=130, goal=8, runs=8, shape="large",
+        fitting=Fitting(task="BIOSSES", epochs=20, max_length=256, precision="bfloat16"),
+    ),
+    "pretraining": Row(title="pretraining on masked words, BASE", expected=140, goal=0.4),
+}  # fmt: skip
+PRETRAINING_STEPS = 30
+
+
+def main() -> None:
+    """Measures the rows one after another; writes and prints what it found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="mini", help="folder of the BLURB datasets; mini (default): generated ones")
+    parser.add_argument("--tokenizer", type=Path, help="folder of a tokenizer; none: a vocabulary made on the spot")
+    parser.add_argument("--corpus", type=Path, help="text to pretrain on (JSONL with sentences); none: invented words")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--budget", type=float, default=540, help="seconds for all")
+    parser.add_argument("--tiny", action="store_true", help="a rehearsal at toy size on a CPU")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    ends = time.monotonic() + args.budget
+    args.device = "cpu" if args.tiny else "cuda"
+    if not args.tiny:
+        import torch
+
+        if not torch.cuda.is_available():
+            parser.error("torch sees no CUDA device here; --tiny rehearses the same code on a CPU")
+    if args.data == "mini":
+        from blurbstudy.tasks.mini_blurb import mini_blurb_folder
+
+        args.data = str(mini_blurb_folder().resolve())
+    found = {"settings": {"tiny": args.tiny, "device": args.device, "budget": args.budget}, "rows": {}}
+    found["circumstances"] = measuring.circumstances()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BLURBSTUDY_CACHE"] = folder  # the pretraining text's tokens; gone afterwards
+        for name in args.rows:
+            row = toy(ROWS[name]) if args.tiny else ROWS[name]
+            own = found["rows"][name] = {"title": row.title, "goal": row.goal, "sides": {}}
+            left = ends - time.monotonic()
+            if left < row.expected:
+                own["left_out"] = f"{left:.0f} s were left, {row.expected} are expected"
+                say(f"{row.title}: left out, {own['left_out']}")
+            for side, measured in measured_sides(name, row, args, Path(folder), ends) if "left_out" not in own else ():
+                own["sides"][side] = measured
+                conclude(own, row)
+                measuring.write_json(args.out, found)
+                say(f"{row.title}: {side}: {short(measured)}")
+            measuring.write_json(args.out, found)
+    print("\n".join(table(found)))
+
+
+def toy(row: Row) -> Row:
+    """The row at toy size."""
+    fitting = row.fitting and dataclasses.replace(row.fitting, epochs=2, share=0.1, max_length=64)
+    return dataclasses.replace(row, shape="tiny", fitting=fitting, runs=min(row.runs, 3), peer_runs=1, expected=1)
+
+
+def measured_sides(
+    name: str, row: Row, args: argparse.Namespace, folder: Path, ends: float
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(side, what was measured or why nothing was), one after another."""
+    for side, attempts in sides(name, row, args, folder).items():
+        measured = {"failed": "no time was left"}
+        for job in attempts:
+            left = ends - time.monotonic()
+            if left < 1:
+                break
+            try:
+                answer = run_side(program(row), [job], timeout=left)
+            except RuntimeError as error:
+                measured = {"failed": str(error)}
+                continue
+            measured = {k: v for k, v in answer.items() if k != "answers"} | answer["answers"][0]
+            measured["attempt"] = {k: job[k] for k in ("members", "micro_batch_tokens") if k in job}
+            if "failed" not in measured:
+                break
+        yield side, measured
+
+
+def program(row: Row) -> str:
+    """Which file does the row's jobs."""
+    return __file__ if row.fitting else pretraining.__file__
+
+
+def sides(name: str, row: Row, args: argparse.Namespace, folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Side -> jobs: if the first does not go through, the next is tried."""
+    shared = {"device": args.device, "threads": 1 if args.tiny else measuring.cores()}
+    if row.fitting is None:
+        shared |= {"corpus": str(args.corpus or invented_text(folder / "text.jsonl", tiny=args.tiny)), "dropout": 0.1}
+        shared |= {"shape": row.shape, "steps": 8 if args.tiny else PRETRAINING_STEPS, "precision": "bfloat16"}
+        tokens = pretraining.SHAPES[row.shape]["batch_tokens"]
+        ours = [shared | {"side": "ours", "micro_batch_tokens": tokens // parts} for parts in (1, 2, 4)]
+        found = {OURS: ours, PEER: [shared | {"side": "trainer"}]}
+        return found if args.tiny else found | {f"{PEER}, compiled": [shared | {"side": pretraining.COMPILED}]}
+    encoder = folder / row.shape
+    if not encoder.exists():
+        random_encoder(encoder, row.shape, data=args.data, tasks=TASKS, tokenizer=args.tokenizer)
+    shared |= {"fitting": dataclasses.asdict(row.fitting), "encoder": str(encoder), "data": args.data}
+    members = [row.runs]
+    while members[-1] > 1:
+        members.append(-(-members[-1] // 2))
+    ours = [shared | {"side": "ours", "seeds": list(range(1, row.runs + 1)), "members": count} for count in members]
+    return {OURS: ours, PEER: [shared | {"side": "peer", "seeds": list(range(1, row.peer_runs + 1))}]}
+
+
+def conclude(own: dict[str, Any], row: Row) -> None:
+    """The row's result, as far as its sides are there."""
+    ours, theirs = (own["sides"].get(side, {}) for side in (OURS, PEER))
+    if row.fitting is None:
+        measured = {side: one["tokens_per_second"] for side, one in own["sides"].items() if "tokens_per_second" in one}
+        if OURS in measured:
+            own["ratios"] = {side: measured[OURS] / value for side, value in measured.items() if side != OURS}
+        return
+    if "runs" in theirs:
+        own["peer_seconds"] = row.runs * statistics.mean(theirs["runs"])  # extrapolated from the runs that were made
+    if "runs" in ours:
+        own["our_seconds"] = sum(ours["runs"])
+        own["members"] = ours["attempt"]["members"]
+        own["mib_per_member"] = ours["device_mib"] / own["members"]
+    if "runs" in ours and "runs" in theirs:
+        own["ratios"] = {PEER: own["peer_seconds"] / own["our_seconds"]}
+
+
+def short(measured: dict[str, Any]) -> str:
+    """One line on a side."""
+    if "failed" in measured:
+        return measured["failed"]
+    if "tokens_per_second" in measured:
+        return f"{measured['tokens_per_second']:.0f} tokens/s, {100 * measured['achieved']:.0f}% of the matrix rate"
+    return f"{', '.join(f'{seconds:.2f}' for seconds in measured['runs'])} s"
+
+
+def table(found: dict[str, Any]) -> list[str]:
+    """Markdown."""
+    where = found["circumstances"]
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    heads = ["row", "side", "speed", "peer / ours", "goal", "of the matrix rate", "GPU memory MiB"]
+    lines = [f"{where['gpu']}, {versions}", "", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for row in found["rows"].values():
+        if "left_out" in row:
+            lines.append(f"| {row['title']} | left out: {row['left_out']} | | | {row['goal']:g} | | |")
+        for side, measured in row["sides"].items():
+            ours = side == OURS
+            cells = [row["title"] if ours else "", side]
+            if "failed" in measured:
+                cells += [measured["failed"], "", "", "", ""]
+            else:
+                cells += [
+                    speed(row, side, measured),
+                    "" if ours else f"{row['ratios'][side]:.1f}" if "ratios" in row else "",
+                ]
+                cells += [f"{row['goal']:g}" if ours else "", f"{100 * measured['achieved']:.0f}%"]
+                memory = f"{measured['device_mib']:.0f}"
+                cells.append(
+                    f"{memory} ({row['mib_per_member']:.0f} a member)" if "mib_per_member" in row and ours else memory
+                )
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def speed(row: dict[str, Any], side: str, measured: dict[str, Any]) -> str:
+    """For the table."""
+    if "tokens_per_second" in measured:
+        parts = measured["attempt"].get("micro_batch_tokens")
+        return f"{measured['tokens_per_second']:.0f} tokens/s" + (f", {parts} at once" if parts else "")
+    if side == OURS:
+        return f"{row['our_seconds']:.1f} s, {row['members']} members at once"
+    return f"{row['peer_seconds']:.1f} s, extrapolated from {len(measured['runs'])}"
+
+
+def invented_text(path: Path, *, tiny: bool) -> Path:
+    """Documents of invented words, whose frequencies follow Zipf's law: enough different ones for BERT's vocabulary."""
+    rng = np.random.default_rng(0)
+    n_words, n_documents = (400, 200) if tiny else (60_000, 6_000)
+    syllables = np.array([a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("", "n", "r", "s")])
+    words = np.unique(["".join(syllables[rng.integers(0, len(syllables), n)]) for n in rng.integers(2, 5, n_words)])
+    words = rng.permutation(words)
+    frequency = 1 / (np.arange(len(words)) + 2.7)
+    with path.open("w", encoding="utf-8") as stream:
+        for number in range(n_documents):
+            drawn = words[rng.choice(len(words), 240, p=frequency / frequency.sum())]
+            sentences = [" ".join(part) + "." for part in np.split(drawn, 12)]
+            stream.write(json.dumps({"id": str(number), "title": sentences[0], "sentences": sentences}) + "\n")
+    return path
+
+
+# What a process does
+
+
+def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """By the job's side; warmed up."""
+    material = read_material(Fitting(**job["fitting"]), encoder=job["encoder"], data=job["data"])
+    architecture = material.checkpoint.architecture
+    needed = run_operations(architecture, material.features, epochs=material.fitting.epochs, **material.shape)
+    train = our_runs if job["side"] == "ours" else peer_runs
+
+    def go() -> dict[str, Any]:
+        runs, scores = train(material, job)
+        rate = measuring.matrix_rate(job["device"], size=512 if job["device"] == "cpu" else 0)
+        return {
+            "seconds": runs, "runs": runs, "scores": scores, "matrix_rate": rate, "operations_per_run": needed,
+            "achieved": needed * len(scores) / sum(runs) / rate, "device_mib": measuring.device_mib(job["device"]),
+            "tokens": {split: int(features.lengths.sum()) for split, features in material.features.items()},
+        }  # fmt: skip
+
+    try:
+        train(dataclasses.replace(material, fitting=dataclasses.replace(material.fitting, epochs=0.01)), job)
+        return guarded(go)
+    except Exception as error:
+        if OUT_OF_MEMORY not in str(error).lower():
+            raise
+        return lambda: {"seconds": [0.0], "failed": OUT_OF_MEMORY}
+
+
+def guarded(go: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """The same, but for memory that does not suffice: that is a result."""
+
+    def guarded_go() -> dict[str, Any]:
+        try:
+            return go()
+        except Exception as error:
+            if OUT_OF_MEMORY not in str(error).lower():
+                raise
+            return {"seconds": [0.0], "failed": OUT_OF_MEMORY}
+
+    return guarded_go
+
+
+def our_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | None]]:  # noqa: ANN001
+    """(seconds of each population, test scores of all runs)."""
+    from blurbstudy.training import train_population
+
+    seconds, scores = [], []
+    for first in range(0, len(job["seeds"]), job["members"]):
+        began = time.perf_counter()
+        records = train_population(
+            [material.config(seed) for seed in job["seeds"][first : first + job["members"]]],
+            features=material.features, task=material.task, checkpoint=material.checkpoint, device=job["device"],
+        )  # fmt: skip
+        seconds.append(time.perf_counter() - began)
+        scores += [record.scores["test"] for record in records]
+    return seconds, scores
+
+
+def peer_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | None]]:  # noqa: ANN001
+    """(seconds of each run, their test scores)."""
+    import peer
+
+    peer.import_all()
+    runs = [peer.fine_tune(material, seed=seed, device=job["device"]) for seed in job["seeds"]]
+    return [run["seconds"] for run in runs], [run["scores"]["test"] for run in runs]
+
+
+if __name__ == "__main__":
+    do_job(prepare) if measuring.JOB in sys.argv else main()

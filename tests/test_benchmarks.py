@@ -1,0 +1,263 @@
+"""The benchmarks run end to end at toy size, the one for GPUs without what a bare machine lacks; operations are counted
+as torch counts them; both sides of a comparison are given the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from blurbstudy.models import Architecture, Classifier, export_checkpoint, load_checkpoint, pack
+from blurbstudy.tasks.features import Features
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+LACKING = (  # on a bare GPU machine; tqdm, which transformers needs, is there but not for this package
+    "datasets", "pandas", "scipy", "seqeval", "typer", "papermill", "sklearn", "matplotlib", "seaborn", "IPython",
+    "nbconvert", "nbformat", "ipywidgets",
+)  # fmt: skip
+# Python runs a module of this name at its start, in every process that the benchmark starts too.
+SITECUSTOMIZE = f"""
+import builtins, sys
+
+for name in {LACKING!r}:
+    sys.modules[name] = None
+plain_import = builtins.__import__
+
+def import_without_tqdm(name, globals=None, locals=None, fromlist=(), level=0):
+    if name.split(".")[0] == "tqdm" and (globals or {{}}).get("__name__", "").startswith("blurbstudy"):
+        raise ModuleNotFoundError("tqdm is blocked", name="tqdm")
+    return plain_import(name, globals, locals, fromlist, level)
+
+builtins.__import__ = import_without_tqdm
+"""
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """A module of the benchmarks' folder, by name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+def run(program: str, *words: str, search: Path | None = None) -> subprocess.CompletedProcess:
+    found = os.pathsep.join(filter(None, (str(search or ""), os.environ["PYTHONPATH"])))
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / program), *words], env=os.environ | {"PYTHONPATH": found},
+        capture_output=True, text=True, timeout=1800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def cells(markdown: str, first: str) -> list[str]:
+    """Of the table's row that begins with this."""
+    (line,) = [line for line in markdown.splitlines() if line.startswith(f"| {first}")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_cpu_benchmark_runs_at_toy_size(tmp_path):
+    out = tmp_path / "found.json"
+    done = run("finetuning.py", "--tiny", "--rows", "biosses", "--repeats", "1", "--out", str(out))
+    found = json.loads(out.read_text())
+    row = found["rows"]["biosses"]
+    peer, several, one = row["sides"].values()
+    assert peer["ratio"] == peer["memory_ratio"] == 1
+    assert (several["processes"], one["processes"]) == (min(2, len(os.sched_getaffinity(0))), 1)
+    for side in (peer, several, one):
+        assert len(side["scores"]) == side["runs"] == 2
+        assert all(np.isfinite(score) for score in side["scores"])
+        assert side["median"]["whole_seconds"] > side["median"]["seconds"] > 0
+        assert side["median"]["peak_mib"] > 50
+        assert 0 < side["share_of_rate"] < 1
+    assert several["ratio"] == pytest.approx(peer["seconds_per_run"] / several["seconds_per_run"])
+    assert several["scores"] == one["scores"]  # a run does not depend on where it is made
+    assert sum(row["where_time_goes"].values()) == pytest.approx(1, abs=0.01)
+    assert {trial["threads"] for trial in row["peer"]["trials"]} >= {1}
+    assert found["circumstances"]["versions"]["transformers"] in done.stdout
+    assert cells(done.stdout, "BIOSSES, 25%")[6] == f"{100 * peer['share_of_rate']:.0f}%"
+
+
+def test_the_gpu_benchmark_runs_at_toy_size_with_little_installed(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    out = tmp_path / "found.json"
+    done = run("gpu.py", "--tiny", "--budget", "1500", "--out", str(out), search=tmp_path)
+    rows = json.loads(out.read_text())["rows"]
+    assert list(rows) == ["biosses", "bc5", "large", "pretraining"]
+    for row in rows.values():
+        assert all("failed" not in side for side in row["sides"].values()), row
+        assert set(row["ratios"]) == {"Hugging Face Trainer"}
+        assert all(0 < side["achieved"] < 1 for side in row["sides"].values())
+    for name in ("biosses", "bc5", "large"):
+        ours, peer = rows[name]["sides"].values()
+        assert len(ours["scores"]) == rows[name]["members"] == 3
+        assert len(peer["scores"]) == len(peer["runs"]) == 1
+        assert rows[name]["peer_seconds"] == pytest.approx(3 * peer["runs"][0])
+        assert rows[name]["ratios"]["Hugging Face Trainer"] == rows[name]["peer_seconds"] / rows[name]["our_seconds"]
+        assert ours["tokens"] == peer["tokens"]
+    assert cells(done.stdout, "20 BIOSSES runs")[2].endswith("3 members at once")
+
+
+def test_a_gpu_row_that_no_longer_fits_the_budget_is_left_out_and_said(tmp_path):
+    out = tmp_path / "found.json"
+    done = run("gpu.py", "--tiny", "--rows", "large", "--budget", "0", "--out", str(out))
+    row = json.loads(out.read_text())["rows"]["large"]
+    assert row["sides"] == {} and "are expected" in row["left_out"]
+    assert "left out" in cells(done.stdout, "8 BIOSSES runs")[1]
+
+
+def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_path):
+    gpu = benchmark("gpu")
+    asked = []
+
+    def side(program, jobs, timeout):
+        asked.append(jobs[0].get("members"))
+        fits = jobs[0]["side"] == "peer" or jobs[0]["members"] <= 5
+        answer = {"runs": [2.0], "device_mib": 500.0} if fits else {"failed": "out of memory"}
+        return {"seconds": 2.0, "answers": [answer]}
+
+    monkeypatch.setattr(gpu, "run_side", side)
+    (tmp_path / "base").mkdir()
+    args = type("Arguments", (), {"device": "cuda", "tiny": False, "data": "", "tokenizer": None, "corpus": None})
+    row = gpu.ROWS["biosses"]
+    measured = dict(gpu.measured_sides("biosses", row, args, tmp_path, ends=float("inf")))
+    assert asked == [20, 10, 5, None]
+    own = {"sides": measured}
+    gpu.conclude(own, row)
+    assert (own["members"], own["mib_per_member"], own["peer_seconds"]) == (5, 100.0, 40.0)
+
+
+LENGTH, READS = 12, 3
+
+
+def like_sequences(n: int) -> Features:
+    """Sequences of one length, of which some words are read: nothing is padded."""
+    places = np.concatenate([i * LENGTH + np.arange(1, 1 + READS) for i in range(n)])
+    return Features(
+        ids=np.arange(n * LENGTH, dtype=np.int32) % 50, segments=np.zeros(n * LENGTH, np.uint8),
+        offsets=np.arange(n + 1) * LENGTH, targets=np.zeros(n * READS, np.int64), places=places,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["bert", "electra"])
+@pytest.mark.parametrize("frozen", [0, 1, 2])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_operations_are_counted_as_torch_counts_them(benchmark, family, frozen, pooled):
+    operations = benchmark("operations").operations
+    wide = {"embedding_width": 8} if family == "electra" else {}
+    architecture = Architecture(
+        family=family, vocab_size=60, n_layers=3, width=16, n_heads=2, intermediate=40, max_positions=32, **wide
+    )
+    features = like_sequences(4)
+    if pooled:
+        features = replace(features, places=None, targets=np.zeros(4, np.int64))
+    model = Classifier(architecture, members=1, outputs=5, head="pooler" if pooled else "words")
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    for depth, modules in enumerate(model.depths()):
+        for module in modules:
+            module.requires_grad_(not frozen or depth > frozen)
+    reads = None if pooled else [[features.places_of(i) for i in range(4)]]
+    packing = pack([[features.sequence(i) for i in range(4)]], n_heads=2, reads=reads)
+    shape = {"outputs": 5, "pooled": pooled}
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
+        model(packing)
+    assert operations(architecture, features, **shape, train=False) == forward.get_total_flops()
+    with FlopCounterMode(display=False) as both:
+        model(packing).sum().backward()
+    assert operations(architecture, features, **shape, train=True, frozen=frozen) == both.get_total_flops()
+
+
+def test_a_share_is_the_same_every_time_and_makes_whole_batches(benchmark):
+    drawn = benchmark("material").drawn
+    examples = list(range(1000))
+    some = drawn(examples, 0.2, multiple=16)
+    assert some == drawn(examples, 0.2, multiple=16) == sorted(set(some))
+    assert len(some) % 16 == 0 and abs(len(some) - 200) <= 8
+    assert drawn(examples, 1.0, multiple=16) == examples
+
+
+@pytest.mark.parametrize("task", ["BC5-chem", "PubMedQA"])
+@pytest.mark.parametrize("tool", ["Trainer.predict", "pipeline"])
+def test_both_sides_predict_the_same_labels_with_the_same_head(
+    benchmark, mini_data, tiny_encoder, tmp_path, task, tool
+):
+    material, finetuning = benchmark("material"), benchmark("finetuning")
+    tiny = load_checkpoint(tiny_encoder)
+    # Attention so sharp that an untrained encoder tells texts apart.
+    weights = {name: 60 * weight if "qkv" in name or "attention_out" in name else weight
+               for name, weight in tiny.weights.items()}  # fmt: skip
+    encoder = export_checkpoint(weights, tiny.architecture, folder=tmp_path, tokenizer=tiny.tokenizer())
+    fitting = material.Fitting(task=task, epochs=1, max_length=128, share=0.3)
+    read = material.read_material(fitting, encoder=encoder, data=mini_data)
+    job = {"seeds": [3], "tool": tool, "batch": 8}
+    theirs, ours = (make(read, job)() for make in (finetuning.peer_prediction, finetuning.our_prediction))
+    assert len(set(" ".join(theirs["labels"]).split())) > 1
+    assert theirs["labels"] == ours["labels"]
+    assert len(ours["labels"]) == len(read.examples["test"])
+
+
+def test_the_peer_is_given_our_sub_words_and_freezes_what_we_freeze(benchmark, mini_data, tiny_encoder):
+    material, peer = benchmark("material"), benchmark("peer")
+    fitting = material.Fitting(task="BC5-chem", epochs=1, max_length=64, share=0.3, frozen=1)
+    read = material.read_material(fitting, encoder=tiny_encoder, data=mini_data)
+    train = read.features["train"]
+    rows = peer.items(train, read.task)
+    assert np.concatenate([row["input_ids"] for row in rows]).tolist() == train.ids.tolist()
+    labels = np.concatenate([row["labels"] for row in rows])
+    assert labels[labels >= 0].tolist() == train.targets.tolist()
+    assert np.flatnonzero(labels >= 0).tolist() == train.places.tolist()
+    model = peer.make_model(read, seed=1)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert frozen and all(".embeddings." in name or ".layer.0." in name for name in frozen)
+    assert sum(".layer.0." in name for name in frozen) == 16
+
+
+def test_agreement_makes_no_run_twice_and_compares_both_sides(tmp_path, mini_data, tiny_encoder):
+    words = ["--encoder", str(tiny_encoder), "--data", str(mini_data), "--epochs", "1", "--out", str(tmp_path)]
+    first = run("agreement.py", *words, "--seeds", "1-2", "--sides", "ours")
+    assert "2 runs are missing: trainer 1, trainer 2" in first.stderr
+    assert not (tmp_path / "agreement.json").exists()
+    kept = (tmp_path / "agreement.jsonl").read_text()
+    with (tmp_path / "agreement.jsonl").open("a") as lines:
+        lines.write('{"side": "trainer", "se')  # cut off
+    done = run("agreement.py", *words, "--seeds", "1-2")
+    lines = (tmp_path / "agreement.jsonl").read_text().splitlines()
+    assert "\n".join(lines[:2]) + "\n" == kept and len(lines) == 5
+    found = json.loads((tmp_path / "agreement.json").read_text())
+    assert found["differences"]["test"]["n"] == [2, 2]
+    assert "Kolmogorov-Smirnov" in done.stdout
+    assert (tmp_path / "agreement.png").stat().st_size > 2000
+
+
+def test_agreement_is_judged_by_the_whole_interval(benchmark):
+    agreement = benchmark("agreement")
+    rng = np.random.default_rng(0)
+    base = rng.normal(0.7, 0.05, 20)
+
+    def verdict(shift: float, spread: float) -> dict:
+        sides = {"ours": base, "trainer": 0.7 + shift + spread * rng.standard_normal(20)}
+        runs = {side: [{"test": x, "train_loss": 1.0 + x} for x in own] for side, own in sides.items()}
+        return agreement.conclusion(runs)
+
+    assert verdict(0.0, 0.02)["within_bound"]
+    assert not verdict(2 * agreement.BOUND, 0.02)["within_bound"]
+    assert not verdict(0.0, 20 * agreement.BOUND)["within_bound"]  # too wide to say
+    found = verdict(0.03, 0.1)
+    ours, theirs = (np.array(own) for own in found["samples"]["test"].values())
+    # Welch 1947, by hand
+    a, b = ours.var(ddof=1) / 20, theirs.var(ddof=1) / 20
+    from scipy import stats
+
+    width = stats.t.ppf(0.975, (a + b) ** 2 / (a**2 / 19 + b**2 / 19)) * np.sqrt(a + b)
+    middle = ours.mean() - theirs.mean()
+    assert found["differences"]["test"]["interval"] == pytest.approx([middle - width, middle + width])
