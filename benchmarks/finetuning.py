@@ -153,6 +153,8 @@ def compare(name: str, row: Row, args: argparse.Namespace) -> dict[str, Any]:
     shared |= {"predicts": row.predicts}
     peer = tried(row, shared, tiny=args.tiny)
     say(f"{row.title}: the peer's best of a short piece: {peer['chosen']}")
+    minutes = args.repeats * expected_seconds(row, material, peer["piece_seconds"]) / 60
+    say(f"{row.title}: about {minutes:.0f} minutes for {args.repeats} repeats")
     peer_job = shared | peer["chosen"] | {"side": "peer", "seeds": list(range(1, row.runs + 1))}
     sides: dict[str, list[dict]] = {PEER: [peer_job]}
     if args.grouped and not row.predicts:
@@ -185,7 +187,19 @@ def tried(row: Row, shared: dict[str, Any], *, tiny: bool) -> dict[str, Any]:
     answer = run_side(__file__, [shared | {"side": "trials", "threads": cores(), "few": tiny}])["answers"][0]
     best = min(answer["trials"], key=lambda trial: trial["piece_seconds"])
     chosen = {name: value for name, value in best.items() if name != "piece_seconds"}
-    return {"chosen": chosen, "trials": answer["trials"]}
+    return {"chosen": chosen, "piece_seconds": best["piece_seconds"], "trials": answer["trials"]}
+
+
+def expected_seconds(row: Row, material: Material, piece: float) -> float:
+    """Roughly of one repeat, from the peer's short piece, with this project as fast as the goal says.
+
+    Args:
+        piece: seconds of a step, or of the piece of test that was predicted.
+    """
+    tokens = material.features["test"].lengths.sum()
+    run = piece * (max(1.0, tokens / PIECE) if row.predicts else material.steps)
+    ours = sum(way.runs * run / row.goal * cores() / (way.processes * way.threads) for way in ways(row))
+    return row.runs * run + ours + 10 * (1 + len(ways(row)))  # each side starts for some seconds
 
 
 def summary(

@@ -1,11 +1,12 @@
 """Populations on a GPU: this project against Hugging Face Trainer, in one command of under 10 minutes.
 
-    python benchmarks/gpu.py [--data mini|DIR] [--rows biosses bc5 large pretraining] [--budget 540] [--out FILE.json]
+    python benchmarks/gpu.py [--data DIR] [--rows biosses bc5 large pretraining] [--budget 540] [--out FILE.json]
     python benchmarks/gpu.py --tiny          the same code at toy size on a CPU, in about a minute
 
 It needs torch, transformers, accelerate, numpy and safetensors, and nothing to be downloaded: encoders have the size
 of BASE (110 million parameters) or LARGE (335 million), random weights made on the spot, and a vocabulary made from the
-train texts (or --tokenizer DIR). How fast they learn is what is measured; what they learn says nothing.
+train texts (or --tokenizer DIR). Without --data the text is invented too, in BLURB's sizes and lengths. How fast they
+learn is what is measured; what they learn says nothing.
 
 This project trains all runs of a row as one population; the peer makes one run after the other, two of them whole,
 and the rest is extrapolated from their mean. Both: bfloat16 with float32 weights, batch 16, one prediction of dev (16
@@ -22,8 +23,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import os
 import statistics
 import sys
 import tempfile
@@ -34,11 +33,13 @@ from pathlib import Path
 from typing import Any
 
 import measuring
-import numpy as np
 import pretraining
+from invented import invented_data, invented_text
 from material import Fitting, random_encoder, read_material
 from measuring import do_job, run_side, say
 from operations import run_operations
+
+from blurbstudy.paths import CACHE_SETTING
 
 RESULTS = Path(__file__).with_suffix(".json")
 OURS, PEER = "ours", "Hugging Face Trainer"
@@ -80,7 +81,7 @@ PRETRAINING_STEPS = 30
 def main() -> None:
     """Measures the rows one after another; writes and prints what it found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="mini", help="folder of the BLURB datasets; mini (default): generated ones")
+    parser.add_argument("--data", help="folder of the BLURB datasets; none: invented text of their sizes and lengths")
     parser.add_argument("--tokenizer", type=Path, help="folder of a tokenizer; none: a vocabulary made on the spot")
     parser.add_argument("--corpus", type=Path, help="text to pretrain on (JSONL with sentences); none: invented words")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
@@ -95,14 +96,12 @@ def main() -> None:
 
         if not torch.cuda.is_available():
             parser.error("torch sees no CUDA device here; --tiny rehearses the same code on a CPU")
-    if args.data == "mini":
-        from blurbstudy.tasks.mini_blurb import mini_blurb_folder
-
-        args.data = str(mini_blurb_folder().resolve())
     found = {"settings": {"tiny": args.tiny, "device": args.device, "budget": args.budget}, "rows": {}}
     found["circumstances"] = measuring.circumstances()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["BLURBSTUDY_CACHE"] = folder  # the pretraining text's tokens; gone afterwards
+    # The cache holds the pretraining text's tokens, and is gone afterwards.
+    with tempfile.TemporaryDirectory() as folder, measuring.setting(CACHE_SETTING, folder):
+        if args.data is None:
+            args.data = str(invented_data(Path(folder) / "data"))
         for name in args.rows:
             row = toy(ROWS[name]) if args.tiny else ROWS[name]
             own = found["rows"][name] = {"title": row.title, "goal": row.goal, "sides": {}}
@@ -121,7 +120,7 @@ def main() -> None:
 
 def toy(row: Row) -> Row:
     """The row at toy size."""
-    fitting = row.fitting and dataclasses.replace(row.fitting, epochs=2, share=0.1, max_length=64)
+    fitting = row.fitting and dataclasses.replace(row.fitting, epochs=2, share=0.05, max_length=64)
     return dataclasses.replace(row, shape="tiny", fitting=fitting, runs=min(row.runs, 3), peer_runs=1, expected=1)
 
 
@@ -156,7 +155,7 @@ def sides(name: str, row: Row, args: argparse.Namespace, folder: Path) -> dict[s
     """Side -> jobs: if the first does not go through, the next is tried."""
     shared = {"device": args.device, "threads": 1 if args.tiny else measuring.cores()}
     if row.fitting is None:
-        shared |= {"corpus": str(args.corpus or invented_text(folder / "text.jsonl", tiny=args.tiny)), "dropout": 0.1}
+        shared |= {"corpus": str(args.corpus or made_text(folder / "text.jsonl", tiny=args.tiny)), "dropout": 0.1}
         shared |= {"shape": row.shape, "steps": 8 if args.tiny else PRETRAINING_STEPS, "precision": "bfloat16"}
         tokens = pretraining.SHAPES[row.shape]["batch_tokens"]
         ours = [shared | {"side": "ours", "micro_batch_tokens": tokens // parts} for parts in (1, 2, 4)]
@@ -171,6 +170,11 @@ def sides(name: str, row: Row, args: argparse.Namespace, folder: Path) -> dict[s
         members.append(-(-members[-1] // 2))
     ours = [shared | {"side": "ours", "seeds": list(range(1, row.runs + 1)), "members": count} for count in members]
     return {OURS: ours, PEER: [shared | {"side": "peer", "seeds": list(range(1, row.peer_runs + 1))}]}
+
+
+def made_text(path: Path, *, tiny: bool) -> Path:
+    """Invented text to pretrain on."""
+    return invented_text(path, **({"words": 400, "documents": 200} if tiny else {}))
 
 
 def conclude(own: dict[str, Any], row: Row) -> None:
@@ -233,25 +237,11 @@ def speed(row: dict[str, Any], side: str, measured: dict[str, Any]) -> str:
     if "tokens_per_second" in measured:
         parts = measured["attempt"].get("micro_batch_tokens")
         return f"{measured['tokens_per_second']:.0f} tokens/s" + (f", {parts} at once" if parts else "")
+    sequences, tokens = measured["sequences_and_tokens"]["train"]
     if side == OURS:
-        return f"{row['our_seconds']:.1f} s, {row['members']} members at once"
+        text = f"{sequences} sequences of {tokens / sequences:.0f} sub-words in train"
+        return f"{row['our_seconds']:.1f} s, {row['members']} members at once; {text}"
     return f"{row['peer_seconds']:.1f} s, extrapolated from {len(measured['runs'])}"
-
-
-def invented_text(path: Path, *, tiny: bool) -> Path:
-    """Documents of invented words, whose frequencies follow Zipf's law: enough different ones for BERT's vocabulary."""
-    rng = np.random.default_rng(0)
-    n_words, n_documents = (400, 200) if tiny else (60_000, 6_000)
-    syllables = np.array([a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("", "n", "r", "s")])
-    words = np.unique(["".join(syllables[rng.integers(0, len(syllables), n)]) for n in rng.integers(2, 5, n_words)])
-    words = rng.permutation(words)
-    frequency = 1 / (np.arange(len(words)) + 2.7)
-    with path.open("w", encoding="utf-8") as stream:
-        for number in range(n_documents):
-            drawn = words[rng.choice(len(words), 240, p=frequency / frequency.sum())]
-            sentences = [" ".join(part) + "." for part in np.split(drawn, 12)]
-            stream.write(json.dumps({"id": str(number), "title": sentences[0], "sentences": sentences}) + "\n")
-    return path
 
 
 # What a process does
@@ -270,7 +260,9 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         return {
             "seconds": runs, "runs": runs, "scores": scores, "matrix_rate": rate, "operations_per_run": needed,
             "achieved": needed * len(scores) / sum(runs) / rate, "device_mib": measuring.device_mib(job["device"]),
-            "tokens": {split: int(features.lengths.sum()) for split, features in material.features.items()},
+            "sequences_and_tokens": {
+                split: [len(features), int(features.lengths.sum())] for split, features in material.features.items()
+            },
         }  # fmt: skip
 
     try:

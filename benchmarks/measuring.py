@@ -202,6 +202,18 @@ def _processor() -> str:
     return platform.machine()
 
 
+@contextlib.contextmanager
+def setting(name: str, value: str) -> Iterator[None]:
+    """An environment setting for the time of a `with`, in the processes started then too."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        os.environ |= {} if before is None else {name: before}
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Whole or not at all: what is measured so far must outlive a cut-off."""
     unfinished = path.with_suffix(".unfinished")

@@ -59,6 +59,13 @@ def run(program: str, *words: str, search: Path | None = None) -> subprocess.Com
     return done
 
 
+def call(module, monkeypatch, capsys, *words: str):
+    """A program in this process; what it told."""
+    monkeypatch.setattr(sys, "argv", [module.__name__, *words])
+    module.main()
+    return capsys.readouterr()
+
+
 def cells(markdown: str, first: str) -> list[str]:
     """Of the table's row that begins with this."""
     (line,) = [line for line in markdown.splitlines() if line.startswith(f"| {first}")]
@@ -103,16 +110,16 @@ def test_the_gpu_benchmark_runs_at_toy_size_with_little_installed(tmp_path):
         assert len(peer["scores"]) == len(peer["runs"]) == 1
         assert rows[name]["peer_seconds"] == pytest.approx(3 * peer["runs"][0])
         assert rows[name]["ratios"]["Hugging Face Trainer"] == rows[name]["peer_seconds"] / rows[name]["our_seconds"]
-        assert ours["tokens"] == peer["tokens"]
-    assert cells(done.stdout, "20 BIOSSES runs")[2].endswith("3 members at once")
+        assert ours["sequences_and_tokens"] == peer["sequences_and_tokens"]
+    assert "3 members at once" in cells(done.stdout, "20 BIOSSES runs")[2]
 
 
-def test_a_gpu_row_that_no_longer_fits_the_budget_is_left_out_and_said(tmp_path):
+def test_a_gpu_row_that_no_longer_fits_the_budget_is_left_out_and_said(benchmark, monkeypatch, tmp_path, capsys):
     out = tmp_path / "found.json"
-    done = run("gpu.py", "--tiny", "--rows", "large", "--budget", "0", "--out", str(out))
+    told = call(benchmark("gpu"), monkeypatch, capsys, "--tiny", "--rows", "large", "--budget", "0", "--out", str(out))
     row = json.loads(out.read_text())["rows"]["large"]
     assert row["sides"] == {} and "are expected" in row["left_out"]
-    assert "left out" in cells(done.stdout, "8 BIOSSES runs")[1]
+    assert "left out" in cells(told.out, "8 BIOSSES runs")[1]
 
 
 def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_path):
@@ -134,6 +141,19 @@ def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_pa
     own = {"sides": measured}
     gpu.conclude(own, row)
     assert (own["members"], own["mib_per_member"], own["peer_seconds"]) == (5, 100.0, 40.0)
+
+
+def test_invented_data_has_the_sizes_and_lengths_of_the_real(benchmark, tmp_path):
+    """The real ones: see test_real_data.py; 78 and 36 sub-words on average with BERT's vocabulary."""
+    material, folder = benchmark("material"), benchmark("invented").invented_data(tmp_path / "data")
+    for task, size, mean, longest in (("BIOSSES", 64, 78, 160), ("BC5-chem", 4560, 36, 280)):
+        encoder = material.random_encoder(tmp_path / task, "tiny", data=folder, tasks=(task,))
+        fitting = material.Fitting(task=task, epochs=1, max_length=512)
+        read = material.read_material(fitting, encoder=encoder, data=folder)
+        assert len(read.examples["train"]) == size
+        words = np.array([len(" ".join(example.texts).split()) for example in read.examples["train"]])
+        assert words.mean() == pytest.approx(mean, rel=0.12)
+        assert words.max() < longest
 
 
 LENGTH, READS = 12, 3
@@ -222,20 +242,23 @@ def test_the_peer_is_given_our_sub_words_and_freezes_what_we_freeze(benchmark, m
     assert sum(".layer.0." in name for name in frozen) == 16
 
 
-def test_agreement_makes_no_run_twice_and_compares_both_sides(tmp_path, mini_data, tiny_encoder):
+def test_agreement_makes_no_run_twice_and_compares_both_sides(
+    benchmark, monkeypatch, capsys, tmp_path, mini_data, tiny_encoder
+):
+    agreement = benchmark("agreement")
     words = ["--encoder", str(tiny_encoder), "--data", str(mini_data), "--epochs", "1", "--out", str(tmp_path)]
-    first = run("agreement.py", *words, "--seeds", "1-2", "--sides", "ours")
-    assert "2 runs are missing: trainer 1, trainer 2" in first.stderr
+    first = call(agreement, monkeypatch, capsys, *words, "--seeds", "1-2", "--sides", "ours")
+    assert "2 runs are missing: trainer 1, trainer 2" in first.err
     assert not (tmp_path / "agreement.json").exists()
     kept = (tmp_path / "agreement.jsonl").read_text()
     with (tmp_path / "agreement.jsonl").open("a") as lines:
         lines.write('{"side": "trainer", "se')  # cut off
-    done = run("agreement.py", *words, "--seeds", "1-2")
+    done = call(agreement, monkeypatch, capsys, *words, "--seeds", "1-2")
     lines = (tmp_path / "agreement.jsonl").read_text().splitlines()
     assert "\n".join(lines[:2]) + "\n" == kept and len(lines) == 5
     found = json.loads((tmp_path / "agreement.json").read_text())
     assert found["differences"]["test"]["n"] == [2, 2]
-    assert "Kolmogorov-Smirnov" in done.stdout
+    assert "Kolmogorov-Smirnov" in done.out
     assert (tmp_path / "agreement.png").stat().st_size > 2000
 
 
@@ -244,20 +267,22 @@ def test_agreement_is_judged_by_the_whole_interval(benchmark):
     rng = np.random.default_rng(0)
     base = rng.normal(0.7, 0.05, 20)
 
-    def verdict(shift: float, spread: float) -> dict:
+    def found(shift: float, spread: float) -> dict:
         sides = {"ours": base, "trainer": 0.7 + shift + spread * rng.standard_normal(20)}
         runs = {side: [{"test": x, "train_loss": 1.0 + x} for x in own] for side, own in sides.items()}
         return agreement.conclusion(runs)
 
-    assert verdict(0.0, 0.02)["within_bound"]
-    assert not verdict(2 * agreement.BOUND, 0.02)["within_bound"]
-    assert not verdict(0.0, 20 * agreement.BOUND)["within_bound"]  # too wide to say
-    found = verdict(0.03, 0.1)
-    ours, theirs = (np.array(own) for own in found["samples"]["test"].values())
+    for measure, bound in agreement.BOUNDS.items():
+        assert found(0.0, 0.02)["differences"][measure]["within_bound"]
+        assert not found(2 * bound, 0.02)["differences"][measure]["within_bound"]
+        assert not found(-2 * bound, 0.02)["differences"][measure]["within_bound"]
+        assert not found(0.0, 20 * bound)["differences"][measure]["within_bound"]  # too wide to say
+    last = found(0.03, 0.1)
+    ours, theirs = (np.array(own) for own in last["samples"]["test"].values())
     # Welch 1947, by hand
     a, b = ours.var(ddof=1) / 20, theirs.var(ddof=1) / 20
     from scipy import stats
 
     width = stats.t.ppf(0.975, (a + b) ** 2 / (a**2 / 19 + b**2 / 19)) * np.sqrt(a + b)
     middle = ours.mean() - theirs.mean()
-    assert found["differences"]["test"]["interval"] == pytest.approx([middle - width, middle + width])
+    assert last["differences"]["test"]["interval"] == pytest.approx([middle - width, middle + width])
