@@ -16,9 +16,9 @@ times in 100. A narrower bound could not be decided by 20 seeds, and 0.2 is half
 for a single r of this size (.25: -.22 to .62). The loss is the sharper check: +-.04 against a bound of 0.1, a twentieth
 of it.
 
-Beside them: a Kolmogorov-Smirnov test of the two samples. Every finished run is appended to agreement.jsonl, and a run that is there is not made again:
-the program can be stopped and started, or shared between processes by --sides and --seeds. When all runs are there it
-writes agreement.json and agreement.png. Needs the extra `benchmark`.
+Beside them: a Kolmogorov-Smirnov test of the two samples. Every finished run is appended to agreement.jsonl, and a run
+that is there is not made again: the program can be stopped and started, or shared between processes by --sides and
+--seeds. When all runs are there it writes agreement.json and agreement.png. Needs the extra `benchmark`.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def draw(found: dict[str, Any], file: Path) -> None:
         y = [value for own in samples.values() for value in own]
         np.random.seed(0)  # of the points' sideways scatter
         sns.stripplot(x=x, y=y, hue=x, ax=axis, alpha=0.7, legend=False)
-        sns.pointplot(x=x, y=y, ax=axis, color="black", linestyle="none", marker="_", errorbar=("ci", 95), seed=0)
+        sns.pointplot(x=x, y=y, ax=axis, color="black", linestyle="none", marker="_", linewidth=1.2, seed=0)
         axis.set(ylabel=title, xlabel="")
     figure.savefig(file, dpi=110)
     plt.close(figure)

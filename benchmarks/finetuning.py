@@ -24,22 +24,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import finetuning_sides
 import measuring
 from material import Fitting, Material, random_encoder, read_material
-from measuring import cores, do_job, medians, run_side, say
+from measuring import cores, medians, run_side, say
 from operations import operations, run_operations
 
 RESULTS = Path(__file__).with_suffix(".json")
-PIECE = 4000  # sub-words of the piece on which prediction settings are tried
-PROFILED_STEPS = 4
 PEER = "Hugging Face Trainer"
 
 
@@ -169,22 +166,26 @@ def compare(name: str, row: Row, args: argparse.Namespace) -> dict[str, Any]:
     rates: list[dict[str, float]] = []
     began = time.perf_counter()
     for repeat in range(args.repeats):
-        rates.append(run_side(__file__, [{"side": "rates", "threads": cores()}])["answers"][0]["rates"])
+        rates.append(
+            run_side(finetuning_sides.__file__, [{"side": "rates", "threads": cores()}])["answers"][0]["rates"]
+        )
         for side in list(sides) if repeat % 2 == 0 else list(reversed(sides)):
-            repeats[side].append(run_side(__file__, sides[side]))
+            repeats[side].append(run_side(finetuning_sides.__file__, sides[side]))
             say(f"{row.title}: repeat {repeat + 1} of {args.repeats}, {side}: {repeats[side][-1]['seconds']:.2f} s")
         left = (time.perf_counter() - began) / (repeat + 1) * (args.repeats - repeat - 1)
         say(f"{row.title}: about {left / 60:.1f} minutes left of this row")
     found = summary(name, row, material, peer, repeats, medians(rates))
     if not row.predicts:
         job = shared | {"side": "profile", "threads": 1, "seeds": [1]}
-        found["where_time_goes"] = run_side(__file__, [job])["answers"][0]["shares"]
+        found["where_time_goes"] = run_side(finetuning_sides.__file__, [job])["answers"][0]["shares"]
     return found
 
 
 def tried(row: Row, shared: dict[str, Any], *, tiny: bool) -> dict[str, Any]:
     """The peer's settings on a short piece: all that were tried, in seconds, and the fastest."""
-    answer = run_side(__file__, [shared | {"side": "trials", "threads": cores(), "few": tiny}])["answers"][0]
+    answer = run_side(finetuning_sides.__file__, [shared | {"side": "trials", "threads": cores(), "few": tiny}])[
+        "answers"
+    ][0]
     best = min(answer["trials"], key=lambda trial: trial["piece_seconds"])
     chosen = {name: value for name, value in best.items() if name != "piece_seconds"}
     return {"chosen": chosen, "piece_seconds": best["piece_seconds"], "trials": answer["trials"]}
@@ -197,7 +198,7 @@ def expected_seconds(row: Row, material: Material, piece: float) -> float:
         piece: seconds of a step, or of the piece of test that was predicted.
     """
     tokens = material.features["test"].lengths.sum()
-    run = piece * (max(1.0, tokens / PIECE) if row.predicts else material.steps)
+    run = piece * (max(1.0, tokens / finetuning_sides.PIECE) if row.predicts else material.steps)
     ours = sum(way.runs * run / row.goal * cores() / (way.processes * way.threads) for way in ways(row))
     return row.runs * run + ours + 10 * (1 + len(ways(row)))  # each side starts for some seconds
 
@@ -302,225 +303,5 @@ def first_way(row: dict[str, Any]) -> str:
     return next(side for side in row["sides"] if not side.startswith(PEER))
 
 
-# What a process does
-
-
-def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """By the job's side."""
-    if job["side"] == "rates":
-        return rates
-    material = read_material(Fitting(**job["fitting"]), encoder=job["encoder"], data=job["data"])
-    if job["side"] == "trials":
-        return (prediction_trials if job["predicts"] else training_trials)(material, job)
-    if job["side"] == "profile":
-        return lambda: {"seconds": [0.0], "shares": profile(material)}
-    prepared = {
-        ("ours", False): our_training, ("ours", True): our_prediction,
-        ("peer", False): peer_training, ("peer", True): peer_prediction,
-    }  # fmt: skip
-    return prepared[job["side"], job["predicts"]](material, job)
-
-
-def rates() -> dict[str, Any]:
-    """The machine's own: one thread, and all cores."""
-    import torch
-
-    everything = measuring.matrix_rate()
-    torch.set_num_threads(1)
-    return {"seconds": [0.0], "rates": {"one_thread": measuring.matrix_rate(), "all_cores": everything}}
-
-
-def our_training(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Run after run, each a population of one, as the engine does with encoders of this size."""
-    from blurbstudy.training import train_population
-
-    def go() -> dict[str, Any]:
-        seconds, scores = [], []
-        for seed in job["seeds"]:
-            began = time.perf_counter()
-            (record,) = train_population(
-                [material.config(seed)], features=material.features, task=material.task,
-                checkpoint=material.checkpoint, device="cpu",
-            )  # fmt: skip
-            seconds.append(time.perf_counter() - began)
-            scores.append(record.scores["test"])
-        return {"seconds": seconds, "scores": scores}
-
-    return go
-
-
-def peer_training(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    import peer
-
-    peer.import_all()
-
-    def go() -> dict[str, Any]:
-        grouped = job.get("grouped", False)
-        runs = [
-            peer.fine_tune(material, seed=seed, attention=job["attention"], grouped=grouped) for seed in job["seeds"]
-        ]
-        return {"seconds": [run["seconds"] for run in runs], "scores": [run["scores"]["test"] for run in runs]}
-
-    return go
-
-
-def training_trials(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Threads and kinds of attention, three steps each."""
-    import peer
-    import torch
-
-    peer.import_all()
-
-    def go() -> dict[str, Any]:
-        trials = []
-        for threads in sorted({1, cores()}):
-            for attention in ("sdpa",) if job["few"] else ("sdpa", "eager"):
-                torch.set_num_threads(threads)
-                seconds = peer.seconds_per_step(material, steps=3, attention=attention)
-                trials.append({"threads": threads, "attention": attention, "piece_seconds": seconds})
-        return {"seconds": [0.0], "trials": trials}
-
-    return go
-
-
-def our_model(material: Material, seed: int):  # noqa: ANN201
-    """An encoder with a fresh head."""
-    from blurbstudy.models import Classifier
-
-    head = "pooler" if material.shape["pooled"] else "words"
-    architecture = material.checkpoint.architecture
-    model = Classifier(architecture, members=1, outputs=material.shape["outputs"], head=head)
-    model.load_member(0, material.checkpoint, seed=seed)
-    return model.eval()
-
-
-def test_features(material: Material):  # noqa: ANN201
-    from blurbstudy.tasks.features import tokenize
-
-    length = material.fitting.max_length
-    return tokenize(material.examples["test"], material.tokenizer, material.task, max_length=length, segment_ids="pair")
-
-
-def our_prediction(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """From texts to labels."""
-    import torch
-
-    from blurbstudy.training.evaluation import decode, evaluation_batches, predict
-
-    def go() -> dict[str, Any]:
-        seconds, labels = [], None
-        for seed in job["seeds"]:
-            model = our_model(material, seed)
-            began = time.perf_counter()
-            features = test_features(material)
-            batches = evaluation_batches(features, members=1, n_heads=model.architecture.n_heads)
-            outputs = predict(model, batches, device=torch.device("cpu"), autocast=False)
-            found = decode(outputs[0], features, material.task, tagging=material.recipe.tagging)
-            seconds.append(time.perf_counter() - began)
-            labels = labels or found
-        return {"seconds": seconds, "labels": labels, "seeds": job["seeds"]}
-
-    return go
-
-
-def peer_prediction(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """From texts to labels, by the tool that was faster; the head is ours, so that the labels can be compared."""
-    import peer
-
-    from blurbstudy.training.evaluation import decode
-
-    peer.import_all()
-
-    def go() -> dict[str, Any]:
-        seconds, labels = [], None
-        for seed in job["seeds"]:
-            model = peer.with_our_head(peer.make_model(material, seed=seed), our_model(material, seed)).eval()
-            if job["tool"] == "pipeline":
-                pipe = peer.make_pipeline(model, material)
-                began = time.perf_counter()
-                given = peer.piped(pipe, material, batch_size=job["batch"])
-                seconds.append(time.perf_counter() - began)
-                labels = labels or peer.labels_piped(given, material)
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                trainer = peer.make_trainer(model, material, seed=seed, folder=folder, eval_batch=job["batch"])
-                began = time.perf_counter()
-                features = test_features(material)
-                predictions = trainer.predict(peer.items(features, material.task)).predictions
-                outputs = peer.outputs_of(predictions, features, material.task)
-                found = decode(outputs, features, material.task, tagging=material.recipe.tagging)
-                seconds.append(time.perf_counter() - began)
-            labels = labels or found
-        return {"seconds": seconds, "labels": labels, "seeds": job["seeds"]}
-
-    return go
-
-
-def prediction_trials(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """Tools, threads and batch sizes on the first examples of test; batches of one are not padded at all."""
-    import peer
-    import torch
-
-    peer.import_all()
-
-    def go() -> dict[str, Any]:
-        reached = material.features["test"].offsets.searchsorted(PIECE)
-        count = max(8, min(int(reached), len(material.examples["test"])))
-        features = material.features["test"]
-        model = peer.make_model(material, seed=0).eval()
-        pipe, trials = peer.make_pipeline(model, material), []
-        for threads in sorted({1, cores()}):
-            torch.set_num_threads(threads)
-            for batch in (8,) if job["few"] else (1, 8, 32):
-                with tempfile.TemporaryDirectory() as folder:
-                    trainer = peer.make_trainer(model, material, seed=0, folder=folder, eval_batch=batch)
-                    rows = peer.items(features, material.task)[:count]
-                    tools = {
-                        "Trainer.predict": lambda given, trainer=trainer: trainer.predict(given),
-                        "pipeline": lambda given, batch=batch: peer.piped(
-                            pipe, material, batch_size=batch, count=len(given)
-                        ),
-                    }
-                    for tool, predict in tools.items():
-                        predict(rows[:2])  # what is done once must not count
-                        began = time.perf_counter()
-                        predict(rows)
-                        seconds = time.perf_counter() - began
-                        trials.append({"tool": tool, "threads": threads, "batch": batch, "piece_seconds": seconds})
-        return {"seconds": [0.0], "trials": trials}
-
-    return go
-
-
-KINDS = {  # of torch's operations, by the beginning of their names
-    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"),
-    "normalization, activation, softmax": ("aten::native_layer_norm", "aten::gelu", "aten::_softmax", "aten::tanh"),
-    "optimizer": ("aten::_fused_adamw", "aten::_foreach", "aten::linalg_vector_norm"),
-}
-
-
-def profile(material: Material) -> dict[str, float]:
-    """Shares of the wall time of a few steps of one run on one thread, by kind; its start and its end included."""
-    import torch
-
-    from blurbstudy.training import train_population
-
-    batch = material.fitting.batch_size
-    epochs = max(0.01, PROFILED_STEPS / -(-len(material.features["train"]) // batch))
-    material = dataclasses.replace(material, fitting=dataclasses.replace(material.fitting, epochs=epochs))
-    splits = material.features | {"test": material.features["dev"]}  # training is what is looked at
-    began = time.perf_counter()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-        train_population(
-            [material.config(1)], features=splits, task=material.task, checkpoint=material.checkpoint, device="cpu"
-        )
-    wall = time.perf_counter() - began
-    shares = dict.fromkeys([*KINDS, "other operations of torch"], 0.0)
-    for event in profiler.key_averages():
-        kind = next((kind for kind, names in KINDS.items() if event.key.startswith(names)), "other operations of torch")
-        shares[kind] += event.self_cpu_time_total / 1e6 / wall
-    return shares | {"outside torch": max(0.0, 1 - sum(shares.values()))}
-
-
 if __name__ == "__main__":
-    do_job(prepare) if measuring.JOB in sys.argv else main()
+    main()

@@ -144,7 +144,7 @@ def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_pa
 
 
 def test_invented_data_has_the_sizes_and_lengths_of_the_real(benchmark, tmp_path):
-    """The real ones: see test_real_data.py; 78 and 36 sub-words on average with BERT's vocabulary."""
+    """Of the real files, with BERT's vocabulary: 78 and 36 sub-words on average, 152 and 275 at most."""
     material, folder = benchmark("material"), benchmark("invented").invented_data(tmp_path / "data")
     for task, size, mean, longest in (("BIOSSES", 64, 78, 160), ("BC5-chem", 4560, 36, 280)):
         encoder = material.random_encoder(tmp_path / task, "tiny", data=folder, tasks=(task,))
@@ -211,7 +211,7 @@ def test_a_share_is_the_same_every_time_and_makes_whole_batches(benchmark):
 def test_both_sides_predict_the_same_labels_with_the_same_head(
     benchmark, mini_data, tiny_encoder, tmp_path, task, tool
 ):
-    material, finetuning = benchmark("material"), benchmark("finetuning")
+    material, sides = benchmark("material"), benchmark("finetuning_sides")
     tiny = load_checkpoint(tiny_encoder)
     # Attention so sharp that an untrained encoder tells texts apart.
     weights = {name: 60 * weight if "qkv" in name or "attention_out" in name else weight
@@ -220,7 +220,7 @@ def test_both_sides_predict_the_same_labels_with_the_same_head(
     fitting = material.Fitting(task=task, epochs=1, max_length=128, share=0.3)
     read = material.read_material(fitting, encoder=encoder, data=mini_data)
     job = {"seeds": [3], "tool": tool, "batch": 8}
-    theirs, ours = (make(read, job)() for make in (finetuning.peer_prediction, finetuning.our_prediction))
+    theirs, ours = (make(read, job)() for make in (sides.peer_prediction, sides.our_prediction))
     assert len(set(" ".join(theirs["labels"]).split())) > 1
     assert theirs["labels"] == ours["labels"]
     assert len(ours["labels"]) == len(read.examples["test"])
@@ -240,6 +240,21 @@ def test_the_peer_is_given_our_sub_words_and_freezes_what_we_freeze(benchmark, m
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert frozen and all(".embeddings." in name or ".layer.0." in name for name in frozen)
     assert sum(".layer.0." in name for name in frozen) == 16
+
+
+def test_the_peer_starts_where_our_runs_start(benchmark, mini_data, tiny_encoder):
+    material, peer, sides = benchmark("material"), benchmark("peer"), benchmark("finetuning_sides")
+    fitting = material.Fitting(task="BIOSSES", epochs=1, max_length=128)
+    read = material.read_material(fitting, encoder=tiny_encoder, data=mini_data)
+    model, ours = peer.make_model(read, seed=1), sides.our_model(read, 1)
+    for pooler in (model.base_model.pooler.dense.weight, ours.pooler.dense.weight[0]):
+        assert torch.equal(pooler, read.checkpoint.weights["pooler.dense.weight"])
+    for head in (model.classifier, ours.head):
+        assert not head.bias.any()
+        assert 0.012 < head.weight.std() < 0.028  # N(0, 0.02), 32 numbers
+    rates = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
+    assert rates == {read.recipe.dropout} == {0.1}
+    assert model.config.problem_type == "regression"
 
 
 def test_agreement_makes_no_run_twice_and_compares_both_sides(
