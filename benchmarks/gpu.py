@@ -40,6 +40,7 @@ from measuring import do_job, run_side, say
 from operations import run_operations
 
 from blurbstudy.paths import CACHE_SETTING
+from blurbstudy.training.memory import is_out_of_memory
 
 RESULTS = Path(__file__).with_suffix(".json")
 OURS, PEER = "ours", "Hugging Face Trainer"
@@ -269,7 +270,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         train(dataclasses.replace(material, fitting=dataclasses.replace(material.fitting, epochs=0.01)), job)
         return guarded(go)
     except Exception as error:
-        if OUT_OF_MEMORY not in str(error).lower():
+        if not is_out_of_memory(error):
             raise
         return lambda: {"seconds": [0.0], "failed": OUT_OF_MEMORY}
 
@@ -281,7 +282,7 @@ def guarded(go: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
         try:
             return go()
         except Exception as error:
-            if OUT_OF_MEMORY not in str(error).lower():
+            if not is_out_of_memory(error):
                 raise
             return {"seconds": [0.0], "failed": OUT_OF_MEMORY}
 
