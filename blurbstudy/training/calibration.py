@@ -29,10 +29,13 @@ TIMED_GROUPS = 3  # batches of an evaluation that are timed, evenly spaced in le
 class Times:
     """Seconds of a population's parts, all members together."""
 
+    load: float = 0.0  # checkpoint read
+    tokenize: float = 0.0  # splits read and tokenized
     build: float  # weights stacked
     step: float  # one optimizer step, mean
     evaluation: Mapping[str, float]  # split -> one evaluation, scored
     tokens: float  # mean sub-words of a step's batch, per member
+    peak: int  # most bytes held: of this process (CPU) or of the allocator (CUDA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +55,16 @@ def rehearse_time(
     device: str = "auto",
 ) -> Times:
     """Times of the first steps in the members' own order, and of parts of each evaluation."""
+    growth = MemoryGrowth(pick_device(device))
     began = time.perf_counter()
-    training = Training(configs, features, task, checkpoint, pick_device(device))
+    training = Training(configs, features, task, checkpoint, growth.device)
     build = time.perf_counter() - began
     return Times(
         build=build,
         step=_step_seconds(training.population),
         evaluation={split: _evaluation_seconds(training, split) for split in training.splits},
         tokens=float(training.population.train.lengths.mean()) * configs[0].recipe.batch_size,
+        peak=growth.peak(),
     )
 
 
