@@ -6,14 +6,13 @@ import contextlib
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from ..paths import CACHE_SETTING
-from ..training.circumstances import one_torch_thread
+from ..training.circumstances import one_torch_thread, pick_device, working_clock
 from ..training.schedule import evaluation_steps
 from .cached import Wanted
 from .corpus import Corpus
@@ -30,7 +29,7 @@ SAMPLE_DOCUMENTS = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainingTimes:
-    """Seconds of a pretraining's parts."""
+    """Seconds of a pretraining's parts, as if nothing else ran."""
 
     reading: float  # vocabulary and tokens of the whole corpus, where no cache holds them; once for all that share it
     opening: float  # until the first step
@@ -55,10 +54,11 @@ def rehearse_pretraining(wanted: Wanted, out: Path) -> PretrainingTimes:
     """
     settings = replace(wanted.settings, steps=STEPS, evaluations=1)
     marks: list[float] = []
+    clock = working_clock(pick_device(wanted.device))
     with one_torch_thread(), _text(tuple(map(Path, wanted.corpus))) as (corpus, share):
-        began = time.perf_counter()
+        began = clock()
         prepared_text(corpus, vocabulary=settings.vocab_size, held_out=settings.held_out)
-        read = time.perf_counter()
+        read = clock()
         pretrain(
             get_objective(wanted.objective),
             settings,
@@ -67,9 +67,9 @@ def rehearse_pretraining(wanted: Wanted, out: Path) -> PretrainingTimes:
             seed=wanted.seed,
             precision=wanted.precision,
             conduct=Conduct(device=wanted.device),
-            on_progress=lambda step, steps, tokens: marks.append(time.perf_counter()),
+            on_progress=lambda step, steps, tokens: marks.append(clock()),
         )
-        ended = time.perf_counter()
+        ended = clock()
     between = [after - before for before, after in zip(marks, marks[1:], strict=False)]
     timed = sorted(between[UNTIMED:-1])[:-1]  # without the slowest, in which something else may have run
     step = sum(timed) / len(timed)

@@ -64,7 +64,7 @@ class Expectations:
         clocks = [0.0] * side_by_side
         for name, one in wanted.items():
             clocks[clocks.index(min(clocks))] += times[name].seconds(one)
-        start = self._start("cpu") if side_by_side > 1 else 0.0
+        start = self.start_seconds("cpu") if side_by_side > 1 else 0.0
         seconds = sum(reading.values()) + max(clocks) + start
         return Expected(seconds=seconds, workers=side_by_side, parts={"pretraining": seconds})
 
@@ -85,7 +85,6 @@ class Expectations:
         plans = []
         for sweep in sweeps:
             trainer = PopulationTrainer(self.store, sources=sweep.sources, device=sweep.engine.resolved_device())
-            self.on_rehearsal("memory")
             plans.append((trainer, sweep.engine, *sweep.engine.plan(sweep.configs, trainer)))
         for trainer, engine, workers, populations in plans:
             self._rehearse_time(populations, trainer, workers=min(workers, len(populations)), engine=engine)
@@ -175,7 +174,7 @@ class Expectations:
                 most = max(most, times.peak)
                 min(team, key=lambda one: one.seconds).train(population, times, trainer.sources)
         in_processes = min(engine.workers_asked(trainer.device), len(populations)) > 1
-        start = self._start(trainer.device) if in_processes else 0.0
+        start = self.start_seconds(trainer.device) if in_processes else 0.0
         longest = max(one.seconds for one in team)
         parts = Counter({"starting": start})
         for one in team:
@@ -189,7 +188,7 @@ class Expectations:
             parts=dict(parts),
         )
 
-    def _start(self, device: str) -> float:
+    def start_seconds(self, device: str = "cpu") -> float:
         """Seconds until a process of the engine can begin."""
         return float(self.kept.get("start", digest(machine(device))) or 0.0)
 

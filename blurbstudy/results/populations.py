@@ -136,11 +136,11 @@ class PopulationTrainer:
         if what == "memory":
             return rehearse_memory(population, features=features, checkpoint=self._load(first), **given)
         # Once more: a first time, files come from the disk.
-        self._checkpoint, self._features, began = None, {}, time.perf_counter()
+        self._checkpoint, self._features, began = None, {}, time.process_time()
         checkpoint = self._load(first)
-        loaded = time.perf_counter()
+        loaded = time.process_time()
         features = self._tokenized(first, checkpoint)
-        spent = {"load": loaded - began, "tokenize": time.perf_counter() - loaded}
+        spent = {"load": loaded - began, "tokenize": time.process_time() - loaded}
         return replace(rehearse_time(population, features=features, checkpoint=checkpoint, **given), **spent)
 
     def _load(self, config: RunConfig) -> Checkpoint:

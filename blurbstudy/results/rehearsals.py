@@ -123,14 +123,14 @@ def rehearsed(trainer: PopulationTrainer, job: dict[str, Any]) -> dict[str, Any]
     """The answer to one rehearsal: its values, or why it failed."""
     from ..config import run_config_from_dict
 
-    began = time.perf_counter()
+    before = time.process_time()
     try:
         values = trainer.rehearse([run_config_from_dict(own) for own in job["configs"]], what=job["rehearse"])
         answer = {"rehearsal": dataclasses.asdict(values) | {"device": trainer.device}}
     except Exception as error:  # the runs themselves will tell of it
         answer = failure_answer(error)
     release_everything()
-    return answer | {"spent": time.perf_counter() - began}
+    return answer | {"before": before}
 
 
 def _in_order(job: list[dict[str, Any]], ask: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
@@ -152,17 +152,17 @@ def _serve(
     on_done: Callable[[], object],
 ) -> None:
     """One process after another: a rehearsal that kills one is as one that fails."""
-    process, began = None, None
+    process, fresh = None, False
     with tempfile.TemporaryFile() as errors:
 
         def ask(one: dict[str, Any]) -> dict[str, Any]:
-            nonlocal began
+            nonlocal fresh
             send(process, one)
             line = process.stdout.readline()
             answer = json.loads(line) if line else {}
-            if began is not None and "rehearsal" in answer:  # the process's first: how long until it could begin
-                answer["rehearsal"]["start"] = time.perf_counter() - began - answer["spent"]
-            began = None
+            if fresh and "rehearsal" in answer:
+                answer["rehearsal"]["start"] = answer["before"]  # what it took until it could begin
+            fresh = False
             return answer
 
         while True:
@@ -173,7 +173,7 @@ def _serve(
             if process is not None and process.poll() is not None:
                 end_worker(process)
                 process = None
-            began = time.perf_counter() if process is None else None
+            fresh = process is None
             process = process or start_worker(trainer, errors=errors)
             found[index] = _in_order(jobs[index], ask) or None
             on_done()
