@@ -64,7 +64,7 @@ def run(
     with one_bar(len(plan), stages) as bar:
         executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
     for execution in executions:
-        if not execution.failure:
+        if bar.busy[execution.stem] and not execution.failure:
             keep_beside_runs(execution.stem, execution.seconds - bar.busy[execution.stem], scale=scale)
     _finish(executions, build_report(folder, scale=scale, store=kept.folder))
 
