@@ -1,4 +1,4 @@
-"""The command line: run, report, finetune, pretrain, score, data.
+"""The command line: run, plan, report, finetune, pretrain, score, data.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -16,6 +16,8 @@ import typer
 
 from . import paths
 from .cli_data import data_app
+from .cli_notebooks import Data, Only, Parameters, Scale, Store, chosen_stems, given_values, notebook_values
+from .cli_plan import plan
 from .cli_pretrain import pretrain
 from .cli_score import score
 from .disk import cause_and_remedy
@@ -23,6 +25,7 @@ from .errors import Interrupted, ParameterError, StoreError, StudyError
 
 if TYPE_CHECKING:
     from .presentation.execution import Execution
+    from .presentation.progress import Stage
 
 SEVERAL = ("--only", "--corpus")  # options that take several values
 
@@ -33,46 +36,37 @@ app = typer.Typer(
     help="Stable fine-tuning of biomedical encoders, and honest measurement of it.",
 )
 
-Scale = Annotated[str, typer.Option(help="Which parameters: mini, small or paper.")]
-Store = Annotated[Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE).")]
 Report = Annotated[Path | None, typer.Option(help="Folder of the report (default: report/SCALE).")]
-Only = Annotated[list[str] | None, typer.Option(help="Stems of notebooks, several after one --only (default: all).")]
 
 
 @app.command()
 def run(
     scale: Scale = "mini",
     only: Only = None,
-    data: Annotated[str | None, typer.Option(help="Folder of the BLURB datasets, or mini (generated).")] = None,
+    data: Data = None,
     store: Store = None,
     report: Report = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="Override a notebook parameter: -p name value.")
-    ] = None,
+    parameter: Parameters = None,
 ) -> None:
     """Execute the study's notebooks (what the store holds already is not run again) and write the report."""
     from .presentation.execution import execute_notebooks
-    from .presentation.parameters import check_values, declared_parameters, scale_parameters
+    from .presentation.plan import expected_stages, keep_beside_runs
     from .presentation.progress import one_bar
     from .presentation.report import build_report
     from .results.store import RunStore
 
-    stems = _stems(only)
-    given = _given(parameter, data=data, store=store)
-    declared = {stem: declared_parameters(stem) for stem in stems}
-    _check_known(given, {name for names in declared.values() for name in names}, stems=stems)
-    plan = {}
-    for stem in stems:
-        mine = {name: value for name, value in given.items() if name in declared[stem]}
-        plan[stem] = {name: entry.default for name, entry in declared[stem].items()}
-        plan[stem] |= scale_parameters(scale, stem) | mine
-        check_values(plan[stem])
-    _check_encoders(plan)
-    kept = RunStore(plan[stems[0]]["store"] or paths.store_folder(scale))
+    plan = notebook_values(scale=scale, only=only, given=given_values(parameter, data=data, store=store))
+    kept = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     kept.check_writable()
     folder = report or paths.report_folder(scale)
-    with one_bar(len(plan)) as bar:
+    stages: list[Stage] = []
+    with contextlib.suppress(StudyError):  # the notebook itself will tell of it
+        stages = expected_stages(plan, scale=scale)
+    with one_bar(len(plan), stages) as bar:
         executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
+    for execution in executions:
+        if bar.busy[execution.stem] and not execution.failure:
+            keep_beside_runs(execution.stem, execution.seconds - bar.busy[execution.stem], scale=scale)
     _finish(executions, build_report(folder, scale=scale, store=kept.folder))
 
 
@@ -96,7 +90,7 @@ def report(
     kept = RunStore(store or paths.store_folder(scale or "mini"))
     if kept.folder.exists() and not kept.folder.is_dir():
         raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
-    facts = {stem: fact for stem, fact in kept.facts(FACT).items() if stem in _stems(only)}
+    facts = {stem: fact for stem, fact in kept.facts(FACT).items() if stem in chosen_stems(only)}
     if not facts:
         raise StudyError(f"{kept.folder}: no notebook was ever executed with this run store; use blurbstudy run first")
     plan = {stem: _remembered(stem, fact, store=kept.folder) for stem, fact in sorted(facts.items())}
@@ -137,6 +131,7 @@ def finetune(
         typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
 
 
+app.command()(plan)
 app.command()(pretrain)
 app.command()(score)
 app.add_typer(data_app, name="data")
@@ -183,53 +178,6 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
     return expanded
 
 
-def _stems(only: Sequence[str] | None) -> list[str]:
-    """Notebooks asked for, in the study's order."""
-    from .presentation.parameters import notebook_stems
-
-    known = notebook_stems()
-    if not known:
-        raise StudyError(
-            f"{paths.NOTEBOOKS}: no notebooks there; install blurbstudy from its checkout (pip install -e .)"
-        )
-    unknown = sorted(set(only or ()) - set(known))
-    if unknown:
-        raise ParameterError(f"--only: notebook {unknown[0]!r} is unknown; use {' or '.join(known)}")
-    return [stem for stem in known if not only or stem in only]
-
-
-def _given(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> dict[str, Any]:
-    """Overrides from the command line, values read as YAML."""
-    import yaml
-
-    given: dict[str, Any] = {}
-    for word in parameters or ():
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise ParameterError(f"-p {word}: has no value; use -p name value")
-        if name == "scale":  # it names parameters files, which are read before any -p
-            raise ParameterError(f"-p scale {text}: the scale is no parameter of a run; use --scale")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ParameterError(f"-p {name}: {text!r} is no YAML value; use such as 3, [1, 2] or {{a: b}}") from None
-        with contextlib.suppress(TypeError, ValueError):  # YAML takes 5e-5 for text
-            value = float(value) if isinstance(value, str) else value
-        given[name] = value
-    named = {"data": data, "store": None if store is None else str(store)}
-    return given | {name: value for name, value in named.items() if value is not None}
-
-
-def _check_encoders(plan: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a run in which no encoder has a path: it would make empty tables."""
-    for values in plan.values():
-        names = list(values["encoders"])
-        if all(spec is None for spec in values["encoders"].values()):
-            raise ParameterError(
-                f"encoders: no path is given for {', '.join(names)}; give one: -p encoders '{{{names[0]}: DIR}}'"
-            )
-
-
 def _remembered(stem: str, fact: Mapping[str, Any], *, store: Path) -> dict[str, Any]:
     """What the store says that a notebook was executed with, checked before anything is made from it."""
     from .presentation.parameters import check_values, declared_parameters
@@ -253,14 +201,6 @@ def _one_scale(found: set[str], *, asked: str | None, store: Path) -> str:
     if asked is not None and asked not in found:
         raise ParameterError(f"{store}: holds notebooks of scale {listed}, none of --scale {asked}; name that scale")
     return asked or next(iter(found))
-
-
-def _check_known(given: dict[str, Any], known: set[str], *, stems: Sequence[str]) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ParameterError(
-            f"unknown parameter {unknown[0]!r} (-p); {', '.join(stems)} know {', '.join(sorted(known))}"
-        )
 
 
 def _finish(executions: Sequence[Execution], index: Path) -> None:

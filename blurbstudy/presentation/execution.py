@@ -46,7 +46,7 @@ def execute_notebooks(
     done = []
     # Kernels import the package that this process runs, installed or not.
     found = os.pathsep.join(filter(None, (str(paths.PROJECT), os.environ.get("PYTHONPATH"))))
-    with _setting(REPORT_ONLY, "1" if report_only else ""), _setting("PYTHONPATH", found):
+    with setting(REPORT_ONLY, "1" if report_only else ""), setting("PYTHONPATH", found):
         for index, (stem, parameters) in enumerate(plan.items()):
             on_start(stem, index)
             done.append(execute_notebook(stem, parameters, out=out))
@@ -111,8 +111,8 @@ def _note(path: Path, *, stem: str, failure: str | None, parameters: Mapping[str
 
 
 @contextlib.contextmanager
-def _setting(name: str, value: str) -> Iterator[None]:
-    """An environment setting for the notebooks' kernels, as it was before afterwards."""
+def setting(name: str, value: str) -> Iterator[None]:
+    """An environment setting for notebooks, as it was before afterwards."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

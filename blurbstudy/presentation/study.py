@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import paths
 from ..config import Recipe, RunConfig, recipe_from_dict
 from ..errors import ParameterError
 from ..results.engine import LocalEngine
 from ..results.failure import Reference, load_references
+from ..results.planned import planned_sources
 from ..results.sources import MINI, PRETRAIN, PretrainingPlan, Sources, resolve_sources, sources_from_store
 from ..results.store import RunStore
 from ..results.sweep import find_runs, run_missing
@@ -23,7 +24,11 @@ from ..training.circumstances import pick_device
 from . import parameters
 from .grid import CellKey, Grid, Part, Results
 
+if TYPE_CHECKING:
+    from ..pretraining.cached import Wanted
+
 REPORT_ONLY = "BLURBSTUDY_REPORT_ONLY"  # environment setting: build from the store alone, run nothing
+PLAN_ONLY = "BLURBSTUDY_PLAN_ONLY"  # environment setting: note which runs are asked for, run and keep nothing
 FACT = "notebook"  # kind of fact in the store: the parameters that a notebook was last executed with
 NO_FINDING = "Mini scale or generated data: shows that the machinery works; no finding."
 STYLE_FILE = Path(__file__).parent / "template" / "report.css"
@@ -62,10 +67,13 @@ class Study:
         parameters.check_values(self.values)
         self.stem = stem
         self.report_only = os.environ.get(REPORT_ONLY, "") == "1"
+        self.plan_only = os.environ.get(PLAN_ONLY, "") == "1"
+        self.planned: list[tuple[RunConfig, ...]] = []  # where runs are only planned: of each call of `run`
+        self.to_pretrain: dict[str, Wanted] = {}  # likewise: fingerprint -> encoder that is not there yet
         self.seeds = parameters.read_seeds(self.values["seeds"])
         self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in self.values["tasks"])
         self.store = RunStore(self.values["store"] or paths.store_folder(self.values["scale"]))
-        if not self.report_only:
+        if not (self.report_only or self.plan_only):
             self.store.check_writable()
         _MADE.add(stem)
 
@@ -81,6 +89,10 @@ class Study:
         given["pretraining"] = self.pretraining_plan
         if self.report_only:
             return sources_from_store(self.store, **given)
+        if self.plan_only:
+            sources, missing = planned_sources(self.store, **given)
+            self.to_pretrain = {sources.encoders[name].fingerprint: one for name, one in missing.items()}
+            return sources
         return resolve_sources(self.store, **given, workers=self.values["workers"])
 
     @property
@@ -222,25 +234,30 @@ class Study:
         return {name: text for name, text in self.values["encoder_remarks"].items() if name in self.values["encoders"]}
 
     def run(self, grid: Grid) -> Results:
-        """The grid's results: what is in the store is not run again; in a report nothing is run.
+        """The grid's results: what is in the store is not run again; in a report or a plan nothing is run.
 
         Raises:
             StudyError: data, an encoder or the store failed.
         """
+        if self.plan_only:
+            self.planned.append(tuple(grid.configs))
+            return Results(grid=grid, records={}, references={}, origin=self.origin)
         if self.report_only:
             found = find_runs(grid.configs, self.store)
         else:
             self.keep_parameters()
-            engine = LocalEngine(
-                device=self.values["device"], workers=self.values["workers"], population=self.values["population"]
-            )
-            found = run_missing(grid.configs, self.store, sources=self.sources, engine=engine, label=self.stem)
+            found = run_missing(grid.configs, self.store, sources=self.sources, engine=self.engine, label=self.stem)
         records = found.records
         return Results(grid=grid, records=records, references=self.references, origin=self.origin)
 
+    @property
+    def engine(self) -> LocalEngine:
+        """What makes the runs."""
+        return LocalEngine(**{name: self.values[name] for name in ("device", "workers", "population")})
+
     def keep_parameters(self) -> None:
         """Note in the store what this notebook was executed with, so that a report needs nothing else."""
-        if not self.report_only:
+        if not (self.report_only or self.plan_only):
             self.store.put_fact(FACT, self.stem, self.values | {"data": self.data})
 
     @property

@@ -36,7 +36,7 @@ def run_class(config: RunConfig, *, sources: Sources, device: str) -> str:
         "shared": shared,  # precision, removed and frozen layers, and what the recipes agree in
         "keeps_best": config.recipe.select == "best_dev",
     }
-    return _digest(values | _machine(device))
+    return digest(values | machine(device))
 
 
 def calibration_file() -> Path:
@@ -50,10 +50,7 @@ class Calibrations:
 
     def __init__(self) -> None:
         self.file = calibration_file()
-        self._kept: dict[str, Any] = {}
-        with contextlib.suppress(OSError, ValueError):
-            found = json.loads(self.file.read_text(encoding="utf-8"))
-            self._kept = found if isinstance(found, dict) else {}
+        self._kept = self._read()
 
     def get(self, kind: str, name: str) -> Any:
         """Plain values, or None where nothing was measured."""
@@ -61,16 +58,24 @@ class Calibrations:
 
     def put(self, kind: str, name: str, values: Any) -> None:
         """Keep plain values, for this command and the next."""
-        self._kept[f"{kind} {name}"] = values
+        self._kept = self._read() | self._kept | {f"{kind} {name}": values}  # others may have measured meanwhile
         with contextlib.suppress(StudyError):
             replace_file(self.file, canonical_json(self._kept), store=self.file.parent)
 
+    def _read(self) -> dict[str, Any]:
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(self.file.read_text(encoding="utf-8"))
+            if isinstance(found, dict):
+                return found
+        return {}
 
-def _digest(values: Mapping[str, Any]) -> str:
+
+def digest(values: Mapping[str, Any]) -> str:
+    """20 hexadecimal digits that tell plain values apart."""
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]
 
 
-def _machine(device: str) -> dict[str, Any]:
+def machine(device: str) -> dict[str, Any]:
     """What changes speed and memory beside the run itself."""
     return {
         "device": describe_device(torch.device(device)),

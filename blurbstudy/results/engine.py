@@ -21,6 +21,7 @@ from ..training import population_key
 from ..training.circumstances import one_torch_thread
 from ..training.memory import release_everything, tells_of_no_memory
 from .capacity import Capacity
+from .costs import Costs
 from .jobs import Jobs, Slots
 from .populations import Population, PopulationTrainer, plan_populations, population_steps
 from .processes import cause_of_death, cores, end_worker, send, start_worker
@@ -30,7 +31,7 @@ from .worker import failure_answer
 
 DEVICES = ("auto", "cpu", "cuda")
 
-OnProgress = Callable[[float, int], None]  # optimizer steps and runs done so far
+OnProgress = Callable[[float, int], None]  # optimizer steps (each of the mean cost) and runs done so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +119,10 @@ class _Tally:
         self, populations: list[Population], trainer: PopulationTrainer, *, on_progress: OnProgress | None
     ) -> None:
         self.populations, self.trainer, self.on_progress = populations, trainer, on_progress
-        self.steps = [population_steps(population, sources=trainer.sources) for population in populations]
-        self.shares = [0.0] * len(populations)  # of each population's steps: done
+        self.cost_of = Costs(trainer.sources, trainer.device).of
+        self.costs = [self._cost(population) for population in populations]
+        self.steps = sum(population_steps(population, sources=trainer.sources) for population in populations)
+        self.shares = [0.0] * len(populations)  # of each population: done
         self.runs_done = 0
         self.failures: list[Failure] = []
 
@@ -139,8 +142,8 @@ class _Tally:
             if "failed" in answer and again is None:
                 self._fail(index, answer)
         if self.on_progress is not None:
-            done_steps = sum(steps * share for steps, share in zip(self.steps, self.shares, strict=True))
-            self.on_progress(done_steps, self.runs_done)
+            done = sum(cost * share for cost, share in zip(self.costs, self.shares, strict=True))
+            self.on_progress(self.steps * done / max(sum(self.costs), 1e-12), self.runs_done)
         return again or []
 
     def split(self, index: int, *, alone: bool = True) -> list[int] | None:
@@ -157,8 +160,8 @@ class _Tally:
         places = range(len(self.populations), len(self.populations) + len(parts))
         self.populations[index] = finished
         self.populations += parts
-        self.steps[index] = population_steps(finished, sources=self.trainer.sources)
-        self.steps += [population_steps(part, sources=self.trainer.sources) for part in parts]
+        self.costs[index] = self._cost(finished)
+        self.costs += map(self._cost, parts)
         self.shares += [0.0] * len(parts)
         return list(places)
 
@@ -167,6 +170,9 @@ class _Tally:
         population = self.populations[waiting]
         alike = population_key(population[0]) == population_key(failed[0])
         return self.split(waiting) if alike and len(population) >= max(2, len(failed)) else None
+
+    def _cost(self, population: Population) -> float:
+        return sum(map(self.cost_of, population))
 
     def _fail(self, index: int, answer: dict[str, Any]) -> None:
         population, cause = self.populations[index], answer["failed"]

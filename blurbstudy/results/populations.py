@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,8 @@ class PopulationTrainer:
         """
         first = population[0]
         checkpoint = self._load(first)
+        if self.sources.encoder_of(first).stand_in:
+            raise DataError(f"the encoder {first.encoder_name!r} is only planned; pretrain it before its runs")
         train_population(
             population,
             features=self._tokenized(first, checkpoint),
@@ -127,16 +131,23 @@ class PopulationTrainer:
             as `train`; MemoryError or RuntimeError where it does not fit.
         """
         first = population[0]
+        features = self._tokenized(first, self._load(first))
+        given = {"task": get_task(first.task), "device": self.device}
+        if what == "memory":
+            return rehearse_memory(population, features=features, checkpoint=self._load(first), **given)
+        # Once more: a first time, files come from the disk.
+        self._checkpoint, self._features, began = None, {}, time.process_time()
         checkpoint = self._load(first)
+        loaded = time.process_time()
         features = self._tokenized(first, checkpoint)
-        given = {"features": features, "task": get_task(first.task), "checkpoint": checkpoint, "device": self.device}
-        return {"time": rehearse_time, "memory": rehearse_memory}[what](population, **given)
+        spent = {"load": loaded - began, "tokenize": time.process_time() - loaded}
+        return replace(rehearse_time(population, features=features, checkpoint=checkpoint, **given), **spent)
 
     def _load(self, config: RunConfig) -> Checkpoint:
         if self._checkpoint is None or self._checkpoint[0] != config.encoder:
             source = self.sources.encoder_of(config)
             checkpoint = load_checkpoint(source.path)
-            if checkpoint.fingerprint != config.encoder:
+            if checkpoint.fingerprint != config.encoder and not source.stand_in:
                 raise DataError(f"{source.path}: the encoder {source.name!r} changed meanwhile; start again")
             self._checkpoint, self._features = (config.encoder, checkpoint), {}
         return self._checkpoint[1]

@@ -1,25 +1,36 @@
-"""Rehearsals of runs: in this process on CUDA, on a CPU in processes like those that train."""
+"""Rehearsals of runs and pretrainings: in this process on CUDA, on a CPU in processes like those that train."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import queue
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ..config import RunConfig
+from ..errors import StudyError
+from ..pretraining.cached import Wanted
+from ..pretraining.calibration import PretrainingTimes, rehearse_pretraining
 from ..training.calibration import companions
 from ..training.memory import release_everything
 from .populations import PopulationTrainer
-from .processes import end_worker, send, start_worker
+from .processes import cause_of_death, end_worker, send, start_worker, worker_environment
 from .worker import failure_answer
 
 MEMBERS = (1, 2)  # of the populations whose memory is measured: what is between them is one member's
 
 Found = list[dict[str, Any]] | None  # values of rehearsals; None: not even the first went through
+
+_PRETRAINING = "from blurbstudy.results.rehearsals import serve_pretraining; serve_pretraining()"
 
 
 def rehearse(
@@ -64,17 +75,62 @@ def rehearse(
     return found
 
 
+def rehearse_pretrainings(
+    jobs: Sequence[tuple[Wanted, Path]], *, workers: int, on_done: Callable[[], object] = lambda: None
+) -> list[PretrainingTimes]:
+    """Rehearses pretrainings, each into its own new folder; on a CPU so many side by side.
+
+    Raises:
+        StudyError: one cannot be made, as the pretraining itself could not.
+    """
+
+    def one(job: tuple[Wanted, Path]) -> PretrainingTimes:
+        wanted, out = job
+        times = rehearse_pretraining(wanted, out) if wanted.device != "cpu" else _rehearse_apart(wanted, out)
+        on_done()
+        return times
+
+    with ThreadPoolExecutor(workers if all(wanted.device == "cpu" for wanted, _ in jobs) else 1) as pool:
+        return list(pool.map(one, jobs))
+
+
+def serve_pretraining() -> None:
+    """A process that rehearses the one pretraining that stdin names."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not stand between the answers
+    given = json.load(sys.stdin)
+    wanted = Wanted(**(given["wanted"] | {"corpus": tuple(given["wanted"]["corpus"])}))
+    try:
+        answer = {"times": dataclasses.asdict(rehearse_pretraining(wanted, Path(given["out"])))}
+    except Exception as error:  # the parent tells
+        answer = failure_answer(error)
+    json.dump(answer, answers)
+    answers.close()
+
+
+def _rehearse_apart(wanted: Wanted, out: Path) -> PretrainingTimes:
+    given = json.dumps({"wanted": dataclasses.asdict(wanted), "out": str(out)})
+    done = subprocess.run(
+        [sys.executable, "-c", _PRETRAINING], input=given.encode(), capture_output=True, env=worker_environment()
+    )
+    answer = json.loads(done.stdout) if done.stdout else {"failed": cause_of_death(done.returncode, done.stderr)}
+    if "failed" in answer:
+        raise StudyError(f"pretraining {wanted.objective} would fail: {answer['failed']}")
+    return PretrainingTimes(**answer["times"])
+
+
 def rehearsed(trainer: PopulationTrainer, job: dict[str, Any]) -> dict[str, Any]:
     """The answer to one rehearsal: its values, or why it failed."""
     from ..config import run_config_from_dict
 
+    before = time.process_time()
     try:
         values = trainer.rehearse([run_config_from_dict(own) for own in job["configs"]], what=job["rehearse"])
         answer = {"rehearsal": dataclasses.asdict(values) | {"device": trainer.device}}
     except Exception as error:  # the runs themselves will tell of it
         answer = failure_answer(error)
     release_everything()
-    return answer
+    return answer | {"before": before}
 
 
 def _in_order(job: list[dict[str, Any]], ask: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
@@ -96,13 +152,18 @@ def _serve(
     on_done: Callable[[], object],
 ) -> None:
     """One process after another: a rehearsal that kills one is as one that fails."""
-    process = None
+    process, fresh = None, False
     with tempfile.TemporaryFile() as errors:
 
         def ask(one: dict[str, Any]) -> dict[str, Any]:
+            nonlocal fresh
             send(process, one)
             line = process.stdout.readline()
-            return json.loads(line) if line else {}
+            answer = json.loads(line) if line else {}
+            if fresh and "rehearsal" in answer:
+                answer["rehearsal"]["start"] = answer["before"]  # what it took until it could begin
+            fresh = False
+            return answer
 
         while True:
             try:
@@ -112,6 +173,7 @@ def _serve(
             if process is not None and process.poll() is not None:
                 end_worker(process)
                 process = None
+            fresh = process is None
             process = process or start_worker(trainer, errors=errors)
             found[index] = _in_order(jobs[index], ask) or None
             on_done()

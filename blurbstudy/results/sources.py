@@ -36,6 +36,7 @@ class EncoderSource:
     architecture: Mapping[str, Any]  # fields of models.Architecture
     description: str  # one line for captions
     pretraining: Mapping[str, Any] | None = None  # the record that lies beside an encoder of our own pretraining
+    stand_in: bool = False  # what lies there is of the same shape only: good for rehearsals, never for runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +146,7 @@ def resolve_sources(
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
     places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress)
     for name, spec in specs.items():
-        found[name] = _live_encoder(name, spec, places[name])
+        found[name] = live_encoder(name, spec, places[name])
         fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
         store.put_fact("encoders", _encoder_key(name, spec, data, plan), fact)
     return Sources(
@@ -248,7 +249,8 @@ def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -
     return {split: len(store.gold(task.name, fingerprint, split).gold) for split in SPLITS}
 
 
-def _live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
+def live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
+    """An encoder as its directory tells it."""
     architecture = read_architecture(path)
     return EncoderSource(
         name=name,
@@ -277,16 +279,21 @@ def _encoder_folders(
     specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan, workers: int, progress: str
 ) -> dict[str, Path]:
     """Display name -> checkpoint directory; what is to be pretrained is, last, when all else has been found."""
-    own = {name: spec for name, spec in specs.items() if spec.startswith(PRETRAIN)}
-    found = {name: _given_folder(name, spec) for name, spec in specs.items() if name not in own}
-    if own:
+    wanted = wanted_encoders(specs, folder=folder, plan=plan)
+    found = {name: given_folder(name, spec) for name, spec in specs.items() if name not in wanted}
+    if wanted:
         from .pretraining import pretrained_encoders
 
-        # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
-        corpus = folder if (folder / "corpus.jsonl").is_file() else data_folder(MINI)
-        wanted = {name: _wanted(name, spec, corpus / "corpus.jsonl", plan) for name, spec in own.items()}
         found |= pretrained_encoders(wanted, workers=workers, progress=progress)
     return found
+
+
+def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan) -> dict[str, Wanted]:
+    """Display name -> what is to be pretrained, of those given as pretrain:OBJECTIVE."""
+    own = {name: spec for name, spec in specs.items() if spec.startswith(PRETRAIN)}
+    # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
+    corpus = folder if not own or (folder / "corpus.jsonl").is_file() else data_folder(MINI)
+    return {name: _wanted(name, spec, corpus / "corpus.jsonl", plan) for name, spec in own.items()}
 
 
 def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> Wanted:
@@ -307,7 +314,8 @@ def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> Wanted
     )
 
 
-def _given_folder(name: str, spec: str) -> Path:
+def given_folder(name: str, spec: str) -> Path:
+    """The checkpoint directory of an encoder given by path or Hub id."""
     given = Path(spec).expanduser()
     if given.is_dir():
         return checkpoint_folder(given)

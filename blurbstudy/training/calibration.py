@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..metrics import score
 from ..models import Checkpoint
 from ..tasks import Task
 from ..tasks.features import Features
-from .circumstances import pick_device
+from .circumstances import pick_device, working_clock
 from .evaluation import decode, evaluation_groups, packed_group
 from .memory import MemoryGrowth
 from .population import Population
@@ -24,15 +23,20 @@ LEAST_STEPS, MOST_STEPS = 4, 16  # timed, after one that is not
 ENOUGH_SECONDS = 0.4  # of timed steps
 TIMED_GROUPS = 3  # batches of an evaluation that are timed, evenly spaced in length
 
+Clock = Callable[[], float]  # seconds
+
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Seconds of a population's parts, all members together."""
+    """Seconds of a population's parts, all members together, as if nothing else ran."""
 
+    load: float = 0.0  # checkpoint read
+    tokenize: float = 0.0  # splits read and tokenized
     build: float  # weights stacked
     step: float  # one optimizer step, mean
     evaluation: Mapping[str, float]  # split -> one evaluation, scored
     tokens: float  # mean sub-words of a step's batch, per member
+    peak: int  # most bytes held: of this process (CPU) or of the allocator (CUDA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +56,17 @@ def rehearse_time(
     device: str = "auto",
 ) -> Times:
     """Times of the first steps in the members' own order, and of parts of each evaluation."""
-    began = time.perf_counter()
-    training = Training(configs, features, task, checkpoint, pick_device(device))
-    build = time.perf_counter() - began
+    growth = MemoryGrowth(pick_device(device))
+    clock = working_clock(growth.device)
+    began = clock()
+    training = Training(configs, features, task, checkpoint, growth.device)
+    build = clock() - began
     return Times(
         build=build,
-        step=_step_seconds(training.population),
-        evaluation={split: _evaluation_seconds(training, split) for split in training.splits},
+        step=_step_seconds(training.population, clock),
+        evaluation={split: _evaluation_seconds(training, split, clock) for split in training.splits},
         tokens=float(training.population.train.lengths.mean()) * configs[0].recipe.batch_size,
+        peak=growth.peak(),
     )
 
 
@@ -106,33 +113,33 @@ def companions(config: RunConfig, count: int) -> list[RunConfig]:
     return [replace(config, seed=(config.seed + i) % 2**31) for i in range(count)]
 
 
-def _step_seconds(population: Population) -> float:
+def _step_seconds(population: Population, clock: Clock) -> float:
     population.step()  # first touch of memory, first calls of kernels
     spent: list[float] = []
     while len(spent) < LEAST_STEPS or (sum(spent) < ENOUGH_SECONDS and len(spent) < MOST_STEPS):
-        began = time.perf_counter()
+        began = clock()
         population.step()
-        spent.append(time.perf_counter() - began)
+        spent.append(clock() - began)
     return float(np.mean(sorted(spent)[:-1]))  # without the slowest, in which something else may have run
 
 
-def _evaluation_seconds(training: Training, split: str) -> float:
+def _evaluation_seconds(training: Training, split: str, clock: Clock) -> float:
     """Of a whole evaluation, by the tokens of the batches that are timed."""
     features = training.splits[split]
     groups = evaluation_groups(features)
     chosen = [groups[i] for i in sorted(set(np.linspace(0, len(groups) - 1, TIMED_GROUPS).round().astype(int)))]
     if len(chosen) == len(groups):
         _evaluate(training, split, chosen[:1])  # first touch of memory
-    began = time.perf_counter()
+    began = clock()
     tokens = _evaluate(training, split, chosen)
-    per_token = (time.perf_counter() - began) / tokens
-    began = time.perf_counter()
+    per_token = (clock() - began) / tokens
+    began = clock()
     gold = training.gold[split]
     recipe = training.population.members[0].config.recipe
     outputs = np.zeros((len(features.targets), training.population.model.head.weight.shape[1]), np.float32)
     decode(outputs, features, training.task, tagging=recipe.tagging)
     score(training.task.metric, gold, gold, positives=training.task.positives)
-    scoring = time.perf_counter() - began
+    scoring = clock() - began
     return per_token * float(features.lengths.sum()) + training.size * scoring
 
 

@@ -8,7 +8,8 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -41,6 +42,13 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def working_clock(device: torch.device) -> Callable[[], float]:
+    """A clock, in seconds, for work of this process alone: on a CPU its processor time (of its one thread), which other
+    programs hardly change, on CUDA the time of day.
+    """
+    return time.process_time if device.type == "cpu" else time.perf_counter
 
 
 def describe_device(device: torch.device) -> str:
