@@ -20,6 +20,7 @@ from .naming import from_hugging_face, shapes, to_hugging_face
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # in order of preference; each may be sharded
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+ADDED_TOKENS = "added_tokens.json"  # read by transformers beside vocab.txt
 INIT_STD = 0.02  # of every fresh weight (Devlin et al. 2019)
 
 
@@ -54,6 +55,17 @@ class Checkpoint:
                 f"{self.architecture.vocab_size} embeddings; use the tokenizer that it was pretrained with"
             )
         return tokenizer
+
+    def tokenizer_digest(self) -> str:
+        """20 hexadecimal digits of a SHA-256 over all that decides what `tokenizer()` does: its files, the family, and
+        the versions of the libraries that read them. No tokenizer is loaded.
+        """
+        from importlib.metadata import version
+
+        told = [self.architecture.family, *(f"{name} {version(name)}" for name in ("tokenizers", "transformers"))]
+        files = [self.path / name for name in (*TOKENIZER_FILES, ADDED_TOKENS)] if self.path else []
+        told += [f"{file.name}:{_content(file)}" for file in files if file.exists()]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:20]
 
     def with_layers(self, n_layers: int) -> Checkpoint:
         """The same checkpoint seen as an encoder of its lowest `n_layers` layers; weights are shared."""
@@ -102,8 +114,7 @@ def checkpoint_fingerprint(path_or_id: Path | str) -> str:
     files += [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
     digest = hashlib.sha256()
     for file in files:
-        status = file.stat()
-        digest.update(f"{file.name}:{_file_digest(file, status.st_size, status.st_mtime_ns)}\n".encode())
+        digest.update(f"{file.name}:{_content(file)}\n".encode())
     return digest.hexdigest()[:20]
 
 
@@ -200,6 +211,11 @@ def _read_state(folder: Path) -> dict[str, Tensor]:
     if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
         raise CheckpointError(f"{folder}: holds something else than named tensors; save the model's state_dict")
     return state
+
+
+def _content(file: Path) -> str:
+    status = file.stat()
+    return _file_digest(file, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
