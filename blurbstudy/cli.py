@@ -1,4 +1,4 @@
-"""The command line: run, report, finetune, pretrain, score, data.
+"""The command line: run, report, finetune, pretrain, score, data, store.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -18,6 +18,7 @@ from . import paths
 from .cli_data import data_app
 from .cli_pretrain import pretrain
 from .cli_score import score
+from .cli_store import store_app
 from .errors import Interrupted, ParameterError, StoreError, StudyError
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def finetune(
 app.command()(pretrain)
 app.command()(score)
 app.add_typer(data_app, name="data")
+app.add_typer(store_app, name="store")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
