@@ -1,4 +1,4 @@
-"""The command line: run, plan, report, finetune, pretrain, score, data.
+"""The command line: run, plan, report, finetune, pretrain, score, data, store.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ from .cli_notebooks import Data, Only, Parameters, Scale, Store, chosen_stems, g
 from .cli_plan import plan
 from .cli_pretrain import pretrain
 from .cli_score import score
+from .cli_store import store_app
 from .disk import cause_and_remedy
 from .errors import Interrupted, ParameterError, StoreError, StudyError
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from .presentation.progress import Stage
 
 SEVERAL = ("--only", "--corpus")  # options that take several values
+MOST_MINUTES = 100_000  # 69 days
+STOPPED = 3  # exit code of a run that --minutes ended
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,14 +51,29 @@ def run(
     store: Store = None,
     report: Report = None,
     parameter: Parameters = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Begin nothing more so many minutes after the start, nor what is not expected to end by then. Runs "
+            "that are under way end, a pretraining saves its state. Exit code 3 where something is left."
+        ),
+    ] = None,
 ) -> None:
-    """Execute the study's notebooks (what the store holds already is not run again) and write the report."""
+    """Execute the study's notebooks (what the store holds already is not run again) and write the report.
+
+    Exit codes: 0, all is done; 2, something failed; 3, the --minutes were up and something is left, with a report of
+    what there is: the same command goes on.
+    """
     from .presentation.execution import execute_notebooks
     from .presentation.plan import expected_stages, keep_beside_runs
     from .presentation.progress import one_bar
     from .presentation.report import build_report
+    from .results.clock import stopping_after
     from .results.store import RunStore
 
+    began = time.time()
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+        raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MOST_MINUTES}")
     plan = notebook_values(scale=scale, only=only, given=given_values(parameter, data=data, store=store))
     kept = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     kept.check_writable()
@@ -62,12 +81,14 @@ def run(
     stages: list[Stage] = []
     with contextlib.suppress(StudyError):  # the notebook itself will tell of it
         stages = expected_stages(plan, scale=scale)
-    with one_bar(len(plan), stages) as bar:
+    with stopping_after(minutes, began=began) as left, one_bar(len(plan), stages) as bar:
         executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
+        undone = left()
     for execution in executions:
         if bar.busy[execution.stem] and not execution.failure:
             keep_beside_runs(execution.stem, execution.seconds - bar.busy[execution.stem], scale=scale)
-    _finish(executions, build_report(folder, scale=scale, store=kept.folder))
+    runs = sum(run_id not in kept for run_id in undone.runs)
+    _finish(executions, build_report(folder, scale=scale, store=kept.folder), left=_left(runs, undone.encoders))
 
 
 @app.command()
@@ -135,10 +156,11 @@ app.command()(plan)
 app.command()(pretrain)
 app.command()(score)
 app.add_typer(data_app, name="data")
+app.add_typer(store_app, name="store")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point; exits with 0, 2 (something a person can mend) or 130 (interrupted)."""
+    """Entry point; exits with 0, 2 (something a person can mend), 3 (--minutes were up) or 130 (interrupted)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     rank = os.environ.get("RANK", "0")
     who = "blurbstudy" if rank == "0" else f"blurbstudy, process {rank}"  # of those that torchrun started
@@ -203,8 +225,18 @@ def _one_scale(found: set[str], *, asked: str | None, store: Path) -> str:
     return asked or next(iter(found))
 
 
-def _finish(executions: Sequence[Execution], index: Path) -> None:
-    """Say where the report is; one line per distinct failure, and exit code 2 where there is one."""
+def _left(runs: int, encoders: Sequence[str]) -> str:
+    """What is left undone, in words."""
+    told = [f"{runs} run{'s'[: runs != 1]}"] if runs else []
+    if encoders:
+        told.append(f"the pretraining of {', '.join(encoders)} and all runs with {'them' if encoders[1:] else 'it'}")
+    return " and ".join(told)
+
+
+def _finish(executions: Sequence[Execution], index: Path, *, left: str = "") -> None:
+    """Say where the report is; one line per distinct failure, and exit code 2 where there is one; what is `left`, and
+    exit code 3.
+    """
     typer.echo(f"report: {index}")
     failures: dict[str, list[str]] = {}
     for execution in executions:
@@ -212,8 +244,10 @@ def _finish(executions: Sequence[Execution], index: Path) -> None:
             failures.setdefault(execution.failure, []).append(execution.stem)
     for failure, stems in failures.items():
         typer.echo(f"blurbstudy: {', '.join(stems)}: {failure}", err=True)
-    if failures:
-        raise typer.Exit(2)
+    if left:
+        typer.echo(f"blurbstudy: the time is up (--minutes); left: {left}; the same command goes on", err=True)
+    if failures or left:
+        raise typer.Exit(2 if failures else STOPPED)
 
 
 if __name__ == "__main__":

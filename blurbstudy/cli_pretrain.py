@@ -19,6 +19,7 @@ from .errors import Interrupted, ParameterError
 
 LOG_INTERVAL = 30.0  # seconds between two lines, where nobody watches
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
+BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def pretrain(
@@ -54,6 +55,10 @@ def pretrain(
     ] = 0,
     save_every: Annotated[float, typer.Option(help="Seconds between two saved states.")] = 300.0,
     ladder: Annotated[str, typer.Option(help="Also publish the encoder after so many tokens: 1M,2M,5M.")] = "",
+    shard_size: Annotated[
+        str | None,
+        typer.Option(help="Bytes of a file of weights at most, such as 15M: more files, and an index (default: one)."),
+    ] = None,
 ) -> None:
     """Pretrain an encoder on a corpus and write it as a Hugging Face directory with a model card.
 
@@ -68,6 +73,7 @@ def pretrain(
     goal = get_objective(objective)
     settings = pretraining_config(config, goal.name)
     seen = _count("--tokens", tokens) if tokens else 0
+    shard_bytes = _count("--shard-size", shard_size, units=BYTES, of="bytes", such="15M") if shard_size else 0
     rungs = tuple(sorted(_count("--ladder", word) for word in ladder.split(",") if word.strip()))
     for name, value, least in (("--seed", seed, 0), ("--threads", threads, 0), ("--save-every", save_every, 0),
                                ("--micro-batch-tokens", micro_batch_tokens, 0)):  # fmt: skip
@@ -90,7 +96,10 @@ def pretrain(
     at_once = most_tokens(micro_batch_tokens or begun.get("micro_batch_tokens", 0), picked)
     if settings.dropout and alone:
         _compare(out, begun, {"micro_batch_tokens": at_once, "processes": int(os.environ.get("WORLD_SIZE", "1"))})
-    conduct = Conduct(device=device, micro_batch_tokens=at_once, save_every=save_every, ladder=rungs, resume=resume)
+    conduct = Conduct(
+        device=device, micro_batch_tokens=at_once, save_every=save_every, ladder=rungs, resume=resume,
+        shard_bytes=shard_bytes,
+    )  # fmt: skip
     with _stopping(out, told=alone) as stop, _Told(quiet=not alone) as told:
 
         def reading(*now: Any) -> None:
@@ -123,12 +132,14 @@ def pretrain(
         )
 
 
-def _count(option: str, text: str) -> int:
+def _count(
+    option: str, text: str, *, units: Mapping[str, int] = UNITS, of: str = "tokens", such: str = "2000000, 2M or 1.5B"
+) -> int:
     """2000000, 2M or 1.5B."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMB]?)", text.strip().upper().replace("_", ""))
-    number = round(float(found[1]) * UNITS[found[2]]) if found else 0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Z]?)", text.strip().upper().replace("_", ""))
+    number = round(float(found[1]) * units[found[2]]) if found and found[2] in units else 0
     if not 0 < number <= 10**15:
-        raise ParameterError(f"{option} {text!r} is no number of tokens; use such as 2000000, 2M or 1.5B")
+        raise ParameterError(f"{option} {text!r} is no number of {of}; use such as {such}")
     return number
 
 

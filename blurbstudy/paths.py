@@ -10,11 +10,11 @@ NOTEBOOKS = PROJECT / "notebooks"
 PARAMETERS = PROJECT / "parameters"
 
 DATA_SETTING = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
-CACHE_SETTING = "BLURBSTUDY_CACHE"  # folder for generated data and encoders pretrained on the spot
+CACHE_SETTING = "BLURBSTUDY_CACHE"  # folder for what can be made again
 
 
 def cache_folder() -> Path:
-    """Folder for what can be made again: generated datasets, pretrained mini encoders."""
+    """Folder for what can be made again: generated datasets, pretrained mini encoders, tokenized datasets."""
     return Path(os.environ.get(CACHE_SETTING, ".cache/blurbstudy"))
 
 

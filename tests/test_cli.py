@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,42 @@ def test_freezing_more_than_there_is_ends_in_one_line_and_the_report_shows_it(co
     )
     assert "freeze=14 exceeds" in (tmp_path / "report" / "mini" / "index.html").read_text()
     assert len(RunStore(tmp_path / "runs" / "mini")) == 0
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "100001"])
+def test_minutes_that_are_none_are_refused_before_anything_starts(command, tmp_path, minutes):
+    code, out, errors = command("run", "--minutes", minutes)
+    assert (code, out) == (2, "") and "is out of bounds; use more than 0, at most 100000" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_the_clock_ends_reports_what_there_is_and_the_same_command_goes_on(command, tmp_path, tiny_encoder):
+    words = ["run", "--only", "03_layer_adaptation", "-p", "encoders", f"{{BERT: '{tiny_encoder}'}}"]
+    words += ["-p", "tasks", "[BIOSSES]", "-p", "seeds", "2", "-p", "freeze", "1", "-p", "reinit_layers", "1"]
+    words += ["-p", "biosses_epochs", "1", "-p", "biosses_max_length", "48", "-p", "workers", "1"]
+    code, out, errors = command(*words, "--minutes", "0.0001")
+    last = errors.splitlines()[-1]
+    found = re.fullmatch(r"blurbstudy: the time is up \(--minutes\); left: (\d+) runs; the same command goes on", last)
+    assert code == 3 and out == "report: report/mini/index.html\n" and "Traceback" not in errors
+    page = (tmp_path / "report" / "mini" / "03_layer_adaptation.html").read_text()
+    assert "not run" in page and len(RunStore("runs/mini")) == 0
+    code, _, errors = command(*words, "--minutes", "60")
+    assert code == 0 and "the time is up" not in errors and len(RunStore("runs/mini")) == int(found[1]) > 0
+
+
+def test_a_pretraining_that_the_clock_ends_is_named_and_the_report_says_not_run(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
+    words = ["--only", "01_pretraining_ablation", "-p", "encoders", "{BERT: pretrain:bert, ELECTRA: pretrain:electra}"]
+    code, out, errors = command("run", *words, "-p", "tasks", "[BIOSSES, BioASQ]", "--minutes", "0.0001")
+    assert code == 3 and out == "report: report/mini/index.html\n" and "Traceback" not in errors
+    assert errors.splitlines()[-1] == (
+        "blurbstudy: the time is up (--minutes); left: the pretraining of BERT, ELECTRA and all runs with them; "
+        "the same command goes on"
+    )
+    assert "not run" in (tmp_path / "report" / "mini" / "01_pretraining_ablation.html").read_text()
+    assert not (tmp_path / "cache" / "encoders").exists()
+    code, _, errors = command("report")
+    assert code == 0 and "not run" in (tmp_path / "report" / "mini" / "01_pretraining_ablation.html").read_text()
 
 
 def test_a_report_from_a_store_that_no_notebook_used_is_one_line(command):

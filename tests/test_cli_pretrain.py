@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from blurbstudy.cli import expand_arguments, main
 from blurbstudy.cli_pretrain import _stopping
 from blurbstudy.errors import Interrupted
+from blurbstudy.models import load_checkpoint
 from blurbstudy.pretraining import Conduct, get_objective, pretrain, pretraining_config
 
 CONFIG = {
@@ -77,6 +78,33 @@ def test_an_encoder_comes_out_with_a_card_that_says_what_text_was_left_out(corpu
     assert "1 documents that are marked as text of a BLURB test set were left out" in card
     code, _, _ = run(*arguments(corpus, config, tmp_path / "all", "--keep-test-text"), capsys=capsys)
     assert code == 0 and "BLURB test set were kept" in (tmp_path / "all" / "README.md").read_text()
+
+
+def test_weights_come_in_files_of_the_size_that_is_asked_for(corpus, config, tmp_path, capsys):
+    given = ["--ladder", "500", "--shard-size", "25K"]
+    code, _, _ = run(*arguments(corpus, config, tmp_path / "many", *given), capsys=capsys)
+    assert code == 0
+    code, _, _ = run(*arguments(corpus, config, tmp_path / "one"), capsys=capsys)
+    assert code == 0 and not (tmp_path / "one" / "model.safetensors.index.json").exists()
+    for folder in (tmp_path / "many", tmp_path / "many" / "ladder" / "tokens-500"):
+        sizes = [file.stat().st_size for file in folder.glob("model-*-of-*.safetensors")]
+        assert len(sizes) > 1 and max(sizes) <= 25_000 and not (folder / "model.safetensors").exists()
+    many, one = (load_checkpoint(tmp_path / name) for name in ("many", "one"))
+    assert all((many.weights[name] == one.weights[name]).all() for name in one.weights)
+    assert many.fingerprint == one.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ("0", "--shard-size '0' is no number of bytes; use such as 15M"),
+        ("15B", "--shard-size '15B' is no number of bytes"),
+        ("12K", "a shard of 12,000 bytes cannot hold 'embeddings.word_embeddings.weight' of 11,776 bytes"),
+    ],
+)
+def test_a_shard_size_that_cannot_be_is_refused_before_the_first_step(corpus, config, tmp_path, capsys, size, said):
+    code, _, told = run(*arguments(corpus, config, tmp_path / "out", "--shard-size", size), capsys=capsys)
+    assert code == 2 and said in told and not (tmp_path / "out").exists()
 
 
 def test_killed_and_resumed_equals_undisturbed(corpus, config, tmp_path, capsys):

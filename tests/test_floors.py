@@ -18,7 +18,8 @@ FLOORS = {
     "pretraining": 3, "training": 3, "baselines": 3,
     "results": 4,
     "presentation": 5,
-    "cli": 6, "cli_data": 6, "cli_notebooks": 6, "cli_plan": 6, "cli_pretrain": 6, "cli_score": 6, "__main__": 6,
+    "cli": 6, "cli_data": 6, "cli_notebooks": 6, "cli_plan": 6, "cli_pretrain": 6, "cli_score": 6, "cli_store": 6,
+    "__main__": 6,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "circumstances", "memory"},  # device, versions; lack of it
@@ -29,6 +30,7 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("cli_plan", "cli_notebooks"): {""},
     ("cli", "cli_pretrain"): {""},
     ("cli", "cli_score"): {""},
+    ("cli", "cli_store"): {""},
     ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs

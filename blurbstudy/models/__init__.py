@@ -3,6 +3,7 @@
 from .architecture import Architecture
 from .checkpoint import (
     Checkpoint,
+    check_shard_bytes,
     checkpoint_fingerprint,
     checkpoint_folder,
     export_checkpoint,
@@ -17,6 +18,6 @@ from .randomness import DropoutStream, seed_for
 
 __all__ = [
     "Architecture", "Checkpoint", "Classifier", "DepthParameter", "DropoutStream", "Encoder", "Packing",
-    "checkpoint_fingerprint", "checkpoint_folder", "export_checkpoint", "load_checkpoint", "pack",
+    "check_shard_bytes", "checkpoint_fingerprint", "checkpoint_folder", "export_checkpoint", "load_checkpoint", "pack",
     "random_checkpoint", "read_architecture", "reset", "seed_for",
 ]  # fmt: skip

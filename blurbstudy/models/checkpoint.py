@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import re
@@ -11,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..errors import CheckpointError
 from .architecture import Architecture, architecture_from_config
 from .naming import from_hugging_face, shapes, to_hugging_face
+from .weights import content_digest, plan_shards, read_weights, weights_digests, write_weights
 
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # in order of preference; each may be sharded
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+ADDED_TOKENS = "added_tokens.json"  # read by transformers beside vocab.txt
 INIT_STD = 0.02  # of every fresh weight (Devlin et al. 2019)
 
 
@@ -55,6 +54,17 @@ class Checkpoint:
             )
         return tokenizer
 
+    def tokenizer_digest(self) -> str:
+        """20 hexadecimal digits of a SHA-256 over all that decides what `tokenizer()` does: its files, the family, and
+        the versions of the libraries that read them. No tokenizer is loaded.
+        """
+        from importlib.metadata import version
+
+        told = [self.architecture.family, *(f"{name} {version(name)}" for name in ("tokenizers", "transformers"))]
+        files = [self.path / name for name in (*TOKENIZER_FILES, ADDED_TOKENS)] if self.path else []
+        told += [f"{file.name}:{content_digest(file)}" for file in files if file.exists()]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:20]
+
     def with_layers(self, n_layers: int) -> Checkpoint:
         """The same checkpoint seen as an encoder of its lowest `n_layers` layers; weights are shared."""
         return replace(self, architecture=self.architecture.with_layers(n_layers))
@@ -68,7 +78,7 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
     """
     folder = checkpoint_folder(path_or_id)
     architecture = read_architecture(folder)
-    state = _read_state(folder)
+    state = read_weights(folder)
     try:
         weights, missing = from_hugging_face(state, architecture)
     except RuntimeError as error:  # tensors that cannot be stacked
@@ -96,15 +106,15 @@ def read_architecture(path_or_id: Path | str) -> Architecture:
 
 
 def checkpoint_fingerprint(path_or_id: Path | str) -> str:
-    """20 hexadecimal digits of a SHA-256 over configuration, weights and tokenizer files, names included."""
+    """20 hexadecimal digits of a SHA-256 over configuration, weights and tokenizer files, names included.
+
+    An encoder whose safetensors lie in shards has the fingerprint that it has in one file, however it is divided;
+    pickled shards count as the files that they are.
+    """
     folder = checkpoint_folder(path_or_id)
-    files = [folder / "config.json", *_weight_files(folder)]
-    files += [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
-    digest = hashlib.sha256()
-    for file in files:
-        status = file.stat()
-        digest.update(f"{file.name}:{_file_digest(file, status.st_size, status.st_mtime_ns)}\n".encode())
-    return digest.hexdigest()[:20]
+    told = [("config.json", content_digest(folder / "config.json")), *weights_digests(folder)]
+    told += [(name, content_digest(folder / name)) for name in TOKENIZER_FILES if (folder / name).exists()]
+    return hashlib.sha256("".join(f"{name}:{digest}\n" for name, digest in told).encode()).hexdigest()[:20]
 
 
 def checkpoint_folder(path_or_id: Path | str) -> Path:
@@ -129,21 +139,40 @@ def checkpoint_folder(path_or_id: Path | str) -> Path:
 
 
 def export_checkpoint(
-    weights: dict[str, Tensor], architecture: Architecture, *, folder: Path | str, tokenizer: Any = None
+    weights: dict[str, Tensor],
+    architecture: Architecture,
+    *,
+    folder: Path | str,
+    tokenizer: Any = None,
+    shard_bytes: int = 0,
 ) -> Path:
-    """Writes a directory that AutoModel.from_pretrained loads: config.json, model.safetensors, tokenizer files.
+    """Writes a directory that AutoModel.from_pretrained loads: config.json, weights, tokenizer files.
 
     Args:
         weights: by our names, no member axis.
         tokenizer: a transformers tokenizer to save beside, if any.
+        shard_bytes: of a file of weights at most; 0: all in model.safetensors.
+
+    Raises:
+        ParameterError: a single tensor is larger than that.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(architecture.to_config(), indent=2) + "\n", encoding="utf-8")
-    save_file(to_hugging_face(weights, architecture), folder / "model.safetensors", metadata={"format": "pt"})
+    write_weights(to_hugging_face(weights, architecture), folder, shard_bytes=shard_bytes)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
     return folder
+
+
+def check_shard_bytes(weights: dict[str, Tensor], architecture: Architecture, shard_bytes: int) -> None:
+    """Refuse shards that these weights do not fit into, before hours are spent on better ones.
+
+    Raises:
+        ParameterError: a single tensor is larger than a shard.
+    """
+    if shard_bytes:
+        plan_shards(to_hugging_face(weights, architecture), shard_bytes)
 
 
 def random_checkpoint(architecture: Architecture, *, seed: int = 0, pooler: bool | None = None) -> Checkpoint:
@@ -167,45 +196,6 @@ def initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Te
     if name.endswith("norm.weight"):
         return torch.ones(shape)
     return torch.empty(shape).normal_(0.0, INIT_STD, generator=generator)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    for name in WEIGHT_FILES:
-        index = folder / f"{name}.index.json"
-        if (folder / name).exists():
-            return [folder / name]
-        if index.exists():
-            try:
-                shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()), key=str)
-            except (ValueError, KeyError, AttributeError, TypeError):
-                raise CheckpointError(f"{index}: is no weight index; take a whole checkpoint") from None
-            # A shard lies in the folder itself: an index must not lead out of it.
-            absent = [s for s in shards if not (isinstance(s, str) and Path(s).name == s and (folder / s).is_file())]
-            if absent:
-                raise CheckpointError(f"{folder}: shard {absent[0]!r} is missing; take a whole checkpoint")
-            return [folder / shard for shard in shards]
-    raise CheckpointError(f"{folder}: no weights; put model.safetensors or pytorch_model.bin beside config.json")
-
-
-def _read_state(folder: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = {}
-    for file in _weight_files(folder):
-        try:
-            if file.suffix == ".safetensors":
-                state |= load_file(file)
-            else:
-                state |= torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torn files raise many kinds
-            raise CheckpointError(f"{file}: cannot be read as weights ({_first_line(error)})") from None
-    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
-        raise CheckpointError(f"{folder}: holds something else than named tensors; save the model's state_dict")
-    return state
-
-
-@functools.lru_cache(maxsize=256)
-def _file_digest(file: Path, size: int, modified: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -91,8 +91,20 @@ def pretrained_encoder(
     return make_encoder(wanted, on_progress=on_progress)
 
 
-def make_encoder(wanted: Wanted, *, on_progress: Callable[[int, int], None] | None = None) -> Path:
-    """The checkpoint directory of what is wanted; one that was interrupted goes on where it stood."""
+def make_encoder(
+    wanted: Wanted,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Path:
+    """The checkpoint directory of what is wanted; one that was interrupted goes on where it stood.
+
+    Args:
+        stop: asked after every step; True saves a state and ends.
+
+    Raises:
+        Interrupted: `stop` said so.
+    """
     folder = wanted.folder()
     begun = folder.parent / f".begun-{folder.name}"
     goal = get_objective(wanted.objective)
@@ -111,6 +123,7 @@ def make_encoder(wanted: Wanted, *, on_progress: Callable[[int, int], None] | No
                 precision=wanted.precision,
                 conduct=Conduct(device=wanted.device, save_every=SAVE_EVERY, resume=True),
                 on_progress=told,
+                stop=stop,
             )
         for file in begun.iterdir():
             file.replace(unfinished / file.name)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..errors import Interrupted, ParameterError, StudyError
-from ..models import DropoutStream, seed_for
+from ..models import DropoutStream, check_shard_bytes, seed_for
 from ..training.circumstances import describe_device, software
 from ..training.optimizer import MemberSettings, PopulationAdamW
 from ..training.schedule import evaluation_steps, rate_factor
@@ -63,6 +63,7 @@ class Conduct:
     save_every: float | None = None  # seconds between two saved states; None: no states
     ladder: tuple[int, ...] = ()  # tokens seen at which the encoder is published on the way
     resume: bool = False  # goes on from the last state where there is one
+    shard_bytes: int = 0  # of a file of published weights at most; 0: all in one
 
 
 def pretrain(
@@ -95,8 +96,8 @@ def pretrain(
 
     Raises:
         DataError: the corpus cannot be read.
-        ParameterError: the vocabulary cannot be loaded, a rung of the ladder lies past the end, another process is
-            at it, or a resumed pretraining was begun with something else.
+        ParameterError: the vocabulary cannot be loaded, a rung of the ladder lies past the end, a shard cannot hold the
+            largest tensor, another process is at it, or a resumed pretraining was begun with something else.
         Interrupted: `stop` said so; a state was saved.
         StudyError: the loss left the finite numbers, or disk or memory are full; the last saved state is whole.
     """
@@ -126,7 +127,8 @@ def pretrain(
         loop.run(on_progress if processes.first else None, stop)
         done = loop.told()
         if processes.first:
-            publish(done, loop.model.encoder_weights(), loop.model.architecture, text.tokenizer, out)
+            weights, architecture = loop.model.encoder_weights(), loop.model.architecture
+            publish(done, weights, architecture, text.tokenizer, out, shard_bytes=conduct.shard_bytes)
             forget_states(out)
         processes.wait()
     return done
@@ -162,6 +164,7 @@ class _Loop:
         self.held_out = share_of(apart, processes, micro_batch_tokens=self.micro_batch_tokens, n_heads=config.n_heads)
         architecture = config.architecture(objective.family, len(tokenizer), pad_id=tokenizer.pad_token_id)
         self.model: PretrainingModel = objective.model(architecture, config=config, seed=seed).to(self.device)
+        check_shard_bytes(self.model.encoder_weights(), architecture, conduct.shard_bytes)
         self.shared = processes.shared(self.model, self.device)
         self.optimizer = PopulationAdamW(
             list(self.model.parameters_by_depth()),
@@ -280,7 +283,7 @@ class _Loop:
             if due and not is_published(rung_folder(self.out, rung)):
                 publish_rung(
                     self.told(), self.model.encoder_weights(), self.model.architecture, self.text.tokenizer,
-                    out=self.out, rung=rung,
+                    out=self.out, rung=rung, shard_bytes=self.conduct.shard_bytes,
                 )  # fmt: skip
 
     def _save(self) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ..models import Architecture, export_checkpoint
+from ..models.weights import forget_weights
 from .objectives import Objective
 from .settings import PretrainingConfig
 from .states import flush, writing
@@ -104,9 +105,18 @@ class Pretraining:
 
 
 def publish(
-    done: Pretraining, weights: dict[str, Tensor], architecture: Architecture, tokenizer: Any, folder: Path
+    done: Pretraining,
+    weights: dict[str, Tensor],
+    architecture: Architecture,
+    tokenizer: Any,
+    folder: Path,
+    *,
+    shard_bytes: int = 0,
 ) -> Path:
-    """Writes config.json, model.safetensors, tokenizer files, README.md (the card) and pretraining.json.
+    """Writes config.json, weights, tokenizer files, README.md (the card) and pretraining.json.
+
+    Args:
+        shard_bytes: of a file of weights at most; 0: all in model.safetensors.
 
     Raises:
         StudyError: the disk is full or cannot be written; what `folder` held stays as it was.
@@ -116,7 +126,7 @@ def publish(
         forget_unfinished(folder)
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
             unfinished = Path(made)
-            export_checkpoint(weights, architecture, folder=unfinished, tokenizer=tokenizer)
+            export_checkpoint(weights, architecture, folder=unfinished, tokenizer=tokenizer, shard_bytes=shard_bytes)
             (unfinished / "README.md").write_text(model_card(done, architecture), encoding="utf-8")
             record = json.dumps(done.to_dict(), indent=2, allow_nan=False) + "\n"
             (unfinished / RECORD).write_text(record, encoding="utf-8")
@@ -126,6 +136,7 @@ def publish(
             # The record last, when the others lie there for good.
             for file in files:
                 if file.name == RECORD:
+                    forget_weights(folder, but=[file.name for file in files])  # of one that was killed here
                     flush(folder)
                 file.replace(folder / file.name)
             flush(folder)
@@ -140,9 +151,10 @@ def publish_rung(
     *,
     out: Path,
     rung: int,
+    shard_bytes: int = 0,
 ) -> Path:
     """Writes the encoder as it is after `rung` tokens, under `out`/ladder."""
-    return publish(done, weights, architecture, tokenizer, rung_folder(out, rung))
+    return publish(done, weights, architecture, tokenizer, rung_folder(out, rung), shard_bytes=shard_bytes)
 
 
 def rung_folder(out: Path, rung: int) -> Path:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from ..training import population_key
 from ..training.circumstances import one_torch_thread
 from ..training.memory import release_everything, tells_of_no_memory
 from .capacity import Capacity
+from .clock import Clock, Pace
 from .costs import Costs
 from .jobs import Jobs, Slots
 from .populations import Population, PopulationTrainer, plan_populations, population_steps
@@ -31,6 +33,8 @@ from .worker import failure_answer
 
 DEVICES = ("auto", "cpu", "cuda")
 
+_LEFT = {"left": "the time of the command is up"}  # answer on a population that is not begun
+
 OnProgress = Callable[[float, int], None]  # optimizer steps (each of the mean cost) and runs done so far
 
 
@@ -40,6 +44,7 @@ class Failure:
 
     run_ids: tuple[str, ...]
     cause: str  # one line
+    stopped: bool = False  # nothing went wrong: it was not begun, because the time of the command was up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,8 @@ class LocalEngine:
         sources: Sources,
         on_progress: OnProgress | None = None,
     ) -> list[Failure]:
-        """Train the runs into the store, as many as can be; what could not be finished is returned.
+        """Train the runs into the store, as many as can be; what could not be finished, or is not begun because the
+        time of the command is up, is returned.
 
         A population that runs out of memory is split in halves and retried, without the runs that it had finished.
 
@@ -86,12 +92,15 @@ class LocalEngine:
             StoreError: the store cannot be written, so no run can be kept.
         """
         trainer = PopulationTrainer(store, sources=sources, device=self.resolved_device())
+        pace = Pace(Clock(), steps=functools.partial(population_steps, sources=sources))
+        if pace.clock.is_up():  # before memory is measured
+            return [Failure(run_ids=tuple(config.id for config in configs), cause=_LEFT["left"], stopped=True)]
         workers, populations = self.plan(configs, trainer)
         tally = _Tally(populations, trainer, on_progress=on_progress)
         if min(self.workers_asked(trainer.device), len(populations)) <= 1:
-            _run_here(trainer, tally)
+            _run_here(trainer, tally, pace)
         else:  # also where memory has room for one alone: a process that is killed for it leaves this one
-            _run_in_processes(trainer, tally, workers=min(workers, len(populations)))
+            _run_in_processes(trainer, tally, pace, workers=min(workers, len(populations)))
         return tally.failures
 
     def workers_asked(self, device: str) -> int:
@@ -130,6 +139,10 @@ class _Tally:
         """Take in an answer on a population; -> populations that are to be trained in its place."""
         if answer.get("fatal"):
             raise StoreError(answer["failed"])
+        if "left" in answer:
+            ids = tuple(config.id for config in self.populations[index])
+            self.failures.append(Failure(run_ids=ids, cause=answer["left"], stopped=True))
+            return []
         again = None
         if "steps" in answer:
             done, total = answer["steps"]
@@ -185,11 +198,15 @@ class _Tally:
         self.failures.append(Failure(run_ids=tuple(config.id for config in population), cause=cause))
 
 
-def _run_here(trainer: PopulationTrainer, tally: _Tally) -> None:
+def _run_here(trainer: PopulationTrainer, tally: _Tally, pace: Pace) -> None:
     jobs = Jobs(len(tally.populations))
     with one_torch_thread() if trainer.device == "cpu" else contextlib.nullcontext():
         while (index := jobs.take()) is not None:
             population = tally.populations[index]
+            if not pace.may_begin(population):
+                tally.hear(index, _LEFT)
+                continue
+            began = time.monotonic()
             try:
                 trainer.train(
                     population, on_progress=lambda done, total, at=index: tally.hear(at, {"steps": [done, total]})
@@ -198,6 +215,7 @@ def _run_here(trainer: PopulationTrainer, tally: _Tally) -> None:
                 answer = failure_answer(error)
             else:
                 answer = {"finished": True}
+                pace.took(population, time.monotonic() - began)
             if answer.get("memory"):
                 release_everything()  # now that nothing holds the error, and the error nothing
             again = tally.hear(index, answer)
@@ -206,11 +224,11 @@ def _run_here(trainer: PopulationTrainer, tally: _Tally) -> None:
                 jobs.add(again)
 
 
-def _run_in_processes(trainer: PopulationTrainer, tally: _Tally, *, workers: int) -> None:
+def _run_in_processes(trainer: PopulationTrainer, tally: _Tally, pace: Pace, *, workers: int) -> None:
     open_jobs = len(tally.populations)
     jobs, slots = Jobs(open_jobs), Slots(workers)
     answers: queue.SimpleQueue[tuple[int, dict[str, Any]]] = queue.SimpleQueue()
-    team = [_Worker(tally.populations, trainer, jobs=jobs, answers=answers, slots=slots) for _ in range(workers)]
+    team = [_Worker(tally.populations, trainer, pace, jobs=jobs, answers=answers, slots=slots) for _ in range(workers)]
     try:
         while open_jobs:
             with contextlib.suppress(queue.Empty):
@@ -233,13 +251,14 @@ class _Worker:
         self,
         populations: list[Population],
         trainer: PopulationTrainer,
+        pace: Pace,
         *,
         jobs: Jobs,
         answers: queue.SimpleQueue[tuple[int, dict[str, Any]]],
         slots: Slots,
     ) -> None:
         self.populations, self.trainer, self.jobs, self.answers = populations, trainer, jobs, answers
-        self.slots = slots
+        self.pace, self.slots = pace, slots
         self.process: subprocess.Popen[bytes] | None = None
         self.errors: BinaryIO | None = None  # stderr of the process, read if it dies
         self.stopped = threading.Event()
@@ -272,12 +291,17 @@ class _Worker:
                 self.stopped.wait(0.1)
 
     def _train(self, index: int) -> Any:
-        """Answers on a population, the last of them {finished} or {failed}."""
-        alone = self.slots.count == 1
+        """Answers on a population, the last of them {finished}, {failed} or {left}."""
+        if not self.pace.may_begin(self.populations[index]):
+            yield _LEFT
+            return
+        alone, began = self.slots.count == 1, time.monotonic()
         process = self._living_process()
         send(process, {"configs": [config.to_dict() for config in self.populations[index]]})
         for line in process.stdout:
             answer = json.loads(line)
+            if "finished" in answer:
+                self.pace.took(self.populations[index], time.monotonic() - began)
             yield answer
             if "steps" not in answer:
                 return

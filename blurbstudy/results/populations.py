@@ -13,7 +13,8 @@ from ..config import RunConfig
 from ..errors import DataError
 from ..models import Architecture, Checkpoint, load_checkpoint
 from ..tasks import data_fingerprint, get_task
-from ..tasks.features import Features, task_features
+from ..tasks.features import Features
+from ..tasks.features_cache import cached_features
 from ..training import population_key, total_steps, train_population
 from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
 from .sources import Sources
@@ -159,7 +160,14 @@ class PopulationTrainer:
             task, folder = get_task(config.task), Path(self.sources.data_folder or "")
             if data_fingerprint(task, folder) != config.data:
                 raise DataError(f"{folder}: the files of {task.name} changed meanwhile; start again")
-            self._features[key] = task_features(
-                task, folder, checkpoint.tokenizer(), max_length=recipe.max_length, segment_ids=recipe.segment_ids
+            self._features[key] = cached_features(
+                task,
+                folder,
+                checkpoint.tokenizer,
+                data=config.data,
+                digest=checkpoint.tokenizer_digest(),
+                vocabulary=checkpoint.architecture.vocab_size,
+                max_length=recipe.max_length,
+                segment_ids=recipe.segment_ids,
             )
         return self._features[key]

@@ -4,6 +4,7 @@ comes out does not depend on how many there are; on CUDA one after another.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,8 +15,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
 
-from ..errors import StudyError
+from ..errors import Interrupted, StudyError
 from ..pretraining.cached import Wanted, make_encoder
+from .clock import Clock
 from .processes import cause_of_death, cores, worker_environment
 from .progress import Progress
 from .worker import REPORT, die_with, failure_answer
@@ -24,7 +26,8 @@ _WORKER = "import sys; from blurbstudy.results.pretraining import serve; serve(i
 
 
 def pretrained_encoders(wanted: Mapping[str, Wanted], *, workers: int = 0, progress: str = "auto") -> dict[str, Path]:
-    """Display name -> checkpoint directory; what is missing is pretrained now.
+    """Display name -> checkpoint directory; what is missing is pretrained now. Left out is what was not at its end when
+    the time of the command was up (`run --minutes`): its state is saved, and it goes on the next time.
 
     Args:
         workers: processes on a CPU; 0: one per core.
@@ -41,7 +44,9 @@ def pretrained_encoders(wanted: Mapping[str, Wanted], *, workers: int = 0, progr
         label = f"pretrain {', '.join(missing)}" if len(missing) < 3 else f"pretrain {len(missing)} encoders"
         with Progress(label, total=sum(steps), runs=len(missing), mode=progress) as bar:
             _make(missing, _Shares(steps, bar), side_by_side=side_by_side)
-    return folders
+    left = [name for name in missing if not folders[name].is_dir()]
+    Clock().note(encoders=left)
+    return {name: folder for name, folder in folders.items() if name not in left}
 
 
 def serve(parent: int) -> None:
@@ -60,8 +65,10 @@ def serve(parent: int) -> None:
             answers.flush()
 
     try:
-        make_encoder(Wanted(**(given | {"corpus": tuple(given["corpus"])})), on_progress=report)
+        make_encoder(Wanted(**(given | {"corpus": tuple(given["corpus"])})), on_progress=report, stop=Clock().is_up)
         answer = {"finished": True}
+    except Interrupted:
+        answer = {"stopped": True}
     except Exception as error:  # the parent tells
         answer = failure_answer(error)
     answers.write(json.dumps(answer) + "\n")
@@ -86,8 +93,14 @@ class _Shares:
 
 def _make(missing: Mapping[str, Wanted], shares: _Shares, *, side_by_side: int) -> None:
     if side_by_side == 1:
+        clock = Clock()
         for index, one in enumerate(missing.values()):
-            make_encoder(one, on_progress=lambda done, total, at=index: shares.hear(at, done / total))
+            if clock.is_up():
+                return
+            with contextlib.suppress(Interrupted):  # by the clock: nobody else asks it to stop
+                make_encoder(
+                    one, on_progress=lambda done, total, at=index: shares.hear(at, done / total), stop=clock.is_up
+                )
         return
     living: set[subprocess.Popen[str]] = set()
     with ThreadPoolExecutor(side_by_side) as pool:
@@ -109,7 +122,9 @@ def _make(missing: Mapping[str, Wanted], shares: _Shares, *, side_by_side: int) 
 
 
 def _make_apart(name: str, wanted: Wanted, shares: _Shares, index: int, living: set[subprocess.Popen[str]]) -> None:
-    """One encoder, in a process of its own."""
+    """One encoder, in a process of its own; none once the time is up."""
+    if Clock().is_up():
+        return
     command = [sys.executable, "-c", _WORKER, str(os.getpid())]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=worker_environment()
@@ -130,6 +145,8 @@ def _make_apart(name: str, wanted: Wanted, shares: _Shares, index: int, living: 
         living.discard(process)
     if "failed" in answer:
         raise StudyError(f"pretraining {name} failed: {answer['failed']}")
+    if "stopped" in answer:
+        return
     if "finished" not in answer:
         raise StudyError(f"pretraining {name} failed: {cause_of_death(code, b''.join(errors))}")
     shares.hear(index, 1.0)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MINI = "mini"  # the data that is generated: mini-BLURB
 PRETRAIN = "pretrain:"  # encoder specs that are pretrained on the spot, then cached: pretrain:OBJECTIVE or ...@SEED
+UNFINISHED = "unfinished"  # kind of fact: an encoder that the time of the command was too short to pretrain
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -146,6 +147,9 @@ def resolve_sources(
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
     places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress)
     for name, spec in specs.items():
+        if name not in places:  # a report then knows that its runs are not made yet
+            store.put_fact(UNFINISHED, _encoder_key(name, spec, data, plan), {"name": name, "spec": spec})
+            continue
         found[name] = live_encoder(name, spec, places[name])
         fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
         store.put_fact("encoders", _encoder_key(name, spec, data, plan), fact)
@@ -162,7 +166,8 @@ def sources_from_store(
     data: str = MINI,
     pretraining: PretrainingPlan | None = None,
 ) -> Sources:
-    """The same sources from a store's facts alone: no data and no encoder is read.
+    """The same sources from a store's facts alone: no data and no encoder is read. Encoders whose pretraining had not
+    come to its end are left out.
 
     Raises:
         StoreError: the store was never used with such data or such an encoder.
@@ -177,7 +182,10 @@ def sources_from_store(
     for name, spec in encoders.items():
         if spec is None:
             continue
-        fact = store.fact("encoders", _encoder_key(name, spec, data, pretraining or PretrainingPlan()))
+        key = _encoder_key(name, spec, data, pretraining or PretrainingPlan())
+        fact = store.fact("encoders", key)
+        if fact is None and store.fact(UNFINISHED, key) is not None:
+            continue
         if fact is None:
             raise StoreError(f"{store.folder}: holds no runs of encoder {name!r} ({spec}); {remedy}")
         found[name] = EncoderSource(path=None, **fact)
@@ -278,7 +286,9 @@ def _pretraining_record(path: Path) -> dict[str, Any] | None:
 def _encoder_folders(
     specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan, workers: int, progress: str
 ) -> dict[str, Path]:
-    """Display name -> checkpoint directory; what is to be pretrained is, last, when all else has been found."""
+    """Display name -> checkpoint directory; what is to be pretrained is, last, when all else has been found. What the
+    time of the command was too short for is left out.
+    """
     wanted = wanted_encoders(specs, folder=folder, plan=plan)
     found = {name: given_folder(name, spec) for name, spec in specs.items() if name not in wanted}
     if wanted:

@@ -77,7 +77,7 @@ class RunStore:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"{path}: the record cannot be read ({error}); {_MEND}") from None
-        return _parse_record(text, path=path)
+        return parse_record(text, path=path)
 
     def __contains__(self, run_id: str) -> bool:
         return self._record_path(run_id).is_file()
@@ -161,16 +161,25 @@ class RunStore:
         return dict(sorted(filter(None, found), key=lambda fact: fact[0]))
 
     def _fact_path(self, kind: str, name: str) -> Path:
-        # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-        return self.folder / "facts" / _file_name(kind) / f"{_file_name(name)[:60]}.{digest}.json"
+        return self.folder / fact_file(kind, name)
+
+
+def fact_file(kind: str, name: str) -> str:
+    """Where a fact lies in a store's folder."""
+    # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"facts/{_file_name(kind)}/{_file_name(name)[:60]}.{digest}.json"
 
 
 _MEND = "delete this file and run again: that run alone is done anew"
 
 
-def _parse_record(text: str, *, path: Path) -> RunRecord | None:
-    """A record from its file's text; None where another version of this package made it."""
+def parse_record(text: str, *, path: Path, mend: str = _MEND) -> RunRecord | None:
+    """A record from the text of its file, whose name is its id; None where another version of this package made it.
+
+    Raises:
+        StoreError: it is no whole record of that run; ends with how to `mend` it.
+    """
     try:
         values = json.loads(text)
         revision = values.pop("trainer_revision")
@@ -182,7 +191,7 @@ def _parse_record(text: str, *, path: Path) -> RunRecord | None:
             return None  # a whole record, but of another version of this package: today's trainer might differ
         return run_record_from_dict(values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: no whole run record ({_one_line(error)}); {_MEND}") from None
+        raise StoreError(f"{path}: no whole run record ({_one_line(error)}); {mend}") from None
 
 
 def _is_current(config: Mapping[str, Any], run_id: str) -> bool:

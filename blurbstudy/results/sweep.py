@@ -9,6 +9,7 @@ from ..config import RunConfig
 from ..errors import StoreError, StudyError
 from ..training import check_population
 from ..training.record import RunRecord
+from .clock import Clock
 from .engine import Failure, LocalEngine
 from .populations import run_steps
 from .progress import Progress
@@ -23,7 +24,7 @@ class SweepResult(Mapping[str, RunRecord]):
     records: Mapping[str, RunRecord]
     trained: int = 0  # runs made now
     reused: int = 0  # runs found in the store
-    missing: tuple[RunConfig, ...] = ()  # runs that are not there (`find_runs`)
+    missing: tuple[RunConfig, ...] = ()  # runs that are not there (`find_runs`, or the time of the command was up)
 
     def __getitem__(self, run_id: str) -> RunRecord:
         return self.records[run_id]
@@ -62,7 +63,8 @@ def run_missing(
     progress: str = "auto",
     label: str = "runs",
 ) -> SweepResult:
-    """Make the runs that are not in the store, and give the records of all.
+    """Make the runs that are not in the store, and give the records of all: where the time of the command is up
+    (`run --minutes`), of those that there are.
 
     Args:
         progress: auto | silent.
@@ -95,11 +97,17 @@ def run_missing(
             on_progress=lambda done, runs: bar.update(done, runs_done=runs),
         )
     made = find_runs(found.missing, store)
-    if made.missing:
-        raise StudyError(_shortfall(failures, made.missing, finished=len(made), store=store))
+    stopped = {run_id for failure in failures if failure.stopped for run_id in failure.run_ids}
+    Clock().note(runs=[config.id for config in made.missing if config.id in stopped])
+    failed = [config for config in made.missing if config.id not in stopped]
+    if failed:
+        raise StudyError(_shortfall(failures, failed, finished=len(made), store=store))
     records = found.records | made.records
     return SweepResult(
-        records={run_id: records[run_id] for run_id in wanted}, trained=len(made), reused=len(found.records)
+        records={run_id: records[run_id] for run_id in wanted if run_id in records},
+        trained=len(made),
+        reused=len(found.records),
+        missing=made.missing,
     )
 
 

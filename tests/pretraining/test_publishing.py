@@ -150,3 +150,16 @@ def test_the_record_beside_it_holds_the_curve(pretrained):
     assert record["curve"] == done.curve
     assert record["config"] == done.config.to_dict()
     assert record["objective"] == "bert" and record["seed"] == 1
+
+
+def test_weights_of_a_publishing_that_was_killed_do_not_lie_beside_the_new_ones(pretrained, tmp_path):
+    """It was divided otherwise: all of its weights are there, the record is not."""
+    folder, done = pretrained
+    made, tokenizer = load_checkpoint(folder), AutoTokenizer.from_pretrained(folder)
+    given = (done, made.weights, made.architecture, tokenizer, tmp_path / "out")
+    for shard_bytes in (25_000, 0, 40_000, 25_000):
+        publish(*given, shard_bytes=shard_bytes)
+        (tmp_path / "out" / "pretraining.json").unlink()
+        found = sorted(file.name for file in (tmp_path / "out").glob("model*"))
+        assert ("model.safetensors" in found) == (shard_bytes == 0) and (len(found) == 1) == (shard_bytes == 0)
+        assert load_checkpoint(tmp_path / "out").fingerprint

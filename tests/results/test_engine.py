@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from blurbstudy.errors import ParameterError, StoreError, StudyError
-from blurbstudy.results import LocalEngine, RunStore, engine, files, find_runs, populations, run_missing
+from blurbstudy.results import LocalEngine, RunStore, clock, engine, files, find_runs, populations, run_missing
 from blurbstudy.results.processes import worker_environment
 
 QUIET = {"progress": "silent"}
@@ -61,6 +61,53 @@ def test_two_processes_give_what_this_process_gives(tmp_path, store, sources, ma
     assert {record.circumstances["threads"] for record in [*here.values(), *there.values()]} == {1}
     again = run_missing(configs, other, sources=sources, engine=LocalEngine(workers=2), **QUIET)
     assert (again.trained, again.reused, len(processes)) == (0, 3, 2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_once_the_time_is_up_no_population_is_begun_and_no_process_started(
+    store, sources, make_grid, processes, workers
+):
+    configs = make_grid(sources, 3)
+    with clock.stopping_after(1, began=time.time() - 61):
+        failures = LocalEngine(workers=workers, population=1).run(configs, store, sources=sources)
+    assert all(failure.stopped for failure in failures) and len(store) == 0 and processes == []
+    assert sorted(run_id for failure in failures for run_id in failure.run_ids) == sorted(c.id for c in configs)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_populations_that_run_when_the_time_is_up_end_and_the_others_are_left(
+    store, sources, make_grid, monkeypatch, workers
+):
+    configs, began = make_grid(sources, 5, epochs=2), time.time()
+    up = []
+    monkeypatch.setattr(clock.time, "time", lambda: began + (61 if up else 0))
+    with clock.stopping_after(1, began=began):
+        failures = LocalEngine(workers=workers, population=1).run(
+            configs, store, sources=sources, on_progress=lambda done, runs: up.append(done)
+        )
+        assert sum(failure.stopped for failure in failures) == len(failures)
+        # One per worker was under way at the first word of progress; a quick worker may not have begun yet.
+        assert 1 <= len(store) <= workers and len(store) + len(failures) == 5 and is_whole(store)
+        monkeypatch.undo()
+    result = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1), **QUIET)
+    assert result.trained == len(failures) and len(result) == 5
+
+
+def test_a_population_that_is_not_expected_to_end_in_time_gives_way_to_a_shorter_one(
+    store, sources, make_grid, monkeypatch
+):
+    """Time passes by a second a step: after the first of 10 seconds, of 15 that are left one of 10 is begun, not 20."""
+    ((first,), (long,), (short,)) = (make_grid(sources, 1, epochs=n) for n in (3, 2, 1))
+    steps = [populations.run_steps(config, sources=sources) for config in (first, long, short)]
+    began, passed = time.time(), [0.0]
+    monkeypatch.setattr(clock.time, "time", lambda: began + passed[0])
+    monkeypatch.setattr(engine.time, "monotonic", lambda: passed[0])
+    minutes = (steps[0] + (steps[1] + steps[2]) / 2) / 60
+    with clock.stopping_after(minutes, began=began):
+        (left,) = LocalEngine(workers=1, population=1).run(
+            [first, long, short], store, sources=sources, on_progress=lambda done, runs: passed.__setitem__(0, done)
+        )
+    assert left.run_ids == (long.id,) and left.stopped and set(store.ids()) == {first.id, short.id}
 
 
 def test_progress_grows_to_all_steps_and_all_runs(store, sources, make_grid):

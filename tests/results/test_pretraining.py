@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import yaml
@@ -11,6 +12,9 @@ from safetensors.torch import load_file
 from blurbstudy.errors import StudyError
 from blurbstudy.pretraining import OBJECTIVES
 from blurbstudy.pretraining.cached import Wanted
+from blurbstudy.pretraining.states import newest_state
+from blurbstudy.results import clock, pretraining
+from blurbstudy.results.clock import stopping_after
 from blurbstudy.results.pretraining import pretrained_encoders
 from blurbstudy.results.progress import PROGRESS_SETTING, read_progress
 
@@ -62,6 +66,46 @@ def test_a_failure_is_told_and_the_others_are_kept(wanted):
     kept = [name for name, one in asked.items() if one.folder().is_dir()]
     pretrained_encoders(asked, workers=2, progress="silent")
     assert all(one.folder().is_dir() for one in asked.values()) and set(kept) <= set(asked)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_once_the_time_is_up_nothing_is_begun_and_what_is_left_is_told(wanted, workers):
+    with stopping_after(1, began=time.time() - 61) as left:
+        assert pretrained_encoders(wanted("bert", "electra"), workers=workers, progress="silent") == {}
+        assert left().encoders == ("bert", "electra")
+    assert not wanted("bert")["bert"].folder().parent.exists()
+
+
+def test_a_pretraining_that_the_clock_stopped_goes_on_to_the_same_bits(wanted, tmp_path, monkeypatch):
+    began, steps = time.time(), []
+    monkeypatch.setattr(clock.time, "time", lambda: began + 30 * len(steps))
+    make = pretraining.make_encoder
+    monkeypatch.setattr(
+        pretraining, "make_encoder",
+        lambda one, *, on_progress, stop: make(one, on_progress=lambda *told: steps.append(told), stop=stop),
+    )  # fmt: skip
+    with stopping_after(2, began=began) as left:
+        assert pretrained_encoders(wanted("bert", "electra"), workers=1, progress="silent") == {}
+        assert left().encoders == ("bert", "electra")
+    assert steps == [(step, 6) for step in (1, 2, 3, 4, 5)]  # the fifth is asked, after the fourth, to be the last
+    monkeypatch.undo()
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
+    gone_on = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    assert json.loads((gone_on / "pretraining.json").read_text())["sessions"] == 2
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "other"))
+    at_once = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    a, b = (load_file(made / "model.safetensors") for made in (gone_on, at_once))
+    assert all((a[key] == b[key]).all() for key in a)
+
+
+def test_pretrainings_in_processes_save_a_state_when_the_time_is_up(wanted):
+    """So many steps that no machine comes to their end in time."""
+    asked = wanted("bert", "electra", tokens=20_000_000)
+    with stopping_after(20 / 60, began=time.time()) as left:
+        assert pretrained_encoders(asked, workers=2, progress="silent") == {}
+        assert left().encoders == ("bert", "electra")
+    for one in asked.values():
+        assert newest_state(one.folder().parent / f".begun-{one.folder().name}").standing.step > 0
 
 
 def test_progress_goes_to_the_end(wanted, tmp_path, monkeypatch):

@@ -94,6 +94,19 @@ def test_encoders_pretrained_on_the_spot_take_the_data_s_own_corpus(store, tiny_
     assert sources_from_store(store, tasks=["BIOSSES"], encoders=encoders).encoders.keys() == encoders.keys()
 
 
+def test_an_encoder_that_the_clock_left_is_left_out_and_known_to_the_store_until_it_is_made(
+    store, tiny_encoder, monkeypatch
+):
+    made = {}
+    monkeypatch.setattr("blurbstudy.results.pretraining.pretrained_encoders", lambda wanted, **_: dict(made))
+    asked = {"tasks": ["BIOSSES"], "encoders": {"own": "pretrain:bert", "tiny": str(tiny_encoder)}}
+    for found in (resolve_sources(store, **asked), sources_from_store(store, **asked)):
+        assert list(found.encoders) == ["tiny"]
+    made["own"] = tiny_encoder
+    for found in (resolve_sources(store, **asked), sources_from_store(store, **asked)):
+        assert list(found.encoders) == ["own", "tiny"]
+
+
 def test_encoders_pretrained_otherwise_are_others_in_a_store(store, tiny_encoder, monkeypatch, tmp_path):
     monkeypatch.setattr(
         "blurbstudy.results.pretraining.pretrained_encoders", lambda wanted, **_: dict.fromkeys(wanted, tiny_encoder)

@@ -1,19 +1,21 @@
 """A sweep makes what is missing, once, and keeps what is done whatever happens. Training is feigned here."""
 
 import dataclasses
+import time
 
 import pytest
 
 from blurbstudy.errors import ParameterError, StoreError, StudyError
 from blurbstudy.results import Failure, find_runs, run_missing
+from blurbstudy.results.clock import stopping_after
 from blurbstudy.training.record import RunRecord
 
 
 class FeignedEngine:
-    """Puts a made-up record for each run into the store; seeds in `failing` fail."""
+    """Puts a made-up record for each run into the store; seeds in `failing` fail, those in `late` are not begun."""
 
-    def __init__(self, failing=()):
-        self.failing, self.trained = failing, []
+    def __init__(self, failing=(), late=()):
+        self.failing, self.late, self.trained = failing, late, []
 
     def run(self, configs, store, *, sources, on_progress=None):
         failures = []
@@ -21,6 +23,9 @@ class FeignedEngine:
             self.trained.append(config.id)
             if config.seed in self.failing:
                 failures.append(Failure(run_ids=(config.id,), cause="its process was killed by SIGKILL"))
+                continue
+            if config.seed in self.late:
+                failures.append(Failure(run_ids=(config.id,), cause="the time is up", stopped=True))
                 continue
             store.put(
                 RunRecord(
@@ -66,6 +71,25 @@ def test_runs_that_fail_leave_the_others_and_a_summary(store, sources, make_grid
     assert "SIGKILL" in message and "seed 2" in message and "only the missing runs are made" in message
     result = run_missing(configs, store, sources=sources, engine=FeignedEngine())
     assert (result.trained, result.reused) == (1, 3)
+
+
+def test_runs_that_the_clock_left_are_no_failure_and_are_made_the_next_time(store, sources, make_grid):
+    configs = make_grid(sources, 4)
+    with stopping_after(1, began=time.time()) as left:
+        result = run_missing(configs, store, sources=sources, engine=FeignedEngine(late=(2, 4)))
+        assert left().runs == {configs[1].id, configs[3].id}
+    assert list(result) == [configs[0].id, configs[2].id] and result.trained == 2
+    assert [config.seed for config in result.missing] == [2, 4]
+    again = run_missing(configs, store, sources=sources, engine=FeignedEngine())
+    assert (again.trained, again.reused, again.missing) == (2, 2, ())
+
+
+def test_a_failure_beside_runs_that_the_clock_left_is_told_alone(store, sources, make_grid):
+    configs = make_grid(sources, 4)
+    with stopping_after(1, began=time.time()) as left:
+        with pytest.raises(StudyError, match="^1 of 3 runs failed, 2 finished and are kept") as error:
+            run_missing(configs, store, sources=sources, engine=FeignedEngine(failing=(2,), late=(1,)))
+        assert configs[1].id in str(error.value) and left().runs == {configs[0].id}
 
 
 def test_a_recipe_that_does_not_fit_the_encoder_stops_before_anything_is_trained(store, sources, make_grid):
