@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "report/index.html")
 
-    monkeypatch.setattr("blurbstudy.cli.chosen_stems", full)
+    monkeypatch.setattr("blurbstudy.cli.notebook_values", full)
     code, out, errors = command("run")
     assert (code, out) == (2, "")
     assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some or name another")

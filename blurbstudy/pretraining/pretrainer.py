@@ -131,6 +131,7 @@ def pretrain(
             publish(done, weights, architecture, text.tokenizer, out, shard_bytes=conduct.shard_bytes)
             forget_states(out)
         processes.wait()
+        del loop  # and with it what holds the processes' group
     return done
 
 

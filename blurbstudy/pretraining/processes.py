@@ -5,6 +5,7 @@ Li et al. 2020), or this one alone.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,4 +68,5 @@ def joined(device: str = "auto") -> Iterator[Processes]:
     torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
     yield mine
     # Not after a failure: the others may be waiting for this one, and torchrun ends them when it is gone.
+    gc.collect()  # a model that still holds the group would leave its threads to an interpreter that ends: SIGABRT
     torch.distributed.destroy_process_group()

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 
 from ..config import RunConfig
 from ..models import Architecture
+from ..stabilizers import depth_plan
 from ..training import population_key
 from .calibrations import Calibrations, run_class
 from .populations import PopulationTrainer, most_members
@@ -70,7 +71,8 @@ class Capacity:
                 wanted[name] = config
         found = rehearse(list(wanted.values()), self.trainer, what="memory")
         for name, peaks in zip(wanted, found, strict=True):
-            self._footprints[name] = footprint = _footprint(peaks)
+            state = state_bytes(self.trainer.sources.encoder_of(wanted[name]).architecture, wanted[name])
+            self._footprints[name] = footprint = _footprint(peaks, least=state)
             if footprint:
                 self.kept.put("footprint", name, vars(footprint))
 
@@ -175,13 +177,22 @@ def _left_in(group: Path, limit: str, usage: str, reclaimable: str) -> int | Non
     return max(0, int(most) - used + (int(found[1]) if found else 0))
 
 
-def _footprint(peaks: list[dict] | None) -> Footprint | None:
-    """From the peaks of one member and of two. On a CPU the process itself counts too, for each has its own."""
+def state_bytes(architecture: dict, config: RunConfig) -> int:
+    """What a member surely takes: its weights and, where none are frozen, their gradient and both its moments."""
+    shape = Architecture(**architecture)
+    plan = depth_plan(config.recipe, shape.n_layers)
+    return 4 * replace(shape, n_layers=plan.n_layers).n_parameters * (1 if plan.frozen else 4)
+
+
+def _footprint(peaks: list[dict] | None, *, least: int = 1) -> Footprint | None:
+    """From the peaks of one member and of two. On a CPU the process itself counts too, for each has its own; and a
+    member that is small beside it, at which the difference of two peaks is mostly noise, is taken for `least`.
+    """
     if not peaks:
         return None
     one = peaks[0]["most"] - peaks[0]["before"]
     own = peaks[0]["before"] if peaks[0]["device"] == "cpu" else 0
     if len(peaks) < 2:  # two did not fit
-        return Footprint(fixed=own, member=one)
-    member = max(1, peaks[1]["most"] - peaks[1]["before"] - one)
+        return Footprint(fixed=own, member=max(least, one))
+    member = max(least, peaks[1]["most"] - peaks[1]["before"] - one)
     return Footprint(fixed=own + max(0, one - member), member=member)

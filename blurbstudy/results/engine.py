@@ -7,7 +7,6 @@ import functools
 import json
 import math
 import queue
-import signal
 import subprocess
 import tempfile
 import threading
@@ -26,7 +25,7 @@ from .clock import Clock, Pace
 from .costs import Costs
 from .jobs import Jobs, Slots
 from .populations import Population, PopulationTrainer, plan_populations, population_steps
-from .processes import cause_of_death, cores, end_worker, send, start_worker
+from .processes import DEATHS_FOR_MEMORY, cause_of_death, cores, end_worker, send, start_worker
 from .sources import Sources
 from .store import RunStore
 from .worker import failure_answer
@@ -309,8 +308,7 @@ class _Worker:
         self.errors.seek(0)
         told = self.errors.read()
         answer = {"failed": cause_of_death(code, told), "fatal": False}
-        # The kernel kills where memory ran out; a library that is refused some may end its process.
-        if code == -signal.SIGKILL or tells_of_no_memory(told.decode(errors="replace")):
+        if code in DEATHS_FOR_MEMORY or tells_of_no_memory(told.decode(errors="replace")):
             if not self.stopped.is_set():
                 self.slots.narrow()
             answer |= {"memory": True, "alone": alone}

@@ -16,6 +16,11 @@ from .sources import sources_to_dict
 if TYPE_CHECKING:
     from .populations import PopulationTrainer
 
+# The kernel kills where memory ran out; a library that is refused some may abort, or write to where there is none.
+DEATHS_FOR_MEMORY = {
+    -getattr(signal, name) for name in ("SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS") if hasattr(signal, name)
+}
+
 _WORKER = "import sys; from blurbstudy.results.worker import main; main(int(sys.argv[1]))"
 
 
@@ -66,7 +71,7 @@ def cause_of_death(code: int, errors: bytes) -> str:
     if code < 0:
         name = signal.Signals(-code).name
         memory = "; often the machine ran out of memory: use fewer workers or smaller populations"
-        return f"its process was killed by {name}{memory if name == 'SIGKILL' else ''}"
+        return f"its process was killed by {name}{memory if code in DEATHS_FOR_MEMORY else ''}"
     lines = errors.decode(errors="replace").strip().splitlines()
     return f"its process ended with exit code {code}" + (f" ({lines[-1]})" if lines else "")
 

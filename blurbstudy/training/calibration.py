@@ -78,7 +78,8 @@ def rehearse_memory(
     checkpoint: Checkpoint,
     device: str = "auto",
 ) -> Peak:
-    """Peak over two steps on the longest sequences that could meet in a batch, and over an evaluation of the longest.
+    """Peak over steps on the longest sequences that could meet in a batch, with others between them, and over an
+    evaluation of the longest.
 
     Raises:
         MemoryError, RuntimeError: it does not fit (memory.is_out_of_memory tells these from others).
@@ -90,9 +91,10 @@ def rehearse_memory(
     population = training.population
     best = [p for p, config in enumerate(configs) if config.recipe.select == "best_dev"]
     kept = [population.snapshot(place) for place in best]  # as they are held until a better step comes
-    longest = np.argsort(-population.train.lengths, kind="stable")[: configs[0].recipe.batch_size]
-    for _ in range(2):  # gradients and moments are both there from the second on
-        population.step([longest] * len(configs))
+    by_length, size = np.argsort(-population.train.lengths, kind="stable"), configs[0].recipe.batch_size
+    # Gradients and moments are both there from the second step on; batches of other lengths leave holes.
+    for batch in (by_length[:size], by_length[-size:], by_length[size // 2 :][:size], by_length[:size]):
+        population.step([batch] * len(configs))
     for split, features_of in training.splits.items():
         _evaluate(training, split, [evaluation_groups(features_of)[-1]])
     peak = Peak(before=growth.before, most=growth.peak())

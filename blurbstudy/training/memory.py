@@ -12,9 +12,11 @@ from pathlib import Path
 
 import torch
 
+from ..errors import StudyError
+
 PROCESS = Path("/proc/self")  # of Linux: what the kernel tells of a process
-_NO_ROOM = re.compile(  # what torch, CUDA's libraries, oneDNN and Rust (tokenizers) say of a refused allocation
-    r"can't allocate memory|not enough memory|out of memory|bad_?alloc|ALLOC_FAILED"
+_NO_ROOM = re.compile(  # what torch, CUDA's libraries, oneDNN, Rust and the system say of a refused allocation
+    r"(can't|cannot) allocate memory|not enough memory|out of memory|bad_?alloc|ALLOC_FAILED"
     r"|could not create a (primitive|memory)|memory allocation of .* failed",
     re.IGNORECASE,
 )
@@ -36,10 +38,10 @@ def release_everything() -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation was refused, by Python, by numpy or by torch on either device."""
+    """Whether an allocation was refused, by Python, by numpy, by torch on either device, or while a file was read."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and tells_of_no_memory(str(error))
+    return isinstance(error, (RuntimeError, OSError, StudyError)) and tells_of_no_memory(str(error))
 
 
 def tells_of_no_memory(text: str) -> bool:

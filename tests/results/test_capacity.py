@@ -34,11 +34,26 @@ def test_a_measured_process_is_larger_than_its_weights_and_is_measured_once(trai
     footprint = capacity.footprint(config)
     weights = trainer.sources.encoders["tiny"].architecture
     assert footprint.fixed > 50 * 2**20  # Python and torch
-    assert 16 * module.Architecture(**weights).n_parameters < footprint.member < 2**30
+    assert 16 * module.Architecture(**weights).n_parameters <= footprint.member < 2**30
     monkeypatch.setattr(module, "rehearse", lambda configs, *_, **__: pytest.fail("measured again") if configs else [])
     again = Capacity(trainer, 2, free=64 * 2**20)
     again.measure([config])
     assert again.footprint(config) == footprint
+
+
+def test_a_member_takes_no_less_than_its_state_however_small_the_difference_of_two_peaks(trainer, make_grid):
+    shape = trainer.sources.encoders["tiny"].architecture
+    config, frozen, shallow = (
+        make_grid(trainer.sources, 1, stabilizers=stabilizers)[0]
+        for stabilizers in ({}, {"freeze": {"layers": 1}}, {"remove_layers": {"layers": 1}})
+    )
+    parameters = module.Architecture(**shape).n_parameters
+    fewer = module.Architecture(**(shape | {"n_layers": shape["n_layers"] - 1})).n_parameters
+    found = [module.state_bytes(shape, one) for one in (config, frozen, shallow)]
+    assert found == [16 * parameters, 4 * parameters, 16 * fewer]
+    noise = [{"before": 1000, "most": 1500, "device": "cpu"}, {"before": 1000, "most": 1499, "device": "cpu"}]
+    assert module._footprint(noise, least=400) == Footprint(fixed=1100, member=400)
+    assert module._footprint(noise[:1], least=400) == Footprint(fixed=1000, member=500)
 
 
 def test_members_and_processes_are_limited_by_what_is_free(trainer, make_grid):

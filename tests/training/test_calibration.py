@@ -56,8 +56,8 @@ def grown(members, what):
 def test_a_rehearsals_peak_bounds_that_of_training_and_members_add_up():
     one, two, four = (grown(n, "rehearse") for n in (1, 2, 4))
     foreseen = one + 3 * (two - one)
-    assert four == pytest.approx(foreseen, rel=0.15)
-    assert 0.6 * foreseen < grown(4, "train") < 1.1 * foreseen
+    assert 0.75 * foreseen < four < 1.1 * foreseen
+    assert 0.75 * foreseen < grown(4, "train") < 1.02 * foreseen
 
 
 @pytest.mark.parametrize("name", ["similarity", "tagged"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from blurbstudy.errors import CheckpointError
 from blurbstudy.training.memory import is_out_of_memory, tells_of_no_memory
 
 MEASURE = """
@@ -45,4 +46,6 @@ def test_a_refused_allocation_is_told_from_other_errors():
         torch.ones(2) @ torch.ones(3)
     assert is_out_of_memory(refused.value) and is_out_of_memory(refused_by_numpy.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")) and not is_out_of_memory(other.value)
+    assert is_out_of_memory(CheckpointError("model.safetensors: cannot be read (Cannot allocate memory (12))"))
+    assert not is_out_of_memory(CheckpointError("model.safetensors: cannot be read (torn)"))
     assert not is_out_of_memory(ValueError("out of memory")) and tells_of_no_memory("CUBLAS_STATUS_ALLOC_FAILED")
