@@ -87,12 +87,25 @@ def tiny_encoder(tmp_path_factory, mini_data):
 
 
 @pytest.fixture(scope="session")
-def tiny_study(tiny_encoder):
+def tiny_large_encoder(tmp_path_factory, tiny_encoder):
+    """A checkpoint directory: as tiny_encoder, one layer deeper, with the same vocabulary."""
+    from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
+
+    small = load_checkpoint(tiny_encoder)
+    architecture = small.architecture.with_layers(small.architecture.n_layers + 1)
+    weights = random_checkpoint(architecture, seed=2).weights
+    folder = tmp_path_factory.mktemp("large-encoder")
+    return export_checkpoint(weights, architecture, folder=folder, tokenizer=small.tokenizer())
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tiny_encoder, tiny_large_encoder):
     """Folders of a run store and of a report: all notebooks executed once by the command line, at tiny settings."""
-    return study_made_once(Path(os.environ["BLURBSTUDY_CACHE"]) / "tiny-study", encoder=tiny_encoder)
+    folder = Path(os.environ["BLURBSTUDY_CACHE"]) / "tiny-study"
+    return study_made_once(folder, encoder=tiny_encoder, large=tiny_large_encoder)
 
 
-def study_made_once(folder: Path, *, encoder: Path) -> Path:
+def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
     """Workers of pytest-xdist share the study: the first makes it, the others wait."""
     done = folder / "done"
     try:
@@ -110,6 +123,7 @@ def study_made_once(folder: Path, *, encoder: Path) -> Path:
         settings |= {"epochs": str(dict.fromkeys(kinds, 0.05) | {"similarity": 1, "question": 0.5})}
         settings |= {"max_lengths": str(dict.fromkeys(kinds, 48)), "combinations": "true"}
         settings |= {"scoring_epochs": "0.5", "scoring_max_length": "48"}
+        settings |= {"large_encoders": f"{{PubMedBERT-LARGE: '{large}', BioBERT-LARGE: null}}", "freeze": "1"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
         command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]
         command += ["--store", str(folder / "store"), "--report", str(folder / "report")]

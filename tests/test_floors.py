@@ -37,7 +37,7 @@ LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"} 
 TRAINS = ("config", "disk", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")
 TRAINS_IN_RESULTS = (
     "__init__", "store", "engine", "sweep", "sources", "progress", "populations", "processes", "worker", "jobs",
-    "capacity", "calibrations", "rehearsals",
+    "capacity", "calibrations", "rehearsals", "pretrain_spec",
 )  # fmt: skip
 
 

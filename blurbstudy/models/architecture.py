@@ -95,7 +95,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     Raises:
         CheckpointError: another model family, or a feature that our encoder has not.
     """
-    family = config.get("model_type")
+    family = config.get("model_type", _family_unsaid(config))
     if family not in FAMILIES:
         raise CheckpointError(f"{where}: model_type {family!r} is not supported; supported: {', '.join(FAMILIES)}")
     if config.get("position_embedding_type", "absolute") != "absolute":
@@ -119,3 +119,10 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         raise CheckpointError(f"{where}: config.json lacks {error.args[0]!r}; name a complete checkpoint") from None
     except (TypeError, CheckpointError) as error:
         raise CheckpointError(f"{where}: {error}") from None
+
+
+def _family_unsaid(config: Mapping[str, Any]) -> str | None:
+    """The family of a config.json older than `model_type`, as BERT's authors' own: BERT, where its sizes are there."""
+    sizes = {"vocab_size", "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size"}
+    alone = sizes | {"type_vocab_size"} <= set(config) and "embedding_size" not in config
+    return "bert" if alone else None

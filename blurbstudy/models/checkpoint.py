@@ -18,8 +18,10 @@ from .naming import from_hugging_face, shapes, to_hugging_face
 from .weights import content_digest, plan_shards, read_weights, weights_digests, write_weights
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+CASED = "cased by its vocabulary"  # told of tokenizers to which `is_cased_unsaid` applies, in digests
 ADDED_TOKENS = "added_tokens.json"  # read by transformers beside vocab.txt
 INIT_STD = 0.02  # of every fresh weight (Devlin et al. 2019)
+CASED_SHARE = 0.01  # of a vocabulary's entries; with more in capitals it is a cased one
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,11 @@ class Checkpoint:
             raise CheckpointError(f"{self.path}: no tokenizer; put tokenizer.json or vocab.txt beside config.json")
         try:
             tokenizer = AutoTokenizer.from_pretrained(
-                self.path, use_fast=True, local_files_only=True, trust_remote_code=False
+                self.path,
+                use_fast=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **_left_unsaid(self.path, self.architecture.family),
             )
         except Exception as error:  # transformers raises many kinds
             raise CheckpointError(f"{self.path}: the tokenizer cannot be read ({_first_line(error)})") from None
@@ -63,6 +69,7 @@ class Checkpoint:
         told = [self.architecture.family, *(f"{name} {version(name)}" for name in ("tokenizers", "transformers"))]
         files = [self.path / name for name in (*TOKENIZER_FILES, ADDED_TOKENS)] if self.path else []
         told += [f"{file.name}:{content_digest(file)}" for file in files if file.exists()]
+        told += [CASED] if self.path and is_cased_unsaid(self.path) else []
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:20]
 
     def with_layers(self, n_layers: int) -> Checkpoint:
@@ -114,7 +121,39 @@ def checkpoint_fingerprint(path_or_id: Path | str) -> str:
     folder = checkpoint_folder(path_or_id)
     told = [("config.json", content_digest(folder / "config.json")), *weights_digests(folder)]
     told += [(name, content_digest(folder / name)) for name in TOKENIZER_FILES if (folder / name).exists()]
+    told += [(CASED, "")] if is_cased_unsaid(folder) else []
     return hashlib.sha256("".join(f"{name}:{digest}\n" for name, digest in told).encode()).hexdigest()[:20]
+
+
+def is_cased_unsaid(folder: Path) -> bool:
+    """Whether a tokenizer is cased by its vocabulary while no file says so, as BioBERT's on the Hub: a bare vocab.txt
+    that transformers would lower-case, so that every capital entry would lie idle.
+    """
+    if (folder / "tokenizer.json").exists() or "do_lower_case" in _settings(folder / "tokenizer_config.json"):
+        return False
+    try:
+        entries = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):  # told when the tokenizer is loaded
+        return False
+    words = [entry for entry in entries if not (entry.startswith("[") and entry.endswith("]"))]
+    return sum(entry != entry.lower() for entry in words) > CASED_SHARE * len(words)
+
+
+def _left_unsaid(folder: Path, family: str) -> dict[str, Any]:
+    """What transformers must be told of a tokenizer, since the checkpoint's files leave it out."""
+    told: dict[str, Any] = {"do_lower_case": False} if is_cased_unsaid(folder) else {}
+    said = _settings(folder / "config.json") | _settings(folder / "tokenizer_config.json")
+    bare = not {"model_type", "tokenizer_class"} & set(said)
+    return told | ({"tokenizer_type": family} if bare else {})
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def checkpoint_folder(path_or_id: Path | str) -> Path:

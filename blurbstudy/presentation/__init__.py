@@ -5,6 +5,18 @@ What a notebook uses is named here.
 
 from .comparisons import against_paper, findings, paired_table
 from .figures import depth_figure, seeds_figure
+from .large_models import (
+    choice_table,
+    large_against_paper,
+    large_answer,
+    large_grid,
+    large_table,
+    layer_techniques,
+    stabilized,
+    stand_in_table,
+    techniques_view,
+    twin_table,
+)
 from .objectives import (
     interaction_table,
     kind_recipes,
@@ -19,13 +31,28 @@ from .objectives import (
 )
 from .overview import depth_plans, encoder_table, overview_answer, task_table, technique_table
 from .pretraining_curves import curves_figure, pretraining_table
+from .pruning import (
+    group_table,
+    overall,
+    paper_drops,
+    pruning_against_paper,
+    pruning_answer,
+    pruning_grid,
+    pruning_table,
+    removal_settings,
+)
+from .pruning_savings import drops_figure, savings_table
 from .score_tables import recipe_table, score_table
 from .study import Study
 from .tables import Answer
 
 __all__ = [
-    "Answer", "Study", "against_paper", "curves_figure", "depth_figure", "depth_plans", "encoder_table", "findings",
-    "interaction_table", "kind_recipes", "learned_answer", "means_table", "objective_grid", "objective_table",
-    "objectives_against_paper", "overview_answer", "pair_parts", "paired_table", "pretraining_table", "recipe_table",
-    "score_table", "seeds_figure", "segment_settings", "task_table", "technique_table", "variance_table",
+    "Answer", "Study", "against_paper", "choice_table", "curves_figure", "depth_figure", "depth_plans",
+    "drops_figure", "encoder_table", "findings", "group_table", "interaction_table", "kind_recipes",
+    "large_against_paper", "large_answer", "large_grid", "large_table", "layer_techniques", "learned_answer",
+    "means_table", "objective_grid", "objective_table", "objectives_against_paper", "overall", "overview_answer",
+    "pair_parts", "paired_table", "paper_drops", "pretraining_table", "pruning_against_paper", "pruning_answer",
+    "pruning_grid", "pruning_table", "recipe_table", "removal_settings", "savings_table", "score_table",
+    "seeds_figure", "segment_settings", "stabilized", "stand_in_table", "task_table", "technique_table",
+    "techniques_view", "twin_table", "variance_table",
 ]  # fmt: skip

@@ -101,7 +101,7 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
             hopeless.append(key)
             continue
         over_seeds = p is not None and p < 0.05
-        over_examples = _excludes_zero(comparison.example_interval)
+        over_examples = excludes_zero(comparison.example_interval)
         undecided += not (over_seeds and over_examples)
         if over_seeds:
             word = "better" if comparison.difference > 0 else "worse"
@@ -148,14 +148,15 @@ def direction(results: Results, key: CellKey, comparison: Comparison, *, baselin
     """One of three outcomes; a difference points somewhere only where neither interval holds 0."""
     if _all_collapsed([results.summaries[k] for k in (key, key._replace(setting=baseline))]):
         return "undecided here, both collapsed"
-    if not (_excludes_zero(comparison.seed_interval) and _excludes_zero(comparison.example_interval)):
+    if not (excludes_zero(comparison.seed_interval) and excludes_zero(comparison.example_interval)):
         return "undecided here"
     if abs(printed) < 0.005:  # two decimals are printed
         return "undecided, the paper's two numbers are equal"
     return "same direction" if printed * comparison.difference > 0 else "opposite direction"
 
 
-def _excludes_zero(bounds: tuple[float, float] | None) -> bool:
+def excludes_zero(bounds: tuple[float, float] | None) -> bool:
+    """Whether an interval lies on one side of 0; not where there is none."""
     return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,15 +58,13 @@ def _loaded(spec: str) -> Tokenizer:
 def _trained(size: int) -> tuple[Tokenizer | None, str, str]:
     from tokenizers import Tokenizer
 
+    from ..pretraining.general_text import manual, manual_version
     from ..pretraining.vocabulary import train_vocabulary
 
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
+    text = manual()
+    if not text:
         return None, "", "this Python came without the text of its manual (pydoc_data)"
-    text = [topics[name] for name in sorted(topics)]
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    origin = f"a WordPiece vocabulary trained on general English, the reference manual of Python {version}"
+    origin = f"a WordPiece vocabulary trained on general English, the reference manual of Python {manual_version()}"
     digest = hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
     file = cache_folder() / "vocabularies" / f"general-{size}-{digest}.json"
     if not file.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -78,13 +78,28 @@ class Results:
             if records
         }
 
-    def compared(self, first: CellKey, second: CellKey) -> Comparison | None:
+    def compared(self, first: CellKey, second: CellKey, *, confidence: float = 0.95) -> Comparison | None:
         """The first cell minus the second; None where one has no runs."""
         a, b = self.cell(first), self.cell(second)
         if not a or not b:
             return None
         weights = self.part(first.part).weights
-        return compare(a, b, self.references, clusters=self.grid.clusters, weights=weights)
+        return compare(a, b, self.references, clusters=self.grid.clusters, weights=weights, confidence=confidence)
+
+    def only(self, *, encoders: Sequence[str], parts: Sequence[Part]) -> Results:
+        """The same results seen through some encoders and parts alone."""
+        labels = {part.label for part in parts}
+        cells = {k: runs for k, runs in self.grid.cells.items() if k.encoder in encoders and k.part in labels}
+        tasks = {task for part in parts for task in part.tasks}
+        grid = replace(
+            self.grid,
+            encoders={name: self.grid.encoders[name] for name in encoders},
+            parts=tuple(parts),
+            cells=cells,
+            recipes={key: recipe for key, recipe in self.grid.recipes.items() if key[1] in tasks},
+            remarks={k: text for k, text in self.grid.remarks.items() if k in (*encoders, *self.grid.settings)},
+        )
+        return replace(self, grid=grid)
 
     def part(self, label: str) -> Part:
         """The part of that label."""

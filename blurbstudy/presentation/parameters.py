@@ -249,6 +249,28 @@ def _encoders(name: str, value: Any) -> None:
         raise ParameterError(f"{name}={value!r} is no set of encoders; use {{name: directory, Hub id or null}}")
 
 
+def _encoders_or_none(name: str, value: Any) -> None:
+    if value != {}:
+        _encoders(name, value)
+
+
+def _names(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ParameterError(f"{name}={value!r} is no table of names; use {{LARGE encoder: BASE encoder}}")
+
+
+def _texts_or_none(name: str, value: Any) -> None:
+    if value is not None:
+        _texts(name, value)
+
+
+def _layer_counts(name: str, value: Any) -> None:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ParameterError(f"{name}={value!r} is no list of layers; use one such as [0, 2, 4, 6]")
+    for number in value:
+        _number(0, 1000, whole=True)(name, number)
+
+
 def _remarks(name: str, value: Any) -> None:
     if not isinstance(value, dict) or not all(isinstance(text, str) for pair in value.items() for text in pair):
         raise ParameterError(f"{name}={value!r} is no set of remarks; use {{encoder's display name: text}}")
@@ -314,6 +336,16 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "reinit_layers": _number(0, 1000, whole=True),
     "reinit_pooler": _flag,
     "combinations": _flag,
+    "large_encoders": _encoders,
+    "base_encoders": _encoders_or_none,
+    "twins": _names,
+    "on_all_tasks": _texts_or_none,
+    "seeds_otherwise": _number(1, MOST_SEEDS, whole=True),
+    "twin_freeze": _frozen,
+    "twin_decay": _number(0.01, 1),
+    "pruned": _text_or_none,
+    "removed": _layer_counts,
+    "margin": _number(0, 100),
     "general_vocabulary": _text_or_none,
     "scoring_task": _text,
     "scoring_epochs": _number(0.01, 1000),

@@ -22,6 +22,7 @@ from ..stabilizers import Stabilizer, check_recipe, stabilize
 from ..tasks import TASKS, Task, get_task
 from ..training.circumstances import pick_device
 from . import parameters
+from .chosen_encoders import needed_encoders
 from .grid import CellKey, Grid, Part, Results
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Study:
     @cached_property
     def sources(self) -> Sources:
         """Where data and encoders are: on disk (made where need be), or as the store remembers them."""
-        encoders = {name: parameters.hub_id(spec) for name, spec in self.values["encoders"].items()}
+        encoders = {name: parameters.hub_id(spec) for name, spec in self.specs.items()}
         named = {name: spec for name, spec in encoders.items() if spec is not None}
         for name, spec in list(named.items()):
             own = spec.startswith(PRETRAIN) and "@" not in spec
@@ -140,8 +141,12 @@ class Study:
     def encoders(self) -> dict[str, str]:
         """Display name -> why no runs can be made with it, or ''."""
         missing = "not released" if self.values["scale"] == "paper" else "no path given"
-        specs = self.values["encoders"]
-        return {name: missing if spec is None else "" for name, spec in specs.items()}
+        return {name: missing if spec is None else "" for name, spec in self.specs.items()}
+
+    @property
+    def specs(self) -> dict[str, str | None]:
+        """Display name -> how each encoder that the notebook works with is given, None where it is not."""
+        return needed_encoders(self.values)
 
     @property
     def references(self) -> dict[str, Reference]:
@@ -186,9 +191,15 @@ class Study:
         *,
         bases: Mapping[str | tuple[str, str], Recipe],
         parts: Sequence[Part],
+        seeds: Sequence[int] = (),
+        encoders: Sequence[str] = (),
     ) -> Grid:
         """Every encoder under every setting on every part: a setting is a list of techniques upon a task's base recipe
         (`bases` by task, or by setting and task where settings differ in it).
+
+        Args:
+            seeds: some of the study's; none: all.
+            encoders: likewise, by display name.
 
         Raises:
             ParameterError: a technique does not fit an encoder (checked before anything runs).
@@ -199,7 +210,8 @@ class Study:
             for part in parts
             for task in part.tasks
         }
-        mine = [name for name in self.encoders if name in self.sources.encoders]
+        chosen = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
+        mine = [name for name in chosen if name in self.sources.encoders]
         layers = {name: self.sources.encoders[name].architecture["n_layers"] for name in mine}
         for recipe in recipes.values():
             for n_layers in layers.values():
@@ -209,14 +221,14 @@ class Study:
                 self._config(encoder, task, seed, recipe=recipes[setting, task])
                 for task in part.tasks
                 for encoder in self.twins(name)
-                for seed in self.seeds
+                for seed in seeds or self.seeds
             )
             for name in mine
             for setting in settings
             for part in parts
         }
         return Grid(
-            encoders=self.encoders, settings=tuple(settings), parts=tuple(parts), recipes=recipes, seeds=self.seeds,
+            encoders=chosen, settings=tuple(settings), parts=tuple(parts), recipes=recipes, seeds=self.seeds,
             cells=cells, remarks=self.remarks, layers=layers, clusters=self.clusters,
         )  # fmt: skip
 
@@ -231,7 +243,7 @@ class Study:
     @property
     def remarks(self) -> dict[str, str]:
         """What must be known beside an encoder's numbers, by display name."""
-        return {name: text for name, text in self.values["encoder_remarks"].items() if name in self.values["encoders"]}
+        return {name: text for name, text in self.values["encoder_remarks"].items() if name in self.specs}
 
     def run(self, grid: Grid) -> Results:
         """The grid's results: what is in the store is not run again; in a report or a plan nothing is run.

@@ -15,13 +15,13 @@ from ..errors import ParameterError, StoreError, StudyError
 from ..models import Architecture, Checkpoint, checkpoint_fingerprint, checkpoint_folder, read_architecture
 from ..stabilizers import canonical
 from ..tasks import SPLITS, Task, data_fingerprint, get_task, read_task
+from .pretrain_spec import PRETRAIN, read_pretrain_spec
 from .store import RunStore
 
 if TYPE_CHECKING:
     from ..pretraining.cached import Wanted
 
 MINI = "mini"  # the data that is generated: mini-BLURB
-PRETRAIN = "pretrain:"  # encoder specs that are pretrained on the spot, then cached: pretrain:OBJECTIVE or ...@SEED
 UNFINISHED = "unfinished"  # kind of fact: an encoder that the time of the command was too short to pretrain
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
@@ -309,17 +309,17 @@ def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: Pretraining
 def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> Wanted:
     from ..pretraining import get_objective
     from ..pretraining.cached import Wanted
+    from ..pretraining.general_text import GENERAL, general_corpus
 
-    objective, at, seed = spec.removeprefix(PRETRAIN).partition("@")
-    if at and not (seed.isdecimal() and len(seed) < 10):
-        raise ParameterError(f"encoder {name!r}: {spec} names no seed; use such as {PRETRAIN}bert@1")
+    asked = read_pretrain_spec(name, spec)
+    own = str(general_corpus()) if asked.corpus == GENERAL else asked.corpus
     return Wanted(
-        objective=get_objective(objective).name,
-        corpus=plan.corpus or (str(corpus),),
-        config=plan.config,
-        tokens=plan.tokens,
+        objective=get_objective(asked.objective).name,
+        corpus=(own,) if own else plan.corpus or (str(corpus),),
+        config=asked.config or plan.config,
+        tokens=plan.tokens if asked.tokens is None else asked.tokens,
         precision=plan.precision,
-        seed=int(seed or 0),
+        seed=asked.seed,
         device=plan.device,
     )
 

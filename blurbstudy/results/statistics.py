@@ -61,7 +61,7 @@ class Comparison:
     n_pairs: int  # seeds scored in both
     difference: float | None  # mean of the paired differences; positive: the first cell is better
     sd: float | None  # of the paired differences
-    seed_interval: Interval | None  # 95%, of the paired differences
+    seed_interval: Interval | None  # 95% unless asked otherwise, of the paired differences
     seed_method: str  # how, for the reader
     p_seeds: float | None  # two-sided, by the same t; correct a table's with `holm`
     example_interval: Interval | None  # 95%, paired bootstrap over units; None below two
@@ -131,13 +131,19 @@ def compare(
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
     weights: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
 ) -> Comparison:
     """Compare two cells on the same tasks, pairing runs by their seed (and by the pretraining seed, with `clusters`).
+
+    Args:
+        confidence: of both intervals; higher where several comparisons are to hold at once.
 
     Raises:
         StudyError: the cells are of different tasks, or one is empty.
     """
-    return interaction((first, second), (), references, split=split, clusters=clusters, weights=weights)
+    return interaction(
+        (first, second), (), references, split=split, clusters=clusters, weights=weights, confidence=confidence
+    )
 
 
 def interaction(
@@ -148,6 +154,7 @@ def interaction(
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
     weights: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
 ) -> Comparison:
     """The difference between two cells, less the difference between two others where there are others.
 
@@ -172,7 +179,7 @@ def interaction(
             n_pairs=0, difference=None, sd=None, seed_interval=None, seed_method=STUDENT, p_seeds=None,
             example_interval=None, p_examples=None, seeds=(),
         )  # fmt: skip
-    over_seeds = mean_over_seeds(pairs)
+    over_seeds = mean_over_seeds(pairs, confidence=confidence)
     draws = [mean_draws(cell, references, seeds=seeds, split=split, draws=bootstrap_draws) for cell in cells]
     lacking = any(one is None for one in draws)
     drawn = None if lacking else sum(sign * one for sign, one in zip(signs, draws, strict=True))
@@ -183,7 +190,7 @@ def interaction(
         seed_interval=over_seeds.interval,
         seed_method=over_seeds.method,
         p_seeds=over_seeds.p,
-        example_interval=percentile_interval(drawn),
+        example_interval=percentile_interval(drawn, confidence=confidence),
         p_examples=bootstrap_p(drawn),
         seeds=tuple(seeds),
     )

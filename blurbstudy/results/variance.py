@@ -46,30 +46,34 @@ class SeedMean:
     """A mean over seeds, of scores or of paired differences."""
 
     mean: float | None
-    interval: Interval | None  # 95%, around this mean
+    interval: Interval | None  # 95% unless asked otherwise, around this mean
     p: float | None  # two-sided, that the mean is 0
     method: str  # one of those above, for the reader
     parts: VarianceParts | None = None  # with pretraining seeds
 
 
-def mean_over_seeds(scores: Mapping[Seed, float]) -> SeedMean:
+def mean_over_seeds(scores: Mapping[Seed, float], *, confidence: float = 0.95) -> SeedMean:
     """The mean of all scores, with Student's interval; pretraining seeds and fine-tuning seeds are taken as crossed."""
     values = list(scores.values())
     if not values:
         return SeedMean(mean=None, interval=None, p=None, method=STUDENT)
     mean = float(np.mean(values))
     if isinstance(next(iter(scores)), int):
-        return SeedMean(mean=mean, interval=t_interval(values), p=t_test(values), method=STUDENT)
+        return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values),
+                        method=STUDENT)  # fmt: skip
     table = complete_table(scores)
     a, n = table.shape
     complete, parts = table.size == len(values), variance_parts(table)
     if a == 1 or (n == 1 and complete):
         method = ONE_PRETRAINING if a == 1 else ONE_FINETUNING
-        return SeedMean(mean=mean, interval=t_interval(values), p=t_test(values), method=method, parts=parts)
+        return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values), method=method,
+                        parts=parts)  # fmt: skip
     if n < 2:
         return SeedMean(mean=mean, interval=None, p=None, method=TOO_FEW, parts=parts)
     estimates = _variances_of_the_mean(table, list(scores))
-    intervals = [student_interval(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
+    intervals = [
+        student_interval(mean, error=math.sqrt(variance), df=df, confidence=confidence) for variance, df in estimates
+    ]
     found = [student_p(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
     return SeedMean(
         mean=mean,

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from blurbstudy.errors import CheckpointError
 from blurbstudy.models import (
     Architecture,
+    checkpoint,
     checkpoint_fingerprint,
     export_checkpoint,
     load_checkpoint,
@@ -169,3 +170,57 @@ def test_a_missing_folder_and_an_unreachable_hub_id_are_told_apart():
 def test_a_checkpoint_without_tokenizer_says_so(folder):
     with pytest.raises(CheckpointError, match="no tokenizer; put tokenizer.json or vocab.txt"):
         load_checkpoint(folder).tokenizer()
+
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]"]
+CASED = [*SPECIAL, "the", "The", "p", "P", "##53", "gene", "é"]
+UNCASED = [*SPECIAL, "the", "p", "##53", "gene", "e"]
+
+
+def bare(folder, entries):
+    """A checkpoint with a vocab.txt alone for a tokenizer, as several on the Hub."""
+    (folder / "vocab.txt").write_text("\n".join(entries) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [(CASED, ["The", "P", "##53", "gene", "é"]), (UNCASED, ["the", "p", "##53", "gene", "e"])],
+    ids=["cased", "uncased"],
+)
+def test_a_bare_vocabulary_is_cased_where_its_entries_are(folder, entries, expected):
+    """Transformers lower-cases both, so that a cased BERT such as BioBERT never sees a capital."""
+    assert load_checkpoint(bare(folder, entries)).tokenizer().tokenize("The P53 gene é") == expected
+
+
+def test_what_the_files_say_of_case_stands(folder):
+    bare(folder, CASED)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}))
+    assert load_checkpoint(folder).tokenizer().tokenize("The gene") == ["the", "gene"]
+
+
+def test_reading_a_vocabulary_as_cased_is_part_of_the_fingerprint(folder, monkeypatch):
+    """Runs and features made when such a tokenizer was lower-cased are not taken for those of today."""
+    cased = load_checkpoint(bare(folder, CASED))
+    digest = cased.tokenizer_digest()
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
+    said = load_checkpoint(folder)
+    assert (digest, cased.fingerprint) != (said.tokenizer_digest(), said.fingerprint)
+    (folder / "tokenizer_config.json").unlink()
+    monkeypatch.setattr(checkpoint, "is_cased_unsaid", lambda _: False)  # as it was before
+    before = load_checkpoint(folder)
+    assert digest != before.tokenizer_digest() and cased.fingerprint != before.fingerprint
+
+
+def test_an_encoder_older_than_model_type_is_berts(folder):
+    bare(folder, UNCASED)
+    expected = load_checkpoint(folder).weights
+    config = json.loads((folder / "config.json").read_text())
+    del config["model_type"], config["architectures"]
+    (folder / "config.json").write_text(json.dumps(config))
+    again = load_checkpoint(folder)
+    assert again.architecture == SMALL and same(again.weights, expected)
+    assert again.tokenizer().tokenize("The gene") == ["the", "gene"]
+    (folder / "config.json").write_text(json.dumps(config | {"embedding_size": 4}))
+    with pytest.raises(CheckpointError, match="model_type None is not supported"):
+        read_architecture(folder)

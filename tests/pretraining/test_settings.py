@@ -89,7 +89,8 @@ def test_a_missing_field_and_an_unknown_name_are_refused(tmp_path):
         pretraining_config(TINY, "gpt")
     with pytest.raises(
         ParameterError,
-        match="'giant' is neither known nor a file .*; known: base, electra-base, electra-large, large, mini, small",
+        match="'giant' is neither known nor a file .*; known: base, electra-base, electra-large, large, mini, "
+        "mini-large, small, small-large",
     ):
         pretraining_config("giant")
     (tmp_path / "list.yaml").write_text("- 1\n")
