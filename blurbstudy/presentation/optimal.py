@@ -116,10 +116,10 @@ def _search_notes(results: Results, searched: Searched, *, join_dev: Sequence[st
     ]
     if len(tasks) < of_all:
         notes.append(
-            f"Searched on {len(tasks)} of {of_all} tasks: {', '.join(tasks)}. On the others optimal is standard, and "
-            f"so it is within {BLURB}."
+            f"Searched on {len(tasks)} of {of_all} tasks: {', '.join(tasks)}. On the others optimal is as standard, "
+            f"within {BLURB} as well."
         )
-    joined = [task for task in tasks if task in join_dev]
+    joined = [part.label for part in results.grid.parts if part.label in join_dev]
     if joined:
         notes.append(f"Dev joined to train once the recipe was chosen: {', '.join(joined)}; its failures are then "
                      "judged on test alone, and only if predictions are constant.")  # fmt: skip
@@ -151,7 +151,7 @@ def in_words(name: str, value: object) -> str:
         return WORDS[f"{name} {value}"]
     if name in TECHNIQUES and value == TECHNIQUES[name][1]:
         return f"no {WORDS.get(name, name)}"
-    shown = f"{value:g}" if isinstance(value, float) else {True: "on", False: "off"}.get(value, value)
+    shown = f"{value:g}" if isinstance(value, float) else {"True": "on", "False": "off"}.get(str(value), value)
     return f"{WORDS.get(name, name).replace('_', ' ')} {shown}"
 
 

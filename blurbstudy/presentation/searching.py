@@ -124,14 +124,12 @@ def _note_what_is_left(study: Study, found: Sequence[Found]) -> None:
 
 
 def optimal_recipe(found: Found | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:
-    """The recipe that the search chose, trained on dev as well where asked for; the standard one where there was no
-    search; None where it is not at its end.
+    """The recipe that the search chose, or the standard one where there was no search, trained on dev as well where
+    asked for; None where the search is not at its end.
     """
-    if found is None:
-        return standard
-    if found.best is None:
+    if found is not None and found.best is None:
         return None
-    chosen = found.search.space.recipe(found.best.params)
+    chosen = standard if found is None else found.search.space.recipe(found.best.params)
     return chosen.but(join_dev=True, select="last") if join_dev else chosen
 
 
