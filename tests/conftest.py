@@ -122,6 +122,8 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
         kinds = ("ner", "pico", "relation", "similarity", "document", "question")
         settings |= {"epochs": str(dict.fromkeys(kinds, 0.05) | {"similarity": 1, "question": 0.5})}
         settings |= {"max_lengths": str(dict.fromkeys(kinds, 48)), "combinations": "true"}
+        settings |= {"search_tasks": "[BIOSSES]", "search_epochs": "{similarity: [0.5]}", "search_seeds": "[101]"}
+        settings |= {"search_trials": "3", "search_per_ask": "2", "large_tasks": "[BIOSSES]"}
         settings |= {"scoring_epochs": "0.5", "scoring_max_length": "48"}
         settings |= {"large_encoders": f"{{PubMedBERT-LARGE: '{large}', BioBERT-LARGE: null}}", "freeze": "1"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]

@@ -4,6 +4,7 @@ What a notebook uses is named here.
 """
 
 from .comparisons import against_paper, findings, paired_table
+from .expected_figure import expected_figure
 from .figures import depth_figure, seeds_figure
 from .large_models import (
     choice_table,
@@ -29,7 +30,9 @@ from .objectives import (
     segment_settings,
     variance_table,
 )
+from .optimal import optimal_grid, optimal_table, search_answer, search_table
 from .overview import depth_plans, encoder_table, overview_answer, task_table, technique_table
+from .peers import peer_table
 from .pretraining_curves import curves_figure, pretraining_table
 from .pruning import (
     group_table,
@@ -43,16 +46,18 @@ from .pruning import (
 )
 from .pruning_savings import drops_figure, savings_table
 from .score_tables import recipe_table, score_table
+from .searching import restricted, search, searches_of
 from .study import Study
 from .tables import Answer
 
 __all__ = [
     "Answer", "Study", "against_paper", "choice_table", "curves_figure", "depth_figure", "depth_plans",
-    "drops_figure", "encoder_table", "findings", "group_table", "interaction_table", "kind_recipes",
-    "large_against_paper", "large_answer", "large_grid", "large_table", "layer_techniques", "learned_answer",
-    "means_table", "objective_grid", "objective_table", "objectives_against_paper", "overall", "overview_answer",
-    "pair_parts", "paired_table", "paper_drops", "pretraining_table", "pruning_against_paper", "pruning_answer",
-    "pruning_grid", "pruning_table", "recipe_table", "removal_settings", "savings_table", "score_table",
-    "seeds_figure", "segment_settings", "stabilized", "stand_in_table", "task_table", "technique_table",
-    "techniques_view", "twin_table", "variance_table",
+    "drops_figure", "encoder_table", "expected_figure", "findings", "group_table", "interaction_table",
+    "kind_recipes", "large_against_paper", "large_answer", "large_grid", "large_table", "layer_techniques",
+    "learned_answer", "means_table", "objective_grid", "objective_table", "objectives_against_paper",
+    "optimal_grid", "optimal_table", "overall", "overview_answer", "pair_parts", "paired_table", "paper_drops",
+    "peer_table", "pretraining_table", "pruning_against_paper", "pruning_answer", "pruning_grid", "pruning_table",
+    "recipe_table", "removal_settings", "restricted", "savings_table", "score_table", "search", "search_answer",
+    "search_table", "searches_of", "seeds_figure", "segment_settings", "stabilized", "stand_in_table",
+    "task_table", "technique_table", "techniques_view", "twin_table", "variance_table",
 ]  # fmt: skip

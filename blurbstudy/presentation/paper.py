@@ -45,6 +45,8 @@ def paper_cell(table: str, *, row: str, column: str, part: str = "") -> float | 
         return paper_number(table, column, part)
     if axis == "columns":
         return paper_number(table, column, row)
+    if axis == "pairs":  # a column per row heading and setting, a row per part
+        return paper_number(table, f"{row} {column.lower()}", part)
     return paper_number(table, row, column, part) if part else paper_number(table, row, column)
 
 

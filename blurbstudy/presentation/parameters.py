@@ -26,7 +26,7 @@ SCALES = ("mini", "small", "paper")
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: our names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
 # These change where and how fast runs are made, not what comes out.
-CIRCUMSTANCES = ("store", "device", "workers", "population")
+CIRCUMSTANCES = ("store", "device", "workers", "population", "search_database")
 MOST_SEEDS = 10_000
 KINDS = ("ner", "pico", "relation", "similarity", "document", "question")  # of tasks
 # Names with an underscore that IPython keeps in a notebook's globals: its history, and what Python gives a module.
@@ -295,6 +295,41 @@ def _by_kind(name: str, value: Any) -> None:
         _number(0.01, 8192)(f"{name} of {kind}", number)
 
 
+def _some_texts(name: str, value: Any) -> None:
+    if value not in ([], ()):
+        _texts(name, value)
+
+
+def _columns(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or not value or not all(isinstance(column, str) for column in value):
+        raise ParameterError(f"{name}={value!r} is no set of columns; use {{the paper's name: encoder's name or null}}")
+    if not all(encoder is None or isinstance(encoder, str) for encoder in value.values()):
+        raise ParameterError(f"{name}={value!r}: an encoder is given by its name among the encoders, or as null")
+
+
+def _space(name: str, value: Any) -> None:
+    from ..results.search_space import check_choices
+
+    if not isinstance(value, dict):
+        raise ParameterError(f"{name}={value!r} is no search space; use {{dimension: [values]}}")
+    check_choices(value)
+
+
+def _epochs_to_try(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or not set(value) <= set(KINDS):
+        raise ParameterError(f"{name}={value!r} is no list of epochs per kind of task; kinds: {', '.join(KINDS)}")
+    for kind, numbers in value.items():
+        _space(f"{name} of {kind}", {"epochs": numbers})
+
+
+def _database(name: str, value: Any) -> None:
+    from ..results.search_database import check_url
+
+    _text_or_none(name, value)
+    if value is not None:
+        check_url(name, value)
+
+
 def _frozen(name: str, value: Any) -> None:
     if value != "embeddings":
         _number(0, 1000, whole=True)(name, value)
@@ -346,6 +381,17 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "pruned": _text_or_none,
     "removed": _layer_counts,
     "margin": _number(0, 100),
+    "base_columns": _columns,
+    "large_columns": _columns,
+    "large_tasks": _texts,
+    "search_tasks": _some_texts,
+    "search_space": _space,
+    "search_epochs": _epochs_to_try,
+    "search_seeds": _seeds,
+    "search_trials": _number(1, 100_000, whole=True),
+    "search_per_ask": _number(1, 4096, whole=True),
+    "search_database": _database,
+    "join_dev": _some_texts,
     "general_vocabulary": _text_or_none,
     "scoring_task": _text,
     "scoring_epochs": _number(0.01, 1000),

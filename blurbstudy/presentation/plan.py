@@ -77,6 +77,7 @@ ASSUMPTIONS = (
     "every run takes all its steps (one whose loss leaves the finite numbers ends earlier)",
     "steps are as fast as the first ones of each class of runs, rehearsed with as many processes side by side",
     "an encoder that is still to be pretrained is rehearsed by another of its shape",
+    "trials that a search has not asked for yet are drawn from its space at random, and it chooses the longest recipe",
 )
 
 

@@ -49,15 +49,15 @@ def paper_score(paper: str, key: CellKey, part: Part) -> float | None:
     return paper_cell(paper, row=key.encoder, column=key.setting, part=part.paper)
 
 
-def cell_score(results: Results, key: CellKey, *, paper: str) -> Score:
-    """A cell with its uncertainty and the paper's number."""
+def cell_score(results: Results, key: CellKey, *, paper: str, below: str = "") -> Score:
+    """A cell with its uncertainty and the paper's number, and what is said `below` them."""
     part = next(part for part in results.grid.parts if part.label == key.part)
     summary = results.summaries.get(key)
     expected = len(results.grid.cells.get(key, ())) // len(part.tasks) or len(results.grid.seeds)
     printed, label = paper_score(paper, key, part), part.paper_label
     if summary is None:
         state = results.grid.encoders[key.encoder] or results.grid.absent.get(key.setting) or NOT_RUN
-        return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state)
+        return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state, below=below)
     return Score(
         mean=percent(summary.mean),
         n=summary.n_scored,
@@ -72,6 +72,7 @@ def cell_score(results: Results, key: CellKey, *, paper: str) -> Score:
         trivial=percent(summary.trivial),
         paper=printed,
         paper_label=label,
+        below=below,
     )
 
 

@@ -28,12 +28,14 @@ class Score:
     paper: float | None = None
     paper_label: str = "paper"  # says where the paper's number is of something else
     state: str = NOT_RUN  # shown where there is no mean
+    below: str = ""  # a line below all else: the recipe behind the cell
 
     def html(self) -> str:
         """The mean large, the rest small beside it."""
         paper = _detail(self.paper_label, number(self.paper), "paper") if self.paper is not None else ""
         if self.mean is None and not self.runs:
-            return f'<div class="score"><span class="missing">{escape(self.state)}</span><dl>{paper}</dl></div>'
+            missing = f'<span class="missing">{escape(self.state)}</span>'
+            return f'<div class="score">{missing}<dl>{paper}</dl>{self._below()}</div>'
         details = [
             _detail("sd", number(self.sd)),
             _detail("n", str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"),
@@ -46,7 +48,10 @@ class Score:
         ]
         mark = ' class="collapsed"' if self.failed else ""
         mean = number(self.mean) if self.mean is not None else "no score"
-        return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl></div>'
+        return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._below()}</div>'
+
+    def _below(self) -> str:
+        return f'<p class="below">{escape(self.below)}</p>' if self.below else ""
 
 
 def _detail(label: str, value: str, mark: str = "") -> str:

@@ -70,6 +70,16 @@ def test_the_baseline_of_table_4_is_a_column_of_tables_2_and_3(scale):
         assert one[name] == two[name] == three[name]
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_standard_recipes_of_tables_8_and_9_are_those_of_table_2(scale):
+    """So those runs are made once, and optimal is compared with what the other tables show."""
+    two, eight = (scale_parameters(scale, stem) for stem in ("01_pretraining_ablation", "06_state_of_the_art"))
+    for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "evaluations", "seeds", "precision"):
+        assert two[name] == eight[name], name
+    for encoder in eight["base_columns"].values():
+        assert eight["encoders"][encoder] == two["encoders"][encoder]
+
+
 def test_an_unknown_name_is_refused_and_the_known_ones_listed():
     with pytest.raises(ParameterError, match=r"'nonsense' \(there\); known: a, b"):
         check_names({"a": 1, "nonsense": 2}, {"a": 0, "b": 0}, origin="there")
