@@ -110,6 +110,7 @@ def study_made_once(folder: Path, *, encoder: Path) -> Path:
         settings |= {"epochs": str(dict.fromkeys(kinds, 0.05) | {"similarity": 1, "question": 0.5})}
         settings |= {"max_lengths": str(dict.fromkeys(kinds, 48)), "combinations": "true"}
         settings |= {"scoring_epochs": "0.5", "scoring_max_length": "48"}
+        settings |= {"ner_epochs": "0.05", "ner_max_length": "48", "spacy_epochs": "3"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
         command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]
         command += ["--store", str(folder / "store"), "--report", str(folder / "report")]

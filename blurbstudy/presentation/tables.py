@@ -28,12 +28,16 @@ class Score:
     paper: float | None = None
     paper_label: str = "paper"  # says where the paper's number is of something else
     state: str = NOT_RUN  # shown where there is no mean
+    tool: bool = False  # of a tool taken as it is: one score, no seeds
 
     def html(self) -> str:
         """The mean large, the rest small beside it."""
         paper = _detail(self.paper_label, number(self.paper), "paper") if self.paper is not None else ""
         if self.mean is None and not self.runs:
             return f'<div class="score"><span class="missing">{escape(self.state)}</span><dl>{paper}</dl></div>'
+        if self.tool:
+            examples = _detail("examples", interval(self.over_examples))
+            return f'<div class="score"><b>{number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
         details = [
             _detail("sd", number(self.sd)),
             _detail("n", str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"),
