@@ -88,7 +88,8 @@ def run(
         if bar.busy[execution.stem] and not execution.failure:
             keep_beside_runs(execution.stem, execution.seconds - bar.busy[execution.stem], scale=scale)
     runs = sum(run_id not in kept for run_id in undone.runs)
-    _finish(executions, build_report(folder, scale=scale, store=kept.folder), left=_left(runs, undone.encoders))
+    told = _left(runs, undone.encoders, undone.models)
+    _finish(executions, build_report(folder, scale=scale, store=kept.folder), left=told)
 
 
 @app.command()
@@ -225,11 +226,13 @@ def _one_scale(found: set[str], *, asked: str | None, store: Path) -> str:
     return asked or next(iter(found))
 
 
-def _left(runs: int, encoders: Sequence[str]) -> str:
+def _left(runs: int, encoders: Sequence[str], models: Sequence[str]) -> str:
     """What is left undone, in words."""
     told = [f"{runs} run{'s'[: runs != 1]}"] if runs else []
     if encoders:
         told.append(f"the pretraining of {', '.join(encoders)} and all runs with {'them' if encoders[1:] else 'it'}")
+    if models:
+        told.append(f"what {' and '.join(models)} would find")
     return " and ".join(told)
 
 

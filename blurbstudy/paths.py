@@ -14,7 +14,7 @@ CACHE_SETTING = "BLURBSTUDY_CACHE"  # folder for what can be made again
 
 
 def cache_folder() -> Path:
-    """Folder for what can be made again: generated datasets, pretrained mini encoders, tokenized datasets."""
+    """Folder for what can be made again: generated and tokenized datasets, pretrained mini encoders, spaCy models."""
     return Path(os.environ.get(CACHE_SETTING, ".cache/blurbstudy"))
 
 

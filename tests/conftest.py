@@ -126,6 +126,7 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
         settings |= {"search_trials": "3", "search_per_ask": "2", "large_tasks": "[BIOSSES]"}
         settings |= {"scoring_epochs": "0.5", "scoring_max_length": "48"}
         settings |= {"large_encoders": f"{{PubMedBERT-LARGE: '{large}', BioBERT-LARGE: null}}", "freeze": "1"}
+        settings |= {"ner_epochs": "0.05", "ner_max_length": "48", "spacy_epochs": "3"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
         command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]
         command += ["--store", str(folder / "store"), "--report", str(folder / "report")]

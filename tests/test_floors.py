@@ -23,6 +23,7 @@ FLOORS = {
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "circumstances", "memory"},  # device, versions; lack of it
+    ("baselines", "pretraining"): {"keeping"},  # folders that are made once
     ("tasks", "metrics"): {""},
     ("cli", "cli_data"): {""},
     ("cli", "cli_notebooks"): {""},
@@ -123,7 +124,7 @@ def test_what_trains_imports_little_at_module_level():
 
 BLOCKED = (
     "datasets", "pandas", "scipy", "seqeval", "typer", "papermill", "sklearn", "matplotlib", "seaborn", "IPython",
-    "nbconvert", "nbformat", "ipywidgets", "psutil", "accelerate",
+    "nbconvert", "nbformat", "ipywidgets", "psutil", "accelerate", "spacy",
 )  # fmt: skip
 PROGRAM = """
 import builtins, sys

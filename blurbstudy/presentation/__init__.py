@@ -45,19 +45,24 @@ from .pruning import (
     removal_settings,
 )
 from .pruning_savings import drops_figure, savings_table
+from .scispacy import ner_grid, scispacy_baselines
+from .scispacy_answers import overlap_figure, scispacy_against_paper, scispacy_answer
+from .scispacy_tables import baseline_table, gap_table, model_table, slips_table
 from .score_tables import recipe_table, score_table
 from .searching import restricted, search, searches_of
 from .study import Study
 from .tables import Answer
 
 __all__ = [
-    "Answer", "Study", "against_paper", "choice_table", "curves_figure", "depth_figure", "depth_plans",
-    "drops_figure", "encoder_table", "expected_figure", "findings", "group_table", "interaction_table",
-    "kind_recipes", "large_against_paper", "large_answer", "large_grid", "large_table", "layer_techniques",
-    "learned_answer", "means_table", "objective_grid", "objective_table", "objectives_against_paper",
-    "optimal_grid", "optimal_table", "overall", "overview_answer", "pair_parts", "paired_table", "paper_drops",
-    "peer_table", "pretraining_table", "pruning_against_paper", "pruning_answer", "pruning_grid", "pruning_table",
-    "recipe_table", "removal_settings", "restricted", "savings_table", "score_table", "search", "search_answer",
-    "search_table", "searches_of", "seeds_figure", "segment_settings", "stabilized", "stand_in_table",
-    "task_table", "technique_table", "techniques_view", "twin_table", "variance_table",
+    "Answer", "Study", "against_paper", "baseline_table", "choice_table", "curves_figure", "depth_figure",
+    "depth_plans", "drops_figure", "encoder_table", "expected_figure", "findings", "gap_table", "group_table",
+    "interaction_table", "kind_recipes", "large_against_paper", "large_answer", "large_grid", "large_table",
+    "layer_techniques", "learned_answer", "means_table", "model_table", "ner_grid", "objective_grid",
+    "objective_table", "objectives_against_paper", "optimal_grid", "optimal_table", "overall", "overlap_figure",
+    "overview_answer", "pair_parts", "paired_table", "paper_drops", "peer_table", "pretraining_table",
+    "pruning_against_paper", "pruning_answer", "pruning_grid", "pruning_table", "recipe_table", "removal_settings",
+    "restricted", "savings_table", "scispacy_against_paper", "scispacy_answer", "scispacy_baselines",
+    "score_table", "search", "search_answer", "search_table", "searches_of", "seeds_figure", "segment_settings",
+    "slips_table", "stabilized", "stand_in_table", "task_table", "technique_table", "techniques_view",
+    "twin_table", "variance_table",
 ]  # fmt: skip

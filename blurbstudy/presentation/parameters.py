@@ -243,6 +243,11 @@ def _texts(name: str, value: Any) -> None:
         raise ParameterError(f"{name}={value!r} is no list of names; use one such as [BIOSSES, PubMedQA]")
 
 
+def _texts_or_none(name: str, value: Any) -> None:
+    if value is not None:
+        _texts(name, value)
+
+
 def _encoders(name: str, value: Any) -> None:
     named = isinstance(value, dict) and bool(value) and all(isinstance(key, str) for key in value)
     if not named or not all(spec is None or isinstance(spec, str) for spec in value.values()):
@@ -399,4 +404,10 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "scoring_batch_size": _number(1, 4096, whole=True),
     "scoring_max_length": _number(8, 8192, whole=True),
     "scoring_evaluations": _number(1, 10000, whole=True),
+    "scispacy": _choice("auto", "retrained"),
+    "spacy_epochs": _number(1, 1000, whole=True),
+    "spacy_seed": _number(0, 2**31 - 1, whole=True),
+    "ner_tasks": _texts_or_none,
+    "ner_epochs": _number(0.01, 1000),
+    "ner_max_length": _number(8, 8192, whole=True),
 }

@@ -29,6 +29,7 @@ class Score:
     paper_label: str = "paper"  # says where the paper's number is of something else
     state: str = NOT_RUN  # shown where there is no mean
     below: str = ""  # a line below all else: the recipe behind the cell
+    tool: bool = False  # of a tool taken as it is: one score, no seeds
 
     def html(self) -> str:
         """The mean large, the rest small beside it."""
@@ -36,6 +37,9 @@ class Score:
         if self.mean is None and not self.runs:
             missing = f'<span class="missing">{escape(self.state)}</span>'
             return f'<div class="score">{missing}<dl>{paper}</dl>{self._below()}</div>'
+        if self.tool:
+            examples = _detail("examples", interval(self.over_examples))
+            return f'<div class="score"><b>{number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
         details = [
             _detail("sd", number(self.sd)),
             _detail("n", str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"),

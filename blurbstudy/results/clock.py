@@ -27,6 +27,7 @@ class Left:
 
     runs: frozenset[str] = field(default=frozenset())  # ids
     encoders: tuple[str, ...] = ()  # display names of those whose pretraining is not at its end
+    models: tuple[str, ...] = ()  # display names of baseline models that are not trained
 
 
 class Clock:
@@ -41,11 +42,12 @@ class Clock:
         """Whether the time is up now, or will be so many seconds later."""
         return time.time() + after >= self.deadline
 
-    def note(self, *, runs: Sequence[str] = (), encoders: Sequence[str] = ()) -> None:
+    def note(self, *, runs: Sequence[str] = (), encoders: Sequence[str] = (), models: Sequence[str] = ()) -> None:
         """Tell the command line what was left undone."""
-        if self.file and (runs or encoders):
+        if self.file and (runs or encoders or models):
+            left = {"runs": list(runs), "encoders": list(encoders), "models": list(models)}
             with self.file.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps({"runs": list(runs), "encoders": list(encoders)}) + "\n")
+                stream.write(json.dumps(left) + "\n")
 
 
 class Pace:
@@ -97,5 +99,6 @@ def stopping_after(minutes: float | None, *, began: float) -> Iterator[Callable[
 
 def _left(file: Path) -> Left:
     notes = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[1:]]
-    encoders = dict.fromkeys(name for note in notes for name in note["encoders"])
-    return Left(runs=frozenset(run for note in notes for run in note["runs"]), encoders=tuple(encoders))
+    runs = frozenset(run for note in notes for run in note["runs"])
+    encoders, models = (dict.fromkeys(name for note in notes for name in note[kind]) for kind in ("encoders", "models"))
+    return Left(runs=runs, encoders=tuple(encoders), models=tuple(models))

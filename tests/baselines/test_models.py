@@ -1,0 +1,43 @@
+"""Which of a model's mentions count: as the paper's numbers imply."""
+
+import pytest
+
+from blurbstudy.baselines import MODELS, counted_tags, counted_type, get_model
+from blurbstudy.errors import ParameterError
+from blurbstudy.tasks import TASKS, get_task
+
+GENES = ("CELL_LINE", "CELL_TYPE", "DNA", "PROTEIN", "RNA")  # of the released model
+BOTH = ("CHEMICAL", "DISEASE")
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "kind"),
+    [
+        ("BC5-chem", BOTH, "CHEMICAL"),
+        ("BC5-disease", BOTH, "DISEASE"),
+        ("NCBI-disease", BOTH, "DISEASE"),
+        ("BC2GM", BOTH, None),
+        ("JNLPBA", BOTH, None),
+        ("BC5-chem", GENES, None),
+        ("JNLPBA", GENES, None),
+        ("BC2GM", ("ENTITY",), None),
+    ],
+)
+def test_the_sets_type_counts_where_the_model_knows_it_and_else_every_mention(task, labels, kind):
+    assert counted_type(get_task(task), labels) == kind
+
+
+def test_mentions_of_the_other_type_are_outside_and_neighbours_stay_two():
+    tags = "B-CHEMICAL I-CHEMICAL B-CHEMICAL O B-DISEASE"
+    assert counted_tags(tags, "CHEMICAL") == "B I B O O"
+    assert counted_tags(tags, "DISEASE") == "O O O O B"
+    assert counted_tags(tags, None) == "B I B O B"
+
+
+def test_models_learn_from_entity_sets_of_blurb():
+    assert {task for model in MODELS for task in model.types} <= {task.name for task in TASKS if task.kind == "ner"}
+
+
+def test_an_unknown_model_is_refused():
+    with pytest.raises(ParameterError, match="model='craft' is unknown; use jnlpba or bc5cdr"):
+        get_model("craft")

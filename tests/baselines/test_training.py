@@ -1,0 +1,131 @@
+"""Retrained models: by the published configuration, deterministic, whole or not there at all."""
+
+import configparser
+import itertools
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from blurbstudy.baselines import make_model
+from blurbstudy.baselines.training import BATCHES, CONFIG_FILE, packed_sentences, total_steps
+from blurbstudy.errors import DataError, Interrupted
+from blurbstudy.tasks import data_fingerprint, get_task
+
+PUBLISHED = {  # Neumann et al. 2019, configuration of the specialized entity models
+    ("components.ner.model", "@architectures"): '"spacy.TransitionBasedParser.v2"',
+    ("components.ner.model", "hidden_width"): "128",
+    ("components.ner.model", "maxout_pieces"): "3",
+    ("components.ner.model.tok2vec.embed", "@architectures"): '"spacy.MultiHashEmbed.v2"',
+    ("components.ner.model.tok2vec.embed", "width"): "96",
+    ("components.ner.model.tok2vec.embed", "rows"): "[5000, 2500, 2500, 2500, 100]",
+    ("components.ner.model.tok2vec.encode", "@architectures"): '"spacy.MaxoutWindowEncoder.v2"',
+    ("components.ner.model.tok2vec.encode", "width"): "96",
+    ("components.ner.model.tok2vec.encode", "depth"): "4",
+    ("components.ner.model.tok2vec.encode", "window_size"): "1",
+    ("components.ner.model.tok2vec.encode", "maxout_pieces"): "3",
+    ("training", "dropout"): "0.1",
+    ("training", "max_epochs"): "7",
+    ("training", "patience"): "0",
+    ("training.batcher", "@batchers"): '"spacy.batch_by_sequence.v1"',
+    ("training.batcher.size", "start"): "1",
+    ("training.batcher.size", "stop"): "32",
+    ("training.batcher.size", "compound"): "1.001",
+    ("training.optimizer", "learn_rate"): "0.001",
+    ("training.optimizer", "L2"): "0.01",
+    ("training.optimizer", "grad_clip"): "1.0",
+    ("training.optimizer", "use_averages"): "false",
+}
+
+
+def test_the_configuration_is_the_published_one():
+    config = configparser.ConfigParser(interpolation=None)
+    config.optionxform = str
+    config.read(CONFIG_FILE)
+    assert {key: config.get(*key) for key in PUBLISHED} == PUBLISHED
+
+
+def test_steps_are_as_many_as_spacys_own_batcher_makes():
+    from spacy.training.batchers import configure_minibatch
+    from thinc.schedules import compounding
+
+    first, largest, growth = BATCHES
+    for sentences, epochs in ((1, 1), (300, 7), (4560, 3)):
+        batcher = configure_minibatch(compounding(first, largest, growth))
+        made = sum(1 for _ in range(epochs) for _ in batcher(iter(range(sentences))))
+        assert total_steps(sentences, epochs) == made
+
+
+def test_spacy_reads_our_tokens_as_they_are(tmp_path):
+    from spacy.lang.en import English
+    from spacy.training import Corpus
+
+    words, tags = ("p53-dependent", "(", "5 '", "IL-2", ")"), ["B-X", "I-X", "O", "B-X", "O"]
+    packed_sentences([(words, tags)]).to_disk(tmp_path / "one.spacy")
+    (example,) = Corpus(tmp_path / "one.spacy")(English())
+    assert [token.text for token in example.predicted] == [token.text for token in example.reference] == list(words)
+    assert [(entity.start, entity.end) for entity in example.reference.ents] == [(0, 2), (3, 4)]
+    assert example.get_aligned_ner() == ["B-X", "L-X", "O", "U-X", "O"]
+
+
+PROGRAM = """
+import hashlib, json, sys
+from pathlib import Path
+from blurbstudy.baselines import WantedModel, make_model
+
+folder = make_model(WantedModel(**json.loads(sys.argv[1])))
+print(hashlib.sha256((folder / "ner" / "model").read_bytes()).hexdigest())
+"""
+
+
+@pytest.fixture
+def small_data(mini_data, tmp_path):
+    """The first sentences of BC5CDR's two files alone."""
+    for task in ("BC5-chem", "BC5-disease"):
+        folder = tmp_path / "data" / get_task(task).folder
+        folder.mkdir(parents=True)
+        for file in get_task(task).files.values():
+            sentences = (mini_data / folder.name / file).read_text(encoding="utf-8").split("\n\n")
+            (folder / file).write_text("\n\n".join(sentences[:40]) + "\n", encoding="utf-8")
+    return tmp_path / "data"
+
+
+def test_the_same_seed_gives_the_same_bits_in_another_process_and_another_seed_others(small_data, tmp_path):
+    """Each process orders its hashes anew, and has a cache of its own."""
+    found = []
+    fingerprints = {task: data_fingerprint(get_task(task), small_data) for task in ("BC5-chem", "BC5-disease")}
+    for index, seed in enumerate((0, 0, 1)):
+        values = json.dumps(
+            {"name": "bc5cdr", "data_folder": str(small_data), "fingerprints": fingerprints, "epochs": 1, "seed": seed}
+        )
+        environment = os.environ | {"BLURBSTUDY_CACHE": str(tmp_path / str(index)), "PYTHONHASHSEED": str(index)}
+        command = [sys.executable, "-c", PROGRAM, values]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout.split()[-1])
+    assert found[0] == found[1] != found[2]
+
+
+def test_what_is_there_is_not_trained_again(chemical_model, wanted_model):
+    assert make_model(wanted_model("bc5cdr"), on_progress=lambda *_: pytest.fail("trained again")) == chemical_model
+    others = [wanted_model("bc5cdr", **change).folder() for change in ({"seed": 1}, {"epochs": 9})]
+    assert len({chemical_model, wanted_model("jnlpba").folder(), *others}) == 4
+
+
+def test_a_training_that_is_stopped_leaves_nothing(wanted_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
+    wanted, told, asked = wanted_model("bc5cdr"), [], itertools.count()
+    with pytest.raises(Interrupted):
+        make_model(wanted, on_progress=lambda *steps: told.append(steps), stop=lambda: next(asked) == 2)
+    assert told == [(step, total_steps(300, wanted.epochs)) for step in (1, 2, 3)]
+    assert not wanted.folder().exists() and not list(wanted.folder().parent.glob(".unfinished*"))
+
+
+def test_data_that_changed_meanwhile_are_refused(wanted_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
+    wanted = wanted_model("jnlpba", fingerprints={"JNLPBA": "0" * 20})
+    with pytest.raises(DataError, match="the files of JNLPBA changed meanwhile"):
+        make_model(wanted)
+    assert not wanted.folder().exists()
