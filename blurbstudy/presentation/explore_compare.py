@@ -81,8 +81,8 @@ def compared_pair(explored: Explored, first: Setting | None, second: Setting | N
             caption=explored.caption([first, second]),
             notes=[
                 "Test scores times 100, paired by seed; positive: the second is better. 95% intervals. p: paired "
-                "t-test over seeds, of this one comparison. Whoever tries many pairs and keeps the best has no p-value: the "
-                "study's own tables correct for it (Holm)."
+                "t-test over seeds, of this one comparison. Whoever tries many pairs and keeps the best has no "
+                "p-value: the study's own tables correct for it (Holm)."
             ],
         ),
         figure=points_figure(

@@ -1,8 +1,9 @@
 """The process of one run that somebody watches (see live.py): reads a job from stdin, tells every step on stdout.
 
 Lines of JSON. In: the fields of live.Job. Out: {doing}, {doing, run_id}, then {step, total, curve, loss} as it goes
-(loss: [that of the last batch] or []), at the end {finished, made} or {failed}. Until the run is whole nothing is written into the store: data, encoder and run stand in a
-scratch folder that the parent removes. It dies at once when its parent does, by whatever death.
+(loss: [that of the last batch] or []), at the end {finished, made} or {failed}. Until the run is whole nothing is
+written into the store: data, encoder and run stand in a scratch folder that the parent removes. It dies at once when
+its parent does, by whatever death.
 """
 
 from __future__ import annotations
