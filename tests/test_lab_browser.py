@@ -1,4 +1,4 @@
-"""Notebooks in JupyterLab, in a real browser: all cells run, controls change what is shown, a run is started and stopped."""
+"""Notebooks in JupyterLab, in a real browser: all cells run, controls act, a run is started and stopped."""
 
 import contextlib
 import json

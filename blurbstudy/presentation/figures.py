@@ -256,6 +256,7 @@ def _plans_in_words(plans: Mapping[str, DepthPlan]) -> str:
         said = [f"rate factors {min(moving):.2g} to {max(moving):.2g}" if moving else "nothing moves"]
         said += [f"{', '.join(frozen)} frozen"] if frozen else []
         said += [f"{', '.join(fresh)} re-initialized"] if fresh else []
+        said += [f"the top {plan.removed} layers removed"] if plan.removed else []
         sentences.append(f"{name}: {'; '.join(said)}.")
     return " ".join(sentences)
 
