@@ -111,8 +111,8 @@ def open_and_run(browser, lab):
         page.goto(f"{lab}/lab/tree/{stem}.ipynb?token={TOKEN}&reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
-        page.click("text=Run >> nth=0")
-        page.click("text=Run All Cells >> nth=0")
+        page.locator(".lm-MenuBar-item", has_text="Run").click()
+        page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
         # The last code cell has a number; a star is one that waits.
         page.wait_for_function(
             "() => { const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.innerText);"

@@ -54,7 +54,7 @@ def live_words(sight: Sight, store: RunStore) -> str:
             else f"Stopped {at}; the store is as it was."
         )
     if sight.state == FAILED:
-        return f"Failed at {at}: {sight.cause}. Nothing of it is in the store."
+        return f"Failed {'at ' if sight.total else ''}{at}: {sight.cause}. Nothing of it is in the store."
     if sight.state == FINISHED:
         record = store.get(sight.run_id)
         dev, test = (

@@ -51,6 +51,15 @@ def _slider(kind: type[widgets.Widget], label: str, **settings: Any) -> widgets.
     return _wide(kind, label, continuous_update=False, **settings)
 
 
+def offer(control: widgets.Dropdown, options: Sequence[tuple[str, Any]], *, heard: Callable[[Any], None]) -> None:
+    """Give a control other options, unheard; what is chosen stays where it can, else the first is chosen."""
+    values = [value for _, value in options]
+    chosen = control.value if control.value in values else next(iter(values), None)
+    control.unobserve(heard, "value")
+    control.options, control.value = options, chosen
+    control.observe(heard, "value")
+
+
 class TechniqueControls(widgets.VBox):
     """One control per technique."""
 
@@ -161,12 +170,8 @@ class StorePanel(widgets.VBox):
 
     def offer(self) -> None:
         """The store's tasks and encoders."""
-        task, encoder = self.task.value, self.encoder.value
-        with self.hold_trait_notifications():
-            self.task.options = [ANY, *((name, name) for name in self.explored.tasks)]
-            self.encoder.options = [ANY, *((name, name) for name in self.explored.encoders)]
-            self.task.value = task if task in self.explored.tasks else next(iter(self.explored.tasks), "")
-            self.encoder.value = encoder if encoder in self.explored.encoders else ""
+        offer(self.task, [*((name, name) for name in self.explored.tasks), ANY], heard=self.filter)
+        offer(self.encoder, [ANY, *((name, name) for name in self.explored.encoders)], heard=self.filter)
         self.filter()
 
     def filter(self, _: object = None) -> None:
@@ -174,14 +179,14 @@ class StorePanel(widgets.VBox):
         found = self.explored.chosen(task=self.task.value, encoder=self.encoder.value, words=self.words.value)
         pictures = (lambda: seeds_picture(self.explored, found), lambda: runs_table(self.explored, found))
         self.runs.value = "".join(map(shown, pictures if found else pictures[:1]))
-        self.setting.options = [(setting.title, setting.key) for setting in found]
+        offer(self.setting, [(setting.title, setting.key) for setting in found], heard=self.show_setting)
         self.show_setting()
 
     def show_setting(self, _: object = None) -> None:
         """The curves of the chosen setting, and its seeds."""
         chosen = self.chosen
         self.curves.value = shown(lambda: curves_picture(self.explored, chosen))
-        self.seed.options = list(chosen.runs) if chosen else []
+        offer(self.seed, [(str(seed), seed) for seed in chosen.runs] if chosen else [], heard=self.show_first)
         self.show_first()
 
     def show_first(self, _: object = None) -> None:
@@ -231,7 +236,8 @@ class ComparisonPanel(widgets.VBox):
     def offer(self, _: object = None) -> None:
         """The settings that may stand against the first."""
         first = self._setting(self.first.value)
-        self.second.options = [(s.title, s.key) for s in comparable(self.explored, first)] if first else []
+        others = comparable(self.explored, first) if first else []
+        offer(self.second, [(s.title, s.key) for s in others], heard=self.show)
         self.show()
 
     def show(self, _: object = None) -> None:
