@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette, told apart by colour-blind readers; markers differ as well.
 BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
+FIGURE_1 = "Figure 1. What each technique does to each depth of the encoder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +71,26 @@ def verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 @verbatim
-def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure:
+def depth_figure(
+    plans: Mapping[str, DepthPlan],
+    *,
+    title: str = FIGURE_1,
+    top: str = "",
+    caption: str = "",
+    notes: Sequence[str] = (),
+) -> Figure:
     """One column of depths per technique, bottom to top, coloured by the factor on its learning rate.
 
-    Frozen depths are hatched grey, re-initialized ones carry a thick border and a mark.
+    Frozen depths are hatched grey, re-initialized ones carry a thick border and a mark. `top` names the highest depth
+    where it is no pooler and head.
     """
     from matplotlib import colormaps, colors, patches
 
     norm = colors.LogNorm(vmin=0.05, vmax=1.0, clip=True)
     shades = colormaps["viridis_r"]
     depths = max(len(plan.scales) + plan.removed for plan in plans.values())
-    drawing, axes = canvas(width=1.9 + 1.28 * len(plans), height=1.5 + 0.36 * depths)
+    # Few columns stay as wide as the legend below them.
+    drawing, axes = canvas(width=max(7.6, 1.9 + 1.28 * len(plans)), height=1.5 + 0.36 * depths)
     for x, plan in enumerate(plans.values()):
         for depth, scale in enumerate(plan.scales):
             frozen, fresh = scale == 0, depth in plan.fresh
@@ -95,7 +105,7 @@ def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure
             axes.text(x, y, text + (" new" if fresh else ""), ha="center", va="center", fontsize=8, zorder=5,
                       color="white" if dark else "#1c2430", bbox=_halo(face) if frozen else None)  # fmt: skip
     full = max(plans.values(), key=lambda plan: len(plan.scales) + plan.removed)
-    names = ["embeddings", *(f"layer {i + 1}" for i in range(depths - 2)), full.labels[-1]]
+    names = ["embeddings", *(f"layer {i + 1}" for i in range(depths - 2)), top or full.labels[-1]]
     axes.set_yticks(range(depths), names)
     axes.set_xticks(range(len(plans)), [_wrapped(name) for name in plans])
     axes.set_xlim(-0.6, len(plans) - 0.4)
@@ -110,10 +120,11 @@ def depth_figure(plans: Mapping[str, DepthPlan], *, caption: str = "") -> Figure
     ]
     drawing.legend(handles=legend, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     return Figure(
-        title="Figure 1. What each technique does to each depth of the encoder",
+        title=title,
         alt="Columns of layers, one column per technique, coloured by learning-rate factor. " + _plans_in_words(plans),
         svg=as_svg(drawing),
         caption=caption,
+        notes=notes,
     )
 
 
@@ -141,7 +152,9 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
 
 
 @verbatim
-def points_figure(panels: Mapping[str, Sequence[Points]], *, title: str, caption: str = "") -> Figure:
+def points_figure(
+    panels: Mapping[str, Sequence[Points]], *, title: str, caption: str = "", notes: Sequence[str] = ()
+) -> Figure:
     """One panel per encoder and task: settings side by side, every seed a point, failed runs crossed."""
     from matplotlib.lines import Line2D
 
@@ -164,7 +177,7 @@ def points_figure(panels: Mapping[str, Sequence[Points]], *, title: str, caption
         Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
     ]
     drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
-    return Figure(title=title, alt=_points_in_words(panels), svg=as_svg(drawing), caption=caption)
+    return Figure(title=title, alt=_points_in_words(panels), svg=as_svg(drawing), caption=caption, notes=notes)
 
 
 def _draw_seeds(axes: Axes, points: Sequence[Points]) -> None:
@@ -243,6 +256,7 @@ def _plans_in_words(plans: Mapping[str, DepthPlan]) -> str:
         said = [f"rate factors {min(moving):.2g} to {max(moving):.2g}" if moving else "nothing moves"]
         said += [f"{', '.join(frozen)} frozen"] if frozen else []
         said += [f"{', '.join(fresh)} re-initialized"] if fresh else []
+        said += [f"the top {plan.removed} layers removed"] if plan.removed else []
         sentences.append(f"{name}: {'; '.join(said)}.")
     return " ".join(sentences)
 

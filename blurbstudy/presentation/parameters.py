@@ -410,4 +410,10 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "ner_tasks": _texts_or_none,
     "ner_epochs": _number(0.01, 1000),
     "ner_max_length": _number(8, 8192, whole=True),
+    "live_task": _text,
+    "live_epochs": _number(0.01, 1000),
+    "live_learning_rate": _number(0, 1),
+    "live_batch_size": _number(1, 4096, whole=True),
+    "live_max_length": _number(8, 8192, whole=True),
+    "live_evaluations": _number(1, 10000, whole=True),
 }

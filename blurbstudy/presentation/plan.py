@@ -163,15 +163,15 @@ def expected_stages(values: Mapping[str, Mapping[str, Any]], *, scale: str) -> l
     start = float(kept.get("start", digest(machine("cpu"))) or USUAL_START)
     for study, share in zip(studies, divided(studies), strict=True):
         workers = study.engine.workers_asked(study.engine.resolved_device())
-        shapes = {encoder.fingerprint: encoder.architecture for encoder in study.sources.encoders.values()}
         if share.encoders:
+            shapes = {encoder.fingerprint: encoder.architecture for encoder in study.sources.encoders.values()}
             spent = [pretraining_cost(one, Architecture(**shapes[name])) for name, one in share.encoders.items()]
             on_cpu = all(one.device == "cpu" for one in share.encoders.values())
             side_by_side = min(study.values["workers"] or cores(), len(spent)) if on_cpu else 1
             seconds = sum(spent) / side_by_side
             stages.append(Stage(stem=study.stem, kind="encoders", count=len(spent), seconds=seconds))
-        costs = Costs(study.sources, study.engine.resolved_device(), kept)
         for configs in share.sweeps:
+            costs = Costs(study.sources, study.engine.resolved_device(), kept)
             seconds = start + sum(map(costs.of, configs)) / workers
             stages.append(Stage(stem=study.stem, kind="runs", count=len(configs), seconds=seconds))
         beside = beside_runs(study.stem, scale=scale, kept=kept, start=start)

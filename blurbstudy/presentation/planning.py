@@ -15,6 +15,8 @@ from ..errors import StudyError
 from .execution import setting
 from .study import PLAN_ONLY, Study
 
+READS_ALONE = "reads_store_alone"  # metadata of a notebook that makes neither runs nor encoders
+
 
 def planned_study(stem: str, values: Mapping[str, Any]) -> Study:
     """The notebook's Study, given these parameters, with the runs and encoders that it would have made.
@@ -24,15 +26,16 @@ def planned_study(stem: str, values: Mapping[str, Any]) -> Study:
     """
     import nbformat
 
-    cells = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4).cells
-    code = [cell.source for cell in cells if cell.cell_type == "code" and not _is_left_out(cell)]
+    notebook = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not _is_left_out(cell)]
     namespace: dict[str, Any] = dict(values)
     with setting(PLAN_ONLY, "1"):
         exec(compile(run_statements("\n".join(code)), f"notebooks/{stem}.ipynb", "exec"), namespace)
         found = [value for value in namespace.values() if isinstance(value, Study)]
         if len(found) != 1:
             raise StudyError(f"notebooks/{stem}.ipynb: makes {len(found)} studies; it should make one, by Study(...)")
-        _ = found[0].sources  # a notebook without runs has encoders all the same
+        if not notebook.metadata.get(READS_ALONE):
+            _ = found[0].sources  # a notebook without runs has encoders all the same
     return found[0]
 
 

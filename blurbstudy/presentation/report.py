@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TEMPLATE = "template"  # folder beside this file, an nbconvert template upon `basic`
 _LEFT_OUT = (
     "papermill-error-cell-tag",
+    "skip-execution",  # widgets; above each stands a figure
     "injected-parameters",  # names folders of the machine; the page lists all parameters, folders by their last name
 )
 

@@ -17,6 +17,7 @@ from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
 from ..training import population_key, total_steps, train_population
 from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
+from ..training.trainer import Watch
 from .sources import Sources
 from .store import RunStore
 
@@ -104,8 +105,14 @@ class PopulationTrainer:
         self._checkpoint: tuple[str, Checkpoint] | None = None
         self._features: dict[Any, dict[str, Features]] = {}
 
-    def train(self, population: Population, *, on_progress: Callable[[int, int], None] | None = None) -> None:
-        """Train one population into the store.
+    def train(
+        self,
+        population: Population,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_step: Watch | None = None,
+    ) -> None:
+        """Train one population into the store; see `train_population` for who is told what meanwhile.
 
         Raises:
             StudyError: data or encoder cannot be read, or changed since the runs were planned.
@@ -123,6 +130,7 @@ class PopulationTrainer:
             device=self.device,
             on_progress=on_progress,
             on_record=self.store.put,  # at once: whoever kills this process loses no finished run
+            on_step=on_step,
         )
 
     def rehearse(self, population: Population, *, what: str) -> Times | Peak:

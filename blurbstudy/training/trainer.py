@@ -22,6 +22,7 @@ from .population import SHARED, Member, Population
 from .record import RunRecord
 
 Progress = Callable[[int, int], None]  # optimizer steps done, and of all members together
+Watch = Callable[[Sequence[Member]], object]  # is shown the members as they stand; changes nothing in them
 
 
 def train_population(
@@ -33,6 +34,7 @@ def train_population(
     device: str = "auto",
     on_progress: Progress | None = None,
     on_record: Callable[[RunRecord], object] | None = None,
+    on_step: Watch | None = None,
 ) -> list[RunRecord]:
     """Trains runs together and scores each; records in the order of `configs`.
 
@@ -43,12 +45,15 @@ def train_population(
         configs: runs of one task, encoder, precision and depth that agree in the recipe fields of `SHARED`.
         features: train, dev and test.
         on_record: is given each record as soon as its run has ended, while the others go on.
+        on_step: is shown the members after every step, for a learning curve that grows before one's eyes.
 
     Raises:
         ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
     """
     check_population(configs, checkpoint)
-    return Training(configs, features, task, checkpoint, pick_device(device), on_progress, on_record).run()
+    training = Training(configs, features, task, checkpoint, pick_device(device), on_progress, on_record)
+    training.on_step = on_step
+    return training.run()
 
 
 def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> None:
@@ -75,6 +80,7 @@ class Training:
 
     def __init__(self, configs, features, task, checkpoint, device, on_progress=None, on_record=None) -> None:  # noqa: ANN001
         self.task, self.device, self.on_progress, self.on_record = task, device, on_progress, on_record
+        self.on_step: Watch | None = None
         self.size = len(configs)
         rows = np.unique(np.concatenate([split.ids for split in features.values()]))
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
@@ -200,6 +206,8 @@ class Training:
             self.done_steps += 0 if fine else member.total - member.step
         if self.on_progress:
             self.on_progress(self.done_steps, self.total)
+        if self.on_step:
+            self.on_step(self.population.members)
 
 
 def finite_curve(curve: Mapping[str, list]) -> dict[str, list]:

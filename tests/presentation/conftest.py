@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from blurbstudy.config import Recipe, RunConfig
+from blurbstudy.presentation.explore import read_store
 from blurbstudy.presentation.grid import CellKey, Grid, Part, Results
 from blurbstudy.results.failure import Reference
-from blurbstudy.results.store import Gold
+from blurbstudy.results.store import Gold, RunStore
 from blurbstudy.tasks import get_task
 from blurbstudy.training.record import RunRecord
 
@@ -94,3 +95,18 @@ def record(config, answers, count):
         peak_bytes=1,
         circumstances={"commit": "abcdef1234"},
     )
+
+
+@pytest.fixture
+def make_explored(make_results, tmp_path):
+    """A store with the runs of `make_results`, as it is read for browsing."""
+
+    def make(right, *, task="BioASQ"):
+        results, store = make_results(right), RunStore(tmp_path / "explored")
+        for split, truth in results.references[task].gold.items():
+            store.put_gold(task, DATA, split, ids=truth.ids, units=truth.units, gold=truth.gold)
+        for one in results.records.values():
+            store.put(dataclasses.replace(one, config=dataclasses.replace(one.config, encoder_name="BERT")))
+        return read_store(store, origin="parameters/mini/x.yaml")
+
+    return make
