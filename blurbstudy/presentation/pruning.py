@@ -64,7 +64,7 @@ class Drop:
     over_seeds: Interval | None  # 95%, of the true worst
     over_examples: Interval | None
     half: Comparison | None  # half of the layers against all; 95% intervals of its own
-    n_pairs: int
+    collapsed: bool = False  # every run at full depth has failed, so there is nothing to lose
 
 
 def drops(results: Results) -> dict[str, Drop]:
@@ -92,7 +92,7 @@ def drops(results: Results) -> dict[str, Drop]:
             over_seeds=_lowest([one.seed_interval for one in compared.values()]),
             over_examples=_lowest([one.example_interval for one in compared.values()]),
             half=results.compared(keys[half], keys[baseline]) if half else None,
-            n_pairs=min(one.n_pairs for one in compared.values()),
+            collapsed=results.summaries[keys[baseline]].failed == results.summaries[keys[baseline]].n,
         )
     return found
 
@@ -192,7 +192,7 @@ def _by_parts(results: Results, parts: Sequence[Part]) -> Results:
 
 def verdict(drop: Drop, *, margin: float) -> str:
     """Whether depth matters, by both intervals of the worst drop; `margin` in points."""
-    if drop.over_seeds is None or drop.over_examples is None:
+    if drop.collapsed or drop.over_seeds is None or drop.over_examples is None:
         return UNDECIDED
     falls = all(high < 0 for _, high in (drop.over_seeds, drop.over_examples))
     bounded = all(low > -margin / PERCENT for low, _ in (drop.over_seeds, drop.over_examples))
@@ -230,7 +230,8 @@ def group_table(study: Study, results: Results, *, margin: float) -> Table:
     notes = [
         f"{MATTERS.capitalize()}: both 95% intervals of the worst drop lie below 0 (those of all depths hold at once). "
         f"{SPARED.capitalize()}: both lie above −{margin:g} points. Both at once: {SMALL}. Neither: {UNDECIDED}, as is "
-        "whatever has a single seed. The paper's drops are called by their size alone: beyond that margin or not."
+        "whatever has a single seed, or has collapsed with every seed at full depth. The paper's drops are called by "
+        "their size alone: beyond that margin or not."
     ]
     return Table(title="Where depth matters", columns=columns, rows=rows, heads=2, caption=results.caption, notes=notes)
 

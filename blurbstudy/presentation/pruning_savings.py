@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from ..models import Architecture
 from ..training.record import RunRecord
@@ -15,6 +16,7 @@ from .tables import Table, interval, signed
 
 COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00")
 MARKERS = "osD^v"
+LEAST = 1e-6  # seconds: no run is faster, and none is divided by 0
 
 
 def savings_table(study: Study, results: Results, whole: Results) -> Table:
@@ -43,8 +45,8 @@ def savings_table(study: Study, results: Results, whole: Results) -> Table:
                "over seeds", "over examples", "Lost most")  # fmt: skip
     notes = [
         "Parameters: of embeddings and layers. Seconds: mean over runs that there are at both depths (same task, same "
-        "seed), training and evaluation together, as their records say; in brackets, against full depth. A run of a "
-        "population is given an equal share of its time.",
+        "seed), training and evaluation together, as their records say; in brackets, against full depth, the median of "
+        "such pairs. A run of a population is given an equal share of its time.",
         "Memory: the mean of what the records call the peak: on a GPU of the allocator, on a CPU of the whole process "
         "since its start, Python, libraries and earlier runs included, so that little of it is saved.",
         f"Made on: {_machines(results)}. Runs of full depth may come from another notebook, at another time.",
@@ -60,14 +62,16 @@ def spent(results: Results, setting: str, baseline: str) -> tuple[str, str]:
     both = [(mine[key], theirs[key]) for key in mine if key in theirs]
     if not both:
         return "–", "–"
-    seconds, full = (sum(pair[side].seconds for pair in both) / len(both) for side in (0, 1))
-    peak, most = (sum(pair[side].peak_bytes for pair in both) / len(both) for side in (0, 1))
-    return f"{seconds:.3g} ({saved(seconds, full)})", f"{peak / 2**20:,.0f} MiB ({saved(peak, most)})"
+    seconds = sum(one.seconds for one, _ in both) / len(both)
+    peak = sum(one.peak_bytes for one, _ in both) / len(both)
+    faster = median(one.seconds / max(full.seconds, LEAST) for one, full in both)
+    smaller = median(one.peak_bytes / max(full.peak_bytes, 1) for one, full in both)
+    return f"{seconds:.3g} ({saved(faster)})", f"{peak / 2**20:,.0f} MiB ({saved(smaller)})"
 
 
-def saved(value: float, full: float) -> str:
-    """How much less than at full depth: '−31%'."""
-    change = round(100 * (value / full - 1)) if full else 0
+def saved(share: float) -> str:
+    """How much less than at full depth a share of it is: '−31%'."""
+    change = round(100 * (share - 1))
     return f"{change:+d}%".replace("-", "−") if change else "0%"
 
 
@@ -75,7 +79,7 @@ def _parameters(shape: Architecture | None, left: int) -> str:
     if shape is None:
         return "–"
     count = shape.with_layers(left).n_parameters
-    return f"{count / 1e6:.3g} M ({saved(count, shape.n_parameters)})"
+    return f"{count / 1e6:.3g} M ({saved(count / shape.n_parameters)})"
 
 
 def _runs(results: Results, setting: str) -> dict[tuple[str, int], RunRecord]:

@@ -6,6 +6,7 @@ import yaml
 from blurbstudy import paths
 from blurbstudy.errors import ParameterError
 from blurbstudy.presentation import parameters
+from blurbstudy.presentation.paper import paper_tables
 from blurbstudy.presentation.parameters import (
     CHECKS,
     SCALES,
@@ -80,6 +81,26 @@ def test_the_standard_recipes_of_tables_8_and_9_are_those_of_table_2(scale):
         assert eight["encoders"][encoder] == two["encoders"][encoder]
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_twins_and_full_depth_are_runs_of_other_notebooks(scale):
+    """So the BASE twins of Table 6 and the first column of Table 7 cost nothing more."""
+    one, three, four, five = (scale_parameters(scale, STEMS[n]) for n in (1, 3, 4, 5))
+    for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "evaluations"):
+        assert one[name] == four[name] == five[name]
+    assert (three["freeze"], three["decay"]) == (four["twin_freeze"], four["twin_decay"])
+    for name in ("reinit_layers", "reinit_pooler"):
+        assert three[name] == four[name]
+
+
+def test_the_large_encoders_of_the_paper_are_all_in_the_one_file_of_hub_names():
+    four = scale_parameters("paper", STEMS[4])
+    assert list(four["large_encoders"]) == list(paper_tables()["table6"]["cells"])
+    known = {**four["encoders"], **four["base_encoders"]}
+    assert set(four["twins"].values()) <= set(known)
+    for spec in (*four["large_encoders"].values(), *four["base_encoders"].values()):
+        assert "/" in hub_id(spec)
+
+
 def test_an_unknown_name_is_refused_and_the_known_ones_listed():
     with pytest.raises(ParameterError, match=r"'nonsense' \(there\); known: a, b"):
         check_names({"a": 1, "nonsense": 2}, {"a": 0, "b": 0}, origin="there")
@@ -133,6 +154,14 @@ def test_more_seeds_than_anyone_runs_are_refused_before_a_list_is_made(given):
         ("store", 3, "store=3 is no text"),
         ("encoder_remarks", {"BERT": 1}, "is no set of remarks"),
         ("workers", -1, "workers=-1 is out of bounds"),
+        ("large_encoders", {}, "large_encoders={} is no set of encoders"),
+        ("base_encoders", ["x"], "is no set of encoders"),
+        ("twins", {"PubMedBERT-LARGE": None}, "is no table of names; use {LARGE encoder: BASE encoder}"),
+        ("on_all_tasks", "BERT", "is no list of names"),
+        ("seeds_otherwise", 0, "seeds_otherwise=0 is out of bounds; use a whole number from 1"),
+        ("removed", 4, "removed=4 is no list of layers"),
+        ("removed", [0, -2], "removed=-2 is out of bounds"),
+        ("margin", "2", "margin='2' is out of bounds"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_names_value_and_bound(name, value, message):

@@ -125,8 +125,15 @@ def test_a_single_seed_has_a_drop_without_an_interval_over_seeds(cut):
     ],
 )
 def test_a_verdict_needs_both_uncertainties(seeds, examples, said):
-    drop = Drop(worst=-0.02, at="2 of 12", over_seeds=seeds, over_examples=examples, half=None, n_pairs=2)
+    drop = Drop(worst=-0.02, at="2 of 12", over_seeds=seeds, over_examples=examples, half=None)
     assert verdict(drop, margin=2.5) == said
+    assert verdict(replace(drop, collapsed=True), margin=2.5) == "undecided"
+
+
+def test_what_has_collapsed_at_full_depth_has_nothing_to_lose(cut):
+    """60 of 100 right is what the majority class scores."""
+    assert drops(cut({"0 of 4": [60, 61, 60], "2 of 4": [60, 61, 60]}))["BioASQ"].collapsed
+    assert not drops(cut())["BioASQ"].collapsed
 
 
 def test_the_table_has_the_papers_numbers_where_the_share_is_the_same(cut):

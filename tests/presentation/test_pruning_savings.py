@@ -52,7 +52,7 @@ def test_savings_stand_beside_the_loss(cut):
 
 @pytest.mark.parametrize(("value", "full", "said"), [(50, 100, "−50%"), (100, 100, "0%"), (120, 100, "+20%")])
 def test_what_is_saved_is_negative(value, full, said):
-    assert saved(value, full) == said
+    assert saved(value / full) == said
 
 
 def test_the_figure_tells_every_drop_in_words(cut):

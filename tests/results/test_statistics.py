@@ -156,6 +156,15 @@ def test_cells_are_compared_by_pairs_of_seeds_as_scipy_does(bioasq, make_record)
     assert low < comparison.difference < high
 
 
+def test_several_comparisons_hold_at_once_at_a_higher_confidence(bioasq, make_record):
+    cells = cell(make_record, 36, 32, 34, 30), cell(make_record, 30, 32, 31, 22)
+    usual, wider = compare(*cells, bioasq), compare(*cells, bioasq, confidence=0.99)
+    expected = scipy.stats.ttest_rel([36, 32, 34, 30], [30, 32, 31, 22]).confidence_interval(0.99)
+    assert wider.seed_interval == pytest.approx((expected.low / 40, expected.high / 40))
+    assert wider.example_interval[0] < usual.example_interval[0] < usual.example_interval[1] < wider.example_interval[1]
+    assert (wider.difference, wider.p_seeds) == (usual.difference, usual.p_seeds)
+
+
 def test_a_cell_compared_with_itself_differs_by_nothing(bioasq, make_record):
     runs = cell(make_record, 36, 32, 30)
     comparison = compare(runs, runs, bioasq)
