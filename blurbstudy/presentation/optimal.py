@@ -151,8 +151,11 @@ def in_words(name: str, value: object) -> str:
         return WORDS[f"{name} {value}"]
     if name in TECHNIQUES and value == TECHNIQUES[name][1]:
         return f"no {WORDS.get(name, name)}"
-    shown = f"{value:g}" if isinstance(value, float) else {"True": "on", "False": "off"}.get(str(value), value)
-    return f"{WORDS.get(name, name).replace('_', ' ')} {shown}"
+    return f"{WORDS.get(name, name).replace('_', ' ')} {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else {"True": "on", "False": "off"}.get(str(value), str(value))
 
 
 def search_table(study: Study, searched: Searched, *, title: str = "The searches, on dev alone") -> Table:
@@ -168,7 +171,7 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
                      recipe_in_short(found, join_dev=False)))  # fmt: skip
     notes = [
         "Mean over seeds, times 100. The best of several dev scores is too good to be expected again: it chooses, and "
-        "what the choice is worth stands in the tables above. A run whose loss left the finite numbers counts as the "
+        "what the choice is worth stands in Tables 8 and 9. A run whose loss left the finite numbers counts as the "
         "trivial score here.",
         *_space_notes([found.search for found in searched.values()]),
     ]
@@ -178,21 +181,14 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
 
 def _space_notes(searches: Sequence[Search]) -> list[str]:
     """The space of each kind of task."""
-    spaces = {}
+    tasks: dict[str, list[str]] = {}
     for search in searches:
-        said = "; ".join(
-            f"{WORDS.get(name, name).replace('_', ' ')} {', '.join(map(str, values))}"
+        listed = "; ".join(
+            f"{WORDS.get(name, name).replace('_', ' ')} {', '.join(map(_shown, values))}"
             for name, values in search.space.choices.items()
         )
-        spaces.setdefault(said, []).append(search.task)
-    return [
-        f"Chosen from, on {', '.join(dict.fromkeys(tasks))} ({_size(said, searches)} recipes): {said}."
-        for said, tasks in spaces.items()
-    ]
-
-
-def _size(said: str, searches: Sequence[Search]) -> int:
-    return next(s.space.size for s in searches if said.count(";") + 1 == len(s.space.choices))
+        tasks.setdefault(f"({search.space.size} recipes): {listed}.", []).append(search.task)
+    return [f"Chosen from, on {', '.join(dict.fromkeys(names))} {space}" for space, names in tasks.items()]
 
 
 def search_caption(study: Study, searched: Searched) -> str:
