@@ -33,7 +33,7 @@ def scispacy_answer(baselines: Baselines, results: Results) -> Answer:
         parts = _parts_of(baselines, results, encoder)
         for part in [MEAN] if MEAN in parts else parts:
             exact, overlap = _gaps(baselines, results, encoder, part)
-            change = "shrinks" if overlap.difference < exact.difference else "does not shrink"
+            change = "shrinks" if abs(overlap.difference) < abs(exact.difference) else "does not shrink"
             sentences.append(
                 f"{encoder}, {part if part != MEAN else 'mean of the five sets'}: {_in_words(exact)} by exact "
                 f"boundaries, {_in_words(overlap)} where overlap counts: the difference {change}."
