@@ -33,7 +33,7 @@ def scispacy_answer(baselines: Baselines, results: Results) -> Answer:
         parts = _parts_of(baselines, results, encoder)
         for part in [MEAN] if MEAN in parts else parts:
             exact, overlap = _gaps(baselines, results, encoder, part)
-            change = "shrinks" if overlap.difference < exact.difference else "does not shrink"
+            change = "shrinks" if abs(overlap.difference) < abs(exact.difference) else "does not shrink"
             sentences.append(
                 f"{encoder}, {part if part != MEAN else 'mean of the five sets'}: {_in_words(exact)} by exact "
                 f"boundaries, {_in_words(overlap)} where overlap counts: the difference {change}."
@@ -86,17 +86,16 @@ def scispacy_against_paper(baselines: Baselines, results: Results) -> Answer:
                 sentences.append(f"scispaCy {model.name}, {how}: here less the paper: {listed}.")
     for encoder in results.grid.encoders:
         for part in _parts_of(baselines, results, encoder):
-            gaps = [one for one in _gaps(baselines, results, encoder, part) if one.paper is not None]
-            for one, how in zip(gaps, ("exact", "overlap"), strict=False):
-                outcome = {"same": "same direction", "other": "opposite direction"}.get(
-                    _direction(one, one.paper), "undecided here"
-                )
-                sentences.append(
-                    f"{encoder} less scispaCy max, {part}, {how}: the paper {signed(one.paper)}, here "
-                    f"{signed(one.difference * PERCENT)}: {outcome}."
-                )
+            told = [_beside_paper(one) for one in _gaps(baselines, results, encoder, part) if one.paper is not None]
+            if len(told) == 2:
+                sentences.append(f"{encoder} less scispaCy max, {part}: exact {told[0]}; overlap {told[1]}.")
     sentences += [f"The paper has no column for {name}." for name in _unprinted(results)]
     return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+
+
+def _beside_paper(one: Gap) -> str:
+    same = {"same": "same direction", "other": "opposite direction"}.get(_direction(one, one.paper), "undecided here")
+    return f"{signed(one.paper)} in the paper, {signed(one.difference * PERCENT)} here, {same}"
 
 
 def _to_paper(baselines: Baselines, name: str, table: str) -> dict[str, float]:

@@ -177,7 +177,7 @@ def test_the_answer_says_who_stands_for_scispacy_and_what_overlap_changes(baseli
     assert "retrained by the published configuration, without word vectors" in told[0]
     assert told[1].startswith("BERT, mean of the five sets: better than the better of scispaCy's models, +")
     beside = " ".join(shown.scispacy_against_paper(baselines, results).sentences)
-    assert "BERT less scispaCy max, BC5-chem, exact: the paper +6.84" in beside
+    assert "BERT less scispaCy max, BC5-chem: exact +6.84 in the paper, " in beside
     assert "The paper has no column for Mine." in beside
 
 
