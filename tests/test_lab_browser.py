@@ -69,7 +69,7 @@ def lab(folder):
     command += ["--ServerApp.allow_root=True", f"--LabApp.workspaces_dir={folder / 'home' / 'workspaces'}"]
     log = (folder / "lab.log").open("wb")
     environment = os.environ | own
-    server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+    server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         for _ in range(240):
             with contextlib.suppress(OSError):
@@ -105,7 +105,7 @@ def open_and_run(browser, lab):
     pages = []
 
     def opened(stem):
-        page = browser.new_page(viewport={"width": 1300, "height": 4000})  # tall: cells out of sight are not drawn
+        page = browser.new_page(viewport={"width": 1300, "height": 9000})  # tall: cells out of sight are not drawn
         page.set_default_timeout(PATIENCE)
         pages.append(page)
         page.goto(f"{lab}/lab/tree/{stem}.ipynb?token={TOKEN}&reset")
@@ -115,8 +115,8 @@ def open_and_run(browser, lab):
         page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
         # The last code cell has a number; a star is one that waits.
         page.wait_for_function(
-            "() => { const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.innerText);"
-            " return all.length > 5 && all.every(text => /\\[\\d+\\]/.test(text)); }"
+            "() => { const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];"
+            " return all.length > 5 && all.every(prompt => /\\[\\d+\\]/.test(prompt.textContent)); }"
         )
         return page
 
@@ -150,7 +150,7 @@ def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
 
     picture = page.locator(".widget-html img").first
     first = picture.get_attribute("src")
-    page.locator("select").nth(1).select_option("BC5-chem")
+    page.locator(".widget-dropdown", has_text="Task").first.locator("select").select_option("BC5-chem")
     page.wait_for_function("src => document.querySelector('.widget-html img').src !== src", arg=first)
     assert "BC5-chem" in page.locator(".widget-html figcaption").first.inner_text()
 
@@ -159,16 +159,18 @@ def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
     spoken = {text for example in read_split(get_task("BIOSSES"), mini_data, split="test") for text in example.texts}
     assert set(texts.all_inner_texts()) <= spoken
 
-    page.locator("button", has_text="Start").click()
-    page.wait_for_function("() => /step \\d+ of/.test(document.body.innerText)")
+    page.locator(".widget-button:text-is('Start')").click()
+    page.wait_for_function("() => /step \\d+ of/.test(document.body.textContent)")
     one = step_shown(page)
-    page.wait_for_function("n => +(/step ([\\d,]+) of/.exec(document.body.innerText)[1].replace(',', '')) > n", arg=one)
+    page.wait_for_function(
+        "n => +(/step ([\\d,]+) of/.exec(document.body.textContent)[1].replace(',', '')) > n", arg=one
+    )
     page.locator("figure.drawing", has_text="seed 1").last.wait_for()
-    page.locator("button", has_text="Stop").click()
+    page.locator(".widget-button:text-is('Stop')").click()
     page.wait_for_selector("text=nothing of it is in the store")
     assert files_of(store) == before
     assert all(RunStore(store).get(run_id) is not None for run_id in RunStore(store))
-    assert page.locator("button", has_text="Start").is_enabled()
+    assert page.locator(".widget-button:text-is('Start')").is_enabled()
 
     page.keyboard.press("Control+s")
     saved = folder / "90_explore.ipynb"
@@ -182,4 +184,4 @@ def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
 
 
 def step_shown(page):
-    return int(re.search(r"step ([\d,]+) of", page.inner_text("body"))[1].replace(",", ""))
+    return int(re.search(r"step ([\d,]+) of", page.text_content("body"))[1].replace(",", ""))

@@ -9,7 +9,8 @@ import pytest
 
 from blurbstudy import paths
 from blurbstudy.presentation.execution import FAILURE
-from blurbstudy.presentation.parameters import notebook_stems
+from blurbstudy.presentation.parameters import notebook_stems, scale_parameters
+from blurbstudy.presentation.planning import planned_study
 from blurbstudy.results.store import RunStore
 
 STEMS = notebook_stems()
@@ -96,3 +97,19 @@ def test_plain_papermill_with_an_unknown_parameter_stops_before_anything_runs(tm
 def test_the_file_is_formatted_as_git_keeps_it(stem):
     text = (paths.NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8")
     assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_above_every_widget_stands_its_still_twin(stem, tiny_study):
+    """A cell that is skipped in batch has no output; the executed one above it has."""
+    executed = nbformat.read(tiny_study / "report" / "notebooks" / f"{stem}.ipynb", as_version=4)
+    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
+    for above, cell in zip(cells, cells[1:], strict=False):
+        if "skip-execution" in cell.metadata.get("tags", ()):
+            assert not cell.outputs and any("text/html" in output.get("data", {}) for output in above.outputs)
+
+
+def test_a_notebook_for_exploring_plans_no_runs_and_no_encoders(tmp_path):
+    given = {"store": str(tmp_path / "store"), "encoders": {"BERT": "pretrain:bert"}}
+    study = planned_study("90_explore", scale_parameters("mini", "90_explore") | given)
+    assert study.planned == [] and study.to_pretrain == {} and not (tmp_path / "store").exists()

@@ -43,12 +43,12 @@ def _row(*controls: widgets.Widget) -> widgets.HBox:
 
 def _wide(kind: type[widgets.Widget], label: str, **settings: Any) -> widgets.Widget:
     """A control whose label is never cut."""
-    style = {"description_width": "initial"}
-    return kind(description=label, style=style, layout={"width": "auto", "min_width": "15rem"}, **settings)
+    layout = {"width": "auto", "min_width": "15rem"} | settings.pop("layout", {})
+    return kind(description=label, style={"description_width": "initial"}, layout=layout, **settings)
 
 
 def _slider(kind: type[widgets.Widget], label: str, **settings: Any) -> widgets.Widget:
-    return _wide(kind, label, continuous_update=False, **settings)
+    return _wide(kind, label, continuous_update=False, layout={"width": "24rem"}, **settings)
 
 
 def offer(control: widgets.Dropdown, options: Sequence[tuple[str, Any]], *, heard: Callable[[Any], None]) -> None:
@@ -130,7 +130,7 @@ class StorePanel(widgets.VBox):
 
     def __init__(self, explored: Explored, study: Study) -> None:
         self.explored, self.study, self.start = explored, study, 0
-        self.task = _wide(widgets.Dropdown, "Task", options=[ANY])
+        self.task = _wide(widgets.Dropdown, "Task", options=[])
         self.encoder = _wide(widgets.Dropdown, "Encoder", options=[ANY])
         self.words = _wide(
             widgets.Text, "Words in the setting", placeholder="freeze 20 epochs", continuous_update=False
