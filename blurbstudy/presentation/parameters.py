@@ -314,6 +314,7 @@ CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "reinit_layers": _number(0, 1000, whole=True),
     "reinit_pooler": _flag,
     "combinations": _flag,
+    "margin": _number(0, 100),
     "general_vocabulary": _text_or_none,
     "scoring_task": _text,
     "scoring_epochs": _number(0.01, 1000),

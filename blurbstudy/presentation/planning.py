@@ -1,4 +1,5 @@
-"""Which runs a notebook asks for, without making them: those of its statements that lead to them are executed here.
+"""Which runs a notebook asks for, without making them: those of its statements that lead to them are executed here,
+to plan them, or to find them in the run store.
 
 A notebook's runs are the grids that it gives to `Study.run`. What these grids depend on is followed backwards through
 the notebook's own code by names; tables, figures and the audit of the data are left out, and no kernel is started.
@@ -13,7 +14,7 @@ from typing import Any
 from .. import paths
 from ..errors import StudyError
 from .execution import setting
-from .study import PLAN_ONLY, Study
+from .study import PLAN_ONLY, REPORT_ONLY, Study
 
 
 def planned_study(stem: str, values: Mapping[str, Any]) -> Study:
@@ -22,17 +23,31 @@ def planned_study(stem: str, values: Mapping[str, Any]) -> Study:
     Raises:
         StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
     """
+    study = _study_alone(stem, values, mode=PLAN_ONLY)
+    _ = study.sources  # a notebook without runs has encoders all the same
+    return study
+
+
+def found_study(stem: str, values: Mapping[str, Any]) -> Study:
+    """The notebook's Study, given these parameters, with those of its runs that the store holds (`Study.results`).
+
+    Raises:
+        StudyError: a parameter is at fault, or the store was never used with this data or one of these encoders.
+    """
+    return _study_alone(stem, values, mode=REPORT_ONLY)
+
+
+def _study_alone(stem: str, values: Mapping[str, Any], *, mode: str) -> Study:
     import nbformat
 
     cells = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code" and not _is_left_out(cell)]
     namespace: dict[str, Any] = dict(values)
-    with setting(PLAN_ONLY, "1"):
+    with setting(mode, "1"):
         exec(compile(run_statements("\n".join(code)), f"notebooks/{stem}.ipynb", "exec"), namespace)
         found = [value for value in namespace.values() if isinstance(value, Study)]
         if len(found) != 1:
             raise StudyError(f"notebooks/{stem}.ipynb: makes {len(found)} studies; it should make one, by Study(...)")
-        _ = found[0].sources  # a notebook without runs has encoders all the same
     return found[0]
 
 
