@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..results.intervals import holm
 from ..results.statistics import CellSummary, Comparison
 from .grid import CellKey, Results
-from .score_tables import PERCENT, listed, paper_score, percent, percents, seed_notes, where
+from .score_tables import PERCENT, listed, paper_score, percent, percents, run_ids, seed_notes, where
 from .tables import NOT_RUN, Answer, Table, interval, number, signed
 
 PAIRS_NOTE = (
@@ -77,8 +77,9 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     if results.grid.clusters:
         notes.append(PAIRS_NOTE)
     return Table(
-        title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes
-    )
+        title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes,
+        runs=run_ids(results),
+    )  # fmt: skip
 
 
 def _pairs(comparison: Comparison) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from .tables import slug
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
@@ -39,7 +41,7 @@ class Figure:
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         label = escape(self.title, quote=True)
         return (
-            f'<figure class="drawing"><figcaption>{escape(self.title)}</figcaption>'
+            f'<figure class="drawing" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
             f'<div class="wide" tabindex="0" role="region" aria-label="{label}">'
             f'<img alt="{escape(self.alt, quote=True)}" src="data:image/svg+xml;base64,{data}"></div>'
             f'<p class="source">{escape(self.caption)}</p>{listed}</figure>'

@@ -13,7 +13,17 @@ from ..tasks import TASKS
 from .comparisons import comparisons, direction, p_value
 from .grid import CellKey, Grid, Part, Results
 from .paper import paper_notes
-from .score_tables import PERCENT, cell_notes, cell_score, listed, paper_score, percent, percents, seed_notes
+from .score_tables import (
+    PERCENT,
+    cell_notes,
+    cell_score,
+    listed,
+    paper_score,
+    percent,
+    percents,
+    run_ids,
+    seed_notes,
+)
 from .study import Study
 from .tables import Answer, Table, interval, number, signed
 
@@ -69,7 +79,8 @@ def objective_table(results: Results, *, title: str, paper: str = "table2") -> T
     if any(part.label == BLURB for part in results.grid.parts):
         notes.insert(1, "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed; failed: "
                         "seeds with a collapsed run in any task.")  # fmt: skip
-    return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes)
+    return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes,
+                 runs=run_ids(results))  # fmt: skip
 
 
 def means_table(results: Results, *, title: str) -> Table:
@@ -85,7 +96,8 @@ def means_table(results: Results, *, title: str) -> Table:
         rows.append((part.label, *cells))
     notes = ["Means over seeds, times 100; ×n: so many of its seeds failed on dev. Means alone rank nothing: the table "
              "below has their uncertainty."]  # fmt: skip
-    return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes)
+    return Table(title=title, columns=("Task", *results.grid.settings), rows=rows, caption=results.caption, notes=notes,
+                 runs=run_ids(results))  # fmt: skip
 
 
 def learned_answer(results: Results) -> Answer:
@@ -145,7 +157,7 @@ def variance_table(results: Results) -> Table:
         rows = [("each objective was pretrained once", "–", "1", "–", "–", "–", "–")]
         notes = ["With pretraining_seeds=2 or more the two are told apart."]
     return Table(title="Pretraining seeds and fine-tuning seeds", columns=columns, rows=rows, heads=2,
-                 caption=results.caption, notes=notes)  # fmt: skip
+                 caption=results.caption, notes=notes, runs=run_ids(results))  # fmt: skip
 
 
 def _variance_notes(summaries: Mapping[CellKey, CellSummary]) -> list[str]:
@@ -214,7 +226,8 @@ def interaction_table(results: Results, *, title: str, first: str, second: str, 
         *(f"On the paper: {note}" for note in paper_notes("table2") if "segment" in note.lower()),
     ]
     return Table(title=title, columns=columns, rows=sorted(rows, key=lambda row: _place(results, row)) or
-                 [("not run", *("–" for _ in columns[1:]))], heads=2, caption=results.caption, notes=notes)  # fmt: skip
+                 [("not run", *("–" for _ in columns[1:]))], heads=2, caption=results.caption, notes=notes,
+                 runs=run_ids(results))  # fmt: skip
 
 
 def _place(results: Results, row: Sequence[str]) -> tuple[int, int]:

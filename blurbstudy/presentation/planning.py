@@ -1,4 +1,5 @@
-"""Which runs a notebook asks for, without making them: those of its statements that lead to them are executed here.
+"""Which runs a notebook asks for, without making them: those of its statements that lead to them are executed here,
+to plan them, or to find them in the run store.
 
 A notebook's runs are the grids that it gives to `Study.run`. What these grids depend on is followed backwards through
 the notebook's own code by names; tables, figures and the audit of the data are left out, and no kernel is started.
@@ -13,7 +14,7 @@ from typing import Any
 from .. import paths
 from ..errors import StudyError
 from .execution import setting
-from .study import PLAN_ONLY, Study
+from .study import PLAN_ONLY, REPORT_ONLY, Study
 
 READS_ALONE = "reads_store_alone"  # metadata of a notebook that makes neither runs nor encoders
 
@@ -24,18 +25,37 @@ def planned_study(stem: str, values: Mapping[str, Any]) -> Study:
     Raises:
         StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
     """
+    notebook = _notebook(stem)
+    with setting(PLAN_ONLY, "1"):
+        study = _study_alone(notebook, stem, values)
+        if not notebook.metadata.get(READS_ALONE):
+            _ = study.sources  # a notebook without runs has encoders all the same
+    return study
+
+
+def found_study(stem: str, values: Mapping[str, Any]) -> Study:
+    """The notebook's Study, given these parameters, with those of its runs that the store holds (`Study.results`).
+
+    Raises:
+        StudyError: a parameter is at fault, or the store was never used with this data or one of these encoders.
+    """
+    with setting(REPORT_ONLY, "1"):
+        return _study_alone(_notebook(stem), stem, values)
+
+
+def _notebook(stem: str) -> Any:
     import nbformat
 
-    notebook = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    return nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+
+
+def _study_alone(notebook: Any, stem: str, values: Mapping[str, Any]) -> Study:
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not _is_left_out(cell)]
     namespace: dict[str, Any] = dict(values)
-    with setting(PLAN_ONLY, "1"):
-        exec(compile(run_statements("\n".join(code)), f"notebooks/{stem}.ipynb", "exec"), namespace)
-        found = [value for value in namespace.values() if isinstance(value, Study)]
-        if len(found) != 1:
-            raise StudyError(f"notebooks/{stem}.ipynb: makes {len(found)} studies; it should make one, by Study(...)")
-        if not notebook.metadata.get(READS_ALONE):
-            _ = found[0].sources  # a notebook without runs has encoders all the same
+    exec(compile(run_statements("\n".join(code)), f"notebooks/{stem}.ipynb", "exec"), namespace)
+    found = [value for value in namespace.values() if isinstance(value, Study)]
+    if len(found) != 1:
+        raise StudyError(f"notebooks/{stem}.ipynb: makes {len(found)} studies; it should make one, by Study(...)")
     return found[0]
 
 

@@ -5,9 +5,12 @@ No page asks for another file but the pages beside it: stylesheet and figures ar
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from .. import __version__, paths
 from ..results.sources import MINI
 from ..training.circumstances import commit
 from .execution import FAILURE, STAMP, stamp
+from .paper import OURS
 from .parameters import notebook_stems
 from .study import NO_FINDING, STYLE_FILE
 from .tables import Answer
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TEMPLATE = "template"  # folder beside this file, an nbconvert template upon `basic`
+SCRIPT_FILE = STYLE_FILE.with_name("report.js")
+_FIGURE = re.compile(r'<figure class="(?:table|drawing)[^"]*" id="([^"]*)"[^>]*><figcaption>(.*?)</figcaption>', re.S)
+_FRONT = re.compile(r"<figure [^>]*\bdata-front>.*?</figure>", re.S)
 _LEFT_OUT = (
     "papermill-error-cell-tag",
     "skip-execution",  # widgets; above each stands a figure
@@ -40,6 +47,8 @@ class Page:
     no_finding: bool = False  # generated data, or the mini scale
     failure: str = ""
     answers: Sequence[dict[str, Any]] = ()
+    tables: Sequence[dict[str, str]] = ()  # id and title of every table and figure
+    front: Sequence[str] = ()  # tables for the first page
     notebook: NotebookNode | None = field(default=None, repr=False)
 
 
@@ -53,6 +62,8 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
         "scale": scale,
         "no_finding": NO_FINDING if scale == MINI or any(page.no_finding for page in pages) else "",
         "style": STYLE_FILE.read_text(encoding="utf-8"),
+        "script": (script := SCRIPT_FILE.read_text(encoding="utf-8")),
+        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         "pages": pages,
         "made_by": f"Made by blurbstudy {__version__}, commit {commit() or 'unknown'}, scale {scale}",
     }
@@ -65,8 +76,20 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
             (folder / f"{page.stem}.html").unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.html"
-    index.write_text(_front_html(frame | {"stem": ""}), encoding="utf-8")
+    answers = [one | {"stem": page.stem} for page in pages for one in page.answers if one.get("front")]
+    shown = {"answers": answers, "figures": [figure for page in pages for figure in page.front]}
+    index.write_text(_front_html(frame | shown | {"stem": "", "paper": _paper_tables(pages)}), encoding="utf-8")
     return index
+
+
+def _paper_tables(pages: Sequence[Page]) -> list[dict[str, str]]:
+    """Every table of the paper, and where ours stands; without `href` where it does not yet."""
+    found = {}
+    for page in pages:
+        for table in page.tables:
+            name = table["title"].partition(".")[0]
+            found.setdefault(name, {"title": table["title"], "href": f"{page.stem}.html#{table['id']}"})
+    return [found.get(name, {"title": f"{name} ({stem})"}) for name, stem in OURS.items()]
 
 
 def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
@@ -81,6 +104,8 @@ def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
     notebook.cells = [cell for cell in notebook.cells if not set(_LEFT_OUT) & set(cell.metadata.get("tags", ()))]
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     answers = [output.data[Answer.MIME] for output in outputs if Answer.MIME in output.get("data", {})]
+    shown = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
+    figures = [found for html in shown for found in _FIGURE.findall(html)]
     return Page(
         stem=stem,
         title=notebook.metadata.get("title", stem),
@@ -88,6 +113,8 @@ def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
         no_finding=made and found.get("no_finding", True),
         failure=notebook.metadata.get(FAILURE, ""),
         answers=answers,
+        tables=[{"id": name, "title": unescape(title)} for name, title in figures] if made else (),
+        front=[figure for html in shown for figure in _FRONT.findall(html)] if made else (),
         notebook=notebook,
     )
 

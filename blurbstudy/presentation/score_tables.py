@@ -40,8 +40,19 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
         ]
         heads = 2
     return Table(
-        title=title, columns=columns, rows=rows, heads=heads, caption=results.caption, notes=cell_notes(results, paper)
+        title=title,
+        columns=columns,
+        rows=rows,
+        heads=heads,
+        caption=results.caption,
+        notes=cell_notes(results, paper),
+        runs=run_ids(results),
     )
+
+
+def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
+    """Cell -> ids of its runs: what every number of a table is of."""
+    return {where(key): summary.run_ids for key, summary in results.summaries.items()}
 
 
 def paper_score(paper: str, key: CellKey, part: Part) -> float | None:
@@ -73,6 +84,7 @@ def cell_score(results: Results, key: CellKey, *, paper: str, below: str = "") -
         paper=printed,
         paper_label=label,
         below=below,
+        run_ids=summary.run_ids,
     )
 
 

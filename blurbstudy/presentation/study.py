@@ -70,6 +70,7 @@ class Study:
         self.report_only = os.environ.get(REPORT_ONLY, "") == "1"
         self.plan_only = os.environ.get(PLAN_ONLY, "") == "1"
         self.planned: list[tuple[RunConfig, ...]] = []  # where runs are only planned: of each call of `run`
+        self.results: list[Results] = []  # of each call of `run`
         self.to_pretrain: dict[str, Wanted] = {}  # likewise: fingerprint -> encoder that is not there yet
         self.seeds = parameters.read_seeds(self.values["seeds"])
         self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in self.values["tasks"])
@@ -253,14 +254,15 @@ class Study:
         """
         if self.plan_only:
             self.planned.append(tuple(grid.configs))
-            return Results(grid=grid, records={}, references={}, origin=self.origin)
-        if self.report_only:
-            found = find_runs(grid.configs, self.store)
+            records, references = {}, {}
+        elif self.report_only:
+            records, references = find_runs(grid.configs, self.store).records, self.references
         else:
             self.keep_parameters()
             found = run_missing(grid.configs, self.store, sources=self.sources, engine=self.engine, label=self.stem)
-        records = found.records
-        return Results(grid=grid, records=records, references=self.references, origin=self.origin)
+            records, references = found.records, self.references
+        self.results.append(Results(grid=grid, records=records, references=references, origin=self.origin))
+        return self.results[-1]
 
     @property
     def engine(self) -> LocalEngine:

@@ -1,10 +1,15 @@
-"""Tables as HTML: a score cell with its uncertainty, and the frame around it. Text from data is escaped here."""
+"""Tables as HTML: a score cell with its uncertainty, and the frame around it, with the same table as CSV and the runs
+behind each number. Text from data is escaped here.
+"""
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 NOT_RUN = "not run"
@@ -30,6 +35,28 @@ class Score:
     state: str = NOT_RUN  # shown where there is no mean
     below: str = ""  # a line below all else: the recipe behind the cell
     tool: bool = False  # of a tool taken as it is: one score, no seeds
+    run_ids: tuple[str, ...] = ()  # the runs that it is of
+
+    FIELDS = ("mean", "sd", "n", "seeds low", "seeds high", "examples low", "examples high", "worst", "failed", "runs",
+              "trivial", "paper", "run ids")  # fmt: skip
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """What FIELDS names, unrounded, for a program."""
+        low, high = self.over_seeds or (None, None)
+        examples_low, examples_high = self.over_examples or (None, None)
+        counts = (self.failed, self.runs) if self.runs else (None, None)
+        return (
+            self.state if self.mean is None and not self.runs else self.mean,
+            self.sd,
+            self.n if self.runs else None,
+            *(low, high, examples_low, examples_high),
+            self.worst,
+            *counts,
+            self.trivial,
+            self.paper,
+            " ".join(self.run_ids),
+        )
 
     def html(self) -> str:
         """The mean large, the rest small beside it."""
@@ -63,15 +90,35 @@ def _detail(label: str, value: str, mark: str = "") -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A cell that is more than text: HTML that is safe already, with the text and the value that it stands for."""
+
+    markup: str
+    text: str
+    value: float | None = None  # by which the column is sorted; None: by the text
+
+    def html(self) -> str:
+        """As it is."""
+        return self.markup
+
+
+Cell = str | Score | Drawn
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """A captioned table; `heads` cells of each row are row headings. Shown by notebooks and the report alike."""
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str | Score]]
+    rows: Sequence[Sequence[Cell]]
     caption: str = ""
     notes: Sequence[str] = ()
     heads: int = 1
+    runs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what is counted -> ids of its runs
+    kind: str = ""  # a further class for the stylesheet
+    front: bool = False  # whether the report's first page shows it too
+    folded: bool = False  # whether it opens on a click: long, and the detail of what is shown above it
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
@@ -83,12 +130,61 @@ class Table:
         label = escape(self.title, quote=True)
         scores = max((sum(isinstance(cell, Score) for cell in row) for row in self.rows), default=0)
         shape = "table narrow" if scores > 2 else "table"  # narrow: a cell's details below one another
+        shape += f" {self.kind}" if self.kind else ""
+        front = " data-front" if self.front else ""
+        frame = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>'
+        if self.folded:
+            frame = f'<details class="folded"><summary>{len(self.rows)} rows</summary>{frame}</details>'
         return (
-            f'<figure class="{shape}"><figcaption>{escape(self.title)}</figcaption>'
-            f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>{caption}{listed}</figure>'
+            f'<figure class="{shape}" id="{slug(self.title)}"{front}><figcaption>{escape(self.title)}</figcaption>'
+            f"{frame}{self._files()}{caption}{listed}</figure>"
         )
 
-    def _row(self, row: Sequence[tuple[str | Score, int]]) -> str:
+    def _files(self) -> str:
+        """The table as a file, and the ids of the runs behind its numbers."""
+        data = base64.b64encode(self.csv().encode()).decode()
+        link = f'<a download="{slug(self.title)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">CSV</a>'
+        counted = self.runs or self._cell_runs()
+        ids = {run for runs in counted.values() for run in runs}
+        if not ids:
+            return f'<div class="files">{link}</div>'
+        items = "".join(f"<dt>{escape(name)}</dt><dd>{' '.join(runs)}</dd>" for name, runs in counted.items() if runs)
+        return (
+            f'<div class="files">{link}<details class="runs"><summary>ids of its {len(ids)} runs</summary>'
+            f"<dl>{items}</dl></details></div>"
+        )
+
+    def _cell_runs(self) -> dict[str, Sequence[str]]:
+        """Of each score cell, by its row and column."""
+        return {
+            ", ".join([*(str(head).splitlines()[0] for head in row[: self.heads]), column]): cell.run_ids
+            for row in self.rows
+            for column, cell in zip(self.columns, row, strict=False)
+            if isinstance(cell, Score)
+        }
+
+    def csv(self) -> str:
+        """The table for a program: a score cell is one column per number, unrounded, its run ids among them."""
+        scored = [
+            any(isinstance(row[index], Score) for row in self.rows if index < len(row))
+            for index in range(max(len(self.columns), *map(len, self.rows), 0))
+        ]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(
+            name
+            for column, parts in zip(self.columns, scored, strict=False)
+            for name in ([f"{column}: {part}" for part in Score.FIELDS] if parts else [column])
+        )
+        for row in self.rows:
+            cells: list[object] = []
+            for cell, parts in zip(row, scored, strict=False):
+                values = cell.values if isinstance(cell, Score) else (_plain(cell),)
+                cells += [*values, *(("",) * (len(Score.FIELDS) - len(values)) if parts else ())]
+            writer.writerow(cells)
+        return text.getvalue()
+
+    def _row(self, row: Sequence[tuple[Cell, int]]) -> str:
         cells = []
         for index, (cell, span) in enumerate(row):
             if span == 0:
@@ -99,10 +195,12 @@ class Table:
                 small = f"<small>{lines(remark)}</small>" if remark else ""
                 cells.append(f'<th scope="row"{rows}>{lines(name)}{small}</th>')
             else:
-                cells.append(f"<td>{cell.html() if isinstance(cell, Score) else lines(cell)}</td>")
+                value = cell.mean if isinstance(cell, Score) else cell.value if isinstance(cell, Drawn) else None
+                sort = "" if value is None else f' data-value="{value:g}"'
+                cells.append(f"<td{sort}>{lines(cell) if isinstance(cell, str) else cell.html()}</td>")
         return "".join(cells)
 
-    def _spanned(self) -> list[list[tuple[str | Score, int]]]:
+    def _spanned(self) -> list[list[tuple[Cell, int]]]:
         """Each cell with its row span; the first heading of equal neighbours spans them all (span 0: covered)."""
         spans = [1] * len(self.rows)
         if self.heads > 1:
@@ -118,12 +216,13 @@ class Answer:
 
     question: str
     sentences: Sequence[str]
+    front: bool = False  # whether it answers a question of the whole study
 
     MIME = "application/vnd.blurbstudy.answer+json"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         items = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences)
-        plain = {"question": self.question, "sentences": list(self.sentences)}
+        plain = {"question": self.question, "sentences": list(self.sentences)} | ({"front": True} if self.front else {})
         return {"text/html": f'<ul class="answer">{items}</ul>', self.MIME: plain}
 
 
@@ -145,6 +244,17 @@ def signed(value: float | None) -> str:
 def interval(bounds: tuple[float, float] | None) -> str:
     """`[low, high]`, or an en dash."""
     return "–" if bounds is None else f"[{number(bounds[0])}, {number(bounds[1])}]"
+
+
+def slug(title: str) -> str:
+    """A title as an address within a page, and as a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "table"
+
+
+def _plain(cell: str | Drawn) -> str:
+    """Text for a program: a plain minus, nothing where there is no value."""
+    text = cell.text if isinstance(cell, Drawn) else str(cell)
+    return "" if text == "–" else text.replace("−", "-").replace("\u00a0", " ")
 
 
 def lines(text: str) -> str:

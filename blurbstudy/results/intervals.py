@@ -1,4 +1,4 @@
-"""Intervals and tests: bootstrap over units, Fisher's z, Wilson, Student's t, Holm (Fisher 1921; Holm 1979).
+"""Intervals and tests: bootstrap over units, Fisher's z, Wilson, Newcombe, Student's t, Holm (Fisher 1921; Holm 1979).
 
 All are deterministic: every bootstrap draws the same resamples of the same number of units.
 """
@@ -53,6 +53,31 @@ def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Inte
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     # At 0 and n the bound is exactly 0 and 1; rounding must not say otherwise.
     return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
+
+
+def newcombe_interval(
+    successes: int, n: int, others: int, n_others: int, *, confidence: float = 0.95
+) -> Interval | None:
+    """Interval of the difference of two independent proportions by Newcombe's hybrid of Wilson's (1998, method 10);
+    None where one has no trials.
+    """
+    if not n or not n_others:
+        return None
+    rate, other = successes / n, others / n_others
+    low, high = wilson_interval(successes, n, confidence=confidence)
+    other_low, other_high = wilson_interval(others, n_others, confidence=confidence)
+    difference = rate - other
+    return (
+        difference - math.hypot(rate - low, other_high - other),
+        difference + math.hypot(high - rate, other - other_low),
+    )
+
+
+def fisher_exact_p(successes: int, n: int, others: int, n_others: int) -> float:
+    """Two-sided p that two proportions are the same, by Fisher's exact test."""
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([[successes, n - successes], [others, n_others - others]]).pvalue)
 
 
 def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
@@ -139,14 +164,21 @@ def resampled_scores(
     """
     if metric not in METRICS:
         raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
+    return _resampled_scores(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
+
+
+@functools.lru_cache(maxsize=1024)  # a run stands in many comparisons; 32 kB each
+def _resampled_scores(metric: str, gold: tuple, predicted: tuple, units: tuple, positives: tuple) -> np.ndarray | None:
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
     if len(names) < 2:
         return None
-    terms = METRICS[metric].terms(gold, predicted, tuple(positives))  # (examples, terms): what adds up over examples
+    terms = METRICS[metric].terms(gold, predicted, positives)  # (examples, terms): what adds up over examples
     sums = np.zeros((len(names), terms.shape[1]))
     np.add.at(sums, unit_of, terms)
     drawn = [part.astype(np.float64) @ sums for part in np.array_split(_draws(len(names)), len(_PARTS))]
-    return METRICS[metric].from_sums(np.concatenate(drawn))
+    scores = METRICS[metric].from_sums(np.concatenate(drawn))
+    scores.setflags(write=False)  # it is given to every caller
+    return scores
 
 
 @functools.lru_cache(maxsize=4)

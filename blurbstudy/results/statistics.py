@@ -67,6 +67,7 @@ class Comparison:
     example_interval: Interval | None  # 95%, paired bootstrap over units; None below two
     p_examples: float | None  # two-sided, of the same bootstrap
     seeds: tuple[Seed, ...]
+    differences: tuple[float, ...] = ()  # one per pair
 
 
 def summarize(
@@ -193,4 +194,5 @@ def interaction(
         example_interval=percentile_interval(drawn, confidence=confidence),
         p_examples=bootstrap_p(drawn),
         seeds=tuple(seeds),
+        differences=tuple(differences),
     )

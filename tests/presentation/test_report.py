@@ -1,5 +1,7 @@
 """The report: every page whole in itself, failures shown, text from data escaped, missing notebooks named."""
 
+import base64
+import hashlib
 import re
 
 import nbformat
@@ -7,9 +9,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from blurbstudy.presentation.execution import FAILURE, STAMP, stamp
+from blurbstudy.presentation.paper import OURS
 from blurbstudy.presentation.parameters import notebook_stems
-from blurbstudy.presentation.report import build_report
-from blurbstudy.presentation.tables import Answer
+from blurbstudy.presentation.report import SCRIPT_FILE, build_report
+from blurbstudy.presentation.tables import Answer, Table
 
 EVIL = "<script>alert(1)</script>"
 
@@ -38,12 +41,50 @@ def test_there_is_a_page_for_what_was_executed_and_a_first_page(report):
     assert set(report) == {"index", notebook_stems()[0]}
 
 
-def test_no_page_holds_a_script_or_asks_for_another_file(report):
+def test_no_page_holds_a_script_but_the_reports_own_or_asks_for_another_file(report):
+    script = SCRIPT_FILE.read_text(encoding="utf-8")
+    assert not re.search(r"fetch|XMLHttpRequest|import|https?:|eval|innerHTML", script)
     for html in report.values():
-        assert "<script" not in html
+        assert re.findall(r"<script[^>]*>(.*?)</script>", html, flags=re.S) == [script]
+        assert html.count("<script") == 1
         assert not re.search(r"@import|url\((?!data:)", html)
         for target in re.findall(r"(?:src|href)=\"([^\"]*)\"", html):
-            assert target.startswith(("#", "data:")) or re.fullmatch(r"[\w]+\.html", target), target
+            assert target.startswith(("#", "data:")) or re.fullmatch(r"[\w]+\.html(#[\w-]+)?", target), target
+
+
+def test_the_policy_of_every_page_lets_the_reports_own_script_run_and_nothing_be_fetched(report):
+    digest = base64.b64encode(hashlib.sha256(SCRIPT_FILE.read_bytes()).digest()).decode()
+    for html in report.values():
+        (policy,) = re.findall(r'content="(default-src[^"]*)"', html)
+        assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
+        assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
+
+
+def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_there(tmp_path):
+    stem = OURS["Table 3"]
+    table = Table(title="Table 3. Optimization", columns=("a",), rows=[("x",)], front=True)
+    other = Table(title="Something else", columns=("a",), rows=[("y",)])
+    outputs = [new_output("display_data", data={"text/html": one._repr_html_()}) for one in (table, other)]
+    executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
+    html = build_report(tmp_path, scale="mini", store="s").read_text()
+    assert f'href="{stem}.html#table-3-optimization"' in html and f'href="{stem}.html#something-else"' in html
+    page = (tmp_path / f"{stem}.html").read_text()
+    assert 'id="table-3-optimization"' in page and 'id="something-else"' in page
+    for name, notebook in OURS.items():
+        assert name == "Table 3" or f"{name} ({notebook})" in html
+    assert html.count('<figure class="table" id="table-3-optimization"') == 1  # shown here too
+    assert 'id="something-else"' not in html
+
+
+def test_answers_to_the_questions_of_the_study_stand_first_and_once(tmp_path):
+    first, second = notebook_stems()[:2]
+    for stem, front in ((first, False), (second, True)):
+        answer = Answer(question=f"Of {stem}?", sentences=["Yes."], front=front)
+        outputs = [new_output("display_data", data=answer._repr_mimebundle_())]
+        executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
+    html = build_report(tmp_path, scale="mini", store="s").read_text()
+    assert html.index(f"Of {second}?") < html.index("Every table") < html.index(f"Of {first}?")
+    assert html.count(f"Of {second}?") == 1
 
 
 def test_text_from_data_is_escaped_and_still_readable(report):

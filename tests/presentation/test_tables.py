@@ -1,8 +1,14 @@
 """Tables as HTML: what a cell says, and that text from data stays text."""
 
+import base64
+import csv
+import dataclasses
+import io
+import re
+
 import pytest
 
-from blurbstudy.presentation.tables import Answer, Score, Table, interval, lines, number, signed
+from blurbstudy.presentation.tables import Answer, Drawn, Score, Table, interval, lines, number, signed
 
 WHOLE = Score(
     mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, failed=2,
@@ -67,3 +73,30 @@ def test_an_interval_that_does_not_exist_is_a_dash():
 
 def test_backticks_become_code_after_escaping():
     assert lines("a `b<c` d\ne") == "a <code>b&lt;c</code> d<br>e"
+
+
+def test_a_table_is_there_as_csv_with_every_number_unrounded_and_the_ids_of_its_runs():
+    score = dataclasses.replace(WHOLE, run_ids=("ab12", "cd34"))
+    table = Table(title="A, b!", columns=("x", "y"), rows=(("BERT", score), ("ELECTRA", Score(mean=None))))
+    head, first, second = csv.reader(io.StringIO(table.csv()))
+    assert head == ["x", *(f"y: {name}" for name in Score.FIELDS)]
+    found = dict(zip(head, first, strict=True))
+    assert (found["y: mean"], found["y: seeds high"], found["y: n"]) == ("71.104", "72.2", "5")
+    assert found["y: run ids"] == "ab12 cd34"
+    assert dict(zip(head, second, strict=True))["y: mean"] == "not run"
+    data = re.search(r'download="a-b.csv" href="data:text/csv;charset=utf-8;base64,([^"]*)"', table._repr_html_())
+    assert base64.b64decode(data[1]).decode() == table.csv()
+
+
+def test_text_cells_are_plain_in_csv():
+    table = Table(title="t", columns=("x", "y"), rows=(("−1.50", Drawn(markup="<b>2/3</b>", text="2/3", value=0.67)),))
+    assert table.csv().splitlines()[1] == "-1.50,2/3"
+    assert 'data-value="0.67"' in table._repr_html_() and "<b>2/3</b>" in table._repr_html_()
+
+
+def test_below_a_table_stand_the_ids_of_its_runs_given_or_taken_from_its_cells():
+    score = dataclasses.replace(WHOLE, run_ids=("ab12", "cd34"))
+    table = Table(title="t", columns=("x", "y"), rows=(("BERT", score),))
+    assert "<summary>ids of its 2 runs</summary><dl><dt>BERT, y</dt><dd>ab12 cd34</dd></dl>" in table._repr_html_()
+    given = dataclasses.replace(table, runs={"all": ("ef56",)})._repr_html_()
+    assert "<dt>all</dt><dd>ef56</dd>" in given and "ab12</dd>" not in given

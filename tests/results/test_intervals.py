@@ -15,6 +15,7 @@ from blurbstudy.results.intervals import (
     fisher_interval,
     fisher_lower_bound,
     holm,
+    newcombe_interval,
     percentile_interval,
     percentile_lower_bound,
     resampled_scores,
@@ -155,3 +156,20 @@ def test_bootstrap_p_counts_the_smaller_tail_twice_and_is_never_0():
     assert bootstrap_p(np.array([1.0] * 99)) == pytest.approx(2 / 100)
     assert bootstrap_p(np.array([1.0] * 90 + [-1.0] * 9)) == pytest.approx(20 / 100)
     assert bootstrap_p(np.zeros(99)) == 1.0
+
+
+def test_the_interval_of_a_difference_of_proportions_is_newcombes_published_example():
+    """Newcombe 1998, table II, example (a) by method 10: 56/70 against 48/80."""
+    assert newcombe_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_difference_of_proportions_without_trials_has_no_interval():
+    assert newcombe_interval(0, 0, 1, 2) is None
+
+
+def test_scores_that_were_resampled_before_are_the_same_array_and_cannot_be_changed():
+    given = (["yes", "no", "yes"], ["yes", "yes", "yes"])
+    first, second = (resampled_scores("accuracy", *given, units="abc") for _ in range(2))
+    assert first is second
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 1.0

@@ -1,0 +1,63 @@
+// Sorts a table by a column: each heading becomes a button that goes up, down and back to the order of the page.
+// Without this script the page is whole; the files to download are links, and need none.
+(() => {
+  const EMPTY = new Set(["", "–", "not run", "no score", "no runs", "not released", "no path given"]);
+
+  const shown = cell => {
+    if (cell.dataset.value !== undefined) return cell.dataset.value;
+    const part = cell.querySelector(".missing, b, svg text") ?? cell;
+    return part.textContent.trim();
+  };
+  const number = text => {
+    const found = text.replace(/−/g, "-").replace(/[,\u00a0]/g, "").match(/^(?:[+<±×]|\[)?\s*([-+]?\d*\.?\d+(?:e[-+]?\d+)?)/i);
+    return found ? parseFloat(found[1]) : null;
+  };
+
+  // Rows that share a heading each get their own, so that they can part.
+  const apart = rows => rows.forEach((row, index) => {
+    for (const cell of [...row.querySelectorAll("th[rowspan]")]) {
+      const span = cell.rowSpan;
+      cell.removeAttribute("rowspan");
+      for (let below = 1; below < span; below++) rows[index + below].prepend(cell.cloneNode(true));
+    }
+  });
+
+  const sorted = (rows, column, down) => {
+    const keyed = rows.map(row => {
+      const text = row.cells[column] ? shown(row.cells[column]) : "";
+      return { row, text, value: EMPTY.has(text) ? null : number(text), empty: EMPTY.has(text) };
+    });
+    const full = keyed.filter(entry => !entry.empty);
+    const numeric = full.every(entry => entry.value !== null);
+    full.sort((a, b) => (down ? -1 : 1) * (numeric
+      ? a.value - b.value
+      : a.text.localeCompare(b.text, "en", { numeric: true })));
+    return [...full, ...keyed.filter(entry => entry.empty)].map(entry => entry.row);  // what is not there comes last
+  };
+
+  for (const table of document.querySelectorAll("figure.table table")) {
+    const body = table.tBodies[0];
+    const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
+    if (!body || body.rows.length < 2) continue;
+    const asMade = [...body.rows].map(row => row.cloneNode(true));
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      button.title = "Sort by this column";
+      head.append(button);
+      head.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        const next = { none: "ascending", ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")];
+        heads.forEach(other => other.setAttribute("aria-sort", "none"));
+        head.setAttribute("aria-sort", next);
+        let rows = asMade.map(row => row.cloneNode(true));
+        if (next !== "none") {
+          apart(rows);
+          rows = sorted(rows, column, next === "descending");
+        }
+        body.replaceChildren(...rows);
+      });
+    });
+  }
+})();
