@@ -8,6 +8,7 @@ from .collapse import collapse_table, safety_answer
 from .comparisons import against_paper, findings, paired_table
 from .expected_figure import expected_figure
 from .figures import depth_figure, seeds_figure
+from .gains import certainty_answer, gain_table, gains_answer
 from .large_models import (
     choice_table,
     large_against_paper,
@@ -20,7 +21,6 @@ from .large_models import (
     techniques_view,
     twin_table,
 )
-from .gains import certainty_answer, gain_table, gains_answer
 from .objectives import (
     interaction_table,
     kind_recipes,
@@ -35,8 +35,8 @@ from .objectives import (
 )
 from .optimal import optimal_grid, optimal_table, search_answer, search_table
 from .overview import depth_plans, encoder_table, overview_answer, task_table, technique_table
-from .peers import peer_table
 from .paper_claims import claims_against_paper, disagreement_table
+from .peers import peer_table
 from .pretraining_curves import curves_figure, pretraining_table
 from .pruning import (
     group_table,
