@@ -79,3 +79,64 @@ def test_links_between_pages_work_without_a_server(open_page):
         page.click(f"nav a[href='{stem}.html']")
         assert page.url.endswith(f"{stem}.html") and page.locator("h1").count() == 1
         page.click("nav a.name")
+
+
+def test_a_heading_sorts_its_table_by_keyboard_up_down_and_back(open_page):
+    page = open_page("03_layer_adaptation")
+    table = page.locator("figure.table", has_text="Table 4.").first
+    column, means = 2, "rows => rows.map(row => row.cells[row.cells.length - 2].textContent)"
+    before = table.locator("tbody tr").evaluate_all(means)
+    head = table.locator("thead th").nth(column)
+    assert head.get_attribute("aria-sort") == "none"
+    head.locator("button").focus()
+    numbers = "rows => rows.map(row => row.cells[2].dataset.value).filter(v => v !== undefined).map(Number)"
+    for state in ("ascending", "descending"):
+        page.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == state
+        found = table.locator("tbody tr").evaluate_all(numbers)
+        assert len(found) == 7 and found == sorted(found, reverse=state == "descending")
+        assert table.locator("tbody th[rowspan]").count() == 0  # each row has headings of its own
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "none"
+    assert table.locator("tbody tr").evaluate_all(means) == before
+    assert page.complaints == []
+
+
+def test_rows_without_a_score_come_last_either_way(open_page):
+    page = open_page("03_layer_adaptation")
+    table = page.locator("figure.table", has_text="Table 4.").first
+    button = table.locator("thead th button").nth(2)
+    for _ in range(2):
+        button.click()
+        assert "no path given" in table.locator("tbody tr").last.inner_text()
+
+
+def test_a_table_is_downloaded_as_csv_without_a_request(open_page):
+    page = open_page("03_layer_adaptation")
+    with page.expect_download() as caught:
+        page.locator("figure.table", has_text="Table 4.").first.locator("a[download]").click()
+    assert caught.value.suggested_filename.startswith("table-4-") and caught.value.suggested_filename.endswith(".csv")
+    with open(caught.value.path(), encoding="utf-8") as file:
+        assert file.readline().startswith("Encoder,Technique,SS: mean,SS: sd")
+    assert [url for url in page.asked if not url.startswith("data:")] == [page.url]
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_in_print_nothing_is_cut_off_by_a_scrolling_frame(open_page, stem):
+    page = open_page(stem)
+    page.emulate_media(media="print")
+    frames = "[...document.querySelectorAll('figure .wide')].map(e => getComputedStyle(e).overflowX)"
+    assert set(page.evaluate(frames)) <= {"visible"}
+    assert page.locator("header.top").count() == 0 or not page.locator("header.top").is_visible()
+
+
+def test_the_first_page_leads_to_every_table_of_the_paper_that_is_there(open_page):
+    page = open_page("index")
+    links = page.locator("section.contents ul.tables").first.locator("a")
+    assert links.count() >= 4
+    for index in range(links.count()):
+        title = links.nth(index).inner_text()
+        links.nth(index).click()
+        name = page.url.rpartition("#")[2]
+        assert page.locator(f"figure#{name} figcaption").inner_text() == title
+        page.go_back()
