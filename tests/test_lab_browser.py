@@ -170,7 +170,7 @@ def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
     page.wait_for_selector("text=nothing of it is in the store")
     assert files_of(store) == before
     assert all(RunStore(store).get(run_id) is not None for run_id in RunStore(store))
-    assert page.locator(".widget-button:text-is('Start')").is_enabled()
+    page.wait_for_selector(".widget-button:text-is('Start'):enabled")
 
     page.keyboard.press("Control+s")
     saved = folder / "90_explore.ipynb"
