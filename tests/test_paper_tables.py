@@ -20,7 +20,7 @@ PRINTED = {
     "table10": 30, "table11": 30,
 }  # fmt: skip
 FIGURE = re.compile(r'<figure class="(table|drawing)[^>]*><figcaption>(.*?)</figcaption>(.*?)</figure>', re.S)
-SOURCES = (r"\d+ (of \d+ )?runs?\b", r"seeds? ", r"commit ", r"scale mini")
+SOURCES = (r"\d+ (of \d+ )?runs?\b", r"seeds? ", r"commit( |: no runs)", r"scale mini")
 DRAWN = "Figure 1"  # from the techniques themselves, of no run
 NO_RUNS = {  # of data, encoders, techniques, recipes, pretraining and the paper itself: no score of a run is in them
     "Techniques that keep fine-tuning stable",
