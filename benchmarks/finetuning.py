@@ -234,7 +234,7 @@ def summary(
     theirs = found[PEER]
     for own in found.values():
         own["ratio"] = theirs["seconds_per_run"] / own["seconds_per_run"]
-        own["memory_ratio"] = own["median"]["peak_mib"] / theirs["median"]["peak_mib"]
+        own["memory_ratio"] = measuring.ratio(own["median"]["peak_mib"], theirs["median"]["peak_mib"])
     lengths = {split: [len(features), int(features.lengths.sum())] for split, features in splits.items()}
     found_row = {
         "title": row.title, "goal": row.goal, "fitting": dataclasses.asdict(material.fitting), "runs": row.runs,
@@ -281,8 +281,8 @@ def table(found: dict[str, Any]) -> list[str]:
                 "" if side == PEER else f"{own['ratio']:.2f}",
                 f"{row['goal']:g}" if number == list(row["sides"]).index(first_way(row)) else "",
                 f"{100 * own['share_of_rate']:.0f}%",
-                f"{own['median']['peak_mib']:.0f}",
-                "" if side == PEER else f"{own['memory_ratio']:.2f}",
+                f"{own['median']['peak_mib']:.0f}" if own["memory_ratio"] else "not told",
+                "" if side == PEER or not own["memory_ratio"] else f"{own['memory_ratio']:.2f}",
                 f"{own['median']['whole_seconds']:.1f}",
             ]
             lines.append(f"| {' | '.join(cells)} |")

@@ -10,7 +10,8 @@ learn is what is measured; what they learn says nothing.
 
 This project trains all runs of a row as one population; the peer makes one run after the other, two of them whole,
 and the rest is extrapolated from their mean. Both: bfloat16 with float32 weights, batch 16, one prediction of dev (16
-examples) and of test at the end. The peer has dynamic padding, sdpa attention and the fused AdamW. Each side is a fresh
+examples) and of test at the end. The peer has dynamic padding, sdpa attention and the fused AdamW,
+predicts 128 sequences at once and is never made to wait for its loss. Each side is a fresh
 process, warmed up by a few steps that do not count. The clock starts when tokens lie in memory; the peer's also when
 its model is built, ours before. A population that does not fit in the GPU's memory is halved, and the row says so.
 Pretraining is pretraining.py's comparison at the size of BASE, also with the peer compiled.
@@ -32,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 import measuring
 import pretraining
 from invented import invented_data, invented_text

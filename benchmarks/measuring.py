@@ -36,9 +36,15 @@ def run_side(program: str, jobs: Sequence[dict[str, Any]], *, timeout: float | N
     Raises:
         RuntimeError: a process failed or took too long.
     """
-    began = time.perf_counter()
+    began, late = time.perf_counter(), threading.Event()
+
+    def end() -> None:
+        late.set()
+        for worker in workers:
+            worker.kill()
+
     with started(program, jobs) as workers, peak_memory([worker.pid for worker in workers]) as peak:
-        watchdog = threading.Timer(timeout, lambda: [worker.kill() for worker in workers]) if timeout else None
+        watchdog = threading.Timer(timeout, end) if timeout else None
         if watchdog:
             watchdog.start()
         try:
@@ -50,6 +56,10 @@ def run_side(program: str, jobs: Sequence[dict[str, Any]], *, timeout: float | N
             answers = [json.loads(_heard(worker)) for worker in workers]
             for worker in workers:
                 worker.wait()
+        except (RuntimeError, BrokenPipeError) as error:
+            if late.is_set():
+                raise RuntimeError(f"ended: not through after {timeout:.0f} s, the time that was left") from error
+            raise
         finally:
             if watchdog:
                 watchdog.cancel()
@@ -84,6 +94,9 @@ def started(program: str, jobs: Sequence[dict[str, Any]]) -> Iterator[list[subpr
         for worker in workers:
             worker.kill()
             worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
 
 def _heard(worker: subprocess.Popen) -> str:
@@ -162,6 +175,11 @@ def device_mib(device: str) -> float:
     import torch
 
     return torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else 0.0
+
+
+def ratio(value: float, other: float) -> float | None:
+    """None where either is 0: the system did not tell."""
+    return value / other if value and other else None
 
 
 def medians(repeats: Sequence[dict[str, Any]]) -> dict[str, float]:

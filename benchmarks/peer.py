@@ -18,7 +18,10 @@ from blurbstudy.tasks.features import Features
 from blurbstudy.tasks.task import OUTSIDE, head_labels
 from blurbstudy.training.evaluation import decode, gold_of
 
-EVAL_BATCH = 8  # Trainer's own; on a CPU a larger one is padded more and no faster
+EVAL_BATCH = {  # sequences predicted at once
+    "cpu": 8,  # Trainer's own: a larger one is padded more and no faster
+    "cuda": 128,  # a few sequences leave a GPU idle, and padding costs it little
+}
 
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
@@ -72,7 +75,7 @@ def make_trainer(
     folder: str,
     device: str = "cpu",
     max_steps: int = -1,
-    eval_batch: int = EVAL_BATCH,
+    eval_batch: int | None = None,
     grouped: bool = False,
     callbacks: tuple[transformers.TrainerCallback, ...] = (),
 ) -> transformers.Trainer:
@@ -80,17 +83,20 @@ def make_trainer(
 
     Args:
         folder: that Trainer may write to.
+        eval_batch: None: what suits the device.
         grouped: batches of sequences of like length.
     """
     recipe, cuda = material.recipe, device == "cuda"
     settings = transformers.TrainingArguments(
-        folder, per_device_train_batch_size=recipe.batch_size, per_device_eval_batch_size=eval_batch,
-        learning_rate=recipe.learning_rate, num_train_epochs=recipe.epochs, max_steps=max_steps,
-        warmup_steps=-(-material.steps // 10), weight_decay=recipe.weight_decay, adam_epsilon=recipe.eps,
+        folder, per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=eval_batch or EVAL_BATCH[device], learning_rate=recipe.learning_rate,
+        num_train_epochs=recipe.epochs, max_steps=max_steps, warmup_steps=-(-material.steps // 10),
+        weight_decay=recipe.weight_decay, adam_epsilon=recipe.eps,
         adam_beta1=recipe.beta1, adam_beta2=recipe.beta2, optim="adamw_torch_fused", max_grad_norm=recipe.clip,
         seed=seed, use_cpu=not cuda, bf16=material.fitting.precision == "bfloat16", report_to=[],
         train_sampling_strategy="group_by_length" if grouped else "random", save_strategy="no", eval_strategy="no",
         logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=cuda,
+        logging_nan_inf_filter=not cuda,  # it looks at every loss, for which a GPU would have to be waited for
     )  # fmt: skip
     tags = material.task.output == "tags"
     collator = transformers.DataCollatorForTokenClassification if tags else transformers.DataCollatorWithPadding

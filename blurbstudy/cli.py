@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SEVERAL = ("--only", "--corpus")  # options that take several values
 MOST_MINUTES = 100_000  # 69 days
 STOPPED = 3  # exit code of a run that --minutes ended
+INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -169,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=expand_arguments(given), prog_name="blurbstudy")
     except Interrupted as error:
         print(f"{who}: {error}; the same command with --resume goes on", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except StudyError as error:
         print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -178,9 +179,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         said = f"{f'{error.filename}: ' if error.filename else ''}{cause}; {remedy}; finished runs are kept"
         print(f"blurbstudy: {' '.join(said.split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         print("blurbstudy: interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def expand_arguments(arguments: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 
 from . import paths
 from .cli_notebooks import Data, Only, Parameters, Scale, Store, given_values, notebook_values
+from .errors import StoreError
 
 
 def plan(
@@ -34,6 +35,8 @@ def plan(
     given = given_values(parameter, data=data, store=store) | ({} if device is None else {"device": device})
     values = notebook_values(scale=scale, only=only, given=given)
     kept = RunStore(next(iter(values.values()))["store"] or paths.store_folder(scale))
+    if kept.folder.exists() and not kept.folder.is_dir():  # the run would refuse it too
+        raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
 
     def tell(what: str) -> None:
         typer.echo(f"rehearsing: {what}", err=True)

@@ -114,6 +114,19 @@ def test_the_gpu_benchmark_runs_at_toy_size_with_little_installed(tmp_path):
     assert "3 members at once" in cells(done.stdout, "20 BIOSSES runs")[2]
 
 
+def test_the_gpu_benchmark_finds_its_package_where_it_is_not_installed(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "sys.path[:] = [p for p in sys.path if not os.path.isdir(os.path.join(p or '.', 'blurbstudy'))]\n"
+        "sys.meta_path[:] = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    asked = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
+    assert subprocess.run([sys.executable, "-c", "import blurbstudy"], **asked).returncode == 1
+    done = subprocess.run([sys.executable, str(BENCHMARKS / "gpu.py"), "--help"], **asked)
+    assert done.returncode == 0 and "--budget" in done.stdout, done.stderr
+
+
 def test_a_gpu_row_that_no_longer_fits_the_budget_is_left_out_and_said(benchmark, monkeypatch, tmp_path, capsys):
     out = tmp_path / "found.json"
     told = call(benchmark("gpu"), monkeypatch, capsys, "--tiny", "--rows", "large", "--budget", "0", "--out", str(out))
@@ -141,6 +154,39 @@ def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_pa
     own = {"sides": measured}
     gpu.conclude(own, row)
     assert (own["members"], own["mib_per_member"], own["peer_seconds"]) == (5, 100.0, 40.0)
+
+
+def test_a_side_that_runs_past_its_time_is_ended_and_says_so(benchmark, tmp_path):
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(600)\n")
+    with pytest.raises(RuntimeError, match="not through after 1 s"):
+        benchmark("measuring").run_side(str(tmp_path / "slow.py"), [{"threads": 1}], timeout=1)
+
+
+def test_a_system_that_does_not_tell_memory_still_gets_its_table(benchmark):
+    ratio = benchmark("measuring").ratio
+    assert ratio(0.0, 0.0) is None and ratio(5.0, 0.0) is None and ratio(3.0, 2.0) == 1.5
+    finetuning = benchmark("finetuning")
+    side = {"runs": 1, "seconds_per_run": 1.0, "ratio": 1.0, "share_of_rate": 0.5, "memory_ratio": None,
+            "median": {"peak_mib": 0.0, "whole_seconds": 2.0}}  # fmt: skip
+    row = {
+        "title": "BIOSSES", "goal": 2, "fitting": {"share": 1, "epochs": 1}, "peer": {"chosen": {"threads": 1}},
+        "sequences_and_tokens": {"train": [16, 99], "test": [4, 30]}, "sides": {finetuning.PEER: side, "ours": side},
+        "rates": {"one_thread": 1e9, "all_cores": 1e9},
+    }  # fmt: skip
+    where = {"cores": 2, "processor": "", "versions": {}}
+    told = "\n".join(finetuning.table({"circumstances": where, "settings": {"repeats": 1}, "rows": {"biosses": row}}))
+    assert cells(told, "BIOSSES: 16")[7:9] == ["not told", ""]
+
+
+@pytest.mark.parametrize(("device", "batch"), [("cpu", 8), ("cuda", 128)])
+def test_the_peer_predicts_in_batches_that_suit_the_device(benchmark, tmp_path, device, batch):
+    peer, material = benchmark("peer"), benchmark("material")
+    data = benchmark("invented").invented_data(tmp_path / "data")
+    encoder = material.random_encoder(tmp_path / "encoder", "tiny", data=data, tasks=("BIOSSES",))
+    read = material.read_material(material.Fitting(task="BIOSSES", epochs=1, max_length=64), encoder=encoder, data=data)
+    trainer = peer.make_trainer(peer.make_model(read, seed=1), read, seed=1, folder=str(tmp_path), device=device)
+    assert trainer.args.per_device_eval_batch_size == batch
+    assert trainer.args.logging_nan_inf_filter == (device == "cpu")
 
 
 def test_invented_data_has_the_sizes_and_lengths_of_the_real(benchmark, tmp_path):

@@ -237,6 +237,16 @@ def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
     assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some or name another")
 
 
+def test_ctrl_c_is_told_in_one_line_and_ends_with_130(finetune, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blurbstudy.presentation.finetuning.fine_tune", interrupted)
+    code, out, errors = finetune()
+    assert code == 130 and out == ""
+    assert errors == "blurbstudy: interrupted; finished runs are kept, the same command goes on from there\n"
+
+
 def test_finetune_prints_one_json_object_and_nothing_else(finetune):
     code, out, _ = finetune("--seeds", "1-2", "--json")
     found = json.loads(out)

@@ -23,6 +23,7 @@ KINDS = ("runs", "gold", "facts")  # folders of a store
 MOST_MEMBERS = 1_000_000
 MOST_BYTES = 64 << 30  # of all members, decompressed
 MOST_MEMBER_BYTES = 64 << 20  # of one
+MOST_WHOLE = 1 << 63  # whole numbers are below; a float holds none of 400 digits
 
 _NAMES = {
     "runs": re.compile(r"runs/([0-9a-f]{2})/\1[0-9a-f]{18}\.json"),
@@ -170,7 +171,7 @@ def _holds(column: Any, other: type) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, float) and math.isfinite(value) or type(value) is int and abs(value) < MOST_WHOLE
 
 
 def _no_constant(name: str) -> None:

@@ -396,6 +396,8 @@ def test_a_run_whose_id_does_not_fit_its_configuration_is_refused(full, file, ot
         ({"curve": {"train_loss": ["low"]}}, "its curve"),
         ({"circumstances": "a machine"}, "its circumstances"),
         ({"seconds": "long"}, "its numbers"),
+        ({"peak_bytes": 10**400}, "its numbers"),  # a whole number that no float holds
+        ({"scores": {"test": 10**400}}, "its scores"),
         ({"unknown": 1}, "no whole run record"),
         ({"format": 2}, "no whole run record"),
     ],
