@@ -111,12 +111,12 @@ def open_and_run(browser, lab):
     pages = []
 
     def opened(stem):
-        page = browser.new_page(viewport={"width": 1300, "height": 9000})  # tall: cells out of sight are not drawn
+        page = browser.new_page(viewport={"width": 1300, "height": 11000})  # tall: cells out of sight are not drawn
         page.set_default_timeout(PATIENCE)
         pages.append(page)
         page.goto(f"{lab}/lab/tree/{stem}.ipynb?token={TOKEN}&reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+        page.wait_for_selector("#jp-bottom-panel >> text=/Python 3.* Idle/")  # else a dialog asks which kernel
         page.locator(".lm-MenuBar-item", has_text="Run").click()
         page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
         # The last code cell has a number; a star is one that waits.

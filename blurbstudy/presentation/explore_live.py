@@ -67,5 +67,5 @@ def live_words(sight: Sight, store: RunStore) -> str:
 
 def live_picture(sight: Sight, *, title: str) -> Figure:
     """The learning curve so far: the loss of single batches thin, their means and dev scores as points."""
-    curve = Curve(points=sight.curve, steps=sight.steps, losses=sight.losses, total=sight.total)
+    curve = Curve(points=sight.curve, steps=sight.steps, losses=sight.losses)
     return curves_figure({"this run": curve}, title=title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..training.record import RunRecord
 from .explore import Explored, Notice, Setting, counted
@@ -25,8 +25,6 @@ class Curve:
     points: Mapping[str, Sequence[float | None]]  # step, train_loss, dev_score
     steps: Sequence[int] = ()  # of the batches
     losses: Sequence[float | None] = ()
-    total: int = 0  # optimizer steps to come in all; 0: as many as there are
-    selected: int | None = field(default=None)  # step whose weights were scored
 
 
 def begin_with(explored: Explored) -> list[Setting]:
@@ -105,7 +103,7 @@ def curves_picture(explored: Explored, setting: Setting | None) -> Figure | Noti
 
 def recorded_curve(run: RunRecord) -> Curve:
     """The curve of a run of the store."""
-    return Curve(points=run.curve, selected=run.selected_step)
+    return Curve(points=run.curve)
 
 
 def longest_curve(explored: Explored) -> Setting | None:
@@ -128,7 +126,7 @@ def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "")
         left.plot(curve.points.get("step", ()), _gaps(curve.points.get("train_loss", ())), ms=4, label=name, **style)
         scores = [None if value is None else 100 * value for value in curve.points.get("dev_score", ())]
         right.plot(curve.points.get("step", ()), _gaps(scores), ms=4, **style)
-    furthest = max([1, *(max([curve.total, *curve.points.get("step", ())]) for curve in curves.values())])
+    furthest = max([1, *(step for curve in curves.values() for step in (*curve.points.get("step", ()), *curve.steps))])
     for axes, label in ((left, "training loss"), (right, "dev score × 100")):
         axes.set_title(label[0].upper() + label[1:], fontsize=10, loc="left", fontweight="bold")
         axes.set_xlabel("optimizer steps", fontsize=9)

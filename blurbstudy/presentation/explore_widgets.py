@@ -38,7 +38,7 @@ def shown(make: Callable[[], Any]) -> str:
 
 
 def _row(*controls: widgets.Widget) -> widgets.HBox:
-    return widgets.HBox(controls, layout={"flex_flow": "row wrap", "align_items": "center"})
+    return widgets.HBox(controls, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 1.2rem"})
 
 
 def _wide(kind: type[widgets.Widget], label: str, **settings: Any) -> widgets.Widget:

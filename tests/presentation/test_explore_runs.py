@@ -67,5 +67,5 @@ def test_curves_of_a_single_point_say_why():
 
 @pytest.mark.parametrize("points", [{}, {"step": [], "train_loss": [], "dev_score": []}])
 def test_a_run_that_has_only_begun_has_a_picture(points):
-    figure = curves_figure({"this run": Curve(points=points, steps=(1, 2), losses=(3.0, None), total=80)}, title="t")
+    figure = curves_figure({"this run": Curve(points=points, steps=(1, 2), losses=(3.0, None))}, title="t")
     assert "0 points, no loss yet, no dev score" in figure.alt
