@@ -39,7 +39,8 @@ def expected_figure(
         axes.grid(axis="y", color="#e5e7eb", lw=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8.5, loc="lower right")
+        axes.set_xticks(_whole_ticks(max(len(one.values) for one in found.values())))
+        axes.legend(frameon=False, fontsize=8.5, loc="best")
     for axes in flat[len(panels) :]:
         axes.set_axis_off()
     notes = [
@@ -71,6 +72,11 @@ def _draw(axes: Axes, found: Found, *, label: str, colour: str, style: str) -> N
     right = [len(values) + 0.5] * len(values)
     axes.scatter(right, values, s=12, color=colour, alpha=0.6, lw=0)
     axes.scatter(right[:1], values[:1], s=34, color=colour, marker="x", lw=1.6)
+
+
+def _whole_ticks(most: int) -> list[int]:
+    """A few numbers of trials, from 1 on."""
+    return list(range(1, most + 1, max(1, most // 8)))
 
 
 def _in_words(panels: Mapping[str, Mapping[str, Found]]) -> str:

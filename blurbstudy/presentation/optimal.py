@@ -165,7 +165,7 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
     for (encoder, task), found in sorted(searched.items(), key=lambda one: one[0][1]):
         values = found.values
         standard = found.standard.value if found.standard else None
-        rows.append((task, encoder, f"{len(values)} of {min(found.budget, found.search.space.size)}",
+        rows.append((task, encoder, f"{len(values)}\u00a0of\u00a0{min(found.budget, found.search.space.size)}",
                      *(number(None if value is None else value * PERCENT)
                        for value in (standard, max(values, default=None), min(values, default=None))),
                      recipe_in_short(found, join_dev=False)))  # fmt: skip

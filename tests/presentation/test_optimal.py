@@ -139,7 +139,7 @@ def test_choices_are_said_in_words(name, value, said):
 
 def test_the_table_of_searches_shows_dev_alone_and_the_space(found, tmp_path):
     table = search_table(AStudy(tmp_path), {("BERT", "BioASQ"): found})
-    assert table.rows == [("BioASQ", "BERT", "3 of 3", "50.00", "75.00", "50.00", "freeze 6, one segment id")]
+    assert table.rows == [("BioASQ", "BERT", "3\u00a0of\u00a03", "50.00", "75.00", "50.00", "freeze 6, one segment id")]
     notes = " ".join(table.notes)
     assert "(8 recipes): freeze 0, 6; learning rate 1e-05, 2e-05; segment ids pair, single." in notes
     assert search_table(AStudy(tmp_path), {}).rows[0][0] == "nothing searched"
