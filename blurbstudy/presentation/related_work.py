@@ -12,7 +12,7 @@ from ..stabilizers import STABILIZERS
 from .tables import Table
 
 FILE = Path(__file__).with_name("related_work.yaml")
-STUDIED = "studied"
+YES, NO = "yes", "no"
 
 
 @cache
@@ -26,11 +26,16 @@ def related_table() -> Table:
     columns = list(related_work()["techniques"])
     rows = [(study["study"], study["domain"], *_cells(study, columns)) for study in related_work()["studies"]]
     known = {cls.name for cls in STABILIZERS}
-    ours = (STUDIED if own in known else "not here" for own in related_work()["techniques"].values())
+    ours = (YES if own in known else NO for own in related_work()["techniques"].values())
     rows.append(("This study", "biomedical", *ours))
     notes = [
         "Rebuilt from sections 2.4 and 4 of the paper, since its Table 1 is not in the text at hand; in brackets, the "
         "section that says it. A blank cell is unknown, not a no.",
+        *(
+            f"{study['study']}, {technique}: {reason}."
+            for study in related_work()["studies"]
+            for technique, reason in study.get("left_out", {}).items()
+        ),
         "This study removes layers as well (05_pruning), and crosses the techniques with one another.",
         "The paper leaves to others or to later work: multi-task learning, adversarial training, prompts (section 4).",
     ]
@@ -44,7 +49,6 @@ def related_table() -> Table:
 
 
 def _cells(study: dict[str, Any], columns: list[str]) -> list[str]:
-    left_out = study.get("left_out", {})
-    said = {column: f"{STUDIED} ({section})" for column, section in study["techniques"].items()}
-    said |= {column: f"not studied: {reason} (4)" for column, reason in left_out.items()}
+    said = {column: f"{YES} ({section})" for column, section in study["techniques"].items()}
+    said |= {column: f"{NO} (4)" for column in study.get("left_out", {})}
     return [said.get(column, "") for column in columns]
