@@ -61,9 +61,12 @@ def _gaps(baselines: Baselines, results: Results, encoder: str, part: str) -> tu
 
 def _in_words(one: Gap) -> str:
     word = {"same": "better", "other": "worse"}.get(_direction(one, 1.0), "neither surely better nor worse")
+    seeds = f"over seeds {interval(percents(one.over_seeds))}"
+    if one.over_seeds is None:
+        word, seeds = "not yet to be called better or worse", "one seed, so no interval over seeds"
     return (
-        f"{word} than the better of scispaCy's models, {signed(one.difference * PERCENT)} (over seeds "
-        f"{interval(percents(one.over_seeds))}, over test examples {interval(percents(one.over_examples))})"
+        f"{word} than the better of scispaCy's models, {signed(one.difference * PERCENT)} ({seeds}, over test examples "
+        f"{interval(percents(one.over_examples))})"
     )
 
 

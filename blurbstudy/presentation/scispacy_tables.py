@@ -110,7 +110,7 @@ def models_in_words(baselines: Baselines) -> str:
 
 def model_table(baselines: Baselines) -> Table:
     """Which model answered to which name, what it learned from, what of it counts on each set."""
-    columns = ("Model", "Which", "Learned from", "Types", "Epochs, seed", "F1 on its dev", "Counts", "Seconds")
+    columns = ("Model", "Which", "Learned from", "Types", "Epochs, seed", "F1 on its dev", "Counts")
     rows = []
     for model in MODELS:
         found = baselines.found.get(model.name)
@@ -128,7 +128,6 @@ def model_table(baselines: Baselines) -> Table:
                 "as released" if released else f"{told['epochs']}, {told['seed']}",
                 number(None if dev is None else dev * PERCENT),
                 _counting(baselines, model.name),
-                f"{told['seconds']:.0f}",
             )
         )
     notes = [

@@ -6,7 +6,6 @@ A model that is missing is trained, and test sets are read with it, in a process
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -135,7 +134,7 @@ def _job(store: RunStore, asked: Asked) -> dict[str, Any]:
 
 def _read_test_sets(job: dict[str, Any], on_progress: OnProgress) -> None:
     asked = Asked(wanted=WantedModel(**job["wanted"]), source=job["source"], tasks=job["tasks"])
-    store, steps, began = RunStore(job["store"]), job["steps"], time.monotonic()
+    store, steps = RunStore(job["store"]), job["steps"]
     package = get_model(asked.name).package
     if asked.version is None:
         where = make_model(
@@ -153,7 +152,6 @@ def _read_test_sets(job: dict[str, Any], on_progress: OnProgress) -> None:
         "seed": None if asked.version else asked.wanted.seed,
         "spacy": metadata.version("spacy"),
         "commit": software()["commit"],
-        "seconds": time.monotonic() - began,
     }
     for left, (task, data) in zip(range(len(asked.tasks) - 1, -1, -1), asked.tasks.items(), strict=True):
         folder = Path(asked.wanted.data_folder)
