@@ -20,13 +20,7 @@ from blurbstudy.config import Recipe
 from blurbstudy.results import LocalEngine, RunStore, resolve_sources, run_missing
 from blurbstudy.tasks import get_task, read_split
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        os.environ.get("BLURBSTUDY_LAB") != "1",
-        reason="JupyterLab needs a machine that is otherwise idle, or its waits run out; set BLURBSTUDY_LAB=1 to try",
-    ),
-]
+pytestmark = pytest.mark.browser
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
