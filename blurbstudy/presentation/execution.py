@@ -1,13 +1,16 @@
-"""Notebooks executed with papermill, one after the other: one that fails does not keep the others from running."""
+"""Notebooks executed with papermill: one that fails does not keep the others from running."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from ..results.sources import MINI
 from .study import REPORT_ONLY, is_no_finding
 
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
+
+MOST_AT_ONCE = 4  # kernels that only read, a few hundred MB of memory each
 
 STAMP = "blurbstudy_stamp"  # metadata of an executed notebook: what it was executed with, so that no report mixes them
 
@@ -40,17 +45,38 @@ def execute_notebooks(
 ) -> list[Execution]:
     """Execute notebooks with the given parameters (stem -> name -> value); copies with outputs go to `out`.
 
-    With `report_only` nothing is run: the notebooks read the run store alone.
+    With `report_only` nothing is run: the notebooks read the run store alone, several at once. Otherwise they go one
+    after the other, for a notebook's runs take all cores.
     """
     out.mkdir(parents=True, exist_ok=True)
-    done = []
+    at_once = max(2, min(os.cpu_count() or 1, MOST_AT_ONCE)) if report_only else 1
+    begun, turn = itertools.count(), threading.Lock()
+
+    def execute(stem: str) -> Execution:
+        with turn:
+            on_start(stem, next(begun))
+        return execute_notebook(stem, plan[stem], out=out)
+
     # Kernels import the package that this process runs, installed or not.
     found = os.pathsep.join(filter(None, (str(paths.PROJECT), os.environ.get("PYTHONPATH"))))
     with setting(REPORT_ONLY, "1" if report_only else ""), setting("PYTHONPATH", found):
-        for index, (stem, parameters) in enumerate(plan.items()):
-            on_start(stem, index)
-            done.append(execute_notebook(stem, parameters, out=out))
-    return done
+        if at_once == 1:
+            return list(map(execute, plan))  # in this thread, where Ctrl-C ends a notebook
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(_closing_its_loop(execute), plan))  # after Ctrl-C no other is begun
+
+
+def _closing_its_loop(execute: Callable[[str], Execution]) -> Callable[[str], Execution]:
+    """`execute` for a thread of its own, in which Jupyter opens an event loop and leaves it open."""
+    from jupyter_core.utils import ensure_event_loop
+
+    def executed(stem: str) -> Execution:
+        try:
+            return execute(stem)
+        finally:
+            ensure_event_loop().close()
+
+    return executed
 
 
 def execute_notebook(stem: str, parameters: Mapping[str, Any], *, out: Path) -> Execution:

@@ -55,3 +55,28 @@ def test_the_executed_copy_says_what_failed(executed):
 def test_the_executed_copy_says_of_which_scale_and_store_it_is(executed, stem):
     made = nbformat.read(executed[stem].path, as_version=4).metadata[STAMP]
     assert made == stamp("mini", None) | {"no_finding": True}
+
+
+def test_notebooks_that_only_read_go_side_by_side(tmp_path):
+    """Each of two waits for what the other leaves: one after the other, the first would wait in vain."""
+    wait = "import pathlib, time\npathlib.Path({own!r}).touch()\nuntil = time.time() + 120\n"
+    wait += "while not pathlib.Path({other!r}).exists():\n    assert time.time() < until\n    time.sleep(.05)"
+    names = {"00_one": "one", "01_two": "two"}
+    for stem, name in names.items():
+        other = next(n for n in names.values() if n != name)
+        source = wait.format(own=str(tmp_path / name), other=str(tmp_path / other))
+        cells = [new_code_cell("scale = 'x'  # the scale", metadata={"tags": ["parameters"]}), new_code_cell(source)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / f"{stem}.ipynb")
+    started = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "NOTEBOOKS", tmp_path)
+        done = execute_notebooks(
+            {stem: {"scale": "mini"} for stem in names},
+            out=tmp_path / "out",
+            report_only=True,
+            on_start=lambda stem, index: started.append(index),
+        )
+    assert [execution.stem for execution in done] == list(names)
+    assert [execution.failure for execution in done] == [None, None]
+    assert started == [0, 1]
