@@ -53,8 +53,7 @@ def peer_table(study: Study, tables: Mapping[str, Results], *, title: str = "Pub
     columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in PAPER), *peers())
     notes = [
         "Test scores times 100, each by its authors' own search. In brackets, of ours alone: 95% intervals over seeds, "
-        "then over test examples. A published score says of neither how sure it is. "
-        "Of the published ones, BLURB scores, PubMedQA and BioASQ were looked up; the others were not yet checked.",
+        "then over test examples. A published score says of neither how sure it is.",
         *(f"{name}: {system['source']}." for name, system in peers().items()),
     ]
     if study.no_finding:
