@@ -34,7 +34,7 @@ def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
     """Name, kind, group, metric, published sizes, terms and source of each dataset; --task tells its files too."""
     from .tasks.sources import by_hand, public_sources
 
-    tasks, sources = _tasks(task), public_sources()
+    tasks, sources = _of_blurb(_tasks(task)), public_sources()
     if as_json:
         _print_json({"datasets": [_facts(one) for one in tasks]})
         return
@@ -102,7 +102,7 @@ def download(
 
     base = mirror or PUBLIC
     check_base(base)
-    plan = plan_download(to, _tasks(task))
+    plan = plan_download(to, _of_blurb(_tasks(task)))
     if not accept_terms:
         check_terms(plan)
     if not plan.fetches and not plan.rebuilds:
@@ -126,10 +126,21 @@ def download(
 
 
 def _tasks(names: Sequence[str] | None) -> list[Task]:
-    from .tasks import TASKS, get_task
+    """The datasets of these names, in the study's order; without names BLURB's 13."""
+    from .tasks import ALL_TASKS, TASKS, get_task
 
     asked = [get_task(name) for name in names or ()]
-    return [task for task in TASKS if not asked or task in asked]
+    return [task for task in ALL_TASKS if task in (asked or TASKS)]
+
+
+def _of_blurb(tasks: Sequence[Task]) -> Sequence[Task]:
+    """The same, refused where one of them is none of BLURB's: nothing is known of its files."""
+    from .tasks import TASKS
+
+    own = [task.name for task in tasks if task.name not in {task.name for task in TASKS}]
+    if own:
+        raise ParameterError(f"--task {own[0]}: is none of BLURB's 13, so nobody publishes it; use data check with it")
+    return tasks
 
 
 def _folder(data: str | None) -> Path:

@@ -8,7 +8,7 @@ from html import escape
 
 from ..results.failure import failure
 from ..results.intervals import wilson_interval
-from ..tasks import TASKS
+from ..tasks import ALL_TASKS
 from .evidence import Evidence
 from .grid import Results
 from .objectives import ROW
@@ -88,7 +88,7 @@ def _merged(found: dict[str, dict[str, dict[str, bool]]]) -> dict[str, dict[str,
 def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool = False) -> Table:
     """Settings x tasks, each cell the share of runs that failed; all encoders together unless they are told apart."""
     rows_of = tallies(evidence, by_encoder=by_encoder)
-    tasks = [task.name for task in TASKS if any(task.name in own for own in rows_of.values())]
+    tasks = [task.name for task in ALL_TASKS if any(task.name in own for own in rows_of.values())]
     rows = [(row, *(_cell(own.get(task)) for task in tasks)) for row, own in rows_of.items()]
     runs = {
         f"{row.splitlines()[0]}, {task}": tuple(tally.failed)

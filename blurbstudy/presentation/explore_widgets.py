@@ -14,7 +14,7 @@ import ipywidgets as widgets
 from ..config import Recipe
 from ..errors import StudyError
 from ..results.live import RUNNING, LiveRun, Sight
-from ..tasks import TASKS, get_task
+from ..tasks import ALL_TASKS, get_task
 from .explore import Explored, Notice, Setting, explore
 from .explore_compare import comparable, compared_pair, default_pair
 from .explore_depth import Techniques, depth_picture, encoder_layers
@@ -109,7 +109,7 @@ class DepthPanel(widgets.VBox):
         self.explored, self.recipe = explored, recipe
         layers = encoder_layers(explored)
         self.encoder = _wide(widgets.Dropdown, "Encoder", options=list(layers))
-        self.task = _wide(widgets.Dropdown, "Task", options=[one.name for one in TASKS], value=get_task(task).name)
+        self.task = _wide(widgets.Dropdown, "Task", options=[one.name for one in ALL_TASKS], value=get_task(task).name)
         self.techniques = TechniqueControls(techniques, n_layers=layers[self.encoder.value])
         self.picture = widgets.HTML()
         self.encoder.observe(lambda _: self.techniques.fit(layers[self.encoder.value]), "value")

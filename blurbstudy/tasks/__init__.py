@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError, ParameterError
 from ..paths import DATA_SETTING
 from .blurb import TASKS
+from .others import OTHER_TASKS
 from .readers import READERS
 from .task import (
     OUTPUTS,
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint", "dataset_folder",
-    "example_size", "get_task", "read_split", "read_task", "split_file", "split_labels", "split_tags", "to_datasets",
-    "trivial_predictions",
+    "ALL_TASKS", "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint",
+    "dataset_folder", "example_size", "get_task", "read_split", "read_task", "split_file", "split_labels", "split_tags",
+    "to_datasets", "trivial_predictions",
 ]  # fmt: skip
+
+
+ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's, and others
 
 
 def get_task(name: str) -> Task:
@@ -39,10 +43,10 @@ def get_task(name: str) -> Task:
     Raises:
         ParameterError: there is none.
     """
-    for task in TASKS:
+    for task in ALL_TASKS:
         if _plain(task.name) == _plain(str(name)):
             return task
-    raise ParameterError(f"task={name!r} is unknown; use {', '.join(task.name for task in TASKS)}")
+    raise ParameterError(f"task={name!r} is unknown; use {', '.join(task.name for task in ALL_TASKS)}")
 
 
 def read_task(task: Task, folder: Path | str) -> dict[str, list[Example]]:

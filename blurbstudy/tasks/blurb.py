@@ -1,4 +1,4 @@
-"""The 13 BLURB datasets (Gu et al. 2021, table 1), one entry each. A new dataset is one entry here."""
+"""The 13 BLURB datasets (Gu et al. 2021, table 1), one entry each. Another dataset is an entry of others.py."""
 
 from __future__ import annotations
 
