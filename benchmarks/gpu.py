@@ -258,11 +258,11 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     train = our_runs if job["side"] == "ours" else peer_runs
 
     def go() -> dict[str, Any]:
-        runs, scores = train(material, job)
+        runs, scores, device_bytes = train(material, job)
         rate = measuring.matrix_rate(job["device"], size=512 if job["device"] == "cpu" else 0)
         return {
             "seconds": runs, "runs": runs, "scores": scores, "matrix_rate": rate, "operations_per_run": needed,
-            "achieved": needed * len(scores) / sum(runs) / rate, "device_mib": measuring.device_mib(job["device"]),
+            "achieved": needed * len(scores) / sum(runs) / rate, "device_mib": device_bytes / 2**20,
             "sequences_and_tokens": {
                 split: [len(features), int(features.lengths.sum())] for split, features in material.features.items()
             },
@@ -291,11 +291,11 @@ def guarded(go: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
     return guarded_go
 
 
-def our_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | None]]:  # noqa: ANN001
-    """(seconds of each population, test scores of all runs)."""
+def our_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | None], float]:  # noqa: ANN001
+    """(seconds of each population, test scores of all runs, most bytes of the GPU that one took)."""
     from blurbstudy.training import train_population
 
-    seconds, scores = [], []
+    seconds, scores, peaks = [], [], [0]
     for first in range(0, len(job["seeds"]), job["members"]):
         began = time.perf_counter()
         records = train_population(
@@ -304,16 +304,21 @@ def our_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | N
         )  # fmt: skip
         seconds.append(time.perf_counter() - began)
         scores += [record.scores["test"] for record in records]
-    return seconds, scores
+        peaks += [record.peak_bytes for record in records if job["device"] != "cpu"]
+    return seconds, scores, max(peaks)
 
 
-def peer_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | None]]:  # noqa: ANN001
-    """(seconds of each run, their test scores)."""
+def peer_runs(material, job: dict[str, Any]) -> tuple[list[float], list[float | None], float]:  # noqa: ANN001
+    """(seconds of each run, their test scores, most bytes of the GPU)."""
     import peer
 
     peer.import_all()
     runs = [peer.fine_tune(material, seed=seed, device=job["device"]) for seed in job["seeds"]]
-    return [run["seconds"] for run in runs], [run["scores"]["test"] for run in runs]
+    return (
+        [run["seconds"] for run in runs],
+        [run["scores"]["test"] for run in runs],
+        2**20 * measuring.device_mib(job["device"]),
+    )
 
 
 if __name__ == "__main__":

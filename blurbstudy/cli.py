@@ -66,7 +66,7 @@ def run(
     what there is: the same command goes on.
     """
     from .presentation.execution import execute_notebooks
-    from .presentation.plan import expected_stages, keep_beside_runs
+    from .presentation.plan import keep_beside_runs
     from .presentation.progress import one_bar
     from .presentation.report import build_report
     from .results.clock import stopping_after
@@ -79,9 +79,7 @@ def run(
     kept = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     kept.check_writable()
     folder = report or paths.report_folder(scale)
-    stages: list[Stage] = []
-    with contextlib.suppress(StudyError):  # the notebook itself will tell of it
-        stages = expected_stages(plan, scale=scale)
+    stages = foreseen(plan, scale=scale)
     with stopping_after(minutes, began=began) as left, one_bar(len(plan), stages) as bar:
         executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
         undone = left()
@@ -152,6 +150,22 @@ def finetune(
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
     if not found.sweep.trained:
         typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
+
+
+def foreseen(plan: Mapping[str, Mapping[str, Any]], *, scale: str) -> list[Stage]:
+    """What the notebooks (stem -> parameters) will go through, for the time left; none where that cannot be told, for
+    want of an estimate stops no run.
+    """
+    from .presentation.plan import expected_stages
+
+    try:
+        return expected_stages(plan, scale=scale)
+    except StudyError:  # the notebook itself will tell of it
+        return []
+    except Exception as error:  # whatever it is: if it is not of the estimate alone, the notebook fails too
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        typer.echo(f"blurbstudy: no time left can be told, since planning failed ({said}); the run goes on", err=True)
+        return []
 
 
 app.command()(plan)

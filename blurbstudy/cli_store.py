@@ -59,7 +59,8 @@ def import_(
     Everything is checked before anything is written; where something is refused nothing is imported. No run and no gold
     label that is there is ever changed. Two runs of one id are the same where their status, steps, scores, learning
     curve and predictions are: labels exactly, numbers to 0.001, since other machines add in another order. Seconds,
-    memory and circumstances may differ; those that are there stay.
+    memory and circumstances may differ; those that are there stay. A run whose score is not what its predictions score
+    against the gold labels, where there are any, is refused.
     """
     from .results.archive import import_store
 
@@ -69,6 +70,8 @@ def import_(
     typer.echo(f"{kept.folder}: new: {_listed(done.new)}; there already: {_listed(done.same)}; refused: none")
     if done.other_revision:
         typer.echo(f"{done.other_revision} of the new runs are by another version of blurbstudy: kept, in no table")
+    if done.unscored:
+        typer.echo(f"{done.unscored} of the new runs could not be scored anew: there are no gold labels of their data")
     if done.facts_kept:
         typer.echo(f"{done.facts_kept} facts differ, and the store's own stay (--replace-facts takes the archive's)")
     if done.facts_replaced:

@@ -24,6 +24,10 @@ os.environ["MPLBACKEND"] = "agg"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
 
 REQUIRE_BROWSER = "BLURBSTUDY_REQUIRE_BROWSER"  # 1: a browser test that skips has failed (continuous integration)
+BROWSER_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -96,6 +100,21 @@ def tiny_large_encoder(tmp_path_factory, tiny_encoder):
     weights = random_checkpoint(architecture, seed=2).weights
     folder = tmp_path_factory.mktemp("large-encoder")
     return export_checkpoint(weights, architecture, folder=folder, tokenizer=small.tokenizer())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium as it is installed; nothing is downloaded. For a module, not longer: meanwhile Playwright has
+    the event loop that notebooks need.
+    """
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if executable is None:
+        pytest.skip("no Chromium on the PATH")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

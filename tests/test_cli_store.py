@@ -27,7 +27,7 @@ def command(tmp_path, capsys, monkeypatch):
 def record(seed, **changes):
     made = RunRecord(
         config=RunConfig(task="BioASQ", data="d" * 20, encoder="e" * 20, recipe=Recipe(), seed=seed),
-        status="finished", stopped_at_step=10, selected_step=10, scores={"dev": 0.5, "test": 0.5},
+        status="finished", stopped_at_step=10, selected_step=10, scores={"dev": None, "test": 1.0},
         curve={"step": [10], "train_loss": [0.25], "dev_score": [0.5]}, predictions={"test": ["yes", "no"]},
         seconds=1.5, peak_bytes=1000,
     )  # fmt: skip
@@ -74,6 +74,23 @@ def test_other_content_under_one_id_is_one_line_and_exit_code_2(command):
     assert (code, out) == (2, "") and len(errors.splitlines()) == 1
     assert record(2).id in errors and "predictions 'no' here" in errors and "Nothing was imported" in errors
     assert RunStore("mine").ids() == [record(2).id]
+
+
+def test_a_score_that_is_not_the_predictions_is_one_line_and_exit_code_2(command):
+    a_store("runs/mini", record(1), record(2, scores={"dev": None, "test": 0.75}))
+    command("export", "a.zip")
+    code, out, errors = command("import", "a.zip", "--store", "mine")
+    assert (code, out) == (2, "") and len(errors.splitlines()) == 1
+    assert f"run {record(2).id} (BioASQ): its stored test score is 0.75, its predictions score 1.0" in errors
+    assert len(RunStore("mine")) == 0
+
+
+def test_runs_that_cannot_be_scored_anew_are_told(command):
+    RunStore("runs/mini").put(record(1))
+    command("export", "a.zip")
+    _, out, _ = command("import", "a.zip", "--store", "mine")
+    told = "1 of the new runs could not be scored anew: there are no gold labels of their data"
+    assert out.splitlines()[1:] == [told] and len(RunStore("mine")) == 1
 
 
 def test_facts_that_differ_are_told_with_the_option_that_takes_them(command):

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,10 +21,6 @@ from blurbstudy.tasks import get_task, read_split
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 TOKEN = "0123456789abcdef" * 3
 PATIENCE = 120_000  # milliseconds: the machine may be busy with other tests
 
@@ -84,19 +79,6 @@ def lab(folder):
             server.wait(timeout=20)
         server.kill()
         log.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium as it is installed; nothing is downloaded."""
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if executable is None:
-        pytest.skip("no Chromium on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

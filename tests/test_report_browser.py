@@ -1,31 +1,12 @@
 """The report in a real browser: no error on the console, no request leaves the page, nothing wider than a phone."""
 
-import shutil
-
 import pytest
 
 from blurbstudy.presentation.parameters import notebook_stems
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PAGES = ["index", *notebook_stems()]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium as it is installed; nothing is downloaded."""
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if executable is None:
-        pytest.skip("no Chromium on the PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def expected_stages(values: Mapping[str, Mapping[str, Any]], *, scale: str) -> l
     """
     studies = [planned_study(stem, own) for stem, own in values.items()]
     kept, stages = Calibrations(), []
-    start = float(kept.get("start", digest(machine("cpu"))) or USUAL_START)
+    start = kept.number("start", digest(machine("cpu"))) or USUAL_START
     for study, share in zip(studies, divided(studies), strict=True):
         workers = study.engine.workers_asked(study.engine.resolved_device())
         if share.encoders:
@@ -181,8 +181,8 @@ def expected_stages(values: Mapping[str, Mapping[str, Any]], *, scale: str) -> l
 
 def beside_runs(stem: str, *, scale: str, kept: Calibrations, start: float) -> float:
     """Seconds of a notebook beside its runs: as the last execution on this machine took, or as is usual."""
-    found = kept.get("notebook", f"{scale} {stem} {digest(machine('cpu'))}")
-    return float(found) if found is not None else NOTEBOOK_STARTS.get(stem, OTHER_STARTS) * start
+    found = kept.number("notebook", f"{scale} {stem} {digest(machine('cpu'))}")
+    return found if found is not None else NOTEBOOK_STARTS.get(stem, OTHER_STARTS) * start
 
 
 def keep_beside_runs(stem: str, seconds: float, *, scale: str) -> None:

@@ -47,8 +47,8 @@ def savings_table(study: Study, results: Results, whole: Results) -> Table:
         "Parameters: of embeddings and layers. Seconds: mean over runs that there are at both depths (same task, same "
         "seed), training and evaluation together, as their records say; in brackets, against full depth, the median of "
         "such pairs. A run of a population is given an equal share of its time.",
-        "Memory: the mean of what the records call the peak: on a GPU of the allocator, on a CPU of the whole process "
-        "since its start, Python, libraries and earlier runs included, so that little of it is saved.",
+        "Memory: the mean of what the records call the peak: on a GPU of the allocator, on a CPU of the whole process, "
+        "Python and libraries included, so that little of it is saved; both while the run's population was trained.",
         f"Made on: {_machines(results)}. Runs of full depth may come from another notebook, at another time.",
         f"{columns[4]}: the difference to full depth, with 95% intervals. Lost most: the task with the lowest one.",
     ]

@@ -7,9 +7,9 @@ file that is there is changed, and where anything is refused nothing is imported
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
-import math
 import os
 import struct
 import zipfile
@@ -34,13 +34,14 @@ from .archive_members import (
     refused,
 )
 from .files import cause_and_remedy, replace_file, write_once
-from .store import RunStore
+from .rescoring import Rescoring
+from .run_difference import run_difference
+from .store import Gold, RunStore, gold_file
 
-# What came out of a run. Not seconds, peak memory, circumstances, nor the encoder's display name: they may differ.
-CONTENT = ("status", "stopped_at_step", "selected_step", "scores", "curve", "predictions")
-TOLERANCE = 1e-3  # to which numbers agree, absolutely or relatively: other machines add in another order
 COMPRESSION = 3  # zlib's: tags of sentences take a quarter of the time of 6, for a fifth more bytes
 _TORN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+
+_MEND = "export the store again. Nothing was imported"
 
 OnProgress = Callable[[str, int, int], None]  # what is done, files done, of all
 
@@ -62,6 +63,7 @@ class Imported:
     new: Mapping[str, int]  # runs, gold, facts -> how many
     same: Mapping[str, int]  # likewise: in the store already, and kept as they are there
     other_revision: int  # of the new runs: by another version of this package, kept but in no table
+    unscored: int  # of the new runs: neither archive nor store has the gold labels to score them by
     facts_kept: int  # differ, and the store's own stay
     facts_replaced: int  # differed, and are the archive's now
 
@@ -84,7 +86,7 @@ def export_store(store: RunStore, file: Path, *, on_progress: OnProgress = lambd
         for done, name in enumerate(names, 1):
             data = _read(store.folder / name)
             mend = "delete this file, then export again"
-            other_revision += not check_content(name, data, within=store.folder, mend=mend)
+            other_revision += check_content(name, data, within=store.folder, mend=mend) is None
             archive.writestr(plain_member(name), data, compresslevel=COMPRESSION)
             on_progress("exporting", done, len(names))
     return Exported(**counts, other_revision=other_revision)
@@ -95,19 +97,22 @@ def import_store(
 ) -> Imported:
     """Merge an archive into a store: all members are checked, then those that the store lacks are placed.
 
-    A run that is there with the same content stays as it is; so does a fact, whether it differs or not.
+    A run that is there with the same content stays as it is; so does a fact, whether it differs or not. New runs are
+    scored anew where the archive or the store has their gold labels.
 
     Args:
         replace_facts: take the archive's facts where they differ.
 
     Raises:
         StoreError: it is no whole archive of a store, or a member is none of a store's; a run or gold labels are there
-            with other content; or the disk refused. The store holds what it held.
+            with other content; a score is not what the predictions score; or the disk refused. The store holds what
+            it held.
     """
     merge = _Merge(file, store, replace_facts=replace_facts)
     try:
         with zipfile.ZipFile(file) as archive:
             members = checked_members(archive, file=file)
+            merge.rescoring = Rescoring(functools.partial(_gold, archive, store))
             for done, member in enumerate(members, 1):
                 merge.weigh(member.filename, member_data(archive, member, file=file))
                 on_progress("checking", done, len(members))
@@ -131,8 +136,10 @@ class _Merge:
         self.new: dict[str, str] = {}  # name -> digest of its content
         self.replaced: dict[str, str] = {}  # facts, likewise
         self.same: list[str] = []
-        self.facts_kept = self.other_revision = 0
+        self.rescoring = Rescoring(lambda *_: None)
+        self.facts_kept = self.other_revision = self.unscored = 0
         self.differing: list[str] = []  # name: in what
+        self.wrong: list[str] = []  # runs, likewise: in which score
 
     def weigh(self, name: str, data: bytes) -> None:
         """Check one member and compare it with the store's own file.
@@ -140,12 +147,13 @@ class _Merge:
         Raises:
             StoreError: it is not what its name says, or the store's own file is torn.
         """
-        mend = "export the store again. Nothing was imported"
-        current = check_content(name, data, within=self.file, mend=mend)
+        values = check_content(name, data, within=self.file, mend=_MEND)
         path = self.store.folder / name
         if not path.is_file():
             self.new[name] = _digest(data)
-            self.other_revision += not current
+            self.other_revision += values is None
+            if values and kind_of(name) == "runs":
+                self._rescore(values)
             return
         difference = self._difference(name, _read(path), data)
         if not difference:
@@ -157,17 +165,23 @@ class _Merge:
         else:
             self.facts_kept += 1
 
+    def _rescore(self, run: Mapping[str, Any]) -> None:
+        problem = self.rescoring.problem(run)
+        self.unscored += problem is None
+        if problem:
+            self.wrong.append(f"run {run['id']} ({run['config']['task']}): {problem}")
+
     def _difference(self, name: str, own: bytes, other: bytes) -> str:
         if own == other:
             return ""
         check_content(name, own, within=self.store.folder, mend="delete this file, then import again")
         if kind_of(name) == "runs":
-            return _run_difference(json.loads(own), json.loads(other))
+            return run_difference(json.loads(own), json.loads(other))
         return "" if json.loads(own) == json.loads(other) else "other content"
 
     def refuse(self) -> None:
         """Raises:
-        StoreError: a run or gold labels are in the store with other content.
+        StoreError: a run or gold labels are in the store with other content, or a score is not of its predictions.
         """
         if self.differing:
             raise StoreError(
@@ -176,6 +190,9 @@ class _Merge:
                 f"{_counted(self.new)['runs']} runs are new and {_counted(self.same)['runs']} are there already; "
                 f"import it into a store of its own (--store DIR), or delete from {self.store.folder} what is wrong"
             )
+        if self.wrong:
+            remedy = "delete it where it was made, run again there and export anew"
+            raise refused(self.file, f"scores of {len(self.wrong)} runs are wrong; the first: {self.wrong[0]}", remedy)
 
     def place(self, archive: zipfile.ZipFile, on_progress: OnProgress) -> None:
         """Write what the store lacks; where that cannot be ended, what was written is taken away again.
@@ -216,37 +233,26 @@ class _Merge:
             new=_counted(self.new),
             same=_counted(self.same),
             other_revision=self.other_revision,
+            unscored=self.unscored,
             facts_kept=self.facts_kept,
             facts_replaced=len(self.replaced),
         )
 
 
-def _run_difference(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In what two records of one run differ; '' where in nothing that counts."""
-    for name in CONTENT:
-        if (found := _difference(own.get(name), other.get(name))) is not None:
-            here, there = (f"{value!r:.60}" for value in found)
-            return f"{name} {here} here ({_made_on(own)}), {there} there ({_made_on(other)})"
-    return ""
-
-
-def _made_on(values: Mapping[str, Any]) -> str:
-    told = values.get("circumstances")
-    told = told if isinstance(told, dict) else {}
-    return f"{told.get('device') or 'an unknown device'} by commit {told.get('commit') or 'unknown'}"
-
-
-def _difference(own: Any, other: Any) -> tuple[Any, Any] | None:
-    """The first two values that differ: fractions by more than TOLERANCE, all else at all."""
-    if isinstance(own, float) and isinstance(other, float):
-        return None if math.isclose(own, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE) else (own, other)
-    if isinstance(own, dict) and isinstance(other, dict) and own.keys() == other.keys():
-        pairs: Iterable[tuple[Any, Any]] = ((own[name], other[name]) for name in own)
-    elif isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
-        pairs = zip(own, other, strict=True)
-    else:
-        return None if type(own) is type(other) and own == other else (own, other)
-    return next((found for a, b in pairs if (found := _difference(a, b)) is not None), None)
+def _gold(archive: zipfile.ZipFile, store: RunStore, task: str, data: str, split: str) -> Gold | None:
+    """Gold labels of the store or, where it has none, of the archive."""
+    name = gold_file(task, data, split)
+    if not kind_of(name):  # a fingerprint that is none, and might lead out of the store
+        return None
+    if store.has_gold(task, data, split):
+        return store.gold(task, data, split)
+    try:
+        member = archive.getinfo(name)
+    except KeyError:
+        return None
+    file = Path(archive.filename)
+    values = check_content(name, member_data(archive, member, file=file), within=file, mend=_MEND)
+    return Gold(**{column: tuple(values[column]) for column in ("ids", "units", "gold")})
 
 
 def _names(folder: Path) -> list[str]:

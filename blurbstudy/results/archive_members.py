@@ -108,11 +108,11 @@ def refused(file: Path, problem: str, remedy: str) -> StoreError:
     return StoreError(f"{file}: {problem}; {remedy}. Nothing was imported")
 
 
-def check_content(name: str, data: bytes, *, within: Path, mend: str) -> bool:
+def check_content(name: str, data: bytes, *, within: Path, mend: str) -> dict[str, Any] | None:
     """Refuse a file that is not what its name says.
 
     Returns:
-        Whether this version of the package reads it: False for runs of another version's trainer.
+        What it holds; None for runs of another version's trainer, which this version of the package does not read.
 
     Raises:
         StoreError: names the file and what is wrong with it; ends with how to `mend` it.
@@ -120,7 +120,7 @@ def check_content(name: str, data: bytes, *, within: Path, mend: str) -> bool:
     try:
         text = data.decode()
         if kind_of(name) == "runs" and parse_record(text, path=within / name, mend=mend) is None:
-            return False
+            return None
         values = json.loads(text, parse_constant=_no_constant)
         if kind_of(name) == "runs":
             _check_record(values)
@@ -133,7 +133,7 @@ def check_content(name: str, data: bytes, *, within: Path, mend: str) -> bool:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise StoreError(f"{within / name}: is not what its name says ({said}); {mend}") from None
-    return True
+    return values
 
 
 def _check_record(values: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import torch
 
@@ -20,6 +20,11 @@ from ..training import population_key
 from ..training.circumstances import describe_device
 from .files import replace_file
 from .sources import Sources
+
+Form = TypeVar("Form")  # a dataclass of numbers
+
+MOST = 1e300  # whole numbers of JSON may be larger than any float
+_SIZE = re.compile(r"[1-9][0-9]{0,5}")
 
 
 def run_class(config: RunConfig, *, sources: Sources, device: str) -> str:
@@ -46,7 +51,9 @@ def calibration_file() -> Path:
 
 
 class Calibrations:
-    """Measurements by kind and class. Their file is a cache: one that cannot be read or written is as none."""
+    """Measurements by kind and class. Their file is a cache: one that cannot be read or written is as none, and so is
+    what was kept in another form than it is asked for in (by another version of this package, or by somebody's hand).
+    """
 
     def __init__(self) -> None:
         self.file = calibration_file()
@@ -55,6 +62,22 @@ class Calibrations:
     def get(self, kind: str, name: str) -> Any:
         """Plain values, or None where nothing was measured."""
         return self._kept.get(f"{kind} {name}")
+
+    def number(self, kind: str, name: str) -> float | None:
+        """A number, or None where none was measured."""
+        found = self.get(kind, name)
+        return float(found) if _is_number(found) else None
+
+    def of_form(self, form: type[Form], kind: str, name: str) -> Form | None:
+        """A dataclass of numbers, or None where nothing of that form was measured."""
+        return _formed(form, self.get(kind, name))
+
+    def by_size(self, form: type[Form], kind: str, name: str) -> dict[int, Form]:
+        """Size of a population -> a dataclass of numbers; without those that are of another form."""
+        found = self.get(kind, name)
+        sizes = found if isinstance(found, dict) else {}
+        formed = {int(size): _formed(form, own) for size, own in sizes.items() if _SIZE.fullmatch(size)}
+        return {size: own for size, own in formed.items() if own is not None}
 
     def put(self, kind: str, name: str, values: Any) -> None:
         """Keep plain values, for this command and the next."""
@@ -68,6 +91,26 @@ class Calibrations:
             if isinstance(found, dict):
                 return found
         return {}
+
+
+def _formed(form: type[Form], values: Any) -> Form | None:
+    """Fields are numbers, or mappings from names to numbers; all of them, and no others."""
+    types = get_type_hints(form)
+    if not isinstance(values, dict) or values.keys() != types.keys():
+        return None
+    fits = [
+        _is_number(values[name]) if of in (int, float) else _are_numbers_by_name(values[name])
+        for name, of in types.items()
+    ]
+    return form(**values) if all(fits) else None
+
+
+def _are_numbers_by_name(values: Any) -> bool:
+    return isinstance(values, dict) and all(map(_is_number, values.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
 def digest(values: Mapping[str, Any]) -> str:

@@ -64,9 +64,9 @@ class Capacity:
         """
         wanted: dict[str, RunConfig] = {}
         for name, config in {self._class(config): config for config in configs}.items():
-            kept = self.kept.get("footprint", name)
+            kept = self.kept.of_form(Footprint, "footprint", name)
             if kept:
-                self._footprints.setdefault(name, Footprint(**kept))
+                self._footprints.setdefault(name, kept)
             elif name not in self._footprints and (all_classes or not self._is_surely_small(config)):
                 wanted[name] = config
         found = rehearse(list(wanted.values()), self.trainer, what="memory")

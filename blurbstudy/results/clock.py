@@ -12,6 +12,7 @@ import math
 import os
 import tempfile
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from pathlib import Path
 from ..config import RunConfig
 
 CLOCK_SETTING = "BLURBSTUDY_CLOCK"  # file that says until when something may be begun
+REMEMBERED = 8  # populations of each kind whose pace counts: the machine may be busier, or less, than an hour ago
+MOST = 0.75  # share of them; so of three or fewer the slowest counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,22 +54,27 @@ class Clock:
 
 
 class Pace:
-    """Which populations may still be begun: those that can end in time, by what the slowest of their kind took a step;
-    of a kind that has not been seen yet, all until the time is up.
+    """Which populations may still be begun: those that can end in time, by what most of the last ones of their kind
+    took a step; of a kind that has not been seen yet, all until the time is up.
     """
 
     def __init__(self, clock: Clock, *, steps: Callable[[Sequence[RunConfig]], int]) -> None:
         self.clock, self.steps = clock, steps
-        self.seconds: dict[tuple[str, str, int], float] = {}  # kind -> of one step
+        # kind -> seconds of one step, of each population
+        self.seen: defaultdict[tuple[str, str, int], deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
     def may_begin(self, population: Sequence[RunConfig]) -> bool:
         """Whether it may be begun now."""
-        return not self.clock.is_up(after=self.seconds.get(_kind(population), 0.0) * self.steps(population))
+        return not self.clock.is_up(after=self._step_seconds(population) * self.steps(population))
 
     def took(self, population: Sequence[RunConfig], seconds: float) -> None:
         """A population has ended."""
-        per_step = seconds / max(self.steps(population), 1)
-        self.seconds[_kind(population)] = max(per_step, self.seconds.get(_kind(population), 0.0))
+        self.seen[_kind(population)].append(seconds / max(self.steps(population), 1))
+
+    def _step_seconds(self, population: Sequence[RunConfig]) -> float:
+        """At least as much as MOST of them took: one that met with a busy moment does not speak for all others."""
+        seen = sorted(self.seen[_kind(population)])
+        return seen[math.ceil(MOST * len(seen)) - 1] if seen else 0.0
 
 
 def _kind(population: Sequence[RunConfig]) -> tuple[str, str, int]:

@@ -13,6 +13,7 @@ from ..models import Architecture
 from ..pretraining.cached import Wanted
 from ..tasks import get_task
 from ..training import population_key
+from ..training.calibration import Times
 from .calibrations import Calibrations, run_class
 from .populations import run_steps
 from .sources import Sources
@@ -43,10 +44,10 @@ class Costs:
     def _measured(self, config: RunConfig) -> float | None:
         name = run_class(config, sources=self.sources, device=self.device)
         for workers in (2, 1, *range(3, 65)):
-            sizes = self.kept.get("time", f"{name} {workers}")
+            sizes = self.kept.by_size(Times, "time", f"{name} {workers}")
             if sizes:
-                size = max(sizes, key=int)
-                return sizes[size]["step"] / int(size)
+                size = max(sizes)
+                return sizes[size].step / size
         return None
 
     def _counted(self, config: RunConfig) -> float:

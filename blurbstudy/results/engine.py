@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -23,6 +23,7 @@ from ..training.memory import release_everything, tells_of_no_memory
 from .capacity import Capacity
 from .clock import Clock, Pace
 from .costs import Costs
+from .in_hand import in_hand
 from .jobs import Jobs, Slots
 from .populations import Population, PopulationTrainer, plan_populations, population_steps
 from .processes import DEATHS_FOR_MEMORY, cause_of_death, cores, end_worker, send, start_worker
@@ -33,6 +34,7 @@ from .worker import failure_answer
 DEVICES = ("auto", "cpu", "cuda")
 
 _LEFT = {"left": "the time of the command is up"}  # answer on a population that is not begun
+_PATIENCE = 0.2  # seconds until a population is looked at again that another command has in hand
 
 OnProgress = Callable[[float, int], None]  # optimizer steps (each of the mean cost) and runs done so far
 
@@ -205,22 +207,33 @@ def _run_here(trainer: PopulationTrainer, tally: _Tally, pace: Pace) -> None:
             if not pace.may_begin(population):
                 tally.hear(index, _LEFT)
                 continue
-            began = time.monotonic()
-            try:
-                trainer.train(
-                    population, on_progress=lambda done, total, at=index: tally.hear(at, {"steps": [done, total]})
-                )
-            except Exception as error:  # told at the end; the other populations go on
-                answer = failure_answer(error)
-            else:
-                answer = {"finished": True}
-                pace.took(population, time.monotonic() - began)
+            with in_hand(population, trainer.store) as mine:
+                answer = _train_here(index, mine, trainer, tally, pace) if mine is not None else None
+            if answer is None:
+                jobs.add([index])
+                time.sleep(_PATIENCE)
+                continue
             if answer.get("memory"):
                 release_everything()  # now that nothing holds the error, and the error nothing
             again = tally.hear(index, answer)
             if again:
                 jobs.replace(functools.partial(tally.split_alike, failed=population))
                 jobs.add(again)
+
+
+def _train_here(
+    index: int, population: Population, trainer: PopulationTrainer, tally: _Tally, pace: Pace
+) -> dict[str, Any]:
+    """The answer on what is left of population `index`."""
+    began = time.monotonic()
+    try:
+        if population:
+            trainer.train(population, on_progress=lambda done, total: tally.hear(index, {"steps": [done, total]}))
+    except Exception as error:  # told at the end; the other populations go on
+        return failure_answer(error)
+    if population:
+        pace.took(population, time.monotonic() - began)
+    return {"finished": True}
 
 
 def _run_in_processes(trainer: PopulationTrainer, tally: _Tally, pace: Pace, *, workers: int) -> None:
@@ -281,7 +294,7 @@ class _Worker:
             index = self.jobs.take()
             if index is not None:
                 try:
-                    for answer in self._train(index):
+                    for answer in self._answers(index):
                         self.answers.put((index, answer))
                 except Exception as error:  # a silent thread would leave the sweep waiting for ever
                     self.answers.put((index, failure_answer(error)))
@@ -289,18 +302,30 @@ class _Worker:
             if index is None:
                 self.stopped.wait(0.1)
 
-    def _train(self, index: int) -> Any:
-        """Answers on a population, the last of them {finished}, {failed} or {left}."""
+    def _answers(self, index: int) -> Iterator[dict[str, Any]]:
+        """Answers on a population, the last of them {finished}, {failed} or {left}; none where another command has it
+        in hand, and it waits again.
+        """
         if not self.pace.may_begin(self.populations[index]):
             yield _LEFT
             return
+        with in_hand(self.populations[index], self.trainer.store) as mine:
+            if mine:
+                yield from self._train(mine)
+            elif mine is not None:
+                yield {"finished": True}
+        if mine is None:
+            self.jobs.add([index])
+            self.stopped.wait(_PATIENCE)
+
+    def _train(self, population: Population) -> Iterator[dict[str, Any]]:
         alone, began = self.slots.count == 1, time.monotonic()
         process = self._living_process()
-        send(process, {"configs": [config.to_dict() for config in self.populations[index]]})
+        send(process, {"configs": [config.to_dict() for config in population]})
         for line in process.stdout:
             answer = json.loads(line)
             if "finished" in answer:
-                self.pace.took(self.populations[index], time.monotonic() - began)
+                self.pace.took(population, time.monotonic() - began)
             yield answer
             if "steps" not in answer:
                 return

@@ -104,10 +104,11 @@ class Expectations:
                 made_once(folder, lambda unfinished, part=part: _move(part, unfinished))
                 self.kept.put("pretraining", f"{folder.name} {workers}", asdict(times))
         kept = {folder: self._pretraining_kept(folder, workers) for folder in classes}
-        return {name: PretrainingTimes(**kept[_stand_in_folder(one)]) for name, one in wanted.items()}
+        return {name: kept[_stand_in_folder(one)] for name, one in wanted.items()}
 
-    def _pretraining_kept(self, folder: Path, workers: int) -> dict[str, float] | None:
-        return self.kept.get("pretraining", f"{folder.name} {workers}") if folder.is_dir() else None
+    def _pretraining_kept(self, folder: Path, workers: int) -> PretrainingTimes | None:
+        name = f"{folder.name} {workers}"
+        return self.kept.of_form(PretrainingTimes, "pretraining", name) if folder.is_dir() else None
 
     def _rehearse_time(
         self, populations: Sequence[Population], trainer: PopulationTrainer, *, workers: int, engine: LocalEngine
@@ -121,7 +122,7 @@ class Expectations:
             (name, size, own[size])
             for name, own in sizes.items()
             for size in {min(own), max(own)}
-            if str(size) not in self._kept_times(name)
+            if size not in self._kept_times(name)
         ]
         if jobs:
             self.on_rehearsal(f"{len(jobs)} classes of runs")
@@ -137,13 +138,15 @@ class Expectations:
             if values:
                 starts += [values[0].pop("start")] if "start" in values[0] else []
                 values[0].pop("device")
-                self.kept.put("time", name, self._kept_times(name) | {str(size): values[0]})
+                known = {str(n): asdict(times) for n, times in self._kept_times(name).items()}
+                self.kept.put("time", name, known | {str(size): values[0]})
         if starts:
             self.kept.put("start", digest(machine(trainer.device)), sum(starts) / len(starts))
 
-    def _kept_times(self, name: str) -> dict[str, Any]:
+    def _kept_times(self, name: str) -> dict[int, Times]:
         """Size of a population -> its times."""
-        return self.kept.get("time", name) or {}
+        kept = self.kept.by_size(Times, "time", name)
+        return {size: times for size, times in kept.items() if "test" in times.evaluation}
 
     def _class(self, population: Population, trainer: PopulationTrainer, workers: int) -> str:
         return f"{run_class(population[0], sources=trainer.sources, device=trainer.device)} {workers}"
@@ -155,8 +158,8 @@ class Expectations:
         known, size = self._kept_times(self._class(population, trainer, workers)), len(population)
         if not known:
             return None
-        nearest = min(map(int, known), key=lambda n: abs(math.log(n / size)))
-        times = Times(**known[str(nearest)])
+        nearest = min(known, key=lambda n: abs(math.log(n / size)))
+        times = known[nearest]
         share = size / nearest
         evaluation = {split: share * seconds for split, seconds in times.evaluation.items()}
         return replace(times, step=share * times.step, build=share * times.build, evaluation=evaluation)
@@ -190,7 +193,7 @@ class Expectations:
 
     def start_seconds(self, device: str = "cpu") -> float:
         """Seconds until a process of the engine can begin."""
-        return float(self.kept.get("start", digest(machine(device))) or 0.0)
+        return self.kept.number("start", digest(machine(device))) or 0.0
 
 
 class _WorkerClock:

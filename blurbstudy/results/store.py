@@ -139,7 +139,7 @@ class RunStore:
         return self._gold_path(task, data, split).is_file()
 
     def _gold_path(self, task: str, data: str, split: str) -> Path:
-        return self.folder / "gold" / f"{_file_name(task)}.{data}.{split}.json"
+        return self.folder / gold_file(task, data, split)
 
     # Facts
 
@@ -162,6 +162,11 @@ class RunStore:
 
     def _fact_path(self, kind: str, name: str) -> Path:
         return self.folder / fact_file(kind, name)
+
+
+def gold_file(task: str, data: str, split: str) -> str:
+    """Where a split's gold labels lie in a store's folder."""
+    return f"gold/{_file_name(task)}.{data}.{split}.json"
 
 
 def fact_file(kind: str, name: str) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import platform
-import resource
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,14 +52,6 @@ def working_clock(device: torch.device) -> Callable[[], float]:
 def describe_device(device: torch.device) -> str:
     """A name for people: the GPU's, or the processor architecture."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
-
-
-def peak_bytes(device: torch.device) -> int:
-    """Peak memory so far: the allocator's on CUDA, else the process's resident set."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes on Linux
 
 
 @functools.cache

@@ -7,6 +7,8 @@ import ctypes
 import functools
 import gc
 import re
+import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,22 +57,27 @@ class MemoryGrowth:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         release_everything()
+        forgot = forget_peak(device)
         if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
             self.before = torch.cuda.memory_allocated(device)
         else:
-            self.can_reset = _reset_peak()
-            self.before = _status("VmRSS" if self.can_reset else "VmHWM")
+            self.before = _status("VmRSS" if forgot else "VmHWM")
 
     def peak(self) -> int:
         """Bytes. Where the system cannot forget an earlier peak (not Linux), at least that one."""
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device)
-        return _status("VmHWM")
+        return peak_bytes(self.device)
 
 
-def _reset_peak() -> bool:
-    """Lets the kernel forget the largest resident size so far (man 5 proc, clear_refs)."""
+def peak_bytes(device: torch.device) -> int:
+    """The most bytes held since the peak was last forgotten: of the allocator on CUDA, of this process on a CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
+
+
+def forget_peak(device: torch.device) -> bool:
+    """Let the peak be that of what is held from here on; -> whether the system can (man 5 proc, clear_refs: Linux)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return True
     try:
         (PROCESS / "clear_refs").write_text("5")
     except OSError:
@@ -84,9 +91,8 @@ def _status(field: str) -> int:
         found = re.search(rf"^{field}:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
         if found:
             return 1024 * int(found[1])
-    from .circumstances import peak_bytes
-
-    return peak_bytes(torch.device("cpu"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes on Linux
 
 
 @functools.cache

@@ -24,7 +24,7 @@ class RunRecord:
     curve: Mapping[str, list]  # step, train_loss (mean since the entry before), dev_score (None under join_dev)
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time
-    peak_bytes: int  # peak memory of the process (CPU) or the device's allocator (CUDA)
+    peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
     circumstances: Mapping[str, Any] = field(default_factory=dict)  # device, population, versions, commit, dropout
 
     @property

@@ -15,9 +15,9 @@ from ..models import Checkpoint
 from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
-from .circumstances import describe_device, peak_bytes, pick_device, software
+from .circumstances import describe_device, pick_device, software
 from .evaluation import decode, evaluation_batches, gold_of, predict
-from .memory import release_freed_memory
+from .memory import forget_peak, peak_bytes, release_freed_memory
 from .population import SHARED, Member, Population
 from .record import RunRecord
 
@@ -51,7 +51,9 @@ def train_population(
         ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
     """
     check_population(configs, checkpoint)
-    training = Training(configs, features, task, checkpoint, pick_device(device), on_progress, on_record)
+    place = pick_device(device)
+    forget_peak(place)  # that of the populations before, or of a rehearsal, is none of this one's
+    training = Training(configs, features, task, checkpoint, place, on_progress, on_record)
     training.on_step = on_step
     return training.run()
 

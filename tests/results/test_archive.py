@@ -19,6 +19,7 @@ from blurbstudy.results.archive import export_store, import_store
 from blurbstudy.results.archive_members import FORMAT, KINDS, MANIFEST, kind_of, plain_member
 
 NONE = {"runs": 0, "gold": 0, "facts": 0}
+GOLD = [-0.79941185, 0.54360006, 0.25581179]  # Pearson's r of 0.5, 1.25, 4.0 with these is 0.5, as a record says
 
 
 def contents(folder):
@@ -30,7 +31,7 @@ def full(store, make_record):
     """A store with three runs, gold labels and facts."""
     for seed in (1, 2, 3):
         store.put(make_record(seed, test=[0.5, 1.25, 4.0]))
-    store.put_gold("BIOSSES", "d" * 20, "test", ids=["1", "2", "3"], units=["1", "2", "3"], gold=[0.0, 1.0, 4.0])
+    store.put_gold("BIOSSES", "d" * 20, "test", ids=["1", "2", "3"], units=["1", "2", "3"], gold=GOLD)
     store.put_gold("HoC", "d" * 20, "dev", ids=["1"], units=["1"], gold=["a,b"])
     store.put_fact("encoders", "BERT from ../../somewhere", {"layers": 2})
     store.put_fact("notebook", "00_overview", {"scale": "mini", "seeds": 3})
@@ -196,6 +197,38 @@ def test_runs_of_another_trainer_revision_are_carried_along_and_counted(full, fi
     assert import_store(file, other).other_revision == 3
     assert other.ids() == full.ids() and other.records() == []
     assert import_store(file, other).other_revision == 0  # of the new
+
+
+# Scores of runs that others made
+
+
+def test_a_run_whose_score_is_not_its_predictions_is_refused_whether_archive_or_store_has_the_gold(
+    full, file, other, make_record, tmp_path
+):
+    wrong = dataclasses.replace(make_record(4, test=[0.5, 1.25, 4.0]), scores={"dev": 0.5, "test": 0.93})
+    full.put(wrong)
+    export_store(full, tmp_path / "wrong.zip")
+    said = (wrong.id, "BIOSSES", "stored test score is 0.93", "its predictions score 0.5", "scores of 1 runs are wrong")
+    refuses(tmp_path / "wrong.zip", other, *said, "Nothing was imported")
+    repack(tmp_path / "wrong.zip", drop=["gold/BIOSSES." + "d" * 20 + ".test.json"])
+    assert import_store(tmp_path / "wrong.zip", RunStore(tmp_path / "third")).unscored == 4
+    import_store(file, other)
+    refuses(tmp_path / "wrong.zip", other, *said)
+
+
+def test_runs_without_gold_labels_are_imported_and_counted(file, other):
+    assert import_store(file, other).unscored == 3  # their dev score: there is gold of test alone
+    assert import_store(file, other).unscored == 0  # of the new
+
+
+def test_a_data_fingerprint_that_leads_out_of_the_store_finds_no_gold_labels(store, other, make_record, tmp_path):
+    record = make_record(1, test=[0.5, 1.25, 4.0])
+    store.put(dataclasses.replace(record, config=dataclasses.replace(record.config, data="/../../../outside")))
+    (tmp_path / "outside.test.json").write_text(json.dumps({"ids": ["1"], "units": ["1"], "gold": [1.0]}))
+    (other.folder / "gold" / "BIOSSES.").mkdir(parents=True)
+    assert other.has_gold("BIOSSES", "/../../../outside", "test")
+    export_store(store, tmp_path / "a.zip")
+    assert import_store(tmp_path / "a.zip", other).unscored == 1
 
 
 # Export

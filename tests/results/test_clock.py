@@ -63,11 +63,32 @@ def test_a_population_is_begun_where_its_kind_is_known_to_end_in_time(now):
         pace = Pace(Clock(), steps=lambda population: 10 * len(population))
         assert pace.may_begin(population(n=100))  # nobody knows yet
         pace.took(population(), 20.0)  # 2 seconds a step
-        pace.took(population(), 10.0)  # the slowest counts
+        pace.took(population(), 10.0)  # of two the slowest counts
         assert pace.may_begin(population(n=2)) and not pace.may_begin(population(n=3))
         assert pace.may_begin(population("PubMedQA", n=100)) and pace.may_begin(population(n=100, max_length=64))
         now.at = 1060.0
         assert not pace.may_begin(population()) and not pace.may_begin(population("PubMedQA"))
+
+
+def test_one_slow_population_does_not_speak_for_all_that_follow(now):
+    with stopping_after(1, began=1000.0):
+        pace = Pace(Clock(), steps=lambda population: 10 * len(population))
+        for seconds in (10.0, 500.0, 10.0):
+            pace.took(population(), seconds)
+        assert not pace.may_begin(population())  # one of three: it may be the rule
+        pace.took(population(), 12.0)
+        assert pace.may_begin(population(n=4)) and not pace.may_begin(population(n=5))  # 1.2 seconds a step
+
+
+def test_a_machine_that_has_become_slower_or_faster_is_believed(now):
+    with stopping_after(1, began=1000.0):
+        pace = Pace(Clock(), steps=lambda population: 10 * len(population))
+        for seconds in [10.0] * 20 + [100.0] * 3:
+            pace.took(population(), seconds)
+        assert not pace.may_begin(population())
+        for seconds in [10.0] * 6:
+            pace.took(population(), seconds)
+        assert pace.may_begin(population(n=5)) and not pace.may_begin(population(n=6))
 
 
 def test_without_a_clock_every_population_is_begun(now):

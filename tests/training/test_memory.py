@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from blurbstudy.errors import CheckpointError
-from blurbstudy.training.memory import is_out_of_memory, tells_of_no_memory
+from blurbstudy.tasks import get_task
+from blurbstudy.training import train_population
+from blurbstudy.training.memory import is_out_of_memory, release_everything, tells_of_no_memory
 
 MEASURE = """
 import torch
@@ -49,3 +51,20 @@ def test_a_refused_allocation_is_told_from_other_errors():
     assert is_out_of_memory(CheckpointError("model.safetensors: cannot be read (Cannot allocate memory (12))"))
     assert not is_out_of_memory(CheckpointError("model.safetensors: cannot be read (torn)"))
     assert not is_out_of_memory(ValueError("out of memory")) and tells_of_no_memory("CUBLAS_STATUS_ALLOC_FAILED")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a process's earlier peak")
+def test_a_populations_record_tells_its_own_peak_and_not_that_of_what_was_before(
+    make_config, similarity, checkpoint, device
+):
+    def peak_of(**recipe):
+        given = {"features": similarity, "task": get_task("BIOSSES"), "checkpoint": checkpoint, "device": device}
+        (record,) = train_population([make_config(epochs=1, **recipe)], **given)
+        return record.peak_bytes
+
+    first = peak_of()
+    held = torch.ones(2**26, device=device)  # 256 MiB
+    beside = peak_of()
+    del held
+    release_everything()
+    assert beside > first + 200 * 2**20 and 0 < peak_of() < beside - 200 * 2**20
