@@ -273,6 +273,7 @@ def store_table(explored: Explored) -> Table | Notice:
     return Table(
         title="What this run store holds",
         columns=("Encoder", *explored.tasks),
+        kind="tight",
         rows=rows,
         caption=explored.caption(explored.settings),
         notes=notes,
