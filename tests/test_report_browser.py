@@ -104,8 +104,10 @@ def test_a_table_is_downloaded_as_csv_without_a_request(open_page):
 
 @pytest.mark.parametrize("stem", PAGES)
 def test_in_print_nothing_is_cut_off_by_a_scrolling_frame(open_page, stem):
-    page = open_page(stem)
+    page = open_page(stem, width=720)  # A4 between its margins
     page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert page.locator("details.code").evaluate_all("all => all.every(one => !one.checkVisibility())")
     frames = "[...document.querySelectorAll('figure .wide')].map(e => getComputedStyle(e).overflowX)"
     assert set(page.evaluate(frames)) <= {"visible"}
     assert page.locator("header.top").count() == 0 or not page.locator("header.top").is_visible()

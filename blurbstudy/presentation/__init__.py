@@ -8,7 +8,7 @@ from .collapse import collapse_table, safety_answer
 from .comparisons import against_paper, findings, paired_table
 from .expected_figure import expected_figure
 from .figures import depth_figure, seeds_figure
-from .gains import certainty_answer, gain_table, gains_answer
+from .gains import certainty_answer, gain_table, gains_answer, technique_gains
 from .large_models import (
     choice_table,
     large_against_paper,
@@ -69,5 +69,6 @@ __all__ = [
     "recipe_table", "removal_settings", "restricted", "safety_answer", "savings_table", "scispacy_against_paper",
     "scispacy_answer", "scispacy_baselines", "score_table", "search", "search_answer", "search_table",
     "searches_of", "seeds_figure", "segment_settings", "slips_table", "stabilized", "stand_in_table", "task_table",
-    "technique_table", "techniques_view", "twin_table", "variance_table", "verdict_table", "verdicts_answer",
+    "technique_gains", "technique_table", "techniques_view", "twin_table", "variance_table", "verdict_table",
+    "verdicts_answer",
 ]  # fmt: skip

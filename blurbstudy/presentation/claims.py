@@ -9,7 +9,6 @@ from ..results.claims import RULES, load_claims
 from ..results.verdicts import (
     CONFIRMED,
     CONTRADICTED,
-    NOT_TESTED,
     OPEN,
     OPPOSES,
     SUPPORTS,
@@ -25,7 +24,13 @@ from .forest import forest
 from .paper_claims import contrast_in_words, margin_of, printed_agreement, printed_difference
 from .score_tables import PERCENT, percent, percents
 from .study import NO_FINDING, Study
-from .tables import Answer, Drawn, Table, interval, number, signed
+from .tables import Answer, Drawn, Table, detailed, interval, number, seeds_and_examples, signed
+
+SAYS = {  # outcome -> what one comparison does, and what several do
+    SUPPORTS: ("supports it", "support it"),
+    OPPOSES: ("opposes it", "oppose it"),
+    OPEN: ("leaves it open", "leave it open"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +61,7 @@ def verdict_table(found: Verdicts) -> Table:
         claim = one.claim
         rows.append(
             (
-                f"{claim.statement}\nSection {claim.section}. Confirmed if {claim.confirmed_if}. Contradicted if "
+                f"{claim.statement}\n{_place(claim.section)}. Confirmed if {claim.confirmed_if}. Contradicted if "
                 f"{claim.contradicted_if}.",
                 _badge(one),
                 forest(one.judgements, margin=margin_of(claim, found.margin), label=claim.statement),
@@ -125,8 +130,18 @@ def verdicts_answer(found: Verdicts) -> Answer:
     said.append(f"Of {len(found.verdicts)} claims: {counts}.")
     for verdict in (CONFIRMED, CONTRADICTED):
         for one in found.of(verdict):
-            said.append(f"{verdict.capitalize()}: {one.claim.statement} ({_counted(one)})")
+            said.append(f"{verdict.capitalize()}: {one.claim.statement.rstrip('.')} ({_counted(one)}).")
     return Answer(question="Which of the paper's claims hold?", sentences=said, front=True)
+
+
+def _place(section: str) -> str:
+    """`Abstract; 3.4` -> `Abstract, section 3.4`."""
+    places = section.split("; ")
+    numbers = [place for place in places if place[0].isdigit()]
+    said = [place for place in places if place not in numbers]
+    said += [f"section{'s'[: len(numbers) > 1]} {' and '.join(numbers)}"] if numbers else []
+    text = ", ".join(said)
+    return text[0].upper() + text[1:]
 
 
 def _badge(one: Verdict) -> Drawn:
@@ -136,15 +151,23 @@ def _badge(one: Verdict) -> Drawn:
 
 
 def _counted(one: Verdict) -> str:
-    """`3 support, 1 opposes, 2 open; 2 of 8 not tested`."""
-    if one.verdict == NOT_TESTED and not one.tested:
-        return f"none of {len(one.judgements)} has runs"
-    said = [f"{one.count(SUPPORTS)} support", f"{one.count(OPPOSES)} oppose", f"{one.count(OPEN)} open"]
+    """`of 6 comparisons 3 support it, 1 opposes it, 2 leave it open; 2 more have no runs`."""
     missing = one.count(UNTESTED)
-    return ", ".join(said) + (f"; {missing} of {len(one.judgements)} not tested" if missing else "")
+    tested = len(one.judgements) - missing
+    if not tested:
+        return f"no runs for {'its one comparison' if missing == 1 else f'any of {missing} comparisons'}"
+    said = {outcome: one.count(outcome) for outcome in SAYS if one.count(outcome)}
+    if len(said) == 1:
+        ((outcome, n),) = said.items()
+        several = "both comparisons" if n == 2 else f"all {n} comparisons"
+        text = f"the one comparison {SAYS[outcome][0]}" if n == 1 else f"{several} {SAYS[outcome][1]}"
+    else:
+        listed = ", ".join(f"{n} {SAYS[outcome][n > 1]}" for outcome, n in said.items())
+        text = f"of {tested} comparisons {listed}"
+    return text + (f"; {missing} more {'have' if missing > 1 else 'has'} no runs" if missing else "")
 
 
-def _numbers(one: Verdict) -> str:
+def _numbers(one: Verdict) -> Drawn | str:
     """One comparison in full; several by their range and median."""
     tested = [judgement for judgement in one.judgements if judgement.difference is not None]
     if len(tested) == 1:
@@ -152,15 +175,17 @@ def _numbers(one: Verdict) -> str:
     if not tested:
         return "–"
     values = sorted(judgement.difference * PERCENT for judgement in tested)
+    if signed(values[0]) == signed(values[-1]):
+        return f"all {signed(values[0])}"
     middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
     return f"{signed(values[0])} to {signed(values[-1])}, median {signed(middle)}"
 
 
-def _one_in_numbers(judgement: Judgement) -> str:
-    said = [f"{signed(percent(judgement.difference))}", f"seeds {interval(percents(judgement.over_seeds))}"]
-    if judgement.over_examples is not None:
-        said.append(f"examples {interval(percents(judgement.over_examples))}")
-    return "\n".join([*said, f"p {p_value(judgement.p)}, n {judgement.n}"])
+def _one_in_numbers(judgement: Judgement) -> Drawn:
+    seeds, examples = seeds_and_examples(percents(judgement.over_seeds), percents(judgement.over_examples))
+    said = [seeds, *([examples] if judgement.over_examples is not None else [])]
+    p = f"p {p_value(judgement.p)}, " if judgement.p is not None else ""
+    return detailed(judgement.difference, signed(percent(judgement.difference)), [*said, f"{p}n {judgement.n}"])
 
 
 def _run_ids(one: Verdict) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,14 +11,14 @@ from ..results.failure import failure
 from ..results.intervals import wilson_interval
 from ..tasks import ALL_TASKS
 from .evidence import Evidence
-from .grid import Results
-from .objectives import ROW
+from .grid import ROW, Results
 from .tables import Answer, Drawn, Table
 
 SHARED = "One recipe per task"  # the setting of the grid whose columns are objectives
 SHADES = (0.0, 0.1, 0.25, 0.5, 0.75)  # upper bounds of the first five of six shades
 SCORED_ALONE = "00_overview"  # its one run is there to be scored in several ways, not to be compared
 FEW = 3  # settings that a sentence names
+QUESTION = "Which settings are safe?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,8 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
 def _row(encoder: str, setting: str, *, by_encoder: bool) -> str:
     if encoder == ROW:
         encoder, setting = setting, SHARED
+    if re.fullmatch(r"\d+ of \d+", setting):
+        setting += " layers removed"
     return f"{encoder} · {setting}" if by_encoder else setting
 
 
@@ -102,7 +105,7 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         "loss left the finite numbers, constant predictions, or a dev score that cannot be told from the trivial one."
     ]
     return Table(title=title, columns=("Setting", *tasks), rows=rows or [("no runs yet",)], caption=evidence.caption,
-                 notes=notes, runs=runs, kind="heat", front=front)  # fmt: skip
+                 notes=notes, runs=runs, kind="heat", front=QUESTION if front else "")  # fmt: skip
 
 
 def _cell(tally: Tally | None) -> Drawn:
@@ -123,9 +126,9 @@ def safety_answer(evidence: Evidence) -> Answer:
         runs = sum(tally.n for tally in own.values())
         rates[row.splitlines()[0]] = (sum(tally.n_failed for tally in own.values()), runs, tuple(own))
     if not rates:
-        return Answer(question="Which settings are safe?", sentences=["Nothing has been run yet."], front=True)
+        return Answer(question=QUESTION, sentences=["Nothing has been run yet."], front=True)
     said = [_safe(rates), _unsafe(rates), *_tasks(evidence)]
-    return Answer(question="Which settings are safe?", sentences=[text for text in said if text], front=True)
+    return Answer(question=QUESTION, sentences=[text for text in said if text], front=True)
 
 
 Rates = Mapping[str, tuple[int, int, Sequence[str]]]  # setting -> failed, runs, tasks

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..results.intervals import holm
 from ..results.statistics import CellSummary, Comparison
-from .grid import CellKey, Results
-from .score_tables import PERCENT, listed, paper_score, percent, percents, run_ids, seed_notes, where
-from .tables import NOT_RUN, Answer, Table, interval, number, signed
+from .grid import ROW, CellKey, Results
+from .score_tables import FEW, PERCENT, paper_score, percent, percents, run_ids, seed_notes, where
+from .tables import NOT_RUN, Answer, Table, both_intervals, interval, number, signed
 
 PAIRS_NOTE = (
     "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
@@ -57,20 +58,22 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
         printed = signed(theirs[0] - theirs[1]) if None not in theirs else "–"
         rows.append(
             (
-                key.encoder,
-                f"{key.setting}, {key.part}" if len(parts) > 1 else key.setting,
+                *_heads(key, several=len(parts) > 1),
                 signed(percent(comparison.difference)),
                 interval(percents(comparison.seed_interval)),
                 p_value(p),
                 interval(percents(comparison.example_interval)),
                 _pairs(comparison),
+                _verdict(results, key, comparison, p, baseline=baseline),
                 printed,
             )
         )
-    columns = ("Encoder", "Setting", "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "The paper's")
+    heads = ("Encoder", "Task") if list(results.grid.encoders) == [ROW] else ("Encoder", "Setting")
+    columns = (*heads, "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "Here", "The paper's")
     notes = [
         f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
-        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table.",
+        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table. Here: "
+        "better or worse where both uncertainties say so.",
         *_tested(results, baseline=baseline)[1],
         *seed_notes(results, {key: comparison.seed_method for key, (comparison, _) in compared.items()}),
     ]
@@ -80,6 +83,21 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
         title=title, columns=columns, rows=rows or [_empty(columns)], heads=2, caption=results.caption, notes=notes,
         runs=run_ids(results),
     )  # fmt: skip
+
+
+def _heads(key: CellKey, *, several: bool) -> tuple[str, str]:
+    if key.encoder == ROW:
+        return key.setting, key.part
+    return key.encoder, f"{key.setting}, {key.part}" if several else key.setting
+
+
+def _verdict(results: Results, key: CellKey, comparison: Comparison, p: float | None, *, baseline: str) -> str:
+    """better or worse where both uncertainties say so; undecided, or both collapsed with every seed."""
+    if _all_collapsed([results.summaries[k] for k in (key, key._replace(setting=baseline))]):
+        return "both collapsed"
+    if p is None or p >= 0.05 or not excludes_zero(comparison.example_interval):
+        return "undecided"
+    return "better" if comparison.difference > 0 else "worse"
 
 
 def _pairs(comparison: Comparison) -> str:
@@ -94,12 +112,12 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
     """What the numbers say: better or worse where both uncertainties say so, and what is undecided."""
     sentences = [_failures(results)] if results.summaries else ["Nothing has been run yet."]
     compared = comparisons(results, baseline=baseline)
-    undecided, hopeless = 0, []
+    undecided, hopeless = 0, 0
     for key, (comparison, p) in compared.items():
         both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
         collapsed = " against ".join(f"{summary.failed} of {summary.n}" for summary in both)
         if _all_collapsed(both):
-            hopeless.append(key)
+            hopeless += 1
             continue
         over_seeds = p is not None and p < 0.05
         over_examples = excludes_zero(comparison.example_interval)
@@ -109,40 +127,50 @@ def findings(results: Results, *, question: str, baseline: str) -> Answer:
             verdict = f"is {word} than {baseline}" if over_examples else f"against {baseline} is undecided, {word}"
             unsure = "" if over_examples else "; clear over seeds, not over test examples"
             sentences.append(
-                f"{key.encoder}, {key.part}: {key.setting} {verdict} by "
+                f"{key.panel}: {key.setting} {verdict} by "
                 f"{number(abs(comparison.difference) * PERCENT)}{unsure} (95% over seeds "
                 f"{interval(percents(comparison.seed_interval))}, p {p_value(p)} after Holm; over test examples "
                 f"{interval(percents(comparison.example_interval))}; collapsed: {collapsed})."
             )
-    if hopeless:
-        sentences.append(
-            f"Both collapsed with every seed, so neither is called better than the other, in {len(hopeless)} of "
-            f"{len(compared)} comparisons with {baseline}: {listed(hopeless)}."
-        )
-    if undecided:
-        sentences.append(f"Undecided: {undecided} of {len(compared)} comparisons with {baseline}.")
+    if undecided or hopeless:
+        why = f", {'all' if not undecided else hopeless} since both sides collapsed with every seed" if hopeless else ""
+        sentences.append(f"Undecided: {undecided + hopeless} of {len(compared)} comparisons with {baseline}{why}.")
     return Answer(question=question, sentences=sentences)
 
 
 def against_paper(results: Results, *, baseline: str, paper: str) -> Answer:
     """Whether our differences point where the paper's point, comparison by comparison; or that ours point nowhere."""
     parts = {part.label: part for part in results.grid.parts}
-    sentences = []
+    told = []
     for key, (comparison, _) in comparisons(results, baseline=baseline).items():
         theirs = [paper_score(paper, k, parts[key.part]) for k in (key, key._replace(setting=baseline))]
         if None in theirs or comparison.difference is None:
             continue
         printed, ours = theirs[0] - theirs[1], comparison.difference * PERCENT
-        sentences.append(
-            f"{key.encoder}, {key.part}: {key.setting} against {baseline}: the paper {signed(printed)}, "
-            f"here {signed(ours)} (over seeds {interval(percents(comparison.seed_interval))}, over test examples "
-            f"{interval(percents(comparison.example_interval))}): "
-            f"{direction(results, key, comparison, baseline=baseline, printed=printed)}."
+        outcome = direction(results, key, comparison, baseline=baseline, printed=printed)
+        both = both_intervals(percents(comparison.seed_interval), percents(comparison.example_interval))
+        said = (
+            f"{key.panel}: {key.setting} against {baseline}: the paper {signed(printed)}, here {signed(ours)} "
+            f"({both}): {outcome}."
         )
+        told.append((outcome, said))
+    sentences = few_or_counted(told, what=f"with {baseline}")
     named = [name for name in results.grid.encoders if name not in _paper_rows(results, paper)]
     if named:
         sentences.append(f"The paper has no row for {', '.join(named)}.")
     return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+
+
+def few_or_counted(told: Sequence[tuple[str, str]], *, what: str) -> list[str]:
+    """Sentences on comparisons: each that points somewhere; a few of those that do not, or how many there are."""
+    nowhere = [outcome for outcome, _ in told if outcome.startswith("undecided")]
+    if len(nowhere) <= FEW:
+        return [said for _, said in told]
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in Counter(nowhere).most_common())
+    return [
+        *(said for outcome, said in told if not outcome.startswith("undecided")),
+        f"Of {len(told)} comparisons {what} that the paper prints too: {counts}. The tables have their numbers.",
+    ]
 
 
 def direction(results: Results, key: CellKey, comparison: Comparison, *, baseline: str, printed: float) -> str:
@@ -181,10 +209,18 @@ def _failures(results: Results) -> str:
     total, runs = sum(failed.values()), sum(summary.n for summary in summaries.values())
     if not failed:
         return f"Fine-tuning collapsed in none of {runs} cases (a setting with a seed)."
+    whole = sum(results.summaries[key].n == count for key, count in failed.items())
+    if total == runs:
+        return f"Fine-tuning collapsed in all {runs} cases (a setting with a seed)."
+    if whole > 1:
+        return (
+            f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed): with every seed in {whole} of "
+            f"{len(summaries)} cells of the table."
+        )
     worst = max(failed, key=lambda key: failed[key] / results.summaries[key].n)
     return (
-        f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed), most often with {worst.encoder}, "
-        f"{worst.setting}, {worst.part} ({failed[worst]} of {results.summaries[worst].n})."
+        f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed), most often with {worst.where} "
+        f"({failed[worst]} of {results.summaries[worst].n})."
     )
 
 

@@ -16,7 +16,7 @@ from ..stabilizers import stabilizers_of
 from ..tasks import Task, get_task
 from ..training.record import RunRecord
 from .study import Study
-from .tables import Answer, Table
+from .tables import Answer, Table, counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,11 +256,6 @@ def _in_words(name: str, value: object) -> str:
     return "1 epoch" if (name, value) == ("epochs", 1) else _WORDS.get(name, f"{name} {{}}").format(shown)
 
 
-def counted(n: int, what: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{n:,} {what}{'s'[: n != 1]}"
-
-
 def store_table(explored: Explored) -> Table | Notice:
     """How many settings and runs there are, by encoder and task."""
     if not explored.settings:
@@ -271,13 +266,14 @@ def store_table(explored: Explored) -> Table | Notice:
         for task in explored.tasks:
             mine = explored.chosen(task=task, encoder=encoder)
             runs = sum(len(setting.runs) for setting in mine)
-            cells.append(f"{counted(runs, 'run')}\n{counted(len(mine), 'setting')}" if mine else "–")
+            cells.append(f"{runs} / {len(mine)}" if mine else "–")
         rows.append((encoder, *cells))
-    notes = ["A setting is a recipe with its techniques; its runs differ in their seed alone."]
+    notes = ["Runs / settings. A setting is a recipe with its techniques; its runs differ in their seed alone."]
     notes += [f"Left out, since it cannot be read: {line}" for line in explored.unreadable]
     return Table(
         title="What this run store holds",
         columns=("Encoder", *explored.tasks),
+        kind="tight",
         rows=rows,
         caption=explored.caption(explored.settings),
         notes=notes,
@@ -295,7 +291,7 @@ def store_answer(explored: Explored) -> Answer:
     sentences = [
         f"{counted(len(runs), 'run')} in {counted(len(explored.settings), 'setting')}: "
         f"{counted(len(explored.encoders), 'encoder')} on {counted(len(explored.tasks), 'task')}, {hours:.2g} hours of "
-        f"training. In {lost} of them the loss left the finite numbers.",
+        f"training. In {lost or 'none'} of them the loss left the finite numbers.",
         "This notebook, opened in JupyterLab (make lab), lets one pick techniques and see what they do to each depth, "
         "browse these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
     ]

@@ -23,9 +23,9 @@ from ..stabilizers import (
 )
 from ..tasks import Task
 from ..training import total_steps
-from .explore import Explored, Notice, Setting, counted
+from .explore import Explored, Notice, Setting
 from .figures import Figure, depth_figure
-from .tables import number
+from .tables import counted, number
 
 GENERIC = {"any BASE encoder": 12, "any LARGE encoder": 24}  # to look at without an encoder at hand: layers
 PICKED = "Picked"

@@ -17,8 +17,8 @@ from ..results.failure import Reference, is_unscored
 from ..results.sources import data_folder
 from ..tasks import OUTSIDE, Example, Task, data_fingerprint, get_task, read_split, split_labels, split_tags
 from ..training.record import RunRecord
-from .explore import Explored, Notice, Setting, counted
-from .tables import Table
+from .explore import Explored, Notice, Setting
+from .tables import Table, counted
 
 FAR = 0.25  # a score that is off by more than this share of its scale counts as wrong
 MOST_SETTINGS = 12  # in one table

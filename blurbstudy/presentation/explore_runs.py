@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..training.record import RunRecord
-from .explore import Explored, Notice, Setting, counted
+from .explore import Explored, Notice, Setting
 from .explore_depth import scores_by_seed
 from .figures import Figure, Points, as_svg, canvas, points_figure, verbatim
 from .pretraining_curves import COLORS, DASHES
-from .tables import Table, number
+from .tables import Table, counted, number
 
 MOST_SETTINGS = 12  # in one figure
 SHORT = 10  # digits of a run id that a table shows

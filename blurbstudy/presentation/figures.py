@@ -149,7 +149,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
             paper=paper_score(paper, key, parts[key.part]),
             trivial=summary.trivial * 100 if summary else None,
         )
-        panels.setdefault(f"{key.encoder} · {key.part}", []).append(points)
+        panels.setdefault(key.panel, []).append(points)
     return points_figure(panels, title=title, caption=results.caption)
 
 
@@ -163,7 +163,9 @@ def points_figure(
     widest = max(len(points) for points in panels.values())
     columns = 1 if widest > 4 else min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
-    drawing, grid = canvas(width=max(7.6, 1.35 * widest * columns), height=0.7 + 2.9 * rows, rows=rows, cols=columns)
+    room = 1.35 * widest * columns
+    width = max(8.6, min(room, max(11.0, 1.0 * widest * columns)))  # what a page has, and more where labels need it
+    drawing, grid = canvas(width=width, height=0.7 + 2.9 * rows, rows=rows, cols=columns)
     flat = [axes for row in grid for axes in row]
     for axes, (name, points) in zip(flat, panels.items(), strict=False):
         _draw_seeds(axes, points)

@@ -5,6 +5,7 @@ ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from ..results.decomposition import FEWEST_SEEDS, Gain, decompose
@@ -13,7 +14,7 @@ from .comparisons import comparisons
 from .evidence import Evidence
 from .grid import CellKey, Results
 from .score_tables import percent, percents, where
-from .tables import Answer, Table, interval, number, signed
+from .tables import Answer, Table, counted, interval, number, page_link, signed
 
 BASELINES = {  # notebook -> what its techniques are held against
     "02_optimization_ablation": "Neither adjustment",
@@ -21,6 +22,8 @@ BASELINES = {  # notebook -> what its techniques are held against
     "04_large_models": "Baseline",
     "06_state_of_the_art": "Standard",
 }
+QUESTION = "What does each technique buy?"
+NAMED = 3  # encoders or techniques that are named one by one
 
 
 def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
@@ -30,17 +33,107 @@ def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
         yield from ((stem, results, baseline) for results in grids if baseline in results.grid.settings)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Technique:
+    """One technique of one grid against the baseline there."""
+
+    setting: str
+    baseline: str
+    stem: str  # notebook
+    encoders: tuple[str, ...]
+    gains: tuple[Gain, ...]  # of every cell
+    outcomes: tuple[str, ...]  # better, worse or undecided, of every cell that was tested
+    run_ids: tuple[str, ...]
+
+    def collapsed(self, side: int) -> tuple[int, int]:
+        """(collapsed, runs) with the technique (side 0) or under the baseline (1)."""
+        return sum(gain.collapsed[side] for gain in self.gains), sum(gain.n[side] for gain in self.gains)
+
+    @property
+    def name(self) -> str:
+        """What is held against what, with which encoders."""
+        return f"{self.setting} against {self.baseline} ({_few(self.encoders, 'encoders')})"
+
+
+def techniques(evidence: Evidence) -> list[Technique]:
+    """Every technique of every grid that has runs on both sides."""
+    found = []
+    for stem, results, baseline in baseline_grids(evidence):
+        gains = dict(_gains(results, baseline=baseline))
+        compared = comparisons(results, baseline=baseline)
+        for setting in (name for name in results.grid.settings if name != baseline):
+            mine = {key: gain for key, gain in gains.items() if key.setting == setting}
+            both = [one for key in mine for one in (key, key._replace(setting=baseline))]
+            if mine:
+                found.append(
+                    Technique(
+                        setting=setting,
+                        baseline=baseline,
+                        stem=stem,
+                        encoders=tuple(dict.fromkeys(_encoder(results, key) for key in mine)),
+                        gains=tuple(mine.values()),
+                        outcomes=tuple(
+                            _outcome(results, k, *compared[k], baseline=baseline) for k in mine if k in compared
+                        ),
+                        run_ids=tuple(dict.fromkeys(run for key in both for run in results.summaries[key].run_ids)),
+                    )
+                )
+    return found
+
+
+def _encoder(results: Results, key: CellKey) -> str:
+    """The encoder that was run; a grid may name it by the paper's column that it stands in."""
+    names = {config.encoder_name.partition(" (pretraining seed ")[0] for config in results.grid.cells.get(key, ())}
+    return names.pop() if len(names) == 1 and names != {""} else key.encoder
+
+
+def _few(names: Sequence[str], what: str) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {what}"
+
+
+def technique_gains(evidence: Evidence) -> Table:
+    """A row per technique: how often better or worse, the mean change, and how much of it is fewer collapses."""
+    rows, runs = [], {}
+    for one in techniques(evidence):
+        runs[f"{one.name}, {one.stem}"] = one.run_ids
+        counts = (str(one.outcomes.count(kind)) for kind in ("better", "worse", "undecided"))
+        means = (fmean(getattr(gain, part) for gain in one.gains) for part in ("total", "fewer_collapsed"))
+        rows.append(
+            (
+                f"{one.setting}\nagainst {one.baseline}",
+                _few(one.encoders, "encoders"),
+                page_link(one.stem),
+                *counts,
+                *(signed(percent(mean)) for mean in means),
+                *(f"{failed} of {n}" for failed, n in map(one.collapsed, (0, 1))),
+            )
+        )
+    columns = ("Technique", "Encoders", "Page", "Better", "Worse", "Undecided", "Mean change",
+               "of it, by fewer collapsed runs", "Collapsed with it", "Collapsed without")  # fmt: skip
+    notes = [
+        "Better, worse, undecided: comparisons with the baseline, one per encoder and task (or group). Better or "
+        "worse: where both uncertainties say so (paired t-test over seeds with Holm's correction, bootstrap over test "
+        "examples), and not where every run collapsed on both sides.",
+        "Mean change: of the mean scores, times 100, over all of them, decided or not; next to it, the part that comes "
+        "from another share of collapsed runs. Collapsed: judged on dev, of the runs with a score.",
+    ]
+    rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
+    return Table(title="Techniques against their baselines", columns=columns, rows=rows, notes=notes, runs=runs,
+                 caption=evidence.caption, front=QUESTION)  # fmt: skip
+
+
 def gain_table(evidence: Evidence) -> Table:
-    """Every technique against its baseline: the gain in its three parts."""
+    """Every technique against its baseline, cell by cell: the gain in its three parts."""
     rows, runs = [], {}
     for stem, results, baseline in baseline_grids(evidence):
         for key, gain in _gains(results, baseline=baseline):
-            both = (key, key._replace(setting=baseline))
-            runs[where(key)] = tuple(run for one in both for run in results.summaries[one].run_ids)
+            both, encoder = (key, key._replace(setting=baseline)), _encoder(results, key)
+            ids = tuple(run for one in both for run in results.summaries[one].run_ids)
+            runs[f"{stem}: {where(key._replace(encoder=encoder))}"] = ids
             rows.append(
                 (
-                    f"{key.setting}\nagainst {baseline}, notebook {stem[:2]}",
-                    f"{key.encoder}, {key.part}",
+                    f"{key.setting}\nagainst {baseline}, {stem}",
+                    f"{encoder}, {key.part}",
                     signed(percent(gain.total)),
                     signed(percent(gain.fewer_collapsed)),
                     interval(percents(gain.interval)),
@@ -61,7 +154,7 @@ def gain_table(evidence: Evidence) -> Table:
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(title="What each technique buys, and how", columns=columns, rows=rows, heads=2, notes=notes, runs=runs,
-                 caption=evidence.caption)  # fmt: skip
+                 caption=evidence.caption, folded=True)  # fmt: skip
 
 
 def _gains(results: Results, *, baseline: str) -> Iterator[tuple[CellKey, Gain]]:
@@ -73,19 +166,38 @@ def _gains(results: Results, *, baseline: str) -> Iterator[tuple[CellKey, Gain]]
 
 
 def gains_answer(evidence: Evidence) -> Answer:
-    """Technique by technique: how often better or worse, the mean gain, and how much of it is fewer collapses."""
-    said = []
-    for stem, results, baseline in baseline_grids(evidence):
-        gains = dict(_gains(results, baseline=baseline))
-        compared = comparisons(results, baseline=baseline)
-        for setting in (name for name in results.grid.settings if name != baseline):
-            mine = {key: gain for key, gain in gains.items() if key.setting == setting}
-            if mine:
-                outcomes = [
-                    _outcome(results, key, *compared[key], baseline=baseline) for key in mine if key in compared
-                ]
-                said.append(_sentence(setting, baseline, list(mine.values()), outcomes, stem=stem))
-    return Answer(question="What does each technique buy?", sentences=said or ["Nothing has been run yet."], front=True)
+    """Which techniques are better or worse anywhere, and under which another share of runs collapses."""
+    found = techniques(evidence)
+    if not found:
+        return Answer(question=QUESTION, sentences=["Nothing has been run yet."], front=True)
+    outcomes = [outcome for one in found for outcome in one.outcomes]
+    said = [
+        f"{kind.capitalize()} than its baseline: " + "; ".join(
+            f"{one.name}, {one.outcomes.count(kind)} of {counted(len(one.outcomes), 'comparison')}" for one in having
+        ) + "."
+        for kind in ("better", "worse")
+        if (having := [one for one in found if kind in one.outcomes])
+    ]  # fmt: skip
+    undecided = outcomes.count("undecided")
+    if undecided == len(outcomes):
+        said.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
+    elif undecided:
+        said.append(f"{undecided} of {counted(len(outcomes), 'comparison')} with a baseline are undecided.")
+    return Answer(question=QUESTION, sentences=[*said, _saves(found)], front=True)
+
+
+def _all(n: int) -> str:
+    return "the one comparison is" if n == 1 else f"all {n} comparisons are"
+
+
+def _saves(found: Sequence[Technique]) -> str:
+    """Under which techniques another share of runs collapsed than under the baseline."""
+    both = {one.name: (one.collapsed(0), one.collapsed(1)) for one in found}
+    changed = {name: (a, b) for name, (a, b) in both.items() if a[0] * b[1] != b[0] * a[1]}
+    if not changed:
+        return "Under each technique as large a share of runs collapsed as under its baseline."
+    listed = "; ".join(f"{name}, {a[0]} of {a[1]} against {b[0]} of {b[1]}" for name, (a, b) in changed.items())
+    return f"Another share of runs collapsed than under the baseline with: {listed}."
 
 
 def _outcome(results: Results, key: CellKey, comparison: Comparison, p: float | None, *, baseline: str) -> str:
@@ -96,18 +208,6 @@ def _outcome(results: Results, key: CellKey, comparison: Comparison, p: float | 
     if not clear or all(one.failed == one.n for one in both):
         return "undecided"
     return "better" if comparison.difference > 0 else "worse"
-
-
-def _sentence(setting: str, baseline: str, gains: Sequence[Gain], outcomes: Sequence[str], *, stem: str) -> str:
-    counts = ", ".join(f"{outcomes.count(kind)} {kind}" for kind in ("better", "worse", "undecided"))
-    total, fewer = fmean(gain.total for gain in gains), fmean(gain.fewer_collapsed for gain in gains)
-    collapsed, baseline_collapsed = (sum(gain.collapsed[side] for gain in gains) for side in (0, 1))
-    runs = sum(gain.n[0] for gain in gains), sum(gain.n[1] for gain in gains)
-    return (
-        f"{setting} against {baseline} (notebook {stem[:2]}): {counts}; mean change {signed(percent(total))}, of which "
-        f"{signed(percent(fewer))} by another share of collapsed runs ({collapsed} of {runs[0]} against "
-        f"{baseline_collapsed} of {runs[1]})."
-    )
 
 
 def certainty_answer(evidence: Evidence) -> Answer:
@@ -123,22 +223,18 @@ def certainty_answer(evidence: Evidence) -> Answer:
         return Answer(question="How sure is this?", sentences=["No cell has both intervals yet."], front=True)
     seeds, examples = ([_half(getattr(one, name)) for one in both] for name in ("seed_interval", "example_interval"))
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
-    compared = [
-        _outcome(results, key, *entry, baseline=baseline)
-        for _, results, baseline in baseline_grids(evidence)
-        for key, entry in comparisons(results, baseline=baseline).items()
-    ]
     widths = [number(percent(_median(halves))) for halves in (seeds, examples)]
     ns = [one.n for one in both]
     said = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
-        f"cells, each of {min(ns)} to {max(ns)} seeds).",
+        f"cells, each of {_span(ns)} seeds).",
         f"The test examples are the larger uncertainty in {larger} of {len(both)} cells: more seeds cannot mend that.",
     ]
-    if compared:
-        unsure = compared.count("undecided")
-        said.append(f"Of {len(compared)} comparisons of a technique with its baseline {unsure} are undecided.")
     return Answer(question="How sure is this?", sentences=said, front=True)
+
+
+def _span(ns: Sequence[int]) -> str:
+    return str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
 
 
 def _half(bounds: tuple[float, float]) -> float:

@@ -12,6 +12,8 @@ from ..results.failure import Reference
 from ..results.statistics import CellSummary, Comparison, compare, summarize
 from ..training.record import RunRecord
 
+ROW = "Pretrained"  # the one row of a grid whose columns are encoders; it is named nowhere
+
 
 class CellKey(NamedTuple):
     """Where a cell stands."""
@@ -19,6 +21,16 @@ class CellKey(NamedTuple):
     encoder: str  # display name
     setting: str  # technique or optimization setting
     part: str  # label of the task, or of the tasks whose mean is taken
+
+    @property
+    def panel(self) -> str:
+        """What its settings are compared within: `BERT, BIOSSES`."""
+        return ", ".join(name for name in (self.encoder, self.part) if name != ROW)
+
+    @property
+    def where(self) -> str:
+        """A cell in words."""
+        return f"{self.panel}, {self.setting}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +135,7 @@ class Results:
         commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in there})
         runs = f"{len(there)} runs" if len(there) == len(configs) else f"{len(there)} of {len(configs)} runs"
         over_seeds = sorted({summary.seed_method for summary in self.summaries.values() if summary.seed_interval})
-        methods = sorted({summary.example_method for summary in self.summaries.values()})
+        methods = methods_in_words([summary.example_method for summary in self.summaries.values()])
         said = [
             runs,
             seeds_in_words(self.grid.seeds),
@@ -132,9 +144,18 @@ class Results:
         ]
         if methods:
             over_seeds = " or ".join(over_seeds) or "none"
-            said.append(f"95% intervals over seeds: {over_seeds}; over test examples: {'; '.join(methods)}")
+            said.append(f"95% intervals over seeds: {over_seeds}; over test examples: {methods}")
         said += [f"{name}: {text}" for name, text in self.grid.remarks.items()]
         return " · ".join(said)
+
+
+def methods_in_words(methods: Sequence[str]) -> str:
+    """Each way once, though a cell of several tasks has several: `Fisher's z; bootstrap over documents, questions`."""
+    single = sorted({one for method in methods for one in method.split(" and ")})
+    start = "bootstrap over "
+    drawn = [one.removeprefix(start) for one in single if one.startswith(start)]
+    said = [one for one in single if not one.startswith(start)]
+    return "; ".join([*said, *([start + ", ".join(drawn)] if drawn else [])])
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:

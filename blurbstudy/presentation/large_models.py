@@ -21,7 +21,19 @@ from .objectives import BLURB, blurb_parts
 from .paper import paper_number
 from .score_tables import PERCENT, cell_notes, cell_score, percent, percents
 from .study import Study
-from .tables import Answer, Score, Table, interval, number, signed
+from .tables import (
+    Answer,
+    Cell,
+    Drawn,
+    Score,
+    Table,
+    both_intervals,
+    detailed,
+    interval,
+    number,
+    seeds_and_examples,
+    signed,
+)
 
 BASELINE = "Baseline"  # the setting without a technique
 LARGE, TWIN = "LARGE", "BASE twin"  # the two rows of the grid whose settings are LARGE encoders
@@ -174,7 +186,7 @@ def choice_table(study: Study, results: Results) -> Table:
 def large_table(study: Study, chosen: Results, *, title: str) -> Table:
     """Table 6: a row per task, a column per LARGE encoder, and the difference to the BASE twin below."""
     names = chosen.grid.settings
-    rows: list[tuple[str | Score, ...]] = [
+    rows: list[tuple[Cell, ...]] = [
         (part.label, *(_large_cell(study, chosen, name, part) for name in names)) for part in chosen.grid.parts
     ]
     if any(part.label == BLURB for part in chosen.grid.parts):
@@ -194,17 +206,15 @@ def _large_cell(study: Study, chosen: Results, name: str, part: Part) -> Score:
     )
 
 
-def _delta(study: Study, chosen: Results, name: str) -> str:
+def _delta(study: Study, chosen: Results, name: str) -> Drawn:
     printed = paper_number(PAPER, name, DELTA)
     paper = [f"paper {signed(printed)}"] if printed is not None else []
     change = twin_comparison(chosen, name, BLURB)
     if change is None or change.difference is None:
-        return "\n".join(["–", *paper])
-    return "\n".join([
-        signed(percent(change.difference)), f"to {large_twins(study.values)[name]}",
-        f"seeds {interval(percents(change.seed_interval))}", f"examples {interval(percents(change.example_interval))}",
-        *paper,
-    ])  # fmt: skip
+        return detailed(None, "–", paper)
+    both = seeds_and_examples(percents(change.seed_interval), percents(change.example_interval))
+    said = [f"to {large_twins(study.values)[name]}", *both, *paper]
+    return detailed(change.difference, signed(percent(change.difference)), said)
 
 
 def _large_only(chosen: Results) -> Results:
@@ -285,9 +295,8 @@ def large_answer(study: Study, chosen: Results) -> Answer:
         whole, _ = compared.get((name, BLURB), (None, None))
         if whole is not None:
             said += (
-                f"; BLURB score {signed(whole.difference * PERCENT)} (over seeds "
-                f"{interval(percents(whole.seed_interval))}, over test examples "
-                f"{interval(percents(whole.example_interval))})"
+                f"; BLURB score {signed(whole.difference * PERCENT)} ("
+                f"{both_intervals(percents(whole.seed_interval), percents(whole.example_interval))})"
             )
         sentences.append(f"{said}.")
     return Answer(question="Is LARGE better than BASE?", sentences=sentences or ["Nothing has been run yet."])

@@ -10,8 +10,8 @@ from ..config import Recipe
 from ..results.intervals import holm
 from ..results.statistics import CellSummary, Comparison, interaction
 from ..tasks import TASKS
-from .comparisons import comparisons, direction, p_value
-from .grid import CellKey, Grid, Part, Results
+from .comparisons import comparisons, direction, few_or_counted, p_value
+from .grid import ROW, CellKey, Grid, Part, Results
 from .paper import paper_notes
 from .score_tables import (
     PERCENT,
@@ -25,9 +25,8 @@ from .score_tables import (
     seed_notes,
 )
 from .study import Study
-from .tables import Answer, Table, interval, number, signed
+from .tables import Answer, Table, both_intervals, interval, number, signed
 
-ROW = "Pretrained"  # the one row of a grid whose columns are objectives
 BLURB = "BLURB score"
 CLOSELY = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)  # where the paper's text says most
 
@@ -120,7 +119,7 @@ def learned_answer(results: Results) -> Answer:
 
 def objectives_against_paper(results: Results, *, baseline: str, paper: str = "table2") -> Answer:
     """Differences to the baseline beside the paper's: each where its text says most, counted elsewhere."""
-    sentences, counted = [], Counter()
+    closely, counted = [], Counter()
     for key, (comparison, _) in comparisons(results, baseline=baseline).items():
         part = results.part(key.part)
         theirs = [paper_score(paper, k, part) for k in (key, key._replace(setting=baseline))]
@@ -131,11 +130,13 @@ def objectives_against_paper(results: Results, *, baseline: str, paper: str = "t
         if key.part not in CLOSELY:
             counted[outcome] += 1
             continue
-        sentences.append(
+        both = both_intervals(percents(comparison.seed_interval), percents(comparison.example_interval))
+        said = (
             f"{key.part}, {key.setting} against {baseline}: the paper {signed(printed)}, here "
-            f"{signed(comparison.difference * PERCENT)} (over seeds {interval(percents(comparison.seed_interval))}, "
-            f"over test examples {interval(percents(comparison.example_interval))}): {outcome}."
+            f"{signed(comparison.difference * PERCENT)} ({both}): {outcome}."
         )
+        closely.append((outcome, said))
+    sentences = few_or_counted(closely, what=f"on {', '.join(CLOSELY)}")
     if counted:
         listed = ", ".join(f"{count} {outcome}" for outcome, count in counted.most_common())
         sentences.append(f"The other tasks, {sum(counted.values())} comparisons: {listed}.")

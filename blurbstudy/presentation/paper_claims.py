@@ -9,6 +9,7 @@ from typing import Any
 
 from ..results.claims import EXPECTATIONS, Address, Claim, Contrast, load_claims, load_disagreements
 from ..results.verdicts import agrees
+from .grid import ROW
 from .paper import paper_cell, paper_number
 from .tables import Answer, Table, number, signed
 
@@ -49,7 +50,7 @@ def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> Answe
             )
     first = (
         f"Of {whole} claims that its tables can speak to, the paper's own numbers fit {whole - len(said)}, at a margin "
-        f"of {number(margin)} points and without any uncertainty."
+        f"of {number(margin)} points."
     )
     return Answer(question="Against the paper", sentences=[first, *said])
 
@@ -77,7 +78,7 @@ def contrast_in_words(contrast: Contrast) -> str:
 
 def _names(address: Address) -> list[str]:
     """Where a cell stands; the one row of a grid of objectives has no name of its own."""
-    return [getattr(address, name) for name in FIELDS if getattr(address, name) != "Pretrained"]
+    return [getattr(address, name) for name in FIELDS if getattr(address, name) != ROW]
 
 
 def _pooled(side: Sequence[Address], other: Sequence[Address]) -> str:
@@ -86,7 +87,7 @@ def _pooled(side: Sequence[Address], other: Sequence[Address]) -> str:
     for name in FIELDS:
         values = list(dict.fromkeys(getattr(address, name) for address in side))
         if len(values) == 1:
-            said += [values[0]] if values[0] != "Pretrained" else []
+            said += [values[0]] if values[0] != ROW else []
         elif set(values) != {getattr(address, name) for address in other}:
             said.append(" and ".join(values) if len(values) <= NAMED else f"{len(values)} {name}s")
     return ", ".join(said) + f" ({len(side)} cells)"

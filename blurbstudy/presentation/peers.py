@@ -15,7 +15,7 @@ from .optimal import OPTIMAL
 from .paper import paper_number
 from .score_tables import percent, percents
 from .study import Study
-from .tables import NOT_RUN, Table, interval, number
+from .tables import NOT_RUN, Drawn, Table, detailed, number, seeds_and_examples
 
 PEERS_FILE = Path(__file__).with_name("peers.yaml")
 PAPER = {  # our name of a column of the paper -> its table and column
@@ -52,8 +52,8 @@ def peer_table(study: Study, tables: Mapping[str, Results], *, title: str = "Pub
         rows.append((part.label, *map(_ours, mine), *map(number, theirs)))
     columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in PAPER), *peers())
     notes = [
-        "Test scores times 100, each by its authors' own search. In brackets, of ours alone: 95% intervals over seeds, "
-        "then over test examples. A published score says of neither how sure it is.",
+        "Test scores times 100, each by its authors' own search. Below, of ours alone: 95% intervals over "
+        "seeds and over test examples. A published score says of neither how sure it is.",
         *(f"{name}: {system['source']}." for name, system in peers().items()),
     ]
     if study.no_finding:
@@ -61,11 +61,11 @@ def peer_table(study: Study, tables: Mapping[str, Results], *, title: str = "Pub
     return Table(title=title, columns=columns, rows=rows, caption=_caption(tables.values()), notes=notes)
 
 
-def _ours(summary: CellSummary | None) -> str:
+def _ours(summary: CellSummary | None) -> Drawn | str:
     if summary is None or summary.mean is None:
         return NOT_RUN
-    both = (interval(percents(bounds)) for bounds in (summary.seed_interval, summary.example_interval))
-    return "\n".join((number(percent(summary.mean)), *both))
+    both = seeds_and_examples(percents(summary.seed_interval), percents(summary.example_interval))
+    return detailed(summary.mean, number(percent(summary.mean)), both)
 
 
 def _caption(tables: Sequence[Results]) -> str:

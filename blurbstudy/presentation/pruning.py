@@ -17,13 +17,17 @@ from .paper import paper_number, paper_tables
 from .pruning_savings import spent
 from .score_tables import PERCENT, cell_notes, cell_score, percent, percents
 from .study import Study
-from .tables import Answer, Score, Table, interval, signed
+from .tables import Answer, Drawn, Score, Table, both_intervals, detailed, interval, seeds_and_examples, signed
 
 OF = 12  # layers of the encoder of the paper's table
 PAPER = "table7"
 DROP = "Performance drop"  # the paper's column
 MATTERS, SMALL, SPARED, UNDECIDED = "depth matters", "a small drop", "depth hardly matters", "undecided"
 VERDICTS = (MATTERS, SMALL, SPARED, UNDECIDED)
+ANSWERS = {  # verdict -> how an answer says it
+    MATTERS: "Depth matters", SMALL: "Depth matters a little", SPARED: "Depth hardly matters",
+    UNDECIDED: "Whether depth matters is undecided",
+}  # fmt: skip
 
 
 def removal_settings(study: Study, removed: Sequence[int]) -> dict[str, list[Stabilizer]]:
@@ -150,20 +154,18 @@ def _cell(results: Results, key: CellKey) -> Score:
     return replace(cell, paper=paper_number(PAPER, column, key.part) if column else None)
 
 
-def _told(drop: Drop | None, part: Part) -> tuple[str, str]:
+def _told(drop: Drop | None, part: Part) -> tuple[Drawn | str, Drawn | str]:
     printed = paper_number(PAPER, DROP, part.label)
     paper = [f"paper {signed(printed)}"] if printed is not None else []
     if drop is None:
-        return "\n".join(["–", *paper]), "–"
-    worst = [f"{signed(percent(drop.worst))} at {drop.at}", *_both(drop.over_seeds, drop.over_examples), *paper]
+        return detailed(None, "–", paper), "–"
+    both = seeds_and_examples(percents(drop.over_seeds), percents(drop.over_examples))
+    worst = detailed(drop.worst, f"{signed(percent(drop.worst))} at {drop.at}", [*both, *paper])
     half = drop.half
-    return "\n".join(worst), "–" if half is None else "\n".join(
-        [signed(percent(half.difference)), *_both(half.seed_interval, half.example_interval)]
-    )
-
-
-def _both(over_seeds: Interval | None, over_examples: Interval | None) -> list[str]:
-    return [f"seeds {interval(percents(over_seeds))}", f"examples {interval(percents(over_examples))}"]
+    if half is None:
+        return worst, "–"
+    both = seeds_and_examples(percents(half.seed_interval), percents(half.example_interval))
+    return worst, detailed(half.difference, signed(percent(half.difference)), both)
 
 
 def group_results(study: Study, results: Results) -> Results:
@@ -241,17 +243,16 @@ def pruning_answer(study: Study, results: Results, *, margin: float) -> Answer:
     half, groups = half_depth(results), group_results(study, results)
     found = {part: verdict(drop, margin=margin) for part, drop in drops(groups).items()}
     sentences = [
-        f"{said[0].upper()}{said[1:]}: {', '.join(part for part, own in found.items() if own == said)}."
+        f"{ANSWERS[said]}: {', '.join(part for part, own in found.items() if own == said)}."
         for said in VERDICTS
         if said in found.values()
     ]
     for part, drop in drops(overall(study, results)).items():
         seconds, _ = spent(results, half, results.grid.settings[0])
         sentences.append(
-            f"Removing {half} layers changes the {part} by {signed(percent(drop.half.difference))} (over seeds "
-            f"{interval(percents(drop.half.seed_interval))}, over test examples "
-            f"{interval(percents(drop.half.example_interval))}); a run takes {seconds} seconds, in brackets against "
-            "all layers."
+            f"Removing {half} layers changes the {part} by {signed(percent(drop.half.difference))} ("
+            f"{both_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))}). Seconds of a "
+            f"run, in brackets against all layers: {seconds}."
         )
     return Answer(question="Which tasks need the top layers?", sentences=sentences or ["Nothing has been run yet."])
 
@@ -266,8 +267,8 @@ def pruning_against_paper(study: Study, results: Results, *, margin: float) -> A
         outcome = "undecided here" if ours == UNDECIDED else "agrees" if _agrees(ours, theirs[0]) else "differs"
         sentences.append(
             f"{part[0].upper()}{part[1:]}: the paper's drops are {theirs[2]} ({theirs[0]}); here the worst of the "
-            f"group's mean is {signed(percent(drop.worst))} (over seeds {interval(percents(drop.over_seeds))}, over "
-            f"test examples {interval(percents(drop.over_examples))}; {ours}): {outcome}."
+            f"group's mean is {signed(percent(drop.worst))} ("
+            f"{both_intervals(percents(drop.over_seeds), percents(drop.over_examples))}; {ours}): {outcome}."
         )
     return Answer(question="Against the paper", sentences=sentences or ["No group has runs at two depths yet."])
 

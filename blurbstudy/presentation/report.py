@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from .execution import FAILURE, STAMP, stamp
 from .paper import OURS
 from .parameters import notebook_stems
 from .study import NO_FINDING, STYLE_FILE
-from .tables import Answer
+from .tables import Answer, slug
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 TEMPLATE = "template"  # folder beside this file, an nbconvert template upon `basic`
 SCRIPT_FILE = STYLE_FILE.with_name("report.js")
 _FIGURE = re.compile(r'<figure class="(?:table|drawing)[^"]*" id="([^"]*)"[^>]*><figcaption>(.*?)</figcaption>', re.S)
-_FRONT = re.compile(r"<figure [^>]*\bdata-front>.*?</figure>", re.S)
+_FRONT = re.compile(r'<figure [^>]*\bdata-front="([^"]*)">.*?</figure>', re.S)
+_PAGE = re.compile(r'<span data-page="(\w+)">.*?</span>')
 _LEFT_OUT = (
     "papermill-error-cell-tag",
     "skip-execution",  # widgets; above each stands a figure
@@ -48,7 +49,7 @@ class Page:
     failure: str = ""
     answers: Sequence[dict[str, Any]] = ()
     tables: Sequence[dict[str, str]] = ()  # id and title of every table and figure
-    front: Sequence[str] = ()  # tables for the first page
+    front: Sequence[dict[str, str]] = ()  # tables for the first page, each with the question that it stands under
     notebook: NotebookNode | None = field(default=None, repr=False)
 
 
@@ -71,13 +72,20 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
         if page.made:
             values = frame | {"stem": page.stem, "title": page.title, "failure": page.failure}
             values["no_finding"] = NO_FINDING if page.no_finding else ""
-            (folder / f"{page.stem}.html").write_text(_page_html(page, values), encoding="utf-8")
+            (folder / f"{page.stem}.html").write_text(_linked(_page_html(page, values), pages), encoding="utf-8")
         else:
             (folder / f"{page.stem}.html").unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.html"
-    answers = [one | {"stem": page.stem} for page in pages for one in page.answers if one.get("front")]
-    shown = {"answers": answers, "figures": [figure for page in pages for figure in page.front]}
+    answers = [
+        one | {"stem": page.stem, "id": slug(one["question"])}
+        for page in pages
+        for one in page.answers
+        if one.get("front")
+    ]
+    figures = [one | {"html": _linked(one["html"], pages)} for page in pages for one in page.front]
+    asked = {one["question"] for one in answers}
+    shown = {"answers": answers, "figures": figures, "others": [f for f in figures if f["question"] not in asked]}
     index.write_text(_front_html(frame | shown | {"stem": "", "paper": _paper_tables(pages)}), encoding="utf-8")
     return index
 
@@ -90,6 +98,17 @@ def _paper_tables(pages: Sequence[Page]) -> list[dict[str, str]]:
             name = table["title"].partition(".")[0]
             found.setdefault(name, {"title": table["title"], "href": f"{page.stem}.html#{table['id']}"})
     return [found.get(name, {"title": f"{name} ({stem})"}) for name, stem in OURS.items()]
+
+
+def _linked(html: str, pages: Sequence[Page]) -> str:
+    """Names of notebooks as links to their pages, where there are such."""
+    titles = {page.stem: escape(page.title) for page in pages if page.made}
+
+    def link(found: re.Match[str]) -> str:
+        stem = found[1]
+        return f'<a href="{stem}.html">{titles[stem]}</a>' if stem in titles else stem
+
+    return _PAGE.sub(link, html)
 
 
 def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
@@ -114,7 +133,9 @@ def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
         failure=notebook.metadata.get(FAILURE, ""),
         answers=answers,
         tables=[{"id": name, "title": unescape(title)} for name, title in figures] if made else (),
-        front=[figure for html in shown for figure in _FRONT.findall(html)] if made else (),
+        front=[{"question": unescape(one[1]), "html": one[0]} for html in shown for one in _FRONT.finditer(html)]
+        if made
+        else (),
         notebook=notebook,
     )
 

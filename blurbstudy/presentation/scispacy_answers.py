@@ -20,7 +20,7 @@ from .scispacy import (
 )
 from .scispacy_tables import models_in_words
 from .score_tables import PERCENT, percents
-from .tables import Answer, interval, number, signed
+from .tables import Answer, both_intervals, number, signed
 
 QUESTION = "How far is fine-tuning ahead of an off-the-shelf tool?"
 Pair = tuple[float | None, float | None]  # by exact boundaries, and by overlap; in percent
@@ -34,9 +34,10 @@ def scispacy_answer(baselines: Baselines, results: Results) -> Answer:
         for part in [MEAN] if MEAN in parts else parts:
             exact, overlap = _gaps(baselines, results, encoder, part)
             change = "shrinks" if abs(overlap.difference) < abs(exact.difference) else "does not shrink"
+            sets = part if part != MEAN else "mean of the five sets"
             sentences.append(
-                f"{encoder}, {part if part != MEAN else 'mean of the five sets'}: {_in_words(exact)} by exact "
-                f"boundaries, {_in_words(overlap)} where overlap counts: the difference {change}."
+                f"{encoder} against the better of scispaCy's models, {sets}: by exact boundaries "
+                f"{_in_words(exact)}. Where overlap counts {_in_words(overlap)}. The difference {change}."
             )
     return Answer(question=QUESTION, sentences=sentences or ["Nothing has been run yet."])
 
@@ -61,13 +62,10 @@ def _gaps(baselines: Baselines, results: Results, encoder: str, part: str) -> tu
 
 def _in_words(one: Gap) -> str:
     word = {"same": "better", "other": "worse"}.get(_direction(one, 1.0), "neither surely better nor worse")
-    seeds = f"over seeds {interval(percents(one.over_seeds))}"
     if one.over_seeds is None:
-        word, seeds = "not yet to be called better or worse", "one seed, so no interval over seeds"
-    return (
-        f"{word} than the better of scispaCy's models, {signed(one.difference * PERCENT)} ({seeds}, over test examples "
-        f"{interval(percents(one.over_examples))})"
-    )
+        word = "not yet to be called better or worse"
+    both = both_intervals(percents(one.over_seeds), percents(one.over_examples))
+    return f"{word}, {signed(one.difference * PERCENT)} ({both})"
 
 
 def _direction(one: Gap, printed: float) -> str:

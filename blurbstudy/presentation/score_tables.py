@@ -130,7 +130,7 @@ def seed_notes(results: Results, methods: Mapping[CellKey, str]) -> list[str]:
 
 def where(key: CellKey) -> str:
     """A cell in words."""
-    return f"{key.encoder}, {key.part}, {key.setting}"
+    return key.where
 
 
 def listed(keys: Sequence[CellKey]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 NOT_RUN = "not run"
+ONE_SEED = "one, no interval"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +68,14 @@ class Score:
         if self.tool:
             examples = _detail("examples", interval(self.over_examples))
             return f'<div class="score"><b>{number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
+        count = str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"
+        alone = self.n == 1 and self.over_seeds is None
         details = [
-            _detail("sd", number(self.sd)),
-            _detail("n", str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"),
-            _detail("seeds", interval(self.over_seeds)),
+            *([] if alone else [_detail("sd", number(self.sd))]),
+            _detail("n", count),
+            _detail("seeds", ONE_SEED if alone else interval(self.over_seeds)),
             _detail("examples", interval(self.over_examples)),
-            _detail("worst", number(self.worst)),
+            *([] if alone else [_detail("worst", number(self.worst))]),
             _detail("failed", f"{self.failed} of {self.runs} ({self.failed_on_test})", "failed" if self.failed else ""),
             _detail("trivial", number(self.trivial)),
             paper,
@@ -105,6 +108,13 @@ class Drawn:
 Cell = str | Score | Drawn
 
 
+def detailed(value: float | None, said: str, details: Sequence[str]) -> Drawn:
+    """A number as it is said, and lines below it in the small print of score cells."""
+    marks = ("under paper" if line.startswith("paper") else "under" for line in details)
+    small = "".join(f'<small class="{mark}">{escape(line)}</small>' for mark, line in zip(marks, details, strict=True))
+    return Drawn(markup=escape(said) + small, text="\n".join([said, *details]), value=value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A captioned table; `heads` cells of each row are row headings. Shown by notebooks and the report alike."""
@@ -117,13 +127,13 @@ class Table:
     heads: int = 1
     runs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what is counted -> ids of its runs
     kind: str = ""  # a further class for the stylesheet
-    front: bool = False  # whether the report's first page shows it too
+    front: str = ""  # the question of the report's first page that it is shown under; '': not there
     folded: bool = False  # whether it opens on a click: long, and the detail of what is shown above it
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
         body = "".join(f"<tr>{self._row(row)}</tr>" for row in self._spanned())
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{lines(note)}</li>" for note in self.notes)
         caption = f'<p class="source">{escape(self.caption)}</p>' if self.caption else ""
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -131,7 +141,7 @@ class Table:
         scores = max((sum(isinstance(cell, Score) for cell in row) for row in self.rows), default=0)
         shape = "table narrow" if scores > 2 else "table"  # narrow: a cell's details below one another
         shape += f" {self.kind}" if self.kind else ""
-        front = " data-front" if self.front else ""
+        front = f' data-front="{escape(self.front, quote=True)}"' if self.front else ""
         frame = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>'
         if self.folded:
             frame = f'<details class="folded"><summary>{len(self.rows)} rows</summary>{frame}</details>'
@@ -241,9 +251,33 @@ def signed(value: float | None) -> str:
     return number(value) if value < 0 or number(value) == "0.00" else f"+{number(value)}"
 
 
+def both_intervals(over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None) -> str:
+    """How sure a difference is, in a sentence; a single seed is said in words."""
+    seeds = "one seed, so no interval over seeds" if over_seeds is None else f"over seeds {interval(over_seeds)}"
+    examples = "no interval" if over_examples is None else interval(over_examples)
+    return f"{seeds}; over test examples {examples}"
+
+
+def seeds_and_examples(
+    over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None
+) -> tuple[str, str]:
+    """Both intervals as lines below a number."""
+    return f"seeds {ONE_SEED if over_seeds is None else interval(over_seeds)}", f"examples {interval(over_examples)}"
+
+
 def interval(bounds: tuple[float, float] | None) -> str:
     """`[low, high]`, or an en dash."""
     return "–" if bounds is None else f"[{number(bounds[0])}, {number(bounds[1])}]"
+
+
+def counted(n: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{n:,} {what}{'s'[: n != 1]}"
+
+
+def page_link(stem: str) -> Drawn:
+    """A notebook by its name; the report makes it a link to that page, by the page's title."""
+    return Drawn(markup=f'<span data-page="{escape(stem, quote=True)}">{escape(stem)}</span>', text=stem)
 
 
 def slug(title: str) -> str:

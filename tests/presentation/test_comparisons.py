@@ -6,7 +6,14 @@ import statistics
 import pytest
 from scipy import stats
 
-from blurbstudy.presentation.comparisons import against_paper, comparisons, findings, p_value, paired_table
+from blurbstudy.presentation.comparisons import (
+    against_paper,
+    comparisons,
+    few_or_counted,
+    findings,
+    p_value,
+    paired_table,
+)
 from blurbstudy.presentation.grid import CellKey
 
 GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
@@ -26,7 +33,7 @@ def test_the_paired_table_shows_the_papers_difference(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD})
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
     assert table.rows[0][-1] == "+4.60"  # 76.3 - 71.7
-    assert table.rows[0][2] == "−9.50"
+    assert table.rows[0][2] == "−9.50" and table.rows[0][7] == "worse"
 
 
 def test_pairs_are_counted_by_both_kinds_of_seed(make_results, twice_pretrained):
@@ -64,9 +71,9 @@ def test_what_is_clear_over_seeds_alone_is_undecided_and_both_intervals_are_said
 def test_where_every_run_on_both_sides_collapsed_neither_is_called_better(make_results):
     results = make_results({"Baseline": [60, 61, 60, 62], "Layer freeze": [30, 31, 29, 30]})
     said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
-    assert "Both collapsed with every seed, so neither is called better than the other, in 1 of 1" in said
-    assert "comparisons with Baseline: BERT, QA, Layer freeze." in said
-    assert "worse" not in said and "Undecided" not in said
+    assert said.endswith("Undecided: 1 of 1 comparisons with Baseline, all since both sides collapsed with every seed.")
+    assert "worse" not in said
+    assert paired_table(results, title="t", baseline="Baseline", paper="table4").rows[0][7] == "both collapsed"
     assert "undecided here, both collapsed" in " ".join(
         against_paper(results, baseline="Baseline", paper="table4").sentences
     )
@@ -115,7 +122,28 @@ def test_p_values_have_two_digits_and_a_floor(p, text):
     assert p_value(p) == text
 
 
+def test_many_comparisons_that_point_nowhere_are_counted_not_listed(make_results):
+    techniques = ("Layer freeze", "Layerwise decay", "Layer reinit")
+    results = make_results({"Baseline": GOOD, **{name: [89, 92, 92, 92] for name in techniques}})
+    told = [("undecided here", "a"), ("same direction", "b"), *[("undecided here, both collapsed", "c")] * 4]
+    assert few_or_counted(told, what="with X") == [
+        "b",
+        "Of 6 comparisons with X that the paper prints too: 4 undecided here, both collapsed, 1 undecided here. The "
+        "tables have their numbers.",
+    ]
+    assert len(against_paper(results, baseline="Baseline", paper="table4").sentences) == 3  # few: each is said
+
+
 def test_many_comparisons_of_collapsed_runs_are_counted_not_listed(make_results):
     results = make_results({"Baseline": [60, 61], **{f"Technique {i}": [30 + i, 31] for i in range(6)}})
     said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
-    assert "in 6 of 6 comparisons with Baseline: 6 on QA." in said
+    assert "Fine-tuning collapsed in all 14 cases" in said
+    assert "Undecided: 6 of 6 comparisons with Baseline, all since both sides collapsed with every seed." in said
+
+
+def test_of_several_settings_that_collapsed_with_every_seed_none_is_named_as_the_worst(make_results):
+    results = make_results({"Baseline": GOOD, "Layer freeze": [60, 61, 60, 62], "Layer reinit": [30, 31, 29, 30]})
+    said = findings(results, question="?", baseline="Baseline").sentences[0]
+    assert said == (
+        "Fine-tuning collapsed in 8 of 12 cases (a setting with a seed): with every seed in 2 of 3 cells of the table."
+    )

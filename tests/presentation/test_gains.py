@@ -1,9 +1,12 @@
 """What a technique buys: gains told apart, and how sure they are."""
 
+import dataclasses
+
 import pytest
 
 from blurbstudy.presentation.evidence import Evidence
-from blurbstudy.presentation.gains import certainty_answer, gain_table, gains_answer
+from blurbstudy.presentation.gains import certainty_answer, gain_table, gains_answer, technique_gains
+from blurbstudy.presentation.tables import signed
 
 STEM = "03_layer_adaptation"
 GOOD, BAD, HOPELESS = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81], [60, 61, 60, 62, 61]
@@ -20,26 +23,45 @@ def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results)
     total, fewer, better, collapsed = (float(row[index].replace("−", "-")) for index in (2, 3, 5, 6))
     assert total == pytest.approx(fewer + better + collapsed, abs=0.02) and fewer > 0.9 * total
     assert row[7] == "0 of 5 / 3 of 5"
-    assert len(table.runs["BERT, QA, Layer freeze"]) == 10
-    (said,) = gains_answer(evidence).sentences
-    assert "Layer freeze against Baseline (notebook 03)" in said and "(0 of 5 against 3 of 5)" in said
+    assert len(table.runs[f"{STEM}: BERT, QA, Layer freeze"]) == 10
+    (row,) = technique_gains(evidence).rows
+    assert (row[0], row[1], row[2].text) == ("Layer freeze\nagainst Baseline", "BERT", STEM)
+    assert row[6] == signed(total) and row[7] == signed(fewer) and row[8:] == ("0 of 5", "3 of 5")
+    said = gains_answer(evidence).sentences[-1]
+    assert said.endswith("with: Layer freeze against Baseline (BERT), 0 of 5 against 3 of 5.")
 
 
 def test_a_technique_is_better_only_where_both_uncertainties_say_so(make_results):
-    clear = gains_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))).sentences[0]
-    assert "1 better, 0 worse, 0 undecided" in clear
-    narrow = gains_answer(evidence_of(make_results({"Baseline": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]})))
-    assert "0 better, 0 worse, 1 undecided" in narrow.sentences[0]
+    clear = evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))
+    assert technique_gains(clear).rows[0][3:6] == ("1", "0", "0")
+    said, saved = gains_answer(clear).sentences
+    assert said == "Better than its baseline: Layer freeze against Baseline (BERT), 1 of 1 comparison."
+    assert saved == "Under each technique as large a share of runs collapsed as under its baseline."
+    narrow = evidence_of(make_results({"Baseline": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]}))
+    assert technique_gains(narrow).rows[0][3:6] == ("0", "0", "1")
+    assert gains_answer(narrow).sentences[0].endswith("its baseline: the one comparison is undecided.")
+
+
+def test_techniques_of_one_name_are_told_apart_by_the_encoders_that_were_run(make_results):
+    """A grid may name an encoder by the paper's column that it stands in."""
+    results = make_results({"Baseline": BAD, "Layer freeze": GOOD})
+    cells = {
+        key: tuple(dataclasses.replace(config, encoder_name="BERT LARGE") for config in configs)
+        for key, configs in results.grid.cells.items()
+    }
+    large = dataclasses.replace(results, grid=dataclasses.replace(results.grid, cells=cells))
+    both = Evidence(results={STEM: (results, large)})
+    assert [row[1] for row in technique_gains(both).rows] == ["BERT", "BERT LARGE"]
+    assert len(technique_gains(both).runs) == 2 and len(gain_table(both).runs) == 2
 
 
 def test_how_sure_is_told_by_both_uncertainties(make_results):
     said = " ".join(certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))).sentences)
-    assert "over seeds and to ±" in said and "medians of 2 cells, each of 5 to 5 seeds" in said
-    assert "Of 1 comparisons of a technique with its baseline 0 are undecided." in said
+    assert "over seeds and to ±" in said and "medians of 2 cells, each of 5 seeds" in said
 
 
 def test_nothing_run_is_said_as_such():
     empty = Evidence(results={})
-    assert gain_table(empty).rows[0][0] == "no runs yet"
+    assert gain_table(empty).rows[0][0] == technique_gains(empty).rows[0][0] == "no runs yet"
     for answer in (gains_answer(empty), certainty_answer(empty)):
         assert answer.front and len(answer.sentences) == 1

@@ -154,7 +154,7 @@ def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
     assert len(final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", "BIOSSES")]) == 2
     table = large_models.large_table(study, final, title="Table 6")
     assert [row[0] for row in table.rows] == [*(task.name for task in TASKS), BLURB, "Δ BASE twin, BLURB score"]
-    assert table.rows[-1][1] == "–\npaper −0.59" and table.rows[-1][2].endswith("paper +0.58")
+    assert table.rows[-1][1].text == "–\npaper −0.59" and table.rows[-1][2].text.endswith("paper +0.58")
     assert table.rows[-2][2].expected == 1
     (sentence,) = large_models.large_answer(study, final).sentences
     assert "PubMedBERT-LARGE against BERT with the same techniques" in sentence and "of 13 tasks" in sentence

@@ -118,7 +118,7 @@ def test_pretraining_seeds_are_told_apart(table2, twice_pretrained):
 
 def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pretrained):
     single = twice_pretrained(table2({"BERT": [90], "ELECTRA": [70]}), shift=4)
-    said = "Pretrained, BioASQ, BERT; Pretrained, BioASQ, ELECTRA"
+    said = "BioASQ, BERT; BioASQ, ELECTRA"
     expected = f"Interval over seeds of {said}: Student's t over pretraining seeds alone, at one fine-tuning seed."
     assert expected in objective_table(single, title="x").notes
     assert f"With a single seed of one kind, the other's sd holds the rest as well: {said}." in (

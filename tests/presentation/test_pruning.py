@@ -142,8 +142,8 @@ def test_the_table_has_the_papers_numbers_where_the_share_is_the_same(cut):
     assert table.columns[1:4] == ("0 of 12 removed", "2 of 12 removed", "6 of 12 removed")
     ((_, full, two, six, worst, half),) = table.rows
     assert [cell.paper for cell in (full, two, six)] == [printed[n]["BioASQ"] for n in ("0", "2", "6")]
-    assert worst.startswith("−19.00 at 2 of 12\nseeds [") and worst.endswith("paper −13.56")
-    assert half.startswith("−14.50\nseeds [")
+    assert worst.text.startswith("−19.00 at 2 of 12\nseeds [") and worst.text.endswith("paper −13.56")
+    assert half.text.startswith("−14.50\nseeds [")
     of_four = pruning.pruning_table(cut({"0 of 4": [90, 88], "1 of 4": [80, 79], "2 of 4": [70, 71]}), title="x")
     assert [cell.paper for cell in of_four.rows[0][1:4]] == [87.6, None, 74.0]
     assert any("it has no number for 1 of 4" in note for note in of_four.notes)

@@ -12,7 +12,7 @@ from blurbstudy.presentation.execution import FAILURE, STAMP, stamp
 from blurbstudy.presentation.paper import OURS
 from blurbstudy.presentation.parameters import notebook_stems
 from blurbstudy.presentation.report import SCRIPT_FILE, build_report
-from blurbstudy.presentation.tables import Answer, Table
+from blurbstudy.presentation.tables import Answer, Table, page_link
 
 EVIL = "<script>alert(1)</script>"
 
@@ -62,7 +62,7 @@ def test_the_policy_of_every_page_lets_the_reports_own_script_run_and_nothing_be
 
 def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_there(tmp_path):
     stem = OURS["Table 3"]
-    table = Table(title="Table 3. Optimization", columns=("a",), rows=[("x",)], front=True)
+    table = Table(title="Table 3. Optimization", columns=("a",), rows=[("x",)], front="Asked?")
     other = Table(title="Something else", columns=("a",), rows=[("y",)])
     outputs = [new_output("display_data", data={"text/html": one._repr_html_()}) for one in (table, other)]
     executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
@@ -84,7 +84,23 @@ def test_answers_to_the_questions_of_the_study_stand_first_and_once(tmp_path):
         executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
     html = build_report(tmp_path, scale="mini", store="s").read_text()
     assert html.index(f"Of {second}?") < html.index("Every table") < html.index(f"Of {first}?")
-    assert html.count(f"Of {second}?") == 1
+    assert html.count(f">Of {second}?</a></h2>") == 1
+    assert f'id="of-{second.replace("_", "-")}"' in html and f'<a href="#of-{second.replace("_", "-")}">' in html
+
+
+def test_a_table_of_the_first_page_stands_under_its_question_and_names_pages_by_links(tmp_path):
+    first, second, third = notebook_stems()[:3]
+    rows = [("x", page_link(first)), ("y", page_link(third))]
+    table = Table(title="Shown", columns=("a", "b"), rows=rows, front="Safe & sound?")
+    for stem, said in ((first, "Safe & sound?"), (second, "And then?")):
+        answer = Answer(question=said, sentences=["Yes."], front=True)
+        outputs = [new_output("display_data", data=answer._repr_mimebundle_())]
+        outputs += [new_output("display_data", data={"text/html": table._repr_html_()})] * (stem == first)
+        executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
+    html = build_report(tmp_path, scale="mini", store="s").read_text()
+    assert html.index(">Safe &amp; sound?<") < html.index('id="shown"') < html.index(">And then?<")
+    assert f'<td><a href="{first}.html">{first}</a></td>' in html  # its title is its name here
+    assert f"<td>{third}</td>" in html  # not executed, so no page
 
 
 def test_text_from_data_is_escaped_and_still_readable(report):

@@ -175,7 +175,9 @@ def _as_the_oracle(baselines, results):
 def test_the_answer_says_who_stands_for_scispacy_and_what_overlap_changes(baselines, results):
     told = shown.scispacy_answer(baselines, results).sentences
     assert "retrained by the published configuration, without word vectors" in told[0]
-    assert told[1].startswith("BERT, mean of the five sets: better than the better of scispaCy's models, +")
+    assert told[1].startswith(
+        "BERT against the better of scispaCy's models, mean of the five sets: by exact boundaries better, +"
+    )
     beside = " ".join(shown.scispacy_against_paper(baselines, results).sentences)
     assert "BERT less scispaCy max, BC5-chem: exact +6.84 in the paper, " in beside
     assert "The paper has no column for Mine." in beside

@@ -8,7 +8,18 @@ import re
 
 import pytest
 
-from blurbstudy.presentation.tables import Answer, Drawn, Score, Table, interval, lines, number, signed
+from blurbstudy.presentation.tables import (
+    Answer,
+    Drawn,
+    Score,
+    Table,
+    both_intervals,
+    detailed,
+    interval,
+    lines,
+    number,
+    signed,
+)
 
 WHOLE = Score(
     mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, failed=2,
@@ -30,6 +41,20 @@ def test_a_cell_without_runs_says_why_and_keeps_the_papers_number():
 def test_a_cell_whose_runs_all_lack_a_score_says_so_and_counts_them_as_failed():
     html = Score(mean=None, n=0, failed=3, failed_on_test=3, runs=3, expected=3).html()
     assert "no score" in html and "3 of 3 (3)" in html
+
+
+def test_of_a_single_seed_no_spread_is_shown_and_it_is_said_in_words():
+    html = Score(mean=70.0, n=1, runs=1, expected=1, worst=70.0, over_examples=(60.0, 80.0)).html()
+    assert ">one, no interval<" in html and '–</dd></div><div class=""><dt>examples' not in html
+    assert "<dt>sd</dt>" not in html and "<dt>worst</dt>" not in html and "[60.00, 80.00]" in html
+    assert both_intervals(None, (1.0, 2.0)) == "one seed, so no interval over seeds; over test examples [1.00, 2.00]"
+
+
+def test_lines_below_a_number_are_small_and_sorted_by_the_number():
+    table = Table(title="t", columns=("x", "y"), rows=(("a", detailed(0.1, "+10.00", ["seeds [<]", "paper 3"])),))
+    html = table._repr_html_()
+    assert '<td data-value="0.1">+10.00<small class="under">seeds [&lt;]</small>' in html
+    assert '<small class="under paper">paper 3</small>' in html and "+10.00\nseeds [<]\npaper 3" in table.csv()
 
 
 def test_a_cell_with_fewer_runs_than_asked_for_says_how_many_there_are():
