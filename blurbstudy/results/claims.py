@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,14 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Two cells, or two sets of cells whose runs are counted together (failures alone), and what is claimed of them."""
+    """Two cells, or two sets of cells whose runs are counted together (failures alone), and what is claimed of them; or
+    four, of which the difference of the first two less that of the others.
+    """
 
     expect: str  # a name in EXPECTATIONS
     first: tuple[Address, ...]
     second: tuple[Address, ...]
+    than: tuple[Address, ...] = ()  # two more, or none
     paper: Mapping[str, Any] = field(default_factory=dict)  # where the paper prints the two numbers
 
 
@@ -120,17 +123,22 @@ def _contrasts(given: Mapping[str, Any], *, claim: str) -> list[Contrast]:
     if given.get("pooled", False):
         second = tuple(dict.fromkeys(address for _, addresses in made for address in addresses))
         return [Contrast(expect=given["expect"], first=tuple(firsts), second=second, paper=paper)]
+    others = [dict(zip(given["than"], c, strict=True)) for c in _combinations(given["than"])] if "than" in given else []
     return [
-        Contrast(expect=given["expect"], first=(one,), second=(two,), paper=paper)
+        Contrast(expect=given["expect"], first=(one,), second=(two,), than=than, paper=paper)
         for one, addresses in made
         for two in addresses
         if one != two
+        for than in ([(replace(one, **other), replace(two, **other)) for other in others] or [()])
     ]
 
 
 def _addresses(values: Mapping[str, Any]) -> list[Address]:
-    lists = [value if isinstance(value, list) else [value] for value in values.values()]
-    return [Address(**dict(zip(values, chosen, strict=True))) for chosen in itertools.product(*lists)]
+    return [Address(**dict(zip(values, chosen, strict=True))) for chosen in _combinations(values)]
+
+
+def _combinations(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    return itertools.product(*(value if isinstance(value, list) else [value] for value in values.values()))
 
 
 def _values(address: Address) -> dict[str, str]:
