@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -113,24 +113,38 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
 
 
 def _contrasts(given: Mapping[str, Any], *, claim: str) -> list[Contrast]:
-    """The contrasts that one entry stands for: one for each combination of its lists, or a single pooled one."""
+    """The contrasts that one entry stands for: one for each combination of its lists that are not pooled."""
     if given["expect"] not in EXPECTATIONS:
         raise StudyError(f"claim {claim}: expect={given['expect']!r} is unknown; use {' or '.join(EXPECTATIONS)}")
     paper = given.get("paper", {})
     paper = {"table": paper} if isinstance(paper, str) else paper
     firsts = _addresses({"notebook": given["notebook"]} | given["first"])
-    made = [(one, _addresses(_values(one) | given["second"])) for one in firsts]
-    if given.get("pooled", False):
-        second = tuple(dict.fromkeys(address for _, addresses in made for address in addresses))
-        return [Contrast(expect=given["expect"], first=tuple(firsts), second=second, paper=paper)]
+    pairs = [(one, two) for one in firsts for two in _addresses(_values(one) | given["second"]) if one != two]
+    if "pooled" in given:
+        return [
+            Contrast(expect=given["expect"], first=tuple(dict.fromkeys(first)), second=tuple(dict.fromkeys(second)),
+                     paper=paper)
+            for first, second in (zip(*group, strict=True) for group in _grouped(pairs, pooled=given["pooled"]))
+        ]  # fmt: skip
     others = [dict(zip(given["than"], c, strict=True)) for c in _combinations(given["than"])] if "than" in given else []
     return [
         Contrast(expect=given["expect"], first=(one,), second=(two,), than=than, paper=paper)
-        for one, addresses in made
-        for two in addresses
-        if one != two
+        for one, two in pairs
         for than in ([(replace(one, **other), replace(two, **other)) for other in others] or [()])
     ]
+
+
+Pairs = list[tuple[Address, Address]]
+
+
+def _grouped(pairs: Pairs, *, pooled: Sequence[str] | bool) -> Iterable[Pairs]:
+    """Pairs that differ in nothing but the pooled fields stand together."""
+    groups: dict[tuple[str, ...], Pairs] = {}
+    for pair in pairs:
+        values = [_values(one) for one in pair]
+        kept = () if pooled is True else tuple(own[name] for own in values for name in own if name not in pooled)
+        groups.setdefault(kept, []).append(pair)
+    return groups.values()
 
 
 def _addresses(values: Mapping[str, Any]) -> list[Address]:

@@ -1,7 +1,7 @@
 """What a contrast compares: a cell of runs, or a system with one set of predictions (an off-the-shelf tool).
 
-Such a system has no seeds. Beside runs, the difference of a seed is the run's score less the system's, so Student's t is
-over the runs' seeds alone; both are scored on the same draws of test examples.
+Such a system has no seeds. Beside runs, the difference at a seed is the run's score less the system's, so Student's t
+is over the seeds of the runs; both are scored on the same draws of test examples.
 """
 
 from __future__ import annotations
@@ -76,8 +76,7 @@ class CellOnce:
 
     @property
     def failed(self) -> int:
-        """1 where its score cannot be told from the trivial one, as of a run; it has no predictions on dev, so on test.
-        """
+        """1 where its score cannot be told from the trivial one: as of a run, but on test, for want of a dev score."""
         return int(percentile_lower_bound(self.draws) <= self.trivial)
 
     def side(self, clusters: Mapping[str, int]) -> Side:

@@ -8,7 +8,7 @@ the bootstrap over test examples. A contrast of how often runs fail has the firs
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .claims import EXPECTATIONS, Address, Claim, Contrast, Expectation
