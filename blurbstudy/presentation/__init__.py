@@ -9,6 +9,7 @@ from .comparisons import against_paper, findings, paired_table
 from .expected_figure import expected_figure
 from .figures import depth_figure, seeds_figure
 from .gains import certainty_answer, gain_table, gains_answer, technique_gains
+from .joined_dev import joined_dev_table
 from .large_models import (
     choice_table,
     large_against_paper,
@@ -61,14 +62,14 @@ __all__ = [
     "Answer", "Study", "against_paper", "baseline_table", "certainty_answer", "choice_table", "claim_verdicts",
     "claims_against_paper", "collapse_table", "contrast_table", "curves_figure", "depth_figure", "depth_plans",
     "disagreement_table", "drops_figure", "encoder_table", "expected_figure", "findings", "gain_table",
-    "gains_answer", "gap_table", "group_table", "interaction_table", "kind_recipes", "large_against_paper",
-    "large_answer", "large_grid", "large_table", "layer_techniques", "learned_answer", "means_table",
-    "model_table", "ner_grid", "objective_grid", "objective_table", "objectives_against_paper", "optimal_grid",
-    "optimal_table", "overall", "overlap_figure", "overview_answer", "pair_parts", "paired_table", "paper_drops",
-    "peer_table", "pretraining_table", "pruning_against_paper", "pruning_answer", "pruning_grid", "pruning_table",
-    "recipe_table", "removal_settings", "restricted", "safety_answer", "savings_table", "scispacy_against_paper",
-    "scispacy_answer", "scispacy_baselines", "score_table", "search", "search_answer", "search_table",
-    "searches_of", "seeds_figure", "segment_settings", "slips_table", "stabilized", "stand_in_table", "task_table",
-    "technique_gains", "technique_table", "techniques_view", "twin_table", "variance_table", "verdict_table",
-    "verdicts_answer",
+    "gains_answer", "gap_table", "group_table", "interaction_table", "joined_dev_table", "kind_recipes",
+    "large_against_paper", "large_answer", "large_grid", "large_table", "layer_techniques", "learned_answer",
+    "means_table", "model_table", "ner_grid", "objective_grid", "objective_table", "objectives_against_paper",
+    "optimal_grid", "optimal_table", "overall", "overlap_figure", "overview_answer", "pair_parts", "paired_table",
+    "paper_drops", "peer_table", "pretraining_table", "pruning_against_paper", "pruning_answer", "pruning_grid",
+    "pruning_table", "recipe_table", "removal_settings", "restricted", "safety_answer", "savings_table",
+    "scispacy_against_paper", "scispacy_answer", "scispacy_baselines", "score_table", "search", "search_answer",
+    "search_table", "searches_of", "seeds_figure", "segment_settings", "slips_table", "stabilized",
+    "stand_in_table", "task_table", "technique_gains", "technique_table", "techniques_view", "twin_table",
+    "variance_table", "verdict_table", "verdicts_answer",
 ]  # fmt: skip

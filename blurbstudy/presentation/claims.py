@@ -72,9 +72,9 @@ def verdict_table(found: Verdicts) -> Table:
     columns = ("Claim", "Verdict", "Differences", "In numbers", "The paper's own numbers")
     notes = [
         "Verdict: of the comparisons that decide the claim, how many support it, oppose it or leave it open; the rest "
-        "have no runs here. One supports or opposes where both uncertainties do: Student's t over seeds (paired, "
-        "Holm's correction within the claim) and the bootstrap over test examples; how often runs fail, by Fisher's "
-        "exact test.",
+        "have no runs here, or the same runs on both sides. One supports or opposes where both uncertainties do: "
+        "Student's t over seeds (paired, Holm's correction within the claim) and the bootstrap over test examples; how "
+        "often runs fail, by Fisher's exact test.",
         f"A difference counts as negligible within {number(found.margin)} points (score times 100).",
         *(f"Rule `{name}`: {text}." for name, text in RULES.items()),
         "All and most cannot be confirmed where fewer than half of the comparisons have runs.",
@@ -83,6 +83,12 @@ def verdict_table(found: Verdicts) -> Table:
         "it claims, taken at face value.",
         *(f"No runs of {stem}: {why}." for stem, why in found.evidence.missing.items()),
     ]
+    if found.evidence.systems:
+        notes.append(
+            "scispaCy max: for each test set the model that scores better on it, an oracle that nobody has beforehand. "
+            "A model has one set of predictions and no seeds: what an encoder's seed scores is held against its one "
+            f"score, over seeds and on the same draws of test examples. {found.evidence.systems}."
+        )
     if found.no_finding:
         notes.insert(0, f"{NO_FINDING} So is no verdict in this table.")
     runs = {one.claim.id: _run_ids(one) for one in found.verdicts}
@@ -115,7 +121,8 @@ def contrast_table(found: Verdicts) -> Table:
                "failed", "The paper's")  # fmt: skip
     notes = [
         "Difference: the first less the second, times 100; of comparisons of failures, of the shares of failed runs. "
-        "n: pairs of seeds, or runs on both sides. failed: of the first / of the second. p: the smaller of that of the "
+        "n: pairs of seeds, or runs on both sides; beside a system without seeds, seeds. failed: of the first / of the "
+        "second. Beyond the same of: a difference less the same difference elsewhere. p: the smaller of that of the "
         "claim and that of its opposite, after Holm's correction within the claim."
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]

@@ -1,4 +1,6 @@
-"""Runs of all notebooks of a study, found in the run store by the parameters that each was last executed with."""
+"""Runs of all notebooks of a study, found in the run store by the parameters that each was last executed with, and what
+scispaCy's models have predicted.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,17 @@ from functools import cached_property
 
 from ..errors import StudyError
 from ..results.claims import Address
-from ..results.verdicts import CellRuns
+from ..results.sides import Cell, CellRuns
 from .grid import CellKey, Results, seeds_in_words
+from .large_models import stabilized
 from .parameters import declared_parameters, notebook_stems
 from .planning import found_study
+from .scispacy import FINE_TUNED, Baselines, by_table, paper_column, scispacy_baselines, system_cells
+from .scispacy_tables import models_in_words
 from .study import FACT, Study
+
+LARGE_MODELS, SCISPACY = "04_large_models", "07_scispacy"
+BY_TABLE = {"table10": "Exact boundaries", "table11": "Overlap counts"}  # settings of one and the same runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +28,13 @@ class Evidence:
     """The grids of each notebook with the runs that there are."""
 
     results: Mapping[str, tuple[Results, ...]]  # notebook -> its grids
+    chosen: Mapping[str, Results] = field(default_factory=dict)  # notebook -> some of the same runs, chosen on dev
+    baselines: Baselines | None = None  # scispaCy's models
     missing: Mapping[str, str] = field(default_factory=dict)  # notebook -> why nothing of it is here
     origin: str = ""  # parameters file and scale, for captions
 
-    def at(self, address: Address) -> CellRuns | None:
-        """The runs of a cell; None where there are none."""
+    def at(self, address: Address) -> Cell | None:
+        """The runs of a cell, or the system without seeds; None where there are none."""
         return self._cells.get(address)
 
     @property
@@ -38,18 +48,41 @@ class Evidence:
         said += [f"commit {' and '.join(commits)}" if commits else "commit: no runs", self.origin]
         return " · ".join(said)
 
+    @property
+    def systems(self) -> str:
+        """Which models stand behind the cells of scispaCy, for a note; '' where there are none."""
+        return models_in_words(self.baselines) if self.baselines is not None and self.baselines.found else ""
+
     @cached_property
-    def _cells(self) -> dict[Address, CellRuns]:
-        found: dict[Address, CellRuns] = {}
+    def _cells(self) -> dict[Address, Cell]:
+        found: dict[Address, Cell] = {}
         for stem, grids in self.results.items():
-            for results in grids:
+            seen: set[tuple[str, str]] = set()  # encoder and setting of the grids before
+            for results in (*grids, *([self.chosen[stem]] if stem in self.chosen else [])):
                 for key in (key for key in results.cell_keys() if results.cell(key)):
                     address = Address(stem, *key)
-                    if address in found:
+                    if (key.encoder, key.setting) in seen:
                         address = replace(address, encoder=f"{key.encoder}, second grid")
                     found.setdefault(address, _cell_runs(results, key))
                     if (name := _share_removed(key.setting)) is not None:
                         found.setdefault(replace(address, setting=name), found[address])
+                seen |= {(encoder, setting) for encoder in results.grid.encoders for setting in results.grid.settings}
+        return found | self._entity_cells
+
+    @property
+    def _entity_cells(self) -> dict[Address, Cell]:
+        """Encoders and scispaCy's models by exact boundaries and where overlap counts; encoders bear the names of the
+        paper's columns.
+        """
+        found: dict[Address, Cell] = {}
+        for results in self.results.get(SCISPACY, ()):
+            for table, seen in by_table(results).items():
+                for key in (key for key in results.cell_keys() if key.setting == FINE_TUNED and results.cell(key)):
+                    address = Address(SCISPACY, paper_column(key.encoder), BY_TABLE[table], key.part)
+                    found[address] = replace(_cell_runs(seen, key), judged_by=results.references)
+        if self.baselines is not None:
+            for (table, name, part), cell in system_cells(self.baselines).items():
+                found[Address(SCISPACY, f"scispaCy {name}", BY_TABLE[table], part)] = cell
         return found
 
 
@@ -74,7 +107,7 @@ def gather(study: Study) -> Evidence:
     """What the study's store holds of every other notebook, as last executed at this scale; nothing is run."""
     study.keep_parameters()
     facts = study.store.facts(FACT)
-    results: dict[str, tuple[Results, ...]] = {}
+    found: dict[str, Study] = {}
     missing: dict[str, str] = {}
     for stem in (stem for stem in notebook_stems() if stem != study.stem):
         fact = facts.get(stem)
@@ -83,9 +116,21 @@ def gather(study: Study) -> Evidence:
             continue
         given = {name: fact[name] for name in declared_parameters(stem) if name in fact}
         try:
-            grids = found_study(stem, given | {"store": str(study.store.folder)}).results
+            found[stem] = found_study(stem, given | {"store": str(study.store.folder)})
         except StudyError as error:  # executed with parameters, data or an encoder that are no longer known
             missing[stem] = " ".join(str(error).split())
-            continue
-        results[stem] = tuple(grids)
-    return Evidence(results=results, missing=missing, origin=study.origin)
+    return Evidence(
+        results={stem: tuple(one.results) for stem, one in found.items()},
+        chosen={stem: stabilized(one, *one.results) for stem, one in found.items() if stem == LARGE_MODELS},
+        baselines=_baselines(found[SCISPACY]) if SCISPACY in found else None,
+        missing=missing,
+        origin=study.origin,
+    )
+
+
+def _baselines(study: Study) -> Baselines:
+    """What the store has of the models that the notebook's parameters ask for."""
+    values = study.values
+    return scispacy_baselines(
+        study, source=values["scispacy"], epochs=values["spacy_epochs"], seed=values["spacy_seed"]
+    )

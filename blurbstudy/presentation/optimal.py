@@ -11,7 +11,7 @@ from ..results.sweep import find_runs
 from .grid import CellKey, Grid, Results, seeds_in_words
 from .objectives import BLURB, blurb_parts
 from .score_tables import PERCENT, cell_notes, cell_score
-from .searching import Searched, optimal_recipe
+from .searching import DEV_APART, Searched, optimal_recipe
 from .study import Study
 from .tables import NOT_RUN, Answer, Table, number
 
@@ -29,7 +29,7 @@ def optimal_grid(
     tasks: Sequence[str] | None = None,
 ) -> Grid:
     """Every encoder of a table on every task, by the standard recipe and by the one that its search has chosen; where
-    nothing was searched, the two are one.
+    nothing was searched, the two are one. Where dev joins train, the chosen recipe without it as well.
 
     Args:
         columns: the paper's name -> display name of the encoder that stands for it, or none.
@@ -40,15 +40,16 @@ def optimal_grid(
     recipes = {
         (column, setting, task.name): bases[task.name]
         if setting == STANDARD
-        else optimal_recipe(searched.get((name, task.name)), bases[task.name], join_dev=task.name in join_dev)
+        else optimal_recipe(searched.get((name, task.name)), bases[task.name], join_dev=setting == OPTIMAL and joined)
         for column, name in there.items()
         for task in study.tasks
         if tasks is None or task.name in tasks
-        for setting in (STANDARD, OPTIMAL)
+        for joined in [task.name in join_dev]
+        for setting in (STANDARD, OPTIMAL, *([DEV_APART] if joined else []))
     }
     parts, cells = blurb_parts(study), {}
     for column, name in there.items():
-        for setting in (STANDARD, OPTIMAL):
+        for setting in (STANDARD, OPTIMAL, DEV_APART):
             for part in parts:
                 own = {task: recipes.get((column, setting, task)) for task in part.tasks}
                 if None not in own.values():
@@ -62,8 +63,8 @@ def optimal_grid(
     shown = {(f"{column}, {setting.lower()}", task): recipe
              for (column, setting, task), recipe in recipes.items() if recipe is not None}  # fmt: skip
     return Grid(
-        encoders=encoders, settings=(STANDARD, OPTIMAL), parts=parts, recipes=shown, seeds=study.seeds, cells=cells,
-        remarks={column: _stands(study, column, name) for column, name in there.items()},
+        encoders=encoders, settings=(STANDARD, OPTIMAL, DEV_APART), parts=parts, recipes=shown, seeds=study.seeds,
+        cells=cells, remarks={column: _stands(study, column, name) for column, name in there.items()},
     )  # fmt: skip
 
 
@@ -90,14 +91,14 @@ def optimal_table(
     for part in results.grid.parts:
         cells = []
         for column, name in columns.items():
-            for setting in results.grid.settings:
+            for setting in (STANDARD, OPTIMAL):
                 key, said = CellKey(column, setting, part.label), ""
                 found = searched.get((name, part.label))
                 if setting == OPTIMAL and part.label != BLURB and (found or key in results.grid.cells):
                     said = recipe_in_short(found, join_dev=part.label in join_dev)
                 cells.append(cell_score(results, key, paper=paper, below=said))
         rows.append((part.label, *cells))
-    heads = [f"{column} {setting.lower()}" for column in columns for setting in results.grid.settings]
+    heads = [f"{column} {setting.lower()}" for column in columns for setting in (STANDARD, OPTIMAL)]
     mine = {key: found for key, found in searched.items() if key[0] in columns.values()}
     notes = [*_search_notes(results, mine, join_dev=join_dev), *cell_notes(results, paper)]
     return Table(title=title, columns=("Task", *heads), rows=rows, caption=results.caption, notes=notes)

@@ -72,8 +72,19 @@ def contrast_in_words(contrast: Contrast) -> str:
     if len(contrast.first) > 1 or len(contrast.second) > 1:
         return f"{_pooled(contrast.first, contrast.second)} {says} {_pooled(contrast.second, contrast.first)}"
     (first,), (second,) = contrast.first, contrast.second
-    own = [getattr(second, name) for name in FIELDS if getattr(first, name) != getattr(second, name)]
-    return f"{', '.join(_names(first))} {says} {', '.join(own)}"
+    return f"{', '.join(_names(first))} {says} {', '.join(_other_names(second, first))}{_than(contrast)}"
+
+
+def _than(contrast: Contrast) -> str:
+    """What the two cells have in the difference that is taken away."""
+    if not contrast.than:
+        return ""
+    return f", beyond the same of {', '.join(_other_names(contrast.than[0], contrast.first[0]))}"
+
+
+def _other_names(address: Address, other: Address) -> list[str]:
+    """Where a cell stands otherwise than another."""
+    return [getattr(address, name) for name in FIELDS if getattr(address, name) != getattr(other, name)]
 
 
 def _names(address: Address) -> list[str]:
@@ -94,19 +105,33 @@ def _pooled(side: Sequence[Address], other: Sequence[Address]) -> str:
 
 
 def printed_difference(contrast: Contrast) -> float | None:
-    """The paper's first number less its second, in points; None where it does not print both."""
+    """The paper's first number less its second, in points (of four, less the difference of the others); None where it
+    does not print them all.
+    """
     if not contrast.paper or len(contrast.first) > 1:
         return None
-    first, second = (_printed_number(side[0], contrast.paper) for side in (contrast.first, contrast.second))
-    return None if first is None or second is None else first - second
+    difference = _printed_pair(contrast.first[0], contrast.second[0], contrast.paper)
+    if not contrast.than or difference is None:
+        return difference
+    other = _printed_pair(*contrast.than, contrast.paper)
+    return None if other is None else difference - other
+
+
+def _printed_pair(first: Address, second: Address, paper: Mapping[str, Any]) -> float | None:
+    """One cell less another, each in a table of its own where there are two; or a difference that is itself printed."""
+    if "difference" in paper:
+        return _printed_number(first, paper["difference"])
+    numbers = [_printed_number(one, paper.get(side, paper)) for one, side in ((first, "first"), (second, "second"))]
+    return None if None in numbers else numbers[0] - numbers[1]
 
 
 def _printed_number(address: Address, paper: Mapping[str, Any]) -> float | None:
     """A cell of the paper; `keys` and `names` say how its table calls what our grid calls otherwise."""
     if "keys" not in paper:
         return paper_cell(paper["table"], row=address.encoder, column=address.setting, part=address.part)
-    keys = [key.format(**{name: getattr(address, name) for name in FIELDS}) for key in paper["keys"]]
-    return paper_number(paper["table"], *(paper.get("names", {}).get(key, key) for key in keys))
+    ours = {name: getattr(address, name) for name in FIELDS}
+    named = [key.format(**ours) for key in (paper["table"], *paper["keys"])]
+    return paper_number(*(paper.get("names", {}).get(key, key) for key in named))
 
 
 def _printed(claim: Claim) -> list[tuple[Contrast, float]]:
@@ -131,8 +156,7 @@ def printed_agreement(claim: Claim, *, margin: float) -> str:
 
 def _short(contrast: Contrast) -> str:
     first, second = contrast.first[0], contrast.second[0]
-    own = [getattr(second, name) for name in FIELDS if getattr(first, name) != getattr(second, name)]
-    return f"{', '.join(_names(first))} against {', '.join(own)}"
+    return f"{', '.join(_names(first))} against {', '.join(_other_names(second, first))}{_than(contrast)}"
 
 
 def _cell_name(cell: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Tables 10 and 11 stand on this; what the run store lacks is missing here, with t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from ..results.baselines import Asked, Found, find_baseline, keep_baselines
 from ..results.cells import bootstrap_draws, by_task, mean_draws
 from ..results.failure import Reference
 from ..results.intervals import RESAMPLES, Interval, percentile_interval, resampled_scores, t_interval
+from ..results.sides import CellOnce
 from ..results.statistics import CellSummary
 from ..tasks import TASKS, Task, get_task
 from .grid import CellKey, Grid, Part, Results
@@ -149,6 +151,17 @@ def scispacy_baselines(study: Study, *, source: str, epochs: int, seed: int) -> 
     missing |= {one.name: REMEDY for one in asked if one.name not in found}
     references = {task.name: study.references[task.name] for task in tasks}
     return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.origin)
+
+
+def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], CellOnce]:
+    """(The paper's table, model or oracle, set or mean) -> its score and draws: what claims are judged with."""
+    tasks = {part: [part] if part != MEAN else [task.name for task in baselines.tasks] for part in baselines.parts}
+    found = {}
+    for table, name, part in itertools.product(METRIC_OF, (*(model.name for model in MODELS), ORACLE), tasks):
+        judged = baselines.judged(table, name, part)
+        if judged is not None:
+            found[table, name, part] = CellOnce(score=judged.score, draws=judged.draws, tasks=frozenset(tasks[part]))
+    return found
 
 
 def ner_grid(study: Study, *, recipe: Recipe, tasks: Sequence[str] | None = None) -> Grid:

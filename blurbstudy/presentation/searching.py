@@ -18,6 +18,8 @@ from ..tasks import SPLITS, Task
 from .parameters import read_seeds
 from .study import Study
 
+DEV_APART = "Optimal, dev apart"  # the setting of the chosen recipe where dev joins train, once more without it
+
 Searched = Mapping[tuple[str, str], Found]  # (encoder's display name, task)
 
 
@@ -134,7 +136,8 @@ def optimal_recipe(found: Found | None, standard: Recipe, *, join_dev: bool) -> 
 
 
 def restricted(results: Any, searched: Searched) -> Any:
-    """The results on tasks that were searched, and on their mean."""
+    """The results on tasks that were searched, and on their mean, by the standard and by the optimal recipe."""
     tasks = {task for _, task in searched}
     parts = tuple(part for part in results.grid.parts if tasks & set(part.tasks))
-    return replace(results, grid=replace(results.grid, parts=parts))
+    settings = tuple(name for name in results.grid.settings if name != DEV_APART)
+    return replace(results, grid=replace(results.grid, parts=parts, settings=settings))

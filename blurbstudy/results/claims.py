@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,14 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Two cells, or two sets of cells whose runs are counted together (failures alone), and what is claimed of them."""
+    """Two cells, or two sets of cells whose runs are counted together (failures alone), and what is claimed of them; or
+    four, of which the difference of the first two less that of the others.
+    """
 
     expect: str  # a name in EXPECTATIONS
     first: tuple[Address, ...]
     second: tuple[Address, ...]
+    than: tuple[Address, ...] = ()  # two more, or none
     paper: Mapping[str, Any] = field(default_factory=dict)  # where the paper prints the two numbers
 
 
@@ -110,27 +113,46 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
 
 
 def _contrasts(given: Mapping[str, Any], *, claim: str) -> list[Contrast]:
-    """The contrasts that one entry stands for: one for each combination of its lists, or a single pooled one."""
+    """The contrasts that one entry stands for: one for each combination of its lists that are not pooled."""
     if given["expect"] not in EXPECTATIONS:
         raise StudyError(f"claim {claim}: expect={given['expect']!r} is unknown; use {' or '.join(EXPECTATIONS)}")
     paper = given.get("paper", {})
     paper = {"table": paper} if isinstance(paper, str) else paper
     firsts = _addresses({"notebook": given["notebook"]} | given["first"])
-    made = [(one, _addresses(_values(one) | given["second"])) for one in firsts]
-    if given.get("pooled", False):
-        second = tuple(dict.fromkeys(address for _, addresses in made for address in addresses))
-        return [Contrast(expect=given["expect"], first=tuple(firsts), second=second, paper=paper)]
+    pairs = [(one, two) for one in firsts for two in _addresses(_values(one) | given["second"]) if one != two]
+    if "pooled" in given:
+        return [
+            Contrast(expect=given["expect"], first=tuple(dict.fromkeys(first)), second=tuple(dict.fromkeys(second)),
+                     paper=paper)
+            for first, second in (zip(*group, strict=True) for group in _grouped(pairs, pooled=given["pooled"]))
+        ]  # fmt: skip
+    others = [dict(zip(given["than"], c, strict=True)) for c in _combinations(given["than"])] if "than" in given else []
     return [
-        Contrast(expect=given["expect"], first=(one,), second=(two,), paper=paper)
-        for one, addresses in made
-        for two in addresses
-        if one != two
+        Contrast(expect=given["expect"], first=(one,), second=(two,), than=than, paper=paper)
+        for one, two in pairs
+        for than in ([(replace(one, **other), replace(two, **other)) for other in others] or [()])
     ]
 
 
+Pairs = list[tuple[Address, Address]]
+
+
+def _grouped(pairs: Pairs, *, pooled: Sequence[str] | bool) -> Iterable[Pairs]:
+    """Pairs that differ in nothing but the pooled fields stand together."""
+    groups: dict[tuple[str, ...], Pairs] = {}
+    for pair in pairs:
+        values = [_values(one) for one in pair]
+        kept = () if pooled is True else tuple(own[name] for own in values for name in own if name not in pooled)
+        groups.setdefault(kept, []).append(pair)
+    return groups.values()
+
+
 def _addresses(values: Mapping[str, Any]) -> list[Address]:
-    lists = [value if isinstance(value, list) else [value] for value in values.values()]
-    return [Address(**dict(zip(values, chosen, strict=True))) for chosen in itertools.product(*lists)]
+    return [Address(**dict(zip(values, chosen, strict=True))) for chosen in _combinations(values)]
+
+
+def _combinations(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    return itertools.product(*(value if isinstance(value, list) else [value] for value in values.values()))
 
 
 def _values(address: Address) -> dict[str, str]:

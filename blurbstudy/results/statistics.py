@@ -10,14 +10,23 @@ pretraining and of fine-tuning; see `variance` for how the two are crossed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import StudyError
 from ..training.record import RunRecord
-from .cells import bootstrap_draws, by_task, common_seeds, example_interval_of, mean_draws, seed_failure, seed_score
+from .cells import (
+    Cell,
+    bootstrap_draws,
+    by_task,
+    common_seeds,
+    example_interval_of,
+    mean_draws,
+    seed_failure,
+    seed_score,
+)
 from .failure import Reference
 from .intervals import Interval, bootstrap_p, percentile_interval, wilson_interval
 from .variance import STUDENT, Seed, VarianceParts, mean_over_seeds
@@ -163,17 +172,42 @@ def interaction(
         StudyError: the cells are of different tasks, or one is empty.
     """
     cells = [by_task(records, references, clusters or {}, weights) for records in (*first, *second)]
-    signs = (1, -1, -1, 1)[: len(cells)]
     for cell in cells[1:]:
         if set(cells[0]) != set(cell):
             raise StudyError(
                 f"cells of {', '.join(cells[0])} and of {', '.join(cell)}; compare cells of the same tasks"
             )
-    pairs = {}
-    for seed in sorted(set.intersection(*(set(common_seeds(cell)) for cell in cells))):
-        found = [seed_score(cell, references, seed=seed, split=split) for cell in cells]
-        if None not in found:
-            pairs[seed] = sum(sign * score for sign, score in zip(signs, found, strict=True))
+    return alternating_sum([seeded_side(cell, references, split=split) for cell in cells], confidence=confidence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the cells of a difference."""
+
+    scores: Mapping[Seed, float] | float  # per seed that has one; a number: the same beside every seed
+    drawn: Callable[[list[Seed]], np.ndarray | None]  # seeds -> their mean on draws of test examples, (RESAMPLES,)
+
+
+def seeded_side(cell: Cell, references: Mapping[str, Reference], *, split: str) -> Side:
+    """Of a cell of runs."""
+    found = {seed: seed_score(cell, references, seed=seed, split=split) for seed in common_seeds(cell)}
+    return Side(
+        scores={seed: score for seed, score in found.items() if score is not None},
+        drawn=lambda seeds: mean_draws(cell, references, seeds=seeds, split=split, draws=bootstrap_draws),
+    )
+
+
+def alternating_sum(sides: Sequence[Side], *, confidence: float = 0.95) -> Comparison:
+    """The first side less the second; where there are four, less the difference of the other two."""
+    signs = (1, -1, -1, 1)[: len(sides)]
+    seeded = [side.scores for side in sides if isinstance(side.scores, Mapping)]
+    pairs = {
+        seed: sum(
+            sign * (side.scores[seed] if isinstance(side.scores, Mapping) else side.scores)
+            for sign, side in zip(signs, sides, strict=True)
+        )
+        for seed in sorted(set.intersection(*map(set, seeded)))
+    }
     seeds, differences = list(pairs), list(pairs.values())
     if not pairs:
         return Comparison(
@@ -181,7 +215,7 @@ def interaction(
             example_interval=None, p_examples=None, seeds=(),
         )  # fmt: skip
     over_seeds = mean_over_seeds(pairs, confidence=confidence)
-    draws = [mean_draws(cell, references, seeds=seeds, split=split, draws=bootstrap_draws) for cell in cells]
+    draws = [side.drawn(seeds) for side in sides]
     lacking = any(one is None for one in draws)
     drawn = None if lacking else sum(sign * one for sign, one in zip(signs, draws, strict=True))
     return Comparison(

@@ -8,15 +8,13 @@ the bootstrap over test examples. A contrast of how often runs fail has the firs
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from ..training.record import RunRecord
 from .claims import EXPECTATIONS, Address, Claim, Contrast, Expectation
-from .failure import Reference
 from .intervals import Interval, fisher_exact_p, holm, newcombe_interval
-from .statistics import CellSummary, Comparison, compare, summarize
+from .sides import Cell, CellRuns, compared
+from .statistics import Comparison
 from .variance import mean_over_seeds
 
 CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
@@ -24,21 +22,6 @@ UNDECIDABLE, NOT_TESTED = "undecidable at this n", "not tested at this scale"
 VERDICTS = (CONFIRMED, CONTRADICTED, UNDECIDABLE, NOT_TESTED)
 SUPPORTS, OPPOSES, OPEN, UNTESTED = "supports", "opposes", "open", "not tested"
 LEVEL = 0.05  # two-sided, after Holm's correction
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellRuns:
-    """A cell's runs with what is needed to summarize them."""
-
-    records: Sequence[RunRecord]
-    references: Mapping[str, Reference]
-    clusters: Mapping[str, int] = field(default_factory=dict)
-    weights: Mapping[str, float] | None = None
-
-    @cached_property
-    def summary(self) -> CellSummary:
-        """The cell in numbers."""
-        return summarize(self.records, self.references, clusters=self.clusters, weights=self.weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +36,7 @@ class Judgement:
     over_examples: Interval | None = None  # 95%; of failures: None
     p: float | None = None  # of the outcome, after Holm's correction within the claim; where open, the smaller of both
     n: int = 0  # pairs of seeds; of failures: runs on both sides
-    failed: tuple[str, str] = ("", "")  # `2 of 8`, of the first and of the second
+    failed: tuple[str, str] = ("", "")  # `2 of 8`, of the first and of the second; of a system without seeds `–`
     run_ids: tuple[str, ...] = ()
 
 
@@ -75,7 +58,7 @@ class Verdict:
         return len(self.judgements) - self.count(UNTESTED)
 
 
-Cells = Callable[[Address], CellRuns | None]  # the runs at an address; None where there are none
+Cells = Callable[[Address], Cell | None]  # what is at an address; None where nothing is
 
 
 def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
@@ -124,19 +107,19 @@ def agrees(expect: str, difference: float, *, margin: float) -> bool:
 
 def _measured(contrast: Contrast, cells: Cells, *, margin: float) -> tuple[Judgement, float | None, float | None]:
     """A contrast in numbers, not yet decided, with the p of what it claims and of its opposite."""
-    first, second = ([cells(address) for address in side] for side in (contrast.first, contrast.second))
-    if None in first or None in second:
+    first, second, than = ([cells(one) for one in side] for side in (contrast.first, contrast.second, contrast.than))
+    if None in (*first, *second, *than):
         return Judgement(contrast=contrast, outcome=UNTESTED, why="no runs"), None, None
     if EXPECTATIONS[contrast.expect].of_failures:
         return _failures_measured(contrast, first, second)
-    (one,), (two,) = first, second
-    change = compare(one.records, two.records, one.references, clusters=one.clusters | two.clusters,
-                     weights=one.weights)  # fmt: skip
-    both = one.summary, two.summary
+    sides = (*first, *second, *than)
+    if _same_runs(*sides[:2]) or (than and _same_runs(*than)):
+        return Judgement(contrast=contrast, outcome=UNTESTED, why="the same runs on both sides"), None, None
+    change = compared(sides)
     why = ""
     if change.n_pairs < 2:
         why = "fewer than two pairs of seeds"
-    elif all(side.failed == side.n for side in both):
+    elif all(side.failed == side.n for side in sides):
         why = "every run collapsed on both sides"
     judgement = Judgement(
         contrast=contrast,
@@ -146,20 +129,24 @@ def _measured(contrast: Contrast, cells: Cells, *, margin: float) -> tuple[Judge
         over_seeds=change.seed_interval,
         over_examples=change.example_interval,
         n=change.n_pairs,
-        failed=tuple(f"{side.failed} of {side.n}" for side in both),
-        run_ids=tuple(dict.fromkeys(itertools.chain(*(side.run_ids for side in both)))),
+        failed=tuple(f"{one.failed} of {one.n}" if isinstance(one, CellRuns) else "–" for one in sides[:2]),
+        run_ids=tuple(dict.fromkeys(itertools.chain(*(side.run_ids for side in sides)))),
     )
     if why:
         return judgement, None, None
     return judgement, *_p_values(contrast.expect, change, margin=margin)
 
 
+def _same_runs(first: Cell, second: Cell) -> bool:
+    """Whether a cell would be compared with itself, as where a search was not asked for and optimal is standard."""
+    return first is second or (bool(first.run_ids) and first.run_ids == second.run_ids and first.tasks == second.tasks)
+
+
 def _failures_measured(
     contrast: Contrast, first: Sequence[CellRuns], second: Sequence[CellRuns]
 ) -> tuple[Judgement, float | None, float | None]:
-    sides = [[cell.summary for cell in side] for side in (first, second)]
     (failed, runs), (others_failed, others) = (
-        (sum(one.failed for one in side), sum(one.n for one in side)) for side in sides
+        (sum(one.failed for one in side), sum(one.n for one in side)) for side in (first, second)
     )
     p = fisher_exact_p(failed, runs, others_failed, others)
     difference = failed / runs - others_failed / others
@@ -170,7 +157,7 @@ def _failures_measured(
         over_seeds=newcombe_interval(failed, runs, others_failed, others),
         n=runs + others,
         failed=(f"{failed} of {runs}", f"{others_failed} of {others}"),
-        run_ids=tuple(dict.fromkeys(run for side in sides for one in side for run in one.run_ids)),
+        run_ids=tuple(dict.fromkeys(run for one in (*first, *second) for run in one.run_ids)),
     )
     return judgement, p if difference > 0 else 1.0, p if difference < 0 else 1.0
 

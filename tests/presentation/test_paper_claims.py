@@ -31,6 +31,16 @@ def test_the_papers_own_numbers_are_held_against_its_claims():
     assert fits(CLAIMS["freezing-helps-bert"], margin=2.0)  # four of six, and the rule asks for most
 
 
+def test_numbers_of_two_tables_printed_differences_and_differences_of_differences_are_read():
+    printed = {name: [printed_difference(one) for one in CLAIMS[name].contrasts] for name in CLAIMS}
+    assert printed["domain-large-gains-over-base"] == [0.58, 0.37]
+    assert [round(d, 2) for d in printed["domain-large-gains-most"]] == [1.17, 0.43, 0.96, 0.22]
+    assert [round(d, 2) for d in printed["new-state-of-the-art"]] == [1.56]  # 82.91 - 81.35
+    assert [round(d, 2) for d in printed["search-narrows-the-gap"]] == [0.70]  # 82.02 - 81.16 - (82.91 - 82.75)
+    assert [round(d, 2) for d in printed["ten-points-ahead-of-scispacy"]] == [11.41, 11.63]
+    assert [round(d, 2) for d in printed["electra-large-unstable"]] == [8.60, 9.40]
+
+
 def test_the_papers_inner_disagreements_are_shown_in_numbers():
     said = " ".join(f"{row[0]} {row[1]}" for row in disagreement_table(margin=2.0).rows)
     for number in ("93.46", "92.30", "80.41", "80.24", "71.60", "86.17", "−6.08", "63.92", "55.16", "0.58"):

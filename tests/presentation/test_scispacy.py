@@ -16,9 +16,12 @@ from blurbstudy.metrics import score
 from blurbstudy.presentation import Study, scispacy_tables
 from blurbstudy.presentation import scispacy as module
 from blurbstudy.presentation import study as study_module
+from blurbstudy.presentation.evidence import Evidence
 from blurbstudy.presentation.grid import CellKey
 from blurbstudy.presentation.scispacy import FINE_TUNED, MEAN, NER, ORACLE, RELAXED, STRICT, ner_grid, relaxed
 from blurbstudy.results.baselines import Found
+from blurbstudy.results.claims import load_claims
+from blurbstudy.results.verdicts import UNTESTED, judge
 from blurbstudy.training.record import RunRecord
 
 STEM = "07_scispacy"
@@ -157,6 +160,33 @@ def test_a_gap_is_the_difference_and_is_paired_over_examples(baselines, results)
             assert np.ptp(one.over_examples) < 1.1 * apart
     same = module.gap(*_as_the_oracle(baselines, results), table=STRICT, encoder="BERT", part=NER[0].name)
     assert same.difference == 0 and same.over_examples == (0, 0)
+
+
+def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, results):
+    evidence = Evidence(results={STEM: (results,)}, baselines=baselines)
+    claims = {claim.id: claim for claim in load_claims()}
+    for name, table, shown_as in (
+        ("finetuned-beats-scispacy", STRICT, "Exact boundaries"),
+        ("finetuned-beats-scispacy-relaxed", RELAXED, "Overlap counts"),
+    ):
+        judgements = judge(claims[name], evidence.at, margin=2.0).judgements
+        assert len(judgements) == 2 * len(NER)
+        for judgement in judgements[: len(NER)]:  # BASE; LARGE has no runs
+            (first,), (second,) = judgement.contrast.first, judgement.contrast.second
+            assert (first.setting, second.encoder) == (shown_as, "scispaCy max")
+            own = module.by_table(results)[table]
+            one = module.gap(baselines, own, table=table, encoder="BERT", part=first.part)
+            assert judgement.difference == pytest.approx(one.difference)
+            assert judgement.over_seeds == pytest.approx(one.over_seeds)
+            assert judgement.over_examples == pytest.approx(one.over_examples) and judgement.failed[1] == "–"
+        assert {one.outcome for one in judgements[len(NER) :]} == {UNTESTED}
+    (shrinks, _) = judge(claims["boundaries-explain-part-of-the-lead"], evidence.at, margin=2.0).judgements
+    gaps = [
+        module.gap(baselines, own, table=table, encoder="BERT", part=MEAN).difference
+        for table, own in module.by_table(results).items()
+    ]
+    assert shrinks.difference == pytest.approx(gaps[0] - gaps[1])
+    assert "scispaCy jnlpba: retrained, 4 epochs, seed 0" in evidence.systems
 
 
 def _as_the_oracle(baselines, results):

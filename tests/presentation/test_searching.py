@@ -11,7 +11,7 @@ from blurbstudy.presentation.optimal import OPTIMAL, STANDARD, optimal_grid
 from blurbstudy.presentation.parameters import KINDS, check_values, declared_parameters
 from blurbstudy.presentation.plan import divided
 from blurbstudy.presentation.planning import planned_study
-from blurbstudy.presentation.searching import search, searches_of
+from blurbstudy.presentation.searching import DEV_APART, search, searches_of
 from blurbstudy.presentation.study import PLAN_ONLY, REPORT_ONLY
 from blurbstudy.results.clock import CLOCK_SETTING
 
@@ -60,20 +60,27 @@ def test_a_choice_that_does_not_fit_the_encoder_is_refused(values):
 
 def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values, monkeypatch):
     plan = planned_study(STEM, values)
-    # 2 asks of 3 and 2 trials with one seed; 2 tasks x 2 seeds, and on BIOSSES 2 more by the chosen recipe.
-    assert [len(configs) for configs in plan.planned] == [3, 2, 4 + 2, 0]
-    assert sum(len(configs) for share in divided([plan]) for configs in share.sweeps) == 11
+    # 2 asks of 3 and 2 trials with one seed; 2 tasks x 2 seeds, and on BIOSSES 2 more by the chosen recipe with dev and
+    # 2 without.
+    assert [len(configs) for configs in plan.planned] == [3, 2, 4 + 2 + 2, 0]
+    assert sum(len(configs) for share in divided([plan]) for configs in share.sweeps) == 13
 
     study = Study(STEM, values)
     bases, found = found_by(study, values)
     results = study.run(optimal_grid(study, found, bases, columns=values["base_columns"], join_dev=["BIOSSES"]))
     one = found["BERT", "BIOSSES"]
-    assert one.is_finished and len(one.trials) == 5 and len(study.store) == 11
+    assert one.is_finished and len(one.trials) == 5
     (key,) = (key for key in results.grid.cells if (key.setting, key.part) == (OPTIMAL, "BIOSSES"))
     (standard,) = (k for k in results.grid.cells if (k.setting, k.part) == (STANDARD, "BIOSSES"))
     assert all(config.recipe.join_dev for config in results.grid.cells[key])
     assert not set(results.grid.cells[key]) & set(results.grid.cells[standard])
+    apart = results.grid.cells[key._replace(setting=DEV_APART)]
+    assert [config.recipe.but(join_dev=True, select="last") for config in apart] == [
+        config.recipe for config in results.grid.cells[key]
+    ]
+    assert [config.seed for config in apart] == [config.seed for config in results.grid.cells[key]]
     assert len(results.cell(key)) == len(results.cell(standard)) == 2
+    assert len(study.store) == 11 + len(set(apart) - set(results.grid.cells[standard]))
 
     again = planned_study(STEM, values)
     assert {c.id for configs in again.planned for c in configs} == set(study.store)
@@ -93,7 +100,7 @@ def test_a_report_of_a_search_that_was_never_made_says_so(values, monkeypatch):
     bases, found = found_by(report, values)
     assert found["BERT", "BIOSSES"].best is None
     grid = optimal_grid(report, found, bases, columns=values["base_columns"], join_dev=[])
-    assert {(k.setting, k.part) for k in grid.cells if k.part == "BIOSSES"} == {(STANDARD, "BIOSSES")}
+    assert {(k.setting, k.part) for k in grid.cells if k.part == "BIOSSES"} == {(STANDARD, "BIOSSES")}  # nor dev apart
     assert grid.encoders == {"PubMedBERT": "", "PubMedELECTRA": "no path given"}
 
 

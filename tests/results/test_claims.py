@@ -37,6 +37,22 @@ def test_a_pooled_contrast_keeps_all_cells_of_a_side_together():
     assert (len(contrast.first), len(contrast.second)) == (4 * 3, 4 * 10)
 
 
+def test_where_one_field_is_pooled_the_others_still_stand_for_a_contrast_each():
+    (claim,) = [claim for claim in load_claims() if claim.id == "layer-methods-stabilize-large"]
+    assert len(claim.contrasts) == 4 * 3
+    for contrast in claim.contrasts:
+        for side in (contrast.first, contrast.second):
+            assert [address.part for address in side] == ["SS", "QA"] and len({one.encoder for one in side}) == 1
+
+
+def test_than_is_both_cells_again_with_other_values():
+    (claim,) = [claim for claim in load_claims() if claim.id == "domain-large-gains-most"]
+    assert len(claim.contrasts) == 2 * 2
+    for contrast in claim.contrasts:
+        assert [one.encoder for one in contrast.than] == ["LARGE", "BASE twin"]
+        assert {one.setting for one in contrast.than} < {"BioBERT-LARGE", "BlueBERT-LARGE"}
+
+
 def test_no_contrast_is_of_a_cell_with_itself():
     assert all(contrast.first != contrast.second for claim in load_claims() for contrast in claim.contrasts)
 

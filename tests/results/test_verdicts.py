@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from blurbstudy.results.claims import Address, Claim, Contrast
+from blurbstudy.results.sides import CellOnce
 from blurbstudy.results.verdicts import (
     CONFIRMED,
     CONTRADICTED,
@@ -49,8 +50,11 @@ def answers(right):
     return [WRONG[label] if index in wrong else label for index, label in enumerate(GOLD)]
 
 
-def claim(*contrasts, rule="all", margin=None):
-    made = tuple(Contrast(expect=expect, first=(one,), second=(two,)) for expect, one, two in contrasts)
+def claim(*contrasts, **given):
+    return claim_of(*(Contrast(expect=expect, first=(one,), second=(two,)) for expect, one, two in contrasts), **given)
+
+
+def claim_of(*made, rule="all", margin=None):
     words = dict(id="x", section="1", statement="s", confirmed_if="c", contradicted_if="d")
     return Claim(**words, rule=rule, contrasts=made, margin=margin)
 
@@ -101,6 +105,33 @@ def test_where_every_run_collapsed_on_both_sides_nothing_is_decided(make_cells):
     cells = make_cells(a=[118, 120, 119], b=[80, 82, 81])
     (judgement,) = judge(claim(("higher", A, B)), cells, margin=2.0).judgements
     assert (judgement.outcome, judgement.why) == (OPEN, "every run collapsed on both sides")
+
+
+def test_a_system_without_seeds_is_held_against_every_seed(make_cells, make_reference):
+    runs, reference = make_cells(a=GOOD), make_reference("BioASQ", GOLD)
+    predicted = answers(150)
+    once = CellOnce(
+        score=150 / 200, draws=reference.resampled(predicted, split="test"), tasks=frozenset({"BioASQ"}), trivial=0.6
+    )
+    (judgement,) = judge(claim(("much_higher", A, B)), {A: runs(A), B: once}.get, margin=5.0).judgements
+    assert judgement.p == pytest.approx(stats.ttest_1samp([x / 200 for x in GOOD], 0.75 + 0.05).pvalue)
+    assert (judgement.outcome, judgement.n, judgement.failed) == (SUPPORTS, 5, ("0 of 5", "–"))
+    assert set(judgement.run_ids) == {record.id for record in runs(A).records}
+
+
+def test_of_four_cells_the_second_difference_is_taken_away(make_cells):
+    cells = make_cells(a=GOOD, b=BAD, c=SAME)
+    made = Contrast(expect="higher", first=(A,), second=(B,), than=(A, C))
+    (judgement,) = judge(claim_of(made), cells, margin=2.0).judgements
+    values = [(x - y - (x - z)) / 200 for x, y, z in zip(GOOD, BAD, SAME, strict=True)]
+    assert judgement.difference == pytest.approx(sum(values) / 5)
+    assert judgement.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue) and judgement.outcome == SUPPORTS
+
+
+def test_cells_of_the_very_same_runs_are_not_tested(make_cells):
+    cells = make_cells(a=GOOD)
+    (judgement,) = judge(claim(("higher", A, B)), lambda _: cells(A), margin=2.0).judgements
+    assert (judgement.outcome, judgement.why) == (UNTESTED, "the same runs on both sides")
 
 
 def test_a_single_pair_of_seeds_decides_nothing(make_cells):
