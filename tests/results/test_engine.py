@@ -258,7 +258,7 @@ def is_running(pid):
     return False
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=240):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
