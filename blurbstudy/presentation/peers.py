@@ -58,7 +58,8 @@ def peer_table(study: Study, tables: Mapping[str, Results], *, title: str = "Pub
     ]
     if study.no_finding:
         notes.insert(1, "Ours are of generated data and a tiny encoder here, and compare with none of the others.")
-    return Table(title=title, columns=columns, rows=rows, caption=_caption(tables.values()), notes=notes)
+    return Table(title=title, columns=columns, rows=rows, caption=_caption(tables.values()), notes=notes,
+                 kind="tight")  # fmt: skip
 
 
 def _ours(summary: CellSummary | None) -> Drawn | str:
