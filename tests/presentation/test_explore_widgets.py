@@ -96,7 +96,7 @@ async def until(condition):
 
 
 def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
-    recipe = Recipe(epochs=1000, max_length=48, evaluations=200)
+    recipe = Recipe(epochs=1000, batch_size=1, max_length=48, evaluations=200)
 
     async def use():
         panel = LivePanel(study, explore(study), task="BIOSSES", recipe=recipe)
