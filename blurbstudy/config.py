@@ -40,7 +40,7 @@ class Recipe:
     bias_correction: bool = True  # Adam's correction of its moments' start at 0 (the switch of Table 3)
     max_length: int = 512  # sub-words per sequence, special tokens included
     tagging: str = "bio"  # tags of entity tasks: bio | io
-    segment_ids: str = "pair"  # pair: 0 for the first text, 1 for the second; single: 0 throughout
+    segment_ids: str = "pair"  # pair: 0 for the first text, 1 for the second; single (RoBERTa: always): 0 throughout
     head: str = "pooler"  # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers)
     stabilizers: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # name -> options
     select: str = "last"  # whose weights are scored: last step, or best_dev evaluation

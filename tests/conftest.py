@@ -91,6 +91,29 @@ def tiny_encoder(tmp_path_factory, mini_data):
 
 
 @pytest.fixture(scope="session")
+def tiny_roberta(tmp_path_factory, mini_data):
+    """A checkpoint directory as RoBERTa's: random weights, no pooler, one segment, and a byte-level BPE of mini-BLURB's
+    corpus in vocab.json and merges.txt.
+    """
+    from tokenizers import ByteLevelBPETokenizer
+
+    from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
+
+    with (mini_data / "corpus.jsonl").open(encoding="utf-8") as lines:
+        sentences = [sentence for line in islice(lines, 100) for sentence in json.loads(line)["sentences"]]
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(sentences, vocab_size=400, special_tokens=special, show_progress=False)
+    architecture = Architecture(
+        family="roberta", vocab_size=400, n_layers=2, width=32, n_heads=2, intermediate=64, max_positions=128,
+        n_segments=1, norm_eps=1e-5, pad_id=1,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("roberta")
+    tokenizer.save_model(str(folder))
+    return export_checkpoint(random_checkpoint(architecture, seed=3).weights, architecture, folder=folder)
+
+
+@pytest.fixture(scope="session")
 def tiny_large_encoder(tmp_path_factory, tiny_encoder):
     """A checkpoint directory: as tiny_encoder, one layer deeper, with the same vocabulary."""
     from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint

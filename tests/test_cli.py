@@ -294,6 +294,18 @@ def test_finetune_without_json_is_a_table_for_people(finetune):
     assert "95% over seeds" in out and "1 runs trained" in out
 
 
+def test_finetune_takes_a_roberta_to_pairs_and_to_words(finetune, tiny_roberta, tmp_path):
+    out = finetune("--seeds", "1", encoder=tiny_roberta)[1]
+    assert re.match(r"BIOSSES \(pearson, times 100\), RoBERTa, 2 layers, .*, one segment id$", out.splitlines()[0])
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\nsegment_ids: single\n")
+    again = json.loads(finetune("--seeds", "1", "--json", encoder=tiny_roberta)[1])
+    assert (again["trained"], again["reused"]) == (0, 1)  # it has one segment id in any case
+    (tmp_path / "recipe.yaml").write_text("epochs: 0.1\nmax_length: 48\nevaluations: 1\n")
+    code, out, _ = finetune("--task", "NCBI-disease", "--seeds", "1", "--json", encoder=tiny_roberta)
+    (run,) = json.loads(out)["runs"]
+    assert code == 0 and run["test"] is not None
+
+
 def test_finetune_on_a_broken_file_names_file_and_line(command, mini_data, tmp_path, tiny_encoder):
     shutil.copytree(mini_data / "BIOSSES", tmp_path / "data" / "BIOSSES")
     path = tmp_path / "data" / "BIOSSES" / "train.tsv"

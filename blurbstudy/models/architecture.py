@@ -1,4 +1,4 @@
-"""The shape of a BERT or ELECTRA encoder, as its Hugging Face config.json states it."""
+"""The shape of a BERT, ELECTRA or RoBERTa encoder, as its Hugging Face config.json states it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 from ..errors import CheckpointError
 
-FAMILIES = ("bert", "electra")
+FAMILIES = {"bert": "BERT", "electra": "ELECTRA", "roberta": "RoBERTa", "xlm-roberta": "XLM-RoBERTa"}
+CLASSES = {"bert": "BertModel", "electra": "ElectraModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRobertaModel"}
+# Their position tables begin with rows for padding: a sequence's first token reads row pad_id + 1 (fairseq's habit).
+PADDED_POSITIONS = ("roberta", "xlm-roberta")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
 
@@ -17,14 +20,14 @@ ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 class Architecture:
     """Sizes of an encoder. Units: counts; widths in numbers of features."""
 
-    family: str  # bert | electra
+    family: str  # bert | electra | roberta | xlm-roberta (one architecture)
     vocab_size: int
     n_layers: int
     width: int
     n_heads: int
     intermediate: int  # width inside the feed-forward block
-    max_positions: int = 512
-    n_segments: int = 2
+    max_positions: int = 512  # tokens of a sequence at most; RoBERTa's table has `padding_positions` rows more
+    n_segments: int = 2  # 1, as RoBERTa's: every token has the one segment, whatever a recipe's segment_ids say
     embedding_width: int = 0  # 0: as wide as the layers; else projected up (ELECTRA)
     activation: str = "gelu"
     norm_eps: float = 1e-12
@@ -43,12 +46,26 @@ class Architecture:
                 raise CheckpointError(f"{name}={value!r} is no size; use a whole number from 1")
         if not isinstance(self.norm_eps, float) or not 0 < self.norm_eps < 1:
             raise CheckpointError(f"norm_eps={self.norm_eps!r} is out of bounds; use a number between 0 and 1")
+        if isinstance(self.pad_id, bool) or not isinstance(self.pad_id, int) or self.pad_id < 0:
+            raise CheckpointError(f"pad_id={self.pad_id!r} is no entry of a vocabulary; use a whole number from 0")
         if self.width % self.n_heads:
             raise CheckpointError(f"width {self.width} is no multiple of {self.n_heads} attention heads")
         if self.activation not in ACTIVATIONS:
             raise CheckpointError(f"activation {self.activation!r} is not supported; use {', '.join(ACTIVATIONS)}")
-        if self.family == "bert" and self.embedding_width != self.width:
-            raise CheckpointError("a BERT encoder has no embedding projection; embedding_width must equal width")
+        if self.family != "electra" and self.embedding_width != self.width:
+            raise CheckpointError(
+                f"a {self.title} encoder has no embedding projection; embedding_width must equal width"
+            )
+
+    @property
+    def title(self) -> str:
+        """The family as people write it."""
+        return FAMILIES[self.family]
+
+    @property
+    def padding_positions(self) -> int:
+        """Rows of a checkpoint's position table before the first token's: padding alone reads them."""
+        return self.pad_id + 1 if self.family in PADDED_POSITIONS else 0
 
     @property
     def head_width(self) -> int:
@@ -74,13 +91,13 @@ class Architecture:
         """The contents of a Hugging Face config.json."""
         config = {
             "model_type": self.family,
-            "architectures": [{"bert": "BertModel", "electra": "ElectraModel"}[self.family]],
+            "architectures": [CLASSES[self.family]],
             "vocab_size": self.vocab_size,
             "num_hidden_layers": self.n_layers,
             "hidden_size": self.width,
             "num_attention_heads": self.n_heads,
             "intermediate_size": self.intermediate,
-            "max_position_embeddings": self.max_positions,
+            "max_position_embeddings": self.max_positions + self.padding_positions,
             "type_vocab_size": self.n_segments,
             "hidden_act": self.activation,
             "layer_norm_eps": self.norm_eps,
@@ -100,6 +117,11 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         raise CheckpointError(f"{where}: model_type {family!r} is not supported; supported: {', '.join(FAMILIES)}")
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise CheckpointError(f"{where}: only absolute position embeddings are supported")
+    padded = family in PADDED_POSITIONS
+    pad_id = config.get("pad_token_id", 1 if padded else 0) or 0
+    positions = config.get("max_position_embeddings", 512)
+    if padded and isinstance(positions, int) and isinstance(pad_id, int):  # else refused below, as it was written
+        positions -= pad_id + 1
     try:
         return Architecture(
             family=family,
@@ -108,12 +130,12 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
             width=config["hidden_size"],
             n_heads=config["num_attention_heads"],
             intermediate=config["intermediate_size"],
-            max_positions=config.get("max_position_embeddings", 512),
+            max_positions=positions,
             n_segments=config.get("type_vocab_size", 2),
             embedding_width=config.get("embedding_size", 128) if family == "electra" else 0,
             activation=config.get("hidden_act", "gelu"),
             norm_eps=config.get("layer_norm_eps", 1e-12),
-            pad_id=config.get("pad_token_id") or 0,
+            pad_id=pad_id,
         )
     except KeyError as error:
         raise CheckpointError(f"{where}: config.json lacks {error.args[0]!r}; name a complete checkpoint") from None

@@ -1,4 +1,4 @@
-"""Hugging Face checkpoints in and out: a directory or Hub id of the BERT and ELECTRA families."""
+"""Hugging Face checkpoints in and out: a directory or Hub id of the BERT, ELECTRA and RoBERTa families."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from .architecture import Architecture, architecture_from_config
 from .naming import from_hugging_face, shapes, to_hugging_face
 from .weights import content_digest, plan_shards, read_weights, weights_digests, write_weights
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+TOKENIZERS = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))  # each is one; the last: RoBERTa's
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "vocab.json", "merges.txt",
+)  # fmt: skip
 CASED = "cased by its vocabulary"  # told of tokenizers to which `is_cased_unsaid` applies, in digests
 ADDED_TOKENS = "added_tokens.json"  # read by transformers beside vocab.txt
 INIT_STD = 0.02  # of every fresh weight (Devlin et al. 2019)
@@ -41,8 +44,11 @@ class Checkpoint:
         """
         from transformers import AutoTokenizer
 
-        if self.path is None or not any((self.path / name).exists() for name in ("tokenizer.json", "vocab.txt")):
-            raise CheckpointError(f"{self.path}: no tokenizer; put tokenizer.json or vocab.txt beside config.json")
+        if self.path is None or not any(all((self.path / name).exists() for name in own) for own in TOKENIZERS):
+            raise CheckpointError(
+                f"{self.path}: no tokenizer; put tokenizer.json or vocab.txt (RoBERTa: vocab.json and merges.txt) "
+                "beside config.json"
+            )
         try:
             tokenizer = AutoTokenizer.from_pretrained(
                 self.path,
@@ -218,7 +224,7 @@ def random_checkpoint(architecture: Architecture, *, seed: int = 0, pooler: bool
     """An untrained encoder, N(0, 0.02) as BERT: for tests, and for pretraining to start from.
 
     Args:
-        pooler: whether it has one; by default BERT has and ELECTRA has not.
+        pooler: whether it has one; by default BERT has and the others have not.
     """
     generator = torch.Generator().manual_seed(seed)
     wanted = shapes(architecture)

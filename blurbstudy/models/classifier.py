@@ -2,6 +2,10 @@
 
 Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
 dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word of every word.
+
+RoBERTa has BERT's: a pooler that its checkpoint holds is loaded, else (most have none, since no next sentence is
+predicted in pretraining) it begins at N(0, 0.02), biases 0, by the run's seed. Its own head in transformers (dropout,
+dense, tanh, dropout, linear, always fresh) is the same but for the first dropout.
 """
 
 from __future__ import annotations
@@ -115,7 +119,7 @@ class Classifier(nn.Module):
                 source = source.index_select(0, self.rows.cpu())
             parameter.data[member].copy_(source)
         pretrained = {"dense.weight": "pooler.dense.weight", "dense.bias": "pooler.dense.bias"}
-        # ELECTRA's GELU head is never pretrained; a BERT pooler is where the checkpoint holds one (NSP trained it).
+        # ELECTRA's GELU head is never pretrained; a pooler is where the checkpoint holds one (BERT's: NSP trained it).
         generator = torch.Generator().manual_seed(seed_for(seed, "head"))
         if self.pooler is not None:
             reset(self.pooler, member, generator=generator)

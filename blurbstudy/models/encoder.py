@@ -1,4 +1,5 @@
-"""BERT (Devlin et al. 2019) and ELECTRA's discriminator (Clark et al. 2020), for a population at once.
+"""BERT (Devlin et al. 2019), ELECTRA's discriminator (Clark et al. 2020) and RoBERTa (Liu et al. 2019), for a
+population at once.
 
 Depth: embeddings 0, layer i (from the bottom, from 0) i + 1, pooler and head n_layers + 1.
 """
@@ -41,7 +42,8 @@ class Embeddings(nn.Module):
         summed = (
             _lookup(self.words, packing.ids)
             + _lookup(self.positions, packing.positions)
-            + _lookup(self.segments, packing.segments)
+            # RoBERTa has one segment: both texts of a pair have it.
+            + (_lookup(self.segments, packing.segments) if self.segments.shape[1] > 1 else self.segments)
         )
         return drop_rows(self.norm(summed), dropout, packing.counts)
 

@@ -1,4 +1,4 @@
-"""Our parameter names beside Hugging Face's, for BERT and ELECTRA (one table, read both ways)."""
+"""Our parameter names beside Hugging Face's, for BERT, ELECTRA and RoBERTa (one table, read both ways)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from torch import Tensor
 
 from .architecture import Architecture
 
+POSITIONS = "embeddings.positions"
 EMBEDDINGS = {
     "embeddings.words": "embeddings.word_embeddings.weight",
-    "embeddings.positions": "embeddings.position_embeddings.weight",
+    POSITIONS: "embeddings.position_embeddings.weight",
     "embeddings.segments": "embeddings.token_type_embeddings.weight",
     "embeddings.norm.weight": "embeddings.LayerNorm.weight",
     "embeddings.norm.bias": "embeddings.LayerNorm.bias",
@@ -33,7 +34,7 @@ LAYER = {
     "down": ("output.dense",),
     "output_norm": ("output.LayerNorm",),
 }
-PREFIXES = ("bert.", "electra.", "discriminator.electra.", "model.")
+PREFIXES = ("bert.", "electra.", "discriminator.electra.", "roberta.", "model.")
 
 
 def name_pairs(architecture: Architecture) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -67,7 +68,10 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 def from_hugging_face(state: dict[str, Tensor], architecture: Architecture) -> tuple[dict[str, Tensor], list[str]]:
-    """Our weights (float32, contiguous) from a Hugging Face state, and the names that it lacks."""
+    """Our weights (float32, contiguous) from a Hugging Face state, and the names that it lacks.
+
+    Positions begin at the row of a sequence's first token: those that padding alone reads are left behind.
+    """
     state = {_plain(name): tensor for name, tensor in state.items()}
     weights, missing = {}, []
     wanted = list(name_pairs(architecture))
@@ -78,11 +82,15 @@ def from_hugging_face(state: dict[str, Tensor], architecture: Architecture) -> t
         missing += absent
         if not absent:
             weights[ours] = torch.cat([state[name].float() for name in theirs]).contiguous()
+    if architecture.padding_positions and POSITIONS in weights:
+        weights[POSITIONS] = weights[POSITIONS][architecture.padding_positions :].clone()
     return weights, missing
 
 
 def to_hugging_face(weights: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """A Hugging Face state (BertModel, ElectraModel) from our weights of one member."""
+    """A Hugging Face state (BertModel, ElectraModel, RobertaModel) from our weights of one member; positions that
+    padding alone reads are 0.
+    """
     state = {}
     wanted = list(name_pairs(architecture))
     if all(name in weights for name in POOLER):
@@ -90,6 +98,9 @@ def to_hugging_face(weights: dict[str, Tensor], architecture: Architecture) -> d
     for ours, theirs in wanted:
         for name, part in zip(theirs, weights[ours].chunk(len(theirs)), strict=True):
             state[name] = part.detach().cpu().clone().contiguous()
+    if architecture.padding_positions:
+        name = EMBEDDINGS[POSITIONS]
+        state[name] = torch.nn.functional.pad(state[name], (0, 0, architecture.padding_positions, 0))
     return state
 
 

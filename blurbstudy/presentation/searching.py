@@ -56,8 +56,10 @@ def searches_of(
     found = []
     for encoder in dict.fromkeys(name for name in encoders if name in study.sources.encoders):
         for task in chosen:
-            own = search_space(bases[task.name], _choices(task, space, epochs), texts=len(task.text_columns))
-            own.check(study.sources.encoders[encoder].architecture["n_layers"])
+            shape = study.sources.encoders[encoder].architecture
+            segments = min(len(task.text_columns), shape["n_segments"])
+            own = search_space(bases[task.name], _choices(task, space, epochs), segments=segments)
+            own.check(shape["n_layers"])
             given = {"seeds": drawn, "sources": study.sources, "precision": study.values["precision"]}
             found.append(Search(task=task.name, encoder=encoder, space=own, **given))
     return found

@@ -80,12 +80,12 @@ class SearchSpace:
         return {name: list(values) for name, values in self.choices.items()}
 
 
-def search_space(standard: Recipe, choices: Mapping[str, Sequence[Choice]], *, texts: int) -> SearchSpace:
+def search_space(standard: Recipe, choices: Mapping[str, Sequence[Choice]], *, segments: int) -> SearchSpace:
     """The space around a standard recipe, which is in it whether it is named or not.
 
     Args:
         choices: dimension -> values.
-        texts: that an example of the task has; segment ids are no choice where there is one.
+        segments: that an example of the task can have with the encoder; their ids are no choice where there is one.
 
     Raises:
         ParameterError: an unknown dimension, or a value out of bounds.
@@ -93,7 +93,7 @@ def search_space(standard: Recipe, choices: Mapping[str, Sequence[Choice]], *, t
     check_choices(choices)
     found = {}
     for name, values in choices.items():
-        if name == "segment_ids" and texts < 2:
+        if name == "segment_ids" and segments < 2:
             continue
         own = TECHNIQUES[name][1] if name in TECHNIQUES else getattr(standard, name)
         found[name] = tuple(dict.fromkeys((own, *values)))

@@ -87,7 +87,7 @@ class Sources:
             task=task,
             data=self.fingerprints[task],
             encoder=self.encoders[encoder].fingerprint,
-            recipe=canonical(_applicable(recipe, get_task(task))),
+            recipe=canonical(_applicable(recipe, get_task(task), self.encoders[encoder])),
             seed=seed,
             precision=precision,
             encoder_name=encoder,
@@ -226,9 +226,10 @@ def _encoder_key(name: str, spec: str, data: str, plan: PretrainingPlan) -> str:
     return f"{name} from {str(spec).rstrip('/')}{corpus}"
 
 
-def _applicable(recipe: Recipe, task: Task) -> Recipe:
-    """The recipe with the default for every field that the task makes no use of: one run, one id."""
-    idle = {"tagging": task.kind != "ner", "head": task.output == "tags", "segment_ids": len(task.text_columns) < 2}
+def _applicable(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
+    """The recipe with the default for every field that task and encoder make no use of: one run, one id."""
+    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2
+    idle = {"tagging": task.kind != "ner", "head": task.output == "tags", "segment_ids": one_segment}
     default = Recipe()
     return recipe.but(**{name: getattr(default, name) for name, unused in idle.items() if unused})
 
@@ -267,8 +268,9 @@ def live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
         fingerprint=checkpoint_fingerprint(path),
         architecture=architecture.to_dict(),
         description=(
-            f"{architecture.family.upper()}, {architecture.n_layers} layers, width {architecture.width}, "
+            f"{architecture.title}, {architecture.n_layers} layers, width {architecture.width}, "
             f"{architecture.n_parameters / 1e6:.3g} M parameters"
+            + (", one segment id" if architecture.n_segments == 1 else "")
         ),
         pretraining=_pretraining_record(path),
     )

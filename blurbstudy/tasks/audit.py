@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from ..metrics import Mention, io_ceiling, mentions
 from .duplicates import duplicates
+from .features import uncut
 from .task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 
 AUDIT_REVISION = 1  # raised by any change of code that alters a number here
@@ -63,7 +64,7 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
         lengths: split or ALL -> spread of sub-words per example, special tokens included; limits: split -> limit ->
         see `_cost`; words: see `fertility`.
     """
-    cutter = _uncut(tokenizer)
+    cutter = uncut(tokenizer, words=task.output == "tags")
     lengths, limits = {}, {}
     for split, examples in splits.items():
         pieces = list(_pieces(task, examples, cutter))
@@ -82,7 +83,7 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
     """20 hexadecimal digits of a SHA-256 over the tokenizer, stored truncation and padding aside."""
-    return hashlib.sha256(_uncut(tokenizer).to_str().encode()).hexdigest()[:20]
+    return hashlib.sha256(uncut(tokenizer, words=False).to_str().encode()).hexdigest()[:20]
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -142,7 +143,7 @@ def running_words(splits: Splits) -> Counter[str]:
 
 def fertility(counts: Mapping[str, int], tokenizer: Tokenizer) -> dict[str, float]:
     """Of running words: n, sub-words per word, the fraction kept whole, and the fraction with an unknown part."""
-    words, tokenizer = list(counts), _uncut(tokenizer)
+    words, tokenizer = list(counts), uncut(tokenizer, words=True)
     unknown = _unknown(tokenizer)
     pieces = whole = lost = 0
     for start in range(0, len(words), BATCH):
@@ -209,13 +210,6 @@ def _counted(task: Task, label: str) -> list[Mention]:
     if task.kind == "ner":
         return mentions(tags)
     return [Mention(i, i + 1, tag) for i, tag in enumerate(tags) if tag != OUTSIDE]
-
-
-def _uncut(tokenizer: Tokenizer) -> Tokenizer:
-    copy = Tokenizer.from_str(tokenizer.to_str())
-    copy.no_padding()
-    copy.no_truncation()
-    return copy
 
 
 def _unknown(tokenizer: Tokenizer) -> int | None:

@@ -6,11 +6,12 @@ sentences are never cut: one that is longer than the limit becomes several seque
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -101,12 +102,11 @@ def tokenize(
     Args:
         tokenizer: a fast tokenizer of transformers.
         max_length: sub-words per sequence, special tokens included; the caller keeps it within the encoder's positions.
-        segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout.
+        segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout. An encoder of one segment
+            (RoBERTa) makes no difference between them.
     """
-    cutter = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    cutter.no_padding()
+    cutter = uncut(tokenizer.backend_tokenizer, words=task.output == "tags")
     if task.output == "tags":
-        cutter.no_truncation()
         return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
     cutter.enable_truncation(max_length, strategy="longest_first")
     inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in examples]
@@ -122,6 +122,38 @@ def tokenize(
         offsets=offsets,
         targets=targets_of(examples, task),
     )
+
+
+def uncut(tokenizer: Tokenizer, *, words: bool) -> Tokenizer:
+    """A copy without the truncation and padding that the tokenizer's file stores.
+
+    Args:
+        words: it is to be given words one by one. Vocabularies that keep a word's leading space in its first sub-word
+            (byte-level BPE, SentencePiece) then set that space before each, the first one too: as in running text, and
+            as transformers' add_prefix_space=True.
+    """
+    text = tokenizer.to_str()
+    if words:
+        state = json.loads(text)
+        for step in _pre_tokenizers(state["pre_tokenizer"]):
+            step |= _WITH_SPACE.get(step["type"], {})
+        text = json.dumps(state)
+    copy = Tokenizer.from_str(text)
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+_WITH_SPACE = {"ByteLevel": {"add_prefix_space": True}, "Metaspace": {"prepend_scheme": "always"}}
+
+
+def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """The steps of a tokenizer file's pre-tokenizer."""
+    if state and state["type"] == "Sequence":
+        for step in state["pretokenizers"]:
+            yield from _pre_tokenizers(step)
+    elif state:
+        yield state
 
 
 def _tokenize_words(

@@ -29,7 +29,7 @@ from .task import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-FEATURES_REVISION = 1  # raised by any change of code that alters features
+FEATURES_REVISION = 2  # raised by any change of code that alters features
 FOLDER = "features"  # in the cache folder
 COLUMNS = ("ids", "segments", "offsets", "targets")
 WORD_COLUMNS = ("places", "examples")  # of tagged sentences alone

@@ -1,6 +1,8 @@
 """Checkpoints in and out, and every way in which one can be wrong."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from blurbstudy.errors import CheckpointError
 from blurbstudy.models import (
     Architecture,
+    Classifier,
     checkpoint,
     checkpoint_fingerprint,
     export_checkpoint,
@@ -83,16 +86,68 @@ def test_a_masked_lm_of_transformers_loads_without_pooler(tmp_path):
     assert not any(name.startswith("pooler") for name in load_checkpoint(tmp_path).weights)
 
 
+ROBERTA = Architecture(
+    family="roberta", vocab_size=30, n_layers=2, width=8, n_heads=2, intermediate=12, max_positions=16, n_segments=1,
+    norm_eps=1e-5, pad_id=1,
+)  # fmt: skip
+
+
+def roberta_config(**changes):
+    told = {k: v for k, v in ROBERTA.to_config().items() if k != "architectures"}
+    return transformers.RobertaConfig(**told | changes)
+
+
+def test_a_roberta_of_transformers_loads_with_the_positions_that_its_tokens_read(tmp_path):
+    model = transformers.RobertaForMaskedLM(roberta_config())
+    model.save_pretrained(tmp_path)
+    found = load_checkpoint(tmp_path)
+    assert found.architecture == ROBERTA  # 16 tokens at most: two of its 18 positions are for padding
+    rows = model.roberta.embeddings.position_embeddings.weight.data
+    assert rows.shape == (18, 8) and torch.equal(found.weights["embeddings.positions"], rows[2:])
+    assert not any(name.startswith("pooler") for name in found.weights)
+
+
+def test_what_a_roberta_config_leaves_unsaid_is_what_transformers_takes(tmp_path):
+    model = transformers.RobertaModel(transformers.RobertaConfig(hidden_size=8, num_hidden_layers=1,
+        num_attention_heads=2, intermediate_size=12, vocab_size=30))  # fmt: skip
+    model.save_pretrained(tmp_path)
+    left = ("hidden_act", "layer_norm_eps", "max_position_embeddings", "pad_token_id", "type_vocab_size")
+    break_config(tmp_path, **dict.fromkeys(left))
+    theirs, ours = transformers.AutoConfig.from_pretrained(tmp_path), load_checkpoint(tmp_path).architecture
+    assert ours.pad_id == theirs.pad_token_id and ours.norm_eps == theirs.layer_norm_eps
+    assert ours.max_positions + 2 == theirs.max_position_embeddings and ours.n_segments == theirs.type_vocab_size
+
+
+def test_a_pooler_is_loaded_where_the_checkpoint_has_one_and_else_fresh_by_seed(tmp_path):
+    """RoBERTa predicts no next sentence: what pooler a checkpoint has, others have trained, and most have none."""
+    transformers.RobertaModel(roberta_config(hidden_size=64, num_hidden_layers=1)).save_pretrained(tmp_path)
+    whole = load_checkpoint(tmp_path)
+    bare = replace(whole, weights={n: t for n, t in whole.weights.items() if not n.startswith("pooler")})
+
+    def pooler(checkpoint, seed):
+        model = Classifier(checkpoint.architecture, members=1, outputs=1, head="pooler")
+        model.load_member(0, checkpoint, seed=seed)
+        return model.pooler.dense.weight[0], model.pooler.dense.bias[0]
+
+    assert torch.equal(pooler(whole, 1)[0], whole.weights["pooler.dense.weight"])
+    (one, bias), (same_seed, _), (other, _) = (pooler(bare, seed) for seed in (1, 1, 2))
+    assert torch.equal(one, same_seed) and not torch.equal(one, other)
+    assert one.std().item() == pytest.approx(0.02, rel=0.1) and not bias.any()
+
+
 def test_half_precision_weights_become_float32(folder):
     state = {name: tensor.half() for name, tensor in load_file(folder / "model.safetensors").items()}
     save_file(state, folder / "model.safetensors")
     assert {tensor.dtype for tensor in load_checkpoint(folder).weights.values()} == {torch.float32}
 
 
-def test_parameters_are_counted_as_transformers_counts_them(folder):
+@pytest.mark.parametrize("architecture", [SMALL, ROBERTA], ids=lambda one: one.family)
+def test_parameters_are_counted_as_transformers_counts_them(architecture, tmp_path):
+    folder = export_checkpoint(random_checkpoint(architecture).weights, architecture, folder=tmp_path)
     model = transformers.AutoModel.from_pretrained(folder)
     pooler = sum(p.numel() for p in model.pooler.parameters())
-    assert read_architecture(folder).n_parameters == model.num_parameters() - pooler
+    for_padding = architecture.padding_positions * architecture.width
+    assert read_architecture(folder).n_parameters == model.num_parameters() - pooler - for_padding
 
 
 def test_the_fingerprint_follows_weights_configuration_and_tokenizer(folder):
@@ -115,8 +170,8 @@ def break_config(folder, **changes):
     ("damage", "message"),
     [
         (
-            lambda f: break_config(f, model_type="roberta"),
-            "model_type 'roberta' is not supported; supported: bert, electra",
+            lambda f: break_config(f, model_type="deberta-v2"),
+            "model_type 'deberta-v2' is not supported; supported: bert, electra, roberta, xlm-roberta$",
         ),
         (lambda f: break_config(f, position_embedding_type="relative_key"), "only absolute position embeddings"),
         (lambda f: break_config(f, hidden_act="swish"), "activation 'swish' is not supported"),
@@ -127,6 +182,14 @@ def break_config(folder, **changes):
         (lambda f: break_config(f, num_hidden_layers="2"), "n_layers='2' is no size"),
         (lambda f: break_config(f, num_hidden_layers=-1), "n_layers=-1 is no size"),
         (lambda f: break_config(f, layer_norm_eps="x"), "norm_eps='x' is out of bounds"),
+        (lambda f: break_config(f, max_position_embeddings="16"), "max_positions='16' is no size"),
+        (
+            lambda f: break_config(f, model_type="roberta", max_position_embeddings="16"),
+            "max_positions='16' is no size",
+        ),
+        (lambda f: break_config(f, model_type="roberta", max_position_embeddings=1), "max_positions=0 is no size"),
+        (lambda f: break_config(f, model_type="roberta", pad_token_id="1"), "pad_id='1' is no entry of a vocabulary"),
+        (lambda f: break_config(f, pad_token_id=-1), "pad_id=-1 is no entry of a vocabulary"),
         (
             lambda f: torch.save({3: torch.zeros(1)}, f / "pytorch_model.bin") or (f / "model.safetensors").unlink(),
             "something else than named tensors",
@@ -158,6 +221,25 @@ def test_code_in_a_pickle_is_not_run(folder, monkeypatch, tmp_path):
     with pytest.raises(CheckpointError, match="cannot be read as weights"):
         load_checkpoint(folder)
     assert not (tmp_path / "evil").exists()
+
+
+def test_tokenizers_of_byte_level_bpe_are_read_from_either_form_and_are_part_of_the_fingerprint(tiny_roberta, tmp_path):
+    folder = shutil.copytree(tiny_roberta, tmp_path / "files")
+    first = load_checkpoint(folder)
+    text = ("A drug of 5 μM.", " and a pair")
+    assert not (folder / "tokenizer.json").exists()
+    again = export_checkpoint(first.weights, first.architecture, folder=tmp_path / "again", tokenizer=first.tokenizer())
+    assert (again / "tokenizer.json").exists()
+    expected = transformers.AutoTokenizer.from_pretrained(tiny_roberta)(*text)["input_ids"]
+    for one in (first, load_checkpoint(again)):
+        assert one.tokenizer()(*text)["input_ids"] == expected
+    merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    (folder / "merges.txt").write_text("\n".join(merges[:-1]) + "\n", encoding="utf-8")
+    assert load_checkpoint(folder).fingerprint != first.fingerprint
+    assert load_checkpoint(folder).tokenizer_digest() != load_checkpoint(tiny_roberta).tokenizer_digest()
+    (folder / "merges.txt").unlink()
+    with pytest.raises(CheckpointError, match=r"no tokenizer; .*RoBERTa: vocab.json and merges.txt"):
+        load_checkpoint(folder).tokenizer()
 
 
 def test_a_missing_folder_and_an_unreachable_hub_id_are_told_apart():

@@ -30,7 +30,7 @@ BASE = Recipe(learning_rate=1e-5)
 @pytest.fixture
 def found():
     """A search of three trials on BioASQ whose second is best."""
-    space = search_space(BASE, {"learning_rate": [1e-5, 2e-5], "freeze": [0, 6], "segment_ids": ["single"]}, texts=2)
+    space = search_space(BASE, {"learning_rate": [1e-5, 2e-5], "freeze": [0, 6], "segment_ids": ["single"]}, segments=2)
     search = Search(task="BioASQ", encoder="BERT", space=space, seeds=(101,), sources=None)
     other = space.first | {"freeze": 6, "segment_ids": "single"}
     params = [space.first, other, space.first | {"learning_rate": 2e-5}]

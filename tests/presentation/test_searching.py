@@ -53,6 +53,12 @@ def test_encoders_that_are_not_there_and_tasks_of_no_interest_have_no_search(val
     assert [(one.encoder, one.task) for one in searches] == [("BERT", "BIOSSES")]
 
 
+def test_segment_ids_are_searched_where_the_encoder_has_two(values, tiny_roberta):
+    given = values | {"encoders": values["encoders"] | {"ELECTRA": str(tiny_roberta)}}
+    _, searches = asked(Study(STEM, given), given, space={"segment_ids": ["single"], "freeze": [1]})
+    assert {one.encoder: "segment_ids" in one.space.choices for one in searches} == {"BERT": True, "ELECTRA": False}
+
+
 def test_a_choice_that_does_not_fit_the_encoder_is_refused(values):
     with pytest.raises(ParameterError, match="freeze 3.*exceeds the encoder's 2 layers"):
         asked(Study(STEM, values), values, space={"freeze": [3]})

@@ -42,7 +42,7 @@ class DevAlone(dict):
 @pytest.fixture
 def make_search(make_sources, store):
     def make(*, choices=CHOICES, seeds=(101, 102)):
-        space = search_space(STANDARD, choices, texts=2)
+        space = search_space(STANDARD, choices, segments=2)
         return Search(task="BIOSSES", encoder="tiny", space=space, seeds=seeds, sources=make_sources(store))
 
     return make
@@ -244,7 +244,8 @@ from blurbstudy.results.search_space import search_space
 from blurbstudy.config import Recipe
 import optuna
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-space = search_space(Recipe(), {"learning_rate": [1e-5, 3e-5, 5e-5], "freeze": [0, 1, 2], "epochs": [5, 10]}, texts=2)
+choices = {"learning_rate": [1e-5, 3e-5, 5e-5], "freeze": [0, 1, 2], "epochs": [5, 10]}
+space = search_space(Recipe(), choices, segments=2)
 study = optuna.create_study(direction="maximize")
 for number in range(14):
     study.sampler = _sampler(f"x {number}")

@@ -5,7 +5,7 @@ import torch
 
 from blurbstudy.config import Recipe
 from blurbstudy.errors import ParameterError
-from blurbstudy.models import Architecture, Classifier, random_checkpoint
+from blurbstudy.models import Architecture, Checkpoint, Classifier, random_checkpoint
 from blurbstudy.stabilizers import (
     STABILIZERS,
     BiasCorrection,
@@ -28,11 +28,15 @@ ARCHITECTURE = Architecture(
     embedding_width=4,
 )  # fmt: skip
 CHECKPOINT = random_checkpoint(ARCHITECTURE, pooler=True)
+ROBERTA = Architecture(
+    family="roberta", vocab_size=20, n_layers=LAYERS, width=8, n_heads=2, intermediate=8, max_positions=8, n_segments=1,
+    norm_eps=1e-5, pad_id=1,
+)  # fmt: skip
 
 
-def make_model(recipe: Recipe, seed: int = 5) -> Classifier:
+def make_model(recipe: Recipe, seed: int = 5, checkpoint: Checkpoint = CHECKPOINT) -> Classifier:
     plan = depth_plan(recipe, LAYERS)
-    cut = CHECKPOINT.with_layers(plan.n_layers)
+    cut = checkpoint.with_layers(plan.n_layers)
     model = Classifier(cut.architecture, members=2, outputs=1, head="pooler")
     for member in range(2):
         model.load_member(member, cut, seed=seed)
@@ -99,6 +103,24 @@ def test_reinitialization_touches_the_top_layers_and_the_pooler_alone(layers, po
     assert changed_depths(model) == fresh
     assert depth_plan(recipe, LAYERS).fresh == fresh
     assert torch.equal(model.head.weight[0], model.head.weight[1])  # always fresh, and the same by seed
+
+
+@pytest.mark.parametrize(
+    ("techniques", "fresh", "layers"),
+    [
+        ([Reinitialize(1)], {4, 5}, 4), ([Reinitialize(2, pooler=False)], {3, 4}, 4), ([RemoveLayers(3)], set(), 1),
+        ([RemoveLayers(2), Reinitialize(1), Freeze(1)], {2, 3}, 2), ([Freeze(3), LayerwiseDecay(0.5)], set(), 4),
+    ],
+)  # fmt: skip
+def test_roberta_has_the_depths_of_the_others(techniques, fresh, layers):
+    recipe, roberta = stabilize(Recipe(), *techniques), random_checkpoint(ROBERTA)
+    model = make_model(recipe, checkpoint=roberta)
+    assert len(model.layers) == layers and changed_depths(model) == fresh
+    mine, others = ({(p.name, p.depth) for p in one.depth_parameters()} for one in (model, make_model(recipe)))
+    assert mine == {(name, depth) for name, depth in others if "projection" not in name}
+    for depth in set(range(1, layers + 1)) - fresh:
+        name = f"layers.{depth - 1}.up.weight"
+        assert torch.equal(model.layers[depth - 1].up.weight[1], roberta.weights[name])
 
 
 def test_fresh_layers_are_drawn_as_bert_draws_them():

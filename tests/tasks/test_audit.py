@@ -124,12 +124,13 @@ def test_texts_lose_the_sub_words_past_a_limit(letters, monkeypatch):
     assert found["limits"]["dev"]["8"] == {"over": 1, "cut": 3}
 
 
-def test_lengths_are_those_of_the_features_that_training_reads(mini_data, tiny_encoder):
+@pytest.mark.parametrize("encoder", ["tiny_encoder", "tiny_roberta"])
+def test_lengths_are_those_of_the_features_that_training_reads(mini_data, encoder, request):
     from transformers import AutoTokenizer
 
     from blurbstudy.tasks.features import tokenize
 
-    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    tokenizer = AutoTokenizer.from_pretrained(request.getfixturevalue(encoder))
     for name in ("BIOSSES", "BC5-chem", "GAD"):
         task = get_task(name)
         examples = read_task(task, mini_data)

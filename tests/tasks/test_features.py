@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, RobertaTokenizer, XLMRobertaTokenizer
 
 from blurbstudy.tasks import Example, get_task
 from blurbstudy.tasks.features import task_features, tokenize
@@ -182,6 +182,93 @@ def test_a_long_sentence_is_split_and_its_words_all_keep_their_place(wordpiece, 
 def test_a_split_sentence_is_cut_into_windows_of_like_length(wordpiece):
     features = tokenize([sentence(["a"] * 11)], wordpiece, NER, max_length=12, segment_ids="pair")
     assert features.lengths.tolist() == [8, 7]  # 6 and 5 words, not 10 and 1
+
+
+@pytest.fixture(scope="module")
+def byte_level(tiny_roberta):
+    """RoBERTa's tokenizer as transformers makes it: no space before a text's first word."""
+    return RobertaTokenizer.from_pretrained(tiny_roberta)
+
+
+@pytest.fixture(scope="module")
+def spaced(tiny_roberta):
+    """The same with a space before every word, which transformers asks for where words come one by one."""
+    return RobertaTokenizer.from_pretrained(tiny_roberta, add_prefix_space=True)
+
+
+ODD_WORDS = [
+    "The",
+    "β-catenin",
+    "5′",
+    "(",
+    "IL\u20102",
+    "a\u00a0b",
+    "🧬",
+    ",",
+    "x",
+    "naïve",
+    "</s>",
+    "p53-/-",
+    ")",
+    ".",
+]
+
+
+@pytest.mark.parametrize("max_length", [8, 13, 24, 64])
+def test_texts_and_pairs_of_byte_level_bpe_equal_those_of_transformers(byte_level, max_length):
+    texts = ("A gene of 5 μM, naïve.", "It inhibits the kinase; the β-chain does not, as shown before.")
+    examples = [Example("1", "1", own, 1.0) for own in (texts, texts[::-1], (" x ", "y"), (texts[1] * 3, texts[1] * 2))]
+    features = tokenize(examples, byte_level, BIOSSES, max_length=max_length, segment_ids="pair")
+    single = tokenize(
+        [Example("1", "1", texts[1:], "no")], byte_level, BIOASQ, max_length=max_length, segment_ids="pair"
+    )
+    cut = {"truncation": "longest_first", "max_length": max_length}
+    for i, example in enumerate(examples):
+        assert features.sequence(i)[0].tolist() == byte_level(*example.texts, **cut)["input_ids"]
+    assert single.ids.tolist() == byte_level(texts[1], **cut)["input_ids"] and not single.segments.any()
+
+
+def test_pairs_of_byte_level_bpe_are_joined_by_two_separators(byte_level):
+    begin, end = byte_level.cls_token_id, byte_level.sep_token_id
+    first, second = (byte_level(word, add_special_tokens=False)["input_ids"] for word in ("x", "y"))
+    features = tokenize([Example("1", "1", ("x", "y"), 1.0)], byte_level, BIOSSES, max_length=16, segment_ids="pair")
+    assert features.ids.tolist() == [begin, *first, end, end, *second, end]
+
+
+@pytest.mark.parametrize("stored", ["byte_level", "spaced"])
+def test_words_of_byte_level_bpe_are_read_as_in_running_text(stored, spaced, request):
+    tokenizer = request.getfixturevalue(stored)
+    before = tokenizer.backend_tokenizer.to_str()
+    features = tokenize([sentence(ODD_WORDS)], tokenizer, NER, max_length=128, segment_ids="pair")
+    theirs = spaced(ODD_WORDS, is_split_into_words=True)
+    assert features.ids.tolist() == theirs["input_ids"]
+    word_ids = theirs.word_ids()
+    assert features.places.tolist() == [word_ids.index(i) for i in range(len(ODD_WORDS))]
+    pieces = np.split(features.ids[:-1], features.places)[1:]
+    read = [tokenizer.decode(own, clean_up_tokenization_spaces=False) for own in pieces]
+    assert read == [word if word == "</s>" else f" {word}" for word in ODD_WORDS]
+    assert tokenizer.backend_tokenizer.to_str() == before
+
+
+def test_a_long_sentence_of_byte_level_bpe_loses_no_word(byte_level, spaced):
+    words = ODD_WORDS * 9
+    features = tokenize([sentence(words)], byte_level, NER, max_length=32, segment_ids="pair")
+    whole = tokenize([sentence(words)], byte_level, NER, max_length=512, segment_ids="pair")
+    assert features.lengths.max() <= 32 and len(features.places) == len(words)
+    assert features.ids[features.places].tolist() == whole.ids[whole.places].tolist()
+    special = {spaced.cls_token_id}
+    assert {int(features.sequence(i)[0][0]) for i in range(len(features))} == special
+
+
+@pytest.mark.parametrize("add_prefix_space", [True, False])
+def test_words_of_sentencepiece_begin_with_its_sign_whatever_the_file_says(add_prefix_space):
+    entries = ["<s>", "<pad>", "</s>", "<unk>", "▁gene", "▁", "gene", "s", "▁a", "a"]
+    vocabulary = [(entry, -float(place)) for place, entry in enumerate(entries)]
+    tokenizer = XLMRobertaTokenizer(vocab=vocabulary, add_prefix_space=add_prefix_space)
+    features = tokenize([sentence(["gene", "a", "genes"])], tokenizer, NER, max_length=16, segment_ids="pair")
+    theirs = XLMRobertaTokenizer(vocab=vocabulary)(["gene", "a", "genes"], is_split_into_words=True)
+    assert features.ids.tolist() == theirs["input_ids"] == [0, 4, 8, 4, 7, 2]
+    assert features.places.tolist() == [1, 2, 3]
 
 
 def test_targets_of_documents_are_one_column_per_label(plain):

@@ -1,5 +1,7 @@
 """A tiny encoder and invented sequences for tests of training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,6 +95,12 @@ def documents():
 @pytest.fixture(scope="session")
 def checkpoint():
     return random_checkpoint(ARCHITECTURE, seed=1)
+
+
+@pytest.fixture(scope="session")
+def roberta():
+    """The same shape as RoBERTa has it: one segment."""
+    return random_checkpoint(replace(ARCHITECTURE, family="roberta", n_segments=1, norm_eps=1e-5, pad_id=1), seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -52,9 +52,17 @@ def by_depth(population: Population, place: int) -> list[torch.Tensor]:
     return [torch.cat(depths[depth]) for depth in sorted(depths)]
 
 
-@pytest.mark.parametrize("task, kind", [("BIOSSES", "similarity"), ("BC5-chem", "tagged"), ("HoC", "documents")])
-def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_config, request, checkpoint, task, kind):
-    features = request.getfixturevalue(kind)
+@pytest.mark.parametrize(
+    "task, kind, encoder",
+    [
+        ("BIOSSES", "similarity", "checkpoint"),
+        ("BC5-chem", "tagged", "checkpoint"),
+        ("HoC", "documents", "checkpoint"),
+        ("BIOSSES", "similarity", "roberta"),
+    ],
+)
+def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_config, request, task, kind, encoder):
+    features, checkpoint = request.getfixturevalue(kind), request.getfixturevalue(encoder)
     configs = different_runs(make_config, task)
     together = make_population(configs, features, checkpoint)
     start = [by_depth(together, place) for place in range(8)]
@@ -75,6 +83,18 @@ def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_con
         own = np.array(joint)[:, place]
         np.testing.assert_allclose(own[:5], losses[:5], rtol=1e-5)
         np.testing.assert_allclose(own, losses, rtol=1e-4)
+
+
+def test_an_encoder_of_one_segment_takes_pairs_as_if_their_ids_were_single(make_config, similarity, roberta):
+    single = {name: replace(split, segments=np.zeros_like(split.segments)) for name, split in similarity.items()}
+    assert similarity["train"].segments.any()
+    first, second = (
+        [population.step() for _ in range(3)]
+        for population in (
+            make_population([make_config(seed=s) for s in (1, 2)], own, roberta) for own in (similarity, single)
+        )
+    )
+    np.testing.assert_array_equal(first, second)
 
 
 def test_another_seed_gives_another_run(make_config, similarity, checkpoint):
