@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -17,6 +16,7 @@ from ..duplicates import duplicates, named_documents, normalized
 from ..lines import fail
 from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 from .division import divided
+from .files import near
 from .formats import LOCATED
 from .tabular import Located
 from .tagged import entity_types
@@ -48,7 +48,7 @@ class Lines:
 
     def file(self, split: str) -> str:
         """The file that a split is of."""
-        return self.task.files.get(split, self.task.files["train"])
+        return str(near(self.task.files.get(split, self.task.files["train"])))
 
     def place(self, split: str, example: Example) -> str:
         """Where an example stands, in words."""
@@ -89,7 +89,7 @@ def audit_own(task: Task, tokenizer: Tokenizer, *, max_length: int) -> OwnAudit:
 
 def _lines(task: Task) -> Lines:
     found: dict[str, list[Located]] = {
-        split: LOCATED[task.reader](Path(task.files[split]), task) for split in task.splits if split in task.files
+        split: LOCATED[task.reader](near(task.files[split]), task) for split in task.splits if split in task.files
     }
     numbers = {split: {example.id: line for line, example in own} for split, own in found.items()}
     splits = {split: [example for _, example in own] for split, own in found.items()}

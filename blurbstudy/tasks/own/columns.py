@@ -9,6 +9,7 @@ from pathlib import Path
 from ...errors import DataError, ParameterError
 from ..lines import lines_of, shown
 from ..task import Task
+from .files import near
 from .schemes import ALIASES, recognized
 from .tabular import first_fields
 from .tagged import columns_of, tags_as_they_stand
@@ -97,4 +98,4 @@ def tag_scheme(given: str | None, task: Task) -> str:
         if str(given).lower() not in ALIASES:
             raise ParameterError(f"scheme={str(given)!r} is unknown; use {', '.join(ALIASES)}")
         return ALIASES[str(given).lower()]
-    return recognized(tags for path in task.files.values() for tags in tags_as_they_stand(Path(path), task))
+    return recognized(tags for path in task.files.values() for tags in tags_as_they_stand(near(path), task))

@@ -18,7 +18,7 @@ from ...metrics import METRICS
 from ..lines import shown, text_of
 from ..task import OUTPUTS, SPLITS, Example, OwnForm, Task, split_labels
 from .columns import tag_scheme, with_columns
-from .files import beside, file_format, split_files, task_name
+from .files import beside, file_format, near, split_files, task_name
 from .formats import FORMATS, read_own
 from .tagged import tags_of_types, types_in
 
@@ -114,9 +114,10 @@ def own_task(
         ParameterError: an argument is unknown or out of bounds.
         DataError: a file is missing or malformed.
     """
-    chosen = KINDS.get(str(kind).lower().replace("_", "-"))
-    if chosen is None:
-        raise ParameterError(f"kind={str(kind)!r} is unknown; use {', '.join(KINDS)}")
+    said = str(kind).lower().replace("_", "-")
+    if said not in KINDS:
+        raise ParameterError(f"kind={str(kind)!r} is unknown; use {', '.join(USUAL_KINDS)}")
+    chosen = KINDS[said]
     found = split_files(files)
     form = file_format(found, format, tags=OUTPUTS[chosen] == "tags")
     own = OwnForm(
@@ -134,7 +135,7 @@ def own_task(
         columns=(),
         labels=(),
         bounds=_bounds(bounds),
-        metric=_metric(metric, chosen),
+        metric=_metric(metric, said),
         unit="document",
         counted=COUNTED[chosen],
         sizes={},
@@ -146,7 +147,8 @@ def own_task(
     task = with_columns(task, found["train"], form, columns or {})
     if task.output == "tags":
         task = dataclasses.replace(task, own=dataclasses.replace(task.own, scheme=tag_scheme(scheme, task)))
-    return _with_labels(task, labels, negative=negative, is_metric_given=metric is not None)
+    task = _with_labels(task, labels)
+    return _with_positives(task, said, negative, metric) if task.output == "label" else task
 
 
 def task_to_dict(task: Task) -> dict[str, Any]:
@@ -162,12 +164,16 @@ def task_from_dict(values: Mapping[str, Any]) -> Task:
     return Task(**(dict(values) | tuples | {"bounds": bounds, "own": own}))
 
 
+USUAL_KINDS = ("ner", "classification", "relation", "pairs", "question", "similarity", "multi-label", "pico")
+
+
 def is_kind(word: str) -> bool:
     """Whether a word names a kind of task."""
     return word.lower().replace("_", "-") in KINDS
 
 
-def _with_labels(task: Task, given: Sequence[str] | None, *, negative: str | None, is_metric_given: bool) -> Task:
+def _with_labels(task: Task, given: Sequence[str] | None) -> Task:
+    """The task with its labels: those given, or those that its files hold."""
     if task.output == "score":
         return _with_bounds(task)
     if given is not None and (not isinstance(given, Sequence) or isinstance(given, str) or not given):
@@ -183,35 +189,30 @@ def _with_labels(task: Task, given: Sequence[str] | None, *, negative: str | Non
         if comma := next((name for name in names if "," in name), None):
             raise ParameterError(f"labels: {shown(comma)} holds a comma, which separates labels; write it without")
         return dataclasses.replace(task, labels=tuple(names))
-    none = _negative(task, names, negative, is_metric_given=is_metric_given)
-    positives = tuple(name for name in names if name != none)
-    metric = task.metric
-    if none is not None and not is_metric_given:
-        metric = "micro_f1"
-    if metric == "micro_f1" and none is None:
-        positives = tuple(names)
-    return dataclasses.replace(
-        task, labels=tuple(names), metric=metric, positives=positives if metric == "micro_f1" else ()
-    )
+    return dataclasses.replace(task, labels=tuple(names))
 
 
 def _with_bounds(task: Task) -> Task:
     """The bounds that are given, or else the lowest and highest score of all splits."""
     if task.bounds is not None:
         return task
-    scores = [float(example.label) for path in task.files.values() for example in read_own(Path(path), task)]
+    scores = [float(example.label) for path in task.files.values() for example in read_own(near(path), task)]
     return dataclasses.replace(task, bounds=(min(scores), max(scores)))
 
 
-def _negative(task: Task, names: Sequence[str], given: str | None, *, is_metric_given: bool) -> str | None:
-    """The label that says that there is none of the others; of relations it is known by its name."""
-    if given is not None:
-        if _plain(given) not in names:
-            raise ParameterError(f"negative={_plain(given)!r} is no label; use {' or '.join(names)}")
-        return _plain(given)
-    looked_for = task.metric == "micro_f1" if is_metric_given else task.kind == "relation"
-    found = [name for name in names if name.lower() in NEGATIVES]
-    return found[0] if looked_for and len(found) == 1 and len(names) > 1 else None
+def _with_positives(task: Task, kind: str, negative: str | None, metric: str | None) -> Task:
+    """Micro F1 with the labels that it counts, where a label says that there is none of the others: one that is named,
+    or that has a usual name where relations are looked for. A class of texts may as well be named no.
+    """
+    none = None if negative is None else _plain(negative)
+    if none not in (None, *task.labels):
+        raise ParameterError(f"negative={none!r} is no label; use {' or '.join(task.labels)}")
+    if none is None and (metric == "micro_f1" or (metric is None and kind in ("relation", "relations"))):
+        found = [label for label in task.labels if label.lower() in NEGATIVES]
+        none = found[0] if len(found) == 1 and len(task.labels) > 1 else None
+    chosen = "micro_f1" if none is not None and metric is None else task.metric
+    positives = tuple(label for label in task.labels if label != none) if chosen == "micro_f1" else ()
+    return dataclasses.replace(task, metric=chosen, positives=positives)
 
 
 def _labels_in(task: Task) -> list[str]:
@@ -219,7 +220,7 @@ def _labels_in(task: Task) -> list[str]:
     names: list[str] = []
     for split in SPLITS:
         if split in task.files:
-            examples = read_own(Path(task.files[split]), task)
+            examples = read_own(near(task.files[split]), task)
             names += sorted(set(_own_labels(task, examples)) - set(names))
     return names
 
@@ -245,7 +246,7 @@ def _number(value: Any) -> float | None:
 
 
 def _metric(given: str | None, kind: str) -> str:
-    fitting = OWN_METRICS[kind]
+    fitting = OWN_METRICS[KINDS[kind]]
     if given is None:
         return fitting[0]
     if given not in fitting:

@@ -28,6 +28,12 @@ def beside(path: Path, files: Any) -> Any:
     return path.parent / Path(str(files)).expanduser()
 
 
+def near(path: str) -> Path:
+    """A file as one would name it from here, for messages: relative where it lies below the working directory."""
+    own, here = Path(path), Path.cwd()
+    return own.relative_to(here) if own.is_relative_to(here) else own
+
+
 def split_files(files: Any) -> dict[str, Path]:
     """Split -> file, in the order of SPLITS.
 
@@ -78,7 +84,9 @@ def file_format(files: Mapping[str, Path], given: str | None, *, tags: bool) -> 
     forms = {path: SUFFIXES.get(path.suffix.lower(), ("", ""))[tags] for path in files.values()}
     for path, form in forms.items():
         if not form:
-            raise ParameterError(f"{path}: its ending does not tell its format; name it (format: {' or '.join(known)})")
+            raise ParameterError(
+                f"{path}: its ending tells none of the formats {', '.join(known)}; save it as one, or name it"
+            )
     if len(set(forms.values())) > 1:
         named = ", ".join(f"{path.name} ({form})" for path, form in forms.items())
         raise ParameterError(f"files of several formats: {named}; bring all splits into one")

@@ -18,6 +18,10 @@ from ..lines import LARGEST, fail, lines_of, shown, text_of
 from ..task import Example, Task
 from .faults import Faults
 
+_SEPARATED = {
+    "own_tsv": "no text may hold a tab or line break",
+    "own_csv": "quote a field that holds a comma, semicolon or line break",
+}
 Row = tuple[int, list[str]]  # number of its first line; its fields
 Record = tuple[int, Mapping[str, Any]]  # number of its first line; column or key -> value
 Located = tuple[int, Example]  # an example and the number of its first line
@@ -89,7 +93,7 @@ def _table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
         if len(fields) != len(names):
             n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
             listed = f"{len(names)} ({', '.join(names)})"
-            faults.add(number, n, listed, "restore the line; quote a CSV field that holds a separator")
+            faults.add(number, n, listed, f"restore the line; {_SEPARATED[task.reader]}")
             continue
         yield number, dict(zip(names, fields, strict=True))
 
