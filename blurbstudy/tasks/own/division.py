@@ -1,7 +1,6 @@
-"""A dev set split off train: stratified by label, grouped by document (iterative stratification, Sechidis et al. 2011).
+"""A dev set split off train: stratified by label, grouped by document; a seed gives one division.
 
-A document is never on both sides, nor is a text that stands in train several times. Where no side is short of anything
-the generator decides, so that a seed gives one division.
+A document is never on both sides, nor is a text that stands in train several times.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from ..duplicates import normalized
 from ..task import Example, Task, split_labels, split_tags
 
 SCORE_BINS = 5  # of like size, by which scores are stratified
+PASSES = 50  # over all groups, at most: few change sides after the second
+ROUNDING = 1e-9
 EXAMPLE = "an example"  # the stratum that all belong to: it keeps the sizes
 
 
@@ -70,19 +71,21 @@ def _strata(task: Task, examples: Sequence[Example]) -> list[Counter[str]]:
 
 
 def _chosen(counts: Sequence[Counter[str]], *, share: float, rng: np.random.Generator) -> list[bool]:
-    """Whether each group goes to dev: the rarest stratum first, its groups to the side that lacks most of it."""
-    total = sum(counts, Counter())
-    lacking = {side: {name: total[name] * part for name in total} for side, part in ((0, 1 - share), (1, share))}
-    left = {place: counts[place] for place in rng.permutation(len(counts)).tolist()}
-    sides = [0] * len(counts)
-    while left:
-        remaining = Counter(name for own in left.values() for name in own)
-        rarest = min(sorted(remaining), key=lambda name: (name == EXAMPLE, remaining[name]))
-        largest_first = sorted((p for p, own in left.items() if rarest in own), key=lambda p: -left[p][rarest])
-        for place in largest_first:
-            own = left.pop(place)
-            wanted = max((0, 1), key=lambda side: (lacking[side][rarest], lacking[side][EXAMPLE]))
-            sides[place] = wanted
-            for name, n in own.items():
-                lacking[wanted][name] -= n
-    return [side == 1 for side in sides]
+    """Whether each group goes to dev: in a random order each changes sides if that brings every stratum's part in dev
+    nearer to the share (squares of what it is off, a rare stratum's as weighty as a common one's), until none does.
+    """
+    names = sorted(set().union(*counts))
+    own = np.array([[group[name] for name in names] for group in counts], np.float64)  # (groups, strata)
+    total = own.sum(0)
+    off = -share * total  # (strata,): what dev has too much; negative: lacks
+    in_dev = np.zeros(len(counts), bool)
+    order = rng.permutation(len(counts))
+    for _ in range(PASSES):
+        changed = False
+        for place in order:
+            moved = off - own[place] if in_dev[place] else off + own[place]
+            if (moved * moved / total).sum() < (off * off / total).sum() - ROUNDING:
+                off, in_dev[place], changed = moved, not in_dev[place], True
+        if not changed:
+            break
+    return in_dev.tolist()
