@@ -240,9 +240,8 @@ def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Ite
         yield f"scores of train: {min(scores):g} to {max(scores):g}, mean {np.mean(scores):.2f}"
     else:
         found = _label_counts(task, lines.splits["train"])
-        yield "labels of train: " + ", ".join(
-            f"{label} {found[label]}" for label in sorted(found, key=lambda x: -found[x])
-        )
+        ordered = sorted(found, key=lambda label: (-found[label], label))
+        yield "labels of train: " + ", ".join(f"{label} {found[label]}" for label in ordered)
     every = [n for own_counts in counts.values() for n in own_counts]
     middle, most = (int(np.percentile(every, q, method="inverted_cdf")) for q in (50, 95))
     yield f"sub-words: half have at most {middle}, 95% at most {most}, the longest {max(every)}; limit {limit}"

@@ -83,9 +83,8 @@ def _from_iobes(tags: Sequence[str]) -> list[str]:
         if letter in ("I", "E") and opened != kind:
             raise TagFault(place, f"tag {tag!r} where no {kind or 'mention'} has begun", "B before it")
         if letter not in ("I", "E") and opened is not None:
-            raise TagFault(
-                place, f"tag {tag!r} where a mention is not ended", f"I or E{f'-{opened}' if opened else ''}"
-            )
+            wanted = f"{_tag('I', opened)} or {_tag('E', opened)}"
+            raise TagFault(place, f"tag {tag!r} where a mention is not ended", wanted)
         opened = kind if letter in ("B", "I") else None
         bio.append(OUTSIDE if letter == OUTSIDE else _tag("B" if letter in ("B", "S") else "I", kind))
     if opened is not None:
