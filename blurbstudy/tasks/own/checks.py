@@ -174,7 +174,7 @@ def _within(lines: Lines) -> Iterator[str]:
         if doubled:
             differ = [own for own in doubled if len({example.label for example in own}) > 1]
             named = " and ".join(str(lines.numbers[split][e.id]) for e in (differ or doubled)[0][:2])
-            more = f"; {len(differ)} of these texts have different labels" if differ else ""
+            more = f"; with different labels: {len(differ)}" if differ else ""
             n = sum(len(own) - 1 for own in doubled)
             yield f"{split} repeats {_n(n, 'text')} (as in {lines.file(split)}, lines {named}){more}"
 
@@ -194,13 +194,13 @@ def _across(lines: Lines) -> Iterator[str]:
 
 
 def _long(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
-    fate = "are split into several sequences" if lines.task.output == "tags" else "lose what follows"
+    fate = "they are split into several sequences" if lines.task.output == "tags" else "what follows is lost"
     for split, own in counts.items():
         longer = [i for i, n in enumerate(own) if n > limit]
         if longer:
             longest = max(longer, key=own.__getitem__)
             yield (
-                f"{len(longer)} of {len(own)} examples of {split} are longer than {limit} sub-words and {fate} (the "
+                f"{len(longer)} of {len(own)} examples of {split} exceed {limit} sub-words: {fate} (the "
                 f"longest, {own[longest]}: {lines.place(split, lines.splits[split][longest])})"
             )
 

@@ -81,7 +81,7 @@ def test_repeated_texts_are_counted_within_and_across_splits(write, tokenizer):
     train = long_table(200) + "a0 b0 c0 d0 e0\tno\na1 b1 c1 d1 e1\tno\n"
     write(a__tsv=train, b__tsv=long_table(60, start=1000) + "A2 b2  c2 d2 e2\tyes\na3 b3 c3 d3 e3\tyes\n")
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
-        "train repeats 2 texts (as in a.tsv, lines 2 and 202); 1 of these texts have different labels",
+        "train repeats 2 texts (as in a.tsv, lines 2 and 202); with different labels: 1",
         "2 of 62 examples of dev stand in train too (2 word for word, 1 with another label): its score is too good "
         "by them",
     )
@@ -99,9 +99,7 @@ def test_what_exceeds_the_limit_is_counted_and_the_longest_placed(write, tokeniz
     rows = long_table(200) + "w " * 100_000 + "\tyes\n"
     write(a__tsv=rows, b__tsv=long_table(60, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
-        "1 of 201 examples of train are longer than 16 sub-words and lose what follows (the longest, 100002: a.tsv, "
-        "line "
-        "202)",
+        "1 of 201 examples of train exceed 16 sub-words: what follows is lost (the longest, 100002: a.tsv, line 202)",
     )
 
 
@@ -111,7 +109,7 @@ def test_sentences_are_split_where_they_are_long_and_words_no_encoder_reads_are_
     write(a__conll=sentences + long, b__conll=sentences.replace("a", "d").replace("b", "e").replace("c", "f"))
     found = audit(tokenizer, "ner", files={"train": "a.conll", "dev": "b.conll"})
     assert found.warnings == (
-        "1 of 202 examples of train are longer than 16 sub-words and are split into several sequences (the longest, "
+        "1 of 202 examples of train exceed 16 sub-words: they are split into several sequences (the longest, "
         "42: "
         "a.conll, line 801)",
         "1 sentence of train with a word of more than 100 characters, which an encoder does not read (the first begins "
