@@ -61,6 +61,11 @@ def task_of_words(
             f"--task {word} is a kind of task: name your files too (--train FILE [--dev FILE] [--test FILE], or --data "
             "DIR with train.*, dev.*, test.* in it)"
         )
+    if not own and not Path(str(data)).expanduser().is_dir():
+        raise ParameterError(
+            f"--task {word} is a kind of task, and --data {data} no folder with train.*, dev.*, test.* in it; name "
+            "yours"
+        )
     values: dict[str, Any] = more | ({"columns": _columns(columns)} if columns is not None else {})
     return own_task(kind=word, files=own or str(data), **values)
 

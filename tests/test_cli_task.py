@@ -80,8 +80,7 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
     assert code == 0, errors
     assert (
         "dev: 30 sentences, 30 mentions, split off train (25%, stratified by label, grouped by document, seed 3); no "
-        "dev "
-        "file was named"
+        "dev file was named"
     ) in errors.splitlines()
     assert "test: none; the scores are of dev alone" in errors.splitlines()
     assert "test: none, the scores are of dev alone\nmean F1 by class (dev): Disease" in out
@@ -102,16 +101,13 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
     ("words", "message"),
     [
         (["--task", "ner"], "--task ner is a kind of task: name your files too (--train FILE [--dev FILE] [--test "
-         "FILE], "
-         "or --data DIR with train.*, dev.*, test.* in it)"),
+         "FILE], or --data DIR with train.*, dev.*, test.* in it)"),
         (["--task", "ner", "--train", "a.conll", "--data", "."], "name the files once: --train FILE [--dev FILE] "
-         "[--test "
-         "FILE], or --data DIR"),
+         "[--test FILE], or --data DIR"),
         (["--task", "ner", "--dev", "a.conll"], "files: no train file; name it (--train FILE, or train: FILE under "
          "files:)"),
         (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; it was named for the train split; check "
-         "the "
-         "path"),
+         "the path"),
         (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train, --dev, --test, --columns, --format, "
          "--scheme, --metric and --negative belong to a kind, such as --task ner; say the rest in a YAML"),
         (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
@@ -119,11 +115,9 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
         (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: 'text' names no column; write "
          "text=NAME,label=NAME"),
         (["--task", "ner", "--train", "a.conll", "--scheme", "xml"], "scheme='xml' is unknown; use iob1, iob2, bio, "
-         "bio2, "
-         "iobes, bioes, bilou, bioul, io"),
-        (["--task", "ner", "--data", "nowhere"], "nowhere: no such folder; name one that holds train.*, dev.* and "
-         "test.*, "
-         "or name the files"),
+         "bio2, iobes, bioes, bilou, bioul, io"),
+        (["--task", "ner", "--data", "nowhere"], "--task ner is a kind of task, and --data nowhere no folder with "
+         "train.*, dev.*, test.* in it; name yours"),
         (["--task", "nonsense"], "task='nonsense' is unknown; use BC5-chem, BC5-disease"),
     ],
 )  # fmt: skip

@@ -110,8 +110,7 @@ def test_sentences_are_split_where_they_are_long_and_words_no_encoder_reads_are_
     found = audit(tokenizer, "ner", files={"train": "a.conll", "dev": "b.conll"})
     assert found.warnings == (
         "1 of 202 examples of train exceed 16 sub-words: they are split into several sequences (the longest, "
-        "42: "
-        "a.conll, line 801)",
+        "42: a.conll, line 801)",
         "1 sentence of train with a word of more than 100 characters, which an encoder does not read (the first begins "
         "in a.conll, line 842)",
     )

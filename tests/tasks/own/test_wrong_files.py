@@ -57,19 +57,16 @@ WRONG = [
      "no id column (37 more broken lines: 5, 6, 7, 8, 9, ...)"),
     ("classification", "a.tsv", ROWS.replace("\t", "\t77\t").replace("77", "pmid", 1), {},
      f"a.tsv: found 40 examples, of which 0 could be split off as a dev set; expected at least 8 in train and 4 in "
-     f"dev; "
-     f"{TOO_FEW}"),
+     f"dev; {TOO_FEW}"),
     ("classification", "a.csv", 'text,label\nfine,no\n"never closed,yes\n', {},
      'a.csv, line 3: found broken quoting (unexpected end of data); expected CSV with fields quoted by "; close every '
      "quote, and double a quote inside one"),
     ("classification", "a.jsonl", '{"text": "x", "label": "yes"}\n{"text": "x", \n[1]\n', {},
      "a.jsonl, line 2: found invalid JSON (Expecting property name enclosed in double quotes); expected one JSON "
-     "object "
-     "a line; restore the line (1 more broken line: 3)"),
+     "object a line; restore the line (1 more broken line: 3)"),
     ("classification", "a.jsonl", '[{"text": "x", "label": "yes"}]', {},
      "a.jsonl, line 1: found a JSON list; expected one JSON object a line; write each example as an object on a line "
-     "of "
-     "its own"),
+     "of its own"),
     ("classification", "a.jsonl", '{"text": "x", "label": "yes"}\n{"text": "x"}', {},
      "a.jsonl, line 2: found no label; expected an object with text, label; restore the line"),
     ("classification", "a.jsonl", r'{"text": "x\u0000", "label": "yes"}', {},
@@ -98,8 +95,7 @@ WRONG = [
      "word may hold a tab or space"),
     ("ner", "a.conll", "Aspirin\n", {},
      "a.conll, line 1: found 1 column in 'Aspirin'; expected column 2 too, of words and tags; separate them by a "
-     "tab, or "
-     "say which they are"),
+     "tab, or say which they are"),
     ("ner", "a.conll", "".join(f"w{i}\tO\n\n" for i in range(20)), {},
      f"a.conll: found no mention in train; expected words with other tags than O; {CHECK}"),
     ("ner", "a.conll", "Aspirin\tB-Drug\n", {"labels": ["Disease"]},
