@@ -22,6 +22,7 @@ from .cli_plan import plan
 from .cli_pretrain import pretrain
 from .cli_score import score
 from .cli_store import store_app
+from .cli_task import task_of_words
 from .disk import cause_and_remedy
 from .errors import Interrupted, ParameterError, StoreError, StudyError
 
@@ -125,11 +126,36 @@ def report(
 
 @app.command()
 def finetune(
-    task: Annotated[str, typer.Option(help="Name of a BLURB task, such as BIOSSES.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            help="Name of a BLURB task, such as BIOSSES; or of your own: a YAML file, or a kind (ner, classification, "
+            "relation, pairs, question, similarity, multi-label, pico) with --train or --data."
+        ),
+    ],
     encoder: Annotated[str, typer.Option(help="Checkpoint directory, Hub id, hub:NAME or pretrain:bert.")],
     data: Annotated[
-        str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
+        str | None,
+        typer.Option(
+            help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA); with a kind, the directory of your own "
+            "train.*, dev.*, test.*."
+        ),
     ] = None,
+    train: Annotated[Path | None, typer.Option(help="With a kind: TSV, CSV, JSONL or CoNLL file to train on.")] = None,
+    dev: Annotated[Path | None, typer.Option(help="With a kind (default: a part of train, as is then said).")] = None,
+    test: Annotated[Path | None, typer.Option(help="With a kind (default: none, and scores are of dev alone).")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="With a kind: text=NAME,label=NAME, also text2, id, document (default: by usual names)."),
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="With a kind: tsv, csv, jsonl or conll (default: by the ending).")
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="With a kind: of tags, iob1, iob2, iobes or io (default: recognized).")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="With a kind (default: the usual one).")] = None,
+    negative: Annotated[str | None, typer.Option(help="With a kind: the label that an F1 leaves out.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="YAML file of recipe fields (default: one per task).")] = None,
     seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
     out: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
@@ -141,12 +167,15 @@ def finetune(
     from .presentation.finetuning import fine_tune
     from .presentation.parameters import read_seeds
 
+    said = {"format": file_format, "scheme": scheme, "metric": metric, "negative": negative}
+    files = {"train": train, "dev": dev, "test": test}
+    known = task_of_words(task, data=data, files=files, columns=columns, **said)
     folder = data or paths.data_folder()
-    if folder is None:
+    if folder is None and not known.own:
         raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
     chosen, drawn = load_recipe(recipe) if recipe else None, read_seeds(seeds)
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
-        found = fine_tune(task, encoder, data=str(folder), seeds=drawn, store=out, recipe=chosen, device=device)
+        found = fine_tune(known, encoder, data=str(folder), seeds=drawn, store=out, recipe=chosen, device=device)
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
     if not found.sweep.trained:
         typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)

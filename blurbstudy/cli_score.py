@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import paths
+from .cli_task import named_task
 from .errors import ParameterError
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def score(
-    task: Annotated[str | None, typer.Option(help="Name of a BLURB task, such as NCBI-disease.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Name of a BLURB task, such as NCBI-disease, or the YAML file of a task of yours."),
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(help="File of predictions: token<TAB>tag for tagged sentences, id<TAB>prediction for all others."),
@@ -48,28 +52,31 @@ def score(
 
 def _scored_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
     from .presentation.scoring import score_file
-    from .tasks import get_task
 
     if task is None:
         raise ParameterError("no task: name the one that the predictions are for (--task)")
-    return score_file(path, get_task(task), _folder(data), split=split)
+    known = named_task(task)
+    return score_file(path, known, Path() if known.own else _folder(data), split=split)
 
 
 def _scored_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
     from .presentation.scoring import score_run
     from .results.store import RunStore
-    from .tasks import get_task
 
     if store is None:
         raise ParameterError("no store: name the folder of the run store that holds the run (--store DIR)")
-    return score_run(run, RunStore(store), split=split, task=None if task is None else get_task(task))
+    return score_run(run, RunStore(store), split=split, task=None if task is None else named_task(task))
 
 
 def _export(run: str, store: Path, data: str | None, split: str, *, file: Path) -> None:
     from .presentation.scoring import export_run
+    from .results.own_tasks import task_of
     from .results.store import RunStore
 
-    export_run(run, RunStore(store), folder=_folder(data), file=file, split=split)
+    kept = RunStore(store)
+    config = kept.get(run).config
+    folder = Path() if task_of(kept, config.task, config.data).own else _folder(data)
+    export_run(run, kept, folder=folder, file=file, split=split)
 
 
 def _folder(data: str | None) -> Path:

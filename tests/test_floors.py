@@ -19,6 +19,7 @@ FLOORS = {
     "results": 4,
     "presentation": 5,
     "cli": 6, "cli_data": 6, "cli_notebooks": 6, "cli_plan": 6, "cli_pretrain": 6, "cli_score": 6, "cli_store": 6,
+    "cli_task": 6,
     "__main__": 6,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
@@ -32,6 +33,8 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("cli", "cli_pretrain"): {""},
     ("cli", "cli_score"): {""},
     ("cli", "cli_store"): {""},
+    ("cli", "cli_task"): {""},
+    ("cli_score", "cli_task"): {""},
     ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs

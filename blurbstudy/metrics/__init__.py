@@ -11,7 +11,7 @@ from .conventions import Convention, scoring_conventions
 from .counts import PrecisionRecallF1, f1_from_counts, scores_from_counts
 from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1, document_f1, example_based_f1
 from .entities import Mention, bio_to_io, io_to_bio, mentions
-from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, io_ceiling
+from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, entity_scores, io_ceiling
 from .metric import Metric
 from .micro_f1 import MICRO_F1, micro_f1
 from .pearson import PEARSON, is_correlated, pearson
@@ -20,9 +20,9 @@ from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
 __all__ = [
     "COUNTING", "METRICS", "Convention", "Mention", "Metric", "PrecisionRecallF1", "accuracy", "bio_to_io",
-    "blurb_score", "document_f1", "entity_f1", "example_based_f1", "group_means", "io_ceiling", "io_to_bio",
-    "is_correlated", "mentions", "micro_f1", "pearson", "pico_f1", "pico_scores", "precision_recall_f1", "score",
-    "scoring_conventions",
+    "blurb_score", "document_f1", "entity_f1", "entity_scores", "example_based_f1", "group_means", "io_ceiling",
+    "io_to_bio", "is_correlated", "mentions", "micro_f1", "pearson", "pico_f1", "pico_scores",
+    "precision_recall_f1", "score", "scoring_conventions",
 ]  # fmt: skip
 
 METRICS: dict[str, Metric] = {

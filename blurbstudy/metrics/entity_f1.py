@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from .counts import count_terms, f1_from_counts
+from .counts import COUNTS, PrecisionRecallF1, count_terms, f1_from_counts, scores_from_counts
 from .entities import bio_to_io, io_to_bio, mentions, tag_pairs
 from .metric import Metric
 
@@ -35,6 +35,21 @@ def entity_terms(
         shared = len(set(expected).intersection(found))
         rows.append((shared, len(expected), shared, len(found)))
     return count_terms(rows)
+
+
+def entity_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, PrecisionRecallF1]:
+    """Entity type -> precision, recall, F1 and counts of its strictly read mentions, types in alphabetical order.
+
+    Raises:
+        ParameterError: a tag is unknown, or a sentence has another number of tags.
+    """
+    counts: dict[str, np.ndarray] = {}
+    for truth, guess in tag_pairs(gold, predicted):
+        expected, found = set(mentions(truth)), set(mentions(guess))
+        for side, own in enumerate((expected & found, expected, expected & found, found)):
+            for mention in own:
+                counts.setdefault(mention.type, np.zeros(len(COUNTS)))[side] += 1
+    return {kind: scores_from_counts(counts[kind]) for kind in sorted(counts)}
 
 
 def word_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:

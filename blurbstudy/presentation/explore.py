@@ -11,9 +11,10 @@ from html import escape
 from ..config import Recipe, canonical_json
 from ..errors import ParameterError, StoreError, StudyError
 from ..results.failure import Reference, failure, load_references
+from ..results.own_tasks import task_of
 from ..results.store import RunStore
 from ..stabilizers import stabilizers_of
-from ..tasks import Task, get_task
+from ..tasks import Task
 from ..training.record import RunRecord
 from .study import Study
 from .tables import Answer, Table, counted
@@ -158,14 +159,14 @@ def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> Explor
         store=store,
         origin=origin,
         remedy=remedy,
-        settings=tuple(_settings(outlines)),
+        settings=tuple(_settings(outlines, store)),
         unreadable=tuple(unreadable),
         layers={fact["name"]: fact["architecture"]["n_layers"] for fact in encoders},
         train_sizes={fact["task"]: fact["sizes"]["train"] for fact in store.facts("data").values()},
     )
 
 
-def _settings(outlines: Sequence[RunRecord]) -> list[Setting]:
+def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[Setting]:
     """Runs grouped by all but their seed, in the order of tasks, encoders and names."""
     groups: dict[str, dict[int, RunRecord]] = {}
     for record in outlines:
@@ -184,7 +185,7 @@ def _settings(outlines: Sequence[RunRecord]) -> list[Setting]:
             key=key,
             name=names[key],
             encoder=encoders[config.encoder],
-            task=get_task(config.task),
+            task=task_of(store, config.task, config.data),
             data=config.data,
             recipe=config.recipe,
             runs=dict(sorted(groups[key].items())),

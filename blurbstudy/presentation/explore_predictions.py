@@ -15,7 +15,7 @@ from ..errors import DataError, StudyError
 from ..metrics.entities import mentions
 from ..results.failure import Reference, is_unscored
 from ..results.sources import data_folder
-from ..tasks import OUTSIDE, Example, Task, data_fingerprint, get_task, read_split, split_labels, split_tags
+from ..tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
 from ..training.record import RunRecord
 from .explore import Explored, Notice, Setting
 from .tables import Table, counted
@@ -74,13 +74,12 @@ def _error(task: Task, gold: str | float, predicted: str | float) -> float:
 
 
 @lru_cache(maxsize=2)  # of texts in memory
-def texts_of(task_name: str, data: str, folder: str, split: str) -> dict[str, Example]:
+def texts_of(task: Task, data: str, folder: str, split: str) -> dict[str, Example]:
     """Example id -> example, from the data folder.
 
     Raises:
         DataError: the folder is not there, or holds other files than the runs were made on.
     """
-    task = get_task(task_name)
     found = data_fingerprint(task, Path(folder))
     if found != data:
         raise DataError(
@@ -96,7 +95,7 @@ def texts_from(data: str, setting: Setting, *, split: str = "test") -> dict[str,
     Raises:
         DataError: they are not there.
     """
-    return texts_of(setting.task.name, setting.data, str(data_folder(data).resolve()), split)
+    return texts_of(setting.task, setting.data, str(data_folder(data).resolve()), split)
 
 
 def marked_html(task: Task, judged: Judged, example: Example) -> str:

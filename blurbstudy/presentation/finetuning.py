@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config import Recipe, recipe_from_dict
+from ..errors import ParameterError
 from ..results.engine import LocalEngine
-from ..results.failure import failure, load_references
-from ..results.sources import EncoderSource, resolve_sources
+from ..results.failure import Reference, failure, is_unscored, load_references
+from ..results.sources import EncoderSource, checkpoint_outline, resolve_sources
 from ..results.statistics import CellSummary, summarize
 from ..results.store import RunStore
 from ..results.sweep import SweepResult, run_missing
 from ..tasks import Task, get_task
+from ..tasks.own.checks import OwnAudit, audit_own, check_learnable
+from ..training.record import RunRecord
 from .parameters import hub_id
 from .score_tables import score_details
+from .scoring import scores_by_class
 from .tables import number
 
 # Long training with bias correction at a small rate: the settings that Mosbach et al. 2021 found safe, with more epochs
@@ -42,7 +48,9 @@ class FineTuning:
     sweep: SweepResult
     reasons: dict[str, str | None]  # run id -> why it failed, judged on dev
     dev: CellSummary
-    test: CellSummary
+    test: CellSummary | None  # None: there is no test set
+    classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, of test or else of dev
+    audit: OwnAudit | None = None  # of a task of one's own
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; scores are fractions."""
@@ -67,7 +75,9 @@ class FineTuning:
             "trained": self.sweep.trained,
             "reused": self.sweep.reused,
             "runs": runs,
-            "summary": {"dev": _summary(self.dev), "test": _summary(self.test)},
+            "summary": {"dev": _summary(self.dev), "test": None if self.test is None else _summary(self.test)},
+            "classes": dict(self.classes),
+            "audit": None if self.audit is None else dataclasses.asdict(self.audit),
         }
 
     def text(self) -> str:
@@ -78,36 +88,56 @@ class FineTuning:
             dev, test = (number(None if run[split] is None else run[split] * 100) for split in ("dev", "test"))
             lines.append(f"{run['seed']:>6} {dev:>8} {test:>8} {run['seconds']:>8.1f}  {run['reason'] or 'no'}")
         for name, summary in (("dev", self.dev), ("test", self.test)):
-            lines.append(f"{name}: " + ", ".join(f"{label} {value}" for label, value in score_details(summary)))
+            if summary is not None:
+                lines.append(f"{name}: " + ", ".join(f"{label} {value}" for label, value in score_details(summary)))
+        if self.test is None:
+            lines.append("test: none, the scores are of dev alone")
+        if self.classes:
+            of = ", ".join(f"{name} {number(100 * score)}" for name, score in self.classes.items())
+            lines.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {of}")
         lines.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
         return "\n".join(lines)
 
 
 def fine_tune(
-    task: str,
+    task: str | Task,
     encoder: str,
     *,
-    data: str,
+    data: str = "",
     seeds: Sequence[int],
     store: Path,
     recipe: Recipe | None = None,
     device: str = "auto",
     progress: str = "auto",
 ) -> FineTuning:
-    """Fine-tune an encoder on a task, once per seed; runs that the store holds are not made again.
+    """Fine-tune an encoder on a task, once per seed; runs that the store holds are not made again. A task of one's own
+    is audited first, and what was found printed.
+
+    Args:
+        task: BLURB's by name, or a task.
+        data: the folder of BLURB's datasets, or mini; of no meaning to a task of one's own.
 
     Raises:
         StudyError: a parameter, the data, the encoder or the store is wrong; the message says which and what to do.
     """
-    known, kept = get_task(task), RunStore(store)
-    sources = resolve_sources(kept, tasks=[known.name], encoders={encoder: hub_id(encoder)}, data=data)
+    known, kept = task if isinstance(task, Task) else get_task(task), RunStore(store)
+    if known.own:
+        check_learnable(known)  # before an encoder is loaded, or anything written
+        data = str(Path(known.files["train"]).parent)
+    sources = resolve_sources(kept, tasks=[known], encoders={encoder: hub_id(encoder)}, data=data)
     chosen = recipe or default_recipe(known, positions=sources.encoders[encoder].architecture["max_positions"])
+    if chosen.join_dev and "test" not in known.splits:
+        raise ParameterError(
+            f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
+        )
+    audit = _audit(known, sources.encoders[encoder], chosen) if known.own else None
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
     sweep = run_missing(
         configs, kept, sources=sources, engine=LocalEngine(device=device), progress=progress, label=known.name
     )
     references = load_references(kept, sources.fingerprints)
     records = list(sweep.values())
+    scored = "test" if "test" in known.splits else "dev"
     return FineTuning(
         task=known,
         encoder=sources.encoders[encoder],
@@ -116,8 +146,33 @@ def fine_tune(
         sweep=sweep,
         reasons={record.id: failure(record, references[known.name]) for record in records},
         dev=summarize(records, references, split="dev"),
-        test=summarize(records, references),
+        test=summarize(records, references) if scored == "test" else None,
+        classes=_mean_by_class(records, references[known.name], split=scored),
+        audit=audit,
     )
+
+
+def _audit(task: Task, encoder: EncoderSource, recipe: Recipe) -> OwnAudit:
+    """Made and printed: warnings last, where they are seen."""
+    tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path)).tokenizer()
+    audit = audit_own(task, tokenizer.backend_tokenizer, max_length=recipe.max_length)
+    for fact in audit.facts:
+        print(fact, file=sys.stderr)
+    for warning in audit.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return audit
+
+
+def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split: str) -> dict[str, float]:
+    """Entity type or PICO class -> mean F1 over the runs that have a score; 0 where a run has found none of it."""
+    truth = reference.gold[split].gold
+    found = [
+        scores_by_class(reference.task, truth, record.predictions[split])
+        for record in records
+        if not is_unscored(record, split)
+    ]
+    names = dict.fromkeys(name for own in found for name in own)
+    return {name: sum(own[name].f1 for own in found if name in own) / len(found) for name in names}
 
 
 def default_recipe(task: Task, *, positions: int) -> Recipe:

@@ -14,6 +14,7 @@ from ..metrics import (
     METRICS,
     Convention,
     PrecisionRecallF1,
+    entity_scores,
     is_correlated,
     pico_scores,
     precision_recall_f1,
@@ -21,8 +22,9 @@ from ..metrics import (
 )
 from ..results.failure import Reference, is_unscored, load_references
 from ..results.intervals import FEW_UNITS, Interval, fisher_interval, percentile_interval
+from ..results.own_tasks import task_of
 from ..results.store import Gold, RunStore
-from ..tasks import SPLITS, Example, Task, data_fingerprint, get_task, read_split
+from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.predictions import read_predictions, write_predictions
 from ..training.record import RunRecord
 from .tables import interval, number
@@ -51,7 +53,7 @@ class ScoredPredictions:
     method: str  # of the interval, or "none: " and why
     trivial: float  # what reads nothing scores
     precision_recall: PrecisionRecallF1 | None  # None where the metric has none
-    classes: Mapping[str, PrecisionRecallF1]  # of a PICO task
+    classes: Mapping[str, PrecisionRecallF1]  # of a PICO task, and of entities of several types
     conventions: Sequence[Convention]  # of entity recognition: other ways to count, strict first
     others: Mapping[str, float]  # other metrics by name
 
@@ -155,7 +157,7 @@ def export_run(run_id: str, store: RunStore, *, folder: Path, file: Path, split:
         DataError: the data are missing or malformed.
     """
     record = _scored_record(run_id, store, split=split)
-    task = get_task(record.config.task)
+    task = task_of(store, record.config.task, record.config.data)
     found = data_fingerprint(task, folder)
     if found != record.config.data:
         raise StudyError(
@@ -184,6 +186,8 @@ def _why_unscored(record: RunRecord, split: str) -> str:
     """Why a run has no score on a split; "" where it has one."""
     if split == "train":
         return "a store keeps predictions on dev and test alone; use --split dev or test"
+    if split == "test" and record.status == "finished" and "test" not in record.predictions:
+        return "its task has no test set; use --split dev"
     if split == "dev" and record.config.recipe.join_dev:
         return "dev joined train; use --split test"
     return "its loss, or a prediction, left the finite numbers" if is_unscored(record, split) else ""
@@ -211,10 +215,20 @@ def score_predictions(
         precision_recall=(
             precision_recall_f1(task.metric, truth.gold, predicted, **counts) if task.metric in COUNTING else None
         ),
-        classes=pico_scores(truth.gold, predicted, **counts) if task.metric == "pico_f1" else {},
+        classes=scores_by_class(task, truth.gold, predicted),
         conventions=tuple(scoring_conventions(truth.gold, predicted)) if task.metric == "entity_f1" else (),
         others={name: METRICS[name].score(truth.gold, predicted, **counts) for name in OTHERS.get(task.metric, ())},
     )
+
+
+def scores_by_class(
+    task: Task, gold: Sequence[str | float], predicted: Sequence[str | float]
+) -> dict[str, PrecisionRecallF1]:
+    """Of each PICO class by words, of each entity type by mentions where there are types; of all other tasks none."""
+    if task.metric == "pico_f1":
+        return pico_scores(gold, predicted, positives=task.positives)
+    is_typed = task.kind == "ner" and any("-" in label for label in task.labels)
+    return entity_scores(gold, predicted) if is_typed else {}
 
 
 def _interval_over_examples(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from ..config import RunConfig
 from ..models import Architecture
 from ..pretraining.cached import Wanted
-from ..tasks import get_task
 from ..training import population_key
 from ..training.calibration import Times
 from .calibrations import Calibrations, run_class
@@ -53,7 +52,7 @@ class Costs:
     def _counted(self, config: RunConfig) -> float:
         recipe = config.recipe
         shape = Architecture(**self.sources.encoder_of(config).architecture)
-        tokens = recipe.batch_size * min(recipe.max_length, TOKENS[get_task(config.task).kind])
+        tokens = recipe.batch_size * min(recipe.max_length, TOKENS[self.sources.task(config.task).kind])
         return counted_seconds(shape, tokens)
 
 

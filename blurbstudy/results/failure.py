@@ -9,9 +9,10 @@ import numpy as np
 
 from ..errors import StudyError
 from ..metrics import score
-from ..tasks import SPLITS, Task, get_task, split_tags, trivial_predictions
+from ..tasks import Task, split_tags, trivial_predictions
 from ..training.record import RunRecord
 from .intervals import fisher_lower_bound, percentile_lower_bound, resampled_scores
+from .own_tasks import task_of
 from .store import Gold, RunStore
 
 NOT_FINITE = "loss not finite"
@@ -34,7 +35,7 @@ class Reference:
 
     task: Task
     data: str  # fingerprint of the task's files
-    gold: Mapping[str, Gold]  # train, dev, test
+    gold: Mapping[str, Gold]  # train, dev, and test where there is one
 
     def trivial(self, split: str) -> float:
         """Score on a split of what reads nothing: the majority label of train, no mention at all, or 0 for a
@@ -100,8 +101,11 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
         if len(fingerprints) < len(pairs):
             twice = next(task for task, _ in pairs if sum(task == other for other, _ in pairs) > 1)
             raise StudyError(f"the runs on {twice} were made on different data; compare runs on one dataset")
+    tasks = {name: task_of(store, name, data) for name, data in fingerprints.items()}
     return {
-        name: Reference(task=get_task(name), data=data, gold={split: store.gold(name, data, split) for split in SPLITS})
+        name: Reference(
+            task=tasks[name], data=data, gold={split: store.gold(name, data, split) for split in tasks[name].splits}
+        )
         for name, data in fingerprints.items()
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..config import RunConfig
 from ..errors import DataError
 from ..models import Architecture, Checkpoint, load_checkpoint
-from ..tasks import data_fingerprint, get_task
+from ..tasks import data_fingerprint
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
 from ..training import population_key, total_steps, train_population
@@ -125,7 +125,7 @@ class PopulationTrainer:
         train_population(
             population,
             features=self._tokenized(first, checkpoint),
-            task=get_task(first.task),
+            task=self.sources.task(first.task),
             checkpoint=checkpoint,
             device=self.device,
             on_progress=on_progress,
@@ -141,7 +141,7 @@ class PopulationTrainer:
         """
         first = population[0]
         features = self._tokenized(first, self._load(first))
-        given = {"task": get_task(first.task), "device": self.device}
+        given = {"task": self.sources.task(first.task), "device": self.device}
         if what == "memory":
             return rehearse_memory(population, features=features, checkpoint=self._load(first), **given)
         # Once more: a first time, files come from the disk.
@@ -165,7 +165,7 @@ class PopulationTrainer:
         recipe = config.recipe
         key = (config.task, config.data, recipe.max_length, recipe.segment_ids)
         if key not in self._features:
-            task, folder = get_task(config.task), Path(self.sources.data_folder or "")
+            task, folder = self.sources.task(config.task), Path(self.sources.data_folder or "")
             if data_fingerprint(task, folder) != config.data:
                 raise DataError(f"{folder}: the files of {task.name} changed meanwhile; start again")
             self._features[key] = cached_features(

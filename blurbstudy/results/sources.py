@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from ..config import Recipe, RunConfig
 from ..errors import ParameterError, StoreError, StudyError
 from ..models import Architecture, Checkpoint, checkpoint_fingerprint, checkpoint_folder, read_architecture
 from ..stabilizers import canonical
-from ..tasks import SPLITS, Task, data_fingerprint, get_task, read_task
+from ..tasks import Task, data_fingerprint, get_task, read_task, task_from_dict
+from .own_tasks import keep_task
 from .pretrain_spec import PRETRAIN, read_pretrain_spec
 from .store import RunStore
 
@@ -65,11 +66,20 @@ class Sources:
     fingerprints: Mapping[str, str]  # task -> fingerprint of its files
     sizes: Mapping[str, Mapping[str, int]]  # task -> split -> examples
     encoders: Mapping[str, EncoderSource]  # by display name
+    own: Mapping[str, Task] = field(default_factory=dict)  # tasks of one's own by name; all others are BLURB's
 
     @property
     def live(self) -> bool:
         """Whether data and encoders are at hand, so that runs can be made; False in report mode."""
         return self.data_folder is not None
+
+    def task(self, name: str) -> Task:
+        """The task of that name: one of one's own, or BLURB's.
+
+        Raises:
+            ParameterError: there is none.
+        """
+        return self.own.get(name) or get_task(name)
 
     def run_config(
         self, task: str, encoder: str, *, recipe: Recipe, seed: int, precision: str = "float32"
@@ -79,7 +89,8 @@ class Sources:
         Raises:
             ParameterError: a task or encoder that is not among these sources.
         """
-        task = get_task(task).name
+        known_task = self.task(task)
+        task = known_task.name
         for kind, name, known in (("task", task, self.fingerprints), ("encoder", encoder, self.encoders)):
             if name not in known:
                 raise ParameterError(f"{kind}={name!r} is not among this study's; use {' or '.join(known)}")
@@ -87,7 +98,7 @@ class Sources:
             task=task,
             data=self.fingerprints[task],
             encoder=self.encoders[encoder].fingerprint,
-            recipe=canonical(_applicable(recipe, get_task(task), self.encoders[encoder])),
+            recipe=canonical(_applicable(recipe, known_task, self.encoders[encoder])),
             seed=seed,
             precision=precision,
             encoder_name=encoder,
@@ -110,7 +121,7 @@ class Sources:
 def resolve_sources(
     store: RunStore,
     *,
-    tasks: Sequence[str],
+    tasks: Sequence[str | Task],
     encoders: Mapping[str, str | None],
     data: str = MINI,
     pretraining: PretrainingPlan | None = None,
@@ -121,6 +132,7 @@ def resolve_sources(
     facts and gold labels in the store.
 
     Args:
+        tasks: names of BLURB's, or tasks.
         encoders: display name -> directory, Hub id or 'pretrain:OBJECTIVE'; those without (None) are left out.
         data: 'mini', or the folder that holds the datasets' folders.
         pretraining: how the latter are made.
@@ -134,11 +146,12 @@ def resolve_sources(
         StoreError: the store cannot be written.
     """
     store.check_writable()
-    chosen = [get_task(name) for name in tasks]
+    chosen = [task if isinstance(task, Task) else get_task(task) for task in tasks]
     folder = data_folder(data)
     fingerprints, sizes = {}, {}
     for task in chosen:
         fingerprints[task.name] = data_fingerprint(task, folder)
+        keep_task(store, task, fingerprints[task.name])
         sizes[task.name] = _keep_gold(store, task, folder, fingerprint=fingerprints[task.name])
         values = {"task": task.name, "data": str(data), "fingerprint": fingerprints[task.name]}
         store.put_fact("data", _data_key(task.name, data), values | {"sizes": sizes[task.name]})
@@ -154,7 +167,12 @@ def resolve_sources(
         fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
         store.put_fact("encoders", _encoder_key(name, spec, data, plan), fact)
     return Sources(
-        data=str(data), data_folder=str(folder.resolve()), fingerprints=fingerprints, sizes=sizes, encoders=found
+        data=str(data),
+        data_folder=str(folder.resolve()),
+        fingerprints=fingerprints,
+        sizes=sizes,
+        encoders=found,
+        own={task.name: task for task in chosen if task.own},
     )
 
 
@@ -211,7 +229,8 @@ def sources_to_dict(sources: Sources) -> dict[str, Any]:
 def sources_from_dict(values: Mapping[str, Any]) -> Sources:
     """The inverse of sources_to_dict."""
     encoders = {name: EncoderSource(**encoder) for name, encoder in values["encoders"].items()}
-    return Sources(**(dict(values) | {"encoders": encoders}))
+    own = {name: task_from_dict(task) for name, task in values["own"].items()}
+    return Sources(**(dict(values) | {"encoders": encoders, "own": own}))
 
 
 _ENCODER_FACT = ("name", "spec", "fingerprint", "architecture", "description", "pretraining")
@@ -245,7 +264,7 @@ def data_folder(data: str) -> Path:
 
 def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
     """Keep the gold labels of all splits unless they are there; examples per split."""
-    if not all(store.has_gold(task.name, fingerprint, split) for split in SPLITS):
+    if not all(store.has_gold(task.name, fingerprint, split) for split in task.splits):
         for split, examples in read_task(task, folder).items():
             store.put_gold(
                 task.name,
@@ -255,7 +274,7 @@ def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -
                 units=[example.unit for example in examples],
                 gold=[example.label for example in examples],
             )
-    return {split: len(store.gold(task.name, fingerprint, split).gold) for split in SPLITS}
+    return {split: len(store.gold(task.name, fingerprint, split).gold) for split in task.splits}
 
 
 def live_encoder(name: str, spec: str, path: Path) -> EncoderSource:

@@ -50,7 +50,7 @@ class CellSummary:
     failed: int  # seeds failed on dev, in any of the tasks
     failed_rate: float | None
     failed_interval: Interval | None  # 95%, Wilson
-    failed_on_test: int  # the same definition on test
+    failed_on_test: int  # the same definition on test; 0 where there is no test set
     reasons: Mapping[str, int]  # reason of failure on dev -> seeds
     seed_interval: Interval | None  # 95% of the mean over seeds
     seed_method: str  # how, for the caption
@@ -101,7 +101,8 @@ def summarize(
     scores = [seed_score(cell, references, seed=seed, split=split) for seed in seeds]
     scored = [value for value in scores if value is not None]
     failures = [seed_failure(cell, references, seed=seed, split="dev") for seed in seeds]
-    on_test = [seed_failure(cell, references, seed=seed, split="test") for seed in seeds]
+    tested = seeds if all("test" in references[task].gold for task in cell) else []
+    on_test = [seed_failure(cell, references, seed=seed, split="test") for seed in tested]
     n_failed = sum(reason is not None for reason in failures)
     good_seeds = [seed for seed, value in zip(seeds, scores, strict=True) if value is not None]
     over_seeds = mean_over_seeds(dict(zip(good_seeds, scored, strict=True)))

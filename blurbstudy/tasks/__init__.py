@@ -1,24 +1,29 @@
-"""Tasks: what is learned. The BLURB entries, their files read into examples, datasets and packed features."""
+"""Tasks: what is learned. BLURB's entries and tasks of one's own, read into examples, datasets and packed features."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config import canonical_json
 from ..errors import DataError, ParameterError
 from ..paths import DATA_SETTING
 from .blurb import TASKS
 from .others import OTHER_TASKS
+from .own.definition import load_own_task, own_task, task_from_dict, task_to_dict
+from .own.division import divided
 from .readers import READERS
 from .task import (
     OUTPUTS,
     OUTSIDE,
     SPLITS,
     Example,
+    OwnForm,
     Task,
     example_size,
+    plain_name,
     split_labels,
     split_tags,
     trivial_predictions,
@@ -28,9 +33,9 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "ALL_TASKS", "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "Task", "data_fingerprint",
-    "dataset_folder", "example_size", "get_task", "read_split", "read_task", "split_file", "split_labels", "split_tags",
-    "to_datasets", "trivial_predictions",
+    "ALL_TASKS", "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "OwnForm", "Task", "data_fingerprint",
+    "dataset_folder", "example_size", "get_task", "load_own_task", "own_task", "read_split", "read_task", "split_file",
+    "split_labels", "split_tags", "task_from_dict", "task_to_dict", "to_datasets", "trivial_predictions",
 ]  # fmt: skip
 
 
@@ -44,30 +49,42 @@ def get_task(name: str) -> Task:
         ParameterError: there is none.
     """
     for task in ALL_TASKS:
-        if _plain(task.name) == _plain(str(name)):
+        if plain_name(task.name) == plain_name(str(name)):
             return task
     raise ParameterError(f"task={name!r} is unknown; use {', '.join(task.name for task in ALL_TASKS)}")
 
 
-def read_task(task: Task, folder: Path | str) -> dict[str, list[Example]]:
-    """Split -> its examples in file order; `folder` is the one that holds the datasets' folders.
+def read_task(task: Task, folder: Path | str = ".") -> dict[str, list[Example]]:
+    """Split -> its examples in file order, of the splits that there are; `folder` is the one that holds the datasets'
+    folders (a task of one's own names its files itself).
 
     Raises:
         DataError: a file is missing or malformed.
     """
-    return {split: read_split(task, folder, split=split) for split in SPLITS}
+    found = {split: _read_file(task, folder, split=split) for split in task.splits if split in task.files}
+    if "dev" not in found:
+        found["train"], found["dev"] = divided(task, found["train"])
+    return {split: found[split] for split in task.splits}
 
 
-def read_split(task: Task, folder: Path | str, *, split: str) -> list[Example]:
+def read_split(task: Task, folder: Path | str = ".", *, split: str) -> list[Example]:
     """The examples of one split in file order.
 
     Raises:
-        DataError: the file is missing or malformed.
+        DataError: the file is missing or malformed, or the task has no such split.
     """
+    if split not in task.splits:
+        raise DataError(f"{task.name} has no {split} split; use {' or '.join(task.splits)}, or name a file for it")
+    if task.own and task.own.dev_share and split != "test":
+        return read_task(task, folder)[split]
+    return _read_file(task, folder, split=split)
+
+
+def _read_file(task: Task, folder: Path | str, *, split: str) -> list[Example]:
     return READERS[task.reader](split_file(task, folder, split=split), task)
 
 
-def to_datasets(task: Task, folder: Path | str) -> datasets.DatasetDict:
+def to_datasets(task: Task, folder: Path | str = ".") -> datasets.DatasetDict:
     """The task as a datasets.DatasetDict: splits train, dev, test; columns id, unit, the inputs, and what is predicted.
 
     Tagged sentences have words (strings) and tags (ClassLabels), documents text and labels (ClassLabels), all others
@@ -111,14 +128,22 @@ def _columns(task: Task, examples: list[Example], inputs: list[str], target: str
     return columns | {target: [split(e.label) for e in examples]}
 
 
-def data_fingerprint(task: Task, folder: Path | str) -> str:
-    """20 hexadecimal digits of a SHA-256 over the bytes of the task's split files.
+# Of a task of one's own: what decides what is read, predicted or scored.
+_DECISIVE = ("kind", "reader", "columns", "labels", "positives", "bounds", "metric")
+
+
+def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
+    """20 hexadecimal digits of a SHA-256 over the bytes of the task's split files; of a task of one's own also over all
+    of its definition that decides what is read, predicted or scored.
 
     Raises:
         DataError: a file is missing.
     """
     digest = hashlib.sha256()
-    for split in SPLITS:
+    if task.own:
+        decisive = {name: getattr(task, name) for name in _DECISIVE} | {"own": dataclasses.asdict(task.own)}
+        digest.update(canonical_json(decisive).encode())
+    for split in filter(task.files.__contains__, SPLITS):
         data = split_file(task, folder, split=split).read_bytes()
         digest.update(f"{split} {len(data)}\n".encode())
         digest.update(data)
@@ -131,6 +156,10 @@ def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
     Raises:
         DataError: the file or its folder is missing.
     """
+    if task.own:
+        if not (path := Path(task.files[split])).is_file():
+            raise DataError(f"{path}: no such file; {task.name} needs it for its {split} split; put it back")
+        return path
     within = _task_folder(task, Path(folder))
     names = [task.files[split], *filter(None, [task.substitutes.get(split)])]
     for name in names:
@@ -155,10 +184,6 @@ def dataset_folder(task: Task, folder: Path) -> Path:
         names = ", ".join(path.name for path in found)
         raise DataError(f"{folder}: {names} differ in letter case alone; keep one and name it {task.folder}")
     return found[0] if found else folder / task.folder
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def _task_folder(task: Task, folder: Path) -> Path:

@@ -68,7 +68,7 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
     lengths, limits = {}, {}
     for split, examples in splits.items():
         pieces = list(_pieces(task, examples, cutter))
-        special = cutter.num_special_tokens_to_add(len(examples[0].texts) == 2 and task.output != "tags")
+        special = _special(task, examples, cutter)
         lengths[split] = [int(own.sum()) + special for own in pieces]
         limits[split] = {
             str(limit): _cost(task, examples, pieces, lengths[split], limit=limit, special=special) for limit in LIMITS
@@ -79,6 +79,13 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
         "limits": limits,
         "words": fertility(running_words(splits), tokenizer),
     }
+
+
+def sub_word_counts(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> list[int]:
+    """Sub-words of each example, special tokens included, nothing cut."""
+    cutter = uncut(tokenizer, words=task.output == "tags")
+    special = _special(task, examples, cutter)
+    return [int(own.sum()) + special for own in _pieces(task, examples, cutter)]
 
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
@@ -183,6 +190,11 @@ def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> It
             inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in batch]
             for encoding in tokenizer.encode_batch(inputs, add_special_tokens=False):
                 yield np.array([len(encoding.ids)])
+
+
+def _special(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> int:
+    """Special tokens of an example."""
+    return tokenizer.num_special_tokens_to_add(len(examples[0].texts) == 2 and task.output != "tags")
 
 
 def _cost(

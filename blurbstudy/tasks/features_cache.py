@@ -22,7 +22,7 @@ import numpy as np
 from ..config import canonical_json
 from ..errors import DataError
 from ..paths import cache_folder
-from . import SPLITS, data_fingerprint
+from . import data_fingerprint
 from .features import Features, task_features
 from .task import Task
 
@@ -96,7 +96,7 @@ def _read(file: Path, identity: str, *, task: Task, vocabulary: int, max_length:
         if columns[IDENTITY].tobytes() != identity.encode() or _checksum(columns) != checksum:
             return None
         del columns[IDENTITY]
-        found = {split: _features_of(columns, split) for split in SPLITS}
+        found = {split: _features_of(columns, split) for split in task.splits}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zlib.error,
             zipfile.BadZipFile):  # fmt: skip
         return None

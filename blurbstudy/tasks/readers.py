@@ -1,4 +1,4 @@
-"""Readers of BLURB's own file formats, one per format: file -> examples. Quote characters are text, never quoting.
+"""Readers, one per file format: file -> examples. In BLURB's own, quote characters are text, never quoting.
 
 Every failure is a DataError of one line that names file, line, bad value, what was expected and the remedy.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from .conll import read_conll
 from .lines import SHOWN, columns_found, fail, lines_of, shown, text_of
+from .own.formats import FORMATS, read_own
 from .task import Example, Task
 
 __all__ = ["READERS", "SHOWN", "read_conll", "read_json_by_id", "read_labelled_sentences", "read_tsv",
@@ -92,6 +93,7 @@ READERS: dict[str, Callable[[Path, Task], list[Example]]] = {
     "json_by_id": read_json_by_id,
     "conll": read_conll,
     "labelled_sentences": read_labelled_sentences,
+    **dict.fromkeys(FORMATS.values(), read_own),
 }
 
 Row = tuple[str, list[str]]  # where it stands, for messages; fields in the order of Task.columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,19 @@ OUTPUTS = {
     "document": "label_set",
     "similarity": "score",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnForm:
+    """How files of one's own are read and divided, where they are no BLURB's: all of it enters their fingerprint."""
+
+    id: str = ""  # column (key) of ids; "": examples are numbered
+    document: str = ""  # column (key) of documents; "": every example alone, or as CoNLL files mark them
+    header: bool = True  # of a table; False: columns are numbers, counted from 1
+    separator: str = ","  # between the labels of a set
+    scheme: str = ""  # of tags: key of own.schemes.SCHEMES
+    dev_share: float = 0.0  # of train that becomes dev; 0: dev has a file of its own
+    split_seed: int = 1  # of that division
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +59,13 @@ class Task:
     source: str  # where the files come from
     terms: str  # licence or conditions of use
     citation: str
+    own: OwnForm | None = None  # of a task of one's own, whose files are named by their whole paths; None: BLURB's
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that there are, in the order of SPLITS: a task of one's own may lack test."""
+        made = {"dev"} if self.own and self.own.dev_share else set()
+        return tuple(split for split in SPLITS if split in made or split in self.files)
 
     @property
     def output(self) -> str:
@@ -75,6 +96,11 @@ class Example:
     label: str | float  # one of Task.labels; a score; the words' tags joined by spaces; a set's labels by commas
 
 
+def plain_name(name: str) -> str:
+    """What tells names of tasks apart: letter case, spaces, hyphens and underscores do not."""
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
 def split_tags(label: str) -> list[str]:
     """The tags of a sentence's words, from their form in one string: "O B I"."""
     return label.split()
@@ -87,13 +113,21 @@ def split_labels(label: str) -> list[str]:
 
 def head_labels(task: Task, tagging: str) -> tuple[str, ...]:
     """Classes in the order of the head's outputs, () for a score; tagging bio | io is a choice for mentions alone."""
-    return (OUTSIDE, "I") if task.kind == "ner" and tagging == "io" else task.labels
+    if task.kind != "ner" or tagging != "io":
+        return task.labels
+    return tuple(label for label in task.labels if not label.startswith("B"))  # tags are O, B..., I... alone
+
+
+def head_places(task: Task, tagging: str) -> tuple[int, ...]:
+    """For each of Task.labels, its place among the head's: B stands where I does under tagging io."""
+    outputs = head_labels(task, tagging)
+    return tuple(outputs.index(label if label in outputs else f"I{label[1:]}") for label in task.labels)
 
 
 def example_size(task: Task, label: str | float) -> int:
     """What one example adds to the sizes of its task: mentions (B tags), PICO words (tags but O), or 1."""
     if task.counted == "mentions":
-        return sum(tag == "B" for tag in split_tags(str(label)))
+        return sum(tag.startswith("B") for tag in split_tags(str(label)))
     if task.counted == "PICO words":
         return sum(tag != OUTSIDE for tag in split_tags(str(label)))
     return 1

@@ -10,7 +10,7 @@ import torch
 from ..models import Classifier, Packing, pack
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import head_labels
+from ..tasks.task import OUTSIDE, head_labels
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
@@ -76,9 +76,10 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     labels = np.array(head_labels(task, tagging))
     if task.output == "label_set":
         return [",".join(labels[row > 0]) for row in outputs]
-    chosen = labels[outputs.argmax(-1)]
-    as_tags = task.output == "tags" and len(labels) < len(task.labels)
-    return _by_example(_mentions_begun(chosen, features) if as_tags else chosen, features)
+    chosen = outputs.argmax(-1)
+    if task.output == "tags" and len(labels) < len(task.labels):
+        return _by_example(_mentions_begun(chosen, labels, features), features)
+    return _by_example(labels[chosen], features)
 
 
 def gold_of(features: Features, task: Task) -> list[str | float]:
@@ -99,10 +100,12 @@ def _by_example(labels: np.ndarray, features: Features) -> list[str]:
     return [" ".join(tags[begin:end]) for begin, end in zip(features.examples, features.examples[1:], strict=False)]
 
 
-def _mentions_begun(tags: np.ndarray, features: Features) -> np.ndarray:
-    """IO tags as BIO: the first I of every run within a sentence becomes B."""
-    begins = tags == "I"
-    begins[1:] &= tags[:-1] != "I"
+def _mentions_begun(chosen: np.ndarray, labels: np.ndarray, features: Features) -> np.ndarray:
+    """Positions among IO labels as BIO tags: the first I of every run of one type within a sentence becomes B."""
+    inside = labels != OUTSIDE
+    begins = inside[chosen]
+    begins[1:] &= chosen[1:] != chosen[:-1]
     starts = features.examples[:-1]
-    begins[starts] = tags[starts] == "I"
-    return np.where(begins, "B", tags)
+    begins[starts] = inside[chosen[starts]]
+    begun = np.array([f"B{label[1:]}" if label != OUTSIDE else label for label in labels])
+    return np.where(begins, begun[chosen], labels[chosen])

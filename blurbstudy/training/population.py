@@ -16,7 +16,7 @@ from ..models import Checkpoint, Classifier, DropoutStream, Packing, seed_for
 from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import head_labels
+from ..tasks.task import head_labels, head_places
 from .evaluation import pack_features, packed_targets
 from .optimizer import MemberSettings, PopulationAdamW
 from .schedule import evaluation_steps, rate_factor, steps_per_epoch, total_steps
@@ -91,7 +91,9 @@ class Population:
         self.device = device
         labels = head_labels(task, recipe.tagging)
         words = task.output == "tags"
-        self.train = replace(train, targets=train.targets.clip(max=1)) if words and len(labels) == 2 else train
+        self.train = train
+        if words and len(labels) < len(task.labels):
+            self.train = replace(train, targets=np.array(head_places(task, recipe.tagging))[train.targets])
         self.autocast = configs[0].precision == "bfloat16"
         self.model = Classifier(
             cut.architecture,

@@ -20,7 +20,7 @@ class RunRecord:
     status: str  # finished | not_finite (the loss left the finite numbers; nothing was scored)
     stopped_at_step: int  # optimizer steps taken
     selected_step: int | None  # step whose weights were scored
-    scores: Mapping[str, float | None]  # dev, test
+    scores: Mapping[str, float | None]  # dev, test (None where there is no test set)
     curve: Mapping[str, list]  # step, train_loss (mean since the entry before), dev_score (None under join_dev)
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time

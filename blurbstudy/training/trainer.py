@@ -88,7 +88,10 @@ class Training:
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
         join_dev = configs[0].recipe.join_dev
         train = features["train"].joined(features["dev"]) if join_dev else features["train"]
-        self.splits = {"test": features["test"]} | ({} if join_dev else {"dev": features["dev"]})
+        scored = [name for name in ("test", "dev") if name in features and not (join_dev and name == "dev")]
+        if not scored:
+            raise ParameterError("join_dev leaves nothing to score where there is no test set; set join_dev to false")
+        self.splits = {name: features[name] for name in scored}
         self.gold = {name: gold_of(split, task) for name, split in self.splits.items()}
         self.population = Population(
             configs,
@@ -150,11 +153,15 @@ class Training:
             release_freed_memory()
 
     def _test(self, places: list[int]) -> dict[int, tuple[list, float | None]]:
-        """Test predictions and score of finished members, with the weights that their recipe selects."""
+        """Test predictions and score of finished members, with the weights that their recipe selects; without a test
+        set, neither.
+        """
         for place in places:
             best = self.population.members[place].best
             if best:
                 self.population.restore(place, best["snapshot"])
+        if "test" not in self.splits:
+            return dict.fromkeys(places, ([], None))
         return self._outputs("test", places) if places else {}
 
     def _outputs(self, split: str, places: Sequence[int]) -> dict[int, tuple[list, float | None]]:
@@ -175,10 +182,12 @@ class Training:
         return found
 
     def _record(self, member: Member, tested: tuple[list, float | None] | None) -> None:
-        scored = tested is not None and tested[1] is not None
         dev = member.dev_predictions
         best = member.best
         dev_score = best.get("score") if best else (member.curve["dev_score"] or [None])[-1]
+        has_test = "test" in self.splits
+        scored = tested is not None and (tested[1] if has_test else dev_score) is not None
+        found = ({"dev": dev} if dev else {}) | ({"test": tested[0]} if tested and has_test else {})
         record = RunRecord(
             config=member.config,
             status="finished" if scored else "not_finite",
@@ -186,7 +195,7 @@ class Training:
             selected_step=best.get("step", member.step) if scored else None,
             scores={"dev": dev_score if scored else None, "test": tested[1] if scored else None},
             curve=finite_curve(member.curve),
-            predictions=({"dev": dev} if dev else {}) | {"test": tested[0]} if scored else {},
+            predictions=found if scored else {},
             seconds=round(member.seconds, 4),
             peak_bytes=peak_bytes(self.device),
             circumstances={

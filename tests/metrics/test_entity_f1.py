@@ -9,7 +9,7 @@ import pytest
 
 from blurbstudy import paths
 from blurbstudy.errors import ParameterError
-from blurbstudy.metrics import METRICS, entity_f1, io_ceiling, io_to_bio, precision_recall_f1, score
+from blurbstudy.metrics import METRICS, entity_f1, entity_scores, io_ceiling, io_to_bio, precision_recall_f1, score
 from blurbstudy.metrics.entity_f1 import word_terms
 from blurbstudy.tasks import get_task, read_split
 
@@ -136,3 +136,21 @@ def test_the_io_ceiling_of_the_real_test_sets_is_the_known_one(task, ceiling):
     gold = [example.label for example in read_split(get_task(task), paths.data_folder(), split="test")]
     assert round(100 * io_ceiling(gold), 2) == ceiling
     assert entity_f1(gold, gold) == 1.0
+
+
+def test_types_are_scored_as_seqeval_s_report_scores_them():
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    rng = np.random.default_rng(7)
+    gold = [random_tags(rng, 3, int(rng.integers(1, 12))) for _ in range(BATCH)]
+    guess = [[own if rng.random() < 0.8 else "O" for own in tags] for tags in gold]
+    given = {"mode": "strict", "scheme": IOB2, "output_dict": True, "zero_division": 0}
+    report = classification_report(gold, guess, **given)
+    found = entity_scores([" ".join(tags) for tags in gold], [" ".join(tags) for tags in guess])
+    assert list(found) == sorted(set(report) - {"micro avg", "macro avg", "weighted avg"})
+    for kind, scores in found.items():
+        expected = report[kind]
+        assert (scores.precision, scores.recall, scores.f1, scores.gold) == pytest.approx(
+            (expected["precision"], expected["recall"], expected["f1-score"], expected["support"])
+        )

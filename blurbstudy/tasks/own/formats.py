@@ -1,0 +1,40 @@
+"""Formats of one's own files: by which endings they are known, and the reader of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..task import Example, Task
+from .tabular import Located, located_jsonl, located_table
+from .tagged import located_conll, located_tagged_jsonl
+
+FORMATS = {  # as one says -> reader
+    "tsv": "own_tsv", "csv": "own_csv", "jsonl": "own_jsonl", "conll": "own_conll", "tagged-jsonl": "own_tagged_jsonl",
+}  # fmt: skip
+_TAGGED = dict.fromkeys((".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes"), ("", "conll"))
+SUFFIXES = {  # ending -> format of tables, of tagged sentences; "": none has that ending
+    ".tsv": ("tsv", "conll"),
+    ".txt": ("tsv", "conll"),
+    ".csv": ("csv", ""),
+    ".jsonl": ("jsonl", "tagged-jsonl"),
+    ".ndjson": ("jsonl", "tagged-jsonl"),
+    **_TAGGED,
+}
+
+LOCATED: dict[str, Callable[[Path, Task], list[Located]]] = {  # examples with the lines where they stand
+    "own_tsv": located_table,
+    "own_csv": located_table,
+    "own_jsonl": located_jsonl,
+    "own_conll": located_conll,
+    "own_tagged_jsonl": located_tagged_jsonl,
+}
+
+
+def read_own(path: Path, task: Task) -> list[Example]:
+    """The examples of a file of one's own, in file order.
+
+    Raises:
+        DataError: the file is missing, not UTF-8, or a line does not fit the task.
+    """
+    return [example for _, example in LOCATED[task.reader](path, task)]

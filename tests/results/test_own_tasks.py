@@ -1,0 +1,56 @@
+"""Tasks of one's own in engine, store and references: as BLURB's, from their definitions."""
+
+import pytest
+
+from blurbstudy.config import Recipe
+from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.results import LocalEngine, RunStore, load_references, resolve_sources, run_missing
+from blurbstudy.results.archive import export_store, import_store
+from blurbstudy.results.failure import failure
+from blurbstudy.results.own_tasks import FACT, task_of
+from blurbstudy.results.sources import sources_from_dict, sources_to_dict
+from blurbstudy.results.statistics import summarize
+from blurbstudy.tasks import get_task, own_task, read_task
+
+RECIPE = Recipe(epochs=1, max_length=32, evaluations=1)
+
+
+@pytest.fixture
+def sources(tmp_path, store, tiny_encoder):
+    lines = "".join(f"the {i}\tO\ndrug\tB-Drug\nhelps\tO\nflu\tB-Disease\n{i}\tI-Disease\n\n" for i in range(40))
+    (tmp_path / "a.conll").write_text(lines)
+    task = own_task(kind="ner", files={"train": tmp_path / "a.conll"}, name="mine")
+    return resolve_sources(store, tasks=[task], encoders={"tiny": str(tiny_encoder)}, data=str(tmp_path))
+
+
+def test_processes_make_the_runs_of_an_own_task_and_the_store_judges_them(tmp_path, store, sources):
+    configs = [sources.run_config("mine", "tiny", recipe=RECIPE, seed=seed) for seed in (1, 2)]
+    engine = LocalEngine(device="cpu", workers=2, population=1)
+    found = run_missing(configs, store, sources=sources, engine=engine, progress="silent")
+    assert found.trained == 2 and {record.scores["test"] for record in found.values()} == {None}
+    assert run_missing(configs, store, sources=sources, engine=engine, progress="silent").reused == 2
+    reference = load_references(store, list(found.values()))["mine"]
+    assert reference.task == sources.task("mine") and list(reference.gold) == ["train", "dev"]
+    assert reference.gold["dev"].gold == tuple(e.label for e in read_task(reference.task)["dev"])
+    summary = summarize(list(found.values()), {"mine": reference}, split="dev")
+    assert (summary.n_scored, summary.failed_on_test) == (2, 0)
+    assert summary.failed == sum(failure(record, reference) is not None for record in found.values())
+    export_store(store, tmp_path / "all.zip")
+    other = RunStore(tmp_path / "other")
+    import_store(tmp_path / "all.zip", other)
+    assert load_references(other, list(found.values()))["mine"].task == reference.task
+
+
+def test_sources_with_an_own_task_go_to_another_process_and_back(sources):
+    assert sources_from_dict(sources_to_dict(sources)) == sources
+
+
+def test_the_store_tells_own_tasks_by_name_and_data(store, sources):
+    data = sources.fingerprints["mine"]
+    assert task_of(store, "mine", data) == sources.task("mine")
+    assert task_of(store, "BIOSSES", data) == get_task("BIOSSES")
+    with pytest.raises(ParameterError, match="task='mine' is unknown"):
+        task_of(store, "mine", "f" * 20)
+    store.put_fact(FACT, f"mine {data}", {"kind": "ner"})
+    with pytest.raises(StoreError, match="the task 'mine' cannot be read .*; fine-tune with this task again"):
+        task_of(store, "mine", data)

@@ -1,0 +1,142 @@
+"""Tasks of one's own on the command line: from files to scores without a line of YAML, and with some."""
+
+import json
+
+import pytest
+
+from blurbstudy.cli import main
+
+WORDS = {"Drug": ["aspirin", "heparin"], "Disease": ["flu", "lung fibrosis"]}
+
+
+def sentences(n, *, start=0):
+    """Typed mentions in IOBES between other words; no two sentences alike."""
+    lines = []
+    for i in range(start, start + n):
+        kind = ("Drug", "Disease")[i % 2]
+        words = WORDS[kind][i // 2 % 2].split()
+        tags = ["S"] if len(words) == 1 else ["B", "E"]
+        lines += [f"case {i} O".replace(" ", "", 1), "had O", f"{kind[:2].lower()} O"]
+        lines += [f"{word} {tag}-{kind}" for word, tag in zip(words, tags, strict=True)] + ["today O", ""]
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def command(tmp_path, capsys, monkeypatch):
+    """Runs a command in a folder with files of one's own; exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
+    (tmp_path / "a.conll").write_text(sentences(120))
+    (tmp_path / "b.conll").write_text(sentences(30, start=500))
+    (tmp_path / "recipe.yaml").write_text("epochs: 6\nlearning_rate: 5e-3\nmax_length: 32\nevaluations: 1\n")
+
+    def run(*words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(list(map(str, words)))
+        return end.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def finetune(command, tiny_encoder):
+    """blurbstudy finetune with a tiny encoder, two seeds."""
+
+    def run(*words):
+        options = ["--encoder", tiny_encoder, "--recipe", "recipe.yaml", "--seeds", "1-2", "--out", "store"]
+        return command("finetune", *words, *options, "--device", "cpu")
+
+    return run
+
+
+def test_files_alone_are_enough_and_typed_entities_are_scored_by_type(finetune, command):
+    words = ["--task", "ner", "--train", "a.conll", "--dev", "b.conll", "--test", "b.conll"]
+    code, out, errors = finetune(*words)
+    assert code == 0, errors
+    said = errors.splitlines()
+    assert said[0] == "a: kind ner, scored by entity_f1"
+    assert "read: conll, columns 1 (words) and 2 (tags), scheme iobes" in said
+    assert said[1] == "train: 120 sentences, 120 mentions, from a.conll"
+    assert "warning: dev has 30 examples: its scores have wide intervals" in said
+    assert "mean F1 by class (test): Disease " in out and out.endswith("2 runs trained, 0 reused from store\n")
+
+    code, out, errors = finetune(*words, "--json")
+    found = json.loads(out)
+    assert (code, found["trained"], found["reused"]) == (0, 0, 2)
+    assert list(found["classes"]) == ["Disease", "Drug"] and found["audit"]["facts"][0] == said[0]
+    assert found["summary"]["test"]["mean"] > 0.5
+
+    run = found["runs"][0]
+    code, out, _ = command("score", "--run", run["id"], "--store", "store", "--json", "--export", "p.conll")
+    scored = json.loads(out)
+    assert code == 0 and scored["score"] == pytest.approx(run["test"])
+    assert list(scored["classes"]) == ["Disease", "Drug"]
+
+
+def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command, tmp_path):
+    (tmp_path / "mine.yaml").write_text("kind: ner\nfiles: {train: a.conll}\ndev_share: 0.25\nsplit_seed: 3\n")
+    code, out, errors = finetune("--task", "mine.yaml")
+    assert code == 0, errors
+    assert (
+        "dev: 30 sentences, 30 mentions, split off train (25%, stratified by label, grouped by document, seed 3); no "
+        "dev file was named"
+    ) in errors.splitlines()
+    assert "test: none; the scores are of dev alone" in errors.splitlines()
+    assert "test: none, the scores are of dev alone\nmean F1 by class (dev): Disease" in out
+    _, out, _ = finetune("--task", "mine.yaml", "--json")
+    found = json.loads(out)
+    assert found["summary"]["test"] is None and found["runs"][0]["test"] is None and found["reused"] == 2
+    run = found["runs"][0]
+    code, _, errors = command("score", "--run", run["id"], "--store", "store")
+    assert code == 2 and errors.endswith("has no score on test: its task has no test set; use --split dev\n")
+    words = ["--store", "store", "--split", "dev", "--export", "p.tsv", "--json"]
+    code, out, errors = command("score", "--run", run["id"], *words)
+    assert code == 0 and json.loads(out)["score"] == pytest.approx(run["dev"]), errors
+    code, out, _ = command("score", "--task", "mine.yaml", "--predictions", "p.tsv", "--split", "dev", "--json")
+    assert code == 0 and json.loads(out)["score"] == pytest.approx(run["dev"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--task", "ner"], "--task ner is a kind of task: name your files too (--train FILE [--dev FILE] [--test "
+         "FILE], or --data DIR with train.*, dev.*, test.* in it)"),
+        (["--task", "ner", "--train", "a.conll", "--data", "."], "name the files once: --train FILE [--dev FILE] "
+         "[--test FILE], or --data DIR"),
+        (["--task", "ner", "--dev", "a.conll"], "files: no train file; name it (--train FILE, or train: FILE under "
+         "files:)"),
+        (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; it was named for the train split; check "
+         "the path"),
+        (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train, --dev, --test, --columns, --format, "
+         "--scheme, --metric and --negative belong to a kind, such as --task ner; say the rest in a YAML"),
+        (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
+         "readable file; check path and rights"),
+        (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: 'text' names no column; write "
+         "text=NAME,label=NAME"),
+        (["--task", "ner", "--train", "a.conll", "--scheme", "xml"], "scheme='xml' is unknown; use iob1, iob2, bio, "
+         "bio2, iobes, bioes, bilou, bioul, io"),
+        (["--task", "ner", "--data", "nowhere"], "--task ner is a kind of task, and --data nowhere no folder with "
+         "train.*, dev.*, test.* in it; name yours"),
+        (["--task", "nonsense"], "task='nonsense' is unknown; use BC5-chem, BC5-disease"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_wrongly_is_one_line_and_nothing_is_written(finetune, tmp_path, words, message):
+    code, out, errors = finetune(*words)
+    assert (code, out) == (2, "") and len(errors.splitlines()) == 1
+    assert errors.startswith(f"blurbstudy: {message}") and not (tmp_path / "store").exists()
+
+
+def test_files_from_which_nothing_can_be_learned_leave_no_store(finetune, tmp_path):
+    (tmp_path / "a.conll").write_text("word O\n\n" * 2)
+    code, out, errors = finetune("--task", "ner", "--train", "a.conll")
+    assert (code, out) == (2, "") and errors.startswith("blurbstudy: a.conll: found 2 examples, of which 0 could be")
+    assert not (tmp_path / "store").exists()
+
+
+def test_joining_dev_is_refused_where_nothing_would_be_left_to_score(finetune, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 32\njoin_dev: true\n")
+    code, _, errors = finetune("--task", "ner", "--train", "a.conll")
+    assert code == 2 and errors.splitlines()[-1] == (
+        "blurbstudy: join_dev=True leaves nothing to score, since a has no test set; set it to false"
+    )

@@ -1,0 +1,98 @@
+"""Mentions of several types, and runs without a test set."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from blurbstudy.errors import ParameterError
+from blurbstudy.metrics import score
+from blurbstudy.tasks import get_task
+from blurbstudy.tasks.features import Features
+from blurbstudy.tasks.task import head_labels, head_places
+from blurbstudy.training import train_population
+from blurbstudy.training.evaluation import decode, gold_of
+
+TYPED = dataclasses.replace(get_task("BC5-chem"), labels=("O", "B-X", "I-X", "B-Y", "I-Y"))
+BEGINS, INSIDE = {"X": 1, "Y": 3}, {"X": 2, "Y": 4}
+
+
+def typed_split(n, seed):
+    """Sentences of 3 to 9 words of one sub-word, which tells the tag; mentions of one type never touch."""
+    rng = np.random.default_rng(seed)
+    ids, places, targets, offsets, examples = [], [], [], [0], [0]
+    for _ in range(n):
+        ids.append(2)
+        left, before = int(rng.integers(3, 10)), None
+        while left:
+            kind = rng.choice([own for own in ("X", "Y", None) if own != before or own is None])
+            length = min(left, int(rng.integers(1, 3)))
+            for i in range(length):
+                tag = 0 if kind is None else INSIDE[kind] if i else BEGINS[kind]
+                places.append(len(ids))
+                targets.append(tag)
+                ids.append(10 + 10 * tag + int(rng.integers(0, 5)))
+            left, before = left - length, kind
+        ids.append(3)
+        offsets.append(len(ids))
+        examples.append(len(targets))
+    return Features(
+        ids=np.array(ids, np.int32), segments=np.zeros(len(ids), np.uint8), offsets=np.array(offsets),
+        targets=np.array(targets), places=np.array(places), examples=np.array(examples),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def typed():
+    return {split: typed_split(n, seed) for seed, (split, n) in enumerate({"train": 60, "dev": 16, "test": 20}.items())}
+
+
+def test_io_has_one_output_a_type():
+    assert head_labels(TYPED, "io") == ("O", "I-X", "I-Y") and head_places(TYPED, "io") == (0, 1, 1, 2, 2)
+    assert head_labels(TYPED, "bio") == TYPED.labels and head_places(TYPED, "bio") == (0, 1, 2, 3, 4)
+    assert head_places(get_task("BC5-chem"), "io") == (0, 1, 1)
+
+
+def test_io_outputs_are_written_as_bio_by_type(typed):
+    chosen = [[0, 1, 1, 2, 1], [1, 1, 0], [2]]
+    words = [place for own in chosen for place in own]
+    features = dataclasses.replace(typed["dev"], examples=np.array([0, 5, 8, 9]))
+    outputs = np.eye(3, dtype=np.float32)[words]
+    assert decode(outputs, features, TYPED, tagging="io") == ["O B-X I-X B-Y B-X", "B-X I-X O", "B-Y"]
+
+
+@pytest.mark.parametrize("tagging", ["bio", "io"])
+def test_types_are_learned_by_both_taggings(make_config, typed, checkpoint, tagging):
+    config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tagging=tagging)
+    (record,) = train_population([config], features=typed, task=TYPED, checkpoint=checkpoint, device="cpu")
+    gold = gold_of(typed["test"], TYPED)
+    assert record.scores["test"] == score("entity_f1", gold, record.predictions["test"]) > 0.95
+    assert {tag for tags in record.predictions["test"] for tag in tags.split()} == set(TYPED.labels)
+
+
+@pytest.mark.parametrize("select", ["last", "best_dev"])
+def test_without_a_test_set_a_run_is_the_same_and_scored_on_dev_alone(make_config, typed, checkpoint, select):
+    config = make_config(task="BC5-chem", select=select, learning_rate=2e-3)
+    given = {"task": TYPED, "checkpoint": checkpoint, "device": "cpu"}
+    # The same sequences twice: a test set of others would add rows to the embeddings that have training state.
+    features = typed | {"test": typed["dev"]}
+    (whole,) = train_population([config], features=features, **given)
+    (record,) = train_population([config], features={s: features[s] for s in ("train", "dev")}, **given)
+    assert record.status == "finished" and record.selected_step == whole.selected_step
+    assert record.scores == {"dev": whole.scores["dev"], "test": None}
+    assert record.predictions == {"dev": whole.predictions["dev"]} and record.curve == whole.curve
+
+
+def test_without_a_test_set_a_loss_that_is_not_finite_is_a_failure_too(make_config, typed, checkpoint):
+    config = make_config(task="BC5-chem", learning_rate=1.0, clip=0.0, warmup=0.0, epochs=30)
+    features = {"train": typed["train"], "dev": typed["dev"]}
+    broken = dataclasses.replace(checkpoint, weights={n: w * 1e30 for n, w in checkpoint.weights.items()})
+    (record,) = train_population([config], features=features, task=TYPED, checkpoint=broken, device="cpu")
+    assert (record.status, record.scores, record.predictions) == ("not_finite", {"dev": None, "test": None}, {})
+
+
+def test_dev_cannot_join_train_where_nothing_would_be_left_to_score(make_config, typed, checkpoint):
+    features = {"train": typed["train"], "dev": typed["dev"]}
+    with pytest.raises(ParameterError, match="join_dev leaves nothing to score where there is no test set"):
+        config = make_config(task="BC5-chem", join_dev=True)
+        train_population([config], features=features, task=TYPED, checkpoint=checkpoint, device="cpu")
