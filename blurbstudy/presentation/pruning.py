@@ -14,7 +14,7 @@ from ..stabilizers import RemoveLayers, Stabilizer
 from .grid import CellKey, Grid, Part, Results
 from .objectives import BLURB, blurb_parts
 from .paper import paper_number, paper_tables
-from .pruning_savings import spent
+from .pruning_savings import saved, share_of_seconds
 from .score_tables import PERCENT, cell_notes, cell_score, percent, percents
 from .study import Study
 from .tables import Answer, Drawn, Score, Table, both_intervals, detailed, interval, seeds_and_examples, signed
@@ -248,11 +248,15 @@ def pruning_answer(study: Study, results: Results, *, margin: float) -> Answer:
         if said in found.values()
     ]
     for part, drop in drops(overall(study, results)).items():
-        seconds, _ = spent(results, half, results.grid.settings[0])
+        if drop.half is None:  # its runs are still to come
+            continue
+        collapsed = [task for task, own in drops(results).items() if own.collapsed]
+        within = f" ({', '.join(collapsed)} among them, where every run at full depth collapsed)" if collapsed else ""
+        changed = share_of_seconds(results, half, results.grid.settings[0])
         sentences.append(
-            f"Removing {half} layers changes the {part} by {signed(percent(drop.half.difference))} ("
-            f"{both_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))}). Seconds of a "
-            f"run, in brackets against all layers: {seconds}."
+            f"Removing {half} layers changes the {part}{within} by {signed(percent(drop.half.difference))} ("
+            f"{both_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))}), and the "
+            f"seconds of a run by {saved(changed)} (median of pairs of one task and seed)."
         )
     return Answer(question="Which tasks need the top layers?", sentences=sentences or ["Nothing has been run yet."])
 

@@ -64,9 +64,18 @@ def spent(results: Results, setting: str, baseline: str) -> tuple[str, str]:
         return "–", "–"
     seconds = sum(one.seconds for one, _ in both) / len(both)
     peak = sum(one.peak_bytes for one, _ in both) / len(both)
-    faster = median(one.seconds / max(full.seconds, LEAST) for one, full in both)
+    faster = share_of_seconds(results, setting, baseline)
     smaller = median(one.peak_bytes / max(full.peak_bytes, 1) for one, full in both)
     return f"{seconds:.3g} ({saved(faster)})", f"{peak / 2**20:,.0f} MiB ({saved(smaller)})"
+
+
+def share_of_seconds(results: Results, setting: str, baseline: str) -> float:
+    """Of a run at full depth: the median over pairs of one task and seed, which one run that had to wait does not move.
+
+    There is at least one pair.
+    """
+    mine, theirs = _runs(results, setting), _runs(results, baseline)
+    return median(mine[key].seconds / max(theirs[key].seconds, LEAST) for key in mine if key in theirs)
 
 
 def saved(share: float) -> str:

@@ -184,6 +184,18 @@ def test_answers_say_what_is_hit_and_what_half_depth_costs(cut):
     assert "the paper's drops are −13.56 (depth matters)" in sentence and sentence.endswith("depth matters): agrees.")
 
 
+def test_an_answer_names_what_had_nothing_to_lose_and_tells_seconds_by_the_median_of_pairs(cut):
+    said = pruning.pruning_answer(STUDY, cut({"0 of 12": [60] * 4, "6 of 12": [61] * 4}), margin=2.5).sentences[-1]
+    assert said.startswith("Removing 6 of 12 layers changes the mean of the tasks (BioASQ among them, where every run")
+    assert said.endswith("and the seconds of a run by 0% (median of pairs of one task and seed).")
+
+
+def test_half_depth_without_runs_is_left_out_of_the_answer(cut):
+    results = cut(missing=("6 of 12",))
+    assert drops(results)["BioASQ"].half is None
+    assert pruning.pruning_answer(STUDY, results, margin=2.5).sentences == ["Depth matters: question answering."]
+
+
 def test_without_runs_nothing_is_said(cut):
     results = cut(missing=tuple(RIGHT))
     assert drops(results) == {}
