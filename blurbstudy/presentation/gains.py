@@ -169,7 +169,7 @@ def gains_answer(evidence: Evidence) -> Answer:
     """Which techniques are better or worse anywhere, and under which another share of runs collapses."""
     found = techniques(evidence)
     if not found:
-        return Answer(question=QUESTION, sentences=["Nothing has been run yet."], front=True)
+        return Answer(question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], front=True)
     outcomes = [outcome for one in found for outcome in one.outcomes]
     said = [
         f"{kind.capitalize()} than its baseline: " + "; ".join(
@@ -218,16 +218,19 @@ def certainty_answer(evidence: Evidence) -> Answer:
         for results in grids
         for summary in results.summaries.values()
     }
-    both = [one for one in cells.values() if one.seed_interval is not None and one.example_interval is not None]
+    # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.
+    alive = [one for one in cells.values() if one.failed < one.n]
+    both = [one for one in alive if one.seed_interval is not None and one.example_interval is not None]
     if not both:
-        return Answer(question="How sure is this?", sentences=["No cell has both intervals yet."], front=True)
+        none = "No cell has both intervals and a run that did not collapse yet."
+        return Answer(question="How sure is this?", sentences=[none], front=True)
     seeds, examples = ([_half(getattr(one, name)) for one in both] for name in ("seed_interval", "example_interval"))
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
     widths = [number(percent(_median(halves))) for halves in (seeds, examples)]
     ns = [one.n for one in both]
     said = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
-        f"cells, each of {_span(ns)} seeds).",
+        f"cells, each of {_span(ns)} seeds, not all of which collapsed).",
         f"The test examples are the larger uncertainty in {larger} of {len(both)} cells: more seeds cannot mend that.",
     ]
     return Answer(question="How sure is this?", sentences=said, front=True)

@@ -60,6 +60,17 @@ def test_how_sure_is_told_by_both_uncertainties(make_results):
     assert "over seeds and to ±" in said and "medians of 2 cells, each of 5 seeds" in said
 
 
+def test_cells_where_every_run_collapsed_do_not_make_scores_look_sure(make_results):
+    alive = certainty_answer(evidence_of(make_results({"Baseline": BAD}))).sentences[0]
+    beside = certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": [60] * 5}))).sentences[0]
+    assert alive == beside and "not all of which collapsed" in alive
+
+
+def test_a_store_whose_runs_have_no_baseline_is_not_called_empty(make_results):
+    said = gains_answer(evidence_of(make_results({"Layer freeze": GOOD}))).sentences
+    assert said == ["No technique has runs beside its baseline's yet."]
+
+
 def test_nothing_run_is_said_as_such():
     empty = Evidence(results={})
     assert gain_table(empty).rows[0][0] == technique_gains(empty).rows[0][0] == "no runs yet"
