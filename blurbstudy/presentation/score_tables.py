@@ -102,6 +102,12 @@ def cell_notes(results: Results, paper: str) -> list[str]:
         "collapsed run with a score is."
     ]
     notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
+    if any(summary.n_scored == 2 and summary.seed_method == STUDENT for summary in results.summaries.values()):
+        notes.append(
+            "Intervals over two seeds have a single degree of freedom: ±12.7 standard errors, which themselves come "
+            "from one difference. They can be far too narrow by luck (a point where two runs score the same, as "
+            "collapsed ones do), or leave the scale of the score; it takes more seeds to know."
+        )
     reasons: dict[str, int] = {}
     for summary in results.summaries.values():
         for reason, count in summary.reasons.items():

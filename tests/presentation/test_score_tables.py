@@ -29,6 +29,12 @@ def test_the_interval_over_seeds_is_students(make_results):
     assert cell.over_seeds == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("seeds", "told"), [(2, True), (3, False)])
+def test_a_table_with_intervals_over_two_seeds_says_how_little_they_tell(make_results, seeds, told):
+    table = score_table(make_results({"Baseline": GOOD[:seeds]}), title="t", paper="table4")
+    assert any("Intervals over two seeds" in note for note in table.notes) is told
+
+
 def test_the_papers_number_stands_beside_ours_where_the_paper_has_one(make_results):
     table = cells(
         score_table(make_results({"Layer freeze": GOOD, "Freeze and reinit": GOOD}), title="t", paper="table4")
