@@ -182,7 +182,7 @@ class Table:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
-            name
+            no_formula(name)
             for column, parts in zip(self.columns, scored, strict=False)
             for name in ([f"{column}: {part}" for part in Score.FIELDS] if parts else [column])
         )
@@ -191,7 +191,7 @@ class Table:
             for cell, parts in zip(row, scored, strict=False):
                 values = cell.values if isinstance(cell, Score) else (_plain(cell),)
                 cells += [*values, *(("",) * (len(Score.FIELDS) - len(values)) if parts else ())]
-            writer.writerow(cells)
+            writer.writerow(no_formula(cell) for cell in cells)
         return text.getvalue()
 
     def _row(self, row: Sequence[tuple[Cell, int]]) -> str:
@@ -289,6 +289,15 @@ def _plain(cell: str | Drawn) -> str:
     """Text for a program: a plain minus, nothing where there is no value."""
     text = cell.text if isinstance(cell, Drawn) else str(cell)
     return "" if text == "–" else text.replace("−", "-").replace("\u00a0", " ")
+
+
+def no_formula(cell: object) -> object:
+    """A cell of a CSV file that no spreadsheet runs: text that begins as a formula does gets an apostrophe before it.
+    Numbers stay, with what is said below or behind them, unless that calls something.
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    return cell if re.match(r"[+-]\d[\d.,]*%?(?![^\s])[^|!]*$", cell) else f"'{cell}"
 
 
 def lines(text: str) -> str:

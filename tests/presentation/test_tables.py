@@ -119,6 +119,23 @@ def test_text_cells_are_plain_in_csv():
     assert 'data-value="0.67"' in table._repr_html_() and "<b>2/3</b>" in table._repr_html_()
 
 
+@pytest.mark.parametrize(
+    "name", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "\t=1", "-1\n+a|b!c"]
+)
+def test_no_name_is_a_formula_to_a_spreadsheet(name):
+    table = Table(title="t", columns=("x", name), rows=((name, Score(mean=None, state=name)), (name, "1")))
+    cells = [cell for row in csv.reader(io.StringIO(table.csv())) for cell in row]
+    assert cells[1].startswith("'") and not [cell for cell in cells if cell.startswith(name[0])]
+
+
+@pytest.mark.parametrize(
+    "number", ["-1.50", "+12.3", "-31%", "-1.99 at 3 of 6", "+10.00\nseeds [<]\npaper 3", "-1,234"]
+)
+def test_numbers_with_a_sign_stay_numbers_in_csv(number):
+    table = Table(title="t", columns=("x",), rows=((number,),))
+    assert next(csv.reader(io.StringIO(table.csv().partition("\n")[2]))) == [number]
+
+
 def test_below_a_table_stand_the_ids_of_its_runs_given_or_taken_from_its_cells():
     score = dataclasses.replace(WHOLE, run_ids=("ab12", "cd34"))
     table = Table(title="t", columns=("x", "y"), rows=(("BERT", score),))
