@@ -112,7 +112,13 @@ def report(
     kept = RunStore(store or paths.store_folder(scale or "mini"))
     if kept.folder.exists() and not kept.folder.is_dir():
         raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
-    facts = {stem: fact for stem, fact in kept.facts(FACT).items() if stem in chosen_stems(only)}
+    remembered, chosen = kept.facts(FACT), chosen_stems(only)
+    facts = {stem: fact for stem, fact in remembered.items() if stem in chosen}
+    if not facts and remembered:
+        raise StudyError(
+            f"{kept.folder}: {', '.join(chosen)} not executed with this run store, which knows "
+            f"{', '.join(sorted(remembered))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
+        )
     if not facts:
         raise StudyError(f"{kept.folder}: no notebook was ever executed with this run store; use blurbstudy run first")
     plan = {stem: _remembered(stem, fact, store=kept.folder) for stem, fact in sorted(facts.items())}

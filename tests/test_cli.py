@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from blurbstudy.cli import expand_arguments, foreseen, main
+from blurbstudy.cli_notebooks import notebook_values
 from blurbstudy.results.store import RunStore
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -216,6 +217,16 @@ def test_a_report_of_a_torn_fact_is_one_line(command, tmp_path, remember):
     fact.write_text('{"a":1}')
     code, _, errors = command("report", "--store", "store")
     assert code == 2 and len(errors.splitlines()) == 1 and str(fact.name) in errors and "delete this file" in errors
+
+
+def test_judging_the_claims_asks_for_no_encoder():
+    assert notebook_values(scale="small", only=["08_claims"], given={})["08_claims"]["scale"] == "small"
+
+
+def test_a_report_of_a_notebook_that_the_store_does_not_know_says_which_it_knows(command, remember):
+    remember({"scale": "mini"}, stem="05_pruning")
+    code, _, errors = command("report", "--store", "store", "--only", "03_layer_adaptation")
+    assert code == 2 and "03_layer_adaptation not executed with this run store, which knows 05_pruning" in errors
 
 
 def test_a_report_of_an_unknown_scale_is_one_line(command, tmp_path):

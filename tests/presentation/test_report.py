@@ -114,6 +114,10 @@ def test_the_first_page_shows_answers_failures_and_what_was_not_executed(report)
     assert f"--only {notebook_stems()[1]}" in html
 
 
+def test_a_first_page_without_answers_says_what_would_answer(report):
+    assert "blurbstudy run --scale mini --only 08_claims" in report["index"].partition("Every table")[0]
+
+
 def test_every_page_of_the_mini_scale_says_that_it_is_no_finding(report):
     assert all("no finding" in html for html in report.values())
 
