@@ -53,7 +53,8 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
             for key in results.grid.cells:
                 row = _row(key.encoder, key.setting, by_encoder=by_encoder)
                 for config in results.grid.cells[key]:
-                    if config.id in results.records:
+                    # Where dev joined train a run is judged by less, and would look safer than it is.
+                    if config.id in results.records and not config.recipe.join_dev:
                         failed = _failed(results, config.id, known)
                         found.setdefault(row, {}).setdefault(config.task, {})[config.id] = failed
     return {row: {task: Tally(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()}
@@ -102,7 +103,8 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
     together = "" if by_encoder else " All encoders together."
     notes = [
         f"Failed runs of all runs of a setting (row) on a task (column); the darker, the more.{together} Failed: the "
-        "loss left the finite numbers, constant predictions, or a dev score that cannot be told from the trivial one."
+        "loss left the finite numbers, constant predictions, or a dev score that cannot be told from the trivial one. "
+        "Runs whose dev joined train are left out, since no dev is there to judge them on."
     ]
     return Table(title=title, columns=("Setting", *tasks), rows=rows or [("no runs yet",)], caption=evidence.caption,
                  notes=notes, runs=runs, kind="heat", front=QUESTION if front else "")  # fmt: skip

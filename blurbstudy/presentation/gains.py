@@ -22,6 +22,10 @@ BASELINES = {  # notebook -> what its techniques are held against
     "04_large_models": "Baseline",
     "06_state_of_the_art": "Standard",
 }
+APART = (
+    "Cells where dev joined train on one side alone are left out: without dev, fewer runs are found to have collapsed. "
+    "The same recipe with dev apart stands for them."
+)
 QUESTION = "What does each technique buy?"
 NAMED = 3  # encoders or techniques that are named one by one
 
@@ -87,6 +91,11 @@ def _encoder(results: Results, key: CellKey) -> str:
     return names.pop() if len(names) == 1 and names != {""} else key.encoder
 
 
+def _joins_dev(results: Results, key: CellKey) -> bool:
+    """Whether the failures of a cell are judged without dev, by a laxer rule than those of other cells."""
+    return any(config.recipe.join_dev for config in results.grid.cells.get(key, ()))
+
+
 def _few(names: Sequence[str], what: str) -> str:
     return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {what}"
 
@@ -116,6 +125,7 @@ def technique_gains(evidence: Evidence) -> Table:
         "examples), and not where every run collapsed on both sides.",
         "Mean change: of the mean scores, times 100, over all of them, decided or not; next to it, the part that comes "
         "from another share of collapsed runs. Collapsed: judged on dev, of the runs with a score.",
+        APART,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(title="Techniques against their baselines", columns=columns, rows=rows, notes=notes, runs=runs,
@@ -151,6 +161,7 @@ def gain_table(evidence: Evidence) -> Table:
         "Collapsed: judged on dev, of the runs with a score; under the technique / under the baseline. Runs whose loss "
         "left the finite numbers have no score and are in no part.",
         f"95%: bootstrap over seeds, of the part by fewer collapsed runs; from {FEWEST_SEEDS} seeds a side upwards.",
+        APART,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(title="What each technique buys, and how", columns=columns, rows=rows, heads=2, notes=notes, runs=runs,
@@ -160,7 +171,11 @@ def gain_table(evidence: Evidence) -> Table:
 def _gains(results: Results, *, baseline: str) -> Iterator[tuple[CellKey, Gain]]:
     for key in (key for key in results.summaries if key.setting != baseline):
         other = results.summaries.get(key._replace(setting=baseline))
-        gain = decompose(results.summaries[key], other) if other is not None else None
+        if other is None or other.run_ids == results.summaries[key].run_ids:  # where nothing was searched for
+            continue
+        if _joins_dev(results, key) != _joins_dev(results, key._replace(setting=baseline)):
+            continue
+        gain = decompose(results.summaries[key], other)
         if gain is not None:
             yield key, gain
 

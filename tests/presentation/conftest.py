@@ -60,6 +60,27 @@ def make_results():
 
 
 @pytest.fixture
+def joined():
+    """The same results with the runs of one setting made over as runs whose dev joined train."""
+
+    def make(results, setting):
+        key = next(key for key in results.grid.cells if key.setting == setting)
+        configs = [dataclasses.replace(one, recipe=one.recipe.but(join_dev=True)) for one in results.grid.cells[key]]
+        made = {
+            new.id: dataclasses.replace(
+                results.records[old.id],
+                config=new,
+                predictions={"test": results.records[old.id].predictions["test"], "dev": None},
+            )
+            for old, new in zip(results.grid.cells[key], configs, strict=True)
+        }
+        grid = dataclasses.replace(results.grid, cells=results.grid.cells | {key: tuple(configs)})
+        return dataclasses.replace(results, grid=grid, records=results.records | made)
+
+    return make
+
+
+@pytest.fixture
 def twice_pretrained():
     """The same results with a second encoder per cell, from another pretraining seed, that scores `shift` more answers
     of 100 right; without those of its runs whose fine-tuning seed is named in `lost`.

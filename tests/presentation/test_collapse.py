@@ -24,6 +24,12 @@ def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
     assert all(len(runs) == 5 for runs in table.runs.values()) and len(table.runs) == 3
 
 
+def test_runs_that_are_judged_without_dev_are_not_called_safe(make_results, joined):
+    evidence = Evidence(results={"06": (joined(make_results(RIGHT), "Layer freeze"),)})
+    assert "Layer freeze" not in tallies(evidence)
+    assert safety_answer(evidence).sentences[0].startswith("No setting is free of collapsed runs")
+
+
 def test_encoders_are_told_apart_where_asked_for(make_results):
     evidence = Evidence(results={"03": (make_results(RIGHT),)})
     assert collapse_table(evidence, by_encoder=True).rows[0][0] == "BERT · Baseline"

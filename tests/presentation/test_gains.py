@@ -60,6 +60,22 @@ def test_how_sure_is_told_by_both_uncertainties(make_results):
     assert "over seeds and to ±" in said and "medians of 2 cells, each of 5 seeds" in said
 
 
+def test_runs_that_are_judged_without_dev_are_no_gain_by_fewer_collapsed_runs(make_results, joined):
+    both = make_results({"Standard": HOPELESS, "Optimal": HOPELESS, "Optimal, dev apart": GOOD})
+    evidence = Evidence(results={"06_state_of_the_art": (joined(both, "Optimal"),)})
+    assert [row[0].partition("\n")[0] for row in technique_gains(evidence).rows] == ["Optimal, dev apart"]
+    assert "0 of 5 against 5 of 5" in gains_answer(evidence).sentences[-1]
+    assert any("left out: without dev" in note for note in gain_table(evidence).notes)
+
+
+def test_a_setting_with_the_very_runs_of_its_baseline_is_no_comparison(make_results):
+    results = make_results({"Standard": BAD, "Optimal": GOOD})
+    standard, optimal = results.grid.cells
+    grid = dataclasses.replace(results.grid, cells=results.grid.cells | {optimal: results.grid.cells[standard]})
+    evidence = Evidence(results={"06_state_of_the_art": (dataclasses.replace(results, grid=grid),)})
+    assert technique_gains(evidence).rows[0][0] == "no runs yet"
+
+
 def test_cells_where_every_run_collapsed_do_not_make_scores_look_sure(make_results):
     alive = certainty_answer(evidence_of(make_results({"Baseline": BAD}))).sentences[0]
     beside = certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": [60] * 5}))).sentences[0]
