@@ -64,6 +64,7 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
         (["-p", "nonsense", "1"], "unknown parameter 'nonsense' (-p)"),
         (["-p", "seeds", "0"], "seeds=0 is no set of seeds"),
         (["-p", "learning_rate", "fast"], "learning_rate='fast' is out of bounds; use a number from 0 to 1"),
+        (["-p", "tasks", "[BIOSSES, BIOSSES]"], "tasks names 'BIOSSES' twice; once is enough"),
         (["-p", "seeds"], "-p"),
         (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 01_pretraining_ablation"),
         (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),

@@ -241,6 +241,9 @@ def _text_or_none(name: str, value: Any) -> None:
 def _texts(name: str, value: Any) -> None:
     if not isinstance(value, (list, tuple)) or not value or not all(isinstance(text, str) for text in value):
         raise ParameterError(f"{name}={value!r} is no list of names; use one such as [BIOSSES, PubMedQA]")
+    twice = next((text for text in value if value.count(text) > 1), None)
+    if twice is not None:
+        raise ParameterError(f"{name} names {twice!r} twice; once is enough")
 
 
 def _texts_or_none(name: str, value: Any) -> None:

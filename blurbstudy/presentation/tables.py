@@ -144,7 +144,7 @@ class Table:
         front = f' data-front="{escape(self.front, quote=True)}"' if self.front else ""
         frame = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>'
         if self.folded:
-            frame = f'<details class="folded"><summary>{len(self.rows)} rows</summary>{frame}</details>'
+            frame = f'<details class="folded"><summary>{counted(len(self.rows), "row")}</summary>{frame}</details>'
         return (
             f'<figure class="{shape}" id="{slug(self.title)}"{front}><figcaption>{escape(self.title)}</figcaption>'
             f"{frame}{self._files()}{caption}{listed}</figure>"
