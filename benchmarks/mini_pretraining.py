@@ -19,7 +19,7 @@ from pathlib import Path
 from blurbstudy.config import recipe_from_dict
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.presentation.finetuning import fine_tune
-from blurbstudy.presentation.parameters import read_seeds
+from blurbstudy.presentation.parameter_values import read_seeds
 from blurbstudy.pretraining import pretrained_encoder
 from blurbstudy.tasks import TASKS
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder

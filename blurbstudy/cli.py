@@ -101,7 +101,7 @@ def report(
 ) -> None:
     """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
     from .presentation.execution import execute_notebooks
-    from .presentation.parameters import SCALES, check_choice
+    from .presentation.parameter_values import SCALES, check_choice
     from .presentation.progress import one_bar
     from .presentation.report import build_report
     from .presentation.study import FACT
@@ -171,7 +171,7 @@ def finetune(
     """Fine-tune one encoder on one task, a run per seed, and say how sure its score is."""
     from .config import load_recipe
     from .presentation.finetuning import fine_tune
-    from .presentation.parameters import read_seeds
+    from .presentation.parameter_values import read_seeds
 
     said = {"format": file_format, "scheme": scheme, "metric": metric, "negative": negative}
     files = {"train": train, "dev": dev, "test": test}
@@ -255,7 +255,8 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
 
 def _remembered(stem: str, fact: Mapping[str, Any], *, store: Path) -> dict[str, Any]:
     """What the store says that a notebook was executed with, checked before anything is made from it."""
-    from .presentation.parameters import check_values, declared_parameters
+    from .presentation.parameter_values import check_values
+    from .presentation.parameters import declared_parameters
 
     values = {name: fact[name] for name in declared_parameters(stem) if name in fact}
     remedy = f"execute it again (blurbstudy run --only {stem} --store {store})"

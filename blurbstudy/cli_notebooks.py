@@ -28,7 +28,8 @@ def notebook_values(*, scale: str, only: Sequence[str] | None, given: Mapping[st
     Raises:
         ParameterError: an unknown name or notebook, a value out of bounds, no encoder with a path.
     """
-    from .presentation.parameters import check_values, declared_parameters, scale_parameters
+    from .presentation.parameter_values import check_values
+    from .presentation.parameters import declared_parameters, scale_parameters
 
     stems = chosen_stems(only)
     declared = {stem: declared_parameters(stem) for stem in stems}

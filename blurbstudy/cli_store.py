@@ -79,7 +79,7 @@ def import_(
 
 
 def _store(scale: str | None, folder: Path | None) -> RunStore:
-    from .presentation.parameters import SCALES, check_choice
+    from .presentation.parameter_values import SCALES, check_choice
     from .results.store import RunStore
 
     if scale is not None and folder is not None:

@@ -15,7 +15,7 @@ from ..results.search_database import SearchDatabase, database_url
 from ..results.search_space import search_space
 from ..results.sweep import run_missing
 from ..tasks import SPLITS, Task
-from .parameters import read_seeds
+from .parameter_values import read_seeds
 from .study import Study
 
 DEV_APART = "Optimal, dev apart"  # the setting of the chosen recipe where dev joins train, once more without it

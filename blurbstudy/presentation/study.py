@@ -24,6 +24,7 @@ from ..training.circumstances import pick_device
 from . import parameters
 from .chosen_encoders import needed_encoders
 from .grid import CellKey, Grid, Part, Results
+from .parameter_values import check_values, read_seeds
 
 if TYPE_CHECKING:
     from ..pretraining.cached import Wanted
@@ -65,14 +66,14 @@ class Study:
             parameters.check_names(given, declared, origin=f"notebooks/{stem}.ipynb")
         self._declared = declared
         self.values = {name: given.get(name, entry.default) for name, entry in declared.items()}
-        parameters.check_values(self.values)
+        check_values(self.values)
         self.stem = stem
         self.report_only = os.environ.get(REPORT_ONLY, "") == "1"
         self.plan_only = os.environ.get(PLAN_ONLY, "") == "1"
         self.planned: list[tuple[RunConfig, ...]] = []  # where runs are only planned: of each call of `run`
         self.results: list[Results] = []  # of each call of `run`
         self.to_pretrain: dict[str, Wanted] = {}  # likewise: fingerprint -> encoder that is not there yet
-        self.seeds = parameters.read_seeds(self.values["seeds"])
+        self.seeds = read_seeds(self.values["seeds"])
         self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in self.values["tasks"])
         self.store = RunStore(self.values["store"] or paths.store_folder(self.values["scale"]))
         if not (self.report_only or self.plan_only):

@@ -10,7 +10,8 @@ import pytest
 from blurbstudy.cli_notebooks import chosen_stems, notebook_values
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.paths import PARAMETERS
-from blurbstudy.presentation.parameters import SCALES, scale_parameters
+from blurbstudy.presentation.parameter_values import SCALES
+from blurbstudy.presentation.parameters import scale_parameters
 from blurbstudy.presentation.planning import planned_study
 
 ALONE = re.compile(

@@ -8,7 +8,8 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.presentation import Study
 from blurbstudy.presentation.objectives import kind_recipes
 from blurbstudy.presentation.optimal import OPTIMAL, STANDARD, optimal_grid
-from blurbstudy.presentation.parameters import KINDS, check_values, declared_parameters
+from blurbstudy.presentation.parameter_values import KINDS, check_values
+from blurbstudy.presentation.parameters import declared_parameters
 from blurbstudy.presentation.plan import divided
 from blurbstudy.presentation.planning import planned_study
 from blurbstudy.presentation.searching import DEV_APART, search, searches_of
