@@ -176,3 +176,19 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
         done.write_text(made.stderr if made.returncode else "", encoding="utf-8")
     assert done.read_text(encoding="utf-8") == ""
     return folder
+
+
+@pytest.fixture
+def command(tmp_path, capsys, monkeypatch):
+    """Runs a command in an empty folder; exit code, stdout, stderr."""
+    from blurbstudy.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(list(map(str, words)))
+        return end.value.code or 0, *capsys.readouterr()
+
+    return run

@@ -12,25 +12,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from blurbstudy.cli import expand_arguments, foreseen, main
+from blurbstudy.cli import expand_arguments, foreseen
 from blurbstudy.cli_notebooks import notebook_values
 from blurbstudy.results.store import RunStore
 
 PROJECT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def command(tmp_path, capsys, monkeypatch):
-    """Runs a command in an empty folder; exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main(list(map(str, words)))
-        return end.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

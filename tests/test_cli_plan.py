@@ -4,25 +4,16 @@ import json
 
 import pytest
 
-from blurbstudy.cli import main
 from blurbstudy.results.store import RunStore
 
 STEM = "03_layer_adaptation"
 
 
 @pytest.fixture
-def command(tmp_path, capsys, monkeypatch):
-    """Runs a command in an empty folder; exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+def command(command, tmp_path, monkeypatch):
+    """As elsewhere, with a cache of its own."""
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))  # what is measured here is of tiny runs
-
-    def run(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main(list(map(str, words)))
-        return end.value.code or 0, *capsys.readouterr()
-
-    return run
+    return command
 
 
 @pytest.fixture

@@ -1,27 +1,19 @@
 """`blurbstudy store`: one line says what was packed, what was merged, and why something was refused."""
 
 import dataclasses
+import functools
 
 import pytest
 
-from blurbstudy.cli import main
 from blurbstudy.config import Recipe, RunConfig
 from blurbstudy.results import RunStore
 from blurbstudy.training.record import RunRecord
 
 
 @pytest.fixture
-def command(tmp_path, capsys, monkeypatch):
-    """Runs `blurbstudy store ...` in an empty folder; exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main(["store", *map(str, words)])
-        return end.value.code or 0, *capsys.readouterr()
-
-    return run
+def command(command):
+    """Runs `blurbstudy store ...`."""
+    return functools.partial(command, "store")
 
 
 def record(seed, **changes):

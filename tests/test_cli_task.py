@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from blurbstudy.cli import main
-
 WORDS = {"Drug": ["aspirin", "heparin"], "Disease": ["flu", "lung fibrosis"]}
 
 
@@ -22,21 +20,13 @@ def sentences(n, *, start=0):
 
 
 @pytest.fixture
-def command(tmp_path, capsys, monkeypatch):
-    """Runs a command in a folder with files of one's own; exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+def command(command, tmp_path, monkeypatch):
+    """As elsewhere, in a folder with files of one's own."""
     monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
     (tmp_path / "a.conll").write_text(sentences(120))
     (tmp_path / "b.conll").write_text(sentences(30, start=500))
     (tmp_path / "recipe.yaml").write_text("epochs: 6\nlearning_rate: 5e-3\nmax_length: 32\nevaluations: 1\n")
-
-    def run(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main(list(map(str, words)))
-        return end.value.code or 0, *capsys.readouterr()
-
-    return run
+    return command
 
 
 @pytest.fixture
