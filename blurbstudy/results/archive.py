@@ -22,6 +22,7 @@ from typing import Any
 
 from ..config import canonical_json
 from ..errors import ParameterError, StoreError
+from ..tasks import Task
 from .archive_members import (
     FORMAT,
     KINDS,
@@ -34,6 +35,7 @@ from .archive_members import (
     refused,
 )
 from .files import cause_and_remedy, replace_file, write_once
+from .own_tasks import task_file, task_of, task_of_fact
 from .rescoring import Rescoring
 from .run_difference import run_difference
 from .store import Gold, RunStore, gold_file
@@ -112,7 +114,9 @@ def import_store(
     try:
         with zipfile.ZipFile(file) as archive:
             members = checked_members(archive, file=file)
-            merge.rescoring = Rescoring(functools.partial(_gold, archive, store))
+            merge.rescoring = Rescoring(
+                functools.partial(_gold, archive, store), functools.partial(_task, archive, store)
+            )
             for done, member in enumerate(members, 1):
                 merge.weigh(member.filename, member_data(archive, member, file=file))
                 on_progress("checking", done, len(members))
@@ -246,13 +250,29 @@ def _gold(archive: zipfile.ZipFile, store: RunStore, task: str, data: str, split
         return None
     if store.has_gold(task, data, split):
         return store.gold(task, data, split)
+    values = _archived(archive, name)
+    return None if values is None else Gold(**{column: tuple(values[column]) for column in ("ids", "units", "gold")})
+
+
+def _task(archive: zipfile.ZipFile, store: RunStore, name: str, data: str) -> Task:
+    """The task of runs, by the store or, where it knows none, by the archive."""
+    try:
+        return task_of(store, name, data)
+    except ParameterError:
+        fact = _archived(archive, task_file(name, data))
+        if fact is None:
+            raise
+        return task_of_fact(name, fact["values"], within=Path(archive.filename))
+
+
+def _archived(archive: zipfile.ZipFile, name: str) -> dict[str, Any] | None:
+    """What a file of the archive holds, checked; None where it is not there."""
     try:
         member = archive.getinfo(name)
     except KeyError:
         return None
     file = Path(archive.filename)
-    values = check_content(name, member_data(archive, member, file=file), within=file, mend=_MEND)
-    return Gold(**{column: tuple(values[column]) for column in ("ids", "units", "gold")})
+    return check_content(name, member_data(archive, member, file=file), within=file, mend=_MEND)
 
 
 def _names(folder: Path) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from ..errors import StoreError
+from ..metrics import METRICS
 from ..tasks import Task, get_task, task_from_dict, task_to_dict
-from .store import RunStore
+from .store import RunStore, fact_file
 
 FACT = "tasks"  # kind of fact
 
@@ -23,15 +28,31 @@ def task_of(store: RunStore, name: str, data: str) -> Task:
         StoreError: what the store keeps is no task.
     """
     kept = store.fact(FACT, _key(name, data))
-    if kept is None:
-        return get_task(name)
+    return get_task(name) if kept is None else task_of_fact(name, kept, within=store.folder)
+
+
+def task_of_fact(name: str, kept: Mapping[str, Any], *, within: Path) -> Task:
+    """The task that a fact defines.
+
+    Raises:
+        StoreError: it is no task.
+    """
     try:
-        return task_from_dict(kept)
+        task = task_from_dict(kept)
+        named = all(isinstance(label, str) for label in (*task.labels, *task.positives))
+        if named and task.metric in METRICS and task.output:  # of a kind that there is
+            return task
+        said = f"labels or metric {task.metric!r}"
     except (KeyError, TypeError, AttributeError) as error:
-        remedy = "fine-tune with this task again, and the store has it"
-        raise StoreError(
-            f"{store.folder}: the task {name!r} cannot be read ({type(error).__name__}); {remedy}"
-        ) from None
+        said = type(error).__name__
+    raise StoreError(
+        f"{within}: the task {name!r} cannot be read ({said}); fine-tune with this task again, and the store has it"
+    )
+
+
+def task_file(name: str, data: str) -> str:
+    """Where the definition of a task of one's own lies in a store's folder."""
+    return fact_file(FACT, _key(name, data))
 
 
 def _key(name: str, data: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ParameterError, StoreError
 from ..metrics import METRICS, score
 from ..tasks import Task, get_task
 from .store import Gold
@@ -20,6 +20,7 @@ GOLD_KEPT = 64  # sets of gold labels in memory
 PAIRS_KEPT = 300_000  # pairs of a gold label and a prediction whose terms are in memory: a sentence's tags at most 1 kB
 
 ReadGold = Callable[[str, str, str], Gold | None]  # task, data fingerprint, split -> gold labels, None without them
+ReadTask = Callable[[str, str], Task]  # name, data fingerprint -> task; an error where there is none
 
 
 class Rescoring:
@@ -27,9 +28,10 @@ class Rescoring:
     twice.
     """
 
-    def __init__(self, gold: ReadGold) -> None:
+    def __init__(self, gold: ReadGold, task: ReadTask = lambda name, data: get_task(name)) -> None:
         self._gold = functools.lru_cache(maxsize=GOLD_KEPT)(gold)
-        self._terms: dict[tuple[str, str, str], np.ndarray] = {}  # task, gold, prediction -> terms of its metric
+        self._task = functools.lru_cache(maxsize=GOLD_KEPT)(task)
+        self._terms: dict[tuple[str, tuple[str, ...], str, str], np.ndarray] = {}  # see _pair -> terms of the metric
 
     def problem(self, record: Mapping[str, Any]) -> str | None:
         """In what a run's scores are not those of its predictions, given the values of its record.
@@ -39,8 +41,8 @@ class Rescoring:
         """
         config, stored, predicted = record["config"], record["scores"], record["predictions"]
         try:
-            task = get_task(config["task"])
-        except ParameterError:
+            task = self._task(config["task"], config["data"])
+        except (ParameterError, StoreError):
             return None
         splits = [
             split for split in ("dev", "test") if stored.get(split) is not None or record["predictions"].get(split)
@@ -74,18 +76,23 @@ class Rescoring:
             return score(task.metric, truth, predicted)
         counts = Counter(zip(truth, predicted, strict=True))
         self._learn(task, counts)
-        rows = np.stack([self._terms[task.name, *pair] for pair in counts])  # (pairs, k)
+        rows = np.stack([self._terms[_pair(task, *pair)] for pair in counts])  # (pairs, k)
         return float(METRICS[task.metric].from_sums(np.array(list(counts.values()), np.float64) @ rows))
 
     def _learn(self, task: Task, pairs: Mapping[tuple[str, str], int]) -> None:
         """Terms of the pairs that were not seen before."""
-        new = [pair for pair in pairs if (task.name, *pair) not in self._terms]
+        new = [pair for pair in pairs if _pair(task, *pair) not in self._terms]
         if len(self._terms) + len(new) > PAIRS_KEPT:
             self._terms, new = {}, list(pairs)
         if new:
             truth, predicted = zip(*new, strict=True)
             rows = METRICS[task.metric].terms(truth, predicted, task.positives)
-            self._terms |= {(task.name, *pair): row for pair, row in zip(new, rows, strict=True)}
+            self._terms |= {_pair(task, *pair): row for pair, row in zip(new, rows, strict=True)}
+
+
+def _pair(task: Task, truth: str, predicted: str) -> tuple[str, tuple[str, ...], str, str]:
+    """What the terms of a pair depend on."""
+    return task.metric, task.positives, truth, predicted
 
 
 def _agree(stored: float | None, found: float | None) -> bool:

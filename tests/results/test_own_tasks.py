@@ -10,7 +10,8 @@ from blurbstudy.results.failure import failure
 from blurbstudy.results.own_tasks import FACT, task_of
 from blurbstudy.results.sources import sources_from_dict, sources_to_dict
 from blurbstudy.results.statistics import summarize
-from blurbstudy.tasks import get_task, own_task, read_task
+from blurbstudy.tasks import get_task, own_task, read_task, task_to_dict
+from blurbstudy.training.record import RunRecord
 
 RECIPE = Recipe(epochs=1, max_length=32, evaluations=1)
 
@@ -37,8 +38,29 @@ def test_processes_make_the_runs_of_an_own_task_and_the_store_judges_them(tmp_pa
     assert summary.failed == sum(failure(record, reference) is not None for record in found.values())
     export_store(store, tmp_path / "all.zip")
     other = RunStore(tmp_path / "other")
-    import_store(tmp_path / "all.zip", other)
+    done = import_store(tmp_path / "all.zip", other)
     assert load_references(other, list(found.values()))["mine"].task == reference.task
+    assert done.unscored == 0  # their task is in the archive alone
+
+
+def test_an_imported_run_of_an_own_task_whose_score_is_not_its_predictions_is_refused(tmp_path, store, sources):
+    config = sources.run_config("mine", "tiny", recipe=RECIPE, seed=1)
+    gold = store.gold("mine", config.data, "dev").gold
+    done = {"status": "finished", "stopped_at_step": 1, "selected_step": 1, "curve": {}, "seconds": 1, "peak_bytes": 1}
+    store.put(RunRecord(config=config, scores={"dev": 0.9, "test": None}, predictions={"dev": list(gold)}, **done))
+    export_store(store, tmp_path / "wrong.zip")
+    with pytest.raises(StoreError, match=r"\(mine\): its stored dev score is 0.9, its predictions score 1.0"):
+        import_store(tmp_path / "wrong.zip", RunStore(tmp_path / "other"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"metric": "none_such"}, {"kind": "none_such"}, {"positives": [["B"]]}, {"labels": 1}]
+)
+def test_what_defines_no_task_is_refused_in_one_line(store, sources, change):
+    data = sources.fingerprints["mine"]
+    store.put_fact(FACT, f"mine {data}", task_to_dict(sources.task("mine")) | change)
+    with pytest.raises(StoreError, match="the task 'mine' cannot be read"):
+        task_of(store, "mine", data)
 
 
 def test_sources_with_an_own_task_go_to_another_process_and_back(sources):
