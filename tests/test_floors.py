@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import os
 import subprocess
 import sys
@@ -113,6 +114,33 @@ def test_a_floor_fault_is_seen(tmp_path, monkeypatch):
     aside = tmp_path / "pretraining" / "aside.py"
     aside.write_text("from ..training.optimizer import AdamW\nfrom ..training.population import train_population\n")
     assert [fault.split()[0] for fault in floor_faults("pretraining", aside)] == [f"pretraining{os.sep}aside.py:2"]
+
+
+def taken_modules() -> dict[str, set[str]]:
+    """Module -> the modules it takes something from, wherever in it; what a package's face passes on ties nothing."""
+    names = {".".join(("blurbstudy", *path.relative_to(PACKAGE).with_suffix("").parts)): path for _, path in modules()}
+    inner = {name: path for name, path in names.items() if not name.endswith("__init__")}
+    return {
+        name: {
+            found
+            for _, taken in imports(path)
+            for found in (".".join(taken), ".".join(taken[:-1]))
+            if found in inner and found != name
+        }
+        for name, path in inner.items()
+    }
+
+
+def test_no_modules_take_from_each_other_in_a_circle():
+    graph = taken_modules()
+    assert graph["blurbstudy.results.worker"] >= {"blurbstudy.results.processes", "blurbstudy.results.rehearsals"}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        circle = " <- ".join(error.args[1])
+    else:
+        circle = ""
+    assert circle == ""
 
 
 def test_what_trains_imports_little_at_module_level():

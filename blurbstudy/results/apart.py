@@ -17,9 +17,8 @@ from typing import Any
 
 from ..errors import Interrupted, StudyError
 from .clock import Clock
-from .processes import cause_of_death, worker_environment
+from .processes import REPORT, cause_of_death, die_with, failure_answer, worker_environment
 from .progress import Progress
-from .worker import REPORT, die_with, failure_answer
 
 Job = Mapping[str, Any]  # plain values
 OnProgress = Callable[[int, int], None]  # steps done, and of all

@@ -26,10 +26,9 @@ from .costs import Costs
 from .in_hand import in_hand
 from .jobs import Jobs, Slots
 from .populations import Population, PopulationTrainer, plan_populations, population_steps
-from .processes import DEATHS_FOR_MEMORY, cause_of_death, cores, end_worker, send, start_worker
+from .processes import DEATHS_FOR_MEMORY, cause_of_death, cores, end_worker, failure_answer, send, start_worker
 from .sources import Sources
 from .store import RunStore
-from .worker import failure_answer
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -344,7 +343,7 @@ class _Worker:
             return self.process
         self._end_process()
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self.process = start_worker(self.trainer, errors=self.errors)
+        self.process = start_worker(self.trainer.setup, errors=self.errors)
         return self.process
 
     def _end_process(self) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .worker import die_with, failure_answer
+from .processes import die_with, failure_answer
 
 if TYPE_CHECKING:
     from ..training.population import Member

@@ -18,7 +18,7 @@ from ..tasks.features_cache import cached_features
 from ..training import population_key, total_steps, train_population
 from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
 from ..training.trainer import Watch
-from .sources import Sources
+from .sources import Sources, sources_to_dict
 from .store import RunStore
 
 SMALL_ENCODER = 3_000_000  # parameters below which a step's overhead shows on a CPU
@@ -104,6 +104,12 @@ class PopulationTrainer:
         self.store, self.sources, self.device = store, sources, device
         self._checkpoint: tuple[str, Checkpoint] | None = None
         self._features: dict[Any, dict[str, Features]] = {}
+
+    @property
+    def setup(self) -> dict[str, Any]:
+        """Plain values from which another process makes a trainer like this one."""
+        store = str(self.store.folder.resolve())
+        return {"store": store, "device": self.device, "sources": sources_to_dict(self.sources)}
 
     def train(
         self,

@@ -1,4 +1,7 @@
-"""Processes of the local engine: started with one thread each, spoken to in lines of JSON, their deaths explained."""
+"""Processes of the local engine: started with one thread each, spoken to in lines of JSON, their deaths explained.
+
+Both sides take from here what they have in common; it knows nothing of what the processes do.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from .sources import sources_to_dict
+from ..errors import StoreError, StudyError
 
-if TYPE_CHECKING:
-    from .populations import PopulationTrainer
-
+WATCH = 0.5  # seconds between two looks at the parent
+REPORT = 0.25  # seconds between two reports of progress
 # The kernel kills where memory ran out; a library that is refused some may abort, or write to where there is none.
 DEATHS_FOR_MEMORY = {
     -getattr(signal, name) for name in ("SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS") if hasattr(signal, name)
@@ -24,10 +28,11 @@ DEATHS_FOR_MEMORY = {
 _WORKER = "import sys; from blurbstudy.results.worker import main; main(int(sys.argv[1]))"
 
 
-def start_worker(trainer: PopulationTrainer, *, errors: BinaryIO) -> subprocess.Popen[bytes]:
-    """A process that serves with a trainer like this one (see worker.py).
+def start_worker(setup: Mapping[str, Any], *, errors: BinaryIO) -> subprocess.Popen[bytes]:
+    """A process that serves (see worker.py).
 
     Args:
+        setup: of its trainer, as `PopulationTrainer.setup` has it.
         errors: takes its stderr, to be read if it dies.
     """
     process = subprocess.Popen(
@@ -37,12 +42,11 @@ def start_worker(trainer: PopulationTrainer, *, errors: BinaryIO) -> subprocess.
         stderr=errors,
         env=worker_environment(),
     )
-    setup = {"store": str(trainer.store.folder.resolve()), "device": trainer.device}
-    send(process, setup | {"sources": sources_to_dict(trainer.sources)})
+    send(process, setup)
     return process
 
 
-def send(process: subprocess.Popen[bytes], values: dict[str, Any]) -> None:
+def send(process: subprocess.Popen[bytes], values: Mapping[str, Any]) -> None:
     """A line to a process; one that has died is noticed by its silence."""
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(values).encode() + b"\n")
@@ -82,3 +86,19 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         return os.cpu_count() or 1
+
+
+def die_with(parent: int) -> None:
+    """Ends this process as soon as its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(WATCH)
+    os._exit(1)  # no clean-up: a record is whole or absent at any moment
+
+
+def failure_answer(error: Exception) -> dict[str, Any]:
+    """What went wrong in one line; whether nothing further can succeed (the store refuses), or memory ran out."""
+    from ..training.memory import is_out_of_memory
+
+    text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
+    answer = {"failed": " ".join(text.split()), "fatal": isinstance(error, StoreError)}
+    return answer | ({"memory": True} if is_out_of_memory(error) else {})

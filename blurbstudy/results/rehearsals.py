@@ -23,8 +23,7 @@ from ..pretraining.calibration import PretrainingTimes, rehearse_pretraining
 from ..training.calibration import companions
 from ..training.memory import release_everything
 from .populations import PopulationTrainer
-from .processes import cause_of_death, end_worker, send, start_worker, worker_environment
-from .worker import failure_answer
+from .processes import cause_of_death, end_worker, failure_answer, send, start_worker, worker_environment
 
 MEMBERS = (1, 2)  # of the populations whose memory is measured: what is between them is one member's
 
@@ -174,7 +173,7 @@ def _serve(
                 end_worker(process)
                 process = None
             fresh = process is None
-            process = process or start_worker(trainer, errors=errors)
+            process = process or start_worker(trainer.setup, errors=errors)
             found[index] = _in_order(jobs[index], ask) or None
             on_done()
         if process is not None:

@@ -15,8 +15,7 @@ import threading
 import time
 from typing import Any, TextIO
 
-WATCH = 0.5  # seconds between two looks at the parent
-REPORT = 0.25  # seconds between two reports of progress
+from .processes import REPORT, die_with, failure_answer
 
 
 def main(parent: int) -> None:
@@ -35,13 +34,6 @@ def main(parent: int) -> None:
     for line in sys.stdin:
         job = json.loads(line)
         _answer(answers, rehearsed(trainer, job) if "rehearse" in job else _train(trainer, job, answers))
-
-
-def die_with(parent: int) -> None:
-    """Ends this process as soon as its parent is gone."""
-    while os.getppid() == parent:
-        time.sleep(WATCH)
-    os._exit(1)  # no clean-up: a record is whole or absent at any moment
 
 
 def _trainer(setup: dict[str, Any]) -> Any:
@@ -73,16 +65,6 @@ def _train(trainer: Any, job: dict[str, Any], answers: TextIO) -> dict[str, Any]
         return {"finished": True}
     release_everything()  # now that nothing holds the error, and the error nothing
     return answer
-
-
-def failure_answer(error: Exception) -> dict[str, Any]:
-    """What went wrong in one line; whether nothing further can succeed (the store refuses), or memory ran out."""
-    from ..errors import StoreError, StudyError
-    from ..training.memory import is_out_of_memory
-
-    text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
-    answer = {"failed": " ".join(text.split()), "fatal": isinstance(error, StoreError)}
-    return answer | ({"memory": True} if is_out_of_memory(error) else {})
 
 
 def _answer(answers: TextIO, values: dict[str, Any]) -> None:

@@ -88,29 +88,28 @@ def sources(store, make_sources):
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """The engine's processes, as they are started."""
-    start, found = subprocess.Popen, []
+def trainers(monkeypatch):
+    """(process, configurations it was told to train), in that order of time."""
+    send, found = engine.send, []
 
-    def noted(command, **options):
-        process = start(command, **options)
-        if command[0] == sys.executable:  # not git, asked for the commit
-            found.append(process)
-        return process
+    def noted(process, values):
+        found.append((process, values["configs"]))
+        send(process, values)
 
-    monkeypatch.setattr(engine.subprocess, "Popen", noted)
+    monkeypatch.setattr(engine, "send", noted)
     return found
 
 
-def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(store, sources, make_grid, started):
+def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(store, sources, make_grid, trainers):
     short, long = make_grid(sources, 2), make_grid(sources, 4, epochs=60)[2:]
     killed, written = [], {}
 
     def kill_once(done, runs):
         if not killed and len(store) == 2:  # the short members have left the population, the long ones go on
-            killed.append(started[0].pid)
+            process = next(process for process, configs in trainers if len(configs) == 4)
+            killed.append(process.pid)
             written.update({path: path.stat().st_mtime_ns for path in store.folder.glob("runs/*/*.json")})
-            started[0].send_signal(signal.SIGKILL)
+            process.send_signal(signal.SIGKILL)
 
     apart = make_grid(sources, 1, batch_size=8)  # a second population, for a second process
     configs = [*short, *long, *apart]
