@@ -14,8 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Scores per block under which it is merged with the next (small blocks cost calls, large ones leave the cache).
+# Scores per block under which it is merged with the next. On a CPU large blocks leave the cache; elsewhere every block
+# costs calls, and padding little.
 BLOCK_SCORES = 1 << 17
+DEVICE_BLOCK_SCORES = 1 << 26
+CPU = torch.device("cpu")
 FEW_ROWS = 32  # up to which rows are not rounded up
 
 
@@ -103,13 +106,15 @@ def pack(
     *,
     n_heads: int,
     reads: Sequence[Sequence[np.ndarray]] | None = None,
+    device: torch.device = CPU,
 ) -> Packing:
-    """Packs one batch per member.
+    """Packs one batch per member, on the CPU.
 
     Args:
         batches: per member, per sequence: (token ids, segment ids), each (length,).
         n_heads: attention heads, which decide how many sequences make a block.
         reads: per member, per sequence: tokens at which its targets are predicted; None: the first of each.
+        device: where it will be computed, which decides so too.
     """
     members = len(batches)
     order = tuple(np.argsort([-len(ids) for ids, _ in batch], kind="stable") for batch in batches)
@@ -131,7 +136,8 @@ def pack(
             np.concatenate([start + own[i] for start, i in zip(starts[m], order[m], strict=True)])
             for m, own in enumerate(reads)
         ]
-    chunks = [_chunks(member, n_heads) for member in lengths]
+    most = BLOCK_SCORES if device.type == "cpu" else DEVICE_BLOCK_SCORES
+    chunks = [_chunks(member, most // n_heads) for member in lengths]
     blocks = _blocks_alone(lengths[0], chunks[0]) if members == 1 else (_block_shared(lengths, chunks, tokens),)
     return Packing(
         members=members,
@@ -223,12 +229,14 @@ def _table(rows: Sequence[np.ndarray], tokens: int) -> tuple[np.ndarray, np.ndar
     return table, real
 
 
-def _chunks(lengths: Sequence[int], n_heads: int) -> list[Chunk]:
-    """Cuts a member's sequences, longest first, into chunks; decided by its own lengths alone."""
+def _chunks(lengths: Sequence[int], most: int) -> list[Chunk]:
+    """Cuts a member's sequences, longest first, into chunks of at most so many pairs of tokens; decided by its own
+    lengths alone.
+    """
     chunks, first = [], 0
     while first < len(lengths):
         longest = lengths[first]
-        count = min(max(1, BLOCK_SCORES // (n_heads * longest * longest)), len(lengths) - first)
+        count = min(max(1, most // (longest * longest)), len(lengths) - first)
         chunks.append(Chunk(first, count, longest))
         first += count
     return chunks

@@ -10,6 +10,7 @@ import torch
 
 from ..errors import DataError
 from ..models import pack, seed_for
+from ..models.packing import CPU
 from .corpus import TokenizedCorpus
 from .masking import BERT_SHOWS, Shown, Vocabulary, mask_tokens
 from .model import Batch
@@ -23,6 +24,7 @@ class Batches:
 
     Args:
         special: ids of [CLS] and [SEP].
+        device: where they will be computed.
     """
 
     def __init__(
@@ -34,9 +36,10 @@ class Batches:
         vocabulary: Vocabulary,
         special: tuple[int, int],
         seed: int,
+        device: torch.device = CPU,
     ) -> None:
         self.corpus, self.objective, self.config, self.vocabulary = corpus, objective, config, vocabulary
-        self.special, self.seed = special, seed
+        self.special, self.seed, self.device = special, seed, device
         self.epoch = self.epoch_began = 0  # the pass of the last training batch, and the steps before that pass
         self._cut: tuple[int, Sequences] | None = None  # the pass cut last
 
@@ -93,7 +96,9 @@ class Batches:
         return np.random.Generator(np.random.SFC64(seed_for(self.seed, "pretraining", purpose, number)))
 
     def _batch(self, sequences: Sequences, chosen: np.ndarray, step: int, *, shown: Shown | None = None) -> Batch:
-        packing = pack([[self._tokens(sequences.ranges[i]) for i in chosen]], n_heads=self.config.n_heads)
+        packing = pack(
+            [[self._tokens(sequences.ranges[i]) for i in chosen]], n_heads=self.config.n_heads, device=self.device
+        )
         ids = packing.ids[0].numpy()
         seen, positions = mask_tokens(
             ids,

@@ -12,6 +12,7 @@ import torch
 
 from ..errors import ParameterError, StudyError
 from ..models import pack
+from ..models.packing import CPU
 from ..training.memory import is_out_of_memory
 from .model import Batch
 
@@ -56,7 +57,7 @@ def parts_needed(batch: Batch, *, micro_batch_tokens: int, processes: int) -> in
     return min(-(-max(1, wanted) // processes) * processes, sequences)
 
 
-def divide(batch: Batch, parts: int, *, n_heads: int) -> list[Batch]:
+def divide(batch: Batch, parts: int, *, n_heads: int, device: torch.device = CPU) -> list[Batch]:
     """The batch in `parts` parts of about equal size, at most one per sequence; their counts sum to the batch's."""
     if parts == 1:
         return [batch]
@@ -69,7 +70,7 @@ def divide(batch: Batch, parts: int, *, n_heads: int) -> list[Batch]:
     for part in range(parts):
         chosen = np.arange(part, len(starts), parts)  # longest first, so that every part has long and short ones
         packed = pack([[(ids[a:b], segments[a:b]) for a, b in zip(starts[chosen], ends[chosen], strict=True)]],
-                      n_heads=n_heads)  # fmt: skip
+                      n_heads=n_heads, device=device)  # fmt: skip
         asked = np.flatnonzero(np.isin(owner, chosen))
         place = np.searchsorted(chosen, owner[asked])
         shift = packed.firsts[0].numpy()[place] - starts[owner[asked]]

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from ..models.packing import CPU
 from .division import divide, parts_needed
 from .model import MEANS, Batch, PretrainingModel, means
 from .processes import Processes
@@ -15,13 +16,15 @@ from .processes import Processes
 SUMMED = tuple(dict.fromkeys(name for pair in MEANS.values() for name in pair))
 
 
-def share_of(batches: Sequence[Batch], processes: Processes, *, micro_batch_tokens: int, n_heads: int) -> list[Batch]:
+def share_of(
+    batches: Sequence[Batch], processes: Processes, *, micro_batch_tokens: int, n_heads: int, device: torch.device = CPU
+) -> list[Batch]:
     """The parts of batches that this process scores; none where there are more processes than sequences."""
     parts: list[Batch] = []
     for batch in batches:
         sharing = min(processes.count, len(batch.is_next))
         needed = parts_needed(batch, micro_batch_tokens=micro_batch_tokens, processes=sharing)
-        parts += divide(batch, needed, n_heads=n_heads)
+        parts += divide(batch, needed, n_heads=n_heads, device=device)
     return parts[processes.rank :: processes.count]
 
 

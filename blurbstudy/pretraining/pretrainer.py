@@ -153,16 +153,19 @@ class _Loop:
     ) -> None:
         tokenizer = text.tokenizer
         special = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+        self.device = processes.device(conduct.device)
         shared = {"objective": objective, "config": config, "vocabulary": _vocabulary(tokenizer), "special": special}
+        shared |= {"device": self.device}
         self.batches = Batches(text.train, **shared, seed=seed)
         if tokens:
             config = replace(config, steps=math.ceil(tokens / self.batches.tokens_per_step()))
         self.objective, self.config, self.text, self.seed, self.precision = objective, config, text, seed, precision
         self.processes, self.conduct, self.out = processes, conduct, out
-        self.device = processes.device(conduct.device)
         self.micro_batch_tokens = most_tokens(conduct.micro_batch_tokens, self.device)
         apart = Batches(text.held_out, **shared, seed=seed_for(seed, "held out")).once(config.held_out_sequences)
-        self.held_out = share_of(apart, processes, micro_batch_tokens=self.micro_batch_tokens, n_heads=config.n_heads)
+        self.held_out = share_of(
+            apart, processes, micro_batch_tokens=self.micro_batch_tokens, n_heads=config.n_heads, device=self.device
+        )
         architecture = config.architecture(objective.family, len(tokenizer), pad_id=tokenizer.pad_token_id)
         self.model: PretrainingModel = objective.model(architecture, config=config, seed=seed).to(self.device)
         check_shard_bytes(self.model.encoder_weights(), architecture, conduct.shard_bytes)
@@ -227,7 +230,7 @@ class _Loop:
         began = time.perf_counter()
         processes = self.processes
         needed = parts_needed(batch, micro_batch_tokens=self.micro_batch_tokens, processes=processes.count)
-        parts = list(enumerate(divide(batch, needed, n_heads=self.config.n_heads)))
+        parts = list(enumerate(divide(batch, needed, n_heads=self.config.n_heads, device=self.device)))
         mine = parts[processes.rank :: processes.count]  # one after another
         total = torch.zeros(2, device=self.device)
         with fitting(self.micro_batch_tokens):
@@ -243,7 +246,7 @@ class _Loop:
         total[1] = asked_to_stop
         loss, stopped = processes.summed(total).tolist()
         rate = self.config.learning_rate * rate_factor(step, total=self.config.steps, warmup=self.config.warmup)
-        (norm,) = self.optimizer.step([rate], [step])
+        norm = float(self.optimizer.step([rate], [step]))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise StudyError(
                 f"the pretraining loss is not finite at step {step}; "

@@ -148,7 +148,9 @@ def _evaluate(training: Training, split: str, groups: Sequence[Sequence[int]]) -
     """Outputs of all members on some batches of a split; -> their tokens, per member."""
     features, model = training.splits[split], training.population.model
     for group in groups:
-        _, packing = packed_group(features, group, members=training.size, n_heads=model.architecture.n_heads)
+        _, packing = packed_group(
+            features, group, members=training.size, n_heads=model.architecture.n_heads, device=training.device
+        )
         with torch.autocast(training.device.type, dtype=torch.bfloat16, enabled=training.population.autocast):
             model(packing.to(training.device)).float().cpu()
     return int(sum(features.lengths[group].sum() for group in groups))

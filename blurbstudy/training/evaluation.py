@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..models import Classifier, Packing, pack
+from ..models.packing import CPU
 from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import OUTSIDE, head_labels
@@ -15,9 +16,14 @@ from ..tasks.task import OUTSIDE, head_labels
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
 
-def evaluation_batches(features: Features, *, members: int, n_heads: int) -> list[tuple[np.ndarray, Packing]]:
+def evaluation_batches(
+    features: Features, *, members: int, n_heads: int, device: torch.device = CPU
+) -> list[tuple[np.ndarray, Packing]]:
     """The split in batches of sequences of like length, the same for every member: (target numbers, packing)."""
-    return [packed_group(features, group, members=members, n_heads=n_heads) for group in evaluation_groups(features)]
+    return [
+        packed_group(features, group, members=members, n_heads=n_heads, device=device)
+        for group in evaluation_groups(features)
+    ]
 
 
 def evaluation_groups(features: Features) -> list[list[int]]:
@@ -35,16 +41,20 @@ def evaluation_groups(features: Features) -> list[list[int]]:
     return groups
 
 
-def packed_group(features: Features, group: Sequence[int], *, members: int, n_heads: int) -> tuple[np.ndarray, Packing]:
+def packed_group(
+    features: Features, group: Sequence[int], *, members: int, n_heads: int, device: torch.device = CPU
+) -> tuple[np.ndarray, Packing]:
     """One batch for every member: (target numbers, packing)."""
-    packing = pack_features(features, [group] * members, n_heads=n_heads)
+    packing = pack_features(features, [group] * members, n_heads=n_heads, device=device)
     return packed_targets(features, group, packing.order[0]), packing
 
 
-def pack_features(features: Features, batches: Sequence[Sequence[int]], *, n_heads: int) -> Packing:
-    """Packs one batch per member, given as numbers of the split's sequences."""
+def pack_features(
+    features: Features, batches: Sequence[Sequence[int]], *, n_heads: int, device: torch.device = CPU
+) -> Packing:
+    """Packs one batch per member, given as numbers of the split's sequences, for a device (it lies on the CPU)."""
     reads = None if features.places is None else [[features.places_of(i) for i in own] for own in batches]
-    return pack([[features.sequence(i) for i in own] for own in batches], n_heads=n_heads, reads=reads)
+    return pack([[features.sequence(i) for i in own] for own in batches], n_heads=n_heads, reads=reads, device=device)
 
 
 def packed_targets(features: Features, batch: Sequence[int], order: np.ndarray) -> np.ndarray:

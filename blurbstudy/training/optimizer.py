@@ -9,6 +9,7 @@ For member p, a parameter at depth k, step t = 1, 2, ...:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ class PopulationAdamW:
         self.mean = [torch.zeros_like(parameter.tensor) for parameter in self.parameters]
         self.square = [torch.zeros_like(parameter.tensor) for parameter in self.parameters]
 
-    def step(self, rates: Sequence[float], steps: Sequence[int]) -> list[float]:
+    def step(self, rates: Sequence[float], steps: Sequence[int]) -> Tensor:
         """One update of every member from the gradients in `.grad`, which are then dropped.
 
         Args:
@@ -66,8 +67,11 @@ class PopulationAdamW:
             steps: per member, t = 1, 2, ...
 
         Returns:
-            each member's gradient norm before clipping, over the parameters that it trains.
+            (P,) each member's gradient norm before clipping, over the parameters that it trains; on the device, which
+            need not be waited for.
         """
+        if self.parameters and self.parameters[0].tensor.device.type != "cpu":
+            return self.step_together(rates, steps)
         norms = []
         for member, settings in enumerate(self.settings):
             own = [i for i, p in enumerate(self.parameters) if settings.scales[p.depth]]
@@ -77,28 +81,51 @@ class PopulationAdamW:
                 shrink = torch.clamp(settings.clip / (norm + 1e-6), max=1.0)
                 torch._foreach_mul_(list(gradients.values()), shrink)
             norms.append(norm)
-            self._update(member, gradients, rate=rates[member], step=steps[member])
+            self._update(member, rate=rates[member], step=steps[member])
         for parameter in self.parameters:
             parameter.tensor.grad = None
-        return [float(norm) for norm in norms]
+        return torch.stack(norms)
 
-    def _update(self, member: int, gradients: dict[int, Tensor], *, rate: float, step: int) -> None:
-        settings = self.settings[member]
+    def step_together(self, rates: Sequence[float], steps: Sequence[int]) -> Tensor:
+        """As `step`, in calls that take all members, or neighbours of equal settings, at once: for a device on which a
+        call costs more than the member's share of its work.
+        """
+        device = self.parameters[0].tensor.device
+        trained = [[s.scales[p.depth] != 0 for s in self.settings] for p in self.parameters]
+        own = torch.stack([torch.linalg.vector_norm(p.tensor.grad.flatten(1), dim=1) for p in self.parameters])
+        norms = torch.linalg.vector_norm(torch.where(torch.tensor(trained, device=device), own, 0.0), dim=0)  # (P,)
+        clips = torch.tensor([s.clip or math.inf for s in self.settings], device=device)
+        shrink = torch.clamp(clips / (norms + 1e-6), max=1.0)
+        for p in self.parameters:
+            p.tensor.grad.mul_(shrink.view(-1, *(1,) * (p.tensor.ndim - 1)))
+        alike = list(zip(self.settings, rates, steps, strict=True))
+        begin = 0
+        for end in range(1, len(alike) + 1):
+            if end == len(alike) or alike[end] != alike[begin]:
+                self._update(slice(begin, end), rate=rates[begin], step=steps[begin])
+                begin = end
+        for p in self.parameters:
+            p.tensor.grad = None
+        return norms
+
+    def _update(self, which: int | slice, *, rate: float, step: int) -> None:
+        """AdamW of one member, or of neighbours with equal settings, rate and step."""
+        settings = self.settings[which if isinstance(which, int) else which.start]
         before = float(step - 1) if settings.bias_correction else WITHOUT_CORRECTION
         groups: dict[tuple[float, float], list[int]] = {}
-        for i in gradients:
-            parameter = self.parameters[i]
+        for i, parameter in enumerate(self.parameters):
             decay = settings.weight_decay if parameter.decays else 0.0
-            groups.setdefault((settings.scales[parameter.depth], decay), []).append(i)
+            if scale := settings.scales[parameter.depth]:
+                groups.setdefault((scale, decay), []).append(i)
         for (scale, decay), places in groups.items():
             device = self.parameters[places[0]].tensor.device
             adamw(
-                [self.parameters[i].tensor.data[member] for i in places],
-                [gradients[i] for i in places],
-                [self.mean[i][member] for i in places],
-                [self.square[i][member] for i in places],
+                [self.parameters[i].tensor.data[which] for i in places],
+                [self.parameters[i].tensor.grad[which] for i in places],
+                [self.mean[i][which] for i in places],
+                [self.square[i][which] for i in places],
                 [],
-                [torch.tensor(before, device=device) for _ in places],
+                list(torch.full((len(places),), before, device=device).unbind(0)),
                 fused=True,
                 amsgrad=False,
                 beta1=self.beta1,

@@ -128,6 +128,7 @@ class Population:
             Member(config, total, evaluation_steps(config.recipe.evaluations, total))
             for config, total in zip(configs, totals, strict=True)
         ]
+        self._ahead: tuple[list, Any] = ([], None)  # the batches after these, packed while a device was computing
 
     def step(self, batches: Sequence[np.ndarray] | None = None) -> np.ndarray:
         """One optimizer step of every member; -> (P,) losses before it.
@@ -148,17 +149,30 @@ class Population:
         for member, rate, settings in zip(self.members, rates, self.optimizer.settings, strict=True):
             member.step += 1
             member.unused_rows_factor *= 1.0 - rate * settings.scales[0] * settings.weight_decay
-        return losses.detach().cpu().numpy()
+        if self.device.type != "cpu":
+            self._ahead = (self._standing(), self._packed([self._batch_of(member) for member in self.members]))
+        return losses.detach().cpu().numpy()  # here the device is waited for
 
     def _next_batches(self, given: Sequence[np.ndarray] | None = None) -> tuple[Packing, Tensor]:
         """Each member's next batch in its own order; -> packing, targets (P, targets) or (P, sequences, labels)."""
-        chosen = given or [self._batch_of(member) for member in self.members]
-        packing = pack_features(self.train, chosen, n_heads=self.model.architecture.n_heads)
+        standing, ready = self._ahead
+        if given is not None or standing != self._standing():
+            ready = self._packed(given or [self._batch_of(member) for member in self.members])
+        packing, targets = ready
+        return packing.to(self.device), torch.from_numpy(targets).to(self.device)
+
+    def _standing(self) -> list[tuple[str, int]]:
+        """Who takes which step next."""
+        return [(member.config.id, member.step) for member in self.members]
+
+    def _packed(self, chosen: Sequence[np.ndarray]) -> tuple[Packing, np.ndarray]:
+        """A batch of each member, on the CPU: packing, targets."""
+        packing = pack_features(self.train, chosen, n_heads=self.model.architecture.n_heads, device=self.device)
         targets = np.zeros((*packing.present.shape, *self.train.targets.shape[1:]), self.train.targets.dtype)
         for place, (own, order) in enumerate(zip(chosen, packing.order, strict=True)):
             wanted = packed_targets(self.train, own, order)
             targets[place, : len(wanted)] = self.train.targets[wanted]
-        return packing.to(self.device), torch.from_numpy(targets).to(self.device)
+        return packing, targets
 
     def _batch_of(self, member: Member) -> np.ndarray:
         recipe, n_train = member.config.recipe, len(self.train)

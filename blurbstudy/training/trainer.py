@@ -170,7 +170,9 @@ class Training:
         with self.population.model.only(places) as model:
             count, batches = self._batches.get(split, (0, []))
             if count != len(places):  # the last number of members alone is kept: it seldom comes back to another
-                batches = evaluation_batches(features, members=len(places), n_heads=model.architecture.n_heads)
+                batches = evaluation_batches(
+                    features, members=len(places), n_heads=model.architecture.n_heads, device=self.device
+                )
                 self._batches[split] = (len(places), batches)
             outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
         found = {}

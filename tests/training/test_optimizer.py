@@ -26,7 +26,8 @@ def make_parameters():
     ]
 
 
-def test_every_member_follows_the_design_equations_for_thirty_steps():
+@pytest.mark.parametrize("way", ["step", "step_together"])
+def test_every_member_follows_the_design_equations_for_thirty_steps(way):
     parameters = make_parameters()
     optimizer = PopulationAdamW(parameters, SETTINGS, beta1=B1, beta2=B2, eps=EPS)
     theta = [p.tensor.detach().double().clone() for p in parameters]
@@ -37,7 +38,7 @@ def test_every_member_follows_the_design_equations_for_thirty_steps():
         for p, g in zip(parameters, gradients, strict=True):
             p.tensor.grad = g.clone()
         rates = [1e-2 * (1 + k) / t for k in range(len(SETTINGS))]
-        norms = optimizer.step(rates, [t] * len(SETTINGS))
+        norms = getattr(optimizer, way)(rates, [t] * len(SETTINGS)).tolist()
         for k, s in enumerate(SETTINGS):
             trained = [i for i, p in enumerate(parameters) if s.scales[p.depth]]
             norm = math.sqrt(sum(float(gradients[i][k].double().square().sum()) for i in trained))
@@ -55,6 +56,25 @@ def test_every_member_follows_the_design_equations_for_thirty_steps():
                 theta[i][k] = theta[i][k] - rate * (mean / (square.sqrt() + EPS) + decay * theta[i][k])
     for p, expected in zip(parameters, theta, strict=True):
         torch.testing.assert_close(p.tensor.data.double(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_neighbours_of_equal_settings_that_move_together_move_as_each_alone():
+    alike = [SETTINGS[0]] * 2 + [SETTINGS[2]] * 3
+    moved = {}
+    for way in ("step", "step_together"):
+        torch.manual_seed(3)
+        parameters = [DepthParameter(f"p{d}", d, True, torch.nn.Parameter(torch.randn(5, 4, 3))) for d in (0, 1)]
+        optimizer = PopulationAdamW(parameters, alike, beta1=B1, beta2=B2, eps=EPS)
+        for t in (1, 2, 3):
+            for p in parameters:
+                p.tensor.grad = torch.randn(p.tensor.shape, generator=torch.Generator().manual_seed(t))
+            if t == 2:
+                parameters[0].tensor.grad[2] = math.nan  # of a member that is frozen there
+            getattr(optimizer, way)([1e-2, 1e-2, 1e-2, 1e-2, 5e-3], [t, t, t, t + 1, t])
+        moved[way] = [p.tensor.detach() for p in parameters]
+    for one, other in zip(*moved.values(), strict=True):
+        assert torch.isfinite(one).all()
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
 
 
 def test_a_frozen_member_does_not_move_while_the_others_do():
