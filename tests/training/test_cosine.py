@@ -1,4 +1,4 @@
-"""The cosine head in the trainer: Sentence-BERT's loss and steps by hand, members apart from their company, techniques."""
+"""The cosine head in the trainer: Sentence-BERT's loss and steps by hand, members and company, techniques."""
 
 from dataclasses import replace
 
