@@ -11,7 +11,7 @@ dense, tanh, dropout, linear, always fresh) is the same but for the first dropou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -172,6 +172,19 @@ class Classifier(nn.Module):
         if self._has_bert_pooler:
             weights |= {f"pooler.{n}": p.data[member].cpu().clone() for n, p in self.pooler.named_parameters()}
         return weights
+
+    def head_weights(self, member: int) -> dict[str, Tensor]:
+        """One member's head: head.weight, head.bias and, where it has a dense layer before, pooler.dense.*."""
+        return {name: parameter.data[member].cpu().clone() for name, parameter in self._head_parameters()}
+
+    def put_weights(self, member: int, encoder: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> None:
+        """Sets one member's weights to those of `member_weights` and `head_weights`."""
+        for name, parameter in (*self.encoder.named_weights().items(), *self._head_parameters()):
+            source = head[name] if name in head else encoder[name]
+            parameter.data[member].copy_(source)
+
+    def _head_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        return [(name, p) for name, p in self.named_parameters() if name.startswith(("pooler.", "head."))]
 
 
 def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None:
