@@ -182,6 +182,7 @@ def checkpoint_folder(path_or_id: Path | str) -> Path:
     from huggingface_hub import snapshot_download
 
     patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*", *TOKENIZER_FILES]
+    patterns += ["modules.json", "1_Pooling/config.json"]  # whether it was tuned for sentences
     try:
         return Path(snapshot_download(str(path_or_id), allow_patterns=patterns))
     except Exception as error:  # the hub client raises many kinds

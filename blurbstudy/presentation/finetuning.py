@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from ..results.sources import EncoderSource, checkpoint_outline, resolve_sources
 from ..results.statistics import CellSummary, summarize
 from ..results.store import RunStore
 from ..results.sweep import SweepResult, run_missing
+from ..results.zero_shot import PlainCosine
 from ..tasks import Task, get_task
 from ..tasks.own.checks import OwnAudit, audit_own, check_learnable
 from ..training.record import RunRecord
 from .parameters import hub_id
+from .plain_cosine import plain_cosines_of, plain_words
 from .score_tables import score_details
 from .scoring import scores_by_class
 from .tables import number
@@ -51,6 +53,7 @@ class FineTuning:
     test: CellSummary | None  # None: there is no test set
     classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, of test or else of dev
     audit: OwnAudit | None = None  # of a task of one's own
+    plain: Mapping[str, PlainCosine] = field(default_factory=dict)  # split -> of a similarity task, nothing trained
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; scores are fractions."""
@@ -78,6 +81,7 @@ class FineTuning:
             "summary": {"dev": _summary(self.dev), "test": None if self.test is None else _summary(self.test)},
             "classes": dict(self.classes),
             "audit": None if self.audit is None else dataclasses.asdict(self.audit),
+            "plain_cosine": {split: dataclasses.asdict(own) for split, own in self.plain.items()},
         }
 
     def text(self) -> str:
@@ -92,6 +96,8 @@ class FineTuning:
                 lines.append(f"{name}: " + ", ".join(f"{label} {value}" for label, value in score_details(summary)))
         if self.test is None:
             lines.append("test: none, the scores are of dev alone")
+        if self.plain:
+            lines.append(f"nothing trained, plain cosine of the encoder: {plain_words(self.plain.values())}")
         if self.classes:
             of = ", ".join(f"{name} {number(100 * score)}" for name, score in self.classes.items())
             lines.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {of}")
@@ -131,6 +137,7 @@ def fine_tune(
             f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
         )
     audit = _audit(known, sources.encoders[encoder], chosen) if known.own else None
+    plain = plain_cosines_of(known, encoder, sources=sources, store=kept, device=device)
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
     sweep = run_missing(
         configs, kept, sources=sources, engine=LocalEngine(device=device), progress=progress, label=known.name
@@ -149,6 +156,7 @@ def fine_tune(
         test=summarize(records, references) if scored == "test" else None,
         classes=_mean_by_class(records, references[known.name], split=scored),
         audit=audit,
+        plain=plain,
     )
 
 
