@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of a word that belongs to no mention
@@ -21,6 +23,9 @@ OUTPUTS = {
 }
 
 
+_FIRST = ("id", "document", "header", "separator", "scheme", "dev_share", "split_seed")  # fields since the beginning
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnForm:
     """How files of one's own are read and divided, where they are no BLURB's: all of it enters their fingerprint."""
@@ -32,6 +37,23 @@ class OwnForm:
     scheme: str = ""  # of tags: key of own.schemes.SCHEMES
     dev_share: float = 0.0  # of train that becomes dev; 0: dev has a file of its own
     split_seed: int = 1  # of that division
+    kind: str = ""  # as its owner calls it, for messages; decides nothing
+    start: str = ""  # column of the first character of a mention, where a row is one
+    end: str = ""  # column of the character behind its last
+    mention: str = ""  # column of its text, which is compared
+    discontinuous: str = "refuse"  # what becomes of entities in several pieces: key of standoff.FRAGMENTS
+    one_hot: tuple[str, ...] = ()  # columns of labels, each marked by 1 or 0; (): labels stand in one column
+    center: float = 0.0  # what scores are trained as: their distance from it ...
+    scale: float = 1.0  # ... in units of this
+    others: Mapping[str, Mapping[str, Any]] = field(hash=False, default_factory=dict)  # split -> how its file differs
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides how files are read; what later versions added only where it is used, so that it changes no
+        fingerprint of before.
+        """
+        values, usual = dataclasses.asdict(self), dataclasses.asdict(OwnForm())
+        del values["kind"]
+        return {name: value for name, value in values.items() if name in _FIRST or value != usual[name]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +98,15 @@ class Task:
     def is_regression(self) -> bool:
         """Whether the label is a number."""
         return self.output == "score"
+
+    def of_split(self, split: str) -> Task:
+        """The task as the file of a split is read, which may have another format than that of train."""
+        if self.own is None or split not in self.own.others:
+            return self
+        told = dict(self.own.others[split])
+        reader, columns = told.pop("reader"), tuple(told.pop("columns"))
+        own = dataclasses.replace(self.own, **told | {"one_hot": tuple(told["one_hot"])}, others={})
+        return dataclasses.replace(self, reader=reader, columns=columns, own=own)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
