@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of a word that belongs to no mention
 
@@ -153,6 +155,18 @@ def head_places(task: Task, tagging: str) -> tuple[int, ...]:
     """For each of Task.labels, its place among the head's: B stands where I does under tagging io."""
     outputs = head_labels(task, tagging)
     return tuple(outputs.index(label if label in outputs else f"I{label[1:]}") for label in task.labels)
+
+
+def to_unit(scores: np.ndarray, task: Task) -> np.ndarray:
+    """Scores within the task's bounds as shares of their range, from 0 to 1."""
+    low, high = task.bounds
+    return (scores - np.float32(low)) / np.float32(high - low)
+
+
+def from_unit(shares: np.ndarray, task: Task) -> np.ndarray:
+    """The inverse of to_unit."""
+    low, high = task.bounds
+    return shares * np.float32(high - low) + np.float32(low)
 
 
 def example_size(task: Task, label: str | float) -> int:

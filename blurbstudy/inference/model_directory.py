@@ -1,0 +1,225 @@
+"""A model directory: a fine-tuned model as Hugging Face's files, which transformers loads with its head and labels, and
+blurbstudy.json, which says what else our own predictions need.
+
+Weights are safetensors alone: nothing in a directory that somebody sends is ever executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..models import Architecture, Checkpoint, Classifier
+from ..models.checkpoint import checkpoint_of
+from ..models.naming import to_hugging_face
+from ..models.weights import read_weights, weight_files, write_weights
+from ..tasks import Task, task_from_dict, task_to_dict
+from ..tasks.task import head_labels
+from .foreign import what_it_is
+from .heads import PREFIXES, SUFFIXES, class_name, head_names, written_architecture
+from .settings import ModelSettings
+from .tokenizer_files import write_tokenizer
+
+FORMAT = 1  # of blurbstudy.json
+FACTS = "blurbstudy.json"
+CARD = "README.md"
+SCORE = "score"  # the one label of a regression
+PROBLEMS = {"label": "single_label_classification", "label_set": "multi_label_classification", "score": "regression"}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedWeights:
+    """A fine-tuned model of one member, by our names, float32 on the CPU."""
+
+    architecture: Architecture  # of the layers that are left
+    encoder: Mapping[str, Tensor]  # the whole table of words
+    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* where there is one
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ModelDirectory:
+    """A model directory that was read."""
+
+    folder: Path
+    task: Task  # without files
+    settings: ModelSettings
+    checkpoint: Checkpoint  # the encoder; its tokenizer is the directory's
+    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* where there is one
+    run: Mapping[str, Any]  # facts of the run that it is of
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Classes in the order of the head's outputs, () for a score."""
+        return head_labels(self.task, self.settings.tagging)
+
+
+def write_model_files(
+    folder: Path,
+    trained: TrainedWeights,
+    *,
+    task: Task,
+    settings: ModelSettings,
+    tokenizer: Any,
+    run: Mapping[str, Any],
+    card: str = "",
+) -> None:
+    """Writes all files of a model directory into a folder that is there and empty.
+
+    Args:
+        tokenizer: the encoder's own fast tokenizer of transformers.
+        run: plain values.
+        card: the model card; "": none.
+
+    Raises:
+        CheckpointError: transformers has no class for this encoder with this head.
+    """
+    architecture = written_architecture(trained.architecture, settings.head)
+    config = architecture.to_config() | {
+        "architectures": [class_name(architecture.family, settings.head)],
+        **label_config(task, settings.tagging),
+    }
+    _write_json(folder / "config.json", config)
+    write_weights(_state(trained, architecture, settings.head), folder)
+    write_tokenizer(tokenizer, folder, settings=settings, pad_id=architecture.pad_id, segments=architecture.n_segments)
+    if card:
+        (folder / CARD).write_text(card, encoding="utf-8")
+    _write_json(folder / FACTS, facts(task, settings, run))
+
+
+def facts(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of blurbstudy.json. No path of the machine that trained it is among them."""
+    portable = dataclasses.replace(task, files={}, substitutes={}, folder=".")
+    return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
+
+
+def label_config(task: Task, tagging: str) -> dict[str, Any]:
+    """What config.json says of the head's outputs."""
+    labels = head_labels(task, tagging) or (SCORE,)
+    problem = PROBLEMS.get(task.output)
+    return {
+        "id2label": {str(place): label for place, label in enumerate(labels)},
+        "label2id": {label: place for place, label in enumerate(labels)},
+    } | ({"problem_type": problem} if problem else {})
+
+
+def read_model_directory(folder: Path | str) -> ModelDirectory:
+    """A model directory, whole and checked.
+
+    Raises:
+        CheckpointError: it is something else, torn, or its weights are pickled; one line that says what to do.
+    """
+    folder = Path(folder)
+    if not (folder / FACTS).is_file():
+        raise CheckpointError(what_it_is(folder))
+    task, settings, run = _read_facts(folder / FACTS)
+    config = _read_json(folder / "config.json")
+    files = weight_files(folder)
+    if pickled := [file.name for file in files if file.suffix != ".safetensors"]:
+        raise CheckpointError(
+            f"{folder}: {pickled[0]} is pickled, which may hold code, and is not read; use a directory with "
+            "model.safetensors"
+        )
+    state = read_weights(folder)
+    checkpoint = checkpoint_of(folder, state)
+    _check_head(folder, config, checkpoint.architecture.family, task, settings)
+    head = _head(
+        folder, state, checkpoint.architecture, settings.head, max(1, len(head_labels(task, settings.tagging)))
+    )
+    return ModelDirectory(folder=folder, task=task, settings=settings, checkpoint=checkpoint, head=head, run=run)
+
+
+def load_classifier(directory: ModelDirectory, *, device: torch.device | str = "cpu") -> Classifier:
+    """The model of a directory: a Classifier of one member with all its weights and the whole table of words."""
+    outputs = max(1, len(directory.labels))
+    architecture = directory.checkpoint.architecture
+    model = Classifier(architecture, members=1, outputs=outputs, head=directory.settings.head)
+    model.put_weights(0, directory.checkpoint.weights, directory.head)
+    return model.to(device).requires_grad_(False)
+
+
+def _state(trained: TrainedWeights, architecture: Architecture, head: str) -> dict[str, Tensor]:
+    """Every tensor by the name that transformers' class has for it."""
+    encoder = {name: tensor for name, tensor in trained.encoder.items() if not name.startswith("pooler.")}
+    prefix = PREFIXES[architecture.family]
+    state = {f"{prefix}{name}": tensor for name, tensor in to_hugging_face(encoder, architecture).items()}
+    names = head_names(architecture.family, head)
+    return state | {names[ours]: tensor.contiguous() for ours, tensor in trained.head.items()}
+
+
+def _read_facts(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
+    values = _read_json(path)
+    if values.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: format {values.get('format')!r} is another than {FORMAT}; use the blurbstudy that wrote it"
+        )
+    try:
+        task = task_from_dict(values["task"])
+        settings = ModelSettings(**{field.name: values[field.name] for field in dataclasses.fields(ModelSettings)})
+        run = dict(values["run"])
+        if settings.head not in SUFFIXES or (settings.head == "words") != (task.output == "tags"):
+            raise ValueError(f"head {settings.head!r} does not fit a {task.kind} task")
+        if isinstance(settings.max_length, bool) or not isinstance(settings.max_length, int) or settings.max_length < 4:
+            raise ValueError(f"max_length {settings.max_length!r}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise CheckpointError(f"{path}: does not describe a model ({said}); take the whole directory again") from None
+    return task, settings, run
+
+
+def _check_head(folder: Path, config: Mapping[str, Any], family: str, task: Task, settings: ModelSettings) -> None:
+    """Refuses a config.json that is not of this task's head."""
+    expected = class_name(family, settings.head)
+    if config.get("architectures") != [expected]:
+        raise CheckpointError(
+            f"{folder}: config.json is of {config.get('architectures')}, {FACTS} of {expected}; take the whole "
+            "directory as it was written"
+        )
+    wanted = label_config(task, settings.tagging)["id2label"]
+    if config.get("id2label") != wanted:
+        raise CheckpointError(
+            f"{folder}: config.json has the labels {list(dict(config.get('id2label') or {}).values())}, {FACTS} has "
+            f"{list(wanted.values())}; take the whole directory as it was written"
+        )
+
+
+def _head(
+    folder: Path, state: Mapping[str, Tensor], architecture: Architecture, head: str, n: int
+) -> dict[str, Tensor]:
+    width = architecture.width
+    shapes = {"head.weight": (n, width), "head.bias": (n,)}
+    if head != "words":
+        shapes |= {"pooler.dense.weight": (width, width), "pooler.dense.bias": (width,)}
+    found = {}
+    for ours, theirs in head_names(architecture.family, head).items():
+        if theirs not in state:
+            raise CheckpointError(f"{folder}: weights lack {theirs!r}; take the whole directory again")
+        if tuple(state[theirs].shape) != shapes[ours]:
+            raise CheckpointError(
+                f"{folder}: {theirs} has shape {tuple(state[theirs].shape)}, its labels need {shapes[ours]}; take the "
+                "whole directory again"
+            )
+        found[ours] = state[theirs].float()
+    return found
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path}: cannot be read ({said}); take the whole directory again") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path}: holds no object; take the whole directory again")
+    return values
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
