@@ -81,6 +81,7 @@ def write_model_files(
     Raises:
         CheckpointError: transformers has no class for this encoder with this head.
     """
+    trained, task = in_scores(trained, task)
     architecture = written_architecture(trained.architecture, settings.head)
     config = architecture.to_config() | {
         "architectures": [class_name(architecture.family, settings.head)],
@@ -92,6 +93,17 @@ def write_model_files(
     if card:
         (folder / CARD).write_text(card, encoding="utf-8")
     _write_json(folder / FACTS, facts(task, settings, run))
+
+
+def in_scores(trained: TrainedWeights, task: Task) -> tuple[TrainedWeights, Task]:
+    """A head that was trained on scores in another scale (`to_scale`) as one that gives the scores themselves."""
+    if task.own is None or task.own.scale == 1:
+        return trained, task
+    scale, center = task.own.scale, task.own.center
+    head = {name: tensor * scale if name.startswith("head.") else tensor for name, tensor in trained.head.items()}
+    head |= {"head.bias": head["head.bias"] + center} if head else {}  # a cosine has none
+    own = dataclasses.replace(task.own, center=0.0, scale=1.0)
+    return dataclasses.replace(trained, head=head), dataclasses.replace(task, own=own)
 
 
 def facts(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dict[str, Any]:

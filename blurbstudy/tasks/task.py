@@ -169,6 +169,22 @@ def from_unit(shares: np.ndarray, task: Task) -> np.ndarray:
     return shares * np.float32(high - low) + np.float32(low)
 
 
+def to_scale(scores: np.ndarray, task: Task) -> np.ndarray:
+    """Scores as a head is trained on them: of a task of one's own whose scores lie far from 0, or close to each other,
+    their distance from train's mean in its standard deviations.
+    """
+    if task.own is None or task.own.scale == 1:
+        return scores
+    return (scores - np.float32(task.own.center)) / np.float32(task.own.scale)
+
+
+def from_scale(outputs: np.ndarray, task: Task) -> np.ndarray:
+    """The inverse of to_scale."""
+    if task.own is None or task.own.scale == 1:
+        return outputs
+    return outputs * np.float32(task.own.scale) + np.float32(task.own.center)
+
+
 def example_size(task: Task, label: str | float) -> int:
     """What one example adds to the sizes of its task: mentions (B tags), PICO words (tags but O), or 1."""
     if task.counted == "mentions":

@@ -10,7 +10,7 @@ import torch
 from ..models import Classifier, Packing, pack
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import OUTSIDE, from_unit, head_labels
+from ..tasks.task import OUTSIDE, from_scale, from_unit, head_labels
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
@@ -78,7 +78,8 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     BIO, a mention for every run of I; the cosine of two texts goes from 0 to 1 as the scores do within their bounds.
     """
     if task.output == "score":
-        return [float(value) for value in (outputs if features.seconds is None else from_unit(outputs, task))[:, 0]]
+        scores = from_scale(outputs, task) if features.seconds is None else from_unit(outputs, task)
+        return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tagging))
     if task.output == "label_set":
         return [",".join(labels[row > 0]) for row in outputs]
