@@ -186,7 +186,7 @@ def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 def _tokenize_words(
     examples: Sequence[Example], tokenizer: Tokenizer, task: Task, *, room: int, unknown: int | None
 ) -> Features:
-    begin, end = _around(tokenizer)
+    begin, end = around(tokenizer)
     encodings = tokenizer.encode_batch(
         [list(example.texts) for example in examples], is_pretokenized=True, add_special_tokens=False
     )
@@ -214,7 +214,7 @@ def _tokenize_words(
     )
 
 
-def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+def around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """The special tokens before and after a sequence: [CLS] and [SEP]."""
     encoding = tokenizer.encode(["a"], is_pretokenized=True)
     own = [i for i, word in enumerate(encoding.word_ids) if word is not None]

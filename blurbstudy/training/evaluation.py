@@ -15,18 +15,21 @@ from ..tasks.task import OUTSIDE, from_scale, from_unit, head_labels
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
 
-def evaluation_batches(features: Features, *, members: int, n_heads: int) -> list[tuple[np.ndarray, Packing]]:
+def evaluation_batches(
+    features: Features, *, members: int, n_heads: int, tokens: int = EVALUATION_TOKENS
+) -> list[tuple[np.ndarray, Packing]]:
     """The split in batches of sequences of like length, the same for every member: (target numbers, packing)."""
-    return [packed_group(features, group, members=members, n_heads=n_heads) for group in evaluation_groups(features)]
+    groups = evaluation_groups(features, most=tokens)
+    return [packed_group(features, group, members=members, n_heads=n_heads) for group in groups]
 
 
-def evaluation_groups(features: Features) -> list[list[int]]:
-    """The sequences of a split by batch, the shortest first."""
+def evaluation_groups(features: Features, *, most: int = EVALUATION_TOKENS) -> list[list[int]]:
+    """The sequences of a split by batch of `most` tokens, the shortest first."""
     order = np.argsort(features.lengths, kind="stable")
     groups, current, tokens = [], [], 0
     lengths = features.lengths
     for sequence in order:
-        if current and tokens + lengths[sequence] > EVALUATION_TOKENS:
+        if current and tokens + lengths[sequence] > most:
             groups.append(current)
             current, tokens = [], 0
         current.append(sequence)
