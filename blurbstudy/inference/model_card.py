@@ -258,8 +258,7 @@ def _code(task: Task, place: str) -> str:
     call = 'model("Aspirin inhibits cyclooxygenase.")'
     if task.output != "tags":
         options = {"label_set": ", top_k=None", "score": ', function_to_apply="none"'}.get(task.output, "")
-        name = json.dumps(place)
-    load = f'pipeline("text-classification", model={name}{options}, truncation=True)'
+        load = f'pipeline("text-classification", model={name}{options}, truncation=True)'
         if len(task.text_columns) > 1:
             call = 'model({"text": "The first text.", "text_pair": "The second text."})'
         elif task.output == "label_set":
