@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..models import Architecture, Checkpoint, Classifier
+from ..models import Architecture, Checkpoint, Classifier, TrainedWeights
 from ..models.checkpoint import checkpoint_of
 from ..models.naming import to_hugging_face
 from ..models.weights import read_weights, weight_files, write_weights
@@ -33,15 +33,6 @@ FACTS = "blurbstudy.json"
 CARD = "README.md"
 SCORE = "score"  # the one label of a regression
 PROBLEMS = {"label": "single_label_classification", "label_set": "multi_label_classification", "score": "regression"}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedWeights:
-    """A fine-tuned model of one member, by our names, float32 on the CPU."""
-
-    architecture: Architecture  # of the layers that are left
-    encoder: Mapping[str, Tensor]  # the whole table of words
-    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* where there is one
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

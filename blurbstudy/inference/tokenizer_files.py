@@ -10,7 +10,7 @@ from ..tasks.features import uncut
 from .settings import ModelSettings
 
 LEFT_OVER = ("max_length", "stride", "truncation_strategy", "pad_to_multiple_of", "pad_token_type_id", "name_or_path",
-             "padding", "truncation")  # fmt: skip
+             "padding", "truncation", "is_local", "local_files_only", "backend")  # fmt: skip
 
 
 def write_tokenizer(tokenizer: Any, folder: Path, *, settings: ModelSettings, pad_id: int, segments: int) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import RunConfig
-from ..models import Checkpoint, Classifier, DropoutStream, Packing, seed_for
+from ..models import Checkpoint, Classifier, DropoutStream, Packing, TrainedWeights, seed_for
 from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
@@ -172,6 +172,11 @@ class Population:
         words = checkpoint.weights["embeddings.words"] * self.members[place].unused_rows_factor
         words[self.model.rows.cpu()] = self.model.embeddings.words.data[place].cpu()
         return words
+
+    def trained(self, place: int, checkpoint: Checkpoint) -> TrainedWeights:
+        """A copy of one member as a model of its own, with the whole table of words."""
+        encoder = self.model.member_weights(place, self.full_words(place, checkpoint))
+        return TrainedWeights(self.model.architecture, encoder, self.model.head_weights(place))
 
     def snapshot(self, place: int) -> Snapshot:
         """A copy of one member's parameters, on the CPU."""

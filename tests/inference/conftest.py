@@ -7,9 +7,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 from blurbstudy.config import Recipe
-from blurbstudy.inference.model_directory import TrainedWeights, write_model_files
+from blurbstudy.inference.model_directory import write_model_files
 from blurbstudy.inference.settings import settings_of
-from blurbstudy.models import Architecture, Classifier, random_checkpoint
+from blurbstudy.models import Architecture, Classifier, TrainedWeights, random_checkpoint
 from blurbstudy.pretraining.vocabulary import train_vocabulary
 from blurbstudy.tasks import get_task
 
