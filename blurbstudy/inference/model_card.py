@@ -140,9 +140,8 @@ def _front(task: Task, run: Mapping[str, Any]) -> str:
 
 
 def _encoder(run: Mapping[str, Any], architecture: Architecture) -> str:
-    return (
-        f"{run['encoder']['name']} ({architecture.title}, {architecture.n_layers} layers, width {architecture.width})"
-    )
+    shape = f"{architecture.title}, {architecture.n_layers} layers, width {architecture.width}"
+    return f"{run['encoder']['name']} ({shape})"
 
 
 def _banner(run: Mapping[str, Any]) -> str:
@@ -226,6 +225,7 @@ def _data(task: Task, run: Mapping[str, Any]) -> str:
             f"- Examples: {sizes}" + ("; dev was split off train" if task.own and task.own.dev_share else ""),
             f"- Source: {_plain(task.source)}",
             f"- Terms: {terms}",
+            f"- Encoder: {_plain(run['encoder']['name'])}, fingerprint {run['encoder']['fingerprint']}",
         ]
     )
 
@@ -254,15 +254,14 @@ def _said(value: Any) -> Any:
 
 def _code(task: Task, place: str) -> str:
     name = json.dumps(place)
-    load = f'pipeline("token-classification", model={name}, aggregation_strategy="first")'
-    call = 'model("Aspirin inhibits cyclooxygenase.")'
-    if task.output != "tags":
+    if task.output == "tags":
+        load = f'pipeline("token-classification", model={name}, aggregation_strategy="first")'
+        call = 'model("Aspirin inhibits cyclooxygenase.")'
+    else:
         options = {"label_set": ", top_k=None", "score": ', function_to_apply="none"'}.get(task.output, "")
         load = f'pipeline("text-classification", model={name}{options}, truncation=True)'
-        if len(task.text_columns) > 1:
-            call = 'model({"text": "The first text.", "text_pair": "The second text."})'
-        elif task.output == "label_set":
-            call = 'model(["A text."])'
+        pair = len(task.text_columns) > 1
+        call = 'model({"text": "The first text.", "text_pair": "The second text."})' if pair else 'model("A text.")'
     return f"from transformers import pipeline\n\nmodel = {load}\n{call}"
 
 
