@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import html
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from ..inference.on_examples import predict_examples
 from ..inference.outputs import as_plain
 from ..inference.predictor import Prediction, Predictor
 from ..results.progress import watched_bar
-from ..results.sources import data_folder, given_folder, live_encoder
+from ..results.sources import data_folder, resolve_sources
+from ..results.store import RunStore
 from ..tasks import Task, read_split
 from ..tasks.own.checks import check_learnable
 from .finetuning import FineTuning, audit_with, default_recipe, fine_tune
@@ -194,7 +196,7 @@ def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = Non
     """What the files of one's own task hold, and what one should know of them before anything is trained.
 
     Args:
-        encoder: whose sub-words are counted; a checkpoint directory or Hub id.
+        encoder: whose sub-words are counted; as for `finetune`.
         max_length: sub-words that a sequence may have (default: the recipe's for this kind of task).
 
     Raises:
@@ -204,8 +206,10 @@ def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = Non
     if known.own is None:
         raise ParameterError(f"{known.name} is BLURB's; its audit stands in 00_overview")
     check_learnable(known)
-    spec = str(hub_id(str(encoder)))
-    source = live_encoder(spec, spec, given_folder(spec, spec))
+    spec = str(encoder)
+    with tempfile.TemporaryDirectory(prefix="blurbstudy-") as place:  # nothing of it is kept
+        given = {"tasks": [known], "encoders": {spec: hub_id(spec)}, "data": str(Path(known.files["train"]).parent)}
+        source = resolve_sources(RunStore(Path(place)), **given).encoders[spec]
     limit = max_length or default_recipe(known, positions=source.architecture["max_positions"]).max_length
     found = audit_with(source, known, max_length=limit)
     rows = [tuple(fact.split(": ", 1)) for fact in found.facts]
