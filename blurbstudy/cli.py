@@ -149,21 +149,29 @@ def finetune(
             "train.*, dev.*, test.*."
         ),
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="With a kind: TSV, CSV, JSONL or CoNLL file to train on.")] = None,
+    train: Annotated[Path | None, typer.Option(help="With a kind: TSV, CSV, JSONL, CoNLL, PubTator or brat.")] = None,
     dev: Annotated[Path | None, typer.Option(help="With a kind (default: a part of train, as is then said).")] = None,
     test: Annotated[Path | None, typer.Option(help="With a kind (default: none, and scores are of dev alone).")] = None,
     columns: Annotated[
         str | None,
-        typer.Option(help="With a kind: text=NAME,label=NAME, also text2, id, document (default: by usual names)."),
+        typer.Option(
+            help="With a kind: text=NAME,label=NAME, also text2, id, document, start, end (default: by usual names)."
+        ),
     ] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", help="With a kind: tsv, csv, jsonl or conll (default: by the ending).")
+        str | None,
+        typer.Option(
+            "--format", help="With a kind: tsv, csv, jsonl, conll, brat or pubtator (default: by the ending)."
+        ),
     ] = None,
     scheme: Annotated[
         str | None, typer.Option(help="With a kind: of tags, iob1, iob2, iobes or io (default: recognized).")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="With a kind (default: the usual one).")] = None,
     negative: Annotated[str | None, typer.Option(help="With a kind: the label that an F1 leaves out.")] = None,
+    discontinuous: Annotated[
+        str | None, typer.Option(help="With a kind: refuse (default) or skip entities in several pieces.")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="YAML file of recipe fields (default: one per task).")] = None,
     seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
     out: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
@@ -185,6 +193,7 @@ def finetune(
     if no_model and keep_model is not None:
         raise ParameterError("--no-model keeps none, --keep-model one; give one of them")
     said = {"format": file_format, "scheme": scheme, "metric": metric, "negative": negative}
+    said |= {"discontinuous": discontinuous}
     files = {"train": train, "dev": dev, "test": test}
     known = task_of_words(task, data=data, files=files, columns=columns, **said)
     folder = data or paths.data_folder()

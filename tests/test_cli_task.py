@@ -100,7 +100,8 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
         (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; it was named for the train split; check "
          "the path"),
         (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train, --dev, --test, --columns, --format, "
-         "--scheme, --metric and --negative belong to a kind, such as --task ner; say the rest in a YAML"),
+         "--scheme, --metric, --negative and --discontinuous belong to a kind, such as --task ner; say the rest in a "
+         "YAML"),
         (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
          "readable file; check path and rights"),
         (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: 'text' names no column; write "
