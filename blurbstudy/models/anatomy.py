@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,6 @@ class Anatomy:
     words: str  # parameter: the word table
     lists: tuple[str, ...]  # module lists with an entry per layer (XLM has several)
     last: frozenset[str]  # parameters that follow the layers: a final normalization
-    prefix: str  # before the names of parameters in checkpoints of models with a head
     takes_segments: bool
     padding_positions: int  # rows of the position table before a text's first token (RoBERTa's habit)
 
@@ -107,7 +106,7 @@ def build(config: str, *, n_layers: int, changes: Mapping[str, Any] | None = Non
         if "dropout" in name and isinstance(value, (int, float)) and not isinstance(value, bool):
             setattr(made, name, MARKED)
     try:
-        with nullcontext() if fresh else no_init_weights():
+        with _quiet(), nullcontext() if fresh else no_init_weights():
             body = AutoModel.from_config(made, trust_remote_code=False, dtype=torch.float32)
     except Exception as error:  # transformers raises many kinds
         raise CheckpointError(f"transformers cannot build its {made.model_type} module ({first_line(error)})") from None
@@ -115,6 +114,40 @@ def build(config: str, *, n_layers: int, changes: Mapping[str, Any] | None = Non
         optional = "add_pooling_layer" in inspect.signature(type(body).__init__).parameters
         body.pooler = None if optional else nn.Identity()
     return body
+
+
+def read_state(config: str, state: dict[str, Tensor], *, n_layers: int) -> tuple[dict[str, Tensor], set[str]]:
+    """The tensors of a checkpoint by the names of transformers' module, as transformers itself reads them (older and
+    foreign spellings among them), float32; and the names that it lacks.
+
+    Raises:
+        RuntimeError: a tensor does not fit.
+    """
+    from transformers import MODEL_MAPPING
+
+    made = configuration(config, n_layers=n_layers)
+    with _quiet():
+        # No file is named, so none is looked for, and no code.
+        model, told = MODEL_MAPPING[type(made)].from_pretrained(
+            None, config=made, state_dict=state, output_loading_info=True, dtype=torch.float32
+        )
+    return dict(model.state_dict()), set(told["missing_keys"])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars and reports: what is amiss is told by us."""
+    from transformers.utils import logging
+
+    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
 
 
 @functools.lru_cache(maxsize=8)
@@ -160,7 +193,6 @@ def anatomy(config: str) -> Anatomy:
         words=words,
         lists=tuple(lists),
         last=frozenset(last),
-        prefix=f"{body.base_model_prefix}.",
         takes_segments="token_type_ids" in signature and getattr(body.config, "type_vocab_size", 0) > 1,
         padding_positions=_padding_positions(body, configuration(config).pad_token_id),
     )

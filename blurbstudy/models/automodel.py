@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .anatomy import MARKED, WORDS, anatomy, build, shapes, weights_in
+from .anatomy import MARKED, WORDS, anatomy, build, read_state, shapes, weights_in
 from .architecture import Architecture
 from .encoder import rows_of
 from .packing import Asked, Packing
@@ -133,21 +133,18 @@ class AutoEncoder(nn.Module):
 def from_transformers(state: dict[str, Tensor], architecture: Architecture) -> tuple[dict[str, Tensor], list[str]]:
     """Weights (float32, contiguous) by transformers' names, the word table by ours, and the names that the state
     lacks; a pooler where it holds one.
+
+    Raises:
+        RuntimeError: a tensor does not fit.
     """
-    found = anatomy(architecture.config)
+    held, missing = read_state(architecture.config, state, n_layers=architecture.n_layers)
     wanted = [*shapes(architecture.config, architecture.n_layers)]
-    state = {name.removeprefix(found.prefix): tensor for name, tensor in state.items()}
-    state |= {
-        name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias"): tensor
-        for name, tensor in state.items()
-    }
     pooler = {"pooler.dense.weight": (architecture.width,) * 2, "pooler.dense.bias": (architecture.width,)}
-    if all(name in state and tuple(state[name].shape) == shape for name, shape in pooler.items()):
+    if all(name in held and name not in missing and held[name].shape == shape for name, shape in pooler.items()):
         wanted += pooler
-    missing = [name for name in wanted if name not in state]
-    names = {found.words: WORDS}
-    weights = {names.get(name, name): state[name].float().contiguous() for name in wanted if name in state}
-    return weights, missing
+    names = {anatomy(architecture.config).words: WORDS}
+    weights = {names.get(name, name): held[name].contiguous() for name in wanted if name not in missing}
+    return weights, [name for name in wanted if name in missing]
 
 
 def to_transformers(weights: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
