@@ -129,8 +129,15 @@ def read_state(config: str, state: dict[str, Tensor], *, n_layers: int) -> tuple
     with _quiet():
         # No file is named, so none is looked for, and no code.
         model, told = MODEL_MAPPING[type(made)].from_pretrained(
-            None, config=made, state_dict=state, output_loading_info=True, dtype=torch.float32
+            None,
+            config=made,
+            state_dict=state,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
         )
+    for name, found, wanted in sorted(told["mismatched_keys"]):
+        raise RuntimeError(f"{name} has shape {tuple(found)}, not {tuple(wanted)}")
     return dict(model.state_dict()), set(told["missing_keys"])
 
 

@@ -131,7 +131,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         CheckpointError: no encoder of transformers, or a feature of BERT's and its like that our encoder has not.
     """
     family = config.get("model_type", _family_unsaid(config))
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         return auto_architecture(config, where)
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise CheckpointError(f"{where}: only absolute position embeddings are supported")
