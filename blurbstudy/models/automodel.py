@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .anatomy import MARKED, WORDS, anatomy, build, read_state, shapes, weights_in
+from .anatomy import WORDS, anatomy
 from .architecture import Architecture
 from .encoder import rows_of
 from .packing import Asked, Packing
 from .randomness import DropoutStream, seed_for
+from .transformers_module import MARKED, build, read_state, shapes, weights_in
 
 
 class Part(nn.Module):

@@ -29,7 +29,7 @@ def saved(make_base, tmp_path):
 @pytest.mark.parametrize(
     ("family", "settings", "message"),
     [
-        ("albert", dict(embedding_size=8), "has no list of its 3 layers or more (ALBERT's layers share their weights)"),
+        ("albert", dict(embedding_size=8), "has no list of its layers (ALBERT's layers share their weights)"),
         ("fnet", {}, "reads its padding: a text would change with those beside it"),
         ("gpt2", {}, "'gpt2' is not supported, it is no encoder that reads a text in both directions"),
         ("luke", dict(entity_vocab_size=9), "no output depends on its parameter 'entity_embeddings."),
