@@ -1,4 +1,4 @@
-"""The command line: run, plan, report, finetune, pretrain, score, data, store.
+"""The command line: run, plan, report, finetune, pretrain, predict, score, data, store.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -20,6 +20,7 @@ from .cli_data import data_app
 from .cli_export import export
 from .cli_notebooks import Data, Only, Parameters, Scale, Store, chosen_stems, given_values, notebook_values
 from .cli_plan import plan
+from .cli_predict import predict
 from .cli_pretrain import pretrain
 from .cli_score import score
 from .cli_store import store_app
@@ -220,6 +221,7 @@ def foreseen(plan: Mapping[str, Mapping[str, Any]], *, scale: str) -> list[Stage
 
 app.command()(export)
 app.command()(plan)
+app.command()(predict)
 app.command()(pretrain)
 app.command()(score)
 app.add_typer(data_app, name="data")

@@ -72,6 +72,7 @@ def write_model_files(
     Raises:
         CheckpointError: transformers has no class for this encoder with this head.
     """
+    trained = in_scores(trained, task)
     architecture = written_architecture(trained.architecture, settings.head)
     config = architecture.to_config() | {
         "architectures": [class_name(architecture.family, settings.head)],
@@ -85,9 +86,19 @@ def write_model_files(
     _write_json(folder / FACTS, facts(task, settings, run))
 
 
+def in_scores(trained: TrainedWeights, task: Task) -> TrainedWeights:
+    """A head that was trained on scores in another scale (`to_scale`) as one that gives the scores themselves."""
+    if task.own is None or task.own.scale == 1 or not trained.head:  # a cosine has no weights
+        return trained
+    scale, center = task.own.scale, task.own.center
+    head = {name: tensor * scale if name.startswith("head.") else tensor for name, tensor in trained.head.items()}
+    return dataclasses.replace(trained, head=head | {"head.bias": head["head.bias"] + center})
+
+
 def facts(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of blurbstudy.json. No path of the machine that trained it is among them."""
-    portable = dataclasses.replace(task, files={}, substitutes={}, folder=".")
+    own = None if task.own is None else dataclasses.replace(task.own, center=0.0, scale=1.0)  # the head's output is it
+    portable = dataclasses.replace(task, files={}, substitutes={}, folder=".", own=own)
     return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
 

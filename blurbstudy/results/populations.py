@@ -173,7 +173,7 @@ class PopulationTrainer:
 
     def _tokenized(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
         recipe = config.recipe
-        key = (config.task, config.data, recipe.max_length, recipe.segment_ids)
+        key = (config.task, config.data, recipe.max_length, recipe.layout)
         if key not in self._features:
             task, folder = self.sources.task(config.task), Path(self.sources.data_folder or "")
             if data_fingerprint(task, folder) != config.data:
@@ -186,6 +186,6 @@ class PopulationTrainer:
                 digest=checkpoint.tokenizer_digest(),
                 vocabulary=checkpoint.architecture.vocab_size,
                 max_length=recipe.max_length,
-                segment_ids=recipe.segment_ids,
+                segment_ids=recipe.layout,
             )
         return self._features[key]

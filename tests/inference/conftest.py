@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
@@ -50,13 +52,17 @@ def byte_level():
 def write_random(tmp_path, wordpiece, byte_level):
     """Writes a random model of a task; -> its folder, the Classifier that it is, its task and recipe."""
 
-    def write(family: str, kind: str, *, head: str = "pooler", tagging: str = "bio", segment_ids: str = "pair"):
+    def write(
+        family: str, kind: str, *, head: str = "pooler", tagging: str = "bio", segment_ids: str = "pair", own=None
+    ):
         roberta = family in ("roberta", "xlm-roberta")
         tokenizer = byte_level if roberta else wordpiece
-        own = dict(n_segments=1, norm_eps=1e-5, pad_id=1) if roberta else {}
+        shape = dict(n_segments=1, norm_eps=1e-5, pad_id=1) if roberta else {}
         embedding = 16 if family == "electra" and head == "gelu" else 0
-        architecture = Architecture(family=family, vocab_size=len(tokenizer), embedding_width=embedding, **SHAPE, **own)
-        task = get_task(TASKS[kind])
+        architecture = Architecture(
+            family=family, vocab_size=len(tokenizer), embedding_width=embedding, **SHAPE, **shape
+        )
+        task = dataclasses.replace(get_task(TASKS[kind]), own=own)
         longest = 120 if task.output == "tags" else 32  # texts are cut, sentences not
         recipe = Recipe(max_length=longest, head=head, tagging=tagging, segment_ids=segment_ids)
         settings = settings_of(task, recipe)

@@ -11,6 +11,7 @@ import transformers
 
 from blurbstudy.errors import CheckpointError
 from blurbstudy.inference.model_directory import load_classifier, read_model_directory
+from blurbstudy.tasks import OwnForm
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.tasks.task import Example, head_labels
 from blurbstudy.training.evaluation import pack_features, packed_targets
@@ -173,3 +174,11 @@ def test_a_projected_electra_under_a_pooler_is_refused(wordpiece):
     with pytest.raises(CheckpointError, match="head: gelu"):
         written_architecture(narrow, "pooler")
     assert written_architecture(narrow, "words") == narrow
+
+
+def test_a_head_trained_on_scores_in_another_scale_is_written_as_one_that_gives_the_scores(write_random):
+    own = OwnForm(center=50.0, scale=20.0)
+    folder, model, task, recipe = write_random("bert", "similarity", own=own)
+    ours = our_outputs(model, transformers.AutoTokenizer.from_pretrained(folder), task, recipe)
+    torch.testing.assert_close(their_outputs(folder, task)[1], ours * 20 + 50, rtol=1e-5, atol=1e-3)
+    assert read_model_directory(folder).task.own == OwnForm()
