@@ -10,6 +10,7 @@ from ..config import Recipe
 from ..models import Architecture
 from ..tasks import Task
 from ..tasks.task import head_labels
+from .heads import NO_WEIGHTS, WHOLE, HeadForm, lack
 from .settings import ModelSettings
 
 PAPER = (
@@ -65,13 +66,7 @@ Made with {versions}.
 
 ## Use
 
-With transformers:
-
-```python
-{code}
-```
-
-{use_note}
+{use}
 
 With blurbstudy, which also reads files, keeps character offsets and cuts long texts into windows:
 
@@ -93,13 +88,11 @@ Data: {data_citation}
 """
 
 
-def model_card(
-    task: Task, settings: ModelSettings, architecture: Architecture, run: Mapping[str, Any], *, place: str
-) -> str:
+def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping[str, Any], *, place: str) -> str:
     """The card, as Markdown.
 
     Args:
-        architecture: of the layers that are left.
+        form: of the model, as it is written.
         run: results.model_facts.run_facts.
         place: the directory's name, for commands.
     """
@@ -107,7 +100,7 @@ def model_card(
     return CARD.format(
         front=_front(task, run),
         title=_plain(f"{task.name}: {run['encoder']['name']}, fine-tuned"),
-        encoder=_plain(_encoder(run, architecture)),
+        encoder=_plain(_encoder(run, form.architecture)),
         task=_plain(task.name),
         does=TASK_WORDS[task.kind] + (f" ({_listed(labels)})" if labels else f" ({_range(task)})"),
         seeds=f"{len(run['seeds'])} run{'s' * (len(run['seeds']) != 1)}",
@@ -123,8 +116,7 @@ def model_card(
         recipe_note=_recipe_note(run),
         recipe="\n".join(f"| {name} | {_cell(_said(value))} |" for name, value in _recipe(task, run)),
         versions=", ".join(f"{name} {value}" for name, value in run["versions"].items()) or "unknown versions",
-        code=_code(task, place),
-        use_note=_use_note(task, settings, labels),
+        use=_use(task, settings, form, labels, place=place),
         place=place,
         limits="\n".join(f"- {line}" for line in _limits(task, run)),
         paper=PAPER,
@@ -250,6 +242,28 @@ def _said(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else value
+
+
+def _use(task: Task, settings: ModelSettings, form: HeadForm, labels: Sequence[str], *, place: str) -> str:
+    """How transformers, or sentence-transformers, is called."""
+    if form.has == WHOLE:
+        return _fenced("With transformers:", _code(task, place)) + f"\n\n{_use_note(task, settings, labels)}"
+    name = json.dumps(place)
+    if form.has == NO_WEIGHTS:
+        low, high = task.bounds or (0.0, 1.0)
+        code = f"from sentence_transformers import SentenceTransformer, util\n\nmodel = SentenceTransformer({name})\n"
+        code += 'first, second = model.encode(["The first text.", "The second text."])\nutil.cos_sim(first, second)'
+        scale = f"blurbstudy gives a score of {low:g} for a cosine of 0 and of {high:g} for a cosine of 1"
+        apart = f"The two texts are encoded apart, each as the mean of its sub-words; {scale}."
+        cut = f"Longer texts are cut at {settings.max_length} sub-words."
+        return _fenced("With sentence-transformers:", code) + f"\n\n{apart} {cut}"
+    code = f"from transformers import AutoModel\n\nencoder = AutoModel.from_pretrained({name})  # without the head"
+    said = lack(form, settings.head)
+    return _fenced(f"{said[0].upper()}{said[1:]}. For its hidden states:", code)
+
+
+def _fenced(lead: str, code: str) -> str:
+    return f"{lead}\n\n```python\n{code}\n```"
 
 
 def _code(task: Task, place: str) -> str:
