@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from ..training.record import RunRecord
 from .parameters import hub_id
 from .score_tables import score_details
 from .scoring import scores_by_class
-from .tables import number
+from .tables import Table, number
 
 # Long training with bias correction at a small rate: the settings that Mosbach et al. 2021 found safe, with more epochs
 # where an epoch is only a handful of steps.
@@ -114,6 +114,21 @@ class FineTuning:
             lines.append(f"model: {self.model}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        rows = [
+            (str(run["seed"]), *(number(None if run[s] is None else 100 * run[s]) for s in ("dev", "test")),
+             f"{run['seconds']:.1f}", run["reason"] or "no")
+            for run in self.to_dict()["runs"]
+        ]  # fmt: skip
+        notes = self.text().splitlines()[2 + len(rows) :]
+        notes += [f"warning: {said}" for said in (self.audit.warnings if self.audit else ())]
+        title, columns = (
+            f"{self.task.name} ({self.task.metric}, times 100)",
+            ("Seed", "Dev", "Test", "Seconds", "Failed"),
+        )
+        table = Table(title=title, columns=columns, rows=rows, caption=self.encoder.description, notes=notes)
+        return table._repr_html_()
+
 
 def fine_tune(
     task: str | Task,
@@ -127,6 +142,7 @@ def fine_tune(
     progress: str = "auto",
     keep_model: bool = True,
     model_folder: Path | None = None,
+    say: Callable[[str], object] = lambda line: print(line, file=sys.stderr),
 ) -> FineTuning:
     """Fine-tune an encoder on a task, once per seed; runs that the store holds are not made again. A task of one's own
     is audited first, and what was found printed.
@@ -136,6 +152,7 @@ def fine_tune(
         data: the folder of BLURB's datasets, or mini; of no meaning to a task of one's own.
         keep_model: the best run by dev becomes a model directory.
         model_folder: that directory (default: one beside the store, named by task and run).
+        say: is given the audit line by line.
 
     Raises:
         StudyError: a parameter, the data, the encoder or the store is wrong; the message says which and what to do.
@@ -152,7 +169,7 @@ def fine_tune(
         raise ParameterError(
             f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
         )
-    audit = _audit(known, sources.encoders[encoder], chosen) if known.own else None
+    audit = _audit(known, sources.encoders[encoder], chosen, say=say) if known.own else None
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
     engine = LocalEngine(device=device, keep_weights="best" if keep_model else "none")
     sweep = run_missing(configs, kept, sources=sources, engine=engine, progress=progress, label=known.name)
@@ -220,15 +237,18 @@ def _kept_model(
     return _Made(folder=place, notes=(*notes, said))
 
 
-def _audit(task: Task, encoder: EncoderSource, recipe: Recipe) -> OwnAudit:
-    """Made and printed: warnings last, where they are seen."""
-    tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path)).tokenizer()
-    audit = audit_own(task, tokenizer.backend_tokenizer, max_length=recipe.max_length)
-    for fact in audit.facts:
-        print(fact, file=sys.stderr)
-    for warning in audit.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, say: Callable[[str], object]) -> OwnAudit:
+    """Made and said: warnings last, where they are seen."""
+    audit = audit_with(encoder, task, max_length=recipe.max_length)
+    for line in (*audit.facts, *(f"warning: {warning}" for warning in audit.warnings)):
+        say(line)
     return audit
+
+
+def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> OwnAudit:
+    """The audit of a task's files with the encoder's tokenizer."""
+    tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path)).tokenizer()
+    return audit_own(task, tokenizer.backend_tokenizer, max_length=max_length)
 
 
 def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split: str) -> dict[str, float]:

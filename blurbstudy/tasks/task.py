@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,34 @@ class Task:
     terms: str  # licence or conditions of use
     citation: str
     own: OwnForm | None = None  # of a task of one's own, whose files are named by their whole paths; None: BLURB's
+
+    @classmethod
+    def from_files(
+        cls, kind: str, *, train: Path | str, dev: Path | str | None = None, test: Path | str | None = None, **said: Any
+    ) -> Task:
+        """A task of one's own, from its files.
+
+        Args:
+            kind: ner, classification, relation, pairs, question, similarity, multi-label or pico.
+            train: TSV, CSV, JSONL, CoNLL or PubTator file, or a folder of brat's; so are dev and test.
+            dev: default: a part of train.
+            test: default: none, and scores are of dev alone.
+            said: other arguments of `blurbstudy.tasks.own_task`, such as columns={"text": "sentence"}.
+
+        Raises:
+            ParameterError: an argument is unknown or out of bounds.
+            DataError: a file is missing or malformed; names file and line.
+        """
+        from . import own_task
+
+        return own_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **said)
+
+    @classmethod
+    def named(cls, name: str) -> Task:
+        """BLURB's task of that name, such as BIOSSES, or one's own by its YAML file."""
+        from . import get_task, load_own_task
+
+        return load_own_task(name) if str(name).lower().endswith((".yaml", ".yml")) else get_task(name)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -51,7 +51,8 @@ def split_files(files: Any) -> dict[str, Path]:
         raise ParameterError("files: no train file; name it (--train FILE, or train: FILE under files:)")
     for split, path in found.items():
         if not path.is_file() and not is_standoff_folder(path):
-            found_there = "a folder without brat's .txt and .ann files" if path.is_dir() else "no such file"
+            other = "a device, pipe or socket, no file" if path.exists() else "no such file"
+            found_there = "a folder without brat's .txt and .ann files" if path.is_dir() else other
             raise DataError(f"{path}: {found_there}; it was named for the {split} split; check the path")
     return found
 
