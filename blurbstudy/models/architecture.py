@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CheckpointError
-from .anatomy import LEFT_OUT, anatomy, auto_config, check_family, configuration, first_line, shapes
+from .anatomy import anatomy
+from .transformers_module import LEFT_OUT, auto_config, check_family, configuration, first_line, shapes
 
 FAMILIES = {"bert": "BERT", "electra": "ELECTRA", "roberta": "RoBERTa", "xlm-roberta": "XLM-RoBERTa"}
 CLASSES = {"bert": "BertModel", "electra": "ElectraModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRobertaModel"}
@@ -131,7 +132,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         CheckpointError: no encoder of transformers, or a feature of BERT's and its like that our encoder has not.
     """
     family = config.get("model_type", _family_unsaid(config))
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         return auto_architecture(config, where)
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise CheckpointError(f"{where}: only absolute position embeddings are supported")

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .anatomy import MARKED, WORDS, anatomy, build, read_state, shapes, weights_in
+from .anatomy import WORDS, anatomy
 from .architecture import Architecture
 from .encoder import rows_of
 from .packing import Asked, Packing
 from .randomness import DropoutStream, seed_for
+from .transformers_module import MARKED, build, read_state, shapes, weights_in
 
 
 class Part(nn.Module):
@@ -78,7 +79,7 @@ class AutoEncoder(nn.Module):
             (owner._parameters if own in owner._parameters else owner._buffers)[own] = None
         owner, own = self._owner(words.rpartition(".")[0])
         setattr(owner, own, SomeWords(architecture.vocab_size, rows))
-        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("rows", None if rows is None else rows.long(), persistent=False)
         self._dropouts = list(_dropout_sites(self.body))
 
     def forward(self, packing: Packing, *, dropout: DropoutStream | None = None, asked: Asked | None = None) -> Tensor:
@@ -109,20 +110,16 @@ class AutoEncoder(nn.Module):
         lengths = torch.diff(starts, append=starts.new_tensor([count]))
         mask = torch.arange(int(lengths.max()), device=device) < lengths.unsqueeze(1)  # (sequences, longest)
         ids = packing.ids[member, :count]
-        inputs = {"input_ids": self._padded(ids if self.rows is None else self.rows[ids], mask)}
+        ids = ids if self.rows is None else self.rows[ids]
+        inputs = {"input_ids": _padded(ids, mask, self.architecture.pad_id), "attention_mask": mask.long()}
         if self.architecture.n_segments > 1:
-            inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
-            inputs["token_type_ids"][mask] = packing.segments[member, :count]
+            inputs["token_type_ids"] = _padded(packing.segments[member, :count], mask, 0)
         # A member's masks are its own: its batch is padded to its own longest, and drawn for by its own seed.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else [], enabled=dropout is not None):
             if dropout is not None:
                 torch.manual_seed(seed_for(dropout.seeds[member], "encoder"))
-            hidden = functional_call(self.body, weights, kwargs=inputs | {"attention_mask": mask.long()})[0]
+            hidden = functional_call(self.body, weights, kwargs=inputs)[0]
         return F.pad(hidden[mask], (0, 0, 0, packing.tokens - count))
-
-    def _padded(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(tokens,) -> (sequences, longest)."""
-        return ids.new_full(mask.shape, self.architecture.pad_id).masked_scatter(mask, ids)
 
     def _owner(self, name: str) -> tuple[nn.Module, str]:
         """The submodule in which a part of the module lies, and its name there."""
@@ -158,6 +155,11 @@ def auto_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     names = {anatomy(architecture.config).words: WORDS}
     found = shapes(architecture.config, architecture.n_layers)
     return {names.get(name, name): tuple(shape) for name, shape in found.items()}
+
+
+def _padded(packed: Tensor, mask: Tensor, empty: int) -> Tensor:
+    """(tokens,) -> (sequences, longest), `empty` where no token lies."""
+    return packed.new_full(mask.shape, empty).masked_scatter(mask, packed)
 
 
 def _dropout_sites(body: nn.Module) -> Iterator[tuple[object, str]]:
