@@ -104,8 +104,16 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
         CheckpointError: no such checkpoint, another family, weights missing, torn or of another shape.
     """
     folder = checkpoint_folder(path_or_id)
+    return checkpoint_of(folder, read_weights(folder))
+
+
+def checkpoint_of(folder: Path, state: dict[str, Tensor]) -> Checkpoint:
+    """The encoder among the tensors of a checkpoint directory, which may hold a head beside it.
+
+    Raises:
+        CheckpointError: another family; weights missing or of another shape.
+    """
     architecture = read_architecture(folder)
-    state = read_weights(folder)
     try:
         weights, missing = from_hugging_face(state, architecture)
     except RuntimeError as error:  # tensors that cannot be stacked

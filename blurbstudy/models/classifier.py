@@ -2,6 +2,7 @@
 
 Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
 dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word of every word.
+`cosine` compares two texts encoded apart (see `pairs`), and has no weights.
 
 RoBERTa has BERT's: a pooler that its checkpoint holds is loaded, else (most have none, since no next sentence is
 predicted in pretraining) it begins at N(0, 0.02), biases 0, by the run's seed. Its own head in transformers (dropout,
@@ -10,7 +11,7 @@ dense, tanh, dropout, linear, always fresh) is the same but for the first dropou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from .checkpoint import Checkpoint, initial
 from .encoder import Encoder
 from .layers import Linear, drop_rows
 from .packing import Packing
+from .pairs import cosines
 from .randomness import DropoutStream, seed_for
 
 
@@ -57,7 +59,7 @@ class Classifier(nn.Module):
 
     Args:
         outputs: labels, or 1 for regression.
-        head: pooler | gelu | words.
+        head: pooler | gelu | words | cosine.
         rows: vocabulary ids (sorted) whose embeddings are trained; None: all.
     """
 
@@ -67,13 +69,14 @@ class Classifier(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.members = members
+        self.outputs = outputs
         self.rows = rows
         if architecture.config:
             self.encoder = AutoEncoder(architecture, members=members, rows=rows)
         else:
             self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
-        self.pooler = None if head == "words" else Pooler(members, architecture.width, head)
-        self.head = Linear(members, architecture.width, outputs)
+        self.pooler = Pooler(members, architecture.width, head) if head in ("pooler", "gelu") else None
+        self.head = None if head == "cosine" else Linear(members, architecture.width, outputs)
 
     @property
     def _has_bert_pooler(self) -> bool:
@@ -90,12 +93,14 @@ class Classifier(nn.Module):
         return self.encoder.layers
 
     def forward(self, packing: Packing, *, dropout: DropoutStream | None = None) -> Tensor:
-        """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words."""
+        """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words; of pairs."""
         read = self.encoder(packing, dropout=dropout, asked=packing.reads)
         counts = packing.reads.counts
         # Never in bfloat16: it would round a similarity near 3 to steps of 1/64, and costs nothing to avoid.
         with torch.autocast(read.device.type, enabled=False):
             read = read.float()
+            if self.head is None:
+                return cosines(read, packing.pairs)
             if self.pooler is not None:
                 read = self.pooler(read, dropout, counts)
             return self.head(drop_rows(read, dropout, counts))
@@ -125,9 +130,9 @@ class Classifier(nn.Module):
         pretrained = {"dense.weight": "pooler.dense.weight", "dense.bias": "pooler.dense.bias"}
         # ELECTRA's GELU head is never pretrained; a pooler is where the checkpoint holds one (BERT's: NSP trained it).
         generator = torch.Generator().manual_seed(seed_for(seed, "head"))
-        if self.pooler is not None:
-            reset(self.pooler, member, generator=generator)
-        reset(self.head, member, generator=generator)
+        for part in (self.pooler, self.head):
+            if part is not None:
+                reset(part, member, generator=generator)
         if self._has_bert_pooler and all(name in checkpoint.weights for name in pretrained.values()):
             for own, name in pretrained.items():
                 self.pooler.get_parameter(own).data[member].copy_(checkpoint.weights[name])
@@ -171,6 +176,19 @@ class Classifier(nn.Module):
         if self._has_bert_pooler:
             weights |= {f"pooler.{n}": p.data[member].cpu().clone() for n, p in self.pooler.named_parameters()}
         return weights
+
+    def head_weights(self, member: int) -> dict[str, Tensor]:
+        """One member's head: head.weight, head.bias and, where it has a dense layer before, pooler.dense.*."""
+        return {name: parameter.data[member].cpu().clone() for name, parameter in self._head_parameters()}
+
+    def put_weights(self, member: int, encoder: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> None:
+        """Sets one member's weights to those of `member_weights` and `head_weights`."""
+        for name, parameter in (*self.encoder.named_weights().items(), *self._head_parameters()):
+            source = head[name] if name in head else encoder[name]
+            parameter.data[member].copy_(source)
+
+    def _head_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        return [(name, p) for name, p in self.named_parameters() if name.startswith(("pooler.", "head."))]
 
 
 def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None:

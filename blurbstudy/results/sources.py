@@ -252,8 +252,16 @@ def _encoder_key(name: str, spec: str, data: str, plan: PretrainingPlan) -> str:
 
 
 def _applicable(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
-    """The recipe with the default for every field that task and encoder make no use of: one run, one id."""
-    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2
+    """The recipe with the default for every field that task and encoder make no use of: one run, one id.
+
+    Raises:
+        ParameterError: a head that compares two texts, on a task that does not.
+    """
+    if recipe.head == "cosine" and task.output != "score":
+        raise ParameterError(
+            f"head='cosine' compares two texts, and {task.name} is of kind {task.kind}; use pooler or gelu"
+        )
+    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2 or recipe.layout == "apart"
     idle = {"tagging": task.kind != "ner", "head": task.output == "tags", "segment_ids": one_segment}
     default = Recipe()
     return recipe.but(**{name: getattr(default, name) for name, unused in idle.items() if unused})

@@ -179,3 +179,7 @@ def test_fields_that_a_task_makes_no_use_of_do_not_make_another_run(tmp_path, mi
         other = {"head": "gelu", "segment_ids": "single", "tagging": "io"}
         assert all(run_id(task, **{name: other[name]}) == run_id(task) for name in idle)
         assert all(run_id(task, **{name: other[name]}) != run_id(task) for name in used)
+    assert run_id("BIOSSES", head="cosine") != run_id("BIOSSES")
+    assert run_id("BIOSSES", head="cosine", segment_ids="single") == run_id("BIOSSES", head="cosine")
+    with pytest.raises(ParameterError, match="head='cosine' compares two texts, and BC5-chem is of kind ner"):
+        run_id("BC5-chem", head="cosine")
