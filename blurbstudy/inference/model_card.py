@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,9 @@ from ..config import Recipe
 from ..models import Architecture
 from ..tasks import Task
 from ..tasks.task import head_labels
+from .heads import HeadForm
 from .settings import ModelSettings
+from .usage import usage
 
 PAPER = (
     "Tinn R, Cheng H, Gu Y, Usuyama N, Liu X, Naumann T, Gao J, Poon H. Fine-tuning large neural language models for "
@@ -65,13 +66,7 @@ Made with {versions}.
 
 ## Use
 
-With transformers:
-
-```python
-{code}
-```
-
-{use_note}
+{use}
 
 With blurbstudy, which also reads files, keeps character offsets and cuts long texts into windows:
 
@@ -93,13 +88,11 @@ Data: {data_citation}
 """
 
 
-def model_card(
-    task: Task, settings: ModelSettings, architecture: Architecture, run: Mapping[str, Any], *, place: str
-) -> str:
+def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping[str, Any], *, place: str) -> str:
     """The card, as Markdown.
 
     Args:
-        architecture: of the layers that are left.
+        form: of the model, as it is written.
         run: results.model_facts.run_facts.
         place: the directory's name, for commands.
     """
@@ -107,7 +100,7 @@ def model_card(
     return CARD.format(
         front=_front(task, run),
         title=_plain(f"{task.name}: {run['encoder']['name']}, fine-tuned"),
-        encoder=_plain(_encoder(run, architecture)),
+        encoder=_plain(_encoder(run, form.architecture)),
         task=_plain(task.name),
         does=TASK_WORDS[task.kind] + (f" ({_listed(labels)})" if labels else f" ({_range(task)})"),
         seeds=f"{len(run['seeds'])} run{'s' * (len(run['seeds']) != 1)}",
@@ -123,8 +116,7 @@ def model_card(
         recipe_note=_recipe_note(run),
         recipe="\n".join(f"| {name} | {_cell(_said(value))} |" for name, value in _recipe(task, run)),
         versions=", ".join(f"{name} {value}" for name, value in run["versions"].items()) or "unknown versions",
-        code=_code(task, place),
-        use_note=_use_note(task, settings, labels),
+        use=usage(task, settings, form, labels, place=place),
         place=place,
         limits="\n".join(f"- {line}" for line in _limits(task, run)),
         paper=PAPER,
@@ -250,35 +242,6 @@ def _said(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else value
-
-
-def _code(task: Task, place: str) -> str:
-    name = json.dumps(place)
-    if task.output == "tags":
-        load = f'pipeline("token-classification", model={name}, aggregation_strategy="first")'
-        call = 'model("Aspirin inhibits cyclooxygenase.")'
-    else:
-        options = {"label_set": ", top_k=None", "score": ', function_to_apply="none"'}.get(task.output, "")
-        load = f'pipeline("text-classification", model={name}{options}, truncation=True)'
-        pair = len(task.text_columns) > 1
-        call = 'model({"text": "The first text.", "text_pair": "The second text."})' if pair else 'model("A text.")'
-    return f"from transformers import pipeline\n\nmodel = {load}\n{call}"
-
-
-def _use_note(task: Task, settings: ModelSettings, labels: Sequence[str]) -> str:
-    if task.output == "tags":
-        untyped = "B" in labels
-        joined = (
-            " Its labels B and I carry no type, so the pipeline joins no B with the I after it; blurbstudy does."
-            if untyped
-            else ""
-        )
-        longest = f"Sequences hold {settings.max_length} sub-words at most."
-        return f"A word has the label of its first sub-word. {longest}{joined}"
-    cut = f"Longer texts are cut at {settings.max_length} sub-words."
-    if task.output == "label_set":
-        return f"A label is given where its probability is above 1/2. {cut}"
-    return cut
 
 
 def _limits(task: Task, run: Mapping[str, Any]) -> list[str]:

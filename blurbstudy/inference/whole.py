@@ -31,11 +31,9 @@ def whole_folder(folder: Path, *, replace: bool = False) -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}{folder.name}-", dir=folder.parent))
     try:
         yield made
-        for path in made.iterdir():
-            path.chmod(0o644)  # safetensors, as a temporary folder, is for its owner alone
+        for path in (*made.rglob("*"), made):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors and temporary folders are their owner's alone
             flush(path)
-        made.chmod(0o755)
-        flush(made)
         if folder.exists():
             _clear(folder, replace=replace)
         os.rename(made, folder)

@@ -11,6 +11,8 @@ from typing import Any
 
 from ..config import Recipe, recipe_from_dict
 from ..errors import ParameterError, StudyError
+from ..inference.heads import head_form, lack
+from ..inference.settings import settings_of
 from ..models import Architecture
 from ..paths import models_folder
 from ..results.engine import LocalEngine
@@ -21,7 +23,7 @@ from ..results.sources import EncoderSource, Sources, checkpoint_outline, resolv
 from ..results.statistics import CellSummary, summarize
 from ..results.store import RunStore, file_name
 from ..results.sweep import SweepResult, run_missing
-from ..results.weights import drop_rivals, fits_transformers
+from ..results.weights import drop_rivals
 from ..tasks import Task, get_task
 from ..tasks.own.checks import OwnAudit, audit_own, check_learnable
 from ..training.record import RunRecord
@@ -216,9 +218,6 @@ def _kept_model(
     best = best_by_dev(records, reference)
     if best is None:
         return _Made(notes=("no model: no run has a score",))
-    architecture = Architecture(**sources.encoder_of(best.config).architecture)
-    if why := fits_transformers(best.config, reference.task, architecture):
-        return _Made(notes=(f"no model: {why}",), problem="" if folder is None else f"{folder}: {why}")
     place = folder or models_folder(store.folder) / f"{file_name(reference.task.name)}-{best.id[:8]}"
     notes = []
     if failure(best, reference) is not None:
@@ -231,6 +230,9 @@ def _kept_model(
         return _Made(notes=tuple(notes), problem=f"the runs are done, but no model was written: {error}")
     if difference:
         notes.append(f"warning: the model was trained again and is not exactly the run: {difference}")
+    head = settings_of(reference.task, best.config.recipe).head
+    form = head_form(Architecture(**sources.encoder_of(best.config).architecture), head)
+    notes += filter(None, [lack(form, head)])
     said = f"the model is of seed {best.config.seed}, the best by dev"
     return _Made(folder=place, notes=(*notes, said))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..disk import cause_and_remedy, is_of_the_disk
 from ..errors import ParameterError, StoreError, StudyError
+from ..inference.heads import head_form
 from ..inference.model_card import model_card
 from ..inference.model_directory import CARD, FACTS, facts
 from ..inference.settings import settings_of
@@ -20,11 +21,10 @@ from .failure import load_references
 from .model_facts import data_given, encoder_fact, run_facts
 from .own_tasks import task_of
 from .run_difference import run_difference
-from .sources import Sources, checkpoint_outline, resolve_sources
+from .sources import Sources, resolve_sources
 from .store import RunStore
 from .sweep import run_missing
 from .weights import (
-    fits_transformers,
     has_weights,
     kept_facts,
     note_kept,
@@ -69,9 +69,9 @@ def export_run(
     try:
         with whole_folder(folder, replace=replace) as made:
             source = weights_folder(store, record.id)
-            for file in source.iterdir():
-                shutil.copyfile(file, made / file.name)
-            card = model_card(reference.task, settings, read_architecture(source), told, place=folder.name)
+            shutil.copytree(source, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            form = head_form(read_architecture(source), settings.head)
+            card = model_card(reference.task, settings, form, told, place=folder.name)
             (made / CARD).write_text(card, encoding="utf-8")
             values = facts(reference.task, settings, told)
             (made / FACTS).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -109,11 +109,10 @@ def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, devi
         In what it differs; '' where it is the same, or nothing had to be done.
 
     Raises:
-        StudyError: transformers has no class for its model; it failed; data or encoder cannot be read.
+        StudyError: it failed; data or encoder cannot be read.
     """
     if has_weights(store, record.id):
         return ""
-    check_exportable(record, sources)
     engine = LocalEngine(device=device, workers=1, keep_weights="all")
     with scratch_store(store) as scratch:
         again = run_missing(
@@ -130,17 +129,6 @@ def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, devi
     return difference
 
 
-def check_exportable(record: RunRecord, sources: Sources) -> None:
-    """Refuse a run whose model transformers has no class for.
-
-    Raises:
-        StudyError: says why.
-    """
-    architecture = checkpoint_outline(sources.encoder_of(record.config)).architecture
-    if why := fits_transformers(record.config, sources.task(record.config.task), architecture):
-        raise StudyError(f"run {record.id}: {why}")
-
-
 def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", data: str = "") -> Sources:
     """The data and encoder that a run was made from, where the store says they lie, or as they are given.
 
@@ -153,9 +141,7 @@ def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", dat
     spec, folder = encoder or str(known.get("spec", "")), data or data_given(store, config.data)
     if not spec or not (folder or task.own):
         missing = "encoder" if not spec else "data"
-        raise ParameterError(
-            f"{store.folder}: does not know where the {missing} of run {config.id} lie; name --{missing}"
-        )
+        raise ParameterError(f"run {config.id}: where its {missing} lies is not in {store.folder}; name --{missing}")
     if task.own:
         folder = str(Path(task.files["train"]).parent)
     name = config.encoder_name or str(known.get("name", spec))

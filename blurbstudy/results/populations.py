@@ -64,9 +64,11 @@ def plan_populations(
 
 def most_members(sources: Sources, config: RunConfig, *, device: str) -> int:
     """Members trained together where nobody says how many and memory has room."""
+    architecture = Architecture(**sources.encoder_of(config).architecture)
+    if architecture.config:
+        return 1  # members take turns in transformers' own module: beside others, each would only hold memory
     if device != "cpu":
         return CUDA_MEMBERS
-    architecture = Architecture(**sources.encoder_of(config).architecture)
     return CPU_MEMBERS_SMALL if architecture.n_parameters < SMALL_ENCODER else 1
 
 

@@ -10,18 +10,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..config import RunConfig
 from ..disk import cause_and_remedy, is_of_the_disk
-from ..errors import CheckpointError, StoreError
-from ..inference.heads import written_architecture
+from ..errors import StoreError
 from ..inference.model_directory import FACTS, write_model_files
 from ..inference.settings import settings_of
 from ..inference.whole import whole_folder
-from ..models import Architecture, TrainedWeights
+from ..models import TrainedWeights
 from ..tasks import Task
 from ..training.record import RunRecord
 from ..training.trainer import OfferWeights
@@ -57,15 +56,6 @@ def kept_facts(store: RunStore, run_id: str) -> dict[str, Any]:
         ) from None
 
 
-def fits_transformers(config: RunConfig, task: Task, architecture: Architecture) -> str:
-    """Why transformers has no class for the model of a run; '' where it has one."""
-    try:
-        written_architecture(architecture, settings_of(task, config.recipe).head)
-    except CheckpointError as error:
-        return str(error)
-    return ""
-
-
 def keeper(store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], Any]) -> OfferWeights | None:
     """What keeps the weights that a training offers, by the rule `keep`; None where none are kept.
 
@@ -76,15 +66,13 @@ def keeper(store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], An
         return None
 
     def offered(record: RunRecord, copy: Callable[[], TrainedWeights]) -> None:
-        rivals = _rivals(store, record.config)
-        if keep == "best" and not all(_beats(record, store.get(run_id)) for run_id in rivals):
+        # Another process may keep weights of a run whose record is not written yet: neither better nor worse so far.
+        known = {run_id: other for run_id in _rivals(store, record.config) if (other := store.get(run_id))}
+        if keep == "best" and not all(_beats(record, other) for other in known.values()):
             return
-        trained = copy()
-        if fits_transformers(record.config, task, trained.architecture):
-            return
-        keep_weights(store, record, trained, task=task, tokenizer=tokenizer(), run={"kept": keep})
+        keep_weights(store, record, copy(), task=task, tokenizer=tokenizer(), run={"kept": keep})
         if keep == "best":
-            drop_rivals(store, record.config)
+            _drop(store, known)
 
     return offered
 
@@ -96,7 +84,6 @@ def keep_weights(
 
     Raises:
         StoreError: the disk refused; nothing half-written is left.
-        CheckpointError: transformers has no class for them.
     """
     settings = settings_of(task, record.config.recipe)
     with _disk(store), whole_folder(weights_folder(store, record.id), replace=True) as made:
@@ -106,8 +93,12 @@ def keep_weights(
 
 def drop_rivals(store: RunStore, config: RunConfig) -> None:
     """Let go of weights that were kept as the best, of runs that differ from this one in their seed alone."""
-    for run_id in _rivals(store, config):
-        if kept_facts(store, run_id).get("kept") == "best":
+    _drop(store, _rivals(store, config))
+
+
+def _drop(store: RunStore, run_ids: Iterable[str]) -> None:
+    for run_id in run_ids:
+        if _facts_if_there(store, run_id).get("kept") == "best":
             shutil.rmtree(weights_folder(store, run_id), ignore_errors=True)
 
 
@@ -143,11 +134,21 @@ def take_weights(store: RunStore, run_id: str, *, source: RunStore) -> None:
 def _rivals(store: RunStore, config: RunConfig) -> list[str]:
     """Runs with kept weights that differ from this one in their seed alone."""
     found = []
-    for path in sorted((store.folder / FOLDER).glob(f"*/{FACTS}")):
-        other = kept_facts(store, path.parent.name).get("config")
-        if path.parent.name != config.id and isinstance(other, dict) and _alike(other, config):
-            found.append(path.parent.name)
+    for run_id in sorted(path.parent.name for path in (store.folder / FOLDER).glob(f"[!.]*/{FACTS}")):
+        other = _facts_if_there(store, run_id).get("config")
+        if run_id != config.id and isinstance(other, dict) and _alike(other, config):
+            found.append(run_id)
     return found
+
+
+def _facts_if_there(store: RunStore, run_id: str) -> dict[str, Any]:
+    """As `kept_facts`; {} where another process has just let go of them."""
+    try:
+        return kept_facts(store, run_id)
+    except StoreError:
+        if has_weights(store, run_id):
+            raise
+        return {}
 
 
 def _alike(other: dict[str, Any], config: RunConfig) -> bool:
@@ -161,10 +162,8 @@ def same_but_seed(record: RunRecord, other: RunRecord) -> bool:
     return dataclasses.replace(other.config, seed=record.config.seed).id == record.id
 
 
-def _beats(record: RunRecord, other: RunRecord | None) -> bool:
+def _beats(record: RunRecord, other: RunRecord) -> bool:
     """Whether a run is better by dev than one whose weights are kept; where dev joined train, the first one stays."""
-    if other is None:  # its record is not written yet
-        return True
     dev, best = record.scores["dev"], other.scores["dev"]
     return dev is not None and (best is None or dev > best)
 

@@ -174,7 +174,7 @@ class Population:
     def full_words(self, place: int, checkpoint: Checkpoint) -> Tensor:
         """(vocabulary, width): one member's whole word table; rows that the task never uses know weight decay alone."""
         words = checkpoint.weights["embeddings.words"] * self.members[place].unused_rows_factor
-        words[self.model.rows.cpu()] = self.model.embeddings.words.data[place].cpu()
+        words[self.model.rows.cpu()] = self.model.encoder.named_weights()["embeddings.words"].data[place].cpu()
         return words
 
     def trained(self, place: int, checkpoint: Checkpoint) -> TrainedWeights:
