@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .architecture import Architecture
+from .automodel import AutoEncoder
 from .checkpoint import Checkpoint, initial
 from .encoder import Encoder
-from .layers import LayerNorm, Linear, drop_rows
+from .layers import Linear, drop_rows
 from .packing import Packing
 from .pairs import cosines
 from .randomness import DropoutStream, seed_for
@@ -49,7 +50,7 @@ class DepthParameter:
 
     name: str
     depth: int
-    decays: bool  # weight decay applies: not to biases and LayerNorm
+    decays: bool  # weight decay applies: not to biases and norms
     tensor: nn.Parameter  # (P, ...)
 
 
@@ -70,7 +71,10 @@ class Classifier(nn.Module):
         self.members = members
         self.outputs = outputs
         self.rows = rows
-        self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
+        if architecture.config:
+            self.encoder = AutoEncoder(architecture, members=members, rows=rows)
+        else:
+            self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
         self.pooler = Pooler(members, architecture.width, head) if head in ("pooler", "gelu") else None
         self.head = None if head == "cosine" else Linear(members, architecture.width, outputs)
 
@@ -103,7 +107,7 @@ class Classifier(nn.Module):
 
     def depths(self) -> list[list[nn.Module]]:
         """The modules at each depth, 0 to n_layers + 1."""
-        last = [part for part in (self.pooler, self.head) if part is not None]
+        last = [part for part in (self.encoder.last, self.pooler, self.head) if part is not None]
         return [[self.embeddings], *([layer] for layer in self.layers), last]
 
     def depth_parameters(self) -> Iterator[DepthParameter]:
@@ -112,8 +116,8 @@ class Classifier(nn.Module):
         for depth, modules in enumerate(self.depths()):
             for module in modules:
                 for part in module.modules():
-                    for own, parameter in part.named_parameters(recurse=False):
-                        decays = own != "bias" and not isinstance(part, LayerNorm)
+                    for parameter in part.parameters(recurse=False):
+                        decays = parameter.ndim > 2  # a matrix of each member; its vectors are biases and norms
                         yield DepthParameter(names[id(parameter)], depth, decays, parameter)
 
     def load_member(self, member: int, checkpoint: Checkpoint, *, seed: int) -> None:
@@ -188,8 +192,8 @@ class Classifier(nn.Module):
 
 
 def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None:
-    """One member's fresh weights: N(0, 0.02), biases 0, LayerNorm 1 and 0."""
+    """One member's fresh weights: N(0, 0.02), biases 0, norms 1 and 0."""
     for part in module.modules():
         for own, parameter in part.named_parameters(recurse=False):
-            name = f"norm.{own}" if isinstance(part, LayerNorm) else own
+            name = own if parameter.ndim > 2 or own.endswith("bias") else "norm.weight"  # a vector, and no bias
             parameter.data[member].copy_(initial(name, tuple(parameter.shape[1:]), generator))

@@ -128,7 +128,7 @@ def tokenize(
     segments = np.zeros(offsets[-1], np.uint8)
     if segment_ids == "pair":
         for encoding, begin, end in zip(encodings, offsets[:-1], offsets[1:], strict=True):
-            segments[begin + _second_text(encoding.sequence_ids) : end] = 1
+            segments[begin + second_text(encoding.sequence_ids) : end] = 1
     return Features(
         ids=np.fromiter((i for encoding in encodings for i in encoding.ids), np.int32, offsets[-1]),
         segments=segments,
@@ -186,7 +186,7 @@ def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 def _tokenize_words(
     examples: Sequence[Example], tokenizer: Tokenizer, task: Task, *, room: int, unknown: int | None
 ) -> Features:
-    begin, end = _around(tokenizer)
+    begin, end = around(tokenizer)
     encodings = tokenizer.encode_batch(
         [list(example.texts) for example in examples], is_pretokenized=True, add_special_tokens=False
     )
@@ -214,7 +214,7 @@ def _tokenize_words(
     )
 
 
-def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+def around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """The special tokens before and after a sequence: [CLS] and [SEP]."""
     encoding = tokenizer.encode(["a"], is_pretokenized=True)
     own = [i for i, word in enumerate(encoding.word_ids) if word is not None]
@@ -274,7 +274,8 @@ def task_features(
     }
 
 
-def _second_text(sequence_ids: Sequence[int | None]) -> int:
+def second_text(sequence_ids: Sequence[int | None]) -> int:
+    """The place in a sequence at which its second text begins; its end, where there is none."""
     # Not the tokenizer's own type ids: some have none. [CLS] first [SEP] second [SEP] -> the place after the first
     # [SEP], which in a sequence of one text is its end.
     last_of_first = max((i for i, sequence in enumerate(sequence_ids) if sequence == 0), default=0)

@@ -10,23 +10,26 @@ import torch
 from ..models import Classifier, Packing, pack
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import OUTSIDE, from_unit, head_labels
+from ..tasks.task import OUTSIDE, from_scale, from_unit, head_labels
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
 
-def evaluation_batches(features: Features, *, members: int, n_heads: int) -> list[tuple[np.ndarray, Packing]]:
+def evaluation_batches(
+    features: Features, *, members: int, n_heads: int, tokens: int = EVALUATION_TOKENS
+) -> list[tuple[np.ndarray, Packing]]:
     """The split in batches of sequences of like length, the same for every member: (target numbers, packing)."""
-    return [packed_group(features, group, members=members, n_heads=n_heads) for group in evaluation_groups(features)]
+    groups = evaluation_groups(features, most=tokens)
+    return [packed_group(features, group, members=members, n_heads=n_heads) for group in groups]
 
 
-def evaluation_groups(features: Features) -> list[list[int]]:
-    """The sequences of a split by batch, the shortest first."""
+def evaluation_groups(features: Features, *, most: int = EVALUATION_TOKENS) -> list[list[int]]:
+    """The sequences of a split by batch of `most` tokens, the shortest first."""
     order = np.argsort(features.lengths, kind="stable")
     groups, current, tokens = [], [], 0
     lengths = features.lengths
     for sequence in order:
-        if current and tokens + lengths[sequence] > EVALUATION_TOKENS:
+        if current and tokens + lengths[sequence] > most:
             groups.append(current)
             current, tokens = [], 0
         current.append(sequence)
@@ -78,7 +81,8 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     BIO, a mention for every run of I; the cosine of two texts goes from 0 to 1 as the scores do within their bounds.
     """
     if task.output == "score":
-        return [float(value) for value in (outputs if features.seconds is None else from_unit(outputs, task))[:, 0]]
+        scores = from_scale(outputs, task) if features.seconds is None else from_unit(outputs, task)
+        return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tagging))
     if task.output == "label_set":
         return [",".join(labels[row > 0]) for row in outputs]

@@ -7,9 +7,9 @@ import pytest
 
 from blurbstudy.config import Recipe
 from blurbstudy.errors import CheckpointError, ParameterError, StoreError, StudyError
-from blurbstudy.models import checkpoint_fingerprint
+from blurbstudy.models import checkpoint_fingerprint, read_architecture
 from blurbstudy.results import RunStore, resolve_sources, sources_from_store
-from blurbstudy.results.sources import PretrainingPlan, sources_from_dict, sources_to_dict
+from blurbstudy.results.sources import PretrainingPlan, checkpoint_outline, sources_from_dict, sources_to_dict
 from blurbstudy.tasks import data_fingerprint, get_task, read_task
 
 
@@ -32,6 +32,22 @@ def test_the_store_alone_gives_the_same_sources_without_paths(store, make_source
     assert again == dataclasses.replace(live, data_folder=None, encoders=encoders)
     config = {"recipe": Recipe(), "seed": 1}
     assert again.run_config("BIOSSES", "tiny", **config).id == live.run_config("biosses", "tiny", **config).id
+
+
+def test_an_encoder_of_transformers_own_is_told_and_comes_back_from_the_store(
+    store, other_sources, tiny_modernbert, capsys
+):
+    encoders = {"tiny": str(tiny_modernbert)}
+    live = other_sources.encoders["tiny"]
+    said = "ModernBERT, 3 layers, width 16, 0.0137 M parameters, one segment id, by transformers' own module"
+    assert live.description == said and capsys.readouterr().err == ""
+    again = sources_from_store(store, tasks=["biosses"], encoders=encoders, data="mini").encoders["tiny"]
+    assert again == dataclasses.replace(live, path=None)
+    shape = checkpoint_outline(again).architecture
+    assert shape == read_architecture(tiny_modernbert) and shape.n_parameters == sum(shape.counts)
+    resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, data="mini")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tiny: {said}, one run after another: the slower path")
 
 
 def test_gold_labels_are_kept_without_text(store, make_sources, mini_data):
