@@ -22,6 +22,7 @@ from .cli_notebooks import Data, Only, Parameters, Scale, Store, chosen_stems, g
 from .cli_plan import plan
 from .cli_predict import predict
 from .cli_pretrain import pretrain
+from .cli_recommend import recommend
 from .cli_score import score
 from .cli_store import store_app
 from .cli_task import task_of_words
@@ -172,7 +173,13 @@ def finetune(
     discontinuous: Annotated[
         str | None, typer.Option(help="With a kind: refuse (default) or skip entities in several pieces.")
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="YAML file of recipe fields (default: one per task).")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="YAML file of recipe fields; recommended (see `blurbstudy recommend`; the default for your own task); "
+            "or default, one per kind of task (the default for BLURB's)."
+        ),
+    ] = None,
     seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
     out: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
     keep_model: Annotated[
@@ -187,7 +194,7 @@ def finetune(
     Hugging Face directory with a model card, for transformers and for `blurbstudy predict`.
     """
     from .config import load_recipe
-    from .presentation.finetuning import fine_tune
+    from .presentation.finetuning import DEFAULT, RECOMMENDED, fine_tune
     from .presentation.parameter_values import read_seeds
 
     if no_model and keep_model is not None:
@@ -199,7 +206,8 @@ def finetune(
     folder = data or paths.data_folder()
     if folder is None and not known.own:
         raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
-    chosen, drawn = load_recipe(recipe) if recipe else None, read_seeds(seeds)
+    drawn = read_seeds(seeds)
+    chosen = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
     model = {"keep_model": not no_model, "model_folder": keep_model}
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
         found = fine_tune(
@@ -232,6 +240,7 @@ app.command()(export)
 app.command()(plan)
 app.command()(predict)
 app.command()(pretrain)
+app.command()(recommend)
 app.command()(score)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")

@@ -21,7 +21,7 @@ FLOORS = {
     "results": 5,
     "presentation": 6,
     "cli": 7, "cli_data": 7, "cli_export": 7, "cli_notebooks": 7, "cli_plan": 7, "cli_predict": 7, "cli_pretrain": 7,
-    "cli_score": 7, "cli_store": 7, "cli_task": 7,
+    "cli_recommend": 7, "cli_score": 7, "cli_store": 7, "cli_task": 7,
     "__main__": 7,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
@@ -35,10 +35,12 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("cli_plan", "cli_notebooks"): {""},
     ("cli", "cli_predict"): {""},
     ("cli", "cli_pretrain"): {""},
+    ("cli", "cli_recommend"): {""},
     ("cli", "cli_score"): {""},
     ("cli", "cli_store"): {""},
     ("cli", "cli_task"): {""},
     ("cli_predict", "cli_task"): {""},
+    ("cli_recommend", "cli_task"): {""},
     ("cli_score", "cli_task"): {""},
     ("__main__", "cli"): {""},
 }

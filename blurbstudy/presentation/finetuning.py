@@ -23,16 +23,20 @@ from ..results.sources import EncoderSource, Sources, checkpoint_outline, resolv
 from ..results.statistics import CellSummary, summarize
 from ..results.store import RunStore, file_name
 from ..results.sweep import SweepResult, run_missing
-from ..results.zero_shot import PlainCosine
 from ..results.weights import drop_rivals
+from ..results.zero_shot import PlainCosine
 from ..tasks import Task, get_task
 from ..tasks.own.checks import OwnAudit, audit_own, check_learnable
 from ..training.record import RunRecord
 from .parameters import hub_id
 from .plain_cosine import plain_cosines_of, plain_words
+from .recommendation import SEEDS
+from .recommending import recommendation_of
 from .score_tables import score_details
 from .scoring import scores_by_class
 from .tables import Table, number
+
+RECOMMENDED, DEFAULT = "recommended", "default"  # words for a recipe
 
 # Long training with bias correction at a small rate: the settings that Mosbach et al. 2021 found safe, with more epochs
 # where an epoch is only a handful of steps.
@@ -143,7 +147,7 @@ def fine_tune(
     data: str = "",
     seeds: Sequence[int],
     store: Path,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     device: str = "auto",
     progress: str = "auto",
     keep_model: bool = True,
@@ -156,6 +160,7 @@ def fine_tune(
     Args:
         task: BLURB's by name, or a task.
         data: the folder of BLURB's datasets, or mini; of no meaning to a task of one's own.
+        recipe: one, or "recommended" (of a task of one's own the default) or "default", one per kind of task.
         keep_model: the best run by dev becomes a model directory.
         model_folder: that directory (default: one beside the store, named by task and run).
         say: is given the audit line by line.
@@ -170,7 +175,7 @@ def fine_tune(
         check_learnable(known)  # before an encoder is loaded, or anything written
         data = str(Path(known.files["train"]).parent)
     sources = resolve_sources(kept, tasks=[known], encoders={encoder: hub_id(encoder)}, data=data)
-    chosen = recipe or default_recipe(known, positions=sources.encoders[encoder].architecture["max_positions"])
+    chosen = _chosen(recipe, known, encoder, sources=sources, store=kept, device=device, say=say)
     if chosen.join_dev and "test" not in known.splits:
         raise ParameterError(
             f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
@@ -269,6 +274,30 @@ def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split:
     ]
     names = dict.fromkeys(name for own in found for name in own)
     return {name: sum(own[name].f1 for own in found if name in own) / len(found) for name in names}
+
+
+def _chosen(
+    recipe: Recipe | str | None,
+    task: Task,
+    encoder: str,
+    *,
+    sources: Sources,
+    store: RunStore,
+    device: str,
+    say: Callable[[str], object],
+) -> Recipe:
+    """The recipe that is given, recommended, or the default of its kind; a recommended one is told."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    word = recipe or (RECOMMENDED if task.own else DEFAULT)
+    if word == DEFAULT:
+        return default_recipe(task, positions=sources.encoders[encoder].architecture["max_positions"])
+    if word != RECOMMENDED:
+        raise ParameterError(f"recipe={word!r} is unknown; use {RECOMMENDED}, {DEFAULT}, or a YAML file of fields")
+    found = recommendation_of(task, encoder, sources=sources, store=store, device=device)
+    told = ", ".join(f"{choice.field} {choice.value}" for choice in found.choices if choice.field != SEEDS)
+    say(f"recommended recipe: {told}; {found.seeds} seeds are recommended (blurbstudy recommend gives the reasons)")
+    return found.recipe
 
 
 def default_recipe(task: Task, *, positions: int) -> Recipe:

@@ -15,7 +15,7 @@ from ..config import Recipe, recipe_from_dict
 from ..errors import ParameterError
 from ..training import total_steps
 from .paper import paper_number, paper_tables
-from .situation import Situation
+from .situation import KINDS, Situation
 
 RULES_FILE = Path(__file__).with_name("recommendations.yaml")
 STUDY_FILE = Path(__file__).with_name("study_runs.yaml")
@@ -84,7 +84,7 @@ def chosen_by_rules(situation: Situation) -> tuple[Choice, ...]:
             decided[rule.field] = _value(rule, situation)
     steps = total_steps(_recipe(decided), situation.train)
     known = {
-        "train": f"{situation.train:,}", "layers": str(situation.layers), "kind": situation.kind,
+        "train": f"{situation.train:,}", "layers": str(situation.layers), "kind": KINDS[situation.kind],
         "size": situation.size, "steps": f"{steps:,}",
         "plain": "" if situation.plain is None else f"{situation.plain.score:.2f}",
     }  # fmt: skip

@@ -18,6 +18,10 @@ LARGE_LAYERS = 20  # the paper's LARGE encoders have 24
 # Weights of all layers: BASE has 85 million, LARGE 302; tables of words differ too much to tell sizes by.
 LARGE_WEIGHTS, BASE_WEIGHTS = 200_000_000, 40_000_000
 OF_SENTENCES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
+KINDS = {  # kind of task -> in words
+    "ner": "entities", "pico": "PICO elements", "relation": "classification of sentences",
+    "question": "classification of pairs", "similarity": "similarity", "document": "sets of labels",
+}  # fmt: skip
 PRETRAININGS = {"mlm": "masked words", "electra": "ELECTRA"}
 
 
