@@ -36,7 +36,8 @@ def test_what_is_printed_is_a_recipe_file_with_its_reasons(command, own_pairs, t
     assert "the encoder's plain cosine has r = 0." in said and "[Gu et al. 2021]" in said and "judgement]" in said
     assert "Nothing trained: the plain cosine of this encoder scores train and dev" in said
     assert "your store (store): no run of this kind with such an encoder" in said
-    assert "Failure: not known" in said and "paper" in said and "--seeds 1-10" in said
+    assert "Failure: 0 of 5 of the nearest runs above failed (those of this study: BIOSSES" in said
+    assert "the paper: 75.5 to 93.5 on Table 2, BIOSSES" in said and "--seeds 1-10" in said
 
     code, out, _ = command("recommend", *own_pairs, "--encoder", tiny_encoder, "--sentence-tuned", "--json")
     found = json.loads(out)
