@@ -6,9 +6,12 @@ import pickle
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.processors import TemplateProcessing
 
 from blurbstudy.errors import CheckpointError
-from blurbstudy.models import load_checkpoint, read_architecture
+from blurbstudy.models import checkpoint_fingerprint, load_checkpoint, read_architecture
 from blurbstudy.models.anatomy import anatomy
 
 
@@ -144,3 +147,27 @@ def test_pickled_weights_are_read_as_tensors_alone(saved, tmp_path, whole):
     assert not touched.exists() and "\n" not in str(caught.value)
     pickle.loads((folder / "pytorch_model.bin").read_bytes())  # the file is what it is said to be
     assert touched.exists()
+
+
+def test_a_tokenizer_that_sets_nothing_before_a_text_is_refused(saved):
+    folder = saved("deberta-v2")
+    words = Tokenizer(WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    words.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    with pytest.raises(CheckpointError, match=r"sets no token of its own before a text, as \[CLS\]"):
+        load_checkpoint(folder).tokenizer()
+    words.post_processor = TemplateProcessing(single="[UNK] $A", special_tokens=[("[UNK]", 0)])
+    words.save(str(folder / "tokenizer.json"))
+    assert load_checkpoint(folder).tokenizer()("a")["input_ids"] == [0, 1]
+
+
+def test_sentence_pieces_that_cannot_be_read_are_one_line_and_part_of_the_fingerprint(saved):
+    folder = saved("deberta-v2")
+    without = checkpoint_fingerprint(folder)
+    with pytest.raises(CheckpointError, match=r"no tokenizer; put tokenizer.json"):
+        load_checkpoint(folder).tokenizer()
+    (folder / "spm.model").write_bytes(b"torn")
+    assert checkpoint_fingerprint(folder) != without
+    with pytest.raises(CheckpointError, match="tokenizer cannot be read|has no fast tokenizer") as caught:
+        load_checkpoint(folder).tokenizer()
+    assert "\n" not in str(caught.value)
