@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .tasks import Task
 
 DEFINITIONS = (".yaml", ".yml")
-_OPTIONS = "--train, --dev, --test, --columns, --format, --scheme, --metric and --negative"
+_OPTIONS = "--train, --dev, --test, --columns, --format, --scheme, --metric, --negative and --discontinuous"
 
 
 def named_task(word: str) -> Task:

@@ -20,8 +20,8 @@ FLOORS = {
     "inference": 4,
     "results": 5,
     "presentation": 6,
-    "cli": 7, "cli_data": 7, "cli_notebooks": 7, "cli_plan": 7, "cli_predict": 7, "cli_pretrain": 7, "cli_score": 7,
-    "cli_store": 7, "cli_task": 7,
+    "cli": 7, "cli_data": 7, "cli_export": 7, "cli_notebooks": 7, "cli_plan": 7, "cli_predict": 7, "cli_pretrain": 7,
+    "cli_recommend": 7, "cli_score": 7, "cli_store": 7, "cli_task": 7,
     "__main__": 7,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
@@ -29,15 +29,18 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("baselines", "pretraining"): {"keeping"},  # folders that are made once
     ("tasks", "metrics"): {""},
     ("cli", "cli_data"): {""},
+    ("cli", "cli_export"): {""},
     ("cli", "cli_notebooks"): {""},
     ("cli", "cli_plan"): {""},
     ("cli_plan", "cli_notebooks"): {""},
     ("cli", "cli_predict"): {""},
     ("cli", "cli_pretrain"): {""},
+    ("cli", "cli_recommend"): {""},
     ("cli", "cli_score"): {""},
     ("cli", "cli_store"): {""},
     ("cli", "cli_task"): {""},
     ("cli_predict", "cli_task"): {""},
+    ("cli_recommend", "cli_task"): {""},
     ("cli_score", "cli_task"): {""},
     ("__main__", "cli"): {""},
 }
@@ -49,6 +52,7 @@ TRAINS = (
 TRAINS_IN_RESULTS = (
     "__init__", "store", "engine", "sweep", "sources", "progress", "populations", "processes", "worker", "jobs",
     "capacity", "calibrations", "rehearsals", "pretrain_spec",
+    "weights",
 )  # fmt: skip
 
 

@@ -17,14 +17,16 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from ..models import Architecture, Checkpoint, Classifier
+from ..metrics import METRICS
+from ..models import Checkpoint, Classifier, TrainedWeights
 from ..models.checkpoint import checkpoint_of
 from ..models.naming import to_hugging_face
 from ..models.weights import read_weights, weight_files, write_weights
 from ..tasks import Task, task_from_dict, task_to_dict
 from ..tasks.task import head_labels
 from .foreign import what_it_is
-from .heads import PREFIXES, SUFFIXES, class_name, head_names, written_architecture
+from .heads import HEADS, NO_WEIGHTS, HeadForm, head_form
+from .sentence_files import write_sentence_files
 from .settings import ModelSettings
 from .tokenizer_files import write_tokenizer
 
@@ -33,15 +35,6 @@ FACTS = "blurbstudy.json"
 CARD = "README.md"
 SCORE = "score"  # the one label of a regression
 PROBLEMS = {"label": "single_label_classification", "label_set": "multi_label_classification", "score": "regression"}
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedWeights:
-    """A fine-tuned model of one member, by our names, float32 on the CPU."""
-
-    architecture: Architecture  # of the layers that are left
-    encoder: Mapping[str, Tensor]  # the whole table of words
-    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* where there is one
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,25 +71,38 @@ def write_model_files(
         run: plain values.
         card: the model card; "": none.
 
-    Raises:
-        CheckpointError: transformers has no class for this encoder with this head.
     """
-    architecture = written_architecture(trained.architecture, settings.head)
+    trained = in_scores(trained, task)
+    form = head_form(trained.architecture, settings.head)
+    architecture = form.architecture
     config = architecture.to_config() | {
-        "architectures": [class_name(architecture.family, settings.head)],
+        "architectures": [form.class_name],
+        **form.settings,
         **label_config(task, settings.tagging),
     }
     _write_json(folder / "config.json", config)
-    write_weights(_state(trained, architecture, settings.head), folder)
+    write_weights(_state(trained, form), folder)
     write_tokenizer(tokenizer, folder, settings=settings, pad_id=architecture.pad_id, segments=architecture.n_segments)
+    if form.has == NO_WEIGHTS:
+        write_sentence_files(folder, width=architecture.width, max_length=settings.max_length)
     if card:
         (folder / CARD).write_text(card, encoding="utf-8")
     _write_json(folder / FACTS, facts(task, settings, run))
 
 
+def in_scores(trained: TrainedWeights, task: Task) -> TrainedWeights:
+    """A head that was trained on scores in another scale (`to_scale`) as one that gives the scores themselves."""
+    if task.own is None or task.own.scale == 1 or not trained.head:  # a cosine has no weights
+        return trained
+    scale, center = task.own.scale, task.own.center
+    head = {name: tensor * scale if name.startswith("head.") else tensor for name, tensor in trained.head.items()}
+    return dataclasses.replace(trained, head=head | {"head.bias": head["head.bias"] + center})
+
+
 def facts(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of blurbstudy.json. No path of the machine that trained it is among them."""
-    portable = dataclasses.replace(task, files={}, substitutes={}, folder=".")
+    own = None if task.own is None else dataclasses.replace(task.own, center=0.0, scale=1.0)  # the head's output is it
+    portable = dataclasses.replace(task, files={}, substitutes={}, folder=".", own=own)
     return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
 
@@ -129,10 +135,9 @@ def read_model_directory(folder: Path | str) -> ModelDirectory:
         )
     state = read_weights(folder)
     checkpoint = checkpoint_of(folder, state)
-    _check_head(folder, config, checkpoint.architecture.family, task, settings)
-    head = _head(
-        folder, state, checkpoint.architecture, settings.head, max(1, len(head_labels(task, settings.tagging)))
-    )
+    form = head_form(checkpoint.architecture, settings.head)
+    _check_head(folder, config, form, task, settings)
+    head = _head(folder, state, form, outputs=max(1, len(head_labels(task, settings.tagging))))
     return ModelDirectory(folder=folder, task=task, settings=settings, checkpoint=checkpoint, head=head, run=run)
 
 
@@ -145,13 +150,12 @@ def load_classifier(directory: ModelDirectory, *, device: torch.device | str = "
     return model.to(device).requires_grad_(False)
 
 
-def _state(trained: TrainedWeights, architecture: Architecture, head: str) -> dict[str, Tensor]:
+def _state(trained: TrainedWeights, form: HeadForm) -> dict[str, Tensor]:
     """Every tensor by the name that transformers' class has for it."""
     encoder = {name: tensor for name, tensor in trained.encoder.items() if not name.startswith("pooler.")}
-    prefix = PREFIXES[architecture.family]
-    state = {f"{prefix}{name}": tensor for name, tensor in to_hugging_face(encoder, architecture).items()}
-    names = head_names(architecture.family, head)
-    return state | {names[ours]: tensor.contiguous() for ours, tensor in trained.head.items()}
+    state = to_hugging_face(encoder, form.architecture)
+    named = {f"{form.prefix}{name}": tensor for name, tensor in state.items()}
+    return named | {form.names[ours]: tensor.contiguous() for ours, tensor in trained.head.items()}
 
 
 def _read_facts(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
@@ -164,8 +168,10 @@ def _read_facts(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
         task = task_from_dict(values["task"])
         settings = ModelSettings(**{field.name: values[field.name] for field in dataclasses.fields(ModelSettings)})
         run = dict(values["run"])
-        if settings.head not in SUFFIXES or (settings.head == "words") != (task.output == "tags"):
+        if settings.head not in HEADS or (settings.head == "words") != (task.output == "tags"):
             raise ValueError(f"head {settings.head!r} does not fit a {task.kind} task")
+        if not all(isinstance(label, str) for label in task.labels) or task.metric not in METRICS:
+            raise ValueError(f"labels or metric {task.metric!r}")
         if isinstance(settings.max_length, bool) or not isinstance(settings.max_length, int) or settings.max_length < 4:
             raise ValueError(f"max_length {settings.max_length!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -174,31 +180,27 @@ def _read_facts(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
     return task, settings, run
 
 
-def _check_head(folder: Path, config: Mapping[str, Any], family: str, task: Task, settings: ModelSettings) -> None:
+def _check_head(folder: Path, config: Mapping[str, Any], form: HeadForm, task: Task, settings: ModelSettings) -> None:
     """Refuses a config.json that is not of this task's head."""
-    expected = class_name(family, settings.head)
-    if config.get("architectures") != [expected]:
+    if config.get("architectures") != [form.class_name]:
         raise CheckpointError(
-            f"{folder}: config.json is of {config.get('architectures')}, {FACTS} of {expected}; take the whole "
+            f"{folder}: config.json is of {config.get('architectures')}, {FACTS} of {form.class_name}; take the whole "
             "directory as it was written"
         )
     wanted = label_config(task, settings.tagging)["id2label"]
     if config.get("id2label") != wanted:
         raise CheckpointError(
-            f"{folder}: config.json has the labels {list(dict(config.get('id2label') or {}).values())}, {FACTS} has "
-            f"{list(wanted.values())}; take the whole directory as it was written"
+            f"{folder}: config.json has the labels {str(config.get('id2label'))[:100]}, {FACTS} has "
+            f"{str(wanted)[:100]}; take the whole directory as it was written"
         )
 
 
-def _head(
-    folder: Path, state: Mapping[str, Tensor], architecture: Architecture, head: str, n: int
-) -> dict[str, Tensor]:
-    width = architecture.width
-    shapes = {"head.weight": (n, width), "head.bias": (n,)}
-    if head != "words":
-        shapes |= {"pooler.dense.weight": (width, width), "pooler.dense.bias": (width,)}
+def _head(folder: Path, state: Mapping[str, Tensor], form: HeadForm, *, outputs: int) -> dict[str, Tensor]:
+    width = form.architecture.width
+    shapes = {"head.weight": (outputs, width), "head.bias": (outputs,)}
+    shapes |= {"pooler.dense.weight": (width, width), "pooler.dense.bias": (width,)}
     found = {}
-    for ours, theirs in head_names(architecture.family, head).items():
+    for ours, theirs in form.names.items():
         if theirs not in state:
             raise CheckpointError(f"{folder}: weights lack {theirs!r}; take the whole directory again")
         if tuple(state[theirs].shape) != shapes[ours]:

@@ -126,7 +126,7 @@ class Predictor:
         nothing = {"score": 0.0, "label_set": ""}.get(self.task.output, (*self.task.labels, "")[0])
         examples = [Example(document.id, document.id, document.texts, nothing) for document in documents]
         features = tokenize(
-            examples, self._tokenizer, self.task, max_length=settings.max_length, segment_ids=settings.segment_ids
+            examples, self._tokenizer, self.task, max_length=settings.max_length, segment_ids=settings.layout
         )
         outputs = self._outputs(features)
         found = decode(outputs, features, self.task, tagging=self._tagging)

@@ -16,9 +16,14 @@ class ModelSettings:
 
     max_length: int  # sub-words per sequence, special tokens included
     tagging: str  # bio | io
-    head: str  # words | pooler | gelu: key of heads.SUFFIXES
+    head: str  # words | pooler | gelu | cosine: one of heads.HEADS
     segment_ids: str  # pair | single
     words: str = ""  # how text is split into words: basic (BERT's rule); "": it is not
+
+    @property
+    def layout(self) -> str:
+        """How two texts enter the encoder: together as `segment_ids` says, or apart; see config.Recipe."""
+        return "apart" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""

@@ -95,6 +95,8 @@ def rows_of(hidden: Tensor, flat: Tensor) -> Tensor:
 class Encoder(nn.Module):
     """`members` encoders of one architecture; parameters are (P, ...)."""
 
+    last: nn.Module | None = None  # of the encoder itself, between its layers and a head
+
     def __init__(self, architecture: Architecture, *, members: int = 1, rows: int | None = None) -> None:
         super().__init__()
         self.architecture = architecture

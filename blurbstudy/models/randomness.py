@@ -31,7 +31,7 @@ class DropoutStream:
     """
 
     def __init__(self, seeds: Sequence[int], rate: float, *, device: torch.device | str = "cpu") -> None:
-        self.device = torch.device(device)
+        self.device, self.seeds, self.rate = torch.device(device), tuple(seeds), rate
         dropped = round(rate * LANES)
         self.threshold = dropped - LANES // 2  # of a signed lane
         self.scale = LANES / (LANES - dropped)  # of what is kept

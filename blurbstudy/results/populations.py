@@ -20,6 +20,7 @@ from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
 from ..training.trainer import Watch
 from .sources import Sources, sources_to_dict
 from .store import RunStore
+from .weights import keeper
 
 SMALL_ENCODER = 3_000_000  # parameters below which a step's overhead shows on a CPU
 # Members of small encoders on one core: 4 saved 6% to 36% of the seconds per run between 0.1 M and 0.6 M parameters,
@@ -63,9 +64,11 @@ def plan_populations(
 
 def most_members(sources: Sources, config: RunConfig, *, device: str) -> int:
     """Members trained together where nobody says how many and memory has room."""
+    architecture = Architecture(**sources.encoder_of(config).architecture)
+    if architecture.config:
+        return 1  # members take turns in transformers' own module: beside others, each would only hold memory
     if device != "cpu":
         return CUDA_MEMBERS
-    architecture = Architecture(**sources.encoder_of(config).architecture)
     return CPU_MEMBERS_SMALL if architecture.n_parameters < SMALL_ENCODER else 1
 
 
@@ -100,8 +103,8 @@ class PopulationTrainer:
     tokenized splits are kept between populations.
     """
 
-    def __init__(self, store: RunStore, *, sources: Sources, device: str) -> None:
-        self.store, self.sources, self.device = store, sources, device
+    def __init__(self, store: RunStore, *, sources: Sources, device: str, keep_weights: str = "none") -> None:
+        self.store, self.sources, self.device, self.keep_weights = store, sources, device, keep_weights
         self._checkpoint: tuple[str, Checkpoint] | None = None
         self._features: dict[Any, dict[str, Features]] = {}
 
@@ -109,7 +112,8 @@ class PopulationTrainer:
     def setup(self) -> dict[str, Any]:
         """Plain values from which another process makes a trainer like this one."""
         store = str(self.store.folder.resolve())
-        return {"store": store, "device": self.device, "sources": sources_to_dict(self.sources)}
+        told = {"device": self.device, "keep_weights": self.keep_weights}
+        return {"store": store, "sources": sources_to_dict(self.sources), **told}
 
     def train(
         self,
@@ -128,15 +132,17 @@ class PopulationTrainer:
         checkpoint = self._load(first)
         if self.sources.encoder_of(first).stand_in:
             raise DataError(f"the encoder {first.encoder_name!r} is only planned; pretrain it before its runs")
+        task = self.sources.task(first.task)
         train_population(
             population,
             features=self._tokenized(first, checkpoint),
-            task=self.sources.task(first.task),
+            task=task,
             checkpoint=checkpoint,
             device=self.device,
             on_progress=on_progress,
             on_record=self.store.put,  # at once: whoever kills this process loses no finished run
             on_step=on_step,
+            on_weights=keeper(self.store, self.keep_weights, task=task, tokenizer=checkpoint.tokenizer),
         )
 
     def rehearse(self, population: Population, *, what: str) -> Times | Peak:
@@ -169,7 +175,7 @@ class PopulationTrainer:
 
     def _tokenized(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
         recipe = config.recipe
-        key = (config.task, config.data, recipe.max_length, recipe.segment_ids)
+        key = (config.task, config.data, recipe.max_length, recipe.layout)
         if key not in self._features:
             task, folder = self.sources.task(config.task), Path(self.sources.data_folder or "")
             if data_fingerprint(task, folder) != config.data:
@@ -182,6 +188,6 @@ class PopulationTrainer:
                 digest=checkpoint.tokenizer_digest(),
                 vocabulary=checkpoint.architecture.vocab_size,
                 max_length=recipe.max_length,
-                segment_ids=recipe.segment_ids,
+                segment_ids=recipe.layout,
             )
         return self._features[key]

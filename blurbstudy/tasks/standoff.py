@@ -15,6 +15,7 @@ from ..errors import ParameterError
 from .lines import fail, lines_of, shown, text_of
 from .words import Span, word_spans
 
+STANDOFF = (".txt", ".ann")  # endings of brat's files
 FRAGMENTS = ("refuse", "skip")  # what becomes of an entity in several pieces
 Fault = tuple[str, str, str]  # found, expected, remedy
 _ANNOTATION = re.compile(r"[TREAMNW#*]")  # brat's kinds of lines; T are entities
@@ -43,6 +44,12 @@ class StandoffDocument:
     line: int = 1  # where it begins there
     skipped: int = 0  # entities in several pieces that were left out
     annotated: bool = True  # False: there is no .ann file
+    group: str = ""  # what several texts belong to; "": it stands alone
+
+    @property
+    def unit(self) -> str:
+        """The document that the text is of."""
+        return self.group or self.id
 
 
 def read_brat(folder: Path, *, fragments: str = "refuse", annotated: bool = True) -> list[StandoffDocument]:

@@ -10,7 +10,7 @@ import torch
 from ..models import Classifier, Packing, pack
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import OUTSIDE, head_labels
+from ..tasks.task import OUTSIDE, from_scale, from_unit, head_labels
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
@@ -46,12 +46,18 @@ def packed_group(features: Features, group: Sequence[int], *, members: int, n_he
 
 def pack_features(features: Features, batches: Sequence[Sequence[int]], *, n_heads: int) -> Packing:
     """Packs one batch per member, given as numbers of the split's sequences."""
+    if features.seconds is not None:
+        return pack(
+            [[text for i in own for text in features.texts(i)] for own in batches], n_heads=n_heads, paired=True
+        )
     reads = None if features.places is None else [[features.places_of(i) for i in own] for own in batches]
     return pack([[features.sequence(i) for i in own] for own in batches], n_heads=n_heads, reads=reads)
 
 
 def packed_targets(features: Features, batch: Sequence[int], order: np.ndarray) -> np.ndarray:
     """Which targets of the split a member's packed batch predicts, in the order of its reads."""
+    if features.seconds is not None:  # pairs are predicted in the order in which they were given
+        return np.asarray(batch)
     return np.concatenate([features.targets_of(batch[i]) for i in order])
 
 
@@ -61,7 +67,7 @@ def predict(
 ) -> np.ndarray:
     """(P, targets, outputs) float32, in file order."""
     n_targets = sum(len(targets) for targets, _ in batches)
-    outputs = np.empty((model.members, n_targets, model.head.weight.shape[1]), np.float32)
+    outputs = np.empty((model.members, n_targets, model.outputs), np.float32)
     for targets, packing in batches:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
             outputs[:, targets] = model(packing.to(device))[:, : len(targets)].float().cpu().numpy()
@@ -72,10 +78,11 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     """(targets, outputs) -> one prediction per example, in the form of Example.label.
 
     A label is the one of the largest output; a set holds the labels above 0 (probability 1/2); IO tags are written as
-    BIO, a mention for every run of I.
+    BIO, a mention for every run of I; the cosine of two texts goes from 0 to 1 as the scores do within their bounds.
     """
     if task.output == "score":
-        return [float(value) for value in outputs[:, 0]]
+        scores = from_scale(outputs, task) if features.seconds is None else from_unit(outputs, task)
+        return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tagging))
     if task.output == "label_set":
         return [",".join(labels[row > 0]) for row in outputs]

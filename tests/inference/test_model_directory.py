@@ -10,22 +10,35 @@ import torch
 import transformers
 
 from blurbstudy.errors import CheckpointError
+from blurbstudy.inference.heads import head_form, lack
 from blurbstudy.inference.model_directory import load_classifier, read_model_directory
+from blurbstudy.models import pack
+from blurbstudy.tasks import OwnForm
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.tasks.task import Example, head_labels
 from blurbstudy.training.evaluation import pack_features, packed_targets
 
 from .conftest import PAIRS, TEXTS
 
+# Models whose head no class of transformers has.
+ENCODERS = [
+    ("modernbert", "ner", {}), ("modernbert", "question", {}), ("distilbert", "relation", {}),
+    ("electra", "relation", {"projected": True}), ("bert", "similarity", {"head": "cosine"}),
+    ("roberta", "similarity", {"head": "cosine"}), ("modernbert", "similarity", {"head": "cosine"}),
+]  # fmt: skip
 CASES = [
     ("bert", "ner", {}), ("bert", "ner", {"tagging": "io"}), ("bert", "pico", {}), ("bert", "relation", {}),
     ("bert", "relation", {"head": "gelu"}), ("bert", "document", {}), ("bert", "question", {}),
     ("bert", "question", {"segment_ids": "single"}), ("bert", "similarity", {}),
-    ("electra", "ner", {}), ("electra", "relation", {"head": "gelu"}), ("electra", "document", {"head": "gelu"}),
-    ("electra", "question", {}), ("electra", "similarity", {"head": "gelu"}),
+    ("electra", "ner", {"projected": True}), ("electra", "relation", {"head": "gelu", "projected": True}),
+    ("electra", "document", {"head": "gelu"}), ("electra", "question", {}),
+    ("electra", "similarity", {"head": "gelu", "projected": True}),
     ("roberta", "ner", {}), ("roberta", "pico", {}), ("roberta", "relation", {}), ("roberta", "question", {}),
     ("roberta", "document", {"head": "gelu"}), ("roberta", "similarity", {}), ("xlm-roberta", "ner", {}),
     ("xlm-roberta", "question", {}),
+    ("deberta-v2", "ner", {}), ("deberta-v2", "question", {}), ("deberta-v2", "relation", {"head": "gelu"}),
+    ("deberta", "pico", {}), ("deberta", "question", {}), ("distilbert", "ner", {}), ("mpnet", "ner", {}),
+    ("mpnet", "similarity", {}), ("camembert", "ner", {}), ("camembert", "document", {}),
 ]  # fmt: skip
 
 
@@ -41,12 +54,10 @@ def examples_of(task):
 @torch.no_grad()
 def our_outputs(model, tokenizer, task, recipe):
     """(targets, outputs) of the examples in their order."""
-    features = tokenize(
-        examples_of(task), tokenizer, task, max_length=recipe.max_length, segment_ids=recipe.segment_ids
-    )
+    features = tokenize(examples_of(task), tokenizer, task, max_length=recipe.max_length, segment_ids=recipe.layout)
     everything = list(range(len(features)))
     packing = pack_features(features, [everything], n_heads=model.architecture.n_heads)
-    outputs = torch.empty(len(features.targets), model.head.weight.shape[1])
+    outputs = torch.empty(len(features.targets), model.outputs)
     targets = packed_targets(features, everything, packing.order[0])
     outputs[targets] = model(packing)[0, : len(targets)]
     return outputs
@@ -83,7 +94,7 @@ def test_transformers_gives_our_outputs_under_our_labels(write_random, family, k
     assert [theirs.config.id2label[place] for place in range(theirs.config.num_labels)] == list(labels)
 
 
-@pytest.mark.parametrize(("family", "kind", "recipe"), CASES)
+@pytest.mark.parametrize(("family", "kind", "recipe"), CASES + ENCODERS)
 def test_what_is_read_is_what_was_written(write_random, family, kind, recipe):
     folder, model, task, recipe = write_random(family, kind, **recipe)
     found = read_model_directory(folder)
@@ -163,13 +174,41 @@ def test_folders_of_other_kinds_are_named(tmp_path):
             read_model_directory(tmp_path / place)
 
 
-def test_a_projected_electra_under_a_pooler_is_refused(wordpiece):
-    from blurbstudy.inference.heads import written_architecture
-    from blurbstudy.models import Architecture
+@pytest.mark.parametrize(("family", "kind", "recipe"), ENCODERS)
+def test_without_such_a_head_transformers_loads_the_encoder_alone(write_random, family, kind, recipe):
+    folder, model, task, recipe = write_random(family, kind, **recipe)
+    form = head_form(model.architecture, read_model_directory(folder).settings.head)
+    assert lack(form, recipe.head).startswith("transformers has no class") or recipe.head == "cosine"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    text = examples_of(task)[0].texts[-1]
+    ids = tokenizer(text, truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        theirs = transformers.AutoModel.from_pretrained(folder).eval()(**ids)[0][0]
+        packing = pack([[(ids["input_ids"][0].numpy(), 0 * ids["input_ids"][0].numpy())]], n_heads=4)
+        ours = model.encoder(packing)[0, : len(theirs)]
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
-    narrow = Architecture(
-        family="electra", vocab_size=50, n_layers=1, width=32, n_heads=4, intermediate=8, embedding_width=16
-    )
-    with pytest.raises(CheckpointError, match="head: gelu"):
-        written_architecture(narrow, "pooler")
-    assert written_architecture(narrow, "words") == narrow
+
+def test_a_cosine_is_that_of_the_means_that_sentence_transformers_takes(write_random):
+    folder, model, task, recipe = write_random("bert", "similarity", head="cosine")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    encoder = transformers.AutoModel.from_pretrained(folder).eval()
+    assert json.loads((folder / "1_Pooling" / "config.json").read_text())["pooling_mode_mean_tokens"]
+    assert json.loads((folder / "modules.json").read_text())[1]["path"] == "1_Pooling"
+    means = []
+    for side in (0, 1):
+        given = tokenizer([pair[side] for pair in PAIRS], padding=True, truncation=True, return_tensors="pt")
+        mask = given["attention_mask"].unsqueeze(-1)
+        with torch.no_grad():
+            means.append((encoder(**given)[0] * mask).sum(1) / mask.sum(1))
+    expected = torch.nn.functional.cosine_similarity(*means).unsqueeze(-1)
+    found = our_outputs(load_classifier(read_model_directory(folder)), tokenizer, task, recipe)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_head_trained_on_scores_in_another_scale_is_written_as_one_that_gives_the_scores(write_random):
+    own = OwnForm(center=50.0, scale=20.0)
+    folder, model, task, recipe = write_random("bert", "similarity", own=own)
+    ours = our_outputs(model, transformers.AutoTokenizer.from_pretrained(folder), task, recipe)
+    torch.testing.assert_close(their_outputs(folder, task)[1], ours * 20 + 50, rtol=1e-5, atol=1e-3)
+    assert read_model_directory(folder).task.own == OwnForm()
