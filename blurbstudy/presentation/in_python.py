@@ -47,7 +47,7 @@ def finetune(
     encoder: str | Path,
     *,
     seeds: int | str | Sequence[int] = 5,
-    recipe: Recipe | Mapping[str, Any] | None = None,
+    recipe: Recipe | Mapping[str, Any] | str | None = None,
     data: str | Path | None = None,
     store: str | Path = "runs/finetune",
     model: str | Path | None = None,
@@ -62,7 +62,7 @@ def finetune(
         task: a Task, BLURB's by name, or a YAML file.
         encoder: checkpoint directory, Hub id, hub:NAME or pretrain:bert.
         seeds: how many, or which: 5, "1-5", [1, 3, 7].
-        recipe: its fields, or a Recipe (default: the one for this kind of task).
+        recipe: its fields, a Recipe, "recommended" (of one's own task the default) or "default" (of BLURB's).
         data: folder of BLURB's datasets, or mini (default: BLURBSTUDY_DATA); of one's own task nothing.
         store: folder of the run store.
         model: directory for the model (default: a new one beside the store).
@@ -79,7 +79,7 @@ def finetune(
         data=_data(known, data),
         seeds=read_seeds(list(seeds) if isinstance(seeds, (tuple, range)) else seeds),
         store=Path(store),
-        recipe=recipe if recipe is None or isinstance(recipe, Recipe) else recipe_from_dict(dict(recipe)),
+        recipe=recipe_from_dict(dict(recipe)) if isinstance(recipe, Mapping) else recipe,
         device=device,
         progress=progress,
         keep_model=keep_model,
