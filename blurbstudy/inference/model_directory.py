@@ -24,6 +24,7 @@ from ..models.naming import to_hugging_face
 from ..models.weights import read_weights, weight_files, write_weights
 from ..tasks import Task, task_from_dict, task_to_dict
 from ..tasks.task import head_labels
+from ..tasks.words import WORD_RULES
 from .foreign import what_it_is
 from .heads import HEADS, NO_WEIGHTS, HeadForm, head_form
 from .sentence_files import write_sentence_files
@@ -170,6 +171,8 @@ def _read_facts(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
         run = dict(values["run"])
         if settings.head not in HEADS or (settings.head == "words") != (task.output == "tags"):
             raise ValueError(f"head {settings.head!r} does not fit a {task.kind} task")
+        if settings.words not in (WORD_RULES if task.output == "tags" else ("",)):
+            raise ValueError(f"words {settings.words!r}")
         if not all(isinstance(label, str) for label in task.labels) or task.metric not in METRICS:
             raise ValueError(f"labels or metric {task.metric!r}")
         if isinstance(settings.max_length, bool) or not isinstance(settings.max_length, int) or settings.max_length < 4:

@@ -15,7 +15,7 @@ from ..metrics.entities import mentions
 from ..tasks import Example, Task
 from ..tasks.features import Features, tokenize
 from ..tasks.sentences import sentence_spans
-from ..tasks.words import Span, word_spans
+from ..tasks.words import WORD_RULES, Span
 from ..training.circumstances import pick_device
 from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
 from .items import Document
@@ -91,7 +91,8 @@ class Predictor:
         return self._tagged(documents) if self.task.output == "tags" else self._classified(documents)
 
     def _tagged(self, documents: Sequence[Document]) -> list[Prediction]:
-        spans = [split(document) for document in documents]
+        rule = self.directory.settings.words
+        spans = [split(document, rule) for document in documents]
         texts = [document.texts[0] for document in documents]
         words = [[text[a:b] for a, b in own] for text, found in zip(texts, spans, strict=True) for own in found]
         if not words:
@@ -153,15 +154,15 @@ class Predictor:
         return predict(self.model, batches, device=self.device, autocast=False)[0]
 
 
-def split(document: Document) -> list[tuple[Span, ...]]:
-    """Where the words of each sentence stand: those that were given, or those found; sentences without words are left
-    out.
+def split(document: Document, rule: str) -> list[tuple[Span, ...]]:
+    """Where the words of each sentence stand: those that were given, or those found by the rule (key of WORD_RULES);
+    sentences without words are left out.
     """
     if document.sentences is not None:
         return [own for own in document.sentences if own]
     text, found = document.texts[0], []
     for start, end in sentence_spans(text):
-        if words := word_spans(text[start:end]):
+        if words := WORD_RULES[rule](text[start:end]):
             found.append(tuple((start + a, start + b) for a, b in words))
     return found
 

@@ -18,7 +18,7 @@ class ModelSettings:
     tagging: str  # bio | io
     head: str  # words | pooler | gelu | cosine: one of heads.HEADS
     segment_ids: str  # pair | single
-    words: str = ""  # how text is split into words: basic (BERT's rule); "": it is not
+    words: str = ""  # key of WORD_RULES by which text is split as train was; "": it is not split
 
     @property
     def layout(self) -> str:
@@ -30,13 +30,13 @@ class ModelSettings:
         return dataclasses.asdict(self)
 
 
-def settings_of(task: Task, recipe: Recipe) -> ModelSettings:
-    """The settings of a model that was trained by a recipe."""
-    words = task.output == "tags"
+def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSettings:
+    """The settings of a model that was trained by a recipe; words: the rule that train was split by, of tagged text."""
+    tags = task.output == "tags"
     return ModelSettings(
         max_length=recipe.max_length,
         tagging=recipe.tagging,
-        head="words" if words else recipe.head,
+        head="words" if tags else recipe.head,
         segment_ids=recipe.segment_ids,
-        words="basic" if words else "",
+        words=words if tags else "",
     )

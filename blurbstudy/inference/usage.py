@@ -59,7 +59,13 @@ def _use_note(task: Task, settings: ModelSettings, labels: Sequence[str]) -> str
             else ""
         )
         longest = f"Sequences hold {settings.max_length} sub-words at most."
-        return f"A word has the label of its first sub-word. {longest}{joined}"
+        marks = (
+            " It was trained on words with marks inside them (IL-2), which blurbstudy reads as one word, the pipeline "
+            "as several."
+            if settings.words == "joined"
+            else ""
+        )
+        return f"A word has the label of its first sub-word. {longest}{joined}{marks}"
     cut = f"Longer texts are cut at {settings.max_length} sub-words."
     if task.output == "label_set":
         return f"A label is given where its probability is above 1/2. {cut}"

@@ -27,6 +27,7 @@ from .sweep import run_missing
 from .weights import (
     has_weights,
     kept_facts,
+    kept_words,
     note_kept,
     same_but_seed,
     scratch_store,
@@ -56,7 +57,8 @@ def export_run(
     check_target(folder, replace=replace)
     seeds = seeds or [one for one in store.records() if same_but_seed(record, one)]
     reference = load_references(store, [record])[record.config.task]
-    kept, settings = kept_facts(store, record.id), settings_of(reference.task, record.config.recipe)
+    kept, words = kept_facts(store, record.id), kept_words(store, record.id)
+    settings = settings_of(reference.task, record.config.recipe, words=words)
     told = run_facts(
         store,
         record,

@@ -12,9 +12,10 @@ from typing import Any
 from ..config import RunConfig
 from ..errors import DataError
 from ..models import Architecture, Checkpoint, load_checkpoint
-from ..tasks import data_fingerprint
+from ..tasks import Task, data_fingerprint, read_split
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
+from ..tasks.words import word_rule
 from ..training import population_key, total_steps, train_population
 from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
 from ..training.trainer import Watch
@@ -142,7 +143,13 @@ class PopulationTrainer:
             on_progress=on_progress,
             on_record=self.store.put,  # at once: whoever kills this process loses no finished run
             on_step=on_step,
-            on_weights=keeper(self.store, self.keep_weights, task=task, tokenizer=checkpoint.tokenizer),
+            on_weights=keeper(
+                self.store,
+                self.keep_weights,
+                task=task,
+                tokenizer=checkpoint.tokenizer,
+                words=lambda: self._words_of_train(task),
+            ),
         )
 
     def rehearse(self, population: Population, *, what: str) -> Times | Peak:
@@ -172,6 +179,11 @@ class PopulationTrainer:
                 raise DataError(f"{source.path}: the encoder {source.name!r} changed meanwhile; start again")
             self._checkpoint, self._features = (config.encoder, checkpoint), {}
         return self._checkpoint[1]
+
+    def _words_of_train(self, task: Task) -> str:
+        """The rule by which the words of train are split."""
+        train = read_split(task, self.sources.data_folder or "", split="train")
+        return word_rule(word for example in train for word in example.texts)
 
     def _tokenized(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
         recipe = config.recipe

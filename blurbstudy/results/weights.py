@@ -18,7 +18,7 @@ from ..config import RunConfig
 from ..disk import cause_and_remedy, is_of_the_disk
 from ..errors import StoreError
 from ..inference.model_directory import FACTS, write_model_files
-from ..inference.settings import settings_of
+from ..inference.settings import ModelSettings, settings_of
 from ..inference.whole import whole_folder
 from ..models import TrainedWeights
 from ..tasks import Task
@@ -46,9 +46,22 @@ def kept_facts(store: RunStore, run_id: str) -> dict[str, Any]:
     Raises:
         StoreError: the file is torn.
     """
+    return dict(_kept(store, run_id, "run"))
+
+
+def kept_words(store: RunStore, run_id: str) -> str:
+    """The rule by which the words of a run's train were split; "" where they were not.
+
+    Raises:
+        StoreError: the file is torn.
+    """
+    return str(_kept(store, run_id, "words"))
+
+
+def _kept(store: RunStore, run_id: str, what: str) -> Any:
     path = weights_folder(store, run_id) / FACTS
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["run"])
+        return json.loads(path.read_text(encoding="utf-8"))[what]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{path}: cannot be read ({type(error).__name__}); delete its folder, and train the run again for its "
@@ -56,11 +69,14 @@ def kept_facts(store: RunStore, run_id: str) -> dict[str, Any]:
         ) from None
 
 
-def keeper(store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], Any]) -> OfferWeights | None:
+def keeper(
+    store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], Any], words: Callable[[], str]
+) -> OfferWeights | None:
     """What keeps the weights that a training offers, by the rule `keep`; None where none are kept.
 
     Args:
         tokenizer: gives the encoder's.
+        words: gives the rule by which the words of train are split; asked for tagged text alone.
     """
     if keep == "none":
         return None
@@ -70,7 +86,8 @@ def keeper(store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], An
         known = {run_id: other for run_id in _rivals(store, record.config) if (other := store.get(run_id))}
         if keep == "best" and not all(_beats(record, other) for other in known.values()):
             return
-        keep_weights(store, record, copy(), task=task, tokenizer=tokenizer(), run={"kept": keep})
+        settings = settings_of(task, record.config.recipe, words=words() if task.output == "tags" else "")
+        keep_weights(store, record, copy(), task=task, settings=settings, tokenizer=tokenizer(), run={"kept": keep})
         if keep == "best":
             _drop(store, known)
 
@@ -78,14 +95,20 @@ def keeper(store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], An
 
 
 def keep_weights(
-    store: RunStore, record: RunRecord, trained: TrainedWeights, *, task: Task, tokenizer: Any, run: dict[str, Any]
+    store: RunStore,
+    record: RunRecord,
+    trained: TrainedWeights,
+    *,
+    task: Task,
+    settings: ModelSettings,
+    tokenizer: Any,
+    run: dict[str, Any],
 ) -> None:
     """Keep the weights of a run.
 
     Raises:
         StoreError: the disk refused; nothing half-written is left.
     """
-    settings = settings_of(task, record.config.recipe)
     with _disk(store), whole_folder(weights_folder(store, record.id), replace=True) as made:
         facts = {"id": record.id, "config": record.config.to_dict()} | run
         write_model_files(made, trained, task=task, settings=settings, tokenizer=tokenizer, run=facts)
