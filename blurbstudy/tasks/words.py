@@ -1,8 +1,8 @@
 """Words of a text by one of two rules, whichever a model's tagged sentences were split by.
 
 basic: BERT's own. Whitespace separates, every punctuation mark and every ideograph is a word of its own: IL - 2. So
-they are the words of a Hugging Face pipeline too. joined: as in corpora that keep marks inside words (JNLPBA, EBM PICO).
-Brackets, quotes and marks of sentences are words of their own at the edges alone: IL-2, 0.05.
+they are the words of a Hugging Face pipeline too. joined: as in corpora that keep marks inside words (JNLPBA, EBM
+PICO). Brackets, quotes and marks of sentences are words of their own at the edges alone: IL-2, 0.05.
 """
 
 from __future__ import annotations
