@@ -13,9 +13,9 @@ from .predictor import Prediction
 
 # Per type in turn: background on a light page, on a dark one; text on both keeps a contrast of at least 7 to 1.
 COLOURS = (
-    ("#ffd8a8", "#6b3d00"), ("#a5d8ff", "#0b4a80"), ("#b2f2bb", "#1b5e2a"), ("#eebefa", "#6a2382"),
+    ("#ffd8a8", "#6b3d00"), ("#a5d8ff", "#0b4a80"), ("#b2f2bb", "#195a28"), ("#eebefa", "#6a2382"),
     ("#ffc9c9", "#842029"), ("#ffec99", "#5c4a00"), ("#99e9f2", "#0b5560"), ("#d0bfff", "#4a2f94"),
-    ("#d8f5a2", "#3f5c00"), ("#ced4da", "#495057"),
+    ("#d8f5a2", "#3c5800"), ("#ced4da", "#495057"),
 )  # fmt: skip
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1a1a1a; --faint: #595959; --line: #d0d0d0; }

@@ -25,8 +25,8 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
     Raises:
         ParameterError: the column of words is no number.
     """
-    if wrong := [role for role, number in columns.items() if role != "words" or not str(number).isdigit()]:
-        raise ParameterError(f"--columns {wrong[0]}={columns[wrong[0]]}: a CoNLL file has words, by number from 1")
+    if others := [role for role, number in columns.items() if role != "words" or not str(number).isdigit()]:
+        raise ParameterError(f"--columns {others[0]}={columns[others[0]]}: a CoNLL file has words, by number from 1")
     at = int(columns.get("words", 1)) - 1
     sentences, words = [], []
     name, counted, sentence, wrong, read = None, 0, 0, None, 0
@@ -71,13 +71,12 @@ def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, 
     read = 0
     for line in decoded(file):
         text = line.text.removesuffix("\n").removesuffix("\r")
-        if not text.strip():
-            if block or wrong:
-                yield Item(wrong or _pubtator_document(where, block), line.read)
+        if (block or wrong) and (not text.strip() or _TITLE.fullmatch(text)):
+            yield Item(wrong or _pubtator_document(where, block), line.read if not text.strip() else read)
             block, wrong = [], None
-        elif line.wrong:
+        if line.wrong:
             wrong = wrong or fault(where, line.number, *line.wrong)
-        elif "\t" not in text or "|" in text.split("\t")[0]:
+        elif text.strip() and ("\t" not in text or "|" in text.split("\t")[0]):
             block.append((line.number, text))
         read = line.read
     if block or wrong:
@@ -94,4 +93,4 @@ def _pubtator_document(where: str, block: list[tuple[int, str]]) -> Document | F
         number, bad = block[1] if abstract is None or abstract[1] != title[1] else block[2]
         return fault(where, number, shown(bad), f"{title[1]}|a|ABSTRACT, then annotations", "restore the line")
     texts = [title[2]] + ([abstract[2]] if abstract else [])
-    return Document(title[1], ("\n".join(texts),))
+    return Document(title[1].strip(), ("\n".join(texts),))
