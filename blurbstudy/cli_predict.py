@@ -92,14 +92,14 @@ def _predict(  # noqa: PLR0913, PLR0917 (the options of the command)
     output = open_output(to, sys.stdout, task, chosen, decisive=decisive | {"--batch-tokens": batch_tokens})
     predictor = Predictor(directory, device=device, batch_tokens=batch_tokens)
     if output.done:
-        typer.echo(f"{to}: goes on after the first {output.done} documents", err=True)
+        typer.echo(f"{to}: goes on after the first {output.done} document{'s'[: output.done != 1]}", err=True)
     with _bar(input_size(source)) as watch:
         outcome = predict_into(predictor, items, output, skip_errors=skip_errors, watch=watch)
     if told := outcome.faults.text(outcome.documents):
         typer.echo(f"blurbstudy: {told}", err=True)
     if to is not None:
         found = f", {outcome.entities} entities" if task.output == "tags" and not outcome.before else ""
-        typer.echo(f"{outcome.documents} documents{found} written to {to}", err=True)
+        typer.echo(f"{outcome.documents} document{'s'[: outcome.documents != 1]}{found} written to {to}", err=True)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import DataError
 from .chunks import Digest, Faults, chunks
 from .items import Fault, Item
-from .predictor import Prediction, Predictor
+from .predictor import Predictor
 from .writing import Output
 
 Watch = Callable[[Item, int, int], None]  # the last item, documents done, entities found
@@ -40,27 +41,26 @@ def predict_into(
     done = _pass_over(coming, output.done, outcome, digest)
     if output.done:
         output.check(digest.text())
-    output.begin()
     stopped: list[Fault] = []
-    for chunk in chunks(_up_to_fault(coming, stopped, skip_errors), batch_tokens=predictor.batch_tokens):
-        documents = chunk.documents
-        predictions = predictor.predict(documents)
-        for item in chunk.items:
-            digest.add(item)
-            if isinstance(item.found, Fault):
-                outcome.faults.add(item.found)
-        done += len(chunk.items)
-        output.write(predictions, items=done, digest=digest.text())
-        outcome.documents += len(documents)
-        outcome.entities += _entities(predictions)
-        if watch:
-            watch(chunk.items[-1], outcome.documents, outcome.entities)
-    if stopped:
-        raise DataError(
-            f"{stopped[0].said}. {outcome.documents} documents before it are predicted; --skip-errors passes over what "
-            "cannot be read"
-        )
-    output.end()
+    with contextlib.closing(output):
+        output.begin()
+        for chunk in chunks(_up_to_fault(coming, stopped, skip_errors), batch_tokens=predictor.batch_tokens):
+            documents = chunk.documents
+            predictions = predictor.predict(documents)
+            for item in chunk.items:
+                digest.add(item)
+                if isinstance(item.found, Fault):
+                    outcome.faults.add(item.found)
+            done += len(chunk.items)
+            output.write(predictions, items=done, digest=digest.text())
+            outcome.documents += len(documents)
+            outcome.entities += sum(len(prediction.entities) for prediction in predictions)
+            if watch:
+                watch(chunk.items[-1], outcome.documents, outcome.entities)
+        if stopped:
+            before = f"{outcome.documents} document{'s'[: outcome.documents != 1]} before it predicted"
+            raise DataError(f"{stopped[0].said} ({before}; --skip-errors passes over what cannot be read)")
+        output.end()
     return outcome
 
 
@@ -85,7 +85,3 @@ def _up_to_fault(items: Iterator[Item], stopped: list[Fault], skip_errors: bool)
             stopped.append(item.found)
             return
         yield item
-
-
-def _entities(predictions: list[Prediction]) -> int:
-    return sum(len(prediction.entities) for prediction in predictions)

@@ -39,6 +39,9 @@ class Output(Protocol):
     def end(self) -> None:
         """Once, when everything is written."""
 
+    def close(self) -> None:
+        """At last, whether everything is written or not."""
+
 
 class StreamOutput:
     """Standard output, or another open stream: nothing is noted."""
@@ -60,6 +63,9 @@ class StreamOutput:
     def end(self) -> None:
         self._stream.write(self._writer.end(self._task))
         self._stream.flush()
+
+    def close(self) -> None:
+        return
 
 
 class FileOutput:
@@ -109,8 +115,11 @@ class FileOutput:
         with _disk_errors(self._path):
             self._put(self._writer.end(self._task))
             os.fsync(self._file.fileno())
-            self._file.close()
             self._note.path.unlink()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def _put(self, text: str) -> None:
         data = text.encode()
@@ -154,6 +163,9 @@ class BratOutput:
     def end(self) -> None:
         with _disk_errors(self._folder):
             self._note.path.unlink()
+
+    def close(self) -> None:
+        return
 
 
 class Note:

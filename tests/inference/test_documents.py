@@ -132,7 +132,8 @@ def test_conll_documents_are_those_that_are_marked_or_else_sentences(tmp_path):
 
 
 def test_pubtator_text_is_title_and_abstract(tmp_path):
-    content = "1|t|A title.\n1|a|The | text.\n1\t0\t1\tA\tDrug\tD1\n\n2|t|Only a title\n\n3|a|no title\n\n4|t|T\n5|a|x\n6|t|U\n6|a|V\n"
+    first = "1|t|A title.\n1|a|The | text.\n1\t0\t1\tA\tDrug\tD1\n\n2|t|Only a title\n\n"
+    content = first + "3|a|no title\n\n4|t|T\n5|a|x\n6|t|U\n6|a|V\n"
     documents, faults = read(written(tmp_path, "a.pubtator", content))
     assert documents == [("1", ("A title.\nThe | text.",)), ("2", ("Only a title",)), ("6", ("U\nV",))]
     assert "line 7: found '3|a|no title'; expected ID|t|TITLE" in faults[0]
