@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .dense import dense
+from .dense import dense, dense_gelu
 from .packing import FEW_ROWS, Asked, AskedBlock, Block, Collect, Packing, Spread
 from .randomness import DropoutStream
 
@@ -31,6 +31,13 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(P, rows, inputs) -> (P, rows, outputs)."""
         return linear(x, self.weight, self.bias)
+
+
+def activated(x: Tensor, layer: Linear, activation: str) -> Tensor:
+    """A dense layer and the activation (key of ACTIVATION) of what it gives."""
+    if activation == "gelu" and layer.weight.shape[0] == 1:
+        return dense_gelu(x.squeeze(0), layer.weight.squeeze(0), layer.bias.squeeze(0)).unsqueeze(0)
+    return ACTIVATION[activation](layer(x))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

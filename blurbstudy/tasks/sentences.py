@@ -4,13 +4,13 @@ abbreviations of abstracts, and with those that a blank or a short line makes.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc
 
     from .words import Span
 
@@ -36,6 +36,7 @@ _OPENED = re.compile(r"(?<=\s)[(\[{\"'“‘«]+$")  # brackets and quotes that 
 _BREAK = re.compile(r"[ \t\r\f\v]*\n\s*")
 _NEAR = 100  # characters before a stop in which its word is looked for
 _TOO_LONG = 10_000  # characters without a space, which spaCy's tokenizer would look at again and again
+_KEPT = 20_000_000  # characters whose words are kept
 _RUN = re.compile(rf"\S{{{_TOO_LONG},}}")
 
 
@@ -53,11 +54,8 @@ def sentence_spans(text: str) -> list[Span]:
 
 def _stops(text: str) -> Iterator[int]:
     """Behind which characters a full stop, or another mark of its kind, ends a sentence."""
-    nlp = _sentencizer()
     readable = _RUN.sub(lambda run: "x" * len(run.group()), text)
-    with nlp.memory_zone():  # or the words of every text would be kept
-        document = nlp(readable)
-        starts = [sentence.start_char for sentence in document.sents]
+    starts = [sentence.start_char for sentence in _SENTENCIZER.of(readable).sents]
     for start in starts[1:]:
         before = text[max(0, start - _NEAR) : start]
         if opened := _OPENED.search(before):
@@ -90,11 +88,30 @@ def _line_ends(text: str) -> Iterator[int]:
             yield end
 
 
-@functools.cache
-def _sentencizer() -> Language:
+class _Sentencizer:
+    """spaCy's, made anew after so much text: it keeps every word it has seen, and a zone of its own for the words of
+    each text would cost ten times as much as the splitting.
+    """
+
+    def __init__(self) -> None:
+        self._nlp: Language | None = None
+        self._read = 0  # characters
+
+    def of(self, text: str) -> Doc:
+        """The text, with its sentences."""
+        if self._nlp is None or self._read > _KEPT:
+            self._nlp, self._read = _made(), 0
+        self._read += len(text)
+        return self._nlp(text)
+
+
+def _made() -> Language:
     import spacy
 
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.max_length = 10**9  # its limit is one of parsers, which need memory by the length
     return nlp
+
+
+_SENTENCIZER = _Sentencizer()

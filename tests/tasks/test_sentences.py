@@ -75,6 +75,13 @@ def test_every_word_stands_in_one_sentence_and_sentences_are_in_order():
         assert [w for s in spans for w in word_spans(text) if s[0] <= w[0] and w[1] <= s[1]] == word_spans(text)
 
 
+def test_the_splitter_is_made_anew_and_splits_as_before(monkeypatch):
+    text = "One sentence, e.g. this. Another one of Smith et al. in 2010. A third."
+    before = sentence_spans(text)
+    monkeypatch.setattr("blurbstudy.tasks.sentences._KEPT", 100)
+    assert [sentence_spans(text) for _ in range(4)] == [before] * 4
+
+
 def test_nothing_has_no_sentences():
     assert sentence_spans("") == sentence_spans(" \r\n\t") == []
 
