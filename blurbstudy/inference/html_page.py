@@ -31,8 +31,8 @@ mark { border-radius: .3em; color: var(--ink); padding: .15em .35em; box-decorat
   -webkit-box-decoration-break: clone; }
 mark small { font-size: .7em; font-weight: 600; margin-left: .4em; text-transform: none; white-space: nowrap; }
 table { border-collapse: collapse; width: 100%; } th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem;
-  text-align: left; vertical-align: top; overflow-wrap: anywhere; } td.number { font-variant-numeric: tabular-nums; }
-meter { width: 6rem; }
+  text-align: left; vertical-align: top; overflow-wrap: anywhere; } td:first-child { min-width: 2rem; }
+th { white-space: nowrap; } meter { width: 6rem; }
 """
 _MARK = '<mark class="entity" style="background: {bg}" title="{title}">{text}<small>{label}</small></mark>'
 

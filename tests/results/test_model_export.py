@@ -17,7 +17,7 @@ from blurbstudy.results import LocalEngine, resolve_sources, run_missing
 from blurbstudy.results.model_export import ensure_weights, export_run, sources_of_run
 from blurbstudy.results.model_facts import best_by_dev
 from blurbstudy.results.weights import has_weights, same_but_seed, weights_folder
-from blurbstudy.tasks import get_task, read_split
+from blurbstudy.tasks import get_task, own_task, read_split
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.training.evaluation import decode, evaluation_batches, predict
 
@@ -42,9 +42,9 @@ def trained(store, mini_data, tiny_encoder):
 
     def train(task, *, seeds=1, encoder=tiny_encoder, keep="all", workers=1, **recipe):
         sources = resolve_sources(store, tasks=[task], encoders={"tiny": str(encoder)}, data="mini")
-        settings = SHORT | recipe
+        settings, name = SHORT | recipe, getattr(task, "name", task)
         configs = [
-            sources.run_config(task, "tiny", recipe=Recipe(**settings), seed=seed) for seed in range(1, seeds + 1)
+            sources.run_config(name, "tiny", recipe=Recipe(**settings), seed=seed) for seed in range(1, seeds + 1)
         ]
         engine = LocalEngine(device="cpu", workers=workers, keep_weights=keep)
         found = run_missing(configs, store, sources=sources, engine=engine, progress="silent")
@@ -92,6 +92,17 @@ def test_io_tags_and_a_roberta_come_out_right(trained, store, tmp_path, mini_dat
     folder = export_run(store, record, tmp_path / "model")
     assert predictions(folder, "NCBI-disease", mini_data) == record.predictions["test"]
     assert json.loads((folder / "config.json").read_text())["id2label"] == {"0": "O", "1": "I"}
+
+
+@pytest.mark.parametrize(("word", "rule"), [("IL-2", "joined"), ("IL", "basic")])
+def test_a_model_says_how_the_words_of_its_train_were_split(trained, store, tmp_path, word, rule):
+    path = tmp_path / "own.conll"
+    path.write_text(f"{word}\tB-Gene\nbinds\tO\n.\tO\n\n" * 20)
+    task = own_task(kind="ner", files=dict.fromkeys(("train", "dev", "test"), str(path)))
+    (record,), _ = trained(task)
+    folder = export_run(store, record, tmp_path / "model")
+    assert read_model_directory(folder).settings.words == rule
+    assert ("reads as one word" in (folder / "README.md").read_text()) == (rule == "joined")
 
 
 def test_another_encoder_of_transformers_comes_out_right(trained, store, tmp_path, mini_data, tiny_modernbert):

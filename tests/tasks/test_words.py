@@ -8,7 +8,7 @@ import time
 import pytest
 from transformers import BertTokenizer
 
-from blurbstudy.tasks.words import word_spans
+from blurbstudy.tasks.words import joined_spans, word_rule, word_spans
 
 PIECES = [
     "IL-2", "p53", "NF-κB", "naïve", "β-catenin", "α", "µg/mL", "≤0.05", "癌細胞", "🧬", "👩‍🔬", "𝐀𝐁", "\u200b",
@@ -60,3 +60,35 @@ def test_a_line_of_a_million_characters_takes_a_moment():
     began = time.perf_counter()
     assert len(word_spans("abcd " * 200_000)) == 200_000
     assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("IL-2-mediated (p<0.05)", ["IL-2-mediated", "(", "p<0.05", ")"]),
+        ('"NF-kappa B", e.g. CD4+ T-cells.', ['"', "NF-kappa", "B", '"', ",", "e.g", ".", "CD4+", "T-cells", "."]),
+        ("50% +/- ([x])...", ["50", "%", "+/-", "(", "[", "x", "]", ")", ".", ".", "."]),
+        ("癌細胞-x", ["癌", "細", "胞", "-", "x"]),
+        ("?!", ["?", "!"]),
+        ("", []),
+    ],
+)
+def test_joined_words_keep_the_marks_inside_them(text, words):
+    assert [text[start:end] for start, end in joined_spans(text)] == words
+
+
+def test_both_rules_cover_the_same_characters():
+    draw = random.Random(12)
+    for _ in range(500):
+        text = random_text(draw)
+        basic, joined = word_spans(text), joined_spans(text)
+        assert {i for start, end in basic for i in range(start, end)} == {i for a, b in joined for i in range(a, b)}
+        assert joined == sorted(joined) and len(joined) <= len(basic)
+
+
+def test_the_rule_of_a_corpus_is_the_one_that_keeps_its_words_and_in_doubt_berts():
+    assert word_rule(["IL", "-", "2", "binds"] * 10) == "basic"
+    assert word_rule(["IL-2", "binds", "."]) == "joined"
+    assert word_rule(["a"] * 995 + ["IL-2"] * 5) == "basic"
+    assert word_rule(["a"] * 980 + ["IL-2"] * 20) == "joined"
+    assert word_rule([]) == "basic"
