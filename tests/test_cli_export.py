@@ -38,6 +38,7 @@ def test_the_best_run_becomes_a_directory_that_transformers_loads(finetune, comm
     directory = read_model_directory(folder)
     assert directory.run["id"] == best["id"] and directory.run["generated"]
     assert f"| test, this model | {100 * best['test']:.2f} |" in (folder / "README.md").read_text()
+    assert "As it was given by whoever trained it" in (folder / "README.md").read_text()
     assert str(Path.cwd()) not in (folder / "blurbstudy.json").read_text() + (folder / "README.md").read_text()
 
     code, again, errors = finetune()  # nothing is trained, the same model stands there

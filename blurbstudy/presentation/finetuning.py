@@ -190,7 +190,15 @@ def fine_tune(
     scored = "test" if "test" in known.splits else "dev"
     made = _Made()
     if keep_model:
-        made = _kept_model(kept, records, references[known.name], sources=sources, folder=model_folder, device=device)
+        made = _kept_model(
+            kept,
+            records,
+            references[known.name],
+            sources=sources,
+            folder=model_folder,
+            device=device,
+            recipe_source=_recipe_source(recipe, known),
+        )
     return FineTuning(
         task=known,
         encoder=sources.encoders[encoder],
@@ -226,6 +234,7 @@ def _kept_model(
     sources: Sources,
     folder: Path | None,
     device: str,
+    recipe_source: str,
 ) -> _Made:
     """The best run by dev as a model directory; what hinders that is told, since the runs themselves are done."""
     best = best_by_dev(records, reference)
@@ -238,7 +247,7 @@ def _kept_model(
     try:
         difference = ensure_weights(store, best, sources=sources, device=device)
         drop_rivals(store, best.config)
-        export_run(store, best, place, seeds=records, replace=True)
+        export_run(store, best, place, seeds=records, replace=True, recipe_source=recipe_source)
     except StudyError as error:
         return _Made(notes=tuple(notes), problem=f"the runs are done, but no model was written: {error}")
     if difference:
@@ -289,7 +298,7 @@ def _chosen(
     """The recipe that is given, recommended, or the default of its kind; a recommended one is told."""
     if isinstance(recipe, Recipe):
         return recipe
-    word = recipe or (RECOMMENDED if task.own else DEFAULT)
+    word = _recipe_word(recipe, task)
     if word == DEFAULT:
         return default_recipe(task, positions=sources.encoders[encoder].architecture["max_positions"])
     if word != RECOMMENDED:
@@ -298,6 +307,19 @@ def _chosen(
     told = ", ".join(f"{choice.field} {choice.value}" for choice in found.choices if choice.field != SEEDS)
     say(f"recommended recipe: {told}; {found.seeds} seeds are recommended (blurbstudy recommend gives the reasons)")
     return found.recipe
+
+
+def _recipe_word(recipe: str | None, task: Task) -> str:
+    return recipe or (RECOMMENDED if task.own else DEFAULT)
+
+
+def _recipe_source(recipe: Recipe | str | None, task: Task) -> str:
+    """Where the recipe is from, for the model card."""
+    if isinstance(recipe, Recipe):
+        return "As it was given by whoever trained it; every setting that acts on this task."
+    if _recipe_word(recipe, task) == RECOMMENDED:
+        return "What blurbstudy recommends for this kind, size and encoder (`blurbstudy recommend` gives the reasons)."
+    return f"blurbstudy's default for tasks of kind {task.kind}."
 
 
 def default_recipe(task: Task, *, positions: int) -> Recipe:

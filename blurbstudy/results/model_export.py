@@ -37,13 +37,20 @@ from .weights import (
 
 
 def export_run(
-    store: RunStore, record: RunRecord, folder: Path, *, seeds: Sequence[RunRecord] = (), replace: bool = False
+    store: RunStore,
+    record: RunRecord,
+    folder: Path,
+    *,
+    seeds: Sequence[RunRecord] = (),
+    replace: bool = False,
+    recipe_source: str = "",
 ) -> Path:
     """Write the model directory of a run whose weights were kept.
 
     Args:
         seeds: the runs of its configuration (default: all in the store).
         replace: the folder may hold another model directory.
+        recipe_source: where the recipe is from, a sentence for the card.
 
     Raises:
         StoreError: the weights were not kept, or are torn.
@@ -67,7 +74,7 @@ def export_run(
         encoder=encoder_fact(store, record.config.encoder),
         data=data_given(store, record.config.data),
         again=kept.get("again"),
-    )
+    ) | ({"recipe_source": recipe_source} if recipe_source else {})
     try:
         with whole_folder(folder, replace=replace) as made:
             source = weights_folder(store, record.id)

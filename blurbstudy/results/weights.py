@@ -46,7 +46,7 @@ def kept_facts(store: RunStore, run_id: str) -> dict[str, Any]:
     Raises:
         StoreError: the file is torn.
     """
-    return dict(_kept(store, run_id, "run"))
+    return _kept(store, run_id, "run", kind=dict)
 
 
 def kept_words(store: RunStore, run_id: str) -> str:
@@ -55,13 +55,16 @@ def kept_words(store: RunStore, run_id: str) -> str:
     Raises:
         StoreError: the file is torn.
     """
-    return str(_kept(store, run_id, "words"))
+    return _kept(store, run_id, "words", kind=str)
 
 
-def _kept(store: RunStore, run_id: str, what: str) -> Any:
+def _kept(store: RunStore, run_id: str, what: str, *, kind: type) -> Any:
     path = weights_folder(store, run_id) / FACTS
     try:
-        return json.loads(path.read_text(encoding="utf-8"))[what]
+        found = json.loads(path.read_text(encoding="utf-8"))[what]
+        if isinstance(found, kind):
+            return found
+        raise TypeError(what)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{path}: cannot be read ({type(error).__name__}); delete its folder, and train the run again for its "

@@ -199,3 +199,11 @@ def test_weights_are_of_a_configuration_and_its_seeds(trained, store):
     (other,), _ = trained("BIOSSES", epochs=0.5)
     assert same_but_seed(first[0], first[1]) and not same_but_seed(first[0], other)
     assert weights_folder(store, other.id).parent == store.folder / "weights"
+
+
+@pytest.mark.parametrize("text", ["{", '{"run": "none"}', "[]"])
+def test_torn_facts_of_kept_weights_are_one_line_that_says_what_to_do(trained, store, tmp_path, text):
+    (record,), _ = trained("BIOSSES")
+    (weights_folder(store, record.id) / "blurbstudy.json").write_text(text)
+    with pytest.raises(StoreError, match="delete its folder"):
+        export_run(store, record, tmp_path / "model")
