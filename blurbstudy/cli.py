@@ -1,4 +1,4 @@
-"""The command line: run, plan, report, finetune, pretrain, score, data, store.
+"""The command line: run, plan, report, finetune, pretrain, predict, score, data, store.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -17,9 +17,12 @@ import typer
 
 from . import paths
 from .cli_data import data_app
+from .cli_export import export
 from .cli_notebooks import Data, Only, Parameters, Scale, Store, chosen_stems, given_values, notebook_values
 from .cli_plan import plan
+from .cli_predict import predict
 from .cli_pretrain import pretrain
+from .cli_recommend import recommend
 from .cli_score import score
 from .cli_store import store_app
 from .cli_task import task_of_words
@@ -147,42 +150,72 @@ def finetune(
             "train.*, dev.*, test.*."
         ),
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="With a kind: TSV, CSV, JSONL or CoNLL file to train on.")] = None,
+    train: Annotated[Path | None, typer.Option(help="With a kind: TSV, CSV, JSONL, CoNLL, PubTator or brat.")] = None,
     dev: Annotated[Path | None, typer.Option(help="With a kind (default: a part of train, as is then said).")] = None,
     test: Annotated[Path | None, typer.Option(help="With a kind (default: none, and scores are of dev alone).")] = None,
     columns: Annotated[
         str | None,
-        typer.Option(help="With a kind: text=NAME,label=NAME, also text2, id, document (default: by usual names)."),
+        typer.Option(
+            help="With a kind: text=NAME,label=NAME, also text2, id, document, start, end (default: by usual names)."
+        ),
     ] = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", help="With a kind: tsv, csv, jsonl or conll (default: by the ending).")
+        str | None,
+        typer.Option(
+            "--format", help="With a kind: tsv, csv, jsonl, conll, brat or pubtator (default: by the ending)."
+        ),
     ] = None,
     scheme: Annotated[
         str | None, typer.Option(help="With a kind: of tags, iob1, iob2, iobes or io (default: recognized).")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="With a kind (default: the usual one).")] = None,
     negative: Annotated[str | None, typer.Option(help="With a kind: the label that an F1 leaves out.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="YAML file of recipe fields (default: one per task).")] = None,
+    discontinuous: Annotated[
+        str | None, typer.Option(help="With a kind: refuse (default) or skip entities in several pieces.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="YAML file of recipe fields; recommended (see `blurbstudy recommend`; the default for your own task); "
+            "or default, one per kind of task (the default for BLURB's)."
+        ),
+    ] = None,
     seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
     out: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
+    keep_model: Annotated[
+        Path | None,
+        typer.Option(help="Directory for the best model by dev (default: a new one in the folder OUT-models)."),
+    ] = None,
+    no_model: Annotated[bool, typer.Option("--no-model", help="Keep no model.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Fine-tune one encoder on one task, a run per seed, and say how sure its score is."""
+    """Fine-tune one encoder on one task, a run per seed, and say how sure its score is. The best run by dev becomes a
+    Hugging Face directory with a model card, for transformers and for `blurbstudy predict`.
+    """
     from .config import load_recipe
-    from .presentation.finetuning import fine_tune
+    from .presentation.finetuning import DEFAULT, RECOMMENDED, fine_tune
     from .presentation.parameter_values import read_seeds
 
+    if no_model and keep_model is not None:
+        raise ParameterError("--no-model keeps none, --keep-model one; give one of them")
     said = {"format": file_format, "scheme": scheme, "metric": metric, "negative": negative}
+    said |= {"discontinuous": discontinuous}
     files = {"train": train, "dev": dev, "test": test}
     known = task_of_words(task, data=data, files=files, columns=columns, **said)
     folder = data or paths.data_folder()
     if folder is None and not known.own:
         raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
-    chosen, drawn = load_recipe(recipe) if recipe else None, read_seeds(seeds)
+    drawn = read_seeds(seeds)
+    chosen = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
+    model = {"keep_model": not no_model, "model_folder": keep_model}
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
-        found = fine_tune(known, encoder, data=str(folder), seeds=drawn, store=out, recipe=chosen, device=device)
+        found = fine_tune(
+            known, encoder, data=str(folder), seeds=drawn, store=out, recipe=chosen, device=device, **model
+        )
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+    if found.model_problem:
+        raise StudyError(found.model_problem)
     if not found.sweep.trained:
         typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
 
@@ -203,8 +236,11 @@ def foreseen(plan: Mapping[str, Mapping[str, Any]], *, scale: str) -> list[Stage
         return []
 
 
+app.command()(export)
 app.command()(plan)
+app.command()(predict)
 app.command()(pretrain)
+app.command()(recommend)
 app.command()(score)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")

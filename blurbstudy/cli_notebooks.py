@@ -46,12 +46,17 @@ def notebook_values(*, scale: str, only: Sequence[str] | None, given: Mapping[st
 
 def chosen_stems(only: Sequence[str] | None) -> list[str]:
     """Notebooks asked for, in the study's order."""
-    from .presentation.parameters import notebook_stems
+    from .presentation.parameters import TUTORIALS, notebook_stems
 
     known = notebook_stems()
     if not known:
         raise StudyError(
             f"{paths.NOTEBOOKS}: no notebooks there; install blurbstudy from its checkout (pip install -e .)"
+        )
+    if tutorials := sorted(set(only or ()) & set(TUTORIALS)):
+        raise ParameterError(
+            f"--only: {tutorials[0]} is a tutorial, no part of the study; open it with `make lab`, or execute it: "
+            f"papermill notebooks/{tutorials[0]}.ipynb OUT.ipynb"
         )
     unknown = sorted(set(only or ()) - set(known))
     if unknown:

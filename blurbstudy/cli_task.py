@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .tasks import Task
 
 DEFINITIONS = (".yaml", ".yml")
-_OPTIONS = "--train, --dev, --test, --columns, --format, --scheme, --metric and --negative"
+_OPTIONS = "--train, --dev, --test, --columns, --format, --scheme, --metric, --negative and --discontinuous"
 
 
 def named_task(word: str) -> Task:
@@ -66,11 +66,11 @@ def task_of_words(
             f"--task {word} is a kind of task, and --data {data} no folder with train.*, dev.*, test.* in it; name "
             "yours"
         )
-    values: dict[str, Any] = more | ({"columns": _columns(columns)} if columns is not None else {})
+    values: dict[str, Any] = more | ({"columns": columns_of_words(columns)} if columns is not None else {})
     return own_task(kind=word, files=own or str(data), **values)
 
 
-def _columns(words: str) -> dict[str, str]:
+def columns_of_words(words: str) -> dict[str, str]:
     """Role -> column, from `text=sentence,label=class`."""
     pairs = [part.partition("=") for part in words.split(",")]
     if wrong := next((role for role, equals, name in pairs if not (role.strip() and equals and name.strip())), None):

@@ -41,7 +41,9 @@ class Recipe:
     max_length: int = 512  # sub-words per sequence, special tokens included
     tagging: str = "bio"  # tags of entity tasks: bio | io
     segment_ids: str = "pair"  # pair: 0 for the first text, 1 for the second; single (RoBERTa: always): 0 throughout
-    head: str = "pooler"  # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers)
+    # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers); cosine (of similarity
+    # alone): both texts encoded apart, the cosine of their means (Sentence-BERT)
+    head: str = "pooler"
     stabilizers: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # name -> options
     select: str = "last"  # whose weights are scored: last step, or best_dev evaluation
     evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
@@ -80,6 +82,11 @@ class Recipe:
     def __hash__(self) -> int:
         return hash(canonical_json(self.to_dict()))
 
+    @property
+    def layout(self) -> str:
+        """How two texts enter the encoder: together as `segment_ids` says (pair | single), or apart."""
+        return "apart" if self.head == "cosine" else self.segment_ids
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, for YAML, JSON and hashing."""
         return dataclasses.asdict(self)
@@ -98,7 +105,7 @@ _WHOLE = ("batch_size", "max_length", "evaluations")
 _REAL = ("epochs", "learning_rate", "warmup", "dropout", "weight_decay", "beta1", "beta2", "eps", "clip")
 _FLAGS = ("bias_correction", "join_dev")
 _CHOICES = {
-    "tagging": ("bio", "io"), "segment_ids": ("pair", "single"), "head": ("pooler", "gelu"),
+    "tagging": ("bio", "io"), "segment_ids": ("pair", "single"), "head": ("pooler", "gelu", "cosine"),
     "select": ("last", "best_dev"),
 }  # fmt: skip
 

@@ -29,6 +29,11 @@ def store_folder(scale: str) -> Path:
     return Path("runs") / scale
 
 
+def models_folder(store: Path) -> Path:
+    """Where the models of a store's best runs lie: beside it."""
+    return store.parent / f"{store.name}-models"
+
+
 def report_folder(scale: str) -> Path:
     """Default report folder of a scale; index.html in it is the first page."""
     return Path("report") / scale

@@ -113,6 +113,81 @@ def tiny_roberta(tmp_path_factory, mini_data):
     return export_checkpoint(random_checkpoint(architecture, seed=3).weights, architecture, folder=folder)
 
 
+# Encoders that only transformers has a module for: what their configurations need beside the sizes.
+OTHER_SHAPE = dict(
+    vocab_size=60, hidden_size=16, num_attention_heads=4, num_hidden_layers=3, intermediate_size=40,
+    max_position_embeddings=32,
+)  # fmt: skip
+OTHER_ENCODERS = {
+    "modernbert": dict(
+        pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3, global_attn_every_n_layers=2,
+        local_attention=4,
+    ),
+    "deberta-v2": dict(
+        relative_attention=True, position_buckets=8, pos_att_type=["p2c", "c2p"], position_biased_input=False,
+        norm_rel_ebd="layer_norm", share_att_key=True, type_vocab_size=0, conv_kernel_size=3,
+    ),
+    "deberta": dict(relative_attention=True, pos_att_type=["p2c", "c2p"], type_vocab_size=2),
+    "distilbert": dict(hidden_dim=40),
+    "mpnet": dict(max_position_embeddings=34),
+    "camembert": dict(max_position_embeddings=34, type_vocab_size=1),
+    "roformer": dict(embedding_size=16),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def make_base():
+    """Makes a tiny encoder by a model type and what differs from OTHER_ENCODERS' settings."""
+    return base_of_transformers
+
+
+def base_of_transformers(family: str, *, seed: int = 7, **changes):
+    """transformers' encoder, without dropout, of weights so large that a wrong term anywhere is seen."""
+    import torch
+    import transformers
+
+    settings = OTHER_SHAPE | OTHER_ENCODERS.get(family, {}) | changes
+    names = transformers.CONFIG_MAPPING[family].attribute_map
+    config = transformers.AutoConfig.for_model(family, **{names.get(k, k): v for k, v in settings.items()})
+    for name, value in config.to_dict().items():
+        if "dropout" in name and isinstance(value, float):
+            setattr(config, name, 0.0)
+    torch.manual_seed(seed)
+    model = transformers.AutoModel.from_config(config)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            one = parameter.ndim == 1 and not name.endswith("bias")
+            torch.nn.init.normal_(parameter, 1.0 if one else 0.0, 0.2)
+    return model.eval()
+
+
+@pytest.fixture(params=sorted(OTHER_ENCODERS))
+def other(request, tmp_path, make_base):
+    """(model type, transformers' encoder, its checkpoint) of each."""
+    from blurbstudy.models import load_checkpoint
+
+    model = make_base(request.param)
+    model.save_pretrained(tmp_path)
+    return request.param, model, load_checkpoint(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tiny_modernbert(tmp_path_factory, tiny_encoder, make_base):
+    """A checkpoint directory: ModernBERT with the vocabulary of tiny_encoder."""
+    from blurbstudy.models import load_checkpoint
+
+    tokenizer = load_checkpoint(tiny_encoder).tokenizer()
+    ids = {"pad_token_id": tokenizer.pad_token_id, "cls_token_id": tokenizer.cls_token_id}
+    ids |= {"sep_token_id": tokenizer.sep_token_id, "bos_token_id": tokenizer.cls_token_id}
+    folder = tmp_path_factory.mktemp("modernbert")
+    model = make_base(
+        "modernbert", vocab_size=300, max_position_embeddings=128, eos_token_id=ids["sep_token_id"], **ids
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_large_encoder(tmp_path_factory, tiny_encoder):
     """A checkpoint directory: as tiny_encoder, one layer deeper, with the same vocabulary."""

@@ -94,6 +94,31 @@ def test_the_cpu_benchmark_runs_at_toy_size(tmp_path):
     assert cells(done.stdout, "BIOSSES, 25%")[6] == f"{100 * peer['share_of_rate']:.0f}%"
 
 
+def test_the_prediction_benchmark_gives_both_sides_the_same_work(benchmark, monkeypatch, tmp_path, capsys, mini_data):
+    """At toy size, its jobs done in this process."""
+    prediction, sides = benchmark("prediction"), benchmark("prediction_sides")
+
+    def side(program, jobs):
+        assert Path(program).name == "prediction_sides.py"
+        answer = sides.prepare(jobs[0])()
+        return {"seconds": sum(answer["seconds"]), "whole_seconds": 1.0, "peak_mib": 0.0, "answers": [answer]}
+
+    monkeypatch.setattr(prediction, "run_side", side)
+    threads, out = torch.get_num_threads(), tmp_path / "found.json"
+    words = ["--tiny", "--texts", "8", "--repeats", "1", "--out", str(out)]
+    told = call(prediction, monkeypatch, capsys, *words)
+    torch.set_num_threads(threads)
+    found = json.loads(out.read_text())
+    peer, ours, _ = found["sides"].values()
+    assert found["peer"]["same"] == 1 and found["texts"]["number"] == 8
+    assert ours["entities"] > 10
+    assert ours["ratio"] == peer["median"]["seconds"] / ours["median"]["seconds"]
+    assert {trial["given"] for trial in found["peer"]["trials"]} == {"abstracts", "sentences"}
+    assert cells(told.out, "transformers pipeline")[5] == "not told"
+    words = [sentence for text in prediction.read_texts(mini_data / "corpus.jsonl", 8) for sentence in text.split()]
+    assert 0.03 < ours["entities"] / len(words) < 0.3
+
+
 def test_the_gpu_benchmark_runs_at_toy_size_with_little_installed(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
     out = tmp_path / "found.json"

@@ -304,6 +304,30 @@ def test_finetune_takes_a_roberta_to_pairs_and_to_words(finetune, tiny_roberta, 
     assert code == 0 and run["test"] is not None
 
 
+def test_finetune_takes_an_encoder_of_transformers_own_and_says_that_it_is_slower(finetune, tiny_modernbert, tmp_path):
+    code, out, errors = finetune("--seeds", "1-2", "--json", encoder=tiny_modernbert)
+    found = json.loads(out)
+    assert (code, found["trained"]) == (0, 2) and all(run["test"] is not None for run in found["runs"])
+    assert errors.count("the slower path") == 1 and "ModernBERT, 3 layers" in errors
+    stabilized = (
+        "epochs: 0.1\nmax_length: 48\nevaluations: 1\nstabilizers: {freeze: {layers: 1}, reinitialize: {layers: 1}}\n"
+    )
+    (tmp_path / "recipe.yaml").write_text(stabilized)
+    code, out, _ = finetune("--task", "NCBI-disease", "--seeds", "1", "--json", encoder=tiny_modernbert)
+    (run,) = json.loads(out)["runs"]
+    assert code == 0 and run["test"] is not None
+    out = finetune("--seeds", "1", encoder=tiny_modernbert)[1]
+    assert re.match(
+        r"BIOSSES .*, ModernBERT, 3 layers, width 16, .* parameters, one segment id, by", out.splitlines()[0]
+    )
+
+
+def test_finetune_with_a_decoder_is_one_line(finetune, make_base, tmp_path):
+    make_base("gpt2").save_pretrained(tmp_path / "gpt2")
+    code, out, errors = finetune(encoder=tmp_path / "gpt2")
+    assert (code, out) == (2, "") and "'gpt2' is not supported, it is no encoder" in errors.splitlines()[-1]
+
+
 def test_finetune_on_a_broken_file_names_file_and_line(command, mini_data, tmp_path, tiny_encoder):
     shutil.copytree(mini_data / "BIOSSES", tmp_path / "data" / "BIOSSES")
     path = tmp_path / "data" / "BIOSSES" / "train.tsv"

@@ -49,7 +49,8 @@ def test_files_alone_are_enough_and_typed_entities_are_scored_by_type(finetune, 
     assert "read: conll, columns 1 (words) and 2 (tags), scheme iobes" in said
     assert said[1] == "train: 120 sentences, 120 mentions, from a.conll"
     assert "warning: dev has 30 examples: its scores have wide intervals" in said
-    assert "mean F1 by class (test): Disease " in out and out.endswith("2 runs trained, 0 reused from store\n")
+    assert "mean F1 by class (test): Disease " in out and "\n2 runs trained, 0 reused from store\n" in out
+    assert out.splitlines()[-1].startswith("model: store-models/a-")
 
     code, out, errors = finetune(*words, "--json")
     found = json.loads(out)
@@ -99,7 +100,8 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
         (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; it was named for the train split; check "
          "the path"),
         (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train, --dev, --test, --columns, --format, "
-         "--scheme, --metric and --negative belong to a kind, such as --task ner; say the rest in a YAML"),
+         "--scheme, --metric, --negative and --discontinuous belong to a kind, such as --task ner; say the rest in a "
+         "YAML"),
         (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
          "readable file; check path and rights"),
         (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: 'text' names no column; write "

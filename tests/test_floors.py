@@ -17,32 +17,42 @@ FLOORS = {
     "tasks": 1, "metrics": 1, "models": 1,
     "stabilizers": 2,
     "pretraining": 3, "training": 3, "baselines": 3,
-    "results": 4,
-    "presentation": 5,
-    "cli": 6, "cli_data": 6, "cli_notebooks": 6, "cli_plan": 6, "cli_pretrain": 6, "cli_score": 6, "cli_store": 6,
-    "cli_task": 6,
-    "__main__": 6,
+    "inference": 4,
+    "results": 5,
+    "presentation": 6,
+    "cli": 7, "cli_data": 7, "cli_export": 7, "cli_notebooks": 7, "cli_plan": 7, "cli_predict": 7, "cli_pretrain": 7,
+    "cli_recommend": 7, "cli_score": 7, "cli_store": 7, "cli_task": 7,
+    "__main__": 7,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "circumstances", "memory"},  # device, versions; lack of it
     ("baselines", "pretraining"): {"keeping"},  # folders that are made once
     ("tasks", "metrics"): {""},
     ("cli", "cli_data"): {""},
+    ("cli", "cli_export"): {""},
     ("cli", "cli_notebooks"): {""},
     ("cli", "cli_plan"): {""},
     ("cli_plan", "cli_notebooks"): {""},
+    ("cli", "cli_predict"): {""},
     ("cli", "cli_pretrain"): {""},
+    ("cli", "cli_recommend"): {""},
     ("cli", "cli_score"): {""},
     ("cli", "cli_store"): {""},
     ("cli", "cli_task"): {""},
+    ("cli_predict", "cli_task"): {""},
+    ("cli_recommend", "cli_task"): {""},
     ("cli_score", "cli_task"): {""},
     ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
-TRAINS = ("config", "disk", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training")
+TRAINS = (
+    "config", "disk", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training",
+    "inference",
+)  # fmt: skip
 TRAINS_IN_RESULTS = (
     "__init__", "store", "engine", "sweep", "sources", "progress", "populations", "processes", "worker", "jobs",
     "capacity", "calibrations", "rehearsals", "pretrain_spec",
+    "weights",
 )  # fmt: skip
 
 

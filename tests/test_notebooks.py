@@ -8,12 +8,15 @@ import papermill
 import pytest
 
 from blurbstudy import paths
+from blurbstudy.cli_notebooks import chosen_stems
+from blurbstudy.errors import ParameterError
 from blurbstudy.presentation.execution import FAILURE
-from blurbstudy.presentation.parameters import notebook_stems, scale_parameters
+from blurbstudy.presentation.parameters import TUTORIALS, declared_parameters, notebook_stems, scale_parameters
 from blurbstudy.presentation.planning import planned_study
 from blurbstudy.results.store import RunStore
 
 STEMS = notebook_stems()
+ALL = (*STEMS, *TUTORIALS)
 LONGEST = 15  # lines of a cell that is not the parameters
 
 
@@ -25,12 +28,12 @@ def read(stem):
     return nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", ALL)
 def test_outputs_are_stripped(stem):
     assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(stem))
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", ALL)
 def test_the_first_code_cell_alone_is_tagged_parameters(stem):
     tagged = ["parameters" in cell.metadata.get("tags", ()) for cell in code_cells(stem)]
     assert tagged == [True] + [False] * (len(tagged) - 1)
@@ -41,7 +44,7 @@ def test_the_cell_after_the_parameters_checks_them(stem):
     assert f'Study("{stem}", globals())' in code_cells(stem)[1].source
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", ALL)
 def test_cells_are_short_and_define_nothing(stem):
     for cell in code_cells(stem)[1:]:
         assert len(cell.source.splitlines()) <= LONGEST
@@ -93,7 +96,7 @@ def test_plain_papermill_with_an_unknown_parameter_stops_before_anything_runs(tm
     assert not store.exists()
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", ALL)
 def test_the_file_is_formatted_as_git_keeps_it(stem):
     text = (paths.NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8")
     assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
@@ -113,3 +116,37 @@ def test_a_notebook_for_exploring_plans_no_runs_and_no_encoders(tmp_path):
     given = {"store": str(tmp_path / "store"), "encoders": {"BERT": "pretrain:bert"}}
     study = planned_study("90_explore", scale_parameters("mini", "90_explore") | given)
     assert study.planned == [] and study.to_pretrain == {} and not (tmp_path / "store").exists()
+
+
+def execute(stem, out, **given):
+    papermill.execute_notebook(
+        paths.NOTEBOOKS / f"{stem}.ipynb", out / "out.ipynb", parameters=given, progress_bar=False, cwd=out,
+        extra_arguments=["--log-level=CRITICAL"],
+    )  # fmt: skip
+    return nbformat.read(out / "out.ipynb", as_version=4)
+
+
+def test_a_tutorial_is_no_part_of_the_study():
+    assert {path.stem for path in paths.NOTEBOOKS.glob("*.ipynb")} == set(ALL) and not set(STEMS) & set(TUTORIALS)
+    with pytest.raises(ParameterError, match="10_your_own_data is a tutorial, no part of the study; open it with"):
+        chosen_stems(TUTORIALS)
+
+
+@pytest.mark.parametrize("stem", TUTORIALS)
+def test_a_tutorial_says_what_its_parameters_are_and_refuses_others(stem, tmp_path):
+    assert all(len(entry.comment) > 5 for entry in declared_parameters(stem).values())
+    with pytest.raises(papermill.PapermillExecutionError, match="unknown parameter 'nonsense'"):
+        execute(stem, tmp_path, nonsense=1)
+
+
+def test_your_own_data_goes_through_from_raw_files_to_marked_text(tmp_path, tiny_encoder):
+    given = {"encoder": str(tiny_encoder), "folder": str(tmp_path / "work"), "seeds": 1, "epochs": 2}
+    executed = execute("10_your_own_data", tmp_path, device="cpu", **given)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert all(output.get("name") != "stderr" for output in outputs)
+    shown = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
+    for part in ("240 sentences, 369 mentions, of 48 documents", "the best by dev", "F1 of Disease", "<iframe"):
+        assert part in shown
+    (model,) = (tmp_path / "work" / "runs-models").iterdir()
+    assert (model / "README.md").is_file() and len(RunStore(tmp_path / "work" / "runs")) == 1

@@ -15,9 +15,10 @@ from .classifier import Classifier, DepthParameter, reset
 from .encoder import Encoder
 from .packing import Packing, pack
 from .randomness import DropoutStream, seed_for
+from .trained import TrainedWeights
 
 __all__ = [
     "Architecture", "Checkpoint", "Classifier", "DepthParameter", "DropoutStream", "Encoder", "Packing",
-    "check_shard_bytes", "checkpoint_fingerprint", "checkpoint_folder", "export_checkpoint", "load_checkpoint", "pack",
-    "random_checkpoint", "read_architecture", "reset", "seed_for",
+    "TrainedWeights", "check_shard_bytes", "checkpoint_fingerprint", "checkpoint_folder", "export_checkpoint",
+    "load_checkpoint", "pack", "random_checkpoint", "read_architecture", "reset", "seed_for",
 ]  # fmt: skip

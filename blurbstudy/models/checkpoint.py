@@ -1,4 +1,6 @@
-"""Hugging Face checkpoints in and out: a directory or Hub id of the BERT, ELECTRA and RoBERTa families."""
+"""Hugging Face checkpoints in and out: a directory or Hub id of BERT's, ELECTRA's or RoBERTa's family, or of any other
+encoder that transformers has a module for.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,8 @@ TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "vocab.json", "merges.txt",
 )  # fmt: skip
 CASED = "cased by its vocabulary"  # told of tokenizers to which `is_cased_unsaid` applies, in digests
+SENTENCE_PIECES = ("spm.model", "sentencepiece.bpe.model", "spiece.model")  # read where there is no tokenizer.json
+SENTENCE_TUNED = ("modules.json", "1_Pooling/config.json")  # of sentence-transformers: whether, and how it was tuned
 ADDED_TOKENS = "added_tokens.json"  # read by transformers beside vocab.txt
 INIT_STD = 0.02  # of every fresh weight (Devlin et al. 2019)
 CASED_SHARE = 0.01  # of a vocabulary's entries; with more in capitals it is a cased one
@@ -44,7 +48,8 @@ class Checkpoint:
         """
         from transformers import AutoTokenizer
 
-        if self.path is None or not any(all((self.path / name).exists() for name in own) for own in TOKENIZERS):
+        known = (*TOKENIZERS, *((name,) for name in SENTENCE_PIECES))
+        if self.path is None or not any(all((self.path / name).exists() for name in own) for own in known):
             raise CheckpointError(
                 f"{self.path}: no tokenizer; put tokenizer.json or vocab.txt (RoBERTa: vocab.json and merges.txt) "
                 "beside config.json"
@@ -59,6 +64,16 @@ class Checkpoint:
             )
         except Exception as error:  # transformers raises many kinds
             raise CheckpointError(f"{self.path}: the tokenizer cannot be read ({_first_line(error)})") from None
+        if not getattr(tokenizer, "is_fast", False):
+            raise CheckpointError(
+                f"{self.path}: has no fast tokenizer; save one beside config.json (tokenizer.json, made by "
+                "AutoTokenizer.from_pretrained(...).save_pretrained(...) where sentencepiece is installed)"
+            )
+        if self.architecture.config and not _begins_specially(tokenizer):
+            raise CheckpointError(
+                f"{self.path}: the tokenizer sets no token of its own before a text, as [CLS]; a head would have "
+                "nothing to read"
+            )
         if len(tokenizer) > self.architecture.vocab_size:
             raise CheckpointError(
                 f"{self.path}: the tokenizer has {len(tokenizer)} entries, the encoder only "
@@ -73,7 +88,7 @@ class Checkpoint:
         from importlib.metadata import version
 
         told = [self.architecture.family, *(f"{name} {version(name)}" for name in ("tokenizers", "transformers"))]
-        files = [self.path / name for name in (*TOKENIZER_FILES, ADDED_TOKENS)] if self.path else []
+        files = [self.path / name for name in (*_tokenizer_files(self.path), ADDED_TOKENS)] if self.path else []
         told += [f"{file.name}:{content_digest(file)}" for file in files if file.exists()]
         told += [CASED] if self.path and is_cased_unsaid(self.path) else []
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:20]
@@ -90,8 +105,16 @@ def load_checkpoint(path_or_id: Path | str) -> Checkpoint:
         CheckpointError: no such checkpoint, another family, weights missing, torn or of another shape.
     """
     folder = checkpoint_folder(path_or_id)
+    return checkpoint_of(folder, read_weights(folder))
+
+
+def checkpoint_of(folder: Path, state: dict[str, Tensor]) -> Checkpoint:
+    """The encoder among the tensors of a checkpoint directory, which may hold a head beside it.
+
+    Raises:
+        CheckpointError: another family; weights missing or of another shape.
+    """
     architecture = read_architecture(folder)
-    state = read_weights(folder)
     try:
         weights, missing = from_hugging_face(state, architecture)
     except RuntimeError as error:  # tensors that cannot be stacked
@@ -126,7 +149,7 @@ def checkpoint_fingerprint(path_or_id: Path | str) -> str:
     """
     folder = checkpoint_folder(path_or_id)
     told = [("config.json", content_digest(folder / "config.json")), *weights_digests(folder)]
-    told += [(name, content_digest(folder / name)) for name in TOKENIZER_FILES if (folder / name).exists()]
+    told += [(name, content_digest(folder / name)) for name in _tokenizer_files(folder) if (folder / name).exists()]
     told += [(CASED, "")] if is_cased_unsaid(folder) else []
     return hashlib.sha256("".join(f"{name}:{digest}\n" for name, digest in told).encode()).hexdigest()[:20]
 
@@ -143,6 +166,16 @@ def is_cased_unsaid(folder: Path) -> bool:
         return False
     words = [entry for entry in entries if not (entry.startswith("[") and entry.endswith("]"))]
     return sum(entry != entry.lower() for entry in words) > CASED_SHARE * len(words)
+
+
+def _tokenizer_files(folder: Path) -> tuple[str, ...]:
+    return TOKENIZER_FILES if (folder / "tokenizer.json").exists() else (*TOKENIZER_FILES, *SENTENCE_PIECES)
+
+
+def _begins_specially(tokenizer: Any) -> bool:
+    """Whether a token of the tokenizer's own stands before a text."""
+    encoding = tokenizer("a", return_special_tokens_mask=True)
+    return len(encoding["input_ids"]) > 1 and bool(encoding["special_tokens_mask"][0])
 
 
 def _left_unsaid(folder: Path, family: str) -> dict[str, Any]:
@@ -173,7 +206,8 @@ def checkpoint_folder(path_or_id: Path | str) -> Path:
         raise CheckpointError(f"{path_or_id}: no such directory; name a checkpoint directory or a Hub id like org/name")
     from huggingface_hub import snapshot_download
 
-    patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*", *TOKENIZER_FILES]
+    patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*"]
+    patterns += [*TOKENIZER_FILES, *SENTENCE_PIECES, *SENTENCE_TUNED]
     try:
         return Path(snapshot_download(str(path_or_id), allow_patterns=patterns))
     except Exception as error:  # the hub client raises many kinds

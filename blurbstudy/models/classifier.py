@@ -2,6 +2,7 @@
 
 Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
 dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word of every word.
+`cosine` compares two texts encoded apart (see `pairs`), and has no weights.
 
 RoBERTa has BERT's: a pooler that its checkpoint holds is loaded, else (most have none, since no next sentence is
 predicted in pretraining) it begins at N(0, 0.02), biases 0, by the run's seed. Its own head in transformers (dropout,
@@ -10,7 +11,7 @@ dense, tanh, dropout, linear, always fresh) is the same but for the first dropou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,10 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .architecture import Architecture
+from .automodel import AutoEncoder
 from .checkpoint import Checkpoint, initial
 from .encoder import Encoder
-from .layers import LayerNorm, Linear, drop_rows
+from .layers import Linear, drop_rows
 from .packing import Packing
+from .pairs import cosines
 from .randomness import DropoutStream, seed_for
 
 
@@ -47,7 +50,7 @@ class DepthParameter:
 
     name: str
     depth: int
-    decays: bool  # weight decay applies: not to biases and LayerNorm
+    decays: bool  # weight decay applies: not to biases and norms
     tensor: nn.Parameter  # (P, ...)
 
 
@@ -56,7 +59,7 @@ class Classifier(nn.Module):
 
     Args:
         outputs: labels, or 1 for regression.
-        head: pooler | gelu | words.
+        head: pooler | gelu | words | cosine.
         rows: vocabulary ids (sorted) whose embeddings are trained; None: all.
     """
 
@@ -66,10 +69,14 @@ class Classifier(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.members = members
+        self.outputs = outputs
         self.rows = rows
-        self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
-        self.pooler = None if head == "words" else Pooler(members, architecture.width, head)
-        self.head = Linear(members, architecture.width, outputs)
+        if architecture.config:
+            self.encoder = AutoEncoder(architecture, members=members, rows=rows)
+        else:
+            self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
+        self.pooler = Pooler(members, architecture.width, head) if head in ("pooler", "gelu") else None
+        self.head = None if head == "cosine" else Linear(members, architecture.width, outputs)
 
     @property
     def _has_bert_pooler(self) -> bool:
@@ -86,19 +93,21 @@ class Classifier(nn.Module):
         return self.encoder.layers
 
     def forward(self, packing: Packing, *, dropout: DropoutStream | None = None) -> Tensor:
-        """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words."""
+        """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words; of pairs."""
         read = self.encoder(packing, dropout=dropout, asked=packing.reads)
         counts = packing.reads.counts
         # Never in bfloat16: it would round a similarity near 3 to steps of 1/64, and costs nothing to avoid.
         with torch.autocast(read.device.type, enabled=False):
             read = read.float()
+            if self.head is None:
+                return cosines(read, packing.pairs)
             if self.pooler is not None:
                 read = self.pooler(read, dropout, counts)
             return self.head(drop_rows(read, dropout, counts))
 
     def depths(self) -> list[list[nn.Module]]:
         """The modules at each depth, 0 to n_layers + 1."""
-        last = [self.head] if self.pooler is None else [self.pooler, self.head]
+        last = [part for part in (self.encoder.last, self.pooler, self.head) if part is not None]
         return [[self.embeddings], *([layer] for layer in self.layers), last]
 
     def depth_parameters(self) -> Iterator[DepthParameter]:
@@ -107,8 +116,8 @@ class Classifier(nn.Module):
         for depth, modules in enumerate(self.depths()):
             for module in modules:
                 for part in module.modules():
-                    for own, parameter in part.named_parameters(recurse=False):
-                        decays = own != "bias" and not isinstance(part, LayerNorm)
+                    for parameter in part.parameters(recurse=False):
+                        decays = parameter.ndim > 2  # a matrix of each member; its vectors are biases and norms
                         yield DepthParameter(names[id(parameter)], depth, decays, parameter)
 
     def load_member(self, member: int, checkpoint: Checkpoint, *, seed: int) -> None:
@@ -121,9 +130,9 @@ class Classifier(nn.Module):
         pretrained = {"dense.weight": "pooler.dense.weight", "dense.bias": "pooler.dense.bias"}
         # ELECTRA's GELU head is never pretrained; a pooler is where the checkpoint holds one (BERT's: NSP trained it).
         generator = torch.Generator().manual_seed(seed_for(seed, "head"))
-        if self.pooler is not None:
-            reset(self.pooler, member, generator=generator)
-        reset(self.head, member, generator=generator)
+        for part in (self.pooler, self.head):
+            if part is not None:
+                reset(part, member, generator=generator)
         if self._has_bert_pooler and all(name in checkpoint.weights for name in pretrained.values()):
             for own, name in pretrained.items():
                 self.pooler.get_parameter(own).data[member].copy_(checkpoint.weights[name])
@@ -168,10 +177,23 @@ class Classifier(nn.Module):
             weights |= {f"pooler.{n}": p.data[member].cpu().clone() for n, p in self.pooler.named_parameters()}
         return weights
 
+    def head_weights(self, member: int) -> dict[str, Tensor]:
+        """One member's head: head.weight, head.bias and, where it has a dense layer before, pooler.dense.*."""
+        return {name: parameter.data[member].cpu().clone() for name, parameter in self._head_parameters()}
+
+    def put_weights(self, member: int, encoder: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> None:
+        """Sets one member's weights to those of `member_weights` and `head_weights`."""
+        for name, parameter in (*self.encoder.named_weights().items(), *self._head_parameters()):
+            source = head[name] if name in head else encoder[name]
+            parameter.data[member].copy_(source)
+
+    def _head_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        return [(name, p) for name, p in self.named_parameters() if name.startswith(("pooler.", "head."))]
+
 
 def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None:
-    """One member's fresh weights: N(0, 0.02), biases 0, LayerNorm 1 and 0."""
+    """One member's fresh weights: N(0, 0.02), biases 0, norms 1 and 0."""
     for part in module.modules():
         for own, parameter in part.named_parameters(recurse=False):
-            name = f"norm.{own}" if isinstance(part, LayerNorm) else own
+            name = own if parameter.ndim > 2 or own.endswith("bias") else "norm.weight"  # a vector, and no bias
             parameter.data[member].copy_(initial(name, tuple(parameter.shape[1:]), generator))

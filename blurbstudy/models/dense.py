@@ -23,6 +23,15 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.linear(x, weight, bias)
 
 
+def dense_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """GELU of the product. In inference mode oneDNN applies it to each part of the product that the cache still holds;
+    elsewhere, evaluation in training too, the two are apart, so that what was recorded stays the same to the bit.
+    """
+    if torch.is_inference_mode_enabled() and _is_plain(x, weight, bias) and len(x):
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
+    return F.gelu(dense(x, weight, bias))
+
+
 def _is_plain(*tensors: Tensor) -> bool:
     """Whether oneDNN can take these: float32 on a CPU, nothing cast on the way."""
     return (

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .architecture import Architecture
-from .layers import ACTIVATION, Attention, LayerNorm, Linear, add_dropped, drop_rows
+from .layers import Attention, LayerNorm, Linear, activated, add_dropped, drop_rows
 from .packing import Asked, Packing
 from .randomness import DropoutStream
 
@@ -67,7 +67,7 @@ class Layer(nn.Module):
         self.up = Linear(members, width, architecture.intermediate)
         self.down = Linear(members, architecture.intermediate, width)
         self.output_norm = LayerNorm(members, width, architecture.norm_eps)
-        self.activation = ACTIVATION[architecture.activation]
+        self.activation = architecture.activation
 
     def forward(
         self, hidden: Tensor, packing: Packing, *, dropout: DropoutStream | None, asked: Asked | None = None
@@ -82,7 +82,7 @@ class Layer(nn.Module):
             asking = residual
         mixed = self.attention(hidden, packing, dropout, asked=asked, asking=asking)
         hidden = self.attention_norm(add_dropped(residual, mixed, dropout, counts))
-        fed = self.down(self.activation(self.up(hidden)))
+        fed = self.down(activated(hidden, self.up, self.activation))
         return self.output_norm(add_dropped(hidden, fed, dropout, counts))
 
 
@@ -94,6 +94,8 @@ def rows_of(hidden: Tensor, flat: Tensor) -> Tensor:
 
 class Encoder(nn.Module):
     """`members` encoders of one architecture; parameters are (P, ...)."""
+
+    last: nn.Module | None = None  # of the encoder itself, between its layers and a head
 
     def __init__(self, architecture: Architecture, *, members: int = 1, rows: int | None = None) -> None:
         super().__init__()

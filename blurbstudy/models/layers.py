@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .dense import dense
+from .dense import dense, dense_gelu
 from .packing import FEW_ROWS, Asked, AskedBlock, Block, Collect, Packing, Spread
 from .randomness import DropoutStream
 
@@ -31,6 +31,13 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(P, rows, inputs) -> (P, rows, outputs)."""
         return linear(x, self.weight, self.bias)
+
+
+def activated(x: Tensor, layer: Linear, activation: str) -> Tensor:
+    """A dense layer and the activation (key of ACTIVATION) of what it gives."""
+    if activation == "gelu" and layer.weight.shape[0] == 1:
+        return dense_gelu(x.squeeze(0), layer.weight.squeeze(0), layer.bias.squeeze(0)).unsqueeze(0)
+    return ACTIVATION[activation](layer(x))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -67,9 +74,7 @@ class _AddDropped(torch.autograd.Function):
     def forward(ctx, residual: Tensor, x: Tensor, mask: Tensor, scale: float) -> Tensor:  # noqa: ANN001
         ctx.save_for_backward(mask)
         ctx.scale = scale
-        if mask.device.type == "cpu":  # elsewhere operands are cast as they are read
-            x = x.to(residual.dtype)
-        return torch.addcmul(residual, x, mask, value=scale)
+        return torch.addcmul(residual, x.to(residual.dtype), mask, value=scale)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple:  # noqa: ANN001
@@ -79,11 +84,10 @@ class _AddDropped(torch.autograd.Function):
 
 def row_mask(stream: DropoutStream, counts: tuple[int, ...], rows: int, width: int) -> Tensor:
     """Dropout mask (P, rows, width), each member's first `counts[m]` rows drawn from its own stream."""
-    mask = torch.empty(len(counts), rows, width, device=stream.device, dtype=stream.dtype)
+    mask = torch.empty(len(counts), rows, width, device=stream.device)
     for member, count in enumerate(counts):
         stream.mask(member, (count, width), out=mask[member, :count])
-        if count < rows:
-            mask[member, count:] = 1
+        mask[member, count:] = 1.0
     return mask
 
 
@@ -91,8 +95,7 @@ def drop_rows(x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) 
     """Dropout on (P, rows, width)."""
     if stream is None:
         return x
-    mask = row_mask(stream, counts, x.shape[1], x.shape[2])
-    return x * (mask.mul_(stream.scale) if mask.is_floating_point() else mask * stream.scale)
+    return x * row_mask(stream, counts, x.shape[1], x.shape[2]).mul_(stream.scale)
 
 
 def add_dropped(residual: Tensor, x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
@@ -173,9 +176,9 @@ class Attention(nn.Module):
         else:
             bias = block.bias.repeat_interleave(self.n_heads, 0).to(q.dtype)
             scores = torch.baddbmm(bias, q, key.transpose(1, 2), alpha=scale)
-        weights = scores.softmax(-1).to(value.dtype)
+        weights = scores.softmax(-1)
         if dropout is not None:
-            weights = weights * attention_mask(dropout, block, self.n_heads, asked)
+            weights = weights * attention_mask(dropout, block, self.n_heads, asked).to(weights.dtype)
         mixed = torch.bmm(weights, value).view(-1, self.n_heads, q.shape[1], size).transpose(1, 2)
         mixed = mixed.reshape(-1, self.n_heads * size)
         if dropout is not None:
@@ -192,8 +195,6 @@ class Attention(nn.Module):
 def _pieces(packed: Tensor, blocks: Sequence[Block | AskedBlock]) -> tuple[Tensor, ...]:
     """The rows of each block."""
     sizes = [block.rows for block in blocks]
-    if sizes == [len(packed)]:
-        return (packed,)
     return packed[: sum(sizes)].split(sizes)
 
 
@@ -209,9 +210,8 @@ def attention_mask(stream: DropoutStream, block: Block, heads: int, asked: Asked
         member, _, chunk = block.parts[0]
         return stream.mask(member, (chunk.count * heads, most, chunk.longest))
     members = 1 + max(member for member, _, _ in block.parts)
-    shape = (members, block.sequences, heads, most, block.longest)
-    mask = torch.ones(shape, device=stream.device, dtype=stream.dtype)
+    mask = torch.ones(members, block.sequences, heads, most, block.longest, device=stream.device)
     for (member, start, chunk), own in zip(block.parts, of_chunks, strict=True):
-        place = mask[member, start : start + chunk.count, :, :own, : chunk.longest]
-        stream.mask(member, tuple(place.shape), out=place)
+        drawn = stream.mask(member, (chunk.count, heads, own, chunk.longest))
+        mask[member, start : start + chunk.count, :, :own, : chunk.longest] = drawn
     return mask.view(-1, most, block.longest)

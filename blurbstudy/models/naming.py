@@ -1,4 +1,7 @@
-"""Our parameter names beside Hugging Face's, for BERT, ELECTRA and RoBERTa (one table, read both ways)."""
+"""Our parameter names beside Hugging Face's, for BERT, ELECTRA and RoBERTa (one table, read both ways).
+
+Other encoders (automodel.py) have transformers' names, but for the word table's.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .architecture import Architecture
+from .automodel import auto_shapes, from_transformers, to_transformers
 
 POSITIONS = "embeddings.positions"
 EMBEDDINGS = {
@@ -49,6 +53,8 @@ def name_pairs(architecture: Architecture) -> Iterator[tuple[str, tuple[str, ...
 
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """Shape of every parameter of embeddings and layers, by our name, without the member axis."""
+    if architecture.config:
+        return auto_shapes(architecture)
     w, e, f = architecture.width, architecture.embedding_width, architecture.intermediate
     out = {
         "embeddings.words": (architecture.vocab_size, e),
@@ -72,6 +78,8 @@ def from_hugging_face(state: dict[str, Tensor], architecture: Architecture) -> t
 
     Positions begin at the row of a sequence's first token: those that padding alone reads are left behind.
     """
+    if architecture.config:
+        return from_transformers(state, architecture)
     state = {_plain(name): tensor for name, tensor in state.items()}
     weights, missing = {}, []
     wanted = list(name_pairs(architecture))
@@ -91,6 +99,8 @@ def to_hugging_face(weights: dict[str, Tensor], architecture: Architecture) -> d
     """A Hugging Face state (BertModel, ElectraModel, RobertaModel) from our weights of one member; positions that
     padding alone reads are 0.
     """
+    if architecture.config:
+        return to_transformers(weights, architecture)
     state = {}
     wanted = list(name_pairs(architecture))
     if all(name in weights for name in POOLER):

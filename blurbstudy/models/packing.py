@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .pairs import Pairs, pairs_of
+
 # Scores per block under which it is merged with the next. On a CPU large blocks leave the cache; elsewhere every block
 # costs calls, and padding little.
 BLOCK_SCORES = 1 << 17
@@ -87,13 +89,15 @@ class Packing:
     order: tuple[np.ndarray, ...]  # per member: which of its given sequences lies at each place (by length)
     reads: Asked  # at which targets are predicted
     present: Tensor  # (members, targets) bool: False where a member's batch has fewer targets
+    pairs: Pairs | None = None  # neighbouring sequences as given are two texts, one target each two
 
     def to(self, device: torch.device) -> Packing:
         """The same batch on another device."""
         if device.type == "cpu":
             return self
         blocks = tuple(_moved(block, device) for block in self.blocks)
-        return replace(_moved(self, device), blocks=blocks, reads=self.reads.to(device))
+        pairs = None if self.pairs is None else _moved(self.pairs, device)
+        return replace(_moved(self, device), blocks=blocks, reads=self.reads.to(device), pairs=pairs)
 
 
 def _moved(part: Any, device: torch.device) -> Any:
@@ -107,6 +111,7 @@ def pack(
     n_heads: int,
     reads: Sequence[Sequence[np.ndarray]] | None = None,
     device: torch.device = CPU,
+    paired: bool = False,
 ) -> Packing:
     """Packs one batch per member, on the CPU.
 
@@ -114,6 +119,7 @@ def pack(
         batches: per member, per sequence: (token ids, segment ids), each (length,).
         n_heads: attention heads, which decide how many sequences make a block.
         reads: per member, per sequence: tokens at which its targets are predicted; None: the first of each.
+        paired: every two sequences are the texts of a pair: all of their tokens are read, for one target.
         device: where it will be computed, which decides so too.
     """
     members = len(batches)
@@ -130,8 +136,11 @@ def pack(
         starts.append(m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]]))
     firsts, _ = _table(starts, tokens)
     firsts = firsts[:, :sequences]
-    read = starts
-    if reads is not None:
+    read, pairs = starts, None
+    if paired:
+        read = [np.arange(m * tokens, m * tokens + count) for m, count in enumerate(counts)]
+        pairs = pairs_of(lengths, order, width=rounded_up(max(counts)))
+    elif reads is not None:
         read = [
             np.concatenate([start + own[i] for start, i in zip(starts[m], order[m], strict=True)])
             for m, own in enumerate(reads)
@@ -152,7 +161,8 @@ def pack(
         blocks=blocks,
         order=order,
         reads=asking(read, starts=starts, blocks=blocks, tokens=tokens),
-        present=torch.from_numpy(_table(read, tokens)[1]),
+        present=torch.from_numpy(_table(read, tokens)[1]) if pairs is None else pairs.present,
+        pairs=pairs,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import pickle
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -104,6 +105,11 @@ def plan_shards(state: Mapping[str, Tensor], shard_bytes: int) -> list[list[str]
     return shards
 
 
+def _is_refused(error: pickle.UnpicklingError) -> bool:
+    """Whether torch has met something that it would have to run; its own message advises to do so."""
+    return "weights_only" in str(error)
+
+
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors of a checkpoint.
 
@@ -117,6 +123,10 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
                 found = load_file(file)
             else:
                 found = torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            said = "it holds more than tensors, such as code, which is not run" if _is_refused(error) else "torn"
+            remedy = "use weights in model.safetensors"
+            raise CheckpointError(f"{file}: cannot be read as weights ({said}); {remedy}") from None
         except Exception as error:  # torn files raise many kinds
             raise CheckpointError(f"{file}: cannot be read as weights ({_first_line(error)})") from None
         if not isinstance(found, dict) or not all(

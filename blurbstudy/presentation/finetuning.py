@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..config import Recipe, recipe_from_dict
-from ..errors import ParameterError
+from ..errors import ParameterError, StudyError
+from ..inference.heads import head_form, lack
+from ..inference.settings import settings_of
+from ..models import Architecture
+from ..paths import models_folder
 from ..results.engine import LocalEngine
 from ..results.failure import Reference, failure, is_unscored, load_references
-from ..results.sources import EncoderSource, checkpoint_outline, resolve_sources
+from ..results.model_export import check_target, ensure_weights, export_run
+from ..results.model_facts import best_by_dev, summary_values
+from ..results.sources import EncoderSource, Sources, checkpoint_outline, resolve_sources
 from ..results.statistics import CellSummary, summarize
-from ..results.store import RunStore
+from ..results.store import RunStore, file_name
 from ..results.sweep import SweepResult, run_missing
+from ..results.weights import drop_rivals
+from ..results.zero_shot import PlainCosine
 from ..tasks import Task, get_task
 from ..tasks.own.checks import OwnAudit, audit_own, check_learnable
 from ..training.record import RunRecord
 from .parameters import hub_id
+from .plain_cosine import plain_cosines_of, plain_words
+from .recommendation import SEEDS
+from .recommending import recommendation_of
 from .score_tables import score_details
 from .scoring import scores_by_class
-from .tables import number
+from .tables import Table, number
+
+RECOMMENDED, DEFAULT = "recommended", "default"  # words for a recipe
 
 # Long training with bias correction at a small rate: the settings that Mosbach et al. 2021 found safe, with more epochs
 # where an epoch is only a handful of steps.
@@ -51,6 +64,10 @@ class FineTuning:
     test: CellSummary | None  # None: there is no test set
     classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, of test or else of dev
     audit: OwnAudit | None = None  # of a task of one's own
+    plain: Mapping[str, PlainCosine] = field(default_factory=dict)  # split -> of a similarity task, nothing trained
+    model: Path | None = None  # directory of the best run by dev
+    model_notes: tuple[str, ...] = ()  # what is to be known of it, or why there is none
+    model_problem: str = ""  # what hindered its being written
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; scores are fractions."""
@@ -66,6 +83,7 @@ class FineTuning:
             }
             for run_id, record in self.sweep.items()
         ]
+        test = None if self.test is None else summary_values(self.test)
         return {
             "task": self.task.name,
             "metric": self.task.metric,
@@ -75,9 +93,12 @@ class FineTuning:
             "trained": self.sweep.trained,
             "reused": self.sweep.reused,
             "runs": runs,
-            "summary": {"dev": _summary(self.dev), "test": None if self.test is None else _summary(self.test)},
+            "summary": {"dev": summary_values(self.dev), "test": test},
             "classes": dict(self.classes),
+            "model": None if self.model is None else str(self.model),
+            "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else dataclasses.asdict(self.audit),
+            "plain_cosine": {split: dataclasses.asdict(own) for split, own in self.plain.items()},
         }
 
     def text(self) -> str:
@@ -92,11 +113,31 @@ class FineTuning:
                 lines.append(f"{name}: " + ", ".join(f"{label} {value}" for label, value in score_details(summary)))
         if self.test is None:
             lines.append("test: none, the scores are of dev alone")
+        if self.plain:
+            lines.append(f"nothing trained, plain cosine of the encoder: {plain_words(self.plain.values())}")
         if self.classes:
             of = ", ".join(f"{name} {number(100 * score)}" for name, score in self.classes.items())
             lines.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {of}")
         lines.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        lines += self.model_notes
+        if self.model is not None:
+            lines.append(f"model: {self.model}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (str(run["seed"]), *(number(None if run[s] is None else 100 * run[s]) for s in ("dev", "test")),
+             f"{run['seconds']:.1f}", run["reason"] or "no")
+            for run in self.to_dict()["runs"]
+        ]  # fmt: skip
+        notes = self.text().splitlines()[2 + len(rows) :]
+        notes += [f"warning: {said}" for said in (self.audit.warnings if self.audit else ())]
+        title, columns = (
+            f"{self.task.name} ({self.task.metric}, times 100)",
+            ("Seed", "Dev", "Test", "Seconds", "Failed"),
+        )
+        table = Table(title=title, columns=columns, rows=rows, caption=self.encoder.description, notes=notes)
+        return table._repr_html_()
 
 
 def fine_tune(
@@ -106,9 +147,12 @@ def fine_tune(
     data: str = "",
     seeds: Sequence[int],
     store: Path,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     device: str = "auto",
     progress: str = "auto",
+    keep_model: bool = True,
+    model_folder: Path | None = None,
+    say: Callable[[str], object] = lambda line: print(line, file=sys.stderr),
 ) -> FineTuning:
     """Fine-tune an encoder on a task, once per seed; runs that the store holds are not made again. A task of one's own
     is audited first, and what was found printed.
@@ -116,28 +160,45 @@ def fine_tune(
     Args:
         task: BLURB's by name, or a task.
         data: the folder of BLURB's datasets, or mini; of no meaning to a task of one's own.
+        recipe: one, or "recommended" (of a task of one's own the default) or "default", one per kind of task.
+        keep_model: the best run by dev becomes a model directory.
+        model_folder: that directory (default: one beside the store, named by task and run).
+        say: is given the audit line by line.
 
     Raises:
         StudyError: a parameter, the data, the encoder or the store is wrong; the message says which and what to do.
     """
     known, kept = task if isinstance(task, Task) else get_task(task), RunStore(store)
+    if keep_model and model_folder is not None:
+        check_target(model_folder, replace=True)
     if known.own:
         check_learnable(known)  # before an encoder is loaded, or anything written
         data = str(Path(known.files["train"]).parent)
     sources = resolve_sources(kept, tasks=[known], encoders={encoder: hub_id(encoder)}, data=data)
-    chosen = recipe or default_recipe(known, positions=sources.encoders[encoder].architecture["max_positions"])
+    chosen = _chosen(recipe, known, encoder, sources=sources, store=kept, device=device, say=say)
     if chosen.join_dev and "test" not in known.splits:
         raise ParameterError(
             f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
         )
-    audit = _audit(known, sources.encoders[encoder], chosen) if known.own else None
+    plain = plain_cosines_of(known, encoder, sources=sources, store=kept, device=device)
+    audit = _audit(known, sources.encoders[encoder], chosen, say=say) if known.own else None
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
-    sweep = run_missing(
-        configs, kept, sources=sources, engine=LocalEngine(device=device), progress=progress, label=known.name
-    )
+    engine = LocalEngine(device=device, keep_weights="best" if keep_model else "none")
+    sweep = run_missing(configs, kept, sources=sources, engine=engine, progress=progress, label=known.name)
     references = load_references(kept, sources.fingerprints)
     records = list(sweep.values())
     scored = "test" if "test" in known.splits else "dev"
+    made = _Made()
+    if keep_model:
+        made = _kept_model(
+            kept,
+            records,
+            references[known.name],
+            sources=sources,
+            folder=model_folder,
+            device=device,
+            recipe_source=_recipe_source(recipe, known),
+        )
     return FineTuning(
         task=known,
         encoder=sources.encoders[encoder],
@@ -149,18 +210,67 @@ def fine_tune(
         test=summarize(records, references) if scored == "test" else None,
         classes=_mean_by_class(records, references[known.name], split=scored),
         audit=audit,
+        plain=plain,
+        model=made.folder,
+        model_notes=made.notes,
+        model_problem=made.problem,
     )
 
 
-def _audit(task: Task, encoder: EncoderSource, recipe: Recipe) -> OwnAudit:
-    """Made and printed: warnings last, where they are seen."""
-    tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path)).tokenizer()
-    audit = audit_own(task, tokenizer.backend_tokenizer, max_length=recipe.max_length)
-    for fact in audit.facts:
-        print(fact, file=sys.stderr)
-    for warning in audit.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What became of the model."""
+
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def _kept_model(
+    store: RunStore,
+    records: Sequence[RunRecord],
+    reference: Reference,
+    *,
+    sources: Sources,
+    folder: Path | None,
+    device: str,
+    recipe_source: str,
+) -> _Made:
+    """The best run by dev as a model directory; what hinders that is told, since the runs themselves are done."""
+    best = best_by_dev(records, reference)
+    if best is None:
+        return _Made(notes=("no model: no run has a score",))
+    place = folder or models_folder(store.folder) / f"{file_name(reference.task.name)}-{best.id[:8]}"
+    notes = []
+    if failure(best, reference) is not None:
+        notes.append("warning: all runs failed; the model is the best of them by dev, and not to be relied on")
+    try:
+        difference = ensure_weights(store, best, sources=sources, device=device)
+        drop_rivals(store, best.config)
+        export_run(store, best, place, seeds=records, replace=True, recipe_source=recipe_source)
+    except StudyError as error:
+        return _Made(notes=tuple(notes), problem=f"the runs are done, but no model was written: {error}")
+    if difference:
+        notes.append(f"warning: the model was trained again and is not exactly the run: {difference}")
+    head = settings_of(reference.task, best.config.recipe).head
+    form = head_form(Architecture(**sources.encoder_of(best.config).architecture), head)
+    notes += filter(None, [lack(form, head)])
+    said = f"the model is of seed {best.config.seed}, the best by dev"
+    return _Made(folder=place, notes=(*notes, said))
+
+
+def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, say: Callable[[str], object]) -> OwnAudit:
+    """Made and said: warnings last, where they are seen."""
+    audit = audit_with(encoder, task, max_length=recipe.max_length)
+    for line in (*audit.facts, *(f"warning: {warning}" for warning in audit.warnings)):
+        say(line)
     return audit
+
+
+def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> OwnAudit:
+    """The audit of a task's files with the encoder's tokenizer."""
+    tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path)).tokenizer()
+    return audit_own(task, tokenizer.backend_tokenizer, max_length=max_length)
 
 
 def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split: str) -> dict[str, float]:
@@ -175,24 +285,44 @@ def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split:
     return {name: sum(own[name].f1 for own in found if name in own) / len(found) for name in names}
 
 
+def _chosen(
+    recipe: Recipe | str | None,
+    task: Task,
+    encoder: str,
+    *,
+    sources: Sources,
+    store: RunStore,
+    device: str,
+    say: Callable[[str], object],
+) -> Recipe:
+    """The recipe that is given, recommended, or the default of its kind; a recommended one is told."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    word = _recipe_word(recipe, task)
+    if word == DEFAULT:
+        return default_recipe(task, positions=sources.encoders[encoder].architecture["max_positions"])
+    if word != RECOMMENDED:
+        raise ParameterError(f"recipe={word!r} is unknown; use {RECOMMENDED}, {DEFAULT}, or a YAML file of fields")
+    found = recommendation_of(task, encoder, sources=sources, store=store, device=device)
+    told = ", ".join(f"{choice.field} {choice.value}" for choice in found.choices if choice.field != SEEDS)
+    say(f"recommended recipe: {told}; {found.seeds} seeds are recommended (blurbstudy recommend gives the reasons)")
+    return found.recipe
+
+
+def _recipe_word(recipe: str | None, task: Task) -> str:
+    return recipe or (RECOMMENDED if task.own else DEFAULT)
+
+
+def _recipe_source(recipe: Recipe | str | None, task: Task) -> str:
+    """Where the recipe is from, for the model card."""
+    if isinstance(recipe, Recipe):
+        return "As it was given by whoever trained it; every setting that acts on this task."
+    if _recipe_word(recipe, task) == RECOMMENDED:
+        return "What blurbstudy recommends for this kind, size and encoder (`blurbstudy recommend` gives the reasons)."
+    return f"blurbstudy's default for tasks of kind {task.kind}."
+
+
 def default_recipe(task: Task, *, positions: int) -> Recipe:
     """The recipe for a task where none is given; no sequence is longer than the encoder's positions."""
     fields = DEFAULT_RECIPES[task.kind]
     return recipe_from_dict(fields | {"max_length": min(fields["max_length"], positions)})
-
-
-def _summary(summary: CellSummary) -> dict[str, Any]:
-    """A cell's numbers as fractions, with both intervals."""
-    return {
-        "n": summary.n,
-        "scored": summary.n_scored,
-        "mean": summary.mean,
-        "sd": summary.sd,
-        "worst": summary.worst,
-        "failed": summary.failed,
-        "failed_rate": summary.failed_rate,
-        "trivial": summary.trivial,
-        "interval_over_seeds": summary.seed_interval,
-        "interval_over_examples": summary.example_interval,
-        "interval_over_examples_by": summary.example_method,
-    }

@@ -42,9 +42,26 @@ class Declared:
     comment: str
 
 
+# No sections of the study: nothing of them stands in its report, and no scale has parameters for them.
+TUTORIALS = ("10_your_own_data",)
+_CHECKED: set[str] = set()  # tutorials whose parameters this process has checked
+
+
 def notebook_stems() -> tuple[str, ...]:
-    """Stems of the study's notebooks, in their order."""
-    return tuple(sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
+    """Stems of the study's notebooks, in their order; tutorials are none of them."""
+    found = (path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    return tuple(sorted(stem for stem in found if stem not in TUTORIALS))
+
+
+def check_tutorial(stem: str, namespace: Mapping[str, Any]) -> None:
+    """Refuse names that a tutorial's parameters cell does not declare, once: later it has variables of its own.
+
+    Raises:
+        ParameterError: names the first unknown parameter and lists the known ones.
+    """
+    if stem not in _CHECKED:
+        check_names(given_names(namespace), declared_parameters(stem), origin=f"notebooks/{stem}.ipynb")
+        _CHECKED.add(stem)
 
 
 def declared_parameters(stem: str) -> dict[str, Declared]:

@@ -27,7 +27,7 @@ from ..results.store import Gold, RunStore
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.predictions import read_predictions, write_predictions
 from ..training.record import RunRecord
-from .tables import interval, number
+from .tables import Table, interval, number
 
 TRIVIAL = {  # output -> what the trivial score is the score of
     "tags": "nothing tagged",
@@ -105,6 +105,14 @@ class ScoredPredictions:
             lines.append(f"    {c.meaning}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
+        rows += [(f"F1 of {name}", _percent(one.f1), "–", f"{one.gold}") for name, one in self.classes.items()]
+        rows += [(METRICS[name].title, _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
+        rows.append((f"trivial: {TRIVIAL[self.task.output]}", _percent(self.trivial), "–", f"{self.n}"))
+        title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% over examples", "n")
+        return Table(title=title, columns=columns, rows=rows, caption=self.origin)._repr_html_()
+
     def _interval(self) -> str:
         if self.interval is None:
             return self.method
@@ -124,12 +132,23 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
     _check_split(split)
     examples = read_split(task, folder, split=split)
     predicted = read_predictions(path, task, examples, split=split)
+    return score_examples(predicted, examples, task, folder, split=split, origin=str(path))
+
+
+def score_examples(
+    predicted: Sequence[str | float], examples: Sequence[Example], task: Task, folder: Path, *, split: str, origin: str
+) -> ScoredPredictions:
+    """Score predictions for the examples of a split, in their order.
+
+    Raises:
+        DataError: the train file, which the trivial score may ask for, is missing or malformed.
+    """
     gold = {split: _gold(examples)}
     if task.output in ("label", "label_set"):  # the others' trivial score asks for no training labels
         gold["train"] = _gold(read_split(task, folder, split="train"))
     gold.setdefault("train", Gold(ids=(), units=(), gold=()))
     reference = Reference(task=task, data="", gold=gold)
-    return score_predictions(predicted, reference, split=split, origin=str(path))
+    return score_predictions(predicted, reference, split=split, origin=origin)
 
 
 def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task | None = None) -> ScoredPredictions:

@@ -119,7 +119,9 @@ def bytes_at_most(architecture: dict, config: RunConfig) -> int:
     """A generous bound for one member, from its shape alone: every sequence as long as it may be."""
     shape = Architecture(**architecture)
     length = config.recipe.max_length
-    per_token = shape.n_layers * (40 * shape.width + 12 * shape.intermediate + 16 * shape.n_heads * length)
+    # transformers' own modules pad, keep every head's scores in full, and DeBERTa has scores of three kinds.
+    more = 4 if shape.config else 1
+    per_token = more * shape.n_layers * (40 * shape.width + 12 * shape.intermediate + 16 * shape.n_heads * length)
     return 4 * (4 * shape.n_parameters + per_token * config.recipe.batch_size * length)
 
 

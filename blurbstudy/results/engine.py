@@ -29,6 +29,7 @@ from .populations import Population, PopulationTrainer, plan_populations, popula
 from .processes import DEATHS_FOR_MEMORY, cause_of_death, cores, end_worker, failure_answer, send, start_worker
 from .sources import Sources
 from .store import RunStore
+from .weights import KEEP
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -54,10 +55,13 @@ class LocalEngine:
     device: str = "auto"  # auto (CUDA where there is one) | cpu | cuda
     workers: int = 0  # processes on a CPU; 0: one per core
     population: int = 0  # runs trained together at most; 0: as many as fit, up to 32 (CPU: 4 if small, else 1)
+    keep_weights: str = "none"  # none | best (of each configuration, by dev over its seeds) | all
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
             raise ParameterError(f"device={self.device!r} is unknown; use {' or '.join(DEVICES)}")
+        if self.keep_weights not in KEEP:
+            raise ParameterError(f"keep_weights={self.keep_weights!r} is unknown; use {' or '.join(KEEP)}")
         for name, high in (("workers", 1024), ("population", 4096)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
@@ -91,7 +95,8 @@ class LocalEngine:
         Raises:
             StoreError: the store cannot be written, so no run can be kept.
         """
-        trainer = PopulationTrainer(store, sources=sources, device=self.resolved_device())
+        told = {"device": self.resolved_device(), "keep_weights": self.keep_weights}
+        trainer = PopulationTrainer(store, sources=sources, **told)
         pace = Pace(Clock(), steps=functools.partial(population_steps, sources=sources))
         if pace.clock.is_up():  # before memory is measured
             return [Failure(run_ids=tuple(config.id for config in configs), cause=_LEFT["left"], stopped=True)]

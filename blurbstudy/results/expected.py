@@ -213,7 +213,7 @@ class _WorkerClock:
         if self.encoder != first.encoder:
             self.encoder, self.tokenized = first.encoder, set()
             self.parts["loading"] += times.load
-        text = (first.task, first.data, first.recipe.max_length, first.recipe.segment_ids)
+        text = (first.task, first.data, first.recipe.max_length, first.recipe.layout)
         if text not in self.tokenized:
             self.tokenized.add(text)
             self.parts["tokenizing"] += times.tokenize

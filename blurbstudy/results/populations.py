@@ -12,14 +12,16 @@ from typing import Any
 from ..config import RunConfig
 from ..errors import DataError
 from ..models import Architecture, Checkpoint, load_checkpoint
-from ..tasks import data_fingerprint
+from ..tasks import Task, data_fingerprint, read_split
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
+from ..tasks.words import word_rule
 from ..training import population_key, total_steps, train_population
 from ..training.calibration import Peak, Times, rehearse_memory, rehearse_time
 from ..training.trainer import Watch
 from .sources import Sources, sources_to_dict
 from .store import RunStore
+from .weights import keeper
 
 SMALL_ENCODER = 3_000_000  # parameters below which a step's overhead shows on a CPU
 # Members of small encoders on one core: 4 saved 6% to 36% of the seconds per run between 0.1 M and 0.6 M parameters,
@@ -63,9 +65,11 @@ def plan_populations(
 
 def most_members(sources: Sources, config: RunConfig, *, device: str) -> int:
     """Members trained together where nobody says how many and memory has room."""
+    architecture = Architecture(**sources.encoder_of(config).architecture)
+    if architecture.config:
+        return 1  # members take turns in transformers' own module: beside others, each would only hold memory
     if device != "cpu":
         return CUDA_MEMBERS
-    architecture = Architecture(**sources.encoder_of(config).architecture)
     return CPU_MEMBERS_SMALL if architecture.n_parameters < SMALL_ENCODER else 1
 
 
@@ -100,8 +104,8 @@ class PopulationTrainer:
     tokenized splits are kept between populations.
     """
 
-    def __init__(self, store: RunStore, *, sources: Sources, device: str) -> None:
-        self.store, self.sources, self.device = store, sources, device
+    def __init__(self, store: RunStore, *, sources: Sources, device: str, keep_weights: str = "none") -> None:
+        self.store, self.sources, self.device, self.keep_weights = store, sources, device, keep_weights
         self._checkpoint: tuple[str, Checkpoint] | None = None
         self._features: dict[Any, dict[str, Features]] = {}
 
@@ -109,7 +113,8 @@ class PopulationTrainer:
     def setup(self) -> dict[str, Any]:
         """Plain values from which another process makes a trainer like this one."""
         store = str(self.store.folder.resolve())
-        return {"store": store, "device": self.device, "sources": sources_to_dict(self.sources)}
+        told = {"device": self.device, "keep_weights": self.keep_weights}
+        return {"store": store, "sources": sources_to_dict(self.sources), **told}
 
     def train(
         self,
@@ -128,15 +133,23 @@ class PopulationTrainer:
         checkpoint = self._load(first)
         if self.sources.encoder_of(first).stand_in:
             raise DataError(f"the encoder {first.encoder_name!r} is only planned; pretrain it before its runs")
+        task = self.sources.task(first.task)
         train_population(
             population,
             features=self._tokenized(first, checkpoint),
-            task=self.sources.task(first.task),
+            task=task,
             checkpoint=checkpoint,
             device=self.device,
             on_progress=on_progress,
             on_record=self.store.put,  # at once: whoever kills this process loses no finished run
             on_step=on_step,
+            on_weights=keeper(
+                self.store,
+                self.keep_weights,
+                task=task,
+                tokenizer=checkpoint.tokenizer,
+                words=lambda: self._words_of_train(task),
+            ),
         )
 
     def rehearse(self, population: Population, *, what: str) -> Times | Peak:
@@ -167,9 +180,14 @@ class PopulationTrainer:
             self._checkpoint, self._features = (config.encoder, checkpoint), {}
         return self._checkpoint[1]
 
+    def _words_of_train(self, task: Task) -> str:
+        """The rule by which the words of train are split."""
+        train = read_split(task, self.sources.data_folder or "", split="train")
+        return word_rule(word for example in train for word in example.texts)
+
     def _tokenized(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
         recipe = config.recipe
-        key = (config.task, config.data, recipe.max_length, recipe.segment_ids)
+        key = (config.task, config.data, recipe.max_length, recipe.layout)
         if key not in self._features:
             task, folder = self.sources.task(config.task), Path(self.sources.data_folder or "")
             if data_fingerprint(task, folder) != config.data:
@@ -182,6 +200,6 @@ class PopulationTrainer:
                 digest=checkpoint.tokenizer_digest(),
                 vocabulary=checkpoint.architecture.vocab_size,
                 max_length=recipe.max_length,
-                segment_ids=recipe.segment_ids,
+                segment_ids=recipe.layout,
             )
         return self._features[key]

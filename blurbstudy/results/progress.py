@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -80,6 +80,16 @@ class Progress:
 
 
 @contextlib.contextmanager
+def watched_bar(label: str, *, total: int, unit: str) -> Iterator[Callable[[int], object]]:
+    """A bar where somebody looks, nothing elsewhere; yields what it is told how many more are done."""
+    if not _is_watched():
+        yield lambda more: None
+        return
+    with _bar(total=total, label=label, unit=unit) as bar:
+        yield bar.update
+
+
+@contextlib.contextmanager
 def follow_progress(*, quiet: bool = False) -> Iterator[Path]:
     """While the block runs, sweeps in this process and its children report to a file, drawn as one bar on stderr.
 
@@ -138,12 +148,12 @@ def _draw(bar: Any, state: dict[str, Any]) -> None:
     bar.refresh()
 
 
-def _bar(*, total: int, label: str) -> Any:
+def _bar(*, total: int, label: str, unit: str = "step") -> Any:
     if _is_notebook():
         from tqdm.auto import tqdm
     else:
         from tqdm import tqdm
-    return tqdm(total=total, desc=label, unit="step", dynamic_ncols=True, leave=not _is_notebook(), smoothing=0.05)
+    return tqdm(total=total, desc=label, unit=unit, dynamic_ncols=True, leave=not _is_notebook(), smoothing=0.05)
 
 
 def _is_watched() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ..pretraining.cached import Wanted
 
 MINI = "mini"  # the data that is generated: mini-BLURB
+SLOWER = (
+    "{name}: {description}, one run after another: the slower path (our own encoder is BERT's, ELECTRA's and RoBERTa's)"
+)
 UNFINISHED = "unfinished"  # kind of fact: an encoder that the time of the command was too short to pretrain
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
@@ -164,6 +168,8 @@ def resolve_sources(
             store.put_fact(UNFINISHED, _encoder_key(name, spec, data, plan), {"name": name, "spec": spec})
             continue
         found[name] = live_encoder(name, spec, places[name])
+        if found[name].architecture.get("config") and progress != "silent":
+            print(SLOWER.format(name=name, description=found[name].description), file=sys.stderr)
         fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
         store.put_fact("encoders", _encoder_key(name, spec, data, plan), fact)
     return Sources(
@@ -246,8 +252,16 @@ def _encoder_key(name: str, spec: str, data: str, plan: PretrainingPlan) -> str:
 
 
 def _applicable(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
-    """The recipe with the default for every field that task and encoder make no use of: one run, one id."""
-    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2
+    """The recipe with the default for every field that task and encoder make no use of: one run, one id.
+
+    Raises:
+        ParameterError: a head that compares two texts, on a task that does not.
+    """
+    if recipe.head == "cosine" and task.output != "score":
+        raise ParameterError(
+            f"head='cosine' compares two texts, and {task.name} is of kind {task.kind}; use pooler or gelu"
+        )
+    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2 or recipe.layout == "apart"
     idle = {"tagging": task.kind != "ner", "head": task.output == "tags", "segment_ids": one_segment}
     default = Recipe()
     return recipe.but(**{name: getattr(default, name) for name, unused in idle.items() if unused})
@@ -290,6 +304,7 @@ def live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
             f"{architecture.title}, {architecture.n_layers} layers, width {architecture.width}, "
             f"{architecture.n_parameters / 1e6:.3g} M parameters"
             + (", one segment id" if architecture.n_segments == 1 else "")
+            + (", by transformers' own module" if architecture.config else "")
         ),
         pretraining=_pretraining_record(path),
     )

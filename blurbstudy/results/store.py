@@ -157,7 +157,7 @@ class RunStore:
 
     def facts(self, kind: str) -> dict[str, dict[str, Any]]:
         """All facts of a kind by name, sorted."""
-        found = [_read_fact(path) for path in self.folder.glob(f"facts/{_file_name(kind)}/*.json")]
+        found = [_read_fact(path) for path in self.folder.glob(f"facts/{file_name(kind)}/*.json")]
         return dict(sorted(filter(None, found), key=lambda fact: fact[0]))
 
     def _fact_path(self, kind: str, name: str) -> Path:
@@ -166,14 +166,14 @@ class RunStore:
 
 def gold_file(task: str, data: str, split: str) -> str:
     """Where a split's gold labels lie in a store's folder."""
-    return f"gold/{_file_name(task)}.{data}.{split}.json"
+    return f"gold/{file_name(task)}.{data}.{split}.json"
 
 
 def fact_file(kind: str, name: str) -> str:
     """Where a fact lies in a store's folder."""
     # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"facts/{_file_name(kind)}/{_file_name(name)[:60]}.{digest}.json"
+    return f"facts/{file_name(kind)}/{file_name(name)[:60]}.{digest}.json"
 
 
 _MEND = "delete this file and run again: that run alone is done anew"
@@ -249,7 +249,7 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Letters, digits, dots and hyphens only; nothing that leads out of a folder."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.") or "unnamed"
 

@@ -1,8 +1,8 @@
 """A process of the local engine: reads populations from stdin, trains them into the store, tells of it on stdout.
 
-Lines of JSON both ways. In: first {store, sources, device}, then {configs} for each population. Out: {steps}, and at
-the end of each population {finished} or {failed, fatal, memory}. A job {rehearse, configs} is answered by {rehearsal}.
-It dies at once when its parent does, by whatever death.
+Lines of JSON both ways. In: first {store, sources, device, keep_weights}, then {configs} for each population. Out:
+{steps}, and at the end of each population {finished} or {failed, fatal, memory}. A job {rehearse, configs} is answered
+by {rehearsal}. It dies at once when its parent does, by whatever death.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _trainer(setup: dict[str, Any]) -> Any:
     from .store import RunStore
 
     sources = sources_from_dict(setup["sources"])
-    return PopulationTrainer(RunStore(setup["store"]), sources=sources, device=setup["device"])
+    told = {name: setup[name] for name in ("device", "keep_weights")}
+    return PopulationTrainer(RunStore(setup["store"]), sources=sources, **told)
 
 
 def _train(trainer: Any, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:

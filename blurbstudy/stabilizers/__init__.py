@@ -98,6 +98,11 @@ def depth_plan(recipe: Recipe, n_layers: int) -> DepthPlan:
         scales=tuple(math.prod(at_depth) for at_depth in zip(*factors, strict=True)),
         fresh=frozenset().union(*(stabilizer.fresh_depths(left) for stabilizer in chosen)),
     )
+    if recipe.head == "cosine" and not any(plan.scales[:-1]):
+        raise ParameterError(
+            f"freezing all {left} layers leaves nothing to train, since a cosine head has no weights; freeze at most "
+            f"{left - 1}"
+        )
     both = sorted(depth for depth in plan.fresh if not plan.scales[depth])
     if both:
         raise ParameterError(

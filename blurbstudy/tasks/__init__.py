@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ from .blurb import TASKS
 from .others import OTHER_TASKS
 from .own.definition import load_own_task, own_task, task_from_dict, task_to_dict
 from .own.division import divided
+from .own.formats import FOLDERS
 from .readers import READERS
+from .standoff import STANDOFF
 from .task import (
     OUTPUTS,
     OUTSIDE,
@@ -81,7 +82,8 @@ def read_split(task: Task, folder: Path | str = ".", *, split: str) -> list[Exam
 
 
 def _read_file(task: Task, folder: Path | str, *, split: str) -> list[Example]:
-    return READERS[task.reader](split_file(task, folder, split=split), task)
+    form = task.of_split(split)
+    return READERS[form.reader](split_file(task, folder, split=split), form)
 
 
 def to_datasets(task: Task, folder: Path | str = ".") -> datasets.DatasetDict:
@@ -141,13 +143,21 @@ def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
     """
     digest = hashlib.sha256()
     if task.own:
-        decisive = {name: getattr(task, name) for name in _DECISIVE} | {"own": dataclasses.asdict(task.own)}
+        decisive = {name: getattr(task, name) for name in _DECISIVE} | {"own": task.own.decisive()}
         digest.update(canonical_json(decisive).encode())
     for split in filter(task.files.__contains__, SPLITS):
-        data = split_file(task, folder, split=split).read_bytes()
+        data = _content(split_file(task, folder, split=split))
         digest.update(f"{split} {len(data)}\n".encode())
         digest.update(data)
     return digest.hexdigest()[:20]
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; of a folder, those of brat's files in it with their names."""
+    if not path.is_dir():
+        return path.read_bytes()
+    found = [(own.name.encode(), own.read_bytes()) for own in sorted(path.iterdir()) if own.suffix in STANDOFF]
+    return b"".join(b"%d %s %d\n%s" % (len(name), name, len(data), data) for name, data in found)
 
 
 def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
@@ -157,7 +167,8 @@ def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
         DataError: the file or its folder is missing.
     """
     if task.own:
-        if not (path := Path(task.files[split])).is_file():
+        path = Path(task.files[split])
+        if not (path.is_dir() if task.of_split(split).reader in FOLDERS else path.is_file()):
             raise DataError(f"{path}: no such file; {task.name} needs it for its {split} split; put it back")
         return path
     within = _task_folder(task, Path(folder))

@@ -29,6 +29,7 @@ class Features:
 
     A sequence has one target, predicted at its first token; of a tagged sentence every word has one, predicted at its
     first sub-word (`places`). Targets lie in file order, so that the windows of a long sentence rejoin by themselves.
+    Two texts that are encoded apart count as one sequence here, [CLS] a [SEP] [CLS] b [SEP], which `texts` divides.
     """
 
     ids: np.ndarray  # (tokens,) int32: sub-words, special tokens included
@@ -37,6 +38,7 @@ class Features:
     targets: np.ndarray  # (targets,) int64 positions in Task.labels; (targets, labels) 0.0 or 1.0; float32 scores
     places: np.ndarray | None = None  # (targets,) int64: token at which each is predicted; None: each sequence's first
     examples: np.ndarray | None = None  # (examples + 1,) int64: first target of each example; None: one target each
+    seconds: np.ndarray | None = None  # (sequences,) int64: sub-words of the second text, where the two stand apart
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -57,6 +59,14 @@ class Features:
         """Sub-words and segments of sequence i, each (length,)."""
         begin, end = self.offsets[i], self.offsets[i + 1]
         return self.ids[begin:end], self.segments[begin:end]
+
+    def texts(self, i: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """Sequence i as it enters the encoder: whole, or its two texts apart."""
+        ids, segments = self.sequence(i)
+        if self.seconds is None:
+            return ((ids, segments),)
+        middle = len(ids) - self.seconds[i]
+        return (ids[:middle], segments[:middle]), (ids[middle:], segments[middle:])
 
     def targets_of(self, i: int) -> np.ndarray:
         """Which targets are those of sequence i."""
@@ -82,6 +92,7 @@ class Features:
             targets=np.concatenate([self.targets, other.targets]),
             places=np.concatenate([self.places, self.offsets[-1] + other.places]) if words else None,
             examples=_after(self.examples, other.examples) if words else None,
+            seconds=None if self.seconds is None else np.concatenate([self.seconds, other.seconds]),
         )
 
 
@@ -103,24 +114,40 @@ def tokenize(
         tokenizer: a fast tokenizer of transformers.
         max_length: sub-words per sequence, special tokens included; the caller keeps it within the encoder's positions.
         segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout. An encoder of one segment
-            (RoBERTa) makes no difference between them.
+            (RoBERTa) makes no difference between them. "apart": each text is a sequence of its own, cut by itself.
     """
     cutter = uncut(tokenizer.backend_tokenizer, words=task.output == "tags")
     if task.output == "tags":
         return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
     cutter.enable_truncation(max_length, strategy="longest_first")
+    if segment_ids == "apart":
+        return _tokenize_apart(examples, cutter, task)
     inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in examples]
     encodings = cutter.encode_batch(inputs)
     offsets = np.cumsum([0, *(len(encoding.ids) for encoding in encodings)], dtype=np.int64)
     segments = np.zeros(offsets[-1], np.uint8)
     if segment_ids == "pair":
         for encoding, begin, end in zip(encodings, offsets[:-1], offsets[1:], strict=True):
-            segments[begin + _second_text(encoding.sequence_ids) : end] = 1
+            segments[begin + second_text(encoding.sequence_ids) : end] = 1
     return Features(
         ids=np.fromiter((i for encoding in encodings for i in encoding.ids), np.int32, offsets[-1]),
         segments=segments,
         offsets=offsets,
         targets=targets_of(examples, task),
+    )
+
+
+def _tokenize_apart(examples: Sequence[Example], cutter: Tokenizer, task: Task) -> Features:
+    sides = [cutter.encode_batch([example.texts[side] for example in examples]) for side in (0, 1)]
+    first, second = (np.array([len(encoding.ids) for encoding in side], np.int64) for side in sides)
+    offsets = np.concatenate([[0], np.cumsum(first + second)])
+    ids = (i for pair in zip(*sides, strict=True) for encoding in pair for i in encoding.ids)
+    return Features(
+        ids=np.fromiter(ids, np.int32, offsets[-1]),
+        segments=np.zeros(offsets[-1], np.uint8),
+        offsets=offsets,
+        targets=targets_of(examples, task),
+        seconds=second,
     )
 
 
@@ -159,7 +186,7 @@ def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 def _tokenize_words(
     examples: Sequence[Example], tokenizer: Tokenizer, task: Task, *, room: int, unknown: int | None
 ) -> Features:
-    begin, end = _around(tokenizer)
+    begin, end = around(tokenizer)
     encodings = tokenizer.encode_batch(
         [list(example.texts) for example in examples], is_pretokenized=True, add_special_tokens=False
     )
@@ -187,7 +214,7 @@ def _tokenize_words(
     )
 
 
-def _around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+def around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """The special tokens before and after a sequence: [CLS] and [SEP]."""
     encoding = tokenizer.encode(["a"], is_pretokenized=True)
     own = [i for i, word in enumerate(encoding.word_ids) if word is not None]
@@ -247,7 +274,8 @@ def task_features(
     }
 
 
-def _second_text(sequence_ids: Sequence[int | None]) -> int:
+def second_text(sequence_ids: Sequence[int | None]) -> int:
+    """The place in a sequence at which its second text begins; its end, where there is none."""
     # Not the tokenizer's own type ids: some have none. [CLS] first [SEP] second [SEP] -> the place after the first
     # [SEP], which in a sequence of one text is its end.
     last_of_first = max((i for i, sequence in enumerate(sequence_ids) if sequence == 0), default=0)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FEATURES_REVISION = 2  # raised by any change of code that alters features
 FOLDER = "features"  # in the cache folder
 COLUMNS = ("ids", "segments", "offsets", "targets")
-WORD_COLUMNS = ("places", "examples")  # of tagged sentences alone
+SOME_COLUMNS = ("places", "examples", "seconds")  # of tagged sentences, and of texts apart
 IDENTITY, CHECKSUM = "identity", "sha256"
 
 
@@ -70,7 +70,7 @@ def cached_features(
     text = canonical_json(identity)
     name = f"{task.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.npz"
     file = cache_folder().absolute() / FOLDER / name
-    bounds = {"vocabulary": vocabulary, "max_length": max_length}
+    bounds = {"vocabulary": vocabulary, "max_length": max_length, "apart": segment_ids == "apart"}
     if (found := _read(file, text, task=task, **bounds)) is not None:
         return found
     with _sole_maker(file):
@@ -84,7 +84,9 @@ def cached_features(
     return found
 
 
-def _read(file: Path, identity: str, *, task: Task, vocabulary: int, max_length: int) -> dict[str, Features] | None:
+def _read(
+    file: Path, identity: str, *, task: Task, vocabulary: int, max_length: int, apart: bool
+) -> dict[str, Features] | None:
     """What a file holds; None where it is not there, not whole, or not what is asked for."""
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:  # numpy leaves torn ones open
@@ -100,26 +102,38 @@ def _read(file: Path, identity: str, *, task: Task, vocabulary: int, max_length:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zlib.error,
             zipfile.BadZipFile):  # fmt: skip
         return None
-    fits = all(_fits(one, task, vocabulary=vocabulary, max_length=max_length) for one in found.values())
+    bounds = {"vocabulary": vocabulary, "max_length": max_length, "apart": apart}
+    fits = all(_fits(one, task, **bounds) for one in found.values())
     return found if fits and not columns else None
 
 
 def _features_of(columns: dict[str, np.ndarray], split: str) -> Features:
     """The features of a split, taken out of the columns of all."""
-    words = {name: columns.pop(f"{split}.{name}", None) for name in WORD_COLUMNS}
-    return Features(**{name: columns.pop(f"{split}.{name}") for name in COLUMNS}, **words)
+    some = {name: columns.pop(f"{split}.{name}", None) for name in SOME_COLUMNS}
+    return Features(**{name: columns.pop(f"{split}.{name}") for name in COLUMNS}, **some)
 
 
-def _fits(found: Features, task: Task, *, vocabulary: int, max_length: int) -> bool:
+def _fits(found: Features, task: Task, *, vocabulary: int, max_length: int, apart: bool) -> bool:
     """Whether features have the types, shapes and bounds that the task's have: indices must lead nowhere else."""
     return (
         _is(found.ids, np.int32, 0, vocabulary)
         and _is(found.segments, np.uint8, 0, 2, length=len(found.ids))
         and _are_offsets(found.offsets, of=len(found.ids), step=1)
-        and (not len(found) or int(found.lengths.max()) <= max_length)
+        and _fit_lengths(found, max_length, apart)
         and _fit_places(found, task)
         and _fit_targets(found.targets, task, n=len(found) if found.places is None else len(found.places))
     )
+
+
+def _fit_lengths(found: Features, max_length: int, apart: bool) -> bool:
+    if apart != (found.seconds is not None):
+        return False
+    sides = [found.lengths]
+    if found.seconds is not None:
+        if not _is(found.seconds, np.int64, 1, max_length + 1, length=len(found)):
+            return False
+        sides = [found.lengths - found.seconds, found.seconds]
+    return not len(found) or all(own.min() >= 1 and own.max() <= max_length for own in sides)
 
 
 def _fit_places(found: Features, task: Task) -> bool:
@@ -161,7 +175,8 @@ def _write(file: Path, features: Mapping[str, Features], identity: str) -> None:
     columns = {IDENTITY: np.frombuffer(identity.encode(), np.uint8)}
     for split, found in features.items():
         columns |= {f"{split}.{name}": getattr(found, name) for name in COLUMNS}
-        columns |= {f"{split}.{name}": getattr(found, name) for name in WORD_COLUMNS if found.places is not None}
+        some = {name: getattr(found, name) for name in SOME_COLUMNS}
+        columns |= {f"{split}.{name}": values for name, values in some.items() if values is not None}
     columns[CHECKSUM] = np.frombuffer(_checksum(columns), np.uint8)
     file.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".unfinished-{file.name}-"

@@ -12,6 +12,16 @@ from typing import NoReturn
 from ..errors import DataError
 
 LARGEST = 10**9  # bytes of a file that is read at once; the largest of BLURB has 10^7
+_UNPACK = "unpack it first; from Excel, save the sheet as CSV (UTF-8)"
+_UTF_16 = ("text in UTF-16", "convert the file, e.g. iconv -f utf-16 -t utf-8")
+OTHERS = {  # how files begin that are no UTF-8, whatever their names end in -> what they are, and the remedy
+    b"PK\x03\x04": ("a zip archive (an Excel file is one too)", _UNPACK),
+    b"\x1f\x8b": ("a file packed by gzip", _UNPACK),
+    b"\xd0\xcf\x11\xe0": ("an old Excel or Word file", _UNPACK),
+    b"%PDF-": ("a PDF file", "take the text out of it first"),
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+}
 SHOWN = 40  # characters of a bad value that a message quotes; datasets' sentences do not belong into logs
 
 
@@ -31,6 +41,8 @@ def text_of(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         fail(str(path), f"a file that cannot be read ({error.strerror})", "a readable file", "check path and rights")
+    if (kind := next((known for magic, known in OTHERS.items() if data.startswith(magic)), None)) is not None:
+        fail(str(path), kind[0], "text in UTF-8", kind[1])
     if (nul := data.find(0)) >= 0:
         remedy = "get the file again: it is damaged, or in another encoding"
         fail(f"{path}, line {data.count(10, 0, nul) + 1}", "a NUL byte", "text in UTF-8", remedy)

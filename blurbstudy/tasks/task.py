@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of a word that belongs to no mention
@@ -21,6 +26,9 @@ OUTPUTS = {
 }
 
 
+_FIRST = ("id", "document", "header", "separator", "scheme", "dev_share", "split_seed")  # fields since the beginning
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnForm:
     """How files of one's own are read and divided, where they are no BLURB's: all of it enters their fingerprint."""
@@ -32,6 +40,23 @@ class OwnForm:
     scheme: str = ""  # of tags: key of own.schemes.SCHEMES
     dev_share: float = 0.0  # of train that becomes dev; 0: dev has a file of its own
     split_seed: int = 1  # of that division
+    kind: str = ""  # as its owner calls it, for messages; decides nothing
+    start: str = ""  # column of the first character of a mention, where a row is one
+    end: str = ""  # column of the character behind its last
+    mention: str = ""  # column of its text, which is compared
+    discontinuous: str = "refuse"  # what becomes of entities in several pieces: key of standoff.FRAGMENTS
+    one_hot: tuple[str, ...] = ()  # columns of labels, each marked by 1 or 0; (): labels stand in one column
+    center: float = 0.0  # what scores are trained as: their distance from it ...
+    scale: float = 1.0  # ... in units of this
+    others: Mapping[str, Mapping[str, Any]] = field(hash=False, default_factory=dict)  # split -> how its file differs
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides how files are read; what later versions added only where it is used, so that it changes no
+        fingerprint of before.
+        """
+        values, usual = dataclasses.asdict(self), dataclasses.asdict(OwnForm())
+        del values["kind"]
+        return {name: value for name, value in values.items() if name in _FIRST or value != usual[name]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +86,34 @@ class Task:
     citation: str
     own: OwnForm | None = None  # of a task of one's own, whose files are named by their whole paths; None: BLURB's
 
+    @classmethod
+    def from_files(
+        cls, kind: str, *, train: Path | str, dev: Path | str | None = None, test: Path | str | None = None, **said: Any
+    ) -> Task:
+        """A task of one's own, from its files.
+
+        Args:
+            kind: ner, classification, relation, pairs, question, similarity, multi-label or pico.
+            train: TSV, CSV, JSONL, CoNLL or PubTator file, or a folder of brat's; so are dev and test.
+            dev: default: a part of train.
+            test: default: none, and scores are of dev alone.
+            said: other arguments of `blurbstudy.tasks.own_task`, such as columns={"text": "sentence"}.
+
+        Raises:
+            ParameterError: an argument is unknown or out of bounds.
+            DataError: a file is missing or malformed; names file and line.
+        """
+        from . import own_task
+
+        return own_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **said)
+
+    @classmethod
+    def named(cls, name: str) -> Task:
+        """BLURB's task of that name, such as BIOSSES, or one's own by its YAML file."""
+        from . import get_task, load_own_task
+
+        return load_own_task(name) if str(name).lower().endswith((".yaml", ".yml")) else get_task(name)
+
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits that there are, in the order of SPLITS: a task of one's own may lack test."""
@@ -76,6 +129,15 @@ class Task:
     def is_regression(self) -> bool:
         """Whether the label is a number."""
         return self.output == "score"
+
+    def of_split(self, split: str) -> Task:
+        """The task as the file of a split is read, which may have another format than that of train."""
+        if self.own is None or split not in self.own.others:
+            return self
+        told = dict(self.own.others[split])
+        reader, columns = told.pop("reader"), tuple(told.pop("columns"))
+        own = dataclasses.replace(self.own, **told | {"one_hot": tuple(told["one_hot"])}, others={})
+        return dataclasses.replace(self, reader=reader, columns=columns, own=own)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -122,6 +184,34 @@ def head_places(task: Task, tagging: str) -> tuple[int, ...]:
     """For each of Task.labels, its place among the head's: B stands where I does under tagging io."""
     outputs = head_labels(task, tagging)
     return tuple(outputs.index(label if label in outputs else f"I{label[1:]}") for label in task.labels)
+
+
+def to_unit(scores: np.ndarray, task: Task) -> np.ndarray:
+    """Scores within the task's bounds as shares of their range, from 0 to 1."""
+    low, high = task.bounds
+    return (scores - np.float32(low)) / np.float32(high - low)
+
+
+def from_unit(shares: np.ndarray, task: Task) -> np.ndarray:
+    """The inverse of to_unit."""
+    low, high = task.bounds
+    return shares * np.float32(high - low) + np.float32(low)
+
+
+def to_scale(scores: np.ndarray, task: Task) -> np.ndarray:
+    """Scores as a head is trained on them: of a task of one's own whose scores lie far from 0, or close to each other,
+    their distance from train's mean in its standard deviations.
+    """
+    if task.own is None or task.own.scale == 1:
+        return scores
+    return (scores - np.float32(task.own.center)) / np.float32(task.own.scale)
+
+
+def from_scale(outputs: np.ndarray, task: Task) -> np.ndarray:
+    """The inverse of to_scale."""
+    if task.own is None or task.own.scale == 1:
+        return outputs
+    return outputs * np.float32(task.own.scale) + np.float32(task.own.center)
 
 
 def example_size(task: Task, label: str | float) -> int:

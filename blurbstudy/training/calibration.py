@@ -136,7 +136,7 @@ def _evaluation_seconds(training: Training, split: str, clock: Clock) -> float:
     began = clock()
     gold = training.gold[split]
     recipe = training.population.members[0].config.recipe
-    outputs = np.zeros((len(features.targets), training.population.model.head.weight.shape[1]), np.float32)
+    outputs = np.zeros((len(features.targets), training.population.model.outputs), np.float32)
     decode(outputs, features, training.task, tagging=recipe.tagging)
     score(training.task.metric, gold, gold, positives=training.task.positives)
     scoring = clock() - began

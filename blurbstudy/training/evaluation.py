@@ -11,28 +11,33 @@ from ..models import Classifier, Packing, pack
 from ..models.packing import CPU
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import OUTSIDE, head_labels
+from ..tasks.task import OUTSIDE, from_scale, from_unit, head_labels
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
 
 def evaluation_batches(
-    features: Features, *, members: int, n_heads: int, device: torch.device = CPU
+    features: Features,
+    *,
+    members: int,
+    n_heads: int,
+    tokens: int = EVALUATION_TOKENS,
+    device: torch.device = CPU,
 ) -> list[tuple[np.ndarray, Packing]]:
     """The split in batches of sequences of like length, the same for every member: (target numbers, packing)."""
     return [
         packed_group(features, group, members=members, n_heads=n_heads, device=device)
-        for group in evaluation_groups(features)
+        for group in evaluation_groups(features, most=tokens)
     ]
 
 
-def evaluation_groups(features: Features) -> list[list[int]]:
-    """The sequences of a split by batch, the shortest first."""
+def evaluation_groups(features: Features, *, most: int = EVALUATION_TOKENS) -> list[list[int]]:
+    """The sequences of a split by batch of `most` tokens, the shortest first."""
     order = np.argsort(features.lengths, kind="stable")
     groups, current, tokens = [], [], 0
     lengths = features.lengths
     for sequence in order:
-        if current and tokens + lengths[sequence] > EVALUATION_TOKENS:
+        if current and tokens + lengths[sequence] > most:
             groups.append(current)
             current, tokens = [], 0
         current.append(sequence)
@@ -53,12 +58,17 @@ def pack_features(
     features: Features, batches: Sequence[Sequence[int]], *, n_heads: int, device: torch.device = CPU
 ) -> Packing:
     """Packs one batch per member, given as numbers of the split's sequences, for a device (it lies on the CPU)."""
+    if features.seconds is not None:
+        texts = [[text for i in own for text in features.texts(i)] for own in batches]
+        return pack(texts, n_heads=n_heads, paired=True, device=device)
     reads = None if features.places is None else [[features.places_of(i) for i in own] for own in batches]
     return pack([[features.sequence(i) for i in own] for own in batches], n_heads=n_heads, reads=reads, device=device)
 
 
 def packed_targets(features: Features, batch: Sequence[int], order: np.ndarray) -> np.ndarray:
     """Which targets of the split a member's packed batch predicts, in the order of its reads."""
+    if features.seconds is not None:  # pairs are predicted in the order in which they were given
+        return np.asarray(batch)
     return np.concatenate([features.targets_of(batch[i]) for i in order])
 
 
@@ -68,7 +78,7 @@ def predict(
 ) -> np.ndarray:
     """(P, targets, outputs) float32, in file order."""
     n_targets = sum(len(targets) for targets, _ in batches)
-    outputs = np.empty((model.members, n_targets, model.head.weight.shape[1]), np.float32)
+    outputs = np.empty((model.members, n_targets, model.outputs), np.float32)
     for targets, packing in batches:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
             outputs[:, targets] = model(packing.to(device))[:, : len(targets)].float().cpu().numpy()
@@ -79,10 +89,11 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     """(targets, outputs) -> one prediction per example, in the form of Example.label.
 
     A label is the one of the largest output; a set holds the labels above 0 (probability 1/2); IO tags are written as
-    BIO, a mention for every run of I.
+    BIO, a mention for every run of I; the cosine of two texts goes from 0 to 1 as the scores do within their bounds.
     """
     if task.output == "score":
-        return [float(value) for value in outputs[:, 0]]
+        scores = from_scale(outputs, task) if features.seconds is None else from_unit(outputs, task)
+        return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tagging))
     if task.output == "label_set":
         return [",".join(labels[row > 0]) for row in outputs]

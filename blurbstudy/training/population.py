@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import RunConfig
-from ..models import Checkpoint, Classifier, DropoutStream, Packing, seed_for
+from ..models import Checkpoint, Classifier, DropoutStream, Packing, TrainedWeights, seed_for
 from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import head_labels, head_places
+from ..tasks.task import head_labels, head_places, to_scale, to_unit
 from .evaluation import pack_features, packed_targets
 from .optimizer import MemberSettings, PopulationAdamW
 from .schedule import evaluation_steps, rate_factor, steps_per_epoch, total_steps
@@ -94,6 +94,10 @@ class Population:
         self.train = train
         if words and len(labels) < len(task.labels):
             self.train = replace(train, targets=np.array(head_places(task, recipe.tagging))[train.targets])
+        if train.seconds is not None:  # the loss of Sentence-BERT: squared error of the cosine, scores from 0 to 1
+            self.train = replace(train, targets=to_unit(train.targets, task))
+        elif task.is_regression:
+            self.train = replace(train, targets=to_scale(train.targets, task))
         self.autocast = configs[0].precision == "bfloat16"
         self.model = Classifier(
             cut.architecture,
@@ -184,8 +188,13 @@ class Population:
     def full_words(self, place: int, checkpoint: Checkpoint) -> Tensor:
         """(vocabulary, width): one member's whole word table; rows that the task never uses know weight decay alone."""
         words = checkpoint.weights["embeddings.words"] * self.members[place].unused_rows_factor
-        words[self.model.rows.cpu()] = self.model.embeddings.words.data[place].cpu()
+        words[self.model.rows.cpu()] = self.model.encoder.named_weights()["embeddings.words"].data[place].cpu()
         return words
+
+    def trained(self, place: int, checkpoint: Checkpoint) -> TrainedWeights:
+        """A copy of one member as a model of its own, with the whole table of words."""
+        encoder = self.model.member_weights(place, self.full_words(place, checkpoint))
+        return TrainedWeights(self.model.architecture, encoder, self.model.head_weights(place))
 
     def snapshot(self, place: int) -> Snapshot:
         """A copy of one member's parameters, on the CPU."""

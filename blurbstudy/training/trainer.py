@@ -11,7 +11,7 @@ import torch
 from ..config import RunConfig
 from ..errors import ParameterError
 from ..metrics import score
-from ..models import Checkpoint
+from ..models import Checkpoint, TrainedWeights
 from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
@@ -23,6 +23,8 @@ from .record import RunRecord
 
 Progress = Callable[[int, int], None]  # optimizer steps done, and of all members together
 Watch = Callable[[Sequence[Member]], object]  # is shown the members as they stand; changes nothing in them
+# Is offered the weights of a scored run, those that its recipe selects; they are copied only if they are asked for.
+OfferWeights = Callable[[RunRecord, Callable[[], TrainedWeights]], object]
 
 
 def train_population(
@@ -35,6 +37,7 @@ def train_population(
     on_progress: Progress | None = None,
     on_record: Callable[[RunRecord], object] | None = None,
     on_step: Watch | None = None,
+    on_weights: OfferWeights | None = None,
 ) -> list[RunRecord]:
     """Trains runs together and scores each; records in the order of `configs`.
 
@@ -46,6 +49,7 @@ def train_population(
         features: train, dev and test.
         on_record: is given each record as soon as its run has ended, while the others go on.
         on_step: is shown the members after every step, for a learning curve that grows before one's eyes.
+        on_weights: is offered each scored run's weights, before its record is given.
 
     Raises:
         ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
@@ -54,7 +58,7 @@ def train_population(
     place = pick_device(device)
     forget_peak(place)  # that of the populations before, or of a rehearsal, is none of this one's
     training = Training(configs, features, task, checkpoint, place, on_progress, on_record)
-    training.on_step = on_step
+    training.on_step, training.on_weights = on_step, on_weights
     return training.run()
 
 
@@ -83,6 +87,8 @@ class Training:
     def __init__(self, configs, features, task, checkpoint, device, on_progress=None, on_record=None) -> None:  # noqa: ANN001
         self.task, self.device, self.on_progress, self.on_record = task, device, on_progress, on_record
         self.on_step: Watch | None = None
+        self.on_weights: OfferWeights | None = None
+        self.checkpoint = checkpoint
         self.size = len(configs)
         rows = np.unique(np.concatenate([split.ids for split in features.values()]))
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
@@ -208,6 +214,9 @@ class Training:
                 **software(),
             },
         )
+        if scored and self.on_weights:
+            place = self.population.members.index(member)
+            self.on_weights(record, lambda: self.population.trained(place, self.checkpoint))
         self.records[record.id] = record
         if self.on_record:
             self.on_record(record)

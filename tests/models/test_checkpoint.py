@@ -170,8 +170,8 @@ def break_config(folder, **changes):
     ("damage", "message"),
     [
         (
-            lambda f: break_config(f, model_type="deberta-v2"),
-            "model_type 'deberta-v2' is not supported; supported: bert, electra, roberta, xlm-roberta$",
+            lambda f: break_config(f, model_type="gpt2"),
+            "model_type 'gpt2' is not supported, it is no encoder that reads a text in both directions",
         ),
         (lambda f: break_config(f, position_embedding_type="relative_key"), "only absolute position embeddings"),
         (lambda f: break_config(f, hidden_act="swish"), "activation 'swish' is not supported"),

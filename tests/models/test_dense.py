@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from blurbstudy.models import dense as dense_module
-from blurbstudy.models.dense import dense
+from blurbstudy.models.dense import dense, dense_gelu
 
 
 def like_in_double(x, weight, bias, upstream):
@@ -59,3 +59,19 @@ def test_without_onednn_torchs_own_is_used(monkeypatch):
     monkeypatch.setattr(dense_module, "_has_onednn", lambda: False)
     x, weight, bias = torch.randn(4, 3), torch.randn(5, 3), torch.randn(5)
     assert torch.equal(dense(x, weight, bias), F.linear(x, weight, bias))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 300])
+def test_gelu_on_the_way_is_gelu_behind(rows):
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(rows, 64) * 2, torch.randn(200, 64), torch.randn(200)
+    wanted = F.gelu(F.linear(x.double(), weight.double(), bias.double()))
+    with torch.inference_mode():
+        torch.testing.assert_close(dense_gelu(x, weight, bias).double(), wanted, rtol=1e-5, atol=1e-4)
+
+
+def test_outside_of_inference_mode_gelu_comes_behind_to_the_bit():
+    """Evaluation in training: what runs have recorded stays the same."""
+    x, weight, bias = torch.randn(300, 64), torch.randn(200, 64), torch.randn(200)
+    with torch.no_grad():
+        assert torch.equal(dense_gelu(x, weight, bias), F.gelu(dense(x, weight, bias)))

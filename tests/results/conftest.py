@@ -73,6 +73,13 @@ def store(tmp_path):
 
 
 @pytest.fixture
+def other_sources(store, tiny_modernbert):
+    """As make_sources gives, of an encoder that only transformers has a module for."""
+    encoders = {"tiny": str(tiny_modernbert)}
+    return resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, data="mini", progress="silent")
+
+
+@pytest.fixture
 def make_sources(mini_data, tiny_encoder):
     """The sources of mini-BLURB's BIOSSES and the tiny encoder, their facts in a store."""
 

@@ -81,6 +81,16 @@ def test_the_bound_is_above_what_is_measured(trainer, make_grid):
     assert bytes_at_most(trainer.sources.encoders["tiny"].architecture, config) > capacity.footprint(config).member
 
 
+def test_the_bound_holds_for_encoders_of_transformers_own_too(store, other_sources, make_grid):
+    (config,) = make_grid(other_sources, 1)
+    capacity = Capacity(PopulationTrainer(store, sources=other_sources, device="cpu"), 1, free=2**20)
+    capacity.measure([config])
+    shape = other_sources.encoders["tiny"].architecture
+    assert bytes_at_most(shape, config) > capacity.footprint(config).member
+    assert capacity.footprint(config).member >= module.state_bytes(shape, config)
+    assert capacity.members(config, workers=1) == 1
+
+
 def test_runs_that_keep_their_best_weights_are_a_class_of_their_own(trainer, make_grid):
     last, best = make_grid(trainer.sources, 1) + make_grid(trainer.sources, 1, select="best_dev")
     other = dataclasses.replace(last, seed=9)

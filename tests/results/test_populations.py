@@ -67,6 +67,12 @@ def test_small_encoders_train_by_fours_on_a_cpu_and_large_ones_alone(sources, ma
     assert most_members(sources, config, device="cuda") == 32
 
 
+def test_encoders_of_transformers_own_train_alone_on_any_device(other_sources, make_grid):
+    (config,) = make_grid(other_sources, 1)
+    assert [most_members(other_sources, config, device=device) for device in ("cpu", "cuda")] == [1, 1]
+    assert sizes(plan(make_grid(other_sources, 3), other_sources, workers=1)) == [1, 1, 1]
+
+
 def test_a_run_that_takes_dev_into_train_is_longer(sources, make_grid):
     (short,), (long,) = make_grid(sources, 1, epochs=10), make_grid(sources, 1, epochs=10, join_dev=True)
     assert run_steps(long, sources=sources) > run_steps(short, sources=sources)

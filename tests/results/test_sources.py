@@ -7,9 +7,9 @@ import pytest
 
 from blurbstudy.config import Recipe
 from blurbstudy.errors import CheckpointError, ParameterError, StoreError, StudyError
-from blurbstudy.models import checkpoint_fingerprint
+from blurbstudy.models import checkpoint_fingerprint, read_architecture
 from blurbstudy.results import RunStore, resolve_sources, sources_from_store
-from blurbstudy.results.sources import PretrainingPlan, sources_from_dict, sources_to_dict
+from blurbstudy.results.sources import PretrainingPlan, checkpoint_outline, sources_from_dict, sources_to_dict
 from blurbstudy.tasks import data_fingerprint, get_task, read_task
 
 
@@ -32,6 +32,22 @@ def test_the_store_alone_gives_the_same_sources_without_paths(store, make_source
     assert again == dataclasses.replace(live, data_folder=None, encoders=encoders)
     config = {"recipe": Recipe(), "seed": 1}
     assert again.run_config("BIOSSES", "tiny", **config).id == live.run_config("biosses", "tiny", **config).id
+
+
+def test_an_encoder_of_transformers_own_is_told_and_comes_back_from_the_store(
+    store, other_sources, tiny_modernbert, capsys
+):
+    encoders = {"tiny": str(tiny_modernbert)}
+    live = other_sources.encoders["tiny"]
+    said = "ModernBERT, 3 layers, width 16, 0.0137 M parameters, one segment id, by transformers' own module"
+    assert live.description == said and capsys.readouterr().err == ""
+    again = sources_from_store(store, tasks=["biosses"], encoders=encoders, data="mini").encoders["tiny"]
+    assert again == dataclasses.replace(live, path=None)
+    shape = checkpoint_outline(again).architecture
+    assert shape == read_architecture(tiny_modernbert) and shape.n_parameters == sum(shape.counts)
+    resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, data="mini")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tiny: {said}, one run after another: the slower path")
 
 
 def test_gold_labels_are_kept_without_text(store, make_sources, mini_data):
@@ -163,3 +179,7 @@ def test_fields_that_a_task_makes_no_use_of_do_not_make_another_run(tmp_path, mi
         other = {"head": "gelu", "segment_ids": "single", "tagging": "io"}
         assert all(run_id(task, **{name: other[name]}) == run_id(task) for name in idle)
         assert all(run_id(task, **{name: other[name]}) != run_id(task) for name in used)
+    assert run_id("BIOSSES", head="cosine") != run_id("BIOSSES")
+    assert run_id("BIOSSES", head="cosine", segment_ids="single") == run_id("BIOSSES", head="cosine")
+    with pytest.raises(ParameterError, match="head='cosine' compares two texts, and BC5-chem is of kind ner"):
+        run_id("BC5-chem", head="cosine")

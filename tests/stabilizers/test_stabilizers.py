@@ -35,7 +35,7 @@ ROBERTA = Architecture(
 
 
 def make_model(recipe: Recipe, seed: int = 5, checkpoint: Checkpoint = CHECKPOINT) -> Classifier:
-    plan = depth_plan(recipe, LAYERS)
+    plan = depth_plan(recipe, checkpoint.architecture.n_layers)
     cut = checkpoint.with_layers(plan.n_layers)
     model = Classifier(cut.architecture, members=2, outputs=1, head="pooler")
     for member in range(2):
@@ -121,6 +121,38 @@ def test_roberta_has_the_depths_of_the_others(techniques, fresh, layers):
     for depth in set(range(1, layers + 1)) - fresh:
         name = f"layers.{depth - 1}.up.weight"
         assert torch.equal(model.layers[depth - 1].up.weight[1], roberta.weights[name])
+
+
+@pytest.mark.parametrize(
+    ("techniques", "fresh", "layers"),
+    [
+        ([Reinitialize(1)], {3, 4}, 3), ([Reinitialize(2, pooler=False)], {2, 3}, 3), ([RemoveLayers(2)], set(), 1),
+        ([RemoveLayers(1), Reinitialize(1), Freeze(1)], {2, 3}, 2), ([Freeze(3), LayerwiseDecay(0.5)], set(), 3),
+    ],
+)  # fmt: skip
+def test_encoders_of_transformers_own_have_the_depths_of_the_others(other, techniques, fresh, layers):
+    family, theirs, checkpoint = other
+    recipe = stabilize(Recipe(), *techniques)
+    model = make_model(recipe, checkpoint=checkpoint)
+    assert len(model.layers) == layers and changed_depths(model) == fresh
+    assert {p.depth for p in model.depth_parameters()} == set(range(layers + 2))
+    table = theirs.get_input_embeddings().weight.data
+    assert torch.equal(model.encoder.named_weights()["embeddings.words"].data[1], table)
+    weights = dict(theirs.named_parameters())
+    for depth in set(range(1, layers + 1)) - fresh:
+        for name, weight in model.layers[depth - 1].weights():
+            assert torch.equal(weight.data[1], weights[name].data)
+
+
+def test_fresh_layers_of_encoders_of_transformers_own_are_drawn_as_berts_are(other):
+    model = make_model(stabilize(Recipe(), Reinitialize(3)), checkpoint=other[2])
+    parameters = [weight for layer in model.layers for _, weight in layer.weights()]
+    matrices = torch.cat([weight.data[1].flatten() for weight in parameters if weight.ndim > 2])
+    assert matrices.std().item() == pytest.approx(0.02, rel=0.1)
+    for layer in model.layers:
+        for name, weight in layer.weights():
+            if weight.ndim == 2:
+                assert (weight.data[1] == (0 if name.endswith("bias") else 1)).all(), name
 
 
 def test_fresh_layers_are_drawn_as_bert_draws_them():

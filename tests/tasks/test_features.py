@@ -279,3 +279,14 @@ def test_targets_of_documents_are_one_column_per_label(plain):
     ]
     features = tokenize(examples, plain, task, max_length=64, segment_ids="pair")
     assert features.targets.tolist() == [[float(i in (1, 7)) for i in range(10)], [0.0] * 10]
+
+
+def test_texts_apart_are_cut_each_by_itself_as_transformers_cuts_single_texts(plain):
+    examples = [pair(3, 4), pair(25, 2), pair(2, 25, 3.5)]
+    features = tokenize(examples, plain, BIOSSES, max_length=13, segment_ids="apart")
+    assert len(features) == 3 and features.seconds.tolist() == [6, 4, 13] and features.targets[2] == 3.5
+    assert not features.segments.any()
+    for i, example in enumerate(examples):
+        expected = [plain(own, truncation=True, max_length=13)["input_ids"] for own in example.texts]
+        assert [ids.tolist() for ids, _ in features.texts(i)] == expected
+        assert features.sequence(i)[0].tolist() == expected[0] + expected[1]

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def file(tmp_path):
 
 
 def same(a, b):
-    fields = ("ids", "segments", "offsets", "targets", "places", "examples")
+    fields = ("ids", "segments", "offsets", "targets", "places", "examples", "seconds")
     return all(
         (getattr(a[split], name) is None and getattr(b[split], name) is None)
         or (
@@ -266,3 +267,21 @@ def test_the_digest_follows_the_files_of_the_tokenizer_and_no_others(tiny_encode
     text = (copy / "tokenizer.json").read_text(encoding="utf-8")
     (copy / "tokenizer.json").write_text(text.replace('"lowercase": true', '"lowercase": false'), encoding="utf-8")
     assert len({first, second, load_checkpoint(copy).tokenizer_digest()}) == 3
+
+
+def test_texts_apart_are_kept_in_a_file_of_their_own_with_where_they_part(ask, tmp_path):
+    together, apart = ask(), ask(segment_ids="apart")
+    assert ask.made == 2 and len(list((tmp_path / "cache" / "features").glob("*.npz"))) == 2
+    assert same(apart, ask(segment_ids="apart")) and same(together, ask()) and ask.made == 2
+    assert together["train"].seconds is None and (apart["train"].seconds < apart["train"].lengths).all()
+
+
+def test_texts_that_part_outside_of_their_sequence_are_never_taken(ask, file):
+    apart = ask(segment_ids="apart")
+    for wrong in (apart["train"].lengths, np.zeros(len(apart["train"]), np.int64), None):
+        spoiled = {split: replace(own, seconds=wrong) for split, own in apart.items()}
+        with np.load(file()) as archive:
+            identity = archive["identity"].tobytes().decode()
+        features_cache._write(file(), spoiled, identity)
+        assert same(ask(segment_ids="apart"), apart)
+    assert ask.made == 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blurbstudy.config import Recipe, RunConfig
-from blurbstudy.models import Architecture, random_checkpoint
+from blurbstudy.models import Architecture, load_checkpoint, random_checkpoint
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 
@@ -101,6 +101,24 @@ def checkpoint():
 def roberta():
     """The same shape as RoBERTa has it: one segment."""
     return random_checkpoint(replace(ARCHITECTURE, family="roberta", n_segments=1, norm_eps=1e-5, pad_id=1), seed=1)
+
+
+@pytest.fixture(scope="session")
+def modernbert(make_base, tmp_path_factory):
+    """One that only transformers has a module for, and whose layers differ in what they attend to."""
+    return saved(make_base("modernbert", vocab_size=VOCABULARY, max_position_embeddings=48), tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def deberta(make_base, tmp_path_factory):
+    """Another, whose layers share a table of relative positions."""
+    return saved(make_base("deberta-v2", vocab_size=VOCABULARY, max_position_embeddings=48), tmp_path_factory)
+
+
+def saved(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("encoder")
+    model.save_pretrained(folder)
+    return load_checkpoint(folder)
 
 
 @pytest.fixture(scope="session")

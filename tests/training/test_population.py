@@ -5,7 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from blurbstudy.models import Checkpoint, export_checkpoint
+from blurbstudy.models.architecture import auto_architecture
+from blurbstudy.models.automodel import from_transformers
 from blurbstudy.tasks import get_task
 from blurbstudy.training import Population, population_key
 
@@ -59,6 +63,8 @@ def by_depth(population: Population, place: int) -> list[torch.Tensor]:
         ("BC5-chem", "tagged", "checkpoint"),
         ("HoC", "documents", "checkpoint"),
         ("BIOSSES", "similarity", "roberta"),
+        ("BIOSSES", "similarity", "modernbert"),
+        ("BC5-chem", "tagged", "deberta"),
     ],
 )
 def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_config, request, task, kind, encoder):
@@ -95,6 +101,46 @@ def test_an_encoder_of_one_segment_takes_pairs_as_if_their_ids_were_single(make_
         )
     )
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(("task", "kind"), [("BIOSSES", "similarity"), ("BC5-chem", "tagged"), ("HoC", "documents")])
+def test_transformers_own_bert_is_trained_as_our_encoder_is(make_config, request, tmp_path, checkpoint, task, kind):
+    features = request.getfixturevalue(kind)
+    folder = export_checkpoint(checkpoint.weights, checkpoint.architecture, folder=tmp_path)
+    theirs = auto_architecture(checkpoint.architecture.to_config(), "here")
+    weights, missing = from_transformers(load_file(folder / "model.safetensors"), theirs)
+    assert missing == []
+    slow = Checkpoint(theirs, weights, "twin", folder)
+    configs = [replace(config, recipe=config.recipe.but(dropout=0.0)) for config in different_runs(make_config, task)]
+    one, other = (make_population(configs, features, given) for given in (checkpoint, slow))
+    for _ in range(10):
+        np.testing.assert_allclose(one.step(), other.step(), rtol=1e-4)
+    mine, twin = (p.full_words(3, c) for p, c in ((one, checkpoint), (other, slow)))
+    torch.testing.assert_close(mine, twin, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
+def test_frozen_depths_of_other_encoders_stand_still_and_the_rest_moves(make_config, similarity, request, encoder):
+    checkpoint = request.getfixturevalue(encoder)
+    population = make_population([make_config(stabilizers={"freeze": {"layers": 2}})], similarity, checkpoint)
+    start = by_depth(population, 0)
+    for _ in range(3):
+        population.step()
+    moved = [not torch.equal(now, before) for now, before in zip(by_depth(population, 0), start, strict=True)]
+    assert moved == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
+def test_layerwise_decay_scales_the_first_step_of_other_encoders(make_config, similarity, request, encoder):
+    checkpoint = request.getfixturevalue(encoder)
+    recipe = dict(dropout=0.0, weight_decay=0.0, warmup=0.0)
+    configs = [make_config(stabilizers=own, **recipe) for own in ({}, {"layerwise_decay": {"factor": 0.5}})]
+    population = make_population(configs, similarity, checkpoint)
+    start = by_depth(population, 0)
+    population.step()
+    steps = [[now - before for now, before in zip(by_depth(population, p), start, strict=True)] for p in (0, 1)]
+    for depth, (plain, decayed) in enumerate(zip(*steps, strict=True)):
+        torch.testing.assert_close(decayed, plain * 0.5 ** (4 - depth), rtol=1e-2, atol=1e-7)
 
 
 def test_another_seed_gives_another_run(make_config, similarity, checkpoint):

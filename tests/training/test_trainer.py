@@ -31,6 +31,27 @@ def test_a_classifier_learns_labels(make_config, question, checkpoint):
     assert record.scores["test"] >= 0.7
 
 
+@pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
+def test_other_encoders_train_under_every_technique(make_config, similarity, request, encoder):
+    techniques = [
+        {}, {"freeze": {"layers": "embeddings"}}, {"layerwise_decay": {"factor": 0.9}}, {"reinitialize": {"layers": 2}},
+        {"remove_layers": {"layers": 1}}, {"freeze": {"layers": 1}, "reinitialize": {"layers": 1}},
+    ]  # fmt: skip
+    configs = [make_config(stabilizers=own, learning_rate=3e-3, epochs=2) for own in techniques]
+    configs += [make_config(bias_correction=False, epochs=3, select="best_dev")]
+    for config in configs:
+        (record,) = train([config], similarity, request.getfixturevalue(encoder))
+        assert record.status == "finished" and record.scores["test"] is not None
+        assert record.curve["train_loss"][-1] < record.curve["train_loss"][0]
+
+
+@pytest.mark.parametrize(("task", "kind"), [("BC5-chem", "tagged"), ("BioASQ", "question")])
+def test_other_encoders_learn_what_can_be_learned(make_config, request, modernbert, task, kind):
+    features = request.getfixturevalue(kind)
+    (record,) = train([make_config(task=task, epochs=15, learning_rate=3e-3)], features, modernbert)
+    assert record.scores["test"] > 0.7
+
+
 @pytest.mark.parametrize("tagging", ["bio", "io"])
 def test_labels_of_words_are_learned_and_recorded_as_bio_tags(make_config, tagged, checkpoint, tagging):
     config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tagging=tagging)

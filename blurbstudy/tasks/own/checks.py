@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -15,9 +16,11 @@ from ..audit import sub_word_counts
 from ..duplicates import duplicates, named_documents, normalized
 from ..lines import fail
 from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
+from .columns import WITHOUT_COLUMNS
 from .division import divided
 from .files import near
-from .formats import LOCATED
+from .formats import FOLDERS, LOCATED
+from .spans import DOCUMENTS, span_counts
 from .tabular import Located
 from .tagged import entity_types
 
@@ -25,7 +28,6 @@ LEAST = {"train": 8, "dev": 4, "test": 1}  # examples below which nothing can be
 FEW = {"train": 100, "dev": 50, "test": 50}  # examples below which scores are little more than noise
 RARE = 5  # examples (mentions) of train below which a label is hardly learned
 ONE_SIDED = 0.95  # share of one label from which accuracy says little
-WIDE = 10.0  # scores further from 0 than this are learned slowly: the head begins at 0
 LONG_WORD = 100  # characters of a word that WordPiece still reads; a longer one is [UNK]
 NAMED = 4  # labels and lines that a sentence names
 
@@ -50,8 +52,17 @@ class Lines:
         """The file that a split is of."""
         return str(near(self.task.files.get(split, self.task.files["train"])))
 
+    def both(self, split: str, first: Example, second: Example) -> str:
+        """Where two examples of a split stand, in words."""
+        if self.task.of_split(split).reader in FOLDERS:
+            return " and ".join(dict.fromkeys((self.place(split, first), self.place(split, second))))
+        numbers = self.numbers[split]
+        return f"{self.file(split)}, lines {numbers[first.id]} and {numbers[second.id]}"
+
     def place(self, split: str, example: Example) -> str:
         """Where an example stands, in words."""
+        if self.task.of_split(split).reader in FOLDERS:
+            return str(Path(self.file(split)) / f"{example.unit}.txt")
         return f"{self.file(split)}, line {self.numbers[split][example.id]}"
 
 
@@ -78,7 +89,7 @@ def audit_own(task: Task, tokenizer: Tokenizer, *, max_length: int) -> OwnAudit:
         *_few(lines),
         *_unseen_labels(lines),
         *_rare_labels(lines),
-        *_wide_scores(lines),
+        *_spans(lines),
         *_within(lines),
         *_across(lines),
         *_long(lines, counts, max_length),
@@ -89,7 +100,9 @@ def audit_own(task: Task, tokenizer: Tokenizer, *, max_length: int) -> OwnAudit:
 
 def _lines(task: Task) -> Lines:
     found: dict[str, list[Located]] = {
-        split: LOCATED[task.reader](near(task.files[split]), task) for split in task.splits if split in task.files
+        split: LOCATED[task.of_split(split).reader](near(task.files[split]), task.of_split(split))
+        for split in task.splits
+        if split in task.files
     }
     numbers = {split: {example.id: line for line, example in own} for split, own in found.items()}
     splits = {split: [example for _, example in own] for split, own in found.items()}
@@ -159,10 +172,12 @@ def _rare_labels(lines: Lines) -> Iterator[str]:
             yield f"{n} of {total} examples of train have the label {label!r}: who always says it is right as often"
 
 
-def _wide_scores(lines: Lines) -> Iterator[str]:
-    if lines.task.output == "score" and max(map(abs, lines.task.bounds or (0,))) > WIDE:
-        low, high = lines.task.bounds
-        yield f"scores from {low:g} to {high:g} are learned slowly, since predictions begin at 0: bring them to 0 to 5"
+def _spans(lines: Lines) -> Iterator[str]:
+    """What became of entities at character offsets."""
+    for split, file in lines.task.files.items():
+        form = lines.task.of_split(split)
+        if form.reader in DOCUMENTS:
+            yield from (f"{split}: {said}" for said in span_counts(near(file), form).sentences())
 
 
 def _within(lines: Lines) -> Iterator[str]:
@@ -173,10 +188,10 @@ def _within(lines: Lines) -> Iterator[str]:
         doubled = [own for own in same.values() if len(own) > 1]
         if doubled:
             differ = [own for own in doubled if len({example.label for example in own}) > 1]
-            named = " and ".join(str(lines.numbers[split][e.id]) for e in (differ or doubled)[0][:2])
+            named = lines.both(split, *(differ or doubled)[0][:2])
             more = f"; with different labels: {len(differ)}" if differ else ""
             n = sum(len(own) - 1 for own in doubled)
-            yield f"{split} repeats {_n(n, 'text')} (as in {lines.file(split)}, lines {named}){more}"
+            yield f"{split} repeats {_n(n, 'text')} (as in {named}){more}"
 
 
 def _across(lines: Lines) -> Iterator[str]:
@@ -219,7 +234,7 @@ def _long_words(lines: Lines) -> Iterator[str]:
 
 def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
     task, own = lines.task, lines.task.own
-    yield f"{task.name}: kind {task.kind}, scored by {task.metric}{_counted_classes(task)}"
+    yield f"{task.name}: kind {task.own.kind or task.kind}, scored by {task.metric}{_counted_classes(task)}"
     for split, examples in lines.splits.items():
         size = sum(example_size(task, example.label) for example in examples)
         more = f", {size} {task.counted}" if task.output == "tags" else ""
@@ -235,9 +250,12 @@ def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Ite
     if "test" not in lines.splits:
         yield "test: none; the scores are of dev alone"
     yield f"read: {_reading(task)}"
+    for split in task.own.others:
+        yield f"read, {split}: {_reading(task.of_split(split))}"
     if task.output == "score":
         scores = [float(example.label) for example in lines.splits["train"]]
-        yield f"scores of train: {min(scores):g} to {max(scores):g}, mean {np.mean(scores):.2f}"
+        scaled = "; trained as distances from their mean in standard deviations" if own.scale != 1 else ""
+        yield f"scores of train: {min(scores):g} to {max(scores):g}, mean {np.mean(scores):.2f}{scaled}"
     else:
         found = _label_counts(task, lines.splits["train"])
         ordered = sorted(found, key=lambda label: (-found[label], label))
@@ -249,12 +267,20 @@ def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Ite
 
 def _reading(task: Task) -> str:
     own, form = task.own, task.reader.removeprefix("own_").replace("_", " ")
-    if task.output == "tags":
+    if form in WITHOUT_COLUMNS:
+        return f"{form}; text is divided into sentences and words"
+    if task.output == "tags" and own.scheme:
         where = "columns" if form == "conll" else "keys"
         return f"{form}, {where} {task.columns[0]} (words) and {task.columns[1]} (tags), scheme {own.scheme}"
     roles = [*zip(("text", "text2"), task.columns[1:-1], strict=False), ("label", task.columns[-1])]
-    roles += [(role, name) for role, name in (("id", own.id), ("document", own.document)) if name]
-    return f"{form}, " + ", ".join(f"{role} = {name}" for role, name in roles)
+    if task.output == "tags":
+        roles = [("text", task.columns[0]), ("type" if own.start else "entities", task.columns[1])]
+    if own.one_hot:
+        roles[-1] = ("labels", "+".join(own.one_hot))
+    more = ("id", "document", "start", "end", "mention")
+    roles += [(role, name) for role in more if (name := getattr(own, role))]
+    divided = "; text is divided into sentences and words" if task.output == "tags" else ""
+    return f"{form}, " + ", ".join(f"{role} = {name}" for role, name in roles) + divided
 
 
 def _counted_classes(task: Task) -> str:

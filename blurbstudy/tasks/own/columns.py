@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import DataError, ParameterError
 from ..lines import lines_of, shown
 from ..task import Task
 from .files import near
+from .recognition import ENDS, SPANS, STARTS
 from .schemes import ALIASES, recognized
-from .tabular import first_fields
+from .tabular import first_fields, marked_columns
 from .tagged import columns_of, tags_as_they_stand
 
 USUAL = {  # role -> names that columns usually have, in lower case
@@ -22,8 +24,15 @@ USUAL = {  # role -> names that columns usually have, in lower case
     "document": ("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
     "words": ("words", "tokens"),
     "tags": ("tags", "ner_tags", "labels"),
+    "spans": (*SPANS, "label", "labels"),
+    "type": ("type", "label", "entity_type", "category", "class", "tag"),
+    "start": STARTS,
+    "end": ENDS,
+    "mention": ("mention", "surface", "mention_text", "entity_text", "span_text"),
 }
 ROLES = ("text", "text2", "label", "id", "document")
+SPAN_ROLES = ("start", "end", "mention")  # of a table with a row for every mention
+WITHOUT_COLUMNS = ("brat", "pubtator")
 
 
 def with_columns(task: Task, train: Path, form: str, given: Mapping[str, str | int]) -> Task:
@@ -33,36 +42,69 @@ def with_columns(task: Task, train: Path, form: str, given: Mapping[str, str | i
         ParameterError: a role is unknown.
         DataError: the file lacks a column, or it is not clear which one is meant.
     """
-    if not isinstance(given, Mapping) or (unknown := sorted(set(map(str, given)) - set(ROLES))):
+    roles_known = (*ROLES, *SPAN_ROLES) if task.output == "tags" else ROLES
+    if not isinstance(given, Mapping) or (unknown := sorted(set(map(str, given)) - set(roles_known))):
         wrong = shown(unknown[0]) if isinstance(given, Mapping) else shown(str(given))
-        raise ParameterError(f"columns: {wrong} is no role; use {', '.join(ROLES)}")
+        raise ParameterError(f"columns: {wrong} is no role; use {', '.join(roles_known)}")
     if form == "conll":
         return dataclasses.replace(task, columns=_conll_columns(train, given))
-    fields = first_fields(train, "jsonl" if form == "tagged-jsonl" else form)
-    header = form in ("jsonl", "tagged-jsonl") or not given or not all(str(one).isdigit() for one in given.values())
+    if form in WITHOUT_COLUMNS:
+        if given:
+            raise ParameterError(f"columns: {train.name} ({form}) has none; leave them out")
+        return dataclasses.replace(task, columns=("text", "entities"))
+    fields = first_fields(train, form.rpartition("-")[2])
+    header = form.endswith("jsonl") or not given or not all(str(one).isdigit() for one in given.values())
     if not header:
         fields = [str(i + 1) for i in range(len(fields))]
+    given, one_hot = _several_labels(given, fields)
     roles = {role: str(column) for role, column in given.items()}
-    for column in roles.values():
+    for column in (*roles.values(), *one_hot):
         if column not in fields:
             raise DataError(f"{train}: has no column {shown(column)}; it has {', '.join(fields)}")
-    tags = task.output == "tags"
-    wanted = {"text": "words", "label": "tags"} if tags else {role: role for role in ROLES}
-    for role in ROLES:
-        if role not in roles and header and (role in wanted or role in ("id", "document")):
-            usual = USUAL[wanted.get(role, role)]
-            free = [name for name in _by_usual(fields, usual) if name not in roles.values()]
-            if free:
-                roles[role] = free[0]
+    wanted = _wanted(task, form, fields, roles)
+    for role, usual in wanted.items() if header else ():
+        free = [name for name in _by_usual(fields, USUAL[usual]) if name not in (*roles.values(), *one_hot)]
+        if role not in roles and free and not (role == "label" and one_hot):
+            roles[role] = free[0]
     roles = _one_text(task, roles)
+    if "label" not in roles and task.output == "label_set" and header:
+        one_hot = one_hot or marked_columns(train, form, [name for name in fields if name not in roles.values()])
+    if one_hot:
+        roles["label"] = "labels"
     for role in ("text", "label", *(("text2",) if task.kind == "similarity" else ())):
         if role not in roles:
             option = f"--columns {role}=NAME, or {role}: NAME under columns: in the YAML"
             raise DataError(f"{train}: which column is the {role}? It has {', '.join(fields)}; say so ({option})")
-    own = dataclasses.replace(task.own, id=roles.get("id", ""), document=roles.get("document", ""), header=header)
+    if ("start" in roles) != ("end" in roles):
+        raise DataError(f"{train}: which columns are start and end? It has {', '.join(fields)}; say both, or neither")
+    named = {role: roles.get(role, "") for role in ("id", "document", "start", "end", "mention")}
+    own = dataclasses.replace(task.own, **named, header=header, one_hot=tuple(one_hot))
     texts = [roles[role] for role in ("text", "text2") if role in roles]
-    columns = (*texts, roles["label"]) if tags else (own.id or "line", *texts, roles["label"])
+    columns = (*texts, roles["label"]) if task.output == "tags" else (own.id or "line", *texts, roles["label"])
     return dataclasses.replace(task, columns=columns, own=own)
+
+
+def _several_labels(given: Mapping[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The roles without the label, where several columns have it, and those columns: a list, or joined by +."""
+    label = given.get("label")
+    if isinstance(label, str) and "+" in label and label not in fields:
+        label = label.split("+")
+    if not isinstance(label, (list, tuple)):
+        return dict(given), []
+    return {role: column for role, column in given.items() if role != "label"}, [str(one).strip() for one in label]
+
+
+def _wanted(task: Task, form: str, fields: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Role -> key of USUAL, of what a form can hold."""
+    if task.output != "tags":
+        return {role: role for role in ("text", "text2", "label", "id", "document")}
+    if form == "tagged-jsonl":
+        return {"text": "words", "label": "tags", "id": "id", "document": "document"}
+    has_offsets = all(role in given or _by_usual(fields, USUAL[role]) for role in ("start", "end"))
+    if form == "span-jsonl" or not has_offsets:
+        return {"text": "text", "label": "spans", "id": "id", "document": "document"}
+    rows = {"text": "text", "start": "start", "end": "end", "mention": "mention", "label": "type"}
+    return rows | {"document": "document"}  # the id of a mention is no text's
 
 
 def _by_usual(fields: Sequence[str], usual: Sequence[str]) -> list[str]:
@@ -98,4 +140,6 @@ def tag_scheme(given: str | None, task: Task) -> str:
         if str(given).lower() not in ALIASES:
             raise ParameterError(f"scheme={str(given)!r} is unknown; use {', '.join(ALIASES)}")
         return ALIASES[str(given).lower()]
+    if task.reader not in ("own_conll", "own_tagged_jsonl"):
+        return ""
     return recognized(tags for path in task.files.values() for tags in tags_as_they_stand(near(path), task))

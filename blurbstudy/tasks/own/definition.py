@@ -7,6 +7,7 @@ labels in the files. All that decides what is read and scored stands in the Task
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import yaml
 
 from ...errors import ParameterError
-from ...metrics import METRICS
 from ..lines import shown, text_of
 from ..task import OUTPUTS, SPLITS, Example, OwnForm, Task, split_labels
-from .columns import tag_scheme, with_columns
-from .files import beside, file_format, near, split_files, task_name
+from .columns import WITHOUT_COLUMNS, tag_scheme, with_columns
+from .files import beside, file_formats, near, split_files, task_name
 from .formats import FORMATS, read_own
+from .tabular import first_fields
 from .tagged import tags_of_types, types_in
+from .values import bounded, bounds_of, fragments_of, metric_of, separator_of
 
 KINDS = {  # as the field says -> kind of Task
     "ner": "ner", "entities": "ner", "token-classification": "ner", "tagging": "ner",
@@ -48,7 +50,9 @@ NEGATIVES = ("false", "none", "no", "0", "na", "n/a", "negative", "no_relation",
 DEV_SHARE = 0.2  # of train, where there is no dev set
 
 KNOWN = ("kind", "files", "name", "format", "columns", "labels", "negative", "metric", "scheme", "separator", "bounds",
-         "dev_share", "split_seed", "terms", "source", "citation")  # fmt: skip
+         "dev_share", "split_seed", "discontinuous", "terms", "source", "citation")  # fmt: skip
+WIDE = 10.0  # scores further from 0 are trained as their distance from the mean, since predictions begin at 0
+NARROW = 0.1  # standard deviation below which they are so too
 
 
 def load_own_task(path: Path | str) -> Task:
@@ -81,7 +85,7 @@ def own_task(
     kind: str,
     files: Path | str | Mapping[str, Path | str],
     name: str | None = None,
-    format: str | None = None,
+    format: str | Mapping[str, str] | None = None,
     columns: Mapping[str, str | int] | None = None,
     labels: Sequence[str] | None = None,
     negative: str | None = None,
@@ -91,6 +95,7 @@ def own_task(
     bounds: Sequence[float] | None = None,
     dev_share: float = DEV_SHARE,
     split_seed: int = 1,
+    discontinuous: str = "refuse",
     terms: str = "the user's own",
     source: str = "the user's own files",
     citation: str = "none",
@@ -100,15 +105,17 @@ def own_task(
     Args:
         kind: key of KINDS.
         files: split -> file, train at least; or a directory that holds train.*, dev.*, test.*.
-        format: key of FORMATS (default: by the files' ending).
-        columns: role (text, text2, label, id, document) -> column, key, or number of a column from 1 where a table has
-            no header (default: by their usual names).
+        format: conll, tsv, csv, jsonl, brat or pubtator, of all files or by split (default: by what they are).
+        columns: role (text, text2, label, id, document; of mentions start, end, mention) -> column, key, or number of a
+            column from 1 where a table has no header (default: by their usual names). The label of a multi-label task
+            may be a list of columns, each of them marked by 1 or 0.
         labels: all that there are; entity types, for tagged sentences (default: those that the files hold).
         negative: the label that says that there is none of the others: an F1 leaves it out.
         metric: one that fits the kind (OWN_METRICS).
         scheme: of tags, key of schemes.ALIASES (default: recognized).
         bounds: lowest and highest score.
         dev_share: of train that becomes dev where no file does.
+        discontinuous: refuse or skip entities in several pieces, which tags cannot say.
 
     Raises:
         ParameterError: an argument is unknown or out of bounds.
@@ -119,11 +126,13 @@ def own_task(
         raise ParameterError(f"kind={str(kind)!r} is unknown; use {', '.join(USUAL_KINDS)}")
     chosen = KINDS[said]
     found = split_files(files)
-    form = file_format(found, format, tags=OUTPUTS[chosen] == "tags")
+    forms = file_formats(found, format, tags=OUTPUTS[chosen] == "tags")
     own = OwnForm(
-        separator=_separator(separator),
-        dev_share=0.0 if "dev" in found else _bounded("dev_share", dev_share, 0.01, 0.5),
-        split_seed=int(_bounded("split_seed", split_seed, 0, 2**31 - 1)),
+        separator=separator_of(separator),
+        dev_share=0.0 if "dev" in found else bounded("dev_share", dev_share, 0.01, 0.5),
+        split_seed=int(bounded("split_seed", split_seed, 0, 2**31 - 1)),
+        discontinuous=fragments_of(discontinuous),
+        kind=said,
     )
     task = Task(
         name=task_name(name, found["train"]),
@@ -131,11 +140,11 @@ def own_task(
         group="own data",
         folder=".",
         files={split: str(path.resolve()) for split, path in found.items()},
-        reader=FORMATS[form],
+        reader=FORMATS[forms["train"]],
         columns=(),
         labels=(),
-        bounds=_bounds(bounds),
-        metric=_metric(metric, said),
+        bounds=bounds_of(bounds),
+        metric=metric_of(metric, said, fitting=OWN_METRICS[chosen]),
         unit="document",
         counted=COUNTED[chosen],
         sizes={},
@@ -144,11 +153,39 @@ def own_task(
         citation=str(citation),
         own=own,
     )
-    task = with_columns(task, found["train"], form, columns or {})
-    if task.output == "tags":
-        task = dataclasses.replace(task, own=dataclasses.replace(task.own, scheme=tag_scheme(scheme, task)))
+    task = _with_forms(task, forms, columns or {}, scheme)
     task = _with_labels(task, labels)
     return _with_positives(task, said, negative, metric) if task.output == "label" else task
+
+
+def _with_forms(task: Task, forms: Mapping[str, str], columns: Mapping[str, Any], scheme: str | None) -> Task:
+    """The task with columns and scheme of its files; a split of another format than train's has its own."""
+    others = {}
+    for form in dict.fromkeys(forms.values()):
+        splits = [split for split, own in forms.items() if own == form]
+        part = dataclasses.replace(task, reader=FORMATS[form], files={split: task.files[split] for split in splits})
+        path = near(part.files[splits[0]])
+        fits = "train" in splits or _has_columns(path, form, columns)
+        part = with_columns(part, path, form, columns if fits else {})
+        if part.output == "tags":
+            part = dataclasses.replace(part, own=dataclasses.replace(part.own, scheme=tag_scheme(scheme, part)))
+        if "train" in splits:
+            whole = dataclasses.replace(part, files=task.files)
+        else:
+            own = {name: getattr(part.own, name) for name in PER_FILE}
+            others |= dict.fromkeys(splits, {"reader": part.reader, "columns": part.columns, **own})
+    return dataclasses.replace(whole, own=dataclasses.replace(whole.own, others=others))
+
+
+PER_FILE = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of OwnForm
+
+
+def _has_columns(path: Path, form: str, columns: Mapping[str, Any]) -> bool:
+    """Whether the columns that were named for train are those of a file in another format too."""
+    if form == "conll" or form in WITHOUT_COLUMNS:
+        return False
+    names = [str(one) for column in columns.values() for one in (column if isinstance(column, list) else [column])]
+    return set(names) <= set(first_fields(path, form.rpartition("-")[2]))
 
 
 def task_to_dict(task: Task) -> dict[str, Any]:
@@ -160,8 +197,17 @@ def task_from_dict(values: Mapping[str, Any]) -> Task:
     """The inverse of task_to_dict, JSON between them or not."""
     tuples = {name: tuple(values[name]) for name in ("columns", "labels", "positives")}
     bounds = None if values["bounds"] is None else tuple(values["bounds"])
-    own = None if values["own"] is None else OwnForm(**values["own"])
+    own = None if values["own"] is None else OwnForm(**(dict(values["own"]) | _tuples(values["own"])))
     return Task(**(dict(values) | tuples | {"bounds": bounds, "own": own}))
+
+
+def _tuples(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Those fields of an OwnForm that JSON makes lists of."""
+    others = {
+        split: told | {name: tuple(told[name]) for name in ("columns", "one_hot")}
+        for split, told in own.get("others", {}).items()
+    }
+    return {"one_hot": tuple(own.get("one_hot", ())), "others": others}
 
 
 USUAL_KINDS = ("ner", "classification", "relation", "pairs", "question", "similarity", "multi-label", "pico")
@@ -178,7 +224,8 @@ def _with_labels(task: Task, given: Sequence[str] | None) -> Task:
         return _with_bounds(task)
     if given is not None and (not isinstance(given, Sequence) or isinstance(given, str) or not given):
         raise ParameterError(f"labels={given!r} is no list; write labels: [first, second]")
-    names = [_plain(label) for label in given] if given is not None else _labels_in(task)
+    marked = task.own.one_hot  # every column is a label, also one that marks nothing
+    names = [_plain(label) for label in given] if given is not None else sorted(marked) or _labels_in(task)
     if double := next((name for name in names if names.count(name) > 1), None):
         raise ParameterError(f"labels: {shown(double)} stands there twice; name each once")
     if task.output == "tags":
@@ -193,11 +240,20 @@ def _with_labels(task: Task, given: Sequence[str] | None) -> Task:
 
 
 def _with_bounds(task: Task) -> Task:
-    """The bounds that are given, or else the lowest and highest score of all splits."""
-    if task.bounds is not None:
-        return task
-    scores = [float(example.label) for path in task.files.values() for example in read_own(near(path), task)]
-    return dataclasses.replace(task, bounds=(min(scores), max(scores)))
+    """The bounds that are given, or else the lowest and highest score of all splits; and what scores far from 0, or
+    close to each other, are trained as: their distance from train's mean in its standard deviations.
+    """
+    scores = {split: [float(example.label) for example in _examples(task, split)] for split in task.files}
+    every = [score for own in scores.values() for score in own]
+    bounds = task.bounds or (min(every), max(every))
+    mean, spread = statistics.fmean(scores["train"]), statistics.pstdev(scores["train"])
+    if spread > 0 and (max(map(abs, bounds)) > WIDE or spread < NARROW):
+        task = dataclasses.replace(task, own=dataclasses.replace(task.own, center=mean, scale=spread))
+    return dataclasses.replace(task, bounds=bounds)
+
+
+def _examples(task: Task, split: str) -> list[Example]:
+    return read_own(near(task.files[split]), task.of_split(split))
 
 
 def _with_positives(task: Task, kind: str, negative: str | None, metric: str | None) -> Task:
@@ -220,8 +276,7 @@ def _labels_in(task: Task) -> list[str]:
     names: list[str] = []
     for split in SPLITS:
         if split in task.files:
-            examples = read_own(near(task.files[split]), task)
-            names += sorted(set(_own_labels(task, examples)) - set(names))
+            names += sorted(set(_own_labels(task, _examples(task, split))) - set(names))
     return names
 
 
@@ -235,43 +290,3 @@ def _own_labels(task: Task, examples: list[Example]) -> list[str]:
 
 def _plain(value: Any) -> str:
     return str(value).strip()
-
-
-def _number(value: Any) -> float | None:
-    """A number, also one that a YAML file gives as text; None where it is none."""
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _metric(given: str | None, kind: str) -> str:
-    fitting = OWN_METRICS[KINDS[kind]]
-    if given is None:
-        return fitting[0]
-    if given not in fitting:
-        known = "" if given in METRICS else " is unknown and"
-        raise ParameterError(f"metric={str(given)!r}{known} does not fit kind {kind}; use {' or '.join(fitting)}")
-    return given
-
-
-def _bounded(name: str, value: Any, low: float, high: float) -> float:
-    number = _number(value)
-    if number is None or not low <= number <= high:
-        raise ParameterError(f"{name}={value!r} is out of bounds; use {low:g} to {high:g}")
-    return number
-
-
-def _bounds(given: Any) -> tuple[float, float] | None:
-    if given is None:
-        return None
-    numbers = [_number(one) for one in given] if isinstance(given, (list, tuple)) else []
-    if len(numbers) != 2 or None in numbers or not numbers[0] < numbers[1]:
-        raise ParameterError(f"bounds={given!r} are no lowest and highest score; write bounds: [0, 5]")
-    return numbers[0], numbers[1]
-
-
-def _separator(given: Any) -> str:
-    if not isinstance(given, str) or not given:
-        raise ParameterError(f"separator={given!r} is no text between labels; write separator: ';'")
-    return given

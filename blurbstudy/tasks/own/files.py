@@ -12,6 +12,7 @@ from ..blurb import TASKS
 from ..others import OTHER_TASKS
 from ..task import SPLITS, plain_name
 from .formats import SUFFIXES
+from .recognition import AS_SPANS, recognized_tags
 
 SPLIT_NAMES = {  # split -> stems of its file in a directory
     "train": ("train", "training"),
@@ -49,9 +50,16 @@ def split_files(files: Any) -> dict[str, Path]:
     if "train" not in found:
         raise ParameterError("files: no train file; name it (--train FILE, or train: FILE under files:)")
     for split, path in found.items():
-        if not path.is_file():
-            raise DataError(f"{path}: no such file; it was named for the {split} split; check the path")
+        if not path.is_file() and not is_standoff_folder(path):
+            other = "a device, pipe or socket, no file" if path.exists() else "no such file"
+            found_there = "a folder without brat's .txt and .ann files" if path.is_dir() else other
+            raise DataError(f"{path}: {found_there}; it was named for the {split} split; check the path")
     return found
+
+
+def is_standoff_folder(path: Path) -> bool:
+    """Whether a folder holds documents as brat keeps them."""
+    return path.is_dir() and any(path.glob("*.txt")) and any(path.glob("*.ann"))
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
@@ -59,38 +67,52 @@ def _files_in(folder: Path) -> dict[str, Path]:
         raise DataError(f"{folder}: no such folder; name one that holds train.*, dev.* and test.*, or name the files")
     found = {}
     for split, stems in SPLIT_NAMES.items():
-        own = sorted(p for p in folder.iterdir() if p.stem.lower() in stems and p.suffix.lower() in SUFFIXES)
+        own = sorted(p for p in folder.iterdir() if p.stem.lower() in stems and _is_data(p))
         if len(own) > 1:
             names = ", ".join(path.name for path in own)
             raise DataError(f"{folder}: {names} could each be the {split} split; name the files under files:")
         if own:
             found[split] = own[0]
+    if "train" not in found and is_standoff_folder(folder):
+        raise DataError(
+            f"{folder}: no folder train, dev or test in it; if all of it is to learn from: --train {folder}"
+        )
     if "train" not in found:
         raise DataError(f"{folder}: no file train.* ({', '.join(SUFFIXES)}); rename yours, or name the files")
     return found
 
 
-def file_format(files: Mapping[str, Path], given: str | None, *, tags: bool) -> str:
-    """Key of FORMATS, of all files: the one given, or by their endings.
+def _is_data(path: Path) -> bool:
+    return is_standoff_folder(path) if path.is_dir() else path.suffix.lower() in SUFFIXES
+
+
+def file_formats(files: Mapping[str, Path], given: Any, *, tags: bool) -> dict[str, str]:
+    """Split -> key of FORMATS: the one given (of all files, or by split), or by a file's ending and its beginning.
 
     Raises:
-        ParameterError: none is known, it does not fit, or the files have several.
+        ParameterError: none is known, or it does not fit.
+        DataError: a file cannot be read.
     """
-    known = ("conll", "jsonl") if tags else ("tsv", "csv", "jsonl")
-    if given is not None:
-        if given not in known:
-            raise ParameterError(f"format={str(given)!r} does not fit; use {' or '.join(known)}")
-        return "tagged-jsonl" if tags and given == "jsonl" else given
-    forms = {path: SUFFIXES.get(path.suffix.lower(), ("", ""))[tags] for path in files.values()}
-    for path, form in forms.items():
-        if not form:
-            raise ParameterError(
-                f"{path}: its ending tells none of the formats {', '.join(known)}; save it as one, or name it"
-            )
-    if len(set(forms.values())) > 1:
-        named = ", ".join(f"{path.name} ({form})" for path, form in forms.items())
-        raise ParameterError(f"files of several formats: {named}; bring all splits into one")
-    return next(iter(forms.values()))
+    known = ("conll", "jsonl", "csv", "tsv", "brat", "pubtator") if tags else ("tsv", "csv", "jsonl")
+    said = dict(given) if isinstance(given, Mapping) else dict.fromkeys(files, given)
+    if unknown := sorted(set(said) - set(files)):
+        raise ParameterError(f"format: {unknown[0]!r} is no split with a file; use {', '.join(files)}")
+    forms = {}
+    for split, path in files.items():
+        form = said.get(split)
+        if form is None:
+            form = "brat" if path.is_dir() else SUFFIXES.get(path.suffix.lower(), ("", ""))[tags]
+            if not form or (form == "brat" and not tags):
+                raise ParameterError(
+                    f"{path}: its ending tells none of the formats {', '.join(known)}; save it as one, or name it"
+                )
+            form = recognized_tags(path, form) if tags else form
+        elif form not in known or (form == "brat") != path.is_dir():
+            raise ParameterError(f"format={str(form)!r} does not fit {path.name}; use {' or '.join(known)}")
+        elif tags:
+            form = recognized_tags(path, "tagged-jsonl") if form == "jsonl" else AS_SPANS.get(form, form)
+        forms[split] = form
+    return forms
 
 
 def task_name(given: str | None, train: Path) -> str:

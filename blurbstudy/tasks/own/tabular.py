@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,18 @@ from ..task import Example, Task
 from .faults import Faults
 
 _SEPARATED = {
-    "own_tsv": "no text may hold a tab or line break",
-    "own_csv": "quote a field that holds a comma, semicolon or line break",
+    "tsv": "no text may hold a tab or line break",
+    "csv": "quote a field that holds a comma, semicolon or line break",
 }
+MARKS = {
+    "1": True,
+    "1.0": True,
+    "true": True,
+    "0": False,
+    "0.0": False,
+    "false": False,
+    "": False,
+}  # of a label's column
 Row = tuple[int, list[str]]  # number of its first line; its fields
 Record = tuple[int, Mapping[str, Any]]  # number of its first line; column or key -> value
 Located = tuple[int, Example]  # an example and the number of its first line
@@ -34,7 +43,7 @@ def located_table(path: Path, task: Task) -> list[Located]:
         DataError: the file is missing, not UTF-8, lacks a column, or a line does not fit the task.
     """
     faults = Faults(path)
-    return _examples(path, _table_records(path, task, faults), task, faults)
+    return _examples(path, table_records(path, task, faults), task, faults)
 
 
 def located_jsonl(path: Path, task: Task) -> list[Located]:
@@ -64,6 +73,19 @@ def first_fields(path: Path, form: str) -> list[str]:
     return [name.strip() for name in found]
 
 
+def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
+    """Those columns (keys), if all of them hold nothing but 1 and 0: labels, each marked in a column of its own."""
+    faults = Faults(path)
+    if form == "jsonl":
+        rows = [record for _, record in json_records(path, faults)]
+    else:
+        lines = [fields for _, fields in _rows(path, form, faults)]
+        header = [name.strip() for name in lines[0]]
+        rows = [dict(zip(header, fields, strict=False)) for fields in lines[1:]]
+    marked = [name for name in names if all(_word(row.get(name)).lower() in MARKS for row in rows)]
+    return marked if len(marked) > 1 and any(_word(row.get(name)) for row in rows for name in marked) else []
+
+
 def json_records(path: Path, faults: Faults) -> Iterator[Record]:
     """The objects of a JSONL file; what is none is noted."""
     for number, line in enumerate(lines_of(path), 1):
@@ -82,9 +104,11 @@ def json_records(path: Path, faults: Faults) -> Iterator[Record]:
             faults.add(number, found, "one JSON object a line", "write each example as an object on a line of its own")
 
 
-def _table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
+def table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
+    """The rows of a TSV or CSV file by column; what is none is noted."""
     names: list[str] = []
-    for number, fields in _rows(path, task.reader.removeprefix("own_"), faults):
+    form = task.reader.rpartition("_")[2]
+    for number, fields in _rows(path, form, faults):
         if not names:
             names = [name.strip() for name in fields] if task.own.header else [str(i + 1) for i in range(len(fields))]
             _check_names(path, number, names, task)
@@ -93,7 +117,7 @@ def _table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
         if len(fields) != len(names):
             n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
             listed = f"{len(names)} ({', '.join(names)})"
-            faults.add(number, n, listed, f"restore the line; {_SEPARATED[task.reader]}")
+            faults.add(number, n, listed, f"restore the line; {_SEPARATED[form]}")
             continue
         yield number, dict(zip(names, fields, strict=True))
 
@@ -102,10 +126,18 @@ def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
     where = f"{path}, line {number}"
     if double := next((name for name in names if names.count(name) > 1), None):
         fail(where, f"column {shown(double)} twice", "every name once", "rename one of the two")
-    wanted = [*task.columns[1:], *filter(None, (task.own.id, task.own.document))]
-    if missing := [name for name in wanted if name not in names]:
+    if missing := [name for name in _wanted(task) if name not in names]:
         listed = ", ".join(map(shown, missing))
         fail(where, f"columns {', '.join(names)}", listed, "name the file's columns under columns: or --columns")
+
+
+def _wanted(task: Task) -> list[str]:
+    """The columns that a task reads."""
+    own = task.own
+    named = list(task.columns if task.output == "tags" else task.columns[1:])
+    if own.one_hot:
+        named[-1:] = own.one_hot
+    return [*named, *filter(None, (own.id, own.document, own.start, own.end, own.mention))]
 
 
 def _rows(path: Path, form: str, faults: Faults) -> Iterator[Row]:
@@ -157,16 +189,22 @@ def _examples(path: Path, records: Iterator[Record], task: Task, faults: Faults)
 
 def _example(number: int, record: Mapping[str, Any], task: Task, faults: Faults, *, count: int) -> Example | None:
     """None where the line was noted."""
-    own, label_column = task.own, task.columns[-1]
-    for name in (*task.columns[1:], *filter(None, (own.id, own.document))):
+    own, label_column, wanted = task.own, task.columns[-1], _wanted(task)
+    for name in wanted:
         if name not in record:
-            return faults.add(number, f"no {name}", f"an object with {', '.join(task.columns[1:])}", "restore the line")
+            named = ", ".join(wanted[: len(wanted) - sum(map(bool, (own.id, own.document)))])
+            return faults.add(number, f"no {name}", f"an object with {named}", "restore the line")
     texts = []
     for name in task.columns[1:-1]:
         text, wrong = joined_text(record[name])
         if wrong:
             return faults.add(number, f"{wrong} {name}", "text", "restore it or remove the line")
         texts.append(text)
+    if own.one_hot:
+        marked, wrong = _marked(record, own.one_hot)
+        if wrong:
+            return faults.add(number, f"{wrong} {shown(str(record[wrong]))}", "1 or 0", "correct the mark")
+        record = {**record, label_column: marked}
     label, wrong = _label(record[label_column], task)
     if wrong:
         return faults.add(number, f"{label_column} {shown(str(record[label_column]))}", wrong, "correct the label")
@@ -179,21 +217,36 @@ def _example(number: int, record: Mapping[str, Any], task: Task, faults: Faults,
     return Example(name, unit, tuple(texts), label)
 
 
+def _marked(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[list[str], str]:
+    """The columns that are marked with 1, and one that holds neither 1 nor 0: ""."""
+    marks = {name: MARKS.get(_word(record[name]).lower()) for name in columns}
+    wrong = next((name for name, mark in marks.items() if mark is None), "")
+    return [name for name, mark in marks.items() if mark], wrong
+
+
 def joined_text(value: Any) -> tuple[str, str]:
     """A text, or a list of texts joined by spaces, and what is wrong with it in a word: ""."""
     parts = value if isinstance(value, list) else [value]
     if not all(isinstance(part, str) for part in parts):
         return "", f"a JSON {type(value).__name__} as"
     text = " ".join(parts)
-    if not text.strip():
-        return "", "an empty"
-    if "\0" in text:  # JSON can escape it
-        return "", "a NUL character in"
+    wrong = text_fault(text)
+    return "" if wrong else text, wrong
+
+
+def text_fault(value: Any) -> str:
+    """What is wrong with a text in a word: ""."""
+    if not isinstance(value, str):
+        return "no" if value is None else f"a JSON {type(value).__name__} as"
+    if not value.strip():
+        return "an empty"
+    if "\0" in value:  # JSON can escape it
+        return "a NUL character in"
     try:
-        text.encode()
+        value.encode()
     except UnicodeEncodeError:  # JSON can escape half a character, which no tokenizer takes
-        return "", "half a Unicode character in"
-    return text, ""
+        return "half a Unicode character in"
+    return ""
 
 
 def _label(value: Any, task: Task) -> tuple[str | float, str]:

@@ -36,7 +36,7 @@ def test_clean_files_give_no_warning_and_all_facts(write, tokenizer):
     found = audit(tokenizer, files={"train": "a.tsv", "test": "t.tsv"}, dev_share=0.2)
     assert found.warnings == ()
     assert found.facts == (
-        "a: kind relation, scored by accuracy",
+        "a: kind classification, scored by accuracy",
         "train: 240 examples, from a.tsv",
         "dev: 60 examples, split off train (20%, stratified by label, grouped by document, seed 1); no dev file was "
         "named",
@@ -117,12 +117,13 @@ def test_sentences_are_split_where_they_are_long_and_words_no_encoder_reads_are_
     assert found.facts[1] == "train: 202 sentences, 200 mentions, from a.conll"
 
 
-def test_scores_far_from_zero_are_warned_of(write, tokenizer):
+def test_scores_far_from_zero_are_trained_as_distances_and_that_is_said(write, tokenizer):
     rows = "".join(f"a{i} b{i} c{i}\td{i} e{i}\t{i % 100}\n" for i in range(400))
     write(a__tsv="sentence1\tsentence2\tscore\n" + rows)
-    assert audit(tokenizer, "similarity").warnings == (
-        "scores from 0 to 99 are learned slowly, since predictions begin at 0: bring them to 0 to 5",
-    )
+    found = audit(tokenizer, "similarity")
+    (said,) = [fact for fact in found.facts if fact.startswith("scores of train")]
+    assert said.startswith("scores of train: 0 to 99, mean 49.") and not found.warnings
+    assert said.endswith("; trained as distances from their mean in standard deviations")
 
 
 def test_the_order_of_a_table_of_labels_is_by_frequency(write, tokenizer):

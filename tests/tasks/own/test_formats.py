@@ -166,3 +166,24 @@ def test_an_own_task_is_a_dataset_like_any_other(tmp_path):
     assert list(data) == list(read_task(task)) == ["train", "dev"]
     names = data["train"].features["tags"].feature.names
     assert [names[i] for i in data["train"][0]["tags"]] == TAGGED[0][1] and data["train"][0]["words"] == TAGGED[0][0]
+
+
+def test_labels_may_have_a_column_each(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,growth,death,spread\nt1,x,1,0,0\nt2,y,0,0,0\nt3,z,1,1,0\n")
+    rows = [{"id": "a", "text": "x", "growth": True, "death": False}, {"id": "b", "text": "y", "growth": 0, "death": 0}]
+    lines = map(json.dumps, rows)
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    task, examples = read(tmp_path / "a.csv", "multi-label")
+    assert task.labels == ("death", "growth", "spread")  # a label is one too where no line has it
+    assert [(e.id, e.label) for e in examples] == [("t1", "growth"), ("t2", ""), ("t3", "death,growth")]
+    task, examples = read(tmp_path / "a.jsonl", "multi-label")
+    assert (task.labels, [e.label for e in examples]) == (("death", "growth"), ["growth", ""])
+    for named in (["growth", "spread"], "growth+spread"):
+        task, examples = read(tmp_path / "a.csv", "multi-label", columns={"label": named})
+        assert (task.labels, [e.label for e in examples]) == (("growth", "spread"), ["growth", "", "growth"])
+
+
+def test_a_mark_that_is_neither_1_nor_0_is_refused_with_its_line(tmp_path):
+    (tmp_path / "a.csv").write_text("text,growth,death\nx,1,0\ny,2,0\n")
+    with pytest.raises(ValueError, match=r"a\.csv, line 3: found growth '2'; expected 1 or 0; correct the mark"):
+        read(tmp_path / "a.csv", "multi-label", columns={"label": ["growth", "death"]})

@@ -25,7 +25,9 @@ WRONG = [
     ("classification", "a.tsv", table(label="yes"), {},
      f"a.tsv: found the label 'yes' in all of train; expected two labels or more; {CHECK}"),
     ("classification", "a.tsv", ROWS.replace("text 3", "te\0xt"), {}, f"a.tsv, line 5: {NUL}"),
-    ("classification", "a.tsv", ROWS.encode("utf-16"), {}, f"a.tsv, line 1: {NUL}"),
+    ("classification", "a.tsv", ROWS.encode("utf-16"), {},
+     "a.tsv: found text in UTF-16; expected text in UTF-8; convert the file, e.g. iconv -f utf-16 -t utf-8"),
+    ("classification", "a.tsv", ROWS.encode("utf-16-le"), {}, f"a.tsv, line 1: {NUL}"),
     ("classification", "a.tsv", ROWS.replace("text 3", "café").encode("latin1"), {},
      "a.tsv, line 5: found byte 0xE9, which is not UTF-8; expected UTF-8; convert the file, e.g. iconv -f latin1 -t "
      "utf-8"),

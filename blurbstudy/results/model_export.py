@@ -1,0 +1,164 @@
+"""A run of the study as a model directory, whose weights were kept or are trained again for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..disk import cause_and_remedy, is_of_the_disk
+from ..errors import ParameterError, StoreError, StudyError
+from ..inference.heads import head_form
+from ..inference.model_card import model_card
+from ..inference.model_directory import CARD, FACTS, facts
+from ..inference.settings import settings_of
+from ..inference.whole import whole_folder
+from ..models import read_architecture
+from ..training.record import RunRecord
+from .engine import LocalEngine
+from .failure import load_references
+from .model_facts import data_given, encoder_fact, run_facts
+from .own_tasks import task_of
+from .run_difference import run_difference
+from .sources import Sources, resolve_sources
+from .store import RunStore
+from .sweep import run_missing
+from .weights import (
+    has_weights,
+    kept_facts,
+    kept_words,
+    note_kept,
+    same_but_seed,
+    scratch_store,
+    take_weights,
+    weights_folder,
+)
+
+
+def export_run(
+    store: RunStore,
+    record: RunRecord,
+    folder: Path,
+    *,
+    seeds: Sequence[RunRecord] = (),
+    replace: bool = False,
+    recipe_source: str = "",
+) -> Path:
+    """Write the model directory of a run whose weights were kept.
+
+    Args:
+        seeds: the runs of its configuration (default: all in the store).
+        replace: the folder may hold another model directory.
+        recipe_source: where the recipe is from, a sentence for the card.
+
+    Raises:
+        StoreError: the weights were not kept, or are torn.
+        ParameterError: something lies there already; or the disk refused.
+    """
+    if not has_weights(store, record.id):
+        raise StoreError(
+            f"{store.folder}: the weights of run {record.id} were not kept; train it again for them: blurbstudy export "
+            f"{record.id} --store {store.folder} --to {folder} --train"
+        )
+    check_target(folder, replace=replace)
+    seeds = seeds or [one for one in store.records() if same_but_seed(record, one)]
+    reference = load_references(store, [record])[record.config.task]
+    kept, words = kept_facts(store, record.id), kept_words(store, record.id)
+    settings = settings_of(reference.task, record.config.recipe, words=words)
+    told = run_facts(
+        store,
+        record,
+        sorted(seeds, key=lambda one: one.config.seed),
+        reference,
+        encoder=encoder_fact(store, record.config.encoder),
+        data=data_given(store, record.config.data),
+        again=kept.get("again"),
+    ) | ({"recipe_source": recipe_source} if recipe_source else {})
+    try:
+        with whole_folder(folder, replace=replace) as made:
+            source = weights_folder(store, record.id)
+            shutil.copytree(source, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            form = head_form(read_architecture(source), settings.head)
+            card = model_card(reference.task, settings, form, told, place=folder.name)
+            (made / CARD).write_text(card, encoding="utf-8")
+            values = facts(reference.task, settings, told)
+            (made / FACTS).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except Exception as error:
+        if not is_of_the_disk(error):
+            raise
+        cause, remedy = cause_and_remedy(error, another="name another folder (--to; --keep-model of finetune)")
+        raise ParameterError(
+            f"{folder}: the model cannot be written: {cause}; {remedy}; finished runs are kept"
+        ) from None
+    return folder
+
+
+def check_target(folder: Path, *, replace: bool = False) -> None:
+    """Refuse a place for a model directory where something else lies.
+
+    Raises:
+        ParameterError: it is no empty folder, nor, with `replace`, a model directory.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if (folder / FACTS).is_file():
+        if not replace:
+            raise ParameterError(f"{folder}: a model lies there already and stays as it is; name another folder")
+        return
+    if not folder.is_dir():
+        raise ParameterError(f"{folder}: a file lies there and stays as it is; name another folder")
+    raise ParameterError(f"{folder}: is not empty and stays as it is; name a new folder")
+
+
+def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, device: str, progress: str = "auto") -> str:
+    """Train a run again for its weights where they were not kept, and hold what it predicts against its record.
+
+    Returns:
+        In what it differs; '' where it is the same, or nothing had to be done.
+
+    Raises:
+        StudyError: it failed; data or encoder cannot be read.
+    """
+    if has_weights(store, record.id):
+        return ""
+    engine = LocalEngine(device=device, workers=1, keep_weights="all")
+    with scratch_store(store) as scratch:
+        again = run_missing(
+            [record.config], scratch, sources=sources, engine=engine, progress=progress, label="weights"
+        )
+        if not has_weights(scratch, record.id):
+            raise StudyError(f"run {record.id}: trained again it has no score, and no weights worth keeping")
+        difference = run_difference(record.to_dict(), again[record.id].to_dict())
+        if difference:
+            scores = dict(again[record.id].scores)
+            note_kept(scratch, record.id, again={"difference": difference, "scores": scores})
+        note_kept(scratch, record.id, kept="again")
+        take_weights(store, record.id, source=scratch)
+    return difference
+
+
+def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", data: str = "") -> Sources:
+    """The data and encoder that a run was made from, where the store says they lie, or as they are given.
+
+    Raises:
+        ParameterError: they are not there, or are others than the run's.
+    """
+    config = record.config
+    task = task_of(store, config.task, config.data)
+    known = encoder_fact(store, config.encoder)
+    spec, folder = encoder or str(known.get("spec", "")), data or data_given(store, config.data)
+    if not spec or not (folder or task.own):
+        missing = "encoder" if not spec else "data"
+        raise ParameterError(f"run {config.id}: where its {missing} lies is not in {store.folder}; name --{missing}")
+    if task.own:
+        folder = str(Path(task.files["train"]).parent)
+    name = config.encoder_name or str(known.get("name", spec))
+    sources = resolve_sources(store, tasks=[task], encoders={name: spec}, data=folder)
+    if sources.fingerprints[task.name] != config.data:
+        raise ParameterError(
+            f"{folder}: {task.name} is not what run {config.id} was trained on; name its data (--data)"
+        )
+    if sources.encoders[name].fingerprint != config.encoder:
+        raise ParameterError(f"{spec}: is not the encoder of run {config.id}; name its directory (--encoder)")
+    return sources

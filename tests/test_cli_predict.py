@@ -1,0 +1,101 @@
+"""blurbstudy predict as one types it: where answers go, what is told, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from .inference.lexicon import write_lexicon_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_lexicon_model(tmp_path_factory.mktemp("lexicon") / "model")
+
+
+@pytest.fixture
+def predict(command, model, monkeypatch):
+    """The command with the model, and what stands on standard input."""
+
+    def run(*words, stdin: bytes = b""):
+        monkeypatch.setattr(sys, "stdin", type("Stream", (), {"buffer": io.BytesIO(stdin)}))
+        return command("predict", *words, "--model", model)
+
+    return run
+
+
+def test_standard_input_becomes_json_lines_on_standard_output(predict):
+    code, out, err = predict(stdin="Aspirin\u00a0hydrochloride\r\nagainst asthma.".encode())
+    (line,) = out.splitlines()
+    found = json.loads(line)
+    assert (code, err) == (0, "")
+    assert [found["text"][e["start"] : e["end"]] for e in found["entities"]] == ["Aspirin\u00a0hydrochloride", "asthma"]
+
+
+def test_a_folder_becomes_the_file_of_whatever_format_its_ending_says(predict):
+    Path("texts").mkdir()
+    for name in "ab":
+        Path(f"texts/{name}.txt").write_text(f"Aspirin, {name}.")
+    assert predict("texts", "--to", "found.html") == (0, "", "2 documents, 2 entities written to found.html\n")
+    assert Path("found.html").read_text().count('<mark class="entity"') == 2
+    assert predict("texts", "--format", "brat", "--to", "brat")[0] == 0
+    assert {path.name for path in Path("brat").iterdir()} == {"a.txt", "a.ann", "b.txt", "b.ann"}
+    code, out, _ = predict("texts", "--format", "tsv")
+    assert (code, out.splitlines()[1].split("\t")[:5]) == (0, ["a", "0", "7", "Drug", "Aspirin"])
+
+
+def test_predictions_for_conll_files_are_scored_by_score(predict, command):
+    Path("test.conll").write_text("Aspirin\tB-Drug\nof\tO\n\nasthma\tB-Disease\n")
+    Path("task.yaml").write_text("kind: ner\nfiles: {train: test.conll, dev: test.conll, test: test.conll}\n")
+    assert predict("test.conll", "--to", "found.conll")[0] == 0
+    assert Path("found.conll").read_text() == "Aspirin\tB-Drug\nof\tO\n\nasthma\tB-Disease\n\n"
+    code, out, err = command("score", "--task", "task.yaml", "--predictions", "found.conll", "--json")
+    assert (code, json.loads(out)["score"]) == (0, pytest.approx(1.0)), err
+
+
+def test_bad_lines_stop_the_command_or_are_listed(predict):
+    Path("a.jsonl").write_text('{"text": "Aspirin"}\n{"text": 3}\n{"text": "asthma"}\n')
+    code, out, err = predict("a.jsonl")
+    assert (code, len(out.splitlines())) == (2, 1)
+    assert err.startswith("blurbstudy: a.jsonl, line 2: found") and "--skip-errors" in err and err.count("\n") == 1
+    code, out, err = predict("a.jsonl", "--skip-errors")
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert "1 of 3 documents skipped" in err and "a.jsonl, line 2" in err
+
+
+def test_a_stopped_command_says_that_it_goes_on(predict):
+    Path("a.jsonl").write_text('{"text": "Aspirin"}\n{\n{"text": "asthma"}\n')
+    assert predict("a.jsonl", "--to", "out.jsonl")[0] == 2
+    code, _, err = predict("a.jsonl", "--to", "out.jsonl", "--skip-errors")
+    assert (code, "out.jsonl: goes on after the first 1 document" in err) == (0, True)
+    assert len(Path("out.jsonl").read_text().splitlines()) == 2
+    assert predict("a.jsonl", "--to", "out.jsonl")[2].startswith("blurbstudy: out.jsonl: is there already")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none.txt"], "none.txt: no such file"),
+        (["--format", "xml"], "--format 'xml' is unknown"),
+        (["--input-format", "xml"], "--input-format 'xml' is unknown"),
+        (["--batch-tokens", "1"], "--batch-tokens 1 is out of bounds; use 64 to 1000000"),
+        (["--device", "tpu"], "device='tpu' is unknown"),
+        (["--format", "brat"], "name a folder for them (--to DIR)"),
+        (["--columns", "text"], "--columns: 'text' names no column"),
+        (["--columns", "text=a"], "--columns belong to jsonl, csv, tsv, conll, not to text"),
+    ],
+)
+def test_wrong_options_are_one_line(predict, words, said):
+    code, out, err = predict(*words, stdin=b"x")
+    assert (code, out) == (2, "")
+    assert said in err and err.count("\n") == 1
+
+
+def test_a_directory_that_is_no_model_is_one_line(command, tiny_encoder):
+    for words in (["--model", tiny_encoder], ["--model", "nowhere"], []):
+        code, _, err = command("predict", "x", *words)
+        assert code == 2 and err.count("\n") == 1 and "finetune" in err
