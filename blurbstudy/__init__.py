@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .config import Recipe
-    from .presentation.in_python import audit, evaluate, finetune, predict
+    from .presentation.in_python import audit, evaluate, finetune, predict, recommend
     from .tasks import Task
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "predict"]
+__all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "predict", "recommend"]
 
 # name -> module that has it, imported when it is asked for: the package itself is light
 _PLACES = {
     "Recipe": ".config", "Task": ".tasks",
-    **dict.fromkeys(("audit", "evaluate", "finetune", "predict"), ".presentation.in_python"),
+    **dict.fromkeys(("audit", "evaluate", "finetune", "predict", "recommend"), ".presentation.in_python"),
 }  # fmt: skip
 
 

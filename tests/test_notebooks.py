@@ -146,7 +146,13 @@ def test_your_own_data_goes_through_from_raw_files_to_marked_text(tmp_path, tiny
     assert not [output for output in outputs if output.output_type == "error"]
     assert all(output.get("name") != "stderr" for output in outputs)
     shown = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs)
-    for part in ("240 sentences, 369 mentions, of 48 documents", "the best by dev", "F1 of Disease", "<iframe"):
+    for part in (
+        "240 sentences, 369 mentions, of 48 documents",
+        "Recommended for case reports",
+        "the best by dev",
+        "F1 of Disease",
+        "<iframe",
+    ):
         assert part in shown
     (model,) = (tmp_path / "work" / "runs-models").iterdir()
     assert (model / "README.md").is_file() and len(RunStore(tmp_path / "work" / "runs")) == 1

@@ -1,4 +1,4 @@
-"""finetune, evaluate, predict and audit in Python: what the commands do, with a progress bar and tables in a notebook.
+"""finetune, evaluate, predict, audit and recommend in Python: what the commands do, with progress bars and tables.
 
 `from blurbstudy import finetune, evaluate, predict, Task, Recipe`
 """
@@ -30,6 +30,8 @@ from ..tasks.own.checks import check_learnable
 from .finetuning import FineTuning, audit_with, default_recipe, fine_tune
 from .parameter_values import read_seeds
 from .parameters import hub_id
+from .recommending import Recommendation
+from .recommending import recommend as recommended
 from .scoring import ScoredPredictions, score_examples, score_file
 from .tables import Table
 
@@ -215,6 +217,33 @@ def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = Non
     rows = [tuple(fact.split(": ", 1)) for fact in found.facts]
     notes = [f"warning: {said}" for said in found.warnings] or ["nothing to warn of"]
     return Table(title=f"What {known.name} holds", columns=("Of", "Found"), rows=rows, notes=notes)
+
+
+def recommend(
+    task: Task | str,
+    encoder: str | Path,
+    *,
+    data: str | Path | None = None,
+    store: str | Path = "runs/finetune",
+    sentence_tuned: bool | None = None,
+    device: str = "auto",
+) -> Recommendation:
+    """The recipe that the evidence speaks for, with reasons and what may be expected; nothing is trained. `finetune`
+    takes its `.recipe`.
+
+    Args:
+        task, encoder, data: as for `finetune`.
+        store: run store whose runs count as evidence.
+        sentence_tuned: whether the encoder was tuned to compare sentences (default: as its files say).
+        device: of the plain cosine of a task of similarity.
+
+    Raises:
+        StudyError: something is wrong; the message says what, where and what to do.
+    """
+    known = task if isinstance(task, Task) else Task.named(task)
+    return recommended(
+        known, str(encoder), data=_data(known, data), store=Path(store), sentence_tuned=sentence_tuned, device=device
+    )
 
 
 def _data(task: Task, data: str | Path | None) -> str:

@@ -26,6 +26,7 @@ from .plain_cosine import MAX_LENGTH, plain_words
 from .recommendation import SEEDS, Choice, chosen_by_rules, recipe_of
 from .recommendation_evidence import Evidence, own_evidence, paper_evidence, study_evidence
 from .situation import KINDS, PRETRAININGS, Situation, situation_of
+from .tables import Table
 
 WIDTH = 100  # characters of a comment's line
 
@@ -97,12 +98,24 @@ class Recommendation:
             yield yaml.safe_dump({choice.field: choice.value}).strip()
         yield ""
         yield from _comment(f"Seeds: {self.seeds} (--seeds 1-{self.seeds}): {self._reason(SEEDS)}")
+        for said in self._expectations():
+            yield from _comment(said, hanging="  " if said.startswith("- ") else "")
+
+    def _repr_html_(self) -> str:
+        rows = [(own.field, yaml.safe_dump(own.value, default_flow_style=True).removesuffix("...\n").strip(), own.why,
+                 own.source) for own in self.choices]  # fmt: skip
+        title = f"Recommended for {self.task.name} with {self.encoder.spec}"
+        notes = [said.removeprefix("- ") for said in self._expectations()]
+        return Table(title=title, columns=("Field", "Value", "Why", "Source"), rows=rows, notes=notes)._repr_html_()
+
+    def _expectations(self) -> Iterator[str]:
+        """What may be expected, a sentence or an item each."""
         yield from self._plain()
         yield from self._expected()
-        yield from _comment(f"Failure: {self._failure()}")
+        yield f"Failure: {self._failure()}"
         if self.seconds is not None:
             total = self.seeds * self.seconds
-            yield from _comment(
+            yield (
                 f"Cost: about {_duration(self.seconds)} a run on one core or GPU, {_duration(total)} for {self.seeds} "
                 "seeds one after another; rough, evaluations not counted"
             )
@@ -115,25 +128,25 @@ class Recommendation:
         plain = self.situation.plain
         if plain is None:
             return
-        yield from _comment(
+        yield (
             f"Nothing trained: the plain cosine of this encoder scores {plain_words([plain])} (Pearson's r x 100). "
             "Train only what beats it on dev; finetune prints both."
         )
         if not self.situation.mean_pooled:
-            yield from _comment(
+            yield (
                 "Its own files say that it was tuned with another pooling than the mean: its plain cosine is better "
                 "with that."
             )
 
     def _expected(self) -> Iterator[str]:
         origins = {"this task": "your store", "store": "your store", "study": "this study's runs", "paper": "the paper"}
-        yield from _comment("Expected (a task of your own can differ from all of these):")
+        yield "Expected (a task of your own can differ from all of these):"
         if not any(own.origin in ("this task", "store") for own in self.evidence):
-            yield from _comment(f"- your store ({self.store}): no run of this kind with such an encoder", hanging="  ")
+            yield f"- your store ({self.store}): no run of this kind with such an encoder"
         for own in self.evidence:
             counts = f"; {own.runs} runs of {own.seeds} seeds, {own.failed} failed" if own.runs else ""
             score = _range(own.low, own.high)
-            yield from _comment(f"- {origins[own.origin]}: {score} on {own.words}{counts}", hanging="  ")
+            yield f"- {origins[own.origin]}: {score} on {own.words}{counts}"
 
     def _failure(self) -> str:
         nearest = self.counted

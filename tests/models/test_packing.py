@@ -45,6 +45,24 @@ def test_blocks_hold_every_row_once_and_collect_undoes_spread(monkeypatch, score
     assert sum(block.sequences * members for block in packing.blocks) >= sum(packing.sequence_counts)
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_for_a_gpu_sequences_share_large_blocks_and_compute_the_same(monkeypatch, members):
+    monkeypatch.setattr(packing_module, "BLOCK_SCORES", 1)  # a block for every sequence of one member
+    batches = [make_batch([5, 2, 4, 4, 1]), make_batch([3, 6])][:members]
+    here, there = (pack(batches, n_heads=2, device=torch.device(device)) for device in ("cpu", "cuda"))
+    assert there.ids.device.type == "cpu" and len(there.blocks) == 1
+    assert len(here.blocks) == (5 if members == 1 else 1) and len(there.blocks[0].parts) == members
+    architecture = Architecture(
+        family="bert", vocab_size=500, n_layers=2, width=8, n_heads=2, intermediate=16, max_positions=8
+    )
+    encoder = Encoder(architecture, members=members).double()
+    torch.manual_seed(0)
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.5)
+    for member, count in enumerate(here.counts):
+        torch.testing.assert_close(encoder(there)[member, :count], encoder(here)[member, :count])
+
+
 def test_gradients_of_spread_and_collect_are_each_others_inverse():
     packing = pack([make_batch([5, 2, 4]), make_batch([3])], n_heads=2)
     (block,) = packing.blocks

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import blurbstudy
-from blurbstudy import Recipe, Task, audit, evaluate, finetune, predict
+from blurbstudy import Recipe, Task, audit, evaluate, finetune, predict, recommend
 from blurbstudy.errors import DataError, ParameterError, StudyError
 from blurbstudy.tasks import get_task, read_split
 from blurbstudy.tasks.predictions import write_predictions
@@ -103,6 +103,17 @@ def test_an_audit_is_a_table_with_its_warnings(trained, tiny_encoder):
     assert rows["train"].startswith("80 sentences, 160 mentions") and rows["labels of train"] == "Disease 80, Drug 80"
     assert "warning: test has 40 examples: its scores have wide intervals" in table.notes
     assert "limit 128" in rows["sub-words"]
+
+
+def test_a_recommendation_is_the_commands_as_a_table_and_a_recipe_to_take(trained, tiny_encoder):
+    folder, task, _ = trained
+    found = recommend(task, tiny_encoder, store=folder / "store", device="cpu")
+    assert isinstance(found.recipe, Recipe) and found.recipe.epochs == found.to_dict()["recipe"]["epochs"]
+    shown, said = found._repr_html_(), found.text()
+    assert all(html.escape(own.why, quote=False)[:40] in html.unescape(shown) for own in found.choices)
+    for part in ("Expected (a task of your own can differ", "Failure: ", "Cost: about"):
+        assert part in shown and f"# {part}" in said
+    assert "<td>epochs</td>" in shown or ">epochs</th>" in shown
 
 
 def test_wrong_use_is_one_line(trained, tmp_path):
