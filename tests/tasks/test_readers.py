@@ -11,6 +11,8 @@ import pytest
 
 from blurbstudy.errors import DataError
 from blurbstudy.tasks import READERS, get_task, readers
+from blurbstudy.tasks.own.formats import FOLDERS
+from blurbstudy.tasks.task import OwnForm
 
 BIOSSES, PUBMEDQA, BIOASQ = get_task("BIOSSES"), get_task("PubMedQA"), get_task("BioASQ")
 HEADER = "pair_id\tsent1\tsent2\tscore\n"
@@ -40,9 +42,9 @@ def refusal(task, path, content):
 
 
 def task_of(reader):
-    """A task whose columns fit the reader: of tagged files of one's own, which columns hold word and tag."""
+    """A task that fits the reader: of tagged files of one's own, which columns hold word and tag."""
     columns = {"own_conll": ("1", "2"), "own_tagged_jsonl": ("words", "tags")}.get(reader, BIOSSES.columns)
-    return replace(BIOSSES, reader=reader, columns=columns)
+    return replace(BIOSSES, reader=reader, columns=columns, own=OwnForm() if reader.startswith("own_") else None)
 
 
 def records(**changes):
@@ -175,7 +177,7 @@ def test_the_line_of_a_json_record_is_that_of_its_key(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     for name, reader in READERS.items():
-        with pytest.raises(DataError, match="cannot be read"):
+        with pytest.raises(DataError, match="no .txt file in it" if name in FOLDERS else "cannot be read"):
             reader(tmp_path, task_of(name))  # a folder
 
 
@@ -192,7 +194,7 @@ def test_after_a_json_key_with_needless_escapes_no_line_is_looked_for(tmp_path, 
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes there")
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", sorted(set(READERS) - set(FOLDERS)))
 def test_a_pipe_or_device_is_refused_unread(tmp_path, reader):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
