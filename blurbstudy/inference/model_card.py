@@ -26,6 +26,8 @@ TASK_WORDS = {
     "similarity": "gives a pair of texts a score",
 }
 SHOWN_LABELS = 40  # in the card; config.json holds all
+UNCITED = "none"  # of a task of one's own that says nothing of it
+
 CARD = """---
 {front}
 ---
@@ -120,7 +122,7 @@ def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping
         place=place,
         limits="\n".join(f"- {line}" for line in _limits(task, run)),
         paper=PAPER,
-        data_citation=_plain(task.citation),
+        data_citation="write here how they are cited" if task.citation == UNCITED else _plain(task.citation),
     )
 
 

@@ -116,7 +116,7 @@ class Recommendation:
         if self.seconds is not None:
             total = self.seeds * self.seconds
             yield (
-                f"Cost: about {_duration(self.seconds)} a run on one core or GPU, {_duration(total)} for {self.seeds} "
+                f"Cost: about {_duration(self.seconds)} a run on one core, {_duration(total)} for {self.seeds} "
                 "seeds one after another; rough, evaluations not counted"
             )
 
