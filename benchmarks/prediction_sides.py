@@ -15,6 +15,7 @@ from measuring import cores, do_job
 
 LABELS = ("O", "B-Disease", "I-Disease", "B-Drug", "I-Drug")
 OUTSIDE_SHARE = 0.9  # of words, that a random head leaves outside of entities
+Prediction = Callable[[Sequence[str]], list[list[tuple[int, int, str]]]]  # texts -> the entities of each
 WARM = 2  # texts that go through before the clock runs
 
 
@@ -59,7 +60,11 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 def our_side(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """All texts through the predictor, chunk by chunk, as the command does."""
-    predict = our_prediction(job["model"])
+    return timed(our_prediction(job["model"]), texts)
+
+
+def timed(predict: Prediction, texts: Sequence[str]) -> Callable[[], dict[str, Any]]:
+    """Warmed up by some of the texts."""
     predict(texts[:WARM])
 
     def go() -> dict[str, Any]:
@@ -71,7 +76,7 @@ def our_side(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, An
     return go
 
 
-def our_prediction(model: str) -> Callable[[Sequence[str]], list[list[tuple[int, int, str]]]]:
+def our_prediction(model: str) -> Prediction:
     """Texts -> the entities of each."""
     from blurbstudy.inference.chunks import chunks
     from blurbstudy.inference.items import Document, Item
@@ -93,16 +98,7 @@ def our_prediction(model: str) -> Callable[[Sequence[str]], list[list[tuple[int,
 
 def peer_side(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """All texts through the pipeline."""
-    predict = peer_prediction(make_pipeline(job["model"]), given=job["given"], batch=job["batch"])
-    predict(texts[:WARM])
-
-    def go() -> dict[str, Any]:
-        began = time.perf_counter()
-        found = predict(texts)
-        seconds = time.perf_counter() - began
-        return {"seconds": [seconds], "entities": sum(map(len, found))}
-
-    return go
+    return timed(peer_prediction(make_pipeline(job["model"]), given=job["given"], batch=job["batch"]), texts)
 
 
 def make_pipeline(model: str) -> Any:

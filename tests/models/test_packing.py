@@ -13,6 +13,17 @@ def make_batch(lengths, start=1):
     return [(np.arange(start + 100 * i, start + 100 * i + n), np.full(n, i % 2)) for i, n in enumerate(lengths)]
 
 
+def random_encoder(members):
+    architecture = Architecture(
+        family="bert", vocab_size=500, n_layers=2, width=8, n_heads=2, intermediate=16, max_positions=8
+    )
+    encoder = Encoder(architecture, members=members).double()
+    torch.manual_seed(0)
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.5)
+    return encoder
+
+
 def test_tokens_lie_end_to_end_longest_sequence_first():
     packing = pack([make_batch([2, 4, 3])], n_heads=1)
     assert packing.ids.tolist() == [[101, 102, 103, 104, 201, 202, 203, 1, 2]]
@@ -52,13 +63,7 @@ def test_for_a_gpu_sequences_share_large_blocks_and_compute_the_same(monkeypatch
     here, there = (pack(batches, n_heads=2, device=torch.device(device)) for device in ("cpu", "cuda"))
     assert there.ids.device.type == "cpu" and len(there.blocks) == 1
     assert len(here.blocks) == (5 if members == 1 else 1) and len(there.blocks[0].parts) == members
-    architecture = Architecture(
-        family="bert", vocab_size=500, n_layers=2, width=8, n_heads=2, intermediate=16, max_positions=8
-    )
-    encoder = Encoder(architecture, members=members).double()
-    torch.manual_seed(0)
-    for parameter in encoder.parameters():
-        torch.nn.init.normal_(parameter, 0, 0.5)
+    encoder = random_encoder(members)
     for member, count in enumerate(here.counts):
         torch.testing.assert_close(encoder(there)[member, :count], encoder(here)[member, :count])
 
@@ -85,13 +90,7 @@ def test_the_last_layer_at_asked_rows_gives_what_it_gives_at_all_rows(monkeypatc
     monkeypatch.setattr(packing_module, "BLOCK_SCORES", scores)
     batches = [make_batch([5, 2, 4, 4, 1]), make_batch([3, 6, 6])][:members]
     packing = pack(batches, n_heads=2)
-    architecture = Architecture(
-        family="bert", vocab_size=500, n_layers=2, width=8, n_heads=2, intermediate=16, max_positions=8
-    )
-    encoder = Encoder(architecture, members=members).double()
-    torch.manual_seed(0)
-    for parameter in encoder.parameters():
-        torch.nn.init.normal_(parameter, 0, 0.5)
+    encoder = random_encoder(members)
     # Uneven: some sequences ask for nothing.
     rows = [np.arange(m, n, every) + m * packing.tokens for m, n in enumerate(packing.counts)]
     starts = [own[:n] for own, n in zip(packing.firsts.numpy(), packing.sequence_counts, strict=True)]
