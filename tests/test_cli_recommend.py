@@ -71,3 +71,14 @@ def test_own_tasks_are_fine_tuned_by_the_recommended_recipe_whose_runs_are_evide
     assert code == 0 and "recommended recipe" not in errors
     code, _, errors = command(*run[:-1], "--recipe", "recomended")
     assert code == 2 and "recomended: cannot be read" in errors
+
+
+def test_runs_below_the_plain_cosine_are_called_so(command, own_pairs, tiny_encoder, tmp_path):
+    (tmp_path / "pair.yaml").write_text("epochs: 1\nlearning_rate: 1.0e-5\nmax_length: 64\n")
+    told = ["--encoder", tiny_encoder, "--device", "cpu", "--recipe", "pair.yaml", "--seeds", "1-2", "--no-model"]
+    run = ["finetune", *own_pairs, *told, "--out", "store"]
+    code, out, errors = command(*run)
+    assert code == 0, errors
+    found = json.loads(command(*run, "--json")[1])
+    assert found["summary"]["dev"]["mean"] < found["plain_cosine"]["dev"]["score"]
+    assert "by dev these runs are worse than that: take the encoder as it is" in out

@@ -115,6 +115,8 @@ class FineTuning:
             lines.append("test: none, the scores are of dev alone")
         if self.plain:
             lines.append(f"nothing trained, plain cosine of the encoder: {plain_words(self.plain.values())}")
+            if "dev" in self.plain and self.dev.mean is not None and self.dev.mean < self.plain["dev"].score:
+                lines.append("by dev these runs are worse than that: take the encoder as it is, or head: cosine")
         if self.classes:
             of = ", ".join(f"{name} {number(100 * score)}" for name, score in self.classes.items())
             lines.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {of}")
