@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping
         recipe="\n".join(f"| {name} | {_cell(_said(value))} |" for name, value in _recipe(task, run)),
         versions=", ".join(f"{name} {value}" for name, value in run["versions"].items()) or "unknown versions",
         use=usage(task, settings, form, labels, place=place),
-        place=place,
+        place=shlex.quote(place),
         limits="\n".join(f"- {line}" for line in _limits(task, run)),
         paper=PAPER,
         data_citation=_named(task.citation),

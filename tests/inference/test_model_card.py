@@ -43,10 +43,10 @@ RUN = {
 ENCODER = Architecture(family="bert", vocab_size=50, n_layers=2, width=32, n_heads=4, intermediate=8)
 
 
-def card(run=RUN, *, task="NCBI-disease", architecture=ENCODER, **recipe):
+def card(run=RUN, *, task="NCBI-disease", architecture=ENCODER, place="my-model", **recipe):
     known = get_task(task)
     settings = settings_of(known, Recipe(**recipe))
-    return model_card(known, settings, head_form(architecture, settings.head), run, place="my-model")
+    return model_card(known, settings, head_form(architecture, settings.head), run, place=place)
 
 
 def with_values(**values):
@@ -128,3 +128,7 @@ def test_the_front_says_what_the_model_is_and_nothing_that_nobody_knows():
     settings = settings_of(task, Recipe())
     own = model_card(task, settings, head_form(ENCODER, settings.head), RUN, place="my-model")
     assert "language:" not in own and "biomedical," not in own
+
+
+def test_a_directory_s_name_is_one_word_of_a_command():
+    assert "blurbstudy predict --model 'my $(model)' FILE" in card(place="my $(model)")
