@@ -97,6 +97,13 @@ def _predict(  # noqa: PLR0913, PLR0917 (the options of the command)
         outcome = predict_into(predictor, items, output, skip_errors=skip_errors, watch=watch)
     if told := outcome.faults.text(outcome.documents):
         typer.echo(f"blurbstudy: {told}", err=True)
+    if predictor.full:
+        limit = directory.settings.max_length
+        typer.echo(
+            f"warning: {predictor.full} document{'s'[: predictor.full != 1]} reached the model's limit of {limit} "
+            "sub-words; what stands behind it was not read",
+            err=True,
+        )
     if to is not None:
         found = f", {outcome.entities} entities" if task.output == "tags" and not outcome.before else ""
         typer.echo(f"{outcome.documents} document{'s'[: outcome.documents != 1]}{found} written to {to}", err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +11,7 @@ from ..config import Recipe
 from ..models import Architecture
 from ..tasks import Task
 from ..tasks.task import head_labels
-from .heads import HeadForm
+from .heads import NO_WEIGHTS, HeadForm
 from .settings import ModelSettings
 from .usage import usage
 
@@ -100,10 +102,10 @@ def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping
     """
     labels = head_labels(task, settings.tagging)
     return CARD.format(
-        front=_front(task, run),
-        title=_plain(f"{task.name}: {run['encoder']['name']}, fine-tuned"),
-        encoder=_plain(_encoder(run, form.architecture)),
-        task=_plain(task.name),
+        front=_front(task, run, form),
+        title=_named(f"{task.name}: {run['encoder']['name']}, fine-tuned"),
+        encoder=_named(_encoder(run, form.architecture)),
+        task=_named(task.name),
         does=TASK_WORDS[task.kind] + (f" ({_listed(labels)})" if labels else f" ({_range(task)})"),
         seeds=f"{len(run['seeds'])} run{'s' * (len(run['seeds']) != 1)}",
         seed=run["seed"],
@@ -119,17 +121,20 @@ def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping
         recipe="\n".join(f"| {name} | {_cell(_said(value))} |" for name, value in _recipe(task, run)),
         versions=", ".join(f"{name} {value}" for name, value in run["versions"].items()) or "unknown versions",
         use=usage(task, settings, form, labels, place=place),
-        place=place,
+        place=shlex.quote(place),
         limits="\n".join(f"- {line}" for line in _limits(task, run)),
         paper=PAPER,
-        data_citation="write here how they are cited" if task.citation == UNCITED else _plain(task.citation),
+        data_citation="write here how they are cited" if task.citation == UNCITED else _named(task.citation),
     )
 
 
-def _front(task: Task, run: Mapping[str, Any]) -> str:
-    """The lines that the Hub reads."""
-    pipe = "token-classification" if task.output == "tags" else "text-classification"
-    lines = ["language: en", "library_name: transformers", f"pipeline_tag: {pipe}", "tags: [biomedical, blurbstudy]"]
+def _front(task: Task, run: Mapping[str, Any], form: HeadForm) -> str:
+    """The lines that the Hub reads; of one's own texts nobody knows here in which language they are, or of what."""
+    pipe, library = "token-classification" if task.output == "tags" else "text-classification", "transformers"
+    if form.has == NO_WEIGHTS:
+        pipe, library = "sentence-similarity", "sentence-transformers"
+    lines = [f"library_name: {library}", f"pipeline_tag: {pipe}"]
+    lines += ["tags: [blurbstudy]"] if task.own else ["tags: [biomedical, blurbstudy]", "language: en"]
     return "\n".join(lines + ([f"base_model: {run['encoder']['hub']}"] if run["encoder"].get("hub") else []))
 
 
@@ -210,16 +215,16 @@ def _failed(run: Mapping[str, Any]) -> str:
 
 def _data(task: Task, run: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{split} {count:,}" for split, count in run["data"]["examples"].items())
-    terms = _plain(task.terms)
+    terms = _named(task.terms)
     if task.own:
         terms += " (write here under which terms the data, and so this model, may be used)"
     return "\n".join(
         [
-            f"- Task: {_plain(task.name)} ({task.kind}); fingerprint of the files: {run['data']['fingerprint']}",
+            f"- Task: {_named(task.name)} ({task.kind}); fingerprint of the files: {run['data']['fingerprint']}",
             f"- Examples: {sizes}" + ("; dev was split off train" if task.own and task.own.dev_share else ""),
-            f"- Source: {_plain(task.source)}",
+            f"- Source: {_named(task.source)}",
             f"- Terms: {terms}",
-            f"- Encoder: {_plain(run['encoder']['name'])}, fingerprint {run['encoder']['fingerprint']}",
+            f"- Encoder: {_named(run['encoder']['name'])}, fingerprint {run['encoder']['fingerprint']}",
         ]
     )
 
@@ -247,7 +252,7 @@ def _said(value: Any) -> Any:
 
 
 def _limits(task: Task, run: Mapping[str, Any]) -> list[str]:
-    shown = "generated text" if run["generated"] else f"text like that of {_plain(task.name)}"
+    shown = "generated text" if run["generated"] else f"text like that of {_named(task.name)}"
     lines = [
         f"It was tested on {shown} alone. Other kinds of text (other journals, clinical notes, full articles, other "
         "languages) were not tested, and scores there may be far lower.",
@@ -267,7 +272,7 @@ def _range(task: Task) -> str:
 
 
 def _listed(labels: Sequence[str]) -> str:
-    shown = ", ".join(_plain(label) for label in labels[:SHOWN_LABELS])
+    shown = ", ".join(_named(label) for label in labels[:SHOWN_LABELS])
     return shown + (f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else "")
 
 
@@ -288,5 +293,10 @@ def _cell(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """On one line, and no HTML of whoever named a label or a task."""
+    """On one line, and no HTML."""
     return " ".join(str(text).split()).replace("<", "&lt;")
+
+
+def _named(text: str) -> str:
+    """What somebody named, a label or a task, as it is written: no HTML, link, image or code."""
+    return re.sub(r"[\\\[\]`*]", r"\\\g<0>", _plain(text.replace("&", "&amp;")))

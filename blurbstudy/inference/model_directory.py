@@ -136,6 +136,11 @@ def read_model_directory(folder: Path | str) -> ModelDirectory:
         )
     state = read_weights(folder)
     checkpoint = checkpoint_of(folder, state)
+    if settings.max_length > (most := checkpoint.architecture.max_positions):
+        raise CheckpointError(
+            f"{folder}: {FACTS} has max_length {settings.max_length}, above the {most} positions of the encoder; take "
+            "the whole directory as it was written"
+        )
     form = head_form(checkpoint.architecture, settings.head)
     _check_head(folder, config, form, task, settings)
     head = _head(folder, state, form, outputs=max(1, len(head_labels(task, settings.tagging))))

@@ -6,6 +6,7 @@ an output can be written while the input is read.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from ..tasks import Task
 from .html_page import html_begin, html_document, html_end
 from .predictor import Prediction
 
+LONGEST_NAME = 200  # bytes of a document's file name; file systems take 255, endings included
 DIGITS = 4  # of probabilities and scores
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".conll": "conll", ".html": "html", ".htm": "html"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -63,8 +65,14 @@ def brat_files(prediction: Prediction) -> dict[str, str]:
 
 
 def brat_name(name: str) -> str:
-    """A document's id as a file's name, one for each: what no file system takes is written as %20 in an address."""
-    return re.sub(r"[^\w.-]|^\.", lambda found: "".join(f"%{b:02X}" for b in found[0].encode()), name)
+    """A document's id as a file's name, one for each: what no file system takes is written as %20 in an address, and of
+    an id that is too long only its beginning stands, with a digest of the whole.
+    """
+    written = re.sub(r"[^\w.-]|^\.", lambda found: "".join(f"%{b:02X}" for b in found[0].encode()), name)
+    if len(written.encode()) <= LONGEST_NAME:
+        return written
+    digest = hashlib.sha256(name.encode()).hexdigest()[:20]
+    return written.encode()[: LONGEST_NAME - 21].decode(errors="ignore") + f"%{digest}"
 
 
 def brat_type(name: str) -> str:

@@ -80,6 +80,7 @@ class Predictor:
         self.directory = directory
         self.task: Task = directory.task
         self.batch_tokens = batch_tokens
+        self.full = 0  # documents so far with a text that fills a sequence, tagged ones aside: what follows is not read
         self.device = pick_device(device)
         self.model = load_classifier(directory, device=self.device).eval()
         self._tokenizer = directory.checkpoint.tokenizer()
@@ -130,6 +131,8 @@ class Predictor:
         features = tokenize(
             examples, self._tokenizer, self.task, max_length=settings.max_length, segment_ids=settings.layout
         )
+        lengths = np.diff(features.offsets).reshape(len(documents), -1)
+        self.full += int((lengths.max(1) >= settings.max_length).sum())
         outputs = self._outputs(features)
         found = decode(outputs, features, self.task, tagging=self._tagging)
         if self.task.output == "score":

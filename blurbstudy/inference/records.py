@@ -71,7 +71,7 @@ def _document(
         expected = f"an object with {', '.join(roles.values())}"
         return fault(where, number, f"no {missing[0]}", expected, "restore the line")
     name = str(record[roles["id"]]).strip() if "id" in roles else str(count)
-    if not name or not _is_text(name):
+    if not name or not is_text(name):
         return fault(where, number, f"{roles['id']} {shown(name)}", "an id", "give the line one")
     if "words" in roles:
         return _of_words(where, number, name, record[roles["words"]], roles["words"])
@@ -88,7 +88,7 @@ def _document(
 
 def _of_words(where: str, number: int, name: str, words: Any, key: str) -> Document | Fault:
     right = isinstance(words, list) and all(isinstance(word, str) for word in words)
-    if not right or not all(word.strip() and _is_text(word) and not set(word) & set("\t\r\n") for word in words):
+    if not right or not all(word.strip() and is_text(word) and not set(word) & set("\t\r\n") for word in words):
         expected = "a list of strings, none empty or with tabs or line breaks"
         return fault(where, number, f"{key} that are no list of words", expected, "restore it")
     return document_of_words(name, [words])
@@ -106,7 +106,8 @@ def document_of_words(name: str, sentences: list[list[str]], *, marked: bool = T
     return Document(name, ("\n".join(map(" ".join, sentences)),), tuple(spans), marked)
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
+    """Whether it holds neither NUL nor half of a surrogate pair."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -2,6 +2,7 @@
 
 Beside FILE lies FILE.unfinished, in a folder of brat's files .unfinished, until everything is written. It says how many
 documents were read, how long the output then was, and what decides the rest: model, settings, and the input so far.
+One process at a time writes an output; a second is refused.
 """
 
 from __future__ import annotations
@@ -94,9 +95,13 @@ class FileOutput:
     def begin(self) -> None:
         with _disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("r+b" if self._path.exists() else "x+b")
+            if not _locked(self._file.fileno()) or self._note.is_changed():
+                raise self._note.of_another()
+            if not self._note.found and os.fstat(self._file.fileno()).st_size:  # another has come and gone meanwhile
+                raise self._note.of_another()
             if not self._note.found:
                 self._note.write(items=0, bytes=0, digest="")
-            self._file = self._path.open("r+b" if self._path.exists() else "w+b")
             self._file.truncate(self._bytes)  # what was written after the last note
             self._file.seek(self._bytes)
             if not self._bytes:
@@ -143,10 +148,17 @@ class BratOutput:
         if not self._note.found and folder.exists() and any(folder.iterdir()):
             raise ParameterError(f"{folder}: holds files already; name a new folder, or an empty one")
         self.done = self._note.items
+        self._opened: int | None = None  # the folder, for its lock
 
     def begin(self) -> None:
         with _disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
+            if os.name == "posix":
+                self._opened = os.open(self._folder, os.O_RDONLY)
+                if not _locked(self._opened) or self._note.is_changed():
+                    raise self._note.of_another()
+            if not self._note.found and any(self._folder.iterdir()):  # another has come and gone meanwhile
+                raise self._note.of_another()
             if not self._note.found:
                 self._note.write(items=0, bytes=0, digest="")
 
@@ -165,7 +177,9 @@ class BratOutput:
             self._note.path.unlink()
 
     def close(self) -> None:
-        return
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
 
 
 class Note:
@@ -194,6 +208,18 @@ class Note:
         """
         if digest != self._digest:
             raise self._other("input", "its first documents are others")
+
+    def is_changed(self) -> bool:
+        """Whether somebody has written it, or let go of it, since it was read here."""
+        found, items = self.found, self.items
+        self.found = self.path.is_file()
+        if self.found:
+            self._read()
+        return (self.found, self.items) != (found, items)
+
+    def of_another(self) -> ParameterError:
+        """What a process is told that finds another at work."""
+        return ParameterError(f"{self._output}: another process is writing it; wait for that, or name another output")
 
     def _read(self) -> None:
         try:
@@ -224,6 +250,23 @@ def open_output(to: Path | None, stream: TextIO, task: Task, form: str, *, decis
             raise ParameterError("--format brat writes two files a document: name a folder for them (--to DIR)")
         return BratOutput(to, decisive=decisive)
     return StreamOutput(stream, task, form) if to is None else FileOutput(to, task, form, decisive=decisive)
+
+
+def _locked(opened: int) -> bool:
+    """Whether this process has, from now on, the lock of an open file or folder; a lock dies with its process. Where
+    there are no locks, nobody knows of another.
+    """
+    if os.name != "posix":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextlib.contextmanager

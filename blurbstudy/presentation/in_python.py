@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -22,6 +22,7 @@ from ..inference.model_directory import read_model_directory
 from ..inference.on_examples import predict_examples
 from ..inference.outputs import as_plain
 from ..inference.predictor import Prediction, Predictor
+from ..inference.records import is_text
 from ..results.progress import watched_bar
 from ..results.sources import data_folder, resolve_sources
 from ..results.store import RunStore
@@ -269,15 +270,32 @@ def _documents(texts: str | Path | Sequence[Text], task: Task, columns: Mapping[
         return list(_read(texts, task, columns))
     if columns is not None:
         raise ParameterError("columns belong to a file: give its Path")
+    if isinstance(texts, str) and _names_a_file(texts):
+        raise ParameterError(f"{texts!r} is a text, and the name of a file; give Path({texts!r}) for what it holds")
+    if not isinstance(texts, (str, Iterable)):
+        raise ParameterError(f"{texts!r} is no text; give a text, a list of texts, or the Path of a file")
     given = [texts] if isinstance(texts, str) else list(texts)
     count, made = text_count(task), []
     for number, one in enumerate(given, 1):
-        parts = (one,) if isinstance(one, str) else tuple(one)
+        parts = (one,) if isinstance(one, str) else tuple(one) if isinstance(one, (tuple, list)) else ()
         if len(parts) != count or not all(isinstance(part, str) for part in parts):
             wanted = "a text" if count == 1 else "a pair of texts"
             raise ParameterError(f"text {number} is no {wanted.split(' ', 1)[1]}; {task.name} reads {wanted} each")
+        for part in parts:
+            if not is_text(part):
+                raise ParameterError(f"text {number} holds a NUL character or half of a surrogate pair; correct it")
+            if task.output != "tags" and not part.strip():
+                raise ParameterError(f"text {number} is empty; give one with a word, or leave it out")
         made.append(Document(str(number), parts))
     return made
+
+
+def _names_a_file(text: str) -> bool:
+    """Or a folder, with the slash that no text ends in."""
+    try:
+        return Path(text).is_file() or (text.endswith("/") and Path(text).is_dir())
+    except (OSError, ValueError):  # longer than a name can be, or with a NUL
+        return False
 
 
 def _read(path: Path, task: Task, columns: Mapping[str, str] | None) -> Iterator[Document]:

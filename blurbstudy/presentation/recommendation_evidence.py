@@ -115,12 +115,12 @@ def _of_runs(
     )
 
 
-def study_evidence(situation: Situation, *, head: str) -> list[Evidence]:
+def study_evidence(situation: Situation, *, head: str, recipe: Recipe) -> list[Evidence]:
     """Of study_runs.yaml: the same kind and head, encoders of the same size and pretraining, and as many training
-    examples within a factor of ALIKE.
+    examples within a factor of ALIKE; runs of this recipe first.
     """
-    found = []
-    for run in study_runs().values():
+    found, told = [], f"{recipe.epochs:g} epochs at {recipe.learning_rate:.0e}".replace("e-0", "e-")
+    for run in sorted(study_runs().values(), key=lambda run: run["recipe"] != told):
         if not 1 / ALIKE <= run["train"] / situation.train <= ALIKE:
             continue
         if (run["kind"], run["size"], run["family"], run["head"]) == (

@@ -203,6 +203,7 @@ def recommendation_of(
     config = sources.run_config(task.name, encoder, recipe=recipe_of(choices), seed=1)
     own = own_evidence(store, task, data, source.fingerprint, situation=situation, recipe=config.recipe)
     head = "words" if task.output == "tags" else config.recipe.head
+    study = study_evidence(situation, head=head, recipe=config.recipe)
     place = pick_device(device).type
     costs = Costs(sources, place)
     return Recommendation(
@@ -211,7 +212,7 @@ def recommendation_of(
         store=store.folder,
         situation=situation,
         choices=choices,
-        evidence=(*own, *study_evidence(situation, head=head), paper_evidence(situation, metric=task.metric)),
+        evidence=(*own, *study, paper_evidence(situation, metric=task.metric)),
         seconds=costs.of(config) if place == "cpu" else None,  # counted operations tell nothing of a GPU
     )
 

@@ -21,7 +21,15 @@ from ..metrics import (
     scoring_conventions,
 )
 from ..results.failure import Reference, is_unscored, load_references
-from ..results.intervals import FEW_UNITS, Interval, fisher_interval, percentile_interval
+from ..results.intervals import (
+    FEW_UNITS,
+    PERFECT,
+    Interval,
+    all_right,
+    fisher_interval,
+    percentile_interval,
+    wilson_interval,
+)
 from ..results.own_tasks import task_of
 from ..results.store import Gold, RunStore
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
@@ -256,7 +264,11 @@ def _interval_over_examples(
     """The 95% interval of a score and its method; None and why where there is none."""
     truth, method = reference.gold[split].gold, reference.interval_method(split)
     if reference.task.metric != "pearson":
-        return percentile_interval(reference.resampled(predicted, split=split)), method
+        found = percentile_interval(reference.resampled(predicted, split=split))
+        if found == PERFECT:
+            n = reference.n_units(split)
+            return wilson_interval(n, n), all_right(method)
+        return found, method
     if not is_correlated(truth, predicted):
         side = "predictions" if is_correlated(truth, truth) else "gold scores"
         return None, f"none: r is undefined where all {side} are the same"

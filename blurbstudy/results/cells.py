@@ -11,7 +11,15 @@ from ..errors import StudyError
 from ..metrics import is_correlated
 from ..training.record import RunRecord
 from .failure import Reference, failure, is_unscored
-from .intervals import RESAMPLES, Interval, fisher_interval, percentile_interval
+from .intervals import (
+    PERFECT,
+    RESAMPLES,
+    Interval,
+    all_right,
+    fisher_interval,
+    percentile_interval,
+    wilson_interval,
+)
 from .variance import Seed
 
 
@@ -92,7 +100,11 @@ def example_interval_of(
             return None, method
         mean = float(np.mean([_run_score(runs[seed], references[task], split) for seed in seeds]))
         return fisher_interval(mean, len(truth)), method
-    return percentile_interval(mean_draws(cell, references, seeds=seeds, split=split, draws=_example_draws)), method
+    found = percentile_interval(mean_draws(cell, references, seeds=seeds, split=split, draws=_example_draws))
+    if found == PERFECT and len(cell) == 1:
+        n = references[next(iter(cell))].n_units(split)
+        return wilson_interval(n, n), all_right(method)
+    return found, method
 
 
 Draws = Callable[[list[RunRecord], Reference, str], np.ndarray | None]  # runs of a task -> (RESAMPLES,)

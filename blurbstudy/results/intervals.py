@@ -18,6 +18,7 @@ from ..metrics import METRICS
 Interval = tuple[float, float]
 
 RESAMPLES = 4000  # draws of a bootstrap
+PERFECT = (1.0, 1.0)  # what a bootstrap says where everything is right: nothing, since no resample holds an error
 FEW_UNITS = 10  # below it, a bootstrap interval is too narrow to be trusted, and its reader is told
 _PARTS = (RESAMPLES // 16,) * 16  # drawn and summed in parts, which keeps memory low
 _BOOTSTRAP_SEED = 20210909
@@ -130,6 +131,11 @@ def percentile_interval(draws: np.ndarray | None, *, confidence: float = 0.95) -
         return None
     low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return float(low), float(high)
+
+
+def all_right(method: str) -> str:
+    """The method of an interval where a bootstrap would be PERFECT: Wilson's of the units, all of which are right."""
+    return f"{method.replace('bootstrap', 'Wilson')}, all of which are right"
 
 
 def percentile_lower_bound(draws: np.ndarray | None, *, confidence: float = 0.95) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..disk import cause_and_remedy, is_of_the_disk
 from ..errors import ParameterError, StoreError, StudyError
@@ -34,6 +36,9 @@ from .weights import (
     take_weights,
     weights_folder,
 )
+
+EDITED = "README.edited.md"  # a card that somebody wrote in, beside that of another model
+WRITTEN = "written"  # key of FACTS: names of all files, and the digest of the card
 
 
 def export_run(
@@ -82,7 +87,8 @@ def export_run(
             form = head_form(read_architecture(source), settings.head)
             card = model_card(reference.task, settings, form, told, place=folder.name)
             (made / CARD).write_text(card, encoding="utf-8")
-            values = facts(reference.task, settings, told)
+            values = facts(reference.task, settings, told) | {WRITTEN: _written(made)}
+            _keep_edited_card(folder, made, values)
             (made / FACTS).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except Exception as error:
         if not is_of_the_disk(error):
@@ -105,10 +111,46 @@ def check_target(folder: Path, *, replace: bool = False) -> None:
     if (folder / FACTS).is_file():
         if not replace:
             raise ParameterError(f"{folder}: a model lies there already and stays as it is; name another folder")
+        known = _facts_of(folder).get(WRITTEN, {}).get("files")
+        added = [] if known is None else sorted({path.name for path in folder.iterdir()} - {*known, FACTS, EDITED})
+        if added:
+            raise ParameterError(
+                f"{folder}: a model lies there, and {added[0]}, which is not of it; move that, or name another folder"
+            )
         return
     if not folder.is_dir():
         raise ParameterError(f"{folder}: a file lies there and stays as it is; name another folder")
     raise ParameterError(f"{folder}: is not empty and stays as it is; name a new folder")
+
+
+def _written(made: Path) -> dict[str, Any]:
+    return {"files": sorted(path.name for path in made.iterdir()), "card": _digest(made / CARD)}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+
+
+def _facts_of(folder: Path) -> dict[str, Any]:
+    """What FACTS of a model directory says; {} where it is torn."""
+    try:
+        found = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get(WRITTEN, {}), dict) else {}
+
+
+def _keep_edited_card(folder: Path, made: Path, values: Mapping[str, Any]) -> None:
+    """What somebody wrote in the card of a model that is replaced, its terms say, stays: as the card where the model is
+    the same, else beside the new one.
+    """
+    before, card = _facts_of(folder), folder / CARD
+    if (folder / EDITED).is_file():
+        shutil.copyfile(folder / EDITED, made / EDITED)
+    if WRITTEN not in before or not card.is_file() or _digest(card) == before[WRITTEN].get("card"):
+        return
+    is_same = before.get("run") == json.loads(json.dumps(values["run"]))
+    shutil.copyfile(card, made / (CARD if is_same else EDITED))
 
 
 def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, device: str, progress: str = "auto") -> str:

@@ -103,7 +103,7 @@ def summary_values(summary: CellSummary) -> dict[str, Any]:
         "failed": summary.failed,
         "failed_rate": summary.failed_rate,
         "trivial": summary.trivial,
-        "interval_over_seeds": summary.seed_interval,
+        "interval_over_seeds": summary.possible_seed_interval,
         "interval_over_examples": summary.example_interval,
         "interval_over_examples_by": summary.example_method,
         "seeds_by": summary.seed_method,

@@ -61,6 +61,14 @@ class CellSummary:
     failures: tuple[str | None, ...]  # one per seed: reason on dev, or None
     run_ids: tuple[str, ...]
     variance: VarianceParts | None = None  # with clusters
+    lowest: float = 0.0  # score that there can be; of correlations -1
+
+    @property
+    def possible_seed_interval(self) -> Interval | None:
+        """The part of the interval over seeds that holds scores: Student's, of two seeds, can reach far beyond."""
+        if self.seed_interval is None:
+            return None
+        return max(self.lowest, self.seed_interval[0]), min(1.0, self.seed_interval[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +135,7 @@ def summarize(
         example_interval=example_interval,
         example_method=example_method,
         variance=over_seeds.parts,
+        lowest=-1.0 if any(references[task].task.metric == "pearson" for task in cell) else 0.0,
         seeds=tuple(seeds),
         scores=tuple(scores),
         failures=tuple(failures),

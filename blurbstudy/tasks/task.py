@@ -28,6 +28,8 @@ OUTPUTS = {
 
 _FIRST = ("id", "document", "header", "separator", "scheme", "dev_share", "split_seed")  # fields since the beginning
 
+DIVISION = 2  # which rule of own.division splits dev off train: another one is other data
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnForm:
@@ -56,7 +58,8 @@ class OwnForm:
         """
         values, usual = dataclasses.asdict(self), dataclasses.asdict(OwnForm())
         del values["kind"]
-        return {name: value for name, value in values.items() if name in _FIRST or value != usual[name]}
+        used = {name: value for name, value in values.items() if name in _FIRST or value != usual[name]}
+        return used | ({"division": DIVISION} if self.dev_share else {})
 
 
 @dataclass(frozen=True, kw_only=True)

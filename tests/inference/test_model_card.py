@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 
@@ -11,7 +12,7 @@ from blurbstudy.inference.heads import head_form
 from blurbstudy.inference.model_card import model_card
 from blurbstudy.inference.settings import settings_of
 from blurbstudy.models import Architecture
-from blurbstudy.tasks import get_task
+from blurbstudy.tasks import OwnForm, get_task
 
 NUMBERS = {
     "n": 2, "scored": 2, "mean": 0.625, "sd": 0.01, "worst": 0.61, "failed": 1, "failed_rate": 0.5, "trivial": 0.125,
@@ -42,10 +43,10 @@ RUN = {
 ENCODER = Architecture(family="bert", vocab_size=50, n_layers=2, width=32, n_heads=4, intermediate=8)
 
 
-def card(run=RUN, *, task="NCBI-disease", architecture=ENCODER, **recipe):
+def card(run=RUN, *, task="NCBI-disease", architecture=ENCODER, place="my-model", **recipe):
     known = get_task(task)
     settings = settings_of(known, Recipe(**recipe))
-    return model_card(known, settings, head_form(architecture, settings.head), run, place="my-model")
+    return model_card(known, settings, head_form(architecture, settings.head), run, place=place)
 
 
 def with_values(**values):
@@ -111,3 +112,23 @@ def test_what_a_user_named_makes_no_html_and_no_second_table_cell():
     encoder = RUN["encoder"] | {"name": "<script>alert(1)</script>\n# Title"}
     text = card(with_values(encoder=encoder))
     assert "<script" not in text and "\n# Title" not in text
+
+
+def test_what_a_user_named_makes_no_link_image_or_code():
+    named = "![seen](https://example.org/a.png) `x` *y* R&D [z]"
+    text = card(with_values(encoder=RUN["encoder"] | {"name": named}))
+    assert r"!\[seen\](https://example.org/a.png) \`x\` \*y\* R&amp;D \[z\]" in text and named not in text
+
+
+def test_the_front_says_what_the_model_is_and_nothing_that_nobody_knows():
+    assert "pipeline_tag: token-classification" in card() and "language: en" in card()
+    cosine = card(task="BIOSSES", head="cosine")
+    assert "library_name: sentence-transformers\npipeline_tag: sentence-similarity" in cosine
+    task = dataclasses.replace(get_task("GAD"), own=OwnForm())
+    settings = settings_of(task, Recipe())
+    own = model_card(task, settings, head_form(ENCODER, settings.head), RUN, place="my-model")
+    assert "language:" not in own and "biomedical," not in own
+
+
+def test_a_directory_s_name_is_one_word_of_a_command():
+    assert "blurbstudy predict --model 'my $(model)' FILE" in card(place="my $(model)")

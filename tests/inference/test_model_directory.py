@@ -148,6 +148,10 @@ def broken(folder, name, change):
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.pop("tagging")), "'tagging'"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(head="pooler")), "does not fit a ner"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(tagging="io")), "has the labels"),
+        (
+            lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(max_length=131)),
+            "above the 130",
+        ),
         (lambda folder: broken(folder, "config.json", lambda v: v.update(architectures=["BertModel"])), "BertModel"),
         (lambda folder: broken(folder, "config.json", lambda v: v.update(num_hidden_layers=3)), "lack"),
         (lambda folder: (folder / "config.json").unlink(), "config.json"),

@@ -97,8 +97,10 @@ def test_an_entity_over_a_line_break_is_in_pieces_as_brat_has_it():
 
 def test_names_of_brat_files_differ_where_ids_do():
     names = ["a/b", "a b", "a%20b", "A", "..", ".", "ä", "a\nb", "a:b"]
+    names += [letter * count for letter in ("x", "日", "/", "😀") for count in (200, 201, 5000)]
     assert len({brat_name(name) for name in names}) == len(names)
     assert not any(set(brat_name(name)) & set("/\\:\n ") or brat_name(name).startswith(".") for name in names)
+    assert max(len(f"{brat_name(name)}.ann".encode()) for name in names) <= 255
 
 
 def test_conll_reads_back_as_the_predictions_of_a_task(predictions, tmp_path):

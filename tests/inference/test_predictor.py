@@ -228,6 +228,17 @@ def test_batches_and_company_change_no_prediction(tagger, sentences):
         assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
 
 
+@pytest.mark.parametrize("head", ["pooler", "cosine"])
+def test_documents_whose_texts_reach_the_limit_are_counted(write_random, head):
+    predictor = Predictor(read_model_directory(write_random("bert", "similarity", head=head)[0]))
+    short, long = "naltrexone", "naltrexone " * 40
+    pairs = [(short, short), (short, long), (long, short), (long, long)]
+    predictor.predict([Document(str(i), pair) for i, pair in enumerate(pairs)])
+    assert predictor.full == 3
+    predictor.predict([Document("a", (long, short))])
+    assert predictor.full == 4
+
+
 @pytest.mark.parametrize("kind", ["relation", "question", "document", "similarity"])
 def test_labels_and_scores_are_those_of_the_pipeline(write_random, kind):
     folder, _, task, _ = write_random("bert", kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import subprocess
@@ -146,6 +147,30 @@ def test_nothing_that_is_there_is_overwritten(predictor, source, tmp_path):
         run(predictor, source, to, "brat")
     with pytest.raises(ParameterError, match="name a folder for them"):
         open_output(None, sys.stdout, TASK, "brat", decisive={})
+
+
+@pytest.mark.parametrize("form", ["jsonl", "brat"])
+def test_a_second_process_does_not_write_into_the_output_of_the_first(predictor, source, tmp_path, form):
+    to = tmp_path / "out"
+    before = open_output(to, sys.stdout, TASK, form, decisive={"model": "m"})  # sees that nothing is there
+    refused = []
+
+    def begins_late():
+        with contextlib.closing(before):
+            before.begin()
+
+    def watch(item, documents, entities):
+        for begin in (lambda: run(predictor, source, to, form), begins_late):
+            with pytest.raises(ParameterError, match="another process is writing it") as error:
+                begin()
+            refused.append(error)
+
+    run(predictor, source, to, form, watch=watch)
+    with pytest.raises(ParameterError, match="another process is writing it"):
+        begins_late()  # when all is written
+    whole = content(to)
+    run(predictor, source, tmp_path / "again", form)
+    assert refused and list(content(tmp_path / "again").values()) == list(whole.values())
 
 
 def test_a_refusal_of_the_disk_is_one_line(predictor, source, tmp_path):

@@ -118,7 +118,14 @@ def test_a_recommendation_is_the_commands_as_a_table_and_a_recipe_to_take(traine
 
 def test_wrong_use_is_one_line(trained, tmp_path):
     _, task, found = trained
+    (tmp_path / "a.txt").write_text("Aspirin.")
     wrong = [
+        (lambda: predict(found, str(tmp_path / "a.txt")), "is a text, and the name of a file; give Path"),
+        (lambda: predict(found, f"{tmp_path}/"), "is a text, and the name of a file; give Path"),
+        (lambda: predict(found, 5), "5 is no text; give a text, a list of texts"),
+        (lambda: predict(found, ["a", 5]), "text 2 is no text"),
+        (lambda: predict(found, ["a\0"]), "text 1 holds a NUL character"),
+        (lambda: predict(found, ["a", "\ud800"]), "text 2 holds a NUL character or half of a surrogate pair"),
         (lambda: predict(found, [("a", "b")]), "text 1 is no text"),
         (lambda: predict(found, ["a"], columns={"text": "a"}), "columns belong to a file"),
         (lambda: predict(tmp_path, ["a"]), "holds no model"),

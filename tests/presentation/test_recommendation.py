@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from blurbstudy.config import Recipe
 from blurbstudy.errors import ParameterError
 from blurbstudy.presentation.paper import paper_number
 from blurbstudy.presentation.recommendation import chosen_by_rules, filled, recipe_of, rules, study_runs
@@ -117,9 +118,18 @@ def test_the_papers_range_is_of_the_nearest_task_and_says_how_far_it_is():
 
 
 def test_runs_of_the_study_count_only_for_like_sizes_heads_and_encoders():
-    found = study_evidence(at("similarity", 64, "SMALL"), head="pooler")
+    found = study_evidence(at("similarity", 64, "SMALL"), head="pooler", recipe=Recipe())
     assert sorted((own.failed, own.runs) for own in found) == [(0, 5), (12, 20)]
-    assert study_evidence(at("similarity", 64, "BASE"), head="pooler") == []
-    assert study_evidence(at("similarity", 5_000, "SMALL"), head="pooler") == []
+    assert study_evidence(at("similarity", 64, "BASE"), head="pooler", recipe=Recipe()) == []
+    assert study_evidence(at("similarity", 5_000, "SMALL"), head="pooler", recipe=Recipe()) == []
     for run in study_runs().values():
         assert run["failed"] <= run["runs"] >= run["seeds"] and set(run) == set(study_runs()["minilm-pair"])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rate", "first"), [(40, 5e-5, "40 epochs at 5e-5"), (10, 2e-5, "10 epochs at 2e-5")]
+)
+def test_the_studys_runs_of_the_recommended_recipe_stand_first(epochs, rate, first):
+    recipe = Recipe(head="cosine", epochs=epochs, learning_rate=rate)
+    found = study_evidence(at("similarity", 64, "SMALL"), head="cosine", recipe=recipe)
+    assert len(found) == 2 and first in found[0].words

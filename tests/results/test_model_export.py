@@ -182,6 +182,31 @@ def test_a_place_that_is_taken_stays_as_it_is(trained, store, tmp_path):
     assert [file.name for file in mine.iterdir()] == ["thesis.txt"]
 
 
+def test_what_somebody_wrote_in_a_card_outlives_a_replacement(trained, store, tmp_path):
+    first, second = trained("BIOSSES", seeds=2)[0]
+    folder = export_run(store, first, tmp_path / "model")
+    card = folder / "README.md"
+    mine = card.read_text().replace("- Terms:", "- Terms: for research alone;")
+    card.write_text(mine)
+    for _ in range(2):
+        export_run(store, first, folder, replace=True)
+        assert card.read_text() == mine and not (folder / "README.edited.md").exists()
+    for _ in range(2):  # another model: its card says what it is, and the words are not lost
+        export_run(store, second, folder, replace=True)
+        assert "for research alone" not in card.read_text() and second.id in card.read_text()
+        assert (folder / "README.edited.md").read_text() == mine
+    read_model_directory(folder)
+
+
+def test_files_of_others_in_a_model_directory_are_not_removed(trained, store, tmp_path):
+    (record,), _ = trained("BIOSSES")
+    folder = export_run(store, record, tmp_path / "model")
+    (folder / ".git").mkdir()
+    with pytest.raises(ParameterError, match=r"and \.git, which is not of it; move that, or name another folder"):
+        export_run(store, record, folder, replace=True)
+    assert (folder / ".git").is_dir() and (folder / "config.json").is_file()
+
+
 def test_a_crash_in_the_middle_leaves_no_half_directory(trained, store, tmp_path, monkeypatch):
     (record,), _ = trained("BIOSSES")
 

@@ -26,6 +26,7 @@ from .tagged import entity_types
 
 LEAST = {"train": 8, "dev": 4, "test": 1}  # examples below which nothing can be learned, or told
 FEW = {"train": 100, "dev": 50, "test": 50}  # examples below which scores are little more than noise
+SEPARATORS = ";|/+"  # that tables have between labels besides the comma
 RARE = 5  # examples (mentions) of train below which a label is hardly learned
 ONE_SIDED = 0.95  # share of one label from which accuracy says little
 LONG_WORD = 100  # characters of a word that WordPiece still reads; a longer one is [UNK]
@@ -88,6 +89,7 @@ def audit_own(task: Task, tokenizer: Tokenizer, *, max_length: int) -> OwnAudit:
     warnings = (
         *_few(lines),
         *_unseen_labels(lines),
+        *_joined_labels(lines),
         *_rare_labels(lines),
         *_spans(lines),
         *_within(lines),
@@ -156,6 +158,20 @@ def _unseen_labels(lines: Lines) -> Iterator[str]:
             yield (
                 f"label {label!r} of {split} ({own[label]} times, first in {lines.place(split, first)}) is not in "
                 "train: it cannot be learned, and counts as missed"
+            )
+
+
+def _joined_labels(lines: Lines) -> Iterator[str]:
+    """Sets of labels that another separator divides, so that each combination would be a label of its own."""
+    labels = lines.task.labels if lines.task.output == "label_set" and not lines.task.own.one_hot else ()
+    for separator in SEPARATORS:
+        parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
+        known = Counter(part for own in parts.values() for part in own)
+        joined = [label for label, own in parts.items() if len(own) > 1 and max(known[part] for part in own) > 1]
+        if joined:
+            yield (
+                f"label {joined[0]!r} is read as one: where {separator!r} stands between labels, write separator: "
+                f"'{separator}' in a task's YAML file"
             )
 
 

@@ -1,7 +1,8 @@
 """A dev set split off train: stratified by label, grouped by document; a seed gives one division.
 
 A document is never on both sides, nor is a text that stands in train several times; but headings and other short
-sentences, which many documents have, tie no documents together.
+sentences, which many documents have, tie no documents together. Where longer ones that many documents share (a line of
+copyright) tie so many that dev falls far short of its share, they tie none either; the audit counts such texts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from ..task import Example, Task, split_labels, split_tags
 
 SCORE_BINS = 5  # of like size, by which scores are stratified
 SHORT = 6  # words below which a sentence of a document may well stand in others
+TIES = (None, 2, 1)  # in how many documents a text may stand that ties them, from any number to none; the first that
+ENOUGH = 0.5  # leaves dev at least this part of what its share asks for
 PASSES = 50  # over all groups, at most: few change sides after the second
 ROUNDING = 1e-9
 EXAMPLE = "an example"  # the stratum that all belong to: it keeps the sizes
@@ -23,10 +26,14 @@ EXAMPLE = "an example"  # the stratum that all belong to: it keeps the sizes
 
 def divided(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     """Train and dev, both in file order; by Task.own's share and seed."""
-    groups = _groups(examples)
     strata = _strata(task, examples)
-    counts = [sum((strata[i] for i in own), Counter()) for own in groups]
-    in_dev = _chosen(counts, share=task.own.dev_share, rng=np.random.default_rng(task.own.split_seed))
+    for most in TIES:
+        groups = _groups(examples, most=most)
+        counts = [sum((strata[i] for i in own), Counter()) for own in groups]
+        in_dev = _chosen(counts, share=task.own.dev_share, rng=np.random.default_rng(task.own.split_seed))
+        size = sum(count[EXAMPLE] for count, chosen in zip(counts, in_dev, strict=True) if chosen)
+        if size >= ENOUGH * task.own.dev_share * len(examples):
+            break
     dev = {i for own, chosen in zip(groups, in_dev, strict=True) if chosen for i in own}
     return (
         [example for i, example in enumerate(examples) if i not in dev],
@@ -34,8 +41,14 @@ def divided(task: Task, examples: Sequence[Example]) -> tuple[list[Example], lis
     )
 
 
-def _groups(examples: Sequence[Example]) -> list[list[int]]:
-    """Examples that stay together: of one document, or of one text; groups in the order of their first examples."""
+def _groups(examples: Sequence[Example], *, most: int | None) -> list[list[int]]:
+    """Examples that stay together: of one document, or of one text that stands in so many documents at most (None: any
+    number); groups in the order of their first examples.
+    """
+    texts = [normalized(example) for example in examples]
+    documents = defaultdict(set)
+    for text, example in zip(texts, examples, strict=True):
+        documents[text].add(example.unit)
     leader = list(range(len(examples)))
 
     def first(i: int) -> int:
@@ -45,10 +58,10 @@ def _groups(examples: Sequence[Example]) -> list[list[int]]:
         return i
 
     seen: dict[tuple[str, str], int] = {}
-    for i, example in enumerate(examples):
-        text = normalized(example)
-        is_heading = example.unit != example.id and len(text.split()) < SHORT
-        for key in (("document", example.unit), *(() if is_heading else (("text", text),))):
+    for i, (text, example) in enumerate(zip(texts, examples, strict=True)):
+        is_common = len(text.split()) < SHORT or (most is not None and len(documents[text]) > most)
+        ties_none = example.unit != example.id and is_common  # a text that is a document itself ties always
+        for key in (("document", example.unit), *(() if ties_none else (("text", text),))):
             a, b = sorted((first(i), first(seen.setdefault(key, i))))
             leader[b] = a
     groups = defaultdict(list)

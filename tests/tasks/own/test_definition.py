@@ -95,6 +95,15 @@ def test_a_fingerprint_covers_what_is_read_and_scored_and_no_names(write, tmp_pa
     assert len({base, *others}) == 1 + len(others)
 
 
+def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, monkeypatch):
+    write(a__tsv=table(), b__tsv=table(n=30))
+    given = ({"train": "a.tsv"}, {"train": "a.tsv", "dev": "b.tsv"})
+    tasks = [own_task(kind="classification", files=files) for files in given]
+    before = [data_fingerprint(task) for task in tasks]
+    monkeypatch.setattr("blurbstudy.tasks.task.DIVISION", 0)
+    assert [data_fingerprint(task) == own for task, own in zip(tasks, before, strict=True)] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -67,6 +67,20 @@ def test_a_text_that_stands_there_twice_stays_on_one_side():
     assert dev and not {int(e.id) % 50 for e in train} & {int(e.id) % 50 for e in dev}
 
 
+@pytest.mark.parametrize("common", [1, 30])  # sentences that documents share: one in all, or some in some
+def test_sentences_that_many_documents_share_do_not_tie_all_of_them(common):
+    rng = np.random.default_rng(common)
+    examples = []
+    for document in range(60):
+        shared = f"the authors declare that they have no conflict {rng.integers(common)}"
+        texts = [f"this is sentence {i} of document {document % 59} alone" for i in range(4)]  # 0 stands there twice
+        examples += [Example(f"{document}.{i}", f"{document}", (t,), "a") for i, t in enumerate([*texts, shared])]
+    train, dev = divided(make_task("relation", ("a", "b")), examples)
+    assert not {e.unit for e in train} & {e.unit for e in dev}
+    assert abs(len(dev) - 60) <= 10
+    assert len({e.unit for e in dev} & {"0", "59"}) != 1
+
+
 def test_sets_of_labels_scores_and_mentions_are_stratified():
     rng = np.random.default_rng(5)
     sets = [",".join(label for label, p in (("x", 0.5), ("y", 0.1)) if rng.random() < p) for _ in range(300)]
