@@ -74,7 +74,9 @@ class _AddDropped(torch.autograd.Function):
     def forward(ctx, residual: Tensor, x: Tensor, mask: Tensor, scale: float) -> Tensor:  # noqa: ANN001
         ctx.save_for_backward(mask)
         ctx.scale = scale
-        return torch.addcmul(residual, x.to(residual.dtype), mask, value=scale)
+        if mask.device.type == "cpu":  # elsewhere operands are cast as they are read
+            x = x.to(residual.dtype)
+        return torch.addcmul(residual, x, mask, value=scale)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple:  # noqa: ANN001
@@ -84,10 +86,11 @@ class _AddDropped(torch.autograd.Function):
 
 def row_mask(stream: DropoutStream, counts: tuple[int, ...], rows: int, width: int) -> Tensor:
     """Dropout mask (P, rows, width), each member's first `counts[m]` rows drawn from its own stream."""
-    mask = torch.empty(len(counts), rows, width, device=stream.device)
+    mask = torch.empty(len(counts), rows, width, device=stream.device, dtype=stream.dtype)
     for member, count in enumerate(counts):
         stream.mask(member, (count, width), out=mask[member, :count])
-        mask[member, count:] = 1.0
+        if count < rows:
+            mask[member, count:] = 1
     return mask
 
 
@@ -95,7 +98,8 @@ def drop_rows(x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) 
     """Dropout on (P, rows, width)."""
     if stream is None:
         return x
-    return x * row_mask(stream, counts, x.shape[1], x.shape[2]).mul_(stream.scale)
+    mask = row_mask(stream, counts, x.shape[1], x.shape[2])
+    return x * (mask.mul_(stream.scale) if mask.is_floating_point() else mask * stream.scale)
 
 
 def add_dropped(residual: Tensor, x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
@@ -176,9 +180,9 @@ class Attention(nn.Module):
         else:
             bias = block.bias.repeat_interleave(self.n_heads, 0).to(q.dtype)
             scores = torch.baddbmm(bias, q, key.transpose(1, 2), alpha=scale)
-        weights = scores.softmax(-1)
+        weights = scores.softmax(-1).to(value.dtype)
         if dropout is not None:
-            weights = weights * attention_mask(dropout, block, self.n_heads, asked).to(weights.dtype)
+            weights = weights * attention_mask(dropout, block, self.n_heads, asked)
         mixed = torch.bmm(weights, value).view(-1, self.n_heads, q.shape[1], size).transpose(1, 2)
         mixed = mixed.reshape(-1, self.n_heads * size)
         if dropout is not None:
@@ -195,6 +199,8 @@ class Attention(nn.Module):
 def _pieces(packed: Tensor, blocks: Sequence[Block | AskedBlock]) -> tuple[Tensor, ...]:
     """The rows of each block."""
     sizes = [block.rows for block in blocks]
+    if sizes == [len(packed)]:
+        return (packed,)
     return packed[: sum(sizes)].split(sizes)
 
 
@@ -210,8 +216,9 @@ def attention_mask(stream: DropoutStream, block: Block, heads: int, asked: Asked
         member, _, chunk = block.parts[0]
         return stream.mask(member, (chunk.count * heads, most, chunk.longest))
     members = 1 + max(member for member, _, _ in block.parts)
-    mask = torch.ones(members, block.sequences, heads, most, block.longest, device=stream.device)
+    shape = (members, block.sequences, heads, most, block.longest)
+    mask = torch.ones(shape, device=stream.device, dtype=stream.dtype)
     for (member, start, chunk), own in zip(block.parts, of_chunks, strict=True):
-        drawn = stream.mask(member, (chunk.count, heads, own, chunk.longest))
-        mask[member, start : start + chunk.count, :, :own, : chunk.longest] = drawn
+        place = mask[member, start : start + chunk.count, :, :own, : chunk.longest]
+        stream.mask(member, tuple(place.shape), out=place)
     return mask.view(-1, most, block.longest)

@@ -32,6 +32,8 @@ class DropoutStream:
 
     def __init__(self, seeds: Sequence[int], rate: float, *, device: torch.device | str = "cpu") -> None:
         self.device, self.seeds, self.rate = torch.device(device), tuple(seeds), rate
+        # A CPU multiplies fastest by what is in its operands' type, a GPU by what takes least memory.
+        self.dtype = torch.float32 if self.device.type == "cpu" else torch.bool
         dropped = round(rate * LANES)
         self.threshold = dropped - LANES // 2  # of a signed lane
         self.scale = LANES / (LANES - dropped)  # of what is kept
@@ -41,10 +43,12 @@ class DropoutStream:
             self._device = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
 
     def mask(self, member: int, shape: Sequence[int], *, out: Tensor | None = None) -> Tensor:
-        """1.0 where kept, 0.0 where dropped; float32 (in `out`, where given). The caller multiplies by `scale`."""
+        """1 where kept, 0 where dropped, of `dtype` (in `out`, where given). The caller multiplies by `scale`."""
         count = int(np.prod(shape))
         lanes = self._lanes(member, (count + 3) // 4)[:count].view(*shape)
-        return torch.ge(lanes, self.threshold, out=torch.empty(lanes.shape, device=self.device) if out is None else out)
+        if out is None:
+            out = torch.empty(lanes.shape, device=self.device, dtype=self.dtype)
+        return torch.ge(lanes, self.threshold, out=out)
 
     def _lanes(self, member: int, words: int) -> Tensor:
         if self.device.type == "cpu":

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from blurbstudy.models import DropoutStream, pack, seed_for
-from blurbstudy.models.layers import attention_mask, row_mask
+from blurbstudy.models.layers import add_dropped, attention_mask, drop_rows, row_mask
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
@@ -52,3 +52,13 @@ def test_seeds_differ_by_any_part():
     seeds = {seed_for(seed, use, step) for seed in range(20) for use in ("order", "dropout") for step in range(50)}
     assert len(seeds) == 2000
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_masks_of_one_byte_drop_what_masks_of_floats_drop():
+    residual, x = torch.randn(2, 5, 6), torch.randn(2, 5, 6)
+    floats, bytes_ = (DropoutStream([1, 2], 0.3) for _ in range(2))
+    bytes_.dtype = torch.bool  # as on a GPU
+    assert row_mask(bytes_, (5, 3), 5, 6).dtype == torch.bool
+    row_mask(floats, (5, 3), 5, 6)
+    assert torch.equal(drop_rows(x, bytes_, (5, 3)), drop_rows(x, floats, (5, 3)))
+    assert torch.equal(add_dropped(residual, x, bytes_, (5, 3)), add_dropped(residual, x, floats, (5, 3)))
