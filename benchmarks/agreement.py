@@ -37,7 +37,7 @@ from material import Fitting, Material, read_material
 from measuring import say
 
 from blurbstudy.config import TRAINER_REVISION, canonical_json
-from blurbstudy.presentation.parameter_values import read_seeds
+from blurbstudy.study.parameter_schema import read_seeds
 
 FOLDER = Path(__file__).resolve().parent
 FITTING = Fitting(task="BIOSSES", epochs=10, max_length=256, learning_rate=2e-4)

@@ -154,7 +154,7 @@ def matrix_rate(device: str = "cpu", *, size: int = 0) -> float:
     """
     import torch
 
-    from blurbstudy.models.dense import dense
+    from blurbstudy.models.onednn_linear import dense
 
     size = size or (8192 if device == "cuda" else 1536)
     a = torch.randn(size, size, dtype=torch.bfloat16 if device == "cuda" else torch.float32, device=device)
@@ -199,7 +199,7 @@ def circumstances() -> dict[str, Any]:
     import torch
     import transformers
 
-    from blurbstudy.training.circumstances import commit
+    from blurbstudy.training.provenance import commit
 
     versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api.notebook import audit, evaluate, finetune, predict, recommend
     from .config import Recipe
-    from .presentation.in_python import audit, evaluate, finetune, predict, recommend
     from .tasks import Task
 
 __version__ = "0.1.0"

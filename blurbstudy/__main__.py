@@ -1,6 +1,6 @@
 """`python -m blurbstudy`, and with it `torchrun -m blurbstudy`: the command line."""
 
-from .cli import main
+from .cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ("tests.fixtures.records", "tests.fixtures.grids")
 PROJECT = Path(__file__).resolve().parent.parent
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks a hub
@@ -76,8 +77,9 @@ def mini_data():
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory, mini_data):
     """A checkpoint directory: random weights, two layers of width 32, and a vocabulary of mini-BLURB's corpus."""
+    from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
+
     from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
-    from blurbstudy.pretraining.vocabulary import train_vocabulary
 
     with (mini_data / "corpus.jsonl").open(encoding="utf-8") as lines:
         sentences = [sentence for line in islice(lines, 100) for sentence in json.loads(line)["sentences"]]
@@ -245,7 +247,7 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
         settings |= {"large_encoders": f"{{PubMedBERT-LARGE: '{large}', BioBERT-LARGE: null}}", "freeze": "1"}
         settings |= {"ner_epochs": "0.05", "ner_max_length": "48", "spacy_epochs": "3"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
-        command = [sys.executable, "-m", "blurbstudy.cli", "run", *words]
+        command = [sys.executable, "-m", "blurbstudy.cli.app", "run", *words]
         command += ["--store", str(folder / "store"), "--report", str(folder / "report")]
         made = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
         done.write_text(made.stderr if made.returncode else "", encoding="utf-8")
@@ -256,7 +258,7 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
 @pytest.fixture
 def command(tmp_path, capsys, monkeypatch):
     """Runs a command in an empty folder; exit code, stdout, stderr."""
-    from blurbstudy.cli import main
+    from blurbstudy.cli.app.app import main
 
     monkeypatch.chdir(tmp_path)
 

@@ -243,7 +243,9 @@ def like_sequences(n: int) -> Features:
 @pytest.mark.parametrize("frozen", [0, 1, 2])
 @pytest.mark.parametrize("pooled", [False, True])
 def test_operations_are_counted_as_torch_counts_them(benchmark, monkeypatch, family, frozen, pooled):
-    monkeypatch.setattr("blurbstudy.models.dense._has_onednn", lambda: False)  # torch counts its own products alone
+    monkeypatch.setattr(
+        "blurbstudy.models.onednn_linear._has_onednn", lambda: False
+    )  # torch counts its own products alone
     operations = benchmark("operations").operations
     wide = {"embedding_width": 8} if family == "electra" else {}
     architecture = Architecture(

@@ -29,7 +29,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Runs the commands of a section in one process, then a test's question about what came of them.
 FOLLOW = """
 import json, sys
-from blurbstudy.cli import main
+from blurbstudy.cli.app import main
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
@@ -114,7 +114,7 @@ def follow(root: Path, asked: list[list[str]], question: str) -> dict:
 
 RUNS = """
 from pathlib import Path
-from blurbstudy.results.store import RunStore
+from blurbstudy.store.run_store import RunStore
 store = RunStore(Path("runs/finetune"))
 runs = [store.get(run_id) for run_id in store]
 """
@@ -191,8 +191,8 @@ def test_the_dataset_of_the_readme_is_one_entry_and_its_files_are_read_checked_a
 PLANNED = (
     RUNS
     + """
-from blurbstudy.cli_notebooks import notebook_values
-from blurbstudy.presentation.planning import planned_study
+from blurbstudy.cli.notebook_options import notebook_values
+from blurbstudy.study.dry_run import planned_study
 stem = "02_optimization_ablation"
 given = {"encoders": ENCODERS, "store": "runs/none"}
 study = planned_study(stem, notebook_values(scale="mini", only=[stem], given=given)[stem])

@@ -13,47 +13,39 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "blurbstudy"
 FLOORS = {
-    "config": 0, "disk": 0, "errors": 0, "paths": 0,
+    "config": 0, "errors": 0, "filesystem": 0, "paths": 0,
     "tasks": 1, "metrics": 1, "models": 1,
     "stabilizers": 2,
     "pretraining": 3, "training": 3, "baselines": 3,
     "inference": 4,
-    "results": 5,
-    "presentation": 6,
-    "cli": 7, "cli_data": 7, "cli_export": 7, "cli_notebooks": 7, "cli_plan": 7, "cli_predict": 7, "cli_pretrain": 7,
-    "cli_recommend": 7, "cli_score": 7, "cli_store": 7, "cli_task": 7,
-    "__main__": 7,
+    "store": 5,
+    "stats": 6,
+    "engine": 7,
+    "search": 8,
+    "study": 9,
+    "tables": 10,
+    "sections": 11, "api": 11,
+    "report": 12,
+    "cli": 13,
+    "__main__": 14,
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
-    ("pretraining", "training"): {"optimizer", "schedule", "circumstances", "memory"},  # device, versions; lack of it
+    ("pretraining", "training"): {"optimizer", "schedule", "provenance", "memory"},  # device, versions; lack of it
     ("baselines", "pretraining"): {"keeping"},  # folders that are made once
     ("tasks", "metrics"): {""},
-    ("cli", "cli_data"): {""},
-    ("cli", "cli_export"): {""},
-    ("cli", "cli_notebooks"): {""},
-    ("cli", "cli_plan"): {""},
-    ("cli_plan", "cli_notebooks"): {""},
-    ("cli", "cli_predict"): {""},
-    ("cli", "cli_pretrain"): {""},
-    ("cli", "cli_recommend"): {""},
-    ("cli", "cli_score"): {""},
-    ("cli", "cli_store"): {""},
-    ("cli", "cli_task"): {""},
-    ("cli_predict", "cli_task"): {""},
-    ("cli_recommend", "cli_task"): {""},
-    ("cli_score", "cli_task"): {""},
-    ("__main__", "cli"): {""},
 }
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors"}  # at module level, where training runs
 TRAINS = (
-    "config", "disk", "errors", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training",
+    "config", "errors", "filesystem", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training",
     "inference",
 )  # fmt: skip
-TRAINS_IN_RESULTS = (
-    "__init__", "store", "engine", "sweep", "sources", "progress", "populations", "processes", "worker", "jobs",
-    "capacity", "calibrations", "rehearsals", "pretrain_spec",
-    "weights",
-)  # fmt: skip
+TRAINS_IN = {  # of other folders, the modules that training needs
+    "store": {"run_store", "files", "run_weights", "custom_tasks"},
+    "engine": {"engine", "sweep", "progress", "populations", "run_worker", "run_locks", "deadline"},
+    "engine.sources": {"sources", "resolve", "encoder_spec", "encoders"},
+    "engine.workers": {"processes", "job_queue", "parallel"},
+    "engine.estimates": {"memory", "measurements", "profiling", "flops"},
+}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -118,7 +110,7 @@ def test_a_floor_fault_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "PROJECT", tmp_path)
     (tmp_path / "models").mkdir()
     up = tmp_path / "models" / "up.py"
-    up.write_text("def f():\n    from ..results.store import RunStore\n")
+    up.write_text("def f():\n    from ..store.run_store import RunStore\n")
     assert [fault.split()[0] for fault in floor_faults("models", up)] == [f"models{os.sep}up.py:2"]
     (tmp_path / "pretraining").mkdir()
     aside = tmp_path / "pretraining" / "aside.py"
@@ -143,7 +135,10 @@ def taken_modules() -> dict[str, set[str]]:
 
 def test_no_modules_take_from_each_other_in_a_circle():
     graph = taken_modules()
-    assert graph["blurbstudy.results.worker"] >= {"blurbstudy.results.processes", "blurbstudy.results.rehearsals"}
+    assert graph["blurbstudy.engine.run_worker"] >= {
+        "blurbstudy.engine.workers.processes",
+        "blurbstudy.engine.estimates.profiling",
+    }
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
@@ -156,7 +151,8 @@ def test_no_modules_take_from_each_other_in_a_circle():
 def test_what_trains_imports_little_at_module_level():
     heavy = []
     for part, path in modules():
-        if part in TRAINS or (part == "results" and path.stem in TRAINS_IN_RESULTS):
+        folder = ".".join(path.relative_to(PACKAGE).parts[:-1])
+        if part in TRAINS or path.stem in TRAINS_IN.get(folder, ()):
             for line, name in imports(path, module_level=True):
                 if name[0] not in LIGHT | {"blurbstudy", "__future__"} | sys.stdlib_module_names:
                     heavy.append(f"{path.relative_to(PROJECT)}:{line} imports {name[0]}")
@@ -186,8 +182,11 @@ from pathlib import Path
 import json
 from blurbstudy.config import Recipe
 from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
-from blurbstudy.pretraining.vocabulary import train_vocabulary
-from blurbstudy.results import LocalEngine, RunStore, resolve_sources, run_missing
+from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.sources.resolve import resolve_sources
+from blurbstudy.engine.sweep import run_missing
+from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 
 with (mini_blurb_folder() / "corpus.jsonl").open(encoding="utf-8") as lines:

@@ -6,14 +6,14 @@ import json
 import nbformat
 import papermill
 import pytest
+from blurbstudy.cli.app.notebook_options import chosen_stems
 
 from blurbstudy import paths
-from blurbstudy.cli_notebooks import chosen_stems
 from blurbstudy.errors import ParameterError
-from blurbstudy.presentation.execution import FAILURE
-from blurbstudy.presentation.parameters import TUTORIALS, declared_parameters, notebook_stems, scale_parameters
-from blurbstudy.presentation.planning import planned_study
-from blurbstudy.results.store import RunStore
+from blurbstudy.report.execute import FAILURE
+from blurbstudy.store.run_store import RunStore
+from blurbstudy.study.dry_run import planned_study
+from blurbstudy.study.parameters import TUTORIALS, declared_parameters, notebook_stems, scale_parameters
 
 STEMS = notebook_stems()
 ALL = (*STEMS, *TUTORIALS)

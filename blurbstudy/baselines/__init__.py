@@ -1,8 +1,8 @@
 """Baselines: off-the-shelf tools that fine-tuned encoders are held against (scispaCy). spaCy is imported where used."""
 
 from .models import MODELS, RELEASED, RETRAINED, BaselineModel, counted_tags, counted_type, get_model
-from .own_scoring import read_by_it, scored_by_it
 from .prediction import entity_types, load_model, predicted_tags, released_version
+from .scispacy_scorer import read_by_it, scored_by_it
 from .training import WantedModel, make_model, total_steps
 
 __all__ = [

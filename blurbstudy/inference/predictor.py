@@ -15,12 +15,12 @@ import torch
 from ..metrics.entities import mentions
 from ..tasks import Example, Task
 from ..tasks.features import Features, tokenize
-from ..tasks.sentences import sentence_spans
-from ..tasks.words import WORD_RULES, Span
-from ..training.circumstances import pick_device
+from ..tasks.text.sentences import sentence_spans
+from ..tasks.text.words import WORD_RULES, Span
 from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
-from .items import Document
-from .model_directory import ModelDirectory, load_classifier
+from ..training.provenance import pick_device
+from .inputs.items import Document
+from .model_directory.directory import ModelDirectory, load_classifier
 from .word_features import WordFeatures
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..pretraining.states import flush
+from ..pretraining.checkpoints import flush
 
 UNFINISHED = ".unfinished-"  # begins the name of what is being written
 STALE_AFTER = 3600.0  # seconds after which such a folder belongs to no living writer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..tasks.features import Features, around, uncut
-from .windows import windows
+from .sliding_windows import windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

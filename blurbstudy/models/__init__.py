@@ -11,11 +11,10 @@ from .checkpoint import (
     random_checkpoint,
     read_architecture,
 )
-from .classifier import Classifier, DepthParameter, reset
+from .classifier import Classifier, DepthParameter, TrainedWeights, reset
 from .encoder import Encoder
 from .packing import Packing, pack
-from .randomness import DropoutStream, seed_for
-from .trained import TrainedWeights
+from .rng import DropoutStream, seed_for
 
 __all__ = [
     "Architecture", "Checkpoint", "Classifier", "DepthParameter", "DropoutStream", "Encoder", "Packing",

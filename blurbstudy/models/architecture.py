@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CheckpointError
-from .anatomy import anatomy
-from .transformers_module import LEFT_OUT, auto_config, check_family, configuration, first_line, shapes
+from .auto.introspection import anatomy
+from .auto.module import LEFT_OUT, auto_config, check_family, configuration, first_line, shapes
 
 FAMILIES = {"bert": "BERT", "electra": "ELECTRA", "roberta": "RoBERTa", "xlm-roberta": "XLM-RoBERTa"}
 CLASSES = {"bert": "BertModel", "electra": "ElectraModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRobertaModel"}

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from .architecture import Architecture, architecture_from_config
-from .naming import from_hugging_face, shapes, to_hugging_face
-from .weights import content_digest, plan_shards, read_weights, weights_digests, write_weights
+from .state_dict_names import from_hugging_face, shapes, to_hugging_face
+from .weight_files import content_digest, plan_shards, read_weights, weights_digests, write_weights
 
 TOKENIZERS = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))  # each is one; the last: RoBERTa's
 TOKENIZER_FILES = (

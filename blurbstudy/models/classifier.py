@@ -20,13 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .architecture import Architecture
-from .automodel import AutoEncoder
+from .auto.encoder import AutoEncoder
+from .bi_encoder import cosines
 from .checkpoint import Checkpoint, initial
 from .encoder import Encoder
 from .layers import Linear, drop_rows
 from .packing import Packing
-from .pairs import cosines
-from .randomness import DropoutStream, seed_for
+from .rng import DropoutStream, seed_for
 
 
 class Pooler(nn.Module):
@@ -197,3 +197,12 @@ def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None
         for own, parameter in part.named_parameters(recurse=False):
             name = own if parameter.ndim > 2 or own.endswith("bias") else "norm.weight"  # a vector, and no bias
             parameter.data[member].copy_(initial(name, tuple(parameter.shape[1:]), generator))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedWeights:
+    """A fine-tuned model by our names, float32 on the CPU, no member axis."""
+
+    architecture: Architecture  # of the layers that are left
+    encoder: Mapping[str, Tensor]  # the whole table of words; what a pooler here is stands in `head` too
+    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* where there is one

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .architecture import Architecture
 from .layers import Attention, LayerNorm, Linear, activated, add_dropped, drop_rows
 from .packing import Asked, Packing
-from .randomness import DropoutStream
+from .rng import DropoutStream
 
 
 class Embeddings(nn.Module):

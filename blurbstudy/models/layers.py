@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .dense import dense, dense_gelu
+from .onednn_linear import dense, dense_gelu
 from .packing import FEW_ROWS, Asked, AskedBlock, Block, Collect, Packing, Spread
-from .randomness import DropoutStream
+from .rng import DropoutStream
 
 ACTIVATION = {
     "gelu": F.gelu,

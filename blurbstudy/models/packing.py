@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .pairs import Pairs, pairs_of
+from .bi_encoder import Pairs, pairs_of
 
 # Scores per block under which it is merged with the next. On a CPU large blocks leave the cache; elsewhere every block
 # costs calls, and padding little.

@@ -1,10 +1,10 @@
 """Pretraining from scratch: vocabulary, corpus, objectives, the pretrainer, and encoders made on the spot."""
 
-from .cached import pretrained_encoder
-from .corpus import Corpus
-from .objectives import OBJECTIVES, get_objective
+from .config import PretrainingConfig, pretraining_config
+from .corpus.corpus import Corpus
+from .encoder_cache import pretrained_encoder
+from .objectives.registry import OBJECTIVES, get_objective
 from .pretrainer import PRETRAINER_REVISION, Conduct, pretrain
-from .settings import PretrainingConfig, pretraining_config
 
 __all__ = [
     "OBJECTIVES", "PRETRAINER_REVISION", "Conduct", "Corpus", "PretrainingConfig",

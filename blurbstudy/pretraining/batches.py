@@ -11,12 +11,12 @@ import torch
 from ..errors import DataError
 from ..models import pack, seed_for
 from ..models.packing import CPU
-from .corpus import TokenizedCorpus
-from .masking import BERT_SHOWS, Shown, Vocabulary, mask_tokens
-from .model import Batch
-from .objectives import Objective
-from .sequences import Sequences
-from .settings import PretrainingConfig
+from .config import PretrainingConfig
+from .corpus.corpus import TokenizedCorpus
+from .corpus.sequences import Sequences
+from .objectives.base import Batch
+from .objectives.masking import BERT_SHOWS, Shown, Vocabulary, mask_tokens
+from .objectives.registry import Objective
 
 
 class Batches:

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..disk import cause_and_remedy
 from ..errors import StudyError
+from ..filesystem import cause_and_remedy
 
 
 def made_once(folder: Path, make: Callable[[Path], None], *, whole: Callable[[Path], bool] = Path.is_dir) -> Path:

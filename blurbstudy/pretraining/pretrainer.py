@@ -18,21 +18,11 @@ import torch
 
 from ..errors import Interrupted, ParameterError, StudyError
 from ..models import DropoutStream, check_shard_bytes, seed_for
-from ..training.circumstances import describe_device, software
 from ..training.optimizer import MemberSettings, PopulationAdamW
+from ..training.provenance import describe_device, software
 from ..training.schedule import evaluation_steps, rate_factor
 from .batches import Batches
-from .corpus import Corpus, ReadingProgress, as_corpus
-from .division import divide, fitting, most_tokens, parts_needed
-from .held_out import scored, share_of
-from .masking import Vocabulary
-from .model import Batch, PretrainingModel
-from .objectives import Objective
-from .prepared import PreparedText, prepared_text
-from .processes import Processes, joined
-from .publishing import Pretraining, check_ladder, forget_ladder, is_published, publish, publish_rung, rung_folder
-from .settings import PretrainingConfig
-from .states import (
+from .checkpoints import (
     Standing,
     State,
     begin_anew,
@@ -43,8 +33,18 @@ from .states import (
     save_state,
     sole_writer,
     tensors_of,
-)  # fmt: skip
-from .vocabulary import continues_word, load_vocabulary, vocabulary_digest
+)
+from .config import PretrainingConfig
+from .corpus.corpus import Corpus, ReadingProgress, as_corpus
+from .corpus.prepared_corpus import PreparedText, prepared_text
+from .corpus.wordpiece import continues_word, load_vocabulary, vocabulary_digest
+from .distributed import Processes, joined
+from .evaluation import scored, share_of
+from .export import Pretraining, check_ladder, forget_ladder, is_published, publish, publish_rung, rung_folder
+from .gradient_accumulation import divide, fitting, most_tokens, parts_needed
+from .objectives.base import Batch, PretrainingModel
+from .objectives.masking import Vocabulary
+from .objectives.registry import Objective
 
 # Raised by any change of code that alters the encoder that comes out.
 PRETRAINER_REVISION = 3

@@ -10,12 +10,12 @@ from ..config import canonical_json
 from ..errors import DataError, ParameterError
 from ..paths import DATA_SETTING
 from .blurb import TASKS
-from .others import OTHER_TASKS
-from .own.definition import load_own_task, own_task, task_from_dict, task_to_dict
-from .own.division import divided
-from .own.formats import FOLDERS
-from .readers import READERS
-from .standoff import STANDOFF
+from .custom.definition import load_own_task, own_task, task_from_dict, task_to_dict
+from .custom.dev_split import divided
+from .custom.formats import FOLDERS
+from .extra import OTHER_TASKS
+from .formats.blurb_files import READERS
+from .formats.standoff import STANDOFF
 from .task import (
     OUTPUTS,
     OUTSIDE,

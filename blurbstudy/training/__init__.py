@@ -1,9 +1,9 @@
 """Fine-tuning populations of runs: optimizer, schedule, the loop, evaluation, and the record of a run."""
 
-from .circumstances import pick_device
 from .optimizer import MemberSettings, PopulationAdamW
 from .population import Population, population_key
-from .record import RunRecord, run_record_from_dict
+from .provenance import pick_device
+from .run_record import RunRecord, run_record_from_dict
 from .schedule import evaluation_steps, rate_factor, steps_per_epoch, total_steps
 from .trainer import check_population, train_population
 

@@ -15,11 +15,11 @@ from ..models import Checkpoint, TrainedWeights
 from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
-from .circumstances import describe_device, pick_device, software
 from .evaluation import decode, evaluation_batches, gold_of, predict
 from .memory import forget_peak, peak_bytes, release_freed_memory
 from .population import SHARED, Member, Population
-from .record import RunRecord
+from .provenance import describe_device, pick_device, software
+from .run_record import RunRecord
 
 Progress = Callable[[int, int], None]  # optimizer steps done, and of all members together
 Watch = Callable[[Sequence[Member]], object]  # is shown the members as they stand; changes nothing in them

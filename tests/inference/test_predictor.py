@@ -10,18 +10,18 @@ from itertools import islice
 import pytest
 import torch
 import transformers
+from blurbstudy.inference.model_directory.directory.directory import read_model_directory, write_model_files
+from blurbstudy.inference.model_directory.directory.settings import settings_of
+from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
 
 from blurbstudy.config import Recipe
-from blurbstudy.inference.items import Document
-from blurbstudy.inference.model_directory import read_model_directory, write_model_files
+from blurbstudy.inference.inputs.items import Document
+from blurbstudy.inference.inputs.records import document_of_words
 from blurbstudy.inference.predictor import Predictor
-from blurbstudy.inference.records import document_of_words
-from blurbstudy.inference.settings import settings_of
-from blurbstudy.inference.windows import windows
+from blurbstudy.inference.sliding_windows import windows
 from blurbstudy.models import Architecture, Classifier, TrainedWeights, random_checkpoint
-from blurbstudy.pretraining.vocabulary import train_vocabulary
-from blurbstudy.tasks.sentences import sentence_spans
-from blurbstudy.tasks.words import word_spans
+from blurbstudy.tasks.text.sentences import sentence_spans
+from blurbstudy.tasks.text.words import word_spans
 
 from .conftest import PAIRS, TEXTS
 from .lexicon import TAGS, typed_task, write_lexicon_model

@@ -6,7 +6,7 @@ import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import blurb_score, group_means
-from blurbstudy.presentation.paper import paper_tables
+from blurbstudy.tables.paper import paper_tables
 from blurbstudy.tasks import TASKS
 
 GROUPS = {task.name: task.group for task in TASKS}

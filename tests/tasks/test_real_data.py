@@ -7,10 +7,19 @@ import json
 from collections import Counter
 
 import pytest
+from blurbstudy.tasks.download.download.manifest import public_sources
 
 from blurbstudy import paths
-from blurbstudy.tasks import TASKS, example_size, get_task, read_task, split_file, split_labels, split_tags, to_datasets
-from blurbstudy.tasks.sources import public_sources
+from blurbstudy.tasks import (
+    TASKS,
+    example_size,
+    get_task,
+    read_task,
+    split_file,
+    split_labels,
+    split_tags,
+    to_datasets,
+)
 
 LABELS = {
     "PubMedQA": {

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from blurbstudy.models import Checkpoint, export_checkpoint
 from blurbstudy.models.architecture import auto_architecture
-from blurbstudy.models.automodel import from_transformers
+from blurbstudy.models.auto.encoder import from_transformers
 from blurbstudy.tasks import get_task
 from blurbstudy.training import Population, population_key
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..blurb import BC5_CHEM, BC5_DISEASE
-from ..conll import read_conll
+from ..formats.conll import read_conll
 from ..task import OUTSIDE, Example, split_tags
 
 TYPES = {"Chemical": BC5_CHEM, "Disease": BC5_DISEASE}  # the same sentences, marked for one type each

@@ -1,0 +1,1 @@
+"""What people call from Python: fine-tune, score, predict, recommend, export."""

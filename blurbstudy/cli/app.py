@@ -1,0 +1,94 @@
+"""The command line: run, plan, report, finetune, pretrain, predict, score, data, store.
+
+A StudyError is one line on stderr and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from ..errors import Interrupted, StudyError
+from ..filesystem import cause_and_remedy
+from .data import data_app
+from .export import export
+from .finetune import finetune
+from .plan import plan
+from .predict import predict
+from .pretrain import pretrain
+from .recommend import recommend
+from .run import report, run
+from .score import score
+from .store import store_app
+
+SEVERAL = ("--only", "--corpus")  # options that take several values
+INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Stable fine-tuning of biomedical encoders, and honest measurement of it.",
+)
+
+
+app.command()(run)
+app.command()(report)
+app.command()(finetune)
+app.command()(export)
+app.command()(plan)
+app.command()(predict)
+app.command()(pretrain)
+app.command()(recommend)
+app.command()(score)
+app.add_typer(data_app, name="data")
+app.add_typer(store_app, name="store")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 2 (something a person can mend), 3 (--minutes were up) or 130 (interrupted)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    rank = os.environ.get("RANK", "0")
+    who = "blurbstudy" if rank == "0" else f"blurbstudy, process {rank}"  # of those that torchrun started
+    try:
+        app(args=expand_arguments(given), prog_name="blurbstudy")
+    except Interrupted as error:
+        print(f"{who}: {error}; the same command with --resume goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except StudyError as error:
+        print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # of a report's folder, or of a disk that is full
+        cause, remedy = cause_and_remedy(error, another="name another folder (--report, --store; --out of finetune)")
+        said = f"{f'{error.filename}: ' if error.filename else ''}{cause}; {remedy}; finished runs are kept"
+        print(f"blurbstudy: {' '.join(said.split())}", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
+        print("blurbstudy: interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def expand_arguments(arguments: Sequence[str]) -> list[str]:
+    """`--only A B` (and `--corpus A B`) as `--only A --only B`, and `-p name value` as `-p name=value`."""
+    expanded: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word in SEVERAL:
+            names = []
+            while waiting and not waiting[0].startswith("-"):
+                names.append(waiting.pop(0))
+            expanded += [part for name in names for part in (word, name)] or [word]
+        elif word in ("-p", "--parameter") and len(waiting) >= 2 and "=" not in waiting[0]:
+            expanded += [word, f"{waiting.pop(0)}={waiting.pop(0)}"]
+        else:
+            expanded.append(word)
+    return expanded
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Makes the runs that a store lacks: sweeps, populations, processes."""

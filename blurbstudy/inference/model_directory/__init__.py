@@ -1,0 +1,1 @@
+"""A fine-tuned model's directory: weights, tokenizer, metadata, card."""

@@ -1,0 +1,117 @@
+"""A page of predictions: entities marked in their texts by displaCy, with a legend; labels and scores in a table.
+
+Everything that comes from data is escaped, and nothing is loaded from elsewhere. Colours are legible on light and dark.
+"""
+
+from __future__ import annotations
+
+import html
+
+from ...tasks import Task
+from ...tasks.task import OUTSIDE
+from ..predictor import Prediction
+
+# Per type in turn: background on a light page, on a dark one; text on both keeps a contrast of at least 7 to 1.
+COLOURS = (
+    ("#ffd8a8", "#6b3d00"), ("#a5d8ff", "#0b4a80"), ("#b2f2bb", "#195a28"), ("#eebefa", "#6a2382"),
+    ("#ffc9c9", "#842029"), ("#ffec99", "#5c4a00"), ("#99e9f2", "#0b5560"), ("#d0bfff", "#4a2f94"),
+    ("#d8f5a2", "#3c5800"), ("#ced4da", "#495057"),
+)  # fmt: skip
+_STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --ink: #1a1a1a; --faint: #595959; --line: #d0d0d0; }
+@media (prefers-color-scheme: dark) { :root { --ground: #16181c; --ink: #f0f0f0; --faint: #b0b0b0; --line: #44484f; } }
+body { background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
+  max-width: 60rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1rem; margin: 2rem 0 .3rem; overflow-wrap: anywhere; }
+p.about { color: var(--faint); }
+.legend { display: flex; flex-wrap: wrap; gap: .5rem 1rem; list-style: none; padding: 0; }
+.entities { line-height: 2.2 !important; overflow-wrap: anywhere; }
+.entities .part { white-space: pre-wrap; }
+mark { border-radius: .3em; color: var(--ink); padding: .15em .35em; box-decoration-break: clone;
+  -webkit-box-decoration-break: clone; }
+mark small { font-size: .7em; font-weight: 600; margin-left: .4em; text-transform: none; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; } th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem;
+  text-align: left; vertical-align: top; overflow-wrap: anywhere; } td:first-child { min-width: 2rem; }
+th { white-space: nowrap; } meter { width: 6rem; }
+"""
+_MARK = '<mark class="entity" style="background: {bg}" title="{title}">{text}<small>{label}</small></mark>'
+
+
+def html_begin(task: Task) -> str:
+    """Up to the first document."""
+    name = html.escape(task.name)
+    about = {
+        "tags": "Entities as predicted; the probability of each, the mean over its words, shows when pointed at.",
+        "label": "The most probable label of each text, and the probabilities of all.",
+        "label_set": "The labels above a probability of one half, and the probabilities of all.",
+        "score": "The score of each pair.",
+    }[task.output]
+    light = "".join(f"--type-{i}: {one};" for i, (one, _) in enumerate(COLOURS))
+    dark = "".join(f"--type-{i}: {one};" for i, (_, one) in enumerate(COLOURS))
+    colours = f":root {{{light}}}\n@media (prefers-color-scheme: dark) {{ :root {{{dark}}} }}\n"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Predictions: {name}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>{_STYLE}{colours}</style>\n</head>\n<body>\n<h1>Predictions: {name}</h1>\n"
+        f'<p class="about">{about}</p>\n' + (_legend(task) if task.output == "tags" else _table_head(task))
+    )
+
+
+def html_document(prediction: Prediction, task: Task) -> str:
+    """One document."""
+    return _marked_text(prediction, task) if task.output == "tags" else _table_row(prediction)
+
+
+def html_end(task: Task) -> str:
+    """After the last document."""
+    return ("" if task.output == "tags" else "</table>\n") + "</body>\n</html>\n"
+
+
+def type_names(task: Task) -> list[str]:
+    """The types of a task's entities, as predictions name them."""
+    return list(dict.fromkeys(label[2:] or task.name for label in task.labels if label != OUTSIDE))
+
+
+def _colour(task: Task, kind: str) -> str:
+    return f"var(--type-{type_names(task).index(kind) % len(COLOURS)})"
+
+
+def _legend(task: Task) -> str:
+    items = "".join(
+        f'<li><mark style="background: {_colour(task, kind)}">{html.escape(kind)}</mark></li>'
+        for kind in type_names(task)
+    )
+    return f'<ul class="legend">{items}</ul>\n'
+
+
+def _marked_text(prediction: Prediction, task: Task) -> str:
+    from spacy.displacy.render import EntityRenderer
+
+    # displaCy escapes texts, but neither labels nor titles.
+    kinds = {kind: html.escape(kind) for kind in type_names(task)}
+    renderer = EntityRenderer({"template": _MARK, "colors": {own: _colour(task, kind) for kind, own in kinds.items()}})
+    spans = [
+        {"start": e.start, "end": e.end, "label": kinds[e.type], "params": {"title": f"{e.probability:.2f}"}}
+        for e in prediction.entities
+    ]
+    shown = renderer.render([{"text": prediction.text, "ents": spans, "title": None}]).strip()
+    return f"<section>\n<h2>{html.escape(prediction.id)}</h2>\n{shown}\n</section>\n"
+
+
+def _table_head(task: Task) -> str:
+    last = [] if task.output == "score" else ["probabilities"]
+    names = ["id", *task.text_columns, {"label_set": "labels"}.get(task.output, task.output), *last]
+    return f"<table>\n<tr>{''.join(f'<th>{html.escape(name)}</th>' for name in names)}</tr>\n"
+
+
+def _table_row(prediction: Prediction) -> str:
+    cells = [html.escape(prediction.id), *(html.escape(text) for text in prediction.document.texts)]
+    if prediction.score is not None:
+        cells.append(f"{prediction.score:.2f}")
+    else:
+        cells.append(html.escape(prediction.label if prediction.labels is None else ", ".join(prediction.labels)))
+        order = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
+        cells.append(
+            "<br>".join(f'<meter value="{one:.4f}"></meter> {one:.2f} {html.escape(label)}' for label, one in order)
+        )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"

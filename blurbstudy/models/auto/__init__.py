@@ -1,0 +1,1 @@
+"""Encoders that only transformers has a module for."""

@@ -1,0 +1,1 @@
+"""Corpora for pretraining: documents, vocabulary, tokens, sequences."""

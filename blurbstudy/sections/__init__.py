@@ -1,0 +1,1 @@
+"""One module or package per notebook: its grids and its tables."""

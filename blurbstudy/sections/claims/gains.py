@@ -1,0 +1,264 @@
+"""What each technique buys: its gain over the baseline, and how much of that is fewer collapsed runs rather than better
+ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from ...stats.decomposition import FEWEST_SEEDS, Gain, decompose
+from ...stats.summary import Comparison
+from ...study.grid import CellKey, Results
+from ...tables.comparison_table import comparisons
+from ...tables.score_table import percent, percents, where
+from ...tables.table import Answer, Table, counted, interval, number, page_link, signed
+from .evidence import Evidence
+
+BASELINES = {  # notebook -> what its techniques are held against
+    "02_optimization_ablation": "Neither adjustment",
+    "03_layer_adaptation": "Baseline",
+    "04_large_models": "Baseline",
+    "06_state_of_the_art": "Standard",
+}
+APART = (
+    "Cells where dev joined train on one side alone are left out: without dev, fewer runs are found to have collapsed. "
+    "The same recipe with dev apart stands for them."
+)
+QUESTION = "What does each technique buy?"
+NAMED = 3  # encoders or techniques that are named one by one
+
+
+def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
+    """(notebook, grid, baseline) of every grid that holds its notebook's baseline."""
+    for stem, grids in evidence.results.items():
+        baseline = BASELINES.get(stem)
+        yield from ((stem, results, baseline) for results in grids if baseline in results.grid.settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technique:
+    """One technique of one grid against the baseline there."""
+
+    setting: str
+    baseline: str
+    stem: str  # notebook
+    encoders: tuple[str, ...]
+    gains: tuple[Gain, ...]  # of every cell
+    outcomes: tuple[str, ...]  # better, worse or undecided, of every cell that was tested
+    run_ids: tuple[str, ...]
+
+    def collapsed(self, side: int) -> tuple[int, int]:
+        """(collapsed, runs) with the technique (side 0) or under the baseline (1)."""
+        return sum(gain.collapsed[side] for gain in self.gains), sum(gain.n[side] for gain in self.gains)
+
+    @property
+    def name(self) -> str:
+        """What is held against what, with which encoders."""
+        return f"{self.setting} against {self.baseline} ({_few(self.encoders, 'encoders')})"
+
+
+def techniques(evidence: Evidence) -> list[Technique]:
+    """Every technique of every grid that has runs on both sides."""
+    found = []
+    for stem, results, baseline in baseline_grids(evidence):
+        gains = dict(_gains(results, baseline=baseline))
+        compared = comparisons(results, baseline=baseline)
+        for setting in (name for name in results.grid.settings if name != baseline):
+            mine = {key: gain for key, gain in gains.items() if key.setting == setting}
+            both = [one for key in mine for one in (key, key._replace(setting=baseline))]
+            if mine:
+                found.append(
+                    Technique(
+                        setting=setting,
+                        baseline=baseline,
+                        stem=stem,
+                        encoders=tuple(dict.fromkeys(_encoder(results, key) for key in mine)),
+                        gains=tuple(mine.values()),
+                        outcomes=tuple(
+                            _outcome(results, k, *compared[k], baseline=baseline) for k in mine if k in compared
+                        ),
+                        run_ids=tuple(dict.fromkeys(run for key in both for run in results.summaries[key].run_ids)),
+                    )
+                )
+    return found
+
+
+def _encoder(results: Results, key: CellKey) -> str:
+    """The encoder that was run; a grid may name it by the paper's column that it stands in."""
+    names = {config.encoder_name.partition(" (pretraining seed ")[0] for config in results.grid.cells.get(key, ())}
+    return names.pop() if len(names) == 1 and names != {""} else key.encoder
+
+
+def _joins_dev(results: Results, key: CellKey) -> bool:
+    """Whether the failures of a cell are judged without dev, by a laxer rule than those of other cells."""
+    return any(config.recipe.join_dev for config in results.grid.cells.get(key, ()))
+
+
+def _few(names: Sequence[str], what: str) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {what}"
+
+
+def technique_gains(evidence: Evidence) -> Table:
+    """A row per technique: how often better or worse, the mean change, and how much of it is fewer collapses."""
+    rows, runs = [], {}
+    for one in techniques(evidence):
+        runs[f"{one.name}, {one.stem}"] = one.run_ids
+        counts = (str(one.outcomes.count(kind)) for kind in ("better", "worse", "undecided"))
+        means = (fmean(getattr(gain, part) for gain in one.gains) for part in ("total", "fewer_collapsed"))
+        rows.append(
+            (
+                f"{one.setting}\nagainst {one.baseline}",
+                _few(one.encoders, "encoders"),
+                page_link(one.stem),
+                *counts,
+                *(signed(percent(mean)) for mean in means),
+                *(f"{failed} of {n}" for failed, n in map(one.collapsed, (0, 1))),
+            )
+        )
+    columns = ("Technique", "Encoders", "Page", "Better", "Worse", "Undecided", "Mean change",
+               "of it, by fewer collapsed runs", "Collapsed with it", "Collapsed without")  # fmt: skip
+    notes = [
+        "Better, worse, undecided: comparisons with the baseline, one per encoder and task (or group). Better or "
+        "worse: where both uncertainties say so (paired t-test over seeds with Holm's correction, bootstrap over test "
+        "examples), and not where every run collapsed on both sides.",
+        "Mean change: of the mean scores, times 100, over all of them, decided or not; next to it, the part that comes "
+        "from another share of collapsed runs. Collapsed: judged on dev, of the runs with a score.",
+        APART,
+    ]
+    rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
+    return Table(title="Techniques against their baselines", columns=columns, rows=rows, notes=notes, runs=runs,
+                 caption=evidence.caption, front=QUESTION)  # fmt: skip
+
+
+def gain_table(evidence: Evidence) -> Table:
+    """Every technique against its baseline, cell by cell: the gain in its three parts."""
+    rows, runs = [], {}
+    for stem, results, baseline in baseline_grids(evidence):
+        for key, gain in _gains(results, baseline=baseline):
+            both, encoder = (key, key._replace(setting=baseline)), _encoder(results, key)
+            ids = tuple(run for one in both for run in results.summaries[one].run_ids)
+            runs[f"{stem}: {where(key._replace(encoder=encoder))}"] = ids
+            rows.append(
+                (
+                    f"{key.setting}\nagainst {baseline}, {stem}",
+                    f"{encoder}, {key.part}",
+                    signed(percent(gain.total)),
+                    signed(percent(gain.fewer_collapsed)),
+                    interval(percents(gain.interval)),
+                    signed(percent(gain.better_others)),
+                    signed(percent(gain.collapsed_ones)),
+                    " / ".join(f"{failed} of {n}" for failed, n in zip(gain.collapsed, gain.n, strict=True)),
+                )
+            )
+    columns = ("Technique", "Where", "Gain", "by fewer collapsed runs", "95% over seeds", "by better others",
+               "by collapsed ones", "Collapsed")  # fmt: skip
+    notes = [
+        "A gain is the difference of two means, times 100. It is split into three parts that add up to it (Kitagawa "
+        "1955): another share of collapsed runs, another mean of the runs that did not collapse, another mean of those "
+        "that did. A group that is empty on one side is taken to score there as on the other.",
+        "Collapsed: judged on dev, of the runs with a score; under the technique / under the baseline. Runs whose loss "
+        "left the finite numbers have no score and are in no part.",
+        f"95%: bootstrap over seeds, of the part by fewer collapsed runs; from {FEWEST_SEEDS} seeds a side upwards.",
+        APART,
+    ]
+    rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
+    return Table(title="What each technique buys, and how", columns=columns, rows=rows, heads=2, notes=notes, runs=runs,
+                 caption=evidence.caption, folded=True)  # fmt: skip
+
+
+def _gains(results: Results, *, baseline: str) -> Iterator[tuple[CellKey, Gain]]:
+    for key in (key for key in results.summaries if key.setting != baseline):
+        other = results.summaries.get(key._replace(setting=baseline))
+        if other is None or other.run_ids == results.summaries[key].run_ids:  # where nothing was searched for
+            continue
+        if _joins_dev(results, key) != _joins_dev(results, key._replace(setting=baseline)):
+            continue
+        gain = decompose(results.summaries[key], other)
+        if gain is not None:
+            yield key, gain
+
+
+def gains_answer(evidence: Evidence) -> Answer:
+    """Which techniques are better or worse anywhere, and under which another share of runs collapses."""
+    found = techniques(evidence)
+    if not found:
+        return Answer(question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], front=True)
+    outcomes = [outcome for one in found for outcome in one.outcomes]
+    said = [
+        f"{kind.capitalize()} than its baseline: " + "; ".join(
+            f"{one.name}, {one.outcomes.count(kind)} of {counted(len(one.outcomes), 'comparison')}" for one in having
+        ) + "."
+        for kind in ("better", "worse")
+        if (having := [one for one in found if kind in one.outcomes])
+    ]  # fmt: skip
+    undecided = outcomes.count("undecided")
+    if undecided == len(outcomes):
+        said.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
+    elif undecided:
+        said.append(f"{undecided} of {counted(len(outcomes), 'comparison')} with a baseline are undecided.")
+    return Answer(question=QUESTION, sentences=[*said, _saves(found)], front=True)
+
+
+def _all(n: int) -> str:
+    return "the one comparison is" if n == 1 else f"all {n} comparisons are"
+
+
+def _saves(found: Sequence[Technique]) -> str:
+    """Under which techniques another share of runs collapsed than under the baseline."""
+    both = {one.name: (one.collapsed(0), one.collapsed(1)) for one in found}
+    changed = {name: (a, b) for name, (a, b) in both.items() if a[0] * b[1] != b[0] * a[1]}
+    if not changed:
+        return "Under each technique as large a share of runs collapsed as under its baseline."
+    listed = "; ".join(f"{name}, {a[0]} of {a[1]} against {b[0]} of {b[1]}" for name, (a, b) in changed.items())
+    return f"Another share of runs collapsed than under the baseline with: {listed}."
+
+
+def _outcome(results: Results, key: CellKey, comparison: Comparison, p: float | None, *, baseline: str) -> str:
+    """better, worse or undecided, by both uncertainties."""
+    both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
+    bounds = comparison.example_interval
+    clear = p is not None and p < 0.05 and bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
+    if not clear or all(one.failed == one.n for one in both):
+        return "undecided"
+    return "better" if comparison.difference > 0 else "worse"
+
+
+def certainty_answer(evidence: Evidence) -> Answer:
+    """How sure the scores are: widths of both intervals, and what they leave undecided."""
+    cells = {
+        summary.run_ids: summary
+        for grids in evidence.results.values()
+        for results in grids
+        for summary in results.summaries.values()
+    }
+    # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.
+    alive = [one for one in cells.values() if one.failed < one.n]
+    both = [one for one in alive if one.seed_interval is not None and one.example_interval is not None]
+    if not both:
+        none = "No cell has both intervals and a run that did not collapse yet."
+        return Answer(question="How sure is this?", sentences=[none], front=True)
+    seeds, examples = ([_half(getattr(one, name)) for one in both] for name in ("seed_interval", "example_interval"))
+    larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
+    widths = [number(percent(_median(halves))) for halves in (seeds, examples)]
+    ns = [one.n for one in both]
+    said = [
+        f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
+        f"cells, each of {_span(ns)} seeds, not all of which collapsed).",
+        f"The test examples are the larger uncertainty in {larger} of {len(both)} cells: more seeds cannot mend that.",
+    ]
+    return Answer(question="How sure is this?", sentences=said, front=True)
+
+
+def _span(ns: Sequence[int]) -> str:
+    return str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
+
+
+def _half(bounds: tuple[float, float]) -> float:
+    return (bounds[1] - bounds[0]) / 2
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2

@@ -1,0 +1,1 @@
+"""Notebook 90: widgets over a run store."""

@@ -1,0 +1,1 @@
+"""Notebook 04: Tables 5 and 6."""

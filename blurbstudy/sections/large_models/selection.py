@@ -1,0 +1,168 @@
+"""LARGE encoders under each technique, and the technique that dev chooses for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...config import Recipe
+from ...stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer
+from ...stats.cells import by_task, common_seeds, seed_score
+from ...study.grid import CellKey, Grid, Part, Results
+from ...study.parameters import large_twins
+from ...study.parts import blurb_parts
+from ...study.study import Study
+from ...tables.paper import paper_number
+from ...tables.score_table import percent
+from ...tables.table import Table, number
+
+BASELINE = "Baseline"  # the setting without a technique
+
+
+LARGE, TWIN = "LARGE", "BASE twin"  # the two rows of the grid whose settings are LARGE encoders
+
+
+NOT_ASKED = "not asked for (on_all_tasks)"
+
+
+def layer_techniques(
+    freeze: int | str, decay: float, *, reinit_layers: int, reinit_pooler: bool
+) -> dict[str, list[Stabilizer]]:
+    """The settings of Table 5: the baseline and each layer-specific technique."""
+    return {
+        BASELINE: [],
+        "Layer freeze": [Freeze(freeze)],
+        "Layerwise decay": [LayerwiseDecay(decay)],
+        "Layer reinit": [Reinitialize(reinit_layers, pooler=reinit_pooler)],
+    }
+
+
+def large_grid(
+    study: Study,
+    settings: Mapping[str, Sequence[Stabilizer]],
+    twin_settings: Mapping[str, Sequence[Stabilizer]],
+    *,
+    bases: Mapping[str, Recipe],
+    seeds_otherwise: int,
+    on_all_tasks: Sequence[str] | None,
+) -> Grid:
+    """Every LARGE encoder and every BASE twin: under each technique on SS and QA, and as they are on the other tasks,
+    which the paper finds stable, with the first `seeds_otherwise` seeds.
+
+    Args:
+        twin_settings: the same techniques at a BASE encoder's depth.
+        on_all_tasks: LARGE encoders of which the other tasks are asked; None: all.
+    """
+    tried, names = study.paper_parts(), list(study.values["large_encoders"])
+    twins = large_twins(study.values)
+    found = study.grid(settings, bases=bases, parts=tried, encoders=names)
+    beside = [name for name in study.encoders if name in twins.values()]
+    if beside:
+        found = _with_twins(found, study.grid(twin_settings, bases=bases, parts=tried, encoders=beside))
+    others = tuple(
+        Part(label=task.name, tasks=(task.name,))
+        for task in study.tasks
+        if not any(task.name in part.tasks for part in tried)
+    )
+    plain = study.grid({BASELINE: []}, bases=bases, parts=others, seeds=study.seeds[:seeds_otherwise])
+    chosen = [name for name in names if on_all_tasks is None or name in on_all_tasks]
+    asked = {*chosen, *(twins[name] for name in chosen if name in twins)}
+    cells = {key: runs for key, runs in plain.cells.items() if key.encoder in asked}
+    return replace(
+        found, parts=(*tried, *others), cells=found.cells | cells, recipes=found.recipes | plain.recipes
+    )  # fmt: skip
+
+
+def _with_twins(large: Grid, base: Grid) -> Grid:
+    """Both in one grid; recipes of the twins that differ stand beside, under a name of their own."""
+    own = {
+        (f"{setting}, {TWIN}", task): recipe
+        for (setting, task), recipe in base.recipes.items()
+        if recipe != large.recipes[setting, task]
+    }
+    return replace(
+        large,
+        encoders={**large.encoders, **base.encoders},
+        cells={**large.cells, **base.cells},
+        recipes={**large.recipes, **own},
+        layers={**large.layers, **base.layers},
+    )
+
+
+def techniques_view(study: Study, results: Results) -> Results:
+    """The LARGE encoders under each technique on SS and QA: Table 5."""
+    return results.only(encoders=list(study.values["large_encoders"]), parts=study.paper_parts())
+
+
+def best_settings(results: Results) -> dict[tuple[str, str], str]:
+    """(encoder, part) -> the setting with the best mean on dev over seeds; the first of equals, so the simplest."""
+    found: dict[tuple[str, str], str] = {}
+    for key in results.cell_keys():
+        mean = dev_mean(results, key)
+        before = found.get((key.encoder, key.part))
+        if mean is not None and (before is None or mean > dev_mean(results, key._replace(setting=before))):
+            found[key.encoder, key.part] = key.setting
+    return found
+
+
+def dev_mean(results: Results, key: CellKey) -> float | None:
+    """The mean of a cell's dev scores over the seeds that have one."""
+    records = results.cell(key)
+    if not records:
+        return None
+    cell = by_task(records, results.references, results.grid.clusters, results.part(key.part).weights)
+    scores = [seed_score(cell, results.references, seed=seed, split="dev") for seed in common_seeds(cell)]
+    scored = [score for score in scores if score is not None]
+    return float(np.mean(scored)) if scored else None
+
+
+def stabilized(study: Study, results: Results) -> Results:
+    """Each LARGE encoder on every task with its technique chosen on dev, and its BASE twin with the same technique."""
+    best, twins = best_settings(techniques_view(study, results)), large_twins(study.values)
+    part_of = {task: part.label for part in results.grid.parts for task in part.tasks}
+    large, cells, recipes = list(study.values["large_encoders"]), {}, {}
+    parts = tuple(replace(part, paper="") for part in blurb_parts(study))
+    for row, names in ((LARGE, {name: name for name in large}), (TWIN, twins)):
+        for name, encoder in names.items():
+            own = {}
+            for task in (task.name for task in study.tasks):
+                setting = best.get((name, part_of[task]), BASELINE)
+                runs = results.grid.cells.get(CellKey(encoder, setting, part_of[task]), ())
+                own[task] = tuple(config for config in runs if config.task == task)
+                recipes[name, task] = results.grid.recipes[setting, task]
+            seeds = set.intersection(*({config.seed for config in runs} for runs in own.values()))
+            for part in parts:
+                several = len(part.tasks) > 1  # whose seeds all have to be there
+                runs = [run for task in part.tasks for run in own[task] if not several or run.seed in seeds]
+                cells |= {CellKey(row, name, part.label): tuple(runs)} if runs else {}
+    grid = replace(
+        results.grid, encoders={LARGE: "", TWIN: ""}, settings=tuple(large), parts=parts, recipes=recipes, cells=cells,
+        absent={name: why for name, why in results.grid.encoders.items() if why},
+    )  # fmt: skip
+    return replace(results, grid=grid)
+
+
+def choice_table(study: Study, results: Results) -> Table:
+    """Which technique each LARGE encoder takes on SS and on QA, and how they did on dev."""
+    view = techniques_view(study, results)
+    best, settings = best_settings(view), view.grid.settings
+    rows = []
+    for name in view.grid.encoders:
+        for part in view.grid.parts:
+            keys = [CellKey(name, setting, part.label) for setting in settings]
+            printed = {key.setting: paper_number("table5", name, key.setting, part.paper) for key in keys}
+            known = {setting: value for setting, value in printed.items() if value is not None}
+            chosen = best.get((name, part.label), "–")
+            papers = max(known, key=known.get) if known else "–"
+            rows.append((name, part.label, *(number(percent(dev_mean(view, key))) for key in keys), chosen, papers))
+    columns = ("Encoder", "Tasks", *settings, "Chosen", "The paper's")
+    notes = [
+        "Mean score on dev over seeds, times 100. The best on dev is taken, so that test is not looked at twice; of "
+        "equal ones the first. On the other tasks, which the paper finds stable, the baseline is taken: longer "
+        "training and bias correction, no layer-specific technique. The paper's: the best that it prints "
+        "on test; it does not say how it chose."
+    ]
+    return Table(title="The technique of each encoder, chosen on dev", columns=columns, heads=2, caption=view.caption,
+                 rows=rows, notes=notes)  # fmt: skip

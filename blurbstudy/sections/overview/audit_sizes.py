@@ -1,0 +1,202 @@
+"""Sizes of the datasets against what was published, and what the whole data audit says in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, verbatim
+from ...tables.table import Answer, Table, number
+from ...tasks import SPLITS, Task
+from ...tasks.audit import ALL, LIMITS
+from .data_audit import REMEDY, Audit
+
+PUBLISHED = Path(__file__).with_name("published_sizes.yaml")
+NONE = "–"
+
+
+@cache
+def published_sizes() -> dict[str, dict[str, Any]]:
+    """What other papers print: name -> paper, checked, sizes (task -> split -> number), counts."""
+    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+
+
+def size_table(audit: Audit) -> Table:
+    """Sizes as read beside BLURB's table and others', each difference to BLURB's with its reason."""
+    others = published_sizes()
+    rows = [
+        (
+            task.name,
+            task.counted,
+            _splits({split: audit.data[task.name]["splits"][split]["size"] for split in SPLITS}),
+            _splits(task.sizes),
+            *(_other_size(audit, task, other) for other in others.values()),
+            _differences(audit, task) or "none",
+        )
+        for task in audit.known
+    ]
+    sources = [f"{name}: {other['paper']}, checked in {other['checked']}." for name, other in others.items()]
+    notes = [
+        "Train / dev / test. Files: counted in the data of this run, in the unit of BLURB's table (Gu et al. 2021, "
+        "table 1). " + " ".join(sources),
+        "BLUE counts otherwise: of ChemProt and DDI the pairs with a relation, of HoC the documents with a label; the "
+        "files counted that way stand below its numbers. What then still differs (its own cut of HoC's 1,580 labelled "
+        "documents into splits, and of DDI's train and dev; some pairs of ChemProt) no file here explains.",
+        "BioBERT's table (Lee et al. 2020) could not be checked against its source and is left out.",
+        *audit.notes,
+    ]
+    columns = ("Task", "Counted", "Files", "BLURB's table", *(f"{name}'s table" for name in others), "Files − BLURB")
+    return Table(title="How large each dataset is, and is said to be", columns=columns, rows=rows,
+                 caption=audit.origin, notes=notes)  # fmt: skip
+
+
+def _splits(sizes: Mapping[str, int]) -> str:
+    return "\u00a0/\u00a0".join(f"{sizes[split]:,}" for split in SPLITS)  # no line break within
+
+
+def _other_size(audit: Audit, task: Task, other: Mapping[str, Any]) -> str:
+    sizes = other["sizes"].get(task.name)
+    if sizes is None:
+        return NONE
+    count = COUNTS.get(other["counts"].get(task.name, ""))
+    if count is None:
+        return _splits(sizes)
+    what, counted = count
+    mine = {split: counted(task, audit.data[task.name]["splits"][split]) for split in SPLITS}
+    return f"{_splits(sizes)}\nfiles, {what}:\n{_splits(mine)}"
+
+
+def _positive(task: Task, split: Mapping[str, Any]) -> int:
+    return sum(split["labels"][label] for label in task.positives)
+
+
+def _labelled(task: Task, split: Mapping[str, Any]) -> int:
+    return split["examples"] - split["labels"][""]
+
+
+# how published_sizes.yaml names a count -> (what it is, how the audit's numbers give it)
+COUNTS = {"positive": ("positive pairs", _positive), "labelled": ("with a label", _labelled)}
+
+
+def _differs(audit: Audit, task: Task, split: str) -> bool:
+    return audit.data[task.name]["splits"][split]["size"] != task.sizes[split]
+
+
+def _differences(audit: Audit, task: Task) -> str:
+    """A line per reason: the splits that differ for it, by how much."""
+    reasons: dict[str, list[str]] = {}
+    for split in (split for split in SPLITS if _differs(audit, task, split)):
+        size = audit.data[task.name]["splits"][split]["size"]
+        reason = size_reason(task, split, size, generated=audit.generated)
+        reasons.setdefault(reason, []).append(f"{split} {size - task.sizes[split]:+,}".replace("-", "−"))
+    return "\n".join(f"{', '.join(splits)}: {reason}" for reason, splits in reasons.items())
+
+
+def size_reason(task: Task, split: str, size: int, *, generated: bool) -> str:
+    """Why a size is not that of BLURB's table."""
+    if generated:
+        return "generated, smaller on purpose"
+    if size == task.known_sizes.get(split):
+        return task.known_differences.get(split, "as in the public files")
+    return "unexplained"
+
+
+def audit_answer(audit: Audit) -> Answer:
+    """What must be known of the data before any score is read, in a few sentences."""
+    question = "What is in the data?"
+    if not audit.known:
+        return Answer(question=question, sentences=[f"Not known: the numbers are {REMEDY}."])
+    sentences = [_size_sentence(audit), _duplicate_sentence(audit)]
+    tagged = {
+        task.name: audit.data[task.name]["splits"]["test"]["mentions"]["io_ceiling"]
+        for task in audit.known
+        if task.kind == "ner"
+    }
+    if tagged:
+        lowest = min(tagged, key=tagged.get)
+        sentences.append(
+            f"With IO tags an exact predictor would score {number(100 * tagged[lowest])} on {lowest}: mentions that "
+            "follow one another directly merge."
+        )
+    return Answer(question=question, sentences=sentences)
+
+
+def _size_sentence(audit: Audit) -> str:
+    differing = [(task, split) for task in audit.known for split in SPLITS if _differs(audit, task, split)]
+    if audit.generated:
+        return f"{len(audit.known)} datasets, generated: their sizes are smaller than BLURB's on purpose."
+    reasons = [
+        size_reason(task, split, audit.data[task.name]["splits"][split]["size"], generated=False)
+        for task, split in differing
+    ]
+    unexplained = reasons.count("unexplained")
+    splits = len(audit.known) * len(SPLITS)
+    said = f"{splits - len(differing)} of {splits} splits of {len(audit.known)} datasets have the size of BLURB's table"
+    names = ", ".join(f"{task.name} {split}" for task, split in differing)
+    rest = f"{unexplained} of them unexplained" if unexplained else "each listed with what is known of it"
+    return f"{said}; {names} differ{'s' * (len(differing) == 1)}, {rest}." if differing else f"{said}."
+
+
+def _duplicate_sentence(audit: Audit) -> str:
+    shares = {}
+    for task in audit.known:
+        for split, found in audit.data[task.name]["duplicates"].items():
+            most = max(found["near"], found["masked_near"] or 0)
+            shares[f"{task.name} {split}"] = (100 * most / found["examples"], most, found["examples"])
+    worst = max(shares, key=shares.get)
+    share, most, examples = shares[worst]
+    if not most:
+        return "No example of dev or test stands in train, in the same words or nearly so."
+    how = "in nearly the same words, masks of entities aside"
+    return f"{worst} shares most with train: {most:,} of {examples:,} examples ({share:.1f}%) stand there {how}."
+
+
+@verbatim
+def length_figure(audit: Audit) -> Figure:
+    """One line per task: the middle half of its examples thick, 5% to 95% thin, the longest a mark; limits dashed."""
+    from matplotlib.lines import Line2D
+
+    vocabulary = audit.vocabularies[0] if audit.vocabularies else None
+    spreads = {}
+    for task in audit.known:
+        found = audit.of(task, vocabulary) if vocabulary else None
+        spreads[task.name] = found["lengths"][ALL] if found else audit.data[task.name]["words"]
+    drawing, axes = canvas(width=9.6, height=1.5 + 0.34 * max(1, len(spreads)))
+    for y, spread in enumerate(spreads.values()):
+        axes.plot([spread["q05"], spread["q95"]], [y, y], color=BLUE, lw=1.6, zorder=2)
+        axes.plot([spread["q25"], spread["q75"]], [y, y], color=BLUE, lw=7, solid_capstyle="butt", zorder=3)
+        axes.plot(spread["q50"], y, marker="|", ms=13, mew=2, color="white", zorder=4)
+        axes.plot(spread["max"], y, marker="X", ms=6, mew=0, color=VERMILION, zorder=3)
+    for limit in LIMITS:
+        axes.axvline(limit, ls="--", lw=1, color=GREY, zorder=1)
+    longest = max((spread["max"] for spread in spreads.values()), default=0)
+    axes.set_xscale("log", base=2)
+    ticks = [tick for tick in (8, 16, 32, *LIMITS, 1024, 2048, 4096) if tick < 2 * max(LIMITS[-1], longest)]
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_yticks(range(len(spreads)), list(spreads))
+    axes.set_ylim(len(spreads) - 0.4, -0.6)
+    unit = f"sub-words, vocabulary of {vocabulary.name}" if vocabulary else "words"
+    axes.set_xlabel(f"length of an example ({unit})", fontsize=9)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    marks = [
+        Line2D([], [], color=BLUE, lw=7, label="middle half, median white"),
+        Line2D([], [], color=BLUE, lw=1.6, label="5% to 95%"),
+        Line2D([], [], marker="X", ls="", mew=0, color=VERMILION, label="longest"),
+        Line2D([], [], ls="--", lw=1, color=GREY, label="usual limits"),
+    ]
+    drawing.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    said = [f"{name}: median {s['q50']:.0f}, 95% at most {s['q95']:.0f}, longest {s['max']:.0f}." for name, s in
+            spreads.items()]  # fmt: skip
+    return Figure(
+        title="Lengths of examples, and the usual limits",
+        alt=f"Length of an example in {unit}, one line per task. " + " ".join(said),
+        svg=as_svg(drawing),
+        caption=audit.origin,
+        notes=audit.notes,
+    )

@@ -1,0 +1,140 @@
+"""How many points are only scoring: one run's predictions under every convention in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...config import Recipe
+from ...errors import ParameterError
+from ...metrics import Convention, io_ceiling, scoring_conventions
+from ...stats.collapse import Reference
+from ...study.grid import CellKey, Grid, Part, Results
+from ...study.study import Study
+from ...tables.table import NOT_RUN, Answer, Table, number, signed
+from ...tasks import TASKS, get_task
+from ...tasks.audit import LIMITS
+from ...training.run_record import RunRecord
+from .data_audit import Audit, kept_words
+
+SETTING = "Baseline"
+QUESTION = "How many points are only scoring?"
+
+
+def scoring_grid(study: Study, *, task: str, recipe: Recipe) -> Grid:
+    """The one run: the first encoder that can be run, the first seed; no cell where there is none.
+
+    Raises:
+        ParameterError: the task is no entity task.
+    """
+    chosen = get_task(task)
+    if chosen.kind != "ner":
+        known = ", ".join(task.name for task in TASKS if task.kind == "ner")
+        raise ParameterError(f"scoring_task={task!r} has no mentions; use {known}")
+    missing = "" if chosen in study.tasks else f"{chosen.name} is not among the tasks of this run"
+    encoder = next(iter(study.sources.encoders), None)
+    missing = missing or ("" if encoder else "no encoder can be run")
+    seeds = study.seeds[:1]
+    cells = {}
+    if not missing:
+        run = study.sources.run_config(
+            chosen.name, encoder, recipe=recipe, seed=seeds[0], precision=study.values["precision"]
+        )
+        cells[CellKey(encoder, SETTING, chosen.name)] = (run,)
+    return Grid(
+        encoders={encoder or "none": missing},
+        settings=(SETTING,),
+        parts=(Part(label=chosen.name, tasks=(chosen.name,)),),
+        recipes={(SETTING, chosen.name): recipe},
+        seeds=seeds,
+        cells=cells,
+    )
+
+
+def scoring_table(results: Results, audit: Audit) -> Table:
+    """Precision, recall and F1 of the run on test by every convention, strict BIO (BLURB's) first."""
+    name, record = _record(results)
+    columns = ("Convention", "What counts", "Precision", "Recall", "F1", "F1 − strict")
+    title = f"{QUESTION} One run on {name}, test"
+    if record is None:
+        rows = [(NOT_RUN, _why_not(results), *[number(None)] * 4)]
+        return Table(title=title, columns=columns, rows=rows, caption=results.origin)
+    found, reference = conventions(results, audit), results.references[name]
+    strict = found[0]
+    rows = [
+        (
+            convention.name,
+            convention.meaning,
+            *(number(100 * value) for value in (convention.precision, convention.recall, convention.f1)),
+            "" if convention is strict else signed(100 * (convention.f1 - strict.f1)),
+        )
+        for convention in found
+    ]
+    rows.append(
+        (
+            "ceiling of IO tags",
+            "strict BIO score of an exact predictor that is trained and decoded with IO tags",
+            *[number(None)] * 2,
+            number(100 * io_ceiling(reference.gold["test"].gold)),
+            "",
+        )
+    )
+    encoder = record.config.encoder_name
+    notes = [
+        f"{encoder}, {len(reference.gold['test'].gold):,} sentences, "
+        f"{strict.gold_mentions:,} mentions, {strict.predicted_mentions:,} predicted. All rows but the last score the "
+        "same predictions; × 100.",
+        "Long sentences cut: sub-words by this encoder's vocabulary; a limit that every sentence keeps is left out.",
+    ]
+    commit = record.circumstances.get("commit") or "unknown"
+    caption = f"1 run · seed {record.config.seed} · commit {commit} · {results.origin}"
+    return Table(title=title, columns=columns, rows=rows, caption=caption, notes=notes)
+
+
+def conventions(results: Results, audit: Audit) -> list[Convention]:
+    """The run's predictions by every convention; the one that drops words once per limit that some sentence exceeds."""
+    name, record = _record(results)
+    reference = results.references[name]
+    gold, predicted = _both(reference, record)
+    found = scoring_conventions(gold, predicted)
+    for limit in LIMITS:
+        kept = kept_words(audit, reference.task, limit=limit, sentences=len(gold))
+        if kept is not None:
+            cut = scoring_conventions(gold, predicted, kept_words=kept)[-1]
+            found.append(
+                Convention(**{**vars(cut), "name": f"{cut.name} at {limit}"}),
+            )
+    return found
+
+
+def scoring_answer(results: Results, audit: Audit) -> Answer:
+    """How far apart the same predictions score."""
+    name, record = _record(results)
+    if record is None:
+        return Answer(question=QUESTION, sentences=[f"Not known: {_why_not(results)}."])
+    strict, *others = conventions(results, audit)
+    others = [other for other in others if other.name != "word level"]  # words are no mentions
+    low, high = min(others, key=lambda c: c.f1), max(others, key=lambda c: c.f1)
+    sentence = (
+        f"On {name}, the same predictions score {number(100 * strict.f1)} strictly (BLURB), {number(100 * high.f1)} as "
+        f"“{high.name}” ({signed(100 * (high.f1 - strict.f1))}) and {number(100 * low.f1)} as “{low.name}” "
+        f"({signed(100 * (low.f1 - strict.f1))}): numbers by different conventions are no comparison."
+    )
+    return Answer(question=QUESTION, sentences=[sentence])
+
+
+def _record(results: Results) -> tuple[str, RunRecord | None]:
+    """The task, and its run where there is one with predictions."""
+    (part,) = results.grid.parts
+    found = [record for record in results.records.values() if record.predictions.get("test")]
+    return part.label, found[0] if found else None
+
+
+def _why_not(results: Results) -> str:
+    (missing,) = results.grid.encoders.values()
+    diverged = "the run's loss left the finite numbers" if results.records else "this run is not in the store"
+    return missing or diverged
+
+
+def _both(reference: Reference, record: RunRecord) -> tuple[Sequence[str], Sequence[str]]:
+    reference.check(record)
+    return list(map(str, reference.gold["test"].gold)), list(map(str, record.predictions["test"]))

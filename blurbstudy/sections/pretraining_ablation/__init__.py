@@ -1,0 +1,1 @@
+"""Notebook 01: Table 2 and learning curves of pretraining."""

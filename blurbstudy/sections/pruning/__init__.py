@@ -1,0 +1,1 @@
+"""Notebook 05: Table 7 and what pruning saves."""

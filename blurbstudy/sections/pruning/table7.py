@@ -1,0 +1,301 @@
+"""Table 7: what removing the top layers costs on each task, and what it saves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ...config import Recipe
+from ...errors import ParameterError
+from ...stabilizers import RemoveLayers, Stabilizer
+from ...stats.intervals import Interval
+from ...stats.summary import Comparison
+from ...study.grid import CellKey, Grid, Part, Results
+from ...study.parts import BLURB, blurb_parts
+from ...study.study import Study
+from ...tables.paper import paper_number, paper_tables
+from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
+from ...tables.table import (
+    Answer,
+    Drawn,
+    Score,
+    Table,
+    both_intervals,
+    detailed,
+    interval,
+    seeds_and_examples,
+    signed,
+)
+from .savings import saved, share_of_seconds
+
+OF = 12  # layers of the encoder of the paper's table
+PAPER = "table7"
+DROP = "Performance drop"  # the paper's column
+MATTERS, SMALL, SPARED, UNDECIDED = "depth matters", "a small drop", "depth hardly matters", "undecided"
+VERDICTS = (MATTERS, SMALL, SPARED, UNDECIDED)
+ANSWERS = {  # verdict -> how an answer says it
+    MATTERS: "Depth matters", SMALL: "Depth matters a little", SPARED: "Depth hardly matters",
+    UNDECIDED: "Whether depth matters is undecided",
+}  # fmt: skip
+
+
+def removal_settings(study: Study, removed: Sequence[int]) -> dict[str, list[Stabilizer]]:
+    """Setting -> technique: how many top layers go, of a 12-layer encoder, and in proportion of another one.
+
+    Raises:
+        ParameterError: full depth is not among them, or no layer is left.
+    """
+    if 0 not in removed:
+        raise ParameterError(f"removed={list(removed)!r} lacks 0, from which every drop is counted; add it")
+    n_layers = depth(study)
+    counts = sorted({round(number * n_layers / OF) for number in removed})
+    if counts[-1] >= n_layers:
+        raise ParameterError(
+            f"removed={list(removed)!r} (of {OF} layers) leaves nothing of {n_layers}; use at most {OF - 1} of {OF}"
+        )
+    return {f"{count} of {n_layers}": [RemoveLayers(count)] if count else [] for count in counts}
+
+
+def depth(study: Study) -> int:
+    """Layers of the encoder that is cut; the paper's, where none is at hand."""
+    (name,) = study.encoders
+    source = study.sources.encoders.get(name)
+    return source.architecture["n_layers"] if source else OF
+
+
+def pruning_grid(study: Study, settings: Mapping[str, Sequence[Stabilizer]], *, bases: Mapping[str, Recipe]) -> Grid:
+    """The encoder at every depth on every task, and the BLURB score."""
+    return study.grid(settings, bases=bases, parts=blurb_parts(study))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """What removal costs on one task or group; fractions, negative where it costs."""
+
+    worst: float  # the lowest difference to full depth
+    at: str  # the setting it belongs to
+    over_seeds: Interval | None  # 95%, of the true worst
+    over_examples: Interval | None
+    half: Comparison | None  # half of the layers against all; 95% intervals of its own
+    collapsed: bool = False  # every run at full depth has failed, so there is nothing to lose
+
+
+def drops(results: Results) -> dict[str, Drop]:
+    """Part -> drop, of parts that have runs at full depth and at another.
+
+    The worst of several differences, each a little wrong, is worse than the truth more often than not. So its interval
+    is made of those of all depths, each at a confidence so high that all hold at once (Bonferroni): where they do, the
+    worst true difference lies between the lowest of their lower and the lowest of their upper bounds.
+    """
+    baseline, *cut = results.grid.settings
+    (name,) = results.grid.encoders
+    found = {}
+    for part in results.grid.parts:
+        keys = {setting: CellKey(name, setting, part.label) for setting in results.grid.settings}
+        at_once = 1 - 0.05 / max(1, len(cut))
+        compared = {s: results.compared(keys[s], keys[baseline], confidence=at_once) for s in cut}
+        compared = {s: one for s, one in compared.items() if one is not None and one.difference is not None}
+        if not compared:
+            continue
+        at = min(compared, key=lambda setting: compared[setting].difference)
+        half = half_depth(results)
+        found[part.label] = Drop(
+            worst=compared[at].difference,
+            at=at,
+            over_seeds=_lowest([one.seed_interval for one in compared.values()]),
+            over_examples=_lowest([one.example_interval for one in compared.values()]),
+            half=results.compared(keys[half], keys[baseline]) if half else None,
+            collapsed=results.summaries[keys[baseline]].failed == results.summaries[keys[baseline]].n,
+        )
+    return found
+
+
+def _lowest(intervals: Sequence[Interval | None]) -> Interval | None:
+    if None in intervals:
+        return None
+    return min(low for low, _ in intervals), min(high for _, high in intervals)
+
+
+def half_depth(results: Results) -> str | None:
+    """The setting that removes half of the layers, or the nearest to it; None where nothing is removed."""
+    return min(results.grid.settings[1:], key=lambda setting: abs(_share(setting) - Fraction(1, 2)), default=None)
+
+
+def _share(setting: str) -> Fraction:
+    """Of the layers that go."""
+    count, _, layers = setting.partition(" of ")
+    return Fraction(int(count), int(layers))
+
+
+def paper_column(setting: str) -> str:
+    """The paper's column of the same share of layers; '' where it has none."""
+    column = str(_share(setting) * OF)
+    return column if column in paper_tables()[PAPER]["cells"] else ""
+
+
+def pruning_table(results: Results, *, title: str) -> Table:
+    """A row per task, a column per depth, the worst drop and the drop at half depth."""
+    (name,) = results.grid.encoders
+    found, half = drops(results), half_depth(results)
+    rows = []
+    for part in results.grid.parts:
+        cells = [_cell(results, CellKey(name, setting, part.label)) for setting in results.grid.settings]
+        rows.append((part.label, *cells, *_told(found.get(part.label), part)))
+    columns = (
+        "Task", *(f"{setting} removed" for setting in results.grid.settings), "Worst drop",
+        f"Drop at half depth ({half})" if half else "Drop at half depth",
+    )  # fmt: skip
+    notes = [
+        *cell_notes(results, PAPER),
+        "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths, paired by "
+        "seed. Its 95% intervals hold for all depths at once (Bonferroni), since the worst of several is picked after "
+        "looking. Drop at half depth: one difference, with 95% intervals of its own.",
+    ]
+    unmatched = [setting for setting in results.grid.settings if not paper_column(setting)]
+    if unmatched:
+        notes.append(f"The paper removes 0, 2, 4 and 6 of 12 layers; it has no number for {', '.join(unmatched)}.")
+    return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes)
+
+
+def _cell(results: Results, key: CellKey) -> Score:
+    cell = cell_score(results, key, paper=PAPER)
+    column = paper_column(key.setting)
+    return replace(cell, paper=paper_number(PAPER, column, key.part) if column else None)
+
+
+def _told(drop: Drop | None, part: Part) -> tuple[Drawn | str, Drawn | str]:
+    printed = paper_number(PAPER, DROP, part.label)
+    paper = [f"paper {signed(printed)}"] if printed is not None else []
+    if drop is None:
+        return detailed(None, "–", paper), "–"
+    both = seeds_and_examples(percents(drop.over_seeds), percents(drop.over_examples))
+    worst = detailed(drop.worst, f"{signed(percent(drop.worst))} at {drop.at}", [*both, *paper])
+    half = drop.half
+    if half is None:
+        return worst, "–"
+    both = seeds_and_examples(percents(half.seed_interval), percents(half.example_interval))
+    return worst, detailed(half.difference, signed(percent(half.difference)), both)
+
+
+def group_results(study: Study, results: Results) -> Results:
+    """The same runs, with BLURB's groups of tasks for parts: the mean over a group's tasks, seed by seed."""
+    groups: dict[str, list[str]] = {}
+    for task in study.tasks:
+        groups.setdefault(task.group, []).append(task.name)
+    return _by_parts(results, [Part(label=group, tasks=tuple(tasks)) for group, tasks in groups.items()])
+
+
+def overall(study: Study, results: Results) -> Results:
+    """The same runs, with one part: the BLURB score, or the mean of the tasks where they are not all of BLURB."""
+    whole = next((part for part in results.grid.parts if part.label == BLURB), None)
+    return _by_parts(results, [whole or Part(label="mean of the tasks", tasks=tuple(t.name for t in study.tasks))])
+
+
+def _by_parts(results: Results, parts: Sequence[Part]) -> Results:
+    (name,) = results.grid.encoders
+    cells = {}
+    for setting in results.grid.settings:
+        for part in parts:
+            runs = [run for task in part.tasks for run in results.grid.cells.get(CellKey(name, setting, task), ())]
+            cells |= {CellKey(name, setting, part.label): tuple(runs)} if runs else {}
+    return replace(results, grid=replace(results.grid, parts=tuple(parts), cells=cells))
+
+
+def verdict(drop: Drop, *, margin: float) -> str:
+    """Whether depth matters, by both intervals of the worst drop; `margin` in points."""
+    if drop.collapsed or drop.over_seeds is None or drop.over_examples is None:
+        return UNDECIDED
+    falls = all(high < 0 for _, high in (drop.over_seeds, drop.over_examples))
+    bounded = all(low > -margin / PERCENT for low, _ in (drop.over_seeds, drop.over_examples))
+    if falls:
+        return SMALL if bounded else MATTERS
+    return SPARED if bounded else UNDECIDED
+
+
+def paper_verdict(tasks: Sequence[str], *, margin: float) -> str:
+    """The paper's drops of a group, and on which side of the margin they lie."""
+    printed = [value for task in tasks if (value := paper_number(PAPER, DROP, task)) is not None]
+    if not printed:
+        return "–"
+    beyond = sum(value < -margin for value in printed)
+    said = MATTERS if beyond == len(printed) else SPARED if not beyond else f"{beyond} of {len(printed)} beyond it"
+    worst, best = signed(min(printed)), signed(max(printed))
+    return f"{said}\n{worst}" if worst == best else f"{said}\n{worst} to {best}"
+
+
+def group_table(study: Study, results: Results, *, margin: float) -> Table:
+    """Groups of tasks, and the tasks in them, by whether depth matters."""
+    groups = group_results(study, results)
+    by_group, by_task = drops(groups), drops(results)
+    rows = []
+    for part in groups.grid.parts:
+        lines = [("mean of the group", by_group.get(part.label), part.tasks)] if len(part.tasks) > 1 else []
+        lines += [(task, by_task.get(task), (task,)) for task in part.tasks]
+        for label, drop, tasks in lines:
+            told = ("–",) * 4 if drop is None else (
+                f"{signed(percent(drop.worst))} at {drop.at}", interval(percents(drop.over_seeds)),
+                interval(percents(drop.over_examples)), verdict(drop, margin=margin),
+            )  # fmt: skip
+            rows.append((part.label, label, *told, paper_verdict(tasks, margin=margin)))
+    columns = ("Group", "Task", "Worst drop", "over seeds", "over examples", "Here", "The paper's drops")
+    notes = [
+        f"{MATTERS.capitalize()}: both 95% intervals of the worst drop lie below 0 (those of all depths hold at once). "
+        f"{SPARED.capitalize()}: both lie above −{margin:g} points. Both at once: {SMALL}. Neither: {UNDECIDED}, as is "
+        "whatever has a single seed, or has collapsed with every seed at full depth. The paper's drops are called by "
+        "their size alone: beyond that margin or not."
+    ]
+    return Table(title="Where depth matters", columns=columns, rows=rows, heads=2, caption=results.caption, notes=notes)
+
+
+def pruning_answer(study: Study, results: Results, *, margin: float) -> Answer:
+    """Which groups of tasks need their top layers, and what removal saves at half depth."""
+    half, groups = half_depth(results), group_results(study, results)
+    found = {part: verdict(drop, margin=margin) for part, drop in drops(groups).items()}
+    sentences = [
+        f"{ANSWERS[said]}: {', '.join(part for part, own in found.items() if own == said)}."
+        for said in VERDICTS
+        if said in found.values()
+    ]
+    for part, drop in drops(overall(study, results)).items():
+        if drop.half is None:  # its runs are still to come
+            continue
+        collapsed = [task for task, own in drops(results).items() if own.collapsed]
+        within = f" ({', '.join(collapsed)} among them, where every run at full depth collapsed)" if collapsed else ""
+        changed = share_of_seconds(results, half, results.grid.settings[0])
+        sentences.append(
+            f"Removing {half} layers changes the {part}{within} by {signed(percent(drop.half.difference))} ("
+            f"{both_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))}), and the "
+            f"seconds of a run by {saved(changed)} (median of pairs of one task and seed)."
+        )
+    return Answer(question="Which tasks need the top layers?", sentences=sentences or ["Nothing has been run yet."])
+
+
+def pruning_against_paper(study: Study, results: Results, *, margin: float) -> Answer:
+    """Verdicts by group beside what the paper's drops say."""
+    sentences = []
+    groups = group_results(study, results)
+    for part, drop in drops(groups).items():
+        ours = verdict(drop, margin=margin)
+        theirs = paper_verdict(groups.part(part).tasks, margin=margin).partition("\n")
+        outcome = "undecided here" if ours == UNDECIDED else "agrees" if _agrees(ours, theirs[0]) else "differs"
+        sentences.append(
+            f"{part[0].upper()}{part[1:]}: the paper's drops are {theirs[2]} ({theirs[0]}); here the worst of the "
+            f"group's mean is {signed(percent(drop.worst))} ("
+            f"{both_intervals(percents(drop.over_seeds), percents(drop.over_examples))}; {ours}): {outcome}."
+        )
+    return Answer(question="Against the paper", sentences=sentences or ["No group has runs at two depths yet."])
+
+
+def _agrees(ours: str, theirs: str) -> bool:
+    return (ours == MATTERS) == (theirs != SPARED)
+
+
+def paper_drops(study: Study) -> dict[str, list[tuple[float, float]]]:
+    """Task -> (share of layers removed in percent, difference to full depth in points), as the paper prints them."""
+    found = {}
+    for task in (task.name for task in study.tasks):
+        printed = {removed: paper_number(PAPER, str(removed), task) for removed in (0, 2, 4, 6)}
+        if None not in printed.values():
+            found[task] = [(100 * removed / OF, value - printed[0]) for removed, value in printed.items()]
+    return found

@@ -1,0 +1,1 @@
+"""Notebook 07: Tables 10 and 11."""

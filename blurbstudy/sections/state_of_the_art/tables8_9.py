@@ -1,0 +1,219 @@
+"""Tables 8 and 9: standard fine-tuning beside the recipe that a search on dev has chosen, and what the search saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...config import Recipe
+from ...engine.sweep import find_runs
+from ...search.search import Found, Search
+from ...search.space import TECHNIQUES
+from ...study.grid import CellKey, Grid, Results, seeds_in_words
+from ...study.parts import BLURB, blurb_parts
+from ...study.study import Study
+from ...tables.score_table import PERCENT, cell_notes, cell_score
+from ...tables.table import NOT_RUN, Answer, Table, number
+from .searches import DEV_APART, Searched, optimal_recipe
+
+STANDARD, OPTIMAL = "Standard", "Optimal"
+WORDS = {"reinit_layers": "reinit", "segment_ids single": "one segment id", "segment_ids pair": "two segment ids"}
+
+
+def optimal_grid(
+    study: Study,
+    searched: Searched,
+    bases: Mapping[str, Recipe],
+    *,
+    columns: Mapping[str, str | None],
+    join_dev: Sequence[str],
+    tasks: Sequence[str] | None = None,
+) -> Grid:
+    """Every encoder of a table on every task, by the standard recipe and by the one that its search has chosen; where
+    nothing was searched, the two are one. Where dev joins train, the chosen recipe without it as well.
+
+    Args:
+        columns: the paper's name -> display name of the encoder that stands for it, or none.
+        join_dev: tasks whose dev joins train, now that the recipe is chosen.
+        tasks: those to be run; None: all.
+    """
+    there = {column: name for column, name in columns.items() if name in study.sources.encoders}
+    recipes = {
+        (column, setting, task.name): bases[task.name]
+        if setting == STANDARD
+        else optimal_recipe(searched.get((name, task.name)), bases[task.name], join_dev=setting == OPTIMAL and joined)
+        for column, name in there.items()
+        for task in study.tasks
+        if tasks is None or task.name in tasks
+        for joined in [task.name in join_dev]
+        for setting in (STANDARD, OPTIMAL, *([DEV_APART] if joined else []))
+    }
+    parts, cells = blurb_parts(study), {}
+    for column, name in there.items():
+        for setting in (STANDARD, OPTIMAL, DEV_APART):
+            for part in parts:
+                own = {task: recipes.get((column, setting, task)) for task in part.tasks}
+                if None not in own.values():
+                    given = {"precision": study.values["precision"]}
+                    cells[CellKey(column, setting, part.label)] = tuple(
+                        study.sources.run_config(task, name, recipe=recipe, seed=seed, **given)
+                        for task, recipe in own.items()
+                        for seed in study.seeds
+                    )
+    encoders = {column: "" if column in there else _why_not(study, name) for column, name in columns.items()}
+    shown = {(f"{column}, {setting.lower()}", task): recipe
+             for (column, setting, task), recipe in recipes.items() if recipe is not None}  # fmt: skip
+    return Grid(
+        encoders=encoders, settings=(STANDARD, OPTIMAL, DEV_APART), parts=parts, recipes=shown, seeds=study.seeds,
+        cells=cells, remarks={column: _stands(study, column, name) for column, name in there.items()},
+    )  # fmt: skip
+
+
+def _why_not(study: Study, name: str | None) -> str:
+    return study.encoders.get(name or "", "no encoder named") or "no path given"
+
+
+def _stands(study: Study, column: str, name: str) -> str:
+    here = study.sources.encoders[name]
+    return f"here {name} ({here.description}){f'; {study.remarks[name]}' if name in study.remarks else ''}"
+
+
+def optimal_table(
+    results: Results,
+    searched: Searched,
+    *,
+    title: str,
+    paper: str,
+    columns: Mapping[str, str | None],
+    join_dev: Sequence[str],
+) -> Table:
+    """A row per task; of each encoder standard and optimal side by side, each optimal cell with its recipe."""
+    rows = []
+    for part in results.grid.parts:
+        cells = []
+        for column, name in columns.items():
+            for setting in (STANDARD, OPTIMAL):
+                key, said = CellKey(column, setting, part.label), ""
+                found = searched.get((name, part.label))
+                if setting == OPTIMAL and part.label != BLURB and (found or key in results.grid.cells):
+                    said = recipe_in_short(found, join_dev=part.label in join_dev)
+                cells.append(cell_score(results, key, paper=paper, below=said))
+        rows.append((part.label, *cells))
+    heads = [f"{column} {setting.lower()}" for column in columns for setting in (STANDARD, OPTIMAL)]
+    mine = {key: found for key, found in searched.items() if key[0] in columns.values()}
+    notes = [*_search_notes(results, mine, join_dev=join_dev), *cell_notes(results, paper)]
+    return Table(title=title, columns=("Task", *heads), rows=rows, caption=results.caption, notes=notes)
+
+
+def _search_notes(results: Results, searched: Searched, *, join_dev: Sequence[str]) -> list[str]:
+    tasks = [part.label for part in results.grid.parts if any(task == part.label for _, task in searched)]
+    of_all = len([part for part in results.grid.parts if part.label != BLURB])
+    if not tasks:
+        return ["Nothing was searched: optimal is standard."]
+    first = next(iter(searched.values()))
+    notes = [
+        f"Optimal: the best of {most_trials(searched.values())} trials on dev, by the mean over "
+        f"{seeds_in_words(first.search.seeds)}; the standard recipe is always among the trials. Test was looked at "
+        f"once, with {seeds_in_words(results.grid.seeds)}, which no trial has had."
+    ]
+    if len(tasks) < of_all:
+        notes.append(
+            f"Searched on {len(tasks)} of {of_all} tasks: {', '.join(tasks)}. On the others optimal is as standard, "
+            f"within {BLURB} as well."
+        )
+    joined = [part.label for part in results.grid.parts if part.label in join_dev]
+    if joined:
+        notes.append(f"Dev joined to train once the recipe was chosen: {', '.join(joined)}; its failures are then "
+                     "judged on test alone, and only if predictions are constant.")  # fmt: skip
+    return notes
+
+
+def most_trials(found: Sequence[Found]) -> str:
+    """`12`, or `8 to 12` where searches have tried so many."""
+    counts = sorted({len(one.values) for one in found})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def recipe_in_short(found: Found | None, *, join_dev: bool) -> str:
+    """What the chosen recipe does otherwise than the standard one."""
+    if found is None:
+        return "not searched: as standard" + (", dev joined to train" if join_dev else "")
+    if found.best is None:
+        return f"search not at its end: {len(found.values)} of {found.budget} trials"
+    changed = [
+        in_words(name, value) for name, value in found.best.params.items() if value != found.search.space.first[name]
+    ]
+    said = ", ".join(changed) or "the standard recipe was best"
+    return said + (", dev joined to train" if join_dev else "")
+
+
+def in_words(name: str, value: object) -> str:
+    """`learning rate 0.002`, `freeze 6`, `one segment id`."""
+    if f"{name} {value}" in WORDS:
+        return WORDS[f"{name} {value}"]
+    if name in TECHNIQUES and value == TECHNIQUES[name][1]:
+        return f"no {WORDS.get(name, name)}"
+    return f"{WORDS.get(name, name).replace('_', ' ')} {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else {"True": "on", "False": "off"}.get(str(value), str(value))
+
+
+def search_table(study: Study, searched: Searched, *, title: str = "The searches, on dev alone") -> Table:
+    """What each search has seen: how many trials, what standard and best score on dev, and the recipe."""
+    columns = ("Task", "Encoder", "Trials", "Dev, standard", "Dev, best of the trials", "Dev, worst", "Recipe chosen")
+    rows = []
+    for (encoder, task), found in sorted(searched.items(), key=lambda one: one[0][1]):
+        values = found.values
+        standard = found.standard.value if found.standard else None
+        rows.append((task, encoder, f"{len(values)}\u00a0of\u00a0{min(found.budget, found.search.space.size)}",
+                     *(number(None if value is None else value * PERCENT)
+                       for value in (standard, max(values, default=None), min(values, default=None))),
+                     recipe_in_short(found, join_dev=False)))  # fmt: skip
+    notes = [
+        "Mean over seeds, times 100. The best of several dev scores is too good to be expected again: it chooses, and "
+        "what the choice is worth stands in Tables 8 and 9. A run whose loss left the finite numbers counts as the "
+        "trivial score here.",
+        *_space_notes([found.search for found in searched.values()]),
+    ]
+    rows = rows or [("nothing searched", *("–" for _ in columns[1:]))]
+    return Table(title=title, columns=columns, rows=rows, heads=2, caption=search_caption(study, searched), notes=notes)
+
+
+def _space_notes(searches: Sequence[Search]) -> list[str]:
+    """The space of each kind of task."""
+    tasks: dict[str, list[str]] = {}
+    for search in searches:
+        listed = "; ".join(
+            f"{WORDS.get(name, name).replace('_', ' ')} {', '.join(map(_shown, values))}"
+            for name, values in search.space.choices.items()
+        )
+        tasks.setdefault(f"({search.space.size} recipes): {listed}.", []).append(search.task)
+    return [f"Chosen from, on {', '.join(dict.fromkeys(names))} {space}" for space, names in tasks.items()]
+
+
+def search_caption(study: Study, searched: Searched) -> str:
+    """Runs, seeds, commit, parameters: of the trials."""
+    configs = {c.id: c for found in searched.values() for trial in found.trials for c in trial.configs}
+    records = find_runs(configs.values(), study.store).records
+    commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in records.values()})
+    runs = f"{len(records)} runs" if len(records) == len(configs) else f"{len(records)} of {len(configs)} runs"
+    seeds = next((found.search.seeds for found in searched.values()), ())
+    return " · ".join([runs, seeds_in_words(seeds) if seeds else "no seeds",
+                       f"commit {' and '.join(commits)}" if commits else "commit: no runs", study.origin])  # fmt: skip
+
+
+def search_answer(searched: Searched) -> Answer:
+    """What the searches chose, and how much of their budget that took."""
+    sentences = []
+    for (encoder, task), found in searched.items():
+        if found.best is None:
+            sentences.append(f"{task}, {encoder}: {recipe_in_short(found, join_dev=False)}.")
+            continue
+        place = found.trials.index(found.best) + 1
+        sentences.append(
+            f"{task}, {encoder}: chosen on dev at trial {place} of {len(found.trials)}: "
+            f"{recipe_in_short(found, join_dev=False)} (dev {number(found.best.value * PERCENT)}, the best of "
+            f"{len(found.trials)}; standard {number(found.standard.value * PERCENT)})."
+        )
+    return Answer(question="What did the search choose?", sentences=sentences or [f"Nothing searched: {NOT_RUN}."])

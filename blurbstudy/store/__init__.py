@@ -1,0 +1,1 @@
+"""The run store: one file per run, never changed."""

@@ -1,0 +1,258 @@
+"""The run store: one immutable JSON file per run, written so that a killed process leaves whole records or none.
+
+A record is written to a temporary file beside its place, flushed to the disk and linked to its final name; the first
+writer of an id wins. Beside the records the store keeps gold labels and unit ids (never text) and facts about encoders,
+data and notebooks, so that every table rebuilds from the store alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import TRAINER_REVISION, canonical_json, run_config_from_dict
+from ..errors import StoreError, StudyError
+from ..training.run_record import RunRecord, run_record_from_dict
+from .files import remove_stale_temporaries, replace_file, store_errors, write_once
+
+_ID = re.compile(r"[0-9a-f]{20}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gold:
+    """What a split's examples truly are, in file order; no text."""
+
+    ids: tuple[str, ...]  # example ids
+    units: tuple[str, ...]  # what the bootstrap resamples: document or question id
+    gold: tuple[str | float, ...]  # labels, or values of a regression
+
+
+class RunStore:
+    """The runs, gold labels and facts in one folder. Opening it reads and writes nothing."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def check_writable(self) -> None:
+        """Make the folder and write a trial file, and sweep up what killed processes left over an hour ago.
+
+        Raises:
+            StoreError: the folder cannot be made or written; one line with path, cause and remedy.
+        """
+        replace_file(self.folder / "runs" / "writable", "", store=self.folder)
+        with store_errors(self.folder):
+            (self.folder / "runs" / "writable").unlink(missing_ok=True)
+            remove_stale_temporaries(self.folder)
+
+    # Runs
+
+    def put(self, record: RunRecord) -> bool:
+        """Keep one record; a record already there stays as it is.
+
+        Returns:
+            Whether it was written, False where the id was there already.
+
+        Raises:
+            StoreError: the disk refused; nothing half-written is left.
+        """
+        values = _finite(record.to_dict()) | {"trainer_revision": TRAINER_REVISION}
+        return write_once(self._record_path(record.id), canonical_json(values), store=self.folder)
+
+    def get(self, run_id: str) -> RunRecord | None:
+        """The record of a run, or None where there is none of this trainer revision.
+
+        Raises:
+            StoreError: the file is no whole record of that run.
+        """
+        path = self._record_path(run_id)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"{path}: the record cannot be read ({error}); {_MEND}") from None
+        return parse_record(text, path=path)
+
+    def __contains__(self, run_id: str) -> bool:
+        return self._record_path(run_id).is_file()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids())
+
+    def __len__(self) -> int:
+        return len(self.ids())
+
+    def ids(self) -> list[str]:
+        """Ids of all runs in the store, sorted; those of other trainer revisions included."""
+        return sorted(path.stem for path in self.folder.glob("runs/??/*.json") if _ID.fullmatch(path.stem))
+
+    def records(self) -> list[RunRecord]:
+        """Every record of this trainer revision, sorted by id."""
+        found = (self.get(run_id) for run_id in self.ids())
+        return [record for record in found if record is not None]
+
+    def _record_path(self, run_id: str) -> Path:
+        return self.folder / "runs" / run_id[:2] / f"{run_id}.json"
+
+    # Gold labels
+
+    def put_gold(
+        self,
+        task: str,
+        data: str,
+        split: str,
+        *,
+        ids: Sequence[str],
+        units: Sequence[str],
+        gold: Sequence[str | float],
+    ) -> None:
+        """Keep a split's gold labels (or values) with example and unit ids, under the data's fingerprint."""
+        if not len(ids) == len(units) == len(gold):
+            raise StoreError(f"{task} {split}: {len(ids)} ids, {len(units)} units, {len(gold)} labels; give as many")
+        values = {"ids": [str(i) for i in ids], "units": [str(u) for u in units], "gold": [_plain(g) for g in gold]}
+        write_once(self._gold_path(task, data, split), canonical_json(values), store=self.folder)
+
+    def gold(self, task: str, data: str, split: str) -> Gold:
+        """A split's gold labels.
+
+        Raises:
+            StoreError: they are not in the store, or their file is torn.
+        """
+        path = self._gold_path(task, data, split)
+        values = _read_json(path)
+        if values is None:
+            remedy = "execute a notebook on this task with its data once, and the store has them"
+            raise StoreError(f"{path}: the gold labels of {task} ({split}) are not in the store; {remedy}")
+        try:
+            return Gold(**{name: tuple(values[name]) for name in ("ids", "units", "gold")})
+        except (KeyError, TypeError) as error:
+            raise _torn(path, error) from None
+
+    def has_gold(self, task: str, data: str, split: str) -> bool:
+        """Whether a split's gold labels are in the store."""
+        return self._gold_path(task, data, split).is_file()
+
+    def _gold_path(self, task: str, data: str, split: str) -> Path:
+        return self.folder / gold_file(task, data, split)
+
+    # Facts
+
+    def put_fact(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
+        """Keep small plain values about an encoder, a dataset or a notebook; the last ones count."""
+        text = canonical_json({"name": name, "values": _finite(values)})
+        path = self._fact_path(kind, name)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            replace_file(path, text, store=self.folder)
+
+    def fact(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The values kept under a kind and a name, or None."""
+        found = _read_fact(self._fact_path(kind, name))
+        return None if found is None else found[1]
+
+    def facts(self, kind: str) -> dict[str, dict[str, Any]]:
+        """All facts of a kind by name, sorted."""
+        found = [_read_fact(path) for path in self.folder.glob(f"facts/{file_name(kind)}/*.json")]
+        return dict(sorted(filter(None, found), key=lambda fact: fact[0]))
+
+    def _fact_path(self, kind: str, name: str) -> Path:
+        return self.folder / fact_file(kind, name)
+
+
+def gold_file(task: str, data: str, split: str) -> str:
+    """Where a split's gold labels lie in a store's folder."""
+    return f"gold/{file_name(task)}.{data}.{split}.json"
+
+
+def fact_file(kind: str, name: str) -> str:
+    """Where a fact lies in a store's folder."""
+    # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"facts/{file_name(kind)}/{file_name(name)[:60]}.{digest}.json"
+
+
+_MEND = "delete this file and run again: that run alone is done anew"
+
+
+def parse_record(text: str, *, path: Path, mend: str = _MEND) -> RunRecord | None:
+    """A record from the text of its file, whose name is its id; None where another version of this package made it.
+
+    Raises:
+        StoreError: it is no whole record of that run; ends with how to `mend` it.
+    """
+    try:
+        values = json.loads(text)
+        revision = values.pop("trainer_revision")
+        hashed = {k: v for k, v in values["config"].items() if k != "encoder_name"} | {"trainer_revision": revision}
+        digest = hashlib.sha256(canonical_json(hashed).encode()).hexdigest()[:20]
+        if not digest == values["id"] == path.stem:
+            raise ValueError(f"its id {values['id']} does not fit its configuration or its name")
+        if revision != TRAINER_REVISION or not _is_current(values["config"], path.stem):
+            return None  # a whole record, but of another version of this package: today's trainer might differ
+        return run_record_from_dict(values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: no whole run record ({_one_line(error)}); {mend}") from None
+
+
+def _is_current(config: Mapping[str, Any], run_id: str) -> bool:
+    try:
+        return run_config_from_dict(config).id == run_id
+    except StudyError:  # a recipe field of another version
+        return False
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("no JSON object")
+        return values
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _torn(path, error) from None
+
+
+def _read_fact(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """Name and values of a fact; None where there is no such file."""
+    found = _read_json(path)
+    if found is None:
+        return None
+    name, values = found.get("name"), found.get("values")
+    if not isinstance(name, str) or not isinstance(values, dict):
+        raise _torn(path, ValueError("no fact with a name and its values"))
+    return name, values
+
+
+def _torn(path: Path, error: Exception) -> StoreError:
+    remedy = "delete this file and run again; finished runs are safe"
+    return StoreError(f"{path}: cannot be read ({_one_line(error)}); {remedy}")
+
+
+def _finite(values: Any) -> Any:
+    """Plain values for JSON: NaN and infinities are None, tuples are lists, numbers of numpy are Python's."""
+    if isinstance(values, Mapping):
+        return {str(key): _finite(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_finite(value) for value in values]
+    value = _plain(values)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Any) -> Any:
+    """A scalar of Python for a scalar of numpy or torch."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def file_name(name: str) -> str:
+    """Letters, digits, dots and hyphens only; nothing that leads out of a folder."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.") or "unnamed"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,206 @@
+"""Tables of scores: every cell with its uncertainty and the paper's number; and the recipes behind them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ..config import Recipe
+from ..stats.crossed_seeds import CROSSED, STUDENT
+from ..stats.summary import CellSummary
+from ..study.grid import CellKey, Part, Results
+from .paper import paper_cell, paper_notes
+from .table import NOT_RUN, Score, Table, interval, number
+
+FEW = 4  # cells that a sentence names one by one
+PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
+
+
+def score_table(results: Results, *, title: str, paper: str, wide: bool = False) -> Table:
+    """One cell per encoder, setting and part. `wide`: settings as columns (the grid then has one part).
+
+    `paper` names the paper's table whose numbers stand beside ours, by the encoder's display name.
+    """
+    grid = results.grid
+    cells = {key: cell_score(results, key, paper=paper) for key in results.cell_keys()}
+    if wide:
+        (part,) = grid.parts
+        columns = ("Encoder", *grid.settings)
+        rows = [
+            (_encoder(results, name), *(cells[CellKey(name, setting, part.label)] for setting in grid.settings))
+            for name in grid.encoders
+        ]
+        heads = 1
+    else:
+        columns = ("Encoder", "Technique", *(part.label for part in grid.parts))
+        rows = [
+            (_encoder(results, name), setting, *(cells[CellKey(name, setting, part.label)] for part in grid.parts))
+            for name in grid.encoders
+            for setting in grid.settings
+        ]
+        heads = 2
+    return Table(
+        title=title,
+        columns=columns,
+        rows=rows,
+        heads=heads,
+        caption=results.caption,
+        notes=cell_notes(results, paper),
+        runs=run_ids(results),
+    )
+
+
+def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
+    """Cell -> ids of its runs: what every number of a table is of."""
+    return {where(key): summary.run_ids for key, summary in results.summaries.items()}
+
+
+def paper_score(paper: str, key: CellKey, part: Part) -> float | None:
+    """The paper's number of a cell, in percent."""
+    return paper_cell(paper, row=key.encoder, column=key.setting, part=part.paper)
+
+
+def cell_score(results: Results, key: CellKey, *, paper: str, below: str = "") -> Score:
+    """A cell with its uncertainty and the paper's number, and what is said `below` them."""
+    part = next(part for part in results.grid.parts if part.label == key.part)
+    summary = results.summaries.get(key)
+    expected = len(results.grid.cells.get(key, ())) // len(part.tasks) or len(results.grid.seeds)
+    printed, label = paper_score(paper, key, part), part.paper_label
+    if summary is None:
+        state = results.grid.encoders[key.encoder] or results.grid.absent.get(key.setting) or NOT_RUN
+        return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state, below=below)
+    return Score(
+        mean=percent(summary.mean),
+        n=summary.n_scored,
+        sd=percent(summary.sd),
+        over_seeds=percents(summary.seed_interval),
+        over_examples=percents(summary.example_interval),
+        worst=percent(summary.worst),
+        failed=summary.failed,
+        failed_on_test=summary.failed_on_test,
+        runs=summary.n,
+        expected=expected,
+        trivial=percent(summary.trivial),
+        paper=printed,
+        paper_label=label,
+        below=below,
+        run_ids=summary.run_ids,
+    )
+
+
+def _encoder(results: Results, name: str) -> str:
+    remark = results.grid.remarks.get(name, "")
+    return f"{name}\n{remark}" if remark else name
+
+
+def cell_notes(results: Results, paper: str) -> list[str]:
+    """How to read a cell, why runs failed, and our notes on the paper's table."""
+    notes = [
+        "Large: mean over seeds, times 100; sd over seeds; seeds and examples: 95% intervals over each; failed: runs "
+        "that collapsed, judged on dev (the same on test in brackets); trivial: the majority class, or 0 for a "
+        "correlation. A run whose loss left the finite numbers has no score and is not in the mean nor in n; a "
+        "collapsed run with a score is."
+    ]
+    notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
+    if any(summary.n_scored == 2 and summary.seed_method == STUDENT for summary in results.summaries.values()):
+        notes.append(
+            "Intervals over two seeds have a single degree of freedom: ±12.7 standard errors, which themselves come "
+            "from one difference. They can be far too narrow by luck (a point where two runs score the same, as "
+            "collapsed ones do), or leave the scale of the score; it takes more seeds to know."
+        )
+    reasons: dict[str, int] = {}
+    for summary in results.summaries.values():
+        for reason, count in summary.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    if reasons:
+        notes.append("Failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) + ".")
+    return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
+
+
+def seed_notes(results: Results, methods: Mapping[CellKey, str]) -> list[str]:
+    """How pretraining seeds and fine-tuning seeds enter the interval over seeds, and where that could not be done."""
+    if not results.grid.clusters:
+        return []
+    cells: dict[str, list[CellKey]] = {}
+    for key, method in methods.items():
+        cells.setdefault(method, []).append(key)
+    notes = [
+        "Seeds: every pretraining seed is fine-tuned with the same seeds, so n counts pairs of the two, and the "
+        "interval over seeds takes them as crossed (two-way random effects, Student's t with Satterthwaite's degrees "
+        "of freedom, never narrower than over the means of encoders or of fine-tuning seeds alone): its degrees of "
+        "freedom are fewer than the runs. sd: over all runs."
+    ]
+    other = [method for method in cells if method not in (CROSSED, STUDENT)]  # Student's alone: a cell without scores
+    return notes + [f"Interval over seeds of {listed(cells[method])}: {method}." for method in other]
+
+
+def where(key: CellKey) -> str:
+    """A cell in words."""
+    return key.where
+
+
+def listed(keys: Sequence[CellKey]) -> str:
+    """A few cells by name; of many, how many there are on each part."""
+    if len(keys) <= FEW:
+        return "; ".join(map(where, keys))
+    counts = Counter(key.part for key in keys)
+    return ", ".join(f"{count} on {part}" for part, count in counts.items())
+
+
+def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:
+    """What differs between the settings; tasks of one recipe share a row, and what all share stands below."""
+    recipes = {key: _recipe_fields(recipe) for key, recipe in results.grid.recipes.items()}
+    fields = list(next(iter(recipes.values())))
+    differing = [name for name in fields if len({values[name] for values in recipes.values()}) > 1]
+    shared = [f"{name} {next(iter(recipes.values()))[name]}" for name in fields if name not in differing]
+    tasks: dict[tuple[str, ...], list[str]] = {}
+    for (setting, task), values in recipes.items():
+        tasks.setdefault((setting, *(values[name] for name in differing)), []).append(task)
+    rows = [(setting, ", ".join(names), *values) for (setting, *values), names in tasks.items()]
+    columns = ("Setting", "Tasks", *(name.replace("_", " ").capitalize() for name in differing))
+    notes = ["The same in all: " + ", ".join(shared).replace("_", " ") + "."]
+    return Table(title=title, columns=columns, rows=rows, heads=2, caption=results.origin, notes=notes)
+
+
+def _recipe_fields(recipe: Recipe) -> dict[str, str]:
+    values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
+    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
+    techniques = [
+        f"{name.replace('_', ' ')}: {', '.join(f'{option} {_switch(value)}' for option, value in options.items())}"
+        for name, options in recipe.stabilizers.items()
+    ]
+    shown = {name: _switch(value) for name, value in shown.items()}
+    return shown | {"techniques": "\n".join(techniques) or "none"}
+
+
+def _switch(value: object) -> str:
+    return {"True": "on", "False": "off"}.get(str(value), str(value))
+
+
+def percent(value: float | None) -> float | None:
+    """A fraction, in percent."""
+    return None if value is None else value * PERCENT
+
+
+def percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+    """An interval of fractions, in percent."""
+    return None if bounds is None else (bounds[0] * PERCENT, bounds[1] * PERCENT)
+
+
+def percent_scores(summary: CellSummary) -> list[float | None]:
+    """One score per seed, in percent."""
+    return [percent(score) for score in summary.scores]
+
+
+def score_details(summary: CellSummary) -> list[tuple[str, str]]:
+    """A cell as labelled text, for a terminal."""
+    return [
+        ("mean", number(percent(summary.mean))),
+        ("sd", number(percent(summary.sd))),
+        ("n", str(summary.n_scored)),
+        ("95% over seeds", interval(percents(summary.possible_seed_interval))),
+        ("over examples", interval(percents(summary.example_interval))),
+        ("worst", number(percent(summary.worst))),
+        ("failed", f"{summary.failed} of {summary.n}"),
+        ("trivial", number(percent(summary.trivial))),
+    ]

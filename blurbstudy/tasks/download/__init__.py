@@ -1,0 +1,1 @@
+"""Public data: manifest, download, verification, rebuilt files."""

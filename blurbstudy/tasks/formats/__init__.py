@@ -1,0 +1,1 @@
+"""File formats: BLURB's, CoNLL, brat, PubTator."""

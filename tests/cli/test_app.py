@@ -1,0 +1,356 @@
+"""The command line: one clear line for what a person can mend, JSON alone on stdout, and nothing done twice."""
+
+import errno
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from blurbstudy.cli.app.app import expand_arguments, foreseen
+from blurbstudy.cli.app.notebook_options import notebook_values
+
+from blurbstudy.store.run_store import RunStore
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def finetune(command, tiny_encoder, tmp_path):
+    """blurbstudy finetune on mini-BLURB's BIOSSES with one epoch."""
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\n")
+
+    def run(*words, encoder=tiny_encoder):
+        options = ["--data", "mini", "--recipe", "recipe.yaml", "--out", tmp_path / "store", "--device", "cpu"]
+        return command("finetune", "--task", "BIOSSES", "--encoder", encoder, *options, *words)
+
+    return run
+
+
+def test_several_names_after_only_and_pairs_after_p_are_understood():
+    given = ["run", "--only", "A", "B", "-p", "seeds", "3", "--only", "C", "-p", "x=1", "--data", "D"]
+    assert expand_arguments(given) == [
+        "run", "--only", "A", "--only", "B", "-p", "seeds=3", "--only", "C", "-p", "x=1", "--data", "D",
+    ]  # fmt: skip
+
+
+def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
+    assert expand_arguments(["run", "--only"]) == ["run", "--only"]
+    code, _, errors = command("run", "--only")
+    assert code == 2 and "--only" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-p", "nonsense", "1"], "unknown parameter 'nonsense' (-p)"),
+        (["-p", "seeds", "0"], "seeds=0 is no set of seeds"),
+        (["-p", "learning_rate", "fast"], "learning_rate='fast' is out of bounds; use a number from 0 to 1"),
+        (["-p", "tasks", "[BIOSSES, BIOSSES]"], "tasks names 'BIOSSES' twice; once is enough"),
+        (["-p", "seeds"], "-p"),
+        (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 01_pretraining_ablation"),
+        (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
+        (["-p", "scale", "small"], "-p scale small: the scale is no parameter of a run; use --scale"),
+        (
+            ["--scale", "small", "--data", "mini"],
+            "no path is given for BERT, BERT (no NSP), ",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_one_line_and_nothing_is_started(command, tmp_path, words, message):
+    code, out, errors = command("run", *words)
+    assert code == 2 and message in errors and "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_one_line(command, tmp_path):
+    (tmp_path / "store").write_text("a file in the folder's place")
+    code, _, errors = command("run", "--store", "store")
+    assert code == 2 and len(errors.splitlines()) == 1 and "store" in errors and "name another" in errors
+
+
+def test_a_number_in_scientific_notation_is_a_number(command, tmp_path):
+    (tmp_path / "store").write_text("stops the run after its parameters were read")
+    _, _, errors = command("run", "-p", "learning_rate", "5e-5", "--store", "store")
+    assert "learning_rate" not in errors
+
+
+def test_freezing_more_than_there_is_ends_in_one_line_and_the_report_shows_it(command, tmp_path, tiny_encoder):
+    words = ["-p", "freeze", "14", "-p", "encoders", f"{{BERT: '{tiny_encoder}'}}", "-p", "tasks", "[BIOSSES]"]
+    code, out, errors = command("run", "--only", "03_layer_adaptation", *words)
+    assert code == 2
+    assert errors.splitlines()[-1] == (
+        "blurbstudy: 03_layer_adaptation: freeze=14 exceeds the encoder's 2 layers; use 0 to 2"
+    )
+    assert "freeze=14 exceeds" in (tmp_path / "report" / "mini" / "index.html").read_text()
+    assert len(RunStore(tmp_path / "runs" / "mini")) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "from blurbstudy.presentation import Study\nstudy = Study(1 / 0)",
+            "planning failed (ZeroDivisionError: division by zero); the run goes on",
+        ),
+        ("import no_such_module\nstudy = Study(no_such_module)", "planning failed (ModuleNotFoundError: "),
+        ("x = 3", ""),  # makes no study: the notebook tells
+    ],
+)
+def test_a_run_whose_time_cannot_be_foreseen_goes_on_and_says_why(tmp_path, monkeypatch, capsys, source, said):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, tmp_path / "09_own.ipynb")
+    monkeypatch.setattr("blurbstudy.paths.NOTEBOOKS", tmp_path)
+    assert foreseen({"09_own": {}}, scale="mini") == []
+    out, errors = capsys.readouterr()
+    assert out == "" and said in errors and len(errors.splitlines()) == bool(said)
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "100001"])
+def test_minutes_that_are_none_are_refused_before_anything_starts(command, tmp_path, minutes):
+    code, out, errors = command("run", "--minutes", minutes)
+    assert (code, out) == (2, "") and "is out of bounds; use more than 0, at most 100000" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_the_clock_ends_reports_what_there_is_and_the_same_command_goes_on(command, tmp_path, tiny_encoder):
+    words = ["run", "--only", "03_layer_adaptation", "-p", "encoders", f"{{BERT: '{tiny_encoder}'}}"]
+    words += ["-p", "tasks", "[BIOSSES]", "-p", "seeds", "2", "-p", "freeze", "1", "-p", "reinit_layers", "1"]
+    words += ["-p", "biosses_epochs", "1", "-p", "biosses_max_length", "48", "-p", "workers", "1"]
+    code, out, errors = command(*words, "--minutes", "0.0001")
+    last = errors.splitlines()[-1]
+    found = re.fullmatch(r"blurbstudy: the time is up \(--minutes\); left: (\d+) runs; the same command goes on", last)
+    assert code == 3 and out == "report: report/mini/index.html\n" and "Traceback" not in errors
+    page = (tmp_path / "report" / "mini" / "03_layer_adaptation.html").read_text()
+    assert "not run" in page and len(RunStore("runs/mini")) == 0
+    code, _, errors = command(*words, "--minutes", "60")
+    assert code == 0 and "the time is up" not in errors and len(RunStore("runs/mini")) == int(found[1]) > 0
+
+
+def test_a_pretraining_that_the_clock_ends_is_named_and_the_report_says_not_run(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
+    words = ["--only", "01_pretraining_ablation", "-p", "encoders", "{BERT: pretrain:bert, ELECTRA: pretrain:electra}"]
+    code, out, errors = command("run", *words, "-p", "tasks", "[BIOSSES, BioASQ]", "--minutes", "0.0001")
+    assert code == 3 and out == "report: report/mini/index.html\n" and "Traceback" not in errors
+    assert errors.splitlines()[-1] == (
+        "blurbstudy: the time is up (--minutes); left: the pretraining of BERT, ELECTRA and all runs with them; "
+        "the same command goes on"
+    )
+    assert "not run" in (tmp_path / "report" / "mini" / "01_pretraining_ablation.html").read_text()
+    assert not (tmp_path / "cache" / "encoders").exists()
+    code, _, errors = command("report")
+    assert code == 0 and "not run" in (tmp_path / "report" / "mini" / "01_pretraining_ablation.html").read_text()
+
+
+def test_a_report_from_a_store_that_no_notebook_used_is_one_line(command):
+    code, _, errors = command("report", "--store", "empty")
+    assert code == 2 and "use blurbstudy run first" in errors
+
+
+def test_a_report_rebuilds_the_same_tables_from_the_store_alone(tiny_study, tmp_path):
+    """In another folder, with no data, no cache and no encoder at hand."""
+    shutil.copytree(tiny_study / "store", tmp_path / "moved")
+    environment = os.environ | {"BLURBSTUDY_CACHE": str(tmp_path / "no-cache"), "PYTHONPATH": str(PROJECT)}
+    words = ["report", "--store", "moved", "--report", "again", "--only", "02_optimization_ablation"]
+    command = [sys.executable, "-m", "blurbstudy.cli.app", *words]
+    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    page = "02_optimization_ablation.html"
+    assert tables(tmp_path / "again" / page) == tables(tiny_study / "report" / page)
+    assert not (tmp_path / "no-cache").exists()
+
+
+def tables(page):
+    html = page.read_text()
+    found = html.split("<table>")[2:]  # after the parameters
+    assert len(found) == 3
+    return [part.split("</table>")[0] for part in found]
+
+
+@pytest.fixture
+def remember(tmp_path):
+    """Makes a store that says a notebook was executed with these values."""
+
+    def put(values, *, stem="00_overview"):
+        RunStore(tmp_path / "store").put_fact("notebook", stem, values)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scale": "../../outside"}, "scale='../../outside' is unknown"),
+        ({"seeds": 3}, "does not say at which scale 00_overview was executed"),
+        ({"scale": "mini", "seeds": "0-2000000000"}, "is no set of seeds"),
+        ({"scale": ["mini"]}, "scale=['mini'] is unknown"),
+    ],
+)
+def test_a_report_from_a_store_that_remembers_nonsense_makes_nothing(command, tmp_path, remember, values, message):
+    remember(values)
+    code, out, errors = command("report", "--store", "store")
+    assert code == 2 and out == "" and message in errors and len(errors.splitlines()) == 1
+    assert "execute it again" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_report_of_a_torn_fact_is_one_line(command, tmp_path, remember):
+    remember({"scale": "mini"})
+    (fact,) = (tmp_path / "store").rglob("*.json")
+    fact.write_text('{"a":1}')
+    code, _, errors = command("report", "--store", "store")
+    assert code == 2 and len(errors.splitlines()) == 1 and str(fact.name) in errors and "delete this file" in errors
+
+
+def test_judging_the_claims_asks_for_no_encoder():
+    assert notebook_values(scale="small", only=["08_claims"], given={})["08_claims"]["scale"] == "small"
+
+
+def test_a_report_of_a_notebook_that_the_store_does_not_know_says_which_it_knows(command, remember):
+    remember({"scale": "mini"}, stem="05_pruning")
+    code, _, errors = command("report", "--store", "store", "--only", "03_layer_adaptation")
+    assert code == 2 and "03_layer_adaptation not executed with this run store, which knows 05_pruning" in errors
+
+
+def test_a_report_of_an_unknown_scale_is_one_line(command, tmp_path):
+    code, _, errors = command("report", "--scale", "../x")
+    assert code == 2 and "scale='../x' is unknown" in errors and list(tmp_path.iterdir()) == []
+
+
+def test_a_report_from_a_store_of_two_scales_asks_which(command, remember):
+    remember({"scale": "mini"})
+    remember({"scale": "small"}, stem="02_optimization_ablation")
+    code, _, errors = command("report", "--store", "store")
+    assert code == 2 and "scales mini and small; name one with --scale" in errors
+    code, _, errors = command("report", "--store", "store", "--scale", "paper")
+    assert code == 2 and "none of --scale paper" in errors
+
+
+def test_a_file_in_the_place_of_the_store_is_said_by_report(command, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, errors = command("report", "--store", "file")
+    assert code == 2 and "file: a file lies where the run store should be" in errors
+
+
+def test_a_file_in_the_place_of_the_report_is_one_line(command, tmp_path, tiny_encoder):
+    (tmp_path / "file").write_text("")
+    words = ["-p", "encoders", f"{{BERT: '{tiny_encoder}'}}", "--only", "00_overview", "--report", "file"]
+    code, _, errors = command("run", *words)
+    last = errors.splitlines()[-1]
+    assert code == 2 and "Traceback" not in errors
+    assert last.startswith("blurbstudy: file") and "a file lies where the folder should be" in last
+    assert "--report" in last and "finished runs are kept" in last
+
+
+def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "report/index.html")
+
+    monkeypatch.setattr("blurbstudy.cli.app.notebook_values", full)
+    code, out, errors = command("run")
+    assert (code, out) == (2, "")
+    assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some or name another")
+
+
+def test_ctrl_c_is_told_in_one_line_and_ends_with_130(finetune, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blurbstudy.api.finetune.fine_tune", interrupted)
+    code, out, errors = finetune()
+    assert code == 130 and out == ""
+    assert errors == "blurbstudy: interrupted; finished runs are kept, the same command goes on from there\n"
+
+
+def test_finetune_prints_one_json_object_and_nothing_else(finetune):
+    code, out, _ = finetune("--seeds", "1-2", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert [run["seed"] for run in found["runs"]] == [1, 2]
+    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in found["runs"])
+    summary = found["summary"]["test"]
+    assert summary["n"] == 2 and len(summary["interval_over_seeds"]) == len(summary["interval_over_examples"]) == 2
+    assert summary["mean"] == pytest.approx(sum(run["test"] for run in found["runs"]) / 2)
+
+
+def test_finetune_a_second_time_trains_nothing(finetune):
+    first = json.loads(finetune("--seeds", "1,2", "--json")[1])
+    _, out, errors = finetune("--seeds", "1-2", "--json")
+    again = json.loads(out)
+    assert (first["trained"], first["reused"]) == (2, 0)
+    assert (again["trained"], again["reused"]) == (0, 2)
+    assert again["runs"] == first["runs"] and "nothing trained" in errors
+
+
+def test_finetune_without_json_is_a_table_for_people(finetune):
+    _, out, _ = finetune("--seeds", "1")
+    assert out.splitlines()[0].startswith("BIOSSES (pearson, times 100), BERT, 2 layers")
+    assert "95% over seeds" in out and "1 runs trained" in out
+
+
+def test_finetune_takes_a_roberta_to_pairs_and_to_words(finetune, tiny_roberta, tmp_path):
+    out = finetune("--seeds", "1", encoder=tiny_roberta)[1]
+    assert re.match(r"BIOSSES \(pearson, times 100\), RoBERTa, 2 layers, .*, one segment id$", out.splitlines()[0])
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\nsegment_ids: single\n")
+    again = json.loads(finetune("--seeds", "1", "--json", encoder=tiny_roberta)[1])
+    assert (again["trained"], again["reused"]) == (0, 1)  # it has one segment id in any case
+    (tmp_path / "recipe.yaml").write_text("epochs: 0.1\nmax_length: 48\nevaluations: 1\n")
+    code, out, _ = finetune("--task", "NCBI-disease", "--seeds", "1", "--json", encoder=tiny_roberta)
+    (run,) = json.loads(out)["runs"]
+    assert code == 0 and run["test"] is not None
+
+
+def test_finetune_takes_an_encoder_of_transformers_own_and_says_that_it_is_slower(finetune, tiny_modernbert, tmp_path):
+    code, out, errors = finetune("--seeds", "1-2", "--json", encoder=tiny_modernbert)
+    found = json.loads(out)
+    assert (code, found["trained"]) == (0, 2) and all(run["test"] is not None for run in found["runs"])
+    assert errors.count("the slower path") == 1 and "ModernBERT, 3 layers" in errors
+    stabilized = (
+        "epochs: 0.1\nmax_length: 48\nevaluations: 1\nstabilizers: {freeze: {layers: 1}, reinitialize: {layers: 1}}\n"
+    )
+    (tmp_path / "recipe.yaml").write_text(stabilized)
+    code, out, _ = finetune("--task", "NCBI-disease", "--seeds", "1", "--json", encoder=tiny_modernbert)
+    (run,) = json.loads(out)["runs"]
+    assert code == 0 and run["test"] is not None
+    out = finetune("--seeds", "1", encoder=tiny_modernbert)[1]
+    assert re.match(
+        r"BIOSSES .*, ModernBERT, 3 layers, width 16, .* parameters, one segment id, by", out.splitlines()[0]
+    )
+
+
+def test_finetune_with_a_decoder_is_one_line(finetune, make_base, tmp_path):
+    make_base("gpt2").save_pretrained(tmp_path / "gpt2")
+    code, out, errors = finetune(encoder=tmp_path / "gpt2")
+    assert (code, out) == (2, "") and "'gpt2' is not supported, it is no encoder" in errors.splitlines()[-1]
+
+
+def test_finetune_on_a_broken_file_names_file_and_line(command, mini_data, tmp_path, tiny_encoder):
+    shutil.copytree(mini_data / "BIOSSES", tmp_path / "data" / "BIOSSES")
+    path = tmp_path / "data" / "BIOSSES" / "train.tsv"
+    lines = path.read_text().splitlines()
+    lines[6] = lines[6].rsplit("\t", 1)[0]
+    path.write_text("\n".join(lines) + "\n")
+    code, out, errors = command("finetune", "--task", "BIOSSES", "--encoder", tiny_encoder, "--data", "data")
+    assert code == 2 and out == "" and len(errors.splitlines()) == 1
+    assert "train.tsv" in errors and "7" in errors
+
+
+def test_finetune_with_an_encoder_without_weights_is_one_line(finetune, tiny_encoder, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    shutil.copy(tiny_encoder / "config.json", empty)
+    code, out, errors = finetune(encoder=empty)
+    assert code == 2 and out == "" and len(errors.splitlines()) == 1 and str(empty) in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--task", "STS"], "STS"), (["--seeds", "x"], "seeds='x'"), (["--recipe", "none.yaml"], "none.yaml")],
+)
+def test_finetune_refuses_what_it_does_not_know(finetune, words, message):
+    code, out, errors = finetune(*words)
+    assert code == 2 and out == "" and message in errors and "Traceback" not in errors

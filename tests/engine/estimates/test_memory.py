@@ -1,0 +1,136 @@
+"""Populations and processes are as large and as many as measured memory holds; what was measured is kept."""
+
+import dataclasses
+
+import pytest
+
+from blurbstudy.engine.estimates import memory as module
+from blurbstudy.engine.estimates.measurements import Calibrations, calibration_file
+from blurbstudy.engine.estimates.memory import SHARE, Capacity, Footprint, bytes_at_most
+from blurbstudy.engine.populations import PopulationTrainer
+
+
+@pytest.fixture(autouse=True)
+def own_calibrations(tmp_path, monkeypatch):
+    """No other test's measurements; generated data stay where they are."""
+    monkeypatch.setattr("blurbstudy.engine.estimates.measurements.calibration_file", lambda: tmp_path / "machine.json")
+
+
+@pytest.fixture
+def trainer(store, make_sources):
+    return PopulationTrainer(store, sources=make_sources(store), device="cpu")
+
+
+def test_a_footprint_grows_by_its_members_and_fills_a_budget_but_never_less_than_one():
+    footprint = Footprint(fixed=100, member=10)
+    assert [footprint.of(n) for n in (1, 2, 5)] == [110, 120, 150]
+    assert [footprint.members_within(budget) for budget in (150, 159, 160, 50)] == [5, 5, 6, 1]
+
+
+def test_a_measured_process_is_larger_than_its_weights_and_is_measured_once(trainer, make_grid, monkeypatch):
+    (config,) = make_grid(trainer.sources, 1)
+    capacity = Capacity(trainer, 2, free=64 * 2**20)
+    capacity.measure([config])
+    footprint = capacity.footprint(config)
+    weights = trainer.sources.encoders["tiny"].architecture
+    assert footprint.fixed > 50 * 2**20  # Python and torch
+    assert 16 * module.Architecture(**weights).n_parameters <= footprint.member < 2**30
+    monkeypatch.setattr(module, "rehearse", lambda configs, *_, **__: pytest.fail("measured again") if configs else [])
+    again = Capacity(trainer, 2, free=64 * 2**20)
+    again.measure([config])
+    assert again.footprint(config) == footprint
+
+
+def test_a_member_takes_no_less_than_its_state_however_small_the_difference_of_two_peaks(trainer, make_grid):
+    shape = trainer.sources.encoders["tiny"].architecture
+    config, frozen, shallow = (
+        make_grid(trainer.sources, 1, stabilizers=stabilizers)[0]
+        for stabilizers in ({}, {"freeze": {"layers": 1}}, {"remove_layers": {"layers": 1}})
+    )
+    parameters = module.Architecture(**shape).n_parameters
+    fewer = module.Architecture(**(shape | {"n_layers": shape["n_layers"] - 1})).n_parameters
+    found = [module.state_bytes(shape, one) for one in (config, frozen, shallow)]
+    assert found == [16 * parameters, 4 * parameters, 16 * fewer]
+    noise = [{"before": 1000, "most": 1500, "device": "cpu"}, {"before": 1000, "most": 1499, "device": "cpu"}]
+    assert module._footprint(noise, least=400) == Footprint(fixed=1100, member=400)
+    assert module._footprint(noise[:1], least=400) == Footprint(fixed=1000, member=500)
+
+
+def test_members_and_processes_are_limited_by_what_is_free(trainer, make_grid):
+    (config,) = make_grid(trainer.sources, 1)
+    kept = Calibrations()
+    capacity = Capacity(trainer, 8, free=1000, kept=kept)
+    kept.put("footprint", capacity._class(config), {"fixed": 100, "member": 50})
+    capacity.measure([config])
+    assert capacity.side_by_side([config]) == int(SHARE * 1000 // 150) == 5
+    assert [capacity.members(config, workers=n) for n in (5, 4, 2)] == [1, 2, 4]  # 4: the most on a CPU
+
+
+def test_where_far_more_would_fit_nothing_is_measured(trainer, make_grid, monkeypatch):
+    configs = make_grid(trainer.sources, 2)
+    monkeypatch.setattr(module, "rehearse", lambda configs, *_, **__: pytest.fail("measured") if configs else [])
+    capacity = Capacity(trainer, 2, free=64 * 2**30)
+    capacity.measure(configs)
+    assert capacity.side_by_side(configs) == 2 and capacity.members(configs[0], workers=2) == 4
+
+
+def test_the_bound_is_above_what_is_measured(trainer, make_grid):
+    (config,) = make_grid(trainer.sources, 1)
+    capacity = Capacity(trainer, 1, free=2**20)
+    capacity.measure([config])
+    assert bytes_at_most(trainer.sources.encoders["tiny"].architecture, config) > capacity.footprint(config).member
+
+
+def test_the_bound_holds_for_encoders_of_transformers_own_too(store, other_sources, make_grid):
+    (config,) = make_grid(other_sources, 1)
+    capacity = Capacity(PopulationTrainer(store, sources=other_sources, device="cpu"), 1, free=2**20)
+    capacity.measure([config])
+    shape = other_sources.encoders["tiny"].architecture
+    assert bytes_at_most(shape, config) > capacity.footprint(config).member
+    assert capacity.footprint(config).member >= module.state_bytes(shape, config)
+    assert capacity.members(config, workers=1) == 1
+
+
+def test_runs_that_keep_their_best_weights_are_a_class_of_their_own(trainer, make_grid):
+    last, best = make_grid(trainer.sources, 1) + make_grid(trainer.sources, 1, select="best_dev")
+    other = dataclasses.replace(last, seed=9)
+    capacity = Capacity(trainer, 1)
+    assert capacity._class(last) == capacity._class(other) != capacity._class(best)
+
+
+def test_the_file_is_named_after_the_machine_and_a_torn_one_is_as_none(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
+    monkeypatch.setattr("platform.node", lambda: "lab/gpu 7")
+    assert calibration_file() == tmp_path / "calibration" / "lab-gpu-7.json"
+    Calibrations().put("footprint", "a", [1])
+    assert Calibrations().get("footprint", "a") == [1]
+    calibration_file().write_text("{torn")
+    assert Calibrations().get("footprint", "a") is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "folder", "files", "left"),
+    [
+        ("0::/job/own", "", {"job/memory.max": "5000", "job/memory.current": "2000",
+                             "job/memory.stat": "anon 1\ninactive_file 500"}, 3500),  # the parent's limit counts
+        ("0::/job", "", {"job/memory.max": "max", "job/memory.current": "2000", "job/memory.stat": ""}, None),
+        ("4:memory:/job", "memory", {"job/memory.limit_in_bytes": "900", "job/memory.usage_in_bytes": "1000",
+                                     "job/memory.stat": "total_inactive_file 0"}, 0),
+        ("4:memory:/job", "memory", {"job/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ("3:cpu:/job", "cpu", {}, None),
+    ],
+)  # fmt: skip
+def test_control_groups_of_both_versions_say_what_is_left(tmp_path, lines, folder, files, left):
+    (tmp_path / "cgroup").write_text(lines)
+    for name, text in files.items():
+        place = tmp_path / "root" / folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    assert module._left_in_group(tmp_path / "cgroup", tmp_path / "root") == left
+
+
+def test_what_is_free_is_what_the_kernel_says(tmp_path):
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    1234 kB\n")
+    assert module._available(tmp_path / "meminfo") == 1234 * 1024
+    assert module._available(tmp_path / "none") > 2**20  # half of what is built in

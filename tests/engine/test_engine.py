@@ -1,0 +1,300 @@
+"""The local engine with the real trainer: processes agree with this one, and no death loses a finished run."""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from blurbstudy.engine import deadline as clock
+from blurbstudy.engine import engine, populations
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.sweep import find_runs, run_missing
+from blurbstudy.engine.workers.processes import worker_environment
+from blurbstudy.errors import ParameterError, StoreError, StudyError
+from blurbstudy.store import files
+from blurbstudy.store.run_store import RunStore
+
+QUIET = {"progress": "silent"}
+
+
+@pytest.fixture
+def sources(store, make_sources):
+    return make_sources(store)
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """The engine's processes, as they are started."""
+    started = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            if self.args[0] == sys.executable:  # not git, asked for the commit
+                started.append(self)
+
+    monkeypatch.setattr(engine.subprocess, "Popen", Recorded)
+    return started
+
+
+def outcomes(result):
+    return {run_id: (record.predictions, record.scores, record.curve) for run_id, record in result.items()}
+
+
+def is_whole(store):
+    """Every record can be read, and nothing else lies beside the records."""
+    records = store.records()
+    beside = [path for path in store.folder.glob("runs/**/*") if path.is_file() and path.suffix != ".json"]
+    return len(records) == len(store.ids()) and not beside
+
+
+def test_two_processes_give_what_this_process_gives(tmp_path, store, sources, make_grid, processes):
+    configs = make_grid(sources, 3)
+    here = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
+    assert processes == []
+    other = RunStore(tmp_path / "other")
+    there = run_missing(configs, other, sources=sources, engine=LocalEngine(workers=2, population=1), **QUIET)
+    assert len(processes) == 2 and all(process.poll() is not None for process in processes)
+    assert there.trained == 3 and outcomes(there) == outcomes(here)
+    assert {record.circumstances["threads"] for record in [*here.values(), *there.values()]} == {1}
+    again = run_missing(configs, other, sources=sources, engine=LocalEngine(workers=2), **QUIET)
+    assert (again.trained, again.reused, len(processes)) == (0, 3, 2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_once_the_time_is_up_no_population_is_begun_and_no_process_started(
+    store, sources, make_grid, processes, workers
+):
+    configs = make_grid(sources, 3)
+    with clock.stopping_after(1, began=time.time() - 61):
+        failures = LocalEngine(workers=workers, population=1).run(configs, store, sources=sources)
+    assert all(failure.stopped for failure in failures) and len(store) == 0 and processes == []
+    assert sorted(run_id for failure in failures for run_id in failure.run_ids) == sorted(c.id for c in configs)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_populations_that_run_when_the_time_is_up_end_and_the_others_are_left(
+    store, sources, make_grid, monkeypatch, workers
+):
+    configs, began = make_grid(sources, 5, epochs=2), time.time()
+    up = []
+    monkeypatch.setattr(clock.time, "time", lambda: began + (61 if up else 0))
+    with clock.stopping_after(1, began=began):
+        failures = LocalEngine(workers=workers, population=1).run(
+            configs, store, sources=sources, on_progress=lambda done, runs: up.append(done)
+        )
+        assert sum(failure.stopped for failure in failures) == len(failures)
+        # One per worker was under way at the first word of progress; a quick worker may not have begun yet.
+        assert 1 <= len(store) <= workers and len(store) + len(failures) == 5 and is_whole(store)
+        monkeypatch.undo()
+    result = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1), **QUIET)
+    assert result.trained == len(failures) and len(result) == 5
+
+
+def test_a_population_that_is_not_expected_to_end_in_time_gives_way_to_a_shorter_one(
+    store, sources, make_grid, monkeypatch
+):
+    """Time passes by a second a step: after the first of 10 seconds, of 15 that are left one of 10 is begun, not 20."""
+    ((first,), (long,), (short,)) = (make_grid(sources, 1, epochs=n) for n in (3, 2, 1))
+    steps = [populations.run_steps(config, sources=sources) for config in (first, long, short)]
+    began, passed = time.time(), [0.0]
+    monkeypatch.setattr(clock.time, "time", lambda: began + passed[0])
+    monkeypatch.setattr(engine.time, "monotonic", lambda: passed[0])
+    minutes = (steps[0] + (steps[1] + steps[2]) / 2) / 60
+    with clock.stopping_after(minutes, began=began):
+        (left,) = LocalEngine(workers=1, population=1).run(
+            [first, long, short], store, sources=sources, on_progress=lambda done, runs: passed.__setitem__(0, done)
+        )
+    assert left.run_ids == (long.id,) and left.stopped and set(store.ids()) == {first.id, short.id}
+
+
+def test_progress_grows_to_all_steps_and_all_runs(store, sources, make_grid):
+    configs, heard = make_grid(sources, 3, epochs=2), []
+    failures = LocalEngine(workers=1, population=2).run(
+        configs, store, sources=sources, on_progress=lambda done, runs: heard.append((done, runs))
+    )
+    assert failures == [] and heard == sorted(heard) and len(heard) > 3
+    assert heard[-1] == (sum(populations.run_steps(config, sources=sources) for config in configs), 3)
+
+
+def test_the_threads_of_torch_are_as_before(store, sources, make_grid):
+    torch.set_num_threads(2)
+    try:
+        LocalEngine(workers=1).run(make_grid(sources, 1), store, sources=sources)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_errors_cost_their_own_population_alone_and_a_death_costs_nothing(store, sources, make_grid, monkeypatch):
+    configs = make_grid(sources, 3)
+    (wrong,) = make_grid(sources, 1, max_length=512)  # the encoder has 128 positions
+    start, started = subprocess.Popen, []
+
+    def start_and_kill_the_first(command, **options):
+        process = start(command, **options)
+        if command[0] == sys.executable:
+            started.append(process)
+            if len(started) == 1:
+                process.kill()
+        return process
+
+    monkeypatch.setattr(engine.subprocess, "Popen", start_and_kill_the_first)
+    (raised,) = LocalEngine(workers=2, population=1).run([*configs, wrong], store, sources=sources)
+    assert raised.run_ids == (wrong.id,) and "max_length=512 exceeds" in raised.cause
+    assert not find_runs(configs, store).missing and is_whole(store) and len(store) == 3
+    assert all(process.poll() is not None for process in started)
+
+
+def test_a_population_whose_encoder_is_gone_says_so(store, sources, make_grid, tmp_path):
+    tiny = dataclasses.replace(sources.encoders["tiny"], path=str(tmp_path / "gone"))
+    broken = dataclasses.replace(sources, encoders={"tiny": tiny})
+    (config,) = make_grid(sources, 1)
+    with pytest.raises(StudyError) as error:
+        run_missing([config], store, sources=broken, engine=LocalEngine(workers=1), **QUIET)
+    message = str(error.value)
+    assert message.startswith("1 of 1 runs failed, 0 finished") and config.id in message
+    assert str(tmp_path / "gone") in message and "\n" not in message
+
+
+def test_a_population_that_raises_here_leaves_the_others(store, sources, make_grid, monkeypatch):
+    configs = make_grid(sources, 3)
+    train = populations.train_population
+
+    def train_all_but_seed_2(population, **options):
+        if population[0].seed == 2:
+            raise MemoryError("no room")
+        return train(population, **options)
+
+    monkeypatch.setattr(populations, "train_population", train_all_but_seed_2)
+    (failure,) = LocalEngine(workers=1, population=1).run(configs, store, sources=sources)
+    assert failure.run_ids == (configs[1].id,)
+    remedy = "use a smaller batch_size than 16 or max_length than 48, or another device"
+    assert failure.cause == f"MemoryError: no room; this run does not fit into memory alone: {remedy}"
+    assert len(store) == 2
+
+
+def test_a_disk_that_fills_up_ends_the_sweep_and_keeps_what_is_done(store, sources, make_grid, monkeypatch):
+    configs, link, links = make_grid(sources, 3), os.link, []
+
+    def fill_up(source, target):
+        links.append(target)
+        if len(links) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        link(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "link", fill_up)
+        with pytest.raises(StoreError, match="no space is left on the disk.*Finished runs are safe"):
+            run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
+        assert len(links) == 2  # no further run is made that could not be kept
+    assert is_whole(store) and len(store) == 1
+    last = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1), **QUIET)
+    assert (last.trained, last.reused) == (2, 1)
+
+
+def test_a_store_that_processes_cannot_write_ends_the_sweep(store, sources, make_grid, processes):
+    (store.folder / "runs").mkdir(exist_ok=True)
+    configs = make_grid(sources, 2)
+    for config in configs:
+        (store.folder / "runs" / config.id[:2]).write_text("a file in the folder's place")
+    with pytest.raises(StoreError, match="a file lies where the folder should be"):
+        run_missing(configs, store, sources=sources, engine=LocalEngine(workers=2, population=1), **QUIET)
+    assert all(process.poll() is not None for process in processes)
+
+
+def test_ctrl_c_kills_the_processes_and_leaves_the_store_clean(store, sources, make_grid, processes):
+    configs = make_grid(sources, 2, epochs=500)
+
+    def interrupt(done, runs):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LocalEngine(workers=2, population=1).run(configs, store, sources=sources, on_progress=interrupt)
+    assert len(processes) == 2 and all(process.poll() == -signal.SIGKILL for process in processes)
+    assert is_whole(store) and len(store) == 0
+
+
+def test_data_and_encoders_that_change_under_way_are_refused(store, sources, make_grid):
+    configs = [dataclasses.replace(config, data="0" * 20) for config in make_grid(sources, 1)]
+    changed = dataclasses.replace(sources, fingerprints={"BIOSSES": "0" * 20})
+    (failure,) = LocalEngine(workers=1).run(configs, store, sources=changed)
+    assert "the files of BIOSSES changed meanwhile" in failure.cause
+
+
+def test_engines_out_of_bounds_are_refused():
+    for wrong in ({"device": "tpu"}, {"workers": -1}, {"population": 5000}, {"workers": True}, {"population": 1.5}):
+        with pytest.raises(ParameterError, match=f"{next(iter(wrong))}="):
+            LocalEngine(**wrong)
+
+
+SWEEP = """
+import sys
+from blurbstudy.config import Recipe
+from blurbstudy.results import LocalEngine, RunStore, resolve_sources, run_missing
+
+if __name__ == "__main__":
+    store = RunStore(sys.argv[1])
+    sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"tiny": sys.argv[2]}, data="mini")
+    recipe = Recipe(epochs=10, batch_size=16, max_length=48, evaluations=2)
+    configs = [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in range(1, 8)]
+    engine = LocalEngine(workers=2, population=1)
+    run_missing(configs, store, sources=sources, engine=engine, progress="silent")
+"""
+
+
+def children(parent):
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def is_running(pid):
+    with contextlib.suppress(OSError):
+        os.kill(pid, 0)
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+        return not state.strip().startswith("Z") and bool(state.strip())
+    return False
+
+
+def until(condition, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_after_sigkill_in_the_middle_the_same_command_ends_as_if_nothing_had_happened(
+    tmp_path, tiny_encoder, make_sources, make_grid
+):
+    script = tmp_path / "sweep.py"
+    script.write_text(SWEEP)
+
+    store = RunStore(tmp_path / "killed")
+    command = [sys.executable, str(script), str(store.folder), str(tiny_encoder)]
+    sweep = subprocess.Popen(command, env=worker_environment())
+    assert until(lambda: len(store) >= 2)
+    workers = children(sweep.pid)
+    sweep.kill()
+    sweep.wait()
+    assert len(workers) == 2 and until(lambda: not any(map(is_running, workers)), seconds=10)
+
+    survivors = {path: path.stat().st_mtime_ns for path in store.folder.glob("runs/*/*.json")}
+    assert 2 <= len(survivors) < 7 and len(store.records()) == len(survivors)
+
+    configs = make_grid(make_sources(store), 7, epochs=10, evaluations=2)
+    one_by_one = {"engine": LocalEngine(workers=1, population=1)} | QUIET
+    again = run_missing(configs, store, sources=make_sources(store), **one_by_one)
+    assert (again.trained, again.reused) == (7 - len(survivors), len(survivors))
+    assert all(path.stat().st_mtime_ns == at for path, at in survivors.items())
+    assert len(list(store.folder.glob("runs/*/*.json"))) == 7 and is_whole(store)
+
+    undisturbed = RunStore(tmp_path / "undisturbed")
+    whole = run_missing(configs, undisturbed, sources=make_sources(undisturbed), **one_by_one)
+    assert outcomes(again) == outcomes(whole)

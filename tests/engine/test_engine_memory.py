@@ -1,0 +1,153 @@
+"""A population for which memory is short is split and tried again, in this process and in others; nothing is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from blurbstudy.engine import engine
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.sweep import find_runs
+from blurbstudy.engine.workers.processes import worker_environment
+from blurbstudy.store.run_store import RunStore
+
+# Two processes: one that measures what a member takes, and one under a limit on its address space (setrlimit) with
+# room for so many members. In one, memory that was freed would stay mapped and leave room.
+LIMITED = """
+import json, re, resource, sys
+from pathlib import Path
+
+import torch
+
+from blurbstudy.config import Recipe
+from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
+from blurbstudy.results import LocalEngine, RunStore, resolve_sources
+from blurbstudy.engine.populations import PopulationTrainer
+from blurbstudy.training.profiling import companions
+from transformers import AutoTokenizer
+
+folder, room, runs, tokenizer = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+torch.set_num_threads(1)
+shape = Architecture(family="bert", vocab_size=300, n_layers=3, width=256, n_heads=4, intermediate=1024,
+                     max_positions=128)
+encoder = export_checkpoint(random_checkpoint(shape).weights, shape, folder=folder / "encoder",
+                            tokenizer=AutoTokenizer.from_pretrained(tokenizer))
+store = RunStore(folder / "store")
+sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"wide": str(encoder)}, data="mini")
+recipe = Recipe(epochs=0.5, batch_size=16, max_length=96, evaluations=1)
+configs = [sources.run_config("BIOSSES", "wide", recipe=recipe, seed=seed) for seed in range(1, runs + 1)]
+if not room:
+    trainer = PopulationTrainer(store, sources=sources, device="cpu")
+    one, two = (trainer.rehearse(companions(configs[0], n), what="memory") for n in (1, 2))
+    print(json.dumps({"member": two.most - two.before - (one.most - one.before)}))
+    sys.exit()
+held = 1024 * int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+resource.setrlimit(resource.RLIMIT_AS, (held + room, held + room))
+failures = LocalEngine(device="cpu", workers=1, population=runs).run(configs, store, sources=sources)
+print(json.dumps({
+    "sizes": sorted(record.circumstances["population"] for record in store.records()),
+    "causes": [failure.cause for failure in failures],
+    "failed": [run_id for failure in failures for run_id in failure.run_ids],
+}))
+"""
+
+
+def run_within(folder, tiny_encoder, *, members, runs):
+    """What became of one population of `runs`, where there is room for `members`."""
+
+    def call(room):
+        command = [sys.executable, "-c", LIMITED, str(folder), str(room), str(runs), str(tiny_encoder)]
+        # Large blocks apart from the heap, so that what is freed leaves the address space too.
+        environment = worker_environment() | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    member = call(0)["member"]
+    assert member > 50 * 2**20  # else what a process takes for itself would count for members
+    return call(round(members * member))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_eight_members_without_room_are_split_until_they_fit(tmp_path, tiny_encoder):
+    found = run_within(tmp_path, tiny_encoder, members=4, runs=8)
+    assert found["causes"] == [] and len(found["sizes"]) == 8 and set(found["sizes"]) <= {1, 2, 4}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_a_run_that_does_not_fit_alone_is_a_failure_with_a_remedy(tmp_path, tiny_encoder):
+    found = run_within(tmp_path, tiny_encoder, members=0.15, runs=2)  # not even its weights
+    assert found["sizes"] == [] and len(set(found["failed"])) == 2
+    for cause in found["causes"]:
+        assert "does not fit into memory alone: use a smaller batch_size than 16 or max_length than 96" in cause
+
+
+@pytest.fixture
+def sources(store, make_sources):
+    return make_sources(store)
+
+
+@pytest.fixture
+def trainers(monkeypatch):
+    """(process, configurations it was told to train), in that order of time."""
+    send, found = engine.send, []
+
+    def noted(process, values):
+        found.append((process, values["configs"]))
+        send(process, values)
+
+    monkeypatch.setattr(engine, "send", noted)
+    return found
+
+
+def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(store, sources, make_grid, trainers):
+    short, long = make_grid(sources, 1), make_grid(sources, 4, epochs=60)[1:]
+    killed, written = [], {}
+
+    def kill_once(done, runs):
+        if not killed and len(store) == 1:  # the short member has left its population, the long one goes on
+            process = next(one for one, configs in trainers if short[0].to_dict() in configs)
+            killed.append(process.pid)
+            written.update({path: path.stat().st_mtime_ns for path in store.folder.glob("runs/*/*.json")})
+            process.send_signal(signal.SIGKILL)
+
+    configs = [*short, *long]
+    failures = LocalEngine(workers=2, population=2).run(configs, store, sources=sources, on_progress=kill_once)
+    assert killed and failures == [] and not find_runs(configs, store).missing
+    assert all(path.stat().st_mtime_ns == at for path, at in written.items())
+    sizes = {record.config.seed: record.circumstances["population"] for record in store.records()}
+    assert sizes == {1: 2, 2: 2, 3: 2, 4: 1}  # the one that was left, alone
+
+
+def test_a_process_that_is_always_killed_ends_in_a_failure_and_not_in_a_loop(store, sources, make_grid, monkeypatch):
+    start, begun = subprocess.Popen, []
+
+    def start_and_kill(command, **options):
+        process = start(command, **options)
+        if command[0] == sys.executable:
+            begun.append(process)
+            process.kill()
+        return process
+
+    monkeypatch.setattr(engine.subprocess, "Popen", start_and_kill)
+    configs = make_grid(sources, 4)
+    failures = LocalEngine(workers=2, population=2).run(configs, store, sources=sources)
+    assert sorted(run_id for failure in failures for run_id in failure.run_ids) == sorted(c.id for c in configs)
+    assert all("killed by SIGKILL" in failure.cause and "batch_size" in failure.cause for failure in failures)
+    assert len(begun) <= 2 + 4 + 4 and len(RunStore(store.folder)) == 0  # two pairs, then each alone, some twice
+
+
+def test_a_kill_that_finds_everything_finished_is_no_failure(store, sources, make_grid):
+    tally = engine._Tally([make_grid(sources, 2)], engine.PopulationTrainer(store, sources=sources, device="cpu"),
+                          on_progress=None)  # fmt: skip
+    assert LocalEngine(workers=1).run(make_grid(sources, 2), store, sources=sources) == []
+    assert tally.hear(0, {"failed": "its process was killed by SIGKILL", "memory": True, "alone": False}) == []
+    assert tally.failures == [] and tally.runs_done == 2
+
+
+def test_an_engine_asks_for_no_more_processes_than_there_are_cores():
+    assert LocalEngine().workers_asked("cpu") == len(os.sched_getaffinity(0))
+    assert LocalEngine(workers=3).workers_asked("cpu") == 3 and LocalEngine(workers=3).workers_asked("cuda") == 1

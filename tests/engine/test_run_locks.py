@@ -1,0 +1,134 @@
+"""Two commands on one store share its runs: none is made twice, and what a dead process had in hand is free."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from blurbstudy.engine.run_locks import FOLDER, in_hand
+from blurbstudy.engine.sources.resolve import resolve_sources
+
+HOLD = """
+import sys
+from blurbstudy.results import RunStore, resolve_sources
+from blurbstudy.engine.run_locks import in_hand
+sys.path.insert(0, {here!r})
+from sharing import grid
+
+store = RunStore({store!r})
+with in_hand(grid({encoder!r}, store)[1][:2], store) as mine:
+    print(len(mine), flush=True)
+    sys.stdin.read()
+"""
+SHARING = '''
+from blurbstudy.config import Recipe
+from blurbstudy.results import RunStore, resolve_sources
+
+class TellingStore(RunStore):
+    """Tells of every record that it is given, also of those that were there already."""
+
+    def put(self, record):
+        print(record.id, flush=True)
+        return super().put(record)
+
+def grid(encoder, store):
+    """Sources, and short runs, one per seed."""
+    sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"tiny": encoder}, data="mini")
+    recipe = Recipe(epochs=2, batch_size=16, max_length=48, evaluations=1)
+    return sources, [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in range(1, 13)]
+'''
+SWEEP = """
+import sys
+from blurbstudy.results import LocalEngine, run_missing
+sys.path.insert(0, {here!r})
+from sharing import TellingStore, grid
+
+store = TellingStore({store!r})
+sources, configs = grid({encoder!r}, store)
+print("ready", flush=True)
+sys.stdin.readline()
+run_missing(configs, store, sources=sources, engine=LocalEngine(device="cpu", workers=1, population=2),
+            progress="silent")
+"""
+
+
+@pytest.fixture
+def begin(tmp_path, store, tiny_encoder):
+    """Begins one of the programs above in a process of its own, on the test's store."""
+    (tmp_path / "sharing.py").write_text(SHARING)
+    begun = []
+
+    def one(program):
+        program = program.format(here=str(tmp_path), store=str(store.folder), encoder=str(tiny_encoder))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        begun.append(subprocess.Popen([sys.executable, "-c", program], **pipes))
+        return begun[-1]
+
+    yield one
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="without locks nobody knows of another")
+def test_two_commands_at_once_make_every_run_once(begin, store):
+    both = [begin(SWEEP), begin(SWEEP)]
+    assert [process.stdout.readline() for process in both] == ["ready\n", "ready\n"]
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    made = [process.communicate(timeout=500)[0].split() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted(made[0] + made[1]) == store.ids() and len(store) == 12
+    assert not list((store.folder / FOLDER).glob("*.json"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="without locks nobody knows of another")
+def test_what_another_process_has_in_hand_is_left_to_it_until_it_dies(begin, store, tiny_encoder, make_sources):
+    other = begin(HOLD)
+    assert other.stdout.readline() == "2\n"
+    (told,) = [json.loads(file.read_text()) for file in (store.folder / FOLDER).glob("*.json")]
+    assert told["pid"] == other.pid and len(told["runs"]) == 2
+    configs = configs_of(store, tiny_encoder)
+    with in_hand(configs[1:3], store) as mine:
+        assert mine is None
+    with in_hand(configs[2:4], store) as mine:
+        assert mine == configs[2:4]
+        with in_hand(configs[3:5], store) as nobodys:
+            assert nobodys is None
+    other.kill()
+    other.wait()
+    with in_hand(configs[:3], store) as mine:
+        assert mine == configs[:3]
+    assert sorted(path.name for path in (store.folder / FOLDER).iterdir()) == ["lock"]
+
+
+def test_runs_that_are_in_the_store_are_in_nobodys_hand(store, make_record):
+    records = [make_record(seed, test=[1.0]) for seed in (1, 2, 3)]
+    configs = [record.config for record in records]
+    store.put(records[1])
+    with in_hand(configs, store) as mine:
+        assert mine == [configs[0], configs[2]]
+    for record in records:
+        store.put(record)
+    with in_hand(configs, store) as mine:
+        assert mine == [] and not list((store.folder / FOLDER).glob("*.json"))
+
+
+def test_where_nothing_can_be_noted_runs_are_made_all_the_same(store, make_record):
+    store.folder.mkdir()
+    (store.folder / FOLDER).write_text("a file in the folder's place")
+    config = make_record(1).config
+    with in_hand([config], store) as mine:
+        assert mine == [config]
+
+
+def configs_of(store, encoder):
+    """The first of the runs that the programs make."""
+    from blurbstudy.config import Recipe
+
+    sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"tiny": str(encoder)}, data="mini")
+    recipe = Recipe(epochs=2, batch_size=16, max_length=48, evaluations=1)
+    return [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in range(1, 6)]

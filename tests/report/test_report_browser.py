@@ -1,0 +1,125 @@
+"""The report in a real browser: no error on the console, no request leaves the page, nothing wider than a phone."""
+
+import pytest
+
+from blurbstudy.study.parameters import notebook_stems
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["index", *notebook_stems()]
+
+
+@pytest.fixture
+def open_page(browser, tiny_study):
+    """Opens a page of the report; what it asked for and what it complained of are noted on it."""
+    opened = []
+
+    def open_one(stem, *, width=1200, scheme="light"):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.asked, page.complaints = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto((tiny_study / "report" / f"{stem}.html").as_uri(), wait_until="load")
+        opened.append(page)
+        return page
+
+    yield open_one
+    for page in opened:
+        page.close()
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_no_console_error_and_no_request_leaves_the_page(open_page, stem):
+    page = open_page(stem)
+    assert page.complaints == []
+    assert [url for url in page.asked if not url.startswith("data:")] == [page.url]
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_on_a_phone_the_page_does_not_scroll_sideways(open_page, stem):
+    page = open_page(stem, width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_every_image_is_drawn_and_has_a_text_in_its_place(open_page, stem):
+    images = "[...document.images].map(image => [image.naturalWidth > 0, image.alt.length > 20])"
+    assert all(all(image) for image in open_page(stem).evaluate(images))
+
+
+def test_dark_and_light_follow_the_readers_setting(open_page):
+    shade = "getComputedStyle(document.body).backgroundColor"
+    light, dark = (open_page("index", scheme=scheme).evaluate(shade) for scheme in ("light", "dark"))
+    assert light != dark
+
+
+def test_links_between_pages_work_without_a_server(open_page):
+    page = open_page("index")
+    for stem in notebook_stems():
+        page.click(f"nav a[href='{stem}.html']")
+        assert page.url.endswith(f"{stem}.html") and page.locator("h1").count() == 1
+        page.click("nav a.name")
+
+
+def test_a_heading_sorts_its_table_by_keyboard_up_down_and_back(open_page):
+    page = open_page("03_layer_adaptation")
+    table = page.locator("figure.table", has_text="Table 4.").first
+    column, means = 2, "rows => rows.map(row => row.cells[row.cells.length - 2].textContent)"
+    before = table.locator("tbody tr").evaluate_all(means)
+    head = table.locator("thead th").nth(column)
+    assert head.get_attribute("aria-sort") == "none"
+    head.locator("button").focus()
+    numbers = "rows => rows.map(row => row.cells[2].dataset.value).filter(v => v !== undefined).map(Number)"
+    for state in ("ascending", "descending"):
+        page.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == state
+        found = table.locator("tbody tr").evaluate_all(numbers)
+        assert len(found) == 7 and found == sorted(found, reverse=state == "descending")
+        assert table.locator("tbody th[rowspan]").count() == 0  # each row has headings of its own
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "none"
+    assert table.locator("tbody tr").evaluate_all(means) == before
+    assert page.complaints == []
+
+
+def test_rows_without_a_score_come_last_either_way(open_page):
+    page = open_page("03_layer_adaptation")
+    table = page.locator("figure.table", has_text="Table 4.").first
+    button = table.locator("thead th button").nth(2)
+    for _ in range(2):
+        button.click()
+        assert "no path given" in table.locator("tbody tr").last.inner_text()
+
+
+def test_a_table_is_downloaded_as_csv_without_a_request(open_page):
+    page = open_page("03_layer_adaptation")
+    with page.expect_download() as caught:
+        page.locator("figure.table", has_text="Table 4.").first.locator("a[download]").click()
+    assert caught.value.suggested_filename.startswith("table-4-") and caught.value.suggested_filename.endswith(".csv")
+    with open(caught.value.path(), encoding="utf-8") as file:
+        assert file.readline().startswith("Encoder,Technique,SS: mean,SS: sd")
+    assert [url for url in page.asked if not url.startswith("data:")] == [page.url]
+
+
+@pytest.mark.parametrize("stem", PAGES)
+def test_in_print_nothing_is_cut_off_by_a_scrolling_frame(open_page, stem):
+    page = open_page(stem, width=720)  # A4 between its margins
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert page.locator("details.code").evaluate_all("all => all.every(one => !one.checkVisibility())")
+    frames = "[...document.querySelectorAll('figure .wide')].map(e => getComputedStyle(e).overflowX)"
+    assert set(page.evaluate(frames)) <= {"visible"}
+    assert page.locator("header.top").count() == 0 or not page.locator("header.top").is_visible()
+
+
+def test_the_first_page_leads_to_every_table_of_the_paper_that_is_there(open_page):
+    page = open_page("index")
+    links = page.locator("section.contents ul.tables").first.locator("a")
+    assert links.count() >= 4
+    for index in range(links.count()):
+        title = links.nth(index).inner_text()
+        links.nth(index).click()
+        name = page.url.rpartition("#")[2]
+        assert page.locator(f"figure#{name} figcaption").inner_text() == title
+        page.go_back()

@@ -1,0 +1,94 @@
+"""What a technique buys: gains told apart, and how sure they are."""
+
+import dataclasses
+
+import pytest
+
+from blurbstudy.sections.claims.evidence import Evidence
+from blurbstudy.sections.claims.gains import certainty_answer, gain_table, gains_answer, technique_gains
+from blurbstudy.tables.table import signed
+
+STEM = "03_layer_adaptation"
+GOOD, BAD, HOPELESS = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81], [60, 61, 60, 62, 61]
+
+
+def evidence_of(results):
+    return Evidence(results={STEM: (results,)})
+
+
+def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results):
+    evidence = evidence_of(make_results({"Baseline": [*GOOD[:2], *HOPELESS[:3]], "Layer freeze": GOOD}))
+    table = gain_table(evidence)
+    (row,) = table.rows
+    total, fewer, better, collapsed = (float(row[index].replace("−", "-")) for index in (2, 3, 5, 6))
+    assert total == pytest.approx(fewer + better + collapsed, abs=0.02) and fewer > 0.9 * total
+    assert row[7] == "0 of 5 / 3 of 5"
+    assert len(table.runs[f"{STEM}: BERT, QA, Layer freeze"]) == 10
+    (row,) = technique_gains(evidence).rows
+    assert (row[0], row[1], row[2].text) == ("Layer freeze\nagainst Baseline", "BERT", STEM)
+    assert row[6] == signed(total) and row[7] == signed(fewer) and row[8:] == ("0 of 5", "3 of 5")
+    said = gains_answer(evidence).sentences[-1]
+    assert said.endswith("with: Layer freeze against Baseline (BERT), 0 of 5 against 3 of 5.")
+
+
+def test_a_technique_is_better_only_where_both_uncertainties_say_so(make_results):
+    clear = evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))
+    assert technique_gains(clear).rows[0][3:6] == ("1", "0", "0")
+    said, saved = gains_answer(clear).sentences
+    assert said == "Better than its baseline: Layer freeze against Baseline (BERT), 1 of 1 comparison."
+    assert saved == "Under each technique as large a share of runs collapsed as under its baseline."
+    narrow = evidence_of(make_results({"Baseline": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]}))
+    assert technique_gains(narrow).rows[0][3:6] == ("0", "0", "1")
+    assert gains_answer(narrow).sentences[0].endswith("its baseline: the one comparison is undecided.")
+
+
+def test_techniques_of_one_name_are_told_apart_by_the_encoders_that_were_run(make_results):
+    """A grid may name an encoder by the paper's column that it stands in."""
+    results = make_results({"Baseline": BAD, "Layer freeze": GOOD})
+    cells = {
+        key: tuple(dataclasses.replace(config, encoder_name="BERT LARGE") for config in configs)
+        for key, configs in results.grid.cells.items()
+    }
+    large = dataclasses.replace(results, grid=dataclasses.replace(results.grid, cells=cells))
+    both = Evidence(results={STEM: (results, large)})
+    assert [row[1] for row in technique_gains(both).rows] == ["BERT", "BERT LARGE"]
+    assert len(technique_gains(both).runs) == 2 and len(gain_table(both).runs) == 2
+
+
+def test_how_sure_is_told_by_both_uncertainties(make_results):
+    said = " ".join(certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))).sentences)
+    assert "over seeds and to ±" in said and "medians of 2 cells, each of 5 seeds" in said
+
+
+def test_runs_that_are_judged_without_dev_are_no_gain_by_fewer_collapsed_runs(make_results, joined):
+    both = make_results({"Standard": HOPELESS, "Optimal": HOPELESS, "Optimal, dev apart": GOOD})
+    evidence = Evidence(results={"06_state_of_the_art": (joined(both, "Optimal"),)})
+    assert [row[0].partition("\n")[0] for row in technique_gains(evidence).rows] == ["Optimal, dev apart"]
+    assert "0 of 5 against 5 of 5" in gains_answer(evidence).sentences[-1]
+    assert any("left out: without dev" in note for note in gain_table(evidence).notes)
+
+
+def test_a_setting_with_the_very_runs_of_its_baseline_is_no_comparison(make_results):
+    results = make_results({"Standard": BAD, "Optimal": GOOD})
+    standard, optimal = results.grid.cells
+    grid = dataclasses.replace(results.grid, cells=results.grid.cells | {optimal: results.grid.cells[standard]})
+    evidence = Evidence(results={"06_state_of_the_art": (dataclasses.replace(results, grid=grid),)})
+    assert technique_gains(evidence).rows[0][0] == "no runs yet"
+
+
+def test_cells_where_every_run_collapsed_do_not_make_scores_look_sure(make_results):
+    alive = certainty_answer(evidence_of(make_results({"Baseline": BAD}))).sentences[0]
+    beside = certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": [60] * 5}))).sentences[0]
+    assert alive == beside and "not all of which collapsed" in alive
+
+
+def test_a_store_whose_runs_have_no_baseline_is_not_called_empty(make_results):
+    said = gains_answer(evidence_of(make_results({"Layer freeze": GOOD}))).sentences
+    assert said == ["No technique has runs beside its baseline's yet."]
+
+
+def test_nothing_run_is_said_as_such():
+    empty = Evidence(results={})
+    assert gain_table(empty).rows[0][0] == technique_gains(empty).rows[0][0] == "no runs yet"
+    for answer in (gains_answer(empty), certainty_answer(empty)):
+        assert answer.front and len(answer.sentences) == 1

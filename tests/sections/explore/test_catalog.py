@@ -1,0 +1,104 @@
+"""A store for browsing: runs that differ in their seed alone are one setting, and names tell settings apart."""
+
+import dataclasses
+
+import pytest
+
+from blurbstudy.config import Recipe, RunConfig
+from blurbstudy.sections.explore.catalog import (
+    encoder_names,
+    read_store,
+    setting_names,
+    store_answer,
+    store_table,
+    techniques_in_words,
+)
+from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, stabilize
+from blurbstudy.store.run_store import RunStore
+
+GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_setting(make_explored):
+    explored = make_explored({"Baseline": GOOD, "Layer freeze": BAD})
+    assert [list(setting.runs) for setting in explored.settings] == [[1, 2, 3, 4]] * 2
+    assert {setting.name for setting in explored.settings} == {"Baseline, rate 1e-05", "Baseline, rate 2e-05"}
+    assert explored.tasks == ("BioASQ",) and explored.encoders == ("BERT",)
+
+
+def test_predictions_are_read_only_when_they_are_asked_for(make_explored):
+    (setting,) = make_explored({"Baseline": GOOD}).settings
+    assert all(run.predictions == {} for run in setting.runs.values())
+    assert all(record.predictions["test"] for record in make_explored({"Baseline": GOOD}).records(setting))
+
+
+def test_settings_are_filtered_by_task_encoder_and_words(make_explored):
+    explored = make_explored({"Baseline": GOOD, "Layer freeze": BAD})
+    assert len(explored.chosen(task="BioASQ", encoder="BERT")) == 2
+    assert [setting.name for setting in explored.chosen(words="RATE 2e-05")] == ["Baseline, rate 2e-05"]
+    assert explored.chosen(task="GAD") == explored.chosen(words="nothing of the kind") == []
+
+
+def test_failed_runs_are_judged_by_the_studys_definition(make_explored):
+    (setting,) = (explored := make_explored({"Baseline": [90, 30, None]})).settings
+    assert list(explored.failures(setting).values()) == [None, "not above the trivial score", "loss not finite"]
+
+
+def test_a_torn_record_is_told_and_the_others_are_shown(make_explored):
+    explored = make_explored({"Baseline": GOOD})
+    run_id = explored.store.ids()[0]
+    explored.store._record_path(run_id).write_text("{")
+    again = read_store(explored.store)
+    assert sum(len(setting.runs) for setting in again.settings) == 3
+    assert any(run_id in note for note in store_table(again).notes)
+    assert store_answer(again).sentences[-1] == "1 record cannot be read and is left out."
+
+
+def test_an_empty_store_is_a_sentence_with_a_remedy(tmp_path):
+    explored = read_store(RunStore(tmp_path), remedy="Fill it by: blurbstudy run.")
+    said = "This run store holds no runs yet. Fill it by: blurbstudy run."
+    assert store_table(explored).text == store_answer(explored).sentences[0] == said
+
+
+@pytest.mark.parametrize(
+    ("techniques", "words"),
+    [
+        ([], "Baseline"),
+        ([Freeze(1)], "Layer freeze 1"),
+        ([Freeze("embeddings")], "Layer freeze embeddings"),
+        ([LayerwiseDecay(0.8)], "Layerwise decay 0.8"),
+        ([LayerwiseDecay(0.8, "electra")], "Layerwise decay 0.8 as electra"),
+        ([Reinitialize(1, pooler=False)], "Layer reinit 1 without pooler"),
+        ([RemoveLayers(2), Freeze(1)], "Layer removal 2 + Layer freeze 1"),
+    ],
+)
+def test_techniques_are_named_with_their_settings(techniques, words):
+    assert techniques_in_words(stabilize(Recipe(), *techniques)) == words
+
+
+def test_names_say_what_differs_and_nothing_else():
+    recipes = {"a": Recipe(epochs=5), "b": Recipe(epochs=1), "c": Recipe(epochs=5, bias_correction=False)}
+    assert setting_names(recipes) == {
+        "a": "Baseline, 5 epochs", "b": "Baseline, 1 epoch", "c": "Baseline, 5 epochs, no bias correction",
+    }  # fmt: skip
+    assert setting_names({"a": Recipe(epochs=5)}) == {"a": "Baseline"}
+
+
+def test_no_two_settings_of_a_task_share_a_name():
+    base = Recipe()
+    other = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 8, "warmup": 0.2, "dropout": 0.2, "weight_decay": 0.1,
+             "beta1": 0.8, "beta2": 0.98, "eps": 1e-8, "clip": 0.0, "bias_correction": False, "max_length": 64,
+             "tagging": "io", "segment_ids": "single", "head": "gelu", "select": "best_dev", "evaluations": 1,
+             "join_dev": True, "stabilizers": {"freeze": {"layers": 1}}}  # fmt: skip
+    assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
+    recipes = {"base": base} | {name: base.but(**{name: value}) for name, value in other.items()}
+    assert len(set(setting_names(recipes).values())) == len(recipes)
+
+
+def test_encoders_of_one_name_are_told_apart(make_explored):
+    explored = make_explored({"Baseline": GOOD})
+    records = explored.records(explored.settings[0])
+    config = records[1].config
+    twin = RunConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {"encoder": "f" * 20})
+    names = encoder_names([records[0], dataclasses.replace(records[1], config=twin)])
+    assert names == {"e" * 20: "BERT (eeeeee)", "f" * 20: "BERT (ffffff)"}

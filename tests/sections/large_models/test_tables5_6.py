@@ -1,0 +1,205 @@
+"""Tables 5 and 6: the technique is chosen on dev, and LARGE is compared with its BASE twin under the same one."""
+
+import pytest
+
+from blurbstudy.sections.large_models import tables5_6 as large_models
+from blurbstudy.sections.large_models.selection import LARGE, TWIN
+from blurbstudy.study import study as module
+from blurbstudy.study.grid import CellKey
+from blurbstudy.study.parts import BLURB
+from blurbstudy.study.study import Study
+from blurbstudy.tables.paper import paper_tables
+from blurbstudy.tasks import TASKS, get_task
+from blurbstudy.training.run_record import RunRecord
+
+STEM = "04_large_models"
+SETTINGS = ("Baseline", "Layer freeze", "Layerwise decay", "Layer reinit")
+
+
+@pytest.fixture
+def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
+    monkeypatch.setattr(module, "_MADE", set())
+
+    def make(**changes):
+        values = {
+            "store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2,
+            "large_encoders": {"BioBERT-LARGE": None, "PubMedBERT-LARGE": str(tiny_large_encoder)},
+        }  # fmt: skip
+        return Study(STEM, values | changes)
+
+    return make
+
+
+@pytest.fixture
+def grid(make_study):
+    """Study and grid; the twins freeze one layer, the LARGE encoder two."""
+
+    def make(*, seeds_otherwise=2, on_all_tasks=None, twin_freeze=1, **changes):
+        study = make_study(**changes)
+        bases = {task.name: study.recipe(epochs=1, max_length=48) for task in study.tasks}
+        fresh = {"reinit_layers": 1, "reinit_pooler": True}
+        large = large_models.layer_techniques(2, 0.9, **fresh)
+        twin = large_models.layer_techniques(twin_freeze, 0.8, **fresh)
+        asked = {"seeds_otherwise": seeds_otherwise, "on_all_tasks": on_all_tasks}
+        return study, large_models.large_grid(study, large, twin, bases=bases, **asked)
+
+    return make
+
+
+def invented(study, grid, *, score):
+    """Results whose predictions are right in a share `score(config)` of the examples; no run is made."""
+    references = study.references
+    records = {}
+    for config in grid.configs:
+        predictions = {}
+        for split in ("dev", "test"):
+            gold = references[config.task].gold[split].gold
+            right = round(score(config, split) * len(gold))
+            predictions[split] = [*gold[:right], *(wrong(config.task, truth) for truth in gold[right:])]
+        records[config.id] = RunRecord(
+            config=config, status="finished", stopped_at_step=1, selected_step=1, scores={}, curve={},
+            predictions=predictions, seconds=1.0, peak_bytes=1, circumstances={"commit": "abc"},
+        )  # fmt: skip
+    return large_models.Results(grid=grid, records=records, references=references, origin="origin")
+
+
+def wrong(task, truth):
+    output = get_task(task).output
+    if output == "tags":
+        return " ".join("O" for _ in truth.split())
+    if output == "score":
+        return 0.0
+    return "" if output == "label_set" else next(label for label in get_task(task).labels if label != truth)
+
+
+def technique(config):
+    names = {"freeze": "Layer freeze", "layerwise_decay": "Layerwise decay", "reinitialize": "Layer reinit"}
+    return next((names[name] for name in config.recipe.stabilizers), "Baseline")
+
+
+def is_large(study, config):
+    return config.encoder == study.sources.encoders["PubMedBERT-LARGE"].fingerprint
+
+
+QA = ["PubMedQA", "BioASQ", "BIOSSES"]
+
+
+def test_techniques_are_tried_on_ss_and_qa_and_the_other_tasks_are_taken_as_they_are(grid):
+    _, made = grid(seeds_otherwise=1)
+    assert made.settings == SETTINGS
+    counted = {key: len(runs) for key, runs in made.cells.items() if key.encoder == "PubMedBERT-LARGE"}
+    assert counted == {
+        **{CellKey("PubMedBERT-LARGE", setting, "SS"): 2 for setting in SETTINGS},
+        **{CellKey("PubMedBERT-LARGE", setting, "QA"): 4 for setting in SETTINGS},
+        **{CellKey("PubMedBERT-LARGE", "Baseline", task.name): 1 for task in TASKS if task.name not in QA},
+    }
+    assert {key.encoder for key in made.cells} == {"PubMedBERT-LARGE", "BERT"}
+
+
+def test_encoders_that_all_tasks_are_not_asked_of_have_ss_and_qa_alone(grid):
+    _, made = grid(on_all_tasks=[])
+    assert {key.part for key in made.cells} == {"SS", "QA"}
+
+
+def test_twins_are_frozen_and_decayed_at_their_own_depth(grid):
+    study, made = grid(tasks=QA)
+    for name, frozen, decay in (("PubMedBERT-LARGE", 2, 0.9), ("BERT", 1, 0.8)):
+        (run, *_) = made.cells[CellKey(name, "Layer freeze", "SS")]
+        assert run.recipe.stabilizers["freeze"]["layers"] == frozen
+        (run, *_) = made.cells[CellKey(name, "Layerwise decay", "SS")]
+        assert run.recipe.stabilizers["layerwise_decay"]["factor"] == decay
+    assert ("Layer freeze, BASE twin", "BIOSSES") in made.recipes
+    assert ("Layer reinit, BASE twin", "BIOSSES") not in made.recipes  # it is the same recipe
+
+
+def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
+    """On dev layerwise decay is best for LARGE; on test freezing is, and for the twin re-initialization."""
+    study, made = grid(tasks=["BIOSSES", "PubMedQA", "BioASQ"])
+    dev = {"Baseline": 0.6, "Layer freeze": 0.5, "Layerwise decay": 0.9, "Layer reinit": 0.9}
+
+    def score(config, split):
+        if split == "dev":
+            return dev[technique(config)] if is_large(study, config) else 0.9
+        best = "Layer freeze" if is_large(study, config) else "Layer reinit"
+        return 0.95 if technique(config) == best else 0.7
+
+    results = invented(study, made, score=score)
+    chosen = large_models.best_settings(large_models.techniques_view(study, results))
+    assert chosen["PubMedBERT-LARGE", "QA"] == "Layerwise decay"
+    final = large_models.stabilized(study, results)
+    for row in (LARGE, TWIN):
+        runs = final.grid.cells[CellKey(row, "PubMedBERT-LARGE", "BioASQ")]
+        assert {technique(run) for run in runs} == {"Layerwise decay"}
+    table = large_models.choice_table(study, results)
+    row = next(row for row in table.rows if row[:2] == ("PubMedBERT-LARGE", "QA"))
+    assert row[-2:] == ("Layerwise decay", "Layerwise decay")  # the paper's best on test: 80.4
+
+
+def test_large_and_twin_are_paired_by_seed(grid):
+    study, made = grid(tasks=QA)
+    results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
+    final = large_models.stabilized(study, results)
+    change, _ = large_models.twin_comparisons(final)["PubMedBERT-LARGE", "BioASQ"]
+    reference = study.references["BioASQ"].gold["test"].gold
+    n = len(reference)
+    assert change.difference == pytest.approx((round(0.9 * n) - round(0.8 * n)) / n) and change.n_pairs == 2
+    (row,) = [row for row in large_models.twin_table(study, final).rows if row[1] == "BioASQ"]
+    assert row[0] == "PubMedBERT-LARGE\nbeside BERT" and row[4].startswith("+")
+
+
+def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
+    study, made = grid(seeds_otherwise=1)
+    results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
+    final = large_models.stabilized(study, results)
+    assert {run.seed for run in final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", BLURB)]} == {1}
+    assert len(final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", "BIOSSES")]) == 2
+    table = large_models.large_table(study, final, title="Table 6")
+    assert [row[0] for row in table.rows] == [*(task.name for task in TASKS), BLURB, "Δ BASE twin, BLURB score"]
+    assert table.rows[-1][1].text == "–\npaper −0.59" and table.rows[-1][2].text.endswith("paper +0.58")
+    assert table.rows[-2][2].expected == 1
+    (sentence,) = large_models.large_answer(study, final).sentences
+    assert "PubMedBERT-LARGE against BERT with the same techniques" in sentence and "of 13 tasks" in sentence
+    (sentence,) = large_models.large_against_paper(study, final).sentences
+    assert "the paper +0.58" in sentence and sentence.endswith("undecided here.")  # one seed
+
+
+def test_every_number_of_the_papers_table_6_stands_in_ours(grid):
+    study, made = grid(seeds_otherwise=1)
+    final = large_models.stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    table = large_models.large_table(study, final, title="Table 6")
+    for column, name in enumerate(table.columns[1:], 1):
+        printed = paper_tables()["table6"]["cells"][name]
+        assert {row[0]: row[column].paper for row in table.rows[:-1]} == {
+            task: value for task, value in printed.items() if task != "delta BASE model"
+        }
+
+
+def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
+    study, made = grid(on_all_tasks=[], tasks=["BIOSSES", "PubMedQA", "BioASQ", "GAD"])
+    final = large_models.stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    table = large_models.large_table(study, final, title="Table 6")
+    (gad,) = [row for row in table.rows if row[0] == "GAD"]
+    assert [cell.state for cell in gad[1:]] == ["no path given", "not asked for (on_all_tasks)"]
+
+
+def test_a_large_encoder_without_a_twin_has_no_difference(grid):
+    study, made = grid(tasks=QA, encoders={"MiniLM": None})
+    final = large_models.stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    table = large_models.twin_table(study, final)
+    assert table.rows[0][0] == "not run" and "No BASE twin is given for PubMedBERT-LARGE." in table.notes
+    assert large_models.large_answer(study, final).sentences == ["Nothing has been run yet."]
+
+
+def test_the_table_of_encoders_says_which_stands_for_which(make_study, tmp_path, monkeypatch):
+    study = make_study()
+    bio, pubmed = large_models.stand_in_table(study).rows
+    assert bio[:3] == ("BioBERT-LARGE", "no path given", "–")
+    assert pubmed[2].startswith("3 layers of width 32") and pubmed[4].startswith("2 layers of width 32")
+    spec = "pretrain:bert?config=mini-large&corpus=general"
+    told = large_models._given(study, "BioBERT-LARGE", spec)
+    assert told == "stand-in, pretrained here: bert, configuration mini-large, general English"
+
+
+def test_a_plan_names_every_run_though_the_technique_is_chosen_later(make_study, grid, monkeypatch):
+    _, made = grid(seeds_otherwise=1)
+    assert len(made.configs) == 2 * (4 * 3 * 2 + 10)

@@ -1,0 +1,157 @@
+"""Study: parameters are checked before anything runs, and a report runs nothing."""
+
+import pytest
+import yaml
+
+from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.sections.pretraining_ablation.curves import pretraining_table
+from blurbstudy.sections.pretraining_ablation.table2 import objective_grid, objective_table, variance_table
+from blurbstudy.stabilizers import Freeze, Reinitialize
+from blurbstudy.store.run_store import RunStore
+from blurbstudy.study import study as module
+from blurbstudy.study.study import Study
+
+STEM = "03_layer_adaptation"
+
+
+@pytest.fixture
+def make_study(tmp_path, tiny_encoder, monkeypatch):
+    """A Study as a notebook makes it: globals with IPython's own names among them."""
+    monkeypatch.setattr(module, "_MADE", set())
+
+    def make(**changes):
+        lines, shown = [""], {}
+        own = {"In": lines, "Out": shown, "_ih": lines, "_oh": shown, "exit": object(), "Study": Study}
+        values = {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2}
+        return Study(STEM, own | values | changes)
+
+    return make
+
+
+PRETRAINED = {
+    "vocab_size": 300, "n_layers": 1, "width": 16, "n_heads": 2, "intermediate": 32, "max_positions": 64,
+    "max_length": 48, "batch_size": 8, "steps": 4, "learning_rate": 5e-3, "evaluations": 1, "held_out_sequences": 8,
+}  # fmt: skip
+
+
+def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path, monkeypatch):
+    """Two objectives x two pretraining seeds x two fine-tuning seeds on BIOSSES, then all of it from the store."""
+    monkeypatch.setattr(module, "_MADE", set())
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump(PRETRAINED))
+    values = {
+        "store": str(tmp_path / "store"), "tasks": ["BIOSSES"], "seeds": 2, "pretraining_seeds": 2, "workers": 2,
+        "encoders": {"BERT": "pretrain:bert", "BERT (no NSP)": None, "ELECTRA": "pretrain:electra"},
+        "pretraining": {"config": str(config), "corpus": None, "tokens": 0, "precision": "float32"},
+    }  # fmt: skip
+
+    def results():
+        study = Study("01_pretraining_ablation", values)
+        recipe = study.recipe(epochs=0.5, max_length=48, evaluations=1, learning_rate=1e-3)
+        grid = objective_grid(study, {"BIOSSES": recipe})
+        return study, study.run(grid)
+
+    study, made = results()
+    monkeypatch.setenv(module.REPORT_ONLY, "1")
+    _, rebuilt = results()
+    for found in (made, rebuilt):
+        assert len(found.records) == 8 and set(found.grid.clusters.values()) == {0, 1}
+        (row,) = objective_table(found, title="Table 2").rows
+        assert [cell.n for cell in row[1:]] == [4, 0, 4] and row[2].state == "no path given"
+        assert [row[1:3] for row in variance_table(found).rows] == [("BERT", "2"), ("ELECTRA", "2")]
+    names = [row[0] for row in pretraining_table(study).rows]
+    assert names == ["BERT", "ELECTRA", "BERT (pretraining seed 1)", "ELECTRA (pretraining seed 1)"]
+    assert len({source.fingerprint for source in study.sources.encoders.values()}) == 4
+
+
+def test_a_name_that_the_parameters_cell_does_not_declare_is_refused(make_study, tmp_path):
+    with pytest.raises(ParameterError, match=r"unknown parameter 'nonsense' \(notebooks/03_layer_adaptation.ipynb\)"):
+        make_study(nonsense=1)
+    assert not (tmp_path / "store").exists()
+
+
+def test_later_in_a_session_a_notebooks_own_variables_do_not_count(make_study):
+    make_study()
+    make_study(shared={"learning_rate": 1e-4})
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_runs(make_study, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file"):
+        make_study(store=str(tmp_path / "file"))
+
+
+def test_freezing_more_layers_than_there_are_is_refused_before_anything_runs(make_study, tmp_path):
+    study = make_study()
+    with pytest.raises(ParameterError, match="freeze=14 exceeds the encoder's 2 layers; use 0 to 2"):
+        grid(study, {"Layer freeze": [Freeze(14)]})
+    assert len(RunStore(tmp_path / "store")) == 0
+
+
+def test_a_layer_both_frozen_and_re_initialized_is_refused(make_study):
+    with pytest.raises(ParameterError, match="both frozen and re-initialized"):
+        grid(make_study(), {"Freeze and reinit": [Freeze(2), Reinitialize(1)]})
+
+
+def test_the_qa_column_names_its_tasks_where_one_is_missing(make_study):
+    assert [part.label for part in make_study().paper_parts()] == ["SS", "QA"]
+    alone = make_study(tasks=["BIOSSES", "PubMedQA"]).paper_parts()[1]
+    assert (alone.label, alone.paper, alone.paper_label) == ("QA (PubMedQA alone)", "QA", "paper, mean of both")
+
+
+def test_an_encoder_without_a_path_has_no_runs_but_a_row(make_study, tiny_encoder):
+    study = make_study(encoders={"BERT": str(tiny_encoder), "BERT (no NSP)": None})
+    made = grid(study, {"Baseline": []})
+    assert made.encoders == {"BERT": "", "BERT (no NSP)": "no path given"}
+    assert {key.encoder for key in made.cells} == {"BERT"}
+
+
+def test_a_report_without_the_runs_trains_nothing_and_says_so(make_study, monkeypatch):
+    study = make_study()
+    study.keep_parameters()
+    grid(study, {"Baseline": []})  # the sources are in the store now
+    monkeypatch.setenv(module.REPORT_ONLY, "1")
+    monkeypatch.setattr(module, "run_missing", lambda *_, **__: pytest.fail("a report must not run anything"))
+    study = make_study()
+    results = study.run(grid(study, {"Baseline": []}))
+    assert results.records == {} and results.summaries == {}
+    assert "0 of 2 runs" in results.caption
+
+
+def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatch):
+    monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
+    with pytest.raises(ParameterError, match="BLURBSTUDY_DATA is not set; name the folder"):
+        _ = make_study(data=None).data
+
+
+def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_study):
+    origin = make_study().origin
+    assert "parameters/mini/03_layer_adaptation.yaml and common.yaml" in origin
+    assert "changed: encoders BERT" in origin and "store" not in origin and "no finding" in origin
+
+
+@pytest.mark.parametrize(
+    ("scale", "data", "setting", "expected"),
+    [
+        ("mini", "/blurb", "", True), ("small", "mini", "", True), ("small", None, "mini", True),
+        ("small", "/blurb", "", False), ("small", None, "/blurb", False),
+    ],
+)  # fmt: skip
+def test_the_mini_scale_and_generated_data_are_no_finding(monkeypatch, scale, data, setting, expected):
+    monkeypatch.setenv("BLURBSTUDY_DATA", setting)
+    assert module.is_no_finding(scale, data) is expected
+
+
+def test_generated_data_carry_the_banner_at_any_scale(make_study):
+    study = make_study(scale="small", data="mini")
+    assert "no finding" in study.origin and 'class="banner' in study._repr_html_()
+
+
+def test_folders_are_shown_by_their_last_name(make_study, tmp_path):
+    html = make_study(data="/home/someone/blurb/", encoders={"BERT": r"C:\Users\someone\bert"})._repr_html_()
+    assert str(tmp_path) not in html and "someone" not in html and ">blurb<" in html and "BERT: bert" in html
+
+
+def grid(study, settings):
+    bases = {"BIOSSES": study.recipe(epochs=1, max_length=48)}
+    return study.grid(settings, bases=bases, parts=study.single_parts("similarity"))

@@ -1,0 +1,215 @@
+"""Entities at character offsets as tagged sentences: the same from every format, and none lost."""
+
+import csv
+import json
+import random
+
+import pytest
+
+from blurbstudy.errors import DataError, ParameterError
+from blurbstudy.tasks import own_task, read_split, read_task, task_from_dict, task_to_dict
+from blurbstudy.tasks.custom.spans import SpanCounts, tagged_sentences
+from blurbstudy.tasks.formats.standoff import Entity
+
+# id, text, entities
+DOCUMENTS = [
+    ("11", "IL-2 helps.\nAspirin (ASA) helps patients with lung cancer, e.g. men. It is “safe” 🧬.",
+     [(0, 4, "Gene"), (12, 19, "Drug"), (21, 24, "Drug"), (46, 57, "Disease")]),
+    ("12", "Nothing is here\nBut more text is there, as one sees.", []),
+    ("13", "Aspirin, p53; again\nAspirin was given to them all.", [(0, 7, "Drug"), (9, 12, "Gene"), (20, 27, "Drug")]),
+]  # fmt: skip
+TAGGED = [
+    ("11.0", "11", "IL - 2 helps .", "B-Gene I-Gene I-Gene O O"),
+    ("11.1", "11", "Aspirin ( ASA ) helps patients with lung cancer , e . g . men .",
+     "B-Drug O B-Drug O O O O B-Disease I-Disease O O O O O O O"),
+    ("11.2", "11", "It is “ safe ” 🧬 .", "O O O O O O O"),
+    ("12.0", "12", "Nothing is here", "O O O"),
+    ("12.1", "12", "But more text is there , as one sees .", "O O O O O O O O O O"),
+    ("13.0", "13", "Aspirin , p53 ; again", "B-Drug O B-Gene O O"),
+    ("13.1", "13", "Aspirin was given to them all .", "B-Drug O O O O O O"),
+]  # fmt: skip
+
+
+def write_brat(path):
+    path.mkdir()
+    for name, text, entities in DOCUMENTS:
+        (path / f"{name}.txt").write_text(text)
+        lines = [f"T{i}\t{kind} {a} {b}\t{text[a:b]}" for i, (a, b, kind) in enumerate(entities, 1)]
+        (path / f"{name}.ann").write_text("\n".join(lines))
+
+
+def write_pubtator(path):
+    blocks = []
+    for name, text, entities in DOCUMENTS:
+        title, abstract = text.split("\n")
+        rows = ["\t".join((name, str(a), str(b), text[a:b], kind, "-")) for a, b, kind in entities]
+        blocks.append("\n".join([f"{name}|t|{title}", f"{name}|a|{abstract}", *rows]))
+    path.write_text("\n\n".join(blocks) + "\n")
+
+
+def write_json(path, *, key="entities", entity=lambda text, a, b, kind: [a, b, kind], **more):
+    rows = [
+        {"id": name, "text": text, key: [entity(text, *own) for own in entities]} | more
+        for name, text, entities in DOCUMENTS
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def write_rows(path, rows, delimiter=","):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+
+
+def write_cells(path):
+    rows = [(name, text, str(entities)) for name, text, entities in DOCUMENTS]  # as pandas writes a list of tuples
+    write_rows(path, [("id", "text", "spans"), *rows])
+
+
+def write_mentions(path):
+    rows = [("pmid", "text", "start", "end", "label", "mention")]
+    for name, text, entities in DOCUMENTS:
+        rows += [(name, text, a, b, kind, text[a:b]) for a, b, kind in entities] or [(name, text, "", "", "", "")]
+    write_rows(path, rows, ";")
+
+
+WRITERS = {
+    "brat": ("a", write_brat),
+    "pubtator": ("a.pubtator", write_pubtator),
+    "pubtator as text": ("a.txt", write_pubtator),
+    "spacy": ("a.jsonl", write_json),
+    "doccano": ("b.jsonl", lambda path: write_json(path, key="label")),
+    "doccano with relations": ("c.jsonl", lambda path: write_json(
+        path, entity=lambda text, a, b, kind: {"id": 7, "label": kind, "start_offset": a, "end_offset": b})),
+    "prodigy": ("d.jsonl", lambda path: write_json(
+        path, key="spans", entity=lambda text, a, b, kind: {"start": a, "end": b, "label": kind, "token_start": 0},
+        tokens=[], answer="accept")),
+    "cells": ("a.csv", write_cells),
+    "mentions": ("b.csv", write_mentions),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same_sentences(tmp_path, name):
+    file, write = WRITERS[name]
+    write(tmp_path / file)
+    task = own_task(kind="ner", files={"train": tmp_path / file, "dev": tmp_path / file})
+    assert task.labels == ("O", "B-Disease", "I-Disease", "B-Drug", "I-Drug", "B-Gene", "I-Gene")
+    found = [(e.id, e.unit, " ".join(e.texts), e.label) for e in read_split(task, split="train")]
+    counted = {"11": "d1", "12": "d2", "13": "d3"} if name == "mentions" else {}  # there, no text has an id
+    assert found == [(counted.get(own[:2], own[:2]) + own[2:], *more) for own, *more in TAGGED]
+
+
+def test_splits_of_different_formats_are_one_task(tmp_path):
+    write_brat(tmp_path / "train")
+    write_mentions(tmp_path / "dev.csv")
+    (tmp_path / "test.conll").write_text("a O\nAspirin S-Drug\nlung B-Disease\ncancer E-Disease\n")
+    task = own_task(kind="ner", files=tmp_path)
+    splits = read_task(task)
+    assert [e.label for e in splits["train"]] == [e.label for e in splits["dev"]] == [label for *_, label in TAGGED]
+    assert splits["test"][0].label == "O B-Drug B-Disease I-Disease"
+    again = task_from_dict(json.loads(json.dumps(task_to_dict(task))))
+    assert again == task and read_task(again) == splits
+
+
+def test_a_folder_that_is_split_off_keeps_documents_together(tmp_path):
+    folder = tmp_path / "train"
+    folder.mkdir()
+    for i in range(40):
+        text = f"RESULTS. Case {i} had flu {i}. It was given aspirin {i}. CONCLUSIONS. It helped patient {i} well."
+        (folder / f"{i}.txt").write_text(text)
+        at = text.index("flu")
+        (folder / f"{i}.ann").write_text(f"T1\tDisease {at} {at + 3}\tflu")
+    splits = read_task(own_task(kind="ner", files={"train": folder}))
+    train, dev = ({e.unit for e in splits[split]} for split in ("train", "dev"))
+    assert len(dev) == 8 and len(train) == 32 and not train & dev
+
+
+def test_what_is_left_out_or_divided_is_counted():
+    text = "Anti-IL2 in lung cancer cells. Dr. A\n\nB helped."
+    entities = [
+        Entity(0, 8, "Drug", 1), Entity(5, 8, "Gene", 2), Entity(5, 8, "Gene", 3), Entity(6, 7, "Part", 4),
+        Entity(12, 23, "Disease", 5), Entity(24, 27, "Cell", 6), Entity(35, 39, "Name", 7),
+    ]  # fmt: skip
+    counts = SpanCounts()
+    found = tagged_sentences(text, entities, counts)
+    assert [" ".join(f"{w}/{t}" for w, t in zip(*own, strict=True)) for own in found] == [
+        "Anti/B-Drug -/I-Drug IL2/I-Drug in/O lung/B-Disease cancer/I-Disease cel/B-Cell ls/O ./O",
+        "Dr/O ./O A/B-Name B/I-Name helped/O ./O",
+    ]
+    assert (counts.entities, counts.overlapping, counts.divided, counts.joined) == (6, 2, 1, 1)
+
+
+def test_no_entity_is_lost_on_random_unicode():
+    draw = random.Random(7)
+    pieces = ["IL-2", "癌", "🧬", "e\u0301", "a", " ", "\t", "\r\n", "\n\n", "\u200b", "(", ". ", "ß", "word", "A"]
+    for _ in range(300):
+        text = "".join(draw.choice(pieces) for _ in range(50))
+        entities, at = [], 0
+        while (start := at + draw.randrange(8)) < len(text) - 5:
+            at = start + draw.randrange(1, 6)
+            if any(c.isalnum() for c in text[start:at]):
+                entities.append(Entity(start, at, "X", 1))
+        found = [pair for sentence in tagged_sentences(text, entities) for pair in zip(*sentence, strict=True)]
+        mentions = []
+        for word, tag in found:
+            if tag == "B-X":
+                mentions.append(word)
+            elif tag == "I-X":
+                mentions[-1] += word
+        plain = str.maketrans("", "", " \t\r\n\u200b")
+        assert [m.translate(plain) for m in mentions] == [text[e.start : e.end].translate(plain) for e in entities]
+
+
+WRONG = [
+    ("a.jsonl", '{"text": "IL-2", "entities": [[0, 9, "Gene"]]}',
+     "a.jsonl, line 1: found characters 0 to 9 of a text of 4"),
+    ("a.jsonl", '{"text": "IL-2", "entities": [[2, 2, "Gene"]]}', "a.jsonl, line 1: found an entity without a word"),
+    ("a.jsonl", '{"text": "IL-2", "entities": [{"start": 0, "end": 4, "type": "Gene", "text": "IL-6"}]}',
+     "a.jsonl, line 1: found 'IL-2' at characters 0 to 4, but 'IL-6' as their text"),
+    ("a.jsonl", '{"text": "IL-2", "entities": [["Gene", 0, 4]]}',
+     """a.jsonl, line 1: found the entity '["Gene", 0, 4]'; expected [{"start": 0, "end": 4, "type": "Gene"}] or"""),
+    ("a.jsonl", '{"text": "IL-2", "entities": "Gene"}', "a.jsonl, line 1: found entities 'Gene'; expected [{"),
+    ("a.jsonl", '{"text": " ", "entities": []}', "a.jsonl, line 1: found an empty text"),
+    ("a.jsonl", '{"id": 1, "text": "a b", "entities": []}\n{"id": 1, "text": "c", "entities": []}',
+     "a.jsonl, line 2: found id '1' a second time, after line 1"),
+    ("a.csv", "text,spans\nIL-2,__import__('os')\n", "a.csv, line 2: found spans \"__import__('os')\""),
+    ("a.csv", "text,start,end,type\nIL-2,0,,Gene\n", "a.csv, line 2: found start '0', end '', type 'Gene'"),
+    ("a.csv", "text,start,end,type\nIL-2,0,5,Gene\n", "a.csv, line 2: found characters 0 to 5 of a text of 4"),
+    ("a.csv", "text,type\nIL-2,Gene\n", "a.csv: which column is the label? It has text, type"),
+    ("a.csv", "text,start,type\nIL-2,0,Gene\n", "a.csv: which column is the label? It has text, start, type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "message"), WRONG, ids=range(len(WRONG)))
+def test_wrong_spans_are_refused_with_file_and_line(write, name, content, message):
+    write(**{name.replace(".", "__"): content})
+    with pytest.raises(DataError) as caught:
+        own_task(kind="ner", files={"train": name})
+    assert message in str(caught.value)
+
+
+def test_pieces_are_refused_unless_they_are_to_be_left_out(write, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.txt").write_text("breast and lung cancer")
+    (tmp_path / "a" / "1.ann").write_text("T1\tD 0 6;16 22\tbreast cancer\nT2\tD 11 22\tlung cancer")
+    with pytest.raises(DataError, match=r"1\.ann, line 1: found an entity in 2 pieces .*discontinuous: skip"):
+        own_task(kind="ner", files={"train": "a"})
+    task = own_task(kind="ner", files={"train": "a", "dev": "a"}, discontinuous="skip")
+    assert [e.label for e in read_split(task, split="train")] == ["O O B-D I-D"]
+    with pytest.raises(ParameterError, match="discontinuous='drop' is unknown; use refuse or skip"):
+        own_task(kind="ner", files={"train": "a"}, discontinuous="drop")
+
+
+def test_types_with_white_space_are_types(write):
+    write(a__jsonl='{"text": "IL-2", "label": [[0, 4, "Gene or protein"]]}')
+    assert own_task(kind="ner", files={"train": "a.jsonl"}).labels == ("O", "B-Gene_or_protein", "I-Gene_or_protein")
+
+
+def test_what_an_annotator_rejected_is_not_learned(write):
+    lines = [
+        {"text": f"IL-{i}", "spans": [{"start": 0, "end": 4, "label": "G"}], "answer": answer}
+        for i, answer in enumerate(("accept", "reject", "ignore"))
+    ]
+    write(a__jsonl="\n".join(map(json.dumps, lines)))
+    task = own_task(kind="ner", files={"train": "a.jsonl", "dev": "a.jsonl"})
+    assert [e.texts for e in read_split(task, split="train")] == [("IL", "-", "0")]
