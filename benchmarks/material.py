@@ -117,7 +117,7 @@ def random_encoder(
         tasks: whose train texts the vocabulary is made from.
         tokenizer: where a given one lies; then no vocabulary is made.
     """
-    from blurbstudy.pretraining.corpus.corpus.wordpiece import load_vocabulary, train_vocabulary
+    from blurbstudy.pretraining.corpus.wordpiece import load_vocabulary, train_vocabulary
 
     architecture = Architecture(family="bert", **SHAPES[shape])
     if tokenizer is None:

@@ -22,11 +22,11 @@ WARM = 2  # texts that go through before the clock runs
 def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
     """A model directory: the encoder, and a random head whose bias leaves most words of the texts outside."""
     import numpy as np
-    from blurbstudy.inference.model_directory.directory.directory import read_model_directory, write_model_files
-    from blurbstudy.inference.model_directory.directory.settings import settings_of
 
     from blurbstudy.config import Recipe
     from blurbstudy.inference.inputs.items import Document
+    from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
+    from blurbstudy.inference.model_directory.settings import settings_of
     from blurbstudy.inference.predictor import Predictor, split
     from blurbstudy.models import Classifier, TrainedWeights, load_checkpoint
     from blurbstudy.tasks import get_task
@@ -78,10 +78,9 @@ def timed(predict: Prediction, texts: Sequence[str]) -> Callable[[], dict[str, A
 
 def our_prediction(model: str) -> Prediction:
     """Texts -> the entities of each."""
-    from blurbstudy.inference.model_directory.directory.directory import read_model_directory
-
     from blurbstudy.inference.inputs.batching import chunks
     from blurbstudy.inference.inputs.items import Document, Item
+    from blurbstudy.inference.model_directory.directory import read_model_directory
     from blurbstudy.inference.predictor import Predictor
 
     predictor = Predictor(read_model_directory(model), device="cpu")

@@ -111,10 +111,9 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 def settings(job: dict[str, Any]):  # noqa: ANN201
     """(configuration, text with its tokens); made once and kept in the cache."""
-    from blurbstudy.pretraining.corpus.corpus.corpus import as_corpus
-    from blurbstudy.pretraining.corpus.corpus.prepared_corpus import prepared_text
-
     from blurbstudy.pretraining import pretraining_config
+    from blurbstudy.pretraining.corpus.corpus import as_corpus
+    from blurbstudy.pretraining.corpus.prepared_corpus import prepared_text
 
     config = pretraining_config(
         SHAPES[job["shape"]]

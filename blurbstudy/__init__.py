@@ -19,7 +19,7 @@ __all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "pr
 # name -> module that has it, imported when it is asked for: the package itself is light
 _PLACES = {
     "Recipe": ".config", "Task": ".tasks",
-    **dict.fromkeys(("audit", "evaluate", "finetune", "predict", "recommend"), ".presentation.in_python"),
+    **dict.fromkeys(("audit", "evaluate", "finetune", "predict", "recommend"), ".api.notebook"),
 }  # fmt: skip
 
 

@@ -77,9 +77,8 @@ def mini_data():
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory, mini_data):
     """A checkpoint directory: random weights, two layers of width 32, and a vocabulary of mini-BLURB's corpus."""
-    from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
-
     from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
+    from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 
     with (mini_data / "corpus.jsonl").open(encoding="utf-8") as lines:
         sentences = [sentence for line in islice(lines, 100) for sentence in json.loads(line)["sentences"]]
@@ -258,7 +257,7 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
 @pytest.fixture
 def command(tmp_path, capsys, monkeypatch):
     """Runs a command in an empty folder; exit code, stdout, stderr."""
-    from blurbstudy.cli.app.app import main
+    from blurbstudy.cli.app import main
 
     monkeypatch.chdir(tmp_path)
 

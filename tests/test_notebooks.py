@@ -6,9 +6,9 @@ import json
 import nbformat
 import papermill
 import pytest
-from blurbstudy.cli.app.notebook_options import chosen_stems
 
 from blurbstudy import paths
+from blurbstudy.cli.notebook_options import chosen_stems
 from blurbstudy.errors import ParameterError
 from blurbstudy.report.execute import FAILURE
 from blurbstudy.store.run_store import RunStore

@@ -9,7 +9,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from blurbstudy.inference.model_directory.directory.directory import load_classifier, read_model_directory
 
 from blurbstudy.api.export_model import ensure_weights, export_run, sources_of_run
 from blurbstudy.api.model_facts import best_by_dev
@@ -18,6 +17,7 @@ from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
 from blurbstudy.store.run_weights import has_weights, same_but_seed, weights_folder
 from blurbstudy.tasks import get_task, own_task, read_split
 from blurbstudy.tasks.features import tokenize

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from blurbstudy.cli.app.app import expand_arguments, foreseen
-from blurbstudy.cli.app.notebook_options import notebook_values
 
+from blurbstudy.cli.app import expand_arguments
+from blurbstudy.cli.notebook_options import notebook_values
+from blurbstudy.cli.run import foreseen
 from blurbstudy.store.run_store import RunStore
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -94,7 +95,7 @@ def test_freezing_more_than_there_is_ends_in_one_line_and_the_report_shows_it(co
     ("source", "said"),
     [
         (
-            "from blurbstudy.presentation import Study\nstudy = Study(1 / 0)",
+            "from blurbstudy.study.study import Study\nstudy = Study(1 / 0)",
             "planning failed (ZeroDivisionError: division by zero); the run goes on",
         ),
         ("import no_such_module\nstudy = Study(no_such_module)", "planning failed (ModuleNotFoundError: "),
@@ -250,7 +251,7 @@ def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "report/index.html")
 
-    monkeypatch.setattr("blurbstudy.cli.app.notebook_values", full)
+    monkeypatch.setattr("blurbstudy.cli.run.notebook_values", full)
     code, out, errors = command("run")
     assert (code, out) == (2, "")
     assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some or name another")

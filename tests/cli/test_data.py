@@ -10,17 +10,17 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from blurbstudy.cli.app.data import WIDEST, data_app
-from blurbstudy.tasks.download.download.manifest import DataFile, DatasetSource
 from typer.testing import CliRunner
 
 from blurbstudy import paths
-from blurbstudy.cli.app import data as cli_data
+from blurbstudy.cli import data as cli_data
+from blurbstudy.cli.data import WIDEST, data_app
 from blurbstudy.errors import StudyError
 from blurbstudy.tasks import TASKS, get_task
-from blurbstudy.tasks.download.download import download
-from blurbstudy.tasks.download.download import http as transfer
-from blurbstudy.tasks.download.download import verify as check
+from blurbstudy.tasks.download import download
+from blurbstudy.tasks.download import http as transfer
+from blurbstudy.tasks.download import verify as check
+from blurbstudy.tasks.download.manifest import DataFile, DatasetSource
 
 
 def data(*words):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import transformers
-from blurbstudy.inference.model_directory.directory.directory import read_model_directory
 
+from blurbstudy.inference.model_directory.directory import read_model_directory
 from blurbstudy.store.run_store import RunStore
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .inference.lexicon import write_lexicon_model
+from tests.inference.lexicon import write_lexicon_model
 
 
 @pytest.fixture(scope="module")

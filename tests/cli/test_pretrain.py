@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from blurbstudy.cli.app.app import expand_arguments, main
-from blurbstudy.cli.app.pretrain import _stopping
 from safetensors.torch import load_file
 
+from blurbstudy.cli.app import expand_arguments, main
+from blurbstudy.cli.pretrain import _stopping
 from blurbstudy.errors import Interrupted
 from blurbstudy.models import load_checkpoint
 from blurbstudy.pretraining import Conduct, get_objective, pretrain, pretraining_config

@@ -6,9 +6,9 @@ import json
 
 import pytest
 import typer
-from blurbstudy.cli.app.score import score
 
 from blurbstudy import paths
+from blurbstudy.cli.score import score
 from blurbstudy.config import Recipe, RunConfig
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.errors import DataError, ParameterError, StudyError

@@ -6,13 +6,13 @@ import dataclasses
 
 import pytest
 import torch
-from blurbstudy.inference.model_directory.directory.directory import write_model_files
-from blurbstudy.inference.model_directory.directory.settings import settings_of
-from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 from blurbstudy.config import Recipe
+from blurbstudy.inference.model_directory.directory import write_model_files
+from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.models import Architecture, Classifier, TrainedWeights, load_checkpoint, random_checkpoint
+from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.tasks import get_task
 
 TEXTS = [

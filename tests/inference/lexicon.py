@@ -9,12 +9,12 @@ import dataclasses
 from pathlib import Path
 
 import torch
-from blurbstudy.inference.model_directory.directory.directory import write_model_files
-from blurbstudy.inference.model_directory.directory.settings import settings_of
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from blurbstudy.config import Recipe
+from blurbstudy.inference.model_directory.directory import write_model_files
+from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.models import Architecture, Classifier, TrainedWeights, random_checkpoint
 from blurbstudy.tasks import Task, get_task
 

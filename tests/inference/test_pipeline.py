@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from blurbstudy.inference.model_directory.directory.directory import read_model_directory
-from blurbstudy.inference.outputs.formats.resumable import UNFINISHED, open_output
 
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.inference.inputs.batching import MOST, chunks
 from blurbstudy.inference.inputs.documents import read_documents
 from blurbstudy.inference.inputs.items import Document, Item
+from blurbstudy.inference.model_directory.directory import read_model_directory
+from blurbstudy.inference.outputs.resumable import UNFINISHED, open_output
 from blurbstudy.inference.pipeline import predict_into
 from blurbstudy.inference.predictor import Predictor
 

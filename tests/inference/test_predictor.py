@@ -10,16 +10,16 @@ from itertools import islice
 import pytest
 import torch
 import transformers
-from blurbstudy.inference.model_directory.directory.directory import read_model_directory, write_model_files
-from blurbstudy.inference.model_directory.directory.settings import settings_of
-from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
 
 from blurbstudy.config import Recipe
 from blurbstudy.inference.inputs.items import Document
 from blurbstudy.inference.inputs.records import document_of_words
+from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
+from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.inference.predictor import Predictor
 from blurbstudy.inference.sliding_windows import windows
 from blurbstudy.models import Architecture, Classifier, TrainedWeights, random_checkpoint
+from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.tasks.text.sentences import sentence_spans
 from blurbstudy.tasks.text.words import word_spans
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from blurbstudy.pretraining.objectives.registry.base import Batch
 
 from blurbstudy.models import pack
 from blurbstudy.pretraining import Conduct, get_objective, pretrain, pretraining_config
+from blurbstudy.pretraining.objectives.base import Batch
 
 TINY = {
     "vocab_size": 150, "n_layers": 2, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,

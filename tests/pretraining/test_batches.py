@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from blurbstudy.pretraining.corpus.corpus.corpus import TokenizedCorpus, as_corpus
-from blurbstudy.pretraining.corpus.corpus.prepared_corpus import prepared_text
-from blurbstudy.pretraining.objectives.registry.masking import Vocabulary
 
 from blurbstudy.pretraining import OBJECTIVES, get_objective, pretraining_config
 from blurbstudy.pretraining.batches import Batches
+from blurbstudy.pretraining.corpus.corpus import TokenizedCorpus, as_corpus
+from blurbstudy.pretraining.corpus.prepared_corpus import prepared_text
+from blurbstudy.pretraining.objectives.masking import Vocabulary
 
 from .conftest import TINY
 

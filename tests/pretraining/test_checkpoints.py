@@ -9,7 +9,6 @@ import shutil
 
 import pytest
 import torch
-from blurbstudy.pretraining.objectives.registry.mlm import MaskedLanguageModel
 from safetensors.torch import load_file
 
 from blurbstudy.errors import Interrupted, ParameterError, StudyError
@@ -24,6 +23,7 @@ from blurbstudy.pretraining import (
 from blurbstudy.pretraining import (
     checkpoints as states,
 )
+from blurbstudy.pretraining.objectives.mlm import MaskedLanguageModel
 
 from .conftest import TINY
 
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_the_last_state_whole(tiny_corpus, tmp_path, monkeypa
 
 
 def test_a_resumed_pretraining_cuts_no_pass_that_is_over(tiny_corpus, tmp_path, monkeypatch):
-    from blurbstudy.pretraining.objectives.registry import registry as objectives
+    from blurbstudy.pretraining.objectives import registry as objectives
 
     cut, passes = objectives.two_segments, []
     monkeypatch.setattr(objectives, "two_segments", lambda *a, **k: passes.append(1) or cut(*a, **k))

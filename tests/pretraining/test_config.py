@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from blurbstudy.pretraining.objectives.registry.electra import generator_architecture
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.pretraining import OBJECTIVES, pretraining_config
 from blurbstudy.pretraining.config import CONFIGS, OBJECTIVE_NAMES
+from blurbstudy.pretraining.objectives.electra import generator_architecture
 
 from .conftest import TINY
 

@@ -6,11 +6,11 @@ import itertools
 import math
 
 import pytest
-from blurbstudy.pretraining.objectives.registry.base import PretrainingModel
 from safetensors.torch import load_file
 
 from blurbstudy.errors import DataError, StudyError
 from blurbstudy.pretraining import OBJECTIVES, Conduct, get_objective, pretrain, pretraining_config
+from blurbstudy.pretraining.objectives.base import PretrainingModel
 
 from .conftest import TINY
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from blurbstudy.cli.app.notebook_options import chosen_stems, notebook_values
 
+from blurbstudy.cli.notebook_options import chosen_stems, notebook_values
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.paths import PARAMETERS
 from blurbstudy.study.dry_run import planned_study

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 
 import pytest
-from blurbstudy.tasks.download.download.manifest import public_sources
 
 from blurbstudy import paths
 from blurbstudy.tasks import (
@@ -20,6 +19,7 @@ from blurbstudy.tasks import (
     split_tags,
     to_datasets,
 )
+from blurbstudy.tasks.download.manifest import public_sources
 
 LABELS = {
     "PubMedQA": {

@@ -6,11 +6,11 @@ import copy
 import dataclasses
 
 import pytest
-from blurbstudy.inference.model_directory.directory.card import model_card
-from blurbstudy.inference.model_directory.directory.heads import head_form
-from blurbstudy.inference.model_directory.directory.settings import settings_of
 
 from blurbstudy.config import Recipe
+from blurbstudy.inference.model_directory.card import model_card
+from blurbstudy.inference.model_directory.heads import head_form
+from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.models import Architecture
 from blurbstudy.tasks import OwnForm, get_task
 

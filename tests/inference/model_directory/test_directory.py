@@ -8,10 +8,10 @@ import pickle
 import pytest
 import torch
 import transformers
-from blurbstudy.inference.model_directory.directory.directory import load_classifier, read_model_directory
-from blurbstudy.inference.model_directory.directory.heads import head_form, lack
 
 from blurbstudy.errors import CheckpointError
+from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
+from blurbstudy.inference.model_directory.heads import head_form, lack
 from blurbstudy.models import pack
 from blurbstudy.tasks import OwnForm
 from blurbstudy.tasks.features import tokenize

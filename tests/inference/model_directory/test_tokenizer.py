@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from blurbstudy.inference.model_directory.directory.tokenizer import with_segments
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
+from blurbstudy.inference.model_directory.tokenizer import with_segments
 from tests.inference.conftest import TEXTS
 
 

@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from blurbstudy.inference.model_directory.directory.directory import read_model_directory
-from blurbstudy.inference.outputs.formats.formats import WRITERS, brat_files, brat_name, check_fits, output_format
-from blurbstudy.inference.outputs.formats.html import COLOURS, html_begin, html_document, html_end
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.inference.inputs.items import Document
 from blurbstudy.inference.inputs.records import document_of_words
+from blurbstudy.inference.model_directory.directory import read_model_directory
+from blurbstudy.inference.outputs.formats import WRITERS, brat_files, brat_name, check_fits, output_format
+from blurbstudy.inference.outputs.html import COLOURS, html_begin, html_document, html_end
 from blurbstudy.inference.predictor import Prediction, Predictor
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.formats.standoff import read_brat

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from blurbstudy.pretraining.corpus.corpus.corpus import Corpus, as_corpus, text_digest
 
 from blurbstudy.errors import DataError, ParameterError
+from blurbstudy.pretraining.corpus.corpus import Corpus, as_corpus, text_digest
 
 
 def written(path, texts, **more):

@@ -8,11 +8,10 @@ import lzma
 import random
 
 import pytest
-from blurbstudy.pretraining.corpus.corpus.corpus import Corpus
-from blurbstudy.pretraining.corpus.corpus.documents import Document, read_documents
 
 from blurbstudy.errors import DataError
-from blurbstudy.pretraining.corpus.corpus import documents
+from blurbstudy.pretraining.corpus.corpus import Corpus, documents
+from blurbstudy.pretraining.corpus.documents import Document, read_documents
 
 LINES = [
     {"id": "a", "title": "On zorvatinib.", "sentences": ["It inhibits QRX1.", "Cells died."]},

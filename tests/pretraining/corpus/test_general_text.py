@@ -4,10 +4,10 @@ import json
 import sys
 
 import pytest
-from blurbstudy.pretraining.corpus.corpus.corpus import Corpus
-from blurbstudy.pretraining.corpus.corpus.general_text import PARAGRAPHS, general_corpus
 
 from blurbstudy.errors import DataError
+from blurbstudy.pretraining.corpus.corpus import Corpus
+from blurbstudy.pretraining.corpus.general_text import PARAGRAPHS, general_corpus
 
 
 def documents():

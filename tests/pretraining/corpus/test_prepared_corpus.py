@@ -7,15 +7,15 @@ import json
 
 import numpy as np
 import pytest
-from blurbstudy.pretraining.corpus.corpus.corpus import Corpus
-from blurbstudy.pretraining.corpus.corpus.prepared_corpus import prepared_text
-from blurbstudy.pretraining.corpus.corpus.sequences import single_sequences, two_segments
-from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
 
 from blurbstudy.errors import DataError, ParameterError, StudyError
 from blurbstudy.paths import cache_folder
-from blurbstudy.pretraining.corpus.corpus import prepared_corpus as prepared
-from blurbstudy.pretraining.corpus.corpus import token_cache as tokens_cache
+from blurbstudy.pretraining.corpus import prepared_corpus as prepared
+from blurbstudy.pretraining.corpus import token_cache as tokens_cache
+from blurbstudy.pretraining.corpus.corpus import Corpus
+from blurbstudy.pretraining.corpus.prepared_corpus import prepared_text
+from blurbstudy.pretraining.corpus.sequences import single_sequences, two_segments
+from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 
 COLUMNS = tokens_cache.COLUMNS
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from blurbstudy.pretraining.corpus.corpus.corpus import TokenizedCorpus
-from blurbstudy.pretraining.corpus.corpus.sequences import contiguous_segments, single_sequences, two_segments
 
-from blurbstudy.pretraining.corpus.corpus import sequences
+from blurbstudy.pretraining.corpus.corpus import TokenizedCorpus, sequences
+from blurbstudy.pretraining.corpus.sequences import contiguous_segments, single_sequences, two_segments
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,18 @@ import sys
 from collections import Counter
 
 import pytest
-from blurbstudy.pretraining.corpus.corpus.wordpiece import (
+from tokenizers import Tokenizer, models
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from blurbstudy.errors import ParameterError
+from blurbstudy.pretraining.corpus import wordpiece as vocabulary
+from blurbstudy.pretraining.corpus.wordpiece import (
     continues_word,
     load_vocabulary,
     train_vocabulary,
     vocabulary_digest,
     vocabulary_from_text,
 )
-from tokenizers import Tokenizer, models
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-from blurbstudy.errors import ParameterError
-from blurbstudy.pretraining.corpus.corpus import wordpiece as vocabulary
 
 SENTENCES = [
     "Zorvatinib inhibits the kinase QRX1 in resistant cells.",

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from blurbstudy.pretraining.objectives.registry.electra import corrupt, generator_architecture, sample
 from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTraining
 
 from blurbstudy.models.state_dict_names import to_hugging_face
 from blurbstudy.pretraining import get_objective, pretraining_config
+from blurbstudy.pretraining.objectives.electra import corrupt, generator_architecture, sample
 from tests.pretraining.conftest import TINY, invented_batch, padded_batch
 
 CONFIG = pretraining_config(TINY | {"generator_size": 0.5})

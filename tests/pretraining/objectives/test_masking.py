@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from blurbstudy.pretraining.objectives.registry.masking import ELECTRA_SHOWS, Vocabulary, mask_tokens
+
+from blurbstudy.pretraining.objectives.masking import ELECTRA_SHOWS, Vocabulary, mask_tokens
 
 SIZE, MASK = 500, 4
 CONTINUES = np.arange(SIZE) >= 300

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from blurbstudy.pretraining.corpus.corpus.corpus import TokenizedCorpus
-from blurbstudy.pretraining.objectives.registry.base import MEANS, means
 from transformers import BertConfig, BertForMaskedLM, BertForPreTraining
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.models import random_checkpoint, seed_for
 from blurbstudy.models.state_dict_names import to_hugging_face
 from blurbstudy.pretraining import OBJECTIVES, get_objective, pretraining_config
+from blurbstudy.pretraining.corpus.corpus import TokenizedCorpus
+from blurbstudy.pretraining.objectives.base import MEANS, means
 from blurbstudy.training.optimizer import MemberSettings, PopulationAdamW
 from tests.pretraining.conftest import TINY
 from tests.pretraining.conftest import invented_batch as invented

@@ -5,9 +5,9 @@ import json
 import shutil
 
 import pytest
-from blurbstudy.pretraining.corpus.corpus.wordpiece import train_vocabulary
 
 from blurbstudy.errors import ParameterError
+from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.sections.overview import data_audit as module
 from blurbstudy.sections.overview.audit_sizes import (
     audit_answer,

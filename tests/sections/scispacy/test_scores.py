@@ -9,7 +9,6 @@ import pytest
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
-from blurbstudy import presentation as shown
 from blurbstudy.baselines import MODELS, RETRAINED
 from blurbstudy.engine.sources.baselines import Found
 from blurbstudy.errors import ParameterError
@@ -17,6 +16,7 @@ from blurbstudy.metrics import score
 from blurbstudy.sections.claims.claims import load_claims
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.verdicts import UNTESTED, judge
+from blurbstudy.sections.scispacy import answers, tables10_11
 from blurbstudy.sections.scispacy import scores as module
 from blurbstudy.sections.scispacy import tables10_11 as scispacy_tables
 from blurbstudy.sections.scispacy.scores import FINE_TUNED, MEAN, NER, ORACLE, RELAXED, STRICT, ner_grid, relaxed
@@ -125,7 +125,7 @@ def test_the_oracle_takes_the_better_model_of_each_set_and_the_mean_is_of_sets(b
 
 def test_both_tables_have_every_set_the_mean_and_the_papers_numbers(baselines, results):
     for paper, chemical, mean in (("table10", 86.49, 70.6), ("table11", 91.42, 82.21)):
-        table = shown.baseline_table(baselines, results, title="Table", paper=paper)
+        table = tables10_11.baseline_table(baselines, results, title="Table", paper=paper)
         assert [row[0] for row in table.rows] == [*(task.name for task in NER), MEAN]
         assert len(table.columns) == 6 and "best of 2 on test" in table.columns[3]
         assert (table.rows[0][2].paper, table.rows[-1][3].paper) == (chemical, mean)
@@ -137,7 +137,8 @@ def test_both_tables_have_every_set_the_mean_and_the_papers_numbers(baselines, r
 
 def test_an_encoders_relaxed_cell_is_scored_by_overlap_and_its_failures_stay_strict(baselines, results):
     cells = {
-        paper: shown.baseline_table(baselines, results, title="", paper=paper).rows[0][4] for paper in (STRICT, RELAXED)
+        paper: tables10_11.baseline_table(baselines, results, title="", paper=paper).rows[0][4]
+        for paper in (STRICT, RELAXED)
     }
     task = NER[0].name
     runs = [record for record in results.records.values() if record.config.task == task]
@@ -204,18 +205,18 @@ def _as_the_oracle(baselines, results):
 
 
 def test_the_answer_says_who_stands_for_scispacy_and_what_overlap_changes(baselines, results):
-    told = shown.scispacy_answer(baselines, results).sentences
+    told = answers.scispacy_answer(baselines, results).sentences
     assert "retrained by the published configuration, without word vectors" in told[0]
     assert told[1].startswith(
         "BERT against the better of scispaCy's models, mean of the five sets: by exact boundaries better, +"
     )
-    beside = " ".join(shown.scispacy_against_paper(baselines, results).sentences)
+    beside = " ".join(answers.scispacy_against_paper(baselines, results).sentences)
     assert "BERT less scispaCy max, BC5-chem: exact +6.84 in the paper, " in beside
     assert "The paper has no column for Mine." in beside
 
 
 def test_slips_are_the_same_predictions_read_and_summed_otherwise(baselines):
-    table = shown.slips_table(baselines)
+    table = tables10_11.slips_table(baselines)
     rows = {tuple(row[:3]): row[3:] for row in table.rows}
     assert len(rows) == 2 * len(NER) + 1
     ours, read, less, *_ = rows["BC5-chem", "scispaCy bc5cdr", "CHEMICAL"]
@@ -225,13 +226,13 @@ def test_slips_are_the_same_predictions_read_and_summed_otherwise(baselines):
 
 
 def test_every_type_counted_costs_precision_where_a_model_finds_both(baselines):
-    rows = {tuple(row[:2]): row[3:] for row in shown.slips_table(baselines).rows}
+    rows = {tuple(row[:2]): row[3:] for row in tables10_11.slips_table(baselines).rows}
     ours, every = (float(rows["BC5-chem", "scispaCy bc5cdr"][i]) for i in (0, 5))
     assert every < ours
 
 
 def test_the_figure_speaks_of_every_system(baselines, results):
-    figure = shown.overlap_figure(baselines, results, title="Figure")
+    figure = answers.overlap_figure(baselines, results, title="Figure")
     for name in ("scispaCy jnlpba", "scispaCy bc5cdr", "BERT"):
         assert f"BC5-chem, {name}:" in figure.alt
     assert "Mine" not in figure.alt and "<svg" in figure.svg
@@ -243,7 +244,7 @@ def test_a_model_whose_corpora_are_no_tasks_of_the_run_is_missing_with_the_reaso
     found = module.scispacy_baselines(study, source="auto", epochs=1, seed=0)
     assert "learns from BC5-disease" in found.missing["bc5cdr"] and module.REMEDY in found.missing["jnlpba"]
     assert found.parts == ["BC5-chem", "JNLPBA"]
-    table = shown.model_table(found)
+    table = tables10_11.model_table(found)
     assert [len(row) for row in table.rows] == [len(table.columns)] * len(MODELS)
 
 
@@ -255,9 +256,12 @@ def test_a_report_asks_the_store_alone(make_study, monkeypatch):
     assert found.found == {} and set(found.missing.values()) == {module.REMEDY}
     results = module.Results(grid=ner_grid(make_study(), recipe=make_study().recipe()), records={},
                              references=found.references, origin="x")  # fmt: skip
-    for make in (shown.gap_table, shown.scispacy_answer, shown.scispacy_against_paper):
+    for make in (tables10_11.gap_table, answers.scispacy_answer, answers.scispacy_against_paper):
         assert make(found, results)
-    assert "not run" in words(shown.slips_table(found)) and "svg" in shown.overlap_figure(found, results, title="").svg
+    assert (
+        "not run" in words(tables10_11.slips_table(found))
+        and "svg" in answers.overlap_figure(found, results, title="").svg
+    )
 
 
 def test_encoders_can_be_asked_for_on_some_sets_alone(make_study):

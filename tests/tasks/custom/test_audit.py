@@ -1,11 +1,11 @@
 """The audit before training: what it counts, what it warns of, and that clean files give no warning."""
 
 import pytest
-from tests.tasks.own.conftest import table
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from blurbstudy.tasks import own_task, read_task
 from blurbstudy.tasks.custom.audit import audit_own, check_learnable
+from tests.tasks.custom.conftest import table
 
 
 @pytest.fixture(scope="module")

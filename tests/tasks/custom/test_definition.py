@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.tasks.own.conftest import table
 
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.tasks import data_fingerprint, load_own_task, own_task, read_task, task_from_dict, task_to_dict
+from tests.tasks.custom.conftest import table
 
 YAML = """
 kind: relation

@@ -1,11 +1,11 @@
 """Files that are not what they should be: each one line, with file, line and remedy."""
 
 import pytest
-from tests.tasks.own.conftest import table
 
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.tasks import own_task
 from blurbstudy.tasks.custom.audit import check_learnable
+from tests.tasks.custom.conftest import table
 
 ROWS = table()
 SCORES = "sentence1\tsentence2\tscore\n"

@@ -9,8 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.request import Request
 
 import pytest
-from blurbstudy.tasks.download.download.download import carry_out, check_terms, plan_download
-from blurbstudy.tasks.download.download.http import (
+
+from blurbstudy.errors import DataError
+from blurbstudy.tasks import get_task
+from blurbstudy.tasks.download.download import carry_out, check_terms, plan_download
+from blurbstudy.tasks.download.http import (
     ATTEMPTS,
     Unreachable,
     _opener,
@@ -22,11 +25,8 @@ from blurbstudy.tasks.download.download.http import (
     open_part,
     part_of,
 )
-from blurbstudy.tasks.download.download.manifest import DataFile, DatasetSource
-from blurbstudy.tasks.download.download.rebuild import REBUILDS
-
-from blurbstudy.errors import DataError
-from blurbstudy.tasks import get_task
+from blurbstudy.tasks.download.manifest import DataFile, DatasetSource
+from blurbstudy.tasks.download.rebuild import REBUILDS
 
 CONTENT = b"".join(b"%d\tinvented\n" % i for i in range(5000))
 

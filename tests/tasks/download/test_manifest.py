@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from blurbstudy.tasks.download.download.download import plan_download
-from blurbstudy.tasks.download.download.manifest import by_hand, is_verified, public_sources, read_sources
-from blurbstudy.tasks.download.download.rebuild import REBUILDS
 
 from blurbstudy import paths
 from blurbstudy.errors import DataError
 from blurbstudy.tasks import SPLITS, TASKS, dataset_folder, split_file
+from blurbstudy.tasks.download.download import plan_download
+from blurbstudy.tasks.download.manifest import by_hand, is_verified, public_sources, read_sources
+from blurbstudy.tasks.download.rebuild import REBUILDS
 
 TABLE = {
     "repositories": {"one": {"name": "someone/somewhere", "commit": "0123456789" * 4}},

@@ -10,19 +10,19 @@ import tarfile
 from collections import Counter
 
 import pytest
-from blurbstudy.tasks.download.download.manifest import dataset_folder, public_sources
-from blurbstudy.tasks.download.download.rebuild import (
+
+from blurbstudy import paths
+from blurbstudy.errors import DataError
+from blurbstudy.tasks import get_task
+from blurbstudy.tasks.download.manifest import dataset_folder, public_sources
+from blurbstudy.tasks.download.rebuild import (
     REBUILDS,
     rebuild_chemprot,
     rebuild_ddi,
     rebuild_pico,
     rebuild_pubmedqa,
 )
-from blurbstudy.tasks.download.download.rebuild.archive import read_archive
-
-from blurbstudy import paths
-from blurbstudy.errors import DataError
-from blurbstudy.tasks import get_task
+from blurbstudy.tasks.download.rebuild.archive import read_archive
 
 
 def member(name, content=b"", *, kind=tarfile.REGTYPE, link=""):

@@ -9,12 +9,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
-from blurbstudy.tasks.download.download.manifest import DataFile, DatasetSource
-from blurbstudy.tasks.download.download.verify import check_data, is_generated
 
 from blurbstudy import paths
 from blurbstudy.errors import DataError
 from blurbstudy.tasks import TASKS, get_task
+from blurbstudy.tasks.download.manifest import DataFile, DatasetSource
+from blurbstudy.tasks.download.verify import check_data, is_generated
 
 BIOSSES = replace(get_task("BIOSSES"), sizes={"train": 3, "dev": 2, "test": 2})
 NER = replace(get_task("NCBI-disease"), sizes={"train": 2, "dev": 1, "test": 1})
