@@ -33,11 +33,11 @@ from pathlib import Path
 from typing import Any
 
 import measuring
+from blurbstudy.study.parameter_schema import read_seeds
 from material import Fitting, Material, read_material
 from measuring import say
 
 from blurbstudy.config import TRAINER_REVISION, canonical_json
-from blurbstudy.study.parameter_schema import read_seeds
 
 FOLDER = Path(__file__).resolve().parent
 FITTING = Fitting(task="BIOSSES", epochs=10, max_length=256, learning_rate=2e-4)

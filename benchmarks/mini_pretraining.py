@@ -16,11 +16,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from blurbstudy.study.parameter_schema import read_seeds
+
 from blurbstudy.api.finetune import fine_tune
 from blurbstudy.config import recipe_from_dict
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.pretraining import pretrained_encoder
-from blurbstudy.study.parameter_schema import read_seeds
 from blurbstudy.tasks import TASKS
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 

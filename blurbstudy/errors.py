@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException) -> str:
+    """The message of an error without line breaks."""
+    return " ".join(str(error).split())
+
+
 class StudyError(ValueError):
     """Base of every failure shown to the user as one line, without a traceback."""
 

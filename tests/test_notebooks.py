@@ -6,13 +6,13 @@ import json
 import nbformat
 import papermill
 import pytest
+from blurbstudy.study.dry_run import planned_study
 
 from blurbstudy import paths
 from blurbstudy.cli.notebook_options import chosen_stems
 from blurbstudy.errors import ParameterError
 from blurbstudy.report.execute import FAILURE
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study.dry_run import planned_study
 from blurbstudy.study.parameters import TUTORIALS, declared_parameters, notebook_stems, scale_parameters
 
 STEMS = notebook_stems()

@@ -1,4 +1,4 @@
-"""Which notebooks a command is about, and with which parameters: what `run`, `plan` and `report` share."""
+"""Which notebooks a command is about, and their parameters: shared by `run`, `plan` and `report`."""
 
 from __future__ import annotations
 
@@ -12,93 +12,89 @@ import typer
 from .. import paths
 from ..errors import ParameterError, StudyError
 
-Scale = Annotated[str, typer.Option(help="Which parameters: mini, small or paper.")]
+Scale = Annotated[str, typer.Option(help="Parameter set: mini, small or paper.")]
 Data = Annotated[str | None, typer.Option(help="Folder of the BLURB datasets, or mini (generated).")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE).")]
-Only = Annotated[list[str] | None, typer.Option(help="Stems of notebooks, several after one --only (default: all).")]
+Only = Annotated[list[str] | None, typer.Option(help="Names of notebooks, several after one --only (default: all).")]
 Parameters = Annotated[
     list[str] | None, typer.Option("-p", "--parameter", help="Override a notebook parameter: -p name value.")
 ]
-RUNS_OF_OTHERS = ("08_claims",)  # asks for no encoder: it judges the runs that other notebooks have made
+TUTORIALS = ("10_your_own_data",)  # not part of the study
+WITHOUT_RUNS = ("08_claims", "90_explore")  # they show the runs of other notebooks, so need no encoder
 
 
-def notebook_values(*, scale: str, only: Sequence[str] | None, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Stem -> parameters, as the scale's files and the command line say.
+def notebook_parameters(
+    *, scale: str, only: Sequence[str] | None, overrides: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Notebook -> parameters, from the scale's files and the command line, checked.
 
     Raises:
-        ParameterError: an unknown name or notebook, a value out of bounds, no encoder with a path.
+        ParameterError: an unknown name or notebook, a value out of bounds, or no encoder with a path.
     """
-    from ..study.parameter_schema import check_values
-    from ..study.parameters import declared_parameters, scale_parameters
+    from ..sections import get_section
+    from ..study.parameters import parameter_files, scale_parameters
 
-    stems = chosen_stems(only)
-    declared = {stem: declared_parameters(stem) for stem in stems}
-    _check_known(given, {name for names in declared.values() for name in names}, stems=stems)
+    notebooks = select_notebooks(only)
+    models = {notebook: get_section(notebook).Parameters for notebook in notebooks}
+    known = {name for model in models.values() for name in model.model_fields}
+    if unknown := sorted(set(overrides) - known):
+        raise ParameterError(
+            f"unknown parameter {unknown[0]!r} (-p); {', '.join(notebooks)} have {', '.join(sorted(known))}"
+        )
     plan = {}
-    for stem in stems:
-        mine = {name: value for name, value in given.items() if name in declared[stem]}
-        plan[stem] = {name: entry.default for name, entry in declared[stem].items()}
-        plan[stem] |= scale_parameters(scale, stem) | mine
-        check_values(plan[stem])
+    for notebook, model in models.items():
+        values = scale_parameters(scale, notebook)
+        values |= {name: value for name, value in overrides.items() if name in model.model_fields}
+        origin = ", ".join(str(file.relative_to(paths.PROJECT)) for file in parameter_files(scale, notebook))
+        plan[notebook] = model.parse(values, origin=f"{origin} and the command line").model_dump(mode="json")
     _check_encoders(plan)
     return plan
 
 
-def chosen_stems(only: Sequence[str] | None) -> list[str]:
-    """Notebooks asked for, in the study's order."""
-    from ..study.parameters import TUTORIALS, notebook_stems
+def select_notebooks(only: Sequence[str] | None) -> list[str]:
+    """The notebooks to execute, in the study's order."""
+    from ..sections import NOTEBOOKS
 
-    known = notebook_stems()
-    if not known:
-        raise StudyError(
-            f"{paths.NOTEBOOKS}: no notebooks there; install blurbstudy from its checkout (pip install -e .)"
-        )
+    if not (paths.NOTEBOOKS / f"{NOTEBOOKS[0]}.ipynb").is_file():
+        raise StudyError(f"{paths.NOTEBOOKS}: no notebooks; install blurbstudy from its checkout (pip install -e .)")
     if tutorials := sorted(set(only or ()) & set(TUTORIALS)):
         raise ParameterError(
-            f"--only: {tutorials[0]} is a tutorial, no part of the study; open it with `make lab`, or execute it: "
+            f"--only: {tutorials[0]} is a tutorial, not part of the study; open it with `make lab`, or execute it: "
             f"papermill notebooks/{tutorials[0]}.ipynb OUT.ipynb"
         )
-    unknown = sorted(set(only or ()) - set(known))
-    if unknown:
-        raise ParameterError(f"--only: notebook {unknown[0]!r} is unknown; use {' or '.join(known)}")
-    return [stem for stem in known if not only or stem in only]
+    if unknown := sorted(set(only or ()) - set(NOTEBOOKS)):
+        raise ParameterError(f"--only: notebook {unknown[0]!r} is unknown; use {' or '.join(NOTEBOOKS)}")
+    return [notebook for notebook in NOTEBOOKS if not only or notebook in only]
 
 
-def given_values(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> dict[str, Any]:
+def parse_overrides(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> dict[str, Any]:
     """Overrides from the command line, values read as YAML."""
     import yaml
 
-    given: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     for word in parameters or ():
         name, equals, text = word.partition("=")
         if not equals:
-            raise ParameterError(f"-p {word}: has no value; use -p name value")
-        if name == "scale":  # it names parameters files, which are read before any -p
-            raise ParameterError(f"-p scale {text}: the scale is no parameter of a run; use --scale")
+            raise ParameterError(f"-p {word}: the value is missing; use -p name value")
+        if name in ("scale", "train_missing"):  # the scale names parameters files, which are read before any -p
+            remedy = "use --scale" if name == "scale" else "use `blurbstudy report` to train nothing"
+            raise ParameterError(f"-p {name} {text}: cannot be set with -p; {remedy}")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise ParameterError(f"-p {name}: {text!r} is no YAML value; use such as 3, [1, 2] or {{a: b}}") from None
-        with contextlib.suppress(TypeError, ValueError):  # YAML takes 5e-5 for text
+            raise ParameterError(f"-p {name}: {text!r} is not valid YAML; use such as 3, [1, 2] or {{a: b}}") from None
+        with contextlib.suppress(TypeError, ValueError):  # YAML reads 5e-5 as text
             value = float(value) if isinstance(value, str) else value
-        given[name] = value
-    named = {"data": data, "store": None if store is None else str(store)}
-    return given | {name: value for name, value in named.items() if value is not None}
+        overrides[name] = value
+    options = {"data": data, "store": None if store is None else str(store)}
+    return overrides | {name: value for name, value in options.items() if value is not None}
 
 
 def _check_encoders(plan: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse a run in which no encoder has a path: it would make empty tables."""
-    for values in (values for stem, values in plan.items() if stem not in RUNS_OF_OTHERS):
+    for values in (values for notebook, values in plan.items() if notebook not in WITHOUT_RUNS):
         names = list(values["encoders"])
         if all(spec is None for spec in values["encoders"].values()):
             raise ParameterError(
                 f"encoders: no path is given for {', '.join(names)}; give one: -p encoders '{{{names[0]}: DIR}}'"
             )
-
-
-def _check_known(given: dict[str, Any], known: set[str], *, stems: Sequence[str]) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ParameterError(
-            f"unknown parameter {unknown[0]!r} (-p); {', '.join(stems)} know {', '.join(sorted(known))}"
-        )

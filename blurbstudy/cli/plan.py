@@ -1,4 +1,4 @@
-"""blurbstudy plan: what a run would do and how long it would take, before it does anything."""
+"""`blurbstudy plan`: what a run would do and how long it would take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from .. import paths
 from ..errors import StoreError
-from .notebook_options import Data, Only, Parameters, Scale, Store, given_values, notebook_values
+from .notebook_options import Data, Only, Parameters, Scale, Store, notebook_parameters, parse_overrides
 
 
 def plan(
@@ -23,24 +23,15 @@ def plan(
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda (default: as the parameters say).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Say which runs are done and missing, what they will take, and rehearse a few steps to know how long it will be.
-
-    Nothing is trained or pretrained, and the run store is left as it is. What was measured of this machine is kept in
-    the cache folder, so that the next plan, and the run, need not measure it again.
-    """
-    from ..report.plan import make_plan
-    from ..report.plan_text import plan_text
+    """Show which runs are done and missing, and how long the missing ones take. Nothing is trained or written."""
+    from ..report.plan import make_plan, plan_text
     from ..store.run_store import RunStore
 
-    given = given_values(parameter, data=data, store=store) | ({} if device is None else {"device": device})
-    values = notebook_values(scale=scale, only=only, given=given)
-    kept = RunStore(next(iter(values.values()))["store"] or paths.store_folder(scale))
-    if kept.folder.exists() and not kept.folder.is_dir():  # the run would refuse it too
-        raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
-
-    def tell(what: str) -> None:
-        typer.echo(f"rehearsing: {what}", err=True)
-
+    overrides = parse_overrides(parameter, data=data, store=store) | ({} if device is None else {"device": device})
+    values = notebook_parameters(scale=scale, only=only, overrides=overrides)
+    run_store = RunStore(next(iter(values.values()))["store"] or paths.store_folder(scale))
+    if run_store.folder.exists() and not run_store.folder.is_dir():  # the run would refuse it too
+        raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
-        made = make_plan(values, scale=scale, store=kept, on_rehearsal=tell)
-    typer.echo(json.dumps(made.to_dict(), allow_nan=False) if as_json else plan_text(made))
+        planned = make_plan(values, scale=scale, store=run_store)
+    typer.echo(json.dumps(planned.to_dict(), ensure_ascii=False) if as_json else plan_text(planned))

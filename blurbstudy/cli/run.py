@@ -1,4 +1,4 @@
-"""`blurbstudy run` and `blurbstudy report`: the study's notebooks, executed or read from a store, as a report."""
+"""`blurbstudy run` and `blurbstudy report`: make the study's runs, execute its notebooks, write the report."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ import typer
 
 from .. import paths
 from ..errors import ParameterError, StoreError, StudyError
-from .notebook_options import Data, Only, Parameters, Scale, Store, chosen_stems, given_values, notebook_values
+from .notebook_options import (
+    Data,
+    Only,
+    Parameters,
+    Scale,
+    Store,
+    notebook_parameters,
+    parse_overrides,
+    select_notebooks,
+)
 
 if TYPE_CHECKING:
-    from ..report.execute import Execution
-    from ..report.progress_bar import Stage
+    pass
 
-MOST_MINUTES = 100_000  # 69 days
-STOPPED = 3  # exit code of a run that --minutes ended
+MAX_MINUTES = 100_000  # 69 days
+EXIT_TIME_UP = 3  # exit code of a run that --minutes ended
 Report = Annotated[Path | None, typer.Option(help="Folder of the report (default: report/SCALE).")]
 
 
@@ -32,40 +40,49 @@ def run(
     minutes: Annotated[
         float | None,
         typer.Option(
-            help="Begin nothing more so many minutes after the start, nor what is not expected to end by then. Runs "
-            "that are under way end, a pretraining saves its state. Exit code 3 where something is left."
+            help="Stop starting new work after this many minutes. Running trainings finish; pretraining saves a "
+            "checkpoint. Exit code 3 if work remains."
         ),
     ] = None,
+    plan_only: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the wanted runs to FILE as JSON, and train nothing."),
+    ] = None,
 ) -> None:
-    """Execute the study's notebooks (what the store holds already is not run again) and write the report.
+    """Train what the run store lacks, execute the study's notebooks and write the report.
 
-    Exit codes: 0, all is done; 2, something failed; 3, the --minutes were up and something is left, with a report of
-    what there is: the same command goes on.
+    Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows what there
+    is, and the same command resumes.
     """
     from ..engine.deadline import stopping_after
-    from ..report.execute import execute_notebooks
-    from ..report.html import build_report
-    from ..report.plan import keep_beside_runs
-    from ..report.progress_bar import one_bar
+    from ..report.make_runs import make_all_runs, make_studies, write_plan
     from ..store.run_store import RunStore
 
-    began = time.time()
-    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
-        raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MOST_MINUTES}")
-    plan = notebook_values(scale=scale, only=only, given=given_values(parameter, data=data, store=store))
-    kept = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
-    kept.check_writable()
-    folder = report or paths.report_folder(scale)
-    stages = foreseen(plan, scale=scale)
-    with stopping_after(minutes, began=began) as left, one_bar(len(plan), stages) as bar:
-        executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
-        undone = left()
-    for execution in executions:
-        if bar.busy[execution.stem] and not execution.failure:
-            keep_beside_runs(execution.stem, execution.seconds - bar.busy[execution.stem], scale=scale)
-    runs = sum(run_id not in kept for run_id in undone.runs)
-    told = _left(runs, undone.encoders, undone.models)
-    _finish(executions, build_report(folder, scale=scale, store=kept.folder), left=told)
+    start = time.time()
+    if minutes is not None and not 0 < minutes <= MAX_MINUTES:
+        raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MAX_MINUTES}")
+    plan = notebook_parameters(scale=scale, only=only, overrides=parse_overrides(parameter, data=data, store=store))
+    run_store = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
+    run_store.check_writable()
+    studies = make_studies(plan)
+    if plan_only is not None:
+        typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
+        return
+    with stopping_after(minutes, began=start) as left:
+        made = make_all_runs(studies)
+        skipped = left()
+    if made.failure:
+        typer.echo(f"blurbstudy: {made.failure}", err=True)
+    skipped_runs = sum(run_id not in run_store for run_id in skipped.runs)
+    _execute(
+        plan,
+        folder=report or paths.report_folder(scale),
+        scale=scale,
+        store=run_store.folder,
+        failures=made.failures,
+        failed=bool(made.failure),
+        remaining=_describe_remaining(skipped_runs, skipped.encoders, skipped.models),
+    )
 
 
 def report(
@@ -75,100 +92,96 @@ def report(
     only: Only = None,
 ) -> None:
     """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
-    from ..report.execute import execute_notebooks
-    from ..report.html import build_report
-    from ..report.progress_bar import one_bar
     from ..store.run_store import RunStore
-    from ..study.parameter_schema import SCALES, check_choice
-    from ..study.study import FACT
+    from ..study.parameter_types import SCALES, check_choice
+    from ..study.study import METADATA
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
-    kept = RunStore(store or paths.store_folder(scale or "mini"))
-    if kept.folder.exists() and not kept.folder.is_dir():
-        raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
-    remembered, chosen = kept.facts(FACT), chosen_stems(only)
-    facts = {stem: fact for stem, fact in remembered.items() if stem in chosen}
-    if not facts and remembered:
+    run_store = RunStore(store or paths.store_folder(scale or "mini"))
+    if run_store.folder.exists() and not run_store.folder.is_dir():
+        raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
+    stored, chosen = run_store.facts(METADATA), select_notebooks(only)
+    metadata = {notebook: values for notebook, values in stored.items() if notebook in chosen}
+    if not metadata and stored:
         raise StudyError(
-            f"{kept.folder}: {', '.join(chosen)} not executed with this run store, which knows "
-            f"{', '.join(sorted(remembered))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
+            f"{run_store.folder}: {', '.join(chosen)} never executed with this run store, which knows "
+            f"{', '.join(sorted(stored))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
         )
-    if not facts:
-        raise StudyError(f"{kept.folder}: no notebook was ever executed with this run store; use blurbstudy run first")
-    plan = {stem: _remembered(stem, fact, store=kept.folder) for stem, fact in sorted(facts.items())}
-    scale = _one_scale({values["scale"] for values in plan.values()}, asked=scale, store=kept.folder)
-    plan = {stem: values for stem, values in plan.items() if values["scale"] == scale}
-    folder = report or paths.report_folder(scale)
-    with one_bar(len(plan)) as bar:
-        executions = execute_notebooks(plan, out=folder / "notebooks", report_only=True, on_start=bar.start)
-    _finish(executions, build_report(folder, scale=scale, store=kept.folder))
+    if not metadata:
+        raise StudyError(f"{run_store.folder}: no notebook was executed with this run store; use blurbstudy run first")
+    plan = {
+        notebook: _stored_parameters(notebook, values, store=run_store.folder)
+        for notebook, values in sorted(metadata.items())
+    }
+    scale = _one_scale({values["scale"] for values in plan.values()}, requested=scale, store=run_store.folder)
+    plan = {notebook: values for notebook, values in plan.items() if values["scale"] == scale}
+    _execute(plan, folder=report or paths.report_folder(scale), scale=scale, store=run_store.folder)
 
 
-def foreseen(plan: Mapping[str, Mapping[str, Any]], *, scale: str) -> list[Stage]:
-    """What the notebooks (stem -> parameters) will go through, for the time left; none where that cannot be told, for
-    want of an estimate stops no run.
-    """
-    from ..report.plan import expected_stages
+def _execute(
+    plan: Mapping[str, Mapping[str, Any]],
+    *,
+    folder: Path,
+    scale: str,
+    store: Path,
+    failures: Mapping[str, str] | None = None,
+    failed: bool = False,
+    remaining: str = "",
+) -> None:
+    """Execute the notebooks, write the report, and say where it is; exit code 2 after a failure, 3 if work remains."""
+    from ..report.execute import execute_notebooks
+    from ..report.html import build_report
+    from ..report.progress_bar import notebook_bar
 
-    try:
-        return expected_stages(plan, scale=scale)
-    except StudyError:  # the notebook itself will tell of it
-        return []
-    except Exception as error:  # whatever it is: if it is not of the estimate alone, the notebook fails too
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        typer.echo(f"blurbstudy: no time left can be told, since planning failed ({said}); the run goes on", err=True)
-        return []
-
-
-def _remembered(stem: str, fact: Mapping[str, Any], *, store: Path) -> dict[str, Any]:
-    """What the store says that a notebook was executed with, checked before anything is made from it."""
-    from ..study.parameter_schema import check_values
-    from ..study.parameters import declared_parameters
-
-    values = {name: fact[name] for name in declared_parameters(stem) if name in fact}
-    remedy = f"execute it again (blurbstudy run --only {stem} --store {store})"
-    if "scale" not in values:
-        raise StoreError(f"{store}: does not say at which scale {stem} was executed; {remedy}")
-    try:
-        check_values(values)
-    except ParameterError as error:
-        raise StoreError(f"{store}: what {stem} was executed with is not valid: {error}; {remedy}") from None
-    return values | {"store": str(store)}
-
-
-def _one_scale(found: set[str], *, asked: str | None, store: Path) -> str:
-    """The scale of a report: a store that notebooks of several scales have used needs to be told which."""
-    listed = " and ".join(sorted(found))
-    if asked is None and len(found) > 1:
-        raise ParameterError(f"{store}: holds notebooks of scales {listed}; name one with --scale")
-    if asked is not None and asked not in found:
-        raise ParameterError(f"{store}: holds notebooks of scale {listed}, none of --scale {asked}; name that scale")
-    return asked or next(iter(found))
-
-
-def _left(runs: int, encoders: Sequence[str], models: Sequence[str]) -> str:
-    """What is left undone, in words."""
-    told = [f"{runs} run{'s'[: runs != 1]}"] if runs else []
-    if encoders:
-        told.append(f"the pretraining of {', '.join(encoders)} and all runs with {'them' if encoders[1:] else 'it'}")
-    if models:
-        told.append(f"what {' and '.join(models)} would find")
-    return " and ".join(told)
-
-
-def _finish(executions: Sequence[Execution], index: Path, *, left: str = "") -> None:
-    """Say where the report is; one line per distinct failure, and exit code 2 where there is one; what is `left`, and
-    exit code 3.
-    """
-    typer.echo(f"report: {index}")
-    failures: dict[str, list[str]] = {}
+    with notebook_bar(len(plan)) as on_end:
+        executions = execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
+    index = build_report(folder, scale=scale, store=store)
+    typer.echo(f"report: {index}\nopen it in a browser: {index.resolve().as_uri()}")
+    messages: dict[str, list[str]] = {}
     for execution in executions:
         if execution.failure:
-            failures.setdefault(execution.failure, []).append(execution.stem)
-    for failure, stems in failures.items():
-        typer.echo(f"blurbstudy: {', '.join(stems)}: {failure}", err=True)
-    if left:
-        typer.echo(f"blurbstudy: the time is up (--minutes); left: {left}; the same command goes on", err=True)
-    if failures or left:
-        raise typer.Exit(2 if failures else STOPPED)
+            messages.setdefault(execution.failure, []).append(execution.notebook)
+    for message, notebooks in messages.items():
+        typer.echo(f"blurbstudy: {', '.join(notebooks)}: {message}", err=True)
+    if remaining:
+        text = f"time limit reached; remaining: {remaining}. Run the same command to resume"
+        typer.echo(f"blurbstudy: {text}", err=True)
+    if messages or failed or remaining:
+        raise typer.Exit(2 if messages or failed else EXIT_TIME_UP)
+
+
+def _stored_parameters(notebook: str, values: Mapping[str, Any], *, store: Path) -> dict[str, Any]:
+    """What the store says that a notebook was executed with, checked."""
+    from ..sections import get_section
+    from ..study.study import stored_study
+
+    remedy = f"execute it again (blurbstudy run --only {notebook} --store {store})"
+    if "scale" not in values:
+        raise StoreError(f"{store}: does not say at which scale {notebook} was executed; {remedy}")
+    try:
+        return stored_study(get_section(notebook), values, store=store).parameters.model_dump(mode="json")
+    except ParameterError as error:
+        raise StoreError(f"{store}: the stored parameters of {notebook} are invalid: {error}; {remedy}") from None
+
+
+def _one_scale(scales: set[str], *, requested: str | None, store: Path) -> str:
+    """The scale of a report; a store used at several scales needs to be told which."""
+    names = " and ".join(sorted(scales))
+    if requested is None and len(scales) > 1:
+        raise ParameterError(f"{store}: has notebooks of scales {names}; choose one with --scale")
+    if requested is not None and requested not in scales:
+        raise ParameterError(
+            f"{store}: has notebooks of scale {names}, none of --scale {requested}; use --scale {names}"
+        )
+    return requested or next(iter(scales))
+
+
+def _describe_remaining(runs: int, encoders: Sequence[str], models: Sequence[str]) -> str:
+    """What was not done in time, in words; '' where nothing remains."""
+    parts = [f"{runs} run{'s'[: runs != 1]}"] if runs else []
+    if encoders:
+        parts.append(f"the pretraining of {', '.join(encoders)} and all runs with {'them' if encoders[1:] else 'it'}")
+    if models:
+        parts.append(f"the predictions of {' and '.join(models)}")
+    return " and ".join(parts)

@@ -1,139 +1,130 @@
-"""Notebooks executed with papermill: one that fails does not keep the others from running."""
+"""Notebooks executed with papermill, several at once; they only read the run store."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import itertools
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import errors, paths
 from ..engine.sources.sources import MINI
-from ..study.study import REPORT_ONLY, is_no_finding
-from ..study.modes import setting
+from ..errors import one_line
+from ..study.study import is_no_finding
 
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
-
-MOST_AT_ONCE = 4  # kernels that only read, a few hundred MB of memory each
-
-STAMP = "blurbstudy_stamp"  # metadata of an executed notebook: what it was executed with, so that no report mixes them
+STAMP = "blurbstudy_stamp"  # metadata of an executed notebook: its scale and store, so that no report mixes them
+MAX_KERNELS = 4  # of a few hundred MB each
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
     """What became of one notebook."""
 
-    stem: str
+    notebook: str
     path: Path  # of the executed copy
     seconds: float
-    failure: str | None  # one line, or None where it went through
+    failure: str | None  # one line; None: it went through
 
 
 def execute_notebooks(
     plan: Mapping[str, Mapping[str, Any]],
     *,
     out: Path,
-    report_only: bool = False,
-    on_start: Callable[[str, int], None] = lambda stem, index: None,
+    failures: Mapping[str, str] | None = None,
+    on_end: Callable[[Execution], object] = lambda execution: None,
 ) -> list[Execution]:
-    """Execute notebooks with the given parameters (stem -> name -> value); copies with outputs go to `out`.
+    """Execute notebooks with the given parameters (notebook -> name -> value) and `train_missing=False`, several at
+    once; copies with outputs go to `out`. A notebook that fails does not keep the others from running.
 
-    With `report_only` nothing is run: the notebooks read the run store alone, several at once. Otherwise they go one
-    after the other, for a notebook's runs take all cores.
+    Args:
+        failures: notebook -> why its runs could not be made; noted in its copy.
+        on_end: called with each execution as it ends.
     """
     out.mkdir(parents=True, exist_ok=True)
-    at_once = max(2, min(os.cpu_count() or 1, MOST_AT_ONCE)) if report_only else 1
-    begun, turn = itertools.count(), threading.Lock()
-
-    def execute(stem: str) -> Execution:
-        with turn:
-            on_start(stem, next(begun))
-        return execute_notebook(stem, plan[stem], out=out)
-
     # Kernels import the package that this process runs, installed or not.
-    found = os.pathsep.join(filter(None, (str(paths.PROJECT), os.environ.get("PYTHONPATH"))))
-    with setting(REPORT_ONLY, "1" if report_only else ""), setting("PYTHONPATH", found):
-        if at_once == 1:
-            return list(map(execute, plan))  # in this thread, where Ctrl-C ends a notebook
-        with ThreadPoolExecutor(at_once) as pool:
-            return list(pool.map(_closing_its_loop(execute), plan))  # after Ctrl-C no other is begun
+    search_path = os.pathsep.join(filter(None, (str(paths.PROJECT), os.environ.get("PYTHONPATH"))))
+    os.environ["PYTHONPATH"] = search_path
+    executions: dict[str, Execution] = {}
+    with ThreadPoolExecutor(max(2, min(os.cpu_count() or 1, MAX_KERNELS))) as pool:
+        known = failures or {}
+        futures = [
+            pool.submit(_execute_in_thread, notebook, values, out=out, failure=known.get(notebook))
+            for notebook, values in plan.items()
+        ]
+        for future in as_completed(futures):
+            execution = future.result()
+            executions[execution.notebook] = execution
+            on_end(execution)
+    return [executions[notebook] for notebook in plan]
 
 
-def _closing_its_loop(execute: Callable[[str], Execution]) -> Callable[[str], Execution]:
-    """`execute` for a thread of its own, in which Jupyter opens an event loop and leaves it open."""
+def _execute_in_thread(notebook: str, values: Mapping[str, Any], *, out: Path, failure: str | None) -> Execution:
+    """`execute_notebook` in a thread of its own, in which Jupyter opens an event loop and leaves it open."""
     from jupyter_core.utils import ensure_event_loop
 
-    def executed(stem: str) -> Execution:
-        try:
-            return execute(stem)
-        finally:
-            ensure_event_loop().close()
-
-    return executed
+    try:
+        return execute_notebook(notebook, values, out=out, failure=failure)
+    finally:
+        ensure_event_loop().close()
 
 
-def execute_notebook(stem: str, parameters: Mapping[str, Any], *, out: Path) -> Execution:
+def execute_notebook(
+    notebook: str, parameters: Mapping[str, Any], *, out: Path, failure: str | None = None
+) -> Execution:
     """Execute one notebook; a failure in it is returned, and noted in the executed copy."""
     import papermill
     from papermill.exceptions import PapermillException
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    path, began, failure = out / f"{stem}.ipynb", time.monotonic(), None
+    path, start = out / f"{notebook}.ipynb", time.monotonic()
     path.unlink(missing_ok=True)  # a copy of an earlier execution must not pass for this one's
     try:
         papermill.execute_notebook(
-            paths.NOTEBOOKS / f"{stem}.ipynb",
+            paths.NOTEBOOKS / f"{notebook}.ipynb",
             path,
-            parameters=dict(parameters),
+            parameters={**parameters, "train_missing": False},
             progress_bar=False,
             cwd=Path.cwd(),
-            extra_arguments=["--log-level=CRITICAL"],  # the kernel warns of sockets, and of the end that we put to it
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel warns of sockets, and of its own end
         )
     except PapermillException as error:
-        failure = _in_one_line(error)
+        failure = failure or _message(error)
     except RuntimeError as error:  # nbclient's DeadKernelError among them
-        failure = f"the notebook's process ended ({' '.join(str(error).split())}); is there memory enough? Run it again"
-    _note(path, stem=stem, failure=failure, parameters=parameters)
-    return Execution(stem=stem, path=path, seconds=time.monotonic() - began, failure=failure)
+        failure = failure or f"the notebook's kernel died ({one_line(error)}), perhaps for lack of memory; run it again"
+    _stamp(path, notebook=notebook, failure=failure, parameters=parameters)
+    return Execution(notebook=notebook, path=path, seconds=time.monotonic() - start, failure=failure)
 
 
-def _in_one_line(error: Any) -> str:
-    """The message of a StudyError as it was raised; any other error with its kind before it."""
+def _message(error: Any) -> str:
+    """The message of a StudyError as it was raised; any other error with its type before it."""
     kind, message = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+    known = getattr(errors, kind, None)
+    is_study_error = isinstance(known, type) and issubclass(known, errors.StudyError)
     text = " ".join(str(message).split())
-    return text if _is_study_error(kind) else f"{kind}: {text}"
-
-
-def _is_study_error(kind: str) -> bool:
-    found = getattr(errors, kind, None)
-    return isinstance(found, type) and issubclass(found, errors.StudyError)
+    return text if is_study_error else f"{kind}: {text}"
 
 
 def stamp(scale: str, store: Path | str | None) -> dict[str, str]:
-    """Scale and store of a page; of the store's folder a digest, for a report names no path of a machine."""
+    """Scale and store of a page; the store as a digest of its path, since a report names no path of a machine."""
     folder = Path(store or paths.store_folder(scale)).resolve()
     return {"scale": scale, "store": hashlib.sha256(str(folder).encode()).hexdigest()[:16]}
 
 
-def _note(path: Path, *, stem: str, failure: str | None, parameters: Mapping[str, Any]) -> None:
-    """Leave an executed copy that says what it is of and what failed, even where the kernel never came up."""
+def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: Mapping[str, Any]) -> None:
+    """Leave an executed copy that says what it is of and what failed, even where the kernel never started."""
     import nbformat
 
-    source = path if path.is_file() else paths.NOTEBOOKS / f"{stem}.ipynb"
-    notebook = nbformat.read(source, as_version=4)
+    source = path if path.is_file() else paths.NOTEBOOKS / f"{notebook}.ipynb"
+    copy = nbformat.read(source, as_version=4)
     if failure is not None:
-        notebook.metadata[FAILURE] = failure
+        copy.metadata[FAILURE] = failure
     scale = parameters.get("scale", MINI)
     no_finding = is_no_finding(scale, parameters.get("data", MINI))
-    notebook.metadata[STAMP] = stamp(scale, parameters.get("store")) | {"no_finding": no_finding}
-    nbformat.write(notebook, path)
-
-
+    copy.metadata[STAMP] = stamp(scale, parameters.get("store")) | {"no_finding": no_finding}
+    nbformat.write(copy, path)

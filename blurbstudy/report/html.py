@@ -19,8 +19,9 @@ from ..engine.sources.sources import MINI
 from ..training.provenance import commit
 from .execute import FAILURE, STAMP, stamp
 from ..tables.paper import OURS
-from ..study.parameters import notebook_stems
-from ..study.study import NO_FINDING, STYLE_FILE
+from ..sections import NOTEBOOKS
+from ..study.study import NO_FINDING
+from ..tables.header import STYLE_FILE
 from ..tables.table import Answer, slug
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
     runs/SCALE), and index.html; its path is returned.
     """
     mine = stamp(scale, store)
-    pages = [_page(folder / "notebooks", stem, mine=mine) for stem in notebook_stems()]
+    pages = [_page(folder / "notebooks", stem, mine=mine) for stem in NOTEBOOKS]
     frame = {
         "scale": scale,
         "no_finding": NO_FINDING if scale == MINI or any(page.no_finding for page in pages) else "",

@@ -1,1 +1,33 @@
-"""One module or package per notebook: its grids and its tables."""
+"""One module or package per notebook, with the notebook's name: its parameters, its grids of runs, its tables."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from ..errors import ParameterError
+from ..study.section import Section
+
+NOTEBOOKS = (
+    "00_overview",
+    "01_pretraining_ablation",
+    "02_optimization_ablation",
+    "03_layer_adaptation",
+    "04_large_models",
+    "05_pruning",
+    "06_state_of_the_art",
+    "07_scispacy",
+    "08_claims",
+    "90_explore",
+)
+
+
+def get_section(notebook: str) -> Section:
+    """The section of a notebook: `05_pruning` -> blurbstudy.sections.pruning.
+
+    Raises:
+        ParameterError: the study has no such notebook.
+    """
+    if notebook not in NOTEBOOKS:
+        raise ParameterError(f"notebook {notebook!r} is unknown; use {' or '.join(NOTEBOOKS)}")
+    return cast(Section, import_module(f"{__name__}.{notebook.partition('_')[2]}"))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..config import Recipe, RunConfig
+from ..stabilizers import Stabilizer
 from ..stats.collapse import Reference
 from ..stats.summary import CellSummary, Comparison, compare, summarize
 from ..training.run_record import RunRecord
@@ -56,6 +57,7 @@ class Grid:
     cells: Mapping[CellKey, tuple[RunConfig, ...]]
     remarks: Mapping[str, str] = field(default_factory=dict)  # display name -> what must be known beside its numbers
     layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers
+    techniques: Mapping[str, Sequence[Stabilizer]] = field(default_factory=dict)  # setting -> its techniques
     absent: Mapping[str, str] = field(default_factory=dict)  # setting -> why it has no runs
     clusters: Mapping[str, int] = field(default_factory=dict)  # encoder fingerprint -> pretraining seed, if several
 

@@ -1,165 +1,218 @@
-"""Notebook parameters: what a notebook declares (its own `parameters` cell), and what the files say.
-
-The cell tagged `parameters` is the declaration: literals with a comment each. Names that no cell declares are refused
-before anything runs; so are values of the wrong kind.
-"""
+"""Parameters of a notebook: their types and meanings (a pydantic model per section), and the files that set them."""
 
 from __future__ import annotations
 
-import ast
-import io
-import json
-import re
-import tokenize
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
-from ..errors import ParameterError
-from .parameter_schema import SCALES, check_choice
+from ..errors import ParameterError, StudyError
+from .parameter_types import (
+    SCALES,
+    BatchSize,
+    Decay,
+    Device,
+    Encoders,
+    EpochsByType,
+    Evaluations,
+    FrozenLayers,
+    LayerCount,
+    LearningRate,
+    MaxLengthByType,
+    Precision,
+    Scale,
+    Seeds,
+    TaskNames,
+    check_choice,
+)
 
-HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: our names of encoders on the Hugging Face Hub
+HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
-# These change where and how fast runs are made, not what comes out.
-CIRCUMSTANCES = ("store", "device", "workers", "population", "search_database")
-# Names with an underscore that IPython keeps in a notebook's globals: its history, and what Python gives a module.
-_HISTORY = re.compile(r"_{1,3}|_\d+|_oh|_dh|_ih|_exit_code")
-_INPUTS = re.compile(r"_i{1,3}|_i\d+")
-_MODULE = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__builtin__", "__builtins__")
-_EDITORS = ("__session__", "__vsc_ipynb_file__")
+RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
 
-@dataclass(frozen=True, kw_only=True)
-class Declared:
-    """One line of a parameters cell."""
+class Model(BaseModel):
+    """Strict, closed and immutable: an unknown name or a value of another type is an error."""
 
-    name: str
-    default: Any
-    comment: str
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-# No sections of the study: nothing of them stands in its report, and no scale has parameters for them.
-TUTORIALS = ("10_your_own_data",)
-_CHECKED: set[str] = set()  # tutorials whose parameters this process has checked
+class Pretraining(Model):
+    """How encoders given as pretrain:OBJECTIVE are made."""
+
+    config: str
+    corpus: list[str] | None
+    tokens: int = Field(ge=0)
+    precision: Precision
 
 
-def notebook_stems() -> tuple[str, ...]:
-    """Stems of the study's notebooks, in their order; tutorials are none of them."""
-    found = (path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    return tuple(sorted(stem for stem in found if stem not in TUTORIALS))
+class CommonParameters(Model):
+    """The parameters that every notebook of the study has."""
 
+    scale: Scale = Field(description="mini, small or paper: names the parameters folder, default store and report")
+    data: str | None = Field(
+        description='folder of the BLURB datasets; "mini": generated; None: the folder named by BLURBSTUDY_DATA'
+    )
+    store: str | None = Field(description="folder of the run store; None: runs/<scale>")
+    train_missing: bool = Field(default=True, description="train the runs that the store lacks; False: only read it")
+    encoders: Encoders = Field(description="name: directory, Hub id, hub:NAME, pretrain:OBJECTIVE, or None (empty row)")
+    encoder_remarks: dict[str, str] = Field(description="name: a remark shown with every number of that encoder")
+    tasks: TaskNames = Field(description="BLURB datasets; each notebook uses those that its question needs")
+    seeds: Seeds = Field(description="number of runs per condition (seeds 1 to n), or a list of seeds")
+    device: Device = Field(description="auto (cuda, then cpu), cpu or cuda")
+    workers: int = Field(ge=0, le=1024, description="processes on a CPU; 0: one per core")
+    population: int = Field(ge=0, le=4096, description="runs trained at once; 0: as many as suit the device")
+    pretraining: Pretraining = Field(
+        description="of pretrain:OBJECTIVE: configuration, text files (None: the data's own), tokens (0: as configured)"
+    )
+    precision: Precision = Field(description="float32, or bfloat16 (float32 master weights)")
 
-def check_tutorial(stem: str, namespace: Mapping[str, Any]) -> None:
-    """Refuse names that a tutorial's parameters cell does not declare, once: later it has variables of its own.
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, origin: str = "") -> Self:
+        """The parameters with these values.
 
-    Raises:
-        ParameterError: names the first unknown parameter and lists the known ones.
-    """
-    if stem not in _CHECKED:
-        check_names(given_names(namespace), declared_parameters(stem), origin=f"notebooks/{stem}.ipynb")
-        _CHECKED.add(stem)
+        Args:
+            origin: where the values come from, for errors.
 
-
-def declared_parameters(stem: str) -> dict[str, Declared]:
-    """What the notebook's cell tagged `parameters` declares, by name.
-
-    Raises:
-        ParameterError: no such notebook, or its cell holds something else than `name = literal` lines.
-    """
-    path = paths.NOTEBOOKS / f"{stem}.ipynb"
-    if not path.is_file():
-        raise ParameterError(f"notebook {stem!r} is unknown; use {' or '.join(notebook_stems())}")
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    source = next(("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", ())), None)
-    if source is None:
-        raise ParameterError(f"{path}: has no cell tagged 'parameters'; tag the first code cell")
-    return _declarations(source, path)
-
-
-def _declarations(source: str, path: Path) -> dict[str, Declared]:
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    found = {}
-    for node in ast.parse(source).body:
+        Raises:
+            ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
+        """
         try:
-            (target,), default = node.targets, ast.literal_eval(node.value)
-        except (AttributeError, ValueError):
-            raise ParameterError(f"{path}: line {node.lineno} of its parameters is no `name = literal`") from None
-        found[target.id] = Declared(name=target.id, default=default, comment=comments.get(node.end_lineno, ""))
-    return found
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ParameterError(_describe(error, cls, origin)) from None
+
+    @property
+    def encoder_specs(self) -> dict[str, str | None]:
+        """Display name -> spec of each encoder that the notebook uses; None where it is not given."""
+        return dict(self.encoders)
 
 
-def scale_parameters(scale: str, stem: str) -> dict[str, Any]:
-    """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a file that is not there adds none.
+class TrainingParameters(CommonParameters):
+    """Parameters of a notebook whose runs share a learning rate and a batch size."""
+
+    learning_rate: LearningRate = Field(description="peak learning rate; of the head where rates decay by layer")
+    batch_size: BatchSize = Field(description="sequences per optimizer step")
+    evaluations: Evaluations = Field(description="dev evaluations per run")
+
+    @property
+    def shared_fields(self) -> dict[str, Any]:
+        """The fields of `Recipe` that all runs share."""
+        return {
+            "learning_rate": self.learning_rate,
+            "batch_size": self.batch_size,
+            "evaluations": self.evaluations,
+        }
+
+
+class TaskTypeParameters(TrainingParameters):
+    """Parameters of a notebook over all tasks: epochs and sequence lengths by task type."""
+
+    epochs: EpochsByType = Field(description="passes over the training split, by task type")
+    max_lengths: MaxLengthByType = Field(description="sub-words per sequence, special tokens included, by task type")
+
+
+class LayerParameters(CommonParameters):
+    """Settings of the layer-specific techniques."""
+
+    freeze: FrozenLayers = Field(description='lowest layers frozen (and the embeddings), or "embeddings" alone')
+    decay: Decay = Field(description="factor on the learning rate from one depth to the next lower one")
+    reinit_layers: LayerCount = Field(description="top layers that are re-initialized")
+    reinit_pooler: bool = Field(description="whether the pooler is re-initialized with them")
+
+
+def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> str:
+    """The first problem in one line: name, value, what is allowed, what the parameter means."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    place = f" ({origin})" if origin else ""
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, StudyError):
+        return str(cause)
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        return f"unknown parameter {name!r}{place}; known: {', '.join(model.model_fields)}"
+    if first["type"] == "missing" and len(first["loc"]) == 1:
+        return f"parameter {name!r} has no value{place}; set it in the parameters file or with -p {name} VALUE"
+    inner = ".".join(
+        str(part) for part in first["loc"][1:] if not str(part).startswith(("function-", "list[", "dict["))
+    )
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    must = message if first["type"] == "value_error" else f"must be {message[:1].lower() + message[1:]}"
+    meaning = model.model_fields[name].description if name in model.model_fields else ""
+    shown = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
+    return f"{shown}: {must}{f'; {name} is: {meaning}' if meaning else ''}{place}"
+
+
+def scale_parameters(scale: str, notebook: str) -> dict[str, Any]:
+    """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a missing file adds none.
 
     Raises:
-        ParameterError: unknown scale, a file that is no mapping, or a name that the notebook does not declare.
+        ParameterError: unknown scale, or a file that is not a mapping.
     """
     check_choice("scale", scale, SCALES)
     values: dict[str, Any] = {}
-    declared = declared_parameters(stem)
-    for path in parameter_files(scale, stem):
-        found = read_mapping(path)
-        check_names(found, declared, origin=str(path.relative_to(paths.PROJECT)))
-        values |= found
+    for path in parameter_files(scale, notebook):
+        values |= read_mapping(path)
     return values
 
 
-def parameter_files(scale: str, stem: str) -> tuple[Path, ...]:
-    """The files that a notebook's parameters come from at a scale, those that exist."""
+def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
+    """The files that set a notebook's parameters at a scale, those that exist."""
     folder = paths.PARAMETERS / scale
-    return tuple(path for path in (folder / "common.yaml", folder / f"{stem}.yaml") if path.is_file())
+    return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """A YAML file of `name: value` lines.
 
     Raises:
-        ParameterError: unreadable, no valid YAML, or no mapping.
+        ParameterError: unreadable, invalid YAML, or not a mapping.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ParameterError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except yaml.YAMLError as error:
-        raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
+        raise ParameterError(f"{path}: invalid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
-        raise ParameterError(f"{path}: holds no mapping; write lines of `name: value`")
+        raise ParameterError(f"{path}: expected lines of `name: value`")
     return values
 
 
-def check_names(given: Mapping[str, Any], declared: Mapping[str, Any], *, origin: str) -> None:
-    """Refuse names that are not declared.
+def namespace_parameters(namespace: Mapping[str, Any], known: Iterable[str], *, check_unknown: bool) -> dict[str, Any]:
+    """The parameters among a notebook's globals.
 
-    Raises:
-        ParameterError: names the first unknown parameter and lists the known ones.
+    Args:
+        known: the section's parameter names.
+        check_unknown: also take other literals, which are then refused as unknown; right for the first cell after the
+            parameters, before the notebook has variables of its own.
     """
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise ParameterError(f"unknown parameter {unknown[0]!r} ({origin}); known: {', '.join(declared)}")
+    hidden = _ipython_names()
+    literal = (str, int, float, bool, list, dict, type(None))
+    return {
+        name: value
+        for name, value in namespace.items()
+        if name in known
+        or (check_unknown and isinstance(value, literal) and not name.startswith("_") and name not in hidden)
+    }
 
 
-def given_names(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Literals among a notebook's globals, IPython's own aside: what papermill or a person has set."""
-    literal = (str, int, float, bool, list, dict, tuple, type(None))
-    return {k: v for k, v in namespace.items() if isinstance(v, literal) and not _is_ipythons(k, v, namespace)}
-
-
-def _is_ipythons(name: str, value: Any, namespace: Mapping[str, Any]) -> bool:
-    """Whether a name is one that IPython itself puts there, and still holds IPython's own object."""
-    if name in ("In", "Out"):
-        return value is namespace.get({"In": "_ih", "Out": "_oh"}[name])
-    if _INPUTS.fullmatch(name):
-        return isinstance(value, str)
-    return name in (*_MODULE, *_EDITORS) or _HISTORY.fullmatch(name) is not None
+def _ipython_names() -> set[str]:
+    """Names that IPython itself defines in a notebook."""
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return set()
+    shell = get_ipython()
+    return set() if shell is None else {*shell.user_ns_hidden, "In", "Out"}
 
 
 def hub_id(spec: str | None) -> str | None:
-    """`hub:NAME` looked up in parameters/hub_encoders.yaml; every other spec is returned as it is.
+    """`hub:NAME` looked up in parameters/hub_encoders.yaml; any other spec is returned as it is.
 
     Raises:
         ParameterError: the file has no such name.
@@ -171,43 +224,3 @@ def hub_id(spec: str | None) -> str | None:
     if name not in known:
         raise ParameterError(f"encoder {spec!r} is unknown; use {HUB_PREFIX} and one of {', '.join(known)}")
     return str(known[name])
-
-
-def needed_encoders(values: Mapping[str, Any]) -> dict[str, str | None]:
-    """Display name -> how it is given: LARGE encoders and their twins, the one that is cut, or else all.
-
-    Raises:
-        ParameterError: the encoder to be cut is not among those given.
-    """
-    if "large_encoders" in values:
-        twins = dict.fromkeys(large_twins(values).values())
-        return dict(values["large_encoders"]) | {name: _base_encoders(values)[name] for name in twins}
-    if "pruned" in values:
-        name = pruned_encoder(values)
-        return {name: values["encoders"][name]}
-    return dict(values["encoders"])
-
-
-def large_twins(values: Mapping[str, Any]) -> dict[str, str]:
-    """LARGE encoder that is given -> its BASE twin; without those whose twin no parameter names."""
-    known, twins = _base_encoders(values), values["twins"]
-    given = [name for name, spec in values["large_encoders"].items() if spec is not None]
-    return {name: twins[name] for name in given if twins.get(name) in known}
-
-
-def pruned_encoder(values: Mapping[str, Any]) -> str:
-    """The display name of the encoder whose layers are removed: the one named, or the first that is given.
-
-    Raises:
-        ParameterError: it is not among the encoders.
-    """
-    name, encoders = values["pruned"], values["encoders"]
-    if name is None:
-        return next((own for own, spec in encoders.items() if spec is not None), next(iter(encoders)))
-    if name not in encoders:
-        raise ParameterError(f"pruned={name!r} is not among the encoders; use {' or '.join(encoders)}, or null")
-    return name
-
-
-def _base_encoders(values: Mapping[str, Any]) -> dict[str, str | None]:
-    return {**values["encoders"], **values["base_encoders"]}

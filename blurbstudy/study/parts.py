@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from ..config import Recipe
+from ..errors import ParameterError
+from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer
 from ..tasks import TASKS
 from .grid import Part
+from .parameters import LayerParameters, TaskTypeParameters
 from .study import Study
 
+BASELINE = "Baseline"  # the setting without a technique
 BLURB = "BLURB score"
 
 
-def blurb_parts(study: Study) -> tuple[Part, ...]:
+def layer_techniques(parameters: LayerParameters, *, combinations: bool = False) -> dict[str, list[Stabilizer]]:
+    """Setting -> techniques, the rows of Table 4: the baseline, each technique, and on request their combinations."""
+    freeze, decay = Freeze(parameters.freeze), LayerwiseDecay(parameters.decay)
+    reinit = Reinitialize(parameters.reinit_layers, pooler=parameters.reinit_pooler)
+    single: dict[str, list[Stabilizer]] = {
+        BASELINE: [],
+        "Layer freeze": [freeze],
+        "Layerwise decay": [decay],
+        "Layer reinit": [reinit],
+    }
+    combined: dict[str, list[Stabilizer]] = {
+        "Freeze and reinit": [freeze, reinit],
+        "Decay and reinit": [decay, reinit],
+        "Freeze and decay": [freeze, decay],
+    }
+    return single | combined if combinations else single
+
+
+def blurb_parts(study: Study[Any]) -> tuple[Part, ...]:
     """One part per task and, where all of BLURB is there, its score: the mean over groups of the mean within each."""
     parts = [Part(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
     if {task.name for task in study.tasks} == {task.name for task in TASKS}:
@@ -23,11 +46,20 @@ def blurb_parts(study: Study) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def kind_recipes(
-    study: Study, *, epochs: Mapping[str, float], max_lengths: Mapping[str, float], shared: Mapping[str, object]
-) -> dict[str, Recipe]:
-    """Task -> recipe, with the epochs and lengths of its kind."""
+def recipes_by_type(study: Study[Any]) -> dict[str, Recipe]:
+    """Task -> recipe, with the epochs and sequence length of its type (`TaskTypeParameters`).
+
+    Raises:
+        ParameterError: epochs or max_lengths lack the type of a task.
+    """
+    chosen: TaskTypeParameters = study.parameters
+    for name in ("epochs", "max_lengths"):
+        lacking = sorted({task.kind for task in study.tasks} - set(getattr(chosen, name)))
+        if lacking:
+            raise ParameterError(f"{name}: has no value for {lacking[0]} tasks; add {lacking[0]}: NUMBER")
+    epochs: Mapping[str, float] = {**chosen.epochs}
+    max_lengths: Mapping[str, int] = {**chosen.max_lengths}
     return {
-        task.name: study.recipe(epochs=epochs[task.kind], max_length=max_lengths[task.kind], **shared)
+        task.name: study.recipe(epochs=epochs[task.kind], max_length=max_lengths[task.kind], **chosen.shared_fields)
         for task in study.tasks
     }

@@ -1,20 +1,19 @@
-"""The object that a notebook works with: its parameters checked, its runs made or looked up, its captions."""
+"""A study: one section's parameters, its data and encoders, and the results of its grids."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from html import escape
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Self, TypeVar
 
 from .. import paths
 from ..config import Recipe, RunConfig, recipe_from_dict
 from ..engine.engine import LocalEngine
-from ..engine.sources.planned import planned_sources
+from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
-from ..engine.sources.sources import MINI, PRETRAIN, PretrainingPlan, Sources, sources_from_store
+from ..engine.sources.sources import MINI, PretrainingPlan, Sources, sources_from_store
 from ..engine.sweep import find_runs, run_missing
 from ..errors import ParameterError
 from ..stabilizers import Stabilizer, check_recipe, stabilize
@@ -24,105 +23,132 @@ from ..tasks import TASKS, Task, get_task
 from ..training.provenance import pick_device
 from . import parameters
 from .grid import CellKey, Grid, Part, Results
-from .parameter_schema import check_values, read_seeds
-from .parameters import needed_encoders
+from .parameter_types import read_seeds
+from .parameters import RUNTIME, CommonParameters
+from .section import Section
 
-if TYPE_CHECKING:
-    from ..pretraining.encoder_cache import Wanted
+METADATA = "notebook"  # kind of metadata in the store: the parameters that a notebook was last executed with
+NO_FINDING = "Demo on synthetic data: these numbers are not results."
+PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
-REPORT_ONLY = "BLURBSTUDY_REPORT_ONLY"  # environment setting: build from the store alone, run nothing
-PLAN_ONLY = "BLURBSTUDY_PLAN_ONLY"  # environment setting: note which runs are asked for, run and keep nothing
-FACT = "notebook"  # kind of fact in the store: the parameters that a notebook was last executed with
-NO_FINDING = "Mini scale or generated data: shows that the machinery works; no finding."
-STYLE_FILE = Path(__file__).parent.parent / "tables" / "report.css"
-PARTS = {"similarity": "SS", "question": "QA"}  # kind of task -> the paper's column
-
-_MADE: set[str] = set()  # notebooks whose parameters this process has checked
+P = TypeVar("P", bound=CommonParameters)
+_CHECKED: set[str] = set()  # notebooks whose parameter names this process has checked
 
 
-def again(name: str, seed: int) -> str:
-    """The display name of an encoder that was pretrained once more, from another seed."""
+def pretraining_name(name: str, seed: int) -> str:
+    """The display name of an encoder pretrained from another seed."""
     return f"{name} (pretraining seed {seed})" if seed else name
 
 
 def is_no_finding(scale: str, data: str | None) -> bool:
-    """Whether numbers show no more than that the machinery works: at scale mini, and on generated data at any."""
+    """Whether numbers only demonstrate that the code works: at scale mini, and on generated data at any scale."""
     return MINI in (scale, str(data or paths.data_folder()))
 
 
-class Study:
-    """One notebook's questions to the store. Making it checks the parameters and runs nothing.
+class Study(Generic[P]):
+    """One section's questions to the run store. Creating it checks the parameters and runs nothing.
+
+    Args:
+        section: a module of `blurbstudy.sections`.
+        namespace: the notebook's `globals()`.
 
     Raises:
-        ParameterError: a name that the notebook's parameters cell does not declare, or a value out of bounds.
+        ParameterError: an unknown parameter, or a value of another type or out of bounds.
         StoreError: the run store cannot be written.
     """
 
-    def __init__(self, stem: str, namespace: Mapping[str, Any]) -> None:
+    section: Section
+    parameters: P
+
+    def __init__(self, section: Section, namespace: Mapping[str, Any]) -> None:
         if Path.cwd() == paths.NOTEBOOKS:
             os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
-        declared = parameters.declared_parameters(stem)
-        given = parameters.given_names(namespace)
-        if stem not in _MADE:  # later in a session a notebook has variables of its own
-            parameters.check_names(given, declared, origin=f"notebooks/{stem}.ipynb")
-        self._declared = declared
-        self.values = {name: given.get(name, entry.default) for name, entry in declared.items()}
-        check_values(self.values)
-        self.stem = stem
-        self.report_only = os.environ.get(REPORT_ONLY, "") == "1"
-        self.plan_only = os.environ.get(PLAN_ONLY, "") == "1"
-        self.planned: list[tuple[RunConfig, ...]] = []  # where runs are only planned: of each call of `run`
-        self.results: list[Results] = []  # of each call of `run`
-        self.to_pretrain: dict[str, Wanted] = {}  # likewise: fingerprint -> encoder that is not there yet
-        self.seeds = read_seeds(self.values["seeds"])
-        self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in self.values["tasks"])
-        self.store = RunStore(self.values["store"] or paths.store_folder(self.values["scale"]))
-        if not (self.report_only or self.plan_only):
+        values = parameters.namespace_parameters(
+            namespace, section.Parameters.model_fields, check_unknown=section.NOTEBOOK not in _CHECKED
+        )
+        parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
+        self._set_up(section, parsed)
+        _CHECKED.add(section.NOTEBOOK)
+
+    @classmethod
+    def of(cls, section: Section, parsed: CommonParameters, *, sources: Sources | None = None) -> Self:
+        """The study of a section with these parameters, outside a notebook.
+
+        Args:
+            sources: data and encoders; None: resolved when they are needed.
+        """
+        study = cls.__new__(cls)
+        study._set_up(section, parsed)
+        if sources is not None:
+            study.sources = sources
+        return study
+
+    def _set_up(self, section: Section, parsed: Any) -> None:
+        self.section, self.parameters = section, parsed
+        self.notebook = section.NOTEBOOK
+        self.seeds = read_seeds(parsed.seeds)
+        self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in parsed.tasks)
+        self.store = RunStore(parsed.store or paths.store_folder(parsed.scale))
+        if self.trains:
             self.store.check_writable()
-        _MADE.add(stem)
+
+    @property
+    def trains(self) -> bool:
+        """Whether missing runs are trained (parameter `train_missing`), or the store is only read."""
+        return self.parameters.train_missing
 
     @cached_property
     def sources(self) -> Sources:
-        """Where data and encoders are: on disk (made where need be), or as the store remembers them."""
-        encoders = {name: parameters.hub_id(spec) for name, spec in self.specs.items()}
-        named = {name: spec for name, spec in encoders.items() if spec is not None}
-        for name, spec in list(named.items()):
-            own = spec.startswith(PRETRAIN) and "@" not in spec
-            named |= {again(name, seed): f"{spec}@{seed}" for seed in range(1, self.pretraining_seeds if own else 1)}
-        given = {"tasks": [task.name for task in self.tasks], "encoders": named, "data": self.data}
-        given["pretraining"] = self.pretraining_plan
-        if self.report_only:
-            return sources_from_store(self.store, **given)
-        if self.plan_only:
-            sources, missing = planned_sources(self.store, **given)
-            self.to_pretrain = {sources.encoders[name].fingerprint: one for name, one in missing.items()}
-            return sources
-        return resolve_sources(self.store, **given, workers=self.values["workers"])
+        """Data and encoders: on disk (generated or pretrained if missing), or as the store describes them."""
+        if self.trains:
+            return resolve_sources(self.store, **self.source_request, workers=self.parameters.workers)
+        return sources_from_store(self.store, **self.source_request)
+
+    @property
+    def source_request(self) -> dict[str, Any]:
+        """What `resolve_sources` is asked for: tasks, encoders, data, pretraining."""
+        specs = {name: parameters.hub_id(spec) for name, spec in self.specs.items()}
+        encoders = {name: spec for name, spec in specs.items() if spec is not None}
+        for name, spec in list(encoders.items()):
+            seeded = spec.startswith(PRETRAIN) and "@" not in spec
+            seeds = range(1, self.pretraining_seeds if seeded else 1)
+            encoders |= {pretraining_name(name, seed): f"{spec}@{seed}" for seed in seeds}
+        return {
+            "tasks": [task.name for task in self.tasks],
+            "encoders": encoders,
+            "data": self.data,
+            "pretraining": self.pretraining_plan,
+        }
 
     @property
     def pretraining_seeds(self) -> int:
         """How often each encoder given as pretrain:OBJECTIVE is pretrained."""
-        return self.values.get("pretraining_seeds", 1)
+        return getattr(self.parameters, "pretraining_seeds", 1)
 
     @property
     def pretraining_plan(self) -> PretrainingPlan:
         """How encoders given as pretrain:OBJECTIVE are made."""
-        values = self.values["pretraining"]
-        device = "cpu" if self.report_only or values["config"] == MINI else str(pick_device(self.values["device"]).type)
-        corpus = tuple(str(Path(file).expanduser()) for file in values["corpus"] or ())
-        return PretrainingPlan(**(values | {"corpus": corpus, "device": device}))
+        plan = self.parameters.pretraining
+        on_cpu = not self.trains or plan.config == MINI
+        return PretrainingPlan(
+            config=plan.config,
+            corpus=tuple(str(Path(file).expanduser()) for file in plan.corpus or ()),
+            tokens=plan.tokens,
+            precision=plan.precision,
+            device="cpu" if on_cpu else str(pick_device(self.parameters.device).type),
+        )
 
     @property
     def clusters(self) -> dict[str, int]:
         """Encoder fingerprint -> pretraining seed; empty where each objective is pretrained once."""
         if self.pretraining_seeds < 2:
             return {}
-        found = self.sources.encoders
+        encoders = self.sources.encoders
         return {
-            found[again(name, seed)].fingerprint: seed
+            encoders[pretraining_name(name, seed)].fingerprint: seed
             for name in self.encoders
             for seed in range(self.pretraining_seeds)
-            if again(name, seed) in found
+            if pretraining_name(name, seed) in encoders
         }
 
     @property
@@ -132,24 +158,24 @@ class Study:
         Raises:
             ParameterError: neither the parameter nor the environment names one.
         """
-        found = self.values["data"] or paths.data_folder()
-        if found is None:
+        folder = self.parameters.data or paths.data_folder()
+        if folder is None:
             raise ParameterError(
                 f"data=None and {paths.DATA_SETTING} is not set; name the folder of the BLURB datasets (--data DIR) "
                 "or use data=mini"
             )
-        return str(found)
+        return str(folder)
 
     @property
     def encoders(self) -> dict[str, str]:
         """Display name -> why no runs can be made with it, or ''."""
-        missing = "not released" if self.values["scale"] == "paper" else "no path given"
+        missing = "not released" if self.parameters.scale == "paper" else "no path given"
         return {name: missing if spec is None else "" for name, spec in self.specs.items()}
 
     @property
     def specs(self) -> dict[str, str | None]:
-        """Display name -> how each encoder that the notebook works with is given, None where it is not."""
-        return needed_encoders(self.values)
+        """Display name -> spec of each encoder that the section uses; None where it is not given."""
+        return self.parameters.encoder_specs
 
     @property
     def references(self) -> dict[str, Reference]:
@@ -157,31 +183,31 @@ class Study:
         return load_references(self.store, self.sources.fingerprints)
 
     def tasks_of(self, kind: str) -> tuple[Task, ...]:
-        """The study's tasks of a kind (similarity, question).
+        """The study's tasks of a type (similarity, question).
 
         Raises:
             ParameterError: there is none.
         """
-        found = tuple(task for task in self.tasks if task.kind == kind)
-        if not found:
+        chosen = tuple(task for task in self.tasks if task.kind == kind)
+        if not chosen:
             known = " or ".join(task.name for task in TASKS if task.kind == kind)
-            raise ParameterError(f"tasks={self.values['tasks']!r} has no {kind} task; add {known}")
-        return found
+            raise ParameterError(f"tasks={self.parameters.tasks!r} has no {kind} task; add {known}")
+        return chosen
 
     def single_parts(self, kind: str) -> tuple[Part, ...]:
-        """One part per task of a kind."""
+        """One part per task of a type."""
         return tuple(Part(label=task.name, tasks=(task.name,)) for task in self.tasks_of(kind))
 
     def paper_parts(self) -> tuple[Part, ...]:
-        """SS and QA as the paper has them; a QA of some of its tasks alone says so."""
+        """SS and QA as in the paper; the label says so where QA lacks one of its tasks."""
         parts = []
-        for kind, label in PARTS.items():
-            mine = tuple(task.name for task in self.tasks if task.kind == kind)
-            whole = {task.name for task in TASKS if task.kind == kind}
-            alone = f" ({' and '.join(mine)} alone)" if set(mine) != whole else ""
-            of_all = "paper, mean of both" if alone else "paper"
-            if mine:
-                parts.append(Part(label=label + alone, tasks=mine, paper=label, paper_label=of_all))
+        for kind, column in PAPER_COLUMNS.items():
+            chosen = tuple(task.name for task in self.tasks if task.kind == kind)
+            complete = set(chosen) == {task.name for task in TASKS if task.kind == kind}
+            suffix = "" if complete else f" ({' and '.join(chosen)} alone)"
+            label = "paper" if complete else "paper, mean of both"
+            if chosen:
+                parts.append(Part(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
         return tuple(parts)
 
     def recipe(self, **fields: Any) -> Recipe:
@@ -214,110 +240,116 @@ class Study:
             for task in part.tasks
         }
         chosen = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
-        mine = [name for name in chosen if name in self.sources.encoders]
-        layers = {name: self.sources.encoders[name].architecture["n_layers"] for name in mine}
+        available = [name for name in chosen if name in self.sources.encoders]
+        layers = {name: self.sources.encoders[name].architecture["n_layers"] for name in available}
         for recipe in recipes.values():
             for n_layers in layers.values():
                 check_recipe(recipe, n_layers)
         cells = {
             CellKey(name, setting, part.label): tuple(
-                self._config(encoder, task, seed, recipe=recipes[setting, task])
+                self.run_config(task, encoder, recipe=recipes[setting, task], seed=seed)
                 for task in part.tasks
-                for encoder in self.twins(name)
+                for encoder in self.pretrained_variants(name)
                 for seed in seeds or self.seeds
             )
-            for name in mine
+            for name in available
             for setting in settings
             for part in parts
         }
         return Grid(
-            encoders=chosen, settings=tuple(settings), parts=tuple(parts), recipes=recipes, seeds=self.seeds,
-            cells=cells, remarks=self.remarks, layers=layers, clusters=self.clusters,
-        )  # fmt: skip
+            encoders=chosen,
+            settings=tuple(settings),
+            parts=tuple(parts),
+            recipes=recipes,
+            seeds=self.seeds,
+            cells=cells,
+            remarks=self.remarks,
+            layers=layers,
+            techniques={setting: tuple(techniques) for setting, techniques in settings.items()},
+            clusters=self.clusters,
+        )
 
-    def twins(self, name: str) -> list[str]:
-        """An encoder with those that differ from it in their pretraining seed alone."""
-        return [again(name, s) for s in range(self.pretraining_seeds) if again(name, s) in self.sources.encoders]
+    def pretrained_variants(self, name: str) -> list[str]:
+        """An encoder and those that differ from it only in their pretraining seed."""
+        names = [pretraining_name(name, seed) for seed in range(self.pretraining_seeds)]
+        return [name for name in names if name in self.sources.encoders]
 
-    def _config(self, encoder: str, task: str, seed: int, *, recipe: Recipe) -> RunConfig:
-        precision = self.values["precision"]
-        return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=precision)
+    def run_config(self, task: str, encoder: str, *, recipe: Recipe, seed: int) -> RunConfig:
+        """The run of a task with an encoder (display name) at the study's precision."""
+        return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=self.parameters.precision)
 
     @property
     def remarks(self) -> dict[str, str]:
-        """What must be known beside an encoder's numbers, by display name."""
-        return {name: text for name, text in self.values["encoder_remarks"].items() if name in self.specs}
+        """Display name -> a remark shown with every number of that encoder."""
+        return {name: text for name, text in self.parameters.encoder_remarks.items() if name in self.specs}
 
-    def run(self, grid: Grid) -> Results:
-        """The grid's results: what is in the store is not run again; in a report or a plan nothing is run.
+    def results(self, grid: Grid) -> Results:
+        """The grid's results. Runs in the store are reused; missing ones are trained if the study trains.
 
         Raises:
             StudyError: data, an encoder or the store failed.
         """
-        if self.plan_only:
-            self.planned.append(tuple(grid.configs))
-            records, references = {}, {}
-        elif self.report_only:
-            records, references = find_runs(grid.configs, self.store).records, self.references
+        if self.trains:
+            self.save_parameters()
+            records = run_missing(
+                grid.configs, self.store, sources=self.sources, engine=self.engine, label=self.notebook
+            ).records
         else:
-            self.keep_parameters()
-            found = run_missing(grid.configs, self.store, sources=self.sources, engine=self.engine, label=self.stem)
-            records, references = found.records, self.references
-        self.results.append(Results(grid=grid, records=records, references=references, origin=self.origin))
-        return self.results[-1]
+            records = find_runs(grid.configs, self.store).records
+        return Results(grid=grid, records=records, references=self.references, origin=self.origin)
 
     @property
     def engine(self) -> LocalEngine:
-        """What makes the runs."""
-        return LocalEngine(**{name: self.values[name] for name in ("device", "workers", "population")})
+        """What trains the runs."""
+        chosen = self.parameters
+        return LocalEngine(device=chosen.device, workers=chosen.workers, population=chosen.population)
 
-    def keep_parameters(self) -> None:
-        """Note in the store what this notebook was executed with, so that a report needs nothing else."""
-        if not (self.report_only or self.plan_only):
-            self.store.put_fact(FACT, self.stem, self.values | {"data": self.data})
+    def save_parameters(self) -> None:
+        """Save in the store what this notebook is executed with, so that a report needs nothing else."""
+        if self.trains:
+            values = self.parameters.model_dump(mode="json", exclude={"train_missing"})
+            self.store.put_fact(METADATA, self.notebook, values | {"data": self.data})
 
     @property
     def origin(self) -> str:
-        """Parameters file, what was changed from it, and at mini the warning; for captions."""
-        scale = self.values["scale"]
-        listed = parameters.scale_parameters(scale, self.stem)
-        said = f"parameters/{scale}/{self.stem}.yaml and common.yaml"
+        """Parameters file, what differs from it, and at mini the warning; for captions."""
+        values = self.parameters.model_dump(mode="json")
+        scale = self.parameters.scale
+        listed = parameters.scale_parameters(scale, self.notebook)
+        text = f"parameters/{scale}/{self.notebook}.yaml and common.yaml"
         changed = [
-            f"{name} {_shown(value)}"
-            for name, value in self.values.items()
-            if name in listed and value != listed[name] and name not in (*parameters.CIRCUMSTANCES, "encoder_remarks")
+            f"{name} {show_value(value)}"
+            for name, value in values.items()
+            if name in listed and value != listed[name] and name not in (*RUNTIME, "encoder_remarks")
         ]
-        said += f" (changed: {'; '.join(changed)})" if changed else ""
-        return f"{said} · scale {scale}" + (f" · {NO_FINDING}" if self.no_finding else "")
+        text += f" (changed: {'; '.join(changed)})" if changed else ""
+        return f"{text} · scale {scale}" + (f" · {NO_FINDING}" if self.no_finding else "")
 
     @property
     def no_finding(self) -> bool:
-        """Whether captions and banner must say that the numbers are no finding."""
-        return is_no_finding(self.values["scale"], self.values["data"])
-
-    def _repr_html_(self) -> str:
-        """The stylesheet for tables below, and what this notebook was given, with the meaning of each parameter."""
-        style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
-        banner = f'<p class="banner own">{escape(NO_FINDING)}</p>' if self.no_finding else ""
-        rows = "".join(
-            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(_shown(self.values[name]))}</td>"
-            f"<td>{escape(entry.comment)}</td></tr>"
-            for name, entry in self._declared.items()
-        )
-        head = '<tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">Meaning</th></tr>'
-        table = f'<div class="wide" tabindex="0"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
-        listed = (
-            f'<details class="given"><summary>All parameters</summary><figure class="table">{table}</figure></details>'
-        )
-        return f'{style}{banner}<p class="given">{escape(self.origin)}</p>{listed}'
+        """Whether captions and banner must say that the numbers are not results."""
+        return is_no_finding(self.parameters.scale, self.parameters.data)
 
 
-def _shown(value: Any) -> str:
-    """A value for a caption: folders by their last name alone."""
+def stored_study(section: Section, values: Mapping[str, Any], *, store: Path) -> Study[Any]:
+    """The study of a section as the store says that it was last executed; it reads the store alone.
+
+    Raises:
+        ParameterError: the stored parameters are no longer valid.
+    """
+    known = {name: value for name, value in values.items() if name in section.Parameters.model_fields}
+    parsed = section.Parameters.parse(
+        {**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}"
+    )
+    return Study.of(section, parsed)
+
+
+def show_value(value: Any) -> str:
+    """A value for a caption; of a path only the last name."""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(entry)}" for name, entry in value.items()) or "none"
+        return ", ".join(f"{name}: {show_value(entry)}" for name, entry in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(show_value, value))
     if isinstance(value, str) and ("/" in value or "\\" in value):
         return PureWindowsPath(value).name or value  # which knows both kinds of slash
     if value is None or isinstance(value, bool):

@@ -3,7 +3,6 @@
 import ast
 
 import pytest
-
 from blurbstudy.study.dry_run import run_statements
 
 NOTEBOOK = """

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from blurbstudy.study.dry_run import planned_study
+from blurbstudy.study.parameter_schema import SCALES
 
 from blurbstudy.cli.notebook_options import chosen_stems, notebook_values
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.paths import PARAMETERS
-from blurbstudy.study.dry_run import planned_study
-from blurbstudy.study.parameter_schema import SCALES
 from blurbstudy.study.parameters import scale_parameters
 
 ALONE = re.compile(

@@ -1,9 +1,9 @@
 """Values of parameters: wrong ones end in one clear line that names value and bound."""
 
 import pytest
+from blurbstudy.study.parameter_schema import check_values, read_seeds
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.study.parameter_schema import check_values, read_seeds
 
 
 @pytest.mark.parametrize("given", ["0-2000000000", "1-9999,10001-10002", list(range(10_001)), 10_001, "9" * 5000])

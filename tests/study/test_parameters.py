@@ -2,11 +2,11 @@
 
 import pytest
 import yaml
+from blurbstudy.study.parameter_schema import CHECKS, SCALES, check_values
 
 from blurbstudy import paths
 from blurbstudy.errors import ParameterError
 from blurbstudy.study import parameters
-from blurbstudy.study.parameter_schema import CHECKS, SCALES, check_values
 from blurbstudy.study.parameters import (
     check_names,
     declared_parameters,

@@ -5,7 +5,8 @@ import yaml
 
 from blurbstudy.errors import ParameterError, StoreError
 from blurbstudy.sections.pretraining_ablation.curves import pretraining_table
-from blurbstudy.sections.pretraining_ablation.table2 import objective_grid, objective_table, variance_table
+from blurbstudy.sections.pretraining_ablation.grids import objective_grid
+from blurbstudy.sections.pretraining_ablation.table2 import objective_table, variance_table
 from blurbstudy.stabilizers import Freeze, Reinitialize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module

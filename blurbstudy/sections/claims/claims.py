@@ -32,6 +32,7 @@ class Address:
     encoder: str  # display name
     setting: str
     part: str  # a task, several (SS, QA), or the BLURB score
+    grid: str = ""  # one of the notebook's grids; '': the first that has the cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ def _combinations(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _values(address: Address) -> dict[str, str]:
-    return {name: getattr(address, name) for name in ("notebook", "encoder", "setting", "part")}
+    return {name: getattr(address, name) for name in ("notebook", "encoder", "setting", "part", "grid")}
 
 
 @cache

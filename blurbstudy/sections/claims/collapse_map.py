@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ...stabilizers import RemoveLayers
 from ...stats.collapse import failure
 from ...stats.intervals import wilson_interval
-from ...study.grid import ROW, Results
+from ...study.grid import ROW, CellKey, Grid, Results
 from ...tables.table import Answer, Drawn, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
@@ -49,9 +49,9 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
     known: dict[str, bool] = {}
     compared = [grids for stem, grids in evidence.results.items() if stem != SCORED_ALONE]
     for grids in compared:
-        for results in grids:
+        for results in grids.values():
             for key in results.grid.cells:
-                row = _row(key.encoder, key.setting, by_encoder=by_encoder)
+                row = _row(results.grid, key, by_encoder=by_encoder)
                 for config in results.grid.cells[key]:
                     # Where dev joined train a run is judged by less, and would look safer than it is.
                     if config.id in results.records and not config.recipe.join_dev:
@@ -60,10 +60,9 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
     return {row: {task: Tally(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()}
 
 
-def _row(encoder: str, setting: str, *, by_encoder: bool) -> str:
-    if encoder == ROW:
-        encoder, setting = setting, SHARED
-    if re.fullmatch(r"\d+ of \d+", setting):
+def _row(grid: Grid, key: CellKey, *, by_encoder: bool) -> str:
+    encoder, setting = (key.setting, SHARED) if key.encoder == ROW else (key.encoder, key.setting)
+    if any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques):
         setting += " layers removed"
     return f"{encoder} · {setting}" if by_encoder else setting
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
-from ...errors import StudyError
+from ...errors import StudyError, one_line
+from ...stabilizers import RemoveLayers
 from ...stats.contrasts import Cell, CellRuns
-from ...study.dry_run import found_study
-from ...study.grid import CellKey, Results, seeds_in_words
-from ...study.parameters import declared_parameters, notebook_stems
-from ...study.study import FACT, Study
+from ...study.grid import CellKey, Grid, Results, seeds_in_words
+from ...study.study import METADATA, Study, stored_study
+from .. import NOTEBOOKS, get_section
 from ..large_models.selection import stabilized
-from ..scispacy.scores import FINE_TUNED, Baselines, by_table, paper_column, scispacy_baselines, system_cells
+from ..scispacy.grids import FINE_TUNED
+from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
 from ..scispacy.tables10_11 import models_in_words
 from .claims import Address
+from .grids import Parameters
 
 LARGE_MODELS, SCISPACY = "04_large_models", "07_scispacy"
 BY_TABLE = {"table10": "Exact boundaries", "table11": "Overlap counts"}  # settings of one and the same runs
@@ -27,7 +30,7 @@ BY_TABLE = {"table10": "Exact boundaries", "table11": "Overlap counts"}  # setti
 class Evidence:
     """The grids of each notebook with the runs that there are."""
 
-    results: Mapping[str, tuple[Results, ...]]  # notebook -> its grids
+    results: Mapping[str, Mapping[str, Results]]  # notebook -> name of a grid -> its results
     chosen: Mapping[str, Results] = field(default_factory=dict)  # notebook -> some of the same runs, chosen on dev
     baselines: Baselines | None = None  # scispaCy's models
     missing: Mapping[str, str] = field(default_factory=dict)  # notebook -> why nothing of it is here
@@ -40,7 +43,7 @@ class Evidence:
     @property
     def caption(self) -> str:
         """Runs, seeds, commit and parameters: where the numbers come from."""
-        records = {r.id: r for grids in self.results.values() for one in grids for r in one.records.values()}
+        records = {r.id: r for grids in self.results.values() for one in grids.values() for r in one.records.values()}
         commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})
         said = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
@@ -55,19 +58,16 @@ class Evidence:
 
     @cached_property
     def _cells(self) -> dict[Address, Cell]:
-        found: dict[Address, Cell] = {}
-        for stem, grids in self.results.items():
-            seen: set[tuple[str, str]] = set()  # encoder and setting of the grids before
-            for results in (*grids, *([self.chosen[stem]] if stem in self.chosen else [])):
+        cells: dict[Address, Cell] = {}
+        for notebook, grids in self.results.items():
+            chosen = {"chosen": self.chosen[notebook]} if notebook in self.chosen else {}
+            for name, results in {**grids, **chosen}.items():
                 for key in (key for key in results.cell_keys() if results.cell(key)):
-                    address = Address(stem, *key)
-                    if (key.encoder, key.setting) in seen:
-                        address = replace(address, encoder=f"{key.encoder}, second grid")
-                    found.setdefault(address, _cell_runs(results, key))
-                    if (name := _share_removed(key.setting)) is not None:
-                        found.setdefault(replace(address, setting=name), found[address])
-                seen |= {(encoder, setting) for encoder in results.grid.encoders for setting in results.grid.settings}
-        return found | self._entity_cells
+                    cell, address = _cell_runs(results, key), Address(notebook, *key)
+                    for setting in filter(None, (key.setting, _share_removed(results.grid, key))):
+                        cells.setdefault(replace(address, setting=setting), cell)
+                        cells[replace(address, setting=setting, grid=name)] = cell
+        return cells | self._entity_cells
 
     @property
     def _entity_cells(self) -> dict[Address, Cell]:
@@ -75,7 +75,7 @@ class Evidence:
         paper's columns.
         """
         found: dict[Address, Cell] = {}
-        for results in self.results.get(SCISPACY, ()):
+        for results in self.results.get(SCISPACY, {}).values():
             for table, seen in by_table(results).items():
                 for key in (key for key in results.cell_keys() if key.setting == FINE_TUNED and results.cell(key)):
                     address = Address(SCISPACY, paper_column(key.encoder), BY_TABLE[table], key.part)
@@ -86,12 +86,12 @@ class Evidence:
         return found
 
 
-def _share_removed(setting: str) -> str | None:
-    """`6 of 12` by a name that fits an encoder of any depth."""
-    count, of, depth = setting.partition(" of ")
-    if not (of and count.isdecimal() and depth.isdecimal()):
+def _share_removed(grid: Grid, key: CellKey) -> str | None:
+    """A name for "no layer removed" and "half of the layers removed" that fits an encoder of any depth."""
+    if not any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques):
         return None
-    return {0: "none removed", int(depth): "half removed"}.get(2 * int(count))
+    removed = sum(one.layers for one in grid.techniques[key.setting] if isinstance(one, RemoveLayers))
+    return {0: "none removed", grid.layers[key.encoder]: "half removed"}.get(2 * removed)
 
 
 def _cell_runs(results: Results, key: CellKey) -> CellRuns:
@@ -103,34 +103,34 @@ def _cell_runs(results: Results, key: CellKey) -> CellRuns:
     )
 
 
-def gather(study: Study) -> Evidence:
+def gather(study: Study[Parameters]) -> Evidence:
     """What the study's store holds of every other notebook, as last executed at this scale; nothing is run."""
-    study.keep_parameters()
-    facts = study.store.facts(FACT)
-    found: dict[str, Study] = {}
+    study.save_parameters()
+    metadata = study.store.facts(METADATA)
+    studies: dict[str, Study[Any]] = {}
+    results: dict[str, dict[str, Results]] = {}
     missing: dict[str, str] = {}
-    for stem in (stem for stem in notebook_stems() if stem != study.stem):
-        fact = facts.get(stem)
-        if fact is None or fact.get("scale") != study.values["scale"]:
-            missing[stem] = "not executed with this run store"
+    for notebook in (name for name in NOTEBOOKS if name != study.notebook):
+        values = metadata.get(notebook)
+        if values is None or values.get("scale") != study.parameters.scale:
+            missing[notebook] = "not executed with this run store"
             continue
-        given = {name: fact[name] for name in declared_parameters(stem) if name in fact}
         try:
-            found[stem] = found_study(stem, given | {"store": str(study.store.folder)})
+            one = stored_study(get_section(notebook), values, store=study.store.folder)
+            results[notebook] = {name: one.results(grid) for name, grid in one.section.grids(one).items()}
         except StudyError as error:  # executed with parameters, data or an encoder that are no longer known
-            missing[stem] = " ".join(str(error).split())
+            missing[notebook] = one_line(error)
+            continue
+        studies[notebook] = one
+    large = (
+        {LARGE_MODELS: stabilized(studies[LARGE_MODELS], results[LARGE_MODELS]["large"])}
+        if LARGE_MODELS in studies
+        else {}
+    )
     return Evidence(
-        results={stem: tuple(one.results) for stem, one in found.items()},
-        chosen={stem: stabilized(one, *one.results) for stem, one in found.items() if stem == LARGE_MODELS},
-        baselines=_baselines(found[SCISPACY]) if SCISPACY in found else None,
+        results=results,
+        chosen=large,
+        baselines=scispacy_baselines(studies[SCISPACY]) if SCISPACY in studies else None,
         missing=missing,
         origin=study.origin,
-    )
-
-
-def _baselines(study: Study) -> Baselines:
-    """What the store has of the models that the notebook's parameters ask for."""
-    values = study.values
-    return scispacy_baselines(
-        study, source=values["scispacy"], epochs=values["spacy_epochs"], seed=values["spacy_seed"]
     )

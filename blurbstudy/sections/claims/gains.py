@@ -34,7 +34,7 @@ def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
     """(notebook, grid, baseline) of every grid that holds its notebook's baseline."""
     for stem, grids in evidence.results.items():
         baseline = BASELINES.get(stem)
-        yield from ((stem, results, baseline) for results in grids if baseline in results.grid.settings)
+        yield from ((stem, results, baseline) for results in grids.values() if baseline in results.grid.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,8 @@ def techniques(evidence: Evidence) -> list[Technique]:
 
 def _encoder(results: Results, key: CellKey) -> str:
     """The encoder that was run; a grid may name it by the paper's column that it stands in."""
-    names = {config.encoder_name.partition(" (pretraining seed ")[0] for config in results.grid.cells.get(key, ())}
+    first_seed = results.grid.clusters  # encoder fingerprint -> pretraining seed
+    names = {run.encoder_name for run in results.grid.cells.get(key, ()) if not first_seed.get(run.encoder, 0)}
     return names.pop() if len(names) == 1 and names != {""} else key.encoder
 
 

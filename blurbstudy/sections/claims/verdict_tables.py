@@ -12,6 +12,7 @@ from ...tables.table import Answer, Drawn, Table, detailed, interval, number, se
 from .claims import RULES, load_claims
 from .evidence import Evidence, gather
 from .forest_plot import forest
+from .grids import Parameters
 from .paper_claims import contrast_in_words, margin_of, printed_agreement, printed_difference
 from .verdicts import CONFIRMED, CONTRADICTED, OPEN, OPPOSES, SUPPORTS, UNTESTED, VERDICTS, Judgement, Verdict, judge
 
@@ -36,9 +37,9 @@ class Verdicts:
         return [one for one in self.verdicts if one.verdict == verdict]
 
 
-def claim_verdicts(study: Study, *, margin: float) -> Verdicts:
+def claim_verdicts(study: Study[Parameters]) -> Verdicts:
     """Judge every claim from the runs that the study's store holds; nothing is run."""
-    evidence = gather(study)
+    evidence, margin = gather(study), study.parameters.margin
     verdicts = tuple(judge(claim, evidence.at, margin=margin) for claim in load_claims())
     return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, no_finding=study.no_finding)
 

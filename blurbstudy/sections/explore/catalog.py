@@ -18,6 +18,7 @@ from ...study.study import Study
 from ...tables.table import Answer, Table, counted
 from ...tasks import Task
 from ...training.run_record import RunRecord
+from .grids import Parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,12 +135,12 @@ class Explored:
         return Notice(text=f"This run store holds no runs yet.{torn} {self.remedy}")
 
 
-def explore(study: Study) -> Explored:
+def open_catalog(study: Study[Parameters]) -> Explored:
     """The notebook's run store as it is now; nothing is run, and a record that is torn is told, not raised."""
     return read_store(
         study.store,
         origin=study.origin,
-        remedy=f"Fill it by: blurbstudy run --scale {study.values['scale']}, then run this notebook again.",
+        remedy=f"Fill it by: blurbstudy run --scale {study.parameters.scale}, then run this notebook again.",
     )
 
 
@@ -304,6 +305,6 @@ def store_answer(explored: Explored) -> Answer:
 def keep_where_known(study: Study) -> None:
     """Note the parameters in the store, so that a report has this page; a store is explored without data too."""
     try:
-        study.keep_parameters()
+        study.save_parameters()
     except StudyError:  # no data folder is named here: the parameters of whoever made the runs stay
         return

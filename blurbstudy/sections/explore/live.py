@@ -34,13 +34,13 @@ def live_job(study: Study, techniques: Techniques, *, encoder: str, task: str, r
         data=study.data,
         task=task,
         encoder=encoder,
-        spec=str(hub_id(study.values["encoders"][encoder])),
+        spec=str(hub_id(study.parameters.encoders[encoder])),
         recipe=techniques.on(recipe, task=get_task(task)),
         seed=seed,
-        precision=study.values["precision"],
-        device=study.values["device"],
+        precision=study.parameters.precision,
+        device=study.parameters.device,
         pretraining=study.pretraining_plan,
-        workers=study.values["workers"],
+        workers=study.parameters.workers,
     )
 
 

@@ -16,7 +16,7 @@ from ...engine.live_run import RUNNING, LiveRun, Sight
 from ...errors import StudyError
 from ...study.study import Study
 from ...tasks import ALL_TASKS, get_task
-from .catalog import Explored, Notice, Setting, explore
+from .catalog import Explored, Notice, Setting, open_catalog
 from .compare import comparable, compared_pair, default_pair
 from .depth import Techniques, depth_picture, encoder_layers
 from .live import live_encoders, live_job, live_picture, live_words
@@ -165,7 +165,7 @@ class StorePanel(widgets.VBox):
 
     def read_again(self, _: object = None) -> None:
         """Take in what has come into the store meanwhile."""
-        self.explored = explore(self.study)
+        self.explored = open_catalog(self.study)
         self.offer()
 
     def offer(self) -> None:

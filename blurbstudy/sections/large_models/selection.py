@@ -2,98 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ...config import Recipe
-from ...stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer
 from ...stats.cells import by_task, common_seeds, seed_score
-from ...study.grid import CellKey, Grid, Part, Results
-from ...study.parameters import large_twins
+from ...study.grid import CellKey, Results
 from ...study.parts import blurb_parts
 from ...study.study import Study
 from ...tables.paper import paper_number
 from ...tables.score_table import percent
 from ...tables.table import Table, number
-
-BASELINE = "Baseline"  # the setting without a technique
-
-
-LARGE, TWIN = "LARGE", "BASE twin"  # the two rows of the grid whose settings are LARGE encoders
-
-
-NOT_ASKED = "not asked for (on_all_tasks)"
-
-
-def layer_techniques(
-    freeze: int | str, decay: float, *, reinit_layers: int, reinit_pooler: bool
-) -> dict[str, list[Stabilizer]]:
-    """The settings of Table 5: the baseline and each layer-specific technique."""
-    return {
-        BASELINE: [],
-        "Layer freeze": [Freeze(freeze)],
-        "Layerwise decay": [LayerwiseDecay(decay)],
-        "Layer reinit": [Reinitialize(reinit_layers, pooler=reinit_pooler)],
-    }
-
-
-def large_grid(
-    study: Study,
-    settings: Mapping[str, Sequence[Stabilizer]],
-    twin_settings: Mapping[str, Sequence[Stabilizer]],
-    *,
-    bases: Mapping[str, Recipe],
-    seeds_otherwise: int,
-    on_all_tasks: Sequence[str] | None,
-) -> Grid:
-    """Every LARGE encoder and every BASE twin: under each technique on SS and QA, and as they are on the other tasks,
-    which the paper finds stable, with the first `seeds_otherwise` seeds.
-
-    Args:
-        twin_settings: the same techniques at a BASE encoder's depth.
-        on_all_tasks: LARGE encoders of which the other tasks are asked; None: all.
-    """
-    tried, names = study.paper_parts(), list(study.values["large_encoders"])
-    twins = large_twins(study.values)
-    found = study.grid(settings, bases=bases, parts=tried, encoders=names)
-    beside = [name for name in study.encoders if name in twins.values()]
-    if beside:
-        found = _with_twins(found, study.grid(twin_settings, bases=bases, parts=tried, encoders=beside))
-    others = tuple(
-        Part(label=task.name, tasks=(task.name,))
-        for task in study.tasks
-        if not any(task.name in part.tasks for part in tried)
-    )
-    plain = study.grid({BASELINE: []}, bases=bases, parts=others, seeds=study.seeds[:seeds_otherwise])
-    chosen = [name for name in names if on_all_tasks is None or name in on_all_tasks]
-    asked = {*chosen, *(twins[name] for name in chosen if name in twins)}
-    cells = {key: runs for key, runs in plain.cells.items() if key.encoder in asked}
-    return replace(
-        found, parts=(*tried, *others), cells=found.cells | cells, recipes=found.recipes | plain.recipes
-    )  # fmt: skip
-
-
-def _with_twins(large: Grid, base: Grid) -> Grid:
-    """Both in one grid; recipes of the twins that differ stand beside, under a name of their own."""
-    own = {
-        (f"{setting}, {TWIN}", task): recipe
-        for (setting, task), recipe in base.recipes.items()
-        if recipe != large.recipes[setting, task]
-    }
-    return replace(
-        large,
-        encoders={**large.encoders, **base.encoders},
-        cells={**large.cells, **base.cells},
-        recipes={**large.recipes, **own},
-        layers={**large.layers, **base.layers},
-    )
+from .grids import BASELINE, LARGE, TWIN
 
 
 def techniques_view(study: Study, results: Results) -> Results:
     """The LARGE encoders under each technique on SS and QA: Table 5."""
-    return results.only(encoders=list(study.values["large_encoders"]), parts=study.paper_parts())
+    return results.only(encoders=list(study.parameters.large_encoders), parts=study.paper_parts())
 
 
 def best_settings(results: Results) -> dict[tuple[str, str], str]:
@@ -120,9 +45,9 @@ def dev_mean(results: Results, key: CellKey) -> float | None:
 
 def stabilized(study: Study, results: Results) -> Results:
     """Each LARGE encoder on every task with its technique chosen on dev, and its BASE twin with the same technique."""
-    best, twins = best_settings(techniques_view(study, results)), large_twins(study.values)
+    best, twins = best_settings(techniques_view(study, results)), study.parameters.counterparts
     part_of = {task: part.label for part in results.grid.parts for task in part.tasks}
-    large, cells, recipes = list(study.values["large_encoders"]), {}, {}
+    large, cells, recipes = list(study.parameters.large_encoders), {}, {}
     parts = tuple(replace(part, paper="") for part in blurb_parts(study))
     for row, names in ((LARGE, {name: name for name in large}), (TWIN, twins)):
         for name, encoder in names.items():

@@ -9,7 +9,6 @@ from ...models import Architecture
 from ...stats.intervals import holm
 from ...stats.summary import Comparison
 from ...study.grid import CellKey, Part, Results
-from ...study.parameters import large_twins
 from ...study.parts import BLURB
 from ...study.study import Study
 from ...tables.comparison_table import excludes_zero, p_value
@@ -28,7 +27,7 @@ from ...tables.table import (
     seeds_and_examples,
     signed,
 )
-from .selection import LARGE, NOT_ASKED, TWIN
+from .grids import LARGE, NOT_ASKED, TWIN
 
 PAPER = "table6"
 DELTA = "delta BASE model"  # the paper's row
@@ -64,7 +63,7 @@ def _delta(study: Study, chosen: Results, name: str) -> Drawn:
     if change is None or change.difference is None:
         return detailed(None, "–", paper)
     both = seeds_and_examples(percents(change.seed_interval), percents(change.example_interval))
-    said = [f"to {large_twins(study.values)[name]}", *both, *paper]
+    said = [f"to {study.parameters.counterparts[name]}", *both, *paper]
     return detailed(change.difference, signed(percent(change.difference)), said)
 
 
@@ -91,7 +90,7 @@ def twin_comparisons(chosen: Results) -> dict[tuple[str, str], tuple[Comparison,
 
 def twin_table(study: Study, chosen: Results) -> Table:
     """Task by task: the LARGE encoder, its BASE twin, and their difference."""
-    twins, rows = large_twins(study.values), []
+    twins, rows = study.parameters.counterparts, []
     for (name, part), (change, p) in twin_comparisons(chosen).items():
         means = [chosen.summaries[CellKey(row, name, part)].mean for row in (LARGE, TWIN)]
         rows.append(
@@ -140,7 +139,7 @@ def large_answer(study: Study, chosen: Results) -> Answer:
             if p is not None and p < 0.05 and excludes_zero(change.example_interval)
         ]
         better, worse = sum(d > 0 for d in decided), sum(d < 0 for d in decided)
-        twin = large_twins(study.values)[name]
+        twin = study.parameters.counterparts[name]
         said = f"{name} against {twin} with the same techniques: better on {better}, worse on {worse} and undecided on "
         said += f"{len(own) - len(decided)} of {len(own)} tasks"
         whole, _ = compared.get((name, BLURB), (None, None))
@@ -164,7 +163,7 @@ def large_against_paper(study: Study, chosen: Results) -> Answer:
         agree = "same direction" if printed * change.difference > 0 else "opposite direction"
         sentences.append(
             f"{name}, BLURB score against BASE: the paper {signed(printed)}, which fits no BASE score that it prints; "
-            f"here {signed(change.difference * PERCENT)} against {large_twins(study.values)[name]} with the same "
+            f"here {signed(change.difference * PERCENT)} against {study.parameters.counterparts[name]} with the same "
             f"techniques: {agree if clear else 'undecided here'}."
         )
     return Answer(question="LARGE against BASE, beside the paper", sentences=sentences or ["No difference yet."])
@@ -172,8 +171,8 @@ def large_against_paper(study: Study, chosen: Results) -> Answer:
 
 def stand_in_table(study: Study) -> Table:
     """What stands in each row of the paper's: the released encoder, or which one in its place; and its BASE twin."""
-    twins, rows = large_twins(study.values), []
-    for name, spec in study.values["large_encoders"].items():
+    twins, rows = study.parameters.counterparts, []
+    for name, spec in study.parameters.large_encoders.items():
         twin = twins.get(name)
         rows.append(
             (
@@ -190,7 +189,7 @@ def stand_in_table(study: Study) -> Table:
         "A stand-in takes a LARGE encoder's place where that is not at hand: a deeper and wider encoder of our own "
         "pretraining, or one whose text was general English. Its numbers say nothing of the encoder it stands for."
     ]
-    stands = any(str(spec).startswith(PRETRAIN) for spec in study.values["large_encoders"].values())
+    stands = any(str(spec).startswith(PRETRAIN) for spec in study.parameters.large_encoders.values())
     return Table(title="Which encoder stands for which", columns=columns, rows=rows, caption=study.origin,
                  notes=notes if stands else [])  # fmt: skip
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from ...study.study import Study
+    from .grids import Parameters
 
 FACT = "audit"  # kind of fact: numbers of a dataset, or of a dataset under a vocabulary
 VOCABULARY_FACT = "vocabularies"  # kind of fact: what an encoder's fingerprint means for its vocabulary
@@ -85,7 +86,12 @@ class Audit:
         return tuple(task for task in self.tasks if self.data[task.name] is not None)
 
 
-def data_audit(study: Study) -> Audit:
+def prepare(study: Study[Parameters]) -> None:
+    """Audit the datasets and vocabularies that the store has no numbers of."""
+    data_audit(study)
+
+
+def data_audit(study: Study[Parameters]) -> Audit:
     """The audit of the study's tasks with the vocabularies of its encoders; in a report from the store alone.
 
     Raises:
@@ -102,7 +108,7 @@ def data_audit(study: Study) -> Audit:
         for task in study.tasks
         for print_, what in counted.items()
     }
-    if not study.report_only:
+    if study.trains:
         _make_missing(study, keys, counted, load)
     facts = {place: study.store.fact(FACT, key) for place, key in keys.items()}
     return Audit(
@@ -162,7 +168,7 @@ class _Tokenizers:
 
     def general(self) -> Vocabulary | None:
         """The one of parameter `general_vocabulary`; None with the reason in `general_missing`."""
-        spec = hub_id(self._study.values["general_vocabulary"])
+        spec = hub_id(self._study.parameters.general_vocabulary)
         encoders = list(self._study.sources.encoders.values())
         size = encoders[0].architecture["vocab_size"] if encoders else 0
         if spec is None:
@@ -191,9 +197,9 @@ class _Tokenizers:
         store has serves a report alone.
         """
         load = cache(load)
-        stale = fresh and not self._study.report_only
+        stale = fresh and self._study.trains
         fact = None if stale else self._store.fact(VOCABULARY_FACT, name)
-        if fact is None and not self._study.report_only:
+        if fact is None and self._study.trains:
             fact = load().fact
             self._store.put_fact(VOCABULARY_FACT, name, fact)
         if fact is not None:

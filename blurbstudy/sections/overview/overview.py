@@ -8,9 +8,11 @@ from ...metrics import METRICS
 from ...models import Architecture
 from ...stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
 from ...stats.collapse import load_references
+from ...study.parts import layer_techniques
 from ...study.study import Study
 from ...tables.table import Answer, Table
 from ...tasks import SPLITS, Task
+from .grids import Parameters
 
 ASSUMED_LAYERS = 12  # of a BASE encoder, where the run names no encoder
 MANY = 5  # tasks that one sentence counts instead of naming them
@@ -31,8 +33,9 @@ def _first_line(cls: type[Stabilizer]) -> str:
     return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
-def depth_plans(study: Study, settings: dict[str, list[Stabilizer]]) -> dict[str, DepthPlan]:
-    """What each setting does to each depth of the run's first encoder (of 12 layers where there is none)."""
+def depth_plans(study: Study[Parameters]) -> dict[str, DepthPlan]:
+    """What each technique and combination does to each depth of the run's first encoder (12 layers without one)."""
+    settings = layer_techniques(study.parameters, combinations=True)
     architectures = [source.architecture for source in study.sources.encoders.values()]
     n_layers = architectures[0]["n_layers"] if architectures else ASSUMED_LAYERS
     return {name: depth_plan(stabilize(study.recipe(), *used), n_layers) for name, used in settings.items()}

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...config import Recipe
-from ...errors import ParameterError
 from ...metrics import Convention, io_ceiling, scoring_conventions
 from ...stats.collapse import Reference
-from ...study.grid import CellKey, Grid, Part, Results
-from ...study.study import Study
+from ...study.grid import Results
 from ...tables.table import NOT_RUN, Answer, Table, number, signed
-from ...tasks import TASKS, get_task
 from ...tasks.audit import LIMITS
 from ...training.run_record import RunRecord
 from .data_audit import Audit, kept_words
 
-SETTING = "Baseline"
 QUESTION = "How many points are only scoring?"
-
-
-def scoring_grid(study: Study, *, task: str, recipe: Recipe) -> Grid:
-    """The one run: the first encoder that can be run, the first seed; no cell where there is none.
-
-    Raises:
-        ParameterError: the task is no entity task.
-    """
-    chosen = get_task(task)
-    if chosen.kind != "ner":
-        known = ", ".join(task.name for task in TASKS if task.kind == "ner")
-        raise ParameterError(f"scoring_task={task!r} has no mentions; use {known}")
-    missing = "" if chosen in study.tasks else f"{chosen.name} is not among the tasks of this run"
-    encoder = next(iter(study.sources.encoders), None)
-    missing = missing or ("" if encoder else "no encoder can be run")
-    seeds = study.seeds[:1]
-    cells = {}
-    if not missing:
-        run = study.sources.run_config(
-            chosen.name, encoder, recipe=recipe, seed=seeds[0], precision=study.values["precision"]
-        )
-        cells[CellKey(encoder, SETTING, chosen.name)] = (run,)
-    return Grid(
-        encoders={encoder or "none": missing},
-        settings=(SETTING,),
-        parts=(Part(label=chosen.name, tasks=(chosen.name,)),),
-        recipes={(SETTING, chosen.name): recipe},
-        seeds=seeds,
-        cells=cells,
-    )
 
 
 def scoring_table(results: Results, audit: Audit) -> Table:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from ...config import Recipe
 from ...stats.intervals import holm
 from ...stats.summary import CellSummary, Comparison, interaction
-from ...study.grid import ROW, CellKey, Grid, Part, Results
-from ...study.parts import BLURB, blurb_parts
-from ...study.study import Study
+from ...study.grid import ROW, CellKey, Results
+from ...study.parts import BLURB
 from ...tables.comparison_table import comparisons, direction, few_or_counted, p_value
 from ...tables.paper import paper_notes
 from ...tables.score_table import (
@@ -28,19 +25,6 @@ from ...tables.score_table import (
 from ...tables.table import Answer, Table, both_intervals, interval, number, signed
 
 CLOSELY = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)  # where the paper's text says most
-
-
-def objective_grid(study: Study, bases: Mapping[str, Recipe]) -> Grid:
-    """Every encoder on every task by one recipe a task, laid out with encoders as the settings that are compared."""
-    grid = study.grid({ROW: []}, bases=bases, parts=blurb_parts(study))
-    return replace(
-        grid,
-        encoders={ROW: ""},
-        settings=tuple(grid.encoders),
-        recipes={("every objective", task): recipe for (_, task), recipe in grid.recipes.items()},
-        cells={CellKey(ROW, key.encoder, key.part): configs for key, configs in grid.cells.items()},
-        absent={name: why for name, why in grid.encoders.items() if why},
-    )
 
 
 def objective_table(results: Results, *, title: str, paper: str = "table2") -> Table:
@@ -157,21 +141,6 @@ def _variance_notes(summaries: Mapping[CellKey, CellSummary]) -> list[str]:
             f"Of the fine-tuning seeds, only those scored with every pretraining seed are used: {listed(fewer)}."
         )
     return notes
-
-
-def segment_settings(bases: Mapping[str, Recipe], tasks: Sequence[str]) -> dict[tuple[str, str], Recipe]:
-    """(setting, task) -> recipe: two segment ids, and one."""
-    names = {"Two segment ids": "pair", "One segment id": "single"}
-    return {(name, task): bases[task].but(segment_ids=ids) for name, ids in names.items() for task in tasks}
-
-
-def pair_parts(study: Study) -> tuple[Part, ...]:
-    """The tasks that read two texts."""
-    return tuple(
-        Part(label=task.name, tasks=(task.name,), paper=task.name)
-        for task in study.tasks
-        if len(task.text_columns) == 2
-    )
 
 
 def interaction_table(results: Results, *, title: str, first: str, second: str, baseline: str) -> Table:

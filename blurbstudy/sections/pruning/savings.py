@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from ...models import Architecture
-from ...study.grid import CellKey, Results
+from ...study.grid import CellKey, Grid, Results
 from ...study.study import Study
 from ...tables.figure import BLUE, GREEN, VERMILION, Figure, as_svg, canvas, verbatim
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import Table, interval, signed
 from ...training.run_record import RunRecord
+from .grids import depth, removed_layers
 
 COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00")
 MARKERS = "osD^v"
@@ -27,13 +28,13 @@ def savings_table(study: Study, results: Results, whole: Results) -> Table:
     shape = Architecture(**source.architecture) if source else None
     rows = []
     for setting in results.grid.settings:
-        removed, _, layers = setting.partition(" of ")
+        removed = removed_layers(results.grid, setting)
         change = whole.compared(CellKey(name, setting, part.label), CellKey(name, baseline, part.label))
         changed = change is not None and change.difference is not None and setting != baseline
         rows.append(
             (
                 f"{setting} removed",
-                _parameters(shape, int(layers) - int(removed)),
+                _parameters(shape, depth(study) - removed),
                 *spent(results, setting, baseline),
                 signed(percent(change.difference)) if changed else "–",
                 interval(percents(change.seed_interval)) if changed else "–",
@@ -139,7 +140,7 @@ def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[t
     for axes, (group, tasks) in zip(flat, groups.items(), strict=False):
         for index, task in enumerate(tasks):
             shown = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)], "ms": 4}
-            points = [(_share(setting), own[task]) for setting, own in found.items() if task in own]
+            points = [(_share(results.grid, setting), own[task]) for setting, own in found.items() if task in own]
             axes.plot(*zip(*points, strict=True), lw=1.8, label=task, **shown) if points else None
             if papers.get(task):
                 axes.plot(*zip(*papers[task], strict=True), lw=1, ls="--", mfc="none", alpha=0.7, **shown)
@@ -160,6 +161,7 @@ def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[t
     return Figure(title="Drops by depth", alt=" ".join(said), svg=as_svg(drawing), caption=results.caption, notes=notes)
 
 
-def _share(setting: str) -> float:
-    removed, _, layers = setting.partition(" of ")
-    return 100 * int(removed) / int(layers)
+def _share(grid: Grid, setting: str) -> float:
+    """Percent of the layers that a setting removes."""
+    (layers,) = grid.layers.values()
+    return 100 * removed_layers(grid, setting) / layers

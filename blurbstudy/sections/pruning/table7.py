@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
-from ...config import Recipe
-from ...errors import ParameterError
-from ...stabilizers import RemoveLayers, Stabilizer
 from ...stats.intervals import Interval
 from ...stats.summary import Comparison
 from ...study.grid import CellKey, Grid, Part, Results
-from ...study.parts import BLURB, blurb_parts
+from ...study.parts import BLURB
 from ...study.study import Study
 from ...tables.paper import paper_number, paper_tables
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
@@ -27,9 +25,9 @@ from ...tables.table import (
     seeds_and_examples,
     signed,
 )
+from .grids import PAPER_LAYERS, removed_layers
 from .savings import saved, share_of_seconds
 
-OF = 12  # layers of the encoder of the paper's table
 PAPER = "table7"
 DROP = "Performance drop"  # the paper's column
 MATTERS, SMALL, SPARED, UNDECIDED = "depth matters", "a small drop", "depth hardly matters", "undecided"
@@ -38,35 +36,6 @@ ANSWERS = {  # verdict -> how an answer says it
     MATTERS: "Depth matters", SMALL: "Depth matters a little", SPARED: "Depth hardly matters",
     UNDECIDED: "Whether depth matters is undecided",
 }  # fmt: skip
-
-
-def removal_settings(study: Study, removed: Sequence[int]) -> dict[str, list[Stabilizer]]:
-    """Setting -> technique: how many top layers go, of a 12-layer encoder, and in proportion of another one.
-
-    Raises:
-        ParameterError: full depth is not among them, or no layer is left.
-    """
-    if 0 not in removed:
-        raise ParameterError(f"removed={list(removed)!r} lacks 0, from which every drop is counted; add it")
-    n_layers = depth(study)
-    counts = sorted({round(number * n_layers / OF) for number in removed})
-    if counts[-1] >= n_layers:
-        raise ParameterError(
-            f"removed={list(removed)!r} (of {OF} layers) leaves nothing of {n_layers}; use at most {OF - 1} of {OF}"
-        )
-    return {f"{count} of {n_layers}": [RemoveLayers(count)] if count else [] for count in counts}
-
-
-def depth(study: Study) -> int:
-    """Layers of the encoder that is cut; the paper's, where none is at hand."""
-    (name,) = study.encoders
-    source = study.sources.encoders.get(name)
-    return source.architecture["n_layers"] if source else OF
-
-
-def pruning_grid(study: Study, settings: Mapping[str, Sequence[Stabilizer]], *, bases: Mapping[str, Recipe]) -> Grid:
-    """The encoder at every depth on every task, and the BLURB score."""
-    return study.grid(settings, bases=bases, parts=blurb_parts(study))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +88,20 @@ def _lowest(intervals: Sequence[Interval | None]) -> Interval | None:
 
 def half_depth(results: Results) -> str | None:
     """The setting that removes half of the layers, or the nearest to it; None where nothing is removed."""
-    return min(results.grid.settings[1:], key=lambda setting: abs(_share(setting) - Fraction(1, 2)), default=None)
+    return min(
+        results.grid.settings[1:], key=lambda setting: abs(_share(results.grid, setting) - Fraction(1, 2)), default=None
+    )
 
 
-def _share(setting: str) -> Fraction:
-    """Of the layers that go."""
-    count, _, layers = setting.partition(" of ")
-    return Fraction(int(count), int(layers))
+def _share(grid: Grid, setting: str) -> Fraction:
+    """The share of the layers that a setting removes."""
+    (layers,) = grid.layers.values()
+    return Fraction(removed_layers(grid, setting), layers)
 
 
-def paper_column(setting: str) -> str:
+def paper_column(grid: Grid, setting: str) -> str:
     """The paper's column of the same share of layers; '' where it has none."""
-    column = str(_share(setting) * OF)
+    column = str(_share(grid, setting) * PAPER_LAYERS)
     return column if column in paper_tables()[PAPER]["cells"] else ""
 
 
@@ -152,7 +123,7 @@ def pruning_table(results: Results, *, title: str) -> Table:
         "seed. Its 95% intervals hold for all depths at once (Bonferroni), since the worst of several is picked after "
         "looking. Drop at half depth: one difference, with 95% intervals of its own.",
     ]
-    unmatched = [setting for setting in results.grid.settings if not paper_column(setting)]
+    unmatched = [setting for setting in results.grid.settings if not paper_column(results.grid, setting)]
     if unmatched:
         notes.append(f"The paper removes 0, 2, 4 and 6 of 12 layers; it has no number for {', '.join(unmatched)}.")
     return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes)
@@ -160,7 +131,7 @@ def pruning_table(results: Results, *, title: str) -> Table:
 
 def _cell(results: Results, key: CellKey) -> Score:
     cell = cell_score(results, key, paper=PAPER)
-    column = paper_column(key.setting)
+    column = paper_column(results.grid, key.setting)
     return replace(cell, paper=paper_number(PAPER, column, key.part) if column else None)
 
 
@@ -213,15 +184,25 @@ def verdict(drop: Drop, *, margin: float) -> str:
     return SPARED if bounded else UNDECIDED
 
 
-def paper_verdict(tasks: Sequence[str], *, margin: float) -> str:
+class PaperDrops(NamedTuple):
+    """What the paper's drops of a group of tasks say."""
+
+    verdict: str
+    span: str  # worst to best, in points; '' where the paper prints none
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, self))
+
+
+def paper_verdict(tasks: Sequence[str], *, margin: float) -> PaperDrops:
     """The paper's drops of a group, and on which side of the margin they lie."""
     printed = [value for task in tasks if (value := paper_number(PAPER, DROP, task)) is not None]
     if not printed:
-        return "–"
+        return PaperDrops("–", "")
     beyond = sum(value < -margin for value in printed)
     said = MATTERS if beyond == len(printed) else SPARED if not beyond else f"{beyond} of {len(printed)} beyond it"
     worst, best = signed(min(printed)), signed(max(printed))
-    return f"{said}\n{worst}" if worst == best else f"{said}\n{worst} to {best}"
+    return PaperDrops(said, worst if worst == best else f"{worst} to {best}")
 
 
 def group_table(study: Study, results: Results, *, margin: float) -> Table:
@@ -237,7 +218,7 @@ def group_table(study: Study, results: Results, *, margin: float) -> Table:
                 f"{signed(percent(drop.worst))} at {drop.at}", interval(percents(drop.over_seeds)),
                 interval(percents(drop.over_examples)), verdict(drop, margin=margin),
             )  # fmt: skip
-            rows.append((part.label, label, *told, paper_verdict(tasks, margin=margin)))
+            rows.append((part.label, label, *told, str(paper_verdict(tasks, margin=margin))))
     columns = ("Group", "Task", "Worst drop", "over seeds", "over examples", "Here", "The paper's drops")
     notes = [
         f"{MATTERS.capitalize()}: both 95% intervals of the worst drop lie below 0 (those of all depths hold at once). "
@@ -277,11 +258,11 @@ def pruning_against_paper(study: Study, results: Results, *, margin: float) -> A
     groups = group_results(study, results)
     for part, drop in drops(groups).items():
         ours = verdict(drop, margin=margin)
-        theirs = paper_verdict(groups.part(part).tasks, margin=margin).partition("\n")
-        outcome = "undecided here" if ours == UNDECIDED else "agrees" if _agrees(ours, theirs[0]) else "differs"
+        theirs = paper_verdict(groups.part(part).tasks, margin=margin)
+        outcome = "undecided here" if ours == UNDECIDED else "agrees" if _agrees(ours, theirs.verdict) else "differs"
         sentences.append(
-            f"{part[0].upper()}{part[1:]}: the paper's drops are {theirs[2]} ({theirs[0]}); here the worst of the "
-            f"group's mean is {signed(percent(drop.worst))} ("
+            f"{part[0].upper()}{part[1:]}: the paper's drops are {theirs.span} ({theirs.verdict}); here the worst of "
+            f"the group's mean is {signed(percent(drop.worst))} ("
             f"{both_intervals(percents(drop.over_seeds), percents(drop.over_examples))}; {ours}): {outcome}."
         )
     return Answer(question="Against the paper", sentences=sentences or ["No group has runs at two depths yet."])
@@ -297,5 +278,5 @@ def paper_drops(study: Study) -> dict[str, list[tuple[float, float]]]:
     for task in (task.name for task in study.tasks):
         printed = {removed: paper_number(PAPER, str(removed), task) for removed in (0, 2, 4, 6)}
         if None not in printed.values():
-            found[task] = [(100 * removed / OF, value - printed[0]) for removed, value in printed.items()]
+            found[task] = [(100 * removed / PAPER_LAYERS, value - printed[0]) for removed, value in printed.items()]
     return found

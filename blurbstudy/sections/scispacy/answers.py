@@ -8,7 +8,8 @@ from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canva
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, percents
 from ...tables.table import Answer, both_intervals, number, signed
-from .scores import FINE_TUNED, MEAN, RELAXED, STRICT, Baselines, Gap, by_table, gap, is_released, paper_column
+from .grids import FINE_TUNED, MEAN
+from .scores import RELAXED, STRICT, Baselines, Gap, by_table, gap, is_released, paper_column
 from .tables10_11 import models_in_words
 
 QUESTION = "How far is fine-tuning ahead of an off-the-shelf tool?"

@@ -13,22 +13,19 @@ from functools import cached_property
 import numpy as np
 
 from ...baselines import MODELS, RELEASED, WantedModel, counted_tags, counted_type, get_model
-from ...config import Recipe
 from ...engine.sources.baselines import Asked, Found, find_baseline, keep_baselines
-from ...errors import ParameterError
 from ...metrics import METRICS
 from ...stats.cells import bootstrap_draws, by_task, mean_draws
 from ...stats.collapse import Reference
 from ...stats.contrasts import CellOnce
 from ...stats.intervals import RESAMPLES, Interval, percentile_interval, resampled_scores, t_interval
 from ...stats.summary import CellSummary
-from ...study.grid import CellKey, Grid, Part, Results
+from ...study.grid import CellKey, Results
 from ...study.study import Study
 from ...tables.paper import paper_number
-from ...tasks import TASKS, Task, get_task
+from ...tasks import Task
+from .grids import FINE_TUNED, MEAN, NER, Parameters
 
-FINE_TUNED = "Fine-tuned"  # the one setting of the grid
-MEAN = "Mean Score"  # as the paper's row
 ORACLE = "max"  # per test set, the model that scores best on it
 STRICT, RELAXED = "table10", "table11"  # the paper's tables
 METRIC_OF = {STRICT: "entity_f1", RELAXED: "relaxed_f1"}
@@ -102,9 +99,6 @@ class Baselines:
         )
 
 
-NER = tuple(task for task in TASKS if task.kind == "ner")
-
-
 def _mean(parts: Sequence[Judged]) -> Judged:
     """The mean over tasks, whose examples are drawn each by themselves (as in `cells.mean_draws`: paired with it)."""
     draws = None
@@ -114,19 +108,19 @@ def _mean(parts: Sequence[Judged]) -> Judged:
     return Judged(score=float(np.mean([one.score for one in parts])), draws=draws, model="")
 
 
-def scispacy_baselines(study: Study, *, source: str, epochs: int, seed: int) -> Baselines:
-    """Both models on every entity set of the study; in a report from the store alone.
+def prepare(study: Study[Parameters]) -> None:
+    """Run or retrain scispaCy's models where the store lacks their predictions."""
+    scispacy_baselines(study)
 
-    Args:
-        source: auto (the released model where installed, else retrained) | retrained.
-        epochs: of retraining.
-        seed: of retraining.
+
+def scispacy_baselines(study: Study[Parameters]) -> Baselines:
+    """Both models on every entity set of the study; a study that does not train reads the store alone.
 
     Raises:
         ParameterError: the study has no entity set.
         StudyError: a model could not be trained or loaded.
     """
-    tasks = study.tasks_of("ner")
+    chosen, tasks = study.parameters, study.tasks_of("ner")
     fingerprints = study.sources.fingerprints
     asked, missing = [], {}
     for model in MODELS:
@@ -138,16 +132,22 @@ def scispacy_baselines(study: Study, *, source: str, epochs: int, seed: int) -> 
             name=model.name,
             data_folder=study.sources.data_folder or "",
             fingerprints={name: fingerprints[name] for name in model.types},
-            epochs=epochs,
-            seed=seed,
+            epochs=chosen.spacy_epochs,
+            seed=chosen.spacy_seed,
         )
-        asked.append(Asked(wanted=wanted, source=source, tasks={task.name: fingerprints[task.name] for task in tasks}))
-    if study.report_only:
+        asked.append(
+            Asked(
+                wanted=wanted,
+                source=chosen.scispacy_source,
+                tasks={task.name: fingerprints[task.name] for task in tasks},
+            )
+        )
+    if not study.trains:
         kept = {one.name: find_baseline(study.store, one) for one in asked}
         found = {name: one for name, one in kept.items() if one is not None}
     else:
-        study.keep_parameters()
-        found = keep_baselines(study.store, asked, workers=study.values["workers"])
+        study.save_parameters()
+        found = keep_baselines(study.store, asked, workers=chosen.workers)
     missing |= {one.name: REMEDY for one in asked if one.name not in found}
     references = {task.name: study.references[task.name] for task in tasks}
     return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.origin)
@@ -162,23 +162,6 @@ def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], CellOnce]:
         if judged is not None:
             found[table, name, part] = CellOnce(score=judged.score, draws=judged.draws, tasks=frozenset(tasks[part]))
     return found
-
-
-def ner_grid(study: Study, *, recipe: Recipe, tasks: Sequence[str] | None = None) -> Grid:
-    """Every encoder on every entity set, or on those named, and the mean of the five where all are there.
-
-    Raises:
-        ParameterError: a task that is none of the study's entity sets.
-    """
-    mine = study.tasks_of("ner")
-    chosen = mine if tasks is None else tuple(get_task(name) for name in tasks)
-    if wrong := [task.name for task in chosen if task not in mine]:
-        known = " or ".join(task.name for task in mine)
-        raise ParameterError(f"ner_tasks={list(tasks)!r} has {wrong[0]}, no entity set of this run; use {known}")
-    parts = [Part(label=task.name, tasks=(task.name,), paper=task.name) for task in chosen]
-    if len(chosen) == len(NER):
-        parts.append(Part(label=MEAN, tasks=tuple(task.name for task in chosen), paper=MEAN))
-    return study.grid({FINE_TUNED: []}, bases={task.name: recipe for task in chosen}, parts=parts)
 
 
 def relaxed(results: Results) -> Results:

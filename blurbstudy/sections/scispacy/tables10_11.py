@@ -13,18 +13,8 @@ from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percents
 from ...tables.table import NOT_RUN, Score, Table, interval, number, signed
 from ...tasks import Task
-from .scores import (
-    FINE_TUNED,
-    METRIC_OF,
-    ORACLE,
-    STRICT,
-    Baselines,
-    by_table,
-    gap,
-    is_released,
-    learned_from,
-    paper_column,
-)
+from .grids import FINE_TUNED
+from .scores import METRIC_OF, ORACLE, STRICT, Baselines, by_table, gap, is_released, learned_from, paper_column
 
 BOTH = "both types"  # of BC5CDR at once
 EVERY = "every mention"

@@ -15,7 +15,7 @@ from ...study.study import Study
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
 from ...tables.table import NOT_RUN, Drawn, Table, detailed, number, seeds_and_examples
-from .tables8_9 import OPTIMAL
+from .grids import OPTIMAL
 
 PEERS_FILE = Path(__file__).with_name("peers.yaml")
 PAPER = {  # our name of a column of the paper -> its table and column

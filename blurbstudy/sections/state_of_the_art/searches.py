@@ -1,4 +1,4 @@
-"""Hyperparameter searches of a notebook: run, looked up in a report, bounded in a plan."""
+"""Notebook 06's hyperparameter searches: run, read from a store, or bounded for a plan."""
 
 from __future__ import annotations
 
@@ -7,137 +7,139 @@ from dataclasses import replace
 from typing import Any
 
 from ...config import Recipe, RunConfig
-from ...engine.deadline import Clock
 from ...engine.sweep import run_missing
 from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
 from ...search.search import Found, Search, found_in_store, planned_search, run_searches
 from ...search.space import search_space
 from ...stats.collapse import load_references
-from ...study.parameter_schema import read_seeds
+from ...study.grid import Results
+from ...study.parameter_types import read_seeds
+from ...study.parts import recipes_by_type
 from ...study.study import Study
 from ...tasks import SPLITS, Task
+from .parameters import Parameters
 
-DEV_APART = "Optimal, dev apart"  # the setting of the chosen recipe where dev joins train, once more without it
+DEV_APART = "Optimal, dev apart"  # the chosen recipe trained without dev, where the optimal one is trained on it too
 
 Searched = Mapping[tuple[str, str], Found]  # (encoder's display name, task)
 
 
-def searches_of(
-    study: Study,
-    bases: Mapping[str, Recipe],
-    *,
-    encoders: Sequence[str | None],
-    tasks: Sequence[str],
-    space: Mapping[str, Sequence[Any]],
-    epochs: Mapping[str, Sequence[float]],
-    seeds: Any,
-) -> list[Search]:
-    """One search per encoder and task, around the task's standard recipe. Encoders that are not there and tasks that
-    are not among the study's have none.
-
-    Args:
-        bases: task -> standard recipe.
-        space: dimension -> values.
-        epochs: kind of task -> values; kinds that it does not name keep the standard number.
-        seeds: of the runs of a trial.
+def searches_of(study: Study[Parameters]) -> list[Search]:
+    """One search per encoder and task around the task's standard recipe: of Table 8's encoders on `search_tasks`, of
+    Table 9's on those that are among `large_tasks` too. Encoders and tasks that are not available have none.
 
     Raises:
-        ParameterError: a seed is one of the study's, or a choice does not fit an encoder.
+        ParameterError: a search seed is also one of the study's seeds, or a choice does not fit an encoder.
     """
-    drawn = read_seeds(seeds)
-    both = sorted(set(drawn) & set(study.seeds))
-    if both:
+    chosen = study.parameters
+    search_seeds = read_seeds(chosen.search_seeds)
+    shared = sorted(set(search_seeds) & set(study.seeds))
+    if shared:
         raise ParameterError(
-            f"search_seeds: {both[0]} is one of seeds as well; give the search seeds of its own, so that a recipe is "
-            f"not chosen for a seed's luck that test then shows"
+            f"search_seeds: {shared[0]} is also one of seeds; use other seeds for the search, so that a recipe is not "
+            "chosen for a seed's luck that test then shows"
         )
-    chosen = [task for task in study.tasks if task.name in tasks]
-    found = []
-    for encoder in dict.fromkeys(name for name in encoders if name in study.sources.encoders):
-        for task in chosen:
-            shape = study.sources.encoders[encoder].architecture
-            segments = min(len(task.text_columns), shape["n_segments"])
-            own = search_space(bases[task.name], _choices(task, space, epochs), segments=segments)
-            own.check(shape["n_layers"])
-            given = {"seeds": drawn, "sources": study.sources, "precision": study.values["precision"]}
-            found.append(Search(task=task.name, encoder=encoder, space=own, **given))
-    return found
+    bases = recipes_by_type(study)
+    both = [task for task in chosen.search_tasks if task in chosen.large_tasks]
+    searches = []
+    for columns, names in ((chosen.base_columns, chosen.search_tasks), (chosen.large_columns, both)):
+        encoders = [name for name in dict.fromkeys(columns.values()) if name and name in study.sources.encoders]
+        for encoder in encoders:
+            architecture = study.sources.encoders[encoder].architecture
+            for task in (task for task in study.tasks if task.name in names):
+                segments = min(len(task.text_columns), architecture["n_segments"])
+                space = search_space(bases[task.name], _choices(task, chosen), segments=segments)
+                space.check(architecture["n_layers"])
+                searches.append(
+                    Search(
+                        task=task.name,
+                        encoder=encoder,
+                        space=space,
+                        seeds=search_seeds,
+                        sources=study.sources,
+                        precision=chosen.precision,
+                    )
+                )
+    return searches
 
 
-def _choices(
-    task: Task, space: Mapping[str, Sequence[Any]], epochs: Mapping[str, Sequence[float]]
-) -> dict[str, Sequence[Any]]:
-    return dict(space) | ({"epochs": epochs[task.kind]} if task.kind in epochs else {})
+def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
+    epochs: Mapping[str, Sequence[float]] = {**chosen.search_epochs}
+    return dict(chosen.search_space) | ({"epochs": epochs[task.kind]} if task.kind in epochs else {})
 
 
-def search(
-    study: Study, searches: Sequence[Search], *, trials: int, per_ask: int, database: str | None = None
-) -> Searched:
-    """What the searches find. In a report, what the store says that they found; in a plan, as many runs as their
-    budget allows.
+def search_results(study: Study[Parameters]) -> Searched:
+    """What the searches found; a study that trains runs what is missing of them.
 
     Raises:
         StudyError: data, an encoder, the store or the database failed.
     """
-    if study.plan_only:
-        found = [_planned(study, one, trials) for one in searches]
-        study.planned += [tuple(asked) for asked in _rounds(found, per_ask)]
-    elif study.report_only:
-        found = found_in_store(searches, trials=trials, store=study.store, references=study.references)
+    searches, chosen = searches_of(study), study.parameters
+    if not study.trains:
+        results = found_in_store(searches, trials=chosen.search_trials, store=study.store, references=study.references)
     elif searches:
-        study.keep_parameters()
-        found = run_searches(
+        study.save_parameters()
+        results = run_searches(
             searches,
-            trials=trials,
-            per_ask=per_ask,
-            database=SearchDatabase(database_url(database, study.store)),
+            trials=chosen.search_trials,
+            per_ask=chosen.search_per_ask,
+            database=SearchDatabase(database_url(chosen.search_database, study.store)),
             store=study.store,
             references=study.references,
             make=lambda configs: (
-                run_missing(configs, study.store, sources=study.sources, engine=study.engine, label=study.stem).records
+                run_missing(
+                    configs, study.store, sources=study.sources, engine=study.engine, label=study.notebook
+                ).records
             ),
         )
-        _note_what_is_left(study, found)
     else:
-        found = []
-    return {(one.search.encoder, one.search.task): one for one in found}
+        results = []
+    return _by_encoder_and_task(results)
 
 
-def _planned(study: Study, one: Search, trials: int) -> Found:
-    data = study.sources.fingerprints[one.task]
-    known = all(study.store.has_gold(one.task, data, split) for split in SPLITS)
-    reference = load_references(study.store, {one.task: data})[one.task] if known else None
-    return planned_search(one, trials=trials, store=study.store, reference=reference)
+def prepare(study: Study[Parameters]) -> None:
+    """Run what is missing of the searches, before the grids that depend on what they choose."""
+    search_results(study)
 
 
-def _rounds(found: Sequence[Found], per_ask: int) -> Iterator[list[RunConfig]]:
-    """The runs of each call of the engine: of every search so many trials."""
-    longest = max((len(one.trials) for one in found), default=0)
-    for start in range(0, longest, per_ask):
-        asked = [trial for one in found for trial in one.trials[start : start + per_ask]]
-        yield [config for trial in asked for config in trial.configs]
+def planned_searches(study: Study[Parameters]) -> Searched:
+    """The searches as far as they can be foreseen: known trials, others drawn at random, the longest recipe chosen."""
+    return _by_encoder_and_task([_planned(study, one) for one in searches_of(study)])
 
 
-def _note_what_is_left(study: Study, found: Sequence[Found]) -> None:
-    """Where the time of the command was up: the runs of the trials that were not asked for yet, by their number."""
-    for one in (one for one in found if not one.is_finished):
-        rest = planned_search(one.search, trials=one.budget, store=study.store, reference=None)
-        left = rest.trials[len(one.values) :]
-        Clock().note(runs=[config.id for trial in left for config in trial.configs])
+def _planned(study: Study[Parameters], search: Search) -> Found:
+    data = study.sources.fingerprints[search.task]
+    known = all(study.store.has_gold(search.task, data, split) for split in SPLITS)
+    reference = load_references(study.store, {search.task: data})[search.task] if known else None
+    return planned_search(search, trials=study.parameters.search_trials, store=study.store, reference=reference)
 
 
-def optimal_recipe(found: Found | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:
-    """The recipe that the search chose, or the standard one where there was no search, trained on dev as well where
-    asked for; None where the search is not at its end.
+def trial_configs(searched: Searched) -> Iterator[RunConfig]:
+    """The runs of all trials."""
+    for result in searched.values():
+        for trial in result.trials:
+            yield from trial.configs
+
+
+def _by_encoder_and_task(results: Sequence[Found]) -> Searched:
+    return {(one.search.encoder, one.search.task): one for one in results}
+
+
+def optimal_recipe(result: Found | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:
+    """The recipe that the search chose, or the standard one where there was no search, trained on dev too where asked
+    for; None while the search is unfinished.
     """
-    if found is not None and found.best is None:
+    if result is None:
+        chosen = standard
+    elif (best := result.best) is None:
         return None
-    chosen = standard if found is None else found.search.space.recipe(found.best.params)
+    else:
+        chosen = result.search.space.recipe(best.params)
     return chosen.but(join_dev=True, select="last") if join_dev else chosen
 
 
-def restricted(results: Any, searched: Searched) -> Any:
+def restricted(results: Results, searched: Searched) -> Results:
     """The results on tasks that were searched, and on their mean, by the standard and by the optimal recipe."""
     tasks = {task for _, task in searched}
     parts = tuple(part for part in results.grid.parts if tasks & set(part.tasks))

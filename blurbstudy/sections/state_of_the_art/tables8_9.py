@@ -4,77 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...config import Recipe
 from ...engine.sweep import find_runs
 from ...search.search import Found, Search
 from ...search.space import TECHNIQUES
-from ...study.grid import CellKey, Grid, Results, seeds_in_words
-from ...study.parts import BLURB, blurb_parts
+from ...study.grid import CellKey, Results, seeds_in_words
+from ...study.parts import BLURB
 from ...study.study import Study
 from ...tables.score_table import PERCENT, cell_notes, cell_score
 from ...tables.table import NOT_RUN, Answer, Table, number
-from .searches import DEV_APART, Searched, optimal_recipe
+from .grids import OPTIMAL, STANDARD
+from .searches import Searched
 
-STANDARD, OPTIMAL = "Standard", "Optimal"
 WORDS = {"reinit_layers": "reinit", "segment_ids single": "one segment id", "segment_ids pair": "two segment ids"}
-
-
-def optimal_grid(
-    study: Study,
-    searched: Searched,
-    bases: Mapping[str, Recipe],
-    *,
-    columns: Mapping[str, str | None],
-    join_dev: Sequence[str],
-    tasks: Sequence[str] | None = None,
-) -> Grid:
-    """Every encoder of a table on every task, by the standard recipe and by the one that its search has chosen; where
-    nothing was searched, the two are one. Where dev joins train, the chosen recipe without it as well.
-
-    Args:
-        columns: the paper's name -> display name of the encoder that stands for it, or none.
-        join_dev: tasks whose dev joins train, now that the recipe is chosen.
-        tasks: those to be run; None: all.
-    """
-    there = {column: name for column, name in columns.items() if name in study.sources.encoders}
-    recipes = {
-        (column, setting, task.name): bases[task.name]
-        if setting == STANDARD
-        else optimal_recipe(searched.get((name, task.name)), bases[task.name], join_dev=setting == OPTIMAL and joined)
-        for column, name in there.items()
-        for task in study.tasks
-        if tasks is None or task.name in tasks
-        for joined in [task.name in join_dev]
-        for setting in (STANDARD, OPTIMAL, *([DEV_APART] if joined else []))
-    }
-    parts, cells = blurb_parts(study), {}
-    for column, name in there.items():
-        for setting in (STANDARD, OPTIMAL, DEV_APART):
-            for part in parts:
-                own = {task: recipes.get((column, setting, task)) for task in part.tasks}
-                if None not in own.values():
-                    given = {"precision": study.values["precision"]}
-                    cells[CellKey(column, setting, part.label)] = tuple(
-                        study.sources.run_config(task, name, recipe=recipe, seed=seed, **given)
-                        for task, recipe in own.items()
-                        for seed in study.seeds
-                    )
-    encoders = {column: "" if column in there else _why_not(study, name) for column, name in columns.items()}
-    shown = {(f"{column}, {setting.lower()}", task): recipe
-             for (column, setting, task), recipe in recipes.items() if recipe is not None}  # fmt: skip
-    return Grid(
-        encoders=encoders, settings=(STANDARD, OPTIMAL, DEV_APART), parts=parts, recipes=shown, seeds=study.seeds,
-        cells=cells, remarks={column: _stands(study, column, name) for column, name in there.items()},
-    )  # fmt: skip
-
-
-def _why_not(study: Study, name: str | None) -> str:
-    return study.encoders.get(name or "", "no encoder named") or "no path given"
-
-
-def _stands(study: Study, column: str, name: str) -> str:
-    here = study.sources.encoders[name]
-    return f"here {name} ({here.description}){f'; {study.remarks[name]}' if name in study.remarks else ''}"
 
 
 def optimal_table(

@@ -10,8 +10,8 @@ from ...study.grid import CellKey, Results
 from ...tables.comparison_table import p_value
 from ...tables.score_table import percent, percents
 from ...tables.table import Table, interval, number, signed
+from .grids import OPTIMAL
 from .searches import DEV_APART
-from .tables8_9 import OPTIMAL
 
 
 def joined_dev_table(tables: Mapping[str, Results], *, title: str = "What joining dev brings") -> Table:

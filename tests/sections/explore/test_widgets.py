@@ -7,7 +7,7 @@ import time
 import pytest
 
 from blurbstudy.config import Recipe
-from blurbstudy.sections.explore.catalog import explore, read_store
+from blurbstudy.sections.explore.catalog import open_catalog, read_store
 from blurbstudy.sections.explore.depth import Techniques
 from blurbstudy.sections.explore.widgets import ComparisonPanel, DepthPanel, LivePanel, StorePanel
 from blurbstudy.store.run_store import RunStore
@@ -66,7 +66,7 @@ def test_the_store_is_filtered_and_a_run_is_followed(make_explored, study):
 
 
 def test_an_empty_store_is_a_sentence_in_every_panel(study):
-    empty = explore(study)
+    empty = open_catalog(study)
     for html in (StorePanel(empty, study).runs.value, ComparisonPanel(empty).result.value):
         assert "This run store holds no runs yet. Fill it by: blurbstudy run --scale mini" in html
     assert "<img" in DepthPanel(empty, Techniques(), task="BIOSSES", recipe=Recipe()).picture.value
@@ -74,7 +74,7 @@ def test_an_empty_store_is_a_sentence_in_every_panel(study):
 
 def test_what_came_into_the_store_is_read_again(make_explored, study):
     filled = make_explored({"Baseline": [90, 92]})
-    panel = StorePanel(explore(study), study)
+    panel = StorePanel(open_catalog(study), study)
     panel.study.store = filled.store
     panel.again.click()
     assert [name for name, _ in panel.setting.options] == ["BERT · BioASQ · Baseline"]
@@ -99,7 +99,7 @@ def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
     recipe = Recipe(epochs=1000, batch_size=1, max_length=48, evaluations=200)
 
     async def use():
-        panel = LivePanel(study, explore(study), task="BIOSSES", recipe=recipe)
+        panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)
         panel.begin.click()
         assert panel.begin.disabled and not panel.stop.disabled
         await until(lambda: "<img" in panel.picture.value)
@@ -119,7 +119,7 @@ def test_a_run_that_ends_is_in_the_store(study):
     recipe = Recipe(epochs=1, max_length=48, evaluations=2)
 
     async def use():
-        panel = LivePanel(study, explore(study), task="BIOSSES", recipe=recipe)
+        panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)
         panel.begin.click()
         await until(lambda: "Finished" in panel.words.value)
         return panel
@@ -131,6 +131,6 @@ def test_a_run_that_ends_is_in_the_store(study):
 
 def test_what_cannot_be_started_is_told(study, monkeypatch):
     study.values["encoders"] = dict.fromkeys(study.values["encoders"])
-    panel = LivePanel(study, explore(study), task="BIOSSES", recipe=Recipe())
+    panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=Recipe())
     assert panel.begin.disabled and "No encoder of this study has a path" in panel.words.value
     assert dataclasses.is_dataclass(panel.techniques.value)

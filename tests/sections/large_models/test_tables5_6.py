@@ -3,7 +3,7 @@
 import pytest
 
 from blurbstudy.sections.large_models import tables5_6 as large_models
-from blurbstudy.sections.large_models.selection import LARGE, TWIN
+from blurbstudy.sections.large_models.grids import LARGE, TWIN
 from blurbstudy.study import study as module
 from blurbstudy.study.grid import CellKey
 from blurbstudy.study.parts import BLURB

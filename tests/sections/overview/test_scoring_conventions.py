@@ -7,7 +7,8 @@ import pytest
 from blurbstudy.config import Recipe, RunConfig
 from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import entity_f1, io_ceiling
-from blurbstudy.sections.overview.scoring_conventions import conventions, scoring_answer, scoring_grid, scoring_table
+from blurbstudy.sections.overview.grids import scoring_grid
+from blurbstudy.sections.overview.scoring_conventions import conventions, scoring_answer, scoring_table
 from blurbstudy.stats.collapse import Reference
 from blurbstudy.store.run_store import Gold
 from blurbstudy.study.grid import Results

@@ -9,7 +9,8 @@ from scipy import stats
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections.pruning import table7 as pruning
-from blurbstudy.sections.pruning.table7 import Drop, drops, half_depth, removal_settings, verdict
+from blurbstudy.sections.pruning.grids import removal_settings
+from blurbstudy.sections.pruning.table7 import Drop, drops, half_depth, verdict
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import CellKey, Part
 from blurbstudy.tables.paper import paper_tables

@@ -19,7 +19,8 @@ from blurbstudy.sections.claims.verdicts import UNTESTED, judge
 from blurbstudy.sections.scispacy import answers, tables10_11
 from blurbstudy.sections.scispacy import scores as module
 from blurbstudy.sections.scispacy import tables10_11 as scispacy_tables
-from blurbstudy.sections.scispacy.scores import FINE_TUNED, MEAN, NER, ORACLE, RELAXED, STRICT, ner_grid, relaxed
+from blurbstudy.sections.scispacy.grids import FINE_TUNED, MEAN, NER, ner_grid
+from blurbstudy.sections.scispacy.scores import ORACLE, RELAXED, STRICT, relaxed
 from blurbstudy.study import study as study_module
 from blurbstudy.study.grid import CellKey
 from blurbstudy.study.study import Study

@@ -3,14 +3,14 @@
 import json
 
 import pytest
+from blurbstudy.study.dry_run import planned_study
+from blurbstudy.study.parameter_schema import KINDS, check_values
 
 from blurbstudy.engine.deadline import CLOCK_SETTING
 from blurbstudy.errors import ParameterError
 from blurbstudy.report.plan import divided
+from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD, optimal_grid
 from blurbstudy.sections.state_of_the_art.searches import DEV_APART, search, searches_of
-from blurbstudy.sections.state_of_the_art.tables8_9 import OPTIMAL, STANDARD, optimal_grid
-from blurbstudy.study.dry_run import planned_study
-from blurbstudy.study.parameter_schema import KINDS, check_values
 from blurbstudy.study.parameters import declared_parameters
 from blurbstudy.study.parts import kind_recipes
 from blurbstudy.study.study import PLAN_ONLY, REPORT_ONLY, Study

@@ -8,11 +8,10 @@ from blurbstudy.config import Recipe
 from blurbstudy.search.search import Found, Search, Trial
 from blurbstudy.search.space import search_space
 from blurbstudy.sections.state_of_the_art.budget_curve import expected_figure
+from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
 from blurbstudy.sections.state_of_the_art.published_scores import peer_table
 from blurbstudy.sections.state_of_the_art.searches import optimal_recipe, restricted
 from blurbstudy.sections.state_of_the_art.tables8_9 import (
-    OPTIMAL,
-    STANDARD,
     in_words,
     optimal_table,
     recipe_in_short,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
+from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
 from blurbstudy.sections.state_of_the_art.searches import DEV_APART
-from blurbstudy.sections.state_of_the_art.tables8_9 import OPTIMAL, STANDARD
 from blurbstudy.sections.state_of_the_art.train_plus_dev import joined_dev_table
 from blurbstudy.study.grid import CellKey
 

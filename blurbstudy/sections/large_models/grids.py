@@ -1,0 +1,100 @@
+"""What notebook 04 asks for: LARGE encoders and their BASE counterparts under each technique."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import Field
+
+from ...stabilizers import Stabilizer
+from ...study.grid import Grid, Part
+from ...study.parameter_types import MAX_SEEDS, Decay, Encoders, FrozenLayers, TaskNames
+from ...study.parameters import LayerParameters, TaskTypeParameters
+from ...study.parts import BASELINE, layer_techniques, recipes_by_type
+from ...study.study import Study
+
+NOTEBOOK = "04_large_models"
+LARGE, TWIN = "LARGE", "BASE twin"  # the two rows of the grid whose settings are LARGE encoders
+NOT_ASKED = "not asked for (on_all_tasks)"
+
+
+class Parameters(TaskTypeParameters, LayerParameters):
+    """What notebook 04 takes."""
+
+    large_encoders: Encoders = Field(
+        description="the paper's rows: directory, Hub id, hub:NAME, pretrain:OBJECTIVE?config=NAME&corpus=FILE, or None"
+    )
+    base_encoders: dict[str, str | None] = Field(description="BASE encoders besides those of `encoders`")
+    twins: dict[str, str] = Field(description="LARGE encoder: the BASE encoder that it is compared with")
+    on_all_tasks: TaskNames | None = Field(
+        description="LARGE encoders that are run on all tasks, not SS and QA alone; None: all"
+    )
+    seeds_otherwise: int = Field(ge=1, le=MAX_SEEDS, description="number of seeds on the tasks other than SS and QA")
+    twin_freeze: FrozenLayers = Field(description="freeze, for the BASE counterparts")
+    twin_decay: Decay = Field(description="decay, for the BASE counterparts")
+
+    @property
+    def encoder_specs(self) -> dict[str, str | None]:
+        """The LARGE encoders and their BASE counterparts."""
+        known = self._known_base_encoders
+        return dict(self.large_encoders) | {name: known[name] for name in dict.fromkeys(self.counterparts.values())}
+
+    @property
+    def counterparts(self) -> dict[str, str]:
+        """LARGE encoder that is given -> its BASE counterpart, where that is named and known."""
+        given = [name for name, spec in self.large_encoders.items() if spec is not None]
+        return {name: self.twins[name] for name in given if self.twins.get(name) in self._known_base_encoders}
+
+    @property
+    def _known_base_encoders(self) -> dict[str, str | None]:
+        return {**self.encoders, **self.base_encoders}
+
+
+def settings(parameters: Parameters, *, base: bool = False) -> dict[str, list[Stabilizer]]:
+    """The settings of Table 5: the baseline and each layer-specific technique.
+
+    Args:
+        base: at the depth of a BASE encoder.
+    """
+    changed = {"freeze": parameters.twin_freeze, "decay": parameters.twin_decay} if base else {}
+    return layer_techniques(parameters.model_copy(update=changed))
+
+
+def grids(study: Study[Parameters]) -> dict[str, Grid]:
+    """`large`: every LARGE encoder and every BASE counterpart, under each technique on SS and QA, and without one on
+    the other tasks, which the paper finds stable, with the first `seeds_otherwise` seeds.
+    """
+    chosen, bases = study.parameters, {**recipes_by_type(study)}
+    tried, names, counterparts = study.paper_parts(), list(chosen.large_encoders), chosen.counterparts
+    grid = study.grid(settings(chosen), bases=bases, parts=tried, encoders=names)
+    base_encoders = [name for name in study.encoders if name in counterparts.values()]
+    if base_encoders:
+        base_grid = study.grid(settings(chosen, base=True), bases=bases, parts=tried, encoders=base_encoders)
+        grid = _with_counterparts(grid, base_grid)
+    others = tuple(
+        Part(label=task.name, tasks=(task.name,))
+        for task in study.tasks
+        if not any(task.name in part.tasks for part in tried)
+    )
+    plain = study.grid({BASELINE: []}, bases=bases, parts=others, seeds=study.seeds[: chosen.seeds_otherwise])
+    on_all = [name for name in names if chosen.on_all_tasks is None or name in chosen.on_all_tasks]
+    included = {*on_all, *(counterparts[name] for name in on_all if name in counterparts)}
+    cells = {key: runs for key, runs in plain.cells.items() if key.encoder in included}
+    recipes = {**grid.recipes, **plain.recipes}
+    return {"large": replace(grid, parts=(*tried, *others), cells={**grid.cells, **cells}, recipes=recipes)}
+
+
+def _with_counterparts(large: Grid, base: Grid) -> Grid:
+    """Both grids in one; recipes of the BASE counterparts that differ get a name of their own."""
+    differing = {
+        (f"{setting}, {TWIN}", task): recipe
+        for (setting, task), recipe in base.recipes.items()
+        if recipe != large.recipes[setting, task]
+    }
+    return replace(
+        large,
+        encoders={**large.encoders, **base.encoders},
+        cells={**large.cells, **base.cells},
+        recipes={**large.recipes, **differing},
+        layers={**large.layers, **base.layers},
+    )

@@ -1,0 +1,37 @@
+"""Notebook 03, Table 4: freeze layers, decay their learning rates, re-initialize them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..study.grid import Grid
+from ..study.parameter_types import Epochs, MaxLength
+from ..study.parameters import LayerParameters, TrainingParameters
+from ..study.parts import layer_techniques
+from ..study.study import Study
+
+NOTEBOOK = "03_layer_adaptation"
+
+
+class Parameters(TrainingParameters, LayerParameters):
+    """What notebook 03 takes."""
+
+    biosses_epochs: Epochs = Field(description="passes over the training split, sentence similarity")
+    qa_epochs: Epochs = Field(description="passes over the training split, question answering")
+    biosses_max_length: MaxLength = Field(description="sub-words per sequence, sentence similarity")
+    qa_max_length: MaxLength = Field(description="sub-words per sequence, question answering")
+    combinations: bool = Field(description="whether to run the combinations of two techniques as well")
+
+
+def grids(study: Study[Parameters]) -> dict[str, Grid]:
+    """`table4`: every encoder under every setting on SS and QA."""
+    chosen = study.parameters
+    by_type = {
+        "similarity": study.recipe(
+            epochs=chosen.biosses_epochs, max_length=chosen.biosses_max_length, **chosen.shared_fields
+        ),
+        "question": study.recipe(epochs=chosen.qa_epochs, max_length=chosen.qa_max_length, **chosen.shared_fields),
+    }
+    bases = {task.name: by_type[task.kind] for task in study.tasks if task.kind in by_type}
+    techniques = layer_techniques(chosen, combinations=chosen.combinations)
+    return {"table4": study.grid(techniques, bases=bases, parts=study.paper_parts())}

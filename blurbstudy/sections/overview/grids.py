@@ -1,0 +1,66 @@
+"""What notebook 00 asks for: one run on an entity task, which is scored by every convention."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ...errors import ParameterError
+from ...study.grid import CellKey, Grid, Part
+from ...study.parameter_types import BatchSize, Epochs, Evaluations, LearningRate, MaxLength
+from ...study.parameters import LayerParameters
+from ...study.study import Study
+from ...tasks import TASKS, get_task
+
+NOTEBOOK = "00_overview"
+SETTING = "Baseline"
+
+
+class Parameters(LayerParameters):
+    """What notebook 00 takes."""
+
+    general_vocabulary: str | None = Field(
+        description='to compare with: directory, Hub id, hub:NAME, "trained" on the spot, or None'
+    )
+    scoring_task: str = Field(min_length=1, description="entity task whose one run is scored by every convention")
+    scoring_epochs: Epochs = Field(description="passes over the training split, of that run")
+    scoring_learning_rate: LearningRate = Field(description="peak learning rate, of that run")
+    scoring_batch_size: BatchSize = Field(description="sentences per optimizer step, of that run")
+    scoring_max_length: MaxLength = Field(description="sub-words per sequence, special tokens included, of that run")
+    scoring_evaluations: Evaluations = Field(description="dev evaluations, of that run")
+
+
+def grids(study: Study[Parameters]) -> dict[str, Grid]:
+    """`scoring`: one run, of the first available encoder and the first seed; no cell where there is none.
+
+    Raises:
+        ParameterError: the task is not an entity task.
+    """
+    chosen = study.parameters
+    recipe = study.recipe(
+        epochs=chosen.scoring_epochs,
+        learning_rate=chosen.scoring_learning_rate,
+        batch_size=chosen.scoring_batch_size,
+        max_length=chosen.scoring_max_length,
+        evaluations=chosen.scoring_evaluations,
+    )
+    task = get_task(chosen.scoring_task)
+    if task.kind != "ner":
+        known = ", ".join(task.name for task in TASKS if task.kind == "ner")
+        raise ParameterError(f"scoring_task={task.name!r} has no entities; use {known}")
+    encoder = next(iter(study.sources.encoders), None)
+    missing = "" if encoder else "no encoder can be run"
+    if task not in study.tasks:
+        missing = f"{task.name} is not among the tasks of this run"
+    cells = {}
+    if encoder and not missing:
+        run = study.run_config(task.name, encoder, recipe=recipe, seed=study.seeds[0])
+        cells[CellKey(encoder, SETTING, task.name)] = (run,)
+    grid = Grid(
+        encoders={encoder or "none": missing},
+        settings=(SETTING,),
+        parts=(Part(label=task.name, tasks=(task.name,)),),
+        recipes={(SETTING, task.name): recipe},
+        seeds=study.seeds[:1],
+        cells=cells,
+    )
+    return {"scoring": grid}

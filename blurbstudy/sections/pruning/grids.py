@@ -1,0 +1,84 @@
+"""What notebook 05 asks for: one encoder at several depths on every task."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ...errors import ParameterError
+from ...stabilizers import RemoveLayers, Stabilizer
+from ...study.grid import Grid
+from ...study.parameter_types import LayerCount, Margin
+from ...study.parameters import TaskTypeParameters
+from ...study.parts import blurb_parts, recipes_by_type
+from ...study.study import Study
+
+NOTEBOOK = "05_pruning"
+PAPER_LAYERS = 12  # of the encoder in the paper's table
+
+
+class Parameters(TaskTypeParameters):
+    """What notebook 05 takes."""
+
+    pruned: str | None = Field(description="display name of the encoder that is pruned; None: the first that is given")
+    removed: Annotated[list[LayerCount], Field(min_length=1)] = Field(
+        description="top layers removed from a 12-layer encoder; in proportion from another one"
+    )
+    margin: Margin = Field(
+        description='points; between the paper\'s BC2GM (2.47, "barely impacts") and DDI (3.06, "substantially")'
+    )
+
+    @property
+    def encoder_specs(self) -> dict[str, str | None]:
+        """The encoder that is pruned.
+
+        Raises:
+            ParameterError: it is not among the encoders.
+        """
+        name = self.pruned
+        if name is None:
+            given = (name for name, spec in self.encoders.items() if spec is not None)
+            name = next(given, next(iter(self.encoders)))
+        if name not in self.encoders:
+            raise ParameterError(f"pruned={name!r} is not an encoder; use {' or '.join(self.encoders)}, or null")
+        return {name: self.encoders[name]}
+
+
+def grids(study: Study[Parameters]) -> dict[str, Grid]:
+    """`table7`: the encoder at every depth on every task, and the BLURB score."""
+    bases = {**recipes_by_type(study)}
+    return {"table7": study.grid(settings(study), bases=bases, parts=blurb_parts(study))}
+
+
+def settings(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:
+    """Label -> technique: how many top layers are removed, in proportion to the encoder's depth.
+
+    Raises:
+        ParameterError: full depth is missing, or no layer is left.
+    """
+    removed = list(study.parameters.removed)
+    if 0 not in removed:
+        raise ParameterError(f"removed={removed!r} lacks 0, from which every drop is counted; add it")
+    n_layers = depth(study)
+    counts = sorted({round(number * n_layers / PAPER_LAYERS) for number in removed})
+    if counts[-1] >= n_layers:
+        raise ParameterError(
+            f"removed={removed!r} (of {PAPER_LAYERS} layers) leaves none of {n_layers}; use at most "
+            f"{PAPER_LAYERS - 1} of {PAPER_LAYERS}"
+        )
+    return {f"{count} of {n_layers}": [RemoveLayers(count)] if count else [] for count in counts}
+
+
+def depth(study: Study[Parameters]) -> int:
+    """Layers of the pruned encoder; the paper's where none is available."""
+    (name,) = study.encoders
+    source = study.sources.encoders.get(name)
+    return source.architecture["n_layers"] if source else PAPER_LAYERS
+
+
+def removed_layers(grid: Grid, setting: str) -> int:
+    """How many top layers a setting removes."""
+    return sum(
+        technique.layers for technique in grid.techniques.get(setting, ()) if isinstance(technique, RemoveLayers)
+    )

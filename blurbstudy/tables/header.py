@@ -1,0 +1,34 @@
+"""What a notebook shows first: the stylesheet of its tables, and the parameters it was given with their meanings."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from ..study.study import NO_FINDING, Study, show_value
+
+STYLE_FILE = Path(__file__).with_name("report.css")
+
+
+class Header:
+    """The head of a notebook's page."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    def _repr_html_(self) -> str:
+        parameters = self.study.parameters
+        style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
+        banner = f'<p class="banner own">{escape(NO_FINDING)}</p>' if self.study.no_finding else ""
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(show_value(value))}</td>"
+            f"<td>{escape(type(parameters).model_fields[name].description or '')}</td></tr>"
+            for name, value in parameters.model_dump(mode="json").items()
+            if name != "train_missing"
+        )
+        head = '<tr><th scope="col">Parameter</th><th scope="col">Value</th><th scope="col">Meaning</th></tr>'
+        table = f'<div class="wide" tabindex="0"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+        details = (
+            f'<details class="given"><summary>All parameters</summary><figure class="table">{table}</figure></details>'
+        )
+        return f'{style}{banner}<p class="given">{escape(self.study.origin)}</p>{details}'
