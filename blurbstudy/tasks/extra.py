@@ -1,4 +1,4 @@
-"""Datasets that are none of BLURB's: a new one is one entry here (README, "Add a dataset")."""
+"""Datasets that are none of BLURB's: a new one is one entry here (docs/extending/dataset.md)."""
 
 from __future__ import annotations
 
