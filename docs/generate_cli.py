@@ -18,6 +18,7 @@ def cli_page() -> str:
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="blurbstudy", title="Command line")
     text = text.replace("&#x27;", "'").replace("&quot;", '"')
+    text = re.sub(r"(?<=\w)<(\w+)>", r"&lt;\1&gt;", text)  # a placeholder in prose is not an HTML tag
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
