@@ -190,10 +190,10 @@ def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", dat
     task = task_of(store, config.task, config.data)
     known = encoder_fact(store, config.encoder)
     spec, folder = encoder or str(known.get("spec", "")), data or data_given(store, config.data)
-    if not spec or not (folder or task.own):
+    if not spec or not (folder or task.custom):
         missing = "encoder" if not spec else "data"
         raise ParameterError(f"run {config.id}: where its {missing} lies is not in {store.folder}; name --{missing}")
-    if task.own:
+    if task.custom:
         folder = str(Path(task.files["train"]).parent)
     name = config.encoder_name or str(known.get("name", spec))
     sources = resolve_sources(store, tasks=[task], encoders={name: spec}, data=folder)

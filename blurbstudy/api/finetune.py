@@ -173,7 +173,7 @@ def fine_tune(
     known, kept = task if isinstance(task, Task) else get_task(task), RunStore(store)
     if keep_model and model_folder is not None:
         check_target(model_folder, replace=True)
-    if known.own:
+    if known.custom:
         check_learnable(known)  # before an encoder is loaded, or anything written
         data = str(Path(known.files["train"]).parent)
     sources = resolve_sources(kept, tasks=[known], encoders={encoder: hub_id(encoder)}, data=data)
@@ -183,7 +183,7 @@ def fine_tune(
             f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
         )
     plain = plain_cosines_of(known, encoder, sources=sources, store=kept, device=device)
-    audit = _audit(known, sources.encoders[encoder], chosen, say=say) if known.own else None
+    audit = _audit(known, sources.encoders[encoder], chosen, say=say) if known.custom else None
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
     engine = LocalEngine(device=device, keep_weights="best" if keep_model else "none")
     sweep = run_missing(configs, kept, sources=sources, engine=engine, progress=progress, label=known.name)
@@ -312,7 +312,7 @@ def _chosen(
 
 
 def _recipe_word(recipe: str | None, task: Task) -> str:
-    return recipe or (RECOMMENDED if task.own else DEFAULT)
+    return recipe or (RECOMMENDED if task.custom else DEFAULT)
 
 
 def _recipe_source(recipe: Recipe | str | None, task: Task) -> str:
@@ -321,10 +321,10 @@ def _recipe_source(recipe: Recipe | str | None, task: Task) -> str:
         return "As it was given by whoever trained it; every setting that acts on this task."
     if _recipe_word(recipe, task) == RECOMMENDED:
         return "What blurbstudy recommends for this kind, size and encoder (`blurbstudy recommend` gives the reasons)."
-    return f"blurbstudy's default for tasks of kind {task.kind}."
+    return f"blurbstudy's default for tasks of kind {task.task_type}."
 
 
 def default_recipe(task: Task, *, positions: int) -> Recipe:
     """The recipe for a task where none is given; no sequence is longer than the encoder's positions."""
-    fields = DEFAULT_RECIPES[task.kind]
+    fields = DEFAULT_RECIPES[task.task_type]
     return recipe_from_dict(fields | {"max_length": min(fields["max_length"], positions)})

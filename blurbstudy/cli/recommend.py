@@ -48,7 +48,7 @@ def recommend(
         scheme=scheme,
     )  # fmt: skip
     folder = data or paths.data_folder()
-    if folder is None and not known.own:
+    if folder is None and not known.custom:
         raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
     with contextlib.redirect_stdout(sys.stderr):
         found = recommended(known, encoder, data=str(folder), store=store, sentence_tuned=sentence_tuned, device=device)

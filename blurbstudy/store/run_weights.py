@@ -89,7 +89,7 @@ def keeper(
         known = {run_id: other for run_id in _rivals(store, record.config) if (other := store.get(run_id))}
         if keep == "best" and not all(_beats(record, other) for other in known.values()):
             return
-        settings = settings_of(task, record.config.recipe, words=words() if task.output == "tags" else "")
+        settings = settings_of(task, record.config.recipe, words=words() if task.output == "token_labels" else "")
         keep_weights(store, record, copy(), task=task, settings=settings, tokenizer=tokenizer(), run={"kept": keep})
         if keep == "best":
             _drop(store, known)

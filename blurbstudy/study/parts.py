@@ -28,6 +28,6 @@ def kind_recipes(
 ) -> dict[str, Recipe]:
     """Task -> recipe, with the epochs and lengths of its kind."""
     return {
-        task.name: study.recipe(epochs=epochs[task.kind], max_length=max_lengths[task.kind], **shared)
+        task.name: study.recipe(epochs=epochs[task.task_type], max_length=max_lengths[task.task_type], **shared)
         for task in study.tasks
     }

@@ -162,9 +162,9 @@ class Study:
         Raises:
             ParameterError: there is none.
         """
-        found = tuple(task for task in self.tasks if task.kind == kind)
+        found = tuple(task for task in self.tasks if task.task_type == kind)
         if not found:
-            known = " or ".join(task.name for task in TASKS if task.kind == kind)
+            known = " or ".join(task.name for task in TASKS if task.task_type == kind)
             raise ParameterError(f"tasks={self.values['tasks']!r} has no {kind} task; add {known}")
         return found
 
@@ -176,8 +176,8 @@ class Study:
         """SS and QA as the paper has them; a QA of some of its tasks alone says so."""
         parts = []
         for kind, label in PARTS.items():
-            mine = tuple(task.name for task in self.tasks if task.kind == kind)
-            whole = {task.name for task in TASKS if task.kind == kind}
+            mine = tuple(task.name for task in self.tasks if task.task_type == kind)
+            whole = {task.name for task in TASKS if task.task_type == kind}
             alone = f" ({' and '.join(mine)} alone)" if set(mine) != whole else ""
             of_all = "paper, mean of both" if alone else "paper"
             if mine:

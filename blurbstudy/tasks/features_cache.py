@@ -70,7 +70,7 @@ def cached_features(
     text = canonical_json(identity)
     name = f"{task.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.npz"
     file = cache_folder().absolute() / FOLDER / name
-    bounds = {"vocabulary": vocabulary, "max_length": max_length, "apart": segment_ids == "apart"}
+    bounds = {"vocabulary": vocabulary, "max_length": max_length, "bi_encoder": segment_ids == "apart"}
     if (found := _read(file, text, task=task, **bounds)) is not None:
         return found
     with _sole_maker(file):
@@ -102,7 +102,7 @@ def _read(
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zlib.error,
             zipfile.BadZipFile):  # fmt: skip
         return None
-    bounds = {"vocabulary": vocabulary, "max_length": max_length, "apart": apart}
+    bounds = {"vocabulary": vocabulary, "max_length": max_length, "bi_encoder": apart}
     fits = all(_fits(one, task, **bounds) for one in found.values())
     return found if fits and not columns else None
 
@@ -137,7 +137,7 @@ def _fit_lengths(found: Features, max_length: int, apart: bool) -> bool:
 
 
 def _fit_places(found: Features, task: Task) -> bool:
-    if task.output != "tags":
+    if task.output != "token_labels":
         return found.places is None and found.examples is None
     return (
         found.places is not None
@@ -151,7 +151,7 @@ def _fit_places(found: Features, task: Task) -> bool:
 def _fit_targets(targets: np.ndarray, task: Task, *, n: int) -> bool:
     if task.output == "score":
         return targets.dtype == np.float32 and targets.shape == (n,) and bool(np.isfinite(targets).all())
-    if task.output == "label_set":
+    if task.output == "multi_label":
         shape = (n, len(task.labels))
         return targets.dtype == np.float32 and targets.shape == shape and bool(np.isin(targets, (0, 1)).all())
     return _is(targets, np.int64, 0, len(task.labels), length=n)

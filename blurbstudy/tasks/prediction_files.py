@@ -33,7 +33,7 @@ def read_predictions(
         DataError: the file is missing or malformed, or is not of these examples; one line that names the first problem
             and how often it occurs.
     """
-    read = _read_tags if task.output == "tags" else _read_by_id
+    read = _read_tags if task.output == "token_labels" else _read_by_id
     return read(Path(path), task, examples, f"{task.name} {split}")
 
 
@@ -48,9 +48,9 @@ def write_predictions(
     """
     if len(predictions) != len(examples):
         raise ParameterError(f"{len(predictions)} predictions for {len(examples)} examples; give one each")
-    write = _tagged_sentence if task.output == "tags" else _line
+    write = _tagged_sentence if task.output == "token_labels" else _line
     lines = [write(example, prediction) for example, prediction in zip(examples, predictions, strict=True)]
-    header = "" if task.output == "tags" else HEADER + "\n"
+    header = "" if task.output == "token_labels" else HEADER + "\n"
     _write_new(Path(path), header + "".join(lines))
 
 
@@ -125,7 +125,7 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
     for number, line in enumerate(lines[start:], start + 1):
         name, tab, value = line.partition("\t")
         name = name.strip()
-        no_label = task.output == "label_set" and name in expected  # editors strip the tab that ends such a line
+        no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
         if "\t" in value or not (tab or no_label):
             problems.add("lines {are} malformed", number, columns_found(line), "id<TAB>prediction")
         elif name not in expected:
@@ -150,7 +150,7 @@ def _prediction(value: str, task: Task) -> str | float | None:
     """A prediction in the form of Example.label; None where it is none."""
     if task.output == "score":
         return _finite_number(value)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         given = _parts(value)
         return ",".join(label for label in task.labels if label in given) if given <= set(task.labels) else None
     return value if value in task.labels else None
@@ -174,7 +174,7 @@ def _form(task: Task, value: str) -> str:
     """What a prediction may be, for a message about a value that is none."""
     if task.output == "score":
         return "a finite number"
-    if task.output == "label_set":
+    if task.output == "multi_label":
         if "" in _parts(value):
             return "a label on both sides of each comma; remove a comma too many, or restore the label that is missing"
         return f"none, or some of these separated by commas: {', '.join(task.labels)}"

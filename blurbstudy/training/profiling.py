@@ -138,7 +138,7 @@ def _evaluation_seconds(training: Training, split: str, clock: Clock) -> float:
     recipe = training.population.members[0].config.recipe
     outputs = np.zeros((len(features.targets), training.population.model.outputs), np.float32)
     decode(outputs, features, training.task, tagging=recipe.tagging)
-    score(training.task.metric, gold, gold, positives=training.task.positives)
+    score(training.task.metric, gold, gold, positives=training.task.positive_labels)
     scoring = clock() - began
     return per_token * float(features.lengths.sum()) + training.size * scoring
 

@@ -270,18 +270,18 @@ def test_the_digest_follows_the_files_of_the_tokenizer_and_no_others(tiny_encode
 
 
 def test_texts_apart_are_kept_in_a_file_of_their_own_with_where_they_part(ask, tmp_path):
-    together, apart = ask(), ask(segment_ids="apart")
+    together, apart = ask(), ask(segment_ids="bi_encoder")
     assert ask.made == 2 and len(list((tmp_path / "cache" / "features").glob("*.npz"))) == 2
-    assert same(apart, ask(segment_ids="apart")) and same(together, ask()) and ask.made == 2
+    assert same(apart, ask(segment_ids="bi_encoder")) and same(together, ask()) and ask.made == 2
     assert together["train"].seconds is None and (apart["train"].seconds < apart["train"].lengths).all()
 
 
 def test_texts_that_part_outside_of_their_sequence_are_never_taken(ask, file):
-    apart = ask(segment_ids="apart")
+    apart = ask(segment_ids="bi_encoder")
     for wrong in (apart["train"].lengths, np.zeros(len(apart["train"]), np.int64), None):
         spoiled = {split: replace(own, seconds=wrong) for split, own in apart.items()}
         with np.load(file()) as archive:
             identity = archive["identity"].tobytes().decode()
         features_cache._write(file(), spoiled, identity)
-        assert same(ask(segment_ids="apart"), apart)
+        assert same(ask(segment_ids="bi_encoder"), apart)
     assert ask.made == 4

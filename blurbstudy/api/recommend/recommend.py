@@ -83,7 +83,7 @@ class Recommendation:
         at = self.situation
         yield from _comment(
             f"Recommended for {self.task.name}: {KINDS[at.kind]}, {at.train:,} training examples"
-            + (f" ({at.counted:,} {self.task.counted})" if at.counted != at.train else "")
+            + (f" ({at.counted:,} {self.task.size_unit})" if at.counted != at.train else "")
         )
         tuned = ", tuned for sentences" if at.sentence_tuned else ""
         yield from _comment(
@@ -178,7 +178,7 @@ def recommend(
         StudyError: data, encoder or store cannot be read or written.
     """
     kept = RunStore(store)
-    if task.own:
+    if task.custom:
         check_learnable(task)
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(kept, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
@@ -202,7 +202,7 @@ def recommendation_of(
     choices = chosen_by_rules(situation)
     config = sources.run_config(task.name, encoder, recipe=recipe_of(choices), seed=1)
     own = own_evidence(store, task, data, source.fingerprint, situation=situation, recipe=config.recipe)
-    head = "words" if task.output == "tags" else config.recipe.head
+    head = "words" if task.output == "token_labels" else config.recipe.head
     study = study_evidence(situation, head=head, recipe=config.recipe)
     place = pick_device(device).type
     costs = Costs(sources, place)

@@ -59,7 +59,7 @@ def situation_of(
     folder = Path(encoder.path or "")
     told = bool(encoder.path) and any((folder / name).is_file() for name in OF_SENTENCES)
     return Situation(
-        kind=task.kind,
+        kind=task.task_type,
         train=len(train.gold),
         counted=sum(example_size(task, label) for label in train.gold),
         size=size_of(shape),

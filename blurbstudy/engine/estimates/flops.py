@@ -52,7 +52,7 @@ class Costs:
     def _counted(self, config: RunConfig) -> float:
         recipe = config.recipe
         shape = Architecture(**self.sources.encoder_of(config).architecture)
-        tokens = recipe.batch_size * min(recipe.max_length, TOKENS[self.sources.task(config.task).kind])
+        tokens = recipe.batch_size * min(recipe.max_length, TOKENS[self.sources.task(config.task).task_type])
         return counted_seconds(shape, tokens)
 
 

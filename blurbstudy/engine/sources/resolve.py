@@ -94,7 +94,7 @@ def resolve_sources(
         fingerprints=fingerprints,
         sizes=sizes,
         encoders=found,
-        own={task.name: task for task in chosen if task.own},
+        own={task.name: task for task in chosen if task.custom},
     )
 
 

@@ -27,8 +27,8 @@ def scoring_grid(study: Study, *, task: str, recipe: Recipe) -> Grid:
         ParameterError: the task is no entity task.
     """
     chosen = get_task(task)
-    if chosen.kind != "ner":
-        known = ", ".join(task.name for task in TASKS if task.kind == "ner")
+    if chosen.task_type != "ner":
+        known = ", ".join(task.name for task in TASKS if task.task_type == "ner")
         raise ParameterError(f"scoring_task={task!r} has no mentions; use {known}")
     missing = "" if chosen in study.tasks else f"{chosen.name} is not among the tasks of this run"
     encoder = next(iter(study.sources.encoders), None)

@@ -102,7 +102,7 @@ class Baselines:
         )
 
 
-NER = tuple(task for task in TASKS if task.kind == "ner")
+NER = tuple(task for task in TASKS if task.task_type == "ner")
 
 
 def _mean(parts: Sequence[Judged]) -> Judged:
@@ -188,7 +188,7 @@ def relaxed(results: Results) -> Results:
     references = {
         name: replace(reference, task=replace(reference.task, metric=METRIC_OF[RELAXED]))
         for name, reference in results.references.items()
-        if reference.task.kind == "ner"
+        if reference.task.task_type == "ner"
     }
     return replace(results, references=references)
 

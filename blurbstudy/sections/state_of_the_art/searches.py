@@ -68,7 +68,7 @@ def searches_of(
 def _choices(
     task: Task, space: Mapping[str, Sequence[Any]], epochs: Mapping[str, Sequence[float]]
 ) -> dict[str, Sequence[Any]]:
-    return dict(space) | ({"epochs": epochs[task.kind]} if task.kind in epochs else {})
+    return dict(space) | ({"epochs": epochs[task.task_type]} if task.task_type in epochs else {})
 
 
 def search(

@@ -13,7 +13,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
 from blurbstudy.tables.paper import paper_number
-from blurbstudy.tasks.task import OUTPUTS
+from blurbstudy.tasks.task import OUTPUT_TYPES
 
 LAYERS = {"SMALL": 6, "BASE": 12, "LARGE": 24}
 
@@ -38,7 +38,7 @@ VECTORS = [at("similarity", train, size, plain=plain(0.85)) for train, size in p
 
 
 def test_every_kind_size_and_encoder_has_a_recipe_that_fits_it():
-    assert set(KINDS) == set(OUTPUTS)
+    assert set(KINDS) == set(OUTPUT_TYPES)
     for situation in EVERY:
         choices = chosen_by_rules(situation)
         recipe = recipe_of(choices)

@@ -143,7 +143,7 @@ def test_no_sentence_of_the_corpus_is_asked_about(mini, examples):
     abstracts = [json.loads(line) for line in (mini / CORPUS).read_text(encoding="utf-8").splitlines()]
     corpus = {bare(sentence) for abstract in abstracts for sentence in abstract["sentences"]}
     for task in TASKS:
-        if task.output == "tags":
+        if task.output == "token_labels":
             asked = [" ".join(e.texts) for found in examples[task.name].values() for e in found]
             assert not corpus.intersection(map(bare, asked))
     rows = [line.split("\t") for line in (mini / "HoC" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]]
