@@ -173,7 +173,7 @@ found["runs"] = [(run.config.task, run.predictions["test"], run.scores["test"]) 
 
 def test_the_dataset_of_the_docs_is_one_entry_and_its_files_are_read_checked_and_trained_on(copy, tiny_encoder):
     entry, lines, usage = blocks("dataset")
-    assert entry.file == "blurbstudy/tasks/extra.py"
+    assert entry.file == "blurbstudy/tasks/blurb.py"
     put(entry, copy)
     folder = copy / "data" / "Dosing"
     folder.mkdir(parents=True)

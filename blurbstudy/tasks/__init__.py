@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "ALL_TASKS", "OUTPUT_TYPES", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "CustomForm", "Task", "data_fingerprint",
-    "dataset_folder", "example_size", "get_task", "load_custom_task", "custom_task", "read_split", "read_task", "split_file",
-    "split_labels", "split_tags", "task_from_dict", "task_to_dict", "to_datasets", "trivial_predictions",
+    "ALL_TASKS", "OUTPUT_TYPES", "OUTSIDE", "READERS", "SPLITS", "TASKS", "CustomForm", "Example", "Task",
+    "custom_task", "data_fingerprint", "dataset_folder", "example_size", "get_task", "load_custom_task", "read_split",
+    "read_task", "split_file", "split_labels", "split_tags", "task_from_dict", "task_to_dict", "to_datasets",
+    "trivial_predictions",
 ]  # fmt: skip
 
 

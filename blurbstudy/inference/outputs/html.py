@@ -41,7 +41,7 @@ def html_begin(task: Task) -> str:
     """Up to the first document."""
     name = html.escape(task.name)
     about = {
-        "token_labels": "Entities as predicted; the probability of each, the mean over its words, shows when pointed at.",
+        "token_labels": "Predicted entities; hover over one for its probability (the mean over its words).",
         "single_label": "The most probable label of each text, and the probabilities of all.",
         "multi_label": "The labels above a probability of one half, and the probabilities of all.",
         "score": "The score of each pair.",

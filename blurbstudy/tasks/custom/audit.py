@@ -252,7 +252,8 @@ def _long_words(lines: Lines) -> Iterator[str]:
 
 def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
     task, own = lines.task, lines.task.custom
-    yield f"{task.name}: kind {task.custom.task_type_alias or task.task_type}, scored by {task.metric}{_counted_classes(task)}"
+    alias = task.custom.task_type_alias or task.task_type
+    yield f"{task.name}: kind {alias}, scored by {task.metric}{_counted_classes(task)}"
     for split, examples in lines.splits.items():
         size = sum(example_size(task, example.label) for example in examples)
         more = f", {size} {task.size_unit}" if task.output == "token_labels" else ""

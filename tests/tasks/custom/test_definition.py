@@ -99,7 +99,7 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
     given = ({"train": "a.tsv"}, {"train": "a.tsv", "dev": "b.tsv"})
     tasks = [custom_task(kind="classification", files=files) for files in given]
     before = [data_fingerprint(task) for task in tasks]
-    monkeypatch.setattr("blurbstudy.tasks.task.DIVISION", 0)
+    monkeypatch.setattr("blurbstudy.tasks.serialization.SPLIT_REVISION", 0)
     assert [data_fingerprint(task) == own for task, own in zip(tasks, before, strict=True)] == [False, True]
 
 
