@@ -198,7 +198,6 @@ class PopulationTrainer:
                 checkpoint.tokenizer,
                 data=config.data,
                 digest=checkpoint.tokenizer_digest(),
-                vocabulary=checkpoint.architecture.vocab_size,
                 max_length=recipe.max_length,
                 segment_ids=recipe.layout,
             )

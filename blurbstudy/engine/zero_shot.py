@@ -62,7 +62,6 @@ def plain_cosine_scores(
             checkpoint.tokenizer,
             data=data,
             digest=checkpoint.tokenizer_digest(),
-            vocabulary=checkpoint.architecture.vocab_size,
             max_length=limit,
             segment_ids=Recipe(head="cosine").layout,
         )
