@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .. import paths
 from ..config import Recipe, recipe_from_dict
-from ..engine.progress import watched_bar
+from ..engine.progress import progress_bar
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import data_folder
 from ..errors import DataError, ParameterError
@@ -146,7 +146,7 @@ def predict(
     predictor = Predictor(read_model_directory(_model_of(model)), device=device)
     documents = _documents(texts, predictor.task, columns)
     found: list[Prediction] = []
-    with watched_bar("predict", total=len(documents), unit="text") as advance:
+    with progress_bar("predict", total=len(documents), unit="text") as advance:
         while part := documents[len(found) : len(found) + AT_ONCE]:
             found += predictor.predict(part)
             advance(len(part))

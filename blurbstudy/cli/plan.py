@@ -23,10 +23,9 @@ def plan(
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda (default: as the parameters say).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Say which runs are done and missing, what they will take, and rehearse a few steps to know how long it will be.
+    """Count the runs that are done and missing, and estimate their time from the machine's last measured speed.
 
-    Nothing is trained or pretrained, and the run store is left as it is. What was measured of this machine is kept in
-    the cache folder, so that the next plan, and the run, need not measure it again.
+    Nothing is trained or pretrained, and the run store is not changed.
     """
     from ..report.plan import make_plan
     from ..report.plan_text import plan_text
@@ -38,9 +37,6 @@ def plan(
     if kept.folder.exists() and not kept.folder.is_dir():  # the run would refuse it too
         raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
 
-    def tell(what: str) -> None:
-        typer.echo(f"rehearsing: {what}", err=True)
-
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
-        made = make_plan(values, scale=scale, store=kept, on_rehearsal=tell)
+        made = make_plan(values, scale=scale, store=kept)
     typer.echo(json.dumps(made.to_dict(), allow_nan=False) if as_json else plan_text(made))

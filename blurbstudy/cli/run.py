@@ -15,7 +15,6 @@ from .notebook_options import Data, Only, Parameters, Scale, Store, chosen_stems
 
 if TYPE_CHECKING:
     from ..report.execute import Execution
-    from ..report.progress_bar import Stage
 
 MOST_MINUTES = 100_000  # 69 days
 STOPPED = 3  # exit code of a run that --minutes ended
@@ -45,7 +44,6 @@ def run(
     from ..engine.deadline import stopping_after
     from ..report.execute import execute_notebooks
     from ..report.html import build_report
-    from ..report.plan import keep_beside_runs
     from ..report.progress_bar import one_bar
     from ..store.run_store import RunStore
 
@@ -56,13 +54,9 @@ def run(
     kept = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     kept.check_writable()
     folder = report or paths.report_folder(scale)
-    stages = foreseen(plan, scale=scale)
-    with stopping_after(minutes, began=began) as left, one_bar(len(plan), stages) as bar:
-        executions = execute_notebooks(plan, out=folder / "notebooks", on_start=bar.start)
+    with stopping_after(minutes, began=began) as left, one_bar(len(plan)) as on_start:
+        executions = execute_notebooks(plan, out=folder / "notebooks", on_start=on_start)
         undone = left()
-    for execution in executions:
-        if bar.busy[execution.stem] and not execution.failure:
-            keep_beside_runs(execution.stem, execution.seconds - bar.busy[execution.stem], scale=scale)
     runs = sum(run_id not in kept for run_id in undone.runs)
     told = _left(runs, undone.encoders, undone.models)
     _finish(executions, build_report(folder, scale=scale, store=kept.folder), left=told)
@@ -100,25 +94,9 @@ def report(
     scale = _one_scale({values["scale"] for values in plan.values()}, asked=scale, store=kept.folder)
     plan = {stem: values for stem, values in plan.items() if values["scale"] == scale}
     folder = report or paths.report_folder(scale)
-    with one_bar(len(plan)) as bar:
-        executions = execute_notebooks(plan, out=folder / "notebooks", report_only=True, on_start=bar.start)
+    with one_bar(len(plan)) as on_start:
+        executions = execute_notebooks(plan, out=folder / "notebooks", report_only=True, on_start=on_start)
     _finish(executions, build_report(folder, scale=scale, store=kept.folder))
-
-
-def foreseen(plan: Mapping[str, Mapping[str, Any]], *, scale: str) -> list[Stage]:
-    """What the notebooks (stem -> parameters) will go through, for the time left; none where that cannot be told, for
-    want of an estimate stops no run.
-    """
-    from ..report.plan import expected_stages
-
-    try:
-        return expected_stages(plan, scale=scale)
-    except StudyError:  # the notebook itself will tell of it
-        return []
-    except Exception as error:  # whatever it is: if it is not of the estimate alone, the notebook fails too
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        typer.echo(f"blurbstudy: no time left can be told, since planning failed ({said}); the run goes on", err=True)
-        return []
 
 
 def _remembered(stem: str, fact: Mapping[str, Any], *, store: Path) -> dict[str, Any]:

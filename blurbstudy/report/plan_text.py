@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..engine.progress import format_duration
 from .plan import ASSUMPTIONS, NotebookPlan, Plan
 
 COLUMNS = ("notebook", "runs", "done", "to make", "populations", "encoders to pretrain", "memory", "time")
@@ -24,23 +25,10 @@ def plan_text(plan: Plan) -> str:
         f"scale {plan.scale}, device {plan.device}, run store {plan.store}",
         f"runs asked for by several notebooks: {shared}, counted once in the total; 'to make' is by the first of them",
         f"memory: of the largest populations, processes x bytes of each; free {on}: {free}",
-        "time: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts if seconds >= 0.5),
+        "time: " + ", ".join(f"{name} {format_duration(seconds)}" for name, seconds in parts if seconds >= 0.5),
         "assumed: " + "; ".join(ASSUMPTIONS),
     ]
     return "\n".join(lines)
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
 def size(n_bytes: float) -> str:
@@ -54,7 +42,7 @@ def _row(notebook: NotebookPlan) -> tuple[str, ...]:
         *(f"{n:,}" for n in (notebook.runs, notebook.done, notebook.to_make, notebook.populations)),
         _encoders(notebook.encoders, notebook.tokens),
         _memory(notebook.process_bytes, notebook.workers),
-        duration(notebook.seconds),
+        format_duration(notebook.seconds),
     )
 
 
@@ -66,7 +54,7 @@ def _total(plan: Plan) -> tuple[str, ...]:
         *(f"{n:,}" for n in (plan.runs, plan.done, plan.missing, sum(n.populations for n in notebooks))),
         _encoders(sum(n.encoders for n in notebooks), sum(n.tokens for n in notebooks)),
         _memory(largest.process_bytes, largest.workers),
-        duration(plan.seconds),
+        format_duration(plan.seconds),
     )
 
 

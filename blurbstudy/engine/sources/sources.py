@@ -30,7 +30,6 @@ class EncoderSource:
     architecture: Mapping[str, Any]  # fields of models.Architecture
     description: str  # one line for captions
     pretraining: Mapping[str, Any] | None = None  # the record that lies beside an encoder of our own pretraining
-    stand_in: bool = False  # what lies there is of the same shape only: good for rehearsals, never for runs
 
 
 @dataclass(frozen=True, kw_only=True)

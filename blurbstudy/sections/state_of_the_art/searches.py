@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from ...config import Recipe, RunConfig
-from ...engine.deadline import Clock
 from ...engine.sweep import run_missing
 from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
@@ -124,7 +123,7 @@ def _note_what_is_left(study: Study, found: Sequence[Found]) -> None:
     for one in (one for one in found if not one.is_finished):
         rest = planned_search(one.search, trials=one.budget, store=study.store, reference=None)
         left = rest.trials[len(one.values) :]
-        Clock().note(runs=[config.id for trial in left for config in trial.configs])
+        study.engine.deadline.skip(runs=[config.id for trial in left for config in trial.configs])
 
 
 def optimal_recipe(found: Found | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:

@@ -8,7 +8,7 @@ from blurbstudy.api.recommend.evidence import paper_evidence, study_evidence
 from blurbstudy.api.recommend.rules import chosen_by_rules, filled, recipe_of, rules, study_runs
 from blurbstudy.api.recommend.task_profile import KINDS, Situation, size_of
 from blurbstudy.config import Recipe
-from blurbstudy.engine.zero_shot import PlainCosine
+from blurbstudy.engine.zero_shot import ZeroShotScore
 from blurbstudy.errors import ParameterError
 from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
@@ -19,7 +19,7 @@ LAYERS = {"SMALL": 6, "BASE": 12, "LARGE": 24}
 
 
 def plain(r, n=80):
-    return PlainCosine(splits=("train", "dev"), n=n, score=r, interval=fisher_interval(r, n))
+    return ZeroShotScore(splits=("train", "dev"), n=n, score=r, interval=fisher_interval(r, n))
 
 
 def at(kind="relation", train=64, size="BASE", family="mlm", **more):
