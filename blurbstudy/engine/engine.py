@@ -145,10 +145,12 @@ def _train_in_process(index: int, population: Population, trainer: PopulationTra
     if not population:  # all of it is in the store by now
         return Finished()
     start = time.monotonic()
+
+    def on_steps(done: int, total: int) -> None:
+        state.on_message(index, StepsDone(done=done, total=total))
+
     try:
-        trainer.train(
-            population, on_progress=lambda done, total: state.on_message(index, StepsDone(done=done, total=total))
-        )
+        trainer.train(population, on_progress=on_steps)
     except Interrupted:
         return Stopped()
     except Exception as error:  # reported at the end; the other populations are trained

@@ -135,7 +135,7 @@ class PopulationTrainer:
             keep_weights=values["keep_weights"],
         )
 
-    def train(self, population: Population, *, on_progress: Callable[[int, int], object] | None = None) -> None:
+    def train(self, population: Population, *, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Train one population into the store.
 
         Args:

@@ -90,15 +90,15 @@ def forward_flops(shape: Architecture, tokens: int) -> float:
 
 
 def pretraining_seconds(
-    wanted: Wanted, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
+    encoder: Wanted, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
 ) -> float:
     """Expected seconds of a pretraining on one core or GPU.
 
     Args:
         architecture: of the encoder, fields of `models.Architecture`.
     """
-    settings, shape = wanted.settings, Architecture(**architecture)
+    settings, shape = encoder.settings, Architecture(**architecture)
     tokens = settings.batch_tokens or settings.batch_size * settings.max_length
-    key = rate_key(shape, precision=wanted.precision, device=wanted.device)
+    key = rate_key(shape, precision=encoder.precision, device=encoder.device)
     rate = (cache or MeasurementCache()).number("rate", key) or FLOPS_PER_SECOND
-    return wanted.steps * WORD_HEAD * step_flops(shape, tokens) / rate
+    return encoder.steps * WORD_HEAD * step_flops(shape, tokens) / rate

@@ -287,14 +287,8 @@ class LivePanel(widgets.VBox):
         """Start the run in a thread, and watch it from the kernel's event loop, which stays free."""
         try:
             recipe = self.recipe.but(epochs=self.epochs.value, learning_rate=self.rate.value)
-            self.run = LiveRun(
-                self.study,
-                self.techniques.value,
-                encoder=self.encoder.value,
-                task=self.task.value,
-                recipe=recipe,
-                seed=self.seed.value,
-            )
+            chosen = {"encoder": self.encoder.value, "task": self.task.value, "seed": self.seed.value}
+            self.run = LiveRun(self.study, self.techniques.value, recipe=recipe, **chosen)
         except StudyError as error:
             self.words.value = Notice(text=str(error))._repr_html_()
             return
@@ -308,11 +302,10 @@ class LivePanel(widgets.VBox):
             self.stop.disabled = True
 
     async def _watch(self, run: LiveRun) -> None:
-        drawn, drawn_step = 0.0, 0
+        last_redraw = 0.0
         while run.is_running():
-            redraw = run.step > drawn_step and len(run.losses) > 1 and time.monotonic() - drawn > REDRAW_SECONDS
-            if redraw:
-                drawn, drawn_step = time.monotonic(), run.step
+            redraw = len(run.losses) > 1 and time.monotonic() - last_redraw > REDRAW_SECONDS
+            last_redraw = time.monotonic() if redraw else last_redraw
             self.show(run, redraw=redraw)
             await asyncio.sleep(POLL_SECONDS)
         self.show(run, redraw=run.total > 0)
