@@ -31,7 +31,6 @@ FLOORS = {
 }  # fmt: skip
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "provenance", "memory"},  # device, versions; lack of it
-    ("baselines", "pretraining"): {"keeping"},  # folders that are made once
     ("tasks", "metrics"): {""},
 }
 # At module level, where training runs.
@@ -41,7 +40,7 @@ TRAINS = (
     "inference",
 )  # fmt: skip
 TRAINS_IN = {  # of other folders, the modules that training needs
-    "store": {"run_store", "files", "run_weights", "custom_tasks"},
+    "store": {"run_store", "run_weights", "custom_tasks"},
     "engine": {"engine", "sweep", "sweep_state", "progress", "populations", "run_worker", "run_locks", "deadline"},
     "engine.sources": {"sources", "resolve", "encoder_spec", "encoders"},
     "engine.workers": {"process", "main", "messages", "job_queue", "parallel"},

@@ -254,7 +254,7 @@ def _data(task: Task, data: str | Path | None) -> str:
         return "."
     folder = data or paths.data_folder()
     if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (data=...) or set {paths.DATA_SETTING}")
+        raise ParameterError(f"no data: name the folder of the datasets (data=...) or set {paths.DATA_ENV}")
     return str(folder)
 
 

@@ -152,7 +152,7 @@ def _folder(data: str | None) -> Path:
         return mini_blurb_folder()
     folder = data or paths.data_folder()
     if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
     return Path(folder).expanduser()
 
 

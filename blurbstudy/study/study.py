@@ -135,7 +135,7 @@ class Study:
         found = self.values["data"] or paths.data_folder()
         if found is None:
             raise ParameterError(
-                f"data=None and {paths.DATA_SETTING} is not set; name the folder of the BLURB datasets (--data DIR) "
+                f"data=None and {paths.DATA_ENV} is not set; name the folder of the BLURB datasets (--data DIR) "
                 "or use data=mini"
             )
         return str(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import canonical_json
 from ..errors import DataError, ParameterError
-from ..paths import DATA_SETTING
+from ..paths import DATA_ENV
 from .blurb import OTHER_TASKS, TASKS
 from .custom.definition import custom_task, load_custom_task
 from .custom.dev_split import divided
@@ -197,7 +197,7 @@ def _task_folder(task: Task, folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder; expected the folder that holds the BLURB datasets; name it with --data or in "
-            f"the environment setting {DATA_SETTING}"
+            f"the environment setting {DATA_ENV}"
         )
     if (within := dataset_folder(task, folder)).is_dir():
         return within

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +19,7 @@ import numpy as np
 
 from ..config import canonical_json
 from ..errors import DataError
+from ..filesystem import atomic_open, file_lock, remove_unfinished
 from ..paths import cache_folder
 from . import data_fingerprint
 from .features import Features, task_features
@@ -70,7 +69,7 @@ def cached_features(
     file = cache_folder().absolute() / FOLDER / name
     if (found := _read(file, text, task)) is not None:
         return found
-    with _sole_maker(file):
+    with _exclusive(file):
         found = _read(file, text, task)  # another process may have made it meanwhile
         if found is None:
             found = task_features(task, folder, tokenizer(), max_length=max_length, segment_ids=segment_ids)
@@ -110,21 +109,8 @@ def _write(file: Path, features: Mapping[str, Features], identity: str) -> None:
         columns |= {f"{split}.{name}": values for name, values in optional.items() if values is not None}
     columns[CHECKSUM] = np.frombuffer(_checksum(columns, identity), np.uint8)
     columns[IDENTITY] = np.frombuffer(identity.encode(), np.uint8)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".unfinished-{file.name}-"
-    for left in file.parent.glob(f"{prefix}*") if os.name == "posix" else ():  # without a lock it may be another's
-        left.unlink(missing_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(prefix=prefix, dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            np.savez(stream, **columns)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(unfinished, 0o644)  # whoever shares the cache may read it
-        os.replace(unfinished, file)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
+    with atomic_open(file) as stream:
+        np.savez(stream, **columns)
 
 
 def _checksum(columns: Mapping[str, np.ndarray], identity: str) -> bytes:
@@ -137,16 +123,10 @@ def _checksum(columns: Mapping[str, np.ndarray], identity: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _sole_maker(file: Path) -> Iterator[None]:
-    """One process at a time makes `file`, the others wait; without a lock where the disk gives none. A lock dies with
-    its process.
-    """
-    with contextlib.ExitStack() as held:
+def _exclusive(file: Path) -> Iterator[None]:
+    """One process at a time makes `file`, the others wait; without a lock where the disk allows none."""
+    with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            lock = held.enter_context((file.parent / f"{file.name}.lock").open("w"))
-            if os.name == "posix":
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            stack.enter_context(file_lock(file.with_name(f"{file.name}.lock")))
+            remove_unfinished(file.parent, file.name, older_than=0.0)
         yield

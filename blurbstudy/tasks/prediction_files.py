@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError, ParameterError
+from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, blocks
 from .formats.lines import columns_found, lines_of, shown
 from .task import Example, Task, split_labels, split_tags
@@ -43,34 +44,18 @@ def write_predictions(
     """Write predictions, in the order of the examples, as `read_predictions` reads them; no file is overwritten.
 
     Raises:
-        ParameterError: there are more or fewer predictions than examples, or tags than words; or the file is there
-            already or cannot be written.
+        ParameterError: there are more or fewer predictions than examples, or tags than words; or the file exists.
+        DiskError: the file cannot be written.
     """
     if len(predictions) != len(examples):
         raise ParameterError(f"{len(predictions)} predictions for {len(examples)} examples; give one each")
     write = _tagged_sentence if task.output == "token_labels" else _line
     lines = [write(example, prediction) for example, prediction in zip(examples, predictions, strict=True)]
     header = "" if task.output == "token_labels" else HEADER + "\n"
-    _write_new(Path(path), header + "".join(lines))
-
-
-def _write_new(path: Path, text: str) -> None:
-    try:
-        file = path.open("x", encoding="utf-8", newline="\n")
-    except FileExistsError:
-        raise ParameterError(f"{path}: is there already and stays as it is; name another file or remove it") from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with file:
-            file.write(text)
-    except OSError as error:  # a full disk: half a file would be refused when it is read, or worse, be read
-        path.unlink(missing_ok=True)
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> ParameterError:
-    return ParameterError(f"{path}: cannot be written ({error.strerror}); name a file in a folder that can be written")
+    path = Path(path)
+    with disk_errors(path, "name another file"):
+        if not write_once(path, header + "".join(lines)):
+            raise ParameterError(f"{path}: exists already and is not overwritten; name another file or remove it")
 
 
 def _tagged_sentence(example: Example, prediction: str | float) -> str:

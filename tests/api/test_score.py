@@ -123,7 +123,7 @@ def test_scores_agree_with_other_libraries(tmp_path, name):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 @pytest.mark.parametrize("name", ["NCBI-disease", "EBM PICO", "DDI", "HoC", "BIOSSES", "PubMedQA"])
 def test_scores_on_the_real_test_sets_agree_with_other_libraries(tmp_path, name):
     task = get_task(name)

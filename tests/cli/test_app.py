@@ -243,8 +243,8 @@ def test_a_file_in_the_place_of_the_report_is_one_line(command, tmp_path, tiny_e
     code, _, errors = command("run", *words)
     last = errors.splitlines()[-1]
     assert code == 2 and "Traceback" not in errors
-    assert last.startswith("blurbstudy: file") and "a file lies where the folder should be" in last
-    assert "--report" in last and "finished runs are kept" in last
+    assert last.startswith("blurbstudy: file") and "a file exists where a folder is needed" in last
+    assert "--report" in last and "Finished runs are safe" in last
 
 
 def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
@@ -254,7 +254,7 @@ def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
     monkeypatch.setattr("blurbstudy.cli.run.notebook_values", full)
     code, out, errors = command("run")
     assert (code, out) == (2, "")
-    assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some or name another")
+    assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some space or name")
 
 
 def test_ctrl_c_is_told_in_one_line_and_ends_with_130(finetune, monkeypatch):

@@ -118,8 +118,8 @@ def test_what_a_person_can_mend_is_a_study_error(words, said, tmp_path, monkeypa
 
 
 def test_a_check_without_a_folder_says_how_to_name_one(monkeypatch):
-    monkeypatch.delenv(paths.DATA_SETTING, raising=False)
-    assert paths.DATA_SETTING in str(data("check").exception)
+    monkeypatch.delenv(paths.DATA_ENV, raising=False)
+    assert paths.DATA_ENV in str(data("check").exception)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sweep import find_runs, run_missing
 from blurbstudy.engine.workers.process import worker_environment
 from blurbstudy.errors import Interrupted, ParameterError, StoreError, StudyError
-from blurbstudy.store import files
 from blurbstudy.store.run_store import RunStore
 
 QUIET = {"progress": "silent"}
@@ -186,7 +185,7 @@ def test_a_disk_that_fills_up_ends_the_sweep_and_keeps_what_is_done(store, sourc
         link(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "link", fill_up)
+        patch.setattr(os, "link", fill_up)
         with pytest.raises(StoreError, match="no space is left on the disk.*Finished runs are safe"):
             run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
         assert len(links) == 2  # no further run is made that could not be kept
@@ -200,7 +199,7 @@ def test_a_store_that_processes_cannot_write_ends_the_sweep(store, sources, make
     configs = make_grid(sources, 2)
     for config in configs:
         (store.folder / "runs" / config.id[:2]).write_text("a file in the folder's place")
-    with pytest.raises(StoreError, match="a file lies where the folder should be"):
+    with pytest.raises(StoreError, match="a file exists where a folder is needed"):
         run_missing(configs, store, sources=sources, engine=LocalEngine(workers=2, population=1), **QUIET)
     assert all(process.poll() is not None for process in processes)
 

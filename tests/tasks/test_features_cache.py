@@ -158,9 +158,10 @@ def test_of_several_at_once_one_tokenizes_and_nothing_is_left_over(ask, tmp_path
 
 def test_what_a_killed_writer_left_is_swept_up(ask, file, tmp_path):
     ask()
-    left = file().with_name(f".unfinished-{file().name}-abc")
+    finished = file()
+    left = finished.with_name(f".unfinished-0123abcd-{finished.name}")
     left.write_bytes(b"half")
-    file().unlink()
+    finished.unlink()
     ask()
     assert not left.exists() and file().is_file()
 
@@ -171,7 +172,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_features(ask, monkeypatch, tmp_
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(features_cache.os, call, refuse)
+        patch.setattr(os, call, refuse)
         first = ask()
     assert {path.suffix for path in (tmp_path / "cache" / "features").iterdir()} == {".lock"}
     assert same(ask(), first) and ask.made == 2

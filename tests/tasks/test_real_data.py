@@ -67,7 +67,7 @@ OWN_IDS = ("ChemProt", "DDI", "BIOSSES", "HoC", "PubMedQA", "BioASQ")  # the oth
 
 pytestmark = [
     pytest.mark.data,
-    pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files"),
+    pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files"),
 ]
 
 

@@ -14,9 +14,8 @@ from typing import Any, TypeVar, get_type_hints
 import torch
 
 from ...config import TRAINER_REVISION, RunConfig, canonical_json
-from ...errors import StudyError
+from ...filesystem import atomic_write
 from ...paths import cache_folder
-from ...store.files import replace_file
 from ...training import population_key
 from ...training.provenance import describe_device
 from ..sources.sources import Sources
@@ -79,8 +78,8 @@ class MeasurementCache:
     def put(self, kind: str, key: str, values: Any) -> None:
         """Store JSON values, for this command and the next."""
         self._values = self._read() | self._values | {f"{kind} {key}": values}  # others may have measured since
-        with contextlib.suppress(StudyError):
-            replace_file(self.file, canonical_json(self._values), store=self.file.parent)
+        with contextlib.suppress(OSError):
+            atomic_write(self.file, canonical_json(self._values))
 
     def _read(self) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError):

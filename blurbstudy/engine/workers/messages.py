@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...errors import StoreError, StudyError
+from ...errors import DiskError, StoreError, StudyError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,5 +67,7 @@ def failure_message(error: Exception) -> Failed:
 
     text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
     return Failed(
-        error=" ".join(text.split()), fatal=isinstance(error, StoreError), out_of_memory=is_out_of_memory(error)
+        error=" ".join(text.split()),
+        fatal=isinstance(error, StoreError | DiskError),
+        out_of_memory=is_out_of_memory(error),
     )

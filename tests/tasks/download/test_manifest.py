@@ -118,7 +118,7 @@ def test_how_to_place_files_by_hand_names_folder_files_and_substitutes():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_real_files_have_the_sums_of_the_table(task):
     within = dataset_folder(task, paths.data_folder())

@@ -272,7 +272,7 @@ def test_damage_of_generated_data_is_told_too(mini_data, tmp_path):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 def test_the_real_folder_differs_where_it_is_known_to_and_nowhere_else():
     found = check_data(paths.data_folder())
     assert found.problems == []
