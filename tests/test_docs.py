@@ -221,7 +221,7 @@ def test_the_quick_start_runs(tmp_path, mini_data, tiny_encoder):
             path.rename(tmp_path / name)
     if files["test"].name != "test.csv":
         files["test"].rename(tmp_path / "test.csv")
-    (shell,) = [block for block in code_blocks(readme, "") if "--keep-model" in block]
+    (shell,) = [block for block in code_blocks(readme, "") if "finetune --task ner" in block]
     (script,) = code_blocks(readme, "python")
     steps = [expand_arguments(shlex.split(line)[1:]) for line in shell.splitlines()]
     steps[0] += ["--seeds", "1"]
