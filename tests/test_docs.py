@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import importlib.util
+import inspect
 import json
 import re
 import shlex
@@ -15,7 +18,7 @@ import pytest
 import typer
 
 import blurbstudy
-from blurbstudy.cli.app import app, expand_arguments
+from blurbstudy.cli.app import app, expand_arguments, main
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -168,6 +171,38 @@ def test_environment_variables_are_read_by_the_code(page):
     code += (PROJECT / "tests" / "conftest.py").read_text(encoding="utf-8")
     code += (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(name in code for name in re.findall(r"BLURBSTUDY_\w+", page.read_text(encoding="utf-8")))
+
+
+def test_python_calls_have_valid_arguments():
+    """Calls of the package's names in docs/python.md and README: functions exist and accept the arguments."""
+    page = PROJECT / "docs" / "python.md"
+    names = {name: getattr(blurbstudy, name) for name in blurbstudy.__all__}
+    sources = [span for span in code_spans(page) if "(" in span and re.split(r"\W", span)[0] in names]
+    sources += [*code_blocks(page, "python"), *code_blocks(PROJECT / "README.md", "python")]
+    assert len(sources) > 5
+    for call in (node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        function = eval(ast.unparse(call.func), names)
+        inspect.signature(function).bind(*call.args, **{str(keyword.arg): None for keyword in call.keywords})
+
+
+def first_column(page: Path, title: str) -> set[str]:
+    """Names in the first column of the table that follows a heading."""
+    section = page.read_text(encoding="utf-8").split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    return {name for cell in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE) for name in CODE_SPAN.findall(cell)}
+
+
+def test_recipe_fields_are_those_of_the_code():
+    names = first_column(PROJECT / "docs" / "own-data.md", "A recipe file")
+    assert names == {field.name for field in dataclasses.fields(blurbstudy.Recipe)}
+
+
+def test_keys_of_a_task_file_are_those_of_the_code(tmp_path, capsys):
+    file = tmp_path / "task.yaml"
+    file.write_text("nonsense: 1", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["score", "--task", str(file), "--predictions", str(file)])
+    known = set(re.findall(r"\w+", capsys.readouterr().err.split("known: ")[1]))
+    assert first_column(PROJECT / "docs" / "own-data.md", "A task file") == known
 
 
 def test_every_folder_of_the_package_has_its_line_in_the_architecture():
