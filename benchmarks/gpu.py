@@ -41,7 +41,7 @@ from material import Fitting, random_encoder, read_material
 from measuring import do_job, run_side, say
 from operations import run_operations
 
-from blurbstudy.paths import CACHE_SETTING
+from blurbstudy.paths import CACHE_ENV
 from blurbstudy.training.memory import is_out_of_memory
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -102,7 +102,7 @@ def main() -> None:
     found = {"settings": {"tiny": args.tiny, "device": args.device, "budget": args.budget}, "rows": {}}
     found["circumstances"] = measuring.circumstances()
     # The cache holds the pretraining text's tokens, and is gone afterwards.
-    with tempfile.TemporaryDirectory() as folder, measuring.setting(CACHE_SETTING, folder):
+    with tempfile.TemporaryDirectory() as folder, measuring.setting(CACHE_ENV, folder):
         if args.data is None:
             args.data = str(invented_data(Path(folder) / "data"))
         for name in args.rows:

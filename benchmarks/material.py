@@ -75,7 +75,7 @@ class Material:
     def shape(self) -> dict[str, Any]:
         """Of the head, as operations.py wants it."""
         labels = head_labels(self.task, self.recipe.tagging)
-        return {"outputs": max(1, len(labels)), "pooled": self.task.output != "tags"}
+        return {"outputs": max(1, len(labels)), "pooled": self.task.output != "token_labels"}
 
 
 def read_material(fitting: Fitting, *, encoder: Path | str, data: Path | str) -> Material:

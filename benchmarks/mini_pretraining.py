@@ -51,7 +51,7 @@ def main() -> None:
         for task in TASKS:
             if task.name not in args.tasks:
                 continue
-            recipe = recipe_from_dict(COMMON | {"epochs": EPOCHS[task.kind]})
+            recipe = recipe_from_dict(COMMON | {"epochs": EPOCHS[task.task_type]})
             row = {"task": task.name, "metric": task.metric}
             for name, encoder in encoders.items():
                 found = fine_tune(

@@ -34,7 +34,7 @@ def items(features: Features, task: Task) -> list[dict[str, Any]]:
         ids, segments = features.sequence(i)
         row = {"input_ids": ids.tolist(), "token_type_ids": segments.tolist(), "attention_mask": [1] * len(ids)}
         targets = features.targets[features.targets_of(i)]
-        if task.output == "tags":
+        if task.output == "token_labels":
             labels = np.full(len(ids), -100)
             labels[features.places_of(i)] = targets
             row["labels"] = labels.tolist()
@@ -48,7 +48,7 @@ def make_model(material: Material, *, seed: int, attention: str = "sdpa") -> tra
     """A classifier (or regressor, or tagger) on the encoder, by transformers; the same parameters frozen."""
     transformers.set_seed(seed)
     auto = transformers.AutoModelForTokenClassification
-    if material.task.output != "tags":
+    if material.task.output != "token_labels":
         auto = transformers.AutoModelForSequenceClassification
     model = auto.from_pretrained(
         material.checkpoint.path, num_labels=material.shape["outputs"], dtype=torch.float32,
@@ -98,7 +98,7 @@ def make_trainer(
         logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=cuda,
         logging_nan_inf_filter=not cuda,  # it looks at every loss, for which a GPU would have to be waited for
     )  # fmt: skip
-    tags = material.task.output == "tags"
+    tags = material.task.output == "token_labels"
     collator = transformers.DataCollatorForTokenClassification if tags else transformers.DataCollatorWithPadding
     trainer = transformers.Trainer(
         model, settings, train_dataset=items(material.features["train"], material.task),
@@ -147,7 +147,7 @@ def seconds_per_step(material: Material, *, steps: int, attention: str = "sdpa")
 def outputs_of(predictions: np.ndarray, features: Features, task: Task) -> np.ndarray:
     """What Trainer predicts as (targets, outputs), in file order."""
     predictions = np.asarray(predictions, np.float32)
-    if task.output != "tags":
+    if task.output != "token_labels":
         return predictions.reshape(len(features), -1)
     return np.concatenate([predictions[i, features.places_of(i)] for i in range(len(features))])
 
@@ -159,7 +159,7 @@ def scored(predictions: np.ndarray, material: Material, split: str) -> float | N
     if not np.isfinite(outputs).all():
         return None
     labels = decode(outputs, features, task, tagging=material.recipe.tagging)
-    return score(task.metric, gold_of(features, task), labels, positives=task.positives)
+    return score(task.metric, gold_of(features, task), labels, positives=task.positive_labels)
 
 
 def with_our_head(model: transformers.PreTrainedModel, ours: Classifier) -> transformers.PreTrainedModel:
@@ -176,7 +176,7 @@ def with_our_head(model: transformers.PreTrainedModel, ours: Classifier) -> tran
 
 def make_pipeline(model: transformers.PreTrainedModel, material: Material) -> Any:
     """transformers' pipeline of texts, of pairs of texts, or of words."""
-    name = "token-classification" if material.task.output == "tags" else "text-classification"
+    name = "token-classification" if material.task.output == "token_labels" else "text-classification"
     material.tokenizer.model_max_length = material.fitting.max_length
     return transformers.pipeline(name, model=model, tokenizer=material.tokenizer, device=-1)
 
@@ -184,7 +184,7 @@ def make_pipeline(model: transformers.PreTrainedModel, material: Material) -> An
 def piped(pipe: Any, material: Material, *, batch_size: int, count: int | None = None) -> list:
     """Test examples (the first `count`) through the pipeline."""
     examples = material.examples["test"][:count]
-    if material.task.output == "tags":
+    if material.task.output == "token_labels":
         return pipe([list(e.texts) for e in examples], batch_size=batch_size, is_split_into_words=True)
     pairs = [dict(zip(("text", "text_pair"), example.texts, strict=False)) for example in examples]
     return pipe(pairs, batch_size=batch_size, truncation=True)
@@ -194,7 +194,7 @@ def labels_piped(found: list, material: Material) -> list[str] | None:
     """One label per example (a sentence's tags joined by spaces) from what the pipeline gave; None where sentences were
     split, which a pipeline does not do."""
     features = material.features["test"]
-    if material.task.output != "tags":
+    if material.task.output != "token_labels":
         return [one["label"] for one in found]
     if len(features) != len(material.examples["test"]):
         return None

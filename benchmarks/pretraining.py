@@ -29,7 +29,7 @@ from typing import Any
 import measuring
 from measuring import do_job, matrix_rate, medians, run_side, say
 
-from blurbstudy.paths import CACHE_SETTING
+from blurbstudy.paths import CACHE_ENV
 
 SHAPES = {  # of the encoder, as in the configurations of these names, and tokens per optimizer step
     "tiny": {"n_layers": 2, "width": 64, "n_heads": 2, "intermediate": 256, "vocab_size": 1500, "batch_tokens": 1024},
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     measured: dict[float, dict[str, list[dict]]] = {}
-    with tempfile.TemporaryDirectory() as folder, measuring.setting(CACHE_SETTING, folder):
+    with tempfile.TemporaryDirectory() as folder, measuring.setting(CACHE_ENV, folder):
         text = excerpt(args.corpus, args.documents, Path(folder) / "text.jsonl")
         for repeat in range(args.repeats):
             for dropout in args.dropout:

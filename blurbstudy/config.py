@@ -85,7 +85,7 @@ class Recipe:
     @property
     def layout(self) -> str:
         """How two texts enter the encoder: together as `segment_ids` says (pair | single), or apart."""
-        return "apart" if self.head == "cosine" else self.segment_ids
+        return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only, for YAML, JSON and hashing."""

@@ -1,4 +1,4 @@
-"""Failures that a person can mend: each message says what was wrong, where, and what to do."""
+"""User-facing errors: each message is one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def one_line(error: BaseException) -> str:
 
 
 class StudyError(ValueError):
-    """Base of every failure shown to the user as one line, without a traceback."""
+    """Base of the errors that the command line prints as one line, without a traceback."""
 
 
 class ParameterError(StudyError):
@@ -20,12 +20,16 @@ class DataError(StudyError):
     """A dataset file is missing or malformed; the message names file, line and remedy."""
 
 
+class DiskError(StudyError):
+    """A file or folder cannot be written: the disk is full or read-only, or permission is denied."""
+
+
 class CheckpointError(StudyError):
     """An encoder directory or Hub id cannot be loaded as one of the supported families."""
 
 
 class Interrupted(StudyError):
-    """Somebody asked a command to stop; what it had done is kept."""
+    """A command was asked to stop; its finished work is kept."""
 
 
 class StoreError(StudyError):

@@ -9,18 +9,19 @@ PROJECT = Path(__file__).resolve().parent.parent  # the checkout, when the packa
 NOTEBOOKS = PROJECT / "notebooks"
 PARAMETERS = PROJECT / "parameters"
 
-DATA_SETTING = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
-CACHE_SETTING = "BLURBSTUDY_CACHE"  # folder for what can be made again
+DATA_ENV = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
+CACHE_ENV = "BLURBSTUDY_CACHE"  # folder for what can be made again
+CACHE_HINT = f"name another cache folder by {CACHE_ENV}"  # where it cannot be written
 
 
 def cache_folder() -> Path:
     """Folder for what can be made again: generated and tokenized datasets, pretrained mini encoders, spaCy models."""
-    return Path(os.environ.get(CACHE_SETTING, ".cache/blurbstudy"))
+    return Path(os.environ.get(CACHE_ENV, ".cache/blurbstudy"))
 
 
 def data_folder() -> Path | None:
     """The BLURB folder named by the environment setting, or None where it is not set."""
-    value = os.environ.get(DATA_SETTING, "")
+    value = os.environ.get(DATA_ENV, "")
     return Path(value) if value else None
 
 

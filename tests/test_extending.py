@@ -1,7 +1,7 @@
-"""README's sections on adding a stabilizer, a dataset and an encoder, followed to the letter in a copy of the package.
+"""The pages of docs/extending (stabilizer, dataset, encoder), followed to the letter in a copy of the package.
 
-What a section shows is put where its text says (the file named last before each block), its commands are run as they
-stand there, and then it is asked whether the new thing does what it says.
+Each code block is written to the file that the text before it names last, the page's commands run unchanged, and a test
+checks the effect.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from blurbstudy.models import checkpoint_fingerprint
 
 PROJECT = Path(__file__).resolve().parent.parent
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = PROJECT / "docs" / "extending"
 MOST_SECONDS = 600  # each takes a few on a core of its own; machines that do other things meanwhile are slow
 FILE = re.compile(r"`([\w./]+\.(?:py|yaml|tsv))`")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -46,16 +46,16 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a section, and the file that the text before it names last."""
+    """A code block of a page, and the file that the text before it names last."""
 
     language: str
     text: str
     file: str
 
 
-def blocks(title: str) -> list[Block]:
-    """The blocks of a section of README, in their order."""
-    section = README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+def blocks(page: str) -> list[Block]:
+    """The code blocks of a page of docs/extending, in order."""
+    section = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     found, file, end = [], "", 0
     for match in BLOCK.finditer(section):
         file = next(iter(reversed(FILE.findall(section[end : match.start()]))), file)
@@ -152,8 +152,8 @@ found["statuses"] = [run.status for run in runs]
 )
 
 
-def test_the_stabilizer_of_the_readme_is_one_file_and_one_entry_and_touches_what_it_says(copy, tiny_encoder):
-    technique, entry, recipe, usage = blocks("Add a stabilizer")
+def test_the_stabilizer_of_the_docs_is_one_file_and_one_entry_and_touches_what_it_says(copy, tiny_encoder):
+    technique, entry, recipe, usage = blocks("stabilizer")
     for block in (technique, entry, recipe):
         put(block, copy)
     asked = commands(usage.text, encoder=tiny_encoder)
@@ -171,9 +171,9 @@ found["runs"] = [(run.config.task, run.predictions["test"], run.scores["test"]) 
 )
 
 
-def test_the_dataset_of_the_readme_is_one_entry_and_its_files_are_read_checked_and_trained_on(copy, tiny_encoder):
-    entry, lines, usage = blocks("Add a dataset")
-    assert entry.file == "blurbstudy/tasks/others.py"
+def test_the_dataset_of_the_docs_is_one_entry_and_its_files_are_read_checked_and_trained_on(copy, tiny_encoder):
+    entry, lines, usage = blocks("dataset")
+    assert entry.file == "blurbstudy/tasks/blurb.py"
     put(entry, copy)
     folder = copy / "data" / "Dosing"
     folder.mkdir(parents=True)
@@ -202,8 +202,8 @@ found["encoders"] = [run.config.encoder for run in runs]
 )
 
 
-def test_the_encoder_of_the_readme_is_one_line_and_is_the_one_that_is_trained(copy, tiny_encoder):
-    entry, usage = blocks("Add an encoder")
+def test_the_encoder_of_the_docs_is_one_line_and_is_the_one_that_is_trained(copy, tiny_encoder):
+    entry, usage = blocks("encoder")
     assert entry.file == "parameters/hub_encoders.yaml"
     put(Block(entry.language, entry.text.replace("path/to/encoder", str(tiny_encoder)), entry.file), copy)
     finetune, run = commands(usage.text)

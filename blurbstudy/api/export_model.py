@@ -14,12 +14,11 @@ from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import Sources
 from ..engine.sweep import run_missing
 from ..errors import ParameterError, StoreError, StudyError
-from ..filesystem import cause_and_remedy, is_of_the_disk
+from ..filesystem import atomic_directory, disk_errors
 from ..inference.model_directory.card import model_card
 from ..inference.model_directory.directory import CARD, FACTS, facts
 from ..inference.model_directory.heads import head_form
 from ..inference.model_directory.settings import settings_of
-from ..inference.whole import whole_folder
 from ..models import read_architecture
 from ..stats.collapse import load_references
 from ..store.custom_tasks import task_of
@@ -80,23 +79,16 @@ def export_run(
         data=data_given(store, record.config.data),
         again=kept.get("again"),
     ) | ({"recipe_source": recipe_source} if recipe_source else {})
-    try:
-        with whole_folder(folder, replace=replace) as made:
-            source = weights_folder(store, record.id)
-            shutil.copytree(source, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
-            form = head_form(read_architecture(source), settings.head)
-            card = model_card(reference.task, settings, form, told, place=folder.name)
-            (made / CARD).write_text(card, encoding="utf-8")
-            values = facts(reference.task, settings, told) | {WRITTEN: _written(made)}
-            _keep_edited_card(folder, made, values)
-            (made / FACTS).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except Exception as error:
-        if not is_of_the_disk(error):
-            raise
-        cause, remedy = cause_and_remedy(error, another="name another folder (--to; --keep-model of finetune)")
-        raise ParameterError(
-            f"{folder}: the model cannot be written: {cause}; {remedy}; finished runs are kept"
-        ) from None
+    hint = "name another folder (--to; --keep-model of finetune). Finished runs are safe"
+    with disk_errors(folder, hint), atomic_directory(folder, replace=replace) as made:
+        source = weights_folder(store, record.id)
+        shutil.copytree(source, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        form = head_form(read_architecture(source), settings.head)
+        card = model_card(reference.task, settings, form, told, place=folder.name)
+        (made / CARD).write_text(card, encoding="utf-8")
+        values = facts(reference.task, settings, told) | {WRITTEN: _written(made)}
+        _keep_edited_card(folder, made, values)
+        (made / FACTS).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder
 
 
@@ -190,10 +182,10 @@ def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", dat
     task = task_of(store, config.task, config.data)
     known = encoder_fact(store, config.encoder)
     spec, folder = encoder or str(known.get("spec", "")), data or data_given(store, config.data)
-    if not spec or not (folder or task.own):
+    if not spec or not (folder or task.custom):
         missing = "encoder" if not spec else "data"
         raise ParameterError(f"run {config.id}: where its {missing} lies is not in {store.folder}; name --{missing}")
-    if task.own:
+    if task.custom:
         folder = str(Path(task.files["train"]).parent)
     name = config.encoder_name or str(known.get("name", spec))
     sources = resolve_sources(store, tasks=[task], encoders={name: spec}, data=folder)

@@ -14,7 +14,7 @@ from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import EncoderSource, Sources, checkpoint_outline
 from ..engine.sweep import SweepResult, run_missing
-from ..engine.zero_shot import PlainCosine, plain_cosines_of, plain_words
+from ..engine.zero_shot import ZeroShotScore, describe_zero_shot, zero_shot_by_split
 from ..errors import ParameterError, StudyError
 from ..inference.model_directory.heads import head_form, lack
 from ..inference.model_directory.settings import settings_of
@@ -64,7 +64,7 @@ class FineTuning:
     test: CellSummary | None  # None: there is no test set
     classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, of test or else of dev
     audit: OwnAudit | None = None  # of a task of one's own
-    plain: Mapping[str, PlainCosine] = field(default_factory=dict)  # split -> of a similarity task, nothing trained
+    plain: Mapping[str, ZeroShotScore] = field(default_factory=dict)  # split -> of a similarity task, nothing trained
     model: Path | None = None  # directory of the best run by dev
     model_notes: tuple[str, ...] = ()  # what is to be known of it, or why there is none
     model_problem: str = ""  # what hindered its being written
@@ -114,7 +114,7 @@ class FineTuning:
         if self.test is None:
             lines.append("test: none, the scores are of dev alone")
         if self.plain:
-            lines.append(f"nothing trained, plain cosine of the encoder: {plain_words(self.plain.values())}")
+            lines.append(f"nothing trained, plain cosine of the encoder: {describe_zero_shot(self.plain.values())}")
             if "dev" in self.plain and self.dev.mean is not None and self.dev.mean < self.plain["dev"].score:
                 lines.append("by dev these runs are worse than that: take the encoder as it is, or head: cosine")
         if self.classes:
@@ -173,7 +173,7 @@ def fine_tune(
     known, kept = task if isinstance(task, Task) else get_task(task), RunStore(store)
     if keep_model and model_folder is not None:
         check_target(model_folder, replace=True)
-    if known.own:
+    if known.custom:
         check_learnable(known)  # before an encoder is loaded, or anything written
         data = str(Path(known.files["train"]).parent)
     sources = resolve_sources(kept, tasks=[known], encoders={encoder: hub_id(encoder)}, data=data)
@@ -182,8 +182,8 @@ def fine_tune(
         raise ParameterError(
             f"join_dev=True leaves nothing to score, since {known.name} has no test set; set it to false"
         )
-    plain = plain_cosines_of(known, encoder, sources=sources, store=kept, device=device)
-    audit = _audit(known, sources.encoders[encoder], chosen, say=say) if known.own else None
+    plain = zero_shot_by_split(known, encoder, sources=sources, store=kept, device=device)
+    audit = _audit(known, sources.encoders[encoder], chosen, say=say) if known.custom else None
     configs = [sources.run_config(known.name, encoder, recipe=chosen, seed=seed) for seed in seeds]
     engine = LocalEngine(device=device, keep_weights="best" if keep_model else "none")
     sweep = run_missing(configs, kept, sources=sources, engine=engine, progress=progress, label=known.name)
@@ -312,7 +312,7 @@ def _chosen(
 
 
 def _recipe_word(recipe: str | None, task: Task) -> str:
-    return recipe or (RECOMMENDED if task.own else DEFAULT)
+    return recipe or (RECOMMENDED if task.custom else DEFAULT)
 
 
 def _recipe_source(recipe: Recipe | str | None, task: Task) -> str:
@@ -321,10 +321,10 @@ def _recipe_source(recipe: Recipe | str | None, task: Task) -> str:
         return "As it was given by whoever trained it; every setting that acts on this task."
     if _recipe_word(recipe, task) == RECOMMENDED:
         return "What blurbstudy recommends for this kind, size and encoder (`blurbstudy recommend` gives the reasons)."
-    return f"blurbstudy's default for tasks of kind {task.kind}."
+    return f"blurbstudy's default for tasks of kind {task.task_type}."
 
 
 def default_recipe(task: Task, *, positions: int) -> Recipe:
     """The recipe for a task where none is given; no sequence is longer than the encoder's positions."""
-    fields = DEFAULT_RECIPES[task.kind]
+    fields = DEFAULT_RECIPES[task.task_type]
     return recipe_from_dict(fields | {"max_length": min(fields["max_length"], positions)})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .. import paths
 from ..config import Recipe, recipe_from_dict
-from ..engine.progress import watched_bar
+from ..engine.progress import progress_bar
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import data_folder
 from ..errors import DataError, ParameterError
@@ -76,7 +76,7 @@ def finetune(
     Raises:
         StudyError: something is wrong; the message says what, where and what to do.
     """
-    known = task if isinstance(task, Task) else Task.named(task)
+    known = task if isinstance(task, Task) else Task.load(task)
     found = fine_tune(
         known,
         str(encoder),
@@ -113,7 +113,7 @@ def evaluate(
     Raises:
         StudyError: something is wrong; the message says what, where and what to do.
     """
-    known = task if isinstance(task, Task) else Task.named(task)
+    known = task if isinstance(task, Task) else Task.load(task)
     folder = data_folder(_data(known, data))
     place = _model_of(model_or_predictions)
     if place.is_file():
@@ -146,7 +146,7 @@ def predict(
     predictor = Predictor(read_model_directory(_model_of(model)), device=device)
     documents = _documents(texts, predictor.task, columns)
     found: list[Prediction] = []
-    with watched_bar("predict", total=len(documents), unit="text") as advance:
+    with progress_bar("predict", total=len(documents), unit="text") as advance:
         while part := documents[len(found) : len(found) + AT_ONCE]:
             found += predictor.predict(part)
             advance(len(part))
@@ -181,7 +181,7 @@ class Predictions(Sequence[Prediction]):
         import pandas
 
         plain = self.to_dicts()
-        if self.task.output != "tags":
+        if self.task.output != "token_labels":
             return pandas.DataFrame(plain)
         rows = [{"id": one["id"], **entity} for one in plain for entity in one["entities"]]
         return pandas.DataFrame(rows, columns=["id", "start", "end", "type", "text", "probability"])
@@ -206,8 +206,8 @@ def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = Non
     Raises:
         StudyError: nothing can be learned from the files; the message says why.
     """
-    known = task if isinstance(task, Task) else Task.named(task)
-    if known.own is None:
+    known = task if isinstance(task, Task) else Task.load(task)
+    if known.custom is None:
         raise ParameterError(f"{known.name} is BLURB's; its audit stands in 00_overview")
     check_learnable(known)
     spec = str(encoder)
@@ -242,7 +242,7 @@ def recommend(
     Raises:
         StudyError: something is wrong; the message says what, where and what to do.
     """
-    known = task if isinstance(task, Task) else Task.named(task)
+    known = task if isinstance(task, Task) else Task.load(task)
     return recommended(
         known, str(encoder), data=_data(known, data), store=Path(store), sentence_tuned=sentence_tuned, device=device
     )
@@ -250,11 +250,11 @@ def recommend(
 
 def _data(task: Task, data: str | Path | None) -> str:
     """The folder of the datasets; a task of one's own names its files itself."""
-    if task.own:
+    if task.custom:
         return "."
     folder = data or paths.data_folder()
     if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (data=...) or set {paths.DATA_SETTING}")
+        raise ParameterError(f"no data: name the folder of the datasets (data=...) or set {paths.DATA_ENV}")
     return str(folder)
 
 
@@ -285,7 +285,7 @@ def _documents(texts: str | Path | Sequence[Text], task: Task, columns: Mapping[
         for part in parts:
             if not is_text(part):
                 raise ParameterError(f"text {number} holds a NUL character or half of a surrogate pair; correct it")
-            if task.output != "tags" and not part.strip():
+            if task.output != "token_labels" and not part.strip():
                 raise ParameterError(f"text {number} is empty; give one with a word, or leave it out")
         made.append(Document(str(number), parts))
     return made

@@ -38,9 +38,9 @@ from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord
 
 TRIVIAL = {  # output -> what the trivial score is the score of
-    "tags": "nothing tagged",
-    "label": "the majority label of train",
-    "label_set": "the labels that most documents of train have",
+    "token_labels": "nothing tagged",
+    "single_label": "the majority label of train",
+    "multi_label": "the labels that most documents of train have",
     "score": "no correlation",
 }
 OTHERS = {"document_f1": ("example_based_f1",)}  # metric -> others of the same predictions, which are other numbers
@@ -152,7 +152,7 @@ def score_examples(
         DataError: the train file, which the trivial score may ask for, is missing or malformed.
     """
     gold = {split: _gold(examples)}
-    if task.output in ("label", "label_set"):  # the others' trivial score asks for no training labels
+    if task.output in ("single_label", "multi_label"):  # the others' trivial score asks for no training labels
         gold["train"] = _gold(read_split(task, folder, split="train"))
     gold.setdefault("train", Gold(ids=(), units=(), gold=()))
     reference = Reference(task=task, data="", gold=gold)
@@ -227,7 +227,7 @@ def score_predictions(
     task, truth = reference.task, reference.gold[split]
     score = reference.score(truth.gold, predicted)
     bounds, method = _interval_over_examples(score, predicted, reference, split=split)
-    counts = {"positives": task.positives}
+    counts = {"positives": task.positive_labels}
     return ScoredPredictions(
         task=task,
         split=split,
@@ -253,8 +253,8 @@ def scores_by_class(
 ) -> dict[str, PrecisionRecallF1]:
     """Of each PICO class by words, of each entity type by mentions where there are types; of all other tasks none."""
     if task.metric == "pico_f1":
-        return pico_scores(gold, predicted, positives=task.positives)
-    is_typed = task.kind == "ner" and any("-" in label for label in task.labels)
+        return pico_scores(gold, predicted, positives=task.positive_labels)
+    is_typed = task.task_type == "ner" and any("-" in label for label in task.labels)
     return entity_scores(gold, predicted) if is_typed else {}
 
 

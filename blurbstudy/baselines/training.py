@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import canonical_json
 from ..errors import DataError, Interrupted
+from ..filesystem import ensure_directory
 from ..paths import cache_folder
-from ..pretraining.keeping import made_once
 from ..tasks import data_fingerprint, get_task
 from .corpora import Sentence, typed_corpus
 from .models import get_model
@@ -82,7 +82,7 @@ def make_model(
         DataError: the data are missing or malformed, or not those of the fingerprints.
         Interrupted: `stop` said so.
     """
-    return made_once(wanted.folder(), lambda folder: _train(wanted, folder, on_progress=on_progress, stop=stop))
+    return ensure_directory(wanted.folder(), lambda folder: _train(wanted, folder, on_progress=on_progress, stop=stop))
 
 
 def _train(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from ..errors import Interrupted, StudyError
-from ..filesystem import cause_and_remedy
+from ..filesystem import explain_os_error
 from .data import data_app
 from .export import export
 from .finetune import finetune
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of a report's folder, or of a disk that is full
-        cause, remedy = cause_and_remedy(error, another="name another folder (--report, --store; --out of finetune)")
-        said = f"{f'{error.filename}: ' if error.filename else ''}{cause}; {remedy}; finished runs are kept"
-        print(f"blurbstudy: {' '.join(said.split())}", file=sys.stderr)
+        hint = "name another folder (--report, --store; --out of finetune). Finished runs are safe"
+        message = f"{f'{error.filename}: ' if error.filename else ''}{explain_os_error(error, hint)}"
+        print(f"blurbstudy: {' '.join(message.split())}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != INTERRUPTED:

@@ -39,7 +39,9 @@ def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
         _print_json({"datasets": [_facts(one) for one in tasks]})
         return
     columns = ("name", "kind", "group", "metric", "counted", "train", "dev", "test")
-    rows = [(one.name, one.kind, one.group, one.metric, one.counted, *map(str, one.sizes.values())) for one in tasks]
+    rows = [
+        (one.name, one.task_type, one.group, one.metric, one.size_unit, *map(str, one.sizes.values())) for one in tasks
+    ]
     _print_table(columns, rows, right=("train", "dev", "test"))
     typer.echo("\nSizes are those published by BLURB (Gu et al. 2021, table 1). Terms and sources:")
     for one in tasks:
@@ -150,16 +152,18 @@ def _folder(data: str | None) -> Path:
         return mini_blurb_folder()
     folder = data or paths.data_folder()
     if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
     return Path(folder).expanduser()
 
 
 def _facts(task: Task) -> dict[str, Any]:
     from ..tasks.download.manifest import public_sources
 
-    names = ("name", "kind", "group", "metric", "counted", "folder", "terms", "source", "citation")
+    names = ("name", "group", "metric", "folder", "terms", "source", "citation")
     source = public_sources()[task.name]
     return {name: getattr(task, name) for name in names} | {
+        "kind": task.task_type,
+        "counted": task.size_unit,
         "sizes": dict(task.sizes),
         "known_sizes": dict(task.known_sizes),
         "labels": list(task.labels),

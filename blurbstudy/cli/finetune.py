@@ -85,8 +85,8 @@ def finetune(
     files = {"train": train, "dev": dev, "test": test}
     known = task_of_words(task, data=data, files=files, columns=columns, **said)
     folder = data or paths.data_folder()
-    if folder is None and not known.own:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+    if folder is None and not known.custom:
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
     drawn = read_seeds(seeds)
     chosen = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
     model = {"keep_model": not no_model, "model_folder": keep_model}

@@ -105,7 +105,7 @@ def _predict(  # noqa: PLR0913, PLR0917 (the options of the command)
             err=True,
         )
     if to is not None:
-        found = f", {outcome.entities} entities" if task.output == "tags" and not outcome.before else ""
+        found = f", {outcome.entities} entities" if task.output == "token_labels" and not outcome.before else ""
         typer.echo(f"{outcome.documents} document{'s'[: outcome.documents != 1]}{found} written to {to}", err=True)
 
 

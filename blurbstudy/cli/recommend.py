@@ -48,8 +48,8 @@ def recommend(
         scheme=scheme,
     )  # fmt: skip
     folder = data or paths.data_folder()
-    if folder is None and not known.own:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+    if folder is None and not known.custom:
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
     with contextlib.redirect_stdout(sys.stderr):
         found = recommended(known, encoder, data=str(folder), store=store, sentence_tuned=sentence_tuned, device=device)
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())

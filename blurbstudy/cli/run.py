@@ -54,7 +54,7 @@ def run(
     Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows what there
     is, and the same command resumes.
     """
-    from ..engine.deadline import stopping_after
+    from ..engine.deadline import Deadline
     from ..report.make_runs import make_all_runs, make_studies, write_plan
     from ..store.run_store import RunStore
 
@@ -64,16 +64,15 @@ def run(
     plan = notebook_parameters(scale=scale, only=only, overrides=parse_overrides(parameter, data=data, store=store))
     run_store = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     run_store.check_writable()
-    studies = make_studies(plan)
+    deadline = Deadline.after(minutes, start=start)
+    studies = make_studies(plan, deadline=deadline)
     if plan_only is not None:
         typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
         return
-    with stopping_after(minutes, began=start) as left:
-        made = make_all_runs(studies)
-        skipped = left()
+    made = make_all_runs(studies)
     if made.failure:
         typer.echo(f"blurbstudy: {made.failure}", err=True)
-    skipped_runs = sum(run_id not in run_store for run_id in skipped.runs)
+    skipped_runs = sum(run_id not in run_store for run_id in deadline.skipped_runs)
     _execute(
         plan,
         folder=report or paths.report_folder(scale),
@@ -81,7 +80,7 @@ def run(
         store=run_store.folder,
         failures=made.failures,
         failed=bool(made.failure),
-        remaining=_describe_remaining(skipped_runs, skipped.encoders, skipped.models),
+        remaining=_describe_remaining(skipped_runs, deadline.skipped_encoders, deadline.skipped_baselines),
     )
 
 
@@ -177,11 +176,11 @@ def _one_scale(scales: set[str], *, requested: str | None, store: Path) -> str:
     return requested or next(iter(scales))
 
 
-def _describe_remaining(runs: int, encoders: Sequence[str], models: Sequence[str]) -> str:
+def _describe_remaining(runs: int, encoders: Sequence[str], baselines: Sequence[str]) -> str:
     """What was not done in time, in words; '' where nothing remains."""
     parts = [f"{runs} run{'s'[: runs != 1]}"] if runs else []
     if encoders:
         parts.append(f"the pretraining of {', '.join(encoders)} and all runs with {'them' if encoders[1:] else 'it'}")
-    if models:
-        parts.append(f"the predictions of {' and '.join(models)}")
+    if baselines:
+        parts.append(f"the predictions of {' and '.join(baselines)}")
     return " and ".join(parts)

@@ -56,7 +56,7 @@ def _scored_file(path: Path, task: str | None, data: str | None, split: str) -> 
     if task is None:
         raise ParameterError("no task: name the one that the predictions are for (--task)")
     known = named_task(task)
-    return score_file(path, known, Path() if known.own else _folder(data), split=split)
+    return score_file(path, known, Path() if known.custom else _folder(data), split=split)
 
 
 def _scored_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
@@ -75,7 +75,7 @@ def _export(run: str, store: Path, data: str | None, split: str, *, file: Path) 
 
     kept = RunStore(store)
     config = kept.get(run).config
-    folder = Path() if task_of(kept, config.task, config.data).own else _folder(data)
+    folder = Path() if task_of(kept, config.task, config.data).custom else _folder(data)
     export_run(run, kept, folder=folder, file=file, split=split)
 
 
@@ -84,5 +84,5 @@ def _folder(data: str | None) -> Path:
 
     folder = data or paths.data_folder()
     if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_SETTING}")
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
     return data_folder(str(folder))

@@ -22,9 +22,9 @@ def named_task(word: str) -> Task:
         ParameterError: there is none, or the file is no definition.
         DataError: its files are missing or malformed.
     """
-    from ..tasks import get_task, load_own_task
+    from ..tasks import get_task, load_custom_task
 
-    return load_own_task(word) if Path(word).suffix.lower() in DEFINITIONS else get_task(word)
+    return load_custom_task(word) if Path(word).suffix.lower() in DEFINITIONS else get_task(word)
 
 
 def task_of_words(
@@ -43,7 +43,7 @@ def task_of_words(
         ParameterError: the task is unknown, or options do not go together.
         DataError: a task's own files are missing or malformed.
     """
-    from ..tasks import own_task
+    from ..tasks import custom_task
     from ..tasks.custom.definition import is_kind
 
     own = {split: path for split, path in files.items() if path is not None}
@@ -67,7 +67,7 @@ def task_of_words(
             "yours"
         )
     values: dict[str, Any] = more | ({"columns": columns_of_words(columns)} if columns is not None else {})
-    return own_task(kind=word, files=own or str(data), **values)
+    return custom_task(kind=word, files=own or str(data), **values)
 
 
 def columns_of_words(words: str) -> dict[str, str]:

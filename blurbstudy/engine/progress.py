@@ -1,46 +1,55 @@
-"""Progress of a sweep in optimizer steps and runs: a tqdm bar, or lines of JSON that another process draws.
-
-While papermill executes a notebook, the command line owns the terminal: it names a file in BLURBSTUDY_PROGRESS, the
-notebook's kernel appends to it, and `follow_progress` draws what it reads.
-"""
+"""Progress of long work: a tqdm bar in a terminal or notebook, else a line on stderr every half minute."""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import importlib.util
 import os
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PROGRESS_SETTING = "BLURBSTUDY_PROGRESS"  # file to append progress to, instead of drawing it
-INTERVAL = 0.5  # seconds between two reports
+INTERVAL = 0.5  # seconds between two updates of a bar
 LOG_INTERVAL = 30.0  # seconds between two lines of a log
 MODES = ("auto", "silent")
+PRIOR_WEIGHT = 0.05  # fraction done at which the measured speed counts as much as the expected one
 
 
 class Progress:
-    """Progress of one sweep; a context manager. `auto`: the file in BLURBSTUDY_PROGRESS, else a bar where somebody
-    looks (a terminal or a notebook), else a line on stderr every half minute, for a log.
+    """Progress of several runs (or encoders, models); a context manager.
+
+    Args:
+        label: what the bar says first.
+        total: sum of the runs' weights, in any unit.
+        runs: their number.
+        unit: what they are, in the plural.
+        expected_seconds: of all runs, if there is an estimate.
+        mode: auto | silent.
     """
 
-    def __init__(self, label: str, *, total: int, runs: int, mode: str = "auto") -> None:
-        self.label = label
-        self.total = total  # optimizer steps, summed over runs
-        self.runs = runs
-        self._file = os.environ.get(PROGRESS_SETTING, "") if mode == "auto" else ""
-        self._bar = _bar(total=total, label=label) if mode == "auto" and not self._file and _is_watched() else None
-        self._log = mode == "auto" and not self._file and self._bar is None
-        self._began = self._logged = time.monotonic()
-        self._reported = 0.0
+    def __init__(
+        self,
+        label: str,
+        *,
+        total: float,
+        runs: int,
+        unit: str = "runs",
+        expected_seconds: float | None = None,
+        mode: str = "auto",
+    ) -> None:
+        self.label, self.total, self.runs, self.unit = label, total, runs, unit
+        self.expected_seconds = expected_seconds
+        if os.environ.get("BLURBSTUDY_PROGRESS"):  # in a kernel of `blurbstudy run`
+            mode = "silent"
+        self._bar = _make_bar(label) if mode == "auto" and _is_interactive() else None
+        self._writes_lines = mode == "auto" and self._bar is None
+        self._start = self._logged = time.monotonic()
+        self._drawn = -INTERVAL
 
     def __enter__(self) -> Progress:
-        self.update(0, runs_done=0, force=True)
+        self.update(0, runs_done=0)
         return self
 
     def __exit__(
@@ -49,119 +58,78 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def update(self, done: float, *, runs_done: int, force: bool = False) -> None:
-        """Report steps and runs done so far; more often than twice a second is not shown, the end always."""
+    def update(self, done: float, *, runs_done: int, current: str = "") -> None:
+        """Set what is done; drawn at most twice a second, the end always.
+
+        Args:
+            done: sum of the weights that are done.
+            current: what is under way.
+        """
         now = time.monotonic()
-        if not force and now - self._reported < INTERVAL and runs_done < self.runs:
-            return
-        self._reported = now
-        state = {
-            "label": self.label,
-            "done": round(done),
-            "total": self.total,
-            "runs_done": runs_done,
-            "runs": self.runs,
-        }
-        if self._file:
-            # Progress is a courtesy: a full disk must not end the runs that it speaks of.
-            with contextlib.suppress(OSError), open(self._file, "a", encoding="utf-8") as file:
-                file.write(json.dumps(state) + "\n")
-        if self._bar is not None:
-            _draw(self._bar, state)
-        if self._log and done and now - self._logged >= LOG_INTERVAL:
+        fraction = min(1.0, done / self.total) if self.total else 1.0
+        if self._bar is not None and (now - self._drawn >= INTERVAL or runs_done == self.runs):
+            self._drawn = now
+            self._bar.n = round(100 * fraction, 2)
+            self._bar.set_postfix_str(", ".join(filter(None, (self._describe(fraction, runs_done, now), current))))
+        if self._writes_lines and done and now - self._logged >= LOG_INTERVAL:
             self._logged = now
-            left = (now - self._began) * (self.total - done) / done
-            print(
-                f"{self.label}: {round(done)} of {self.total} steps, {runs_done} of {self.runs} runs, "
-                f"about {left / 60:.0f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
+            line = f"{self.label}: {100 * fraction:.0f}%, {self._describe(fraction, runs_done, now)}"
+            print(line, file=sys.stderr, flush=True)
+
+    def seconds_left(self, fraction: float, elapsed: float) -> float | None:
+        """Estimated from the elapsed seconds, at first also from the expected ones; None if neither says anything."""
+        if not fraction and not self.expected_seconds:
+            return None
+        prior = PRIOR_WEIGHT if self.expected_seconds else 0.0
+        return (1 - fraction) * (elapsed + prior * (self.expected_seconds or 0.0)) / (fraction + prior)
+
+    def _describe(self, fraction: float, runs_done: int, now: float) -> str:
+        elapsed = now - self._start
+        left = self.seconds_left(fraction, elapsed) if runs_done < self.runs else None
+        parts = [f"{runs_done} of {self.runs} {self.unit}", f"{format_duration(elapsed)} elapsed"]
+        return ", ".join(parts + ([f"about {format_duration(left)} left"] if left is not None else []))
 
 
 @contextlib.contextmanager
-def watched_bar(label: str, *, total: int, unit: str) -> Iterator[Callable[[int], object]]:
-    """A bar where somebody looks, nothing elsewhere; yields what it is told how many more are done."""
-    if not _is_watched():
+def progress_bar(label: str, *, total: int, unit: str) -> Iterator[Callable[[int], object]]:
+    """A bar in a terminal or notebook, nothing elsewhere; yields a function that takes how many more are done."""
+    if not _is_interactive():
         yield lambda more: None
         return
-    with _bar(total=total, label=label, unit=unit) as bar:
+    with _tqdm()(total=total, desc=label, unit=unit, dynamic_ncols=True, leave=not _is_notebook()) as bar:
         yield bar.update
 
 
-@contextlib.contextmanager
-def follow_progress(*, quiet: bool = False) -> Iterator[Path]:
-    """While the block runs, sweeps in this process and its children report to a file, drawn as one bar on stderr.
-
-    Yields:
-        The file, for those who want to read it too.
-    """
-    before = os.environ.get(PROGRESS_SETTING)
-    with tempfile.TemporaryDirectory(prefix="blurbstudy-") as folder:
-        path = Path(folder) / "progress.jsonl"
-        path.touch()
-        os.environ[PROGRESS_SETTING] = str(path)
-        stop = threading.Event()
-        follower = threading.Thread(target=_follow, args=(path, stop), daemon=True)
-        if not quiet:
-            follower.start()
-        try:
-            yield path
-        finally:
-            stop.set()
-            if not quiet:
-                follower.join()
-            if before is None:
-                del os.environ[PROGRESS_SETTING]
-            else:
-                os.environ[PROGRESS_SETTING] = before
+def format_duration(seconds: float) -> str:
+    """`40 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60} s"
+    minutes = round(seconds / 60)
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
-def read_progress(path: Path, *, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """Whole lines of a progress file from an offset on, and the offset to go on from."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        text = file.read()
-    whole = text[: text.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()], offset + len(whole)
+def _make_bar(label: str) -> Any:
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {postfix}"
+    return _tqdm()(total=100, desc=label, bar_format=layout, dynamic_ncols=True, leave=not _is_notebook())
 
 
-def _follow(path: Path, stop: threading.Event) -> None:
-    bar, current, offset, last = None, None, 0, False
-    while not last:
-        last = stop.wait(INTERVAL)  # once more after the end: the last line may have just been written
-        states, offset = read_progress(path, offset=offset)
-        for state in states:
-            if bar is None or (state["label"], state["total"], state["runs"]) != current:
-                if bar is not None:
-                    bar.close()
-                current = (state["label"], state["total"], state["runs"])
-                bar = _bar(total=state["total"], label=state["label"])
-            _draw(bar, state)
-    if bar is not None:
-        bar.close()
-
-
-def _draw(bar: Any, state: dict[str, Any]) -> None:
-    bar.set_postfix_str(f"{state['runs_done']}/{state['runs']} runs", refresh=False)
-    bar.update(state["done"] - bar.n)
-    bar.refresh()
-
-
-def _bar(*, total: int, label: str, unit: str = "step") -> Any:
+def _tqdm() -> Any:
     if _is_notebook():
         from tqdm.auto import tqdm
     else:
         from tqdm import tqdm
-    return tqdm(total=total, desc=label, unit=unit, dynamic_ncols=True, leave=not _is_notebook(), smoothing=0.05)
+    return tqdm
 
 
-def _is_watched() -> bool:
+def _is_interactive() -> bool:
     return sys.stderr.isatty() or _is_notebook()
 
 
 def _is_notebook() -> bool:
     """In a Jupyter kernel that can show widgets."""
-    import importlib.util
-
     return "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None

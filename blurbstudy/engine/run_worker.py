@@ -1,73 +1,129 @@
-"""A process of the local engine: reads populations from stdin, trains them into the store, tells of it on stdout.
-
-Lines of JSON both ways. In: first {store, sources, device, keep_weights}, then {configs} for each population. Out:
-{steps}, and at the end of each population {finished} or {failed, fatal, memory}. A job {rehearse, configs} is answered
-by {rehearsal}. It dies at once when its parent does, by whatever death.
-"""
+"""Populations in worker processes: a thread of the engine feeds one process, which trains into the store."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
+import dataclasses
+import queue
 import threading
 import time
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import Any
 
-from .workers.processes import REPORT, die_with, failure_answer
+from ..config import run_config_from_dict
+from .deadline import Deadline
+from .populations import Population, PopulationTrainer
+from .run_locks import claim_runs
+from .sweep_state import SweepState
+from .workers.job_queue import JobQueue, WorkerSlots
+from .workers.main import Handler, OnSteps
+from .workers.messages import Failed, Finished, Message, Stopped, failure_message
+from .workers.process import WorkerProcess
+
+RETRY_SECONDS = 0.2  # until a population is tried again that another command is training
+IDLE_SECONDS = 0.1  # between two looks at an empty queue
 
 
-def main(parent: int) -> None:
-    """Serve until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints must not stand between the answers
+def make_handler(setup: dict[str, Any]) -> Handler:
+    """In the worker process: serves {kind: train | profile_memory, configs}."""
     import torch
 
     torch.set_num_threads(1)
-    setup = json.loads(sys.stdin.readline())
-    trainer = _trainer(setup)
-    from .estimates.profiling import rehearsed
+    trainer = PopulationTrainer.from_config(setup)
 
-    for line in sys.stdin:
-        job = json.loads(line)
-        _answer(answers, rehearsed(trainer, job) if "rehearse" in job else _train(trainer, job, answers))
+    def handle(request: dict[str, Any], on_steps: OnSteps) -> dict[str, Any] | None:
+        configs = [run_config_from_dict(values) for values in request["configs"]]
+        if request["kind"] == "profile_memory":
+            return dataclasses.asdict(trainer.profile_memory(configs))
+        trainer.train(configs, on_progress=on_steps)
+        return None
 
-
-def _trainer(setup: dict[str, Any]) -> Any:
-    from ..store.run_store import RunStore
-    from .populations import PopulationTrainer
-    from .sources.sources import sources_from_dict
-
-    sources = sources_from_dict(setup["sources"])
-    told = {name: setup[name] for name in ("device", "keep_weights")}
-    return PopulationTrainer(RunStore(setup["store"]), sources=sources, **told)
+    return handle
 
 
-def _train(trainer: Any, job: dict[str, Any], answers: TextIO) -> dict[str, Any]:
-    from ..config import run_config_from_dict
-    from ..training.memory import release_everything
+class RunWorker:
+    """A thread with a worker process; a process that dies loses its population, no other, and is replaced.
 
-    reported = 0.0
+    Args:
+        jobs: indices of waiting populations.
+        messages: receives (index of the population, message).
+    """
 
-    def report(done: int, total: int) -> None:
-        nonlocal reported
-        if time.monotonic() - reported > REPORT:
-            reported = time.monotonic()
-            _answer(answers, {"steps": [done, total]})
+    def __init__(
+        self,
+        state: SweepState,
+        trainer: PopulationTrainer,
+        *,
+        jobs: JobQueue,
+        messages: queue.SimpleQueue[tuple[int, Message]],
+        slots: WorkerSlots,
+        deadline: Deadline,
+    ) -> None:
+        self.state, self.trainer, self.jobs, self.messages = state, trainer, jobs, messages
+        self.slots, self.deadline = slots, deadline
+        self.process: WorkerProcess | None = None
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._loop, daemon=True)
+        self.thread.start()
 
-    try:
-        trainer.train([run_config_from_dict(values) for values in job["configs"]], on_progress=report)
-    except Exception as error:  # the parent tells; the next population may fare better
-        answer = failure_answer(error)
-    else:
-        return {"finished": True}
-    release_everything()  # now that nothing holds the error, and the error nothing
-    return answer
+    def stop(self) -> None:
+        """Kill the process and wait for the thread."""
+        self.stopped.set()
+        self._kill_process()
+        self.thread.join()
+        self._kill_process()  # one that was just being started
 
+    def _loop(self) -> None:
+        """Until stopped: parts of a split population may arrive after the queue was empty."""
+        while not self.stopped.is_set():
+            if not self.slots.take():
+                self._kill_process()  # an idle one would keep its memory
+                self.stopped.wait(IDLE_SECONDS)
+                continue
+            index = self.jobs.take()
+            if index is not None:
+                try:
+                    for message in self._train_or_requeue(index):
+                        self.messages.put((index, message))
+                except Exception as error:  # without a message the sweep would wait forever
+                    self.messages.put((index, failure_message(error)))
+            self.slots.release()
+            if index is None:
+                self.stopped.wait(IDLE_SECONDS)
 
-def _answer(answers: TextIO, values: dict[str, Any]) -> None:
-    answers.write(json.dumps(values) + "\n")
-    answers.flush()
+    def _train_or_requeue(self, index: int) -> Iterator[Message]:
+        """Messages about a population; none if another command is training one of its runs: it waits again."""
+        population = self.state.populations[index]
+        if self.deadline.passed():
+            yield Stopped()
+            return
+        with claim_runs(population, self.trainer.store) as claimed:
+            if claimed:
+                yield from self._train(claimed)
+            elif claimed is not None:  # all of them are in the store by now
+                yield Finished()
+        if claimed is None:
+            self.jobs.add([index])
+            self.stopped.wait(RETRY_SECONDS)
+
+    def _train(self, population: Population) -> Iterator[Message]:
+        ran_alone, start = self.slots.count == 1, time.monotonic()
+        request = {"kind": "train", "configs": [config.to_dict() for config in population]}
+        for message in self._ensure_process().request(request):
+            if isinstance(message, Finished):
+                self.state.costs.record(population, time.monotonic() - start)
+            if isinstance(message, Failed) and message.died and message.out_of_memory:
+                message = dataclasses.replace(message, ran_alone=ran_alone)
+                if not self.stopped.is_set():
+                    self.slots.shrink()
+            yield message
+
+    def _ensure_process(self) -> WorkerProcess:
+        if self.process is None or not self.process.is_alive():
+            self._kill_process()
+            self.process = WorkerProcess(__name__, self.trainer.to_config())
+        return self.process
+
+    def _kill_process(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()

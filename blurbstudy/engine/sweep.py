@@ -1,4 +1,4 @@
-"""A sweep: all runs of a grid, of which those in the store are not made again."""
+"""A sweep: all runs of a grid; those in the store are reused, the others trained."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from ..errors import StoreError, StudyError
 from ..store.run_store import RunStore
 from ..training import check_population
 from ..training.run_record import RunRecord
-from .deadline import Clock
-from .engine import Failure, LocalEngine
-from .populations import run_steps
+from ..training.trainer import Watch
+from .engine import LocalEngine
 from .progress import Progress
 from .sources.sources import Sources, checkpoint_outline
+from .sweep_state import FailedPopulation, SweepProgress
+
+MAX_LISTED = 3  # run ids in an error
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepResult(Mapping[str, RunRecord]):
-    """Records by run id, in the order of the configs, and how they came about."""
+    """Records by run id, in the order of the configs, and where they come from."""
 
     records: Mapping[str, RunRecord]
-    trained: int = 0  # runs made now
-    reused: int = 0  # runs found in the store
-    missing: tuple[RunConfig, ...] = ()  # runs that are not there (`find_runs`, or the time of the command was up)
+    trained: int = 0  # runs
+    reused: int = 0  # runs that the store had
+    missing: tuple[RunConfig, ...] = ()  # runs without a record: not trained (`find_runs`), or skipped by the deadline
 
     def __getitem__(self, run_id: str) -> RunRecord:
         return self.records[run_id]
@@ -35,8 +37,8 @@ class SweepResult(Mapping[str, RunRecord]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def of(self, configs: Iterable[RunConfig]) -> list[RunRecord]:
-        """Records of some of the configs, in their order; missing ones are left out."""
+    def select(self, configs: Iterable[RunConfig]) -> list[RunRecord]:
+        """Records of some of the configs, in their order, without the missing ones."""
         ids = dict.fromkeys(config.id for config in configs)
         return [self.records[run_id] for run_id in ids if run_id in self.records]
 
@@ -45,12 +47,12 @@ def find_runs(configs: Iterable[RunConfig], store: RunStore) -> SweepResult:
     """The records that are in the store; nothing is trained.
 
     Raises:
-        StoreError: a record is torn.
+        StoreError: a record is corrupt.
     """
     distinct = {config.id: config for config in configs}
-    found = {run_id: store.get(run_id) for run_id in distinct}
-    records = {run_id: record for run_id, record in found.items() if record is not None}
-    missing = tuple(distinct[run_id] for run_id, record in found.items() if record is None)
+    stored = {run_id: store.get(run_id) for run_id in distinct}
+    records = {run_id: record for run_id, record in stored.items() if record is not None}
+    missing = tuple(distinct[run_id] for run_id, record in stored.items() if record is None)
     return SweepResult(records=records, reused=len(records), missing=missing)
 
 
@@ -62,64 +64,70 @@ def run_missing(
     engine: LocalEngine | None = None,
     progress: str = "auto",
     label: str = "runs",
+    on_step: Watch | None = None,
 ) -> SweepResult:
-    """Make the runs that are not in the store, and give the records of all: where the time of the command is up
-    (`run --minutes`), of those that there are.
+    """Train the runs that are not in the store, and return the records of all; after the engine's deadline, of those
+    that exist.
 
     Args:
         progress: auto | silent.
-        label: what the progress bar says.
+        label: of the progress bar.
+        on_step: see `LocalEngine.run`.
 
     Raises:
         ParameterError: a recipe does not fit its encoder; nothing was started.
-        StoreError: the store cannot be read or written, or runs are missing in report mode.
-        StudyError: some runs could not be finished; all others were, and are kept.
+        StoreError: the store cannot be read or written, or runs are missing and the sources cannot train.
+        StudyError: some runs failed; all others are trained and stored.
     """
-    wanted = {config.id: config for config in configs}
-    found = find_runs(wanted.values(), store)
-    if not found.missing:
-        return found
+    requested = {config.id: config for config in configs}
+    before = find_runs(requested.values(), store)
+    if not before.missing:
+        return before
     if not sources.live:
-        first = found.missing[0]
+        first = before.missing[0]
         raise StoreError(
-            f"{store.folder}: {len(found.missing)} of {len(wanted)} runs are missing (the first: {first.task}, "
+            f"{store.folder}: {len(before.missing)} of {len(requested)} runs are missing (the first: {first.task}, "
             f"{first.encoder_name}, seed {first.seed}); execute the notebook first (blurbstudy run), then report"
         )
-    for config in found.missing:
+    for config in before.missing:
         check_population([config], checkpoint_outline(sources.encoder_of(config)))
     store.check_writable()
-    steps = sum(run_steps(config, sources=sources) for config in found.missing)
-    with Progress(label, total=steps, runs=len(found.missing), mode=progress) as bar:
-        failures = (engine or LocalEngine()).run(
-            found.missing,
-            store,
-            sources=sources,
-            on_progress=lambda done, runs: bar.update(done, runs_done=runs),
-        )
-    made = find_runs(found.missing, store)
-    stopped = {run_id for failure in failures if failure.stopped for run_id in failure.run_ids}
-    Clock().note(runs=[config.id for config in made.missing if config.id in stopped])
-    failed = [config for config in made.missing if config.id not in stopped]
+    engine = engine or LocalEngine()
+    with Progress(label, total=1.0, runs=len(before.missing), mode=progress) as bar:
+
+        def on_progress(state: SweepProgress) -> None:
+            bar.expected_seconds = state.expected_seconds
+            bar.update(state.fraction, runs_done=state.runs_done, current="; ".join(state.running))
+
+        options = {} if on_step is None else {"on_step": on_step}
+        failures = engine.run(before.missing, store, sources=sources, on_progress=on_progress, **options)
+    trained = find_runs(before.missing, store)
+    skipped = {run_id for failure in failures if failure.skipped for run_id in failure.run_ids}
+    engine.deadline.skip(runs=[config.id for config in trained.missing if config.id in skipped])
+    failed = [config for config in trained.missing if config.id not in skipped]
     if failed:
-        raise StudyError(_shortfall(failures, failed, finished=len(made), store=store))
-    records = found.records | made.records
+        raise StudyError(_failure_message(failures, failed, finished=len(trained), store=store))
+    records = dict(before.records) | dict(trained.records)
     return SweepResult(
-        records={run_id: records[run_id] for run_id in wanted if run_id in records},
-        trained=len(made),
-        reused=len(found.records),
-        missing=made.missing,
+        records={run_id: records[run_id] for run_id in requested if run_id in records},
+        trained=len(trained),
+        reused=len(before.records),
+        missing=trained.missing,
     )
 
 
-def _shortfall(failures: list[Failure], missing: Sequence[RunConfig], *, finished: int, store: RunStore) -> str:
-    first = missing[0]
-    cause = next((f"{f.cause} (runs {_some(f.run_ids)})" for f in failures if first.id in f.run_ids), "unknown")
+def _failure_message(
+    failures: Sequence[FailedPopulation], failed: Sequence[RunConfig], *, finished: int, store: RunStore
+) -> str:
+    first = failed[0]
+    causes = [f"{f.cause} (runs {_abbreviate(f.run_ids)})" for f in failures if first.id in f.run_ids]
     return (
-        f"{len(missing)} of {len(missing) + finished} runs failed, {finished} finished and are kept in {store.folder}; "
-        f"the first to fail ({first.task}, {first.encoder_name}, seed {first.seed}): {cause}; mend that and run "
-        f"again: only the missing runs are made"
+        f"{len(failed)} of {len(failed) + finished} runs failed, {finished} finished and are stored in {store.folder}; "
+        f"the first failure ({first.task}, {first.encoder_name}, seed {first.seed}): {next(iter(causes), 'unknown')}; "
+        "fix the cause and run again: only the missing runs are trained"
     )
 
 
-def _some(run_ids: Sequence[str]) -> str:
-    return ", ".join(run_ids[:3]) + (f" and {len(run_ids) - 3} more" if len(run_ids) > 3 else "")
+def _abbreviate(run_ids: Sequence[str]) -> str:
+    more = len(run_ids) - MAX_LISTED
+    return ", ".join(run_ids[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""What an encoder scores on a similarity task with nothing trained, measured once and kept in the run store."""
+"""Zero-shot similarity: how an encoder's cosines correlate with the gold scores, measured once per run store."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from ..training.evaluation import decode, evaluation_batches, gold_of, predict
 from ..training.provenance import pick_device
 from .sources.sources import EncoderSource, Sources
 
-FACT = "plain cosine"  # kind of fact
+METADATA = "plain cosine"  # kind of metadata in the store
+MAX_LENGTH = 256  # sub-word tokens of a text
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainCosine:
-    """Pearson's r of plain cosines with the gold scores."""
+class ZeroShotScore:
+    """Pearson's r of the cosines with the gold scores."""
 
-    splits: tuple[str, ...]  # whose pairs these are
+    splits: tuple[str, ...]  # that the pairs are from
     n: int  # pairs
     score: float
     interval: Interval  # 95%, Fisher's z
 
 
-def plain_cosine_scores(
+def zero_shot_scores(
     task: Task,
     encoder: EncoderSource,
     *,
@@ -43,8 +44,8 @@ def plain_cosine_scores(
     splits: Sequence[Sequence[str]],
     max_length: int,
     device: str = "auto",
-) -> tuple[PlainCosine, ...]:
-    """One score for each group of splits, whose pairs are taken together; measured unless the store has them.
+) -> tuple[ZeroShotScore, ...]:
+    """One score per group of splits, whose pairs are pooled; computed unless the store has it.
 
     Raises:
         StudyError: data or encoder cannot be read.
@@ -52,9 +53,10 @@ def plain_cosine_scores(
     limit = min(max_length, encoder.architecture["max_positions"])
     data = sources.fingerprints[task.name]
     name = f"{task.name} {data} {encoder.fingerprint} {limit}"
-    kept = (store.fact(FACT, name) or {}).get("scores", {})
-    missing = [group for group in splits if " ".join(group) not in kept]
+    scores = dict((store.fact(METADATA, name) or {}).get("scores", {}))
+    missing = [group for group in splits if " ".join(group) not in scores]
     if missing:
+        assert encoder.path is not None, "scores of a report are in the store"
         checkpoint = load_checkpoint(encoder.path)
         features = cached_features(
             task,
@@ -62,37 +64,31 @@ def plain_cosine_scores(
             checkpoint.tokenizer,
             data=data,
             digest=checkpoint.tokenizer_digest(),
-            vocabulary=checkpoint.architecture.vocab_size,
             max_length=limit,
             segment_ids=Recipe(head="cosine").layout,
         )
-        of = {
-            split: (gold_of(features[split], task),
-                    plain_cosines(features[split], task=task, checkpoint=checkpoint, device=device))
-            for split in dict.fromkeys(split for group in missing for split in group)
-        }  # fmt: skip
+        names = dict.fromkeys(split for group in missing for split in group)
+        gold = {split: [float(value) for value in gold_of(features[split], task)] for split in names}
+        cosines = {
+            split: zero_shot_predictions(features[split], task=task, checkpoint=checkpoint, device=device)
+            for split in names
+        }
         for group in missing:
-            gold, predicted = ([value for split in group for value in of[split][side]] for side in (0, 1))
-            kept = kept | {" ".join(group): {"n": len(gold), "score": pearson(gold, predicted)}}
-        store.put_fact(FACT, name, {"scores": kept})
-    return tuple(_score(group, **kept[" ".join(group)]) for group in splits)
+            expected = [value for split in group for value in gold[split]]
+            predicted = [value for split in group for value in cosines[split]]
+            scores[" ".join(group)] = {"n": len(expected), "score": pearson(expected, predicted)}
+        store.put_fact(METADATA, name, {"scores": scores})
+    return tuple(_with_interval(group, **scores[" ".join(group)]) for group in splits)
 
 
-def _score(splits: Sequence[str], *, n: int, score: float) -> PlainCosine:
-    return PlainCosine(splits=tuple(splits), n=n, score=score, interval=fisher_interval(score, n))
-
-
-MAX_LENGTH = 256  # sub-words of a text
-
-
-def plain_cosines_of(
+def zero_shot_by_split(
     task: Task, encoder: str, *, sources: Sources, store: RunStore, device: str
-) -> dict[str, PlainCosine]:
-    """Split -> what the encoder scores on it with nothing trained; of similarity tasks alone."""
+) -> dict[str, ZeroShotScore]:
+    """Split (dev, test) -> score of an encoder (display name); empty for tasks other than similarity."""
     if task.output != "score":
         return {}
     splits = [split for split in ("dev", "test") if split in task.splits]
-    found = plain_cosine_scores(
+    scores = zero_shot_scores(
         task,
         sources.encoders[encoder],
         sources=sources,
@@ -101,30 +97,36 @@ def plain_cosines_of(
         max_length=MAX_LENGTH,
         device=device,
     )
-    return dict(zip(splits, found, strict=True))
+    return dict(zip(splits, scores, strict=True))
 
 
-def plain_words(found: Iterable[PlainCosine]) -> str:
+def describe_zero_shot(scores: Iterable[ZeroShotScore]) -> str:
     """Scores times 100 with their intervals."""
     return "; ".join(
-        f"{' and '.join(own.splits)} {100 * own.score:.1f} [{100 * own.interval[0]:.1f}, {100 * own.interval[1]:.1f}] "
-        f"over {own.n} pairs"
-        for own in found
+        f"{' and '.join(score.splits)} {100 * score.score:.1f} "
+        f"[{100 * score.interval[0]:.1f}, {100 * score.interval[1]:.1f}] over {score.n} pairs"
+        for score in scores
     )
 
 
-def plain_cosines(features: Features, *, task: Task, checkpoint: Checkpoint, device: str = "auto") -> list[float]:
-    """One prediction per pair, on the scale of the task's scores.
+def zero_shot_predictions(
+    features: Features, *, task: Task, checkpoint: Checkpoint, device: str = "auto"
+) -> list[float]:
+    """One prediction per pair, on the scale of the task's gold scores.
 
     Args:
-        features: of texts that stand apart.
+        features: of pairs whose texts are encoded separately.
     """
-    place = pick_device(device)
+    used_device = pick_device(device)
     rows = np.unique(features.ids)
     architecture = checkpoint.architecture
     model = Classifier(architecture, members=1, outputs=1, head="cosine", rows=torch.from_numpy(rows))
-    model.load_member(0, checkpoint, seed=0)  # no part of it is drawn
-    numbered = features.with_ids(np.searchsorted(rows, features.ids))
-    batches = evaluation_batches(numbered, members=1, n_heads=architecture.n_heads)
-    (outputs,) = predict(model.to(place), batches, device=place, autocast=False)
-    return decode(outputs, numbered, task, tagging="bio")
+    model.load_member(0, checkpoint, seed=0)  # the seed has no effect: no parameter is drawn at random
+    renumbered = features.with_ids(np.searchsorted(rows, features.ids))
+    batches = evaluation_batches(renumbered, members=1, n_heads=architecture.n_heads)
+    (outputs,) = predict(model.to(used_device), batches, device=used_device, autocast=False)
+    return [float(score) for score in decode(outputs, renumbered, task, tagging="bio")]
+
+
+def _with_interval(splits: Sequence[str], *, n: int, score: float) -> ZeroShotScore:
+    return ZeroShotScore(splits=tuple(splits), n=n, score=score, interval=fisher_interval(score, n))

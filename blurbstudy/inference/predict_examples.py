@@ -25,7 +25,9 @@ def predict_examples(predictor: Predictor, task: Task, examples: Sequence[Exampl
 def check_fits(model: Task, task: Task) -> None:
     """Refuse a model of another kind of task, or one that knows none of the task's labels."""
     if model.output != task.output or len(model.text_columns) != len(task.text_columns):
-        raise ParameterError(f"the model is of a {model.kind} task ({model.name}), {task.name} is a {task.kind} task")
+        raise ParameterError(
+            f"the model is of a {model.task_type} task ({model.name}), {task.name} is a {task.task_type} task"
+        )
     known = set(model.labels) & set(task.labels) - {OUTSIDE}
     if task.labels and not known:
         named = " and ".join(f"{one.name}: {', '.join(_labels(one))}" for one in (model, task))
@@ -37,7 +39,7 @@ def _labels(task: Task) -> list[str]:
 
 
 def _document(task: Task, number: int, example: Example) -> Document:
-    if task.output != "tags":
+    if task.output != "token_labels":
         return Document(str(number), example.texts)
     words, at = [], 0
     for word in example.texts:
@@ -48,10 +50,10 @@ def _document(task: Task, number: int, example: Example) -> Document:
 
 def _in_form(task: Task, prediction: Prediction) -> str | float:
     """As Example.label has it."""
-    if task.output == "tags":
+    if task.output == "token_labels":
         return " ".join(prediction.sentences[0].tags)
     if task.output == "score":
         return float(prediction.score)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return ",".join(label for label in task.labels if label in prediction.labels)
     return str(prediction.label)

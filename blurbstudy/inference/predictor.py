@@ -90,7 +90,7 @@ class Predictor:
         """One prediction per document, in order."""
         if not documents:
             return []
-        return self._tagged(documents) if self.task.output == "tags" else self._classified(documents)
+        return self._tagged(documents) if self.task.output == "token_labels" else self._classified(documents)
 
     def _tagged(self, documents: Sequence[Document]) -> list[Prediction]:
         rule = self.directory.settings.words
@@ -126,7 +126,7 @@ class Predictor:
 
     def _classified(self, documents: Sequence[Document]) -> list[Prediction]:
         settings = self.directory.settings
-        nothing = {"score": 0.0, "label_set": ""}.get(self.task.output, (*self.task.labels, "")[0])
+        nothing = {"score": 0.0, "multi_label": ""}.get(self.task.output, (*self.task.labels, "")[0])
         examples = [Example(document.id, document.id, document.texts, nothing) for document in documents]
         features = tokenize(
             examples, self._tokenizer, self.task, max_length=settings.max_length, segment_ids=settings.layout
@@ -137,7 +137,7 @@ class Predictor:
         found = decode(outputs, features, self.task, tagging=self._tagging)
         if self.task.output == "score":
             return [Prediction(document, score=float(one)) for document, one in zip(documents, found, strict=True)]
-        several = self.task.output == "label_set"
+        several = self.task.output == "multi_label"
         rows = (1 / (1 + np.exp(-outputs.astype(np.float64))) if several else _softmax(outputs)).tolist()
         probabilities = [dict(zip(self.task.labels, row, strict=True)) for row in rows]
         if several:

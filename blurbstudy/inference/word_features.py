@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tasks.features import Features, around, uncut
+from ..tasks.features import Features, around, without_truncation
 from .sliding_windows import windows
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class WordFeatures:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, *, max_length: int) -> None:
-        self._tokenizer = uncut(tokenizer.backend_tokenizer, words=True)
+        self._tokenizer = without_truncation(tokenizer.backend_tokenizer, words=True)
         self._unknown = tokenizer.unk_token_id or 0
         self._begin, self._end = around(self._tokenizer)
         self._room = max_length - len(self._begin) - len(self._end)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +19,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..errors import ParameterError, StudyError
-from ..filesystem import cause_and_remedy, is_of_the_disk
-from .keeping import locked
+from ..errors import ParameterError
+from ..filesystem import atomic_directory, disk_errors, file_lock, remove_unfinished
 
 FOLDER = "state"  # in the folder of the encoder to be; where it lies, a pretraining was begun
 LOCK = ".lock"  # in there, while a process is at it
 CURVE = "curve.jsonl"  # beside it: points so far, to be looked at while it runs
 KEPT = 2  # states at once: should the newest prove torn, the one before is there
+DISK_HINT = "move other files to another disk, then resume from the last checkpoint (--resume)"
 NUMBERS, FACTS = "numbers.safetensors", "state.json"
 
 
@@ -74,12 +72,11 @@ def sole_writer(out: Path) -> Iterator[None]:
         ParameterError: another process is at it.
     """
     mark = out / FOLDER
-    with writing(out, another="name another --out", again="run again"):
-        mark.mkdir(parents=True, exist_ok=True)
-        (mark / LOCK).touch()
-    with locked(mark / LOCK, wait=False) as held:
-        if not held:
-            raise ParameterError(f"{out}: another process is pretraining there; let it end, or name another --out")
+    with contextlib.ExitStack() as stack:
+        with disk_errors(out, "name another --out"):
+            acquired = stack.enter_context(file_lock(mark / LOCK, wait=False, remove=True))
+        if not acquired:
+            raise ParameterError(f"{out}: another process is writing to this directory; name another --out")
         try:
             yield
         finally:
@@ -100,9 +97,9 @@ def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
     """Writes the points so far.
 
     Raises:
-        StudyError: the disk is full or cannot be written.
+        DiskError: the disk is full or cannot be written.
     """
-    with writing(out):
+    with disk_errors(out, DISK_HINT):
         (out / CURVE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
 
@@ -110,15 +107,13 @@ def save_state(out: Path, state: State) -> Path:
     """Writes a state under `out` and lets go of all but the last KEPT.
 
     Raises:
-        StudyError: the disk is full or cannot be written; the states before are untouched.
+        DiskError: the disk is full or cannot be written; the states before are untouched.
     """
     parent = out / FOLDER
-    with writing(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(".unfinished-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=parent))
-        try:
+    with disk_errors(parent, DISK_HINT):
+        remove_unfinished(parent, older_than=0.0)
+        folder = parent / f"step-{state.standing.step:09d}"
+        with atomic_directory(folder, replace=True) as unfinished:
             save_file({name: tensor.contiguous() for name, tensor in state.tensors.items()}, unfinished / NUMBERS)
             facts = {
                 "standing": state.standing.to_dict(),
@@ -127,14 +122,6 @@ def save_state(out: Path, state: State) -> Path:
                 "sha256": _digest(unfinished / NUMBERS),
             }
             (unfinished / FACTS).write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-            for file in (NUMBERS, FACTS, "."):
-                flush(unfinished / file)
-            folder = parent / f"step-{state.standing.step:09d}"
-            shutil.rmtree(folder, ignore_errors=True)
-            unfinished.rename(folder)
-            flush(parent)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
     for old in _folders(out)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
@@ -176,18 +163,6 @@ def _difference(begun: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return "it was begun with " + ", ".join(f"{name} {begun.get(name)}, not {now.get(name)}" for name in names)
 
 
-@contextlib.contextmanager
-def writing(place: Path, *, another: str = "", again: str = "go on from the last state (--resume)") -> Iterator[None]:
-    """Turns a failure of the disk into one line: place, cause, remedy."""
-    try:
-        yield
-    except Exception as error:
-        if not is_of_the_disk(error):
-            raise
-        cause, remedy = cause_and_remedy(error, another=another or "move what is there to another disk", again=again)
-        raise StudyError(f"{place}: cannot be written ({cause}); {remedy}") from None
-
-
 def _folders(out: Path) -> list[Path]:
     """Newest first."""
     return sorted((out / FOLDER).glob("step-*"), reverse=True)
@@ -218,17 +193,6 @@ def _check_is(value: Any, *kinds: type) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def flush(path: Path) -> None:
-    """A file, or a folder's list of names, onto the disk itself."""
-    if os.name != "posix" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def tensors_of(model: torch.nn.Module, optimizer: Any) -> dict[str, Tensor]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import canonical_json
+from ..filesystem import ensure_directory
 from ..paths import cache_folder
 from ..training.provenance import one_torch_thread
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
-from .keeping import made_once
 from .objectives.registry import get_objective
 from .pretrainer import PRETRAINER_REVISION, Conduct, pretrain
 
@@ -129,4 +129,4 @@ def make_encoder(
             file.replace(unfinished / file.name)
         shutil.rmtree(begun)
 
-    return made_once(folder, make)
+    return ensure_directory(folder, make)

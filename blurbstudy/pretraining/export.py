@@ -12,14 +12,14 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import ParameterError
+from ..filesystem import UNFINISHED, disk_errors, fsync, remove_unfinished
 from ..models import Architecture, export_checkpoint
 from ..models.weight_files import forget_weights
-from .checkpoints import flush, writing
+from .checkpoints import DISK_HINT
 from .config import PretrainingConfig
 from .objectives.registry import Objective
 
 LADDER = "ladder"  # folder, beside the encoder, of what it was on the way
-UNFINISHED = ".unfinished-"  # begins the name of what is being written
 POINTS = 20  # of the curve in a card, at most; the record holds all
 RECORD = "pretraining.json"  # the curve and the settings, for figures
 CARD = """---
@@ -119,27 +119,27 @@ def publish(
         shard_bytes: of a file of weights at most; 0: all in model.safetensors.
 
     Raises:
-        StudyError: the disk is full or cannot be written; what `folder` held stays as it was.
+        DiskError: the disk is full or cannot be written; what `folder` held stays as it was.
     """
-    with writing(folder):
+    with disk_errors(folder, DISK_HINT):
         folder.mkdir(parents=True, exist_ok=True)
-        forget_unfinished(folder)
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
-            unfinished = Path(made)
+        remove_unfinished(folder, older_than=0.0)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as temporary:
+            unfinished = Path(temporary)
             export_checkpoint(weights, architecture, folder=unfinished, tokenizer=tokenizer, shard_bytes=shard_bytes)
             (unfinished / "README.md").write_text(model_card(done, architecture), encoding="utf-8")
             record = json.dumps(done.to_dict(), indent=2, allow_nan=False) + "\n"
             (unfinished / RECORD).write_text(record, encoding="utf-8")
             files = sorted(unfinished.iterdir(), key=lambda file: file.name == RECORD)
             for file in files:
-                flush(file)
+                fsync(file)
             # The record last, when the others lie there for good.
             for file in files:
                 if file.name == RECORD:
                     forget_weights(folder, but=[file.name for file in files])  # of one that was killed here
-                    flush(folder)
+                    fsync(folder)
                 file.replace(folder / file.name)
-            flush(folder)
+            fsync(folder)
     return folder
 
 
@@ -176,12 +176,6 @@ def check_ladder(ladder: tuple[int, ...], *, total: int) -> None:
             f"the ladder has a rung of {max(ladder):,} tokens, but only about {total:,} are seen; "
             "use smaller rungs (the encoder at the end is published anyway)"
         )
-
-
-def forget_unfinished(folder: Path) -> None:
-    """Lets go of what killed processes left behind."""
-    for left in folder.glob(f"{UNFINISHED}*"):
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def forget_ladder(out: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..config import RunConfig
-from ..engine.estimates.flops import Costs, pretraining_cost
-from ..engine.estimates.measurements import Calibrations
+from ..engine.estimates.flops import pretraining_seconds
+from ..engine.estimates.memory import free_bytes
+from ..engine.estimates.sweep_estimate import estimate_sweep
+from ..engine.progress import format_duration
 from ..engine.sources.planned import planned_sources
-from ..engine.workers.processes import cores
-from ..models import Architecture
+from ..engine.workers.process import available_cpus
 from ..pretraining.encoder_cache import Wanted
 from ..sections import get_section
 from ..store.run_store import RunStore
@@ -36,7 +37,10 @@ class NotebookPlan:
     to_train: int  # missing, and not wanted by an earlier notebook
     encoders: int  # to pretrain
     tokens: int  # that these will see
-    seconds: float  # of all cores
+    populations: int
+    process_bytes: int  # of the largest process, or of the GPU
+    workers: int  # processes side by side
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,7 @@ class Plan:
     scale: str
     store: str
     device: str
-    workers: int
+    free_bytes: int | None
     notebooks: tuple[NotebookPlan, ...]
     runs: int  # distinct
     done: int
@@ -73,7 +77,6 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
     Raises:
         StudyError: a parameter, the data or an encoder is at fault, as it would be in the run.
     """
-    measured = Calibrations()
     known_runs: set[str] = set()
     known_encoders: set[str] = set()
     notebooks: list[NotebookPlan] = []
@@ -82,14 +85,18 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
     for study, to_pretrain in studies:
         configs = planned_configs(study)
         device = study.engine.resolved_device()
-        workers = study.engine.workers_asked(device)
         done |= {run_id for run_id in configs if run_id in store}
         missing = [run for run_id, run in configs.items() if run_id not in known_runs | done]
         encoders = {one.folder().name: (name, one) for name, one in to_pretrain.items()}
         encoders = {key: value for key, value in encoders.items() if key not in known_encoders}
-        costs = Costs(study.sources, device, measured)
-        seconds = sum(map(costs.of, missing)) / workers
-        seconds += _pretraining_seconds(study, list(encoders.values()), workers=workers)
+        sweep = estimate_sweep(
+            missing,
+            sources=study.sources,
+            device=device,
+            workers=study.engine.requested_workers(device),
+            population=study.engine.population,
+        )
+        pretraining = _pretraining_seconds(study, list(encoders.values()))
         notebooks.append(
             NotebookPlan(
                 notebook=study.notebook,
@@ -98,7 +105,10 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
                 to_train=len(missing),
                 encoders=len(encoders),
                 tokens=sum(_tokens(one) for _, one in encoders.values()),
-                seconds=seconds,
+                populations=sweep.populations,
+                process_bytes=sweep.process_bytes,
+                workers=sweep.workers,
+                seconds=pretraining + sweep.seconds,
             )
         )
         known_runs |= set(configs)
@@ -109,7 +119,7 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
         scale=scale,
         store=str(store.folder),
         device=device,
-        workers=first.engine.workers_asked(device),
+        free_bytes=free_bytes(device),
         notebooks=tuple(notebooks),
         runs=len(known_runs),
         done=len(done),
@@ -133,12 +143,12 @@ def _planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any]
     return study, to_pretrain
 
 
-def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, Wanted]], *, workers: int) -> float:
-    shapes = {name: Architecture(**encoder.architecture) for name, encoder in study.sources.encoders.items()}
-    spent = [pretraining_cost(one, shapes[name]) for name, one in encoders]
-    side_by_side = max(1, min(study.parameters.workers or cores(), len(spent)))
+def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, Wanted]]) -> float:
+    shapes = {name: encoder.architecture for name, encoder in study.sources.encoders.items()}
+    seconds = [pretraining_seconds(one, shapes[name]) for name, one in encoders]
     on_cpu = all(one.device == "cpu" for _, one in encoders)
-    return sum(spent) / (side_by_side if on_cpu else 1)
+    side_by_side = min(study.parameters.workers or available_cpus(), len(seconds)) if on_cpu else 1
+    return sum(seconds) / max(1, side_by_side)
 
 
 def _tokens(request: Wanted) -> int:
@@ -148,8 +158,9 @@ def _tokens(request: Wanted) -> int:
 
 def plan_text(plan: Plan) -> str:
     """The plan as a table for a terminal, with what the time assumes."""
-    columns = ("notebook", "runs", "done", "to train", "encoders to pretrain", "time")
+    columns = ("notebook", "runs", "done", "to train", "populations", "encoders to pretrain", "memory", "time")
     rows = [columns, *(_row(one) for one in plan.notebooks)]
+    largest = max(plan.notebooks, key=lambda one: one.process_bytes * one.workers)
     total = NotebookPlan(
         notebook="in all",
         runs=plan.runs,
@@ -157,6 +168,9 @@ def plan_text(plan: Plan) -> str:
         to_train=plan.missing,
         encoders=sum(one.encoders for one in plan.notebooks),
         tokens=sum(one.tokens for one in plan.notebooks),
+        populations=sum(one.populations for one in plan.notebooks),
+        process_bytes=largest.process_bytes,
+        workers=largest.workers,
         seconds=plan.seconds,
     )
     rows.append(_row(total))
@@ -167,11 +181,12 @@ def plan_text(plan: Plan) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     shared = sum(one.runs for one in plan.notebooks) - plan.runs
-    where = f"{plan.workers} processes" if plan.device == "cpu" else "one GPU"
+    free = "unknown" if plan.free_bytes is None else _gigabytes(plan.free_bytes)
     lines += [
         "",
-        f"scale {plan.scale}, device {plan.device} ({where}), run store {plan.store}",
+        f"scale {plan.scale}, device {plan.device}, run store {plan.store}",
         f"runs that several notebooks share: {shared}, counted once in the total",
+        f"memory: processes x bytes of the largest population; free on this device: {free}",
         "time assumes: " + "; ".join(ASSUMPTIONS),
     ]
     return "\n".join(lines)
@@ -179,17 +194,10 @@ def plan_text(plan: Plan) -> str:
 
 def _row(one: NotebookPlan) -> tuple[str, ...]:
     encoders = f"{one.encoders} ({one.tokens / 1e6:,.1f} M tokens)" if one.encoders else "0"
-    return one.notebook, f"{one.runs:,}", f"{one.done:,}", f"{one.to_train:,}", encoders, duration(one.seconds)
+    counts = (f"{count:,}" for count in (one.runs, one.done, one.to_train, one.populations))
+    memory = f"{one.workers} x {_gigabytes(one.process_bytes)}" if one.process_bytes else "-"
+    return one.notebook, *counts, encoders, memory, format_duration(one.seconds)
 
 
-def duration(seconds: float) -> str:
-    """`40 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+def _gigabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.1f} GB"

@@ -32,6 +32,6 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         ),
         "question": study.recipe(epochs=chosen.qa_epochs, max_length=chosen.qa_max_length, **chosen.shared_fields),
     }
-    bases = {task.name: by_type[task.kind] for task in study.tasks if task.kind in by_type}
+    bases = {task.name: by_type[task.task_type] for task in study.tasks if task.task_type in by_type}
     techniques = layer_techniques(chosen, combinations=chosen.combinations)
     return {"table4": study.grid(techniques, bases=bases, parts=study.paper_parts())}

@@ -48,14 +48,14 @@ class Reference:
 
     def score(self, truth: Sequence[str | float], predicted: Sequence[str | float]) -> float:
         """The task's metric, as a fraction."""
-        return score(self.task.metric, truth, predicted, positives=self.task.positives)
+        return score(self.task.metric, truth, predicted, positives=self.task.positive_labels)
 
     def unit(self, split: str) -> str:
         """What one draw of the bootstrap takes, in a word: a document where the split's files or ids name documents,
         the example itself where they do not.
         """
         truth = self.gold[split]
-        return EXAMPLES[self.task.kind] if truth.units == truth.ids else "document"
+        return EXAMPLES[self.task.task_type] if truth.units == truth.ids else "document"
 
     def n_units(self, split: str) -> int:
         """How many of them a draw takes."""
@@ -71,7 +71,7 @@ class Reference:
         """The task's metric on bootstrap draws of the split's units: (draws,); None below two units."""
         truth = self.gold[split]
         task = self.task
-        return resampled_scores(task.metric, truth.gold, predicted, units=truth.units, positives=task.positives)
+        return resampled_scores(task.metric, truth.gold, predicted, units=truth.units, positives=task.positive_labels)
 
     def check(self, record: RunRecord) -> None:
         """Refuse a record of another task or other data."""
@@ -144,7 +144,7 @@ def score_lower_bound(record: RunRecord, reference: Reference, *, split: str) ->
 
 
 def _is_constant(predicted: Sequence[str | float], task: Task) -> bool:
-    if task.output == "tags":
+    if task.output == "token_labels":
         return len({tag for tags in predicted for tag in split_tags(str(tags))}) <= 1
     if task.output == "score":
         return float(np.ptp(predicted)) <= 1e-6 * max(1.0, abs(float(predicted[0])))  # float32 noise is no difference

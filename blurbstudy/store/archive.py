@@ -10,18 +10,18 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config import canonical_json
-from ..errors import ParameterError, StoreError
+from ..errors import DiskError, ParameterError, StoreError
+from ..filesystem import atomic_open, atomic_write, disk_errors, write_once
 from ..tasks import Task
 from ..training.run_record import run_difference
 from .archive_format import (
@@ -36,9 +36,8 @@ from .archive_format import (
     refused,
 )
 from .custom_tasks import task_file, task_of, task_of_fact
-from .files import cause_and_remedy, replace_file, write_once
 from .rescore import Rescoring
-from .run_store import Gold, RunStore, gold_file
+from .run_store import DISK_HINT, Gold, RunStore, gold_file
 
 COMPRESSION = 3  # zlib's: tags of sentences take a quarter of the time of 6, for a fifth more bytes
 _TORN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
@@ -83,7 +82,8 @@ def export_store(store: RunStore, file: Path, *, on_progress: OnProgress = lambd
     if file.exists():
         raise ParameterError(f"{file}: is there already; name a new file")
     counts, other_revision = _counted(names), 0
-    with _new_file(file) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
+    hint = "name another file. The store is untouched"
+    with disk_errors(file, hint), atomic_open(file) as stream, zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(plain_member(MANIFEST), canonical_json({"format": FORMAT} | counts), compresslevel=COMPRESSION)
         for done, name in enumerate(names, 1):
             data = _read(store.folder / name)
@@ -122,7 +122,7 @@ def import_store(
                 on_progress("checking", done, len(members))
             merge.refuse()
             merge.place(archive, on_progress)
-    except StoreError:
+    except (StoreError, DiskError):
         raise
     except FileNotFoundError:
         raise refused(file, "no such file", "name one that blurbstudy store export wrote") from None
@@ -213,11 +213,12 @@ class _Merge:
                 data, path = archive.read(name), self.store.folder / name
                 if _digest(data) != digest:
                     raise refused(self.file, "was changed while it was read", "import it again")
-                if name in self.replaced:
-                    before[path] = _read(path)
-                    replace_file(path, data.decode(), store=self.store.folder)
-                elif write_once(path, data.decode(), store=self.store.folder):
-                    before[path] = None
+                with disk_errors(self.store.folder, DISK_HINT):
+                    if name in self.replaced:
+                        before[path] = _read(path)
+                        atomic_write(path, data)
+                    elif write_once(path, data):
+                        before[path] = None
                 on_progress("importing", done, len(wanted))
         except BaseException:
             self._restore(before)
@@ -225,11 +226,11 @@ class _Merge:
 
     def _restore(self, before: Mapping[Path, bytes | None]) -> None:
         for path, data in before.items():
-            with contextlib.suppress(OSError, StoreError):
+            with contextlib.suppress(OSError):
                 if data is None:
                     path.unlink()
                 else:
-                    replace_file(path, data.decode(), store=self.store.folder)
+                    atomic_write(path, data)
 
     def told(self) -> Imported:
         """What was done."""
@@ -284,24 +285,6 @@ def _names(folder: Path) -> list[str]:
 def _counted(names: Iterable[str]) -> dict[str, int]:
     counts = Counter(map(kind_of, names))
     return {kind: counts[kind] for kind in KINDS}
-
-
-@contextlib.contextmanager
-def _new_file(file: Path) -> Iterator[Path]:
-    """A file to be written beside its place, and moved there when it is whole."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        yield unfinished
-        with unfinished.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(unfinished, file)
-    except OSError as error:
-        cause, remedy = cause_and_remedy(error, another="name another file")
-        raise StoreError(f"{file}: the archive cannot be written: {cause}; {remedy}. The store is untouched") from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
 
 
 def _read(path: Path) -> bytes:

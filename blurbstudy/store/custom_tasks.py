@@ -16,7 +16,7 @@ FACT = "tasks"  # kind of fact
 
 def keep_task(store: RunStore, task: Task, data: str) -> None:
     """Keep the definition of a task of one's own, under its name and its data's fingerprint."""
-    if task.own:
+    if task.custom:
         store.put_fact(FACT, _key(task.name, data), task_to_dict(task))
 
 
@@ -39,7 +39,7 @@ def task_of_fact(name: str, kept: Mapping[str, Any], *, within: Path) -> Task:
     """
     try:
         task = task_from_dict(kept)
-        named = all(isinstance(label, str) for label in (*task.labels, *task.positives))
+        named = all(isinstance(label, str) for label in (*task.labels, *task.positive_labels))
         if named and task.metric in METRICS and task.output:  # of a kind that there is
             return task
         said = f"labels or metric {task.metric!r}"

@@ -86,13 +86,13 @@ class Rescoring:
             self._terms, new = {}, list(pairs)
         if new:
             truth, predicted = zip(*new, strict=True)
-            rows = METRICS[task.metric].terms(truth, predicted, task.positives)
+            rows = METRICS[task.metric].terms(truth, predicted, task.positive_labels)
             self._terms |= {_pair(task, *pair): row for pair, row in zip(new, rows, strict=True)}
 
 
 def _pair(task: Task, truth: str, predicted: str) -> tuple[str, tuple[str, ...], str, str]:
     """What the terms of a pair depend on."""
-    return task.metric, task.positives, truth, predicted
+    return task.metric, task.positive_labels, truth, predicted
 
 
 def _agree(stored: float | None, found: float | None) -> bool:

@@ -18,9 +18,10 @@ from typing import Any
 
 from ..config import TRAINER_REVISION, canonical_json, run_config_from_dict
 from ..errors import StoreError, StudyError
+from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
 from ..training.run_record import RunRecord, run_record_from_dict
-from .files import remove_stale_temporaries, replace_file, store_errors, write_once
 
+DISK_HINT = "name another folder (--store; --out of finetune), then run again. Finished runs are safe"
 _ID = re.compile(r"[0-9a-f]{20}")
 
 
@@ -43,12 +44,15 @@ class RunStore:
         """Make the folder and write a trial file, and sweep up what killed processes left over an hour ago.
 
         Raises:
-            StoreError: the folder cannot be made or written; one line with path, cause and remedy.
+            DiskError: the folder cannot be made or written.
         """
-        replace_file(self.folder / "runs" / "writable", "", store=self.folder)
-        with store_errors(self.folder):
+        with disk_errors(self.folder, DISK_HINT):
+            atomic_write(self.folder / "runs" / "writable", "")
             (self.folder / "runs" / "writable").unlink(missing_ok=True)
-            remove_stale_temporaries(self.folder)
+            for folder in self.folder.glob("*/"):
+                remove_unfinished(folder)
+            for folder in self.folder.glob("*/*/"):
+                remove_unfinished(folder)
 
     # Runs
 
@@ -59,10 +63,11 @@ class RunStore:
             Whether it was written, False where the id was there already.
 
         Raises:
-            StoreError: the disk refused; nothing half-written is left.
+            DiskError: the disk refused; nothing half-written is left.
         """
         values = _finite(record.to_dict()) | {"trainer_revision": TRAINER_REVISION}
-        return write_once(self._record_path(record.id), canonical_json(values), store=self.folder)
+        with disk_errors(self.folder, DISK_HINT):
+            return write_once(self._record_path(record.id), canonical_json(values))
 
     def get(self, run_id: str) -> RunRecord | None:
         """The record of a run, or None where there is none of this trainer revision.
@@ -116,7 +121,8 @@ class RunStore:
         if not len(ids) == len(units) == len(gold):
             raise StoreError(f"{task} {split}: {len(ids)} ids, {len(units)} units, {len(gold)} labels; give as many")
         values = {"ids": [str(i) for i in ids], "units": [str(u) for u in units], "gold": [_plain(g) for g in gold]}
-        write_once(self._gold_path(task, data, split), canonical_json(values), store=self.folder)
+        with disk_errors(self.folder, DISK_HINT):
+            write_once(self._gold_path(task, data, split), canonical_json(values))
 
     def gold(self, task: str, data: str, split: str) -> Gold:
         """A split's gold labels.
@@ -148,7 +154,8 @@ class RunStore:
         text = canonical_json({"name": name, "values": _finite(values)})
         path = self._fact_path(kind, name)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            replace_file(path, text, store=self.folder)
+            with disk_errors(self.folder, DISK_HINT):
+                atomic_write(path, text)
 
     def fact(self, kind: str, name: str) -> dict[str, Any] | None:
         """The values kept under a kind and a name, or None."""

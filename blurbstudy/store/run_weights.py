@@ -16,15 +16,14 @@ from typing import Any
 
 from ..config import RunConfig
 from ..errors import StoreError
-from ..filesystem import cause_and_remedy, is_of_the_disk
+from ..filesystem import atomic_directory, atomic_write, disk_errors
 from ..inference.model_directory.directory import FACTS, write_model_files
 from ..inference.model_directory.settings import ModelSettings, settings_of
-from ..inference.whole import whole_folder
 from ..models import TrainedWeights
 from ..tasks import Task
 from ..training.run_record import RunRecord
 from ..training.trainer import OfferWeights
-from .run_store import RunStore
+from .run_store import DISK_HINT, RunStore
 
 KEEP = ("none", "best", "all")  # of which runs weights are kept; best: of each configuration, by dev over its seeds
 FOLDER = "weights"
@@ -89,7 +88,7 @@ def keeper(
         known = {run_id: other for run_id in _rivals(store, record.config) if (other := store.get(run_id))}
         if keep == "best" and not all(_beats(record, other) for other in known.values()):
             return
-        settings = settings_of(task, record.config.recipe, words=words() if task.output == "tags" else "")
+        settings = settings_of(task, record.config.recipe, words=words() if task.output == "token_labels" else "")
         keep_weights(store, record, copy(), task=task, settings=settings, tokenizer=tokenizer(), run={"kept": keep})
         if keep == "best":
             _drop(store, known)
@@ -110,9 +109,9 @@ def keep_weights(
     """Keep the weights of a run.
 
     Raises:
-        StoreError: the disk refused; nothing half-written is left.
+        DiskError: the disk refused; nothing half-written is left.
     """
-    with _disk(store), whole_folder(weights_folder(store, record.id), replace=True) as made:
+    with disk_errors(store.folder, DISK_HINT), atomic_directory(weights_folder(store, record.id), replace=True) as made:
         facts = {"id": record.id, "config": record.config.to_dict()} | run
         write_model_files(made, trained, task=task, settings=settings, tokenizer=tokenizer, run=facts)
 
@@ -133,16 +132,14 @@ def note_kept(store: RunStore, run_id: str, **facts: Any) -> None:
     path = weights_folder(store, run_id) / FACTS
     values = json.loads(path.read_text(encoding="utf-8"))
     values["run"] |= facts
-    beside = path.with_name(f".{FACTS}.{os.getpid()}")
-    with _disk(store):
-        beside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(beside, path)
+    with disk_errors(store.folder, DISK_HINT):
+        atomic_write(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
 def scratch_store(store: RunStore) -> Iterator[RunStore]:
     """A store for the time of a `with`, on the same disk."""
-    with _disk(store):
+    with disk_errors(store.folder, DISK_HINT):
         store.folder.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(prefix=".scratch-", dir=store.folder)
     with folder as made:
@@ -152,7 +149,7 @@ def scratch_store(store: RunStore) -> Iterator[RunStore]:
 def take_weights(store: RunStore, run_id: str, *, source: RunStore) -> None:
     """Move a run's weights from another store on the same disk."""
     place = weights_folder(store, run_id)
-    with _disk(store):
+    with disk_errors(store.folder, DISK_HINT):
         place.parent.mkdir(parents=True, exist_ok=True)
         os.rename(weights_folder(source, run_id), place)
 
@@ -192,16 +189,3 @@ def _beats(record: RunRecord, other: RunRecord) -> bool:
     """Whether a run is better by dev than one whose weights are kept; where dev joined train, the first one stays."""
     dev, best = record.scores["dev"], other.scores["dev"]
     return dev is not None and (best is None or dev > best)
-
-
-@contextlib.contextmanager
-def _disk(store: RunStore) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if not is_of_the_disk(error):
-            raise
-        cause, remedy = cause_and_remedy(error, another="name another folder (--store; --out of finetune)")
-        raise StoreError(
-            f"{store.folder}: weights cannot be written: {cause}; {remedy}. Finished runs are safe"
-        ) from error

@@ -54,12 +54,14 @@ def recipes_by_type(study: Study[Any]) -> dict[str, Recipe]:
     """
     chosen: TaskTypeParameters = study.parameters
     for name in ("epochs", "max_lengths"):
-        lacking = sorted({task.kind for task in study.tasks} - set(getattr(chosen, name)))
+        lacking = sorted({task.task_type for task in study.tasks} - set(getattr(chosen, name)))
         if lacking:
             raise ParameterError(f"{name}: has no value for {lacking[0]} tasks; add {lacking[0]}: NUMBER")
     epochs: Mapping[str, float] = {**chosen.epochs}
     max_lengths: Mapping[str, int] = {**chosen.max_lengths}
     return {
-        task.name: study.recipe(epochs=epochs[task.kind], max_length=max_lengths[task.kind], **chosen.shared_fields)
+        task.name: study.recipe(
+            epochs=epochs[task.task_type], max_length=max_lengths[task.task_type], **chosen.shared_fields
+        )
         for task in study.tasks
     }

@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from .. import paths
 from ..config import Recipe, RunConfig, recipe_from_dict
+from ..engine.deadline import Deadline
 from ..engine.engine import LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
@@ -60,6 +61,8 @@ class Study(Generic[P]):
     section: Section
     parameters: P
 
+    deadline: Deadline  # after which no training starts
+
     def __init__(self, section: Section, namespace: Mapping[str, Any]) -> None:
         if Path.cwd() == paths.NOTEBOOKS:
             os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
@@ -71,19 +74,14 @@ class Study(Generic[P]):
         _CHECKED.add(section.NOTEBOOK)
 
     @classmethod
-    def of(cls, section: Section, parsed: CommonParameters, *, sources: Sources | None = None) -> Self:
-        """The study of a section with these parameters, outside a notebook.
-
-        Args:
-            sources: data and encoders; None: resolved when they are needed.
-        """
+    def of(cls, section: Section, parsed: CommonParameters, *, deadline: Deadline | None = None) -> Self:
+        """The study of a section with these parameters, outside a notebook."""
         study = cls.__new__(cls)
-        study._set_up(section, parsed)
-        if sources is not None:
-            study.sources = sources
+        study._set_up(section, parsed, deadline)
         return study
 
-    def _set_up(self, section: Section, parsed: Any) -> None:
+    def _set_up(self, section: Section, parsed: Any, deadline: Deadline | None = None) -> None:
+        self.deadline = deadline or Deadline()
         self.section, self.parameters = section, parsed
         self.notebook = section.NOTEBOOK
         self.seeds = read_seeds(parsed.seeds)
@@ -101,7 +99,9 @@ class Study(Generic[P]):
     def sources(self) -> Sources:
         """Data and encoders: on disk (generated or pretrained if missing), or as the store describes them."""
         if self.trains:
-            return resolve_sources(self.store, **self.source_request, workers=self.parameters.workers)
+            return resolve_sources(
+                self.store, **self.source_request, workers=self.parameters.workers, deadline=self.deadline
+            )
         return sources_from_store(self.store, **self.source_request)
 
     @property
@@ -161,7 +161,7 @@ class Study(Generic[P]):
         folder = self.parameters.data or paths.data_folder()
         if folder is None:
             raise ParameterError(
-                f"data=None and {paths.DATA_SETTING} is not set; name the folder of the BLURB datasets (--data DIR) "
+                f"data=None and {paths.DATA_ENV} is not set; name the folder of the BLURB datasets (--data DIR) "
                 "or use data=mini"
             )
         return str(folder)
@@ -188,9 +188,9 @@ class Study(Generic[P]):
         Raises:
             ParameterError: there is none.
         """
-        chosen = tuple(task for task in self.tasks if task.kind == kind)
+        chosen = tuple(task for task in self.tasks if task.task_type == kind)
         if not chosen:
-            known = " or ".join(task.name for task in TASKS if task.kind == kind)
+            known = " or ".join(task.name for task in TASKS if task.task_type == kind)
             raise ParameterError(f"tasks={self.parameters.tasks!r} has no {kind} task; add {known}")
         return chosen
 
@@ -202,8 +202,8 @@ class Study(Generic[P]):
         """SS and QA as in the paper; the label says so where QA lacks one of its tasks."""
         parts = []
         for kind, column in PAPER_COLUMNS.items():
-            chosen = tuple(task.name for task in self.tasks if task.kind == kind)
-            complete = set(chosen) == {task.name for task in TASKS if task.kind == kind}
+            chosen = tuple(task.name for task in self.tasks if task.task_type == kind)
+            complete = set(chosen) == {task.name for task in TASKS if task.task_type == kind}
             suffix = "" if complete else f" ({' and '.join(chosen)} alone)"
             label = "paper" if complete else "paper, mean of both"
             if chosen:
@@ -302,7 +302,9 @@ class Study(Generic[P]):
     def engine(self) -> LocalEngine:
         """What trains the runs."""
         chosen = self.parameters
-        return LocalEngine(device=chosen.device, workers=chosen.workers, population=chosen.population)
+        return LocalEngine(
+            device=chosen.device, workers=chosen.workers, population=chosen.population, deadline=self.deadline
+        )
 
     def save_parameters(self) -> None:
         """Save in the store what this notebook is executed with, so that a report needs nothing else."""

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import canonical_json
 from ..errors import DataError, ParameterError
-from ..paths import DATA_SETTING
-from .blurb import TASKS
-from .custom.definition import load_own_task, own_task, task_from_dict, task_to_dict
+from ..paths import DATA_ENV
+from .blurb import OTHER_TASKS, TASKS
+from .custom.definition import custom_task, load_custom_task
 from .custom.dev_split import divided
 from .custom.formats import FOLDERS
-from .extra import OTHER_TASKS
 from .formats.blurb_files import READERS
 from .formats.standoff import STANDOFF
+from .serialization import fingerprint_values, task_from_dict, task_to_dict
 from .task import (
-    OUTPUTS,
+    OUTPUT_TYPES,
     OUTSIDE,
     SPLITS,
+    CustomForm,
     Example,
-    OwnForm,
     Task,
     example_size,
     plain_name,
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "ALL_TASKS", "OUTPUTS", "OUTSIDE", "READERS", "SPLITS", "TASKS", "Example", "OwnForm", "Task", "data_fingerprint",
-    "dataset_folder", "example_size", "get_task", "load_own_task", "own_task", "read_split", "read_task", "split_file",
-    "split_labels", "split_tags", "task_from_dict", "task_to_dict", "to_datasets", "trivial_predictions",
+    "ALL_TASKS", "OUTPUT_TYPES", "OUTSIDE", "READERS", "SPLITS", "TASKS", "CustomForm", "Example", "Task",
+    "custom_task", "data_fingerprint", "dataset_folder", "example_size", "get_task", "load_custom_task", "read_split",
+    "read_task", "split_file", "split_labels", "split_tags", "task_from_dict", "task_to_dict", "to_datasets",
+    "trivial_predictions",
 ]  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def read_split(task: Task, folder: Path | str = ".", *, split: str) -> list[Exam
     """
     if split not in task.splits:
         raise DataError(f"{task.name} has no {split} split; use {' or '.join(task.splits)}, or name a file for it")
-    if task.own and task.own.dev_share and split != "test":
+    if task.custom and task.custom.dev_share and split != "test":
         return read_task(task, folder)[split]
     return _read_file(task, folder, split=split)
 
@@ -113,25 +114,21 @@ def _features(task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
 
     text = datasets.Value("string")
     label = datasets.Value("float64") if task.is_regression else datasets.ClassLabel(names=list(task.labels))
-    if task.output == "tags":
+    if task.output == "token_labels":
         return {"words": datasets.Sequence(text)}, {"tags": datasets.Sequence(label)}
     inputs = dict.fromkeys(task.text_columns, text)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return inputs, {"labels": datasets.Sequence(label)}
     return inputs, {"label": label}
 
 
 def _columns(task: Task, examples: list[Example], inputs: list[str], target: str) -> dict[str, list[Any]]:
     columns = {"id": [e.id for e in examples], "unit": [e.unit for e in examples]}
-    if task.output == "tags":
+    if task.output == "token_labels":
         return columns | {"words": [list(e.texts) for e in examples], target: [split_tags(e.label) for e in examples]}
     columns |= {name: [e.texts[i] for e in examples] for i, name in enumerate(inputs)}
-    split = split_labels if task.output == "label_set" else lambda label: label
+    split = split_labels if task.output == "multi_label" else lambda label: label
     return columns | {target: [split(e.label) for e in examples]}
-
-
-# Of a task of one's own: what decides what is read, predicted or scored.
-_DECISIVE = ("kind", "reader", "columns", "labels", "positives", "bounds", "metric")
 
 
 def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
@@ -142,9 +139,8 @@ def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
         DataError: a file is missing.
     """
     digest = hashlib.sha256()
-    if task.own:
-        decisive = {name: getattr(task, name) for name in _DECISIVE} | {"own": task.own.decisive()}
-        digest.update(canonical_json(decisive).encode())
+    if task.custom:
+        digest.update(canonical_json(fingerprint_values(task)).encode())
     for split in filter(task.files.__contains__, SPLITS):
         data = _content(split_file(task, folder, split=split))
         digest.update(f"{split} {len(data)}\n".encode())
@@ -166,13 +162,13 @@ def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
     Raises:
         DataError: the file or its folder is missing.
     """
-    if task.own:
+    if task.custom:
         path = Path(task.files[split])
         if not (path.is_dir() if task.of_split(split).reader in FOLDERS else path.is_file()):
             raise DataError(f"{path}: no such file; {task.name} needs it for its {split} split; put it back")
         return path
     within = _task_folder(task, Path(folder))
-    names = [task.files[split], *filter(None, [task.substitutes.get(split)])]
+    names = [task.files[split], *filter(None, [task.fallback_files.get(split)])]
     for name in names:
         if (within / name).is_file():
             return within / name
@@ -201,7 +197,7 @@ def _task_folder(task: Task, folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder; expected the folder that holds the BLURB datasets; name it with --data or in "
-            f"the environment setting {DATA_SETTING}"
+            f"the environment setting {DATA_ENV}"
         )
     if (within := dataset_folder(task, folder)).is_dir():
         return within

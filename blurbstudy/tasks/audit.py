@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from ..metrics import Mention, io_ceiling, mentions
 from .duplicates import duplicates
-from .features import uncut
+from .features import without_truncation
 from .task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 
 AUDIT_REVISION = 1  # raised by any change of code that alters a number here
@@ -37,7 +37,7 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
         splits: split -> examples, size (in Task.counted), words (of an example), labels, mentions (of entity tasks);
         words: of all splits together; duplicates: dev, test -> see duplicates().
     """
-    seen = {form for example in splits["train"] for form in _forms(example)} if task.kind == "ner" else set()
+    seen = {form for example in splits["train"] for form in _forms(example)} if task.task_type == "ner" else set()
     lengths = {split: [_n_words(example) for example in examples] for split, examples in splits.items()}
     return {
         "splits": {
@@ -46,7 +46,7 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
                 "size": sum(example_size(task, example.label) for example in examples),
                 "words": spread(lengths[split]),
                 "labels": label_counts(task, [example.label for example in examples]),
-                "mentions": mention_counts(examples, seen) if task.kind == "ner" else None,
+                "mentions": mention_counts(examples, seen) if task.task_type == "ner" else None,
             }
             for split, examples in splits.items()
         },
@@ -64,7 +64,7 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
         lengths: split or ALL -> spread of sub-words per example, special tokens included; limits: split -> limit ->
         see `_cost`; words: see `fertility`.
     """
-    cutter = uncut(tokenizer, words=task.output == "tags")
+    cutter = without_truncation(tokenizer, words=task.output == "token_labels")
     lengths, limits = {}, {}
     for split, examples in splits.items():
         pieces = list(_pieces(task, examples, cutter))
@@ -83,14 +83,14 @@ def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[s
 
 def sub_word_counts(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> list[int]:
     """Sub-words of each example, special tokens included, nothing cut."""
-    cutter = uncut(tokenizer, words=task.output == "tags")
+    cutter = without_truncation(tokenizer, words=task.output == "token_labels")
     special = _special(task, examples, cutter)
     return [int(own.sum()) + special for own in _pieces(task, examples, cutter)]
 
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
     """20 hexadecimal digits of a SHA-256 over the tokenizer, stored truncation and padding aside."""
-    return hashlib.sha256(uncut(tokenizer, words=False).to_str().encode()).hexdigest()[:20]
+    return hashlib.sha256(without_truncation(tokenizer, words=False).to_str().encode()).hexdigest()[:20]
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -108,13 +108,13 @@ def label_counts(task: Task, labels: Sequence[str | float]) -> dict[str, float]:
         values = np.array(labels, np.float64)
         found = {"mean": values.mean(), "sd": values.std(), "min": values.min(), "max": values.max(), "n": len(values)}
         return {name: float(value) for name, value in found.items()}
-    if task.output == "tags":
+    if task.output == "token_labels":
         counts = Counter(tag for label in labels for tag in split_tags(str(label)))
-    elif task.output == "label_set":
+    elif task.output == "multi_label":
         counts = Counter(part for label in labels for part in split_labels(str(label)) or [""])
     else:
         counts = Counter(labels)
-    keys = (*task.labels, "") if task.output == "label_set" else task.labels
+    keys = (*task.labels, "") if task.output == "multi_label" else task.labels
     return {key: counts[key] for key in keys}
 
 
@@ -150,7 +150,7 @@ def running_words(splits: Splits) -> Counter[str]:
 
 def fertility(counts: Mapping[str, int], tokenizer: Tokenizer) -> dict[str, float]:
     """Of running words: n, sub-words per word, the fraction kept whole, and the fraction with an unknown part."""
-    words, tokenizer = list(counts), uncut(tokenizer, words=True)
+    words, tokenizer = list(counts), without_truncation(tokenizer, words=True)
     unknown = _unknown(tokenizer)
     pieces = whole = lost = 0
     for start in range(0, len(words), BATCH):
@@ -180,7 +180,7 @@ def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> It
     """Sub-words, special tokens aside, of each word of a tagged sentence; of other examples in one number."""
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
-        if task.output == "tags":
+        if task.output == "token_labels":
             texts = [list(example.texts) for example in batch]
             encoded = tokenizer.encode_batch(texts, is_pretokenized=True, add_special_tokens=False)
             for words, encoding in zip(texts, encoded, strict=True):
@@ -194,7 +194,7 @@ def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> It
 
 def _special(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> int:
     """Special tokens of an example."""
-    return tokenizer.num_special_tokens_to_add(len(examples[0].texts) == 2 and task.output != "tags")
+    return tokenizer.num_special_tokens_to_add(len(examples[0].texts) == 2 and task.output != "token_labels")
 
 
 def _cost(
@@ -207,19 +207,19 @@ def _cost(
     """
     longer = [i for i, length in enumerate(lengths) if length > limit]
     cost: dict[str, Any] = {"over": len(longer), "cut": sum(lengths[i] - limit for i in longer)}
-    if task.output != "tags":
+    if task.output != "token_labels":
         return cost
     kept = {i: int((np.cumsum(pieces[i]) - pieces[i] < limit - special).sum()) for i in longer}
     cost["past"] = sum(
         counted.start >= words for i, words in kept.items() for counted in _counted(task, str(examples[i].label))
     )
-    return cost | ({"kept": [[i, words] for i, words in kept.items()]} if task.kind == "ner" else {})
+    return cost | ({"kept": [[i, words] for i, words in kept.items()]} if task.task_type == "ner" else {})
 
 
 def _counted(task: Task, label: str) -> list[Mention]:
     """What Task.counted counts: mentions, or PICO words."""
     tags = split_tags(label)
-    if task.kind == "ner":
+    if task.task_type == "ner":
         return mentions(tags)
     return [Mention(i, i + 1, tag) for i, tag in enumerate(tags) if tag != OUTSIDE]
 

@@ -44,7 +44,7 @@ def duplicates(
         entities masked (both None unless relations); documents: those whose document has examples in train (None where
         every example stands alone, or documents are only counted).
     """
-    relation = task.kind == "relation"
+    relation = task.task_type == "relation"
     labels = defaultdict(set)
     for example in train:
         labels[normalized(example)].add(example.label)

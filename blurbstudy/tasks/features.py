@@ -114,13 +114,13 @@ def tokenize(
         tokenizer: a fast tokenizer of transformers.
         max_length: sub-words per sequence, special tokens included; the caller keeps it within the encoder's positions.
         segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout. An encoder of one segment
-            (RoBERTa) makes no difference between them. "apart": each text is a sequence of its own, cut by itself.
+            (RoBERTa) makes no difference between them. "bi_encoder": each text is a sequence of its own, cut by itself.
     """
-    cutter = uncut(tokenizer.backend_tokenizer, words=task.output == "tags")
-    if task.output == "tags":
+    cutter = without_truncation(tokenizer.backend_tokenizer, words=task.output == "token_labels")
+    if task.output == "token_labels":
         return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
     cutter.enable_truncation(max_length, strategy="longest_first")
-    if segment_ids == "apart":
+    if segment_ids == "bi_encoder":
         return _tokenize_apart(examples, cutter, task)
     inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in examples]
     encodings = cutter.encode_batch(inputs)
@@ -151,7 +151,7 @@ def _tokenize_apart(examples: Sequence[Example], cutter: Tokenizer, task: Task) 
     )
 
 
-def uncut(tokenizer: Tokenizer, *, words: bool) -> Tokenizer:
+def without_truncation(tokenizer: Tokenizer, *, words: bool) -> Tokenizer:
     """A copy without the truncation and padding that the tokenizer's file stores.
 
     Args:
@@ -245,9 +245,9 @@ def targets_of(examples: Sequence[Example], task: Task) -> np.ndarray:
     place = {label: i for i, label in enumerate(task.labels)}
     if task.output == "score":
         return np.array([example.label for example in examples], np.float32)
-    if task.output == "tags":
+    if task.output == "token_labels":
         return np.array([place[tag] for example in examples for tag in split_tags(str(example.label))], np.int64)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         targets = np.zeros((len(examples), len(task.labels)), np.float32)
         for row, example in zip(targets, examples, strict=True):
             row[[place[label] for label in split_labels(str(example.label))]] = 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError, ParameterError
+from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, blocks
 from .formats.lines import columns_found, lines_of, shown
 from .task import Example, Task, split_labels, split_tags
@@ -33,7 +34,7 @@ def read_predictions(
         DataError: the file is missing or malformed, or is not of these examples; one line that names the first problem
             and how often it occurs.
     """
-    read = _read_tags if task.output == "tags" else _read_by_id
+    read = _read_tags if task.output == "token_labels" else _read_by_id
     return read(Path(path), task, examples, f"{task.name} {split}")
 
 
@@ -43,34 +44,18 @@ def write_predictions(
     """Write predictions, in the order of the examples, as `read_predictions` reads them; no file is overwritten.
 
     Raises:
-        ParameterError: there are more or fewer predictions than examples, or tags than words; or the file is there
-            already or cannot be written.
+        ParameterError: there are more or fewer predictions than examples, or tags than words; or the file exists.
+        DiskError: the file cannot be written.
     """
     if len(predictions) != len(examples):
         raise ParameterError(f"{len(predictions)} predictions for {len(examples)} examples; give one each")
-    write = _tagged_sentence if task.output == "tags" else _line
+    write = _tagged_sentence if task.output == "token_labels" else _line
     lines = [write(example, prediction) for example, prediction in zip(examples, predictions, strict=True)]
-    header = "" if task.output == "tags" else HEADER + "\n"
-    _write_new(Path(path), header + "".join(lines))
-
-
-def _write_new(path: Path, text: str) -> None:
-    try:
-        file = path.open("x", encoding="utf-8", newline="\n")
-    except FileExistsError:
-        raise ParameterError(f"{path}: is there already and stays as it is; name another file or remove it") from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with file:
-            file.write(text)
-    except OSError as error:  # a full disk: half a file would be refused when it is read, or worse, be read
-        path.unlink(missing_ok=True)
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> ParameterError:
-    return ParameterError(f"{path}: cannot be written ({error.strerror}); name a file in a folder that can be written")
+    header = "" if task.output == "token_labels" else HEADER + "\n"
+    path = Path(path)
+    with disk_errors(path, "name another file"):
+        if not write_once(path, header + "".join(lines)):
+            raise ParameterError(f"{path}: exists already and is not overwritten; name another file or remove it")
 
 
 def _tagged_sentence(example: Example, prediction: str | float) -> str:
@@ -125,7 +110,7 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
     for number, line in enumerate(lines[start:], start + 1):
         name, tab, value = line.partition("\t")
         name = name.strip()
-        no_label = task.output == "label_set" and name in expected  # editors strip the tab that ends such a line
+        no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
         if "\t" in value or not (tab or no_label):
             problems.add("lines {are} malformed", number, columns_found(line), "id<TAB>prediction")
         elif name not in expected:
@@ -150,7 +135,7 @@ def _prediction(value: str, task: Task) -> str | float | None:
     """A prediction in the form of Example.label; None where it is none."""
     if task.output == "score":
         return _finite_number(value)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         given = _parts(value)
         return ",".join(label for label in task.labels if label in given) if given <= set(task.labels) else None
     return value if value in task.labels else None
@@ -174,7 +159,7 @@ def _form(task: Task, value: str) -> str:
     """What a prediction may be, for a message about a value that is none."""
     if task.output == "score":
         return "a finite number"
-    if task.output == "label_set":
+    if task.output == "multi_label":
         if "" in _parts(value):
             return "a label on both sides of each comma; remove a comma too many, or restore the label that is missing"
         return f"none, or some of these separated by commas: {', '.join(task.labels)}"

@@ -16,23 +16,18 @@ SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of a word that belongs to no mention
 
 # kind -> what is predicted: one label per word, one label, a set of labels, or a score
-OUTPUTS = {
-    "ner": "tags",
-    "pico": "tags",
-    "relation": "label",
-    "question": "label",
-    "document": "label_set",
+OUTPUT_TYPES = {
+    "ner": "token_labels",
+    "pico": "token_labels",
+    "relation": "single_label",
+    "question": "single_label",
+    "document": "multi_label",
     "similarity": "score",
 }
 
 
-_FIRST = ("id", "document", "header", "separator", "scheme", "dev_share", "split_seed")  # fields since the beginning
-
-DIVISION = 2  # which rule of own.division splits dev off train: another one is other data
-
-
 @dataclass(frozen=True, kw_only=True)
-class OwnForm:
+class CustomForm:
     """How files of one's own are read and divided, where they are no BLURB's: all of it enters their fingerprint."""
 
     id: str = ""  # column (key) of ids; "": examples are numbered
@@ -42,7 +37,7 @@ class OwnForm:
     scheme: str = ""  # of tags: key of own.schemes.SCHEMES
     dev_share: float = 0.0  # of train that becomes dev; 0: dev has a file of its own
     split_seed: int = 1  # of that division
-    kind: str = ""  # as its owner calls it, for messages; decides nothing
+    task_type_alias: str = ""  # as its owner calls it, for messages; decides nothing
     start: str = ""  # column of the first character of a mention, where a row is one
     end: str = ""  # column of the character behind its last
     mention: str = ""  # column of its text, which is compared
@@ -50,16 +45,9 @@ class OwnForm:
     one_hot: tuple[str, ...] = ()  # columns of labels, each marked by 1 or 0; (): labels stand in one column
     center: float = 0.0  # what scores are trained as: their distance from it ...
     scale: float = 1.0  # ... in units of this
-    others: Mapping[str, Mapping[str, Any]] = field(hash=False, default_factory=dict)  # split -> how its file differs
-
-    def decisive(self) -> dict[str, Any]:
-        """What decides how files are read; what later versions added only where it is used, so that it changes no
-        fingerprint of before.
-        """
-        values, usual = dataclasses.asdict(self), dataclasses.asdict(OwnForm())
-        del values["kind"]
-        used = {name: value for name, value in values.items() if name in _FIRST or value != usual[name]}
-        return used | ({"division": DIVISION} if self.dev_share else {})
+    split_overrides: Mapping[str, Mapping[str, Any]] = field(
+        hash=False, default_factory=dict
+    )  # split -> how its file differs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,27 +55,31 @@ class Task:
     """One dataset: where its files lie, how they are read, what is predicted and how that is measured."""
 
     name: str  # BLURB's name
-    kind: str  # key of OUTPUTS: decides input and head
+    task_type: str  # key of OUTPUTS: decides input and head
     group: str  # task group of the BLURB score (the mean of group means)
     folder: str  # folder in the data folder; letter case is ignored
     files: Mapping[str, str] = field(hash=False)  # split -> file name
-    substitutes: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> file read where that is absent
+    fallback_files: Mapping[str, str] = field(
+        hash=False, default_factory=dict
+    )  # split -> file read where that is absent
     reader: str  # key of READERS: the file format
     columns: tuple[str, ...]  # of the file (JSON: keys), in the order that its reader gives
     labels: tuple[str, ...]  # classes in the order of the head's outputs; (): a score to regress on
-    positives: tuple[str, ...] = ()  # labels that an F1 counts
+    positive_labels: tuple[str, ...] = ()  # labels that an F1 counts
     bounds: tuple[float, float] | None = None  # lowest and highest score; None for classes
     metric: str  # key of metrics.METRICS
     unit: str  # what a bootstrap draws from BLURB's files (others may differ): pair | question | document | sentence
-    unit_parts: int = 0  # leading parts of an id, between dots, that name its unit; 0: where the reader finds it
-    counted: str  # what sizes count: mentions | PICO words | pairs | sentences | documents | questions
+    unit_id_prefix: int = 0  # leading parts of an id, between dots, that name its unit; 0: where the reader finds it
+    size_unit: str  # what sizes count: mentions | PICO words | pairs | sentences | documents | questions
     sizes: Mapping[str, int] = field(hash=False)  # split -> published number (Gu et al. 2021, table 1)
     known_sizes: Mapping[str, int] = field(hash=False, default_factory=dict)  # split -> number in the public files
     known_differences: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> why those two differ
     source: str  # where the files come from
     terms: str  # licence or conditions of use
     citation: str
-    own: OwnForm | None = None  # of a task of one's own, whose files are named by their whole paths; None: BLURB's
+    custom: CustomForm | None = (
+        None  # of a task of one's own, whose files are named by their whole paths; None: BLURB's
+    )
 
     @classmethod
     def from_files(
@@ -106,27 +98,27 @@ class Task:
             ParameterError: an argument is unknown or out of bounds.
             DataError: a file is missing or malformed; names file and line.
         """
-        from . import own_task
+        from . import custom_task
 
-        return own_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **said)
+        return custom_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **said)
 
     @classmethod
-    def named(cls, name: str) -> Task:
+    def load(cls, name: str) -> Task:
         """BLURB's task of that name, such as BIOSSES, or one's own by its YAML file."""
-        from . import get_task, load_own_task
+        from . import get_task, load_custom_task
 
-        return load_own_task(name) if str(name).lower().endswith((".yaml", ".yml")) else get_task(name)
+        return load_custom_task(name) if str(name).lower().endswith((".yaml", ".yml")) else get_task(name)
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits that there are, in the order of SPLITS: a task of one's own may lack test."""
-        made = {"dev"} if self.own and self.own.dev_share else set()
+        made = {"dev"} if self.custom and self.custom.dev_share else set()
         return tuple(split for split in SPLITS if split in made or split in self.files)
 
     @property
     def output(self) -> str:
-        """What is predicted: tags | label | label_set | score."""
-        return OUTPUTS[self.kind]
+        """What is predicted: token_labels | single_label | multi_label | score."""
+        return OUTPUT_TYPES[self.task_type]
 
     @property
     def is_regression(self) -> bool:
@@ -135,12 +127,14 @@ class Task:
 
     def of_split(self, split: str) -> Task:
         """The task as the file of a split is read, which may have another format than that of train."""
-        if self.own is None or split not in self.own.others:
+        if self.custom is None or split not in self.custom.split_overrides:
             return self
-        told = dict(self.own.others[split])
-        reader, columns = told.pop("reader"), tuple(told.pop("columns"))
-        own = dataclasses.replace(self.own, **told | {"one_hot": tuple(told["one_hot"])}, others={})
-        return dataclasses.replace(self, reader=reader, columns=columns, own=own)
+        overrides = dict(self.custom.split_overrides[split])
+        reader, columns = overrides.pop("reader"), tuple(overrides.pop("columns"))
+        custom = dataclasses.replace(
+            self.custom, **overrides | {"one_hot": tuple(overrides["one_hot"])}, split_overrides={}
+        )
+        return dataclasses.replace(self, reader=reader, columns=columns, custom=custom)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -148,7 +142,7 @@ class Task:
         return TEXT_COLUMNS.get(self.output) or tuple(name.lower() for name in self.columns[1:-1])
 
 
-TEXT_COLUMNS = {"tags": ("words",), "label_set": ("text",)}
+TEXT_COLUMNS = {"token_labels": ("words",), "multi_label": ("text",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,50 +172,50 @@ def split_labels(label: str) -> list[str]:
 
 def head_labels(task: Task, tagging: str) -> tuple[str, ...]:
     """Classes in the order of the head's outputs, () for a score; tagging bio | io is a choice for mentions alone."""
-    if task.kind != "ner" or tagging != "io":
+    if task.task_type != "ner" or tagging != "io":
         return task.labels
     return tuple(label for label in task.labels if not label.startswith("B"))  # tags are O, B..., I... alone
 
 
-def head_places(task: Task, tagging: str) -> tuple[int, ...]:
+def head_indices(task: Task, tagging: str) -> tuple[int, ...]:
     """For each of Task.labels, its place among the head's: B stands where I does under tagging io."""
     outputs = head_labels(task, tagging)
     return tuple(outputs.index(label if label in outputs else f"I{label[1:]}") for label in task.labels)
 
 
-def to_unit(scores: np.ndarray, task: Task) -> np.ndarray:
+def normalize_scores(scores: np.ndarray, task: Task) -> np.ndarray:
     """Scores within the task's bounds as shares of their range, from 0 to 1."""
     low, high = task.bounds
     return (scores - np.float32(low)) / np.float32(high - low)
 
 
-def from_unit(shares: np.ndarray, task: Task) -> np.ndarray:
+def denormalize_scores(shares: np.ndarray, task: Task) -> np.ndarray:
     """The inverse of to_unit."""
     low, high = task.bounds
     return shares * np.float32(high - low) + np.float32(low)
 
 
-def to_scale(scores: np.ndarray, task: Task) -> np.ndarray:
+def standardize_scores(scores: np.ndarray, task: Task) -> np.ndarray:
     """Scores as a head is trained on them: of a task of one's own whose scores lie far from 0, or close to each other,
     their distance from train's mean in its standard deviations.
     """
-    if task.own is None or task.own.scale == 1:
+    if task.custom is None or task.custom.scale == 1:
         return scores
-    return (scores - np.float32(task.own.center)) / np.float32(task.own.scale)
+    return (scores - np.float32(task.custom.center)) / np.float32(task.custom.scale)
 
 
-def from_scale(outputs: np.ndarray, task: Task) -> np.ndarray:
+def unstandardize_scores(outputs: np.ndarray, task: Task) -> np.ndarray:
     """The inverse of to_scale."""
-    if task.own is None or task.own.scale == 1:
+    if task.custom is None or task.custom.scale == 1:
         return outputs
-    return outputs * np.float32(task.own.scale) + np.float32(task.own.center)
+    return outputs * np.float32(task.custom.scale) + np.float32(task.custom.center)
 
 
 def example_size(task: Task, label: str | float) -> int:
     """What one example adds to the sizes of its task: mentions (B tags), PICO words (tags but O), or 1."""
-    if task.counted == "mentions":
+    if task.size_unit == "mentions":
         return sum(tag.startswith("B") for tag in split_tags(str(label)))
-    if task.counted == "PICO words":
+    if task.size_unit == "PICO words":
         return sum(tag != OUTSIDE for tag in split_tags(str(label)))
     return 1
 
@@ -234,11 +228,11 @@ def trivial_predictions(
     The majority label of train (ties: the earlier in Task.labels), the mean score of train, no mention in any
     sentence, no label but those that more than half of train's documents have.
     """
-    if task.output == "tags":
+    if task.output == "token_labels":
         return [" ".join([OUTSIDE] * len(split_tags(str(label)))) for label in gold]
     if task.output == "score":
         return [sum(float(label) for label in train_labels) / len(train_labels)] * len(gold)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         counts = Counter(part for label in train_labels for part in split_labels(str(label)))
         return [",".join(part for part in task.labels if 2 * counts[part] > len(train_labels))] * len(gold)
     counts = Counter(train_labels)

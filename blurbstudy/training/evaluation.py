@@ -11,7 +11,7 @@ from ..models import Classifier, Packing, pack
 from ..models.packing import CPU
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import OUTSIDE, from_scale, from_unit, head_labels
+from ..tasks.task import OUTSIDE, denormalize_scores, head_labels, unstandardize_scores
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 
@@ -92,13 +92,13 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     BIO, a mention for every run of I; the cosine of two texts goes from 0 to 1 as the scores do within their bounds.
     """
     if task.output == "score":
-        scores = from_scale(outputs, task) if features.seconds is None else from_unit(outputs, task)
+        scores = unstandardize_scores(outputs, task) if features.seconds is None else denormalize_scores(outputs, task)
         return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tagging))
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return [",".join(labels[row > 0]) for row in outputs]
     chosen = outputs.argmax(-1)
-    if task.output == "tags" and len(labels) < len(task.labels):
+    if task.output == "token_labels" and len(labels) < len(task.labels):
         return _by_example(_mentions_begun(chosen, labels, features), features)
     return _by_example(labels[chosen], features)
 
@@ -108,7 +108,7 @@ def gold_of(features: Features, task: Task) -> list[str | float]:
     if task.output == "score":
         return [float(value) for value in features.targets]
     labels = np.array(task.labels)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return [",".join(labels[row > 0]) for row in features.targets]
     return _by_example(labels[features.targets], features)
 

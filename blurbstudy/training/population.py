@@ -16,7 +16,7 @@ from ..models import Checkpoint, Classifier, DropoutStream, Packing, TrainedWeig
 from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import head_labels, head_places, to_scale, to_unit
+from ..tasks.task import head_indices, head_labels, normalize_scores, standardize_scores
 from .evaluation import pack_features, packed_targets
 from .optimizer import MemberSettings, PopulationAdamW
 from .schedule import evaluation_steps, rate_factor, steps_per_epoch, total_steps
@@ -90,14 +90,14 @@ class Population:
         cut = checkpoint.with_layers(plans[0].n_layers)
         self.device = device
         labels = head_labels(task, recipe.tagging)
-        words = task.output == "tags"
+        words = task.output == "token_labels"
         self.train = train
         if words and len(labels) < len(task.labels):
-            self.train = replace(train, targets=np.array(head_places(task, recipe.tagging))[train.targets])
+            self.train = replace(train, targets=np.array(head_indices(task, recipe.tagging))[train.targets])
         if train.seconds is not None:  # the loss of Sentence-BERT: squared error of the cosine, scores from 0 to 1
-            self.train = replace(train, targets=to_unit(train.targets, task))
+            self.train = replace(train, targets=normalize_scores(train.targets, task))
         elif task.is_regression:
-            self.train = replace(train, targets=to_scale(train.targets, task))
+            self.train = replace(train, targets=standardize_scores(train.targets, task))
         self.autocast = configs[0].precision == "bfloat16"
         self.model = Classifier(
             cut.architecture,
@@ -109,7 +109,7 @@ class Population:
         for place, config in enumerate(configs):
             self.model.load_member(place, cut, seed=config.seed)
             apply_to_member(config.recipe, self.model, place, seed=config.seed)
-        if task.output == "label_set":
+        if task.output == "multi_label":
             start_at_base_rates(self.model, self.train.targets)
         self.model.to(device)
         self.optimizer = PopulationAdamW(

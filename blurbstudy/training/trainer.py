@@ -185,7 +185,11 @@ class Training:
         for place, own in zip(places, outputs, strict=True):
             tagging = self.population.members[place].config.recipe.tagging
             predictions = decode(own, features, task, tagging=tagging)
-            value = score(task.metric, gold, predictions, positives=task.positives) if np.isfinite(own).all() else None
+            value = (
+                score(task.metric, gold, predictions, positives=task.positive_labels)
+                if np.isfinite(own).all()
+                else None
+            )
             found[place] = (predictions, value)
         return found
 

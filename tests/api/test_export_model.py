@@ -19,7 +19,7 @@ from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
 from blurbstudy.store.run_weights import has_weights, same_but_seed, weights_folder
-from blurbstudy.tasks import get_task, own_task, read_split
+from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.training.evaluation import decode, evaluation_batches, predict
 
@@ -100,7 +100,7 @@ def test_io_tags_and_a_roberta_come_out_right(trained, store, tmp_path, mini_dat
 def test_a_model_says_how_the_words_of_its_train_were_split(trained, store, tmp_path, word, rule):
     path = tmp_path / "own.conll"
     path.write_text(f"{word}\tB-Gene\nbinds\tO\n.\tO\n\n" * 20)
-    task = own_task(kind="ner", files=dict.fromkeys(("train", "dev", "test"), str(path)))
+    task = custom_task(kind="ner", files=dict.fromkeys(("train", "dev", "test"), str(path)))
     (record,), _ = trained(task)
     folder = export_run(store, record, tmp_path / "model")
     assert read_model_directory(folder).settings.words == rule

@@ -56,11 +56,11 @@ LINES = {"conll": _sentence, "tsv": _fields, "tsv_with_header": _fields, "labell
 
 def perturbed(task, gold, draw):
     """Gold with errors, ill-formed tags among them."""
-    if task.output == "tags":
+    if task.output == "token_labels":
         return " ".join(draw.choice(task.labels) if draw.random() < 0.1 else tag for tag in split_tags(gold))
     if task.output == "score":
         return gold + draw.gauss(0, 1)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return ",".join(name for name in task.labels if (name in split_labels(gold)) != (draw.random() < 0.1))
     return draw.choice(task.labels) if draw.random() < 0.3 else gold
 
@@ -95,9 +95,9 @@ def oracle(task, gold, predicted):
         return entity_f1(*typed, mode="strict", scheme=IOB2)
     if task.metric == "pico_f1":
         words = [[tag for sentence in side for tag in split_tags(sentence)] for side in (gold, predicted)]
-        return f1_score(*words, labels=list(task.positives), average="macro", zero_division=0)
+        return f1_score(*words, labels=list(task.positive_labels), average="macro", zero_division=0)
     if task.metric == "micro_f1":
-        return f1_score(gold, predicted, labels=list(task.positives), average="micro", zero_division=0)
+        return f1_score(gold, predicted, labels=list(task.positive_labels), average="micro", zero_division=0)
     if task.metric == "document_f1":
         sets = [[[name in split_labels(s) for name in task.labels] for s in side] for side in (gold, predicted)]
         return f1_score(*map(np.array, sets), average="micro", zero_division=0)
@@ -123,7 +123,7 @@ def test_scores_agree_with_other_libraries(tmp_path, name):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 @pytest.mark.parametrize("name", ["NCBI-disease", "EBM PICO", "DDI", "HoC", "BIOSSES", "PubMedQA"])
 def test_scores_on_the_real_test_sets_agree_with_other_libraries(tmp_path, name):
     task = get_task(name)
@@ -156,12 +156,12 @@ def test_pico_shows_every_class(tmp_path):
     task = get_task("EBM PICO")
     found, *sides = scored(invented(tmp_path, task), tmp_path / "preds.tsv", task)
     words = [[tag for sentence in side for tag in split_tags(sentence)] for side in sides]
-    expected = f1_score(*words, labels=list(task.positives), average=None)
-    assert [found.classes[name].f1 for name in task.positives] == pytest.approx(list(expected))
+    expected = f1_score(*words, labels=list(task.positive_labels), average=None)
+    assert [found.classes[name].f1 for name in task.positive_labels] == pytest.approx(list(expected))
     assert found.precision_recall is None and found.conventions == ()
     lines = found.text().splitlines()
     heading = next(i for i, line in enumerate(lines) if line.startswith("class "))
-    assert [line.split()[0] for line in lines[heading + 1 :]] == list(task.positives)
+    assert [line.split()[0] for line in lines[heading + 1 :]] == list(task.positive_labels)
 
 
 def test_documents_show_the_example_based_f1_as_another_metric(tmp_path):

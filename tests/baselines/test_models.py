@@ -35,7 +35,9 @@ def test_mentions_of_the_other_type_are_outside_and_neighbours_stay_two():
 
 
 def test_models_learn_from_entity_sets_of_blurb():
-    assert {task for model in MODELS for task in model.types} <= {task.name for task in TASKS if task.kind == "ner"}
+    assert {task for model in MODELS for task in model.types} <= {
+        task.name for task in TASKS if task.task_type == "ner"
+    }
 
 
 def test_an_unknown_model_is_refused():

@@ -31,7 +31,7 @@ def test_the_list_names_all_datasets_and_fits_a_terminal():
     lines = data("list").stdout.splitlines()
     for task in TASKS:
         (row,) = (line for line in lines if line.startswith(f"{task.name} "))
-        for fact in (task.kind, task.group, task.metric, *map(str, task.sizes.values())):
+        for fact in (task.task_type, task.group, task.metric, *map(str, task.sizes.values())):
             assert fact in row
     text = " ".join(" ".join(lines).split())
     assert all(task.terms in text and task.source in text for task in TASKS)
@@ -118,8 +118,8 @@ def test_what_a_person_can_mend_is_a_study_error(words, said, tmp_path, monkeypa
 
 
 def test_a_check_without_a_folder_says_how_to_name_one(monkeypatch):
-    monkeypatch.delenv(paths.DATA_SETTING, raising=False)
-    assert paths.DATA_SETTING in str(data("check").exception)
+    monkeypatch.delenv(paths.DATA_ENV, raising=False)
+    assert paths.DATA_ENV in str(data("check").exception)
 
 
 @pytest.fixture

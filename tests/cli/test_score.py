@@ -31,7 +31,7 @@ def group():
 def asked(tmp_path, capsys, monkeypatch):
     """Runs the command beside a BioASQ folder; stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(paths.DATA_SETTING, raising=False)
+    monkeypatch.delenv(paths.DATA_ENV, raising=False)
     (tmp_path / "data" / "BioASQ").mkdir(parents=True)
     for split, text in LINES.items():
         (tmp_path / "data" / "BioASQ" / f"{split}.tsv").write_text(text)
@@ -63,7 +63,7 @@ def test_json_is_one_object_and_nothing_else(asked):
 
 
 def test_the_data_folder_may_stand_in_the_environment(asked, tmp_path, monkeypatch):
-    monkeypatch.setenv(paths.DATA_SETTING, str(tmp_path / "data"))
+    monkeypatch.setenv(paths.DATA_ENV, str(tmp_path / "data"))
     assert "score 50.00" in asked("--task", "BioASQ", "--predictions", "preds.tsv").out
 
 

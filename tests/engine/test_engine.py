@@ -12,13 +12,12 @@ import time
 import pytest
 import torch
 
-from blurbstudy.engine import deadline as clock
-from blurbstudy.engine import engine, populations
+from blurbstudy.engine import populations
+from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sweep import find_runs, run_missing
-from blurbstudy.engine.workers.processes import worker_environment
-from blurbstudy.errors import ParameterError, StoreError, StudyError
-from blurbstudy.store import files
+from blurbstudy.engine.workers.process import worker_environment
+from blurbstudy.errors import Interrupted, ParameterError, StoreError, StudyError
 from blurbstudy.store.run_store import RunStore
 
 QUIET = {"progress": "silent"}
@@ -40,7 +39,7 @@ def processes(monkeypatch):
             if self.args[0] == sys.executable:  # not git, asked for the commit
                 started.append(self)
 
-    monkeypatch.setattr(engine.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     return started
 
 
@@ -69,59 +68,54 @@ def test_two_processes_give_what_this_process_gives(tmp_path, store, sources, ma
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_once_the_time_is_up_no_population_is_begun_and_no_process_started(
-    store, sources, make_grid, processes, workers
-):
+def test_after_the_deadline_no_population_and_no_process_starts(store, sources, make_grid, processes, workers):
     configs = make_grid(sources, 3)
-    with clock.stopping_after(1, began=time.time() - 61):
-        failures = LocalEngine(workers=workers, population=1).run(configs, store, sources=sources)
-    assert all(failure.stopped for failure in failures) and len(store) == 0 and processes == []
+    engine = LocalEngine(workers=workers, population=1, deadline=Deadline(at=time.time() - 1))
+    failures = engine.run(configs, store, sources=sources)
+    assert all(failure.skipped for failure in failures) and len(store) == 0 and processes == []
     assert sorted(run_id for failure in failures for run_id in failure.run_ids) == sorted(c.id for c in configs)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_populations_that_run_when_the_time_is_up_end_and_the_others_are_left(
-    store, sources, make_grid, monkeypatch, workers
+def test_populations_that_are_running_at_the_deadline_finish_and_the_others_are_skipped(
+    store, sources, make_grid, workers
 ):
-    configs, began = make_grid(sources, 5, epochs=2), time.time()
-    up = []
-    monkeypatch.setattr(clock.time, "time", lambda: began + (61 if up else 0))
-    with clock.stopping_after(1, began=began):
-        failures = LocalEngine(workers=workers, population=1).run(
-            configs, store, sources=sources, on_progress=lambda done, runs: up.append(done)
-        )
-        assert sum(failure.stopped for failure in failures) == len(failures)
-        # One per worker was under way at the first word of progress; a quick worker may not have begun yet.
-        assert 1 <= len(store) <= workers and len(store) + len(failures) == 5 and is_whole(store)
-        monkeypatch.undo()
+    configs, deadline = make_grid(sources, 5, epochs=2), Deadline()
+
+    def pass_deadline(progress):
+        deadline.at = 0.0
+
+    engine = LocalEngine(workers=workers, population=1, deadline=deadline)
+    failures = engine.run(configs, store, sources=sources, on_progress=pass_deadline)
+    assert all(failure.skipped for failure in failures)
+    # One per worker was running at the first report of progress; a fast worker may not have started yet.
+    assert 1 <= len(store) <= workers and len(store) + len(failures) == 5 and is_whole(store)
     result = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1), **QUIET)
     assert result.trained == len(failures) and len(result) == 5
 
 
-def test_a_population_that_is_not_expected_to_end_in_time_gives_way_to_a_shorter_one(
-    store, sources, make_grid, monkeypatch
-):
-    """Time passes by a second a step: after the first of 10 seconds, of 15 that are left one of 10 is begun, not 20."""
-    ((first,), (long,), (short,)) = (make_grid(sources, 1, epochs=n) for n in (3, 2, 1))
-    steps = [populations.run_steps(config, sources=sources) for config in (first, long, short)]
-    began, passed = time.time(), [0.0]
-    monkeypatch.setattr(clock.time, "time", lambda: began + passed[0])
-    monkeypatch.setattr(engine.time, "monotonic", lambda: passed[0])
-    minutes = (steps[0] + (steps[1] + steps[2]) / 2) / 60
-    with clock.stopping_after(minutes, began=began):
-        (left,) = LocalEngine(workers=1, population=1).run(
-            [first, long, short], store, sources=sources, on_progress=lambda done, runs: passed.__setitem__(0, done)
-        )
-    assert left.run_ids == (long.id,) and left.stopped and set(store.ids()) == {first.id, short.id}
+def test_a_step_callback_sees_every_step_and_stops_the_run(store, sources, make_grid):
+    (first, second), steps = make_grid(sources, 2, epochs=2), []
+
+    def stop_second(members):
+        steps.append((members[0].config.seed, members[0].step))
+        if members[0].config.seed == 2 and members[0].step == 3:
+            raise Interrupted("stopped")
+
+    engine = LocalEngine(workers=1, population=1)
+    result = run_missing([first, second], store, sources=sources, engine=engine, on_step=stop_second, **QUIET)
+    total = populations.run_steps(first, sources=sources)
+    assert steps == [(1, step) for step in range(1, total + 1)] + [(2, 1), (2, 2), (2, 3)]
+    assert list(result) == [first.id] and result.missing == (second,) and is_whole(store)
 
 
-def test_progress_grows_to_all_steps_and_all_runs(store, sources, make_grid):
-    configs, heard = make_grid(sources, 3, epochs=2), []
-    failures = LocalEngine(workers=1, population=2).run(
-        configs, store, sources=sources, on_progress=lambda done, runs: heard.append((done, runs))
-    )
-    assert failures == [] and heard == sorted(heard) and len(heard) > 3
-    assert heard[-1] == (sum(populations.run_steps(config, sources=sources) for config in configs), 3)
+def test_progress_grows_to_one_and_counts_all_runs(store, sources, make_grid):
+    configs, reports = make_grid(sources, 3, epochs=2), []
+    failures = LocalEngine(workers=1, population=2).run(configs, store, sources=sources, on_progress=reports.append)
+    fractions = [report.fraction for report in reports]
+    assert failures == [] and fractions == sorted(fractions) and len(reports) > 3
+    assert fractions[-1] == pytest.approx(1) and [report.runs_done for report in reports][-1] == 3
+    assert reports[0].running == ("BIOSSES, tiny",) and reports[-1].running == () and reports[0].expected_seconds > 0
 
 
 def test_the_threads_of_torch_are_as_before(store, sources, make_grid):
@@ -146,7 +140,7 @@ def test_errors_cost_their_own_population_alone_and_a_death_costs_nothing(store,
                 process.kill()
         return process
 
-    monkeypatch.setattr(engine.subprocess, "Popen", start_and_kill_the_first)
+    monkeypatch.setattr(subprocess, "Popen", start_and_kill_the_first)
     (raised,) = LocalEngine(workers=2, population=1).run([*configs, wrong], store, sources=sources)
     assert raised.run_ids == (wrong.id,) and "max_length=512 exceeds" in raised.cause
     assert not find_runs(configs, store).missing and is_whole(store) and len(store) == 3
@@ -177,7 +171,7 @@ def test_a_population_that_raises_here_leaves_the_others(store, sources, make_gr
     (failure,) = LocalEngine(workers=1, population=1).run(configs, store, sources=sources)
     assert failure.run_ids == (configs[1].id,)
     remedy = "use a smaller batch_size than 16 or max_length than 48, or another device"
-    assert failure.cause == f"MemoryError: no room; this run does not fit into memory alone: {remedy}"
+    assert failure.cause == f"MemoryError: no room; this run alone does not fit into memory: {remedy}"
     assert len(store) == 2
 
 
@@ -191,7 +185,7 @@ def test_a_disk_that_fills_up_ends_the_sweep_and_keeps_what_is_done(store, sourc
         link(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "link", fill_up)
+        patch.setattr(os, "link", fill_up)
         with pytest.raises(StoreError, match="no space is left on the disk.*Finished runs are safe"):
             run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
         assert len(links) == 2  # no further run is made that could not be kept
@@ -205,7 +199,7 @@ def test_a_store_that_processes_cannot_write_ends_the_sweep(store, sources, make
     configs = make_grid(sources, 2)
     for config in configs:
         (store.folder / "runs" / config.id[:2]).write_text("a file in the folder's place")
-    with pytest.raises(StoreError, match="a file lies where the folder should be"):
+    with pytest.raises(StoreError, match="a file exists where a folder is needed"):
         run_missing(configs, store, sources=sources, engine=LocalEngine(workers=2, population=1), **QUIET)
     assert all(process.poll() is not None for process in processes)
 
@@ -213,7 +207,7 @@ def test_a_store_that_processes_cannot_write_ends_the_sweep(store, sources, make
 def test_ctrl_c_kills_the_processes_and_leaves_the_store_clean(store, sources, make_grid, processes):
     configs = make_grid(sources, 2, epochs=500)
 
-    def interrupt(done, runs):
+    def interrupt(progress):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -226,7 +220,7 @@ def test_data_and_encoders_that_change_under_way_are_refused(store, sources, mak
     configs = [dataclasses.replace(config, data="0" * 20) for config in make_grid(sources, 1)]
     changed = dataclasses.replace(sources, fingerprints={"BIOSSES": "0" * 20})
     (failure,) = LocalEngine(workers=1).run(configs, store, sources=changed)
-    assert "the files of BIOSSES changed meanwhile" in failure.cause
+    assert "the files of BIOSSES changed since the start" in failure.cause
 
 
 def test_engines_out_of_bounds_are_refused():
@@ -238,7 +232,10 @@ def test_engines_out_of_bounds_are_refused():
 SWEEP = """
 import sys
 from blurbstudy.config import Recipe
-from blurbstudy.results import LocalEngine, RunStore, resolve_sources, run_missing
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.sources.resolve import resolve_sources
+from blurbstudy.engine.sweep import run_missing
+from blurbstudy.store.run_store import RunStore
 
 if __name__ == "__main__":
     store = RunStore(sys.argv[1])

@@ -8,10 +8,12 @@ import sys
 
 import pytest
 
-from blurbstudy.engine import engine
 from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.populations import PopulationTrainer
 from blurbstudy.engine.sweep import find_runs
-from blurbstudy.engine.workers.processes import worker_environment
+from blurbstudy.engine.sweep_state import SweepState
+from blurbstudy.engine.workers.messages import Failed
+from blurbstudy.engine.workers.process import WorkerProcess, worker_environment
 from blurbstudy.store.run_store import RunStore
 
 # Two processes: one that measures what a member takes, and one under a limit on its address space (setrlimit) with
@@ -24,9 +26,11 @@ import torch
 
 from blurbstudy.config import Recipe
 from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
-from blurbstudy.results import LocalEngine, RunStore, resolve_sources
+from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.populations import PopulationTrainer
-from blurbstudy.training.profiling import companions
+from blurbstudy.engine.sources.resolve import resolve_sources
+from blurbstudy.store.run_store import RunStore
+from blurbstudy.training.profiling import clones
 from transformers import AutoTokenizer
 
 folder, room, runs, tokenizer = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -41,8 +45,8 @@ recipe = Recipe(epochs=0.5, batch_size=16, max_length=96, evaluations=1)
 configs = [sources.run_config("BIOSSES", "wide", recipe=recipe, seed=seed) for seed in range(1, runs + 1)]
 if not room:
     trainer = PopulationTrainer(store, sources=sources, device="cpu")
-    one, two = (trainer.rehearse(companions(configs[0], n), what="memory") for n in (1, 2))
-    print(json.dumps({"member": two.most - two.before - (one.most - one.before)}))
+    one, two = (trainer.profile_memory(clones(configs[0], n)) for n in (1, 2))
+    print(json.dumps({"member": two.peak - two.before - (one.peak - one.before)}))
     sys.exit()
 held = 1024 * int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 resource.setrlimit(resource.RLIMIT_AS, (held + room, held + room))
@@ -82,7 +86,9 @@ def test_a_run_that_does_not_fit_alone_is_a_failure_with_a_remedy(tmp_path, tiny
     found = run_within(tmp_path, tiny_encoder, members=0.15, runs=2)  # not even its weights
     assert found["sizes"] == [] and len(set(found["failed"])) == 2
     for cause in found["causes"]:
-        assert "does not fit into memory alone: use a smaller batch_size than 16 or max_length than 96" in cause
+        assert (
+            "this run alone does not fit into memory: use a smaller batch_size than 16 or max_length than 96" in cause
+        )
 
 
 @pytest.fixture
@@ -91,28 +97,28 @@ def sources(store, make_sources):
 
 
 @pytest.fixture
-def trainers(monkeypatch):
-    """(process, configurations it was told to train), in that order of time."""
-    send, found = engine.send, []
+def requests(monkeypatch):
+    """(process, configurations that it trains), in order of time."""
+    request, made = WorkerProcess.request, []
 
     def noted(process, values):
-        found.append((process, values["configs"]))
-        send(process, values)
+        made.append((process, values["configs"]))
+        return request(process, values)
 
-    monkeypatch.setattr(engine, "send", noted)
-    return found
+    monkeypatch.setattr(WorkerProcess, "request", noted)
+    return made
 
 
-def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(store, sources, make_grid, trainers):
+def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(store, sources, make_grid, requests):
     short, long = make_grid(sources, 1), make_grid(sources, 4, epochs=60)[1:]
     killed, written = [], {}
 
-    def kill_once(done, runs):
+    def kill_once(progress):
         if not killed and len(store) == 1:  # the short member has left its population, the long one goes on
-            process = next(one for one, configs in trainers if short[0].to_dict() in configs)
+            process = next(one for one, configs in requests if short[0].to_dict() in configs)
             killed.append(process.pid)
             written.update({path: path.stat().st_mtime_ns for path in store.folder.glob("runs/*/*.json")})
-            process.send_signal(signal.SIGKILL)
+            os.kill(process.pid, signal.SIGKILL)
 
     configs = [*short, *long]
     failures = LocalEngine(workers=2, population=2).run(configs, store, sources=sources, on_progress=kill_once)
@@ -132,7 +138,7 @@ def test_a_process_that_is_always_killed_ends_in_a_failure_and_not_in_a_loop(sto
             process.kill()
         return process
 
-    monkeypatch.setattr(engine.subprocess, "Popen", start_and_kill)
+    monkeypatch.setattr(subprocess, "Popen", start_and_kill)
     configs = make_grid(sources, 4)
     failures = LocalEngine(workers=2, population=2).run(configs, store, sources=sources)
     assert sorted(run_id for failure in failures for run_id in failure.run_ids) == sorted(c.id for c in configs)
@@ -140,14 +146,15 @@ def test_a_process_that_is_always_killed_ends_in_a_failure_and_not_in_a_loop(sto
     assert len(begun) <= 2 + 4 + 4 and len(RunStore(store.folder)) == 0  # two pairs, then each alone, some twice
 
 
-def test_a_kill_that_finds_everything_finished_is_no_failure(store, sources, make_grid):
-    tally = engine._Tally([make_grid(sources, 2)], engine.PopulationTrainer(store, sources=sources, device="cpu"),
-                          on_progress=None)  # fmt: skip
+def test_a_kill_after_all_runs_are_finished_is_no_failure(store, sources, make_grid):
+    state = SweepState([make_grid(sources, 2)], PopulationTrainer(store, sources=sources, device="cpu"))
     assert LocalEngine(workers=1).run(make_grid(sources, 2), store, sources=sources) == []
-    assert tally.hear(0, {"failed": "its process was killed by SIGKILL", "memory": True, "alone": False}) == []
-    assert tally.failures == [] and tally.runs_done == 2
+    death = Failed(error="worker process killed by SIGKILL", out_of_memory=True, ran_alone=False, died=True)
+    assert state.on_message(0, death) == []
+    assert state.failures == [] and state.runs_done == 2
 
 
-def test_an_engine_asks_for_no_more_processes_than_there_are_cores():
-    assert LocalEngine().workers_asked("cpu") == len(os.sched_getaffinity(0))
-    assert LocalEngine(workers=3).workers_asked("cpu") == 3 and LocalEngine(workers=3).workers_asked("cuda") == 1
+def test_an_engine_requests_one_process_per_core():
+    assert LocalEngine().requested_workers("cpu") == len(os.sched_getaffinity(0))
+    assert LocalEngine(workers=3).requested_workers("cpu") == 3
+    assert LocalEngine(workers=3).requested_workers("cuda") == 1

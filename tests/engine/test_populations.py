@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from blurbstudy.engine.populations import most_members, plan_populations, population_steps, run_steps
+from blurbstudy.engine.populations import default_population_size, plan_populations, population_steps, run_steps
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def test_runs_that_cannot_share_are_apart(sources, make_grid):
     ],
 )
 def test_groups_are_split_evenly_among_workers(sources, make_grid, runs, workers, members, expected):
-    populations = plan(make_grid(sources, runs), sources, workers=workers, members=members)
+    populations = plan(make_grid(sources, runs), sources, workers=workers, max_members=members)
     assert sorted(sizes(populations), reverse=True) == expected
 
 
 def test_the_longest_population_is_first_and_members_are_of_like_length(sources, make_grid):
     configs = [c for epochs in (1, 8, 2, 4) for c in make_grid(sources, 2, epochs=epochs)]
-    populations = plan(configs, sources, members=2)
+    populations = plan(configs, sources, max_members=2)
     steps = [population_steps(p, sources=sources) for p in populations]
     assert steps == sorted(steps, reverse=True)
     assert [{c.recipe.epochs for c in p} for p in populations] == [{8.0}, {4.0}, {2.0}, {1.0}]
@@ -60,16 +60,16 @@ def test_the_longest_population_is_first_and_members_are_of_like_length(sources,
 
 def test_small_encoders_train_by_fours_on_a_cpu_and_large_ones_alone(sources, make_grid):
     (config,) = make_grid(sources, 1)
-    assert most_members(sources, config, device="cpu") == 4
+    assert default_population_size(sources, config, device="cpu") == 4
     tiny = sources.encoders["tiny"]
     large = dataclasses.replace(tiny, architecture=tiny.architecture | {"n_layers": 500})
-    assert most_members(dataclasses.replace(sources, encoders={"tiny": large}), config, device="cpu") == 1
-    assert most_members(sources, config, device="cuda") == 32
+    assert default_population_size(dataclasses.replace(sources, encoders={"tiny": large}), config, device="cpu") == 1
+    assert default_population_size(sources, config, device="cuda") == 32
 
 
 def test_encoders_of_transformers_own_train_alone_on_any_device(other_sources, make_grid):
     (config,) = make_grid(other_sources, 1)
-    assert [most_members(other_sources, config, device=device) for device in ("cpu", "cuda")] == [1, 1]
+    assert [default_population_size(other_sources, config, device=device) for device in ("cpu", "cuda")] == [1, 1]
     assert sizes(plan(make_grid(other_sources, 3), other_sources, workers=1)) == [1, 1, 1]
 
 

@@ -1,30 +1,30 @@
-"""Two commands on one store share its runs: none is made twice, and what a dead process had in hand is free."""
+"""Two commands on one store never train the same run, and the runs of a killed one are free at once."""
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
 
-from blurbstudy.engine.run_locks import FOLDER, in_hand
+from blurbstudy.engine.run_locks import FOLDER, claim_runs
 from blurbstudy.engine.sources.resolve import resolve_sources
 
 HOLD = """
 import sys
-from blurbstudy.results import RunStore, resolve_sources
-from blurbstudy.engine.run_locks import in_hand
+from blurbstudy.store.run_store import RunStore
+from blurbstudy.engine.run_locks import claim_runs
 sys.path.insert(0, {here!r})
 from sharing import grid
 
 store = RunStore({store!r})
-with in_hand(grid({encoder!r}, store)[1][:2], store) as mine:
+with claim_runs(grid({encoder!r}, store)[1][:2], store) as mine:
     print(len(mine), flush=True)
     sys.stdin.read()
 """
 SHARING = '''
 from blurbstudy.config import Recipe
-from blurbstudy.results import RunStore, resolve_sources
+from blurbstudy.engine.sources.resolve import resolve_sources
+from blurbstudy.store.run_store import RunStore
 
 class TellingStore(RunStore):
     """Tells of every record that it is given, also of those that were there already."""
@@ -41,7 +41,8 @@ def grid(encoder, store):
 '''
 SWEEP = """
 import sys
-from blurbstudy.results import LocalEngine, run_missing
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.sweep import run_missing
 sys.path.insert(0, {here!r})
 from sharing import TellingStore, grid
 
@@ -72,7 +73,7 @@ def begin(tmp_path, store, tiny_encoder):
         process.communicate()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="without locks nobody knows of another")
+@pytest.mark.skipif(os.name != "posix", reason="compares lock files")
 def test_two_commands_at_once_make_every_run_once(begin, store):
     both = [begin(SWEEP), begin(SWEEP)]
     assert [process.stdout.readline() for process in both] == ["ready\n", "ready\n"]
@@ -82,47 +83,45 @@ def test_two_commands_at_once_make_every_run_once(begin, store):
     made = [process.communicate(timeout=500)[0].split() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sorted(made[0] + made[1]) == store.ids() and len(store) == 12
-    assert not list((store.folder / FOLDER).glob("*.json"))
+    assert not list((store.folder / FOLDER).iterdir())
 
 
-@pytest.mark.skipif(os.name != "posix", reason="without locks nobody knows of another")
-def test_what_another_process_has_in_hand_is_left_to_it_until_it_dies(begin, store, tiny_encoder, make_sources):
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_runs_of_another_process_are_claimed_once_it_dies(begin, store, tiny_encoder):
     other = begin(HOLD)
     assert other.stdout.readline() == "2\n"
-    (told,) = [json.loads(file.read_text()) for file in (store.folder / FOLDER).glob("*.json")]
-    assert told["pid"] == other.pid and len(told["runs"]) == 2
     configs = configs_of(store, tiny_encoder)
-    with in_hand(configs[1:3], store) as mine:
-        assert mine is None
-    with in_hand(configs[2:4], store) as mine:
-        assert mine == configs[2:4]
-        with in_hand(configs[3:5], store) as nobodys:
-            assert nobodys is None
+    with claim_runs(configs[1:3], store) as claimed:
+        assert claimed is None
+    with claim_runs(configs[2:4], store) as claimed:
+        assert claimed == configs[2:4]
+        with claim_runs(configs[3:5], store) as second:
+            assert second is None
     other.kill()
     other.wait()
-    with in_hand(configs[:3], store) as mine:
-        assert mine == configs[:3]
-    assert sorted(path.name for path in (store.folder / FOLDER).iterdir()) == ["lock"]
+    with claim_runs(configs[:3], store) as claimed:
+        assert claimed == configs[:3]
+    assert not list((store.folder / FOLDER).iterdir())
 
 
-def test_runs_that_are_in_the_store_are_in_nobodys_hand(store, make_record):
+def test_runs_in_the_store_are_not_claimed(store, make_record):
     records = [make_record(seed, test=[1.0]) for seed in (1, 2, 3)]
     configs = [record.config for record in records]
     store.put(records[1])
-    with in_hand(configs, store) as mine:
-        assert mine == [configs[0], configs[2]]
+    with claim_runs(configs, store) as claimed:
+        assert claimed == [configs[0], configs[2]]
     for record in records:
         store.put(record)
-    with in_hand(configs, store) as mine:
-        assert mine == [] and not list((store.folder / FOLDER).glob("*.json"))
+    with claim_runs(configs, store) as claimed:
+        assert claimed == [] and not list((store.folder / FOLDER).iterdir())
 
 
-def test_where_nothing_can_be_noted_runs_are_made_all_the_same(store, make_record):
+def test_runs_are_trained_even_where_files_cannot_be_locked(store, make_record):
     store.folder.mkdir()
     (store.folder / FOLDER).write_text("a file in the folder's place")
     config = make_record(1).config
-    with in_hand([config], store) as mine:
-        assert mine == [config]
+    with claim_runs([config], store) as claimed:
+        assert claimed == [config]
 
 
 def configs_of(store, encoder):

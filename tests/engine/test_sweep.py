@@ -1,13 +1,12 @@
 """A sweep makes what is missing, once, and keeps what is done whatever happens. Training is feigned here."""
 
 import dataclasses
-import time
 
 import pytest
 
-from blurbstudy.engine.deadline import stopping_after
-from blurbstudy.engine.engine import Failure
+from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.sweep import find_runs, run_missing
+from blurbstudy.engine.sweep_state import FailedPopulation, SweepProgress
 from blurbstudy.errors import ParameterError, StoreError, StudyError
 from blurbstudy.training.run_record import RunRecord
 
@@ -16,17 +15,17 @@ class FeignedEngine:
     """Puts a made-up record for each run into the store; seeds in `failing` fail, those in `late` are not begun."""
 
     def __init__(self, failing=(), late=()):
-        self.failing, self.late, self.trained = failing, late, []
+        self.failing, self.late, self.trained, self.deadline = failing, late, [], Deadline()
 
     def run(self, configs, store, *, sources, on_progress=None):
         failures = []
-        for place, config in enumerate(configs, start=1):
+        for number, config in enumerate(configs, start=1):
             self.trained.append(config.id)
             if config.seed in self.failing:
-                failures.append(Failure(run_ids=(config.id,), cause="its process was killed by SIGKILL"))
+                failures.append(FailedPopulation(run_ids=(config.id,), cause="worker process killed by SIGKILL"))
                 continue
             if config.seed in self.late:
-                failures.append(Failure(run_ids=(config.id,), cause="the time is up", stopped=True))
+                failures.append(FailedPopulation(run_ids=(config.id,), cause="the deadline passed", skipped=True))
                 continue
             store.put(
                 RunRecord(
@@ -34,7 +33,7 @@ class FeignedEngine:
                     scores={"dev": 0.1, "test": 0.2}, curve={}, predictions={}, seconds=1.0, peak_bytes=1,
                 )
             )  # fmt: skip
-            on_progress(place, place)
+            on_progress(SweepProgress(fraction=number / len(configs), runs_done=number))
         return failures
 
 
@@ -60,7 +59,7 @@ def test_records_come_in_the_order_of_the_configs_each_once(store, sources, make
     run_missing(configs[2:], store, sources=sources, engine=FeignedEngine())
     result = run_missing([*configs, *renamed], store, sources=sources, engine=FeignedEngine())
     assert list(result) == [config.id for config in configs]
-    assert [r.config.seed for r in result.of([configs[3], renamed[3], configs[0]])] == [4, 1]
+    assert [r.config.seed for r in result.select([configs[3], renamed[3], configs[0]])] == [4, 1]
 
 
 def test_runs_that_fail_leave_the_others_and_a_summary(store, sources, make_grid):
@@ -68,29 +67,27 @@ def test_runs_that_fail_leave_the_others_and_a_summary(store, sources, make_grid
     with pytest.raises(StudyError) as error:
         run_missing(configs, store, sources=sources, engine=FeignedEngine(failing=(2,)))
     message = str(error.value)
-    assert message.startswith("1 of 4 runs failed, 3 finished and are kept") and configs[1].id in message
-    assert "SIGKILL" in message and "seed 2" in message and "only the missing runs are made" in message
+    assert message.startswith("1 of 4 runs failed, 3 finished and are stored") and configs[1].id in message
+    assert "SIGKILL" in message and "seed 2" in message and "only the missing runs are trained" in message
     result = run_missing(configs, store, sources=sources, engine=FeignedEngine())
     assert (result.trained, result.reused) == (1, 3)
 
 
-def test_runs_that_the_clock_left_are_no_failure_and_are_made_the_next_time(store, sources, make_grid):
-    configs = make_grid(sources, 4)
-    with stopping_after(1, began=time.time()) as left:
-        result = run_missing(configs, store, sources=sources, engine=FeignedEngine(late=(2, 4)))
-        assert left().runs == {configs[1].id, configs[3].id}
+def test_skipped_runs_are_no_failure_and_are_trained_the_next_time(store, sources, make_grid):
+    configs, engine = make_grid(sources, 4), FeignedEngine(late=(2, 4))
+    result = run_missing(configs, store, sources=sources, engine=engine)
+    assert engine.deadline.skipped_runs == [configs[1].id, configs[3].id]
     assert list(result) == [configs[0].id, configs[2].id] and result.trained == 2
     assert [config.seed for config in result.missing] == [2, 4]
     again = run_missing(configs, store, sources=sources, engine=FeignedEngine())
     assert (again.trained, again.reused, again.missing) == (2, 2, ())
 
 
-def test_a_failure_beside_runs_that_the_clock_left_is_told_alone(store, sources, make_grid):
-    configs = make_grid(sources, 4)
-    with stopping_after(1, began=time.time()) as left:
-        with pytest.raises(StudyError, match="^1 of 3 runs failed, 2 finished and are kept") as error:
-            run_missing(configs, store, sources=sources, engine=FeignedEngine(failing=(2,), late=(1,)))
-        assert configs[1].id in str(error.value) and left().runs == {configs[0].id}
+def test_an_error_about_failed_runs_does_not_count_skipped_ones(store, sources, make_grid):
+    configs, engine = make_grid(sources, 4), FeignedEngine(failing=(2,), late=(1,))
+    with pytest.raises(StudyError, match="^1 of 3 runs failed, 2 finished and are stored") as error:
+        run_missing(configs, store, sources=sources, engine=engine)
+    assert configs[1].id in str(error.value) and engine.deadline.skipped_runs == [configs[0].id]
 
 
 def test_a_recipe_that_does_not_fit_the_encoder_stops_before_anything_is_trained(store, sources, make_grid):

@@ -7,7 +7,7 @@ import transformers
 
 from blurbstudy.engine import zero_shot
 from blurbstudy.engine.sources.resolve import resolve_sources
-from blurbstudy.engine.zero_shot import plain_cosine_scores
+from blurbstudy.engine.zero_shot import zero_shot_scores
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import get_task, read_task
 
@@ -19,7 +19,7 @@ def measure(tmp_path, mini_data, tiny_encoder):
     store = RunStore(tmp_path / "store")
     sources = resolve_sources(store, tasks=[BIOSSES], encoders={"tiny": str(tiny_encoder)}, data=str(mini_data))
     given = {"sources": sources, "store": store, "max_length": 32, "device": "cpu"}
-    return lambda *splits: plain_cosine_scores(BIOSSES, sources.encoders["tiny"], splits=splits, **given)
+    return lambda *splits: zero_shot_scores(BIOSSES, sources.encoders["tiny"], splits=splits, **given)
 
 
 def by_hand(folder, examples):

@@ -71,13 +71,13 @@ def write_random(tmp_path, wordpiece, byte_level, make_base):
         head: str = "pooler",
         tagging: str = "bio",
         segment_ids: str = "pair",
-        own=None,
+        custom=None,
         projected: bool = False,
     ):
         tokenizer = byte_level if family.endswith("roberta") else wordpiece
         start = start_of(family, tokenizer, projected=projected)
-        task = dataclasses.replace(get_task(TASKS[kind]), own=own)
-        longest = 120 if task.output == "tags" else 32  # texts are cut, sentences not
+        task = dataclasses.replace(get_task(TASKS[kind]), custom=custom)
+        longest = 120 if task.output == "token_labels" else 32  # texts are cut, sentences not
         recipe = Recipe(max_length=longest, head=head, tagging=tagging, segment_ids=segment_ids)
         settings = settings_of(task, recipe)
         outputs = len(task.labels) - (tagging == "io") or 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blurbstudy.errors import DataError, ParameterError
+from blurbstudy.errors import DataError, DiskError, ParameterError
 from blurbstudy.inference.inputs.batching import MOST, chunks
 from blurbstudy.inference.inputs.documents import read_documents
 from blurbstudy.inference.inputs.items import Document, Item
@@ -27,7 +27,7 @@ TASK = typed_task()
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from blurbstudy.inference import writing
+from blurbstudy.inference.outputs import resumable as writing
 from blurbstudy.inference.inputs.documents import read_documents
 from blurbstudy.inference.model_directory.directory import read_model_directory
 from blurbstudy.inference.predictor import Predictor
@@ -175,7 +175,7 @@ def test_a_second_process_does_not_write_into_the_output_of_the_first(predictor,
 
 def test_a_refusal_of_the_disk_is_one_line(predictor, source, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ParameterError, match="file/out.jsonl: cannot be written: .*name another file"):
+    with pytest.raises(DiskError, match="file/out.jsonl: cannot be written: .*name another file"):
         run(predictor, source, tmp_path / "file" / "out.jsonl", "jsonl")
 
 

@@ -79,7 +79,7 @@ def test_the_order_of_labels_does_not_matter():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 def test_53_of_the_real_test_documents_have_no_label():
     gold = [example.label for example in read_split(get_task("HoC"), paths.data_folder(), split="test")]
     assert (len(gold), gold.count("")) == (371, 53)

@@ -130,7 +130,7 @@ def test_io_tags_cannot_tell_adjacent_mentions_apart():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 @pytest.mark.parametrize(("task", "ceiling"), [("BC2GM", 98.17), ("JNLPBA", 98.35)])
 def test_the_io_ceiling_of_the_real_test_sets_is_the_known_one(task, ceiling):
     gold = [example.label for example in read_split(get_task(task), paths.data_folder(), split="test")]

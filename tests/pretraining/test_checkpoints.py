@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from blurbstudy.errors import Interrupted, ParameterError, StudyError
+from blurbstudy.filesystem import disk_errors
 from blurbstudy.pretraining import (
     OBJECTIVES,
     Conduct,
@@ -28,9 +29,7 @@ from blurbstudy.pretraining.objectives.mlm import MaskedLanguageModel
 from .conftest import TINY
 
 STEPS = 12
-FULL = (
-    r"state: cannot be written \(no space is left on the disk\); free some or move .*, then go on from the last state"
-)
+FULL = r"state: cannot be written: no space is left on the disk; free some space or move .*, then resume from the last"
 
 
 def go(corpus, out, *, objective="bert", resume=False, stop_after=None, seed=1, vocabulary=None, conduct=None, **more):
@@ -202,7 +201,7 @@ def test_a_lack_of_memory_is_one_line_and_leaves_the_last_state_whole(tiny_corpu
 def test_a_disk_that_is_really_full_is_told_as_such(tmp_path):
     (tmp_path / "state").mkdir()
     told = pytest.raises(StudyError, match="no space is left on the disk")
-    with told, states.writing(tmp_path), open("/dev/full", "w") as stream:
+    with told, disk_errors(tmp_path, "wait"), open("/dev/full", "w") as stream:
         stream.write("x" * 100_000)
 
 

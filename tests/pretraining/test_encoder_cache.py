@@ -59,6 +59,6 @@ def test_a_folder_without_a_corpus_and_a_cache_that_is_a_file_are_errors(config,
         pretrained_encoder("bert", config=config, data_folder=tmp_path)
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(config))
     with pytest.raises(
-        StudyError, match="cannot be written .*; move that file or name another cache folder by BLURBSTUDY_CACHE"
+        StudyError, match="cannot be written: .*; move that file or name another cache folder by BLURBSTUDY_CACHE"
     ):
         pretrained_encoder("bert", config=config, data_folder=tiny_corpus)

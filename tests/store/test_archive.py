@@ -13,9 +13,8 @@ import zipfile
 import pytest
 
 from blurbstudy.config import TRAINER_REVISION, canonical_json
-from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.errors import DiskError, ParameterError, StoreError
 from blurbstudy.store import archive_format as archive_members
-from blurbstudy.store import files
 from blurbstudy.store.archive import export_store, import_store
 from blurbstudy.store.archive_format import FORMAT, KINDS, MANIFEST, kind_of, plain_member
 from blurbstudy.store.run_store import RunStore
@@ -255,8 +254,8 @@ def test_a_disk_that_is_full_leaves_no_archive(full, tmp_path, monkeypatch, call
     def refuse(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(f"blurbstudy.store.archive.os.{call}", refuse)
-    with pytest.raises(StoreError, match="no space is left on the disk; free some or name another file"):
+    monkeypatch.setattr(f"os.{call}", refuse)
+    with pytest.raises(DiskError, match="no space is left on the disk; free some space or name another file"):
         export_store(full, tmp_path / "a.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
@@ -264,7 +263,7 @@ def test_a_disk_that_is_full_leaves_no_archive(full, tmp_path, monkeypatch, call
 # A disk that refuses the import
 
 
-@pytest.mark.parametrize("call", ["open", "write", "fsync", "link"])
+@pytest.mark.parametrize("call", ["open", "fsync", "link"])
 @pytest.mark.parametrize("nth", [1, 5])
 def test_a_disk_that_refuses_midway_leaves_the_store_as_it_was(file, other, make_record, monkeypatch, call, nth):
     mine = make_record(9, test=[1.0])
@@ -281,8 +280,8 @@ def test_a_disk_that_refuses_midway_leaves_the_store_as_it_was(file, other, make
         return works(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, call, refuse)
-        with pytest.raises(StoreError, match="no space is left on the disk"):
+        patch.setattr(os, call, refuse)
+        with pytest.raises(DiskError, match="no space is left on the disk"):
             import_store(file, other, replace_facts=True)
     assert contents(other.folder) == before and len(calls) >= nth
     import_store(file, other, replace_facts=True)

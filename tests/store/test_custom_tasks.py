@@ -13,7 +13,7 @@ from blurbstudy.stats.summary import summarize
 from blurbstudy.store.archive import export_store, import_store
 from blurbstudy.store.custom_tasks import FACT, task_of
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.tasks import get_task, own_task, read_task, task_to_dict
+from blurbstudy.tasks import custom_task, get_task, read_task, task_to_dict
 from blurbstudy.training.run_record import RunRecord
 
 RECIPE = Recipe(epochs=1, max_length=32, evaluations=1)
@@ -23,7 +23,7 @@ RECIPE = Recipe(epochs=1, max_length=32, evaluations=1)
 def sources(tmp_path, store, tiny_encoder):
     lines = "".join(f"the {i}\tO\ndrug\tB-Drug\nhelps\tO\nflu\tB-Disease\n{i}\tI-Disease\n\n" for i in range(40))
     (tmp_path / "a.conll").write_text(lines)
-    task = own_task(kind="ner", files={"train": tmp_path / "a.conll"}, name="mine")
+    task = custom_task(kind="ner", files={"train": tmp_path / "a.conll"}, name="mine")
     return resolve_sources(store, tasks=[task], encoders={"tiny": str(tiny_encoder)}, data=str(tmp_path))
 
 

@@ -16,7 +16,7 @@ def spoiled(labels, task, drawn):
     """The labels with a third exchanged: for others, tags for the sentence's own in another order, numbers moved."""
 
     def other(label):
-        if task.output == "tags":
+        if task.output == "token_labels":
             return " ".join(drawn.sample(label.split(), len(label.split())))
         return drawn.choice(labels) if isinstance(label, str) else label + drawn.random()
 
@@ -37,7 +37,7 @@ def test_the_score_of_every_task_is_its_metrics_and_no_other_passes(task, kept, 
     scoring = scoring_by(labels)
     for seed in range(4):  # the later ones find pairs that the earlier ones had
         record = make_record(seed, task=task.name, test=spoiled(labels, task, drawn))
-        true = score(task.metric, labels, record.predictions["test"], positives=task.positives)
+        true = score(task.metric, labels, record.predictions["test"], positives=task.positive_labels)
         assert 0.05 < true < 1
         right = dataclasses.replace(record, scores={"dev": true, "test": true})
         assert scoring.problem(right.to_dict()) == ""

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from blurbstudy.metrics import entity_f1
-from blurbstudy.paths import DATA_SETTING
+from blurbstudy.paths import DATA_ENV
 from blurbstudy.tasks import TASKS, Example, get_task, read_split, read_task
 from blurbstudy.tasks import audit as module
 from blurbstudy.tasks.audit import (
@@ -165,8 +165,8 @@ def leaves(values):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not os.environ.get(DATA_SETTING), reason=f"{DATA_SETTING} names no folder of the BLURB datasets")
+@pytest.mark.skipif(not os.environ.get(DATA_ENV), reason=f"{DATA_ENV} names no folder of the BLURB datasets")
 @pytest.mark.parametrize(("name", "ceiling"), [("BC2GM", 98.17), ("JNLPBA", 98.35)])
 def test_io_ceilings_of_the_real_test_sets(name, ceiling):
-    found = mention_counts(read_split(get_task(name), os.environ[DATA_SETTING], split="test"), set())
+    found = mention_counts(read_split(get_task(name), os.environ[DATA_ENV], split="test"), set())
     assert round(100 * found["io_ceiling"], 2) == ceiling

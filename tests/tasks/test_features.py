@@ -283,7 +283,7 @@ def test_targets_of_documents_are_one_column_per_label(plain):
 
 def test_texts_apart_are_cut_each_by_itself_as_transformers_cuts_single_texts(plain):
     examples = [pair(3, 4), pair(25, 2), pair(2, 25, 3.5)]
-    features = tokenize(examples, plain, BIOSSES, max_length=13, segment_ids="apart")
+    features = tokenize(examples, plain, BIOSSES, max_length=13, segment_ids="bi_encoder")
     assert len(features) == 3 and features.seconds.tolist() == [6, 4, 13] and features.targets[2] == 3.5
     assert not features.segments.any()
     for i, example in enumerate(examples):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import io
 import tracemalloc
 
 import pytest
 
-from blurbstudy.errors import DataError, ParameterError
+from blurbstudy.errors import DataError, DiskError, ParameterError
 from blurbstudy.tasks import Example, get_task
 from blurbstudy.tasks.formats.lines import lines_of
 from blurbstudy.tasks.prediction_files import read_predictions, write_predictions
@@ -216,18 +215,17 @@ def test_writing_refuses_another_number_of_predictions_or_tags(tmp_path):
 def test_no_file_is_overwritten_and_none_is_left_half(tmp_path, monkeypatch):
     path = tmp_path / "p.tsv"
     path.write_text("mine")
-    with pytest.raises(ParameterError, match="p.tsv: is there already and stays as it is; name another file"):
+    with pytest.raises(ParameterError, match="p.tsv: exists already and is not overwritten; name another file"):
         write_predictions(path, BIOASQ, QUESTIONS[:1], ["yes"])
     assert path.read_text() == "mine"
-    with pytest.raises(ParameterError, match="cannot be written .No such file or directory.; name a file in a folder"):
-        write_predictions(tmp_path / "none" / "p.tsv", BIOASQ, QUESTIONS[:1], ["yes"])
+    with pytest.raises(DiskError, match="cannot be written: a file exists where a folder is needed"):
+        write_predictions(path / "q.tsv", BIOASQ, QUESTIONS[:1], ["yes"])
 
-    class FullDisk(io.StringIO):
-        def write(self, text):
-            raise OSError(errno.ENOSPC, "No space left on device")
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     other = tmp_path / "q.tsv"
-    monkeypatch.setattr(type(path), "open", lambda self, *_, **__: self.touch() or FullDisk())
-    with pytest.raises(ParameterError, match="cannot be written .No space left on device"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DiskError, match="cannot be written: no space is left on the disk"):
         write_predictions(other, BIOASQ, QUESTIONS[:1], ["yes"])
-    assert not other.exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["p.tsv"]

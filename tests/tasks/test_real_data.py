@@ -67,7 +67,7 @@ OWN_IDS = ("ChemProt", "DDI", "BIOSSES", "HoC", "PubMedQA", "BioASQ")  # the oth
 
 pytestmark = [
     pytest.mark.data,
-    pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files"),
+    pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files"),
 ]
 
 
@@ -79,7 +79,7 @@ def splits_of(name):
 def counted_splits(name):
     """Without EBM PICO's train where the whole file lies there: the counts are those of its substitute."""
     task = get_task(name)
-    whole = task.substitutes and split_file(task, paths.data_folder(), split="train").name == task.files["train"]
+    whole = task.fallback_files and split_file(task, paths.data_folder(), split="train").name == task.files["train"]
     return {split: examples for split, examples in splits_of(name).items() if split != "train" or not whole}
 
 
@@ -173,10 +173,10 @@ def test_every_task_becomes_datasets_of_all_its_examples(task, monkeypatch):
         assert len(sets[split]) == len(examples)
         first, row = examples[0], sets[split][0]
         assert (row["id"], row["unit"]) == (first.id, first.unit)
-        if task.output == "tags":
+        if task.output == "token_labels":
             assert tuple(row["words"]) == first.texts
             assert " ".join(task.labels[tag] for tag in row["tags"]) == first.label
-        elif task.output == "label_set":
+        elif task.output == "multi_label":
             assert row["text"] == first.texts[0]
             assert ",".join(task.labels[label] for label in row["labels"]) == first.label
         else:
@@ -188,4 +188,4 @@ def test_every_task_becomes_datasets_of_all_its_examples(task, monkeypatch):
 def test_documents_are_units_where_the_entry_says_so(task):
     for examples in read_task(task, paths.data_folder()).values():
         alone = all(example.unit == example.id for example in examples)
-        assert alone == (task.unit != "document" or task.output == "label_set")  # HoC's examples are documents
+        assert alone == (task.unit != "document" or task.output == "multi_label")  # HoC's examples are documents

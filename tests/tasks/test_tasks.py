@@ -45,9 +45,9 @@ def test_every_entry_fits_the_tables_it_names(task):
     assert task.reader in READERS and task.metric in METRICS
     assert set(task.files) == set(task.sizes) == set(SPLITS)
     assert bool(task.labels) != bool(task.bounds)
-    assert set(task.positives) < set(task.labels) or not task.labels
-    assert set(task.known_sizes) == set(task.known_differences) and set(task.substitutes) <= set(SPLITS)
-    assert not any("," in label or " " in label for label in task.labels if task.output == "tags")
+    assert set(task.positive_labels) < set(task.labels) or not task.labels
+    assert set(task.known_sizes) == set(task.known_differences) and set(task.fallback_files) <= set(SPLITS)
+    assert not any("," in label or " " in label for label in task.labels if task.output == "token_labels")
     assert not any("," in label for label in task.labels)
     assert len(task.text_columns) in (1, 2) and "LONG_ANSWER" not in task.columns
     assert all((task.source, task.terms, task.citation, task.unit, task.group))

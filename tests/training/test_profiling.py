@@ -1,16 +1,14 @@
-"""A rehearsal measures what training then takes."""
+"""A memory profile bounds what training takes."""
 
 import json
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from blurbstudy.tasks import get_task
-from blurbstudy.training.profiling import companions, rehearse_time
+from blurbstudy.training.profiling import clones
 
-# A process each, since a peak of memory is a process's; argv: members, whether to train or to rehearse.
+# A process each, since a peak of memory is a process's; argv: members, whether to train or to profile.
 MEASURE = """
 import json, sys
 import numpy as np, torch
@@ -19,7 +17,7 @@ from blurbstudy.models import Architecture, random_checkpoint
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.training import train_population
-from blurbstudy.training.profiling import companions, rehearse_memory
+from blurbstudy.training.profiling import clones, profile_memory
 from blurbstudy.training.memory import MemoryGrowth
 
 torch.set_num_threads(1)
@@ -36,10 +34,10 @@ shape = Architecture(family="bert", vocab_size=200, n_layers=4, width=192, n_hea
 given = {"features": {"train": split(40), "dev": split(16), "test": split(16)}, "task": get_task("BIOSSES"),
          "checkpoint": random_checkpoint(shape), "device": "cpu"}
 config = RunConfig(task="BIOSSES", data="d", encoder="e", seed=1, recipe=Recipe(epochs=4, max_length=128))
-members = companions(config, int(sys.argv[1]))
-if sys.argv[2] == "rehearse":
-    peak = rehearse_memory(members, **given)
-    print(json.dumps(peak.most - peak.before))
+members = clones(config, int(sys.argv[1]))
+if sys.argv[2] == "profile":
+    usage = profile_memory(members, **given)
+    print(json.dumps(usage.peak - usage.before))
 else:
     growth = MemoryGrowth(torch.device("cpu"))
     train_population(members, **given)
@@ -53,27 +51,14 @@ def grown(members, what):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is reset by /proc/self/clear_refs")
-def test_a_rehearsals_peak_bounds_that_of_training_and_members_add_up():
-    one, two, four = (grown(n, "rehearse") for n in (1, 2, 4))
-    foreseen = one + 3 * (two - one)
-    assert 0.75 * foreseen < four < 1.1 * foreseen
-    assert 0.75 * foreseen < grown(4, "train") < 1.02 * foreseen
+def test_a_profile_bounds_the_peak_of_training_and_members_add_up():
+    one, two, four = (grown(n, "profile") for n in (1, 2, 4))
+    expected = one + 3 * (two - one)
+    assert 0.75 * expected < four < 1.1 * expected
+    assert 0.75 * expected < grown(4, "train") < 1.02 * expected
 
 
-@pytest.mark.parametrize("name", ["similarity", "tagged"])
-def test_a_rehearsal_times_every_part_and_counts_the_tokens_of_a_step(request, make_config, checkpoint, name):
-    features = request.getfixturevalue(name)
-    task = {"similarity": "BIOSSES", "tagged": "BC5-chem"}[name]
-    config = make_config(task=task)
-    times = rehearse_time(
-        companions(config, 2), features=features, task=get_task(task), checkpoint=checkpoint, device="cpu"
-    )
-    assert set(times.evaluation) == {"dev", "test"} and min(times.evaluation.values()) > 0
-    assert times.build > 0 and 0 < times.step < 5
-    assert times.tokens == pytest.approx(np.mean(features["train"].lengths) * config.recipe.batch_size)
-
-
-def test_companions_differ_in_their_seeds_alone(make_config):
-    first, *others = companions(make_config(seed=5), 3)
+def test_clones_differ_in_their_seeds_alone(make_config):
+    first, *others = clones(make_config(seed=5), 3)
     assert first == make_config(seed=5) and [other.seed for other in others] == [6, 7]
     assert {other.recipe for other in others} == {first.recipe}

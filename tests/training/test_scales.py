@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from blurbstudy.metrics import pearson
-from blurbstudy.tasks import OwnForm, get_task
+from blurbstudy.tasks import CustomForm, get_task
 from blurbstudy.training import train_population
 
 from .conftest import make_features
 
 BIOSSES = get_task("BIOSSES")
 CENTER, SCALE = 50.0, 25.0
-FAR = replace(BIOSSES, bounds=(0.0, 100.0), own=OwnForm(center=CENTER, scale=SCALE))
+FAR = replace(BIOSSES, bounds=(0.0, 100.0), custom=CustomForm(center=CENTER, scale=SCALE))
 
 
 def test_far_scores_are_trained_as_the_near_ones_that_they_are_a_multiple_of(make_config, checkpoint):
@@ -32,7 +32,7 @@ def test_scores_from_0_to_100_are_learned_as_fast_as_those_from_0_to_4(make_conf
     features = {split: replace(own, targets=own.targets * 25) for split, own in make_features("BIOSSES").items()}
     config = make_config(epochs=8, learning_rate=2e-3)
     scored = {}
-    for name, task in (("as they are", replace(FAR, own=OwnForm())), ("as distances", FAR)):
+    for name, task in (("as they are", replace(FAR, custom=CustomForm())), ("as distances", FAR)):
         (record,) = train_population([config], features=features, task=task, checkpoint=checkpoint, device="cpu")
         scored[name] = np.abs(np.array(record.predictions["test"]) - features["test"].targets).mean()
         r = pearson(features["test"].targets.tolist(), record.predictions["test"])

@@ -9,7 +9,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import score
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
-from blurbstudy.tasks.task import head_labels, head_places
+from blurbstudy.tasks.task import head_indices, head_labels
 from blurbstudy.training import train_population
 from blurbstudy.training.evaluation import decode, gold_of
 
@@ -48,9 +48,9 @@ def typed():
 
 
 def test_io_has_one_output_a_type():
-    assert head_labels(TYPED, "io") == ("O", "I-X", "I-Y") and head_places(TYPED, "io") == (0, 1, 1, 2, 2)
-    assert head_labels(TYPED, "bio") == TYPED.labels and head_places(TYPED, "bio") == (0, 1, 2, 3, 4)
-    assert head_places(get_task("BC5-chem"), "io") == (0, 1, 1)
+    assert head_labels(TYPED, "io") == ("O", "I-X", "I-Y") and head_indices(TYPED, "io") == (0, 1, 1, 2, 2)
+    assert head_labels(TYPED, "bio") == TYPED.labels and head_indices(TYPED, "bio") == (0, 1, 2, 3, 4)
+    assert head_indices(get_task("BC5-chem"), "io") == (0, 1, 1)
 
 
 def test_io_outputs_are_written_as_bio_by_type(typed):

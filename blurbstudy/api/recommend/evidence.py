@@ -74,7 +74,7 @@ def own_evidence(
                 continue
         reference = references[key]
         share = len(reference.gold["train"].gold) / situation.train
-        if reference.task.kind != task.kind or not 1 / ALIKE <= share <= ALIKE:
+        if reference.task.task_type != task.task_type or not 1 / ALIKE <= share <= ALIKE:
             continue
         same = key == (task.name, data) and config.encoder == encoder and config.recipe == recipe
         (exact if same else like.setdefault(key, [])).append(record)
@@ -136,14 +136,14 @@ def paper_evidence(situation: Situation, *, metric: str) -> Evidence:
     """The printed scores of BLURB's task of this kind whose training set is nearest in size. The paper counts no failed
     runs.
     """
-    alike = [task for task in TASKS if task.kind == situation.kind and task.sizes.get("train")]
+    alike = [task for task in TASKS if task.task_type == situation.kind and task.sizes.get("train")]
     nearest = min(alike, key=lambda task: abs(np.log(task.sizes["train"] / max(1, situation.counted))))
     times = nearest.sizes["train"] / max(1, situation.counted)
     size = situation.size if situation.size != "SMALL" else "BASE"
     table, columns = PAPER_TABLES[size, situation.family]
     scores = [value for column in columns if (value := paper_number(table, column, nearest.name)) is not None]
     words = (
-        f"Table {table.removeprefix('table')}, {nearest.name} ({nearest.sizes['train']:,} {nearest.counted} to train "
+        f"Table {table.removeprefix('table')}, {nearest.name} ({nearest.sizes['train']:,} {nearest.size_unit} to train "
         f"on, {_times(times)}), {', '.join(columns)}"
     )
     if nearest.metric != metric:

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from ...config import Recipe
-from ...engine.estimates.flops import Costs
+from ...engine.estimates.flops import CostModel
 from ...engine.sources.resolve import resolve_sources
 from ...engine.sources.sources import EncoderSource, Sources
-from ...engine.zero_shot import MAX_LENGTH, PlainCosine, plain_cosine_scores, plain_words
+from ...engine.zero_shot import MAX_LENGTH, ZeroShotScore, describe_zero_shot, zero_shot_scores
 from ...store.run_store import RunStore
 from ...study.parameters import hub_id
 from ...tables.table import Table
@@ -83,7 +83,7 @@ class Recommendation:
         at = self.situation
         yield from _comment(
             f"Recommended for {self.task.name}: {KINDS[at.kind]}, {at.train:,} training examples"
-            + (f" ({at.counted:,} {self.task.counted})" if at.counted != at.train else "")
+            + (f" ({at.counted:,} {self.task.size_unit})" if at.counted != at.train else "")
         )
         tuned = ", tuned for sentences" if at.sentence_tuned else ""
         yield from _comment(
@@ -129,7 +129,8 @@ class Recommendation:
         if plain is None:
             return
         yield (
-            f"Nothing trained: the plain cosine of this encoder scores {plain_words([plain])} (Pearson's r x 100). "
+            f"Nothing trained: the plain cosine of this encoder scores {describe_zero_shot([plain])} (Pearson's r x "
+            "100). "
             "Train only what beats it on dev; finetune prints both."
         )
         if not self.situation.mean_pooled:
@@ -178,7 +179,7 @@ def recommend(
         StudyError: data, encoder or store cannot be read or written.
     """
     kept = RunStore(store)
-    if task.own:
+    if task.custom:
         check_learnable(task)
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(kept, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
@@ -202,10 +203,10 @@ def recommendation_of(
     choices = chosen_by_rules(situation)
     config = sources.run_config(task.name, encoder, recipe=recipe_of(choices), seed=1)
     own = own_evidence(store, task, data, source.fingerprint, situation=situation, recipe=config.recipe)
-    head = "words" if task.output == "tags" else config.recipe.head
+    head = "words" if task.output == "token_labels" else config.recipe.head
     study = study_evidence(situation, head=head, recipe=config.recipe)
     place = pick_device(device).type
-    costs = Costs(sources, place)
+    costs = CostModel(sources, place)
     return Recommendation(
         task=task,
         encoder=source,
@@ -213,16 +214,18 @@ def recommendation_of(
         situation=situation,
         choices=choices,
         evidence=(*own, *study, paper_evidence(situation, metric=task.metric)),
-        seconds=costs.of(config) if place == "cpu" else None,  # counted operations tell nothing of a GPU
+        seconds=costs.seconds(config) if place == "cpu" else None,  # counted operations tell nothing of a GPU
     )
 
 
-def _plain(task: Task, source: EncoderSource, *, sources: Sources, store: RunStore, device: str) -> PlainCosine | None:
+def _plain(
+    task: Task, source: EncoderSource, *, sources: Sources, store: RunStore, device: str
+) -> ZeroShotScore | None:
     if task.output != "score":
         return None
     given = {"sources": sources, "store": store, "max_length": MAX_LENGTH, "device": device}
     # Nothing is trained, so train tells as much as dev.
-    (found,) = plain_cosine_scores(task, source, splits=[("train", "dev")], **given)
+    (found,) = zero_shot_scores(task, source, splits=[("train", "dev")], **given)
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...engine.sources.sources import EncoderSource
-from ...engine.zero_shot import PlainCosine
+from ...engine.zero_shot import ZeroShotScore
 from ...store.run_store import Gold
 from ...tasks import Task
 from ...tasks.task import example_size
@@ -38,7 +38,7 @@ class Situation:
     positions: int  # sub-words of a sequence at most
     sentence_tuned: bool
     mean_pooled: bool = True  # False: its own files say that it was tuned with another pooling
-    plain: PlainCosine | None = None  # on train and dev, of similarity tasks
+    plain: ZeroShotScore | None = None  # on train and dev, of similarity tasks
 
 
 def situation_of(
@@ -47,7 +47,7 @@ def situation_of(
     encoder: EncoderSource,
     *,
     sentence_tuned: bool | None = None,
-    plain: PlainCosine | None = None,
+    plain: ZeroShotScore | None = None,
 ) -> Situation:
     """The situation of a task and an encoder.
 
@@ -59,7 +59,7 @@ def situation_of(
     folder = Path(encoder.path or "")
     told = bool(encoder.path) and any((folder / name).is_file() for name in OF_SENTENCES)
     return Situation(
-        kind=task.kind,
+        kind=task.task_type,
         train=len(train.gold),
         counted=sum(example_size(task, label) for label in train.gold),
         size=size_of(shape),

@@ -1,69 +1,104 @@
-"""What a run will cost, at once and roughly: as was measured of its class on this machine, or by counting operations.
-
-Steps of a large encoder on long text are no more alike to those of a small one than hours to seconds: progress and time
-left are counted in these.
-"""
+"""Expected seconds of runs and pretrainings: counted operations over the machine's last measured rate."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...config import RunConfig
 from ...models import Architecture
 from ...pretraining.encoder_cache import Wanted
-from ...training import population_key
-from ...training.profiling import Times
+from ...training import evaluation_steps, population_key
 from ..populations import run_steps
 from ..sources.sources import Sources
-from .measurements import Calibrations, run_class
+from .measurements import MeasurementCache, hardware_key
 
-RATE = 5e10  # operations a second of one core or more, where nothing was measured
-OVERHEAD = 5e-3  # seconds of a step, whatever its size
-TOKENS = {  # sub-words of a usual sequence, by kind of task, where nothing was measured
-    "ner": 40, "pico": 40, "relation": 60, "similarity": 80, "document": 300, "question": 300,
-}  # fmt: skip
+FLOPS_PER_SECOND = 5e10  # of one core or GPU before any measurement
+STEP_OVERHEAD = 2.5e8  # operations that take as long as the fixed cost of a step
+WORD_HEAD = 1.3  # cost of pretraining over that of the layers alone
+TYPICAL_LENGTH = {  # sub-word tokens of a sequence, by type of task
+    "ner": 40,
+    "pico": 40,
+    "relation": 60,
+    "similarity": 80,
+    "document": 300,
+    "question": 300,
+}
 
 
 @dataclass
-class Costs:
-    """Of runs from some sources on a device."""
+class CostModel:
+    """Costs of runs from some sources on a device. Rates are measured per device and encoder shape."""
 
     sources: Sources
     device: str
-    kept: Calibrations = field(default_factory=Calibrations)
-    _steps: dict[tuple, float] = field(default_factory=dict)  # class of runs -> seconds of a step
+    cache: MeasurementCache = field(default_factory=MeasurementCache)
+    _seconds: dict[tuple, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, config: RunConfig) -> float:
-        """Seconds of a run's steps, on one core or GPU."""
-        key = population_key(config)
-        if key not in self._steps:
-            self._steps[key] = self._measured(config) or self._counted(config)
-        return self._steps[key] * run_steps(config, sources=self.sources)
+    def seconds(self, config: RunConfig) -> float:
+        """Expected seconds of a run on one core or GPU. The same for the life of this object."""
+        key = (population_key(config), config.recipe.epochs, config.recipe.evaluations)
+        if key not in self._seconds:
+            self._seconds[key] = self.flops(config) / self.rate(config)
+        return self._seconds[key]
 
-    def _measured(self, config: RunConfig) -> float | None:
-        name = run_class(config, sources=self.sources, device=self.device)
-        for workers in (2, 1, *range(3, 65)):
-            sizes = self.kept.by_size(Times, "time", f"{name} {workers}")
-            if sizes:
-                size = max(sizes)
-                return sizes[size].step / size
-        return None
+    def flops(self, config: RunConfig) -> float:
+        """Floating-point operations of a run: its steps, dev evaluations and test evaluation."""
+        recipe, sizes = config.recipe, self.sources.sizes[config.task]
+        length = min(recipe.max_length, TYPICAL_LENGTH[self.sources.task(config.task).task_type])
+        steps = run_steps(config, sources=self.sources)
+        points = 0 if recipe.join_dev else len(evaluation_steps(recipe.evaluations, steps))
+        evaluated = points * sizes.get("dev", 0) + sizes.get("test", 0)
+        shape = self._shape(config)
+        return steps * step_flops(shape, recipe.batch_size * length) + forward_flops(shape, evaluated * length)
 
-    def _counted(self, config: RunConfig) -> float:
-        recipe = config.recipe
-        shape = Architecture(**self.sources.encoder_of(config).architecture)
-        tokens = recipe.batch_size * min(recipe.max_length, TOKENS[self.sources.task(config.task).kind])
-        return counted_seconds(shape, tokens)
+    def rate(self, config: RunConfig) -> float:
+        """Operations per second, as last measured for the encoder's shape on this device."""
+        return self.cache.number("rate", self._rate_key(config)) or FLOPS_PER_SECOND
+
+    def record(self, population: Sequence[RunConfig], seconds: float) -> None:
+        """Store the rate at which a population was trained. Safe between threads."""
+        if seconds > 0:
+            with self._lock:
+                rate = sum(map(self.flops, population)) / seconds
+                self.cache.put("rate", self._rate_key(population[0]), rate)
+
+    def _rate_key(self, config: RunConfig) -> str:
+        return rate_key(self._shape(config), precision=config.precision, device=self.device)
+
+    def _shape(self, config: RunConfig) -> Architecture:
+        return Architecture(**self.sources.encoder_of(config).architecture)
 
 
-def counted_seconds(shape: Architecture, tokens: int) -> float:
-    """Of a step: forward and backward of every token through every layer."""
-    width, inner = shape.width, shape.intermediate
-    return OVERHEAD + 6 * tokens * shape.n_layers * (4 * width * width + 2 * width * inner) / RATE
+def rate_key(shape: Architecture, *, precision: str, device: str) -> str:
+    """Key of a measured rate: device and encoder shape."""
+    hardware = " ".join(str(value) for value in hardware_key(device).values())
+    return f"{shape.family} {shape.n_layers} x {shape.width} {precision} {hardware}"
 
 
-def pretraining_cost(wanted: Wanted, shape: Architecture) -> float:
-    """Seconds of a pretraining, by counting; the word head, about as wide as a layer, included."""
-    settings = wanted.settings
+def step_flops(shape: Architecture, tokens: int) -> float:
+    """Operations of a step: forward and backward of every token through every layer, and the overhead."""
+    return STEP_OVERHEAD + 3 * forward_flops(shape, tokens)
+
+
+def forward_flops(shape: Architecture, tokens: int) -> float:
+    """Operations of a forward pass through the layers, without attention scores."""
+    return 2.0 * tokens * shape.n_layers * (4 * shape.width**2 + 2 * shape.width * shape.intermediate)
+
+
+def pretraining_seconds(
+    encoder: Wanted, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
+) -> float:
+    """Expected seconds of a pretraining on one core or GPU.
+
+    Args:
+        architecture: of the encoder, fields of `models.Architecture`.
+    """
+    settings, shape = encoder.settings, Architecture(**architecture)
     tokens = settings.batch_tokens or settings.batch_size * settings.max_length
-    return wanted.steps * 1.3 * counted_seconds(shape, tokens)
+    key = rate_key(shape, precision=encoder.precision, device=encoder.device)
+    rate = (cache or MeasurementCache()).number("rate", key) or FLOPS_PER_SECOND
+    return encoder.steps * WORD_HEAD * step_flops(shape, tokens) / rate

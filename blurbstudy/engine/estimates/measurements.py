@@ -1,4 +1,4 @@
-"""What was measured of this machine, kept in the cache folder under its name: memory and seconds of classes of runs."""
+"""Measurements of this machine, cached under its name: memory of classes of runs, operations per second."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from typing import Any, TypeVar, get_type_hints
 import torch
 
 from ...config import TRAINER_REVISION, RunConfig, canonical_json
-from ...errors import StudyError
+from ...filesystem import atomic_write
 from ...paths import cache_folder
-from ...store.files import replace_file
 from ...training import population_key
 from ...training.provenance import describe_device
 from ..sources.sources import Sources
 
-Form = TypeVar("Form")  # a dataclass of numbers
+T = TypeVar("T")  # a dataclass of numbers
 
-MOST = 1e300  # whole numbers of JSON may be larger than any float
-_SIZE = re.compile(r"[1-9][0-9]{0,5}")
+MAX_NUMBER = 1e300  # integers in JSON may be larger than any float
 
 
-def run_class(config: RunConfig, *, sources: Sources, device: str) -> str:
-    """Runs of one class cost the same: equal shape of encoder, task, length, batch, precision and frozen depth.
+def profile_key(config: RunConfig, *, sources: Sources, device: str) -> str:
+    """Key of a class of runs that take the same memory: equal encoder shape, task, length, batch size, precision and
+    frozen depth, on the same hardware.
 
     Returns:
         20 hexadecimal digits.
@@ -38,90 +37,70 @@ def run_class(config: RunConfig, *, sources: Sources, device: str) -> str:
     values = {
         "architecture": dict(encoder.architecture),
         "task": [task, data],
-        "shared": shared,  # precision, removed and frozen layers, and what the recipes agree in
+        "shared": shared,  # precision, removed and frozen layers, and the recipe fields that a population shares
         "keeps_best": config.recipe.select == "best_dev",
     }
-    return digest(values | machine(device))
+    return _digest(values | hardware_key(device))
 
 
-def calibration_file() -> Path:
-    """Where this machine's measurements lie."""
+def measurements_file() -> Path:
+    """The file with this machine's measurements."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", platform.node()).strip("-.") or "unnamed"
     return cache_folder() / "calibration" / f"{name}.json"
 
 
-class Calibrations:
-    """Measurements by kind and class. Their file is a cache: one that cannot be read or written is as none, and so is
-    what was kept in another form than it is asked for in (by another version of this package, or by somebody's hand).
+class MeasurementCache:
+    """Measurements by kind and key. An unreadable file, or values of another form (written by another version), count
+    as not measured.
     """
 
     def __init__(self) -> None:
-        self.file = calibration_file()
-        self._kept = self._read()
+        self.file = measurements_file()
+        self._values = self._read()
 
-    def get(self, kind: str, name: str) -> Any:
-        """Plain values, or None where nothing was measured."""
-        return self._kept.get(f"{kind} {name}")
+    def get(self, kind: str, key: str) -> Any:
+        """JSON values, or None if nothing was measured."""
+        return self._values.get(f"{kind} {key}")
 
-    def number(self, kind: str, name: str) -> float | None:
-        """A number, or None where none was measured."""
-        found = self.get(kind, name)
-        return float(found) if _is_number(found) else None
+    def number(self, kind: str, key: str) -> float | None:
+        """A number, or None if none was measured."""
+        value = self.get(kind, key)
+        return float(value) if _is_number(value) else None
 
-    def of_form(self, form: type[Form], kind: str, name: str) -> Form | None:
-        """A dataclass of numbers, or None where nothing of that form was measured."""
-        return _formed(form, self.get(kind, name))
+    def get_dataclass(self, form: type[T], kind: str, key: str) -> T | None:
+        """A dataclass of numbers, or None if nothing of that form was measured."""
+        values = self.get(kind, key)
+        fields = get_type_hints(form)
+        if not isinstance(values, dict) or values.keys() != fields.keys() or not all(map(_is_number, values.values())):
+            return None
+        return form(**values)
 
-    def by_size(self, form: type[Form], kind: str, name: str) -> dict[int, Form]:
-        """Size of a population -> a dataclass of numbers; without those that are of another form."""
-        found = self.get(kind, name)
-        sizes = found if isinstance(found, dict) else {}
-        formed = {int(size): _formed(form, own) for size, own in sizes.items() if _SIZE.fullmatch(size)}
-        return {size: own for size, own in formed.items() if own is not None}
-
-    def put(self, kind: str, name: str, values: Any) -> None:
-        """Keep plain values, for this command and the next."""
-        self._kept = self._read() | self._kept | {f"{kind} {name}": values}  # others may have measured meanwhile
-        with contextlib.suppress(StudyError):
-            replace_file(self.file, canonical_json(self._kept), store=self.file.parent)
+    def put(self, kind: str, key: str, values: Any) -> None:
+        """Store JSON values, for this command and the next."""
+        self._values = self._read() | self._values | {f"{kind} {key}": values}  # others may have measured since
+        with contextlib.suppress(OSError):
+            atomic_write(self.file, canonical_json(self._values))
 
     def _read(self) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError):
-            found = json.loads(self.file.read_text(encoding="utf-8"))
-            if isinstance(found, dict):
-                return found
+            values = json.loads(self.file.read_text(encoding="utf-8"))
+            if isinstance(values, dict):
+                return values
         return {}
 
 
-def _formed(form: type[Form], values: Any) -> Form | None:
-    """Fields are numbers, or mappings from names to numbers; all of them, and no others."""
-    types = get_type_hints(form)
-    if not isinstance(values, dict) or values.keys() != types.keys():
-        return None
-    fits = [
-        _is_number(values[name]) if of in (int, float) else _are_numbers_by_name(values[name])
-        for name, of in types.items()
-    ]
-    return form(**values) if all(fits) else None
-
-
-def _are_numbers_by_name(values: Any) -> bool:
-    return isinstance(values, dict) and all(map(_is_number, values.values()))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
-
-
-def digest(values: Mapping[str, Any]) -> str:
-    """20 hexadecimal digits that tell plain values apart."""
-    return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]
-
-
-def machine(device: str) -> dict[str, Any]:
-    """What changes speed and memory beside the run itself."""
+def hardware_key(device: str) -> dict[str, Any]:
+    """What determines speed and memory apart from the run itself."""
     return {
         "device": describe_device(torch.device(device)),
         "torch": torch.__version__,
         "trainer_revision": TRAINER_REVISION,
     }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""How many runs this machine's memory holds at once, measured: the bytes of a population of one member and of two."""
+"""How many runs fit into this machine's memory, from profiles of populations of one and of two members."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,142 +17,154 @@ from ...config import RunConfig
 from ...models import Architecture
 from ...stabilizers import depth_plan
 from ...training import population_key
-from ..populations import PopulationTrainer, most_members
-from .measurements import Calibrations, run_class
-from .profiling import rehearse
+from ..populations import PopulationTrainer, default_population_size
+from .measurements import MeasurementCache, profile_key
+from .profiling import Profile, profile
 
-SHARE = 0.85  # of free memory that runs may take: the rest is for other programs and for holes between blocks
-GIBIBYTE = 2**30
-PROCESS_BYTES = GIBIBYTE // 2  # of a worker process before it trains: libraries, the text of a task
+MEMORY_FRACTION = 0.85  # of free memory for runs: other programs and fragmentation need the rest
+PROCESS_BYTES = 2**29  # of a worker process before it trains: libraries, the text of a task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """Bytes that a population of a class takes at most."""
+    """Peak bytes of the populations of a class."""
 
-    fixed: int  # whatever its members: on a CPU the whole process with its libraries
-    member: int  # more with each
+    fixed: int  # for any number of members: on a CPU the process with its libraries
+    member: int  # more with each member
 
-    def of(self, members: int) -> int:
+    def bytes_for(self, members: int) -> int:
         """Bytes of a population."""
         return self.fixed + members * self.member
 
-    def members_within(self, budget: float) -> int:
-        """The largest population, at least 1: whether that fits is seen when it is trained."""
+    def max_members(self, budget: float) -> int:
+        """The largest population within so many bytes, at least 1: whether one fits, training it shows."""
         return max(1, math.floor((budget - self.fixed) / max(1, self.member)))
 
 
 @dataclass
 class Capacity:
-    """Of one device, for a sweep: how many processes side by side, and how many members in each population."""
+    """How many worker processes, and members in each population, one device has memory for."""
 
     trainer: PopulationTrainer
-    workers: int  # asked for
-    free: int | None = None  # bytes; None: what the machine says
-    kept: Calibrations = field(default_factory=Calibrations)
+    workers: int  # requested
+    free: int | None = None  # bytes; None: measured
+    cache: MeasurementCache = field(default_factory=MeasurementCache)
 
     def __post_init__(self) -> None:
         self.free = free_bytes(self.trainer.device) if self.free is None else self.free
         self._footprints: dict[str, Footprint | None] = {}
-        self._classes: dict[Any, str] = {}
+        self._keys: dict[Any, str] = {}
 
-    def measure(self, configs: Sequence[RunConfig], *, all_classes: bool = False) -> None:
-        """Measures the classes of these runs, one of each, unless that was done before.
-
-        Args:
-            all_classes: also those of which far more than the most members would surely fit.
-        """
-        wanted: dict[str, RunConfig] = {}
-        for name, config in {self._class(config): config for config in configs}.items():
-            kept = self.kept.of_form(Footprint, "footprint", name)
-            if kept:
-                self._footprints.setdefault(name, kept)
-            elif name not in self._footprints and (all_classes or not self._is_surely_small(config)):
-                wanted[name] = config
-        found = rehearse(list(wanted.values()), self.trainer, what="memory")
-        for name, peaks in zip(wanted, found, strict=True):
-            state = state_bytes(self.trainer.sources.encoder_of(wanted[name]).architecture, wanted[name])
-            self._footprints[name] = footprint = _footprint(peaks, least=state)
+    def measure(self, configs: Sequence[RunConfig]) -> None:
+        """Profile one run of each class, unless the cache has its footprint or it obviously fits."""
+        to_profile: dict[str, RunConfig] = {}
+        for key, config in {self._key(config): config for config in configs}.items():
+            cached = self.cache.get_dataclass(Footprint, "footprint", key)
+            if cached:
+                self._footprints.setdefault(key, cached)
+            elif key not in self._footprints and not self._fits_trivially(config):
+                to_profile[key] = config
+        if not to_profile:
+            return
+        for (key, config), usages in zip(
+            to_profile.items(), profile(list(to_profile.values()), self.trainer), strict=True
+        ):
+            architecture = self.trainer.sources.encoder_of(config).architecture
+            footprint = _footprint(
+                usages,
+                min_member=optimizer_state_bytes(architecture, config),
+                own_process=self.trainer.device == "cpu",
+            )
+            self._footprints[key] = footprint
             if footprint:
-                self.kept.put("footprint", name, vars(footprint))
+                self.cache.put("footprint", key, vars(footprint))
 
     def footprint(self, config: RunConfig) -> Footprint | None:
-        """What was measured for the run's class; None where it was not, or where a single run does not fit."""
-        return self._footprints.get(self._class(config))
+        """The footprint of the run's class; None if it was not profiled, or a single run does not fit."""
+        return self._footprints.get(self._key(config))
 
-    def side_by_side(self, configs: Sequence[RunConfig]) -> int:
-        """Processes of which each has room for one of the largest runs."""
+    def max_workers(self, configs: Sequence[RunConfig]) -> int:
+        """Processes that each have room for one of the largest runs, at most the requested number."""
         if self.free is None:
             return self.workers
-        largest = max((found.of(1) for found in map(self.footprint, configs) if found), default=1)
-        return max(1, min(self.workers, math.floor(SHARE * self.free / max(1, largest))))
+        footprints = filter(None, map(self.footprint, configs))
+        largest = max((footprint.bytes_for(1) for footprint in footprints), default=1)
+        return max(1, min(self.workers, math.floor(MEMORY_FRACTION * self.free / max(1, largest))))
 
-    def members(self, config: RunConfig, *, workers: int) -> int:
-        """The largest population of runs like this one, where `workers` are trained side by side."""
-        most = most_members(self.trainer.sources, config, device=self.trainer.device)
-        name = self._class(config)
-        if self.free is None or name not in self._footprints:
-            return most
-        footprint = self._footprints[name]
-        return min(most, footprint.members_within(SHARE * self.free / workers)) if footprint else 1
+    def max_members(self, config: RunConfig, *, workers: int) -> int:
+        """The largest population of runs like this one with `workers` processes side by side."""
+        default = default_population_size(self.trainer.sources, config, device=self.trainer.device)
+        key = self._key(config)
+        if self.free is None or key not in self._footprints:
+            return default
+        footprint = self._footprints[key]
+        return min(default, footprint.max_members(MEMORY_FRACTION * self.free / workers)) if footprint else 1
 
-    def _class(self, config: RunConfig) -> str:
+    def _key(self, config: RunConfig) -> str:
         key = (*population_key(config), config.recipe.select)
-        if key not in self._classes:
-            self._classes[key] = run_class(config, sources=self.trainer.sources, device=self.trainer.device)
-        return self._classes[key]
+        if key not in self._keys:
+            self._keys[key] = profile_key(config, sources=self.trainer.sources, device=self.trainer.device)
+        return self._keys[key]
 
-    def _is_surely_small(self, config: RunConfig) -> bool:
-        """On a CPU: whether all processes, generously bounded, take half of what they may. Then measuring, which takes
-        seconds, decides nothing.
+    def _fits_trivially(self, config: RunConfig) -> bool:
+        """On a CPU: all processes, by an upper bound, take at most half of their budget. Profiling takes seconds and
+        would change nothing.
         """
         if self.free is None:
-            return True  # nothing to hold it against
+            return True  # there is nothing to compare a profile with
         if self.trainer.device != "cpu":
             return False
-        most = most_members(self.trainer.sources, config, device="cpu")
-        bound = PROCESS_BYTES + most * bytes_at_most(self.trainer.sources.encoder_of(config).architecture, config)
-        return self.workers * bound <= SHARE * self.free / 2
+        members = default_population_size(self.trainer.sources, config, device="cpu")
+        architecture = self.trainer.sources.encoder_of(config).architecture
+        bound = PROCESS_BYTES + members * upper_bound_bytes(architecture, config)
+        return self.workers * bound <= MEMORY_FRACTION * self.free / 2
 
 
-def bytes_at_most(architecture: dict, config: RunConfig) -> int:
-    """A generous bound for one member, from its shape alone: every sequence as long as it may be."""
+def upper_bound_bytes(architecture: Mapping[str, Any], config: RunConfig) -> int:
+    """An upper bound for one member, from its shape alone: every sequence has the maximum length."""
     shape = Architecture(**architecture)
     length = config.recipe.max_length
-    # transformers' own modules pad, keep every head's scores in full, and DeBERTa has scores of three kinds.
-    more = 4 if shape.config else 1
-    per_token = more * shape.n_layers * (40 * shape.width + 12 * shape.intermediate + 16 * shape.n_heads * length)
+    # transformers modules pad and keep every head's scores in full; DeBERTa has scores of three kinds.
+    factor = 4 if shape.config else 1
+    per_token = factor * shape.n_layers * (40 * shape.width + 12 * shape.intermediate + 16 * shape.n_heads * length)
     return 4 * (4 * shape.n_parameters + per_token * config.recipe.batch_size * length)
 
 
+def optimizer_state_bytes(architecture: Mapping[str, Any], config: RunConfig) -> int:
+    """A lower bound for one member: its weights and, unless some are frozen, their gradient and both moments."""
+    shape = Architecture(**architecture)
+    plan = depth_plan(config.recipe, shape.n_layers)
+    return 4 * replace(shape, n_layers=plan.n_layers).n_parameters * (1 if plan.frozen else 4)
+
+
 def free_bytes(device: str) -> int | None:
-    """Memory that can still be taken: of the GPU, or of the machine within its control group; None: not known."""
+    """Free memory of the GPU, or of the machine within its control group; None: unknown."""
     if device != "cpu":
         free, _ = torch.cuda.mem_get_info()
         return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    found = [value for value in (_available(), _left_in_group()) if value is not None]
-    return min(found, default=None)
+    known = [value for value in (_available(), _cgroup_available()) if value is not None]
+    return min(known, default=None)
 
 
 def _available(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """What the kernel can give without swapping; elsewhere than on Linux half of what is built in."""
+    """What the kernel can allocate without swapping; half of the installed memory on other systems than Linux."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(), flags=re.MULTILINE)
-        if found:
-            return 1024 * int(found[1])
+        match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(), flags=re.MULTILINE)
+        if match:
+            return 1024 * int(match[1])
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, ValueError, OSError):
         return None
 
 
-def _left_in_group(membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What the control groups of this process (a container's, a batch job's) still allow; None without a limit."""
+def _cgroup_available(membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What the control groups of this process (a container, a batch job) still allow; None without a limit."""
     try:
         lines = [line.split(":", 2) for line in membership.read_text().splitlines()]
     except OSError:
         return None
-    left = []
+    available = []
     for _, controllers, path in lines:
         if controllers == "":  # version 2
             folder, names = root, ("memory.max", "memory.current", "inactive_file")
@@ -161,40 +173,36 @@ def _left_in_group(membership: Path = Path("/proc/self/cgroup"), root: Path = Pa
         else:
             continue
         group = folder / path.strip("/")
-        for place in (group, *group.parents):
-            if place.is_relative_to(folder):
-                left.append(_left_in(place, *names))
-    return min((value for value in left if value is not None), default=None)
+        for ancestor in (group, *group.parents):
+            if ancestor.is_relative_to(folder):
+                available.append(_group_available(ancestor, *names))
+    return min((value for value in available if value is not None), default=None)
 
 
-def _left_in(group: Path, limit: str, usage: str, reclaimable: str) -> int | None:
+def _group_available(group: Path, limit_file: str, usage_file: str, reclaimable: str) -> int | None:
     try:
-        most = (group / limit).read_text().strip()
-        if most == "max" or int(most) >= 2**60:  # how the two versions write: none
+        limit = (group / limit_file).read_text().strip()
+        if limit == "max" or int(limit) >= 2**60:  # "no limit" in version 2 and version 1
             return None
-        used = int((group / usage).read_text())
-        found = re.search(rf"^{reclaimable} (\d+)$", (group / "memory.stat").read_text(), flags=re.MULTILINE)
+        used = int((group / usage_file).read_text())
+        match = re.search(rf"^{reclaimable} (\d+)$", (group / "memory.stat").read_text(), flags=re.MULTILINE)
     except (OSError, ValueError):
         return None
-    return max(0, int(most) - used + (int(found[1]) if found else 0))
+    return max(0, int(limit) - used + (int(match[1]) if match else 0))
 
 
-def state_bytes(architecture: dict, config: RunConfig) -> int:
-    """What a member surely takes: its weights and, where none are frozen, their gradient and both its moments."""
-    shape = Architecture(**architecture)
-    plan = depth_plan(config.recipe, shape.n_layers)
-    return 4 * replace(shape, n_layers=plan.n_layers).n_parameters * (1 if plan.frozen else 4)
+def _footprint(usages: Profile, *, min_member: int = 1, own_process: bool) -> Footprint | None:
+    """From the memory of one member and of two.
 
-
-def _footprint(peaks: list[dict] | None, *, least: int = 1) -> Footprint | None:
-    """From the peaks of one member and of two. On a CPU the process itself counts too, for each has its own; and a
-    member that is small beside it, at which the difference of two peaks is mostly noise, is taken for `least`.
+    Args:
+        min_member: lower bound for a member: next to the process, the difference of two peaks is mostly noise.
+        own_process: every population has a process of its own, whose memory counts too.
     """
-    if not peaks:
+    if not usages:
         return None
-    one = peaks[0]["most"] - peaks[0]["before"]
-    own = peaks[0]["before"] if peaks[0]["device"] == "cpu" else 0
-    if len(peaks) < 2:  # two did not fit
-        return Footprint(fixed=own, member=max(least, one))
-    member = max(least, peaks[1]["most"] - peaks[1]["before"] - one)
-    return Footprint(fixed=own + max(0, one - member), member=member)
+    growth = [usage.peak - usage.before for usage in usages]
+    process = usages[0].before if own_process else 0
+    if len(growth) < 2:  # two members did not fit
+        return Footprint(fixed=process, member=max(min_member, growth[0]))
+    member = max(min_member, growth[1] - growth[0])
+    return Footprint(fixed=process + max(0, growth[0] - member), member=member)

@@ -28,10 +28,11 @@ from ...errors import DataError
 from ...store.run_store import RunStore
 from ...tasks import data_fingerprint, get_task, read_task
 from ...training.provenance import software
-from ..deadline import Clock
+from ..deadline import Deadline
 from ..progress import Progress
-from ..workers.parallel import OnProgress, Shares, make_apart, serve_job
-from ..workers.processes import cores
+from ..workers.main import Handler, OnSteps
+from ..workers.parallel import ParallelProgress, run_in_subprocesses
+from ..workers.process import available_cpus
 
 MODEL_FACT = "baseline models"  # kind of fact: which model answered to what was asked for
 TAGS_FACT = "baseline tags"  # kind of fact: what a model found in a test set
@@ -87,7 +88,12 @@ def find_baseline(store: RunStore, asked: Asked) -> Found | None:
 
 
 def keep_baselines(
-    store: RunStore, asked: Sequence[Asked], *, workers: int = 0, progress: str = "auto"
+    store: RunStore,
+    asked: Sequence[Asked],
+    *,
+    workers: int = 0,
+    progress: str = "auto",
+    deadline: Deadline | None = None,
 ) -> dict[str, Found]:
     """Name -> model with the tags of every test set; what the store lacks is made now and kept in it. Left out is what
     the time of the command was too short for: a training that it ended begins anew.
@@ -99,20 +105,34 @@ def keep_baselines(
     Raises:
         StudyError: a model could not be trained or loaded, or the data are missing; what was finished is kept.
     """
+    deadline = deadline or Deadline()
     jobs = {f"scispaCy {one.name}": _job(store, one) for one in asked if not _is_whole(store, one)}
     if jobs:
         steps = [job["steps"] for job in jobs.values()]
-        with Progress(" and ".join(jobs), total=sum(steps), runs=len(jobs), mode=progress) as bar:
-            side_by_side = min(workers or cores(), len(jobs))
-            make_apart(jobs, Shares(steps, bar), module=__name__, doing="reading with", side_by_side=side_by_side)
-    whole = {one.name: find_baseline(store, one) for one in asked if _is_whole(store, one)}
-    Clock().note(models=[f"scispaCy {one.name}" for one in asked if one.name not in whole])
+        with Progress(" and ".join(jobs), total=sum(steps), runs=len(jobs), unit="models", mode=progress) as bar:
+            run_in_subprocesses(
+                jobs,
+                ParallelProgress(steps, bar),
+                module=__name__,
+                action="reading with",
+                workers=min(workers or available_cpus(), len(jobs)),
+                deadline=deadline,
+            )
+    whole = {
+        one.name: found for one in asked if _is_whole(store, one) and (found := find_baseline(store, one)) is not None
+    }
+    deadline.skip(baselines=[f"scispaCy {one.name}" for one in asked if one.name not in whole])
     return whole
 
 
-def serve(parent: int) -> None:
-    """A process that reads test sets with one model, trained first where need be."""
-    serve_job(parent, _read_test_sets)
+def make_handler(setup: dict[str, Any]) -> Handler:
+    """In a worker process: reads test sets with one model, trained first if need be."""
+    deadline = Deadline(at=setup["deadline"])
+
+    def handle(request: dict[str, Any], on_steps: OnSteps) -> None:
+        _read_test_sets(request, on_steps, deadline)
+
+    return handle
 
 
 def _is_whole(store: RunStore, asked: Asked) -> bool:
@@ -132,13 +152,13 @@ def _job(store: RunStore, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _read_test_sets(job: dict[str, Any], on_progress: OnProgress) -> None:
+def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadline) -> None:
     asked = Asked(wanted=WantedModel(**job["wanted"]), source=job["source"], tasks=job["tasks"])
     store, steps = RunStore(job["store"]), job["steps"]
     package = get_model(asked.name).package
     if asked.version is None:
         where = make_model(
-            asked.wanted, on_progress=lambda done, _: on_progress(min(done, steps - 1), steps), stop=Clock().is_up
+            asked.wanted, on_progress=lambda done, _: on_progress(min(done, steps - 1), steps), stop=deadline.passed
         )
     nlp = load_model(package if asked.version else where)
     model = {

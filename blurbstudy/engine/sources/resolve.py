@@ -14,6 +14,7 @@ from ...models import checkpoint_fingerprint, checkpoint_folder, read_architectu
 from ...store.custom_tasks import keep_task
 from ...store.run_store import RunStore
 from ...tasks import Task, data_fingerprint, get_task, read_task
+from ..deadline import Deadline
 from .encoder_spec import PRETRAIN, read_pretrain_spec
 from .sources import (
     _ENCODER_FACT,
@@ -47,6 +48,7 @@ def resolve_sources(
     pretraining: PretrainingPlan | None = None,
     workers: int = 0,
     progress: str = "auto",
+    deadline: Deadline | None = None,
 ) -> Sources:
     """Find data and encoders on disk, making mini-BLURB and pretrained mini encoders where asked for, and keep their
     facts and gold labels in the store.
@@ -58,6 +60,7 @@ def resolve_sources(
         pretraining: how the latter are made.
         workers: encoders that are pretrained side by side on a CPU; 0: one per core.
         progress: of pretraining, auto | silent.
+        deadline: no pretraining starts or continues after it.
 
     Raises:
         ParameterError: an unknown task, or an encoder that is neither a directory nor a Hub id.
@@ -78,7 +81,7 @@ def resolve_sources(
     found = {}
     plan = pretraining or PretrainingPlan()
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
-    places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress)
+    places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress, deadline=deadline)
     for name, spec in specs.items():
         if name not in places:  # a report then knows that its runs are not made yet
             store.put_fact(UNFINISHED, _encoder_key(name, spec, data, plan), {"name": name, "spec": spec})
@@ -94,7 +97,7 @@ def resolve_sources(
         fingerprints=fingerprints,
         sizes=sizes,
         encoders=found,
-        own={task.name: task for task in chosen if task.own},
+        own={task.name: task for task in chosen if task.custom},
     )
 
 
@@ -142,7 +145,13 @@ def _pretraining_record(path: Path) -> dict[str, Any] | None:
 
 
 def _encoder_folders(
-    specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan, workers: int, progress: str
+    specs: Mapping[str, str],
+    *,
+    folder: Path,
+    plan: PretrainingPlan,
+    workers: int,
+    progress: str,
+    deadline: Deadline | None,
 ) -> dict[str, Path]:
     """Display name -> checkpoint directory; what is to be pretrained is, last, when all else has been found. What the
     time of the command was too short for is left out.
@@ -152,7 +161,7 @@ def _encoder_folders(
     if wanted:
         from .encoders import pretrained_encoders
 
-        found |= pretrained_encoders(wanted, workers=workers, progress=progress)
+        found |= pretrained_encoders(wanted, workers=workers, progress=progress, deadline=deadline)
     return found
 
 

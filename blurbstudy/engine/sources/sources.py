@@ -30,7 +30,6 @@ class EncoderSource:
     architecture: Mapping[str, Any]  # fields of models.Architecture
     description: str  # one line for captions
     pretraining: Mapping[str, Any] | None = None  # the record that lies beside an encoder of our own pretraining
-    stand_in: bool = False  # what lies there is of the same shape only: good for rehearsals, never for runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,10 +186,10 @@ def _applicable(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
     """
     if recipe.head == "cosine" and task.output != "score":
         raise ParameterError(
-            f"head='cosine' compares two texts, and {task.name} is of kind {task.kind}; use pooler or gelu"
+            f"head='cosine' compares two texts, and {task.name} is of kind {task.task_type}; use pooler or gelu"
         )
-    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2 or recipe.layout == "apart"
-    idle = {"tagging": task.kind != "ner", "head": task.output == "tags", "segment_ids": one_segment}
+    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2 or recipe.layout == "bi_encoder"
+    idle = {"tagging": task.task_type != "ner", "head": task.output == "token_labels", "segment_ids": one_segment}
     default = Recipe()
     return recipe.but(**{name: getattr(default, name) for name, unused in idle.items() if unused})
 

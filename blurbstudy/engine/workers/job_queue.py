@@ -1,4 +1,4 @@
-"""Populations that wait for a process of the engine, and how many may be trained side by side."""
+"""The populations that wait for a worker process, and how many may be trained side by side."""
 
 from __future__ import annotations
 
@@ -7,52 +7,55 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 
-class Jobs:
-    """Populations that wait to be trained, by number."""
+class JobQueue:
+    """Waiting jobs, by number; safe between threads."""
 
     def __init__(self, count: int) -> None:
         self._waiting = deque(range(count))
         self._lock = threading.Lock()
 
     def take(self) -> int | None:
-        """The next, or None."""
+        """The next job, or None if none waits."""
         with self._lock:
             return self._waiting.popleft() if self._waiting else None
 
-    def add(self, numbers: Sequence[int]) -> None:
-        """Let these wait too, after all others."""
+    def add(self, jobs: Sequence[int]) -> None:
+        """Append jobs."""
         with self._lock:
-            self._waiting += numbers
+            self._waiting += jobs
 
-    def replace(self, parts: Callable[[int], Sequence[int] | None]) -> int:
-        """Let the parts of those that have any wait in their place; -> how many more wait than before."""
+    def replace(self, split: Callable[[int], Sequence[int] | None]) -> int:
+        """Replace every waiting job that `split` divides by its parts.
+
+        Returns:
+            how many more jobs wait than before.
+        """
         with self._lock:
-            found = [(number, parts(number)) for number in self._waiting]
             before = len(self._waiting)
-            self._waiting = deque(own for number, made in found for own in (made or [number]))
+            self._waiting = deque(part for job in self._waiting for part in (split(job) or [job]))
             return len(self._waiting) - before
 
 
-class Slots:
-    """How many populations may be trained side by side: fewer after a process was killed, as for want of memory."""
+class WorkerSlots:
+    """How many populations may be trained side by side; fewer after a process died for lack of memory."""
 
     def __init__(self, count: int) -> None:
         self.count, self._busy = count, 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Whether there is room for another."""
-        with self._changed:
-            room = self._busy < self.count
-            self._busy += room
-            return room
+        """Occupy a slot if one is free."""
+        with self._lock:
+            free = self._busy < self.count
+            self._busy += free
+            return free
 
-    def give_back(self) -> None:
-        """One is through."""
-        with self._changed:
+    def release(self) -> None:
+        """Free a slot."""
+        with self._lock:
             self._busy -= 1
 
-    def narrow(self) -> None:
-        """One fewer from now on."""
-        with self._changed:
+    def shrink(self) -> None:
+        """One slot fewer from now on; one always remains."""
+        with self._lock:
             self.count = max(1, self.count - 1)

@@ -1,129 +1,87 @@
-"""Things made side by side in processes of their own, each with one thread, and their progress on one bar.
-
-A process is given its job as one line of JSON, and answers in such lines: {share} as it goes, at the end {finished},
-{stopped} (the time of the command was up) or {failed}. It dies with its parent.
-"""
+"""Jobs in parallel, each in a worker process of its own (pretraining, baseline models), with one progress bar."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
-from ...errors import Interrupted, StudyError
-from ..deadline import Clock
+from ...errors import StudyError
+from ..deadline import Deadline
 from ..progress import Progress
-from .processes import REPORT, cause_of_death, die_with, failure_answer, worker_environment
+from .messages import Failed, Finished, StepsDone
+from .process import WorkerProcess
 
-Job = Mapping[str, Any]  # plain values
-OnProgress = Callable[[int, int], None]  # steps done, and of all
+POLL_SECONDS = 0.25  # between two checks of the futures: Ctrl-C must be noticed on every system
 
 
-class Shares:
-    """How much of each thing is made, drawn on one bar."""
+class ParallelProgress:
+    """The fractions of several jobs on one progress bar; safe between threads.
+
+    Args:
+        steps: weight of each job.
+    """
 
     def __init__(self, steps: Sequence[int], bar: Progress) -> None:
         self.steps, self.bar = steps, bar
-        self.shares = [0.0] * len(steps)
-        self.lock = threading.Lock()
+        self.fractions = [0.0] * len(steps)
+        self._lock = threading.Lock()
 
-    def hear(self, index: int, share: float) -> None:
-        """Thing `index` is made to this share."""
-        with self.lock:
-            self.shares[index] = share
-            done = sum(n * part for n, part in zip(self.steps, self.shares, strict=True))
-            self.bar.update(done, runs_done=sum(part == 1 for part in self.shares))
+    def update(self, index: int, fraction: float) -> None:
+        """Set the fraction of job `index` that is done."""
+        with self._lock:
+            self.fractions[index] = fraction
+            done = sum(n * part for n, part in zip(self.steps, self.fractions, strict=True))
+            self.bar.update(done, runs_done=sum(part == 1 for part in self.fractions))
 
 
-def make_apart(jobs: Mapping[str, Job], shares: Shares, *, module: str, doing: str, side_by_side: int) -> None:
-    """One process per job, so many at a time; none is begun once the time of the command is up.
+def run_in_subprocesses(
+    jobs: Mapping[str, Mapping[str, Any]],
+    progress: ParallelProgress,
+    *,
+    module: str,
+    action: str,
+    workers: int,
+    deadline: Deadline,
+) -> None:
+    """Run every job in a worker process, `workers` at a time; none starts after the deadline.
 
     Args:
-        jobs: display name -> what the process is given.
-        module: its `serve` is what runs there.
-        doing: what a failure is of: `pretraining`.
+        jobs: display name -> request (JSON values).
+        module: its `make_handler` serves the requests; it receives {"deadline": seconds since the epoch}.
+        action: for errors, such as `pretraining`.
 
     Raises:
-        StudyError: one could not be made; those that were finished are kept.
+        StudyError: a job failed; the results of finished jobs are kept.
     """
-    living: set[subprocess.Popen[bytes]] = set()
-    with ThreadPoolExecutor(side_by_side) as pool:
+    alive: set[WorkerProcess] = set()
+    with ThreadPoolExecutor(workers) as pool:
+
+        def run_one(name: str, request: Mapping[str, Any], index: int) -> None:
+            if deadline.passed():
+                return
+            process = WorkerProcess(module, {"deadline": deadline.at})
+            alive.add(process)
+            for message in process.request(request):
+                if isinstance(message, StepsDone):
+                    progress.update(index, message.done / max(message.total, 1))
+                elif isinstance(message, Failed):
+                    raise StudyError(f"{action} {name} failed: {message.error}")
+                elif isinstance(message, Finished):
+                    progress.update(index, 1.0)
+            process.kill()
+            alive.discard(process)
+
+        futures = [pool.submit(run_one, name, job, index) for index, (name, job) in enumerate(jobs.items())]
         try:
-            made = [
-                pool.submit(_make_one, name, job, shares, index, living, module=module, doing=doing)
-                for index, (name, job) in enumerate(jobs.items())
-            ]
-            while wait(made, timeout=REPORT, return_when=FIRST_EXCEPTION).not_done:  # so that Ctrl-C is heard
-                if any(one.done() and one.exception() for one in made):
+            while wait(futures, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION).not_done:
+                if any(future.done() and future.exception() for future in futures):
                     break
-            for one in made:
-                if one.done():
-                    one.result()
+            for future in futures:
+                if future.done():
+                    future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in living:
+            for process in list(alive):
                 process.kill()
-
-
-def serve_job(parent: int, make: Callable[[dict[str, Any], OnProgress], object]) -> None:
-    """In such a process: make the one thing that stdin names, and tell of it on stdout."""
-    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints must not stand between the answers
-    told = 0.0
-
-    def report(done: int, total: int) -> None:
-        nonlocal told
-        if done / total - told > 0.005 or done == total:
-            told = done / total
-            answers.write(json.dumps({"share": told}) + "\n")
-            answers.flush()
-
-    try:
-        make(json.loads(sys.stdin.readline()), report)
-        answer = {"finished": True}
-    except Interrupted:
-        answer = {"stopped": True}
-    except Exception as error:  # the parent tells
-        answer = failure_answer(error)
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
-
-
-def _make_one(
-    name: str, job: Job, shares: Shares, index: int, living: set[subprocess.Popen[bytes]], *, module: str, doing: str
-) -> None:
-    """One thing, in a process of its own; none once the time is up."""
-    if Clock().is_up():
-        return
-    program = f"import sys; from {module} import serve; serve(int(sys.argv[1]))"
-    command = [sys.executable, "-c", program, str(os.getpid())]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=worker_environment()
-    ) as process:
-        living.add(process)
-        process.stdin.write(json.dumps(job).encode() + b"\n")
-        process.stdin.flush()
-        answer: dict = {}
-        errors: list[bytes] = []
-        reader = threading.Thread(target=lambda: errors.append(process.stderr.read()), daemon=True)
-        reader.start()
-        for line in process.stdout:
-            answer = json.loads(line)
-            if "share" in answer:
-                shares.hear(index, answer["share"])
-        code = process.wait()
-        reader.join()
-        living.discard(process)
-    if "failed" in answer:
-        raise StudyError(f"{doing} {name} failed: {answer['failed']}")
-    if "stopped" in answer:
-        return
-    if "finished" not in answer:
-        raise StudyError(f"{doing} {name} failed: {cause_of_death(code, b''.join(errors))}")
-    shares.hear(index, 1.0)

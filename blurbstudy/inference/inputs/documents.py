@@ -74,7 +74,7 @@ def input_format(where: Path | str, task: Task, form: str = "auto") -> str:
         raise ParameterError(f"{where}: of a folder, its .txt files are read, one document each; name a file of {form}")
     if form == "auto":
         form = TEXT if folder or str(where) == STDIN else _by_ending(path, task)
-    if form == "conll" and task.output != "tags":
+    if form == "conll" and task.output != "token_labels":
         raise ParameterError(
             f"{task.name} has no tags; CoNLL files hold tagged words: use {' or '.join(_others(task))}"
         )
@@ -100,7 +100,7 @@ def _by_ending(path: Path, task: Task) -> str:
         raise ParameterError(f"{path}: its ending {ending!r} names no format; say --input-format {', '.join(FORMATS)}")
     if form := SUFFIXES[ending]:
         return form
-    return "conll" if task.output == "tags" and not _has_text_column(path) else "tsv"
+    return "conll" if task.output == "token_labels" and not _has_text_column(path) else "tsv"
 
 
 def _has_text_column(path: Path) -> bool:
@@ -175,7 +175,7 @@ def _text_lines(file: BinaryIO, where: str, task: Task, columns: Mapping[str, st
     for line in decoded(file):
         text = line.text.removesuffix("\n").removesuffix("\r")
         found = fault(where, line.number, *line.wrong) if line.wrong else Document(str(line.number), (text,))
-        if not line.wrong and task.output != "tags" and not text.strip():
+        if not line.wrong and task.output != "token_labels" and not text.strip():
             found = fault(where, line.number, "an empty line", "a text to predict for", "remove it")
         yield Item(found, line.read)
 

@@ -50,7 +50,7 @@ class Line:
 
 def text_count(task: Task) -> int:
     """How many texts an input of the task has: 1, or 2 where it is of pairs."""
-    return len(task.columns) - 2 if task.output in ("label", "score") else 1
+    return len(task.columns) - 2 if task.output in ("single_label", "score") else 1
 
 
 def decoded(file: BinaryIO) -> Iterator[Line]:

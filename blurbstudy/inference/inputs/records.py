@@ -47,9 +47,9 @@ def _roles(fields: list[str], where: str, task: Task, given: Mapping[str, str]) 
     roles = dict(given)
     if wrong := [name for name in roles.values() if name not in fields]:
         raise DataError(f"{where}: has no column {shown(wrong[0])}; it has {', '.join(map(shown, fields))}")
-    own = dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "tags" else {}
+    own = dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
     texts = ("text", "text2")[: text_count(task)]
-    for role in ("id", *texts, *(("words",) if task.output == "tags" else ())):
+    for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
         usual = [own[role]] if role in own else []
         by_name = {name.lower(): name for name in fields if name not in roles.values()}
         found = [by_name[name.lower()] for name in (*usual, *USUAL[role]) if name.lower() in by_name]
@@ -78,7 +78,9 @@ def _document(
     texts = []
     for role in ("text", "text2")[: text_count(task)]:
         value = record[roles[role]]
-        nothing = task.output == "tags" and (value in ("", []) or (isinstance(value, str) and not value.strip()))
+        nothing = task.output == "token_labels" and (
+            value in ("", []) or (isinstance(value, str) and not value.strip())
+        )
         text, wrong = (value or "", "") if nothing else joined_text(value)  # a text without a word has no entities
         if wrong:
             return fault(where, number, f"{wrong} {roles[role]}", "text", "restore it or remove the line")

@@ -106,7 +106,7 @@ def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping
         title=_named(f"{task.name}: {run['encoder']['name']}, fine-tuned"),
         encoder=_named(_encoder(run, form.architecture)),
         task=_named(task.name),
-        does=TASK_WORDS[task.kind] + (f" ({_listed(labels)})" if labels else f" ({_range(task)})"),
+        does=TASK_WORDS[task.task_type] + (f" ({_listed(labels)})" if labels else f" ({_range(task)})"),
         seeds=f"{len(run['seeds'])} run{'s' * (len(run['seeds']) != 1)}",
         seed=run["seed"],
         why=run["chosen"],
@@ -130,11 +130,11 @@ def model_card(task: Task, settings: ModelSettings, form: HeadForm, run: Mapping
 
 def _front(task: Task, run: Mapping[str, Any], form: HeadForm) -> str:
     """The lines that the Hub reads; of one's own texts nobody knows here in which language they are, or of what."""
-    pipe, library = "token-classification" if task.output == "tags" else "text-classification", "transformers"
+    pipe, library = "token-classification" if task.output == "token_labels" else "text-classification", "transformers"
     if form.has == NO_WEIGHTS:
         pipe, library = "sentence-similarity", "sentence-transformers"
     lines = [f"library_name: {library}", f"pipeline_tag: {pipe}"]
-    lines += ["tags: [blurbstudy]"] if task.own else ["tags: [biomedical, blurbstudy]", "language: en"]
+    lines += ["tags: [blurbstudy]"] if task.custom else ["tags: [biomedical, blurbstudy]", "language: en"]
     return "\n".join(lines + ([f"base_model: {run['encoder']['hub']}"] if run["encoder"].get("hub") else []))
 
 
@@ -216,12 +216,12 @@ def _failed(run: Mapping[str, Any]) -> str:
 def _data(task: Task, run: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{split} {count:,}" for split, count in run["data"]["examples"].items())
     terms = _named(task.terms)
-    if task.own:
+    if task.custom:
         terms += " (write here under which terms the data, and so this model, may be used)"
     return "\n".join(
         [
-            f"- Task: {_named(task.name)} ({task.kind}); fingerprint of the files: {run['data']['fingerprint']}",
-            f"- Examples: {sizes}" + ("; dev was split off train" if task.own and task.own.dev_share else ""),
+            f"- Task: {_named(task.name)} ({task.task_type}); fingerprint of the files: {run['data']['fingerprint']}",
+            f"- Examples: {sizes}" + ("; dev was split off train" if task.custom and task.custom.dev_share else ""),
             f"- Source: {_named(task.source)}",
             f"- Terms: {terms}",
             f"- Encoder: {_named(run['encoder']['name'])}, fingerprint {run['encoder']['fingerprint']}",
@@ -235,8 +235,8 @@ def _recipe_note(run: Mapping[str, Any]) -> str:
 
 def _recipe(task: Task, run: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The settings, those that this task makes no use of left out."""
-    idle = set() if task.kind == "ner" else {"tagging"}
-    idle |= {"head"} if task.output == "tags" else set()
+    idle = set() if task.task_type == "ner" else {"tagging"}
+    idle |= {"head"} if task.output == "token_labels" else set()
     idle |= {"segment_ids"} if len(task.text_columns) < 2 else set()
     default = Recipe()
     values = {name: value for name, value in run["recipe"].items() if name not in idle}
@@ -260,7 +260,7 @@ def _limits(task: Task, run: Mapping[str, Any]) -> list[str]:
         "How it treats groups of people, and what bias it takes from its data and encoder, was not tested.",
         "Its probabilities were not calibrated.",
     ]
-    if task.output == "tags":
+    if task.output == "token_labels":
         lines.append("It marks no overlapping or discontinuous mentions, and links nothing to a database.")
     if run["encoder"].get("generated"):
         lines.append("Its encoder was pretrained on generated or very little text: it knows word forms, little else.")

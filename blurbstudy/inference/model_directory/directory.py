@@ -33,7 +33,11 @@ FORMAT = 1  # of blurbstudy.json
 FACTS = "blurbstudy.json"
 CARD = "README.md"
 SCORE = "score"  # the one label of a regression
-PROBLEMS = {"label": "single_label_classification", "label_set": "multi_label_classification", "score": "regression"}
+PROBLEMS = {
+    "single_label": "single_label_classification",
+    "multi_label": "multi_label_classification",
+    "score": "regression",
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,17 +95,19 @@ def write_model_files(
 
 def in_scores(trained: TrainedWeights, task: Task) -> TrainedWeights:
     """A head that was trained on scores in another scale (`to_scale`) as one that gives the scores themselves."""
-    if task.own is None or task.own.scale == 1 or not trained.head:  # a cosine has no weights
+    if task.custom is None or task.custom.scale == 1 or not trained.head:  # a cosine has no weights
         return trained
-    scale, center = task.own.scale, task.own.center
+    scale, center = task.custom.scale, task.custom.center
     head = {name: tensor * scale if name.startswith("head.") else tensor for name, tensor in trained.head.items()}
     return dataclasses.replace(trained, head=head | {"head.bias": head["head.bias"] + center})
 
 
 def facts(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of blurbstudy.json. No path of the machine that trained it is among them."""
-    own = None if task.own is None else dataclasses.replace(task.own, center=0.0, scale=1.0)  # the head's output is it
-    portable = dataclasses.replace(task, files={}, substitutes={}, folder=".", own=own)
+    custom = (
+        None if task.custom is None else dataclasses.replace(task.custom, center=0.0, scale=1.0)
+    )  # the head's output is it
+    portable = dataclasses.replace(task, files={}, fallback_files={}, folder=".", custom=custom)
     return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
 
@@ -172,9 +178,9 @@ def _read_facts(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
         task = task_from_dict(values["task"])
         settings = ModelSettings(**{field.name: values[field.name] for field in dataclasses.fields(ModelSettings)})
         run = dict(values["run"])
-        if settings.head not in HEADS or (settings.head == "words") != (task.output == "tags"):
-            raise ValueError(f"head {settings.head!r} does not fit a {task.kind} task")
-        if settings.words not in (WORD_RULES if task.output == "tags" else ("",)):
+        if settings.head not in HEADS or (settings.head == "words") != (task.output == "token_labels"):
+            raise ValueError(f"head {settings.head!r} does not fit a {task.task_type} task")
+        if settings.words not in (WORD_RULES if task.output == "token_labels" else ("",)):
             raise ValueError(f"words {settings.words!r}")
         if not all(isinstance(label, str) for label in task.labels) or task.metric not in METRICS:
             raise ValueError(f"labels or metric {task.metric!r}")

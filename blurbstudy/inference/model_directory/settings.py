@@ -23,7 +23,7 @@ class ModelSettings:
     @property
     def layout(self) -> str:
         """How two texts enter the encoder: together as `segment_ids` says, or apart; see config.Recipe."""
-        return "apart" if self.head == "cosine" else self.segment_ids
+        return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
@@ -32,7 +32,7 @@ class ModelSettings:
 
 def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSettings:
     """The settings of a model that was trained by a recipe; words: the rule that train was split by, of tagged text."""
-    tags = task.output == "tags"
+    tags = task.output == "token_labels"
     return ModelSettings(
         max_length=recipe.max_length,
         tagging=recipe.tagging,

@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
-from ...tasks.features import around, second_text, uncut
+from ...tasks.features import around, second_text, without_truncation
 from .settings import ModelSettings
 
 LEFT_OVER = ("max_length", "stride", "truncation_strategy", "pad_to_multiple_of", "pad_token_type_id", "name_or_path",
@@ -27,7 +27,7 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, settings: ModelSettings, pa
     """
     tokenizer.save_pretrained(folder)
     typed = segments > 1 and settings.segment_ids == "pair"
-    alone = uncut(tokenizer.backend_tokenizer, words=bool(settings.words))
+    alone = without_truncation(tokenizer.backend_tokenizer, words=bool(settings.words))
     (with_segments(alone) if typed else alone).save(str(folder / "tokenizer.json"))
     path = folder / "tokenizer_config.json"
     told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -39,11 +39,11 @@ def _fenced(lead: str, code: str) -> str:
 
 def _code(task: Task, place: str) -> str:
     name = json.dumps(place)
-    if task.output == "tags":
+    if task.output == "token_labels":
         load = f'pipeline("token-classification", model={name}, aggregation_strategy="first")'
         call = 'model("Aspirin inhibits cyclooxygenase.")'
     else:
-        options = {"label_set": ", top_k=None", "score": ', function_to_apply="none"'}.get(task.output, "")
+        options = {"multi_label": ", top_k=None", "score": ', function_to_apply="none"'}.get(task.output, "")
         load = f'pipeline("text-classification", model={name}{options}, truncation=True)'
         pair = len(task.text_columns) > 1
         call = 'model({"text": "The first text.", "text_pair": "The second text."})' if pair else 'model("A text.")'
@@ -51,7 +51,7 @@ def _code(task: Task, place: str) -> str:
 
 
 def _use_note(task: Task, settings: ModelSettings, labels: Sequence[str]) -> str:
-    if task.output == "tags":
+    if task.output == "token_labels":
         untyped = "B" in labels
         joined = (
             " Its labels B and I carry no type, so the pipeline joins no B with the I after it; blurbstudy does."
@@ -67,6 +67,6 @@ def _use_note(task: Task, settings: ModelSettings, labels: Sequence[str]) -> str
         )
         return f"A word has the label of its first sub-word. {longest}{joined}{marks}"
     cut = f"Longer texts are cut at {settings.max_length} sub-words."
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return f"A label is given where its probability is above 1/2. {cut}"
     return cut

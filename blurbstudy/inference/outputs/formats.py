@@ -35,7 +35,7 @@ class Writer:
 
 def as_plain(prediction: Prediction, task: Task) -> dict[str, object]:
     """A prediction as plain values: one line of the JSON lines."""
-    if task.output == "tags":
+    if task.output == "token_labels":
         found = [
             {"start": e.start, "end": e.end, "type": e.type, "text": e.text, "probability": rounded(e.probability)}
             for e in prediction.entities
@@ -44,7 +44,7 @@ def as_plain(prediction: Prediction, task: Task) -> dict[str, object]:
     if task.output == "score":
         return {"id": prediction.id, "score": rounded(prediction.score)}
     probabilities = {label: rounded(one) for label, one in prediction.probabilities.items()}
-    said = {"label": prediction.label} if task.output == "label" else {"labels": list(prediction.labels)}
+    said = {"label": prediction.label} if task.output == "single_label" else {"labels": list(prediction.labels)}
     return {"id": prediction.id, **said, "probabilities": probabilities}
 
 
@@ -100,7 +100,7 @@ def check_fits(form: str, task: Task) -> None:
     Raises:
         ParameterError: it does not fit.
     """
-    if task.output != "tags" and (form == BRAT or WRITERS[form].entities_alone):
+    if task.output != "token_labels" and (form == BRAT or WRITERS[form].entities_alone):
         fitting = ", ".join(name for name, writer in WRITERS.items() if not writer.entities_alone)
         raise ParameterError(f"--format {form} is of entities, and {task.name} has none; use {fitting}")
 
@@ -111,21 +111,21 @@ def _json_line(prediction: Prediction, task: Task) -> str:
 
 def _tsv_begin(task: Task) -> str:
     columns = {
-        "tags": ["id", "start", "end", "type", "text", "probability"], "score": ["id", "score"],
-        "label": ["id", "label", "probability", *task.labels], "label_set": ["id", "labels", *task.labels],
+        "token_labels": ["id", "start", "end", "type", "text", "probability"], "score": ["id", "score"],
+        "single_label": ["id", "label", "probability", *task.labels], "multi_label": ["id", "labels", *task.labels],
     }[task.output]  # fmt: skip
     return "\t".join(one.translate(_ESCAPES) for one in columns) + "\n"
 
 
 def _tsv_lines(prediction: Prediction, task: Task) -> str:
     values: list[list[object]]
-    if task.output == "tags":
+    if task.output == "token_labels":
         values = [[e.start, e.end, e.type, e.text, f"{e.probability:.{DIGITS}f}"] for e in prediction.entities]
     elif task.output == "score":
         values = [[f"{rounded(prediction.score):.{DIGITS}f}"]]
     else:
         all_of_them = [f"{one:.{DIGITS}f}" for one in prediction.probabilities.values()]
-        if task.output == "label":
+        if task.output == "single_label":
             values = [[prediction.label, f"{prediction.probabilities[prediction.label]:.{DIGITS}f}", *all_of_them]]
         else:
             values = [[",".join(prediction.labels), *all_of_them]]

@@ -41,9 +41,9 @@ def html_begin(task: Task) -> str:
     """Up to the first document."""
     name = html.escape(task.name)
     about = {
-        "tags": "Entities as predicted; the probability of each, the mean over its words, shows when pointed at.",
-        "label": "The most probable label of each text, and the probabilities of all.",
-        "label_set": "The labels above a probability of one half, and the probabilities of all.",
+        "token_labels": "Predicted entities; hover over one for its probability (the mean over its words).",
+        "single_label": "The most probable label of each text, and the probabilities of all.",
+        "multi_label": "The labels above a probability of one half, and the probabilities of all.",
         "score": "The score of each pair.",
     }[task.output]
     light = "".join(f"--type-{i}: {one};" for i, (one, _) in enumerate(COLOURS))
@@ -53,18 +53,18 @@ def html_begin(task: Task) -> str:
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Predictions: {name}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>{_STYLE}{colours}</style>\n</head>\n<body>\n<h1>Predictions: {name}</h1>\n"
-        f'<p class="about">{about}</p>\n' + (_legend(task) if task.output == "tags" else _table_head(task))
+        f'<p class="about">{about}</p>\n' + (_legend(task) if task.output == "token_labels" else _table_head(task))
     )
 
 
 def html_document(prediction: Prediction, task: Task) -> str:
     """One document."""
-    return _marked_text(prediction, task) if task.output == "tags" else _table_row(prediction)
+    return _marked_text(prediction, task) if task.output == "token_labels" else _table_row(prediction)
 
 
 def html_end(task: Task) -> str:
     """After the last document."""
-    return ("" if task.output == "tags" else "</table>\n") + "</body>\n</html>\n"
+    return ("" if task.output == "token_labels" else "</table>\n") + "</body>\n</html>\n"
 
 
 def type_names(task: Task) -> list[str]:
@@ -100,7 +100,12 @@ def _marked_text(prediction: Prediction, task: Task) -> str:
 
 def _table_head(task: Task) -> str:
     last = [] if task.output == "score" else ["probabilities"]
-    names = ["id", *task.text_columns, {"label_set": "labels"}.get(task.output, task.output), *last]
+    names = [
+        "id",
+        *task.text_columns,
+        {"multi_label": "labels", "single_label": "label", "token_labels": "tags"}.get(task.output, task.output),
+        *last,
+    ]
     return f"<table>\n<tr>{''.join(f'<th>{html.escape(name)}</th>' for name in names)}</tr>\n"
 
 

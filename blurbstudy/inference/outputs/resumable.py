@@ -10,17 +10,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from ...errors import ParameterError
-from ...filesystem import cause_and_remedy
+from ...filesystem import atomic_write, disk_errors, file_lock
 from ...tasks import Task
 from ..predictor import Prediction
 from .formats import BRAT, WRITERS, brat_files
 
 UNFINISHED = ".unfinished"
+LOCK = f"{UNFINISHED}.lock"
+HINT = "name another file (--to)"
 
 
 class Output(Protocol):
@@ -91,13 +93,13 @@ class FileOutput:
         if self.done and (not path.exists() or path.stat().st_size < self._bytes):
             raise ParameterError(f"{path}: is shorter than it was; remove {self._note.path} to begin anew")
         self._file: Any = None
+        self._lock = contextlib.ExitStack()
 
     def begin(self) -> None:
-        with _disk_errors(self._path):
+        with disk_errors(self._path, HINT):
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._note.lock(self._lock)
             self._file = self._path.open("r+b" if self._path.exists() else "x+b")
-            if not _locked(self._file.fileno()) or self._note.is_changed():
-                raise self._note.of_another()
             if not self._note.found and os.fstat(self._file.fileno()).st_size:  # another has come and gone meanwhile
                 raise self._note.of_another()
             if not self._note.found:
@@ -108,7 +110,7 @@ class FileOutput:
                 self._put(self._writer.begin(self._task))
 
     def write(self, predictions: Sequence[Prediction], *, items: int, digest: str) -> None:
-        with _disk_errors(self._path):
+        with disk_errors(self._path, HINT):
             self._put("".join(self._writer.document(one, self._task) for one in predictions))
             os.fsync(self._file.fileno())
             self._note.write(items=items, bytes=self._bytes, digest=digest)
@@ -117,7 +119,7 @@ class FileOutput:
         self._note.check(digest)
 
     def end(self) -> None:
-        with _disk_errors(self._path):
+        with disk_errors(self._path, HINT):
             self._put(self._writer.end(self._task))
             os.fsync(self._file.fileno())
             self._note.path.unlink()
@@ -125,6 +127,7 @@ class FileOutput:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+        self._lock.close()
 
     def _put(self, text: str) -> None:
         data = text.encode()
@@ -145,25 +148,22 @@ class BratOutput:
         self._note = Note(folder / UNFINISHED, folder, decisive)
         if folder.exists() and not folder.is_dir():
             raise ParameterError(f"{folder}: is a file; brat's files need a folder")
-        if not self._note.found and folder.exists() and any(folder.iterdir()):
+        if not self._note.found and folder.exists() and self._files():
             raise ParameterError(f"{folder}: holds files already; name a new folder, or an empty one")
         self.done = self._note.items
-        self._opened: int | None = None  # the folder, for its lock
+        self._lock = contextlib.ExitStack()
 
     def begin(self) -> None:
-        with _disk_errors(self._folder):
+        with disk_errors(self._folder, HINT):
             self._folder.mkdir(parents=True, exist_ok=True)
-            if os.name == "posix":
-                self._opened = os.open(self._folder, os.O_RDONLY)
-                if not _locked(self._opened) or self._note.is_changed():
-                    raise self._note.of_another()
-            if not self._note.found and any(self._folder.iterdir()):  # another has come and gone meanwhile
+            self._note.lock(self._lock)
+            if not self._note.found and self._files():  # another process has written and finished meanwhile
                 raise self._note.of_another()
             if not self._note.found:
                 self._note.write(items=0, bytes=0, digest="")
 
     def write(self, predictions: Sequence[Prediction], *, items: int, digest: str) -> None:
-        with _disk_errors(self._folder):
+        with disk_errors(self._folder, HINT):
             for prediction in predictions:
                 for name, text in brat_files(prediction).items():
                     (self._folder / name).write_bytes(text.encode())  # line ends as they are
@@ -173,13 +173,14 @@ class BratOutput:
         self._note.check(digest)
 
     def end(self) -> None:
-        with _disk_errors(self._folder):
+        with disk_errors(self._folder, HINT):
             self._note.path.unlink()
 
     def close(self) -> None:
-        if self._opened is not None:
-            os.close(self._opened)
-            self._opened = None
+        self._lock.close()
+
+    def _files(self) -> list[Path]:
+        return [file for file in self._folder.iterdir() if file.name != LOCK]
 
 
 class Note:
@@ -195,10 +196,18 @@ class Note:
     def write(self, *, items: int, bytes: int, digest: str) -> None:  # noqa: A002 (the unit)
         """Replaces the note at once."""
         told = {"items": items, "bytes": bytes, "digest": digest, "decisive": self._decisive}
-        new = self.path.with_name(self.path.name + ".new")
-        new.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        new.replace(self.path)
+        atomic_write(self.path, json.dumps(told, indent=1) + "\n")
         self.found = True
+
+    def lock(self, stack: contextlib.ExitStack) -> None:
+        """Hold the lock of the output until the stack closes.
+
+        Raises:
+            ParameterError: another process holds it, or has written since the note was read.
+        """
+        lock = self.path.with_name(self.path.name + ".lock")
+        if not stack.enter_context(file_lock(lock, wait=False, remove=True)) or self.is_changed():
+            raise self.of_another()
 
     def check(self, digest: str) -> None:
         """Refuses another input than the one that was begun with.
@@ -250,30 +259,3 @@ def open_output(to: Path | None, stream: TextIO, task: Task, form: str, *, decis
             raise ParameterError("--format brat writes two files a document: name a folder for them (--to DIR)")
         return BratOutput(to, decisive=decisive)
     return StreamOutput(stream, task, form) if to is None else FileOutput(to, task, form, decisive=decisive)
-
-
-def _locked(opened: int) -> bool:
-    """Whether this process has, from now on, the lock of an open file or folder; a lock dies with its process. Where
-    there are no locks, nobody knows of another.
-    """
-    if os.name != "posix":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    """A refusal of the disk, said in a line."""
-    try:
-        yield
-    except OSError as error:
-        cause, remedy = cause_and_remedy(error, another="name another file (--to)")
-        raise ParameterError(f"{path}: cannot be written: {cause}; {remedy}") from None

@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import DataError
-from ...paths import CACHE_SETTING, cache_folder
+from ...filesystem import atomic_write, disk_errors
+from ...paths import CACHE_HINT, cache_folder
 from .documents import SENTENCE_END
 
 GENERAL = "general"  # where a corpus is named: this one
@@ -41,7 +40,8 @@ def general_corpus() -> Path:
     """The manual's prose as a corpus file in the cache folder, one document a line; written where it is missing.
 
     Raises:
-        DataError: this Python came without its manual, or the cache cannot be written.
+        DataError: this Python came without its manual.
+        DiskError: the cache cannot be written.
     """
     lines = [
         json.dumps({"id": f"manual-{number:04d}", "sentences": sentences})
@@ -55,15 +55,8 @@ def general_corpus() -> Path:
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     file = cache_folder().absolute() / "corpora" / f"general-{manual_version()}-{digest}.jsonl"
     if not file.is_file():
-        draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(text, encoding="utf-8", newline="\n")
-            draft.replace(file)
-        except OSError as error:
-            raise DataError(
-                f"{file}: cannot be written ({error.strerror}); name another cache folder by {CACHE_SETTING}"
-            ) from None
+        with disk_errors(file, CACHE_HINT):
+            atomic_write(file, text)
     return file
 
 

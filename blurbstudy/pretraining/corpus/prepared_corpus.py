@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...config import canonical_json
+from ...filesystem import ensure_directory
 from ...paths import cache_folder
-from ..keeping import made_once
 from .corpus import Corpus, ReadingProgress, Survey, TokenizedCorpus
 from .token_cache import tokenized
 from .wordpiece import load_vocabulary, train_vocabulary, vocabulary_digest, vocabulary_from_text
@@ -99,7 +99,7 @@ def _trained(corpus: Corpus, size: int, *, held_out: float, survey: Any, on_prog
     identity = {"corpus": corpus.fingerprint, "held_out": held_out, "size": size, "revision": VOCABULARY_REVISION}
     digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
     folder = cache_folder().absolute() / "vocabularies" / f"corpus-{size}-{digest}"
-    return _kept(made_once(folder, make, whole=lambda folder: _kept(folder) is not None))
+    return _kept(ensure_directory(folder, make, is_complete=lambda folder: _kept(folder) is not None))
 
 
 def _kept(folder: Path) -> Any:

@@ -23,8 +23,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from ...config import canonical_json
 from ...errors import DataError
+from ...filesystem import ensure_directory
 from ...paths import cache_folder
-from ..keeping import made_once
 from .corpus import Corpus, ReadingProgress, Survey, TokenizedCorpus
 from .documents import Document
 from .wordpiece import vocabulary_digest
@@ -64,7 +64,7 @@ def tokenized(
         "revision": REVISION,
     }
     digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
-    return _opened(made_once(cache_folder().absolute() / "tokens" / digest, make, whole=_is_whole))
+    return _opened(ensure_directory(cache_folder().absolute() / "tokens" / digest, make, is_complete=_is_whole))
 
 
 def _opened(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any]]:

@@ -49,7 +49,7 @@ class Techniques:
         Raises:
             ParameterError: a value is out of bounds.
         """
-        pooler = self.reinit_pooler and task.output != "tags"
+        pooler = self.reinit_pooler and task.output != "token_labels"
         chosen = (
             RemoveLayers(self.remove_layers),
             Reinitialize(self.reinit_layers, pooler=pooler),
@@ -87,7 +87,7 @@ def depth_picture(
     return depth_figure(
         plans,
         title=f"Figure 1 for {encoder} ({n_layers} layers) on {task.name}: the factor on each depth's learning rate",
-        top="head over words" if task.output == "tags" else "pooler, head",
+        top="head over words" if task.output == "token_labels" else "pooler, head",
         caption=f"Drawn from the techniques themselves · {explored.origin}",
         notes=[
             _head(task),
@@ -100,7 +100,7 @@ def depth_picture(
 
 def _head(task: Task) -> str:
     """What stands above the layers for a task."""
-    if task.output == "tags":
+    if task.output == "token_labels":
         return f"{task.name}: every word is labelled from its own state, so there is no pooler; the head is always new."
     outputs = "one number" if task.is_regression else f"{len(task.labels)} labels"
     return f"{task.name}: the first token goes through the pooler to a head of {outputs}, which is always new."

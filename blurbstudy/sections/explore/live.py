@@ -1,71 +1,130 @@
-"""A small fine-tuning that somebody starts, watches and stops: what is asked for, and how it stands."""
+"""A small fine-tuning that a user starts, watches and stops: an ordinary sweep of one run, in a thread."""
 
 from __future__ import annotations
 
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from ...config import Recipe
-from ...engine.live_run import FAILED, FINISHED, STOPPED, Job, Sight
-from ...errors import ParameterError
-from ...store.run_store import RunStore
+from ...engine.deadline import Deadline
+from ...engine.sources.resolve import resolve_sources
+from ...engine.sweep import find_runs, run_missing
+from ...engine.workers.messages import failure_message
+from ...errors import Interrupted, ParameterError
 from ...study.parameters import hub_id
 from ...study.study import Study
 from ...tables.figure import Figure
 from ...tables.table import number
 from ...tasks import get_task
+from ...training.population import Member
+from ...training.trainer import finite_curve
 from .depth import Techniques
 from .runs import Curve, curves_figure
 
+LOSS_SECONDS = 0.2  # between two losses that are kept for the curve
+
 
 def live_encoders(study: Study) -> list[str]:
-    """Encoders that can be fine-tuned here: those with a path."""
+    """Encoders that can be fine-tuned: those with a path."""
     return [name for name, missing in study.encoders.items() if not missing]
 
 
-def live_job(study: Study, techniques: Techniques, *, encoder: str, task: str, recipe: Recipe, seed: int = 1) -> Job:
-    """The run that is asked for, in plain values.
+class LiveRun:
+    """A run in a thread, which starts at once. A stopped run leaves no record in the store.
 
     Raises:
         ParameterError: no data folder is named, the encoder has no path, or a value is out of bounds.
     """
-    missing = study.encoders.get(encoder, "not among this study's")
-    if missing:
-        raise ParameterError(f"encoder {encoder!r}: {missing}; name one with a path (encoders)")
-    return Job(
-        store=str(study.store.folder),
-        data=study.data,
-        task=task,
-        encoder=encoder,
-        spec=str(hub_id(study.parameters.encoders[encoder])),
-        recipe=techniques.on(recipe, task=get_task(task)),
-        seed=seed,
-        precision=study.parameters.precision,
-        device=study.parameters.device,
-        pretraining=study.pretraining_plan,
-        workers=study.parameters.workers,
-    )
 
+    def __init__(
+        self, study: Study, techniques: Techniques, *, encoder: str, task: str, recipe: Recipe, seed: int = 1
+    ) -> None:
+        missing = study.encoders.get(encoder, "not among this study's")
+        if missing:
+            raise ParameterError(f"encoder {encoder!r}: {missing}; name one with a path (encoders)")
+        self.study, self.encoder, self.task, self.seed = study, encoder, task, seed
+        self.recipe = techniques.on(recipe, task=get_task(task))
+        self.data = study.data
+        self.step = self.total = 0
+        self.steps: list[int] = []
+        self.losses: list[float | None] = []  # of single batches
+        self.curve: Mapping[str, Sequence[float | None]] = {}  # as in a record
+        self.outcome = ""  # a sentence, once the thread has ended
+        self._deadline = Deadline()
+        self._loss_time = 0.0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-def live_words(sight: Sight, store: RunStore) -> str:
-    """How a run stands, in a sentence."""
-    at = f"step {sight.step:,} of {sight.total:,}" if sight.total else "before its first step"
-    if sight.state == STOPPED:
-        return (
-            f"Stopped at {at}; nothing of it is in the store."
-            if sight.total
-            else f"Stopped {at}; the store is as it was."
+    def is_running(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End the run after the current step."""
+        self._deadline.at = -math.inf
+
+    def describe(self) -> str:
+        """The status in a sentence."""
+        if self.outcome:
+            return self.outcome
+        if self._deadline.passed():
+            return "Stopping …"
+        return f"Training, {self._at} …" if self.total else "Loading data and encoder …"
+
+    def figure(self) -> Figure:
+        """The learning curve so far: the loss of single batches thin, their means and dev scores as points."""
+        count = min(len(self.steps), len(self.losses))  # the thread appends to both
+        curve = Curve(points=self.curve, steps=self.steps[:count], losses=self.losses[:count])
+        return curves_figure({"this run": curve}, title=f"{self.encoder} on {self.task}, seed {self.seed}")
+
+    @property
+    def _at(self) -> str:
+        return f"at step {self.step:,} of {self.total:,}" if self.total else "before its first step"
+
+    def _run(self) -> None:
+        try:
+            self.outcome = self._train()
+        except Exception as error:  # shown instead of lost with the thread
+            self.outcome = f"Failed {self._at}: {failure_message(error).error}. The store has no record of it."
+
+    def _train(self) -> str:
+        study = self.study
+        sources = resolve_sources(
+            study.store,
+            tasks=[self.task],
+            encoders={self.encoder: hub_id(study.parameters.encoders[self.encoder])},
+            data=self.data,
+            pretraining=study.pretraining_plan,
+            progress="silent",
+            deadline=self._deadline,
         )
-    if sight.state == FAILED:
-        return f"Failed {'at ' if sight.total else ''}{at}: {sight.cause}. Nothing of it is in the store."
-    if sight.state == FINISHED:
-        record = store.get(sight.run_id)
-        dev, test = (
-            number(None if value is None else 100 * value) for value in map(record.scores.get, ("dev", "test"))
+        if self.encoder not in sources.encoders:  # stopped while it was pretrained
+            return f"Stopped {self._at}; the store has no record of it."
+        precision = study.parameters.precision
+        config = sources.run_config(self.task, self.encoder, recipe=self.recipe, seed=self.seed, precision=precision)
+        reused = not find_runs([config], study.store).missing
+        engine = replace(study.engine, workers=1, deadline=self._deadline)
+        result = run_missing(
+            [config], study.store, sources=sources, engine=engine, progress="silent", on_step=self._on_step
         )
-        kept = "kept in the store" if sight.made else "the store had it already, so it was not made again"
-        return f"Finished: dev {dev}, test {test} (times 100), one seed; {kept} as run {sight.run_id}."
-    return f"{sight.doing.capitalize()}, {at} …" if sight.total else f"{sight.doing.capitalize()} …"
+        if result.missing:
+            return f"Stopped {self._at}; the store has no record of it."
+        scores = (result[config.id].scores.get(split) for split in ("dev", "test"))
+        dev, test = (number(None if value is None else 100 * value) for value in scores)
+        origin = "the store had it already, so it was not trained again" if reused else "stored"
+        return f"Finished: dev {dev}, test {test} (times 100), one seed; {origin} as run {config.id}."
 
-
-def live_picture(sight: Sight, *, title: str) -> Figure:
-    """The learning curve so far: the loss of single batches thin, their means and dev scores as points."""
-    curve = Curve(points=sight.curve, steps=sight.steps, losses=sight.losses)
-    return curves_figure({"this run": curve}, title=title)
+    def _on_step(self, members: Sequence[Member]) -> None:
+        (member,) = members
+        self.step, self.total = member.step, member.total
+        self.curve = finite_curve(member.curve)
+        # Just after a point of the curve, the member has no loss: the point is the mean of those before.
+        if member.losses and time.monotonic() - self._loss_time >= LOSS_SECONDS:
+            self._loss_time = time.monotonic()
+            self.steps.append(member.step)
+            self.losses += finite_curve({"loss": member.losses[-1:]})["loss"]
+        if self._deadline.passed():
+            raise Interrupted("stopped")

@@ -62,9 +62,9 @@ def is_wrong(task: Task, gold: str | float, predicted: str | float) -> bool:
     """Whether a prediction counts as wrong: any mention or label that differs, or a score that is far off."""
     if task.output == "score":
         return _error(task, gold, predicted) > FAR * (task.bounds[1] - task.bounds[0])
-    if task.kind == "ner":
+    if task.task_type == "ner":
         return mentions(split_tags(str(gold))) != mentions(split_tags(str(predicted)))
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return set(split_labels(str(gold))) != set(split_labels(str(predicted)))
     return gold != predicted
 
@@ -101,7 +101,7 @@ def texts_from(data: str, setting: Setting, *, split: str = "test") -> dict[str,
 def marked_html(task: Task, judged: Judged, example: Example) -> str:
     """One example as HTML, everything from the data escaped."""
     head = f'<span class="id">{escape(judged.id)}</span>'
-    if task.output == "tags":
+    if task.output == "token_labels":
         body = f'<p class="text">{_marked_words(task, judged, example)}</p>'
     else:
         head += _marked_label(task, judged)
@@ -116,7 +116,7 @@ def _marked_label(task: Task, judged: Judged) -> str:
         low, high = task.bounds
         said = f"gold {float(judged.gold):.2f}, predicted {float(judged.predicted):.2f} ({low:g} to {high:g})"
         return f" {escape(said)}"
-    if task.output != "label_set":
+    if task.output != "multi_label":
         kind = EXTRA if judged.wrong else RIGHT
         gold, said = escape(str(judged.gold)), escape(str(judged.predicted))
         return f' gold <mark class="{RIGHT}">{gold}</mark> predicted <mark class="{kind}">{said}</mark>'
@@ -137,7 +137,7 @@ def _marked_words(task: Task, judged: Judged, example: Example) -> str:
 def word_marks(task: Task, judged: Judged) -> Iterator[tuple[str | None, object, str, int]]:
     """(kind of mark or None, what holds neighbours together, what is told beside the mark, place) of every word."""
     gold, said = split_tags(str(judged.gold)), split_tags(str(judged.predicted))
-    if task.kind != "ner":  # words stand alone, and have types
+    if task.task_type != "ner":  # words stand alone, and have types
         for place, (truth, guess) in enumerate(zip(gold, said, strict=True)):
             yield _word_kind(truth, guess), (truth, guess), _types(truth, guess), place
         return
@@ -203,7 +203,9 @@ def _legend(task: Task) -> str:
     """What counts as wrong, and what the marks mean."""
     if task.output == "score":
         return f"Wrong: off by more than {FAR:.0%} of the scale; furthest first."
-    kinds = {"tags": (RIGHT, MISSED, EXTRA, OTHER), "label_set": (RIGHT, MISSED, EXTRA), "label": ()}[task.output]
+    kinds = {"token_labels": (RIGHT, MISSED, EXTRA, OTHER), "multi_label": (RIGHT, MISSED, EXTRA), "single_label": ()}[
+        task.output
+    ]
     return " ".join(f'<mark class="{kind}">{LEGEND[kind]}</mark>' for kind in kinds)
 
 

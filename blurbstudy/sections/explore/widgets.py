@@ -12,19 +12,18 @@ from typing import Any
 import ipywidgets as widgets
 
 from ...config import Recipe
-from ...engine.live_run import RUNNING, LiveRun, Sight
 from ...errors import StudyError
 from ...study.study import Study
 from ...tasks import ALL_TASKS, get_task
 from .catalog import Explored, Notice, Setting, open_catalog
 from .compare import comparable, compared_pair, default_pair
 from .depth import Techniques, depth_picture, encoder_layers
-from .live import live_encoders, live_job, live_picture, live_words
+from .live import LiveRun, live_encoders
 from .predictions import predictions_html
 from .runs import curves_picture, runs_table, seeds_picture
 
-LOOK = 0.25  # seconds between two looks at a run under way
-DRAW = 1.0  # seconds between two drawings of its curve: one takes a quarter of a second
+POLL_SECONDS = 0.25  # between two looks at a running fine-tuning
+REDRAW_SECONDS = 1.0  # between two drawings of its curve: one takes a quarter of a second
 PAGE = 5  # predictions shown at once
 ANY = ("all", "")
 
@@ -253,7 +252,9 @@ class LivePanel(widgets.VBox):
     """Start a small fine-tuning, watch its curve, stop it."""
 
     def __init__(self, study: Study, explored: Explored, *, task: str, recipe: Recipe) -> None:
-        self.study, self.recipe, self.run, self.watching = study, recipe, None, None
+        self.study, self.recipe = study, recipe
+        self.run: LiveRun | None = None
+        self.watching: asyncio.Task[None] | None = None
         self.layers = encoder_layers(explored)
         encoders: Sequence[str] = live_encoders(study)
         self.encoder = _wide(widgets.Dropdown, "Encoder", options=encoders)
@@ -283,11 +284,11 @@ class LivePanel(widgets.VBox):
         )
 
     def on_start(self, _: object = None) -> None:
-        """Start the run in a process of its own, and watch it from the kernel's event loop, which stays free."""
+        """Start the run in a thread, and watch it from the kernel's event loop, which stays free."""
         try:
             recipe = self.recipe.but(epochs=self.epochs.value, learning_rate=self.rate.value)
-            asked = {"encoder": self.encoder.value, "task": self.task.value, "recipe": recipe, "seed": self.seed.value}
-            self.run = LiveRun(live_job(self.study, self.techniques.value, **asked))
+            chosen = {"encoder": self.encoder.value, "task": self.task.value, "seed": self.seed.value}
+            self.run = LiveRun(self.study, self.techniques.value, recipe=recipe, **chosen)
         except StudyError as error:
             self.words.value = Notice(text=str(error))._repr_html_()
             return
@@ -295,29 +296,24 @@ class LivePanel(widgets.VBox):
         self.watching = asyncio.get_running_loop().create_task(self._watch(self.run))
 
     def on_stop(self, _: object = None) -> None:
-        """Stop the run; what is shown of it stays."""
+        """Stop the run; its curve stays."""
         if self.run is not None:
-            self.show(self.run.stop(), draw=True)
+            self.run.stop()
+            self.stop.disabled = True
 
     async def _watch(self, run: LiveRun) -> None:
-        drawn, last = 0.0, None
-        while True:
-            sight = run.look()
-            over = sight.state != RUNNING
-            if sight is not last:
-                draw = over or (len(sight.losses) > 1 and time.monotonic() - drawn > DRAW)
-                self.show(sight, draw=draw)
-                drawn, last = time.monotonic() if draw else drawn, sight
-            if over:
-                return
-            await asyncio.sleep(LOOK)
+        last_redraw = 0.0
+        while run.is_running():
+            redraw = len(run.losses) > 1 and time.monotonic() - last_redraw > REDRAW_SECONDS
+            last_redraw = time.monotonic() if redraw else last_redraw
+            self.show(run, redraw=redraw)
+            await asyncio.sleep(POLL_SECONDS)
+        self.show(run, redraw=run.total > 0)
+        self.begin.disabled, self.stop.disabled = False, True
 
-    def show(self, sight: Sight, *, draw: bool) -> None:
-        """How the run stands."""
-        self.words.value = Notice(text=live_words(sight, self.study.store))._repr_html_()
-        self.bar.value = sight.step / sight.total if sight.total else 0.0
-        if draw and sight.total:
-            title = f"{self.encoder.value} on {self.task.value}, seed {self.seed.value}"
-            self.picture.value = shown(lambda: live_picture(sight, title=title))
-        if sight.state != RUNNING:
-            self.begin.disabled, self.stop.disabled = False, True
+    def show(self, run: LiveRun, *, redraw: bool) -> None:
+        """Show the status of a run."""
+        self.words.value = Notice(text=run.describe())._repr_html_()
+        self.bar.value = run.step / run.total if run.total else 0.0
+        if redraw:
+            self.picture.value = shown(run.figure)

@@ -31,7 +31,7 @@ def size_table(audit: Audit) -> Table:
     rows = [
         (
             task.name,
-            task.counted,
+            task.size_unit,
             _splits({split: audit.data[task.name]["splits"][split]["size"] for split in SPLITS}),
             _splits(task.sizes),
             *(_other_size(audit, task, other) for other in others.values()),
@@ -71,7 +71,7 @@ def _other_size(audit: Audit, task: Task, other: Mapping[str, Any]) -> str:
 
 
 def _positive(task: Task, split: Mapping[str, Any]) -> int:
-    return sum(split["labels"][label] for label in task.positives)
+    return sum(split["labels"][label] for label in task.positive_labels)
 
 
 def _labelled(task: Task, split: Mapping[str, Any]) -> int:
@@ -114,7 +114,7 @@ def audit_answer(audit: Audit) -> Answer:
     tagged = {
         task.name: audit.data[task.name]["splits"]["test"]["mentions"]["io_ceiling"]
         for task in audit.known
-        if task.kind == "ner"
+        if task.task_type == "ner"
     }
     if tagged:
         lowest = min(tagged, key=tagged.get)

@@ -24,7 +24,7 @@ def length_table(audit: Audit) -> Table:
     for task in audit.known:
         words = _three(audit.data[task.name]["words"])
         pieces = [_three(found["lengths"][ALL]) if (found := audit.of(task, v)) else NONE for v in audit.vocabularies]
-        rows.append((task.name, EXAMPLE[task.kind], words, *pieces))
+        rows.append((task.name, EXAMPLE[task.task_type], words, *pieces))
     columns = ("Task", "An example is", "Words", *(f"Sub-words, {v.name}" for v in audit.vocabularies))
     notes = [
         "Median / 95th percentile / maximum over all splits. Words: tokens of the tagged files, else what spaces "
@@ -86,8 +86,8 @@ def _limit_cell(task: Task, data: Mapping[str, Any], found: Mapping[str, Any], l
     if not cost["over"]:
         return "none"
     said = f"{percent(cost['over'], split['examples'])}% longer"
-    if task.output == "tags":
-        return f"{said}\n{cost['past']:,} of {split['size']:,} {task.counted}"
+    if task.output == "token_labels":
+        return f"{said}\n{cost['past']:,} of {split['size']:,} {task.size_unit}"
     return f"{said}\n{percent(cost['cut'], found['lengths']['test']['total'])}% cut"
 
 
@@ -125,21 +125,25 @@ def _label_rows(task: Task, splits: Mapping[str, Any]) -> tuple[list[str], list[
     counts = [splits[split]["labels"] for split in SPLITS]
     if task.output == "score":
         return ["score"], [[f"{own['mean']:.2f} ± {own['sd']:.2f}"] for own in counts]
-    if task.kind == "ner":
+    if task.task_type == "ner":
         names, parts = ["in a mention"], [[own["B"] + own["I"]] for own in counts]
     else:
-        keys = task.positives if task.kind == "pico" else (*task.labels, *([""] if task.output == "label_set" else []))
+        keys = (
+            task.positive_labels
+            if task.task_type == "pico"
+            else (*task.labels, *([""] if task.output == "multi_label" else []))
+        )
         names, parts = [key or "none of them" for key in keys], [[own[key] for key in keys] for own in counts]
     wholes = [
-        splits[split]["examples"] if task.output == "label_set" else sum(own.values())
+        splits[split]["examples"] if task.output == "multi_label" else sum(own.values())
         for split, own in zip(SPLITS, counts, strict=True)
     ]
     return names, [[percent(n, whole) for n in own] for own, whole in zip(parts, wholes, strict=True)]
 
 
 def _trivial_name(audit: Audit, task: Task) -> str:
-    if task.output == "tags":
-        return "no mention" if task.kind == "ner" else "no PICO word"
+    if task.output == "token_labels":
+        return "no mention" if task.task_type == "ner" else "no PICO word"
     if task.output == "score":
         return "the mean of train"
     gold = audit.references[task.name].gold

@@ -7,13 +7,12 @@ English prose about programming.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ParameterError
-from ...paths import cache_folder
+from ...filesystem import atomic_write, disk_errors
+from ...paths import CACHE_HINT, cache_folder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -72,19 +71,6 @@ def _trained(size: int) -> tuple[Tokenizer | None, str, str]:
             tokenizer = train_vocabulary(text, size=size).backend_tokenizer
         except ParameterError as error:
             return None, "", str(error)
-        _write_once(file, tokenizer.to_str())
+        with disk_errors(file, f"{CACHE_HINT}, or set general_vocabulary to null"):
+            atomic_write(file, tokenizer.to_str())
     return Tokenizer.from_file(str(file)), origin, ""
-
-
-def _write_once(file: Path, text: str) -> None:
-    """Whole or not at all; several processes may write the same at once."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
-    except OSError as error:
-        raise ParameterError(
-            f"{file}: cannot be written ({error.strerror}); name another cache folder by BLURBSTUDY_CACHE, or set "
-            "general_vocabulary to null"
-        ) from None

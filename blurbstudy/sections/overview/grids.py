@@ -44,8 +44,8 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         evaluations=chosen.scoring_evaluations,
     )
     task = get_task(chosen.scoring_task)
-    if task.kind != "ner":
-        known = ", ".join(task.name for task in TASKS if task.kind == "ner")
+    if task.task_type != "ner":
+        known = ", ".join(task.name for task in TASKS if task.task_type == "ner")
         raise ParameterError(f"scoring_task={task.name!r} has no entities; use {known}")
     encoder = next(iter(study.sources.encoders), None)
     missing = "" if encoder else "no encoder can be run"

@@ -65,7 +65,7 @@ def task_table(study: Study) -> Table:
 def _predicted(task: Task) -> str:
     if task.bounds is not None:
         return f"a score from {task.bounds[0]:g} to {task.bounds[1]:g}"
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return f"any of {len(task.labels)} labels"
     return f"{'each word: ' if task.output == 'tags' else ''}{', '.join(task.labels)}"
 

@@ -16,7 +16,7 @@ from ...tasks import TASKS, get_task
 NOTEBOOK = "07_scispacy"
 FINE_TUNED = "Fine-tuned"  # the one setting of the grid
 MEAN = "Mean Score"  # as the paper's row
-NER = tuple(task for task in TASKS if task.kind == "ner")
+NER = tuple(task for task in TASKS if task.task_type == "ner")
 
 
 class Parameters(TrainingParameters):

@@ -147,7 +147,7 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
         found = {name: one for name, one in kept.items() if one is not None}
     else:
         study.save_parameters()
-        found = keep_baselines(study.store, asked, workers=chosen.workers)
+        found = keep_baselines(study.store, asked, workers=chosen.workers, deadline=study.deadline)
     missing |= {one.name: REMEDY for one in asked if one.name not in found}
     references = {task.name: study.references[task.name] for task in tasks}
     return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.origin)
@@ -171,7 +171,7 @@ def relaxed(results: Results) -> Results:
     references = {
         name: replace(reference, task=replace(reference.task, metric=METRIC_OF[RELAXED]))
         for name, reference in results.references.items()
-        if reference.task.kind == "ner"
+        if reference.task.task_type == "ner"
     }
     return replace(results, references=references)
 

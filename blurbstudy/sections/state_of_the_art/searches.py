@@ -66,7 +66,7 @@ def searches_of(study: Study[Parameters]) -> list[Search]:
 
 def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
     epochs: Mapping[str, Sequence[float]] = {**chosen.search_epochs}
-    return dict(chosen.search_space) | ({"epochs": epochs[task.kind]} if task.kind in epochs else {})
+    return dict(chosen.search_space) | ({"epochs": epochs[task.task_type]} if task.task_type in epochs else {})
 
 
 def search_results(study: Study[Parameters]) -> Searched:
@@ -93,9 +93,18 @@ def search_results(study: Study[Parameters]) -> Searched:
                 ).records
             ),
         )
+        _skip_unfinished(study, results)
     else:
         results = []
     return _by_encoder_and_task(results)
+
+
+def _skip_unfinished(study: Study[Parameters], results: Sequence[Found]) -> None:
+    """Count the runs of trials that the deadline left; which they are is not known, only how many."""
+    for one in (one for one in results if not one.is_finished):
+        rest = planned_search(one.search, trials=one.budget, store=study.store, reference=None)
+        pending = rest.trials[len(one.values) :]
+        study.deadline.skip(runs=[config.id for trial in pending for config in trial.configs])
 
 
 def prepare(study: Study[Parameters]) -> None:

@@ -134,11 +134,11 @@ def _refuse_one_class(lines: Lines) -> None:
     if task.output == "score" and len({example.label for example in train}) < 2:
         fail(where, f"the score {train[0].label:g} in all of train", "scores that differ", remedy)
     counts = _label_counts(task, train)
-    if task.output == "tags" and not counts:
+    if task.output == "token_labels" and not counts:
         fail(where, "no mention in train", "words with other tags than O", remedy)
-    if task.output == "label_set" and not counts:
+    if task.output == "multi_label" and not counts:
         fail(where, "no label at all in train", "documents with labels", remedy)
-    if task.output == "label" and len(counts) < 2:
+    if task.output == "single_label" and len(counts) < 2:
         fail(where, f"the label {next(iter(counts))!r} in all of train", "two labels or more", remedy)
 
 
@@ -163,7 +163,7 @@ def _unseen_labels(lines: Lines) -> Iterator[str]:
 
 def _joined_labels(lines: Lines) -> Iterator[str]:
     """Sets of labels that another separator divides, so that each combination would be a label of its own."""
-    labels = lines.task.labels if lines.task.output == "label_set" and not lines.task.own.one_hot else ()
+    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.custom.one_hot else ()
     for separator in SEPARATORS:
         parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
         known = Counter(part for own in parts.values() for part in own)
@@ -178,12 +178,14 @@ def _joined_labels(lines: Lines) -> Iterator[str]:
 def _rare_labels(lines: Lines) -> Iterator[str]:
     task = lines.task
     counts = _label_counts(task, lines.splits["train"])
-    labels = [] if task.output == "score" else entity_types(task.labels) if task.output == "tags" else task.labels
+    labels = (
+        [] if task.output == "score" else entity_types(task.labels) if task.output == "token_labels" else task.labels
+    )
     rare = [f"{label} ({counts[label]})" for label in labels if counts[label] < RARE]
     if rare:
         yield f"labels with fewer than {RARE} examples in train are hardly learned: {_some(rare)}"
     total = len(lines.splits["train"])
-    for label, n in counts.items() if task.output == "label" else ():
+    for label, n in counts.items() if task.output == "single_label" else ():
         if n >= ONE_SIDED * total:
             yield f"{n} of {total} examples of train have the label {label!r}: who always says it is right as often"
 
@@ -225,7 +227,7 @@ def _across(lines: Lines) -> Iterator[str]:
 
 
 def _long(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
-    fate = "they are split into several sequences" if lines.task.output == "tags" else "what follows is lost"
+    fate = "they are split into several sequences" if lines.task.output == "token_labels" else "what follows is lost"
     for split, own in counts.items():
         longer = [i for i, n in enumerate(own) if n > limit]
         if longer:
@@ -237,7 +239,7 @@ def _long(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Iter
 
 
 def _long_words(lines: Lines) -> Iterator[str]:
-    if lines.task.output != "tags":
+    if lines.task.output != "token_labels":
         return
     for split, examples in lines.splits.items():
         found = [example for example in examples if max(map(len, example.texts)) > LONG_WORD]
@@ -249,11 +251,12 @@ def _long_words(lines: Lines) -> Iterator[str]:
 
 
 def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
-    task, own = lines.task, lines.task.own
-    yield f"{task.name}: kind {task.own.kind or task.kind}, scored by {task.metric}{_counted_classes(task)}"
+    task, own = lines.task, lines.task.custom
+    alias = task.custom.task_type_alias or task.task_type
+    yield f"{task.name}: kind {alias}, scored by {task.metric}{_counted_classes(task)}"
     for split, examples in lines.splits.items():
         size = sum(example_size(task, example.label) for example in examples)
-        more = f", {size} {task.counted}" if task.output == "tags" else ""
+        more = f", {size} {task.size_unit}" if task.output == "token_labels" else ""
         origin = f"from {lines.file(split)}"
         if split not in task.files:
             origin = (
@@ -266,7 +269,7 @@ def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Ite
     if "test" not in lines.splits:
         yield "test: none; the scores are of dev alone"
     yield f"read: {_reading(task)}"
-    for split in task.own.others:
+    for split in task.custom.split_overrides:
         yield f"read, {split}: {_reading(task.of_split(split))}"
     if task.output == "score":
         scores = [float(example.label) for example in lines.splits["train"]]
@@ -282,42 +285,42 @@ def _facts(lines: Lines, counts: Mapping[str, Sequence[int]], limit: int) -> Ite
 
 
 def _reading(task: Task) -> str:
-    own, form = task.own, task.reader.removeprefix("own_").replace("_", " ")
+    own, form = task.custom, task.reader.removeprefix("own_").replace("_", " ")
     if form in WITHOUT_COLUMNS:
         return f"{form}; text is divided into sentences and words"
-    if task.output == "tags" and own.scheme:
+    if task.output == "token_labels" and own.scheme:
         where = "columns" if form == "conll" else "keys"
         return f"{form}, {where} {task.columns[0]} (words) and {task.columns[1]} (tags), scheme {own.scheme}"
     roles = [*zip(("text", "text2"), task.columns[1:-1], strict=False), ("label", task.columns[-1])]
-    if task.output == "tags":
+    if task.output == "token_labels":
         roles = [("text", task.columns[0]), ("type" if own.start else "entities", task.columns[1])]
     if own.one_hot:
         roles[-1] = ("labels", "+".join(own.one_hot))
     more = ("id", "document", "start", "end", "mention")
     roles += [(role, name) for role in more if (name := getattr(own, role))]
-    divided = "; text is divided into sentences and words" if task.output == "tags" else ""
+    divided = "; text is divided into sentences and words" if task.output == "token_labels" else ""
     return f"{form}, " + ", ".join(f"{role} = {name}" for role, name in roles) + divided
 
 
 def _counted_classes(task: Task) -> str:
-    if task.metric != "micro_f1" or len(task.positives) == len(task.labels):
+    if task.metric != "micro_f1" or len(task.positive_labels) == len(task.labels):
         return ""
-    return f" of all labels but {next(label for label in task.labels if label not in task.positives)}"
+    return f" of all labels but {next(label for label in task.labels if label not in task.positive_labels)}"
 
 
 def _what(task: Task) -> str:
-    return "sentence" if task.output == "tags" else "document" if task.kind == "document" else "example"
+    return "sentence" if task.output == "token_labels" else "document" if task.task_type == "document" else "example"
 
 
 def _label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:
     """Label -> examples; entity type -> mentions (PICO: words); none of scores."""
     if task.output == "score":
         return Counter()
-    if task.output == "tags":
-        begins = "I" if task.kind == "pico" else "B"
+    if task.output == "token_labels":
+        begins = "I" if task.task_type == "pico" else "B"
         tags = (tag for e in examples for tag in split_tags(str(e.label)) if tag != OUTSIDE and tag.startswith(begins))
         return Counter(tag[2:] or "mentions" for tag in tags)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return Counter(label for example in examples for label in split_labels(str(example.label)))
     return Counter(str(example.label) for example in examples)
 

@@ -42,7 +42,7 @@ def with_columns(task: Task, train: Path, form: str, given: Mapping[str, str | i
         ParameterError: a role is unknown.
         DataError: the file lacks a column, or it is not clear which one is meant.
     """
-    roles_known = (*ROLES, *SPAN_ROLES) if task.output == "tags" else ROLES
+    roles_known = (*ROLES, *SPAN_ROLES) if task.output == "token_labels" else ROLES
     if not isinstance(given, Mapping) or (unknown := sorted(set(map(str, given)) - set(roles_known))):
         wrong = shown(unknown[0]) if isinstance(given, Mapping) else shown(str(given))
         raise ParameterError(f"columns: {wrong} is no role; use {', '.join(roles_known)}")
@@ -67,21 +67,21 @@ def with_columns(task: Task, train: Path, form: str, given: Mapping[str, str | i
         if role not in roles and free and not (role == "label" and one_hot):
             roles[role] = free[0]
     roles = _one_text(task, roles)
-    if "label" not in roles and task.output == "label_set" and header:
+    if "label" not in roles and task.output == "multi_label" and header:
         one_hot = one_hot or marked_columns(train, form, [name for name in fields if name not in roles.values()])
     if one_hot:
         roles["label"] = "labels"
-    for role in ("text", "label", *(("text2",) if task.kind == "similarity" else ())):
+    for role in ("text", "label", *(("text2",) if task.task_type == "similarity" else ())):
         if role not in roles:
             option = f"--columns {role}=NAME, or {role}: NAME under columns: in the YAML"
             raise DataError(f"{train}: which column is the {role}? It has {', '.join(fields)}; say so ({option})")
     if ("start" in roles) != ("end" in roles):
         raise DataError(f"{train}: which columns are start and end? It has {', '.join(fields)}; say both, or neither")
     named = {role: roles.get(role, "") for role in ("id", "document", "start", "end", "mention")}
-    own = dataclasses.replace(task.own, **named, header=header, one_hot=tuple(one_hot))
+    own = dataclasses.replace(task.custom, **named, header=header, one_hot=tuple(one_hot))
     texts = [roles[role] for role in ("text", "text2") if role in roles]
-    columns = (*texts, roles["label"]) if task.output == "tags" else (own.id or "line", *texts, roles["label"])
-    return dataclasses.replace(task, columns=columns, own=own)
+    columns = (*texts, roles["label"]) if task.output == "token_labels" else (own.id or "line", *texts, roles["label"])
+    return dataclasses.replace(task, columns=columns, custom=own)
 
 
 def _several_labels(given: Mapping[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -96,7 +96,7 @@ def _several_labels(given: Mapping[str, Any], fields: Sequence[str]) -> tuple[di
 
 def _wanted(task: Task, form: str, fields: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """Role -> key of USUAL, of what a form can hold."""
-    if task.output != "tags":
+    if task.output != "token_labels":
         return {role: role for role in ("text", "text2", "label", "id", "document")}
     if form == "tagged-jsonl":
         return {"text": "words", "label": "tags", "id": "id", "document": "document"}
@@ -115,7 +115,7 @@ def _by_usual(fields: Sequence[str], usual: Sequence[str]) -> list[str]:
 
 def _one_text(task: Task, roles: dict[str, str]) -> dict[str, str]:
     """Documents and words come alone: a second text that was only found is left out."""
-    return {role: name for role, name in roles.items() if role != "text2" or task.output in ("label", "score")}
+    return {role: name for role, name in roles.items() if role != "text2" or task.output in ("single_label", "score")}
 
 
 def _conll_columns(train: Path, given: Mapping[str, str | int]) -> tuple[str, str]:

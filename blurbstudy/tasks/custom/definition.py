@@ -18,7 +18,7 @@ from ...errors import ParameterError
 from ...metrics import METRICS
 from ..formats.lines import shown, text_of
 from ..formats.standoff import FRAGMENTS
-from ..task import OUTPUTS, SPLITS, Example, OwnForm, Task, split_labels
+from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
 from .columns import WITHOUT_COLUMNS, tag_scheme, with_columns
 from .files import beside, file_formats, near, split_files, task_name
 from .formats import FORMATS, read_own
@@ -56,7 +56,7 @@ WIDE = 10.0  # scores further from 0 are trained as their distance from the mean
 NARROW = 0.1  # standard deviation below which they are so too
 
 
-def load_own_task(path: Path | str) -> Task:
+def load_custom_task(path: Path | str) -> Task:
     """A task from a YAML file; files are relative to its folder.
 
     Raises:
@@ -76,12 +76,12 @@ def load_own_task(path: Path | str) -> Task:
     if missing := [name for name in ("kind", "files") if name not in values]:
         raise ParameterError(f"{path}: lacks {missing[0]}; write lines such as `kind: ner` and `files: DIR`")
     try:
-        return own_task(**({"name": path.stem} | values | {"files": beside(path, values["files"])}))
+        return custom_task(**({"name": path.stem} | values | {"files": beside(path, values["files"])}))
     except ParameterError as error:
         raise ParameterError(f"{path}: {error}") from None
 
 
-def own_task(
+def custom_task(
     *,
     kind: str,
     files: Path | str | Mapping[str, Path | str],
@@ -127,17 +127,17 @@ def own_task(
         raise ParameterError(f"kind={str(kind)!r} is unknown; use {', '.join(USUAL_KINDS)}")
     chosen = KINDS[said]
     found = split_files(files)
-    forms = file_formats(found, format, tags=OUTPUTS[chosen] == "tags")
-    own = OwnForm(
+    forms = file_formats(found, format, tags=OUTPUT_TYPES[chosen] == "token_labels")
+    own = CustomForm(
         separator=separator_of(separator),
         dev_share=0.0 if "dev" in found else bounded("dev_share", dev_share, 0.01, 0.5),
         split_seed=int(bounded("split_seed", split_seed, 0, 2**31 - 1)),
         discontinuous=fragments_of(discontinuous),
-        kind=said,
+        task_type_alias=said,
     )
     task = Task(
         name=task_name(name, found["train"]),
-        kind=chosen,
+        task_type=chosen,
         group="own data",
         folder=".",
         files={split: str(path.resolve()) for split, path in found.items()},
@@ -147,16 +147,16 @@ def own_task(
         bounds=bounds_of(bounds),
         metric=metric_of(metric, said, fitting=OWN_METRICS[chosen]),
         unit="document",
-        counted=COUNTED[chosen],
+        size_unit=COUNTED[chosen],
         sizes={},
         source=str(source),
         terms=str(terms),
         citation=str(citation),
-        own=own,
+        custom=own,
     )
     task = _with_forms(task, forms, columns or {}, scheme)
     task = _with_labels(task, labels)
-    return _with_positives(task, said, negative, metric) if task.output == "label" else task
+    return _with_positives(task, said, negative, metric) if task.output == "single_label" else task
 
 
 def _with_forms(task: Task, forms: Mapping[str, str], columns: Mapping[str, Any], scheme: str | None) -> Task:
@@ -168,17 +168,17 @@ def _with_forms(task: Task, forms: Mapping[str, str], columns: Mapping[str, Any]
         path = near(part.files[splits[0]])
         fits = "train" in splits or _has_columns(path, form, columns)
         part = with_columns(part, path, form, columns if fits else {})
-        if part.output == "tags":
-            part = dataclasses.replace(part, own=dataclasses.replace(part.own, scheme=tag_scheme(scheme, part)))
+        if part.output == "token_labels":
+            part = dataclasses.replace(part, custom=dataclasses.replace(part.custom, scheme=tag_scheme(scheme, part)))
         if "train" in splits:
             whole = dataclasses.replace(part, files=task.files)
         else:
-            own = {name: getattr(part.own, name) for name in PER_FILE}
+            own = {name: getattr(part.custom, name) for name in PER_FILE}
             others |= dict.fromkeys(splits, {"reader": part.reader, "columns": part.columns, **own})
-    return dataclasses.replace(whole, own=dataclasses.replace(whole.own, others=others))
+    return dataclasses.replace(whole, custom=dataclasses.replace(whole.custom, split_overrides=others))
 
 
-PER_FILE = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of OwnForm
+PER_FILE = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm
 
 
 def _has_columns(path: Path, form: str, columns: Mapping[str, Any]) -> bool:
@@ -187,28 +187,6 @@ def _has_columns(path: Path, form: str, columns: Mapping[str, Any]) -> bool:
         return False
     names = [str(one) for column in columns.values() for one in (column if isinstance(column, list) else [column])]
     return set(names) <= set(first_fields(path, form.rpartition("-")[2]))
-
-
-def task_to_dict(task: Task) -> dict[str, Any]:
-    """Plain values only, for another process or a store's facts."""
-    return dataclasses.asdict(task)
-
-
-def task_from_dict(values: Mapping[str, Any]) -> Task:
-    """The inverse of task_to_dict, JSON between them or not."""
-    tuples = {name: tuple(values[name]) for name in ("columns", "labels", "positives")}
-    bounds = None if values["bounds"] is None else tuple(values["bounds"])
-    own = None if values["own"] is None else OwnForm(**(dict(values["own"]) | _tuples(values["own"])))
-    return Task(**(dict(values) | tuples | {"bounds": bounds, "own": own}))
-
-
-def _tuples(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Those fields of an OwnForm that JSON makes lists of."""
-    others = {
-        split: told | {name: tuple(told[name]) for name in ("columns", "one_hot")}
-        for split, told in own.get("others", {}).items()
-    }
-    return {"one_hot": tuple(own.get("one_hot", ())), "others": others}
 
 
 USUAL_KINDS = ("ner", "classification", "relation", "pairs", "question", "similarity", "multi-label", "pico")
@@ -225,15 +203,15 @@ def _with_labels(task: Task, given: Sequence[str] | None) -> Task:
         return _with_bounds(task)
     if given is not None and (not isinstance(given, Sequence) or isinstance(given, str) or not given):
         raise ParameterError(f"labels={given!r} is no list; write labels: [first, second]")
-    marked = task.own.one_hot  # every column is a label, also one that marks nothing
+    marked = task.custom.one_hot  # every column is a label, also one that marks nothing
     names = [_plain(label) for label in given] if given is not None else sorted(marked) or _labels_in(task)
     if double := next((name for name in names if names.count(name) > 1), None):
         raise ParameterError(f"labels: {shown(double)} stands there twice; name each once")
-    if task.output == "tags":
-        labels = tags_of_types(names, kind=task.kind)
-        positives = labels[1:] if task.kind == "pico" else ()
-        return dataclasses.replace(task, labels=labels, positives=positives)
-    if task.output == "label_set":
+    if task.output == "token_labels":
+        labels = tags_of_types(names, kind=task.task_type)
+        positives = labels[1:] if task.task_type == "pico" else ()
+        return dataclasses.replace(task, labels=labels, positive_labels=positives)
+    if task.output == "multi_label":
         if comma := next((name for name in names if "," in name), None):
             raise ParameterError(f"labels: {shown(comma)} holds a comma, which separates labels; write it without")
         return dataclasses.replace(task, labels=tuple(names))
@@ -249,7 +227,7 @@ def _with_bounds(task: Task) -> Task:
     bounds = task.bounds or (min(every), max(every))
     mean, spread = statistics.fmean(scores["train"]), statistics.pstdev(scores["train"])
     if spread > 0 and (max(map(abs, bounds)) > WIDE or spread < NARROW):
-        task = dataclasses.replace(task, own=dataclasses.replace(task.own, center=mean, scale=spread))
+        task = dataclasses.replace(task, custom=dataclasses.replace(task.custom, center=mean, scale=spread))
     return dataclasses.replace(task, bounds=bounds)
 
 
@@ -269,7 +247,7 @@ def _with_positives(task: Task, kind: str, negative: str | None, metric: str | N
         none = found[0] if len(found) == 1 and len(task.labels) > 1 else None
     chosen = "micro_f1" if none is not None and metric is None else task.metric
     positives = tuple(label for label in task.labels if label != none) if chosen == "micro_f1" else ()
-    return dataclasses.replace(task, metric=chosen, positives=positives)
+    return dataclasses.replace(task, metric=chosen, positive_labels=positives)
 
 
 def _labels_in(task: Task) -> list[str]:
@@ -282,9 +260,9 @@ def _labels_in(task: Task) -> list[str]:
 
 
 def _own_labels(task: Task, examples: list[Example]) -> list[str]:
-    if task.output == "tags":
+    if task.output == "token_labels":
         return types_in(examples)
-    if task.output == "label_set":
+    if task.output == "multi_label":
         return [label for example in examples for label in split_labels(str(example.label))]
     return [str(example.label) for example in examples]
 

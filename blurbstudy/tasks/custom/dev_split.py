@@ -30,9 +30,9 @@ def divided(task: Task, examples: Sequence[Example]) -> tuple[list[Example], lis
     for most in TIES:
         groups = _groups(examples, most=most)
         counts = [sum((strata[i] for i in own), Counter()) for own in groups]
-        in_dev = _chosen(counts, share=task.own.dev_share, rng=np.random.default_rng(task.own.split_seed))
+        in_dev = _chosen(counts, share=task.custom.dev_share, rng=np.random.default_rng(task.custom.split_seed))
         size = sum(count[EXAMPLE] for count, chosen in zip(counts, in_dev, strict=True) if chosen)
-        if size >= ENOUGH * task.own.dev_share * len(examples):
+        if size >= ENOUGH * task.custom.dev_share * len(examples):
             break
     dev = {i for own, chosen in zip(groups, in_dev, strict=True) if chosen for i in own}
     return (
@@ -77,10 +77,10 @@ def _strata(task: Task, examples: Sequence[Example]) -> list[Counter[str]]:
         bins = np.empty(len(examples), int)
         bins[order] = np.arange(len(examples)) * SCORE_BINS // len(examples)
         own = [[f"bin {bin}"] for bin in bins]
-    elif task.output == "tags":
-        begins = "I" if task.kind == "pico" else "B"
+    elif task.output == "token_labels":
+        begins = "I" if task.task_type == "pico" else "B"
         own = [[tag for tag in split_tags(str(e.label)) if tag.startswith(begins)] for e in examples]
-    elif task.output == "label_set":
+    elif task.output == "multi_label":
         own = [split_labels(str(example.label)) for example in examples]
     else:
         own = [[str(example.label)] for example in examples]

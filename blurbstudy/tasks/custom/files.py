@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, ParameterError
-from ..blurb import TASKS
-from ..extra import OTHER_TASKS
+from ..blurb import OTHER_TASKS, TASKS
 from ..task import SPLITS, plain_name
 from .formats import AS_SPANS, SUFFIXES, recognized_tags
 

@@ -52,7 +52,7 @@ def table_documents(path: Path, task: Task) -> list[StandoffDocument]:
         DataError: the file is missing, not UTF-8, lacks a column, or a line does not fit the task.
     """
     faults = Faults(path)
-    if task.own.start:
+    if task.custom.start:
         found = _by_mention(path, task, faults)
     else:
         records = table_records(path, task, faults)
@@ -68,7 +68,7 @@ def _checked(path: Path, found: list[StandoffDocument], task: Task, faults: Faul
     lines: dict[str, int] = {}
     for document in found:
         if document.id in lines:
-            said = f"{task.own.id} {shown(document.id)} a second time, after line {lines[document.id]}"
+            said = f"{task.custom.id} {shown(document.id)} a second time, after line {lines[document.id]}"
             faults.add(document.line, said, "unique ids", "remove or rename one, or name no id column")
         lines.setdefault(document.id, document.line)
     faults.refuse()
@@ -85,10 +85,12 @@ def _document(
     text = record.get(text_column)
     if wrong := text_fault(text):
         return faults.add(number, f"{wrong} {text_column}", "text", "restore it or remove the line")
-    name = str(record.get(task.own.id, "")).strip() if task.own.id else f"d{count}"
-    group = str(record.get(task.own.document, "")).strip() if task.own.document else name
+    name = str(record.get(task.custom.id, "")).strip() if task.custom.id else f"d{count}"
+    group = str(record.get(task.custom.document, "")).strip() if task.custom.document else name
     if not name or not group:
-        return faults.add(number, f"no {task.own.document if name else task.own.id}", "an id", "give the line one")
+        return faults.add(
+            number, f"no {task.custom.document if name else task.custom.id}", "an id", "give the line one"
+        )
     given = _listed(record.get(spans_column))
     if given is None:
         found = f"{spans_column} {shown(str(record.get(spans_column)))}"
@@ -135,7 +137,7 @@ def _entity(text: str, value: Any, line: int) -> tuple[Entity | None, Fault | No
 
 def _by_mention(path: Path, task: Task, faults: Faults) -> list[StandoffDocument]:
     """A row for every mention: rows of one text (and one document) are a document; without offsets, none in it."""
-    own, (text_column, type_column) = task.own, task.columns
+    own, (text_column, type_column) = task.custom, task.columns
     texts: dict[tuple[str, str], tuple[int, list[Entity]]] = {}
     for number, record in table_records(path, task, faults):
         text = record[text_column]

@@ -48,7 +48,7 @@ class SpanCounts:
 
 
 def _brat(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    return read_brat(path, fragments=task.own.discontinuous)
+    return read_brat(path, fragments=task.custom.discontinuous)
 
 
 def _pubtator(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
@@ -98,7 +98,7 @@ def _read(path: Path, task: Task) -> tuple[list[Located], SpanCounts]:
             where = f"{document.path}, line {document.line}"
             fail(where, f"an empty text of document {shown(document.id)}", "text", "restore it or remove the document")
         for number, (words, tags) in enumerate(sentences):
-            bio = bio_to_io(tags) if task.kind == "pico" else tags
+            bio = bio_to_io(tags) if task.task_type == "pico" else tags
             name = document.id if len(sentences) == 1 else f"{document.id}.{number}"
             found.append((document.line, Example(name, document.unit, tuple(words), " ".join(bio))))
     return found, counts

@@ -109,9 +109,11 @@ def table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
     form = task.reader.rpartition("_")[2]
     for number, fields in _rows(path, form, faults):
         if not names:
-            names = [name.strip() for name in fields] if task.own.header else [str(i + 1) for i in range(len(fields))]
+            names = (
+                [name.strip() for name in fields] if task.custom.header else [str(i + 1) for i in range(len(fields))]
+            )
             _check_names(path, number, names, task)
-            if task.own.header:
+            if task.custom.header:
                 continue
         if len(fields) != len(names):
             n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
@@ -132,8 +134,8 @@ def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
 
 def _wanted(task: Task) -> list[str]:
     """The columns that a task reads."""
-    own = task.own
-    named = list(task.columns if task.output == "tags" else task.columns[1:])
+    own = task.custom
+    named = list(task.columns if task.output == "token_labels" else task.columns[1:])
     if own.one_hot:
         named[-1:] = own.one_hot
     return [*named, *filter(None, (own.id, own.document, own.start, own.end, own.mention))]
@@ -176,7 +178,7 @@ def _examples(path: Path, records: Iterator[Record], task: Task, faults: Faults)
         if example is None:
             continue
         if example.id in lines:
-            said = f"{task.own.id} {shown(example.id)} a second time, after line {lines[example.id]}"
+            said = f"{task.custom.id} {shown(example.id)} a second time, after line {lines[example.id]}"
             faults.add(number, said, "unique ids", "remove or rename one, or name no id column")
         lines.setdefault(example.id, number)
         found.append((number, example))
@@ -188,7 +190,7 @@ def _examples(path: Path, records: Iterator[Record], task: Task, faults: Faults)
 
 def _example(number: int, record: Mapping[str, Any], task: Task, faults: Faults, *, count: int) -> Example | None:
     """None where the line was noted."""
-    own, label_column, wanted = task.own, task.columns[-1], _wanted(task)
+    own, label_column, wanted = task.custom, task.columns[-1], _wanted(task)
     for name in wanted:
         if name not in record:
             named = ", ".join(wanted[: len(wanted) - sum(map(bool, (own.id, own.document)))])
@@ -252,8 +254,8 @@ def _label(value: Any, task: Task) -> tuple[str | float, str]:
     """The label in the form of Example.label, and what was expected instead: ""."""
     if task.output == "score":
         return _score(value, task)
-    if task.output == "label_set":
-        parts = value if isinstance(value, list) else str(value).split(task.own.separator) if value else []
+    if task.output == "multi_label":
+        parts = value if isinstance(value, list) else str(value).split(task.custom.separator) if value else []
         labels = dict.fromkeys(_word(part) for part in parts if _word(part))
         if any("," in label for label in labels):
             return "", "labels without commas"

@@ -78,7 +78,7 @@ def columns_of(line: str, *, tabs: bool) -> list[str]:
 
 def jsonl_sentences(path: Path, task: Task, faults: Faults) -> Iterator[Tagged]:
     """The sentences whose lists are as long as each other; others are noted."""
-    own, (words_key, tags_key) = task.own, task.columns
+    own, (words_key, tags_key) = task.custom, task.columns
     for count, (number, record) in enumerate(json_records(path, faults), 1):
         lists = [record.get(key) for key in (words_key, tags_key)]
         if not all(isinstance(one, list) and all(isinstance(part, str) for part in one) for one in lists):
@@ -114,11 +114,11 @@ def _examples(path: Path, sentences: Iterator[Tagged], task: Task, faults: Fault
             faults.add(lines[place], f"tag {shown(tags[place])}", "a tag without spaces", "correct the tag")
             continue
         try:
-            bio = to_bio(tags, task.own.scheme)
+            bio = to_bio(tags, task.custom.scheme)
         except TagFault as fault:
             faults.add(lines[fault.place], fault.found, fault.expected, f"correct the tag, or {AUTO}")
             continue
-        if task.kind == "pico":
+        if task.task_type == "pico":
             bio = bio_to_io(bio)
         if task.labels and (unknown := [i for i, tag in enumerate(bio) if tag not in task.labels]):
             types = " or ".join(entity_types(task.labels))
@@ -127,7 +127,7 @@ def _examples(path: Path, sentences: Iterator[Tagged], task: Task, faults: Fault
             )
             continue
         if name in names:
-            faults.add(lines[0], f"{task.own.id} {shown(name)} a second time", "unique ids", "remove or rename one")
+            faults.add(lines[0], f"{task.custom.id} {shown(name)} a second time", "unique ids", "remove or rename one")
             continue
         names.add(name)
         found.append((lines[0], Example(name, document, tuple(words), " ".join(bio))))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import DataError
+from ...filesystem import atomic_write, disk_errors, file_lock
 from .. import dataset_folder
 from ..task import Task
-from .http import PAUSE, PUBLIC, OnBytes, Unreachable, bytes_waiting, check_base, clear_way, fetch, open_part, part_of
-from .manifest import DataFile, DatasetSource, by_hand, is_verified, public_sources, sha256_of
+from .http import PAUSE, PUBLIC, OnBytes, Unreachable, bytes_waiting, check_base, fetch
+from .manifest import DataFile, DatasetSource, by_hand, is_verified, public_sources
 from .rebuild import REBUILDS
 
 
@@ -152,7 +154,7 @@ def carry_out(
         on_done(need, how)
         return True
 
-    with _sole_writer(plan.folder):
+    with _exclusive(plan.folder):
         for i, need in enumerate(plan.fetches):
             if not attempt(need, "fetched"):
                 broken |= {later.task.name for later in plan.fetches[i:]}
@@ -165,19 +167,12 @@ def carry_out(
 def _rebuild(need: Need, *, within: Path) -> None:
     file = need.file
     data = REBUILDS[file.rebuild](within, file.name)
-    draft = part_of(need.target)
-    try:
-        clear_way(draft)
-        with open_part(draft) as out:
-            out.write(data)
-        if not is_verified(draft, file):
-            raise DataError(
-                f"{need.target}: rebuilt with other bytes than the known ones: expected {file.size} bytes, sha256 "
-                f"{file.sha256}; got {len(data)} bytes, sha256 {sha256_of(draft)}; nothing is kept"
-            )
-        os.replace(draft, need.target)
-    finally:
-        draft.unlink(missing_ok=True)
+    if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
+        raise DataError(
+            f"{need.target}: the rebuilt file has a different checksum: expected {file.size} bytes, sha256 "
+            f"{file.sha256}; got {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}; nothing is kept"
+        )
+    atomic_write(need.target, data)
 
 
 def _refuse_other_bytes(need: Need) -> None:
@@ -190,35 +185,10 @@ def _refuse_other_bytes(need: Need) -> None:
 
 
 @contextlib.contextmanager
-def _sole_writer(folder: Path) -> Iterator[None]:
-    """The folder, made where it is missing and locked: two downloads would append to the same unfinished file."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
-            yield
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise DataError(
-            f"{error.filename or folder}: cannot be written ({cause}); free it or name another folder with --to; what "
-            f"is verified stays, and the same command goes on from there"
-        ) from None
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    if os.name == "nt":  # has no such locks on folders
+def _exclusive(folder: Path) -> Iterator[None]:
+    """The folder, made if needed and locked: two downloads would append to the same unfinished file."""
+    hint = "name another folder with --to; verified files stay, and the same command resumes"
+    with disk_errors(folder, hint), file_lock(folder / ".download.lock", wait=False, remove=True) as acquired:
+        if not acquired:
+            raise DataError(f"{folder}: another download writes there; wait for its end")
         yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{folder}: another download writes there; wait for its end") from None
-        except OSError:  # some network file systems have none
-            pass
-        yield
-    finally:
-        os.close(descriptor)

@@ -86,7 +86,7 @@ def is_verified(path: Path, file: DataFile) -> bool:
 def by_hand(task: Task, source: DatasetSource, *, folder: Path | str = "DIR") -> str:
     """How somebody places a dataset's files, in one line; `folder` is the data folder."""
     names = ", ".join(task.files.values())
-    instead = "".join(f" (or {name} for {task.files[split]})" for split, name in task.substitutes.items())
+    instead = "".join(f" (or {name} for {task.files[split]})" for split, name in task.fallback_files.items())
     note = f"; {source.note}" if source.note else ""
     return f"put {names}{instead} into {dataset_folder(task, Path(folder))}, in the form of {task.source}{note}"
 

@@ -182,7 +182,7 @@ def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated:
     }
     return TaskCheck(
         task=task.name,
-        counted=task.counted,
+        counted=task.size_unit,
         splits=tuple(splits),
         flag=next(flag for flag, holds in flags.items() if holds),
         differences=differences,
@@ -193,7 +193,7 @@ def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated:
 
 def _known_size(task: Task, split: str, path: Path | None) -> int | None:
     """Of the public file: where the split has a substitute, that one's, and no size of the file it stands for."""
-    if path is not None and path.name != task.substitutes.get(split, path.name):
+    if path is not None and path.name != task.fallback_files.get(split, path.name):
         return None
     return task.known_sizes.get(split)
 
@@ -203,7 +203,7 @@ def _wrong_size(task: Task, split: SplitCheck, path: Path | None) -> list[str]:
         return []
     known = f" or {split.known} (public files)" if split.known is not None else ""
     return [
-        f"{path}: found {split.size} {task.counted}; expected {split.published} (published){known}; the file is cut "
+        f"{path}: found {split.size} {task.size_unit}; expected {split.published} (published){known}; the file is cut "
         f"short, edited or another version: {_get_again(task)}"
     ]
 
@@ -212,7 +212,7 @@ def _wrong_number(task: Task, split: SplitCheck, path: Path | None, known: DataF
     """Of examples, where the size fits: sentences without mentions add nothing to it."""
     if known is None or known.examples is None or split.examples in (None, known.examples):
         return []
-    what = "sentences" if task.output == "tags" else "examples"
+    what = "sentences" if task.output == "token_labels" else "examples"
     return [
         f"{path}: found {split.examples} {what}; expected the {known.examples} of the public file; the file is cut "
         f"short, edited or another version: {_get_again(task)}"

@@ -110,7 +110,7 @@ def _examples(path: Path, task: Task, rows: Iterator[Row]) -> list[Example]:
         for column, text in zip(task.columns[1:-1], texts, strict=True):
             if not text.strip():
                 fail(where, f"an empty {column}", "text", "restore it or remove the record")
-        unit = ".".join(name.split(".")[: task.unit_parts or None])
+        unit = ".".join(name.split(".")[: task.unit_id_prefix or None])
         examples[name] = Example(name, unit, tuple(texts), _label(where, label.strip(), task))
     if not examples:
         fail(str(path), "no examples", f"some of {task.name}", f"get the file again ({task.source})")

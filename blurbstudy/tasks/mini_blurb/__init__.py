@@ -6,15 +6,12 @@ Same seed, same bytes. It exercises every part of the study in minutes; a score 
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
-from ...errors import DataError
-from ...paths import CACHE_SETTING, cache_folder
+from ...filesystem import ensure_directory
+from ...paths import cache_folder
 from ..blurb import BIOASQ, BIOSSES, PUBMEDQA
 from ..task import Task
 from .abstracts import make_abstracts
@@ -51,25 +48,10 @@ def mini_blurb_folder(seed: int = 0) -> Path:
     """The folder of mini-BLURB of that seed in the cache; generated where it is not there yet.
 
     Raises:
-        DataError: the cache cannot be written.
+        DiskError: the cache cannot be written.
     """
     folder = cache_folder().absolute() / f"mini-blurb-v{VERSION}-seed{seed}"
-    if folder.is_dir():
-        return folder
-    draft = folder.with_name(f".{folder.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        generate_mini_blurb(draft, seed=seed)
-        try:
-            draft.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was faster, with the same bytes
-                raise
-    except OSError as error:
-        remedy = f"free it or name another cache folder in the environment setting {CACHE_SETTING}"
-        raise DataError(f"{folder}: mini-BLURB cannot be written ({error.strerror}); {remedy}") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder
+    return ensure_directory(folder, lambda temporary: generate_mini_blurb(temporary, seed=seed))
 
 
 def generate_mini_blurb(folder: Path | str, *, seed: int = 0) -> None:

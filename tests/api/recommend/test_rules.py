@@ -8,18 +8,18 @@ from blurbstudy.api.recommend.evidence import paper_evidence, study_evidence
 from blurbstudy.api.recommend.rules import chosen_by_rules, filled, recipe_of, rules, study_runs
 from blurbstudy.api.recommend.task_profile import KINDS, Situation, size_of
 from blurbstudy.config import Recipe
-from blurbstudy.engine.zero_shot import PlainCosine
+from blurbstudy.engine.zero_shot import ZeroShotScore
 from blurbstudy.errors import ParameterError
 from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
 from blurbstudy.tables.paper import paper_number
-from blurbstudy.tasks.task import OUTPUTS
+from blurbstudy.tasks.task import OUTPUT_TYPES
 
 LAYERS = {"SMALL": 6, "BASE": 12, "LARGE": 24}
 
 
 def plain(r, n=80):
-    return PlainCosine(splits=("train", "dev"), n=n, score=r, interval=fisher_interval(r, n))
+    return ZeroShotScore(splits=("train", "dev"), n=n, score=r, interval=fisher_interval(r, n))
 
 
 def at(kind="relation", train=64, size="BASE", family="mlm", **more):
@@ -38,7 +38,7 @@ VECTORS = [at("similarity", train, size, plain=plain(0.85)) for train, size in p
 
 
 def test_every_kind_size_and_encoder_has_a_recipe_that_fits_it():
-    assert set(KINDS) == set(OUTPUTS)
+    assert set(KINDS) == set(OUTPUT_TYPES)
     for situation in EVERY:
         choices = chosen_by_rules(situation)
         recipe = recipe_of(choices)

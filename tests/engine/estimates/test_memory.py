@@ -5,15 +5,16 @@ import dataclasses
 import pytest
 
 from blurbstudy.engine.estimates import memory as module
-from blurbstudy.engine.estimates.measurements import Calibrations, calibration_file
-from blurbstudy.engine.estimates.memory import SHARE, Capacity, Footprint, bytes_at_most
+from blurbstudy.engine.estimates.measurements import MeasurementCache, measurements_file
+from blurbstudy.engine.estimates.memory import MEMORY_FRACTION, Capacity, Footprint, upper_bound_bytes
 from blurbstudy.engine.populations import PopulationTrainer
+from blurbstudy.training.profiling import MemoryUsage
 
 
 @pytest.fixture(autouse=True)
-def own_calibrations(tmp_path, monkeypatch):
+def own_measurements(tmp_path, monkeypatch):
     """No other test's measurements; generated data stay where they are."""
-    monkeypatch.setattr("blurbstudy.engine.estimates.measurements.calibration_file", lambda: tmp_path / "machine.json")
+    monkeypatch.setattr("blurbstudy.engine.estimates.measurements.measurements_file", lambda: tmp_path / "machine.json")
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def trainer(store, make_sources):
 
 def test_a_footprint_grows_by_its_members_and_fills_a_budget_but_never_less_than_one():
     footprint = Footprint(fixed=100, member=10)
-    assert [footprint.of(n) for n in (1, 2, 5)] == [110, 120, 150]
-    assert [footprint.members_within(budget) for budget in (150, 159, 160, 50)] == [5, 5, 6, 1]
+    assert [footprint.bytes_for(n) for n in (1, 2, 5)] == [110, 120, 150]
+    assert [footprint.max_members(budget) for budget in (150, 159, 160, 50)] == [5, 5, 6, 1]
 
 
 def test_a_measured_process_is_larger_than_its_weights_and_is_measured_once(trainer, make_grid, monkeypatch):
@@ -35,7 +36,7 @@ def test_a_measured_process_is_larger_than_its_weights_and_is_measured_once(trai
     weights = trainer.sources.encoders["tiny"].architecture
     assert footprint.fixed > 50 * 2**20  # Python and torch
     assert 16 * module.Architecture(**weights).n_parameters <= footprint.member < 2**30
-    monkeypatch.setattr(module, "rehearse", lambda configs, *_, **__: pytest.fail("measured again") if configs else [])
+    monkeypatch.setattr(module, "profile", lambda *_: pytest.fail("measured again"))
     again = Capacity(trainer, 2, free=64 * 2**20)
     again.measure([config])
     assert again.footprint(config) == footprint
@@ -49,36 +50,40 @@ def test_a_member_takes_no_less_than_its_state_however_small_the_difference_of_t
     )
     parameters = module.Architecture(**shape).n_parameters
     fewer = module.Architecture(**(shape | {"n_layers": shape["n_layers"] - 1})).n_parameters
-    found = [module.state_bytes(shape, one) for one in (config, frozen, shallow)]
+    found = [module.optimizer_state_bytes(shape, one) for one in (config, frozen, shallow)]
     assert found == [16 * parameters, 4 * parameters, 16 * fewer]
-    noise = [{"before": 1000, "most": 1500, "device": "cpu"}, {"before": 1000, "most": 1499, "device": "cpu"}]
-    assert module._footprint(noise, least=400) == Footprint(fixed=1100, member=400)
-    assert module._footprint(noise[:1], least=400) == Footprint(fixed=1000, member=500)
+    noise = [MemoryUsage(before=1000, peak=1500), MemoryUsage(before=1000, peak=1499)]
+    footprint = module._footprint(noise, min_member=400, own_process=True)
+    assert footprint == Footprint(fixed=1100, member=400)
+    alone = module._footprint(noise[:1], min_member=400, own_process=True)
+    assert alone == Footprint(fixed=1000, member=500)
+    assert module._footprint(noise[:1], min_member=400, own_process=False) == Footprint(fixed=0, member=500)
+    assert module._footprint([], own_process=True) is None
 
 
 def test_members_and_processes_are_limited_by_what_is_free(trainer, make_grid):
     (config,) = make_grid(trainer.sources, 1)
-    kept = Calibrations()
-    capacity = Capacity(trainer, 8, free=1000, kept=kept)
-    kept.put("footprint", capacity._class(config), {"fixed": 100, "member": 50})
+    cache = MeasurementCache()
+    capacity = Capacity(trainer, 8, free=1000, cache=cache)
+    cache.put("footprint", capacity._key(config), {"fixed": 100, "member": 50})
     capacity.measure([config])
-    assert capacity.side_by_side([config]) == int(SHARE * 1000 // 150) == 5
-    assert [capacity.members(config, workers=n) for n in (5, 4, 2)] == [1, 2, 4]  # 4: the most on a CPU
+    assert capacity.max_workers([config]) == int(MEMORY_FRACTION * 1000 // 150) == 5
+    assert [capacity.max_members(config, workers=n) for n in (5, 4, 2)] == [1, 2, 4]  # 4: the most on a CPU
 
 
 def test_where_far_more_would_fit_nothing_is_measured(trainer, make_grid, monkeypatch):
     configs = make_grid(trainer.sources, 2)
-    monkeypatch.setattr(module, "rehearse", lambda configs, *_, **__: pytest.fail("measured") if configs else [])
+    monkeypatch.setattr(module, "profile", lambda *_: pytest.fail("measured"))
     capacity = Capacity(trainer, 2, free=64 * 2**30)
     capacity.measure(configs)
-    assert capacity.side_by_side(configs) == 2 and capacity.members(configs[0], workers=2) == 4
+    assert capacity.max_workers(configs) == 2 and capacity.max_members(configs[0], workers=2) == 4
 
 
 def test_the_bound_is_above_what_is_measured(trainer, make_grid):
     (config,) = make_grid(trainer.sources, 1)
     capacity = Capacity(trainer, 1, free=2**20)
     capacity.measure([config])
-    assert bytes_at_most(trainer.sources.encoders["tiny"].architecture, config) > capacity.footprint(config).member
+    assert upper_bound_bytes(trainer.sources.encoders["tiny"].architecture, config) > capacity.footprint(config).member
 
 
 def test_the_bound_holds_for_encoders_of_transformers_own_too(store, other_sources, make_grid):
@@ -86,27 +91,27 @@ def test_the_bound_holds_for_encoders_of_transformers_own_too(store, other_sourc
     capacity = Capacity(PopulationTrainer(store, sources=other_sources, device="cpu"), 1, free=2**20)
     capacity.measure([config])
     shape = other_sources.encoders["tiny"].architecture
-    assert bytes_at_most(shape, config) > capacity.footprint(config).member
-    assert capacity.footprint(config).member >= module.state_bytes(shape, config)
-    assert capacity.members(config, workers=1) == 1
+    assert upper_bound_bytes(shape, config) > capacity.footprint(config).member
+    assert capacity.footprint(config).member >= module.optimizer_state_bytes(shape, config)
+    assert capacity.max_members(config, workers=1) == 1
 
 
 def test_runs_that_keep_their_best_weights_are_a_class_of_their_own(trainer, make_grid):
     last, best = make_grid(trainer.sources, 1) + make_grid(trainer.sources, 1, select="best_dev")
     other = dataclasses.replace(last, seed=9)
     capacity = Capacity(trainer, 1)
-    assert capacity._class(last) == capacity._class(other) != capacity._class(best)
+    assert capacity._key(last) == capacity._key(other) != capacity._key(best)
 
 
 def test_the_file_is_named_after_the_machine_and_a_torn_one_is_as_none(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
     monkeypatch.setattr("platform.node", lambda: "lab/gpu 7")
-    assert calibration_file() == tmp_path / "calibration" / "lab-gpu-7.json"
-    Calibrations().put("footprint", "a", [1])
-    assert Calibrations().get("footprint", "a") == [1]
-    calibration_file().write_text("{torn")
-    assert Calibrations().get("footprint", "a") is None
+    assert measurements_file() == tmp_path / "calibration" / "lab-gpu-7.json"
+    MeasurementCache().put("footprint", "a", [1])
+    assert MeasurementCache().get("footprint", "a") == [1]
+    measurements_file().write_text("{torn")
+    assert MeasurementCache().get("footprint", "a") is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_control_groups_of_both_versions_say_what_is_left(tmp_path, lines, folde
         place = tmp_path / "root" / folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    assert module._left_in_group(tmp_path / "cgroup", tmp_path / "root") == left
+    assert module._cgroup_available(tmp_path / "cgroup", tmp_path / "root") == left
 
 
 def test_what_is_free_is_what_the_kernel_says(tmp_path):

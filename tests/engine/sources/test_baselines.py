@@ -10,7 +10,7 @@ import time
 import pytest
 
 from blurbstudy.baselines import RELEASED, RETRAINED, WantedModel, get_model, load_model, make_model, predicted_tags
-from blurbstudy.engine.deadline import stopping_after
+from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.sources import baselines as module
 from blurbstudy.engine.sources.baselines import AUTO, MODEL_FACT, TAGS_FACT, Asked, find_baseline, keep_baselines
 from blurbstudy.engine.sources.resolve import resolve_sources
@@ -56,7 +56,7 @@ def test_the_store_has_the_tags_that_the_model_gives_and_no_text(store, ask, min
 
 def test_what_the_store_has_is_not_made_again_and_is_found_without_data(store, ask, tmp_path, monkeypatch):
     made = keep_baselines(store, [ask()], progress="silent")
-    monkeypatch.setattr(module, "make_apart", lambda *_, **__: pytest.fail("the store has it"))
+    monkeypatch.setattr(module, "run_in_subprocesses", lambda *_, **__: pytest.fail("the store has it"))
     assert keep_baselines(store, [ask()], progress="silent") == made
     shutil.copytree(store.folder, tmp_path / "alone")
     assert find_baseline(RunStore(tmp_path / "alone"), ask(data_folder="")) == made["bc5cdr"]
@@ -99,10 +99,10 @@ def test_a_failure_is_told_with_the_model_that_it_is_of(store, ask, tmp_path):
     assert find_baseline(store, ask(seed=7)) is None
 
 
-def test_once_the_time_is_up_nothing_is_begun_and_what_is_left_is_told(store, ask):
-    with stopping_after(1, began=time.time() - 61) as left:
-        assert keep_baselines(store, [ask(seed=8), ask("jnlpba", seed=8)], progress="silent") == {}
-        assert left().models == ("scispaCy bc5cdr", "scispaCy jnlpba")
+def test_after_the_deadline_nothing_starts(store, ask):
+    deadline = Deadline(at=time.time() - 1)
+    assert keep_baselines(store, [ask(seed=8), ask("jnlpba", seed=8)], progress="silent", deadline=deadline) == {}
+    assert deadline.skipped_baselines == ["scispaCy bc5cdr", "scispaCy jnlpba"]
     assert not ask(seed=8).wanted.folder().exists()
 
 

@@ -9,9 +9,8 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from blurbstudy.engine import deadline as clock
-from blurbstudy.engine.deadline import stopping_after
-from blurbstudy.engine.progress import PROGRESS_SETTING, read_progress
+from blurbstudy.engine.deadline import Deadline
+from blurbstudy.engine.progress import Progress
 from blurbstudy.engine.sources import encoders as pretraining
 from blurbstudy.engine.sources.encoders import pretrained_encoders
 from blurbstudy.errors import StudyError
@@ -70,49 +69,56 @@ def test_a_failure_is_told_and_the_others_are_kept(wanted):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_once_the_time_is_up_nothing_is_begun_and_what_is_left_is_told(wanted, workers):
-    with stopping_after(1, began=time.time() - 61) as left:
-        assert pretrained_encoders(wanted("bert", "electra"), workers=workers, progress="silent") == {}
-        assert left().encoders == ("bert", "electra")
+def test_after_the_deadline_nothing_starts(wanted, workers):
+    deadline = Deadline(at=time.time() - 1)
+    options = {"workers": workers, "progress": "silent", "deadline": deadline}
+    assert pretrained_encoders(wanted("bert", "electra"), **options) == {}
+    assert deadline.skipped_encoders == ["bert", "electra"]
     assert not wanted("bert")["bert"].folder().parent.exists()
 
 
-def test_a_pretraining_that_the_clock_stopped_goes_on_to_the_same_bits(wanted, tmp_path, monkeypatch):
-    began, steps = time.time(), []
-    monkeypatch.setattr(clock.time, "time", lambda: began + 30 * len(steps))
-    make = pretraining.make_encoder
-    monkeypatch.setattr(
-        pretraining, "make_encoder",
-        lambda one, *, on_progress, stop: make(one, on_progress=lambda *told: steps.append(told), stop=stop),
-    )  # fmt: skip
-    with stopping_after(2, began=began) as left:
-        assert pretrained_encoders(wanted("bert", "electra"), workers=1, progress="silent") == {}
-        assert left().encoders == ("bert", "electra")
-    assert steps == [(step, 6) for step in (1, 2, 3, 4, 5)]  # the fifth is asked, after the fourth, to be the last
+def test_a_pretraining_that_the_deadline_stopped_resumes_to_the_same_bits(wanted, tmp_path, monkeypatch):
+    deadline, steps, make = Deadline(), [], pretraining.make_encoder
+
+    def make_and_pass_deadline(encoder, *, on_progress, stop):
+        def on_step(done, total):
+            steps.append((done, total))
+            if done == 4:
+                deadline.at = 0.0
+
+        make(encoder, on_progress=on_step, stop=stop)
+
+    monkeypatch.setattr(pretraining, "make_encoder", make_and_pass_deadline)
+    options = {"workers": 1, "progress": "silent", "deadline": deadline}
+    assert pretrained_encoders(wanted("bert", "electra"), **options) == {}
+    assert deadline.skipped_encoders == ["bert", "electra"]
+    assert 4 <= len(steps) <= 5 and steps[-1][1] == 6
     monkeypatch.undo()
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
-    gone_on = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
-    assert json.loads((gone_on / "pretraining.json").read_text())["sessions"] == 2
+    resumed = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    assert json.loads((resumed / "pretraining.json").read_text())["sessions"] == 2
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "other"))
-    at_once = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
-    a, b = (load_file(made / "model.safetensors") for made in (gone_on, at_once))
+    uninterrupted = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    a, b = (load_file(made / "model.safetensors") for made in (resumed, uninterrupted))
     assert all((a[key] == b[key]).all() for key in a)
 
 
-def test_pretrainings_in_processes_save_a_state_when_the_time_is_up(wanted):
-    """So many steps that no machine comes to their end in time."""
-    asked = wanted("bert", "electra", tokens=20_000_000)
-    with stopping_after(20 / 60, began=time.time()) as left:
-        assert pretrained_encoders(asked, workers=2, progress="silent") == {}
-        assert left().encoders == ("bert", "electra")
-    for one in asked.values():
+def test_pretrainings_in_processes_save_a_checkpoint_at_the_deadline(wanted):
+    """So many steps that no machine finishes them in time."""
+    encoders, deadline = wanted("bert", "electra", tokens=20_000_000), Deadline(at=time.time() + 20)
+    assert pretrained_encoders(encoders, workers=2, progress="silent", deadline=deadline) == {}
+    assert deadline.skipped_encoders == ["bert", "electra"]
+    for one in encoders.values():
         assert newest_state(one.folder().parent / f".begun-{one.folder().name}").standing.step > 0
 
 
-def test_progress_goes_to_the_end(wanted, tmp_path, monkeypatch):
-    file = tmp_path / "progress.jsonl"
-    monkeypatch.setenv(PROGRESS_SETTING, str(file))
-    pretrained_encoders(wanted("bert", "no-nsp"), workers=2)
-    states, _ = read_progress(file)
-    assert (states[-1]["done"], states[-1]["runs_done"], states[-1]["runs"]) == (12, 2, 2)
-    assert states[-1]["label"] == "pretrain bert, no-nsp"
+def test_progress_reaches_all_steps_and_encoders(wanted, monkeypatch):
+    updates, update = [], Progress.update
+
+    def noted(bar, done, *, runs_done, current=""):
+        updates.append((bar.label, bar.unit, bar.total, bar.runs, done, runs_done))
+        update(bar, done, runs_done=runs_done, current=current)
+
+    monkeypatch.setattr(Progress, "update", noted)
+    pretrained_encoders(wanted("bert", "no-nsp"), workers=2, progress="silent")
+    assert updates[-1] == ("pretrain bert, no-nsp", "encoders", 12, 2, 12, 2)

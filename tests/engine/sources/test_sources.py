@@ -14,7 +14,7 @@ from blurbstudy.engine.sources.sources import (
     sources_from_store,
     sources_to_dict,
 )
-from blurbstudy.errors import CheckpointError, ParameterError, StoreError, StudyError
+from blurbstudy.errors import CheckpointError, DiskError, ParameterError, StoreError, StudyError
 from blurbstudy.models import checkpoint_fingerprint, read_architecture
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import data_fingerprint, get_task, read_task
@@ -94,7 +94,7 @@ def test_an_encoder_without_spec_is_left_out(store, tiny_encoder):
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(tmp_path):
     (tmp_path / "store").write_text("")
-    with pytest.raises(StoreError, match="a file lies where the folder should be"):
+    with pytest.raises(DiskError, match="a file exists where a folder is needed"):
         resolve_sources(RunStore(tmp_path / "store"), tasks=["BIOSSES"], encoders={"tiny": "/none"}, data="/none")
 
 

@@ -12,7 +12,7 @@ from blurbstudy.inference.model_directory.card import model_card
 from blurbstudy.inference.model_directory.heads import head_form
 from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.models import Architecture
-from blurbstudy.tasks import OwnForm, get_task
+from blurbstudy.tasks import CustomForm, get_task
 
 NUMBERS = {
     "n": 2, "scored": 2, "mean": 0.625, "sd": 0.01, "worst": 0.61, "failed": 1, "failed_rate": 0.5, "trivial": 0.125,
@@ -124,7 +124,7 @@ def test_the_front_says_what_the_model_is_and_nothing_that_nobody_knows():
     assert "pipeline_tag: token-classification" in card() and "language: en" in card()
     cosine = card(task="BIOSSES", head="cosine")
     assert "library_name: sentence-transformers\npipeline_tag: sentence-similarity" in cosine
-    task = dataclasses.replace(get_task("GAD"), own=OwnForm())
+    task = dataclasses.replace(get_task("GAD"), custom=CustomForm())
     settings = settings_of(task, Recipe())
     own = model_card(task, settings, head_form(ENCODER, settings.head), RUN, place="my-model")
     assert "language:" not in own and "biomedical," not in own

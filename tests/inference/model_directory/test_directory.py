@@ -13,7 +13,7 @@ from blurbstudy.errors import CheckpointError
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
 from blurbstudy.inference.model_directory.heads import head_form, lack
 from blurbstudy.models import pack
-from blurbstudy.tasks import OwnForm
+from blurbstudy.tasks import CustomForm
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.tasks.task import Example, head_labels
 from blurbstudy.training.evaluation import pack_features, packed_targets
@@ -42,11 +42,16 @@ CASES = [
 
 
 def examples_of(task):
-    label = {"tags": "O", "label": task.labels[0] if task.labels else "", "label_set": "", "score": 1.0}[task.output]
-    if task.output == "tags":
+    label = {
+        "token_labels": "O",
+        "single_label": task.labels[0] if task.labels else "",
+        "multi_label": "",
+        "score": 1.0,
+    }[task.output]
+    if task.output == "token_labels":
         words = [text.split() for text in TEXTS]
         return [Example(str(i), str(i), tuple(own), " ".join(["O"] * len(own))) for i, own in enumerate(words)]
-    texts = PAIRS if task.kind in ("question", "similarity") else [(text,) for text in TEXTS]
+    texts = PAIRS if task.task_type in ("question", "similarity") else [(text,) for text in TEXTS]
     return [Example(str(i), str(i), own, label) for i, own in enumerate(texts)]
 
 
@@ -66,7 +71,7 @@ def our_outputs(model, tokenizer, task, recipe):
 def their_outputs(folder, task):
     """The same by nothing but transformers and the directory."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    words = task.output == "tags"
+    words = task.output == "token_labels"
     kind = transformers.AutoModelForTokenClassification if words else transformers.AutoModelForSequenceClassification
     model = kind.from_pretrained(folder)
     texts = [example.texts for example in examples_of(task)]
@@ -101,7 +106,7 @@ def test_what_is_read_is_what_was_written(write_random, family, kind, recipe):
     tokenizer = found.checkpoint.tokenizer()
     same = our_outputs(again, tokenizer, task, recipe) - our_outputs(model, tokenizer, task, recipe)
     assert same.abs().max() == 0
-    assert (found.task.kind, found.labels) == (task.kind, head_labels(task, recipe.tagging))
+    assert (found.task.task_type, found.labels) == (task.task_type, head_labels(task, recipe.tagging))
     assert not found.task.files
 
 
@@ -210,8 +215,8 @@ def test_a_cosine_is_that_of_the_means_that_sentence_transformers_takes(write_ra
 
 
 def test_a_head_trained_on_scores_in_another_scale_is_written_as_one_that_gives_the_scores(write_random):
-    own = OwnForm(center=50.0, scale=20.0)
-    folder, model, task, recipe = write_random("bert", "similarity", own=own)
+    custom = CustomForm(center=50.0, scale=20.0)
+    folder, model, task, recipe = write_random("bert", "similarity", custom=custom)
     ours = our_outputs(model, transformers.AutoTokenizer.from_pretrained(folder), task, recipe)
     torch.testing.assert_close(their_outputs(folder, task)[1], ours * 20 + 50, rtol=1e-5, atol=1e-3)
-    assert read_model_directory(folder).task.own == OwnForm()
+    assert read_model_directory(folder).task.custom == CustomForm()

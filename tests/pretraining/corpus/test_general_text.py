@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from blurbstudy.errors import DataError
+from blurbstudy.errors import DataError, DiskError
 from blurbstudy.pretraining.corpus.corpus import Corpus
 from blurbstudy.pretraining.corpus.general_text import PARAGRAPHS, general_corpus
 
@@ -46,5 +46,5 @@ def test_a_python_without_its_manual_says_what_to_do(monkeypatch):
 def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="cannot be written .*BLURBSTUDY_CACHE"):
+    with pytest.raises(DiskError, match="cannot be written: .*BLURBSTUDY_CACHE"):
         general_corpus()

@@ -199,7 +199,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_made(corpus, monkeypatc
         patch.setattr(tokens_cache._Column, where, full)
         with pytest.raises(
             StudyError,
-            match=r"cannot be written \(no space is left on the disk\); free some or name another cache folder by BL",
+            match=r"cannot be written: no space is left on the disk; free some space or name another cache folder by",
         ):
             prepare(corpus)
     assert [path.suffix for path in (cache_folder() / "tokens").iterdir()] == [".lock"]
@@ -214,7 +214,7 @@ def test_what_breaks_off_leaves_nothing_and_what_a_killed_maker_left_is_cleared_
     with pytest.raises(KeyboardInterrupt):
         prepare(corpus, on_progress=stop)
     (lock,) = (cache_folder() / "tokens").iterdir()
-    left = lock.with_name(f".unfinished-{lock.stem}-killed")
+    left = lock.with_name(f".unfinished-0123abcd-{lock.stem}")
     left.mkdir()
     prepare(corpus)
     assert not left.exists()

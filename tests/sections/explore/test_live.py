@@ -1,15 +1,22 @@
-"""A live fine-tuning in words and lines, and what it is asked to be."""
+"""A live fine-tuning: an ordinary sweep in a thread that is watched and stopped."""
+
+import time
 
 import pytest
 
 from blurbstudy.config import Recipe
-from blurbstudy.engine.live_run import FAILED, FINISHED, STOPPED, Sight
+from blurbstudy.engine.engine import LocalEngine
+from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections.explore.depth import Techniques
-from blurbstudy.sections.explore.live import live_encoders, live_job, live_picture, live_words
+from blurbstudy.sections.explore.live import LiveRun, live_encoders
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
 from blurbstudy.study.study import Study
+
+TIMEOUT = 120  # seconds
+RECIPE = Recipe(epochs=2, max_length=48, evaluations=4)
+LONG = Recipe(epochs=1000, batch_size=1, max_length=48, evaluations=200)
 
 
 @pytest.fixture
@@ -19,47 +26,81 @@ def study(tmp_path, tiny_encoder, monkeypatch):
     return Study("90_explore", {"store": str(tmp_path / "store"), "encoders": encoders})
 
 
-def test_the_job_is_the_recipe_with_the_techniques_in_it(study, tiny_encoder):
-    recipe = Recipe(epochs=3)
-    job = live_job(study, Techniques(freeze=1), encoder="BERT", task="BIOSSES", recipe=recipe, seed=7)
-    assert job.recipe == recipe.but(stabilizers={"freeze": {"layers": 1}})
-    assert (job.spec, job.data, job.seed) == (str(tiny_encoder), "mini", 7)
+@pytest.fixture
+def start(study):
+    """Starts a run of the tiny encoder on BIOSSES; it is stopped with the test."""
+    runs = []
+
+    def start_run(recipe, **changes):
+        options = {"encoder": "BERT", "task": "BIOSSES", "seed": 1} | changes
+        runs.append(LiveRun(study, options.pop("techniques", Techniques()), recipe=recipe, **options))
+        return runs[-1]
+
+    yield start_run
+    for run in runs:
+        run.stop()
+        wait_for(lambda run=run: not run.is_running())
+
+
+def wait_for(condition):
+    until = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_finished_run_is_the_same_as_that_of_a_sweep(start, study, make_sources, make_grid, tmp_path):
+    run = start(RECIPE)
+    wait_for(lambda: not run.is_running())
+    (record,) = study.store.records()
+    other = RunStore(tmp_path / "other")
+    sources = make_sources(other)
+    (config,) = make_grid(sources, 1, epochs=2, evaluations=4)
+    (expected,) = run_missing(
+        [config], other, sources=sources, engine=LocalEngine(device="cpu", workers=1), progress="silent"
+    ).values()
+    assert record.id == expected.id and record.curve == expected.curve == run.curve
+    assert record.scores == expected.scores and record.predictions == expected.predictions
+    assert run.step == run.total > 0
+    assert run.describe().startswith("Finished: dev ") and f"stored as run {record.id}" in run.describe()
+    second = start(RECIPE)
+    wait_for(lambda: not second.is_running())
+    assert "not trained again" in second.describe()
+
+
+def test_the_curve_grows_and_a_stopped_run_leaves_no_record(start, study):
+    run = start(LONG)
+    wait_for(lambda: len(run.curve.get("step", ())) > 0 and len(run.losses) > 1)
+    step, points, picture = run.step, len(run.curve["step"]), run.figure().svg
+    assert run.describe() == f"Training, at step {run.step:,} of {run.total:,} …" or run.is_running()
+    wait_for(lambda: len(run.curve["step"]) > points)
+    assert run.step > step and run.figure().svg != picture
+    run.stop()
+    wait_for(lambda: not run.is_running())
+    assert run.describe() == f"Stopped at step {run.step:,} of {run.total:,}; the store has no record of it."
+    assert len(study.store) == 0
+
+
+def test_a_run_can_be_stopped_before_its_first_step(start, study):
+    run = start(LONG)
+    run.stop()
+    assert run.describe() in ("Stopping …", run.outcome)
+    wait_for(lambda: not run.is_running())
+    assert run.describe().startswith("Stopped ") and len(study.store) == 0
+
+
+def test_the_techniques_are_in_the_recipe(start):
+    run = start(Recipe(epochs=3), techniques=Techniques(freeze=1))
+    assert run.recipe == Recipe(epochs=3).but(stabilizers={"freeze": {"layers": 1}})
+
+
+def test_a_failure_is_one_sentence(start, study):
+    run = start(RECIPE.but(max_length=512))
+    wait_for(lambda: not run.is_running())
+    assert run.describe().startswith("Failed before its first step: max_length=512 exceeds") and len(study.store) == 0
 
 
 def test_an_encoder_without_a_path_is_not_offered_and_is_refused(study):
     assert live_encoders(study) == ["BERT"]
     with pytest.raises(ParameterError, match="encoder 'ELECTRA': no path given"):
-        live_job(study, Techniques(), encoder="ELECTRA", task="BIOSSES", recipe=Recipe())
-
-
-@pytest.mark.parametrize(
-    ("sight", "said"),
-    [
-        (Sight(doing="loading data and encoder"), "Loading data and encoder …"),
-        (Sight(doing="training", step=3, total=1200), "Training, step 3 of 1,200 …"),
-        (Sight(state=STOPPED, step=3, total=80), "Stopped at step 3 of 80; nothing of it is in the store."),
-        (Sight(state=STOPPED), "Stopped before its first step; the store is as it was."),
-        (
-            Sight(state=FAILED, cause="no memory"),
-            "Failed before its first step: no memory. Nothing of it is in the store.",
-        ),
-    ],
-)
-def test_how_it_stands_is_a_sentence(tmp_path, sight, said):
-    assert live_words(sight, RunStore(tmp_path)) == said
-
-
-def test_a_finished_run_is_told_with_its_scores_and_its_id(make_explored):
-    (setting,) = (explored := make_explored({"Baseline": [90]})).settings
-    run_id = setting.runs[1].id
-    said = live_words(Sight(state=FINISHED, run_id=run_id, step=1, total=1), explored.store)
-    assert said == f"Finished: dev 90.00, test 90.00 (times 100), one seed; kept in the store as run {run_id}."
-    again = live_words(Sight(state=FINISHED, run_id=run_id, made=False), explored.store)
-    assert "the store had it already" in again
-
-
-def test_the_picture_moves_with_the_run():
-    points = {"step": [5], "train_loss": [2.0], "dev_score": [0.1]}
-    early = Sight(step=6, total=80, steps=(1, 6), losses=(3.0, 1.0), curve=points)
-    later = Sight(step=9, total=80, steps=(1, 6, 9), losses=(3.0, 1.0, 0.5), curve=points)
-    assert live_picture(early, title="t").svg != live_picture(later, title="t").svg
+        LiveRun(study, Techniques(), encoder="ELECTRA", task="BIOSSES", recipe=Recipe())

@@ -107,9 +107,9 @@ def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
         await until(lambda: panel.picture.value != first)
         assert panel.bar.value > at
         panel.stop.click()
-        assert "nothing of it is in the store" in panel.words.value
-        assert panel.stop.disabled and not panel.begin.disabled
         await panel.watching
+        assert "the store has no record of it" in panel.words.value
+        assert panel.stop.disabled and not panel.begin.disabled
 
     asyncio.run(use())
     assert len(study.store) == 0 and read_store(study.store).unreadable == ()

@@ -65,11 +65,11 @@ def invented(study, grid, *, score):
 
 def wrong(task, truth):
     output = get_task(task).output
-    if output == "tags":
+    if output == "token_labels":
         return " ".join("O" for _ in truth.split())
     if output == "score":
         return 0.0
-    return "" if output == "label_set" else next(label for label in get_task(task).labels if label != truth)
+    return "" if output == "multi_label" else next(label for label in get_task(task).labels if label != truth)
 
 
 def technique(config):

@@ -160,7 +160,7 @@ def test_the_papers_drop_is_its_worst_depth_of_the_printed_ones_to_rounding():
 def test_the_papers_groups_fall_on_two_sides_of_the_margin():
     """As section 3.5 says: relations and questions are hit, the others are not."""
     for kind in ("ner", "pico", "relation", "similarity", "document", "question"):
-        tasks = [task.name for task in pruning_tasks() if task.kind == kind]
+        tasks = [task.name for task in pruning_tasks() if task.task_type == kind]
         hit = pruning.paper_verdict(tasks, margin=2.5).partition("\n")[0] == "depth matters"
         assert hit == (kind in ("relation", "question")), kind
 

@@ -6,7 +6,7 @@ import pytest
 from blurbstudy.study.dry_run import planned_study
 from blurbstudy.study.parameter_schema import KINDS, check_values
 
-from blurbstudy.engine.deadline import CLOCK_SETTING
+from blurbstudy.engine.deadline import DEADLINE_ENV
 from blurbstudy.errors import ParameterError
 from blurbstudy.report.plan import divided
 from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD, optimal_grid
@@ -113,12 +113,12 @@ def test_a_report_of_a_search_that_was_never_made_says_so(values, monkeypatch):
 def test_a_search_that_the_clock_ends_says_how_many_runs_are_left_and_goes_on(values, monkeypatch, tmp_path):
     clock = tmp_path / "clock"
     clock.write_text('{"deadline": 0}\n')
-    monkeypatch.setenv(CLOCK_SETTING, str(clock))
+    monkeypatch.setenv(DEADLINE_ENV, str(clock))
     _, found = found_by(Study(STEM, values), values)
     assert found["BERT", "BIOSSES"].values == [] and found["BERT", "BIOSSES"].best is None
     noted = {run for line in clock.read_text().splitlines()[1:] for run in json.loads(line)["runs"]}
     assert len(noted) >= values["search_trials"]
-    monkeypatch.delenv(CLOCK_SETTING)
+    monkeypatch.delenv(DEADLINE_ENV)
     _, found = found_by(Study(STEM, values), values)
     assert found["BERT", "BIOSSES"].is_finished
 

@@ -3,7 +3,7 @@
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from blurbstudy.tasks import own_task, read_task
+from blurbstudy.tasks import custom_task, read_task
 from blurbstudy.tasks.custom.audit import audit_own, check_learnable
 from tests.tasks.custom.conftest import table
 
@@ -18,7 +18,7 @@ def tokenizer():
 
 
 def audit(tokenizer, kind="classification", *, max_length=16, files=None, **said):
-    task = own_task(kind=kind, files=files or {"train": "a.tsv"}, **said)
+    task = custom_task(kind=kind, files=files or {"train": "a.tsv"}, **said)
     check_learnable(task)
     return audit_own(task, tokenizer, max_length=max_length)
 
@@ -59,7 +59,7 @@ def test_a_label_unseen_in_train_is_placed_and_stays_gold(write, tokenizer):
         "label 'maybe' of dev (20 times, first in b.tsv, line 3) is not in train: it cannot be learned, and counts as "
         "missed"
     )
-    task = own_task(kind="classification", files={"train": "a.tsv", "dev": "b.tsv"})
+    task = custom_task(kind="classification", files={"train": "a.tsv", "dev": "b.tsv"})
     assert task.labels == ("no", "yes", "maybe") and sum(e.label == "maybe" for e in read_task(task)["dev"]) == 20
 
 

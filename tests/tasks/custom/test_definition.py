@@ -5,7 +5,7 @@ import json
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
-from blurbstudy.tasks import data_fingerprint, load_own_task, own_task, read_task, task_from_dict, task_to_dict
+from blurbstudy.tasks import custom_task, data_fingerprint, load_custom_task, read_task, task_from_dict, task_to_dict
 from tests.tasks.custom.conftest import table
 
 YAML = """
@@ -26,20 +26,20 @@ def test_a_yaml_file_says_words_as_they_are_written_and_files_beside_it(tmp_path
     (folder / "a.tsv").write_text(table())
     (folder / "b.tsv").write_text(table(n=5))
     monkeypatch.chdir(tmp_path)
-    task = load_own_task("there/my task.yaml")
-    assert (task.name, task.kind, task.labels, task.terms) == ("my task", "relation", ("no", "yes", "01"), "ours")
-    assert (task.metric, task.positives) == ("micro_f1", ("yes", "01"))  # no is YAML's false, and here a label
+    task = load_custom_task("there/my task.yaml")
+    assert (task.name, task.task_type, task.labels, task.terms) == ("my task", "relation", ("no", "yes", "01"), "ours")
+    assert (task.metric, task.positive_labels) == ("micro_f1", ("yes", "01"))  # no is YAML's false, and here a label
     assert task.splits == ("train", "dev", "test")
     assert {split: len(examples) for split, examples in read_task(task).items()} == {"train": 30, "dev": 10, "test": 5}
 
 
 def test_a_directory_is_a_task(write, tmp_path):
     write(train__tsv=table(), devel__tsv=table(n=10), notes__md="not data")
-    task = own_task(kind="classification", files=tmp_path)
+    task = custom_task(kind="classification", files=tmp_path)
     assert task.splits == ("train", "dev") and task.name == tmp_path.name[:60]
     write(val__csv="text,label\nx,yes\n")
     with pytest.raises(DataError, match=r"devel.tsv, val.csv could each be the dev split; name the files under files:"):
-        own_task(kind="classification", files=tmp_path)
+        custom_task(kind="classification", files=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -55,28 +55,28 @@ def test_a_directory_is_a_task(write, tmp_path):
 )
 def test_the_metric_of_a_kind_and_the_label_that_says_none(write, kind, labels, metric, positives):
     write(a__tsv=table(label=labels))
-    task = own_task(kind=kind, files={"train": "a.tsv"})
-    assert (task.metric, task.positives) == (metric, positives)
+    task = custom_task(kind=kind, files={"train": "a.tsv"})
+    assert (task.metric, task.positive_labels) == (metric, positives)
 
 
 def test_labels_do_not_depend_on_the_order_of_lines_and_those_of_dev_alone_come_last(write):
     lines = table(label="b c").splitlines()
     write(a__tsv="\n".join(lines), b__tsv="\n".join([lines[0], *reversed(lines[1:])]), d__tsv=table(label="a c"))
     for name in ("a.tsv", "b.tsv"):
-        assert own_task(kind="classification", files={"train": name, "dev": "d.tsv"}).labels == ("b", "c", "a")
+        assert custom_task(kind="classification", files={"train": name, "dev": "d.tsv"}).labels == ("b", "c", "a")
 
 
 def test_names_of_the_study_s_tasks_are_taken(write, tmp_path):
     write(a__tsv=table(), BC2GM__tsv=table())
-    assert own_task(kind="classification", files={"train": "a.tsv"}).name == "a"
-    assert own_task(kind="classification", files={"train": "BC2GM.tsv"}).name == "own BC2GM"
+    assert custom_task(kind="classification", files={"train": "a.tsv"}).name == "a"
+    assert custom_task(kind="classification", files={"train": "BC2GM.tsv"}).name == "own BC2GM"
     with pytest.raises(ParameterError, match="name='bc5_chem' is a task's of the study; give your task another name"):
-        own_task(kind="classification", files={"train": "a.tsv"}, name="bc5_chem")
+        custom_task(kind="classification", files={"train": "a.tsv"}, name="bc5_chem")
 
 
 def test_a_task_goes_to_another_process_and_back(write):
     write(a__tsv="sentence1\tsentence2\tscore\n" + "".join(f"a{i}\tb\t{i}\n" for i in range(5)))
-    task = own_task(kind="sts", files={"train": "a.tsv"})
+    task = custom_task(kind="sts", files={"train": "a.tsv"})
     assert task_from_dict(json.loads(json.dumps(task_to_dict(task)))) == task
 
 
@@ -84,7 +84,7 @@ def test_a_fingerprint_covers_what_is_read_and_scored_and_no_names(write, tmp_pa
     write(a__tsv=table(), b__tsv=table(), c__tsv=table(n=41))
 
     def fingerprint(file="a.tsv", *, kind="classification", **said):
-        return data_fingerprint(own_task(kind=kind, files={"train": file}, **said))
+        return data_fingerprint(custom_task(kind=kind, files={"train": file}, **said))
 
     base = fingerprint()
     assert base == fingerprint("b.tsv", name="other", terms="others") == fingerprint(labels=["no", "yes"])
@@ -97,9 +97,9 @@ def test_a_fingerprint_covers_what_is_read_and_scored_and_no_names(write, tmp_pa
 def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, monkeypatch):
     write(a__tsv=table(), b__tsv=table(n=30))
     given = ({"train": "a.tsv"}, {"train": "a.tsv", "dev": "b.tsv"})
-    tasks = [own_task(kind="classification", files=files) for files in given]
+    tasks = [custom_task(kind="classification", files=files) for files in given]
     before = [data_fingerprint(task) for task in tasks]
-    monkeypatch.setattr("blurbstudy.tasks.task.DIVISION", 0)
+    monkeypatch.setattr("blurbstudy.tasks.serialization.SPLIT_REVISION", 0)
     assert [data_fingerprint(task) == own for task, own in zip(tasks, before, strict=True)] == [False, True]
 
 
@@ -133,6 +133,6 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
 def test_a_wrong_definition_is_one_line_that_says_what_to_write(write, tmp_path, text, message):
     write(my__yaml=text, a__tsv=table())
     with pytest.raises((ParameterError, DataError)) as caught:
-        load_own_task("my.yaml")
+        load_custom_task("my.yaml")
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
     assert not (tmp_path / "x").exists()

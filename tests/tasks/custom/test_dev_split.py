@@ -5,15 +5,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from blurbstudy.tasks import Example, OwnForm, Task, split_labels
+from blurbstudy.tasks import CustomForm, Example, Task, split_labels
 from blurbstudy.tasks.custom.dev_split import divided
 
 
 def make_task(kind, labels, *, share=0.2, seed=1):
     return Task(
-        name="own", kind=kind, group="own data", folder=".", files={}, reader="own_tsv", columns=("line", "t", "label"),
-        labels=labels, metric="accuracy", unit="document", counted="examples", sizes={}, source="", terms="",
-        citation="", own=OwnForm(dev_share=share, split_seed=seed),
+        name="own", task_type=kind, group="own data", folder=".", files={}, reader="own_tsv",
+        columns=("line", "t", "label"), labels=labels, metric="accuracy", unit="document", size_unit="examples",
+        sizes={}, source="", terms="",
+        citation="", custom=CustomForm(dev_share=share, split_seed=seed),
     )  # fmt: skip
 
 

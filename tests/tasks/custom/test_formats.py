@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from blurbstudy.tasks import own_task, read_split, read_task, to_datasets
+from blurbstudy.tasks import custom_task, read_split, read_task, to_datasets
 
 CLASSES = [
     ("t1", "d1", 'A "quoted" word; and, commas', "yes"),
@@ -37,7 +37,7 @@ def write_jsonl(path):
 
 
 def read(path, kind="classification", **said):
-    task = own_task(kind=kind, files={"train": path, "dev": path}, **said)
+    task = custom_task(kind=kind, files={"train": path, "dev": path}, **said)
     return task, read_split(task, split="train")
 
 
@@ -101,7 +101,7 @@ def test_sets_of_labels_are_read_in_one_order_from_tables_and_lists(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     for name, said in (("a.tsv", {"separator": ";"}), ("a.jsonl", {})):
         task, examples = read(tmp_path / name, "multi-label", **said)
-        assert (task.kind, task.labels, task.metric) == ("document", ("a", "b"), "document_f1")
+        assert (task.task_type, task.labels, task.metric) == ("document", ("a", "b"), "document_f1")
         assert [e.label for e in examples] == ["a,b", "", "b"]
 
 
@@ -112,7 +112,7 @@ def test_pairs_and_scores_are_read(tmp_path):
     assert [(e.texts, e.label) for e in examples] == [(("a", "b"), 1.0), (("c", "d"), 2.5)]
     (tmp_path / "b.csv").write_text("question,context,answer\na,b,yes\nc,d,no\n")
     task, examples = read(tmp_path / "b.csv", "pairs")
-    assert (task.kind, task.metric, task.text_columns) == ("question", "accuracy", ("question", "context"))
+    assert (task.task_type, task.metric, task.text_columns) == ("question", "accuracy", ("question", "context"))
     assert [(e.texts, e.label) for e in examples] == [(("a", "b"), "yes"), (("c", "d"), "no")]
 
 
@@ -155,7 +155,7 @@ def test_documents_of_conll_files_are_units(tmp_path):
 def test_pico_tags_are_classes_of_words(tmp_path):
     (tmp_path / "a.conll").write_text("old B-PAR\nmen I-PAR\ntook O\npills B-INT\n\n")
     task, examples = read(tmp_path / "a.conll", "pico")
-    assert (task.labels, task.positives) == (("O", "I-INT", "I-PAR"), ("I-INT", "I-PAR"))
+    assert (task.labels, task.positive_labels) == (("O", "I-INT", "I-PAR"), ("I-INT", "I-PAR"))
     assert examples[0].label == "I-PAR I-PAR O I-INT"
 
 

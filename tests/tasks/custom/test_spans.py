@@ -7,7 +7,7 @@ import random
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
-from blurbstudy.tasks import own_task, read_split, read_task, task_from_dict, task_to_dict
+from blurbstudy.tasks import custom_task, read_split, read_task, task_from_dict, task_to_dict
 from blurbstudy.tasks.custom.spans import SpanCounts, tagged_sentences
 from blurbstudy.tasks.formats.standoff import Entity
 
@@ -92,7 +92,7 @@ WRITERS = {
 def test_every_format_gives_the_same_sentences(tmp_path, name):
     file, write = WRITERS[name]
     write(tmp_path / file)
-    task = own_task(kind="ner", files={"train": tmp_path / file, "dev": tmp_path / file})
+    task = custom_task(kind="ner", files={"train": tmp_path / file, "dev": tmp_path / file})
     assert task.labels == ("O", "B-Disease", "I-Disease", "B-Drug", "I-Drug", "B-Gene", "I-Gene")
     found = [(e.id, e.unit, " ".join(e.texts), e.label) for e in read_split(task, split="train")]
     counted = {"11": "d1", "12": "d2", "13": "d3"} if name == "mentions" else {}  # there, no text has an id
@@ -103,7 +103,7 @@ def test_splits_of_different_formats_are_one_task(tmp_path):
     write_brat(tmp_path / "train")
     write_mentions(tmp_path / "dev.csv")
     (tmp_path / "test.conll").write_text("a O\nAspirin S-Drug\nlung B-Disease\ncancer E-Disease\n")
-    task = own_task(kind="ner", files=tmp_path)
+    task = custom_task(kind="ner", files=tmp_path)
     splits = read_task(task)
     assert [e.label for e in splits["train"]] == [e.label for e in splits["dev"]] == [label for *_, label in TAGGED]
     assert splits["test"][0].label == "O B-Drug B-Disease I-Disease"
@@ -119,7 +119,7 @@ def test_a_folder_that_is_split_off_keeps_documents_together(tmp_path):
         (folder / f"{i}.txt").write_text(text)
         at = text.index("flu")
         (folder / f"{i}.ann").write_text(f"T1\tDisease {at} {at + 3}\tflu")
-    splits = read_task(own_task(kind="ner", files={"train": folder}))
+    splits = read_task(custom_task(kind="ner", files={"train": folder}))
     train, dev = ({e.unit for e in splits[split]} for split in ("train", "dev"))
     assert len(dev) == 8 and len(train) == 32 and not train & dev
 
@@ -184,7 +184,7 @@ WRONG = [
 def test_wrong_spans_are_refused_with_file_and_line(write, name, content, message):
     write(**{name.replace(".", "__"): content})
     with pytest.raises(DataError) as caught:
-        own_task(kind="ner", files={"train": name})
+        custom_task(kind="ner", files={"train": name})
     assert message in str(caught.value)
 
 
@@ -193,16 +193,16 @@ def test_pieces_are_refused_unless_they_are_to_be_left_out(write, tmp_path):
     (tmp_path / "a" / "1.txt").write_text("breast and lung cancer")
     (tmp_path / "a" / "1.ann").write_text("T1\tD 0 6;16 22\tbreast cancer\nT2\tD 11 22\tlung cancer")
     with pytest.raises(DataError, match=r"1\.ann, line 1: found an entity in 2 pieces .*discontinuous: skip"):
-        own_task(kind="ner", files={"train": "a"})
-    task = own_task(kind="ner", files={"train": "a", "dev": "a"}, discontinuous="skip")
+        custom_task(kind="ner", files={"train": "a"})
+    task = custom_task(kind="ner", files={"train": "a", "dev": "a"}, discontinuous="skip")
     assert [e.label for e in read_split(task, split="train")] == ["O O B-D I-D"]
     with pytest.raises(ParameterError, match="discontinuous='drop' is unknown; use refuse or skip"):
-        own_task(kind="ner", files={"train": "a"}, discontinuous="drop")
+        custom_task(kind="ner", files={"train": "a"}, discontinuous="drop")
 
 
 def test_types_with_white_space_are_types(write):
     write(a__jsonl='{"text": "IL-2", "label": [[0, 4, "Gene or protein"]]}')
-    assert own_task(kind="ner", files={"train": "a.jsonl"}).labels == ("O", "B-Gene_or_protein", "I-Gene_or_protein")
+    assert custom_task(kind="ner", files={"train": "a.jsonl"}).labels == ("O", "B-Gene_or_protein", "I-Gene_or_protein")
 
 
 def test_what_an_annotator_rejected_is_not_learned(write):
@@ -211,5 +211,5 @@ def test_what_an_annotator_rejected_is_not_learned(write):
         for i, answer in enumerate(("accept", "reject", "ignore"))
     ]
     write(a__jsonl="\n".join(map(json.dumps, lines)))
-    task = own_task(kind="ner", files={"train": "a.jsonl", "dev": "a.jsonl"})
+    task = custom_task(kind="ner", files={"train": "a.jsonl", "dev": "a.jsonl"})
     assert [e.texts for e in read_split(task, split="train")] == [("IL", "-", "0")]

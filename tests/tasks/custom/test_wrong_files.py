@@ -3,7 +3,7 @@
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
-from blurbstudy.tasks import own_task
+from blurbstudy.tasks import custom_task
 from blurbstudy.tasks.custom.audit import check_learnable
 from tests.tasks.custom.conftest import table
 
@@ -114,7 +114,7 @@ WRONG = [
 def test_wrong_files_are_refused_in_one_line(write, kind, name, content, said, message):
     write(**{name.replace(".", "__"): content})
     with pytest.raises((DataError, ParameterError)) as caught:
-        check_learnable(own_task(kind=kind, files={"train": name}, **said))
+        check_learnable(custom_task(kind=kind, files={"train": name}, **said))
     assert str(caught.value) == message
 
 
@@ -122,4 +122,4 @@ def test_no_line_is_forgotten_silently(write):
     """A file with one broken line is refused, not read without it."""
     write(a__tsv=table() + "broken\n")
     with pytest.raises(DataError, match="line 42"):
-        own_task(kind="classification", files={"train": "a.tsv"})
+        custom_task(kind="classification", files={"train": "a.tsv"})

@@ -10,7 +10,7 @@ from urllib.request import Request
 
 import pytest
 
-from blurbstudy.errors import DataError
+from blurbstudy.errors import DataError, DiskError
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.download.download import carry_out, check_terms, plan_download
 from blurbstudy.tasks.download.http import (
@@ -438,5 +438,5 @@ def test_a_file_in_the_place_of_the_folder_is_refused_by_the_plan(tmp_path, name
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     todo = plan(tmp_path / "file", "DDI")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be written.*--to"):
+    with pytest.raises(DiskError, match="cannot be written.*--to"):
         carry_out(todo)

@@ -29,16 +29,16 @@ def test_every_dataset_has_every_file_that_its_splits_need():
     for task in TASKS:
         files = public_sources()[task.name].files
         for split in SPLITS:
-            assert files.keys() & {task.files[split], task.substitutes.get(split)}, (task.name, split)
+            assert files.keys() & {task.files[split], task.fallback_files.get(split)}, (task.name, split)
     assert public_sources().keys() == {task.name for task in TASKS}
 
 
 def test_every_split_of_the_table_has_its_number_of_examples_and_no_other_file_has_one():
     for task in TASKS:
         files = public_sources()[task.name].files
-        splits = {name: split for named in (task.files, task.substitutes) for split, name in named.items()}
+        splits = {name: split for named in (task.files, task.fallback_files) for split, name in named.items()}
         assert {name for name, file in files.items() if file.examples} == splits.keys() & files.keys()
-        for name in splits.keys() & files.keys() if task.output != "tags" else ():
+        for name in splits.keys() & files.keys() if task.output != "token_labels" else ():
             assert files[name].examples == task.sizes[splits[name]]
 
 
@@ -118,7 +118,7 @@ def test_how_to_place_files_by_hand_names_folder_files_and_substitutes():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_real_files_have_the_sums_of_the_table(task):
     within = dataset_folder(task, paths.data_folder())

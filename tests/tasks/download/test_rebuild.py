@@ -236,7 +236,7 @@ REAL = [(name, file) for name, source in public_sources().items() for file in so
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 @pytest.mark.parametrize(("name", "file"), REAL, ids=[f"{name} {file.name}" for name, file in REAL])
 def test_the_real_files_are_rebuilt_to_the_byte(name, file):
     within = dataset_folder(get_task(name), paths.data_folder())

@@ -161,7 +161,7 @@ def test_json_nested_too_deep_to_be_compared_is_another_text(tmp_path):
 
 def test_the_size_of_a_substitute_is_not_that_of_the_file_it_stands_for(folder):
     sizes = {"sizes": {"train": 9, "dev": 1, "test": 1}, "known_sizes": {"train": 2}}
-    task = replace(NER, substitutes={"train": "part.tsv"}, **sizes)
+    task = replace(NER, fallback_files={"train": "part.tsv"}, **sizes)
     whole = folder / "NCBI-disease" / "train.tsv"
     (problem,) = check_data(folder, [task], sources={}).problems
     assert "train.tsv: found 2 mentions; expected 9 (published); the file is cut" in problem
@@ -272,7 +272,7 @@ def test_damage_of_generated_data_is_told_too(mini_data, tmp_path):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_SETTING} names no folder of BLURB's files")
+@pytest.mark.skipif(paths.data_folder() is None, reason=f"{paths.DATA_ENV} names no folder of BLURB's files")
 def test_the_real_folder_differs_where_it_is_known_to_and_nowhere_else():
     found = check_data(paths.data_folder())
     assert found.problems == []

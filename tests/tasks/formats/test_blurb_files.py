@@ -13,7 +13,7 @@ from blurbstudy.errors import DataError
 from blurbstudy.tasks import READERS, get_task
 from blurbstudy.tasks.custom.formats import FOLDERS
 from blurbstudy.tasks.formats import blurb_files as readers
-from blurbstudy.tasks.task import OwnForm
+from blurbstudy.tasks.task import CustomForm
 
 BIOSSES, PUBMEDQA, BIOASQ = get_task("BIOSSES"), get_task("PubMedQA"), get_task("BioASQ")
 HEADER = "pair_id\tsent1\tsent2\tscore\n"
@@ -45,7 +45,7 @@ def refusal(task, path, content):
 def task_of(reader):
     """A task that fits the reader: of tagged files of one's own, which columns hold word and tag."""
     columns = {"own_conll": ("1", "2"), "own_tagged_jsonl": ("words", "tags")}.get(reader, BIOSSES.columns)
-    return replace(BIOSSES, reader=reader, columns=columns, own=OwnForm() if reader.startswith("own_") else None)
+    return replace(BIOSSES, reader=reader, columns=columns, custom=CustomForm() if reader.startswith("own_") else None)
 
 
 def records(**changes):

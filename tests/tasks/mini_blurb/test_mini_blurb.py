@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import blurbstudy
-from blurbstudy.errors import DataError
+from blurbstudy.errors import DiskError
 from blurbstudy.tasks import TASKS, read_task
 from blurbstudy.tasks.mini_blurb import CORPUS, VERSION, generate_mini_blurb, mini_blurb_folder
 
@@ -143,7 +143,7 @@ def test_no_sentence_of_the_corpus_is_asked_about(mini, examples):
     abstracts = [json.loads(line) for line in (mini / CORPUS).read_text(encoding="utf-8").splitlines()]
     corpus = {bare(sentence) for abstract in abstracts for sentence in abstract["sentences"]}
     for task in TASKS:
-        if task.output == "tags":
+        if task.output == "token_labels":
             asked = [" ".join(e.texts) for found in examples[task.name].values() for e in found]
             assert not corpus.intersection(map(bare, asked))
     rows = [line.split("\t") for line in (mini / "HoC" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]]
@@ -189,20 +189,21 @@ def test_it_is_generated_once_into_the_cache(mini, cache):
     before = folder.stat().st_mtime_ns
     assert mini_blurb_folder() == folder and folder.stat().st_mtime_ns == before
     assert mini_blurb_folder(3) != folder
-    assert sorted(path.name for path in cache.iterdir()) == [f"mini-blurb-v{VERSION}-seed{seed}" for seed in (0, 3)]
+    folders = sorted(path.name for path in cache.iterdir() if path.is_dir())
+    assert folders == [f"mini-blurb-v{VERSION}-seed{seed}" for seed in (0, 3)]
 
 
 def test_processes_that_race_for_the_cache_leave_one_whole_folder(mini, cache):
     in_other_processes(
         "from blurbstudy.tasks.mini_blurb import *; mini_blurb_folder()", hash_seeds=("1", "2", "3")
     )  # fmt: skip
-    assert [path.name for path in cache.iterdir()] == [f"mini-blurb-v{VERSION}-seed0"]
+    assert [path.name for path in cache.iterdir() if path.is_dir()] == [f"mini-blurb-v{VERSION}-seed0"]
     assert sha256(mini_blurb_folder()) == sha256(mini)
 
 
 def test_a_generation_that_fails_leaves_nothing_and_says_where(cache, monkeypatch):
     cache.write_text("a file in the folder's place")
-    with pytest.raises(DataError, match=r"mini-blurb-v\d+-seed0: mini-BLURB cannot be written .*BLURBSTUDY_CACHE"):
+    with pytest.raises(DiskError, match=r"mini-blurb-v\d+-seed0: cannot be written: .*BLURBSTUDY_CACHE"):
         mini_blurb_folder()
     cache.unlink()
 
@@ -210,6 +211,6 @@ def test_a_generation_that_fails_leaves_nothing_and_says_where(cache, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("blurbstudy.tasks.mini_blurb.make_pairs", full)
-    with pytest.raises(DataError, match="No space left on device"):
+    with pytest.raises(DiskError, match="no space is left on the disk"):
         mini_blurb_folder()
-    assert not list(cache.iterdir())
+    assert [path.suffix for path in cache.iterdir()] == [".lock"]

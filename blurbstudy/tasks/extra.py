@@ -1,7 +1,0 @@
-"""Datasets that are none of BLURB's: a new one is one entry here (README, "Add a dataset")."""
-
-from __future__ import annotations
-
-from .task import Task
-
-OTHER_TASKS: tuple[Task, ...] = ()  # in no BLURB score, in no table of the paper
