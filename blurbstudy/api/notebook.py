@@ -27,7 +27,7 @@ from ..inference.outputs.html import html_begin, html_document, html_end
 from ..inference.predict_examples import predict_examples
 from ..inference.predictor import Prediction, Predictor
 from ..store.run_store import RunStore
-from ..study.parameter_schema import read_seeds
+from ..study.parameter_types import read_seeds
 from ..study.parameters import hub_id
 from ..tables.table import Table
 from ..tasks import Task, read_split

@@ -76,7 +76,7 @@ def finetune(
     """
     from ..api.finetune import DEFAULT, RECOMMENDED, fine_tune
     from ..config import load_recipe
-    from ..study.parameter_schema import read_seeds
+    from ..study.parameter_types import read_seeds
 
     if no_model and keep_model is not None:
         raise ParameterError("--no-model keeps none, --keep-model one; give one of them")

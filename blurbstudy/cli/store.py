@@ -80,7 +80,7 @@ def import_(
 
 def _store(scale: str | None, folder: Path | None) -> RunStore:
     from ..store.run_store import RunStore
-    from ..study.parameter_schema import SCALES, check_choice
+    from ..study.parameter_types import SCALES, check_choice
 
     if scale is not None and folder is not None:
         raise ParameterError("the store is named twice; give --scale or --store")

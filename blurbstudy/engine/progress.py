@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -41,8 +40,6 @@ class Progress:
     ) -> None:
         self.label, self.total, self.runs, self.unit = label, total, runs, unit
         self.expected_seconds = expected_seconds
-        if os.environ.get("BLURBSTUDY_PROGRESS"):  # in a kernel of `blurbstudy run`
-            mode = "silent"
         self._bar = _make_bar(label) if mode == "auto" and _is_interactive() else None
         self._writes_lines = mode == "auto" and self._bar is None
         self._start = self._logged = time.monotonic()

@@ -81,7 +81,7 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
     known_encoders: set[str] = set()
     notebooks: list[NotebookPlan] = []
     done: set[str] = set()
-    studies = [_planned_study(notebook, values) for notebook, values in plan.items()]
+    studies = [planned_study(notebook, values) for notebook, values in plan.items()]
     for study, to_pretrain in studies:
         configs = planned_configs(study)
         device = study.engine.resolved_device()
@@ -134,7 +134,7 @@ def planned_configs(study: Study[Any]) -> dict[str, RunConfig]:
     return {run.id: run for grid in section.grids(study).values() for run in grid.configs}
 
 
-def _planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any], dict[str, Wanted]]:
+def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any], dict[str, Wanted]]:
     """A study with placeholders for encoders that are still to be pretrained: display name -> request."""
     section = get_section(notebook)
     study = Study.of(section, section.Parameters.parse({**values, "train_missing": False}))

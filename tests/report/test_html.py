@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from blurbstudy.report.execute import FAILURE, STAMP, stamp
 from blurbstudy.tables.paper import OURS
-from blurbstudy.study.parameters import notebook_stems
+from blurbstudy.sections import NOTEBOOKS
 from blurbstudy.report.html import SCRIPT_FILE, build_report
 from blurbstudy.tables.table import Answer, Table, page_link
 
@@ -32,13 +32,13 @@ def report(tmp_path):
     (tmp_path / "notebooks").mkdir()
     made = {STAMP: stamp("mini", None) | {"no_finding": True}}
     notebook = new_notebook(cells=cells, metadata={"title": "Overview", FAILURE: f"wrong {EVIL}"} | made)
-    nbformat.write(notebook, tmp_path / "notebooks" / f"{notebook_stems()[0]}.ipynb")
+    nbformat.write(notebook, tmp_path / "notebooks" / f"{NOTEBOOKS[0]}.ipynb")
     build_report(tmp_path, scale="mini")
     return {path.stem: path.read_text() for path in tmp_path.glob("*.html")}
 
 
 def test_there_is_a_page_for_what_was_executed_and_a_first_page(report):
-    assert set(report) == {"index", notebook_stems()[0]}
+    assert set(report) == {"index", NOTEBOOKS[0]}
 
 
 def test_no_page_holds_a_script_but_the_reports_own_or_asks_for_another_file(report):
@@ -77,7 +77,7 @@ def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_th
 
 
 def test_answers_to_the_questions_of_the_study_stand_first_and_once(tmp_path):
-    first, second = notebook_stems()[:2]
+    first, second = NOTEBOOKS[:2]
     for stem, front in ((first, False), (second, True)):
         answer = Answer(question=f"Of {stem}?", sentences=["Yes."], front=front)
         outputs = [new_output("display_data", data=answer._repr_mimebundle_())]
@@ -89,7 +89,7 @@ def test_answers_to_the_questions_of_the_study_stand_first_and_once(tmp_path):
 
 
 def test_a_table_of_the_first_page_stands_under_its_question_and_names_pages_by_links(tmp_path):
-    first, second, third = notebook_stems()[:3]
+    first, second, third = NOTEBOOKS[:3]
     rows = [("x", page_link(first)), ("y", page_link(third))]
     table = Table(title="Shown", columns=("a", "b"), rows=rows, front="Safe & sound?")
     for stem, said in ((first, "Safe & sound?"), (second, "And then?")):
@@ -105,13 +105,13 @@ def test_a_table_of_the_first_page_stands_under_its_question_and_names_pages_by_
 
 def test_text_from_data_is_escaped_and_still_readable(report):
     assert report["index"].count("&lt;script&gt;") >= 3
-    assert report[notebook_stems()[0]].count("&lt;script&gt;") >= 5
+    assert report[NOTEBOOKS[0]].count("&lt;script&gt;") >= 5
 
 
 def test_the_first_page_shows_answers_failures_and_what_was_not_executed(report):
     html = report["index"]
     assert "Because." in html and "Overview failed." in html
-    assert f"--only {notebook_stems()[1]}" in html
+    assert f"--only {NOTEBOOKS[1]}" in html
 
 
 def test_a_first_page_without_answers_says_what_would_answer(report):
@@ -123,20 +123,20 @@ def test_every_page_of_the_mini_scale_says_that_it_is_no_finding(report):
 
 
 def test_a_failed_page_shows_the_failure_above_and_folds_the_traceback(report):
-    html = report[notebook_stems()[0]]
+    html = report[NOTEBOOKS[0]]
     assert html.index('role="alert"') < html.index("A heading")
     assert "papermill's own" not in html
     assert re.search(r"<details[^>]*><summary>Traceback</summary>", html)
 
 
 def test_code_is_folded_away_and_the_notebooks_own_stylesheet_is_not_repeated(report):
-    html = report[notebook_stems()[0]]
+    html = report[NOTEBOOKS[0]]
     assert re.search(r"<details[^>]*><summary>code</summary>", html)
     assert html.count("<style>") == 1 and "<p>shown</p>" in html
 
 
 def test_a_page_whose_notebook_is_gone_is_removed(tmp_path):
-    stale = tmp_path / f"{notebook_stems()[0]}.html"
+    stale = tmp_path / f"{NOTEBOOKS[0]}.html"
     stale.write_text("old")
     build_report(tmp_path, scale="paper")
     assert not stale.exists()
@@ -152,7 +152,7 @@ def executed(folder, stem, *, scale, store, no_finding=False, cells=()):
 
 @pytest.mark.parametrize(("scale", "store"), [("small", "one"), ("mini", "other")])
 def test_a_page_of_another_scale_or_store_is_not_shown_as_this_ones(tmp_path, scale, store):
-    first, second, third = notebook_stems()[:3]
+    first, second, third = NOTEBOOKS[:3]
     executed(tmp_path, first, scale="mini", store=tmp_path / "one")
     executed(tmp_path, second, scale=scale, store=tmp_path / store)
     (tmp_path / "notebooks" / f"{third}.ipynb").write_text(nbformat.writes(new_notebook()))  # says nothing of itself
@@ -169,7 +169,7 @@ def test_the_stamp_knows_a_folder_by_any_of_its_names_and_does_not_hold_it(tmp_p
 
 
 def test_generated_data_are_no_finding_at_any_scale(tmp_path):
-    first, second = notebook_stems()[:2]
+    first, second = NOTEBOOKS[:2]
     executed(tmp_path, first, scale="small", store="s", no_finding=True)
     executed(tmp_path, second, scale="small", store="s")
     said = ["no finding" in build_report(tmp_path, scale="small", store="s").read_text()]
@@ -178,7 +178,7 @@ def test_generated_data_are_no_finding_at_any_scale(tmp_path):
 
 
 def test_injected_parameters_are_left_out_of_the_page_and_kept_in_the_notebook(tmp_path):
-    stem = notebook_stems()[0]
+    stem = NOTEBOOKS[0]
     cells = [new_code_cell("store = '/home/someone/store'", metadata={"tags": ["injected-parameters"]})]
     executed(tmp_path, stem, scale="mini", store="s", cells=cells)
     build_report(tmp_path, scale="mini", store="s")

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from blurbstudy.study.dry_run import planned_study
-from blurbstudy.study.parameter_schema import SCALES
 
-from blurbstudy.cli.notebook_options import chosen_stems, notebook_values
+from blurbstudy.cli.notebook_options import notebook_parameters
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.paths import PARAMETERS
+from blurbstudy.report.plan import planned_configs, planned_study
+from blurbstudy.sections import NOTEBOOKS
+from blurbstudy.study.parameter_types import SCALES
 from blurbstudy.study.parameters import scale_parameters
 
 ALONE = re.compile(
@@ -55,7 +56,8 @@ def number(text: str | None) -> int:
 def planned(scale: str, stem: str, stand_in, store: Path):
     """The notebook's study as the head means it: with the encoders that it names, or the first of several alike."""
     said = head(scale, stem)
-    values = notebook_values(scale=scale, only=[stem], given=given_encoders(scale, stem, said, stand_in, store))
+    overrides = given_encoders(scale, stem, said, stand_in, store)
+    values = notebook_parameters(scale=scale, only=[stem], overrides=overrides)
     return planned_study(stem, values[stem])
 
 
@@ -77,25 +79,22 @@ def given_encoders(scale: str, stem: str, said: re.Match[str], stand_in, store: 
     return given | {"data": "mini"} | ({"general_vocabulary": None} if "general_vocabulary" in values else {})
 
 
-def counted(study) -> set[str]:
-    return {config.id for configs in study.planned for config in configs}
-
-
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_head_of_each_file_says_the_runs_that_are_planned(scale, stand_in, tmp_path, monkeypatch, mini_data):
     (tmp_path / mini_data.name).symlink_to(mini_data.resolve())
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))  # no encoder is pretrained there yet
     ours, to_pretrain = set(), {}
-    for stem in chosen_stems(None):
-        said, study = head(scale, stem), planned(scale, stem, stand_in, tmp_path / "store")
-        runs = counted(study)
+    for stem in NOTEBOOKS:
+        said = head(scale, stem)
+        study, missing = planned(scale, stem, stand_in, tmp_path / "store")
+        runs = set(planned_configs(study))
         assert len(runs) == number(said["each"] or said["runs"]), f"{scale}/{stem}.yaml"
         if said["each"]:
-            encoders = notebook_values(scale=scale, only=[stem], given={})[stem]["encoders"]
+            encoders = notebook_parameters(scale=scale, only=[stem], overrides={})[stem]["encoders"]
             assert number(said["runs"]) == number(said["each"]) * len(encoders)
-        assert len(study.to_pretrain) == number(said["pretrained"]), f"{scale}/{stem}.yaml"
+        assert len(missing) == number(said["pretrained"]), f"{scale}/{stem}.yaml"
         ours |= runs
-        to_pretrain |= study.to_pretrain
+        to_pretrain |= {one.folder().name: one for one in missing.values()}
     whole = ALL.search((PARAMETERS / scale / "common.yaml").read_text(encoding="utf-8"))
     if scale == "paper":
         assert whole is None  # some thousands: one of four searches was counted

@@ -1,64 +1,74 @@
-"""Parameters: every notebook declares what it takes, every file keeps to that."""
+"""Parameters: each notebook's cell, its section's model and the files of every scale agree."""
+
+import ast
+import io
+import json
+import tokenize
 
 import pytest
 import yaml
-from blurbstudy.study.parameter_schema import CHECKS, SCALES, check_values
 
 from blurbstudy import paths
 from blurbstudy.errors import ParameterError
-from blurbstudy.study import parameters
-from blurbstudy.study.parameters import (
-    check_names,
-    declared_parameters,
-    given_names,
-    hub_id,
-    notebook_stems,
-    scale_parameters,
-)
+from blurbstudy.sections import NOTEBOOKS, get_section
+from blurbstudy.study.parameter_types import SCALES
+from blurbstudy.study.parameters import hub_id, namespace_parameters, scale_parameters
 from blurbstudy.tables.paper import paper_tables
 
-STEMS = notebook_stems()
+
+def cell_parameters(notebook):
+    """Name -> (literal, comment) of a notebook's parameters cell."""
+    cells = json.loads((paths.NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", ()))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.removeprefix("# ") for token in tokens if token.type == tokenize.COMMENT}
+    return {
+        node.targets[0].id: (ast.literal_eval(node.value), comments.get(node.end_lineno, ""))
+        for node in ast.parse(source).body
+    }
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_every_parameter_has_a_comment_and_a_check(stem):
-    for name, entry in declared_parameters(stem).items():
-        assert len(entry.comment) > 5, name
-        assert name in CHECKS, name
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_a_notebooks_cell_has_the_parameters_of_its_section_with_their_descriptions(notebook):
+    fields = get_section(notebook).Parameters.model_fields
+    assert {name: comment for name, (_, comment) in cell_parameters(notebook).items()} == {
+        name: field.description for name, field in fields.items()
+    }
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_a_notebooks_cell_has_the_values_of_the_mini_scale_and_trains_what_is_missing(notebook):
+    values = {name: value for name, (value, _) in cell_parameters(notebook).items()}
+    assert values == scale_parameters("mini", notebook) | {"train_missing": True}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_notebook_section_and_parameters_file_share_a_name(notebook):
+    section = get_section(notebook)
+    assert notebook == section.NOTEBOOK
+    assert section.__name__ == f"blurbstudy.sections.{notebook.partition('_')[2]}"
+    assert (paths.NOTEBOOKS / f"{notebook}.ipynb").is_file()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_notebook_declares_every_key_of_common_yaml(stem, scale):
-    common = yaml.safe_load((paths.PARAMETERS / scale / "common.yaml").read_text())
-    assert set(common) <= set(declared_parameters(stem))
-
-
-@pytest.mark.parametrize("stem", STEMS)
-@pytest.mark.parametrize("scale", SCALES)
-def test_the_files_of_a_scale_set_every_parameter_to_a_valid_value(stem, scale):
-    values = scale_parameters(scale, stem)
-    assert set(values) == set(declared_parameters(stem))
-    assert values["scale"] == scale
-    check_values(values)
-
-
-@pytest.mark.parametrize("stem", STEMS)
-def test_defaults_in_the_notebook_are_the_mini_scale(stem):
-    defaults = {name: entry.default for name, entry in declared_parameters(stem).items()}
-    assert defaults == scale_parameters("mini", stem)
+def test_the_files_of_a_scale_set_every_parameter_to_a_valid_value(notebook, scale):
+    values = scale_parameters(scale, notebook)
+    section = get_section(notebook)
+    assert set(values) == set(section.Parameters.model_fields) - {"train_missing"}
+    assert section.Parameters.parse(values).scale == scale
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_parameters_files_have_the_stem_of_a_notebook(scale):
+def test_parameters_files_have_the_name_of_a_notebook(scale):
     files = {path.stem for path in (paths.PARAMETERS / scale).glob("*.yaml")}
-    assert files == {"common", *STEMS}
+    assert files == {"common", *NOTEBOOKS}
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_baseline_of_table_4_is_a_column_of_tables_2_and_3(scale):
-    """So those runs are made once for all three notebooks."""
-    one, two, three = (scale_parameters(scale, stem) for stem in STEMS[1:4])
+    """So those runs are trained once for all three notebooks."""
+    one, two, three = (scale_parameters(scale, notebook) for notebook in NOTEBOOKS[1:4])
     for kind, name in (("similarity", "biosses"), ("question", "qa")):
         assert one["epochs"][kind] == three[f"{name}_epochs"]
         assert one["max_lengths"][kind] == three[f"{name}_max_length"]
@@ -70,8 +80,8 @@ def test_the_baseline_of_table_4_is_a_column_of_tables_2_and_3(scale):
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_standard_recipes_of_tables_8_and_9_are_those_of_table_2(scale):
-    """So those runs are made once, and optimal is compared with what the other tables show."""
-    two, eight = (scale_parameters(scale, stem) for stem in ("01_pretraining_ablation", "06_state_of_the_art"))
+    """So those runs are trained once, and optimal is compared with what the other tables show."""
+    two, eight = (scale_parameters(scale, name) for name in ("01_pretraining_ablation", "06_state_of_the_art"))
     for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "evaluations", "seeds", "precision"):
         assert two[name] == eight[name], name
     for encoder in eight["base_columns"].values():
@@ -79,9 +89,9 @@ def test_the_standard_recipes_of_tables_8_and_9_are_those_of_table_2(scale):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_twins_and_full_depth_are_runs_of_other_notebooks(scale):
-    """So the BASE twins of Table 6 and the first column of Table 7 cost nothing more."""
-    one, three, four, five = (scale_parameters(scale, STEMS[n]) for n in (1, 3, 4, 5))
+def test_base_counterparts_and_full_depth_are_runs_of_other_notebooks(scale):
+    """So the BASE counterparts of Table 6 and the first column of Table 7 cost nothing more."""
+    one, three, four, five = (scale_parameters(scale, NOTEBOOKS[n]) for n in (1, 3, 4, 5))
     for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "evaluations"):
         assert one[name] == four[name] == five[name]
     assert (three["freeze"], three["decay"]) == (four["twin_freeze"], four["twin_decay"])
@@ -89,42 +99,13 @@ def test_twins_and_full_depth_are_runs_of_other_notebooks(scale):
         assert three[name] == four[name]
 
 
-def test_the_large_encoders_of_the_paper_are_all_in_the_one_file_of_hub_names():
-    four = scale_parameters("paper", STEMS[4])
+def test_the_large_encoders_of_the_paper_are_all_in_the_file_of_hub_names():
+    four = scale_parameters("paper", NOTEBOOKS[4])
     assert list(four["large_encoders"]) == list(paper_tables()["table6"]["cells"])
     known = {**four["encoders"], **four["base_encoders"]}
     assert set(four["twins"].values()) <= set(known)
     for spec in (*four["large_encoders"].values(), *four["base_encoders"].values()):
         assert "/" in hub_id(spec)
-
-
-def test_an_unknown_name_is_refused_and_the_known_ones_listed():
-    with pytest.raises(ParameterError, match=r"'nonsense' \(there\); known: a, b"):
-        check_names({"a": 1, "nonsense": 2}, {"a": 0, "b": 0}, origin="there")
-
-
-def test_ipython_names_and_objects_are_no_parameters():
-    lines, shown = ["x"], {}
-    names = {
-        "In": lines,
-        "_ih": lines,
-        "Out": shown,
-        "_oh": shown,
-        "_dh": ["x"],
-        "_": 1,
-        "_1": 1,
-        "_i1": "x",
-        "_ii": "x",
-    }
-    names |= {"__name__": "__main__", "__doc__": None, "__spec__": None, "exit": object(), "Path": type}
-    assert given_names(names | {"seeds": 3, "store": None}) == {"seeds": 3, "store": None}
-
-
-@pytest.mark.parametrize("name", ["_seeds", "__seeds", "__seeds__", "_i1x", "In", "Out", "_i1"])
-def test_a_name_that_ipython_does_not_own_is_a_parameter_whatever_it_begins_with(name):
-    lines, shown = ["x"], {}
-    own = {"In": lines, "_ih": lines, "Out": shown, "_oh": shown}
-    assert given_names(own | {name: 5}) == {name: 5}
 
 
 def test_hub_names_are_looked_up_in_one_file_and_other_specs_are_kept():
@@ -135,20 +116,36 @@ def test_hub_names_are_looked_up_in_one_file_and_other_specs_are_kept():
         hub_id("hub:nothing")
 
 
-def test_a_parameters_file_with_an_undeclared_name_is_named(tmp_path, monkeypatch):
-    (tmp_path / "parameters" / "mini").mkdir(parents=True)
-    (tmp_path / "parameters" / "mini" / "common.yaml").write_text("nonsense: 1\n")
-    monkeypatch.setattr(paths, "PARAMETERS", tmp_path / "parameters")
-    monkeypatch.setattr(paths, "PROJECT", tmp_path)
-    with pytest.raises(ParameterError, match=r"'nonsense' \(parameters/mini/common.yaml\)"):
-        scale_parameters("mini", STEMS[0])
+def test_objects_and_names_with_an_underscore_are_not_parameters():
+    names = {"_": 1, "_1": 1, "_i1": "x", "__name__": "__main__", "__doc__": None, "exit": object(), "Path": type}
+    given = namespace_parameters(names | {"seeds": 3, "store": None}, {"seeds"}, check_unknown=True)
+    assert given == {"seeds": 3, "store": None}
 
 
-def test_a_parameters_cell_holds_literals_only(tmp_path):
-    with pytest.raises(ParameterError, match="line 2 of its parameters"):
-        parameters._declarations("a = 1  # one\nb = a + 1  # no literal\n", tmp_path)
+def test_after_the_first_check_only_known_names_are_taken():
+    assert namespace_parameters({"seeds": 3, "x": 1}, {"seeds"}, check_unknown=False) == {"seeds": 3}
 
 
-def test_an_unknown_notebook_is_an_error():
+def test_a_file_with_an_unknown_name_is_an_error_that_lists_the_known_ones():
+    values = scale_parameters("mini", "08_claims") | {"nonsense": 1}
+    with pytest.raises(ParameterError, match=r"unknown parameter 'nonsense' \(here\); known: scale, data, .*margin"):
+        get_section("08_claims").Parameters.parse(values, origin="here")
+
+
+def test_a_missing_value_is_an_error_that_says_where_to_set_it():
+    values = {name: value for name, value in scale_parameters("mini", "08_claims").items() if name != "margin"}
+    with pytest.raises(ParameterError, match="parameter 'margin' has no value; set it in the parameters file or with"):
+        get_section("08_claims").Parameters.parse(values)
+
+
+def test_a_file_that_is_not_a_mapping_is_named(tmp_path, monkeypatch):
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "mini" / "common.yaml").write_text(yaml.safe_dump([1]))
+    monkeypatch.setattr(paths, "PARAMETERS", tmp_path)
+    with pytest.raises(ParameterError, match="common.yaml: expected lines of `name: value`"):
+        scale_parameters("mini", NOTEBOOKS[0])
+
+
+def test_an_unknown_notebook_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ParameterError, match="04_unknown.*00_overview"):
-        declared_parameters("04_unknown")
+        get_section("04_unknown")

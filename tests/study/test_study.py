@@ -3,28 +3,29 @@
 import pytest
 import yaml
 
-from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.errors import DiskError, ParameterError
+from blurbstudy.sections import layer_adaptation, pretraining_ablation
 from blurbstudy.sections.pretraining_ablation.curves import pretraining_table
 from blurbstudy.sections.pretraining_ablation.grids import objective_grid
 from blurbstudy.sections.pretraining_ablation.table2 import objective_table, variance_table
 from blurbstudy.stabilizers import Freeze, Reinitialize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
-
-STEM = "03_layer_adaptation"
+from blurbstudy.tables.header import Header
 
 
 @pytest.fixture
 def make_study(tmp_path, tiny_encoder, monkeypatch):
     """A Study as a notebook makes it: globals with IPython's own names among them."""
-    monkeypatch.setattr(module, "_MADE", set())
+    monkeypatch.setattr(module, "_CHECKED", set())
 
     def make(**changes):
-        lines, shown = [""], {}
-        own = {"In": lines, "Out": shown, "_ih": lines, "_oh": shown, "exit": object(), "Study": Study}
-        values = {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2}
-        return Study(STEM, own | values | changes)
+        hidden = {"_ih": [""], "_oh": {}, "_": 1, "exit": object(), "Study": Study}
+        values = scale_parameters("mini", layer_adaptation.NOTEBOOK)
+        values |= {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2}
+        return Study(layer_adaptation, hidden | values | changes)
 
     return make
 
@@ -37,7 +38,7 @@ PRETRAINED = {
 
 def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path, monkeypatch):
     """Two objectives x two pretraining seeds x two fine-tuning seeds on BIOSSES, then all of it from the store."""
-    monkeypatch.setattr(module, "_MADE", set())
+    monkeypatch.setattr(module, "_CHECKED", set())
     config = tmp_path / "tiny.yaml"
     config.write_text(yaml.safe_dump(PRETRAINED))
     values = {
@@ -46,16 +47,15 @@ def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path,
         "pretraining": {"config": str(config), "corpus": None, "tokens": 0, "precision": "float32"},
     }  # fmt: skip
 
-    def results():
-        study = Study("01_pretraining_ablation", values)
+    def results(*, train_missing):
+        common = scale_parameters("mini", pretraining_ablation.NOTEBOOK)
+        study = Study(pretraining_ablation, common | values | {"train_missing": train_missing})
         recipe = study.recipe(epochs=0.5, max_length=48, evaluations=1, learning_rate=1e-3)
-        grid = objective_grid(study, {"BIOSSES": recipe})
-        return study, study.run(grid)
+        return study, study.results(objective_grid(study, {"BIOSSES": recipe}))
 
-    study, made = results()
-    monkeypatch.setenv(module.REPORT_ONLY, "1")
-    _, rebuilt = results()
-    for found in (made, rebuilt):
+    study, trained = results(train_missing=True)
+    _, rebuilt = results(train_missing=False)
+    for found in (trained, rebuilt):
         assert len(found.records) == 8 and set(found.grid.clusters.values()) == {0, 1}
         (row,) = objective_table(found, title="Table 2").rows
         assert [cell.n for cell in row[1:]] == [4, 0, 4] and row[2].state == "no path given"
@@ -78,7 +78,7 @@ def test_later_in_a_session_a_notebooks_own_variables_do_not_count(make_study):
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_runs(make_study, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="file"):
+    with pytest.raises(DiskError, match="file"):
         make_study(store=str(tmp_path / "file"))
 
 
@@ -109,12 +109,11 @@ def test_an_encoder_without_a_path_has_no_runs_but_a_row(make_study, tiny_encode
 
 def test_a_report_without_the_runs_trains_nothing_and_says_so(make_study, monkeypatch):
     study = make_study()
-    study.keep_parameters()
+    study.save_parameters()
     grid(study, {"Baseline": []})  # the sources are in the store now
-    monkeypatch.setenv(module.REPORT_ONLY, "1")
-    monkeypatch.setattr(module, "run_missing", lambda *_, **__: pytest.fail("a report must not run anything"))
-    study = make_study()
-    results = study.run(grid(study, {"Baseline": []}))
+    monkeypatch.setattr(module, "run_missing", lambda *_, **__: pytest.fail("runs something"))
+    study = make_study(train_missing=False)
+    results = study.results(grid(study, {"Baseline": []}))
     assert results.records == {} and results.summaries == {}
     assert "0 of 2 runs" in results.caption
 
@@ -128,7 +127,7 @@ def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatc
 def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_study):
     origin = make_study().origin
     assert "parameters/mini/03_layer_adaptation.yaml and common.yaml" in origin
-    assert "changed: encoders BERT" in origin and "store" not in origin and "no finding" in origin
+    assert "changed: encoders BERT" in origin and "store" not in origin and "not results" in origin
 
 
 @pytest.mark.parametrize(
@@ -145,11 +144,12 @@ def test_the_mini_scale_and_generated_data_are_no_finding(monkeypatch, scale, da
 
 def test_generated_data_carry_the_banner_at_any_scale(make_study):
     study = make_study(scale="small", data="mini")
-    assert "no finding" in study.origin and 'class="banner' in study._repr_html_()
+    assert "not results" in study.origin and 'class="banner' in Header(study)._repr_html_()
 
 
 def test_folders_are_shown_by_their_last_name(make_study, tmp_path):
-    html = make_study(data="/home/someone/blurb/", encoders={"BERT": r"C:\Users\someone\bert"})._repr_html_()
+    study = make_study(data="/home/someone/blurb/", encoders={"BERT": r"C:\Users\someone\bert"})
+    html = Header(study)._repr_html_()
     assert str(tmp_path) not in html and "someone" not in html and ">blurb<" in html and "BERT: bert" in html
 
 

@@ -231,7 +231,7 @@ def certainty_answer(evidence: Evidence) -> Answer:
     cells = {
         summary.run_ids: summary
         for grids in evidence.results.values()
-        for results in grids
+        for results in grids.values()
         for summary in results.summaries.values()
     }
     # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.

@@ -19,6 +19,11 @@ class Parameters(CommonParameters):
         description="points (score times 100): a difference within it is negligible, beyond it large"
     )
 
+    @property
+    def encoder_specs(self) -> dict[str, str | None]:
+        """None: runs are read from the store."""
+        return {}
+
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """None."""

@@ -25,6 +25,11 @@ class Parameters(CommonParameters):
     live_max_length: MaxLength = Field(description="sub-words per sequence, of the live fine-tuning")
     live_evaluations: Evaluations = Field(description="dev evaluations of the live fine-tuning: points of its curve")
 
+    @property
+    def encoder_specs(self) -> dict[str, str | None]:
+        """None: runs are read from the store."""
+        return {}
+
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """None."""

@@ -29,7 +29,7 @@ LOSS_SECONDS = 0.2  # between two losses that are kept for the curve
 
 def live_encoders(study: Study) -> list[str]:
     """Encoders that can be fine-tuned: those with a path."""
-    return [name for name, missing in study.encoders.items() if not missing]
+    return [name for name, spec in study.parameters.encoders.items() if spec is not None]
 
 
 class LiveRun:
@@ -42,9 +42,8 @@ class LiveRun:
     def __init__(
         self, study: Study, techniques: Techniques, *, encoder: str, task: str, recipe: Recipe, seed: int = 1
     ) -> None:
-        missing = study.encoders.get(encoder, "not among this study's")
-        if missing:
-            raise ParameterError(f"encoder {encoder!r}: {missing}; name one with a path (encoders)")
+        if study.parameters.encoders.get(encoder) is None:
+            raise ParameterError(f"encoder {encoder!r} has no path; give it one (encoders)")
         self.study, self.encoder, self.task, self.seed = study, encoder, task, seed
         self.recipe = techniques.on(recipe, task=get_task(task))
         self.data = study.data

@@ -2,30 +2,31 @@
 
 import pytest
 
+from blurbstudy.sections import large_models as section
 from blurbstudy.sections.large_models import tables5_6 as large_models
 from blurbstudy.sections.large_models.grids import LARGE, TWIN
 from blurbstudy.study import study as module
 from blurbstudy.study.grid import CellKey
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.parts import BLURB
 from blurbstudy.study.study import Study
 from blurbstudy.tables.paper import paper_tables
 from blurbstudy.tasks import TASKS, get_task
 from blurbstudy.training.run_record import RunRecord
 
-STEM = "04_large_models"
 SETTINGS = ("Baseline", "Layer freeze", "Layerwise decay", "Layer reinit")
 
 
 @pytest.fixture
 def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_MADE", set())
+    monkeypatch.setattr(module, "_CHECKED", set())
 
     def make(**changes):
         values = {
             "store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2,
             "large_encoders": {"BioBERT-LARGE": None, "PubMedBERT-LARGE": str(tiny_large_encoder)},
         }  # fmt: skip
-        return Study(STEM, values | changes)
+        return Study(section, scale_parameters("mini", section.NOTEBOOK) | values | changes)
 
     return make
 
@@ -35,13 +36,10 @@ def grid(make_study):
     """Study and grid; the twins freeze one layer, the LARGE encoder two."""
 
     def make(*, seeds_otherwise=2, on_all_tasks=None, twin_freeze=1, **changes):
-        study = make_study(**changes)
-        bases = {task.name: study.recipe(epochs=1, max_length=48) for task in study.tasks}
-        fresh = {"reinit_layers": 1, "reinit_pooler": True}
-        large = large_models.layer_techniques(2, 0.9, **fresh)
-        twin = large_models.layer_techniques(twin_freeze, 0.8, **fresh)
-        asked = {"seeds_otherwise": seeds_otherwise, "on_all_tasks": on_all_tasks}
-        return study, large_models.large_grid(study, large, twin, bases=bases, **asked)
+        values = {"seeds_otherwise": seeds_otherwise, "on_all_tasks": on_all_tasks, "freeze": 2, "decay": 0.9}
+        values |= {"twin_freeze": twin_freeze, "twin_decay": 0.8, "reinit_layers": 1, "reinit_pooler": True}
+        study = make_study(**(values | changes))
+        return study, section.grids(study)["large"]
 
     return make
 

@@ -7,11 +7,12 @@ import pytest
 from blurbstudy.config import Recipe, RunConfig
 from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import entity_f1, io_ceiling
-from blurbstudy.sections.overview.grids import scoring_grid
+from blurbstudy.sections import overview
 from blurbstudy.sections.overview.scoring_conventions import conventions, scoring_answer, scoring_table
 from blurbstudy.stats.collapse import Reference
 from blurbstudy.store.run_store import Gold
 from blurbstudy.study.grid import Results
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.tasks import get_task
 from blurbstudy.training.run_record import RunRecord
 
@@ -20,19 +21,23 @@ PREDICTED = ["B O O B", "B I O O", "O O O O"]
 TASK = get_task("BC5-chem")
 
 
-class Sources(SimpleNamespace):
-    def run_config(self, task, encoder, *, recipe, seed, precision):
-        return RunConfig(
-            task=task, data="d" * 20, encoder="e" * 20, recipe=recipe, seed=seed, precision=precision,
-            encoder_name=encoder,
-        )  # fmt: skip
+def run_config(task, encoder, *, recipe, seed):
+    return RunConfig(task=task, data="d" * 20, encoder="e" * 20, recipe=recipe, seed=seed, encoder_name=encoder)
 
 
-def study(*, tasks=("BC5-chem",), encoders=("BERT", "ELECTRA")):
+def study(*, tasks=("BC5-chem",), encoders=("BERT", "ELECTRA"), task="BC5-chem"):
     return SimpleNamespace(
-        tasks=tuple(map(get_task, tasks)), sources=Sources(encoders=dict.fromkeys(encoders)), seeds=(3, 4),
-        values={"precision": "float32"},
-    )  # fmt: skip
+        tasks=tuple(map(get_task, tasks)),
+        sources=SimpleNamespace(encoders=dict.fromkeys(encoders)),
+        seeds=(3, 4),
+        parameters=overview.Parameters.parse(scale_parameters("mini", overview.NOTEBOOK) | {"scoring_task": task}),
+        recipe=lambda **fields: Recipe(**fields),
+        run_config=run_config,
+    )
+
+
+def scoring_grid(study):
+    return overview.grids(study)["scoring"]
 
 
 def results(grid, *, predicted=PREDICTED):
@@ -57,11 +62,11 @@ def audit(kept):
 
 @pytest.fixture
 def scored():
-    return results(scoring_grid(study(), task="bc5 chem", recipe=Recipe()))
+    return results(scoring_grid(study(task="bc5 chem")))
 
 
 def test_one_run_of_the_first_encoder_and_the_first_seed():
-    (config,) = scoring_grid(study(), task="BC5-chem", recipe=Recipe()).configs
+    (config,) = scoring_grid(study()).configs
     assert (config.task, config.encoder_name, config.seed) == ("BC5-chem", "BERT", 3)
 
 
@@ -102,7 +107,7 @@ def test_without_a_run_table_and_answer_say_why(given, predicted, why):
 
 
 def test_a_run_that_is_not_in_the_store_is_told():
-    grid = scoring_grid(study(), task="BC5-chem", recipe=Recipe())
+    grid = scoring_grid(study())
     found = Results(grid=grid, records={}, references={}, origin="x")
     assert "this run is not in the store" in scoring_answer(found, audit([])).sentences[0]
 

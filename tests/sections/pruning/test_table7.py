@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from blurbstudy.errors import ParameterError
+from blurbstudy.sections.pruning import grids
 from blurbstudy.sections.pruning import table7 as pruning
-from blurbstudy.sections.pruning.grids import removal_settings
 from blurbstudy.sections.pruning.table7 import Drop, drops, half_depth, verdict
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import CellKey, Part
@@ -27,7 +27,11 @@ def cut(make_results):
         found = make_results(right, **more)
         part = Part(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
         cells = {CellKey("BERT", key.setting, "BioASQ"): runs for key, runs in found.grid.cells.items()}
-        return replace(found, grid=replace(found.grid, parts=(part,), cells=cells))
+        counts = {setting: int(setting.split()[0]) for setting in found.grid.settings}
+        techniques = {setting: (RemoveLayers(count),) if count else () for setting, count in counts.items()}
+        layers = {"BERT": int(next(iter(counts)).split()[-1])}
+        changed = {"parts": (part,), "cells": cells, "techniques": techniques, "layers": layers}
+        return replace(found, grid=replace(found.grid, **changed))
 
     return make
 
@@ -35,30 +39,35 @@ def cut(make_results):
 STUDY = SimpleNamespace(tasks=[get_task("BioASQ")], encoders={"BERT": ""}, sources=SimpleNamespace(encoders={}))
 
 
-def at_depth(n_layers):
-    source = SimpleNamespace(architecture={"n_layers": n_layers})
-    return SimpleNamespace(encoders={"BERT": ""}, sources=SimpleNamespace(encoders={"BERT": source}))
+def removal_settings(n_layers, removed):
+    sources = {} if n_layers is None else {"BERT": SimpleNamespace(architecture={"n_layers": n_layers})}
+    study = SimpleNamespace(
+        encoders={"BERT": ""},
+        sources=SimpleNamespace(encoders=sources),
+        parameters=SimpleNamespace(removed=removed),
+    )
+    return grids.settings(study)
 
 
 @pytest.mark.parametrize(
     ("n_layers", "counts"), [(12, [0, 2, 4, 6]), (24, [0, 4, 8, 12]), (6, [0, 1, 2, 3]), (4, [0, 1, 2]), (2, [0, 1])]
 )
 def test_layers_go_in_proportion_to_the_papers_twelve(n_layers, counts):
-    settings = removal_settings(at_depth(n_layers), [0, 2, 4, 6])
+    settings = removal_settings(n_layers, [0, 2, 4, 6])
     assert list(settings) == [f"{count} of {n_layers}" for count in counts]
     assert list(settings.values()) == [[RemoveLayers(count)] if count else [] for count in counts]
 
 
 def test_an_encoder_that_is_not_at_hand_has_the_papers_depths():
-    assert list(removal_settings(STUDY, [0, 6])) == ["0 of 12", "6 of 12"]
+    assert list(removal_settings(None, [0, 6])) == ["0 of 12", "6 of 12"]
 
 
 @pytest.mark.parametrize(
-    ("removed", "said"), [([2, 4], "lacks 0, from which every drop is counted"), ([0, 12], "leaves nothing of 6")]
+    ("removed", "said"), [([2, 4], "lacks 0, from which every drop is counted"), ([0, 12], "leaves none of 6")]
 )
 def test_depths_that_make_no_sense_are_refused(removed, said):
     with pytest.raises(ParameterError, match=said):
-        removal_settings(at_depth(6), removed)
+        removal_settings(6, removed)
 
 
 def test_the_drop_is_the_worst_over_depths_not_the_deepest(cut):

@@ -13,16 +13,18 @@ from blurbstudy.baselines import MODELS, RETRAINED
 from blurbstudy.engine.sources.baselines import Found
 from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import score
+from blurbstudy.sections import scispacy
 from blurbstudy.sections.claims.claims import load_claims
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.verdicts import UNTESTED, judge
 from blurbstudy.sections.scispacy import answers, tables10_11
 from blurbstudy.sections.scispacy import scores as module
 from blurbstudy.sections.scispacy import tables10_11 as scispacy_tables
-from blurbstudy.sections.scispacy.grids import FINE_TUNED, MEAN, NER, ner_grid
+from blurbstudy.sections.scispacy.grids import FINE_TUNED, MEAN, NER
 from blurbstudy.sections.scispacy.scores import ORACLE, RELAXED, STRICT, relaxed
 from blurbstudy.study import study as study_module
 from blurbstudy.study.grid import CellKey
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.training.run_record import RunRecord
 
@@ -37,7 +39,8 @@ def make_study(tmp_path, tiny_encoder, monkeypatch):
 
     def make(**changes):
         values = {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder), "Mine": None}, "seeds": 2}
-        return Study(STEM, values | {"tasks": [task.name for task in NER]} | changes)
+        common = scale_parameters("mini", scispacy.NOTEBOOK) | {"spacy_epochs": 4, "ner_epochs": 1}
+        return Study(scispacy, common | values | {"tasks": [task.name for task in NER]} | changes)
 
     return make
 
@@ -66,7 +69,7 @@ def baselines(make_study, monkeypatch):
                  "dev_f1": 0.5, "epochs": 4, "seed": 0, "spacy": "3.8", "commit": "abc"}  # fmt: skip
         found[name] = Found(model=model, tags=tags)
     monkeypatch.setattr(module, "keep_baselines", lambda store, asked, workers: found)
-    return module.scispacy_baselines(study, source="auto", epochs=4, seed=0)
+    return module.scispacy_baselines(study)
 
 
 def known_tags(gold, *, share, kind, seed):
@@ -84,7 +87,7 @@ def known_tags(gold, *, share, kind, seed):
 def results(make_study):
     """An encoder that finds 95% of the sentences on every set, with two seeds."""
     study = make_study()
-    grid = ner_grid(study, recipe=study.recipe(epochs=1))
+    grid = scispacy.grids(study)["ner"]
     references, records = study.references, {}
     for config in grid.configs:
         predictions = {}
@@ -242,7 +245,7 @@ def test_the_figure_speaks_of_every_system(baselines, results):
 def test_a_model_whose_corpora_are_no_tasks_of_the_run_is_missing_with_the_reason(make_study, monkeypatch):
     monkeypatch.setattr(module, "keep_baselines", lambda *_, **__: {})
     study = make_study(tasks=["BC5-chem", "JNLPBA"])
-    found = module.scispacy_baselines(study, source="auto", epochs=1, seed=0)
+    found = module.scispacy_baselines(study)
     assert "learns from BC5-disease" in found.missing["bc5cdr"] and module.REMEDY in found.missing["jnlpba"]
     assert found.parts == ["BC5-chem", "JNLPBA"]
     table = tables10_11.model_table(found)
@@ -253,9 +256,9 @@ def test_a_report_asks_the_store_alone(make_study, monkeypatch):
     make_study().sources  # noqa: B018 - the store then knows data and encoder
     monkeypatch.setenv(study_module.REPORT_ONLY, "1")
     monkeypatch.setattr(module, "keep_baselines", lambda *_, **__: pytest.fail("a report makes nothing"))
-    found = module.scispacy_baselines(make_study(), source="auto", epochs=4, seed=0)
+    found = module.scispacy_baselines(make_study(train_missing=False))
     assert found.found == {} and set(found.missing.values()) == {module.REMEDY}
-    results = module.Results(grid=ner_grid(make_study(), recipe=make_study().recipe()), records={},
+    results = module.Results(grid=scispacy.grids(make_study())["ner"], records={},
                              references=found.references, origin="x")  # fmt: skip
     for make in (tables10_11.gap_table, answers.scispacy_answer, answers.scispacy_against_paper):
         assert make(found, results)
@@ -266,7 +269,7 @@ def test_a_report_asks_the_store_alone(make_study, monkeypatch):
 
 
 def test_encoders_can_be_asked_for_on_some_sets_alone(make_study):
-    grid = ner_grid(make_study(), recipe=make_study().recipe(), tasks=["BC5-chem", "NCBI-disease"])
+    grid = scispacy.grids(make_study(ner_tasks=["BC5-chem", "NCBI-disease"]))["ner"]
     assert [part.label for part in grid.parts] == ["BC5-chem", "NCBI-disease"]
     with pytest.raises(ParameterError, match="has BIOSSES, no entity set of this run"):
-        ner_grid(make_study(), recipe=make_study().recipe(), tasks=["BIOSSES"])
+        scispacy.grids(make_study(ner_tasks=["BIOSSES"]))
