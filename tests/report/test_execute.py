@@ -21,16 +21,16 @@ def executed(tmp_path_factory):
         cells = [new_code_cell("scale = 'x'  # the scale", metadata={"tags": ["parameters"]}), new_code_cell(source)]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / f"{stem}.ipynb")
-    started = []
+    ended = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "NOTEBOOKS", folder)
         done = execute_notebooks(
             {stem: {"scale": "mini"} for stem in sources},
             out=folder / "out",
-            on_start=lambda stem, index: started.append((index, stem)),
+            on_end=lambda execution: ended.append(execution.notebook),
         )
-    assert started == list(enumerate(sources))
-    return {execution.stem: execution for execution in done}
+    assert sorted(ended) == list(sources)
+    return {execution.notebook: execution for execution in done}
 
 
 def test_a_study_error_is_its_message_in_one_line(executed):
@@ -57,7 +57,7 @@ def test_the_executed_copy_says_of_which_scale_and_store_it_is(executed, stem):
     assert made == stamp("mini", None) | {"no_finding": True}
 
 
-def test_notebooks_that_only_read_go_side_by_side(tmp_path):
+def test_notebooks_execute_side_by_side(tmp_path):
     """Each of two waits for what the other leaves: one after the other, the first would wait in vain."""
     wait = "import pathlib, time\npathlib.Path({own!r}).touch()\nuntil = time.time() + 120\n"
     wait += "while not pathlib.Path({other!r}).exists():\n    assert time.time() < until\n    time.sleep(.05)"
@@ -68,15 +68,14 @@ def test_notebooks_that_only_read_go_side_by_side(tmp_path):
         cells = [new_code_cell("scale = 'x'  # the scale", metadata={"tags": ["parameters"]}), new_code_cell(source)]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), tmp_path / f"{stem}.ipynb")
-    started = []
+    ended = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "NOTEBOOKS", tmp_path)
         done = execute_notebooks(
             {stem: {"scale": "mini"} for stem in names},
             out=tmp_path / "out",
-            report_only=True,
-            on_start=lambda stem, index: started.append(index),
+            on_end=lambda execution: ended.append(execution.notebook),
         )
-    assert [execution.stem for execution in done] == list(names)
+    assert [execution.notebook for execution in done] == list(names)
     assert [execution.failure for execution in done] == [None, None]
-    assert started == [0, 1]
+    assert sorted(ended) == list(names)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ...stabilizers import Stabilizer
 from ...study.grid import Grid, Part
-from ...study.parameter_types import MAX_SEEDS, Decay, Encoders, FrozenLayers, TaskNames
+from ...study.parameter_types import MAX_SEEDS, Decay, Encoders, FrozenLayers, Names
 from ...study.parameters import LayerParameters, TaskTypeParameters
 from ...study.parts import BASELINE, layer_techniques, recipes_by_type
 from ...study.study import Study
@@ -26,7 +26,7 @@ class Parameters(TaskTypeParameters, LayerParameters):
     )
     base_encoders: dict[str, str | None] = Field(description="BASE encoders besides those of `encoders`")
     twins: dict[str, str] = Field(description="LARGE encoder: the BASE encoder that it is compared with")
-    on_all_tasks: TaskNames | None = Field(
+    on_all_tasks: Names | None = Field(
         description="LARGE encoders that are run on all tasks, not SS and QA alone; None: all"
     )
     seeds_otherwise: int = Field(ge=1, le=MAX_SEEDS, description="number of seeds on the tasks other than SS and QA")

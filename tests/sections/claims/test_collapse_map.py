@@ -11,13 +11,13 @@ RIGHT = {"Baseline": HOPELESS, "Layer freeze": GOOD, "Layerwise decay": [*GOOD[:
 
 def test_each_run_counts_once_and_settings_with_the_same_runs_share_a_row(make_results):
     same = make_results({"Improved optimization": HOPELESS})  # by its recipe the runs of the baseline
-    evidence = Evidence(results={"03": (make_results(RIGHT),), "02": (same,)})
+    evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "02": {"table3": same}})
     counts = {row: (own["BioASQ"].n_failed, own["BioASQ"].n) for row, own in tallies(evidence).items()}
     assert counts == {"Baseline\nalso Improved optimization": (5, 5), "Layer freeze": (0, 5), "Layerwise decay": (2, 5)}
 
 
 def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
-    table = collapse_table(Evidence(results={"03": (make_results(RIGHT),)}), front=True)
+    table = collapse_table(Evidence(results={"03": {"table4": make_results(RIGHT)}}), front=True)
     assert "data-front" in table._repr_html_() and table.columns == ("Setting", "BioASQ")
     assert [row[1].text for row in table.rows] == ["5/5", "0/5", "2/5"]
     assert [re.search(r"shade (s\d)", row[1].markup)[1] for row in table.rows] == ["s5", "s0", "s3"]
@@ -25,18 +25,18 @@ def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
 
 
 def test_runs_that_are_judged_without_dev_are_not_called_safe(make_results, joined):
-    evidence = Evidence(results={"06": (joined(make_results(RIGHT), "Layer freeze"),)})
+    evidence = Evidence(results={"06": {"table8": joined(make_results(RIGHT), "Layer freeze")}})
     assert "Layer freeze" not in tallies(evidence)
     assert safety_answer(evidence).sentences[0].startswith("No setting is free of collapsed runs")
 
 
 def test_encoders_are_told_apart_where_asked_for(make_results):
-    evidence = Evidence(results={"03": (make_results(RIGHT),)})
+    evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}})
     assert collapse_table(evidence, by_encoder=True).rows[0][0] == "BERT · Baseline"
 
 
 def test_a_setting_that_never_failed_is_called_safe_only_as_far_as_its_runs_go(make_results):
-    said = safety_answer(Evidence(results={"03": (make_results(RIGHT),)})).sentences
+    said = safety_answer(Evidence(results={"03": {"table4": make_results(RIGHT)}})).sentences
     assert said[0] == (
         "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
     )

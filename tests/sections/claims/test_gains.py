@@ -13,7 +13,7 @@ GOOD, BAD, HOPELESS = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81], [60, 61, 60, 6
 
 
 def evidence_of(results):
-    return Evidence(results={STEM: (results,)})
+    return Evidence(results={STEM: {"first": results}})
 
 
 def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results):
@@ -50,7 +50,7 @@ def test_techniques_of_one_name_are_told_apart_by_the_encoders_that_were_run(mak
         for key, configs in results.grid.cells.items()
     }
     large = dataclasses.replace(results, grid=dataclasses.replace(results.grid, cells=cells))
-    both = Evidence(results={STEM: (results, large)})
+    both = Evidence(results={STEM: {"first": results, "second": large}})
     assert [row[1] for row in technique_gains(both).rows] == ["BERT", "BERT LARGE"]
     assert len(technique_gains(both).runs) == 2 and len(gain_table(both).runs) == 2
 
@@ -62,7 +62,7 @@ def test_how_sure_is_told_by_both_uncertainties(make_results):
 
 def test_runs_that_are_judged_without_dev_are_no_gain_by_fewer_collapsed_runs(make_results, joined):
     both = make_results({"Standard": HOPELESS, "Optimal": HOPELESS, "Optimal, dev apart": GOOD})
-    evidence = Evidence(results={"06_state_of_the_art": (joined(both, "Optimal"),)})
+    evidence = Evidence(results={"06_state_of_the_art": {"table8": joined(both, "Optimal")}})
     assert [row[0].partition("\n")[0] for row in technique_gains(evidence).rows] == ["Optimal, dev apart"]
     assert "0 of 5 against 5 of 5" in gains_answer(evidence).sentences[-1]
     assert any("left out: without dev" in note for note in gain_table(evidence).notes)
@@ -72,7 +72,7 @@ def test_a_setting_with_the_very_runs_of_its_baseline_is_no_comparison(make_resu
     results = make_results({"Standard": BAD, "Optimal": GOOD})
     standard, optimal = results.grid.cells
     grid = dataclasses.replace(results.grid, cells=results.grid.cells | {optimal: results.grid.cells[standard]})
-    evidence = Evidence(results={"06_state_of_the_art": (dataclasses.replace(results, grid=grid),)})
+    evidence = Evidence(results={"06_state_of_the_art": {"table8": dataclasses.replace(results, grid=grid)}})
     assert technique_gains(evidence).rows[0][0] == "no runs yet"
 
 

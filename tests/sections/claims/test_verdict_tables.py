@@ -9,6 +9,7 @@ from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.forest_plot import forest
 from blurbstudy.sections.claims.verdict_tables import Verdicts, contrast_table, verdict_table, verdicts_answer
 from blurbstudy.sections.claims.verdicts import judge
+from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import CellKey
 from blurbstudy.study.study import NO_FINDING
 
@@ -20,7 +21,7 @@ GOOD, BAD = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81]
 def evidence(make_results):
     """Runs of BioASQ (as QA) under two settings of the layer notebook."""
     results = make_results({"Baseline": BAD, "Layer freeze": GOOD})
-    return Evidence(results={STEM: (results,)}, origin="parameters/mini/08_claims.yaml · scale mini")
+    return Evidence(results={STEM: {"table4": results}}, origin="parameters/mini/08_claims.yaml · scale mini")
 
 
 def verdicts(evidence, *, no_finding=False):
@@ -56,7 +57,7 @@ def test_verdicts_on_generated_data_are_said_to_be_no_findings(evidence):
 
 def test_every_comparison_names_its_runs(evidence):
     table = contrast_table(verdicts(evidence))
-    ids = {record.id for record in evidence.results[STEM][0].records.values()}
+    ids = {record.id for record in evidence.results[STEM]["table4"].records.values()}
     assert len(table.runs) == len(table.rows) and all(set(runs) == ids for runs in table.runs.values())
 
 
@@ -69,7 +70,10 @@ def test_without_runs_no_claim_is_tested_and_the_page_says_why():
 
 def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_results):
     results = make_results({"0 of 12": GOOD, "6 of 12": BAD, "4 of 12": BAD})
-    evidence = Evidence(results={"05_pruning": (results,)})
+    techniques = {"0 of 12": (), "6 of 12": (RemoveLayers(6),), "4 of 12": (RemoveLayers(4),)}
+    grid = dataclasses.replace(results.grid, techniques=techniques, layers={"BERT": 12})
+    results = dataclasses.replace(results, grid=grid)
+    evidence = Evidence(results={"05_pruning": {"table7": results}})
     for name, setting in (("none removed", "0 of 12"), ("half removed", "6 of 12")):
         found = evidence.at(Address("05_pruning", "BERT", name, "QA"))
         assert found.records == results.cell(CellKey("BERT", setting, "QA"))
@@ -78,9 +82,9 @@ def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_r
 
 def test_a_second_grid_with_the_same_names_is_found_beside_the_first(make_results):
     first, second = make_results({"Standard": GOOD}), make_results({"Standard": BAD})
-    evidence = Evidence(results={"06_state_of_the_art": (first, second)})
-    for name, results in (("BERT", first), ("BERT, second grid", second)):
-        found = evidence.at(Address("06_state_of_the_art", name, "Standard", "QA"))
+    evidence = Evidence(results={"06_state_of_the_art": {"table8": first, "table9": second}})
+    for name, results in (("", first), ("table8", first), ("table9", second)):
+        found = evidence.at(Address("06_state_of_the_art", "BERT", "Standard", "QA", name))
         assert found.summary.mean == results.summaries[CellKey("BERT", "Standard", "QA")].mean
 
 

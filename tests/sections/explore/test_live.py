@@ -8,10 +8,12 @@ from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError
+from blurbstudy.sections import explore as section
 from blurbstudy.sections.explore.depth import Techniques
 from blurbstudy.sections.explore.live import LiveRun, live_encoders
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
 TIMEOUT = 120  # seconds
@@ -21,9 +23,12 @@ LONG = Recipe(epochs=1000, batch_size=1, max_length=48, evaluations=200)
 
 @pytest.fixture
 def study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_MADE", set())
+    monkeypatch.setattr(module, "_CHECKED", set())
     encoders = {"BERT": str(tiny_encoder), "ELECTRA": None}
-    return Study("90_explore", {"store": str(tmp_path / "store"), "encoders": encoders})
+    return Study(
+        section,
+        scale_parameters("mini", section.NOTEBOOK) | {"store": str(tmp_path / "store"), "encoders": encoders},
+    )
 
 
 @pytest.fixture
@@ -102,5 +107,5 @@ def test_a_failure_is_one_sentence(start, study):
 
 def test_an_encoder_without_a_path_is_not_offered_and_is_refused(study):
     assert live_encoders(study) == ["BERT"]
-    with pytest.raises(ParameterError, match="encoder 'ELECTRA': no path given"):
+    with pytest.raises(ParameterError, match="encoder 'ELECTRA' has no path"):
         LiveRun(study, Techniques(), encoder="ELECTRA", task="BIOSSES", recipe=Recipe())

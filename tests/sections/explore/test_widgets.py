@@ -7,18 +7,24 @@ import time
 import pytest
 
 from blurbstudy.config import Recipe
+from blurbstudy.sections import explore as section
 from blurbstudy.sections.explore.catalog import open_catalog, read_store
 from blurbstudy.sections.explore.depth import Techniques
 from blurbstudy.sections.explore.widgets import ComparisonPanel, DepthPanel, LivePanel, StorePanel
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
 
 @pytest.fixture
 def study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_MADE", set())
-    return Study("90_explore", {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}})
+    monkeypatch.setattr(module, "_CHECKED", set())
+    return Study(
+        section,
+        scale_parameters("mini", section.NOTEBOOK)
+        | {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}},
+    )
 
 
 def test_the_picture_follows_every_control(make_explored):
@@ -130,7 +136,8 @@ def test_a_run_that_ends_is_in_the_store(study):
 
 
 def test_what_cannot_be_started_is_told(study, monkeypatch):
-    study.values["encoders"] = dict.fromkeys(study.values["encoders"])
+    encoders = dict.fromkeys(study.parameters.encoders)
+    study.parameters = study.parameters.model_copy(update={"encoders": encoders})
     panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=Recipe())
     assert panel.begin.disabled and "No encoder of this study has a path" in panel.words.value
     assert dataclasses.is_dataclass(panel.techniques.value)

@@ -5,6 +5,7 @@ import pytest
 from blurbstudy.sections import large_models as section
 from blurbstudy.sections.large_models import tables5_6 as large_models
 from blurbstudy.sections.large_models.grids import LARGE, TWIN
+from blurbstudy.sections.large_models.selection import best_settings, choice_table, stabilized, techniques_view
 from blurbstudy.study import study as module
 from blurbstudy.study.grid import CellKey
 from blurbstudy.study.parameters import scale_parameters
@@ -122,13 +123,13 @@ def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
         return 0.95 if technique(config) == best else 0.7
 
     results = invented(study, made, score=score)
-    chosen = large_models.best_settings(large_models.techniques_view(study, results))
+    chosen = best_settings(techniques_view(study, results))
     assert chosen["PubMedBERT-LARGE", "QA"] == "Layerwise decay"
-    final = large_models.stabilized(study, results)
+    final = stabilized(study, results)
     for row in (LARGE, TWIN):
         runs = final.grid.cells[CellKey(row, "PubMedBERT-LARGE", "BioASQ")]
         assert {technique(run) for run in runs} == {"Layerwise decay"}
-    table = large_models.choice_table(study, results)
+    table = choice_table(study, results)
     row = next(row for row in table.rows if row[:2] == ("PubMedBERT-LARGE", "QA"))
     assert row[-2:] == ("Layerwise decay", "Layerwise decay")  # the paper's best on test: 80.4
 
@@ -136,7 +137,7 @@ def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
 def test_large_and_twin_are_paired_by_seed(grid):
     study, made = grid(tasks=QA)
     results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
-    final = large_models.stabilized(study, results)
+    final = stabilized(study, results)
     change, _ = large_models.twin_comparisons(final)["PubMedBERT-LARGE", "BioASQ"]
     reference = study.references["BioASQ"].gold["test"].gold
     n = len(reference)
@@ -148,7 +149,7 @@ def test_large_and_twin_are_paired_by_seed(grid):
 def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
     study, made = grid(seeds_otherwise=1)
     results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
-    final = large_models.stabilized(study, results)
+    final = stabilized(study, results)
     assert {run.seed for run in final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", BLURB)]} == {1}
     assert len(final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", "BIOSSES")]) == 2
     table = large_models.large_table(study, final, title="Table 6")
@@ -163,7 +164,7 @@ def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
 
 def test_every_number_of_the_papers_table_6_stands_in_ours(grid):
     study, made = grid(seeds_otherwise=1)
-    final = large_models.stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    final = stabilized(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.large_table(study, final, title="Table 6")
     for column, name in enumerate(table.columns[1:], 1):
         printed = paper_tables()["table6"]["cells"][name]
@@ -174,7 +175,7 @@ def test_every_number_of_the_papers_table_6_stands_in_ours(grid):
 
 def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
     study, made = grid(on_all_tasks=[], tasks=["BIOSSES", "PubMedQA", "BioASQ", "GAD"])
-    final = large_models.stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    final = stabilized(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.large_table(study, final, title="Table 6")
     (gad,) = [row for row in table.rows if row[0] == "GAD"]
     assert [cell.state for cell in gad[1:]] == ["no path given", "not asked for (on_all_tasks)"]
@@ -182,7 +183,7 @@ def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
 
 def test_a_large_encoder_without_a_twin_has_no_difference(grid):
     study, made = grid(tasks=QA, encoders={"MiniLM": None})
-    final = large_models.stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    final = stabilized(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.twin_table(study, final)
     assert table.rows[0][0] == "not run" and "No BASE twin is given for PubMedBERT-LARGE." in table.notes
     assert large_models.large_answer(study, final).sentences == ["Nothing has been run yet."]

@@ -8,6 +8,7 @@ import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
+from blurbstudy.sections import overview as section
 from blurbstudy.sections.overview import data_audit as module
 from blurbstudy.sections.overview.audit_sizes import (
     audit_answer,
@@ -29,6 +30,7 @@ from blurbstudy.sections.overview.data_audit import FACT, REMEDY, data_audit, ke
 from blurbstudy.sections.overview.general_vocabulary import general_tokenizer
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as study_module
+from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.tasks import SPLITS, TASKS, get_task
 
@@ -46,11 +48,17 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def make_study(folder, tiny_encoder, monkeypatch):
     """A Study of the overview as its notebook makes it."""
-    monkeypatch.setattr(study_module, "_MADE", {STEM})
+    monkeypatch.setattr(study_module, "_CHECKED", {STEM})
 
     def make(**changes):
         values = {"store": str(folder), "encoders": {"BERT": str(tiny_encoder), "Twin": str(tiny_encoder)}}
-        return Study(STEM, values | {"tasks": CHOSEN, "general_vocabulary": "trained"} | changes)
+        return Study(
+            section,
+            scale_parameters("mini", section.NOTEBOOK)
+            | values
+            | {"tasks": CHOSEN, "general_vocabulary": "trained"}
+            | changes,
+        )
 
     return make
 
@@ -91,10 +99,9 @@ def test_the_store_keeps_numbers_and_no_text(audit, folder, mini_data):
 
 
 def test_a_report_rebuilds_every_table_from_the_store_alone(audit, make_study, monkeypatch):
-    monkeypatch.setenv(study_module.REPORT_ONLY, "1")
     monkeypatch.setattr(module, "read_task", lambda *_: pytest.fail("a report reads no data"))
     monkeypatch.setattr(module, "_encoder_tokenizer", lambda *_: pytest.fail("a report loads no encoder"))
-    again = data_audit(make_study())
+    again = data_audit(make_study(train_missing=False))
     for make in (*TABLES, length_figure, audit_answer):
         assert make(again) == make(audit), make.__name__
 
@@ -102,8 +109,7 @@ def test_a_report_rebuilds_every_table_from_the_store_alone(audit, make_study, m
 def test_a_report_without_the_facts_says_so(audit, make_study, folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "store")
     shutil.rmtree(tmp_path / "store" / "facts" / FACT)
-    monkeypatch.setenv(study_module.REPORT_ONLY, "1")
-    bare = data_audit(make_study(store=str(tmp_path / "store")))
+    bare = data_audit(make_study(store=str(tmp_path / "store"), train_missing=False))
     for make in TABLES:
         table = make(bare)
         assert table.rows == [] and REMEDY in text(table)

@@ -101,7 +101,7 @@ def test_the_answer_names_the_widest_gap_among_mentions(scored):
     ],
 )
 def test_without_a_run_table_and_answer_say_why(given, predicted, why):
-    found = results(scoring_grid(study(**given), task="BC5-chem", recipe=Recipe()), predicted=predicted)
+    found = results(scoring_grid(study(**given)), predicted=predicted)
     assert why in scoring_table(found, audit([])).rows[0]
     assert why in scoring_answer(found, audit([])).sentences[0]
 
@@ -113,5 +113,5 @@ def test_a_run_that_is_not_in_the_store_is_told():
 
 
 def test_a_task_without_mentions_is_refused():
-    with pytest.raises(ParameterError, match="scoring_task='BIOSSES' has no mentions; use BC5-chem, BC5-disease"):
-        scoring_grid(study(), task="BIOSSES", recipe=Recipe())
+    with pytest.raises(ParameterError, match="scoring_task='BIOSSES' has no entities; use BC5-chem, BC5-disease"):
+        scoring_grid(study(task="BIOSSES"))

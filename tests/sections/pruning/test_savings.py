@@ -8,12 +8,14 @@ import pytest
 from blurbstudy.models import Architecture
 from blurbstudy.sections.pruning.savings import drops_figure, saved, savings_table, spent
 from blurbstudy.sections.pruning.table7 import overall
+from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import CellKey, Part
 from blurbstudy.tasks import get_task
 
 SHAPE = Architecture(family="bert", vocab_size=100, n_layers=4, width=32, n_heads=2, intermediate=64)
 STUDY = SimpleNamespace(
     tasks=[get_task("BioASQ")],
+    encoders={"BERT": ""},
     sources=SimpleNamespace(encoders={"BERT": SimpleNamespace(architecture=SHAPE.to_dict())}),
 )
 
@@ -24,13 +26,15 @@ def cut(make_results):
     found = make_results({"0 of 4": [90, 88, 92], "2 of 4": [80, 79]})
     part = Part(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
     cells = {CellKey("BERT", key.setting, "BioASQ"): runs for key, runs in found.grid.cells.items()}
+    techniques = {"0 of 4": (), "2 of 4": (RemoveLayers(2),)}
     half = {run.id for run in cells[CellKey("BERT", "2 of 4", "BioASQ")]}
     records = {
         name: replace(record, seconds=2.0 + record.config.seed if name in half else 4.0 + 2 * record.config.seed,
                       peak_bytes=(1 if name in half else 2) << 20)
         for name, record in found.records.items()
     }  # fmt: skip
-    return replace(found, records=records, grid=replace(found.grid, parts=(part,), cells=cells))
+    grid = replace(found.grid, parts=(part,), cells=cells, layers={"BERT": 4}, techniques=techniques)
+    return replace(found, records=records, grid=grid)
 
 
 def test_seconds_and_memory_are_compared_on_the_seeds_that_both_have(cut):

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.sections.pruning import grids
 from blurbstudy.sections.pruning import table7 as pruning
+from blurbstudy.sections.pruning.grids import settings as settings_of
 from blurbstudy.sections.pruning.table7 import Drop, drops, half_depth, verdict
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import CellKey, Part
@@ -46,7 +46,7 @@ def removal_settings(n_layers, removed):
         sources=SimpleNamespace(encoders=sources),
         parameters=SimpleNamespace(removed=removed),
     )
-    return grids.settings(study)
+    return settings_of(study)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_papers_groups_fall_on_two_sides_of_the_margin():
     """As section 3.5 says: relations and questions are hit, the others are not."""
     for kind in ("ner", "pico", "relation", "similarity", "document", "question"):
         tasks = [task.name for task in pruning_tasks() if task.task_type == kind]
-        hit = pruning.paper_verdict(tasks, margin=2.5).partition("\n")[0] == "depth matters"
+        hit = pruning.paper_verdict(tasks, margin=2.5).verdict == "depth matters"
         assert hit == (kind in ("relation", "question")), kind
 
 

@@ -35,7 +35,7 @@ TYPES = {"jnlpba": ["ENTITY"], "bc5cdr": ["CHEMICAL", "DISEASE"]}
 @pytest.fixture
 def make_study(tmp_path, tiny_encoder, monkeypatch):
     """A Study of this notebook as it makes it, on mini-BLURB."""
-    monkeypatch.setattr(study_module, "_MADE", {STEM})
+    monkeypatch.setattr(study_module, "_CHECKED", {STEM})
 
     def make(**changes):
         values = {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder), "Mine": None}, "seeds": 2}
@@ -68,7 +68,7 @@ def baselines(make_study, monkeypatch):
         model = {"name": name, "origin": RETRAINED, "package": "", "fingerprint": name * 3, "types": TYPES[name],
                  "dev_f1": 0.5, "epochs": 4, "seed": 0, "spacy": "3.8", "commit": "abc"}  # fmt: skip
         found[name] = Found(model=model, tags=tags)
-    monkeypatch.setattr(module, "keep_baselines", lambda store, asked, workers: found)
+    monkeypatch.setattr(module, "keep_baselines", lambda store, asked, *, workers, deadline: found)
     return module.scispacy_baselines(study)
 
 
@@ -169,7 +169,7 @@ def test_a_gap_is_the_difference_and_is_paired_over_examples(baselines, results)
 
 
 def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, results):
-    evidence = Evidence(results={STEM: (results,)}, baselines=baselines)
+    evidence = Evidence(results={STEM: {"ner": results}}, baselines=baselines)
     claims = {claim.id: claim for claim in load_claims()}
     for name, table, shown_as in (
         ("finetuned-beats-scispacy", STRICT, "Exact boundaries"),
@@ -254,7 +254,6 @@ def test_a_model_whose_corpora_are_no_tasks_of_the_run_is_missing_with_the_reaso
 
 def test_a_report_asks_the_store_alone(make_study, monkeypatch):
     make_study().sources  # noqa: B018 - the store then knows data and encoder
-    monkeypatch.setenv(study_module.REPORT_ONLY, "1")
     monkeypatch.setattr(module, "keep_baselines", lambda *_, **__: pytest.fail("a report makes nothing"))
     found = module.scispacy_baselines(make_study(train_missing=False))
     assert found.found == {} and set(found.missing.values()) == {module.REMEDY}
@@ -271,5 +270,5 @@ def test_a_report_asks_the_store_alone(make_study, monkeypatch):
 def test_encoders_can_be_asked_for_on_some_sets_alone(make_study):
     grid = scispacy.grids(make_study(ner_tasks=["BC5-chem", "NCBI-disease"]))["ner"]
     assert [part.label for part in grid.parts] == ["BC5-chem", "NCBI-disease"]
-    with pytest.raises(ParameterError, match="has BIOSSES, no entity set of this run"):
+    with pytest.raises(ParameterError, match="BIOSSES is not an entity set of this run"):
         scispacy.grids(make_study(ner_tasks=["BIOSSES"]))
