@@ -16,6 +16,7 @@ from ..sources.sources import Sources
 from .measurements import MeasurementCache, hardware_key
 
 FLOPS_PER_SECOND = 5e10  # of one core or GPU before any measurement
+RATE_TOLERANCE = 0.1  # relative change below which the file of measurements is not written again
 STEP_OVERHEAD = 2.5e8  # operations that take as long as the fixed cost of a step
 WORD_HEAD = 1.3  # cost of pretraining over that of the layers alone
 TYPICAL_LENGTH = {  # sub-word tokens of a sequence, by type of task
@@ -60,10 +61,10 @@ class CostModel:
         return self.cache.number("rate", self._rate_key(config)) or FLOPS_PER_SECOND
 
     def record(self, population: Sequence[RunConfig], seconds: float) -> None:
-        """Store the rate at which a population was trained. Safe between threads."""
-        if seconds > 0:
-            with self._lock:
-                rate = sum(map(self.flops, population)) / seconds
+        """Store the rate at which a population was trained, unless it is about the known one. Safe between threads."""
+        rate = sum(map(self.flops, population)) / max(seconds, 1e-9)
+        with self._lock:
+            if not 1 - RATE_TOLERANCE < rate / self.rate(population[0]) < 1 + RATE_TOLERANCE:
                 self.cache.put("rate", self._rate_key(population[0]), rate)
 
     def _rate_key(self, config: RunConfig) -> str:
