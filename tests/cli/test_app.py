@@ -24,7 +24,7 @@ def finetune(command, tiny_encoder, tmp_path):
     (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\n")
 
     def run(*words, encoder=tiny_encoder):
-        options = ["--data", "mini", "--recipe", "recipe.yaml", "--out", tmp_path / "store", "--device", "cpu"]
+        options = ["--data", "mini", "--recipe", "recipe.yaml", "--store", tmp_path / "store", "--device", "cpu"]
         return command("finetune", "--task", "BIOSSES", "--encoder", encoder, *options, *words)
 
     return run
@@ -247,13 +247,13 @@ def test_ctrl_c_is_told_in_one_line_and_ends_with_130(finetune, monkeypatch):
 
 def test_finetune_prints_one_json_object_and_nothing_else(finetune):
     code, out, _ = finetune("--seeds", "1-2", "--json")
-    found = json.loads(out)
+    result = json.loads(out)
     assert code == 0
-    assert [run["seed"] for run in found["runs"]] == [1, 2]
-    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in found["runs"])
-    summary = found["summary"]["test"]
+    assert [run["seed"] for run in result["runs"]] == [1, 2]
+    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in result["runs"])
+    summary = result["summary"]["test"]
     assert summary["n"] == 2 and len(summary["interval_over_seeds"]) == len(summary["interval_over_examples"]) == 2
-    assert summary["mean"] == pytest.approx(sum(run["test"] for run in found["runs"]) / 2)
+    assert summary["mean"] == pytest.approx(sum(run["test"] for run in result["runs"]) / 2)
 
 
 def test_finetune_a_second_time_trains_nothing(finetune):
@@ -262,7 +262,7 @@ def test_finetune_a_second_time_trains_nothing(finetune):
     again = json.loads(out)
     assert (first["trained"], first["reused"]) == (2, 0)
     assert (again["trained"], again["reused"]) == (0, 2)
-    assert again["runs"] == first["runs"] and "nothing trained" in errors
+    assert again["runs"] == first["runs"] and "nothing to train" in errors
 
 
 def test_finetune_without_json_is_a_table_for_people(finetune):
@@ -333,3 +333,9 @@ def test_finetune_with_an_encoder_without_weights_is_one_line(finetune, tiny_enc
 def test_finetune_refuses_what_it_does_not_know(finetune, words, message):
     code, out, errors = finetune(*words)
     assert code == 2 and out == "" and message in errors and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("option", "new"), [("--out", "--store"), ("--keep-model", "--model-dir")])
+def test_renamed_options_are_refused_with_their_new_name(finetune, option, new):
+    for words in ([option, "x"], [f"{option}=x"]):
+        assert finetune(*words) == (2, "", f"blurbstudy: finetune: {option} is now {new}\n")
