@@ -45,7 +45,7 @@ class Deadline:
             (self.skipped_encoders, list(encoders)),
             (self.skipped_baselines, list(baselines)),
         ):
-            skipped += [name for name in dict.fromkeys(names) if name not in skipped]
+            skipped[:] = dict.fromkeys([*skipped, *names])
         if file := os.environ.get(DEADLINE_ENV):
             values = {"runs": self.skipped_runs, "encoders": self.skipped_encoders, "models": self.skipped_baselines}
             with open(file, "a", encoding="utf-8") as stream:
