@@ -20,13 +20,13 @@ from ..inference.model_directory.settings import settings_of
 from ..models import read_architecture
 from ..stats.collapse import load_references
 from ..store.custom_tasks import task_of
+from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
 from ..store.run_weights import (
     has_weights,
     kept_facts,
     kept_words,
     note_kept,
-    same_but_seed,
     scratch_store,
     take_weights,
     weights_folder,
@@ -61,7 +61,7 @@ def export_run(
             f"{record.id} --store {store.folder} --to {folder} --train"
         )
     check_target(folder, overwrite=overwrite)
-    seeds = seeds or [other for other in store.records() if same_but_seed(record, other)]
+    seeds = seeds or runs_of_condition(store, record.config)
     reference = load_references(store, [record])[record.config.task]
     weights, words = kept_facts(store, record.id), kept_words(store, record.id)
     settings = settings_of(reference.task, record.config.recipe, words=words)

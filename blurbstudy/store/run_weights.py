@@ -5,7 +5,6 @@ card. Training is deterministic on one machine, so weights that were not kept ca
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -178,11 +177,6 @@ def _alike(other: dict[str, Any], config: RunConfig) -> bool:
     free = ("seed", "encoder_name")
     own = json.loads(json.dumps(config.to_dict()))
     return {k: v for k, v in other.items() if k not in free} == {k: v for k, v in own.items() if k not in free}
-
-
-def same_but_seed(record: RunRecord, other: RunRecord) -> bool:
-    """Whether two runs differ in their seed alone."""
-    return dataclasses.replace(other.config, seed=record.config.seed).id == record.id
 
 
 def _beats(record: RunRecord, other: RunRecord) -> bool:

@@ -20,7 +20,7 @@ from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
-from blurbstudy.store.run_weights import has_weights, same_but_seed, weights_folder
+from blurbstudy.store.run_weights import has_weights, weights_folder
 from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.training.evaluation import decode, evaluation_batches, predict
@@ -227,13 +227,6 @@ def test_a_crash_leaves_no_partial_directory(trained, store, tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         export_run(store, record, tmp_path / "models" / "model")
     assert list((tmp_path / "models").iterdir()) == []
-
-
-def test_weights_belong_to_a_configuration_and_its_seeds(trained, store):
-    first, _ = trained("BIOSSES", seeds=2)
-    (other,), _ = trained("BIOSSES", epochs=0.5)
-    assert same_but_seed(first[0], first[1]) and not same_but_seed(first[0], other)
-    assert weights_folder(store, other.id).parent == store.folder / "weights"
 
 
 @pytest.mark.parametrize("text", ["{", '{"run": "none"}', "[]"])

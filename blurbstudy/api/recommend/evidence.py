@@ -14,6 +14,7 @@ from ...engine.sources.sources import MINI
 from ...errors import StudyError
 from ...stats.collapse import Reference, failure, load_references
 from ...stats.intervals import Interval, wilson_interval
+from ...store.index import indexed_runs
 from ...store.run_store import RunStore
 from ...tables.paper import paper_number
 from ...tasks import TASKS, Task
@@ -63,8 +64,8 @@ def local_runs(
     exact: list[RunRecord] = []
     similar: dict[tuple[str, str], list[RunRecord]] = {}
     references: dict[tuple[str, str], Reference] = {}
-    for record in store.records():
-        config = record.config
+    for run in indexed_runs(store):
+        config = run.config
         shape = shapes.get(config.encoder)
         if config.data in mini or shape is None or config.recipe.head != recipe.head:
             continue
@@ -80,7 +81,8 @@ def local_runs(
         if reference.task.task_type != task.task_type or not _is_comparable(len(reference.gold["train"].gold), profile):
             continue
         is_exact = key == (task.name, data) and config.encoder == encoder and config.recipe == recipe
-        (exact if is_exact else similar.setdefault(key, [])).append(record)
+        if (record := store.get(run.id)) is not None:  # with its predictions
+            (exact if is_exact else similar.setdefault(key, [])).append(record)
     evidence = []
     if exact:
         evidence.append(_evidence_of("this task", "this recipe, data and encoder", [exact], references))
