@@ -27,6 +27,8 @@ SEVERAL = ("--only", "--corpus")  # options that take several values
 RENAMED_OPTIONS = {  # command and old option -> new option
     "finetune --out": "--store",
     "finetune --keep-model": "--model-dir",
+    "pretrain --ladder": "--checkpoint-at",
+    "pretrain --keep-test-text": "--include-test-text",
 }
 INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
 

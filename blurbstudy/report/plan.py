@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..config import RunConfig
-from ..pretraining.encoder_cache import Wanted
+from ..pretraining.encoder_cache import EncoderRequest
 from ..engine.estimates.flops import pretraining_seconds
 from ..engine.estimates.memory import free_bytes
 from ..engine.estimates.sweep_estimate import SweepEstimate, estimate_sweep
@@ -117,7 +117,7 @@ class Share:
     """What a notebook makes that is neither there nor made by an earlier one."""
 
     sweeps: tuple[tuple[RunConfig, ...], ...]  # of each call of `run` that makes any
-    encoders: Mapping[str, Wanted]  # by fingerprint
+    encoders: Mapping[str, EncoderRequest]  # by fingerprint
 
 
 def divided(studies: Sequence[Study]) -> list[Share]:
@@ -161,6 +161,6 @@ def _notebook_plan(study: Study, share: Share, pretraining: float, sweeps: Seque
     )
 
 
-def _tokens(wanted: Wanted) -> int:
-    settings = wanted.settings
+def _tokens(wanted: EncoderRequest) -> int:
+    settings = wanted.pretraining_config
     return wanted.tokens or wanted.steps * (settings.batch_tokens or settings.batch_size * settings.max_length)

@@ -28,7 +28,7 @@ from .parameter_schema import check_values, read_seeds
 from .parameters import needed_encoders
 
 if TYPE_CHECKING:
-    from ..pretraining.encoder_cache import Wanted
+    from ..pretraining.encoder_cache import EncoderRequest
 
 REPORT_ONLY = "BLURBSTUDY_REPORT_ONLY"  # environment setting: build from the store alone, run nothing
 PLAN_ONLY = "BLURBSTUDY_PLAN_ONLY"  # environment setting: note which runs are asked for, run and keep nothing
@@ -73,7 +73,7 @@ class Study:
         self.plan_only = os.environ.get(PLAN_ONLY, "") == "1"
         self.planned: list[tuple[RunConfig, ...]] = []  # where runs are only planned: of each call of `run`
         self.results: list[Results] = []  # of each call of `run`
-        self.to_pretrain: dict[str, Wanted] = {}  # likewise: fingerprint -> encoder that is not there yet
+        self.to_pretrain: dict[str, EncoderRequest] = {}  # likewise: fingerprint -> encoder that is not there yet
         self.seeds = read_seeds(self.values["seeds"])
         self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in self.values["tasks"])
         self.store = RunStore(self.values["store"] or paths.store_folder(self.values["scale"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...config import RunConfig
 from ...models import Architecture
-from ...pretraining.encoder_cache import Wanted
+from ...pretraining.encoder_cache import EncoderRequest
 from ...training import evaluation_steps, population_key
 from ..populations import run_steps
 from ..sources.sources import Sources
@@ -91,14 +91,14 @@ def forward_flops(shape: Architecture, tokens: int) -> float:
 
 
 def pretraining_seconds(
-    encoder: Wanted, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
+    encoder: EncoderRequest, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
 ) -> float:
     """Expected seconds of a pretraining on one core or GPU.
 
     Args:
         architecture: of the encoder, fields of `models.Architecture`.
     """
-    settings, shape = encoder.settings, Architecture(**architecture)
+    settings, shape = encoder.pretraining_config, Architecture(**architecture)
     tokens = settings.batch_tokens or settings.batch_size * settings.max_length
     key = rate_key(shape, precision=encoder.precision, device=encoder.device)
     rate = (cache or MeasurementCache()).number("rate", key) or FLOPS_PER_SECOND

@@ -16,7 +16,7 @@ from blurbstudy.engine.sources.encoders import pretrained_encoders
 from blurbstudy.errors import StudyError
 from blurbstudy.pretraining import OBJECTIVES
 from blurbstudy.pretraining.checkpoints import newest_state
-from blurbstudy.pretraining.encoder_cache import Wanted
+from blurbstudy.pretraining.encoder_cache import EncoderRequest
 
 CONFIG = {
     "vocab_size": 150, "n_layers": 1, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
@@ -34,7 +34,10 @@ def wanted(tmp_path, monkeypatch):
     corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def make(*objectives, **more):
-        return {name: Wanted(objective=name, corpus=(str(corpus),), config=str(config), **more) for name in objectives}
+        return {
+            name: EncoderRequest(objective=name, corpus=(str(corpus),), config=str(config), **more)
+            for name in objectives
+        }
 
     return make
 
