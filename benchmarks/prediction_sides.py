@@ -24,10 +24,10 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
     import numpy as np
 
     from blurbstudy.config import Recipe
-    from blurbstudy.inference.inputs.items import Document
+    from blurbstudy.inference.inputs.documents import Document
     from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
     from blurbstudy.inference.model_directory.settings import settings_of
-    from blurbstudy.inference.predictor import Predictor, split
+    from blurbstudy.inference.predictor import Predictor, split_words
     from blurbstudy.models import Classifier, TrainedWeights, load_checkpoint
     from blurbstudy.tasks import get_task
 
@@ -45,7 +45,9 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
         return place
 
     predictor = Predictor(read_model_directory(write(folder.with_name("before"))))
-    words = [[text[a:b] for a, b in own] for text in texts for own in split(Document("a", (text,)), settings.words)]
+    words = [
+        [text[a:b] for a, b in own] for text in texts for own in split_words(Document("a", (text,)), settings.words)
+    ]
     outputs = predictor._outputs(predictor._word_features.of(words))
     lead = outputs[:, 1:].max(-1) - outputs[:, 0]
     model.head.bias.data[0, 0] += float(np.quantile(lead, OUTSIDE_SHARE))
@@ -78,9 +80,9 @@ def timed(predict: Prediction, texts: Sequence[str]) -> Callable[[], dict[str, A
 
 def our_prediction(model: str) -> Prediction:
     """Texts -> the entities of each."""
-    from blurbstudy.inference.inputs.batching import chunks
-    from blurbstudy.inference.inputs.items import Document, Item
+    from blurbstudy.inference.inputs.documents import Document, Item
     from blurbstudy.inference.model_directory.directory import read_model_directory
+    from blurbstudy.inference.pipeline import chunks
     from blurbstudy.inference.predictor import Predictor
 
     predictor = Predictor(read_model_directory(model), device="cpu")

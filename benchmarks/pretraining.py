@@ -113,7 +113,7 @@ def settings(job: dict[str, Any]):  # noqa: ANN201
     """(configuration, text with its tokens); made once and kept in the cache."""
     from blurbstudy.pretraining import pretraining_config
     from blurbstudy.pretraining.corpus.corpus import as_corpus
-    from blurbstudy.pretraining.corpus.prepared_corpus import prepared_text
+    from blurbstudy.pretraining.corpus.prepared_corpus import prepare_corpus
 
     config = pretraining_config(
         SHAPES[job["shape"]]
@@ -122,12 +122,12 @@ def settings(job: dict[str, Any]):  # noqa: ANN201
         | {"evaluations": 1, "held_out_sequences": 1}
     )
     text = as_corpus(Path(job["corpus"]))
-    return config, prepared_text(text, vocabulary=config.vocab_size, held_out=config.held_out)
+    return config, prepare_corpus(text, vocabulary=config.vocab_size, held_out=config.held_out)
 
 
 def train_ours(config, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN001
     """This project's loop, as its command runs it; the last step, which scores, is not counted."""
-    from blurbstudy.pretraining import Conduct, get_objective, pretrain
+    from blurbstudy.pretraining import Callbacks, TrainingOptions, get_objective, pretrain
 
     def told(step: int, steps: int, tokens: int) -> None:
         if step < steps:
@@ -135,9 +135,9 @@ def train_ours(config, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN0
 
     with tempfile.TemporaryDirectory() as out:
         pretrain(
-            get_objective("single-sequence"), config, corpus=Path(job["corpus"]), out=Path(out), on_progress=told,
-            precision=precision(job),
-            conduct=Conduct(device=job["device"], micro_batch_tokens=job.get("micro_batch_tokens", 0)),
+            get_objective("single-sequence"), config, corpus=Path(job["corpus"]), out=Path(out),
+            callbacks=Callbacks(on_step=told), precision=precision(job),
+            options=TrainingOptions(device=job["device"], micro_batch_tokens=job.get("micro_batch_tokens", 0)),
         )  # fmt: skip
 
 
@@ -213,7 +213,7 @@ def padded_rows(prepared, config) -> list[dict]:  # noqa: ANN001
     from blurbstudy.pretraining import get_objective
 
     tokenizer, corpus = prepared.tokenizer, prepared.train
-    cut = get_objective("single-sequence").sequences(corpus, np.random.default_rng(0), config=config)
+    cut = get_objective("single-sequence").make_sequences(corpus, np.random.default_rng(0), config)
     return [
         {"input_ids": [tokenizer.cls_token_id, *corpus.tokens[a:b].tolist(), tokenizer.sep_token_id]}
         for a, b, _, _ in cut.ranges

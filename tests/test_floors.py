@@ -34,7 +34,7 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("tasks", "metrics"): {""},
 }
 # At module level, where training runs.
-LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors", "filelock"}
+LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors", "filelock", "huggingface_hub"}
 TRAINS = (
     "config", "errors", "filesystem", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training",
     "inference",

@@ -154,7 +154,7 @@ def finetune(command, tiny_encoder, tmp_path, monkeypatch):
 
     def run(words: list[str]):
         encoder = [] if "--encoder" in words else ["--encoder", tiny_encoder]
-        options = [*encoder, "--recipe", "recipe.yaml", "--seeds", "1", "--out", "store", "--device", "cpu"]
+        options = [*encoder, "--recipe", "recipe.yaml", "--seeds", "1", "--store", "store", "--device", "cpu"]
         return command("finetune", *words, *options)
 
     return run

@@ -1,13 +1,11 @@
-"""A run of the study as a model directory, whose weights were kept or are trained again for it."""
+"""Export a run as a model directory; weights that were not saved are trained again."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
@@ -16,28 +14,25 @@ from ..engine.sweep import run_missing
 from ..errors import ParameterError, StoreError, StudyError
 from ..filesystem import atomic_directory, disk_errors
 from ..inference.model_directory.card import model_card
-from ..inference.model_directory.directory import CARD, FACTS, facts
-from ..inference.model_directory.heads import head_form
+from ..inference.model_directory.directory import CARD, METADATA_FILE, metadata
+from ..inference.model_directory.heads import head_layout
 from ..inference.model_directory.settings import settings_of
 from ..models import read_architecture
 from ..stats.collapse import load_references
 from ..store.custom_tasks import task_of
+from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
 from ..store.run_weights import (
     has_weights,
     kept_facts,
     kept_words,
     note_kept,
-    same_but_seed,
     scratch_store,
     take_weights,
     weights_folder,
 )
 from ..training.run_record import RunRecord, run_difference
 from .model_facts import data_given, encoder_fact, run_facts
-
-EDITED = "README.edited.md"  # a card that somebody wrote in, beside that of another model
-WRITTEN = "written"  # key of FACTS: names of all files, and the digest of the card
 
 
 def export_run(
@@ -46,126 +41,105 @@ def export_run(
     folder: Path,
     *,
     seeds: Sequence[RunRecord] = (),
-    replace: bool = False,
+    overwrite: bool = False,
     recipe_source: str = "",
 ) -> Path:
-    """Write the model directory of a run whose weights were kept.
+    """Write the model directory of a run whose weights are in the store.
 
     Args:
-        seeds: the runs of its configuration (default: all in the store).
-        replace: the folder may hold another model directory.
-        recipe_source: where the recipe is from, a sentence for the card.
+        seeds: the runs with the same configuration (default: all in the store).
+        overwrite: replace the directory whatever it contains.
+        recipe_source: a sentence on the origin of the recipe, for the model card.
 
     Raises:
-        StoreError: the weights were not kept, or are torn.
-        ParameterError: something lies there already; or the disk refused.
+        StoreError: the weights were not saved, or are corrupt.
+        ParameterError: the directory has content that may not be replaced (see `check_target`); or the disk refuses.
     """
     if not has_weights(store, record.id):
         raise StoreError(
-            f"{store.folder}: the weights of run {record.id} were not kept; train it again for them: blurbstudy export "
+            f"{store.folder}: the weights of run {record.id} were not saved; train it again: blurbstudy export "
             f"{record.id} --store {store.folder} --to {folder} --train"
         )
-    check_target(folder, replace=replace)
-    seeds = seeds or [one for one in store.records() if same_but_seed(record, one)]
+    check_target(folder, overwrite=overwrite)
+    seeds = seeds or runs_of_condition(store, record.config)
     reference = load_references(store, [record])[record.config.task]
-    kept, words = kept_facts(store, record.id), kept_words(store, record.id)
+    weights, words = kept_facts(store, record.id), kept_words(store, record.id)
     settings = settings_of(reference.task, record.config.recipe, words=words)
-    told = run_facts(
+    run = run_facts(
         store,
         record,
-        sorted(seeds, key=lambda one: one.config.seed),
+        sorted(seeds, key=lambda seed: seed.config.seed),
         reference,
         encoder=encoder_fact(store, record.config.encoder),
         data=data_given(store, record.config.data),
-        again=kept.get("again"),
+        again=weights.get("again"),
     ) | ({"recipe_source": recipe_source} if recipe_source else {})
-    hint = "name another folder (--to; --keep-model of finetune). Finished runs are safe"
-    with disk_errors(folder, hint), atomic_directory(folder, replace=replace) as made:
+    hint = "name another folder (--to; --model-dir of finetune). Finished runs are safe"
+    with disk_errors(folder, hint), atomic_directory(folder, replace=True) as temporary:
         source = weights_folder(store, record.id)
-        shutil.copytree(source, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        form = head_form(read_architecture(source), settings.head)
-        card = model_card(reference.task, settings, form, told, place=folder.name)
-        (made / CARD).write_text(card, encoding="utf-8")
-        values = facts(reference.task, settings, told) | {WRITTEN: _written(made)}
-        _keep_edited_card(folder, made, values)
-        (made / FACTS).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        shutil.copytree(source, temporary, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        layout = head_layout(read_architecture(source), settings.head)
+        card = model_card(reference.task, settings, layout, run, directory_name=folder.name)
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        text = json.dumps(metadata(reference.task, settings, run), indent=2, ensure_ascii=False) + "\n"
+        (temporary / METADATA_FILE).write_text(text, encoding="utf-8")  # last: see is_unchanged
     return folder
 
 
-def check_target(folder: Path, *, replace: bool = False) -> None:
-    """Refuse a place for a model directory where something else lies.
+def check_target(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse to replace anything but an empty folder or an unchanged model directory.
+
+    Args:
+        overwrite: allow any folder.
 
     Raises:
-        ParameterError: it is no empty folder, nor, with `replace`, a model directory.
+        ParameterError: the path is a file, or a folder with other content.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder}: is a file; name a directory")
+    if overwrite or not folder.exists() or not any(folder.iterdir()) or is_unchanged(folder):
         return
-    if (folder / FACTS).is_file():
-        if not replace:
-            raise ParameterError(f"{folder}: a model lies there already and stays as it is; name another folder")
-        known = _facts_of(folder).get(WRITTEN, {}).get("files")
-        added = [] if known is None else sorted({path.name for path in folder.iterdir()} - {*known, FACTS, EDITED})
-        if added:
-            raise ParameterError(
-                f"{folder}: a model lies there, and {added[0]}, which is not of it; move that, or name another folder"
-            )
-        return
-    if not folder.is_dir():
-        raise ParameterError(f"{folder}: a file lies there and stays as it is; name another folder")
-    raise ParameterError(f"{folder}: is not empty and stays as it is; name a new folder")
+    kind = "has changed since it was exported" if (folder / METADATA_FILE).is_file() else "is not empty"
+    raise ParameterError(f"{folder}: {kind}; name another directory, or pass --overwrite to replace it")
 
 
-def _written(made: Path) -> dict[str, Any]:
-    return {"files": sorted(path.name for path in made.iterdir()), "card": _digest(made / CARD)}
+def is_unchanged(folder: Path) -> bool:
+    """Whether nothing in a model directory was edited or added since its export, which writes METADATA_FILE last."""
+    if not (folder / METADATA_FILE).is_file():
+        return False
+    exported = (folder / METADATA_FILE).stat().st_mtime_ns
+    return all(path.lstat().st_mtime_ns <= exported for path in (folder, *folder.rglob("*")))
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:20]
-
-
-def _facts_of(folder: Path) -> dict[str, Any]:
-    """What FACTS of a model directory says; {} where it is torn."""
+def exported_run_id(folder: Path) -> str:
+    """The id of the run whose model is in a directory; "" without a readable model."""
     try:
-        found = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) and isinstance(found.get(WRITTEN, {}), dict) else {}
-
-
-def _keep_edited_card(folder: Path, made: Path, values: Mapping[str, Any]) -> None:
-    """What somebody wrote in the card of a model that is replaced, its terms say, stays: as the card where the model is
-    the same, else beside the new one.
-    """
-    before, card = _facts_of(folder), folder / CARD
-    if (folder / EDITED).is_file():
-        shutil.copyfile(folder / EDITED, made / EDITED)
-    if WRITTEN not in before or not card.is_file() or _digest(card) == before[WRITTEN].get("card"):
-        return
-    is_same = before.get("run") == json.loads(json.dumps(values["run"]))
-    shutil.copyfile(card, made / (CARD if is_same else EDITED))
+        return str(json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))["run"]["id"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, device: str, progress: str = "auto") -> str:
-    """Train a run again for its weights where they were not kept, and hold what it predicts against its record.
+    """Train a run again if its weights were not saved, and compare its predictions with the record.
 
     Returns:
-        In what it differs; '' where it is the same, or nothing had to be done.
+        How the second training differs from the record; "" if it does not, or if weights were saved.
 
     Raises:
-        StudyError: it failed; data or encoder cannot be read.
+        StudyError: the training failed, or data or encoder cannot be read.
     """
     if has_weights(store, record.id):
         return ""
     engine = LocalEngine(device=device, workers=1, keep_weights="all")
     with scratch_store(store) as scratch:
-        again = run_missing(
+        repeated = run_missing(
             [record.config], scratch, sources=sources, engine=engine, progress=progress, label="weights"
         )
         if not has_weights(scratch, record.id):
-            raise StudyError(f"run {record.id}: trained again it has no score, and no weights worth keeping")
-        difference = run_difference(record.to_dict(), again[record.id].to_dict())
+            raise StudyError(f"run {record.id}: training it again gave no score, so there is no model to export")
+        difference = run_difference(record.to_dict(), repeated[record.id].to_dict())
         if difference:
-            scores = dict(again[record.id].scores)
+            scores = dict(repeated[record.id].scores)
             note_kept(scratch, record.id, again={"difference": difference, "scores": scores})
         note_kept(scratch, record.id, kept="again")
         take_weights(store, record.id, source=scratch)
@@ -173,25 +147,25 @@ def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, devi
 
 
 def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", data: str = "") -> Sources:
-    """The data and encoder that a run was made from, where the store says they lie, or as they are given.
+    """The data and encoder of a run, from where the store recorded them or from the arguments.
 
     Raises:
-        ParameterError: they are not there, or are others than the run's.
+        ParameterError: they are missing, or differ from the run's.
     """
     config = record.config
     task = task_of(store, config.task, config.data)
-    known = encoder_fact(store, config.encoder)
-    spec, folder = encoder or str(known.get("spec", "")), data or data_given(store, config.data)
+    recorded = encoder_fact(store, config.encoder)
+    spec, folder = encoder or str(recorded.get("spec", "")), data or data_given(store, config.data)
     if not spec or not (folder or task.custom):
         missing = "encoder" if not spec else "data"
-        raise ParameterError(f"run {config.id}: where its {missing} lies is not in {store.folder}; name --{missing}")
+        raise ParameterError(f"run {config.id}: {store.folder} does not record its {missing}; pass --{missing}")
     if task.custom:
         folder = str(Path(task.files["train"]).parent)
-    name = config.encoder_name or str(known.get("name", spec))
+    name = config.encoder_name or str(recorded.get("name", spec))
     sources = resolve_sources(store, tasks=[task], encoders={name: spec}, data=folder)
     if sources.fingerprints[task.name] != config.data:
         raise ParameterError(
-            f"{folder}: {task.name} is not what run {config.id} was trained on; name its data (--data)"
+            f"{folder}: {task.name} differs from the training data of run {config.id}; name its data (--data)"
         )
     if sources.encoders[name].fingerprint != config.encoder:
         raise ParameterError(f"{spec}: is not the encoder of run {config.id}; name its directory (--encoder)")

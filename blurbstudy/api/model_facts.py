@@ -1,10 +1,10 @@
-"""What is told of a model beside its weights: the run, its seeds, scores with both intervals, data, encoder."""
+"""Metadata of a model: its run, the seeds of its configuration, scores with confidence intervals, data, encoder."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any
 
 from ..stats.collapse import Reference, failure, is_unscored
@@ -13,16 +13,16 @@ from ..store.run_store import RunStore
 from ..tasks import SPLITS
 from ..training.run_record import RunRecord
 
-PRETRAIN = "pretrain:"  # begins the spec of an encoder that the study pretrains itself
-MINI = "mini"  # generated data, as `--data` names it
+PRETRAIN = "pretrain:"  # prefix of encoders that the study pretrains itself
+MINI = "mini"  # `--data` of the synthetic datasets
 _VERSIONS = ("blurbstudy", "python", "torch", "transformers", "tokenizers")
-_SAYS_NOTHING = ("model", "encoder", "checkpoint", "final", "best")  # of a folder: what lies in it
+_GENERIC_NAMES = ("model", "encoder", "checkpoint", "final", "best")  # folder names that do not identify a model
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def best_by_dev(records: Sequence[RunRecord], reference: Reference) -> RunRecord | None:
-    """The run with the highest dev score among those that did not fail, the first of equals; among all that have a
-    score where all failed, and None where none has. Where dev joined train: the first that did not fail.
+    """The run with the highest dev score that did not fail, the first one of equals. If all runs failed: the best of
+    those with a score; None without any. If dev was joined to train: the first run that did not fail.
     """
     scored = [record for record in records if record.status == "finished" and not _is_empty(record)]
     good = [record for record in scored if failure(record, reference) is None]
@@ -40,13 +40,13 @@ def run_facts(
     data: str,
     again: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Plain values for blurbstudy.json and the card. No path of this machine is among them.
+    """The `run` entry of blurbstudy.json and of the model card: JSON values without paths of this machine.
 
     Args:
-        seeds: the runs of the same configuration, this one among them.
-        encoder: what the store knows of it (`encoder_fact`).
-        data: as it was given: mini, or a folder.
-        again: scores of the weights and their difference, where they are not exactly the run's.
+        seeds: the runs with the same configuration, including this one.
+        encoder: as recorded in the store (`encoder_fact`).
+        data: mini, or a folder, as named by the user.
+        again: scores and difference of weights from a second training that did not reproduce the run.
     """
     splits = [split for split in ("dev", "test") if not is_unscored(record, split)]
     references = {record.config.task: reference}
@@ -54,9 +54,9 @@ def run_facts(
     return {
         "id": record.id,
         "seed": record.config.seed,
-        "chosen": _reason(record, seeds, reference),
+        "chosen": _selection(record, seeds, reference),
         "encoder": {
-            "name": _name(record.config.encoder_name),
+            "name": _display_name(record.config.encoder_name),
             "hub": _hub_id(str(encoder.get("spec", ""))),
             "fingerprint": record.config.encoder,
             "generated": pretrained,
@@ -80,20 +80,20 @@ def run_facts(
         },
         "seeds": [
             {
-                "seed": one.config.seed,
-                "dev": one.scores["dev"],
-                "test": one.scores["test"],
-                "failed": failure(one, reference),
-                "id": one.id,
+                "seed": seed.config.seed,
+                "dev": seed.scores["dev"],
+                "test": seed.scores["test"],
+                "failed": failure(seed, reference),
+                "id": seed.id,
             }
-            for one in seeds
+            for seed in seeds
         ],
         "versions": _versions(record),
     } | ({"again": dict(again)} if again else {})
 
 
 def summary_values(summary: CellSummary) -> dict[str, Any]:
-    """A cell's numbers as fractions, with both intervals."""
+    """A summary as JSON values; scores are fractions."""
     return {
         "n": summary.n,
         "scored": summary.n_scored,
@@ -111,40 +111,40 @@ def summary_values(summary: CellSummary) -> dict[str, Any]:
 
 
 def encoder_fact(store: RunStore, fingerprint: str) -> dict[str, Any]:
-    """What a store knows of an encoder: name, spec and more; {} where it knows nothing."""
+    """What a store records of an encoder (name, spec and more); {} if nothing."""
     facts = store.facts("encoders").values()
     return next((fact for fact in facts if fact.get("fingerprint") == fingerprint), {})
 
 
 def data_given(store: RunStore, fingerprint: str) -> str:
-    """How the data of a fingerprint were given (mini, or a folder); '' where the store does not know."""
+    """How the user named the data of a fingerprint (mini, or a folder); "" if the store has no record."""
     facts = store.facts("data").values()
     return next((str(fact.get("data", "")) for fact in facts if fact.get("fingerprint") == fingerprint), "")
 
 
-def _reason(record: RunRecord, seeds: Sequence[RunRecord], reference: Reference) -> str:
-    """Why it is this one."""
+def _selection(record: RunRecord, seeds: Sequence[RunRecord], reference: Reference) -> str:
+    """Why this run was exported."""
     if record.config.recipe.join_dev:
-        return "the first that did not fail (dev joined train, so none could be chosen by it)"
+        return "the first that did not fail (dev was joined to train, so it could not select a run)"
     best = best_by_dev(seeds, reference)
     if best is None or best.id != record.id:
-        return "asked for by its id; another seed may be better by dev"
+        return "exported by its id; another seed may have a better dev score"
     if failure(record, reference) is not None:
-        return "the best by dev, but all of them failed"
-    return "the best by dev of those that did not fail" if len(seeds) > 1 else "the only one"
+        return "the best dev score, but all runs failed"
+    return "the best dev score among the runs that did not fail" if len(seeds) > 1 else "the only run"
 
 
-def _name(given: str) -> str:
-    """An encoder's name for people, of a path its last part, or two where that one says nothing."""
-    parts = PurePath(given).parts
-    return "/".join(parts[-2:] if parts and parts[-1].lower() in _SAYS_NOTHING else parts[-1:]) or "encoder"
+def _display_name(name: str) -> str:
+    """An encoder's name for people: of a path the last part, or the last two if that is a generic name."""
+    parts = Path(name).parts
+    return "/".join(parts[-2:] if parts and parts[-1].lower() in _GENERIC_NAMES else parts[-1:]) or "encoder"
 
 
 def _versions(record: RunRecord) -> dict[str, str]:
-    """What computed it, and where."""
-    told = record.circumstances.get("versions") or {}
-    found = {name: str(told[name]) for name in _VERSIONS if told.get(name)}
-    return found | {name: str(record.circumstances[name]) for name in ("device",) if record.circumstances.get(name)}
+    """Versions of the software, and the device."""
+    recorded = record.circumstances.get("versions") or {}
+    versions = {name: str(recorded[name]) for name in _VERSIONS if recorded.get(name)}
+    return versions | {name: str(record.circumstances[name]) for name in ("device",) if record.circumstances.get(name)}
 
 
 def _is_empty(record: RunRecord) -> bool:
@@ -152,7 +152,5 @@ def _is_empty(record: RunRecord) -> bool:
 
 
 def _hub_id(spec: str) -> str:
-    """An id on the Hub; '' for a folder of this machine."""
-    from pathlib import Path
-
+    """The spec if it is an id on the Hub; "" if it is a local folder."""
     return spec if _HUB_ID.fullmatch(spec) and not Path(spec).exists() else ""

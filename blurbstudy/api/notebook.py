@@ -1,4 +1,4 @@
-"""finetune, evaluate, predict, audit and recommend in Python: what the commands do, with progress bars and tables.
+"""The Python interface: finetune, evaluate, predict, audit and recommend, with progress bars and HTML tables.
 
 `from blurbstudy import finetune, evaluate, predict, Task, Recipe`
 """
@@ -18,11 +18,11 @@ from ..engine.progress import progress_bar
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import data_folder
 from ..errors import DataError, ParameterError
-from ..inference.inputs.documents import read_documents
-from ..inference.inputs.items import Document, Fault, text_count
-from ..inference.inputs.records import is_text
+from ..inference.inputs.documents import Document, ReadError, text_count
+from ..inference.inputs.readers import read_documents
+from ..inference.inputs.records import is_valid_text
 from ..inference.model_directory.directory import read_model_directory
-from ..inference.outputs.formats import as_plain
+from ..inference.outputs.formats import round_probability, to_dict
 from ..inference.outputs.html import html_begin, html_document, html_end
 from ..inference.predict_examples import predict_examples
 from ..inference.predictor import Prediction, Predictor
@@ -32,16 +32,17 @@ from ..study.parameters import hub_id
 from ..tables.table import Table
 from ..tasks import Task, read_split
 from ..tasks.custom.audit import check_learnable
-from .finetune import FineTuning, audit_with, default_recipe, fine_tune
+from .finetune import audit_with, default_recipe, fine_tune
+from .finetune_result import FinetuneResult
 from .recommend.recommend import Recommendation
-from .recommend.recommend import recommend as recommended
+from .recommend.recommend import recommend as _recommend
 from .score import ScoredPredictions, score_examples, score_file
 
 if TYPE_CHECKING:
     import pandas
 
-SHOWN = 20  # documents that a notebook shows
-AT_ONCE = 64  # documents between two steps of the progress bar
+MAX_SHOWN = 20  # documents that a notebook displays
+BATCH = 64  # documents between two updates of the progress bar
 
 Text = str | tuple[str, str]  # one text, or the two of a pair
 
@@ -54,142 +55,147 @@ def finetune(
     recipe: Recipe | Mapping[str, Any] | str | None = None,
     data: str | Path | None = None,
     store: str | Path = "runs/finetune",
-    model: str | Path | None = None,
-    keep_model: bool = True,
+    model_dir: str | Path | None = None,
+    export_model: bool = True,
+    overwrite: bool = False,
     device: str = "auto",
     progress: str = "auto",
-) -> FineTuning:
-    """Fine-tune an encoder on a task, a run per seed; the best by dev becomes a model directory (`.model`). Runs that
-    the store holds are not made again.
+) -> FinetuneResult:
+    """Fine-tune an encoder on a task, one run per seed. The best run on dev becomes a model directory (`.model`). Runs
+    that the store already has are not repeated.
 
     Args:
-        task: a Task, BLURB's by name, or a YAML file.
+        task: a Task, the name of a BLURB task, or a YAML definition.
         encoder: checkpoint directory, Hub id, hub:NAME or pretrain:bert.
-        seeds: how many, or which: 5, "1-5", [1, 3, 7].
-        recipe: its fields, a Recipe, "recommended" (of one's own task the default) or "default" (of BLURB's).
-        data: folder of BLURB's datasets, or mini (default: BLURBSTUDY_DATA); of one's own task nothing.
+        seeds: their number or the seeds: 5, "1-5", [1, 3, 7].
+        recipe: fields, a Recipe, "recommended" (the default for custom tasks) or "default" (the default for BLURB).
+        data: folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA); ignored for custom tasks.
         store: folder of the run store.
-        model: directory for the model (default: a new one beside the store).
+        model_dir: directory for the model (default: a new one next to the store).
+        export_model: whether to export the best run.
+        overwrite: replace the model directory whatever it contains (default: only if unchanged since its export).
         device: auto, cpu or cuda.
         progress: auto or silent.
 
     Raises:
-        StudyError: something is wrong; the message says what, where and what to do.
+        StudyError: an argument, the data, the encoder or the store is invalid.
     """
-    known = task if isinstance(task, Task) else Task.load(task)
-    found = fine_tune(
-        known,
+    known_task = task if isinstance(task, Task) else Task.load(task)
+    result = fine_tune(
+        known_task,
         str(encoder),
-        data=_data(known, data),
+        data=_data(known_task, data),
         seeds=read_seeds(list(seeds) if isinstance(seeds, (tuple, range)) else seeds),
         store=Path(store),
         recipe=recipe_from_dict(dict(recipe)) if isinstance(recipe, Mapping) else recipe,
         device=device,
         progress=progress,
-        keep_model=keep_model,
-        model_folder=None if model is None else Path(model),
-        say=lambda line: None,  # the table says it
+        export_model=export_model,
+        model_dir=None if model_dir is None else Path(model_dir),
+        overwrite=overwrite,
+        log=lambda line: None,  # the HTML table has the warnings
     )
-    if found.model_problem:
-        raise ParameterError(found.model_problem)
-    return found
+    if result.model_problem:
+        raise ParameterError(result.model_problem)
+    return result
 
 
 def evaluate(
-    model_or_predictions: FineTuning | str | Path,
+    model_or_predictions: FinetuneResult | str | Path,
     task: Task | str,
     *,
     split: str = "test",
     data: str | Path | None = None,
     device: str = "auto",
 ) -> ScoredPredictions:
-    """Score a model, or a file of anyone's predictions, on a split of a task by the study's metric, with an interval
-    and the trivial score beside it.
+    """Score a model or a file of predictions on a split of a task, with confidence interval and trivial baseline.
 
     Args:
-        model_or_predictions: what `finetune` gave, a model directory, or a file as `blurbstudy score` reads it.
+        model_or_predictions: the result of `finetune`, a model directory, or a file in the format of
+            `blurbstudy score`.
         task: as for `finetune`.
 
     Raises:
-        StudyError: something is wrong; the message says what, where and what to do.
+        StudyError: the model, the predictions or the data are invalid, or do not fit the task.
     """
-    known = task if isinstance(task, Task) else Task.load(task)
-    folder = data_folder(_data(known, data))
-    place = _model_of(model_or_predictions)
-    if place.is_file():
-        return score_file(place, known, folder, split=split)
-    predictor = Predictor(read_model_directory(place), device=device)
-    examples = read_split(known, folder, split=split)
-    return score_examples(
-        predict_examples(predictor, known, examples), examples, known, folder, split=split, origin=str(place)
-    )
+    known_task = task if isinstance(task, Task) else Task.load(task)
+    folder = data_folder(_data(known_task, data))
+    path = _model_path(model_or_predictions)
+    if path.is_file():
+        return score_file(path, known_task, folder, split=split)
+    predictor = Predictor(read_model_directory(path), device=device)
+    examples = read_split(known_task, folder, split=split)
+    predicted = predict_examples(predictor, known_task, examples)
+    return score_examples(predicted, examples, known_task, folder, split=split, origin=str(path))
 
 
 def predict(
-    model: FineTuning | str | Path,
+    model: FinetuneResult | str | Path,
     texts: str | Path | Sequence[Text],
     *,
     columns: Mapping[str, str] | None = None,
     device: str = "auto",
 ) -> Predictions:
-    """Entities, labels or scores for new texts.
+    """Predict entities, labels or scores for new texts.
 
     Args:
-        model: what `finetune` gave, or a model directory.
-        texts: a text, a list of texts (of pairs, for a task of pairs), or the Path of a file or folder that
-            `blurbstudy predict` reads.
+        model: the result of `finetune`, or a model directory.
+        texts: a text, a list of texts (of pairs, for tasks on pairs), or the Path of a file or folder in a format of
+            `blurbstudy predict`.
         columns: of a file with columns: role (text, text2, id, words) -> name.
 
     Raises:
-        StudyError: something is wrong; the message says what, where and what to do.
+        StudyError: the model or the texts are invalid.
     """
-    predictor = Predictor(read_model_directory(_model_of(model)), device=device)
+    predictor = Predictor(read_model_directory(_model_path(model)), device=device)
     documents = _documents(texts, predictor.task, columns)
-    found: list[Prediction] = []
+    predictions: list[Prediction] = []
     with progress_bar("predict", total=len(documents), unit="text") as advance:
-        while part := documents[len(found) : len(found) + AT_ONCE]:
-            found += predictor.predict(part)
+        while part := documents[len(predictions) : len(predictions) + BATCH]:
+            predictions += predictor.predict(part)
             advance(len(part))
-    return Predictions(task=predictor.task, found=tuple(found))
+    return Predictions(task=predictor.task, predictions=tuple(predictions))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions(Sequence[Prediction]):
-    """The predictions of a model for texts, in their order; a notebook shows the first of them."""
+    """The predictions of a model in the order of the texts; a notebook displays the first of them."""
 
     task: Task
-    found: tuple[Prediction, ...]
+    predictions: tuple[Prediction, ...]
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.predictions)
 
     @overload
-    def __getitem__(self, place: int) -> Prediction: ...
+    def __getitem__(self, index: int) -> Prediction: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Predictions: ...
+    def __getitem__(self, index: slice) -> Predictions: ...
 
-    def __getitem__(self, place: int | slice) -> Prediction | Predictions:
-        return Predictions(task=self.task, found=self.found[place]) if isinstance(place, slice) else self.found[place]
+    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
+        if isinstance(index, slice):
+            return Predictions(task=self.task, predictions=self.predictions[index])
+        return self.predictions[index]
 
     def to_dicts(self) -> list[dict[str, object]]:
-        """Plain values: what `blurbstudy predict --format jsonl` writes."""
-        return [as_plain(one, self.task) for one in self.found]
+        """JSON values as in `blurbstudy predict --format jsonl`."""
+        return [to_dict(prediction, self.task) for prediction in self.predictions]
 
     def to_frame(self) -> pandas.DataFrame:
-        """A row for every entity, or for every text."""
+        """One row per entity, or per text for tasks without entities."""
         import pandas
 
-        plain = self.to_dicts()
         if self.task.output != "token_labels":
-            return pandas.DataFrame(plain)
-        rows = [{"id": one["id"], **entity} for one in plain for entity in one["entities"]]
+            return pandas.DataFrame(self.to_dicts())
+        entities = [(prediction.id, entity) for prediction in self.predictions for entity in prediction.entities]
+        rows = [(name, e.start, e.end, e.type, e.text, round_probability(e.probability)) for name, e in entities]
         return pandas.DataFrame(rows, columns=["id", "start", "end", "type", "text", "probability"])
 
     def _repr_html_(self) -> str:
-        page = html_begin(self.task) + "".join(html_document(one, self.task) for one in self.found[:SHOWN])
-        page = html.escape(page + html_end(self.task), quote=True)
-        more = f"<p>{len(self) - SHOWN} more texts are not shown</p>" if len(self) > SHOWN else ""
+        documents = "".join(html_document(prediction, self.task) for prediction in self.predictions[:MAX_SHOWN])
+        page = html.escape(html_begin(self.task) + documents + html_end(self.task), quote=True)
+        more = f"<p>{len(self) - MAX_SHOWN} more texts are not displayed</p>" if len(self) > MAX_SHOWN else ""
         frame = (
             f'<iframe srcdoc="{page}" sandbox="" title="Predictions" style="width:100%;height:24rem;border:0"></iframe>'
         )
@@ -197,28 +203,29 @@ class Predictions(Sequence[Prediction]):
 
 
 def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = None) -> Table:
-    """What the files of one's own task hold, and what one should know of them before anything is trained.
+    """Statistics of a custom task's files, and warnings about problems for training.
 
     Args:
-        encoder: whose sub-words are counted; as for `finetune`.
-        max_length: sub-words that a sequence may have (default: the recipe's for this kind of task).
+        encoder: as for `finetune`; its tokenizer counts sub-words.
+        max_length: sub-words per sequence (default: as in the default recipe for this kind of task).
 
     Raises:
-        StudyError: nothing can be learned from the files; the message says why.
+        StudyError: nothing can be learned from the files.
     """
-    known = task if isinstance(task, Task) else Task.load(task)
-    if known.custom is None:
-        raise ParameterError(f"{known.name} is BLURB's; its audit stands in 00_overview")
-    check_learnable(known)
+    known_task = task if isinstance(task, Task) else Task.load(task)
+    if known_task.custom is None:
+        raise ParameterError(f"{known_task.name} is a BLURB task; see its audit in 00_overview")
+    check_learnable(known_task)
     spec = str(encoder)
-    with tempfile.TemporaryDirectory(prefix="blurbstudy-") as place:  # nothing of it is kept
-        given = {"tasks": [known], "encoders": {spec: hub_id(spec)}, "data": str(Path(known.files["train"]).parent)}
-        source = resolve_sources(RunStore(Path(place)), **given).encoders[spec]
-    limit = max_length or default_recipe(known, positions=source.architecture["max_positions"]).max_length
-    found = audit_with(source, known, max_length=limit)
-    rows = [tuple(fact.split(": ", 1)) for fact in found.facts]
-    notes = [f"warning: {said}" for said in found.warnings] or ["nothing to warn of"]
-    return Table(title=f"What {known.name} holds", columns=("Of", "Found"), rows=rows, notes=notes)
+    data = str(Path(known_task.files["train"]).parent)
+    with tempfile.TemporaryDirectory(prefix="blurbstudy-") as folder:
+        sources = resolve_sources(RunStore(Path(folder)), tasks=[known_task], encoders={spec: hub_id(spec)}, data=data)
+        source = sources.encoders[spec]
+    limit = max_length or default_recipe(known_task, positions=source.architecture["max_positions"]).max_length
+    result = audit_with(source, known_task, max_length=limit)
+    rows = [tuple(fact.split(": ", 1)) for fact in result.facts]
+    notes = [f"warning: {warning}" for warning in result.warnings] or ["no warnings"]
+    return Table(title=f"Data of {known_task.name}", columns=("Item", "Value"), rows=rows, notes=notes)
 
 
 def recommend(
@@ -230,26 +237,30 @@ def recommend(
     sentence_tuned: bool | None = None,
     device: str = "auto",
 ) -> Recommendation:
-    """The recipe that the evidence speaks for, with reasons and what may be expected; nothing is trained. `finetune`
-    takes its `.recipe`.
+    """Recommend a recipe, with reasons and expected scores. Nothing is trained. Pass its `.recipe` to `finetune`.
 
     Args:
         task, encoder, data: as for `finetune`.
         store: run store whose runs count as evidence.
-        sentence_tuned: whether the encoder was tuned to compare sentences (default: as its files say).
-        device: of the plain cosine of a task of similarity.
+        sentence_tuned: whether the encoder was trained to compare sentences (default: detected from its files).
+        device: for the zero-shot cosine of similarity tasks.
 
     Raises:
-        StudyError: something is wrong; the message says what, where and what to do.
+        StudyError: an argument, the data, the encoder or the store is invalid.
     """
-    known = task if isinstance(task, Task) else Task.load(task)
-    return recommended(
-        known, str(encoder), data=_data(known, data), store=Path(store), sentence_tuned=sentence_tuned, device=device
+    known_task = task if isinstance(task, Task) else Task.load(task)
+    return _recommend(
+        known_task,
+        str(encoder),
+        data=_data(known_task, data),
+        store=Path(store),
+        sentence_tuned=sentence_tuned,
+        device=device,
     )
 
 
 def _data(task: Task, data: str | Path | None) -> str:
-    """The folder of the datasets; a task of one's own names its files itself."""
+    """The folder of the datasets; custom tasks name their files themselves."""
     if task.custom:
         return "."
     folder = data or paths.data_folder()
@@ -258,49 +269,50 @@ def _data(task: Task, data: str | Path | None) -> str:
     return str(folder)
 
 
-def _model_of(given: FineTuning | str | Path) -> Path:
-    if not isinstance(given, FineTuning):
-        return Path(given)
-    if given.model is None:
-        raise ParameterError(f"no model of {given.task.name} was kept ({'; '.join(given.model_notes) or 'keep_model'})")
-    return given.model
+def _model_path(model: FinetuneResult | str | Path) -> Path:
+    if not isinstance(model, FinetuneResult):
+        return Path(model)
+    if model.model is None:
+        reason = "; ".join(model.model_notes) or "export_model=False"
+        raise ParameterError(f"no model of {model.task.name} was exported ({reason})")
+    return model.model
 
 
 def _documents(texts: str | Path | Sequence[Text], task: Task, columns: Mapping[str, str] | None) -> list[Document]:
     if isinstance(texts, Path):
         return list(_read(texts, task, columns))
     if columns is not None:
-        raise ParameterError("columns belong to a file: give its Path")
-    if isinstance(texts, str) and _names_a_file(texts):
-        raise ParameterError(f"{texts!r} is a text, and the name of a file; give Path({texts!r}) for what it holds")
+        raise ParameterError("columns need a file; pass its Path")
+    if isinstance(texts, str) and _looks_like_path(texts):
+        raise ParameterError(f"{texts!r} is the name of a file; pass Path({texts!r}) to read it")
     if not isinstance(texts, (str, Iterable)):
-        raise ParameterError(f"{texts!r} is no text; give a text, a list of texts, or the Path of a file")
-    given = [texts] if isinstance(texts, str) else list(texts)
-    count, made = text_count(task), []
-    for number, one in enumerate(given, 1):
-        parts = (one,) if isinstance(one, str) else tuple(one) if isinstance(one, (tuple, list)) else ()
+        raise ParameterError(f"expected a text, a list of texts, or the Path of a file, got {texts!r}")
+    count = text_count(task)
+    expected = "a text" if count == 1 else "a pair of texts"
+    documents = []
+    for number, text in enumerate([texts] if isinstance(texts, str) else texts, 1):
+        parts = (text,) if isinstance(text, str) else tuple(text) if isinstance(text, (tuple, list)) else ()
         if len(parts) != count or not all(isinstance(part, str) for part in parts):
-            wanted = "a text" if count == 1 else "a pair of texts"
-            raise ParameterError(f"text {number} is no {wanted.split(' ', 1)[1]}; {task.name} reads {wanted} each")
+            raise ParameterError(f"text {number}: {task.name} expects {expected}, got {text!r:.60}")
         for part in parts:
-            if not is_text(part):
-                raise ParameterError(f"text {number} holds a NUL character or half of a surrogate pair; correct it")
+            if not is_valid_text(part):
+                raise ParameterError(f"text {number} has a NUL character or a lone surrogate; remove it")
             if task.output != "token_labels" and not part.strip():
-                raise ParameterError(f"text {number} is empty; give one with a word, or leave it out")
-        made.append(Document(str(number), parts))
-    return made
+                raise ParameterError(f"text {number} is empty; remove it")
+        documents.append(Document(str(number), parts))
+    return documents
 
 
-def _names_a_file(text: str) -> bool:
-    """Or a folder, with the slash that no text ends in."""
+def _looks_like_path(text: str) -> bool:
+    """Whether a text names an existing file, or an existing folder with a trailing slash."""
     try:
         return Path(text).is_file() or (text.endswith("/") and Path(text).is_dir())
-    except (OSError, ValueError):  # longer than a name can be, or with a NUL
+    except (OSError, ValueError):  # longer than a file name, or with a NUL character
         return False
 
 
 def _read(path: Path, task: Task, columns: Mapping[str, str] | None) -> Iterator[Document]:
     for item in read_documents(path, task, columns=columns):
-        if isinstance(item.found, Fault):
-            raise DataError(item.found.said)
-        yield item.found
+        if isinstance(item.content, ReadError):
+            raise DataError(item.content.message)
+        yield item.content

@@ -1,4 +1,4 @@
-"""Predictions scored with the study's metrics, whoever made them (blurbstudy score): score, interval, trivial score."""
+"""Score predictions with the study's metrics (blurbstudy score): score, confidence interval, trivial baseline."""
 
 from __future__ import annotations
 
@@ -37,36 +37,36 @@ from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord
 
-TRIVIAL = {  # output -> what the trivial score is the score of
-    "token_labels": "nothing tagged",
+TRIVIAL_BASELINES = {  # Task.output -> the baseline
+    "token_labels": "no entities",
     "single_label": "the majority label of train",
-    "multi_label": "the labels that most documents of train have",
+    "multi_label": "the labels of more than half of the train documents",
     "score": "no correlation",
 }
-OTHERS = {"document_f1": ("example_based_f1",)}  # metric -> others of the same predictions, which are other numbers
+ADDITIONAL_METRICS = {"document_f1": ("example_based_f1",)}  # metric -> other metrics to report
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredPredictions:
-    """One set of predictions and what it scores; scores are fractions."""
+    """A set of predictions with its scores; scores are fractions."""
 
     task: Task
     split: str
-    origin: str  # the predictions' file, or the run
-    score: float  # by the task's metric
+    origin: str  # the file of predictions, or the run
+    score: float  # the task's metric
     n: int  # examples
-    unit: str  # what the bootstrap draws: document, sentence, ...
-    units: int  # how many of them there are
-    interval: Interval | None  # 95% over examples; None where there is none
-    method: str  # of the interval, or "none: " and why
-    trivial: float  # what reads nothing scores
-    precision_recall: PrecisionRecallF1 | None  # None where the metric has none
-    classes: Mapping[str, PrecisionRecallF1]  # of a PICO task, and of entities of several types
-    conventions: Sequence[Convention]  # of entity recognition: other ways to count, strict first
-    others: Mapping[str, float]  # other metrics by name
+    unit: str  # of the bootstrap: document, sentence, ...
+    units: int  # their number
+    interval: Interval | None  # 95% over examples; None if undefined
+    method: str  # of the interval, or "none: " and the reason
+    trivial: float  # score of the trivial baseline
+    precision_recall: PrecisionRecallF1 | None  # None if the metric has none
+    classes: Mapping[str, PrecisionRecallF1]  # PICO classes, or entity types if there are several
+    conventions: Sequence[Convention]  # other ways to count entities, strict first
+    others: Mapping[str, float]  # additional metrics by name
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only; scores are fractions."""
+        """JSON values; scores are fractions."""
         return {
             "task": self.task.name,
             "split": self.split,
@@ -87,27 +87,29 @@ class ScoredPredictions:
         }
 
     def text(self) -> str:
-        """The same for people; scores times 100."""
-        drawn = f", {self.units} {self.unit}{'s' * (self.units > 1)}" if self.units != self.n else ""
+        """For the terminal; scores times 100."""
+        units = f", {self.units} {self.unit}{'s' * (self.units > 1)}" if self.units != self.n else ""
         lines = [
             f"{self.task.name} {self.split}: {METRICS[self.task.metric].title} (times 100) of {self.origin}",
-            f"score {_percent(self.score)}, 95% interval {self._interval()}, n = {self.n}{drawn}",
-            f"trivial score {_percent(self.trivial)} ({TRIVIAL[self.task.output]})",
+            f"score {_percent(self.score)}, 95% CI {self._interval()}, n = {self.n}{units}",
+            f"trivial baseline {_percent(self.trivial)} ({TRIVIAL_BASELINES[self.task.output]})",
         ]
         if self.precision_recall is not None:
-            found = self.precision_recall
+            counts = self.precision_recall
             lines.append(
-                f"precision {_percent(found.precision)} ({found.right} of {found.predicted} predicted), "
-                f"recall {_percent(found.recall)} ({found.found} of {found.gold} gold)"
+                f"precision {_percent(counts.precision)} ({counts.right} of {counts.predicted} predicted), "
+                f"recall {_percent(counts.recall)} ({counts.found} of {counts.gold} gold)"
             )
-        lines += [f"{METRICS[name].title}, another metric: {_percent(value)}" for name, value in self.others.items()]
+        lines += [
+            f"{METRICS[name].title} (additional metric): {_percent(value)}" for name, value in self.others.items()
+        ]
         for name, scores in self.classes.items():
             lines.append(_row(name, scores.precision, scores.recall, scores.f1, scores.gold, scores.predicted))
         if self.classes:
-            lines.insert(-len(self.classes), HEAD.format("class"))
+            lines.insert(-len(self.classes), HEADER.format("class"))
         if self.conventions:
-            lines += ["", "The same predictions by every convention; numbers of different ones are not comparable:"]
-            lines.append(HEAD.format("convention"))
+            lines += ["", "The same predictions under every scoring convention (not comparable with each other):"]
+            lines.append(HEADER.format("convention"))
         for c in self.conventions:
             lines.append(_row(c.name, c.precision, c.recall, c.f1, c.gold_mentions, c.predicted_mentions))
             lines.append(f"    {c.meaning}")
@@ -115,27 +117,32 @@ class ScoredPredictions:
 
     def _repr_html_(self) -> str:
         rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
-        rows += [(f"F1 of {name}", _percent(one.f1), "–", f"{one.gold}") for name, one in self.classes.items()]
+        rows += [(f"F1 of {name}", _percent(scores.f1), "–", f"{scores.gold}") for name, scores in self.classes.items()]
         rows += [(METRICS[name].title, _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
-        rows.append((f"trivial: {TRIVIAL[self.task.output]}", _percent(self.trivial), "–", f"{self.n}"))
-        title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% over examples", "n")
+        rows.append(
+            (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
+        )
+        title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% CI (examples)", "n")
         return Table(title=title, columns=columns, rows=rows, caption=self.origin)._repr_html_()
 
     def _interval(self) -> str:
         if self.interval is None:
             return self.method
         low, high = self.interval
-        few = self.units < FEW_UNITS and self.task.metric != "pearson"  # Fisher's z knows how few there are
-        warning = f"; too narrow, as {self.units} {self.unit}s are few" if few else ""
+        is_narrow = self.units < FEW_UNITS and self.task.metric != "pearson"  # Fisher's z accounts for the sample size
+        warning = f"; too narrow with only {self.units} {self.unit}s" if is_narrow else ""
         return f"{interval((100 * low, 100 * high))} ({self.method}{warning})"
 
 
 def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions:
-    """Score a file of predictions against the task's files in a folder.
+    """Score a file of predictions against the gold labels of a task.
+
+    Args:
+        folder: of the datasets.
 
     Raises:
         ParameterError: the split is unknown.
-        DataError: the data or the predictions are missing, malformed, or do not fit each other.
+        DataError: the data or the predictions are missing, malformed, or do not match.
     """
     _check_split(split)
     examples = read_split(task, folder, split=split)
@@ -149,10 +156,10 @@ def score_examples(
     """Score predictions for the examples of a split, in their order.
 
     Raises:
-        DataError: the train file, which the trivial score may ask for, is missing or malformed.
+        DataError: the train file, which some trivial baselines need, is missing or malformed.
     """
     gold = {split: _gold(examples)}
-    if task.output in ("single_label", "multi_label"):  # the others' trivial score asks for no training labels
+    if task.output in ("single_label", "multi_label"):  # other trivial baselines need no training labels
         gold["train"] = _gold(read_split(task, folder, split="train"))
     gold.setdefault("train", Gold(ids=(), units=(), gold=()))
     reference = Reference(task=task, data="", gold=gold)
@@ -160,12 +167,15 @@ def score_examples(
 
 
 def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task | None = None) -> ScoredPredictions:
-    """Score the predictions of a run in a store, which holds the gold labels too.
+    """Score the predictions of a run with the gold labels in its store.
+
+    Args:
+        task: if given, must be the run's task.
 
     Raises:
-        ParameterError: the split is unknown, or the run is of another task than the one named.
-        StoreError: the store has no such run, or not its gold labels.
-        StudyError: the run has no score there.
+        ParameterError: the split is unknown, or the task is not the run's.
+        StoreError: the store lacks the run or its gold labels.
+        StudyError: the run has no score on the split.
     """
     record = _scored_record(run_id, store, split=split, task=task)
     reference = load_references(store, [record])[record.config.task]
@@ -173,106 +183,116 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     return score_predictions(record.predictions[split], reference, split=split, origin=f"run {run_id}")
 
 
-def export_run(run_id: str, store: RunStore, *, folder: Path, file: Path, split: str = "test") -> None:
-    """Write a run's predictions as `score_file` reads them; no file is overwritten. A store keeps no words, so the
-    task's files in a folder are needed: the very ones of the run.
+def export_predictions(run_id: str, store: RunStore, *, folder: Path, file: Path, split: str = "test") -> None:
+    """Write the predictions of a run in the format of `score_file`. A store has no texts, so this needs the data of the
+    run.
+
+    Args:
+        folder: of the datasets.
+        file: must not exist.
 
     Raises:
-        ParameterError: the split is unknown, or the file is there already or cannot be written.
+        ParameterError: the split is unknown, or the file exists or cannot be written.
         StoreError: the store has no such run.
-        StudyError: the run has no score there, or is of other data.
+        StudyError: the run has no score on the split, or used other data.
         DataError: the data are missing or malformed.
     """
     record = _scored_record(run_id, store, split=split)
     task = task_of(store, record.config.task, record.config.data)
-    found = data_fingerprint(task, folder)
-    if found != record.config.data:
+    fingerprint = data_fingerprint(task, folder)
+    if fingerprint != record.config.data:
         raise StudyError(
-            f"run {run_id} is of {task.name} ({record.config.data}), {folder} holds another version of it ({found}); "
-            "name the folder of the data that the run was made on (--data DIR)"
+            f"run {run_id} used {task.name} with fingerprint {record.config.data}, but {folder} has {fingerprint}; "
+            "name the folder of the run's data (--data DIR)"
         )
     write_predictions(file, task, read_split(task, folder, split=split), record.predictions[split])
 
 
 def _scored_record(run_id: str, store: RunStore, *, split: str, task: Task | None = None) -> RunRecord:
-    """The record of a run that has a score on a split."""
     _check_split(split)
     record = store.get(run_id) if run_id in store.ids() else None
     if record is None:
         raise StoreError(
-            f"{store.folder}: no run {run_id[:40]!r} of this version of blurbstudy there; check --run and --store"
+            f"{store.folder}: no run {run_id[:40]!r} of this version of blurbstudy; check --run and --store"
         )
     if task is not None and task.name != record.config.task:
-        raise ParameterError(f"run {run_id} is of {record.config.task}, not of {task.name}; leave --task out")
+        raise ParameterError(f"run {run_id} is on {record.config.task}, not {task.name}; remove --task")
     if missing := _why_unscored(record, split):
         raise StudyError(f"run {run_id} has no score on {split}: {missing}")
     return record
 
 
 def _why_unscored(record: RunRecord, split: str) -> str:
-    """Why a run has no score on a split; "" where it has one."""
+    """Why a run has no score on a split; "" if it has one."""
     if split == "train":
-        return "a store keeps predictions on dev and test alone; use --split dev or test"
+        return "stores have predictions on dev and test only; use --split dev or test"
     if split == "test" and record.status == "finished" and "test" not in record.predictions:
         return "its task has no test set; use --split dev"
     if split == "dev" and record.config.recipe.join_dev:
-        return "dev joined train; use --split test"
-    return "its loss, or a prediction, left the finite numbers" if is_unscored(record, split) else ""
+        return "dev was joined to train; use --split test"
+    return "its loss or a prediction became NaN or infinite" if is_unscored(record, split) else ""
 
 
 def score_predictions(
     predicted: Sequence[str | float], reference: Reference, *, split: str, origin: str
 ) -> ScoredPredictions:
-    """Score predictions that stand in the order of the gold labels."""
-    task, truth = reference.task, reference.gold[split]
-    score = reference.score(truth.gold, predicted)
+    """Score predictions in the order of the gold labels."""
+    task, gold = reference.task, reference.gold[split].gold
+    score = reference.score(gold, predicted)
     bounds, method = _interval_over_examples(score, predicted, reference, split=split)
-    counts = {"positives": task.positive_labels}
+    positives = {"positives": task.positive_labels}
     return ScoredPredictions(
         task=task,
         split=split,
         origin=origin,
         score=score,
-        n=len(truth.gold),
+        n=len(gold),
         unit=reference.unit(split),
         units=reference.n_units(split),
         interval=bounds,
         method=method,
         trivial=reference.trivial(split),
         precision_recall=(
-            precision_recall_f1(task.metric, truth.gold, predicted, **counts) if task.metric in COUNTING else None
+            precision_recall_f1(task.metric, gold, predicted, **positives) if task.metric in COUNTING else None
         ),
-        classes=scores_by_class(task, truth.gold, predicted),
-        conventions=tuple(scoring_conventions(truth.gold, predicted)) if task.metric == "entity_f1" else (),
-        others={name: METRICS[name].score(truth.gold, predicted, **counts) for name in OTHERS.get(task.metric, ())},
+        classes=scores_by_class(task, gold, predicted),
+        conventions=tuple(scoring_conventions(_texts(gold), _texts(predicted))) if task.metric == "entity_f1" else (),
+        others={
+            name: METRICS[name].score(gold, predicted, **positives) for name in ADDITIONAL_METRICS.get(task.metric, ())
+        },
     )
 
 
 def scores_by_class(
     task: Task, gold: Sequence[str | float], predicted: Sequence[str | float]
 ) -> dict[str, PrecisionRecallF1]:
-    """Of each PICO class by words, of each entity type by mentions where there are types; of all other tasks none."""
+    """Scores of PICO classes (by words) or entity types (by mentions); {} for other tasks."""
     if task.metric == "pico_f1":
-        return pico_scores(gold, predicted, positives=task.positive_labels)
+        return pico_scores(_texts(gold), _texts(predicted), positives=task.positive_labels)
     is_typed = task.task_type == "ner" and any("-" in label for label in task.labels)
-    return entity_scores(gold, predicted) if is_typed else {}
+    return entity_scores(_texts(gold), _texts(predicted)) if is_typed else {}
 
 
 def _interval_over_examples(
     score: float, predicted: Sequence[str | float], reference: Reference, *, split: str
 ) -> tuple[Interval | None, str]:
-    """The 95% interval of a score and its method; None and why where there is none."""
-    truth, method = reference.gold[split].gold, reference.interval_method(split)
+    """The 95% interval of a score and its method; None and the reason if it is undefined."""
+    gold, method = reference.gold[split].gold, reference.interval_method(split)
     if reference.task.metric != "pearson":
-        found = percentile_interval(reference.resampled(predicted, split=split))
-        if found == PERFECT:
+        bounds = percentile_interval(reference.resampled(predicted, split=split))
+        if bounds == PERFECT:
             n = reference.n_units(split)
             return wilson_interval(n, n), all_right(method)
-        return found, method
-    if not is_correlated(truth, predicted):
-        side = "predictions" if is_correlated(truth, truth) else "gold scores"
-        return None, f"none: r is undefined where all {side} are the same"
-    return fisher_interval(score, len(truth)), method
+        return bounds, method
+    gold_scores = [float(label) for label in gold]
+    if not is_correlated(gold_scores, [float(label) for label in predicted]):
+        values = "predictions" if is_correlated(gold_scores, gold_scores) else "gold scores"
+        return None, f"none: r is undefined if all {values} are equal"
+    return fisher_interval(score, len(gold)), method
+
+
+def _texts(labels: Sequence[str | float]) -> list[str]:
+    return [str(label) for label in labels]
 
 
 def _check_split(split: str) -> None:
@@ -288,7 +308,7 @@ def _gold(examples: Sequence[Example]) -> Gold:
     )
 
 
-HEAD = "{:<24}" + f"{'precision':>10} {'recall':>8} {'F1':>8} {'gold':>8} {'predicted':>10}"
+HEADER = "{:<24}" + f"{'precision':>10} {'recall':>8} {'F1':>8} {'gold':>8} {'predicted':>10}"
 
 
 def _row(name: str, precision: float, recall: float, f1: float, gold: int, predicted: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from ..errors import Interrupted, StudyError
+from ..errors import Interrupted, ParameterError, StudyError
 from ..filesystem import explain_os_error
 from .data import data_app
 from .export import export
@@ -24,6 +24,12 @@ from .score import score
 from .store import store_app
 
 SEVERAL = ("--only", "--corpus")  # options that take several values
+RENAMED_OPTIONS = {  # command and old option -> new option
+    "finetune --out": "--store",
+    "finetune --keep-model": "--model-dir",
+    "pretrain --ladder": "--checkpoint-at",
+    "pretrain --keep-test-text": "--include-test-text",
+}
 INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
 
 app = typer.Typer(
@@ -53,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rank = os.environ.get("RANK", "0")
     who = "blurbstudy" if rank == "0" else f"blurbstudy, process {rank}"  # of those that torchrun started
     try:
+        refuse_renamed_options(given)
         app(args=expand_arguments(given), prog_name="blurbstudy")
     except Interrupted as error:
         print(f"{who}: {error}; the same command with --resume goes on", file=sys.stderr)
@@ -61,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of a report's folder, or of a disk that is full
-        hint = "name another folder (--report, --store; --out of finetune). Finished runs are safe"
+        hint = "name another folder (--report, --store). Finished runs are safe"
         message = f"{f'{error.filename}: ' if error.filename else ''}{explain_os_error(error, hint)}"
         print(f"blurbstudy: {' '.join(message.split())}", file=sys.stderr)
         sys.exit(2)
@@ -70,6 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print("blurbstudy: interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def refuse_renamed_options(arguments: Sequence[str]) -> None:
+    """Refuse old spellings of options.
+
+    Raises:
+        ParameterError: an option has a new name.
+    """
+    for old, new in RENAMED_OPTIONS.items():
+        command, option = old.rsplit(" ", 1)
+        n = len(command.split())
+        if list(arguments[:n]) == command.split() and option in {word.partition("=")[0] for word in arguments[n:]}:
+            raise ParameterError(f"{command}: {option} is now {new}")
 
 
 def expand_arguments(arguments: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line's `export`: a run of the study as a Hugging Face directory."""
+"""The command `blurbstudy export`: a run as a Hugging Face directory."""
 
 from __future__ import annotations
 
@@ -11,57 +11,60 @@ import typer
 
 from ..errors import ParameterError, StoreError
 
-FEWEST_DIGITS = 4  # of a run id, to be told by
+MIN_ID_PREFIX = 4  # digits of a run id
 
 
 def export(
-    run_id: Annotated[
-        str, typer.Argument(help="Id of a run, or as much of its beginning as tells it from the others.")
-    ],
-    to: Annotated[Path, typer.Option(help="The directory to be written; a new or empty one.")],
+    run_id: Annotated[str, typer.Argument(help="Run id, or an unambiguous prefix.")],
+    to: Annotated[Path, typer.Option(help="Model directory to write.")],
     store: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
-    train: Annotated[
-        bool, typer.Option("--train", help="Train the run again for its weights, if they were not kept.")
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the directory whatever it contains. Without this option, only a model directory that has not "
+            "changed since it was exported is replaced.",
+        ),
     ] = False,
-    encoder: Annotated[str, typer.Option(help="With --train: its encoder (default: where it was).")] = "",
-    data: Annotated[str, typer.Option(help="With --train: the datasets' folder (default: where it was).")] = "",
+    train: Annotated[bool, typer.Option("--train", help="Train the run again if its weights were not saved.")] = False,
+    encoder: Annotated[str, typer.Option(help="With --train: encoder (default: as recorded in the store).")] = "",
+    data: Annotated[
+        str, typer.Option(help="With --train: folder of the datasets (default: as recorded in the store).")
+    ] = "",
     device: Annotated[str, typer.Option(help="With --train: auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Write the model of a run for transformers and for `blurbstudy predict`: weights with head and labels, tokenizer,
+    """Export the model of a run for transformers and for `blurbstudy predict`: weights with head and labels, tokenizer,
     model card.
 
-    Training is deterministic on one machine: a run that is trained again for its weights gives the predictions of its
-    record, and the command says so where it does not.
+    Training is deterministic on one machine, so a run that is trained again reproduces its recorded predictions. The
+    command prints a warning if it does not.
     """
     from ..api.export_model import check_target, ensure_weights, export_run, sources_of_run
     from ..store.run_store import RunStore
     from ..store.run_weights import has_weights
 
-    kept = RunStore(store)
-    record = kept.get(_whole_id(kept.ids(), run_id, store=store))
+    run_store = RunStore(store)
+    record = run_store.get(_resolve_run_id(run_store.ids(), run_id, store=store))
     if record is None:
-        raise StoreError(
-            f"{store}: run {run_id} was made by another version of blurbstudy; make it again for its weights"
-        )
-    check_target(to)
-    if train and not has_weights(kept, record.id):
+        raise StoreError(f"{store}: run {run_id} is from another version of blurbstudy; repeat it to export its model")
+    check_target(to, overwrite=overwrite)
+    if train and not has_weights(run_store, record.id):
         with contextlib.redirect_stdout(sys.stderr):
-            sources = sources_of_run(kept, record, encoder=encoder, data=data)
-            difference = ensure_weights(kept, record, sources=sources, device=device)
+            sources = sources_of_run(run_store, record, encoder=encoder, data=data)
+            difference = ensure_weights(run_store, record, sources=sources, device=device)
         if difference:
-            typer.echo(f"warning: trained again, the run differs from its record: {difference}", err=True)
+            typer.echo(f"warning: the run trained again differs from its record: {difference}", err=True)
         else:
-            typer.echo("trained again: the predictions are those of the record", err=True)
-    typer.echo(f"model: {export_run(kept, record, to)}")
+            typer.echo("trained again: the predictions equal those of the record", err=True)
+    typer.echo(f"model: {export_run(run_store, record, to, overwrite=overwrite)}")
 
 
-def _whole_id(ids: list[str], asked: str, *, store: Path) -> str:
-    """The one id that begins so."""
+def _resolve_run_id(ids: list[str], prefix: str, *, store: Path) -> str:
     if not ids:
-        raise ParameterError(f"{store}: holds no runs; name the run store (--store)")
-    found = [run_id for run_id in ids if run_id.startswith(asked)]
-    if len(asked) < FEWEST_DIGITS or len(found) > 1:
-        raise ParameterError(f"run {asked!r} may be one of {len(found)}; give more of its id")
-    if not found:
-        raise ParameterError(f"{store}: has no run {asked!r}; `blurbstudy finetune --json` lists ids, as a report does")
-    return found[0]
+        raise ParameterError(f"{store}: contains no runs; name the run store (--store)")
+    matches = [run_id for run_id in ids if run_id.startswith(prefix)]
+    if len(prefix) < MIN_ID_PREFIX or len(matches) > 1:
+        raise ParameterError(f"run id {prefix!r} is ambiguous ({len(matches)} matches); give more digits")
+    if not matches:
+        raise ParameterError(f"{store}: no run {prefix!r}; `blurbstudy finetune --json` and reports list run ids")
+    return matches[0]

@@ -1,4 +1,4 @@
-"""`blurbstudy finetune`: one encoder on one task, a run per seed."""
+"""The command `blurbstudy finetune`: one encoder on one task, one run per seed."""
 
 from __future__ import annotations
 
@@ -10,92 +10,102 @@ from typing import Annotated
 
 import typer
 
-from .. import paths
 from ..errors import ParameterError, StudyError
-from .task_options import task_of_words
+from .task_options import (
+    ColumnsOption,
+    DataOption,
+    DevOption,
+    DiscontinuousOption,
+    FormatOption,
+    MetricOption,
+    NegativeOption,
+    SchemeOption,
+    TaskOption,
+    TaskOptions,
+    TestOption,
+    TrainOption,
+)
 
 
 def finetune(
-    task: Annotated[
-        str,
-        typer.Option(
-            help="Name of a BLURB task, such as BIOSSES; or of your own: a YAML file, or a kind (ner, classification, "
-            "relation, pairs, question, similarity, multi-label, pico) with --train or --data."
-        ),
-    ],
+    task: TaskOption,
     encoder: Annotated[str, typer.Option(help="Checkpoint directory, Hub id, hub:NAME or pretrain:bert.")],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA); with a kind, the directory of your own "
-            "train.*, dev.*, test.*."
-        ),
-    ] = None,
-    train: Annotated[Path | None, typer.Option(help="With a kind: TSV, CSV, JSONL, CoNLL, PubTator or brat.")] = None,
-    dev: Annotated[Path | None, typer.Option(help="With a kind (default: a part of train, as is then said).")] = None,
-    test: Annotated[Path | None, typer.Option(help="With a kind (default: none, and scores are of dev alone).")] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            help="With a kind: text=NAME,label=NAME, also text2, id, document, start, end (default: by usual names)."
-        ),
-    ] = None,
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="With a kind: tsv, csv, jsonl, conll, brat or pubtator (default: by the ending)."
-        ),
-    ] = None,
-    scheme: Annotated[
-        str | None, typer.Option(help="With a kind: of tags, iob1, iob2, iobes or io (default: recognized).")
-    ] = None,
-    metric: Annotated[str | None, typer.Option(help="With a kind (default: the usual one).")] = None,
-    negative: Annotated[str | None, typer.Option(help="With a kind: the label that an F1 leaves out.")] = None,
-    discontinuous: Annotated[
-        str | None, typer.Option(help="With a kind: refuse (default) or skip entities in several pieces.")
-    ] = None,
+    data: DataOption = None,
+    train: TrainOption = None,
+    dev: DevOption = None,
+    test: TestOption = None,
+    columns: ColumnsOption = None,
+    file_format: FormatOption = None,
+    scheme: SchemeOption = None,
+    metric: MetricOption = None,
+    negative: NegativeOption = None,
+    discontinuous: DiscontinuousOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             help="YAML file of recipe fields; recommended (see `blurbstudy recommend`; the default for your own task); "
-            "or default, one per kind of task (the default for BLURB's)."
+            "or default, one recipe per kind of task (the default for BLURB tasks)."
         ),
     ] = None,
     seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
-    out: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
-    keep_model: Annotated[
+    store: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
+    model_dir: Annotated[
         Path | None,
-        typer.Option(help="Directory for the best model by dev (default: a new one in the folder OUT-models)."),
+        typer.Option(help="Directory for the best model on dev (default: a new one in the folder STORE-models)."),
     ] = None,
-    no_model: Annotated[bool, typer.Option("--no-model", help="Keep no model.")] = False,
+    no_model: Annotated[bool, typer.Option("--no-model", help="Do not export a model.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the model directory whatever it contains. Without this option, only a model directory that "
+            "has not changed since it was exported is replaced.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Fine-tune one encoder on one task, a run per seed, and say how sure its score is. The best run by dev becomes a
-    Hugging Face directory with a model card, for transformers and for `blurbstudy predict`.
+    """Fine-tune an encoder on a task, one run per seed, and report scores with confidence intervals.
+
+    The best run on dev is exported as a Hugging Face directory with a model card, for transformers and for
+    `blurbstudy predict`. Runs that the store already has are not repeated.
     """
     from ..api.finetune import DEFAULT, RECOMMENDED, fine_tune
     from ..config import load_recipe
     from ..study.parameter_types import read_seeds
 
-    if no_model and keep_model is not None:
-        raise ParameterError("--no-model keeps none, --keep-model one; give one of them")
-    said = {"format": file_format, "scheme": scheme, "metric": metric, "negative": negative}
-    said |= {"discontinuous": discontinuous}
-    files = {"train": train, "dev": dev, "test": test}
-    known = task_of_words(task, data=data, files=files, columns=columns, **said)
-    folder = data or paths.data_folder()
-    if folder is None and not known.custom:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
-    drawn = read_seeds(seeds)
-    chosen = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
-    model = {"keep_model": not no_model, "model_folder": keep_model}
-    with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
-        found = fine_tune(
-            known, encoder, data=str(folder), seeds=drawn, store=out, recipe=chosen, device=device, **model
+    if no_model and model_dir is not None:
+        raise ParameterError("--no-model and --model-dir are mutually exclusive; remove one of them")
+    known_task, folder = TaskOptions(
+        task=task,
+        data=data,
+        train=train,
+        dev=dev,
+        test=test,
+        columns=columns,
+        format=file_format,
+        scheme=scheme,
+        metric=metric,
+        negative=negative,
+        discontinuous=discontinuous,
+    ).load()
+    seed_list = read_seeds(seeds)
+    chosen_recipe = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
+        result = fine_tune(
+            known_task,
+            encoder,
+            data=folder,
+            seeds=seed_list,
+            store=store,
+            recipe=chosen_recipe,
+            device=device,
+            export_model=not no_model,
+            model_dir=model_dir,
+            overwrite=overwrite,
         )
-    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
-    if found.model_problem:
-        raise StudyError(found.model_problem)
-    if not found.sweep.trained:
-        typer.echo(f"nothing trained: all {found.sweep.reused} runs reused from {out}", err=True)
+    typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else result.text())
+    if result.model_problem:
+        raise StudyError(result.model_problem)
+    if not result.sweep.trained:
+        typer.echo(f"nothing to train: all {result.sweep.reused} runs are in {store}", err=True)

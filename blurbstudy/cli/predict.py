@@ -1,4 +1,4 @@
-"""blurbstudy predict: a model directory on new text."""
+"""The command `blurbstudy predict`: apply a model directory to new text."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import typer
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
-    from ..inference.inputs.items import Item
-    from ..inference.pipeline import Watch
+    from ..inference.inputs.documents import Item
+    from ..inference.pipeline import ProgressCallback
 
 STDIN = "-"
-BATCH_TOKENS = (64, 1_000_000)  # fewest and most
+MIN_BATCH_TOKENS, MAX_BATCH_TOKENS = 64, 1_000_000
 
 
 def predict(
@@ -26,103 +26,139 @@ def predict(
         str, typer.Argument(metavar="[FILE|DIR|-]", help="A file, a folder of .txt files, or - for standard input.")
     ] = STDIN,
     model: Annotated[
-        Path | None, typer.Option(help="Model directory, as finetune and export write it.", show_default=False)
+        Path | None, typer.Option(help="Model directory, as written by finetune or export.", show_default=False)
     ] = None,
-    form: Annotated[
+    format_name: Annotated[
         str | None,
-        typer.Option("--format", help="jsonl, tsv, brat, conll or html (default: by the ending of --to, else jsonl)."),
+        typer.Option(
+            "--format",
+            help="Output format: jsonl, tsv, brat, conll or html (default: by the suffix of --to, or jsonl).",
+        ),
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(help="New file, or folder for brat (default: standard output). Stopped, it is gone on with."),
+        typer.Option(
+            help="New file, or new folder for brat (default: standard output). An interrupted run resumes if the "
+            "format is jsonl."
+        ),
     ] = None,
     input_format: Annotated[
         str,
         typer.Option(
-            help="text (one document), lines (one a line), jsonl, csv, tsv, conll (words as they stand) or pubtator "
-            "(default: by the ending; of standard input: text)."
+            help="text (one document), lines (one document per line), jsonl, csv, tsv, conll (words are not split "
+            "again) or pubtator (default: by the suffix; standard input: text)."
         ),
     ] = "auto",
     columns: Annotated[
         str | None,
-        typer.Option(help="text=NAME,text2=NAME,id=NAME,words=NAME (default: the task's own, or usual names)."),
+        typer.Option(
+            help="Columns of the input: text=NAME,text2=NAME,id=NAME,words=NAME (default: those of the task, or usual "
+            "names)."
+        ),
     ] = None,
     skip_errors: Annotated[
-        bool, typer.Option("--skip-errors", help="Pass over what cannot be read, and list it at the end.")
+        bool, typer.Option("--skip-errors", help="Skip unreadable documents and list them at the end.")
     ] = False,
-    batch_tokens: Annotated[int, typer.Option(help="Sub-words predicted at once.")] = 4096,
+    batch_tokens: Annotated[int, typer.Option(help="Sub-words per batch.")] = 4096,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Predict entities, labels or scores for new text with a fine-tuned model.
 
-    Offsets count the characters of the text itself. The probability of an entity is the mean over its words of the
-    probability of their tags. Exit codes: 0, all is predicted; 2, something cannot be read or used.
+    Offsets count the characters of the input text. The probability of an entity is the mean over its words of the
+    probability of their tags. Exit codes: 0 after success, 2 after an error.
     """
     if model is None:
-        raise ParameterError("no model: name the directory that finetune or export wrote (--model DIR)")
-    if not BATCH_TOKENS[0] <= batch_tokens <= BATCH_TOKENS[1]:
-        raise ParameterError(f"--batch-tokens {batch_tokens} is out of bounds; use {BATCH_TOKENS[0]} to 1000000")
+        raise ParameterError("no model; name the directory that finetune or export wrote (--model DIR)")
+    if not MIN_BATCH_TOKENS <= batch_tokens <= MAX_BATCH_TOKENS:
+        raise ParameterError(
+            f"--batch-tokens {batch_tokens} is out of bounds; use {MIN_BATCH_TOKENS} to {MAX_BATCH_TOKENS}"
+        )
     try:
-        _predict(source, model, form, to, input_format, columns, skip_errors, batch_tokens, device)
-    except BrokenPipeError:  # whoever reads our output has had enough
+        _predict(
+            source,
+            model,
+            to,
+            format_name=format_name,
+            input_format=input_format,
+            columns=columns,
+            skip_errors=skip_errors,
+            batch_tokens=batch_tokens,
+            device=device,
+        )
+    except BrokenPipeError:  # the reader of standard output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _predict(  # noqa: PLR0913, PLR0917 (the options of the command)
-    source: str, model: Path, form: str | None, to: Path | None, input_format: str, columns: str | None,
-    skip_errors: bool, batch_tokens: int, device: str,
-) -> None:  # fmt: skip
-    from ..inference.inputs.documents import input_format as format_of
-    from ..inference.inputs.documents import input_size, read_documents
+def _predict(
+    source: str,
+    model: Path,
+    to: Path | None,
+    *,
+    format_name: str | None,
+    input_format: str,
+    columns: str | None,
+    skip_errors: bool,
+    batch_tokens: int,
+    device: str,
+) -> None:
+    from ..inference.inputs import readers
     from ..inference.model_directory.directory import read_model_directory
     from ..inference.outputs.formats import check_fits, output_format
     from ..inference.outputs.resumable import open_output
-    from ..inference.pipeline import predict_into
+    from ..inference.pipeline import predict_to_output
     from ..inference.predictor import Predictor
-    from .task_options import columns_of_words
+    from .task_options import parse_columns
 
-    chosen = output_format(form, None if to is None else to.name)
+    output_name = output_format(format_name, None if to is None else to.name)
     directory = read_model_directory(model)
     task = directory.task
-    check_fits(chosen, task)
-    roles = columns_of_words(columns) if columns is not None else {}
-    read_as = format_of(source, task, input_format)
-    items = read_documents(source, task, form=read_as, columns=roles)
-    decisive = {"model": directory.checkpoint.fingerprint, "format": chosen, "input format": read_as, "columns": roles}
-    output = open_output(to, sys.stdout, task, chosen, decisive=decisive | {"--batch-tokens": batch_tokens})
+    check_fits(output_name, task)
+    roles = parse_columns(columns) if columns is not None else {}
+    input_name = readers.input_format(source, task, input_format)
+    items = readers.read_documents(source, task, format_name=input_name, columns=roles)
+    settings = {
+        "model": directory.checkpoint.fingerprint,
+        "input format": input_name,
+        "columns": roles,
+        "batch tokens": batch_tokens,
+    }
+    output = open_output(to, sys.stdout, task, output_name, settings=settings)
     predictor = Predictor(directory, device=device, batch_tokens=batch_tokens)
-    if output.done:
-        typer.echo(f"{to}: goes on after the first {output.done} document{'s'[: output.done != 1]}", err=True)
-    with _bar(input_size(source)) as watch:
-        outcome = predict_into(predictor, items, output, skip_errors=skip_errors, watch=watch)
-    if told := outcome.faults.text(outcome.documents):
-        typer.echo(f"blurbstudy: {told}", err=True)
-    if predictor.full:
+    if output.ids:
+        typer.echo(f"{to}: resuming after {_count(len(output.ids), 'document')}", err=True)
+    with _progress_bar(readers.input_size(source)) as progress:
+        summary = predict_to_output(predictor, items, output, skip_errors=skip_errors, progress=progress)
+    if errors := summary.errors.text(summary.documents):
+        typer.echo(f"blurbstudy: {errors}", err=True)
+    if predictor.truncated:
         limit = directory.settings.max_length
         typer.echo(
-            f"warning: {predictor.full} document{'s'[: predictor.full != 1]} reached the model's limit of {limit} "
-            "sub-words; what stands behind it was not read",
+            f"warning: {_count(predictor.truncated, 'document')} truncated to the model's maximum of {limit} sub-words",
             err=True,
         )
     if to is not None:
-        found = f", {outcome.entities} entities" if task.output == "token_labels" and not outcome.before else ""
-        typer.echo(f"{outcome.documents} document{'s'[: outcome.documents != 1]}{found} written to {to}", err=True)
+        entities = f", {summary.entities} entities" if task.output == "token_labels" and not summary.resumed else ""
+        typer.echo(f"{_count(summary.documents, 'document')}{entities} written to {to}", err=True)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 @contextmanager
-def _bar(size: int | None) -> Iterator[Watch | None]:
-    """A bar on stderr where somebody looks: over bytes where the input's size is known, else of documents."""
+def _progress_bar(size: int | None) -> Iterator[ProgressCallback | None]:
+    """A bar over input bytes, or over documents if the size is unknown; no bar unless stderr is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
 
-    told: dict[str, Any] = {"total": size, "unit": "B", "unit_scale": True} if size else {"unit": " documents"}
-    with tqdm(**told, desc="predict", dynamic_ncols=True, smoothing=0.1) as bar:
+    options: dict[str, Any] = {"total": size, "unit": "B", "unit_scale": True} if size else {"unit": " documents"}
+    with tqdm(**options, desc="predict", dynamic_ncols=True, smoothing=0.1) as bar:
 
-        def watch(item: Item, documents: int, entities: int) -> None:
+        def progress(item: Item, documents: int, entities: int) -> None:
             if size:
                 bar.set_postfix_str(f"{documents} documents", refresh=False)
-            bar.update((item.read if size else documents) - bar.n)
+            bar.update((item.bytes_read if size else documents) - bar.n)
 
-        yield watch
+        yield progress

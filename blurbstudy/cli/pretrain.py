@@ -1,4 +1,4 @@
-"""blurbstudy pretrain: an encoder from your own text, resumable, on one device or several."""
+"""blurbstudy pretrain: pretrain an encoder on your own text, resumable, on one device or several."""
 
 from __future__ import annotations
 
@@ -7,149 +7,161 @@ import json
 import os
 import re
 import signal
-import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import Interrupted, ParameterError
+from .pretraining_progress import PretrainingProgress
 
-LOG_INTERVAL = 30.0  # seconds between two lines, where nobody watches
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
-BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+if TYPE_CHECKING:
+    from ..pretraining.export import PretrainingRecord
+
+TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
+BYTE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def pretrain(
     objective: Annotated[str, typer.Option(help="bert, no-nsp, single-sequence or electra.")],
     corpus: Annotated[
         list[Path],
-        typer.Option(help="JSONL of documents or plain text, also .gz or .xz; several files after one --corpus."),
+        typer.Option(help="JSON lines or plain text, optionally .gz or .xz; one --corpus takes several files."),
     ],
-    out: Annotated[Path, typer.Option(help="New folder for the encoder; its states lie there until it is done.")],
+    out: Annotated[Path, typer.Option(help="New folder for the encoder and, until it is finished, its checkpoints.")],
     config: Annotated[
         str, typer.Option(help="mini, small, base, large, electra-base, electra-large, or a YAML file.")
     ] = "small",
     tokens: Annotated[
-        str | None, typer.Option(help="Tokens to be seen, such as 20M (default: the steps of --config).")
+        str | None, typer.Option(help="Number of tokens to see, such as 20M (default: the steps of --config).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last state in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")] = False,
     vocabulary: Annotated[
-        Path | None, typer.Option(help="Tokenizer folder or vocab.txt (default: trained on the corpus).")
+        Path | None, typer.Option(help="Tokenizer folder or vocab.txt (default: train one on the corpus).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the starting weights, the order of the text and the masks.")] = 0,
-    keep_test_text: Annotated[
-        bool, typer.Option("--keep-test-text", help="Keep documents marked as text of BLURB's test sets.")
+    seed: Annotated[int, typer.Option(help="Random seed for initialization, data order and masking.")] = 0,
+    include_test_text: Annotated[
+        bool, typer.Option("--include-test-text", help="Include documents marked as text of BLURB's test sets.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto (bfloat16 on cuda), float32 or bfloat16.")] = "auto",
-    threads: Annotated[int, typer.Option(help="On a CPU; 0: all cores, or as many as it was begun with.")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: all cores, or as before when resuming.")] = 0,
     micro_batch_tokens: Annotated[
         int,
         typer.Option(
-            help="Tokens on the device at once; a larger step is accumulated. "
-            "0: as it was begun with, or 32768 on cuda and 65536 on cpu."
+            help="Tokens per forward pass; larger steps accumulate gradients. "
+            "0: 32768 on cuda and 65536 on cpu, or as before when resuming."
         ),
     ] = 0,
-    save_every: Annotated[float, typer.Option(help="Seconds between two saved states.")] = 300.0,
-    ladder: Annotated[str, typer.Option(help="Also publish the encoder after so many tokens: 1M,2M,5M.")] = "",
+    save_every: Annotated[float, typer.Option(help="Seconds between two checkpoints.")] = 300.0,
+    checkpoint_at: Annotated[
+        str, typer.Option(help="Also export the encoder after these token counts, such as 1M,2M,5M.")
+    ] = "",
     shard_size: Annotated[
-        str | None,
-        typer.Option(help="Bytes of a file of weights at most, such as 15M: more files, and an index (default: one)."),
+        str | None, typer.Option(help="Maximum size of a file of weights, such as 15M (default: one file).")
     ] = None,
 ) -> None:
     """Pretrain an encoder on a corpus and write it as a Hugging Face directory with a model card.
 
-    Several GPUs: torchrun --nproc-per-node N -m blurbstudy pretrain ...
+    On several GPUs: torchrun --nproc-per-node N -m blurbstudy pretrain ...
     """
-    from ..pretraining import Conduct, Corpus, get_objective, pretraining_config
+    from ..pretraining import Callbacks, Corpus, TrainingOptions, get_objective, pretraining_config
     from ..pretraining import pretrain as train
-    from ..pretraining.export import is_published, rung_folder
-    from ..pretraining.gradient_accumulation import most_tokens
+    from ..pretraining.export import is_published
+    from ..pretraining.gradient_accumulation import max_micro_batch_tokens
     from ..training.provenance import pick_device
 
-    goal = get_objective(objective)
-    settings = pretraining_config(config, goal.name)
-    seen = _count("--tokens", tokens) if tokens else 0
-    shard_bytes = _count("--shard-size", shard_size, units=BYTES, of="bytes", such="15M") if shard_size else 0
-    rungs = tuple(sorted(_count("--ladder", word) for word in ladder.split(",") if word.strip()))
-    for name, value, least in (("--seed", seed, 0), ("--threads", threads, 0), ("--save-every", save_every, 0),
-                               ("--micro-batch-tokens", micro_batch_tokens, 0)):  # fmt: skip
-        if value < least:
-            raise ParameterError(f"{name} {value:g} is out of bounds; use {least} or more")
-    picked = pick_device(device)
-    on_gpu = picked.type == "cuda"
+    objective_ = get_objective(objective)
+    settings = pretraining_config(config, objective_.name)
+    n_tokens = _parse_count("--tokens", tokens) if tokens else 0
+    shard_bytes = _parse_size("--shard-size", shard_size) if shard_size else 0
+    counts = tuple(sorted(_parse_count("--checkpoint-at", word) for word in checkpoint_at.split(",") if word.strip()))
+    for name, value in (
+        ("--seed", seed),
+        ("--threads", threads),
+        ("--save-every", save_every),
+        ("--micro-batch-tokens", micro_batch_tokens),
+    ):
+        if value < 0:
+            raise ParameterError(f"{name} {value:g} is out of bounds; use 0 or more")
+    device_ = pick_device(device)
+    on_gpu = device_.type == "cuda"
     if precision == "auto":
         precision = "bfloat16" if on_gpu else "float32"
-    alone = int(os.environ.get("RANK", "0")) == 0
+    is_main = int(os.environ.get("RANK", "0")) == 0
     if resume and is_published(out):
-        if alone:
-            _say_finished(out)
+        if is_main:
+            _print_already_done(out)
         return
-    if alone:  # another process may come after the first has begun to write
-        _check_free(out, resume=resume)
-    begun = _begun(out, resume=resume, told=alone)
+    if is_main:  # in another process, the main one may have started to write
+        _check_output_dir(out, resume=resume)
+    saved = _resume_environment(out, verbose=is_main) if resume else {}
     if not on_gpu:
-        _use_threads(threads, out, begun)
-    at_once = most_tokens(micro_batch_tokens or begun.get("micro_batch_tokens", 0), picked)
-    if settings.dropout and alone:
-        _compare(out, begun, {"micro_batch_tokens": at_once, "processes": int(os.environ.get("WORLD_SIZE", "1"))})
-    conduct = Conduct(
-        device=device, micro_batch_tokens=at_once, save_every=save_every, ladder=rungs, resume=resume,
-        shard_bytes=shard_bytes,
-    )  # fmt: skip
-    with _stopping(out, told=alone) as stop, _Told(quiet=not alone) as told:
+        _set_threads(threads, out, saved)
+    micro_batch_tokens = max_micro_batch_tokens(micro_batch_tokens or saved.get("micro_batch_tokens", 0), device_)
+    if settings.dropout and is_main:
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        _warn_if_changed(out, saved, {"micro_batch_tokens": micro_batch_tokens, "processes": processes})
+    with _graceful_interrupt(out, verbose=is_main) as should_stop, PretrainingProgress(quiet=not is_main) as progress:
 
-        def reading(*now: Any) -> None:
-            if stop():
-                raise Interrupted(f"{out}: stopped while the corpus was read; what was finished of it is kept")
-            told.reading(*now)
+        def on_corpus_progress(activity: str, documents: int, done: int, total: int) -> None:
+            if should_stop():
+                raise Interrupted(f"{out}: stopped while reading the corpus; finished parts are cached")
+            progress.corpus(activity, documents, done, total)
 
-        done = train(
-            goal,
+        record = train(
+            objective_,
             settings,
-            corpus=Corpus(tuple(corpus), test_text=keep_test_text),
+            corpus=Corpus(tuple(corpus), include_test_text=include_test_text),
             out=out,
             seed=seed,
-            tokens=seen,
+            tokens=n_tokens,
             precision=precision,
             vocabulary=vocabulary,
-            conduct=conduct,
-            on_progress=told.step,
-            on_reading=reading,
-            stop=stop,
+            options=TrainingOptions(
+                device=device,
+                micro_batch_tokens=micro_batch_tokens,
+                save_every=save_every,
+                checkpoint_at=counts,
+                resume=resume,
+                shard_bytes=shard_bytes,
+            ),
+            callbacks=Callbacks(on_step=progress.step, on_corpus_progress=on_corpus_progress, should_stop=should_stop),
         )
-    if alone:
-        for rung in rungs:
-            if not is_published(rung_folder(out, rung)):
-                typer.echo(f"--ladder {rung}: not published, since {done.tokens:,} tokens were seen", err=True)
-        last = done.curve[-1]
-        typer.echo(
-            f"{out}: {done.tokens:,} tokens in {done.seconds:.0f} s ({done.tokens / done.seconds:,.0f} a second); "
-            f"held-out loss of masked words {last['word_loss']:.3f}, accuracy {100 * last['word_accuracy']:.1f}%"
-        )
+    if is_main:
+        _print_result(out, record, counts)
 
 
-def _count(
-    option: str, text: str, *, units: Mapping[str, int] = UNITS, of: str = "tokens", such: str = "2000000, 2M or 1.5B"
-) -> int:
-    """2000000, 2M or 1.5B."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Z]?)", text.strip().upper().replace("_", ""))
-    number = round(float(found[1]) * units[found[2]]) if found and found[2] in units else 0
-    if not 0 < number <= 10**15:
-        raise ParameterError(f"{option} {text!r} is no number of {of}; use such as {such}")
+def _parse_count(option: str, text: str) -> int:
+    """Parse a number of tokens such as 2000000, 2M or 1.5B."""
+    number = _parse_number(text, TOKEN_UNITS)
+    if number is None:
+        raise ParameterError(f"{option} {text!r} is not a number of tokens; use for example 2000000, 2M or 1.5B")
     return number
 
 
-def _check_free(out: Path, *, resume: bool) -> None:
-    """Whether an encoder may be made in `out`.
+def _parse_size(option: str, text: str) -> int:
+    """Parse a number of bytes such as 15M."""
+    number = _parse_number(text, BYTE_UNITS)
+    if number is None:
+        raise ParameterError(f"{option} {text!r} is not a number of bytes; use for example 15M")
+    return number
+
+
+def _parse_number(text: str, units: Mapping[str, int]) -> int | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Z]?)", text.strip().upper().replace("_", ""))
+    number = round(float(match[1]) * units[match[2]]) if match and match[2] in units else 0
+    return number if 0 < number <= 10**15 else None
+
+
+def _check_output_dir(out: Path, *, resume: bool) -> None:
+    """Check that a run may write to `out`.
 
     Raises:
-        ParameterError: something else is there, or it was begun and --resume is not given.
+        ParameterError: it has other contents, or an unfinished run and --resume is missing.
     """
-    from ..pretraining.checkpoints import FOLDER
+    from ..pretraining.checkpoints import CHECKPOINTS_FOLDER
     from ..pretraining.export import is_published
 
     if not out.exists():
@@ -157,142 +169,98 @@ def _check_free(out: Path, *, resume: bool) -> None:
     if not out.is_dir():
         raise ParameterError(f"{out}: is a file; name a folder with --out")
     if is_published(out):
-        raise ParameterError(f"{out}: holds a pretrained encoder already; name another folder with --out")
-    if (out / FOLDER).is_dir():
+        raise ParameterError(f"{out}: already has a pretrained encoder; name another folder with --out")
+    if (out / CHECKPOINTS_FOLDER).is_dir():
         if not resume:
-            raise ParameterError(f"{out}: a pretraining was begun there; go on with --resume, or name another --out")
+            raise ParameterError(f"{out}: has an unfinished pretraining; continue with --resume, or use another --out")
     elif any(out.iterdir()):
-        raise ParameterError(f"{out}: is not empty and holds no pretraining; name another folder with --out")
+        raise ParameterError(f"{out}: is not empty and has no pretraining to resume; name another folder with --out")
 
 
-def _say_finished(out: Path) -> None:
-    """What lies there, in words; what a kill after its last file left beside it is cleared away."""
-    from ..pretraining.checkpoints import forget_states
-    from ..pretraining.export import RECORD, forget_unfinished
+def _print_already_done(out: Path) -> None:
+    """Describe the finished encoder, and remove what a process killed after its last file left behind."""
+    from ..filesystem import remove_unfinished
+    from ..pretraining.checkpoints import delete_checkpoints
+    from ..pretraining.export import RECORD_FILE
 
-    forget_states(out)
-    forget_unfinished(out)
+    delete_checkpoints(out)
+    remove_unfinished(out, older_than=0.0)
     try:
-        record = json.loads((out / RECORD).read_text(encoding="utf-8"))
-        said = f"objective {record['objective']}, seed {record['seed']}, {record['tokens']:,} tokens"
+        record = json.loads((out / RECORD_FILE).read_text(encoding="utf-8"))
+        summary = f"objective {record['objective']}, seed {record['seed']}, {record['tokens']:,} tokens"
     except (OSError, ValueError, KeyError, TypeError):
-        said = f"{RECORD} cannot be read"
-    typer.echo(f"{out}: is finished already ({said}); nothing to do")
+        summary = f"cannot read {RECORD_FILE}"
+    typer.echo(f"{out}: already finished ({summary}); nothing to do")
 
 
-def _begun(out: Path, *, resume: bool, told: bool) -> Mapping[str, Any]:
-    """The circumstances of the state that is gone on from; empty where there is none."""
-    from ..pretraining.checkpoints import FOLDER, newest_state
+def _print_result(out: Path, record: PretrainingRecord, counts: tuple[int, ...]) -> None:
+    from ..pretraining.export import intermediate_folder, is_published
 
-    if not resume or not (out / FOLDER).is_dir():
+    for count in counts:
+        if not is_published(intermediate_folder(out, count)):
+            typer.echo(f"--checkpoint-at {count}: not exported, because the run saw {record.tokens:,} tokens", err=True)
+    last = record.curve[-1]
+    typer.echo(
+        f"{out}: {record.tokens:,} tokens in {record.seconds:.0f} s ({record.tokens / record.seconds:,.0f} tokens/s); "
+        f"held-out MLM loss {last['word_loss']:.3f}, accuracy {100 * last['word_accuracy']:.1f}%"
+    )
+
+
+def _resume_environment(out: Path, *, verbose: bool) -> Mapping[str, Any]:
+    """Return the environment of the last checkpoint; empty if there is none."""
+    from ..pretraining.checkpoints import CHECKPOINTS_FOLDER, latest_checkpoint
+
+    if not (out / CHECKPOINTS_FOLDER).is_dir():
         return {}
-    state = newest_state(out)
-    if state is None and told:
-        typer.echo(f"{out}: holds no whole state; beginning anew", err=True)
-    return state.circumstances if state else {}
+    checkpoint = latest_checkpoint(out)
+    if checkpoint is None and verbose:
+        typer.echo(f"{out}: no intact checkpoint; starting from the beginning", err=True)
+    return checkpoint.environment if checkpoint else {}
 
 
-def _use_threads(threads: int, out: Path, begun: Mapping[str, Any]) -> None:
-    """As many as asked for; else as it was begun with, since the bits of sums depend on it."""
+def _set_threads(threads: int, out: Path, saved: Mapping[str, Any]) -> None:
+    """Set the number of threads: as requested, else as in the checkpoint, else all cores."""
     import torch
 
-    before = begun.get("threads")
+    before = saved.get("threads")
     if threads and before and threads != before:
-        typer.echo(f"{out}: begun with {before} threads; with {threads} the last bits of numbers differ", err=True)
-    shared_by = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    torch.set_num_threads(threads or before or max(1, (os.cpu_count() or 1) // shared_by))
+        typer.echo(f"{out}: started with {before} threads; with {threads}, results differ in the last bits", err=True)
+    local_processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(threads or before or max(1, (os.cpu_count() or 1) // local_processes))
 
 
-def _compare(out: Path, begun: Mapping[str, Any], now: Mapping[str, int]) -> None:
-    """Tells what changes which numbers are dropped."""
-    for name, value in now.items():
-        if begun and begun.get(name) != value:
+def _warn_if_changed(out: Path, saved: Mapping[str, Any], current: Mapping[str, int]) -> None:
+    """Warn about changes that affect the dropout masks."""
+    for name, value in current.items():
+        if saved and saved.get(name) != value:
             typer.echo(
-                f"{out}: begun with {name} {begun.get(name)}; with {value} dropout draws other numbers, and the "
-                "encoder will be another than without the break",
+                f"{out}: started with {name} {saved.get(name)}; with {value}, dropout masks differ, and the encoder "
+                "will differ from that of an uninterrupted run",
                 err=True,
             )
 
 
 @contextlib.contextmanager
-def _stopping(out: Path, *, told: bool) -> Iterator[Any]:
-    """Ctrl-C and SIGTERM let the step end; a second Ctrl-C ends at once. Yields what tells whether either came."""
-    came: list[int] = []
+def _graceful_interrupt(out: Path, *, verbose: bool) -> Iterator[Callable[[], bool]]:
+    """Finish the current step after Ctrl-C or SIGTERM; a second one stops immediately.
 
-    def note(number: int, frame: Any) -> None:
-        if came:
+    Yields:
+        A function that tells whether a signal was received.
+    """
+    received: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        if received:
             raise KeyboardInterrupt
-        came.append(number)
-        if told:  # not through sys.stderr, which may be in the midst of a line
-            os.write(2, b"\nstopping after this step; Ctrl-C again ends at once\n")
+        received.append(number)
+        if verbose:  # not print, because the signal may arrive while sys.stderr is writing
+            os.write(2, b"\nstopping after this step; press Ctrl-C again to stop immediately\n")
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(came)
+        yield lambda: bool(received)
     except KeyboardInterrupt:
-        raise Interrupted(f"{out}: ended at once; the last saved state is kept") from None
+        raise Interrupted(f"{out}: stopped immediately; the last checkpoint is intact") from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Told:
-    """What is told while it runs: a bar where somebody watches, a line every half minute elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet, self.watched = quiet, sys.stderr.isatty()
-        self.bar: Any = None
-        self.doing, self.began, self.logged, self.first = "", 0.0, 0.0, (0, 0)
-
-    def __enter__(self) -> _Told:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def reading(self, doing: str, documents: int, read: int, size: int) -> None:
-        """A pass over the corpus."""
-        if self._begin(doing, size, unit="B"):
-            self._show(doing, read, size, f"{documents:,} documents")
-
-    def step(self, step: int, steps: int, tokens: int) -> None:
-        """An optimizer step."""
-        if self._begin("pretraining", steps, unit="step"):
-            if self.first == (0, 0):
-                self.first = (step, tokens)
-            gone = time.monotonic() - self.began
-            rate = (tokens - self.first[1]) / gone if gone > 0 and step > self.first[0] else 0.0
-            self._show("pretraining", step, steps, f"{tokens:,} tokens, {rate:,.0f} tokens/s", since=self.first[0])
-
-    def _begin(self, doing: str, total: int, *, unit: str) -> bool:
-        if self.quiet:
-            return False
-        if doing != self.doing:
-            if self.bar is not None:
-                self.bar.close()
-            self.doing, self.began, self.logged = doing, time.monotonic(), time.monotonic()
-            if self.watched:
-                from tqdm import tqdm
-
-                self.bar = tqdm(total=total, desc=doing, unit=unit, unit_scale=unit == "B", dynamic_ncols=True)
-        return True
-
-    def _show(self, doing: str, done: int, total: int, said: str, *, since: int = 0) -> None:
-        if self.bar is not None:
-            if done > self.bar.n == 0 and since:  # resumed: what was done before is no measure of the speed
-                self.bar.initial = since
-            self.bar.set_postfix_str(said, refresh=False)
-            self.bar.update(done - self.bar.n)
-        now = time.monotonic()
-        if self.watched or now - self.logged < LOG_INTERVAL:
-            return
-        self.logged = now
-        left = (now - self.began) * (total - done) / max(1, done - since)
-        share = f"{100 * done / max(1, total):.0f}%"
-        print(f"{doing}: {share}, {said}, about {_clock(left)} left", file=sys.stderr, flush=True)
-
-
-def _clock(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

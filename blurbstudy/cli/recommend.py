@@ -1,4 +1,4 @@
-"""The command line's `recommend`: the recipe that the evidence speaks for, with reasons and what may be expected."""
+"""The command `blurbstudy recommend`: a recipe for a task and an encoder, with reasons and evidence."""
 
 from __future__ import annotations
 
@@ -10,46 +10,70 @@ from typing import Annotated
 
 import typer
 
-from .. import paths
-from ..errors import ParameterError
-from .task_options import task_of_words
+from .task_options import (
+    ColumnsOption,
+    DataOption,
+    DevOption,
+    DiscontinuousOption,
+    FormatOption,
+    MetricOption,
+    NegativeOption,
+    SchemeOption,
+    TaskOption,
+    TaskOptions,
+    TestOption,
+    TrainOption,
+)
 
 
 def recommend(
-    task: Annotated[str, typer.Option(help="As for finetune: a BLURB task, a YAML file, or a kind with your files.")],
+    task: TaskOption,
     encoder: Annotated[str, typer.Option(help="Checkpoint directory, Hub id or hub:NAME.")],
-    data: Annotated[str | None, typer.Option(help="As for finetune.")] = None,
-    train: Annotated[Path | None, typer.Option(help="With a kind.")] = None,
-    dev: Annotated[Path | None, typer.Option(help="With a kind.")] = None,
-    test: Annotated[Path | None, typer.Option(help="With a kind.")] = None,
-    columns: Annotated[str | None, typer.Option(help="With a kind: text=NAME,label=NAME.")] = None,
-    file_format: Annotated[str | None, typer.Option("--format", help="With a kind.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="With a kind: of tags.")] = None,
+    data: DataOption = None,
+    train: TrainOption = None,
+    dev: DevOption = None,
+    test: TestOption = None,
+    columns: ColumnsOption = None,
+    file_format: FormatOption = None,
+    scheme: SchemeOption = None,
+    metric: MetricOption = None,
+    negative: NegativeOption = None,
+    discontinuous: DiscontinuousOption = None,
     sentence_tuned: Annotated[
         bool | None,
         typer.Option(
             "--sentence-tuned/--not-sentence-tuned",
-            help="Whether the encoder was tuned to compare sentences (default: as its files say).",
+            help="Whether the encoder was trained to compare sentences (default: detected from its files).",
         ),
     ] = None,
-    store: Annotated[
-        Path, typer.Option(help="Run store whose runs count as evidence, and that finetune goes on with.")
-    ] = Path("runs/finetune"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda; of the plain cosine.")] = "auto",
+    store: Annotated[Path, typer.Option(help="Run store whose runs count as evidence, as for finetune.")] = Path(
+        "runs/finetune"
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; for the zero-shot cosine.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Recommend a recipe for a task and an encoder, as a YAML file that `finetune --recipe` takes; nothing is trained.
-    Every choice has its reason and source in a comment: the paper, your own runs, this study's, or judgement.
-    """
-    from ..api.recommend.recommend import recommend as recommended
+    """Recommend a recipe for a task and an encoder, as a YAML file for `finetune --recipe`. Nothing is trained.
 
-    known = task_of_words(
-        task, data=data, files={"train": train, "dev": dev, "test": test}, columns=columns, format=file_format,
+    Each setting has its reason and source as a comment: the paper, your own runs, runs of this study, or judgement.
+    """
+    from ..api.recommend import recommend as api
+
+    known_task, folder = TaskOptions(
+        task=task,
+        data=data,
+        train=train,
+        dev=dev,
+        test=test,
+        columns=columns,
+        format=file_format,
         scheme=scheme,
-    )  # fmt: skip
-    folder = data or paths.data_folder()
-    if folder is None and not known.custom:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
-    with contextlib.redirect_stdout(sys.stderr):
-        found = recommended(known, encoder, data=str(folder), store=store, sentence_tuned=sentence_tuned, device=device)
-    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+        metric=metric,
+        negative=negative,
+        discontinuous=discontinuous,
+    ).load()
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
+        recommendation = api.recommend(
+            known_task, encoder, data=folder, store=store, sentence_tuned=sentence_tuned, device=device
+        )
+    as_text = recommendation.text
+    typer.echo(json.dumps(recommendation.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else as_text())

@@ -1,4 +1,4 @@
-"""blurbstudy score: anyone's predictions, or a run's, by the study's metrics."""
+"""The command `blurbstudy score`: score a file of predictions, or a run, with the study's metrics."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import paths
 from ..errors import ParameterError
-from .task_options import named_task
+from .task_options import load_task, require_data
 
 if TYPE_CHECKING:
     from ..api.score import ScoredPredictions
@@ -18,71 +17,73 @@ if TYPE_CHECKING:
 
 def score(
     task: Annotated[
-        str | None,
-        typer.Option(help="Name of a BLURB task, such as NCBI-disease, or the YAML file of a task of yours."),
+        str | None, typer.Option(help="A BLURB task, such as NCBI-disease, or the YAML definition of your own task.")
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(help="File of predictions: token<TAB>tag for tagged sentences, id<TAB>prediction for all others."),
+        typer.Option(help="File of predictions: token<TAB>tag for tagged sentences, else id<TAB>prediction."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
+        str | None, typer.Option(help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA).")
     ] = None,
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
     run: Annotated[str | None, typer.Option(help="Instead of a file: the id of a run in --store.")] = None,
-    store: Annotated[Path | None, typer.Option(help="Folder of the run store that holds --run.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of the run store that contains --run.")] = None,
     export: Annotated[
         Path | None,
-        typer.Option(help="New file for the predictions of --run, as --predictions reads them; needs --data."),
+        typer.Option(help="New file for the predictions of --run, in the format of --predictions; needs --data."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Score predictions: score, 95% interval over examples, trivial score; for entities every scoring convention."""
+    """Score predictions: score, 95% confidence interval over examples, trivial baseline; for entities, the score under
+    every scoring convention.
+    """
     if (predictions is None) == (run is None):
         raise ParameterError("name the predictions once: --predictions FILE, or --run ID with --store DIR")
     if export is not None and run is None:
-        raise ParameterError("--export writes the predictions of a run; name it: --run ID with --store DIR")
-    found = _scored_file(predictions, task, data, split) if run is None else _scored_run(run, store, task, split)
-    if export is not None:
-        _export(run, store, data, split, file=export)
-    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+        raise ParameterError("--export writes the predictions of a run; add --run ID and --store DIR")
+    if predictions is not None:
+        scored = _score_file(predictions, task, data, split)
+    else:
+        scored = _score_run(str(run), store, task, split)
+        if export is not None:
+            _export(str(run), store, data, split, file=export)
+    typer.echo(json.dumps(scored.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else scored.text())
     if export is not None and not as_json:
         typer.echo(f"predictions written to {export}")
 
 
-def _scored_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
+def _score_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
     from ..api.score import score_file
 
     if task is None:
-        raise ParameterError("no task: name the one that the predictions are for (--task)")
-    known = named_task(task)
-    return score_file(path, known, Path() if known.custom else _folder(data), split=split)
+        raise ParameterError("no task; name the task of the predictions (--task)")
+    known_task = load_task(task)
+    return score_file(path, known_task, Path() if known_task.custom else _data_folder(data), split=split)
 
 
-def _scored_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
+def _score_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
     from ..api.score import score_run
     from ..store.run_store import RunStore
 
     if store is None:
-        raise ParameterError("no store: name the folder of the run store that holds the run (--store DIR)")
-    return score_run(run, RunStore(store), split=split, task=None if task is None else named_task(task))
+        raise ParameterError("no store; name the run store that contains the run (--store DIR)")
+    return score_run(run, RunStore(store), split=split, task=None if task is None else load_task(task))
 
 
-def _export(run: str, store: Path, data: str | None, split: str, *, file: Path) -> None:
-    from ..api.score import export_run
+def _export(run: str, store: Path | None, data: str | None, split: str, *, file: Path) -> None:
+    from ..api.score import export_predictions
     from ..store.custom_tasks import task_of
     from ..store.run_store import RunStore
 
-    kept = RunStore(store)
-    config = kept.get(run).config
-    folder = Path() if task_of(kept, config.task, config.data).custom else _folder(data)
-    export_run(run, kept, folder=folder, file=file, split=split)
+    run_store = RunStore(store or Path())
+    record = run_store.get(run)
+    assert record is not None  # scored before
+    task = task_of(run_store, record.config.task, record.config.data)
+    export_predictions(run, run_store, folder=Path() if task.custom else _data_folder(data), file=file, split=split)
 
 
-def _folder(data: str | None) -> Path:
+def _data_folder(data: str | None) -> Path:
     from ..engine.sources.sources import data_folder
 
-    folder = data or paths.data_folder()
-    if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
-    return data_folder(str(folder))
+    return data_folder(require_data(data))

@@ -1,78 +1,165 @@
-"""Which task a command is about: BLURB's by name, or one of one's own by its YAML file or by its files."""
+"""Options that name a task: a BLURB task, a YAML definition, or a kind of task with data files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from .. import paths
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
     from ..tasks import Task
 
-DEFINITIONS = (".yaml", ".yml")
-_OPTIONS = "--train, --dev, --test, --columns, --format, --scheme, --metric, --negative and --discontinuous"
+SUFFIXES = (".yaml", ".yml")  # of task definitions
+_SPLITS = ("train", "dev", "test")
+
+TaskOption = Annotated[
+    str,
+    typer.Option(
+        help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a kind of task (ner, "
+        "classification, relation, pairs, question, similarity, multi-label, pico) with --train or --data."
+    ),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With a kind of task: the folder of "
+        "your train.*, dev.* and test.* files."
+    ),
+]
+TrainOption = Annotated[
+    Path | None, typer.Option(help="Only with a kind of task: TSV, CSV, JSONL, CoNLL, PubTator or brat.")
+]
+DevOption = Annotated[Path | None, typer.Option(help="Only with a kind of task (default: split off train).")]
+TestOption = Annotated[Path | None, typer.Option(help="Only with a kind of task (default: none; scores are on dev).")]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Only with a kind of task: text=NAME,label=NAME, also text2, id, document, start, end (default: columns "
+        "with usual names)."
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Only with a kind of task: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
+    ),
+]
+SchemeOption = Annotated[str | None, typer.Option(help="Tag scheme: iob1, iob2, iobes or io (default: detected).")]
+MetricOption = Annotated[
+    str | None, typer.Option(help="Only with a kind of task (default: the usual metric of that kind).")
+]
+NegativeOption = Annotated[
+    str | None, typer.Option(help="Only with a kind of task: the negative label, which F1 excludes.")
+]
+DiscontinuousOption = Annotated[
+    str | None, typer.Option(help="Only with a kind of task: refuse (default) or skip discontinuous entities.")
+]
 
 
-def named_task(word: str) -> Task:
-    """The task of a YAML file, or BLURB's of that name.
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What the command line says of a task; all but `task` and `data` need a kind of task."""
+
+    task: str  # BLURB's name, a YAML file, or a kind
+    data: str | None = None
+    train: Path | None = None
+    dev: Path | None = None
+    test: Path | None = None
+    columns: str | None = None  # role=name, separated by commas
+    format: str | None = None
+    scheme: str | None = None
+    metric: str | None = None
+    negative: str | None = None
+    discontinuous: str | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Split -> file."""
+        return {split: path for split in _SPLITS if (path := getattr(self, split)) is not None}
+
+    @property
+    def definition(self) -> dict[str, str]:
+        """The arguments of `custom_task` that are set."""
+        names = [field.name for field in fields(self) if field.name not in ("task", "data", *_SPLITS)]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def load(self) -> tuple[Task, str]:
+        """The task and the folder of its data ("" for a custom task, which names its files).
+
+        Raises:
+            ParameterError: the task is unknown, options contradict each other, or the data are not named.
+            DataError: files of a custom task are missing or malformed.
+        """
+        task = self._load_task()
+        return task, "" if task.custom else require_data(self.data)
+
+    def _load_task(self) -> Task:
+        from ..tasks import custom_task
+        from ..tasks.custom.definition import is_kind
+
+        files, definition = self.files, self.definition
+        if not is_kind(self.task):
+            if files or definition:
+                options = ", ".join(f"--{name}" for name in (*files, *definition))
+                raise ParameterError(
+                    f"--task {self.task}: {options} needs a kind of task, such as --task ner; a YAML definition names "
+                    "these itself"
+                )
+            return load_task(self.task)
+        if files and self.data is not None:
+            raise ParameterError("name the files once: --train FILE [--dev FILE] [--test FILE], or --data DIR")
+        if not files and self.data is None:
+            raise ParameterError(
+                f"--task {self.task} is a kind of task; name your files too (--train FILE [--dev FILE] [--test FILE], "
+                "or --data DIR with train.*, dev.*, test.*)"
+            )
+        if not files and not Path(str(self.data)).expanduser().is_dir():
+            raise ParameterError(
+                f"--task {self.task} is a kind of task, but --data {self.data} is not a folder with train.*, dev.*, "
+                "test.*; name yours"
+            )
+        arguments: dict[str, Any] = dict(definition)
+        if self.columns is not None:
+            arguments["columns"] = parse_columns(self.columns)
+        make_task: Callable[..., Task] = custom_task
+        return make_task(kind=self.task, files=files or str(self.data), **arguments)
+
+
+def load_task(name: str) -> Task:
+    """The task of a YAML definition, or the BLURB task of that name.
 
     Raises:
-        ParameterError: there is none, or the file is no definition.
+        ParameterError: the task is unknown, or the file is not a definition.
         DataError: its files are missing or malformed.
     """
     from ..tasks import get_task, load_custom_task
 
-    return load_custom_task(word) if Path(word).suffix.lower() in DEFINITIONS else get_task(word)
+    return load_custom_task(name) if Path(name).suffix.lower() in SUFFIXES else get_task(name)
 
 
-def task_of_words(
-    word: str, *, data: str | None, files: Mapping[str, Path | None], columns: str | None, **said: str | None
-) -> Task:
-    """The task that `finetune` is asked for.
-
-    Args:
-        word: BLURB's name, a YAML file, or a kind.
-        data: with a kind, the directory that holds train.*, dev.*, test.*.
-        files: split -> file, with a kind.
-        columns: role=name, separated by commas.
-        said: other arguments of `own_task`.
+def require_data(data: str | None) -> str:
+    """The folder of the datasets as named, else by the environment.
 
     Raises:
-        ParameterError: the task is unknown, or options do not go together.
-        DataError: a task's own files are missing or malformed.
+        ParameterError: neither names one.
     """
-    from ..tasks import custom_task
-    from ..tasks.custom.definition import is_kind
-
-    own = {split: path for split, path in files.items() if path is not None}
-    more = {name: value for name, value in (said | {"columns": columns}).items() if value is not None}
-    if not is_kind(word):
-        if own or more:
-            raise ParameterError(
-                f"--task {word}: {_OPTIONS} belong to a kind, such as --task ner; say the rest in a YAML"
-            )
-        return named_task(word)
-    if own and data is not None:
-        raise ParameterError("name the files once: --train FILE [--dev FILE] [--test FILE], or --data DIR")
-    if not own and data is None:
-        raise ParameterError(
-            f"--task {word} is a kind of task: name your files too (--train FILE [--dev FILE] [--test FILE], or --data "
-            "DIR with train.*, dev.*, test.* in it)"
-        )
-    if not own and not Path(str(data)).expanduser().is_dir():
-        raise ParameterError(
-            f"--task {word} is a kind of task, and --data {data} no folder with train.*, dev.*, test.* in it; name "
-            "yours"
-        )
-    values: dict[str, Any] = more | ({"columns": columns_of_words(columns)} if columns is not None else {})
-    return custom_task(kind=word, files=own or str(data), **values)
+    folder = data or paths.data_folder()
+    if folder is None:
+        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
+    return str(folder)
 
 
-def columns_of_words(words: str) -> dict[str, str]:
+def parse_columns(text: str) -> dict[str, str]:
     """Role -> column, from `text=sentence,label=class`."""
-    pairs = [part.partition("=") for part in words.split(",")]
-    if wrong := next((role for role, equals, name in pairs if not (role.strip() and equals and name.strip())), None):
-        raise ParameterError(f"--columns: {wrong!r} names no column; write text=NAME,label=NAME")
-    return {role.strip(): name.strip() for role, _, name in pairs}
+    pairs = [part.partition("=") for part in text.split(",")]
+    wrong = next((part for part in pairs if not (part[0].strip() and part[1] and part[2].strip())), None)
+    if wrong is not None:
+        raise ParameterError(f"--columns: expected ROLE=COLUMN, got {''.join(wrong)!r}; write text=NAME,label=NAME")
+    return {role.strip(): column.strip() for role, _, column in pairs}

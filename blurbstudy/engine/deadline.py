@@ -33,4 +33,4 @@ class Deadline:
             (self.skipped_encoders, list(encoders)),
             (self.skipped_baselines, list(baselines)),
         ):
-            skipped += [name for name in dict.fromkeys(names) if name not in skipped]
+            skipped[:] = dict.fromkeys([*skipped, *names])

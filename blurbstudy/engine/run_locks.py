@@ -1,17 +1,12 @@
-"""Locks on runs, so that two commands on one store never train the same run: one lock file per run in training.
-
-The operating system releases the locks of a process that dies.
-"""
+"""Locks on runs, so that two commands on one store never train the same run: one lock file per run in training."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 
-from filelock import FileLock, Timeout
-
 from ..config import RunConfig
+from ..filesystem import file_lock
 from ..store.run_store import RunStore
 
 FOLDER = "locks"  # in a store
@@ -19,9 +14,9 @@ FOLDER = "locks"  # in a store
 
 @contextlib.contextmanager
 def claim_runs(configs: Sequence[RunConfig], store: RunStore) -> Iterator[list[RunConfig] | None]:
-    """Lock the runs that the store lacks for the duration of the block.
+    """Lock the runs that the store lacks for the duration of the block. The locks of a killed process are free.
 
-    Where files cannot be locked (some network file systems) nothing is, and two commands may train the same run.
+    Where no lock file can be written, runs are not locked, and two commands may train the same run.
 
     Yields:
         the locked runs; None if another process has locked one of them.
@@ -30,31 +25,19 @@ def claim_runs(configs: Sequence[RunConfig], store: RunStore) -> Iterator[list[R
     with contextlib.ExitStack() as locks:
         try:
             claim = _acquire(configs, store, locks)
-        except (OSError, NotImplementedError):
+        except OSError:
             claim = _missing(configs, store)
         yield claim
 
 
 def _acquire(configs: Sequence[RunConfig], store: RunStore, locks: contextlib.ExitStack) -> list[RunConfig] | None:
     missing = _missing(configs, store)
-    folder = store.folder / FOLDER
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-    for config in sorted(missing, key=lambda config: config.id):  # in one order: of two commands one gets all
-        lock = FileLock(folder / f"{config.id}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
+    for config in sorted(missing, key=lambda config: config.id):  # in one order: one of two commands gets all
+        lock = file_lock(store.folder / FOLDER / f"{config.id}.lock", wait=False, remove=True)
+        if not locks.enter_context(lock):
             locks.close()
             return None
-        locks.callback(_release, lock)
     return _missing(missing, store)  # another process may have stored some before it released their locks
-
-
-def _release(lock: FileLock) -> None:
-    with contextlib.suppress(OSError):  # Windows cannot delete an open file
-        os.unlink(lock.lock_file)  # while it is locked: whoever waits for it notices and creates it again
-    lock.release()
 
 
 def _missing(configs: Sequence[RunConfig], store: RunStore) -> list[RunConfig]:

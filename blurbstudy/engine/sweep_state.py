@@ -51,7 +51,8 @@ class SweepState:
         self.costs = costs or CostModel(trainer.sources, trainer.device)
         self.seconds = [self._expected_seconds(population) for population in populations]
         self.fractions = [0.0] * len(populations)
-        self.expected_seconds = sum(self.seconds) / workers
+        self._done, self._total = 0.0, sum(self.seconds)  # expected seconds
+        self.expected_seconds = self._total / workers
         self.running: dict[int, str] = {}
         self.runs_done = 0
         self.failures: list[FailedPopulation] = []
@@ -72,14 +73,14 @@ class SweepState:
             return []
         retries = None
         if isinstance(message, StepsDone):
-            self.fractions[index] = message.done / max(message.total, 1)
+            self._set_fraction(index, message.done / max(message.total, 1))
             self.running[index] = _describe(self.populations[index])
         else:
             if isinstance(message, Failed) and message.out_of_memory:
                 retries = self.split(index, ran_alone=message.ran_alone)
             if isinstance(message, Failed) and retries is None:
                 self._fail(index, message)
-            self.fractions[index] = 1.0
+            self._set_fraction(index, 1.0)
             self.runs_done += len(self.populations[index])
             self.running.pop(index, None)
         self._report()
@@ -105,6 +106,8 @@ class SweepState:
         self.seconds[index] = self._expected_seconds(finished)
         self.seconds += map(self._expected_seconds, parts)
         self.fractions += [0.0] * len(parts)
+        self._done = sum(seconds * part for seconds, part in zip(self.seconds, self.fractions, strict=True))
+        self._total = sum(self.seconds)
         return list(indices)
 
     def split_similar(self, waiting: int, failed: Population) -> list[int] | None:
@@ -130,15 +133,18 @@ class SweepState:
 
     def _report(self) -> None:
         if self.on_progress is not None:
-            done = sum(seconds * part for seconds, part in zip(self.seconds, self.fractions, strict=True))
             self.on_progress(
                 SweepProgress(
-                    fraction=done / max(sum(self.seconds), 1e-12),
+                    fraction=self._done / max(self._total, 1e-12),
                     runs_done=self.runs_done,
                     running=tuple(dict.fromkeys(self.running.values())),
                     expected_seconds=self.expected_seconds,
                 )
             )
+
+    def _set_fraction(self, index: int, fraction: float) -> None:
+        self._done += self.seconds[index] * (fraction - self.fractions[index])
+        self.fractions[index] = fraction
 
     def _expected_seconds(self, population: Population) -> float:
         return sum(map(self.costs.seconds, population))

@@ -1,1 +1,1 @@
-"""What a fine-tuned model is used with: its directory, which transformers reads too, and predictions on new text."""
+"""Prediction with fine-tuned models: model directories, which transformers reads too, readers, and output formats."""

@@ -1,87 +1,116 @@
-"""One run of predictions: documents read, predicted and written chunk by chunk, from where an earlier run stopped."""
+"""The prediction loop: read, predict and write documents chunk by chunk, resuming an interrupted output."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import DataError
-from .inputs.batching import Digest, Faults, chunks
-from .inputs.items import Fault, Item
-from .outputs.resumable import Output
+from .inputs.documents import Document, Item, ReadError
+from .outputs.resumable import Output, check_resumed
 from .predictor import Predictor
 
-Watch = Callable[[Item, int, int], None]  # the last item, documents done, entities found
+BATCHES_PER_CHUNK = 8  # enough to batch texts of similar length
+CHARS_PER_TOKEN = 4  # roughly
+MAX_DOCUMENTS = 1024  # of a chunk
+MAX_LISTED = 20  # errors
+
+ProgressCallback = Callable[[Item, int, int], None]  # last item, documents so far, entities so far
 
 
 @dataclass
-class Outcome:
-    """What a run did."""
+class ErrorLog:
+    """Read errors of a run: their number and the first messages."""
 
-    documents: int = 0  # predicted for, those of earlier runs included
-    before: int = 0  # of them, by earlier runs
-    entities: int = 0  # found by this run
-    faults: Faults = field(default_factory=Faults)
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, error: ReadError) -> None:
+        """Count an error."""
+        self.count += 1
+        if len(self.first) < MAX_LISTED:
+            self.first.append(error.message)
+
+    def text(self, documents: int) -> str:
+        """The list of errors; "" without any."""
+        if not self.count:
+            return ""
+        more = [f"... and {self.count - len(self.first)} more"] if self.count > len(self.first) else []
+        return "\n  ".join([f"skipped {self.count} of {documents + self.count} documents:", *self.first, *more])
 
 
-def predict_into(
-    predictor: Predictor, items: Iterable[Item], output: Output, *, skip_errors: bool, watch: Watch | None = None
-) -> Outcome:
-    """Predictions of all items, written as they are made.
+@dataclass
+class PredictionSummary:
+    """Counts of a run."""
+
+    documents: int = 0  # in the output, those of an interrupted run included
+    resumed: int = 0  # documents of an interrupted run
+    entities: int = 0  # of this run
+    errors: ErrorLog = field(default_factory=ErrorLog)
+
+
+def predict_to_output(
+    predictor: Predictor,
+    items: Iterable[Item],
+    output: Output,
+    *,
+    skip_errors: bool,
+    progress: ProgressCallback | None = None,
+) -> PredictionSummary:
+    """Predict for all documents and write each chunk as soon as it is predicted.
 
     Args:
-        skip_errors: what is no document is passed over and counted.
+        skip_errors: count read errors instead of stopping at the first one.
 
     Raises:
-        DataError: something is no document; what stands before it is written.
-        ParameterError: the input is another than the one that an earlier run began with, or the disk refuses.
+        DataError: a document cannot be read; the predictions before it are written.
+        ParameterError: the input differs from that of the interrupted run; or the disk refuses.
     """
-    outcome, digest, coming = Outcome(), Digest(), iter(items)
-    done = _pass_over(coming, output.done, outcome, digest)
-    if output.done:
-        output.check(digest.text())
-    stopped: list[Fault] = []
-    with contextlib.closing(output):
-        output.begin()
-        for chunk in chunks(_up_to_fault(coming, stopped, skip_errors), batch_tokens=predictor.batch_tokens):
-            documents = chunk.documents
-            predictions = predictor.predict(documents)
-            for item in chunk.items:
-                digest.add(item)
-                if isinstance(item.found, Fault):
-                    outcome.faults.add(item.found)
-            done += len(chunk.items)
-            output.write(predictions, items=done, digest=digest.text())
-            outcome.documents += len(documents)
-            outcome.entities += sum(len(prediction.entities) for prediction in predictions)
-            if watch:
-                watch(chunk.items[-1], outcome.documents, outcome.entities)
-        if stopped:
-            before = f"{outcome.documents} document{'s'[: outcome.documents != 1]} before it predicted"
-            raise DataError(f"{stopped[0].said} ({before}; --skip-errors passes over what cannot be read)")
-        output.end()
-    return outcome
+    summary = PredictionSummary(resumed=len(output.ids))
+    with output:
+        for chunk in chunks(items, batch_tokens=predictor.batch_tokens):
+            documents: list[Document] = []
+            error: ReadError | None = None
+            for item in chunk:
+                if isinstance(item.content, Document):
+                    documents.append(item.content)
+                elif skip_errors:
+                    summary.errors.add(item.content)
+                else:
+                    error = item.content
+                    break
+            check_resumed(output, documents, first=summary.documents)
+            written = min(len(documents), max(0, summary.resumed - summary.documents))
+            summary.documents += len(documents)
+            if written < len(documents):
+                # The whole chunk is predicted, so that a resumed run has the same batches and writes the same bytes.
+                predictions = predictor.predict(documents)[written:]
+                output.write(predictions)
+                summary.entities += sum(len(prediction.entities) for prediction in predictions)
+            if error is not None:
+                done = f"{summary.documents} document{'s'[: summary.documents != 1]} before it predicted"
+                raise DataError(f"{error.message} ({done}; pass --skip-errors to skip unreadable documents)")
+            if progress:
+                progress(chunk[-1], summary.documents, summary.entities)
+        if summary.documents < summary.resumed:
+            raise DataError(
+                f"the input has {summary.documents} documents, but the interrupted run has written {summary.resumed}; "
+                "resume with the same input, or name another output (--to)"
+            )
+    return summary
 
 
-def _pass_over(items: Iterator[Item], count: int, outcome: Outcome, digest: Digest) -> int:
-    """Reads so many items that an earlier run has dealt with."""
-    for number in range(count):
-        item = next(items, None)
-        if item is None:
-            return number
-        digest.add(item)
-        if isinstance(item.found, Fault):
-            outcome.faults.add(item.found)
-        else:
-            outcome.documents += 1
-            outcome.before += 1
-    return count
-
-
-def _up_to_fault(items: Iterator[Item], stopped: list[Fault], skip_errors: bool) -> Iterator[Item]:
+def chunks(items: Iterable[Item], *, batch_tokens: int) -> Iterator[list[Item]]:
+    """The items in groups of about BATCHES_PER_CHUNK batches. Boundaries depend on the items alone."""
+    limit = BATCHES_PER_CHUNK * CHARS_PER_TOKEN * batch_tokens
+    chunk: list[Item] = []
+    characters = 0
     for item in items:
-        if isinstance(item.found, Fault) and not skip_errors:
-            stopped.append(item.found)
-            return
-        yield item
+        chunk.append(item)
+        if isinstance(item.content, Document):
+            characters += sum(map(len, item.content.texts))
+        if characters >= limit or len(chunk) >= MAX_DOCUMENTS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk

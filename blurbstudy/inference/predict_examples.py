@@ -1,4 +1,4 @@
-"""A model directory's predictions for the examples of a task, in the form that metrics take."""
+"""Predict the labels of a task's examples, in the form that metrics take."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from collections.abc import Sequence
 from ..errors import ParameterError
 from ..tasks import Example, Task
 from ..tasks.task import OUTSIDE
-from .inputs.items import Document
+from .inputs.documents import Document
+from .inputs.records import document_of_words
 from .predictor import Prediction, Predictor
 
 
 def predict_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[str | float]:
-    """Predictions in the order of the examples; tagged sentences keep their words.
+    """Predictions in the order of the examples and in the form of `Example.label`; the words of tagged sentences are
+    not split again.
 
     Raises:
-        ParameterError: the model predicts something else than the task asks for.
+        ParameterError: the model's task does not fit.
     """
     check_fits(predictor.task, task)
-    found = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
-    return [_in_form(task, prediction) for prediction in found]
+    predictions = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
+    return [_as_label(task, prediction) for prediction in predictions]
 
 
 def check_fits(model: Task, task: Task) -> None:
-    """Refuse a model of another kind of task, or one that knows none of the task's labels."""
+    """Refuse a model whose kind of task differs, or which shares no label with the task."""
     if model.output != task.output or len(model.text_columns) != len(task.text_columns):
         raise ParameterError(
-            f"the model is of a {model.task_type} task ({model.name}), {task.name} is a {task.task_type} task"
+            f"the model is for {model.task_type} tasks ({model.name}), but {task.name} is a {task.task_type} task; use "
+            "another model"
         )
-    known = set(model.labels) & set(task.labels) - {OUTSIDE}
-    if task.labels and not known:
-        named = " and ".join(f"{one.name}: {', '.join(_labels(one))}" for one in (model, task))
-        raise ParameterError(f"the model has no label of the task ({named}); name a model that was trained for it")
+    shared = set(model.labels) & set(task.labels) - {OUTSIDE}
+    if task.labels and not shared:
+        labels = " and ".join(f"{one.name}: {', '.join(_labels(one))}" for one in (model, task))
+        raise ParameterError(f"model and task share no label ({labels}); name a model that was trained for the task")
 
 
 def _labels(task: Task) -> list[str]:
@@ -41,19 +44,15 @@ def _labels(task: Task) -> list[str]:
 def _document(task: Task, number: int, example: Example) -> Document:
     if task.output != "token_labels":
         return Document(str(number), example.texts)
-    words, at = [], 0
-    for word in example.texts:
-        words.append((at, at + len(word)))
-        at += len(word) + 1
-    return Document(str(number), (" ".join(example.texts),), (tuple(words),))
+    return document_of_words(str(number), [example.texts])
 
 
-def _in_form(task: Task, prediction: Prediction) -> str | float:
-    """As Example.label has it."""
+def _as_label(task: Task, prediction: Prediction) -> str | float:
     if task.output == "token_labels":
         return " ".join(prediction.sentences[0].tags)
     if task.output == "score":
+        assert prediction.score is not None
         return float(prediction.score)
     if task.output == "multi_label":
-        return ",".join(label for label in task.labels if label in prediction.labels)
+        return ",".join(label for label in task.labels if label in (prediction.labels or ()))
     return str(prediction.label)

@@ -1,7 +1,8 @@
-"""From documents to predictions: sentences and words, packed batches by length, the model, and what its outputs say.
+"""Predict entities, labels or scores for documents with the model of a model directory.
 
-Entities are read from the most probable tag of every word, an I that continues none begins one, as in transformers'
-pipeline with aggregation_strategy="first"; an entity's probability is the mean over its words of their tags'.
+Entities are decoded from the most probable tag of each word, and an I tag without a preceding B starts an entity, as in
+transformers' pipeline with aggregation_strategy="first". The probability of an entity is the mean over its words of the
+probability of their tags.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from ..tasks.text.sentences import sentence_spans
 from ..tasks.text.words import WORD_RULES, Span
 from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
 from ..training.provenance import pick_device
-from .inputs.items import Document
+from .inputs.documents import Document
 from .model_directory.directory import ModelDirectory, load_classifier
 from .word_features import WordFeatures
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """text[start:end] of a document's text, counted in characters (Unicode code points)."""
+    """A mention; text[start:end] in characters (Unicode code points) of the document's text."""
 
     start: int
     end: int
     type: str
     text: str
-    probability: float  # mean over the entity's words of the probability of their tags
+    probability: float  # mean over its words of the probability of their tags
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentence:
-    """The words of a sentence as the model read them, and their tags."""
+    """The word spans and tags of a sentence."""
 
     words: tuple[Span, ...]
     tags: tuple[str, ...]
@@ -45,33 +46,32 @@ class TaggedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What was predicted for one document. By the task's output: entities and sentences, label, labels or score."""
+    """The prediction for one document. By the task's output: entities and sentences, label, labels, or score."""
 
     document: Document
     entities: tuple[Entity, ...] = ()
     sentences: tuple[TaggedSentence, ...] = ()
-    label: str | None = None  # the most probable
-    labels: tuple[str, ...] | None = None  # those of probability above 1/2
+    label: str | None = None  # the most probable one
+    labels: tuple[str, ...] | None = None  # those with a probability above 1/2
     score: float | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)  # of every label
+    probabilities: dict[str, float] = field(default_factory=dict)  # label -> probability
 
     @property
     def id(self) -> str:
-        """The document's."""
         return self.document.id
 
     @property
     def text(self) -> str:
-        """The document's first text."""
+        """The first text of the document."""
         return self.document.texts[0]
 
 
 class Predictor:
-    """A model directory at work.
+    """Predicts with the model of a model directory.
 
     Args:
         device: auto, cpu or cuda.
-        batch_tokens: sub-words predicted at once.
+        batch_tokens: sub-words per batch.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Predictor:
         self.directory = directory
         self.task: Task = directory.task
         self.batch_tokens = batch_tokens
-        self.full = 0  # documents so far with a text that fills a sequence, tagged ones aside: what follows is not read
+        self.truncated = 0  # classified documents so far that fill a sequence, so that the rest of their text is cut
         self.device = pick_device(device)
         self.model = load_classifier(directory, device=self.device).eval()
         self._tokenizer = directory.checkpoint.tokenizer()
@@ -90,62 +90,71 @@ class Predictor:
         """One prediction per document, in order."""
         if not documents:
             return []
-        return self._tagged(documents) if self.task.output == "token_labels" else self._classified(documents)
+        return self._predict_tags(documents) if self.task.output == "token_labels" else self._predict_labels(documents)
 
-    def _tagged(self, documents: Sequence[Document]) -> list[Prediction]:
+    def _predict_tags(self, documents: Sequence[Document]) -> list[Prediction]:
         rule = self.directory.settings.words
-        spans = [split(document, rule) for document in documents]
-        texts = [document.texts[0] for document in documents]
-        words = [[text[a:b] for a, b in own] for text, found in zip(texts, spans, strict=True) for own in found]
+        spans = [split_words(document, rule) for document in documents]
+        words = [
+            [document.texts[0][start:end] for start, end in sentence]
+            for document, sentences in zip(documents, spans, strict=True)
+            for sentence in sentences
+        ]
         if not words:
             return [Prediction(document) for document in documents]
         features = self._word_features.of(words)
+        assert features.examples is not None
         probabilities = _softmax(self._outputs(features))
-        tags = [str(own).split() for own in decode(probabilities, features, self.task, tagging=self._tagging)]
+        tags = [str(line).split() for line in decode(probabilities, features, self.task, tagging=self._tagging)]
         best = probabilities.max(-1)
-        made, at = [], 0
-        for document, found in zip(documents, spans, strict=True):
-            sentences = [TaggedSentence(own, tuple(tags[at + i])) for i, own in enumerate(found)]
-            starts = features.examples[at : at + len(found)]
+        predictions, first = [], 0  # first: index of the document's first sentence
+        for document, document_spans in zip(documents, spans, strict=True):
+            sentences = [TaggedSentence(words, tuple(tags[first + i])) for i, words in enumerate(document_spans)]
+            starts = features.examples[first : first + len(document_spans)]
             entities = [
                 entity
                 for sentence, start in zip(sentences, starts, strict=True)
                 for entity in self._entities(document.texts[0], sentence, best[start:])
             ]
-            made.append(Prediction(document, tuple(entities), tuple(sentences)))
-            at += len(found)
-        return made
+            predictions.append(Prediction(document, tuple(entities), tuple(sentences)))
+            first += len(document_spans)
+        return predictions
 
     def _entities(self, text: str, sentence: TaggedSentence, probabilities: np.ndarray) -> list[Entity]:
-        found = []
+        entities = []
         for first, last, kind in mentions(sentence.tags, reading="default"):
             start, end = sentence.words[first][0], sentence.words[last - 1][1]
             probability = float(probabilities[first:last].mean())
-            found.append(Entity(start, end, kind or self.task.name, text[start:end], probability))
-        return found
+            entities.append(Entity(start, end, kind or self.task.name, text[start:end], probability))
+        return entities
 
-    def _classified(self, documents: Sequence[Document]) -> list[Prediction]:
+    def _predict_labels(self, documents: Sequence[Document]) -> list[Prediction]:
         settings = self.directory.settings
-        nothing = {"score": 0.0, "multi_label": ""}.get(self.task.output, (*self.task.labels, "")[0])
-        examples = [Example(document.id, document.id, document.texts, nothing) for document in documents]
+        placeholder = {"score": 0.0, "multi_label": ""}.get(self.task.output, (*self.task.labels, "")[0])
+        examples = [Example(document.id, document.id, document.texts, placeholder) for document in documents]
         features = tokenize(
             examples, self._tokenizer, self.task, max_length=settings.max_length, segment_ids=settings.layout
         )
         lengths = np.diff(features.offsets).reshape(len(documents), -1)
-        self.full += int((lengths.max(1) >= settings.max_length).sum())
+        self.truncated += int((lengths.max(1) >= settings.max_length).sum())
         outputs = self._outputs(features)
-        found = decode(outputs, features, self.task, tagging=self._tagging)
+        decoded = decode(outputs, features, self.task, tagging=self._tagging)
         if self.task.output == "score":
-            return [Prediction(document, score=float(one)) for document, one in zip(documents, found, strict=True)]
-        several = self.task.output == "multi_label"
-        rows = (1 / (1 + np.exp(-outputs.astype(np.float64))) if several else _softmax(outputs)).tolist()
+            return [
+                Prediction(document, score=float(score)) for document, score in zip(documents, decoded, strict=True)
+            ]
+        multi_label = self.task.output == "multi_label"
+        rows = (1 / (1 + np.exp(-outputs.astype(np.float64))) if multi_label else _softmax(outputs)).tolist()
         probabilities = [dict(zip(self.task.labels, row, strict=True)) for row in rows]
-        if several:
-            sets = [tuple(label for label in own.split(",") if label) for own in map(str, found)]
-            return [Prediction(d, labels=own, probabilities=p)
-                    for d, own, p in zip(documents, sets, probabilities, strict=True)]  # fmt: skip
-        return [Prediction(d, label=str(own), probabilities=p)
-                for d, own, p in zip(documents, found, probabilities, strict=True)]  # fmt: skip
+        if multi_label:
+            return [
+                Prediction(document, labels=tuple(filter(None, str(labels).split(","))), probabilities=row)
+                for document, labels, row in zip(documents, decoded, probabilities, strict=True)
+            ]
+        return [
+            Prediction(document, label=str(label), probabilities=row)
+            for document, label, row in zip(documents, decoded, probabilities, strict=True)
+        ]
 
     @property
     def _tagging(self) -> str:
@@ -155,25 +164,23 @@ class Predictor:
         """(targets, outputs) of the model."""
         n_heads = self.model.architecture.n_heads
         batches = evaluation_batches(features, members=1, n_heads=n_heads, tokens=self.batch_tokens)
-        with torch.inference_mode():  # faster than without gradients alone: see models.dense
+        with torch.inference_mode():  # faster than no_grad
             return predict(self.model, batches, device=self.device, autocast=False)[0]
 
 
-def split(document: Document, rule: str) -> list[tuple[Span, ...]]:
-    """Where the words of each sentence stand: those that were given, or those found by the rule (key of WORD_RULES);
-    sentences without words are left out.
-    """
+def split_words(document: Document, rule: str) -> list[tuple[Span, ...]]:
+    """The word spans of each non-empty sentence: those of the document, else split by a rule (a key of WORD_RULES)."""
     if document.sentences is not None:
-        return [own for own in document.sentences if own]
-    text, found = document.texts[0], []
+        return [sentence for sentence in document.sentences if sentence]
+    text, sentences = document.texts[0], []
     for start, end in sentence_spans(text):
         if words := WORD_RULES[rule](text[start:end]):
-            found.append(tuple((start + a, start + b) for a, b in words))
-    return found
+            sentences.append(tuple((start + a, start + b) for a, b in words))
+    return sentences
 
 
 def _softmax(outputs: np.ndarray) -> np.ndarray:
-    """In double precision, over the last axis."""
+    """Over the last axis, in double precision."""
     outputs = outputs.astype(np.float64)
     powers = np.exp(outputs - outputs.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)

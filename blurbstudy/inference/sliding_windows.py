@@ -1,4 +1,4 @@
-"""Long sentences in overlapping windows: each word is read in the window that shows most of its surroundings."""
+"""Overlapping windows over long sentences; each word's prediction comes from the window with the most context."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-OVERLAP = 0.5  # share of a window that the next one shows again
+OVERLAP = 0.5  # fraction of a window that the next one repeats
 
 
 class Window(NamedTuple):
-    """Words first to last - 1 of a sentence are shown, of which begin to end - 1 are read."""
+    """The encoder sees words first to last - 1 of a sentence; predictions are used for words begin to end - 1."""
 
     first: int
     last: int
@@ -20,48 +20,51 @@ class Window(NamedTuple):
 
 
 def windows(sizes: Sequence[int], room: int) -> list[Window]:
-    """The windows of one sentence from left to right; every word is read in exactly one.
+    """The windows of one sentence from left to right; the predictions of every word come from exactly one.
 
     Args:
-        sizes: sub-words of each word, none above `room`.
-        room: sub-words of a window.
+        sizes: sub-words of each word, each at most `room`.
+        room: sub-words that fit into a window.
     """
     before = np.cumsum([0, *sizes])  # sub-words before each word
     if before[-1] <= room:
         return [Window(0, len(sizes), 0, len(sizes))]
-    shown = _shown(before, room)
-    read = _most_context(before, shown)
-    ends = [int(end) for end in np.searchsorted(read, np.arange(len(shown)), side="right")]
+    spans = _spans(before, room)
+    best = _window_with_most_context(before, spans)
+    ends = [int(end) for end in np.searchsorted(best, np.arange(len(spans)), side="right")]
     begins = [0, *ends[:-1]]
-    return [Window(*span, *part) for span, part in zip(shown, zip(begins, ends, strict=True), strict=True)
-            if part[0] < part[1]]  # fmt: skip
+    return [
+        Window(first, last, begin, end)
+        for (first, last), begin, end in zip(spans, begins, ends, strict=True)
+        if begin < end
+    ]
 
 
-def _shown(before: np.ndarray, room: int) -> list[tuple[int, int]]:
-    """First and last words of windows, each as full as words allow; the last one is filled from the left."""
+def _spans(before: np.ndarray, room: int) -> list[tuple[int, int]]:
+    """The (first, last) words of windows, each as full as words allow; the last window extends to the left instead."""
     n = len(before) - 1
-    found = [(0, _last(before, 0, room))]
-    while (end := found[-1][1]) < n:
-        # The next begins at the overlap, or one word on where words are too long for any.
+    spans = [(0, _last(before, 0, room))]
+    while (end := spans[-1][1]) < n:
+        # The next window starts at the overlap, or one word later if words are too long for an overlap.
         start = int(np.searchsorted(before, before[end] - OVERLAP * room, side="left"))
-        start = min(max(start, found[-1][0] + 1), end)
+        start = min(max(start, spans[-1][0] + 1), end)
         if before[n] - before[start] <= room:
-            start = max(int(np.searchsorted(before, before[n] - room, side="left")), found[-1][0] + 1)
-        found.append((start, max(end, _last(before, start, room))))
-    return found
+            start = max(int(np.searchsorted(before, before[n] - room, side="left")), spans[-1][0] + 1)
+        spans.append((start, max(end, _last(before, start, room))))
+    return spans
 
 
 def _last(before: np.ndarray, first: int, room: int) -> int:
     return int(np.searchsorted(before, before[first] + room, side="right")) - 1
 
 
-def _most_context(before: np.ndarray, shown: Sequence[tuple[int, int]]) -> np.ndarray:
-    """(words,) for each word, the window in which the nearer end of what is shown lies farthest; the ends of the
-    sentence itself are no ends.
+def _window_with_most_context(before: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """(words,) the index of the window that maximizes each word's distance to the nearer window edge, in sub-words.
+    The ends of the sentence do not count as edges.
     """
     n = len(before) - 1
-    context = np.full((len(shown), n), -1.0)
-    for row, (first, last) in zip(context, shown, strict=True):
+    context = np.full((len(spans), n), -1.0)
+    for row, (first, last) in zip(context, spans, strict=True):
         left = before[first:last] - before[first] if first else np.full(last - first, np.inf)
         right = before[last] - before[first + 1 : last + 1] if last < n else np.full(last - first, np.inf)
         row[first:last] = np.minimum(left, right)

@@ -1,12 +1,20 @@
-"""Pretraining from scratch: vocabulary, corpus, objectives, the pretrainer, and encoders made on the spot."""
+"""Pretraining of encoders from scratch: corpus, vocabulary, objectives, training loop and cache."""
 
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
 from .encoder_cache import pretrained_encoder
 from .objectives.registry import OBJECTIVES, get_objective
-from .pretrainer import PRETRAINER_REVISION, Conduct, pretrain
+from .pretrainer import PRETRAINER_REVISION, Callbacks, TrainingOptions, pretrain
 
 __all__ = [
-    "OBJECTIVES", "PRETRAINER_REVISION", "Conduct", "Corpus", "PretrainingConfig",
-    "get_objective", "pretrain", "pretrained_encoder", "pretraining_config",
-]  # fmt: skip
+    "OBJECTIVES",
+    "PRETRAINER_REVISION",
+    "Callbacks",
+    "Corpus",
+    "PretrainingConfig",
+    "TrainingOptions",
+    "get_objective",
+    "pretrain",
+    "pretrained_encoder",
+    "pretraining_config",
+]

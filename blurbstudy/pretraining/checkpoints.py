@@ -1,7 +1,7 @@
-"""Where a pretraining stands, on the disk: all that is needed to go on as if nothing had happened.
+"""Checkpoints of a pretraining run.
 
-Every number that pretraining draws comes from counters of the step, so the step says where in the text it is and what
-chance will bring. A state is a folder, written under a temporary name, flushed, then renamed; the last two are kept.
+All random numbers of a run are derived from its seed and the step, so a checkpoint needs no generator states. A
+checkpoint is a folder that is written under a temporary name, flushed and renamed. The last MAX_CHECKPOINTS are kept.
 """
 
 from __future__ import annotations
@@ -21,173 +21,178 @@ from torch import Tensor
 
 from ..errors import ParameterError
 from ..filesystem import atomic_directory, disk_errors, file_lock, remove_unfinished
+from ..training.optimizer import PopulationAdamW
 
-FOLDER = "state"  # in the folder of the encoder to be; where it lies, a pretraining was begun
-LOCK = ".lock"  # in there, while a process is at it
-CURVE = "curve.jsonl"  # beside it: points so far, to be looked at while it runs
-KEPT = 2  # states at once: should the newest prove torn, the one before is there
+# Names of files and keys are those of existing runs.
+CHECKPOINTS_FOLDER = "state"  # in the output folder; it exists while the run is unfinished
+LOCK_FILE = ".lock"  # in CHECKPOINTS_FOLDER, while a process writes to the output folder
+CURVE_FILE = "curve.jsonl"  # in the output folder: points of the learning curve so far
+MAX_CHECKPOINTS = 2  # a corrupt checkpoint falls back to the one before
 DISK_HINT = "move other files to another disk, then resume from the last checkpoint (--resume)"
-NUMBERS, FACTS = "numbers.safetensors", "state.json"
+TENSORS_FILE, METADATA_FILE = "numbers.safetensors", "state.json"
 
 
 @dataclass(kw_only=True)
-class Standing:
-    """How far a pretraining has come."""
+class TrainingProgress:
+    """How far a run has come."""
 
     step: int = 0  # optimizer steps taken
     tokens: int = 0  # seen, special tokens included
     curve: list[dict[str, float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)  # of the steps since the curve's last point
-    seconds: float = 0.0  # of training, scoring and saving aside
-    sessions: int = 1  # times that it was begun or gone on with
-    epoch: int = 0  # passes over the text begun, but for the first
-    epoch_began: int = 0  # steps taken before this pass
+    seconds: float = 0.0  # of training, without evaluation and saving
+    sessions: int = 1  # number of times the run was started or resumed
+    epoch: int = 0  # from 0
+    epoch_began: int = 0  # steps taken before this epoch
 
     def __post_init__(self) -> None:
         for name in ("step", "tokens", "sessions", "epoch", "epoch_began"):
-            _check_is(getattr(self, name), int)
+            _require_type(getattr(self, name), int)
         for number in (self.seconds, *self.losses, *(value for point in self.curve for value in point.values())):
-            _check_is(number, int, float)
+            _require_type(number, int, float)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only."""
+        """Return plain values."""
         return dict(self.__dict__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
-    """One saved state."""
+class Checkpoint:
+    """Everything needed to resume a run."""
 
-    standing: Standing
+    progress: TrainingProgress
     tensors: dict[str, Tensor]  # weights and Adam's moments, by name
-    identity: dict[str, Any]  # what must be the same to go on
-    circumstances: dict[str, Any]  # threads, processes: what bits depend on beside it
+    identity: dict[str, Any]  # settings that must not change on resuming
+    environment: dict[str, Any]  # threads, processes, versions: these can affect the last bits
 
 
 @contextlib.contextmanager
-def sole_writer(out: Path) -> Iterator[None]:
-    """Marks `out` as begun and lets one process at a time write to it; where nothing was written, no mark stays.
+def output_lock(out: Path) -> Iterator[None]:
+    """Create `out` and let only this process write to it; if nothing was written, remove it again.
 
     Raises:
-        ParameterError: another process is at it.
+        ParameterError: another process is writing to it.
     """
-    mark = out / FOLDER
+    folder = out / CHECKPOINTS_FOLDER
     with contextlib.ExitStack() as stack:
         with disk_errors(out, "name another --out"):
-            acquired = stack.enter_context(file_lock(mark / LOCK, wait=False, remove=True))
+            acquired = stack.enter_context(file_lock(folder / LOCK_FILE, wait=False, remove=True))
         if not acquired:
             raise ParameterError(f"{out}: another process is writing to this directory; name another --out")
         try:
             yield
         finally:
-            (mark / LOCK).unlink(missing_ok=True)
-            if set(out.iterdir()) == {mark} and not any(mark.iterdir()):
-                mark.rmdir()
+            (folder / LOCK_FILE).unlink(missing_ok=True)
+            if set(out.iterdir()) == {folder} and not any(folder.iterdir()):
+                folder.rmdir()
                 out.rmdir()
 
 
-def begin_anew(out: Path) -> None:
-    """Lets go of the states and the curve of whatever was begun in `out` before, but not of the mark."""
+def clear_checkpoints(out: Path) -> None:
+    """Delete the checkpoints and the curve of an earlier run, but keep the lock."""
     for folder in _folders(out):
         shutil.rmtree(folder)
-    (out / CURVE).unlink(missing_ok=True)
+    (out / CURVE_FILE).unlink(missing_ok=True)
 
 
 def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
-    """Writes the points so far.
+    """Write the points of the curve so far.
 
     Raises:
-        DiskError: the disk is full or cannot be written.
+        DiskError: the disk is full or not writable.
     """
     with disk_errors(out, DISK_HINT):
-        (out / CURVE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
+        (out / CURVE_FILE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
 
-def save_state(out: Path, state: State) -> Path:
-    """Writes a state under `out` and lets go of all but the last KEPT.
+def save_checkpoint(out: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint under `out` and delete all but the last MAX_CHECKPOINTS.
 
     Raises:
-        DiskError: the disk is full or cannot be written; the states before are untouched.
+        DiskError: the disk is full or not writable; earlier checkpoints are intact.
     """
-    parent = out / FOLDER
+    parent = out / CHECKPOINTS_FOLDER
     with disk_errors(parent, DISK_HINT):
         remove_unfinished(parent, older_than=0.0)
-        folder = parent / f"step-{state.standing.step:09d}"
+        folder = parent / f"step-{checkpoint.progress.step:09d}"
         with atomic_directory(folder, replace=True) as unfinished:
-            save_file({name: tensor.contiguous() for name, tensor in state.tensors.items()}, unfinished / NUMBERS)
-            facts = {
-                "standing": state.standing.to_dict(),
-                "identity": state.identity,
-                "circumstances": state.circumstances,
-                "sha256": _digest(unfinished / NUMBERS),
+            tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+            save_file(tensors, unfinished / TENSORS_FILE)
+            metadata = {
+                "standing": checkpoint.progress.to_dict(),
+                "identity": checkpoint.identity,
+                "circumstances": checkpoint.environment,
+                "sha256": _digest(unfinished / TENSORS_FILE),
             }
-            (unfinished / FACTS).write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    for old in _folders(out)[KEPT:]:
+            text = json.dumps(metadata, indent=2, allow_nan=False) + "\n"
+            (unfinished / METADATA_FILE).write_text(text, encoding="utf-8")
+    for old in _folders(out)[MAX_CHECKPOINTS:]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
-def newest_state(out: Path) -> State | None:
-    """The newest state that is whole; None where there is none."""
+def latest_checkpoint(out: Path) -> Checkpoint | None:
+    """Read the newest intact checkpoint; None if there is none."""
     return next(filter(None, map(_read, _folders(out))), None)
 
 
-def forget_states(out: Path) -> None:
-    """Lets go of all states and of the curve beside them, when the encoder is published."""
-    shutil.rmtree(out / FOLDER, ignore_errors=True)
-    (out / CURVE).unlink(missing_ok=True)
+def delete_checkpoints(out: Path) -> None:
+    """Delete all checkpoints and the curve, once the encoder is exported."""
+    shutil.rmtree(out / CHECKPOINTS_FOLDER, ignore_errors=True)
+    (out / CURVE_FILE).unlink(missing_ok=True)
 
 
-def check_same(begun: Mapping[str, Any], now: Mapping[str, Any], *, out: Path) -> None:
-    """Refuses to go on with other settings than it was begun with; what `now` does not know yet is not looked at.
+def check_resumable(saved: Mapping[str, Any], current: Mapping[str, Any], *, out: Path) -> None:
+    """Check that a run is resumed with the settings it was started with. Names missing in `current` are ignored.
 
     Raises:
-        ParameterError: names what differs.
+        ParameterError: a setting differs.
     """
-    for name, value in now.items():
-        if begun.get(name) == value:
+    for name, value in current.items():
+        if saved.get(name) == value:
             continue
         if name == "corpus":
-            said = "the corpus is not what it was begun with (files, their order, their text, --keep-test-text)"
+            reason = "the corpus has changed since this run started (files, their order, text, or --include-test-text)"
         elif name == "vocabulary":
-            said = "the vocabulary is not the one that it was begun with"
+            reason = "the vocabulary has changed since this run started"
         elif isinstance(value, Mapping):
-            said = _difference(begun.get(name, {}), value)
+            reason = _difference(saved.get(name, {}), value)
         else:
-            said = f"it was begun with {name} {begun.get(name)}, not {value}"
-        raise ParameterError(f"{out}: cannot go on: {said}; give what it was begun with, or another --out")
+            reason = f"it was started with {name} {saved.get(name)}, not {value}"
+        raise ParameterError(f"{out}: cannot resume: {reason}; use the original settings, or another --out")
 
 
-def _difference(begun: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    names = [name for name in {**begun, **now} if begun.get(name) != now.get(name)]
-    return "it was begun with " + ", ".join(f"{name} {begun.get(name)}, not {now.get(name)}" for name in names)
+def _difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> str:
+    names = [name for name in {**saved, **current} if saved.get(name) != current.get(name)]
+    return "it was started with " + ", ".join(f"{name} {saved.get(name)}, not {current.get(name)}" for name in names)
 
 
 def _folders(out: Path) -> list[Path]:
-    """Newest first."""
-    return sorted((out / FOLDER).glob("step-*"), reverse=True)
+    """Folders of checkpoints, newest first."""
+    return sorted((out / CHECKPOINTS_FOLDER).glob("step-*"), reverse=True)
 
 
-def _read(folder: Path) -> State | None:
+def _read(folder: Path) -> Checkpoint | None:
+    """Read a checkpoint; None if it is corrupt."""
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        if _digest(folder / NUMBERS) != facts["sha256"]:
+        metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+        if _digest(folder / TENSORS_FILE) != metadata["sha256"]:
             return None
-        _check_is(facts["identity"], dict)
-        _check_is(facts["circumstances"], dict)
-        return State(
-            standing=Standing(**facts["standing"]),
-            tensors=load_file(folder / NUMBERS),
-            identity=facts["identity"],
-            circumstances=facts["circumstances"],
+        _require_type(metadata["identity"], dict)
+        _require_type(metadata["circumstances"], dict)
+        return Checkpoint(
+            progress=TrainingProgress(**metadata["standing"]),
+            tensors=load_file(folder / TENSORS_FILE),
+            identity=metadata["identity"],
+            environment=metadata["circumstances"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _check_is(value: Any, *kinds: type) -> None:
-    if type(value) not in kinds:  # not a bool for an int
-        raise TypeError(f"{value!r} is no {kinds[0].__name__}")
+def _require_type(value: Any, *types: type) -> None:
+    if type(value) not in types:  # not isinstance, because a bool is not a number here
+        raise TypeError(f"expected {types[0].__name__}, got {value!r}")
 
 
 def _digest(path: Path) -> str:
@@ -195,11 +200,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def tensors_of(model: torch.nn.Module, optimizer: Any) -> dict[str, Tensor]:
-    """The weights and moments themselves, by name; copying into them restores a state."""
+def tensors_of(model: torch.nn.Module, optimizer: PopulationAdamW) -> dict[str, Tensor]:
+    """Return the weights and Adam's moments by name, without copying; writing into them restores a checkpoint."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found = {f"weight.{name}": parameter.data for name, parameter in model.named_parameters()}
+    tensors: dict[str, Tensor] = {f"weight.{name}": parameter.data for name, parameter in model.named_parameters()}
     for parameter, mean, square in zip(optimizer.parameters, optimizer.mean, optimizer.square, strict=True):
         name = names[id(parameter.tensor)]
-        found |= {f"mean.{name}": mean, f"square.{name}": square}
-    return found
+        tensors |= {f"mean.{name}": mean, f"square.{name}": square}
+    return tensors

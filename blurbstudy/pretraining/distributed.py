@@ -1,6 +1,4 @@
-"""The processes that pretrain one encoder together: those that torchrun started (PyTorch's distributed data parallel,
-Li et al. 2020), or this one alone.
-"""
+"""Data-parallel pretraining with torch.distributed (Li et al. 2020): the processes that torchrun started."""
 
 from __future__ import annotations
 
@@ -17,56 +15,56 @@ from ..training.provenance import pick_device
 
 
 @dataclass(frozen=True)
-class Processes:
-    """This process among its fellows."""
+class ProcessGroup:
+    """This process's rank among the processes that pretrain one encoder."""
 
     rank: int = 0
-    count: int = 1
+    world_size: int = 1
     local_rank: int = 0  # on this machine
 
     @property
-    def first(self) -> bool:
-        """Whether this one writes and speaks for all."""
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
-    def device(self, asked: str) -> torch.device:
-        """The device asked for; of several GPUs, each process on a machine takes its own."""
-        device = pick_device(asked)
-        if device.type == "cuda" and self.count > 1:
+    def device(self, name: str) -> torch.device:
+        """Pick the device of that name; with several GPUs, each process of a machine uses a different one."""
+        device = pick_device(name)
+        if device.type == "cuda" and self.world_size > 1:
             device = torch.device("cuda", self.local_rank)
             torch.cuda.set_device(device)
         return device
 
-    def summed(self, values: Tensor) -> Tensor:
-        """The sum over all processes."""
-        if self.count > 1:
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
+        """Sum the values over all processes, in place."""
+        if self.world_size > 1:
             torch.distributed.all_reduce(values)
         return values
 
-    def shared(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The model, whose gradients are then means over all processes."""
-        if self.count == 1:
+    def wrap_ddp(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Wrap the model so that gradients are averaged over all processes."""
+        if self.world_size == 1:
             return model
-        places = [device.index] if device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=places)
+        device_ids = [device.index] if device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=device_ids)
 
-    def wait(self) -> None:
-        """Until all are here."""
-        if self.count > 1:
+    def barrier(self) -> None:
+        """Wait until all processes get here."""
+        if self.world_size > 1:
             torch.distributed.barrier()
 
 
 @contextlib.contextmanager
-def joined(device: str = "auto") -> Iterator[Processes]:
-    """Joins the processes that torchrun started (it sets WORLD_SIZE, RANK and LOCAL_RANK)."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1 or torch.distributed.is_initialized():
-        yield Processes()
+def process_group(device: str = "auto") -> Iterator[ProcessGroup]:
+    """Join the processes that torchrun started (it sets WORLD_SIZE, RANK and LOCAL_RANK), if any."""
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1 or torch.distributed.is_initialized():
+        yield ProcessGroup()
         return
-    mine = Processes(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
-    on_gpu = mine.device(device).type == "cuda"
+    group = ProcessGroup(int(os.environ["RANK"]), world_size, int(os.environ.get("LOCAL_RANK", "0")))
+    on_gpu = group.device(device).type == "cuda"
     torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
-    yield mine
-    # Not after a failure: the others may be waiting for this one, and torchrun ends them when it is gone.
-    gc.collect()  # a model that still holds the group would leave its threads to an interpreter that ends: SIGABRT
+    yield group
+    # Skipped after an exception: the others may be waiting for this process, and torchrun ends them when it exits.
+    gc.collect()  # a model that still references the group keeps its threads alive until exit, which aborts
     torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""An encoder pretrained on the spot, once: kept in the cache folder under a fingerprint of all that determines it."""
+"""Encoders pretrained on demand and cached under a fingerprint of everything that determines their weights."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from ..training.provenance import one_torch_thread
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
 from .objectives.registry import get_objective
-from .pretrainer import PRETRAINER_REVISION, Conduct, pretrain
+from .pretrainer import PRETRAINER_REVISION, Callbacks, TrainingOptions, pretrain
 
-CORPUS_FILE = "corpus.jsonl"  # beside the datasets of mini-BLURB
-SAVE_EVERY = 120.0  # seconds between two states: an encoder that takes hours survives a kill
+CORPUS_FILE = "corpus.jsonl"  # in the folder of mini-BLURB
+SAVE_EVERY = 120.0  # seconds between two checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """An encoder to be pretrained, or found in the cache."""
+class EncoderRequest:
+    """An encoder to pretrain or to take from the cache."""
 
     objective: str  # a name in OBJECTIVES
     corpus: tuple[str, ...]  # files
     config: str = "mini"  # a name in configs/, or a YAML file
-    tokens: int = 0  # to be seen; 0: the configuration's steps
+    tokens: int = 0  # approximate number to see; 0: the configuration's steps
     precision: str = "float32"  # float32 | bfloat16
     seed: int = 0
     device: str = "cpu"
 
     @property
-    def settings(self) -> PretrainingConfig:
-        """The configuration, with the objective's own values."""
+    def pretraining_config(self) -> PretrainingConfig:
+        """The configuration with the objective's overrides."""
         return pretraining_config(self.config, get_objective(self.objective).name)
 
     @property
     def steps(self) -> int:
-        """Optimizer steps, about, before the text is known."""
-        settings = self.settings
-        per_step = settings.batch_tokens or settings.batch_size * settings.max_length
-        return math.ceil(self.tokens / per_step) if self.tokens else settings.steps
+        """Approximate number of optimizer steps, estimated without reading the text."""
+        config = self.pretraining_config
+        tokens_per_step = config.batch_tokens or config.batch_size * config.max_length
+        return math.ceil(self.tokens / tokens_per_step) if self.tokens else config.steps
 
     def folder(self) -> Path:
-        """Where it lies, or will."""
+        """Return the encoder's folder in the cache."""
         identity: dict[str, Any] = {
             "corpus": Corpus(tuple(map(Path, self.corpus))).fingerprint,
-            "config": self.settings.to_dict(),
+            "config": self.pretraining_config.to_dict(),
             "objective": self.objective,
             "tokens": self.tokens,
             "precision": self.precision,
@@ -71,62 +71,66 @@ def pretrained_encoder(
     corpus: Sequence[Path | str] = (),
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
-    **more: Any,
+    **fields: Any,
 ) -> Path:
-    """The checkpoint directory of an encoder pretrained on `corpus`; pretrained now if it is missing.
+    """Return the checkpoint directory of an encoder pretrained on `corpus`; pretrain it now unless it is cached.
 
     Args:
         objective: a name in OBJECTIVES.
         config: a name in configs/, or a YAML file.
         corpus: files; none: `data_folder`/corpus.jsonl.
-        on_progress: called with optimizer steps done and of all; not at all where the encoder is there already.
-        more: further fields of Wanted.
+        on_progress: called with (steps done, steps); not called if the encoder is cached.
+        fields: further fields of EncoderRequest.
 
     Raises:
         ParameterError: unknown objective or configuration.
-        DataError: no corpus there.
+        DataError: the corpus cannot be read.
     """
     files = tuple(map(str, corpus)) or (str(Path(data_folder) / CORPUS_FILE),)
-    wanted = Wanted(objective=get_objective(objective).name, corpus=files, config=str(config), seed=seed, **more)
-    return make_encoder(wanted, on_progress=on_progress)
+    request = EncoderRequest(
+        objective=get_objective(objective).name, corpus=files, config=str(config), seed=seed, **fields
+    )
+    return make_encoder(request, on_progress=on_progress)
 
 
 def make_encoder(
-    wanted: Wanted,
+    request: EncoderRequest,
     *,
     on_progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """The checkpoint directory of what is wanted; one that was interrupted goes on where it stood.
+    """Return the checkpoint directory of the requested encoder; an interrupted pretraining resumes.
 
     Args:
-        stop: asked after every step; True saves a state and ends.
+        on_progress: called with (steps done, steps); not called if the encoder is cached.
+        stop: called at every step; True saves a checkpoint and stops.
 
     Raises:
-        Interrupted: `stop` said so.
+        Interrupted: `stop` returned True.
     """
-    folder = wanted.folder()
-    begun = folder.parent / f".begun-{folder.name}"
-    goal = get_objective(wanted.objective)
+    folder = request.folder()
+    work_folder = folder.parent / f".begun-{folder.name}"
 
-    def make(unfinished: Path) -> None:
-        told = (lambda step, steps, _: on_progress(step, steps)) if on_progress else None
-        # On a CPU the sums, and with them the weights, depend on the number of threads: one, on every machine.
+    def on_step(step: int, n_steps: int, tokens: int) -> None:
+        if on_progress:
+            on_progress(step, n_steps)
+
+    def build(unfinished: Path) -> None:
+        # On a CPU the order of sums, and so the weights, depend on the number of threads: use one on every machine.
         with one_torch_thread():
             pretrain(
-                goal,
-                wanted.settings,
-                corpus=Corpus(tuple(map(Path, wanted.corpus))),
-                out=begun,
-                seed=wanted.seed,
-                tokens=wanted.tokens,
-                precision=wanted.precision,
-                conduct=Conduct(device=wanted.device, save_every=SAVE_EVERY, resume=True),
-                on_progress=told,
-                stop=stop,
+                get_objective(request.objective),
+                request.pretraining_config,
+                corpus=Corpus(tuple(map(Path, request.corpus))),
+                out=work_folder,
+                seed=request.seed,
+                tokens=request.tokens,
+                precision=request.precision,
+                options=TrainingOptions(device=request.device, save_every=SAVE_EVERY, resume=True),
+                callbacks=Callbacks(on_step=on_step, should_stop=stop),
             )
-        for file in begun.iterdir():
+        for file in work_folder.iterdir():
             file.replace(unfinished / file.name)
-        shutil.rmtree(begun)
+        shutil.rmtree(work_folder)
 
-    return ensure_directory(folder, make)
+    return ensure_directory(folder, build)

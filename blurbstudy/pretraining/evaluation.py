@@ -1,4 +1,4 @@
-"""Scores on the held-out part: sums of losses and right answers, of which every process takes its share."""
+"""Evaluation on the held-out documents, shared by all processes."""
 
 from __future__ import annotations
 
@@ -9,44 +9,53 @@ from contextlib import AbstractContextManager
 import torch
 
 from ..models.packing import CPU
-from .distributed import Processes
-from .gradient_accumulation import divide, parts_needed
-from .objectives.base import MEANS, Batch, PretrainingModel, means
+from .distributed import ProcessGroup
+from .gradient_accumulation import n_micro_batches, split_batch
+from .objectives.base import METRICS, Batch, PretrainingModel, mean_metrics
 
-SUMMED = tuple(dict.fromkeys(name for pair in MEANS.values() for name in pair))
+ALL_SUMS = tuple(dict.fromkeys(name for pair in METRICS.values() for name in pair))
 
 
-def share_of(
-    batches: Sequence[Batch], processes: Processes, *, micro_batch_tokens: int, n_heads: int, device: torch.device = CPU
+def local_batches(
+    batches: Sequence[Batch],
+    group: ProcessGroup,
+    *,
+    micro_batch_tokens: int,
+    n_heads: int,
+    device: torch.device = CPU,
 ) -> list[Batch]:
-    """The parts of batches that this process scores; none where there are more processes than sequences."""
+    """Split the batches and return the parts of this process; none if there are more processes than sequences."""
     parts: list[Batch] = []
     for batch in batches:
-        sharing = min(processes.count, len(batch.is_next))
-        needed = parts_needed(batch, micro_batch_tokens=micro_batch_tokens, processes=sharing)
-        parts += divide(batch, needed, n_heads=n_heads, device=device)
-    return parts[processes.rank :: processes.count]
+        n_processes = min(group.world_size, len(batch.is_next))
+        n_parts = n_micro_batches(batch, micro_batch_tokens=micro_batch_tokens, n_processes=n_processes)
+        parts += split_batch(batch, n_parts, n_heads=n_heads, device=device)
+    return parts[group.rank :: group.world_size]
 
 
 @torch.no_grad()
-def scored(
+def evaluate(
     model: PretrainingModel,
-    parts: Sequence[Batch],
-    processes: Processes,
+    batches: Sequence[Batch],
+    group: ProcessGroup,
     *,
     device: torch.device,
     autocast: Callable[[], AbstractContextManager],
 ) -> dict[str, float]:
-    """The means of model.MEANS over the parts of all processes."""
+    """Compute the model's METRICS over the batches of all processes.
+
+    Args:
+        batches: this process's part, from `local_batches`.
+    """
     sums: Counter[str] = Counter()
-    for part in parts:
-        part = part.to(device)
+    for batch in batches:
+        batch = batch.to(device)
         with autocast():
-            found = model(part)
-        sums.update({name: float(value) for name, value in found.items()})
-        sums.update(part.counts)
-    # Under all names, so that a process that scores nothing sends as many numbers as the others; which of them this
-    # model has is summed too.
-    rows = [[sums[name] for name in SUMMED], [name in sums for name in SUMMED]]
-    values, had = processes.summed(torch.tensor(rows, dtype=torch.float64, device=device)).tolist()
-    return means({name: value for name, value, some in zip(SUMMED, values, had, strict=True) if some})
+            batch_sums = model(batch)
+        sums.update({name: float(value) for name, value in batch_sums.items()})
+        sums.update(batch.counts)
+    # A process without batches must send as many numbers as the others, so all names are sent, and with each whether
+    # this process has it.
+    rows = [[sums[name] for name in ALL_SUMS], [name in sums for name in ALL_SUMS]]
+    totals, present = group.all_reduce_sum(torch.tensor(rows, dtype=torch.float64, device=device)).tolist()
+    return mean_metrics({name: total for name, total, has in zip(ALL_SUMS, totals, present, strict=True) if has})

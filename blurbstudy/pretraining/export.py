@@ -1,4 +1,4 @@
-"""A pretrained encoder as a Hugging Face directory, with a model card that tells how it came about."""
+"""Export of a pretrained encoder as a Hugging Face directory with a model card."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import ModelCard, ModelCardData
 from torch import Tensor
 
 from ..errors import ParameterError
@@ -19,67 +20,62 @@ from .checkpoints import DISK_HINT
 from .config import PretrainingConfig
 from .objectives.registry import Objective
 
-LADDER = "ladder"  # folder, beside the encoder, of what it was on the way
-POINTS = 20  # of the curve in a card, at most; the record holds all
-RECORD = "pretraining.json"  # the curve and the settings, for figures
-CARD = """---
-language: en
-library_name: transformers
-tags: [{family}, biomedical, pretraining]
----
+INTERMEDIATE_FOLDER = "ladder"  # in the output folder
+RECORD_FILE = "pretraining.json"  # settings, corpus and learning curve
+MAX_CURVE_POINTS = 20  # in the model card; the record has all
+CARD = """# {family} encoder, {layers} layers of width {width}, pretrained from scratch
 
-# {family} encoder, {layers} layers of width {width}, pretrained from scratch
+This encoder was pretrained with blurbstudy. Objective: {title}. Random seed: {seed}.
 
-Objective: {title}. Random seed {seed}. Pretrained by blurbstudy.
+## Training data
 
-## Text
-
-{files} (fingerprint {fingerprint}): {documents:,} documents of {tokens:,} tokens were trained on, {held_out:,}
-documents were held out. {marked:,} documents that are marked as text of a BLURB test set were {blurb_test}. {alone:,}
-of the documents have one sentence ({alone_tokens:,} tokens): objectives of two segments leave these out. The WordPiece
-vocabulary of {vocabulary:,} entries is from {vocabulary_from}.
+{files} (fingerprint {fingerprint}). The encoder was trained on {documents:,} documents with {tokens:,} tokens;
+{held_out:,} documents were held out. {test_documents:,} documents marked as text of a BLURB test set were {blurb_test}.
+{single:,} of the training documents have one sentence ({single_tokens:,} tokens); objectives with two segments do not
+use them. The WordPiece vocabulary has {vocabulary:,} entries and comes from {vocabulary_from}.
 
 ## Training
 
-{seen:,} tokens seen in {step:,} of {steps:,} optimizer steps, about {passes:.1f} passes over the text;
-{precision}, {processes} process(es) on {device}, {seconds:.0f} seconds of training.{unfinished}
+The encoder saw {seen:,} tokens in {step:,} of {steps:,} optimizer steps, which is {epochs:.1f} epochs. Precision:
+{precision}. Hardware: {processes} process(es) on {device}; {seconds:.0f} seconds of training.{unfinished}
 
 | setting | value |
 | --- | --- |
 {settings}
 
-## Curve
+## Learning curve
 
-Train loss is the mean since the row before, all losses of the objective weighted and added; the others are on the
-held-out documents, accuracies and shares as fractions. Word loss and accuracy are of masked words (ELECTRA: by its
-generator, of which this encoder is not a part), masked alike for every objective. But each objective cuts the held-out
-text into sequences of its own kind, so a small difference between the word losses of two objectives means little.
+The train loss is the weighted sum of the objective's losses, averaged since the previous row. The other columns are
+computed on the held-out documents; accuracies and shares are fractions. Word loss and accuracy refer to masked tokens
+(for ELECTRA, to its generator, which is not part of this encoder), masked in the same way for every objective. Each
+objective makes its own kind of sequences from the held-out text, so do not interpret small differences in word loss
+between objectives.
 
 {curve}
 
-## Limits
+## Limitations
 
-Compare this encoder only with others pretrained on the same text for as many tokens. One that has seen a few million
-tokens or fewer, or generated text, has learned word forms and little else: it shows that the machinery works. {leaves}
-It may repeat whatever bias its text has, and is not meant for clinical decisions.
+Compare this encoder only with encoders pretrained on the same text for the same number of tokens. An encoder that has
+seen only a few million tokens, or generated text, has learned little more than word forms and is suitable only for
+testing. {notes} The encoder may reproduce biases of its training data. It is not intended for clinical decisions.
 """
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Pretraining:
-    """What one pretraining was, or was so far: everything the model card tells."""
+class PretrainingRecord:
+    """A pretraining run, finished or so far, as described by its record and model card."""
 
     objective: Objective
     config: PretrainingConfig
     seed: int
     precision: str
-    corpus: dict[str, Any]  # prepared.PreparedText.facts
+    corpus: dict[str, Any]  # prepared_corpus.PreparedCorpus.metadata
     step: int  # optimizer steps taken
     tokens: int  # seen
-    curve: list[dict[str, float]]  # step, tokens, train_loss, and the held-out means of model.MEANS
-    seconds: float  # wall-clock time of training, scoring and saving aside
-    sessions: int  # 1, and 1 more each time that it was gone on with
-    circumstances: dict[str, Any]
+    curve: list[dict[str, float]]  # step, tokens, train_loss, and the held-out metrics of objectives.base.METRICS
+    seconds: float  # wall-clock time of training, without evaluation and saving
+    sessions: int  # number of times the run was started or resumed
+    environment: dict[str, Any]  # device, threads, processes, versions
 
     @property
     def finished(self) -> bool:
@@ -87,7 +83,7 @@ class Pretraining:
         return self.step == self.config.steps
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only."""
+        """Return plain values, as stored in RECORD_FILE."""
         return {
             "objective": self.objective.name,
             "seed": self.seed,
@@ -100,12 +96,12 @@ class Pretraining:
             "seconds": round(self.seconds, 2),
             "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
             "sessions": self.sessions,
-            "circumstances": self.circumstances,
+            "circumstances": self.environment,
         }
 
 
 def publish(
-    done: Pretraining,
+    record: PretrainingRecord,
     weights: dict[str, Tensor],
     architecture: Architecture,
     tokenizer: Any,
@@ -113,133 +109,124 @@ def publish(
     *,
     shard_bytes: int = 0,
 ) -> Path:
-    """Writes config.json, weights, tokenizer files, README.md (the card) and pretraining.json.
+    """Write config.json, weights, tokenizer files, README.md (the model card) and pretraining.json.
 
     Args:
-        shard_bytes: of a file of weights at most; 0: all in model.safetensors.
+        shard_bytes: maximum size of a file of weights; 0: one file, model.safetensors.
 
     Raises:
-        DiskError: the disk is full or cannot be written; what `folder` held stays as it was.
+        DiskError: the disk is full or not writable; earlier contents of `folder` are intact.
     """
     with disk_errors(folder, DISK_HINT):
         folder.mkdir(parents=True, exist_ok=True)
         remove_unfinished(folder, older_than=0.0)
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as temporary:
-            unfinished = Path(temporary)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as name:
+            unfinished = Path(name)
             export_checkpoint(weights, architecture, folder=unfinished, tokenizer=tokenizer, shard_bytes=shard_bytes)
-            (unfinished / "README.md").write_text(model_card(done, architecture), encoding="utf-8")
-            record = json.dumps(done.to_dict(), indent=2, allow_nan=False) + "\n"
-            (unfinished / RECORD).write_text(record, encoding="utf-8")
-            files = sorted(unfinished.iterdir(), key=lambda file: file.name == RECORD)
+            (unfinished / "README.md").write_text(model_card(record, architecture), encoding="utf-8")
+            text = json.dumps(record.to_dict(), indent=2, allow_nan=False) + "\n"
+            (unfinished / RECORD_FILE).write_text(text, encoding="utf-8")
+            files = sorted(unfinished.iterdir(), key=lambda file: file.name == RECORD_FILE)
             for file in files:
                 fsync(file)
-            # The record last, when the others lie there for good.
+            # The record is moved last, when all other files are safely on disk.
             for file in files:
-                if file.name == RECORD:
-                    forget_weights(folder, but=[file.name for file in files])  # of one that was killed here
+                if file.name == RECORD_FILE:
+                    forget_weights(folder, but=[file.name for file in files])  # left by a killed process
                     fsync(folder)
                 file.replace(folder / file.name)
             fsync(folder)
     return folder
 
 
-def publish_rung(
-    done: Pretraining,
-    weights: dict[str, Tensor],
-    architecture: Architecture,
-    tokenizer: Any,
-    *,
-    out: Path,
-    rung: int,
-    shard_bytes: int = 0,
-) -> Path:
-    """Writes the encoder as it is after `rung` tokens, under `out`/ladder."""
-    return publish(done, weights, architecture, tokenizer, rung_folder(out, rung), shard_bytes=shard_bytes)
+def intermediate_folder(out: Path, tokens: int) -> Path:
+    """Return the folder of the encoder exported after `tokens` tokens."""
+    return out / INTERMEDIATE_FOLDER / f"tokens-{tokens}"
 
 
-def rung_folder(out: Path, rung: int) -> Path:
-    """Where the encoder of a rung lies."""
-    return out / LADDER / f"tokens-{rung}"
-
-
-def check_ladder(ladder: tuple[int, ...], *, total: int) -> None:
-    """Refuses a rung that is known never to be reached.
+def check_intermediate(checkpoint_at: tuple[int, ...], *, total: int) -> None:
+    """Check that every intermediate export will be reached.
 
     Args:
-        total: tokens that will be seen, about; 0: not known yet.
+        checkpoint_at: numbers of tokens seen.
+        total: approximate number of tokens of the run; 0: unknown.
 
     Raises:
-        ParameterError: names it.
+        ParameterError: the largest number is not below the total.
     """
-    if total and ladder and max(ladder) >= total:
+    if total and checkpoint_at and max(checkpoint_at) >= total:
         raise ParameterError(
-            f"the ladder has a rung of {max(ladder):,} tokens, but only about {total:,} are seen; "
-            "use smaller rungs (the encoder at the end is published anyway)"
+            f"cannot export after {max(checkpoint_at):,} tokens, because the run sees only about {total:,}; "
+            "use smaller numbers (the final encoder is always exported)"
         )
 
 
-def forget_ladder(out: Path) -> None:
-    """Lets go of the rungs of whatever was begun in `out` before."""
-    shutil.rmtree(out / LADDER, ignore_errors=True)
+def delete_intermediate(out: Path) -> None:
+    """Delete the intermediate encoders of an earlier run in `out`."""
+    shutil.rmtree(out / INTERMEDIATE_FOLDER, ignore_errors=True)
 
 
 def is_published(folder: Path) -> bool:
-    """Whether a whole encoder of a pretraining lies in a folder."""
-    return (folder / RECORD).is_file()
+    """Whether the folder has a complete pretrained encoder."""
+    return (folder / RECORD_FILE).is_file()
 
 
-def model_card(done: Pretraining, architecture: Architecture) -> str:
-    """Corpus, tokens seen, settings, curve and limits, as Markdown."""
-    on_the_way = (
-        " Taken on the way: the learning rate had not decayed yet, so the same encoder trained to its end is better."
-    )
-    return CARD.format(
+def model_card(record: PretrainingRecord, architecture: Architecture) -> str:
+    """Return the model card, as Markdown with YAML front matter."""
+    corpus = record.corpus
+    text = CARD.format(
         family=architecture.family,
         layers=architecture.n_layers,
         width=architecture.width,
-        title=done.objective.title,
-        seed=done.seed,
-        files=", ".join(f"`{file['file']}`" for file in done.corpus["files"]),
-        fingerprint=done.corpus["fingerprint"],
-        documents=done.corpus["documents"],
-        tokens=done.corpus["tokens"],
-        held_out=done.corpus["held_out_documents"],
-        marked=done.corpus["blurb_test_documents"],
-        blurb_test=done.corpus["blurb_test"],
-        alone=done.corpus["one_sentence_documents"],
-        alone_tokens=done.corpus["one_sentence_tokens"],
-        vocabulary_from=done.corpus["vocabulary_from"],
+        title=record.objective.title,
+        seed=record.seed,
+        files=", ".join(f"`{file['file']}`" for file in corpus["files"]),
+        fingerprint=corpus["fingerprint"],
+        documents=corpus["documents"],
+        tokens=corpus["tokens"],
+        held_out=corpus["held_out_documents"],
+        test_documents=corpus["blurb_test_documents"],
+        blurb_test=corpus["blurb_test"],
+        single=corpus["one_sentence_documents"],
+        single_tokens=corpus["one_sentence_tokens"],
         vocabulary=architecture.vocab_size,
-        seen=done.tokens,
-        step=done.step,
-        steps=done.config.steps,
-        precision=done.precision,
-        processes=done.circumstances["processes"],
-        unfinished="" if done.finished else on_the_way,
-        passes=done.tokens / done.corpus["tokens"],
-        seconds=done.seconds,
-        device=done.circumstances["device"],
-        settings="\n".join(f"| {name} | {value} |" for name, value in acting(done, architecture).items()),
-        curve=_table(done.curve),
-        leaves=done.objective.leaves,
+        vocabulary_from=corpus["vocabulary_from"],
+        seen=record.tokens,
+        step=record.step,
+        steps=record.config.steps,
+        epochs=record.tokens / corpus["tokens"],
+        precision=record.precision,
+        processes=record.environment["processes"],
+        device=record.environment["device"],
+        seconds=record.seconds,
+        unfinished=""
+        if record.finished
+        else " This is an intermediate encoder: the learning rate has not decayed yet, so the final encoder is better.",
+        settings="\n".join(f"| {name} | {value} |" for name, value in effective_settings(record, architecture).items()),
+        curve=_curve_table(record.curve),
+        notes=record.objective.notes,
     )
+    data = ModelCardData(
+        language="en", library_name="transformers", tags=[architecture.family, "biomedical", "pretraining"]
+    )
+    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
 
 
-def acting(done: Pretraining, architecture: Architecture) -> dict[str, Any]:
-    """The settings that this pretraining went by; of the vocabulary, the size that came out."""
-    settings = done.config.to_dict() | {"vocab_size": architecture.vocab_size}
-    idle = ["batch_size"] if done.config.batch_tokens else ["batch_tokens"]
+def effective_settings(record: PretrainingRecord, architecture: Architecture) -> dict[str, Any]:
+    """Return the settings that had an effect; the vocabulary size is the actual one."""
+    settings = record.config.to_dict() | {"vocab_size": architecture.vocab_size}
+    unused = ["batch_size"] if record.config.batch_tokens else ["batch_tokens"]
     if architecture.family != "electra":
-        idle += ["generator_size", "discriminator_weight", "electra_segments"]
-    return {name: value for name, value in settings.items() if name not in idle}
+        unused += ["generator_size", "discriminator_weight", "electra_segments"]
+    return {name: value for name, value in settings.items() if name not in unused}
 
 
-def _table(curve: list[dict[str, float]]) -> str:
+def _curve_table(curve: list[dict[str, float]]) -> str:
     if not curve:
-        return "No point yet."
-    every = -(-len(curve) // POINTS)
-    curve = curve[::-1][::every][::-1]  # the last always
-    names = list(curve[0])
-    rows = [[f"{point[n]:,}" if isinstance(point[n], int) else f"{point[n]:.3f}" for n in names] for point in curve]
+        return "No evaluation yet."
+    stride = -(-len(curve) // MAX_CURVE_POINTS)
+    points = curve[::-1][::stride][::-1]  # includes the last
+    names = list(points[0])
+    rows = [[f"{point[n]:,}" if isinstance(point[n], int) else f"{point[n]:.3f}" for n in names] for point in points]
     lines = [[name.replace("_", " ") for name in names], ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

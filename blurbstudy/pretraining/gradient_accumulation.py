@@ -1,5 +1,6 @@
-"""A step's batch cut into parts: what passes through the model at once (gradient accumulation), and what each of
-several processes takes. Sequences, masked words and draws are those of the whole, however it is cut.
+"""Gradient accumulation: split the batch of a step into micro-batches, also among several processes.
+
+Splitting changes neither the sequences nor the masks nor the sampling noise.
 """
 
 from __future__ import annotations
@@ -16,72 +17,72 @@ from ..models.packing import CPU
 from ..training.memory import is_out_of_memory
 from .objectives.base import Batch
 
-MOST_TOKENS = {"cuda": 1 << 15, "cpu": 1 << 16}  # at once, where nobody says how many
+DEFAULT_MICRO_BATCH_TOKENS = {"cuda": 1 << 15, "cpu": 1 << 16}
 
 
-def most_tokens(asked: int, device: torch.device) -> int:
-    """Tokens that pass through the model at once, at most: as many as asked for, or what is right for most devices."""
-    return asked or MOST_TOKENS[device.type]
+def max_micro_batch_tokens(requested: int, device: torch.device) -> int:
+    """Return the largest number of tokens per micro-batch: as requested, or the device's default if that is 0."""
+    return requested or DEFAULT_MICRO_BATCH_TOKENS[device.type]
 
 
 @contextlib.contextmanager
-def fitting(micro_batch_tokens: int) -> Iterator[None]:
-    """Turns a lack of memory into one line with the remedy."""
+def explain_out_of_memory(micro_batch_tokens: int) -> Iterator[None]:
+    """Turn an out-of-memory error into a StudyError with a remedy."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise StudyError(
-            f"the memory does not hold {micro_batch_tokens:,} tokens at once; let fewer through, such as "
-            f"--micro-batch-tokens {max(1, micro_batch_tokens // 2)} (the last saved state is whole: add --resume)"
+            f"out of memory with micro-batches of {micro_batch_tokens:,} tokens; use smaller ones, such as "
+            f"--micro-batch-tokens {max(1, micro_batch_tokens // 2)} (--resume continues from the last checkpoint)"
         ) from None
 
 
-def parts_needed(batch: Batch, *, micro_batch_tokens: int, processes: int) -> int:
-    """Into how many parts a batch must be cut: a multiple of `processes`, unless there are too few sequences for that.
+def n_micro_batches(batch: Batch, *, micro_batch_tokens: int, n_processes: int) -> int:
+    """Compute into how many parts a batch is split: a multiple of `n_processes`, at most one per sequence.
 
     Args:
-        micro_batch_tokens: tokens of a part at most, as nearly as whole sequences allow; 0: no bound.
+        micro_batch_tokens: tokens of a part, approximately, since sequences are not cut; 0: no limit.
 
     Raises:
-        ParameterError: fewer sequences than processes.
+        ParameterError: there are fewer sequences than processes.
     """
-    sequences = len(batch.is_next)
-    if sequences < processes:
+    n_sequences = len(batch.is_next)
+    if n_sequences < n_processes:
         raise ParameterError(
-            f"a step of {sequences} sequences cannot be shared by {processes} processes; "
+            f"a step of {n_sequences} sequences cannot be split among {n_processes} processes; "
             "raise batch_tokens or batch_size, or start fewer processes"
         )
-    wanted = -(-batch.packing.counts[0] // micro_batch_tokens) if micro_batch_tokens else 1
-    return min(-(-max(1, wanted) // processes) * processes, sequences)
+    needed = -(-batch.packing.counts[0] // micro_batch_tokens) if micro_batch_tokens else 1
+    return min(-(-max(1, needed) // n_processes) * n_processes, n_sequences)
 
 
-def divide(batch: Batch, parts: int, *, n_heads: int, device: torch.device = CPU) -> list[Batch]:
-    """The batch in `parts` parts of about equal size, at most one per sequence; their counts sum to the batch's."""
-    if parts == 1:
+def split_batch(batch: Batch, n_parts: int, *, n_heads: int, device: torch.device = CPU) -> list[Batch]:
+    """Split a batch into `n_parts` parts of about equal size, at most one per sequence; their counts add up."""
+    if n_parts == 1:
         return [batch]
     packing = batch.packing
     starts = packing.firsts[0].numpy()
     ends = np.append(starts[1:], packing.counts[0])
     ids, segments = packing.ids[0].numpy(), packing.segments[0].numpy()
-    owner = np.searchsorted(starts, batch.positions.numpy(), side="right") - 1  # sequence of each asked word
-    divided = []
-    for part in range(parts):
-        chosen = np.arange(part, len(starts), parts)  # longest first, so that every part has long and short ones
-        packed = pack([[(ids[a:b], segments[a:b]) for a, b in zip(starts[chosen], ends[chosen], strict=True)]],
-                      n_heads=n_heads, device=device)  # fmt: skip
-        asked = np.flatnonzero(np.isin(owner, chosen))
-        place = np.searchsorted(chosen, owner[asked])
-        shift = packed.firsts[0].numpy()[place] - starts[owner[asked]]
-        rows = torch.from_numpy(asked)
-        divided.append(
-            Batch.of(
+    sequence_of = np.searchsorted(starts, batch.masked_rows.numpy(), side="right") - 1  # of each masked row
+    parts = []
+    for part in range(n_parts):
+        chosen = np.arange(part, len(starts), n_parts)  # longest first, so that every part has long and short ones
+        bounds = zip(starts[chosen], ends[chosen], strict=True)
+        packed = pack([[(ids[a:b], segments[a:b]) for a, b in bounds]], n_heads=n_heads, device=device)
+        masked = np.flatnonzero(np.isin(sequence_of, chosen))
+        index_in_part = np.searchsorted(chosen, sequence_of[masked])
+        shift = packed.firsts[0].numpy()[index_in_part] - starts[sequence_of[masked]]
+        selected = torch.from_numpy(masked)
+        parts.append(
+            Batch.from_packing(
                 packed,
-                batch.positions[rows] + torch.from_numpy(shift),
-                answers=batch.answers[rows],
+                batch.masked_rows[selected] + torch.from_numpy(shift),
+                labels=batch.labels[selected],
                 is_next=batch.is_next[torch.from_numpy(chosen)],
-                draws=batch.draws[rows],
+                sampling_noise=batch.sampling_noise[selected],
             )
         )
-    return divided
+    return parts

@@ -13,7 +13,7 @@ from ..engine.estimates.sweep_estimate import estimate_sweep
 from ..engine.progress import format_duration
 from ..engine.sources.planned import planned_sources
 from ..engine.workers.process import available_cpus
-from ..pretraining.encoder_cache import Wanted
+from ..pretraining.encoder_cache import EncoderRequest
 from ..sections import get_section
 from ..store.run_store import RunStore
 from ..study.study import Study
@@ -134,7 +134,7 @@ def planned_configs(study: Study[Any]) -> dict[str, RunConfig]:
     return {run.id: run for grid in section.grids(study).values() for run in grid.configs}
 
 
-def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any], dict[str, Wanted]]:
+def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any], dict[str, EncoderRequest]]:
     """A study with placeholders for encoders that are still to be pretrained: display name -> request."""
     section = get_section(notebook)
     study = Study.of(section, section.Parameters.parse({**values, "train_missing": False}))
@@ -143,7 +143,7 @@ def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any],
     return study, to_pretrain
 
 
-def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, Wanted]]) -> float:
+def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, EncoderRequest]]) -> float:
     shapes = {name: encoder.architecture for name, encoder in study.sources.encoders.items()}
     seconds = [pretraining_seconds(one, shapes[name]) for name, one in encoders]
     on_cpu = all(one.device == "cpu" for _, one in encoders)
@@ -151,8 +151,8 @@ def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, Wanted
     return sum(seconds) / max(1, side_by_side)
 
 
-def _tokens(request: Wanted) -> int:
-    settings = request.settings
+def _tokens(request: EncoderRequest) -> int:
+    settings = request.pretraining_config
     return request.tokens or request.steps * (settings.batch_tokens or settings.batch_size * settings.max_length)
 
 

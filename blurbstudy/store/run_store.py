@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_onc
 from ..training.run_record import RunRecord, run_record_from_dict
 
 DISK_HINT = "name another folder (--store; --out of finetune), then run again. Finished runs are safe"
-_ID = re.compile(r"[0-9a-f]{20}")
+_RECORD_FILE = re.compile(r"[0-9a-f]{20}\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,16 @@ class RunStore:
 
     def ids(self) -> list[str]:
         """Ids of all runs in the store, sorted; those of other trainer revisions included."""
-        return sorted(path.stem for path in self.folder.glob("runs/??/*.json") if _ID.fullmatch(path.stem))
+        return sorted(self.record_files())
+
+    def record_files(self) -> dict[str, str]:
+        """Run id -> path of its record, of all trainer revisions."""
+        files: dict[str, str] = {}
+        for folder in self.folder.glob("runs/??/"):
+            for name in os.listdir(folder):
+                if _RECORD_FILE.fullmatch(name):
+                    files[name.removesuffix(".json")] = f"{folder}{os.sep}{name}"
+        return files
 
     def records(self) -> list[RunRecord]:
         """Every record of this trainer revision, sorted by id."""

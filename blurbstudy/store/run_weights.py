@@ -5,7 +5,6 @@ card. Training is deterministic on one machine, so weights that were not kept ca
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from typing import Any
 from ..config import RunConfig
 from ..errors import StoreError
 from ..filesystem import atomic_directory, atomic_write, disk_errors
-from ..inference.model_directory.directory import FACTS, write_model_files
+from ..inference.model_directory.directory import METADATA_FILE, write_model_files
 from ..inference.model_directory.settings import ModelSettings, settings_of
 from ..models import TrainedWeights
 from ..tasks import Task
@@ -36,7 +35,7 @@ def weights_folder(store: RunStore, run_id: str) -> Path:
 
 def has_weights(store: RunStore, run_id: str) -> bool:
     """Whether the weights of a run were kept."""
-    return (weights_folder(store, run_id) / FACTS).is_file()
+    return (weights_folder(store, run_id) / METADATA_FILE).is_file()
 
 
 def kept_facts(store: RunStore, run_id: str) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def kept_words(store: RunStore, run_id: str) -> str:
 
 
 def _kept(store: RunStore, run_id: str, what: str, *, kind: type) -> Any:
-    path = weights_folder(store, run_id) / FACTS
+    path = weights_folder(store, run_id) / METADATA_FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))[what]
         if isinstance(found, kind):
@@ -129,7 +128,7 @@ def _drop(store: RunStore, run_ids: Iterable[str]) -> None:
 
 def note_kept(store: RunStore, run_id: str, **facts: Any) -> None:
     """Add to what is noted of a run whose weights are kept."""
-    path = weights_folder(store, run_id) / FACTS
+    path = weights_folder(store, run_id) / METADATA_FILE
     values = json.loads(path.read_text(encoding="utf-8"))
     values["run"] |= facts
     with disk_errors(store.folder, DISK_HINT):
@@ -157,7 +156,7 @@ def take_weights(store: RunStore, run_id: str, *, source: RunStore) -> None:
 def _rivals(store: RunStore, config: RunConfig) -> list[str]:
     """Runs with kept weights that differ from this one in their seed alone."""
     found = []
-    for run_id in sorted(path.parent.name for path in (store.folder / FOLDER).glob(f"[!.]*/{FACTS}")):
+    for run_id in sorted(path.parent.name for path in (store.folder / FOLDER).glob(f"[!.]*/{METADATA_FILE}")):
         other = _facts_if_there(store, run_id).get("config")
         if run_id != config.id and isinstance(other, dict) and _alike(other, config):
             found.append(run_id)
@@ -178,11 +177,6 @@ def _alike(other: dict[str, Any], config: RunConfig) -> bool:
     free = ("seed", "encoder_name")
     own = json.loads(json.dumps(config.to_dict()))
     return {k: v for k, v in other.items() if k not in free} == {k: v for k, v in own.items() if k not in free}
-
-
-def same_but_seed(record: RunRecord, other: RunRecord) -> bool:
-    """Whether two runs differ in their seed alone."""
-    return dataclasses.replace(other.config, seed=record.config.seed).id == record.id
 
 
 def _beats(record: RunRecord, other: RunRecord) -> bool:

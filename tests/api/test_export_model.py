@@ -1,16 +1,18 @@
-"""A kept model is the run's: it predicts what the record holds, whatever the recipe; nothing half-written stays."""
+"""An exported model reproduces the predictions of its run under every recipe; exports are atomic."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
+import time
 
 import numpy as np
 import pytest
 import torch
 
-from blurbstudy.api.export_model import ensure_weights, export_run, sources_of_run
+from blurbstudy.api.export_model import ensure_weights, export_run, exported_run_id, is_unchanged, sources_of_run
 from blurbstudy.api.model_facts import best_by_dev
 from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
@@ -18,7 +20,7 @@ from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
-from blurbstudy.store.run_weights import has_weights, same_but_seed, weights_folder
+from blurbstudy.store.run_weights import has_weights, weights_folder
 from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.training.evaluation import decode, evaluation_batches, predict
@@ -40,7 +42,7 @@ KINDS = {"ner": "NCBI-disease", "pico": "EBM PICO", "relation": "GAD", "document
 
 @pytest.fixture
 def trained(store, mini_data, tiny_encoder):
-    """Trains runs of a mini-BLURB task, a seed each, and gives records and sources."""
+    """Train runs on a mini-BLURB task, one per seed; returns records and sources."""
 
     def train(task, *, seeds=1, encoder=tiny_encoder, keep="all", workers=1, **recipe):
         sources = resolve_sources(store, tasks=[task], encoders={"tiny": str(encoder)}, data="mini")
@@ -49,32 +51,32 @@ def trained(store, mini_data, tiny_encoder):
             sources.run_config(name, "tiny", recipe=Recipe(**settings), seed=seed) for seed in range(1, seeds + 1)
         ]
         engine = LocalEngine(device="cpu", workers=workers, keep_weights=keep)
-        found = run_missing(configs, store, sources=sources, engine=engine, progress="silent")
-        return list(found.values()), sources
+        results = run_missing(configs, store, sources=sources, engine=engine, progress="silent")
+        return list(results.values()), sources
 
     return train
 
 
 def predictions(folder, task, mini_data):
-    """What the model of a directory predicts for test, by our own evaluation."""
-    found = read_model_directory(folder)
-    model, settings = load_classifier(found), found.settings
+    """The predictions of a model directory for test, by our own evaluation."""
+    directory = read_model_directory(folder)
+    model, settings = load_classifier(directory), directory.settings
     examples = read_split(get_task(task), mini_data, split="test")
-    asked = {"max_length": settings.max_length, "segment_ids": settings.layout}
-    features = tokenize(examples, found.checkpoint.tokenizer(), found.task, **asked)
+    options = {"max_length": settings.max_length, "segment_ids": settings.layout}
+    features = tokenize(examples, directory.checkpoint.tokenizer(), directory.task, **options)
     batches = evaluation_batches(features, members=1, n_heads=model.architecture.n_heads)
     outputs = predict(model, batches, device=torch.device("cpu"), autocast=False)
-    return decode(outputs[0], features, found.task, tagging=settings.tagging)
+    return decode(outputs[0], features, directory.task, tagging=settings.tagging)
 
 
-def same(found, recorded):
+def same(predicted, recorded):
     if isinstance(recorded[0], float):
-        return np.allclose(found, recorded, rtol=1e-5, atol=1e-5)
-    return found == recorded
+        return np.allclose(predicted, recorded, rtol=1e-5, atol=1e-5)
+    return predicted == recorded
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_directory_predicts_what_its_run_did_under_every_recipe(trained, store, tmp_path, mini_data, recipe):
+def test_a_model_reproduces_its_run_under_every_recipe(trained, store, tmp_path, mini_data, recipe):
     (record,), _ = trained("BIOSSES", **RECIPES[recipe])
     folder = export_run(store, record, tmp_path / "model")
     assert same(predictions(folder, "BIOSSES", mini_data), record.predictions["test"])
@@ -83,13 +85,13 @@ def test_a_directory_predicts_what_its_run_did_under_every_recipe(trained, store
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_directory_predicts_what_its_run_did_for_every_kind(trained, store, tmp_path, mini_data, kind):
+def test_a_model_reproduces_its_run_for_every_kind_of_task(trained, store, tmp_path, mini_data, kind):
     (record,), _ = trained(KINDS[kind], epochs=0.3)
     folder = export_run(store, record, tmp_path / "model")
     assert same(predictions(folder, KINDS[kind], mini_data), record.predictions["test"])
 
 
-def test_io_tags_and_a_roberta_come_out_right(trained, store, tmp_path, mini_data, tiny_roberta):
+def test_a_roberta_with_io_tags_reproduces_its_run(trained, store, tmp_path, mini_data, tiny_roberta):
     (record,), _ = trained("NCBI-disease", encoder=tiny_roberta, tagging="io", epochs=0.3)
     folder = export_run(store, record, tmp_path / "model")
     assert predictions(folder, "NCBI-disease", mini_data) == record.predictions["test"]
@@ -97,33 +99,33 @@ def test_io_tags_and_a_roberta_come_out_right(trained, store, tmp_path, mini_dat
 
 
 @pytest.mark.parametrize(("word", "rule"), [("IL-2", "joined"), ("IL", "basic")])
-def test_a_model_says_how_the_words_of_its_train_were_split(trained, store, tmp_path, word, rule):
+def test_a_model_records_how_its_training_words_were_split(trained, store, tmp_path, word, rule):
     path = tmp_path / "own.conll"
     path.write_text(f"{word}\tB-Gene\nbinds\tO\n.\tO\n\n" * 20)
     task = custom_task(kind="ner", files=dict.fromkeys(("train", "dev", "test"), str(path)))
     (record,), _ = trained(task)
     folder = export_run(store, record, tmp_path / "model")
     assert read_model_directory(folder).settings.words == rule
-    assert ("reads as one word" in (folder / "README.md").read_text()) == (rule == "joined")
+    assert ("treat words such as IL-2 as one word" in (folder / "README.md").read_text()) == (rule == "joined")
 
 
-def test_another_encoder_of_transformers_comes_out_right(trained, store, tmp_path, mini_data, tiny_modernbert):
+def test_another_transformers_encoder_reproduces_its_run(trained, store, tmp_path, mini_data, tiny_modernbert):
     (record,), _ = trained("NCBI-disease", encoder=tiny_modernbert, epochs=0.1)
     folder = export_run(store, record, tmp_path / "model")
     assert predictions(folder, "NCBI-disease", mini_data) == record.predictions["test"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])  # two take seconds: the rule must reach processes of their own
-def test_of_several_seeds_the_best_by_dev_alone_keeps_its_weights(trained, store, workers):
+@pytest.mark.parametrize("workers", [1, 2])  # two: the rule must reach worker processes
+def test_only_the_best_seed_on_dev_keeps_its_weights(trained, store, workers):
     records, _ = trained("BIOSSES", seeds=3, keep="best", workers=workers)
     kept = [record for record in records if has_weights(store, record.id)]
     best = max(records, key=lambda record: record.scores["dev"])
     assert best in kept
-    assert len(kept) == 1 or workers > 1  # processes side by side may each have kept one
+    assert len(kept) == 1 or workers > 1  # parallel processes may each have one
     assert not list((store.folder / "weights").glob(".*"))
 
 
-def test_a_run_trained_again_for_its_weights_is_the_run(trained, store, tmp_path, mini_data):
+def test_a_run_trained_again_reproduces_the_run(trained, store, tmp_path, mini_data):
     (record,), sources = trained("BIOSSES", keep="none")
     assert not has_weights(store, record.id)
     with pytest.raises(StoreError, match=f"blurbstudy export {record.id} --store .* --train"):
@@ -134,27 +136,27 @@ def test_a_run_trained_again_for_its_weights_is_the_run(trained, store, tmp_path
     assert len(store) == 1 and not list(store.folder.glob(".scratch-*"))
 
 
-def test_a_run_that_comes_out_differently_is_told_and_stands_in_the_card(trained, store, tmp_path):
+def test_a_second_training_that_differs_is_noted_in_the_card(trained, store, tmp_path):
     (record,), sources = trained("BIOSSES", keep="none")
     path = store.folder / "runs" / record.id[:2] / f"{record.id}.json"
     values = json.loads(path.read_text())
-    values["predictions"]["test"][0] += 1.0  # as another machine might have had it
+    values["predictions"]["test"][0] += 1.0  # as on another machine
     path.write_text(json.dumps(values))
     other = store.get(record.id)
-    said = ensure_weights(store, other, sources=sources, device="cpu", progress="silent")
-    assert said.startswith("predictions")
+    difference = ensure_weights(store, other, sources=sources, device="cpu", progress="silent")
+    assert difference.startswith("predictions")
     card = (export_run(store, other, tmp_path / "model") / "README.md").read_text()
-    assert "trained again" in card and f"test {100 * record.scores['test']:.2f}" in card
+    assert "second training" in card and f"test {100 * record.scores['test']:.2f}" in card
 
 
-def test_where_data_and_encoder_lie_is_known_to_the_store(trained, store, tmp_path, tiny_large_encoder):
+def test_the_store_records_where_data_and_encoder_are(trained, store, tmp_path, tiny_large_encoder):
     (record,), sources = trained("BIOSSES", keep="none")
-    found = sources_of_run(store, record)
-    assert found.encoder_of(record.config).path == sources.encoders["tiny"].path
+    resolved = sources_of_run(store, record)
+    assert resolved.encoder_of(record.config).path == sources.encoders["tiny"].path
     with pytest.raises(ParameterError, match="is not the encoder of run"):
         sources_of_run(store, record, encoder=str(tiny_large_encoder))
     shutil.rmtree(store.folder / "facts")
-    with pytest.raises(ParameterError, match="where its encoder lies is not in .*; name --encoder"):
+    with pytest.raises(ParameterError, match="does not record its encoder; pass --encoder"):
         sources_of_run(store, record)
 
 
@@ -169,47 +171,53 @@ def test_failed_runs_are_never_the_best_unless_all_failed(make_record, make_refe
     assert best_by_dev([unscored], reference) is None
 
 
-def test_a_place_that_is_taken_stays_as_it_is(trained, store, tmp_path):
-    (record,), _ = trained("BIOSSES")
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "thesis.txt").write_text("years")
-    with pytest.raises(ParameterError, match="is not empty and stays as it is"):
-        export_run(store, record, mine, replace=True)
-    folder = export_run(store, record, tmp_path / "model")
-    before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    with pytest.raises(ParameterError, match="a model lies there already"):
-        export_run(store, record, folder)
-    assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
-    assert [file.name for file in mine.iterdir()] == ["thesis.txt"]
-
-
-def test_what_somebody_wrote_in_a_card_outlives_a_replacement(trained, store, tmp_path):
+def test_only_unchanged_model_directories_are_replaced_without_overwrite(trained, store, tmp_path):
     first, second = trained("BIOSSES", seeds=2)[0]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years")
+    with pytest.raises(ParameterError, match="other: is not empty; name another directory, or pass --overwrite"):
+        export_run(store, first, other)
+    assert [file.name for file in other.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ParameterError, match="is a file; name a directory"):
+        export_run(store, first, other / "thesis.txt", overwrite=True)
+
     folder = export_run(store, first, tmp_path / "model")
-    card = folder / "README.md"
-    mine = card.read_text().replace("- Terms:", "- Terms: for research alone;")
-    card.write_text(mine)
-    for _ in range(2):
-        export_run(store, first, folder, replace=True)
-        assert card.read_text() == mine and not (folder / "README.edited.md").exists()
-    for _ in range(2):  # another model: its card says what it is, and the words are not lost
-        export_run(store, second, folder, replace=True)
-        assert "for research alone" not in card.read_text() and second.id in card.read_text()
-        assert (folder / "README.edited.md").read_text() == mine
+    export_run(store, second, folder)
+    assert exported_run_id(folder) == second.id
+
+
+def edit_card(folder):
+    (folder / "README.md").write_text("Terms: for research only")
+
+
+def add_folder(folder):
+    (folder / ".git").mkdir()
+
+
+def move_old_file_in(folder):
+    path = folder.parent / "old.txt"
+    path.write_text("old")
+    os.utime(path, (0, 0))
+    path.rename(folder / "old.txt")
+
+
+@pytest.mark.parametrize("change", [edit_card, add_folder, move_old_file_in])
+def test_a_changed_model_directory_is_replaced_with_overwrite_only(trained, store, tmp_path, change):
+    (record,), _ = trained("BIOSSES")
+    folder = export_run(store, record, tmp_path / "model")
+    time.sleep(0.02)  # the resolution of modification times
+    change(folder)
+    before = sorted(file.name for file in folder.iterdir())
+    with pytest.raises(ParameterError, match="has changed since it was exported; name another directory"):
+        export_run(store, record, folder)
+    assert sorted(file.name for file in folder.iterdir()) == before
+    export_run(store, record, folder, overwrite=True)
+    assert is_unchanged(folder) and not (folder / ".git").exists() and not (folder / "old.txt").exists()
     read_model_directory(folder)
 
 
-def test_files_of_others_in_a_model_directory_are_not_removed(trained, store, tmp_path):
-    (record,), _ = trained("BIOSSES")
-    folder = export_run(store, record, tmp_path / "model")
-    (folder / ".git").mkdir()
-    with pytest.raises(ParameterError, match=r"and \.git, which is not of it; move that, or name another folder"):
-        export_run(store, record, folder, replace=True)
-    assert (folder / ".git").is_dir() and (folder / "config.json").is_file()
-
-
-def test_a_crash_in_the_middle_leaves_no_half_directory(trained, store, tmp_path, monkeypatch):
+def test_a_crash_leaves_no_partial_directory(trained, store, tmp_path, monkeypatch):
     (record,), _ = trained("BIOSSES")
 
     def crash(*_, **__):
@@ -221,15 +229,8 @@ def test_a_crash_in_the_middle_leaves_no_half_directory(trained, store, tmp_path
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_weights_are_of_a_configuration_and_its_seeds(trained, store):
-    first, _ = trained("BIOSSES", seeds=2)
-    (other,), _ = trained("BIOSSES", epochs=0.5)
-    assert same_but_seed(first[0], first[1]) and not same_but_seed(first[0], other)
-    assert weights_folder(store, other.id).parent == store.folder / "weights"
-
-
 @pytest.mark.parametrize("text", ["{", '{"run": "none"}', "[]"])
-def test_torn_facts_of_kept_weights_are_one_line_that_says_what_to_do(trained, store, tmp_path, text):
+def test_corrupt_metadata_of_saved_weights_is_one_line_with_a_remedy(trained, store, tmp_path, text):
     (record,), _ = trained("BIOSSES")
     (weights_folder(store, record.id) / "blurbstudy.json").write_text(text)
     with pytest.raises(StoreError, match="delete its folder"):

@@ -1,4 +1,4 @@
-"""Five lines in Python do what the commands do."""
+"""The Python interface does what the commands do."""
 
 import html
 import json
@@ -30,15 +30,15 @@ def write_spans(path, n, *, start=0):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, tiny_encoder):
-    """A folder with files, the task, and what `finetune` gave."""
+    """A folder with data files, the task, and the result of `finetune`."""
     folder = tmp_path_factory.mktemp("in-python")
     write_spans(folder / "train.jsonl", 100)
     write_spans(folder / "test.jsonl", 40, start=500)
     task = Task.from_files("ner", train=folder / "train.jsonl", test=folder / "test.jsonl")
-    found = finetune(
+    result = finetune(
         task, tiny_encoder, seeds=2, recipe=RECIPE, store=folder / "store", device="cpu", progress="silent"
     )
-    return folder, task, found
+    return folder, task, result
 
 
 def test_the_package_alone_is_light():
@@ -50,53 +50,59 @@ def test_the_package_alone_is_light():
         blurbstudy.train  # noqa: B018
 
 
-def test_a_fine_tuning_is_a_table_and_a_model_and_is_made_once(trained, tiny_encoder):
-    folder, task, found = trained
-    assert found.sweep.trained == 2 and (found.model / "config.json").is_file()
-    shown = found._repr_html_()
-    assert all(part in shown for part in ('<th scope="row">1</th>', "the best by dev", "warning: test has 40"))
+def test_a_result_is_a_table_with_a_model_and_is_not_repeated(trained, tiny_encoder):
+    folder, task, result = trained
+    assert result.sweep.trained == 2 and (result.model / "config.json").is_file()
+    markup = result._repr_html_()
+    assert all(part in markup for part in ('<th scope="row">1</th>', "the best on dev", "warning: test has 40"))
     again = finetune(
-        task, tiny_encoder, seeds="1-2", recipe=Recipe(**RECIPE), store=folder / "store", device="cpu", keep_model=False
+        task,
+        tiny_encoder,
+        seeds="1-2",
+        recipe=Recipe(**RECIPE),
+        store=folder / "store",
+        device="cpu",
+        export_model=False,
     )
     assert (again.sweep.trained, again.sweep.reused, again.model) == (0, 2, None)
-    with pytest.raises(ParameterError, match=r"no model of in-python.* was kept"):
+    with pytest.raises(ParameterError, match=r"no model of in-python.* was exported"):
         evaluate(again, task)
 
 
-def test_a_model_scores_what_its_run_scored(trained):
-    folder, task, found = trained
-    best = max(found.sweep.values(), key=lambda record: record.scores["dev"])
-    scored = evaluate(found, task)
+def test_a_model_scores_as_its_run(trained):
+    folder, task, result = trained
+    best = max(result.sweep.values(), key=lambda record: record.scores["dev"])
+    scored = evaluate(result, task)
     assert scored.score == pytest.approx(best.scores["test"]) and scored.trivial == 0 and scored.interval
-    assert evaluate(found.model, task, split="dev").score == pytest.approx(best.scores["dev"])
-    shown = scored._repr_html_()
-    assert all(part in shown for part in ("F1 of Disease", "F1 of Drug", "trivial: nothing tagged"))
+    assert evaluate(result.model, task, split="dev").score == pytest.approx(best.scores["dev"])
+    markup = scored._repr_html_()
+    assert all(part in markup for part in ("F1 of Disease", "F1 of Drug", "trivial baseline: no entities"))
 
 
-def test_a_file_of_predictions_scores_as_the_command_scores_it(trained, tmp_path):
-    _, task, found = trained
-    best = max(found.sweep.values(), key=lambda record: record.scores["dev"])
+def test_a_file_of_predictions_is_scored(trained, tmp_path):
+    _, task, result = trained
+    best = max(result.sweep.values(), key=lambda record: record.scores["dev"])
     write_predictions(tmp_path / "p.conll", task, read_split(task, split="test"), best.predictions["test"])
     assert evaluate(tmp_path / "p.conll", task).score == pytest.approx(best.scores["test"])
 
 
 def test_predictions_are_a_sequence_a_frame_and_marked_text(trained, tmp_path):
-    _, _, found = trained
+    _, _, result = trained
     texts = ["<b>Case</b> 9 of lung cancer got aspirin 🧬.", "Case 8 of flu got heparin."]
-    predictions = predict(found, texts)
+    predictions = predict(result, texts)
     assert len(predictions) == 2 and predictions[:1].to_dicts() == predictions.to_dicts()[:1]
-    for text, one in zip(texts, predictions, strict=True):
-        assert one.text == text and all(text[e.start : e.end] == e.text for e in one.entities)
-    assert len(predictions.to_frame()) == sum(len(one.entities) for one in predictions) > 0
-    shown = html.unescape(predictions._repr_html_())
-    assert "&lt;b&gt;" in shown and "<b>" not in shown and "<mark" in shown
+    for text, prediction in zip(texts, predictions, strict=True):
+        assert prediction.text == text and all(text[e.start : e.end] == e.text for e in prediction.entities)
+    assert len(predictions.to_frame()) == sum(len(prediction.entities) for prediction in predictions) > 0
+    markup = html.unescape(predictions._repr_html_())
+    assert "&lt;b&gt;" in markup and "<b>" not in markup and "<mark" in markup
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"note": text}) for text in texts))
-    from_file = predict(found.model, tmp_path / "a.jsonl", columns={"text": "note"})
-    assert [one.entities for one in from_file] == [one.entities for one in predictions]
-    assert predict(found, texts[0])[0].entities == predictions[0].entities
+    from_file = predict(result.model, tmp_path / "a.jsonl", columns={"text": "note"})
+    assert [prediction.entities for prediction in from_file] == [prediction.entities for prediction in predictions]
+    assert predict(result, texts[0])[0].entities == predictions[0].entities
 
 
-def test_an_audit_is_a_table_with_its_warnings(trained, tiny_encoder):
+def test_an_audit_is_a_table_with_warnings(trained, tiny_encoder):
     folder, task, _ = trained
     table = audit(task, tiny_encoder)
     rows = dict(table.rows)
@@ -105,47 +111,48 @@ def test_an_audit_is_a_table_with_its_warnings(trained, tiny_encoder):
     assert "limit 128" in rows["sub-words"]
 
 
-def test_a_recommendation_is_the_commands_as_a_table_and_a_recipe_to_take(trained, tiny_encoder):
+def test_a_recommendation_is_a_table_and_a_recipe(trained, tiny_encoder):
     folder, task, _ = trained
-    found = recommend(task, tiny_encoder, store=folder / "store", device="cpu")
-    assert isinstance(found.recipe, Recipe) and found.recipe.epochs == found.to_dict()["recipe"]["epochs"]
-    shown, said = found._repr_html_(), found.text()
-    assert all(html.escape(own.why, quote=False)[:40] in html.unescape(shown) for own in found.choices)
-    for part in ("Expected (a task of your own can differ", "Failure: ", "Cost: about"):
-        assert part in shown and f"# {part}" in said
-    assert "<td>epochs</td>" in shown or ">epochs</th>" in shown
+    recommendation = recommend(task, tiny_encoder, store=folder / "store", device="cpu")
+    assert isinstance(recommendation.recipe, Recipe)
+    assert recommendation.recipe.epochs == recommendation.to_dict()["recipe"]["epochs"]
+    markup, text = recommendation._repr_html_(), recommendation.text()
+    assert all(decision.why[:40] in html.unescape(markup) for decision in recommendation.decisions)
+    for part in ("Expected scores (your own task may differ", "Failures: ", "Cost: about"):
+        assert part in markup and f"# {part}" in text
+    assert "<td>epochs</td>" in markup or ">epochs</th>" in markup
 
 
 def test_wrong_use_is_one_line(trained, tmp_path):
-    _, task, found = trained
+    _, task, result = trained
     (tmp_path / "a.txt").write_text("Aspirin.")
     wrong = [
-        (lambda: predict(found, str(tmp_path / "a.txt")), "is a text, and the name of a file; give Path"),
-        (lambda: predict(found, f"{tmp_path}/"), "is a text, and the name of a file; give Path"),
-        (lambda: predict(found, 5), "5 is no text; give a text, a list of texts"),
-        (lambda: predict(found, ["a", 5]), "text 2 is no text"),
-        (lambda: predict(found, ["a\0"]), "text 1 holds a NUL character"),
-        (lambda: predict(found, ["a", "\ud800"]), "text 2 holds a NUL character or half of a surrogate pair"),
-        (lambda: predict(found, [("a", "b")]), "text 1 is no text"),
-        (lambda: predict(found, ["a"], columns={"text": "a"}), "columns belong to a file"),
-        (lambda: predict(tmp_path, ["a"]), "holds no model"),
-        (lambda: evaluate(found, get_task("GAD"), data=tmp_path), "GAD"),
-        (lambda: audit("BIOSSES", "x"), "BIOSSES is BLURB's"),
+        (lambda: predict(result, str(tmp_path / "a.txt")), "is the name of a file; pass Path"),
+        (lambda: predict(result, f"{tmp_path}/"), "is the name of a file; pass Path"),
+        (lambda: predict(result, 5), "expected a text, a list of texts, or the Path of a file, got 5"),
+        (lambda: predict(result, ["a", 5]), "text 2: in-python.* expects a text, got 5"),
+        (lambda: predict(result, ["a\0"]), "text 1 has a NUL character"),
+        (lambda: predict(result, ["a", "\ud800"]), "text 2 has a NUL character or a lone surrogate"),
+        (lambda: predict(result, [("a", "b")]), "text 1: in-python.* expects a text, got"),
+        (lambda: predict(result, ["a"], columns={"text": "a"}), "columns need a file"),
+        (lambda: predict(tmp_path, ["a"]), "not a model directory"),
+        (lambda: evaluate(result, get_task("GAD"), data=tmp_path), "GAD"),
+        (lambda: audit("BIOSSES", "x"), "BIOSSES is a BLURB task"),
         (lambda: finetune("BIOSSES", "x"), "no data: name the folder"),
         (lambda: Task.from_files("ner", train=tmp_path / "none.conll"), "no such file"),
-        (lambda: evaluate(found, task, split="all"), "split"),
+        (lambda: evaluate(result, task, split="all"), "split"),
     ]
-    for call, said in wrong:
-        with pytest.raises(StudyError, match=said) as caught:
+    for call, message in wrong:
+        with pytest.raises(StudyError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
 
 
 def test_a_model_of_other_labels_is_refused(trained, tmp_path):
-    _, _, found = trained
+    _, _, result = trained
     (tmp_path / "a.conll").write_text("word B-Cell\n\n")
     other = Task.from_files("ner", train=tmp_path / "a.conll", test=tmp_path / "a.conll")
-    with pytest.raises(ParameterError, match="the model has no label of the task"):
-        evaluate(found, other)
+    with pytest.raises(ParameterError, match="model and task share no label"):
+        evaluate(result, other)
     with pytest.raises(DataError, match="b.conll: no such file"):
         Task.from_files("ner", train=tmp_path / "b.conll")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from blurbstudy import paths
-from blurbstudy.api.score import export_run, score_file, score_run
+from blurbstudy.api.score import export_predictions, score_file, score_run
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.errors import DataError, ParameterError, StoreError, StudyError
 from blurbstudy.store.run_store import RunStore
@@ -41,7 +41,7 @@ def _sentence(task, draw, i):
 
 
 def _fields(task, draw, i):
-    name = f"d{i // 3}.T1.T{i}" if task.unit_parts else f"e{i}"
+    name = f"d{i // 3}.T1.T{i}" if task.unit_id_prefix else f"e{i}"
     label = f"{draw.uniform(*task.bounds):.1f}" if task.is_regression else draw.choice(task.labels)
     return "\t".join((name, *("Some text." for _ in task.columns[1:-1]), label)) + "\n"
 
@@ -171,7 +171,7 @@ def test_documents_show_the_example_based_f1_as_another_metric(tmp_path):
     precision = np.mean([len(g & p) / len(p) if p else 0 for g, p in pairs])
     recall = np.mean([len(g & p) / len(g) for g, p in pairs])
     assert found.others == {"example_based_f1": pytest.approx(2 * precision * recall / (precision + recall))}
-    assert "example-based F1 (BLUE), another metric: " in found.text()
+    assert "example-based F1 (BLUE) (additional metric): " in found.text()
 
 
 def test_the_plain_values_are_json_and_the_text_is_times_100(tmp_path):
@@ -181,7 +181,7 @@ def test_the_plain_values_are_json_and_the_text_is_times_100(tmp_path):
         found, *_ = scored(invented(tmp_path / name, task), tmp_path / "preds.tsv", task)
         values = json.loads(json.dumps(found.to_dict(), allow_nan=False))
         assert values["score"] == found.score and values["task"] == name and values["n"] == found.n
-        assert f"score {100 * found.score:.2f}, 95% interval [" in found.text()
+        assert f"score {100 * found.score:.2f}, 95% CI [" in found.text()
 
 
 def test_gold_scores_100_and_the_trivial_prediction_its_own_score(tmp_path):
@@ -226,14 +226,14 @@ def test_one_document_has_no_interval_and_a_few_have_one_with_a_warning(tmp_path
     folder = invented(tmp_path, task, n=4)
     found, *_ = scored(folder, tmp_path / "preds.tsv", task)
     assert found.interval is None and found.to_dict()["interval"] is None
-    assert ", 95% interval none: one document, n = 4, 1 document\n" in found.text()
+    assert ", 95% CI none: one document, n = 4, 1 document\n" in found.text()
     (tmp_path / "few").mkdir()
     found, *_ = scored(invented(tmp_path / "few", task, n=36), tmp_path / "preds.tsv", task)
     assert found.interval[0] < found.interval[1]
-    assert "(bootstrap over documents; too narrow, as 9 documents are few), n = 36, 9 documents\n" in found.text()
+    assert "(bootstrap over documents; too narrow with only 9 documents), n = 36, 9 documents\n" in found.text()
     (tmp_path / "more").mkdir()
     found, *_ = scored(invented(tmp_path / "more", task, n=40), tmp_path / "preds.tsv", task)
-    assert "few" not in found.text()
+    assert "narrow" not in found.text()
 
 
 def test_an_undefined_correlation_has_no_interval(tmp_path):
@@ -243,7 +243,7 @@ def test_an_undefined_correlation_has_no_interval(tmp_path):
     write(tmp_path / "p.tsv", task, examples, [2.5] * len(examples))
     found = score_file(tmp_path / "p.tsv", task, folder)
     assert found.score == 0.0 and json.loads(json.dumps(found.to_dict()))["interval"] is None
-    assert "95% interval none: r is undefined where all predictions are the same, n = 60\n" in found.text()
+    assert "95% CI none: r is undefined if all predictions are equal, n = 60\n" in found.text()
 
 
 def test_tagged_sentences_need_no_training_file_to_be_scored(tmp_path):
@@ -287,11 +287,13 @@ def test_a_run_is_scored_from_its_store_alone(run):
     found = score_run(good, store)
     assert (found.score, found.n, found.trivial, found.origin) == (0.8, 100, 0.6, f"run {good}")
     assert score_run(good, store, split="dev", task=get_task("BioASQ")).split == "dev"
-    with pytest.raises(StudyError, match=f"run {failed} has no score on test: its loss, or a prediction, left"):
+    with pytest.raises(StudyError, match=f"run {failed} has no score on test: its loss or a prediction became NaN"):
         score_run(failed, store)
-    with pytest.raises(StudyError, match=f"run {good} has no score on train: a store keeps .* on dev and test alone"):
+    with pytest.raises(
+        StudyError, match=f"run {good} has no score on train: stores have predictions on dev and test only"
+    ):
         score_run(good, store, split="train")
-    with pytest.raises(ParameterError, match=f"run {good} is of BioASQ, not of HoC; leave --task out"):
+    with pytest.raises(ParameterError, match=f"run {good} is on BioASQ, not HoC; remove --task"):
         score_run(good, store, task=get_task("HoC"))
 
 
@@ -319,21 +321,21 @@ def test_an_exported_run_is_scored_as_in_its_store(tmp_path, make_results, name)
     store.put(record)
     for split in predicted:
         file = tmp_path / f"{split}.tsv"
-        export_run(record.id, store, folder=folder, file=file, split=split)
+        export_predictions(record.id, store, folder=folder, file=file, split=split)
         again, kept = score_file(file, task, folder, split=split), score_run(record.id, store, split=split)
         assert dataclasses.replace(again, origin="") == dataclasses.replace(kept, origin="")
         assert read_predictions(file, task, read_split(task, folder, split=split)) == predicted[split]
     written = (tmp_path / "test.tsv").read_bytes()
-    with pytest.raises(ParameterError, match="test.tsv: is there already and stays as it is; name another file"):
-        export_run(record.id, store, folder=folder, file=tmp_path / "test.tsv")
+    with pytest.raises(ParameterError, match="test.tsv: exists already and is not overwritten; name another file"):
+        export_predictions(record.id, store, folder=folder, file=tmp_path / "test.tsv")
     assert (tmp_path / "test.tsv").read_bytes() == written
 
 
 def test_a_run_is_exported_with_its_own_data_alone(run, tmp_path):
     store, (good, failed) = run
     folder = invented(tmp_path, get_task("BioASQ"))
-    with pytest.raises(StudyError, match=f"run {good} is of BioASQ .d{{20}}., .* holds another version of it"):
-        export_run(good, store, folder=folder, file=tmp_path / "p.tsv")
+    with pytest.raises(StudyError, match=f"run {good} used BioASQ with fingerprint d{{20}}, but .* has "):
+        export_predictions(good, store, folder=folder, file=tmp_path / "p.tsv")
     with pytest.raises(StudyError, match=f"run {failed} has no score on test"):
-        export_run(failed, store, folder=folder, file=tmp_path / "p.tsv")
+        export_predictions(failed, store, folder=folder, file=tmp_path / "p.tsv")
     assert not (tmp_path / "p.tsv").exists()

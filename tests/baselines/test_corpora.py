@@ -23,11 +23,11 @@ def test_every_mention_of_either_file_has_its_type(mini_data):
             assert [words for words, _ in sentences] == [one.texts for one in examples]
 
 
-def test_neighbours_of_two_types_stay_two():
+def test_adjacent_mentions_of_two_types_stay_separate():
     assert merged_labels({"CHEMICAL": ["B I O O"], "DISEASE": ["O O B O"]}) == ["B-CHEMICAL I-CHEMICAL B-DISEASE O"]
 
 
-def test_a_word_in_mentions_of_both_types_is_refused():
+def test_a_word_in_mentions_of_both_types_is_an_error():
     with pytest.raises(DataError, match="CHEMICAL and DISEASE: word 2 of sentence 1 is in a mention of each"):
         merged_labels({"CHEMICAL": ["B I"], "DISEASE": ["O B"]})
 
@@ -36,7 +36,7 @@ def test_a_word_in_mentions_of_both_types_is_refused():
     ("other", "place"),
     [([example("a b", "O O"), example("c X", "O O")], "sentence 2"), ([example("a b", "O O")], "2 and 1 sentences")],
 )
-def test_files_of_other_sentences_are_refused(other, place):
+def test_files_with_different_sentences_are_an_error(other, place):
     first = [example("a b", "B O"), example("c d", "O O")]
     with pytest.raises(DataError, match=f"A and B \\(train\\): {place} differ"):
         merged_sentences({"A": first, "B": other}, split="train")

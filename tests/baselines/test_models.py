@@ -23,23 +23,23 @@ BOTH = ("CHEMICAL", "DISEASE")
         ("BC2GM", ("ENTITY",), None),
     ],
 )
-def test_the_sets_type_counts_where_the_model_knows_it_and_else_every_mention(task, labels, kind):
+def test_the_task_type_is_evaluated_if_the_model_has_it_otherwise_every_mention(task, labels, kind):
     assert counted_type(get_task(task), labels) == kind
 
 
-def test_mentions_of_the_other_type_are_outside_and_neighbours_stay_two():
+def test_mentions_of_other_types_are_dropped_and_adjacent_mentions_stay_separate():
     tags = "B-CHEMICAL I-CHEMICAL B-CHEMICAL O B-DISEASE"
     assert counted_tags(tags, "CHEMICAL") == "B I B O O"
     assert counted_tags(tags, "DISEASE") == "O O O O B"
     assert counted_tags(tags, None) == "B I B O B"
 
 
-def test_models_learn_from_entity_sets_of_blurb():
+def test_models_are_trained_on_entity_tasks_of_blurb():
     assert {task for model in MODELS for task in model.types} <= {
         task.name for task in TASKS if task.task_type == "ner"
     }
 
 
-def test_an_unknown_model_is_refused():
+def test_an_unknown_model_is_an_error():
     with pytest.raises(ParameterError, match="model='craft' is unknown; use jnlpba or bc5cdr"):
         get_model("craft")

@@ -12,11 +12,11 @@ def nlp(chemical_model):
     return load_model(chemical_model)
 
 
-def test_a_model_knows_both_types_of_its_corpus(nlp):
+def test_a_model_has_both_types_of_its_corpus(nlp):
     assert entity_types(nlp) == ["CHEMICAL", "DISEASE"]
 
 
-def test_tags_are_spacys_own_entities(nlp, mini_data):
+def test_tags_are_spacys_entities(nlp, mini_data):
     from spacy.tokens import Doc
 
     sentences = [example.texts for example in read_task(get_task("BC5-chem"), mini_data)["test"]][:60]
@@ -26,7 +26,7 @@ def test_tags_are_spacys_own_entities(nlp, mini_data):
     assert sum(map(len, found)) > 60
 
 
-def test_a_model_has_learned_its_own_corpus(nlp, mini_data):
+def test_a_model_has_learned_its_corpus(nlp, mini_data):
     """Far above chance: it would be at 0 with tokens or types shifted."""
     for task, kind in (("BC5-chem", "CHEMICAL"), ("BC5-disease", "DISEASE")):
         test = read_task(get_task(task), mini_data)["test"]
@@ -34,7 +34,7 @@ def test_a_model_has_learned_its_own_corpus(nlp, mini_data):
         assert entity_f1([one.label for one in test], found) > 0.5
 
 
-def test_the_released_models_are_found_by_their_packages_metadata(tmp_path, monkeypatch):
+def test_released_models_are_detected_by_package_metadata(tmp_path, monkeypatch):
     assert released_version("en_ner_no_such_model") is None
     folder = tmp_path / "en_ner_no_such_model-0.5.4.dist-info"
     folder.mkdir()

@@ -9,13 +9,13 @@ from blurbstudy.baselines.scispacy_scorer import as_it_reads
 from blurbstudy.metrics import entity_f1, mentions
 
 
-def test_a_b_inside_a_mention_begins_no_other_and_the_first_type_stays():
+def test_scispacys_reader_merges_adjacent_mentions_and_keeps_the_first_type():
     assert as_it_reads(["O", "B", "I", "B", "O", "B"]) == [(1, 4, ""), (5, 6, "")]
     assert as_it_reads(["B-CHEMICAL", "B-DISEASE", "O"]) == [(0, 2, "CHEMICAL")]
     assert as_it_reads(["O", "O"]) == []
 
 
-def test_where_no_mentions_touch_its_reading_is_ours():
+def test_without_adjacent_mentions_scispacys_reader_equals_ours():
     draw = random.Random(1)
     for _ in range(200):
         tags = []
@@ -24,7 +24,7 @@ def test_where_no_mentions_touch_its_reading_is_ours():
         assert as_it_reads(tags) == mentions(tags)
 
 
-def test_exact_predictions_lose_both_neighbours():
+def test_exact_predictions_of_adjacent_mentions_count_as_wrong():
     gold = ["B I B O B"]  # read as 2 mentions, of which the prediction of 3 has 1
     found = read_by_it(gold, gold)
     assert (found.found, found.gold, found.predicted) == (1, 2, 3)
@@ -40,6 +40,6 @@ def test_two_types_with_equal_counts_are_summed_as_one():
     assert by_set.f1 == pytest.approx(2 * 2 / (2 * 2 + 1 + 3))
 
 
-def test_of_one_type_its_scorer_sums_rightly():
+def test_with_one_type_scispacys_scorer_sums_correctly():
     gold, predicted = ["B I O B", "O B"], ["B I O O", "B B"]
     assert scored_by_it(gold, predicted) == read_by_it(gold, predicted)

@@ -47,7 +47,7 @@ def test_the_configuration_is_the_published_one():
     assert {key: config.get(*key) for key in PUBLISHED} == PUBLISHED
 
 
-def test_steps_are_as_many_as_spacys_own_batcher_makes():
+def test_the_number_of_steps_equals_that_of_spacys_batcher():
     from spacy.training.batchers import configure_minibatch
     from thinc.schedules import compounding
 
@@ -58,7 +58,7 @@ def test_steps_are_as_many_as_spacys_own_batcher_makes():
         assert total_steps(sentences, epochs) == made
 
 
-def test_spacy_reads_our_tokens_as_they_are(tmp_path):
+def test_spacy_keeps_our_tokens(tmp_path):
     from spacy.lang.en import English
     from spacy.training import Corpus
 
@@ -92,7 +92,7 @@ def small_data(mini_data, tmp_path):
     return tmp_path / "data"
 
 
-def test_the_same_seed_gives_the_same_bits_in_another_process_and_another_seed_others(small_data, tmp_path):
+def test_the_same_seed_gives_the_same_bits_in_another_process(small_data, tmp_path):
     """Each process orders its hashes anew, and has a cache of its own."""
     found = []
     fingerprints = {task: data_fingerprint(get_task(task), small_data) for task in ("BC5-chem", "BC5-disease")}
@@ -108,13 +108,13 @@ def test_the_same_seed_gives_the_same_bits_in_another_process_and_another_seed_o
     assert found[0] == found[1] != found[2]
 
 
-def test_what_is_there_is_not_trained_again(chemical_model, wanted_model):
+def test_a_cached_model_is_not_trained_again(chemical_model, wanted_model):
     assert make_model(wanted_model("bc5cdr"), on_progress=lambda *_: pytest.fail("trained again")) == chemical_model
     others = [wanted_model("bc5cdr", **change).folder() for change in ({"seed": 1}, {"epochs": 9})]
     assert len({chemical_model, wanted_model("jnlpba").folder(), *others}) == 4
 
 
-def test_a_training_that_is_stopped_leaves_nothing(wanted_model, tmp_path, monkeypatch):
+def test_a_stopped_training_leaves_nothing(wanted_model, tmp_path, monkeypatch):
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
     wanted, told, asked = wanted_model("bc5cdr"), [], itertools.count()
     with pytest.raises(Interrupted):
@@ -123,7 +123,7 @@ def test_a_training_that_is_stopped_leaves_nothing(wanted_model, tmp_path, monke
     assert not wanted.folder().exists() and not list(wanted.folder().parent.glob(".unfinished*"))
 
 
-def test_data_that_changed_meanwhile_are_refused(wanted_model, tmp_path, monkeypatch):
+def test_data_with_another_fingerprint_are_an_error(wanted_model, tmp_path, monkeypatch):
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
     wanted = wanted_model("jnlpba", fingerprints={"JNLPBA": "0" * 20})
     with pytest.raises(DataError, match="the files of JNLPBA changed meanwhile"):

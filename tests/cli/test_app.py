@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from blurbstudy.cli.app import expand_arguments
-from blurbstudy.cli.notebook_options import notebook_values
+from blurbstudy.cli.notebook_options import notebook_parameters
 from blurbstudy.store.run_store import RunStore
+from blurbstudy.study.parameter_types import SCALES
+from blurbstudy.study.parameters import scale_parameters
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +26,7 @@ def finetune(command, tiny_encoder, tmp_path):
     (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\n")
 
     def run(*words, encoder=tiny_encoder):
-        options = ["--data", "mini", "--recipe", "recipe.yaml", "--out", tmp_path / "store", "--device", "cpu"]
+        options = ["--data", "mini", "--recipe", "recipe.yaml", "--store", tmp_path / "store", "--device", "cpu"]
         return command("finetune", "--task", "BIOSSES", "--encoder", encoder, *options, *words)
 
     return run
@@ -47,13 +49,16 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
     ("words", "message"),
     [
         (["-p", "nonsense", "1"], "unknown parameter 'nonsense' (-p)"),
-        (["-p", "seeds", "0"], "seeds=0 is no set of seeds"),
-        (["-p", "learning_rate", "fast"], "learning_rate='fast' is out of bounds; use a number from 0 to 1"),
-        (["-p", "tasks", "[BIOSSES, BIOSSES]"], "tasks names 'BIOSSES' twice; once is enough"),
+        (["-p", "seeds", "0"], "seeds=0: expected a number such as 5"),
+        (
+            ["-p", "learning_rate", "fast"],
+            "learning_rate='fast': must be a valid number; learning_rate is: peak learning rate",
+        ),
+        (["-p", "tasks", "[BIOSSES, BIOSSES]"], "must list 'BIOSSES' only once"),
         (["-p", "seeds"], "-p"),
         (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 01_pretraining_ablation"),
         (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
-        (["-p", "scale", "small"], "-p scale small: the scale is no parameter of a run; use --scale"),
+        (["-p", "scale", "small"], "-p scale small: cannot be set with -p; use --scale"),
         (
             ["--scale", "small", "--data", "mini"],
             "no path is given for BERT, BERT (no NSP), ",
@@ -102,22 +107,22 @@ def test_a_run_that_the_clock_ends_reports_what_there_is_and_the_same_command_go
     words += ["-p", "biosses_epochs", "1", "-p", "biosses_max_length", "48", "-p", "workers", "1"]
     code, out, errors = command(*words, "--minutes", "0.0001")
     last = errors.splitlines()[-1]
-    found = re.fullmatch(r"blurbstudy: the time is up \(--minutes\); left: (\d+) runs; the same command goes on", last)
-    assert code == 3 and out == "report: report/mini/index.html\n" and "Traceback" not in errors
+    found = re.fullmatch(r"blurbstudy: time limit reached; remaining: (\d+) runs. Run the same command to resume", last)
+    assert code == 3 and out.startswith("report: report/mini/index.html\n") and "Traceback" not in errors
     page = (tmp_path / "report" / "mini" / "03_layer_adaptation.html").read_text()
     assert "not run" in page and len(RunStore("runs/mini")) == 0
     code, _, errors = command(*words, "--minutes", "60")
-    assert code == 0 and "the time is up" not in errors and len(RunStore("runs/mini")) == int(found[1]) > 0
+    assert code == 0 and "time limit" not in errors and len(RunStore("runs/mini")) == int(found[1]) > 0
 
 
 def test_a_pretraining_that_the_clock_ends_is_named_and_the_report_says_not_run(command, tmp_path, monkeypatch):
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
     words = ["--only", "01_pretraining_ablation", "-p", "encoders", "{BERT: pretrain:bert, ELECTRA: pretrain:electra}"]
     code, out, errors = command("run", *words, "-p", "tasks", "[BIOSSES, BioASQ]", "--minutes", "0.0001")
-    assert code == 3 and out == "report: report/mini/index.html\n" and "Traceback" not in errors
+    assert code == 3 and out.startswith("report: report/mini/index.html\n") and "Traceback" not in errors
     assert errors.splitlines()[-1] == (
-        "blurbstudy: the time is up (--minutes); left: the pretraining of BERT, ELECTRA and all runs with them; "
-        "the same command goes on"
+        "blurbstudy: time limit reached; remaining: the pretraining of BERT, ELECTRA and all runs with them. "
+        "Run the same command to resume"
     )
     assert "not run" in (tmp_path / "report" / "mini" / "01_pretraining_ablation.html").read_text()
     assert not (tmp_path / "cache" / "encoders").exists()
@@ -155,6 +160,8 @@ def remember(tmp_path):
     """Makes a store that says a notebook was executed with these values."""
 
     def put(values, *, stem="00_overview"):
+        if values.get("scale") in SCALES:
+            values = scale_parameters(values["scale"], stem) | values
         RunStore(tmp_path / "store").put_fact("notebook", stem, values)
 
     return put
@@ -163,10 +170,10 @@ def remember(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"scale": "../../outside"}, "scale='../../outside' is unknown"),
+        ({"scale": "../../outside"}, "scale='../../outside': must be 'mini'"),
         ({"seeds": 3}, "does not say at which scale 00_overview was executed"),
-        ({"scale": "mini", "seeds": "0-2000000000"}, "is no set of seeds"),
-        ({"scale": ["mini"]}, "scale=['mini'] is unknown"),
+        ({"scale": "mini", "seeds": "0-2000000000"}, "expected a number such as 5"),
+        ({"scale": ["mini"]}, "scale=['mini']: must be 'mini'"),
     ],
 )
 def test_a_report_from_a_store_that_remembers_nonsense_makes_nothing(command, tmp_path, remember, values, message):
@@ -186,13 +193,13 @@ def test_a_report_of_a_torn_fact_is_one_line(command, tmp_path, remember):
 
 
 def test_judging_the_claims_asks_for_no_encoder():
-    assert notebook_values(scale="small", only=["08_claims"], given={})["08_claims"]["scale"] == "small"
+    assert notebook_parameters(scale="small", only=["08_claims"], overrides={})["08_claims"]["scale"] == "small"
 
 
 def test_a_report_of_a_notebook_that_the_store_does_not_know_says_which_it_knows(command, remember):
     remember({"scale": "mini"}, stem="05_pruning")
     code, _, errors = command("report", "--store", "store", "--only", "03_layer_adaptation")
-    assert code == 2 and "03_layer_adaptation not executed with this run store, which knows 05_pruning" in errors
+    assert code == 2 and "03_layer_adaptation never executed with this run store, which knows 05_pruning" in errors
 
 
 def test_a_report_of_an_unknown_scale_is_one_line(command, tmp_path):
@@ -204,7 +211,7 @@ def test_a_report_from_a_store_of_two_scales_asks_which(command, remember):
     remember({"scale": "mini"})
     remember({"scale": "small"}, stem="02_optimization_ablation")
     code, _, errors = command("report", "--store", "store")
-    assert code == 2 and "scales mini and small; name one with --scale" in errors
+    assert code == 2 and "scales mini and small; choose one with --scale" in errors
     code, _, errors = command("report", "--store", "store", "--scale", "paper")
     assert code == 2 and "none of --scale paper" in errors
 
@@ -212,7 +219,7 @@ def test_a_report_from_a_store_of_two_scales_asks_which(command, remember):
 def test_a_file_in_the_place_of_the_store_is_said_by_report(command, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, errors = command("report", "--store", "file")
-    assert code == 2 and "file: a file lies where the run store should be" in errors
+    assert code == 2 and "file: is a file; name the folder of a run store" in errors
 
 
 def test_a_file_in_the_place_of_the_report_is_one_line(command, tmp_path, tiny_encoder):
@@ -229,7 +236,7 @@ def test_a_full_disk_is_one_line_wherever_it_happens(command, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "report/index.html")
 
-    monkeypatch.setattr("blurbstudy.cli.run.notebook_values", full)
+    monkeypatch.setattr("blurbstudy.cli.run.notebook_parameters", full)
     code, out, errors = command("run")
     assert (code, out) == (2, "")
     assert errors.startswith("blurbstudy: report/index.html: no space is left on the disk; free some space or name")
@@ -247,13 +254,13 @@ def test_ctrl_c_is_told_in_one_line_and_ends_with_130(finetune, monkeypatch):
 
 def test_finetune_prints_one_json_object_and_nothing_else(finetune):
     code, out, _ = finetune("--seeds", "1-2", "--json")
-    found = json.loads(out)
+    result = json.loads(out)
     assert code == 0
-    assert [run["seed"] for run in found["runs"]] == [1, 2]
-    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in found["runs"])
-    summary = found["summary"]["test"]
+    assert [run["seed"] for run in result["runs"]] == [1, 2]
+    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in result["runs"])
+    summary = result["summary"]["test"]
     assert summary["n"] == 2 and len(summary["interval_over_seeds"]) == len(summary["interval_over_examples"]) == 2
-    assert summary["mean"] == pytest.approx(sum(run["test"] for run in found["runs"]) / 2)
+    assert summary["mean"] == pytest.approx(sum(run["test"] for run in result["runs"]) / 2)
 
 
 def test_finetune_a_second_time_trains_nothing(finetune):
@@ -262,7 +269,7 @@ def test_finetune_a_second_time_trains_nothing(finetune):
     again = json.loads(out)
     assert (first["trained"], first["reused"]) == (2, 0)
     assert (again["trained"], again["reused"]) == (0, 2)
-    assert again["runs"] == first["runs"] and "nothing trained" in errors
+    assert again["runs"] == first["runs"] and "nothing to train" in errors
 
 
 def test_finetune_without_json_is_a_table_for_people(finetune):
@@ -333,3 +340,9 @@ def test_finetune_with_an_encoder_without_weights_is_one_line(finetune, tiny_enc
 def test_finetune_refuses_what_it_does_not_know(finetune, words, message):
     code, out, errors = finetune(*words)
     assert code == 2 and out == "" and message in errors and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("option", "new"), [("--out", "--store"), ("--keep-model", "--model-dir")])
+def test_renamed_options_are_refused_with_their_new_name(finetune, option, new):
+    for words in ([option, "x"], [f"{option}=x"]):
+        assert finetune(*words) == (2, "", f"blurbstudy: finetune: {option} is now {new}\n")

@@ -1,4 +1,4 @@
-"""blurbstudy predict as one types it: where answers go, what is told, and what is refused."""
+"""blurbstudy predict: outputs, messages, resumed runs, and refused options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def predict(command, model, monkeypatch):
-    """The command with the model, and what stands on standard input."""
+    """Run the command with the model and the given standard input."""
 
     def run(*words, stdin: bytes = b""):
         monkeypatch.setattr(sys, "stdin", type("Stream", (), {"buffer": io.BytesIO(stdin)}))
@@ -30,18 +30,17 @@ def predict(command, model, monkeypatch):
 
 def test_standard_input_becomes_json_lines_on_standard_output(predict):
     code, out, err = predict(stdin="Aspirin\u00a0hydrochloride\r\nagainst asthma.".encode())
-    (line,) = out.splitlines()
-    found = json.loads(line)
+    (line,) = map(json.loads, out.splitlines())
     assert (code, err) == (0, "")
-    assert [found["text"][e["start"] : e["end"]] for e in found["entities"]] == ["Aspirin\u00a0hydrochloride", "asthma"]
+    assert [line["text"][e["start"] : e["end"]] for e in line["entities"]] == ["Aspirin\u00a0hydrochloride", "asthma"]
 
 
-def test_a_folder_becomes_the_file_of_whatever_format_its_ending_says(predict):
+def test_the_suffix_of_the_output_decides_its_format(predict):
     Path("texts").mkdir()
     for name in "ab":
         Path(f"texts/{name}.txt").write_text(f"Aspirin, {name}.")
-    assert predict("texts", "--to", "found.html") == (0, "", "2 documents, 2 entities written to found.html\n")
-    assert Path("found.html").read_text().count('<mark class="entity"') == 2
+    assert predict("texts", "--to", "page.html") == (0, "", "2 documents, 2 entities written to page.html\n")
+    assert Path("page.html").read_text().count('<mark class="entity"') == 2
     assert predict("texts", "--format", "brat", "--to", "brat")[0] == 0
     assert {path.name for path in Path("brat").iterdir()} == {"a.txt", "a.ann", "b.txt", "b.ann"}
     code, out, _ = predict("texts", "--format", "tsv")
@@ -51,33 +50,34 @@ def test_a_folder_becomes_the_file_of_whatever_format_its_ending_says(predict):
 def test_predictions_for_conll_files_are_scored_by_score(predict, command):
     Path("test.conll").write_text("Aspirin\tB-Drug\nof\tO\n\nasthma\tB-Disease\n")
     Path("task.yaml").write_text("kind: ner\nfiles: {train: test.conll, dev: test.conll, test: test.conll}\n")
-    assert predict("test.conll", "--to", "found.conll")[0] == 0
-    assert Path("found.conll").read_text() == "Aspirin\tB-Drug\nof\tO\n\nasthma\tB-Disease\n\n"
-    code, out, err = command("score", "--task", "task.yaml", "--predictions", "found.conll", "--json")
+    assert predict("test.conll", "--to", "predicted.conll")[0] == 0
+    assert Path("predicted.conll").read_text() == "Aspirin\tB-Drug\nof\tO\n\nasthma\tB-Disease\n\n"
+    code, out, err = command("score", "--task", "task.yaml", "--predictions", "predicted.conll", "--json")
     assert (code, json.loads(out)["score"]) == (0, pytest.approx(1.0)), err
 
 
-def test_bad_lines_stop_the_command_or_are_listed(predict):
+def test_unreadable_lines_stop_the_command_or_are_listed(predict):
     Path("a.jsonl").write_text('{"text": "Aspirin"}\n{"text": 3}\n{"text": "asthma"}\n')
     code, out, err = predict("a.jsonl")
     assert (code, len(out.splitlines())) == (2, 1)
     assert err.startswith("blurbstudy: a.jsonl, line 2: found") and "--skip-errors" in err and err.count("\n") == 1
     code, out, err = predict("a.jsonl", "--skip-errors")
     assert (code, len(out.splitlines())) == (0, 2)
-    assert "1 of 3 documents skipped" in err and "a.jsonl, line 2" in err
+    assert "skipped 1 of 3 documents" in err and "a.jsonl, line 2" in err
 
 
-def test_a_stopped_command_says_that_it_goes_on(predict):
+def test_an_interrupted_command_resumes_and_a_complete_output_is_not_overwritten(predict):
     Path("a.jsonl").write_text('{"text": "Aspirin"}\n{\n{"text": "asthma"}\n')
     assert predict("a.jsonl", "--to", "out.jsonl")[0] == 2
+    assert not Path("out.jsonl").exists()
     code, _, err = predict("a.jsonl", "--to", "out.jsonl", "--skip-errors")
-    assert (code, "out.jsonl: goes on after the first 1 document" in err) == (0, True)
+    assert (code, "out.jsonl: resuming after 1 document\n" in err) == (0, True)
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
-    assert predict("a.jsonl", "--to", "out.jsonl")[2].startswith("blurbstudy: out.jsonl: is there already")
+    assert predict("a.jsonl", "--to", "out.jsonl")[2].startswith("blurbstudy: out.jsonl: already exists")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["none.txt"], "none.txt: no such file"),
         (["--format", "xml"], "--format 'xml' is unknown"),
@@ -85,17 +85,17 @@ def test_a_stopped_command_says_that_it_goes_on(predict):
         (["--batch-tokens", "1"], "--batch-tokens 1 is out of bounds; use 64 to 1000000"),
         (["--device", "tpu"], "device='tpu' is unknown"),
         (["--format", "brat"], "name a folder for them (--to DIR)"),
-        (["--columns", "text"], "--columns: 'text' names no column"),
-        (["--columns", "text=a"], "--columns belong to jsonl, csv, tsv, conll, not to text"),
+        (["--columns", "text"], "--columns: expected ROLE=COLUMN, got 'text'"),
+        (["--columns", "text=a"], "--columns works with jsonl, csv, tsv, conll, not with text"),
     ],
 )
-def test_wrong_options_are_one_line(predict, words, said):
+def test_wrong_options_are_one_line(predict, words, message):
     code, out, err = predict(*words, stdin=b"x")
     assert (code, out) == (2, "")
-    assert said in err and err.count("\n") == 1
+    assert message in err and err.count("\n") == 1
 
 
-def test_a_directory_that_is_no_model_is_one_line(command, tiny_encoder):
+def test_a_directory_without_a_model_is_one_line(command, tiny_encoder):
     for words in (["--model", tiny_encoder], ["--model", "nowhere"], []):
         code, _, err = command("predict", "x", *words)
         assert code == 2 and err.count("\n") == 1 and "finetune" in err

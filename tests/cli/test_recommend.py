@@ -1,4 +1,4 @@
-"""blurbstudy recommend, and finetune by what it recommends: on files of one's own, and on similarity."""
+"""blurbstudy recommend, and finetune with the recommended recipe, on custom similarity files."""
 
 import json
 
@@ -9,8 +9,8 @@ from blurbstudy.config import load_recipe
 
 
 @pytest.fixture
-def own_pairs(tmp_path):
-    """Two files of pairs whose score is the share of words that they have in common."""
+def custom_pairs(tmp_path):
+    """Files of pairs whose score is the number of shared words."""
     words = ["cell", "gene", "drug", "lung", "heart", "flu", "dose", "trial", "pain", "skin"]
 
     def rows(n, start):
@@ -24,47 +24,52 @@ def own_pairs(tmp_path):
     return ["--task", "similarity", "--data", "."]
 
 
-def test_what_is_printed_is_a_recipe_file_with_its_reasons(command, own_pairs, tiny_encoder, tmp_path):
-    code, out, errors = command("recommend", *own_pairs, "--encoder", tiny_encoder, "--store", "store")
+def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_encoder, tmp_path):
+    code, out, errors = command("recommend", *custom_pairs, "--encoder", tiny_encoder, "--store", "store")
     assert code == 0, errors
     (tmp_path / "recipe.yaml").write_text(out)
     recipe = load_recipe(tmp_path / "recipe.yaml")
     assert (recipe.head, recipe.epochs, recipe.bias_correction) == ("cosine", 40, True)
     assert set(yaml.safe_load(out)) == {"head", "stabilizers", "epochs", "learning_rate", "batch_size", "warmup",
                                         "bias_correction", "max_length"}  # fmt: skip
-    said = " ".join(out.replace("\n# ", " ").split())
-    assert "the encoder's plain cosine has r = 0." in said and "[Gu et al. 2021]" in said and "judgement]" in said
-    assert "Nothing trained: the plain cosine of this encoder scores train and dev" in said
-    assert "your store (store): no run of this kind with such an encoder" in said
-    assert "Failure: 0 of 5 of the nearest runs above failed (those of this study: BIOSSES" in said
-    assert "the paper: 75.5 to 93.5 on Table 2, BIOSSES" in said and "--seeds 1-10" in said
+    text = " ".join(out.replace("\n# ", " ").split())
+    assert (
+        "the zero-shot cosine of the encoder has r = 0." in text and "[Gu et al. 2021]" in text and "judgement]" in text
+    )
+    assert "Zero-shot: the cosine similarity of this encoder scores train and dev" in text
+    assert "your store (store): no runs on this kind of task with a similar encoder" in text
+    assert "Failures: 0 of 5 of the most similar runs above failed (this study's: BIOSSES" in text
+    assert "the paper: 75.5 to 93.5 on Table 2, BIOSSES" in text and "--seeds 1-10" in text
 
-    code, out, _ = command("recommend", *own_pairs, "--encoder", tiny_encoder, "--sentence-tuned", "--json")
-    found = json.loads(out)
-    assert code == 0 and found["recipe"]["head"] == "cosine" and found["seeds"] == 10
-    assert found["plain_cosine"]["n"] == 60 and found["situation"]["sentence_tuned"] is True
+    code, out, _ = command("recommend", *custom_pairs, "--encoder", tiny_encoder, "--sentence-tuned", "--json")
+    result = json.loads(out)
+    assert code == 0 and result["recipe"]["head"] == "cosine" and result["seeds"] == 10
+    assert result["plain_cosine"]["n"] == 60 and result["situation"]["sentence_tuned"] is True
+    assert set(result["evidence"][0]) == {
+        "origin", "words", "low", "high", "runs", "seeds", "failed", "failed_interval"
+    }  # fmt: skip
 
 
-def test_own_tasks_are_fine_tuned_by_the_recommended_recipe_whose_runs_are_evidence_then(
-    command, own_pairs, tiny_encoder, tmp_path
+def test_custom_tasks_use_the_recommended_recipe_and_their_runs_become_evidence(
+    command, custom_pairs, tiny_encoder, tmp_path
 ):
-    told = ["--encoder", tiny_encoder, "--device", "cpu"]
-    run = ["finetune", *own_pairs, *told, "--seeds", "1-2", "--out", "store", "--no-model", "--json"]
+    options = ["--encoder", tiny_encoder, "--device", "cpu"]
+    run = ["finetune", *custom_pairs, *options, "--seeds", "1-2", "--store", "store", "--no-model", "--json"]
     code, out, errors = command(*run)
     assert code == 0, errors
     assert "recommended recipe: head cosine, stabilizers {}, epochs 40" in errors
-    found = json.loads(out)
-    assert found["trained"] == 2 and found["recipe"]["epochs"] == 40
-    assert {split: own["n"] for split, own in found["plain_cosine"].items()} == {"dev": 20, "test": 20}
+    result = json.loads(out)
+    assert result["trained"] == 2 and result["recipe"]["epochs"] == 40
+    assert {split: score["n"] for split, score in result["plain_cosine"].items()} == {"dev": 20, "test": 20}
 
     code, out, errors = command(*run)
     assert code == 0 and json.loads(out)["reused"] == 2
-    _, out, _ = command("recommend", *own_pairs, *told, "--store", "store", "--json")
+    _, out, _ = command("recommend", *custom_pairs, *options, "--store", "store", "--json")
     evidence = json.loads(out)["evidence"]
     assert (evidence[0]["origin"], evidence[0]["runs"], evidence[0]["seeds"]) == ("this task", 2, 2)
     low, high = evidence[0]["failed_interval"]
     assert low <= evidence[0]["failed"] / 2 <= high
-    mean = 100 * found["summary"]["test"]["mean"]
+    mean = 100 * result["summary"]["test"]["mean"]
     assert evidence[0]["low"] == pytest.approx(mean) == pytest.approx(evidence[0]["high"])
 
     code, _, errors = command(*run[:-1], "--recipe", "default", "--seeds", "1")
@@ -73,12 +78,12 @@ def test_own_tasks_are_fine_tuned_by_the_recommended_recipe_whose_runs_are_evide
     assert code == 2 and "recomended: cannot be read" in errors
 
 
-def test_runs_below_the_plain_cosine_are_called_so(command, own_pairs, tiny_encoder, tmp_path):
+def test_runs_below_zero_shot_have_a_warning(command, custom_pairs, tiny_encoder, tmp_path):
     (tmp_path / "pair.yaml").write_text("epochs: 1\nlearning_rate: 1.0e-5\nmax_length: 64\n")
-    told = ["--encoder", tiny_encoder, "--device", "cpu", "--recipe", "pair.yaml", "--seeds", "1-2", "--no-model"]
-    run = ["finetune", *own_pairs, *told, "--out", "store"]
+    options = ["--encoder", tiny_encoder, "--device", "cpu", "--recipe", "pair.yaml", "--seeds", "1-2", "--no-model"]
+    run = ["finetune", *custom_pairs, *options, "--store", "store"]
     code, out, errors = command(*run)
     assert code == 0, errors
-    found = json.loads(command(*run, "--json")[1])
-    assert found["summary"]["dev"]["mean"] < found["plain_cosine"]["dev"]["score"]
-    assert "by dev these runs are worse than that: take the encoder as it is" in out
+    result = json.loads(command(*run, "--json")[1])
+    assert result["summary"]["dev"]["mean"] < result["plain_cosine"]["dev"]["score"]
+    assert "on dev, these runs are worse than zero-shot" in out

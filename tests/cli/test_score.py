@@ -1,4 +1,4 @@
-"""blurbstudy score: the numbers for people or as JSON, and what is asked wrongly in one line."""
+"""blurbstudy score: text and JSON output, and wrong arguments in one line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ app.command()(score)
 
 @app.callback()
 def group():
-    """So that score keeps its name."""
+    """A second command, so that the first keeps its name."""
 
 
 @pytest.fixture
-def asked(tmp_path, capsys, monkeypatch):
-    """Runs the command beside a BioASQ folder; stdout and stderr."""
+def run_score(tmp_path, capsys, monkeypatch):
+    """Run the command next to a BioASQ folder; returns stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(paths.DATA_ENV, raising=False)
     (tmp_path / "data" / "BioASQ").mkdir(parents=True)
@@ -48,23 +48,23 @@ def asked(tmp_path, capsys, monkeypatch):
 OPTIONS = ("--task", "bioasq", "--data", "data", "--predictions", "preds.tsv")
 
 
-def test_the_numbers_for_people(asked):
-    out, err = asked(*OPTIONS)
-    assert out.startswith("BioASQ test: accuracy (times 100) of preds.tsv\nscore 50.00, 95% interval [") and not err
-    assert "(bootstrap over questions), n = 10\ntrivial score 50.00 (the majority label of train)" in out
+def test_the_numbers_for_people(run_score):
+    out, err = run_score(*OPTIONS)
+    assert out.startswith("BioASQ test: accuracy (times 100) of preds.tsv\nscore 50.00, 95% CI [") and not err
+    assert "(bootstrap over questions), n = 10\ntrivial baseline 50.00 (the majority label of train)" in out
 
 
-def test_json_is_one_object_and_nothing_else(asked):
-    out, _ = asked(*OPTIONS, "--json")
+def test_json_is_one_object_and_nothing_else(run_score):
+    out, _ = run_score(*OPTIONS, "--json")
     values = json.loads(out)
     assert (values["task"], values["split"], values["metric"]) == ("BioASQ", "test", "accuracy")
     assert (values["score"], values["n"], values["trivial"]) == (0.5, 10, 0.5)
     assert values["interval"][0] < 0.5 < values["interval"][1]
 
 
-def test_the_data_folder_may_stand_in_the_environment(asked, tmp_path, monkeypatch):
+def test_the_data_folder_may_stand_in_the_environment(run_score, tmp_path, monkeypatch):
     monkeypatch.setenv(paths.DATA_ENV, str(tmp_path / "data"))
-    assert "score 50.00" in asked("--task", "BioASQ", "--predictions", "preds.tsv").out
+    assert "score 50.00" in run_score("--task", "BioASQ", "--predictions", "preds.tsv").out
 
 
 @pytest.mark.parametrize(
@@ -72,24 +72,24 @@ def test_the_data_folder_may_stand_in_the_environment(asked, tmp_path, monkeypat
     [
         (OPTIONS[:4], ParameterError, "name the predictions once: --predictions FILE, or --run ID with --store DIR"),
         ((*OPTIONS, "--run", "x"), ParameterError, "name the predictions once"),
-        (OPTIONS[2:], ParameterError, "no task: name the one that the predictions are for"),
+        (OPTIONS[2:], ParameterError, "no task; name the task of the predictions"),
         (OPTIONS[:2] + OPTIONS[4:], ParameterError, "no data: name the folder of the datasets"),
-        (("--run", "x"), ParameterError, "no store: name the folder of the run store"),
-        ((*OPTIONS, "--export", "x.tsv"), ParameterError, "--export writes the predictions of a run; name it: --run"),
+        (("--run", "x"), ParameterError, "no store; name the run store"),
+        ((*OPTIONS, "--export", "x.tsv"), ParameterError, "--export writes the predictions of a run; add --run"),
         ((*OPTIONS, "--split", "all"), ParameterError, "split='all' is unknown"),
         ((*OPTIONS, "--split", "dev"), DataError, "preds.tsv, line 2: 10 of 10 ids are unknown, the first is '5'"),
         (("--task", "HoC", *OPTIONS[2:]), DataError, "has no folder 'HoC'"),
         ((*OPTIONS[:4], "--predictions", "none.tsv"), DataError, "none.tsv: found a file that cannot be read"),
     ],
 )
-def test_what_is_asked_wrongly_is_one_line(asked, words, error, message):
+def test_wrong_arguments_are_one_line(run_score, words, error, message):
     with pytest.raises(error) as caught:
-        asked(*words)
+        run_score(*words)
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.fixture
-def run(asked, tmp_path):
+def run(run_score, tmp_path):
     """A store with one run on the data; the options that name it."""
     store = RunStore(tmp_path / "store")
     sources = resolve_sources(store, tasks=["BioASQ"], encoders={}, data="data")
@@ -104,21 +104,21 @@ def run(asked, tmp_path):
     return "--run", record.id, "--store", "store"
 
 
-def test_a_run_s_predictions_are_exported_and_read_again(asked, run, tmp_path):
-    out, _ = asked(*run, "--data", "data", "--export", "mine.tsv")
+def test_a_run_s_predictions_are_exported_and_read_again(run_score, run, tmp_path):
+    out, _ = run_score(*run, "--data", "data", "--export", "mine.tsv")
     assert out.endswith("predictions written to mine.tsv\n")
-    again = json.loads(asked(*OPTIONS[:4], "--predictions", "mine.tsv", "--json").out)
-    kept = json.loads(asked(*run, "--data", "data", "--export", "other.tsv", "--json").out)
+    again = json.loads(run_score(*OPTIONS[:4], "--predictions", "mine.tsv", "--json").out)
+    kept = json.loads(run_score(*run, "--data", "data", "--export", "other.tsv", "--json").out)
     assert again | {"predictions": ""} == kept | {"predictions": ""}
     assert (tmp_path / "other.tsv").read_bytes() == (tmp_path / "mine.tsv").read_bytes()
 
 
-def test_an_export_overwrites_nothing_and_needs_the_data(asked, run, tmp_path):
-    with pytest.raises(ParameterError, match="preds.tsv: is there already and stays as it is"):
-        asked(*run, "--data", "data", "--export", "preds.tsv")
+def test_an_export_overwrites_nothing_and_needs_the_data(run_score, run, tmp_path):
+    with pytest.raises(ParameterError, match="preds.tsv: exists already and is not overwritten"):
+        run_score(*run, "--data", "data", "--export", "preds.tsv")
     with pytest.raises(ParameterError, match="no data: name the folder of the datasets"):
-        asked(*run, "--export", "mine.tsv")
+        run_score(*run, "--export", "mine.tsv")
     (tmp_path / "data" / "BioASQ" / "dev.tsv").write_text("4\tq\tc\tyes\n")
-    with pytest.raises(StudyError, match="data holds another version of it"):
-        asked(*run, "--data", "data", "--export", "mine.tsv")
+    with pytest.raises(StudyError, match="used BioASQ with fingerprint"):
+        run_score(*run, "--data", "data", "--export", "mine.tsv")
     assert not (tmp_path / "mine.tsv").exists()

@@ -1,4 +1,4 @@
-"""The local engine with the real trainer: processes agree with this one, and no death loses a finished run."""
+"""The local engine with the real trainer: workers agree with this process, and no death loses a finished run."""
 
 import contextlib
 import dataclasses
@@ -47,14 +47,14 @@ def outcomes(result):
     return {run_id: (record.predictions, record.scores, record.curve) for run_id, record in result.items()}
 
 
-def is_whole(store):
-    """Every record can be read, and nothing else lies beside the records."""
+def is_complete(store):
+    """Every record can be read, and there are no other files among them."""
     records = store.records()
-    beside = [path for path in store.folder.glob("runs/**/*") if path.is_file() and path.suffix != ".json"]
-    return len(records) == len(store.ids()) and not beside
+    others = [path for path in store.folder.glob("runs/**/*") if path.is_file() and path.suffix != ".json"]
+    return len(records) == len(store.ids()) and not others
 
 
-def test_two_processes_give_what_this_process_gives(tmp_path, store, sources, make_grid, processes):
+def test_worker_processes_and_this_process_train_identical_runs(tmp_path, store, sources, make_grid, processes):
     configs = make_grid(sources, 3)
     here = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
     assert processes == []
@@ -89,7 +89,7 @@ def test_populations_that_are_running_at_the_deadline_finish_and_the_others_are_
     failures = engine.run(configs, store, sources=sources, on_progress=pass_deadline)
     assert all(failure.skipped for failure in failures)
     # One per worker was running at the first report of progress; a fast worker may not have started yet.
-    assert 1 <= len(store) <= workers and len(store) + len(failures) == 5 and is_whole(store)
+    assert 1 <= len(store) <= workers and len(store) + len(failures) == 5 and is_complete(store)
     result = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1), **QUIET)
     assert result.trained == len(failures) and len(result) == 5
 
@@ -106,7 +106,7 @@ def test_a_step_callback_sees_every_step_and_stops_the_run(store, sources, make_
     result = run_missing([first, second], store, sources=sources, engine=engine, on_step=stop_second, **QUIET)
     total = populations.run_steps(first, sources=sources)
     assert steps == [(1, step) for step in range(1, total + 1)] + [(2, 1), (2, 2), (2, 3)]
-    assert list(result) == [first.id] and result.missing == (second,) and is_whole(store)
+    assert list(result) == [first.id] and result.missing == (second,) and is_complete(store)
 
 
 def test_progress_grows_to_one_and_counts_all_runs(store, sources, make_grid):
@@ -118,7 +118,7 @@ def test_progress_grows_to_one_and_counts_all_runs(store, sources, make_grid):
     assert reports[0].running == ("BIOSSES, tiny",) and reports[-1].running == () and reports[0].expected_seconds > 0
 
 
-def test_the_threads_of_torch_are_as_before(store, sources, make_grid):
+def test_a_sweep_restores_the_number_of_torch_threads(store, sources, make_grid):
     torch.set_num_threads(2)
     try:
         LocalEngine(workers=1).run(make_grid(sources, 1), store, sources=sources)
@@ -127,7 +127,7 @@ def test_the_threads_of_torch_are_as_before(store, sources, make_grid):
         torch.set_num_threads(1)
 
 
-def test_errors_cost_their_own_population_alone_and_a_death_costs_nothing(store, sources, make_grid, monkeypatch):
+def test_an_error_fails_only_its_population_and_a_killed_process_fails_none(store, sources, make_grid, monkeypatch):
     configs = make_grid(sources, 3)
     (wrong,) = make_grid(sources, 1, max_length=512)  # the encoder has 128 positions
     start, started = subprocess.Popen, []
@@ -143,11 +143,11 @@ def test_errors_cost_their_own_population_alone_and_a_death_costs_nothing(store,
     monkeypatch.setattr(subprocess, "Popen", start_and_kill_the_first)
     (raised,) = LocalEngine(workers=2, population=1).run([*configs, wrong], store, sources=sources)
     assert raised.run_ids == (wrong.id,) and "max_length=512 exceeds" in raised.cause
-    assert not find_runs(configs, store).missing and is_whole(store) and len(store) == 3
+    assert not find_runs(configs, store).missing and is_complete(store) and len(store) == 3
     assert all(process.poll() is not None for process in started)
 
 
-def test_a_population_whose_encoder_is_gone_says_so(store, sources, make_grid, tmp_path):
+def test_a_missing_encoder_is_named_in_the_error(store, sources, make_grid, tmp_path):
     tiny = dataclasses.replace(sources.encoders["tiny"], path=str(tmp_path / "gone"))
     broken = dataclasses.replace(sources, encoders={"tiny": tiny})
     (config,) = make_grid(sources, 1)
@@ -158,7 +158,7 @@ def test_a_population_whose_encoder_is_gone_says_so(store, sources, make_grid, t
     assert str(tmp_path / "gone") in message and "\n" not in message
 
 
-def test_a_population_that_raises_here_leaves_the_others(store, sources, make_grid, monkeypatch):
+def test_a_population_that_fails_in_this_process_does_not_stop_the_others(store, sources, make_grid, monkeypatch):
     configs = make_grid(sources, 3)
     train = populations.train_population
 
@@ -188,8 +188,8 @@ def test_a_disk_that_fills_up_ends_the_sweep_and_keeps_what_is_done(store, sourc
         patch.setattr(os, "link", fill_up)
         with pytest.raises(StoreError, match="no space is left on the disk.*Finished runs are safe"):
             run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1, population=1), **QUIET)
-        assert len(links) == 2  # no further run is made that could not be kept
-    assert is_whole(store) and len(store) == 1
+        assert len(links) == 2  # no further run is trained that could not be stored
+    assert is_complete(store) and len(store) == 1
     last = run_missing(configs, store, sources=sources, engine=LocalEngine(workers=1), **QUIET)
     assert (last.trained, last.reused) == (2, 1)
 
@@ -213,17 +213,17 @@ def test_ctrl_c_kills_the_processes_and_leaves_the_store_clean(store, sources, m
     with pytest.raises(KeyboardInterrupt):
         LocalEngine(workers=2, population=1).run(configs, store, sources=sources, on_progress=interrupt)
     assert len(processes) == 2 and all(process.poll() == -signal.SIGKILL for process in processes)
-    assert is_whole(store) and len(store) == 0
+    assert is_complete(store) and len(store) == 0
 
 
-def test_data_and_encoders_that_change_under_way_are_refused(store, sources, make_grid):
+def test_data_that_change_during_a_sweep_are_rejected(store, sources, make_grid):
     configs = [dataclasses.replace(config, data="0" * 20) for config in make_grid(sources, 1)]
     changed = dataclasses.replace(sources, fingerprints={"BIOSSES": "0" * 20})
     (failure,) = LocalEngine(workers=1).run(configs, store, sources=changed)
     assert "the files of BIOSSES changed since the start" in failure.cause
 
 
-def test_engines_out_of_bounds_are_refused():
+def test_invalid_engine_settings_are_rejected():
     for wrong in ({"device": "tpu"}, {"workers": -1}, {"population": 5000}, {"workers": True}, {"population": 1.5}):
         with pytest.raises(ParameterError, match=f"{next(iter(wrong))}="):
             LocalEngine(**wrong)
@@ -248,8 +248,8 @@ if __name__ == "__main__":
 
 
 def children(parent):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True)
-    return [int(pid) for pid in found.stdout.split()]
+    listing = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True)
+    return [int(pid) for pid in listing.stdout.split()]
 
 
 def is_running(pid):
@@ -267,9 +267,7 @@ def until(condition, seconds=240):
     return condition()
 
 
-def test_after_sigkill_in_the_middle_the_same_command_ends_as_if_nothing_had_happened(
-    tmp_path, tiny_encoder, make_sources, make_grid
-):
+def test_after_sigkill_the_same_command_completes_the_same_records(tmp_path, tiny_encoder, make_sources, make_grid):
     script = tmp_path / "sweep.py"
     script.write_text(SWEEP)
 
@@ -287,11 +285,11 @@ def test_after_sigkill_in_the_middle_the_same_command_ends_as_if_nothing_had_hap
 
     configs = make_grid(make_sources(store), 7, epochs=10, evaluations=2)
     one_by_one = {"engine": LocalEngine(workers=1, population=1)} | QUIET
-    again = run_missing(configs, store, sources=make_sources(store), **one_by_one)
-    assert (again.trained, again.reused) == (7 - len(survivors), len(survivors))
+    resumed = run_missing(configs, store, sources=make_sources(store), **one_by_one)
+    assert (resumed.trained, resumed.reused) == (7 - len(survivors), len(survivors))
     assert all(path.stat().st_mtime_ns == at for path, at in survivors.items())
-    assert len(list(store.folder.glob("runs/*/*.json"))) == 7 and is_whole(store)
+    assert len(list(store.folder.glob("runs/*/*.json"))) == 7 and is_complete(store)
 
     undisturbed = RunStore(tmp_path / "undisturbed")
-    whole = run_missing(configs, undisturbed, sources=make_sources(undisturbed), **one_by_one)
-    assert outcomes(again) == outcomes(whole)
+    expected = run_missing(configs, undisturbed, sources=make_sources(undisturbed), **one_by_one)
+    assert outcomes(resumed) == outcomes(expected)

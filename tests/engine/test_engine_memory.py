@@ -1,4 +1,4 @@
-"""A population for which memory is short is split and tried again, in this process and in others; nothing is lost."""
+"""A population that runs out of memory is split and retried, in this process and in workers; no run is lost."""
 
 import json
 import os
@@ -76,16 +76,16 @@ def run_within(folder, tiny_encoder, *, members, runs):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
-def test_eight_members_without_room_are_split_until_they_fit(tmp_path, tiny_encoder):
-    found = run_within(tmp_path, tiny_encoder, members=4, runs=8)
-    assert found["causes"] == [] and len(found["sizes"]) == 8 and set(found["sizes"]) <= {1, 2, 4}
+def test_a_population_that_does_not_fit_is_split_until_its_parts_do(tmp_path, tiny_encoder):
+    outcome = run_within(tmp_path, tiny_encoder, members=4, runs=8)
+    assert outcome["causes"] == [] and len(outcome["sizes"]) == 8 and set(outcome["sizes"]) <= {1, 2, 4}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
-def test_a_run_that_does_not_fit_alone_is_a_failure_with_a_remedy(tmp_path, tiny_encoder):
-    found = run_within(tmp_path, tiny_encoder, members=0.15, runs=2)  # not even its weights
-    assert found["sizes"] == [] and len(set(found["failed"])) == 2
-    for cause in found["causes"]:
+def test_the_error_of_a_run_that_does_not_fit_alone_names_remedies(tmp_path, tiny_encoder):
+    outcome = run_within(tmp_path, tiny_encoder, members=0.15, runs=2)  # not even its weights
+    assert outcome["sizes"] == [] and len(set(outcome["failed"])) == 2
+    for cause in outcome["causes"]:
         assert (
             "this run alone does not fit into memory: use a smaller batch_size than 16 or max_length than 96" in cause
         )
@@ -128,13 +128,13 @@ def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(
     assert sizes == {1: 2, 2: 2, 3: 2, 4: 1}  # the one that was left, alone
 
 
-def test_a_process_that_is_always_killed_ends_in_a_failure_and_not_in_a_loop(store, sources, make_grid, monkeypatch):
-    start, begun = subprocess.Popen, []
+def test_a_population_whose_process_is_always_killed_fails_after_few_tries(store, sources, make_grid, monkeypatch):
+    start, started = subprocess.Popen, []
 
     def start_and_kill(command, **options):
         process = start(command, **options)
         if command[0] == sys.executable:
-            begun.append(process)
+            started.append(process)
             process.kill()
         return process
 
@@ -143,7 +143,7 @@ def test_a_process_that_is_always_killed_ends_in_a_failure_and_not_in_a_loop(sto
     failures = LocalEngine(workers=2, population=2).run(configs, store, sources=sources)
     assert sorted(run_id for failure in failures for run_id in failure.run_ids) == sorted(c.id for c in configs)
     assert all("killed by SIGKILL" in failure.cause and "batch_size" in failure.cause for failure in failures)
-    assert len(begun) <= 2 + 4 + 4 and len(RunStore(store.folder)) == 0  # two pairs, then each alone, some twice
+    assert len(started) <= 2 + 4 + 4 and len(RunStore(store.folder)) == 0  # two pairs, then each alone, some twice
 
 
 def test_a_kill_after_all_runs_are_finished_is_no_failure(store, sources, make_grid):

@@ -28,7 +28,7 @@ def test_every_run_is_in_one_population(sources, make_grid):
     assert sorted(c.id for p in populations for c in p) == sorted(c.id for c in configs)
 
 
-def test_runs_that_cannot_share_are_apart(sources, make_grid):
+def test_runs_of_different_batch_size_are_in_different_populations(sources, make_grid):
     configs = make_grid(sources, 3) + make_grid(sources, 3, batch_size=8)
     assert all(len({c.recipe.batch_size for c in p}) == 1 for p in plan(configs, sources, workers=1))
 

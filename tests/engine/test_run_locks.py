@@ -17,8 +17,8 @@ sys.path.insert(0, {here!r})
 from sharing import grid
 
 store = RunStore({store!r})
-with claim_runs(grid({encoder!r}, store)[1][:2], store) as mine:
-    print(len(mine), flush=True)
+with claim_runs(grid({encoder!r}, store)[1][:2], store) as claimed:
+    print(len(claimed), flush=True)
     sys.stdin.read()
 """
 SHARING = '''
@@ -26,8 +26,8 @@ from blurbstudy.config import Recipe
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.store.run_store import RunStore
 
-class TellingStore(RunStore):
-    """Tells of every record that it is given, also of those that were there already."""
+class PrintingStore(RunStore):
+    """Prints the id of every record, also of one that the store has already."""
 
     def put(self, record):
         print(record.id, flush=True)
@@ -44,9 +44,9 @@ import sys
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sweep import run_missing
 sys.path.insert(0, {here!r})
-from sharing import TellingStore, grid
+from sharing import PrintingStore, grid
 
-store = TellingStore({store!r})
+store = PrintingStore({store!r})
 sources, configs = grid({encoder!r}, store)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -56,39 +56,39 @@ run_missing(configs, store, sources=sources, engine=LocalEngine(device="cpu", wo
 
 
 @pytest.fixture
-def begin(tmp_path, store, tiny_encoder):
-    """Begins one of the programs above in a process of its own, on the test's store."""
+def start(tmp_path, store, tiny_encoder):
+    """Starts one of the programs above in a process, on the test's store."""
     (tmp_path / "sharing.py").write_text(SHARING)
-    begun = []
+    processes = []
 
-    def one(program):
+    def start_program(program):
         program = program.format(here=str(tmp_path), store=str(store.folder), encoder=str(tiny_encoder))
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        begun.append(subprocess.Popen([sys.executable, "-c", program], **pipes))
-        return begun[-1]
+        processes.append(subprocess.Popen([sys.executable, "-c", program], **pipes))
+        return processes[-1]
 
-    yield one
-    for process in begun:
+    yield start_program
+    for process in processes:
         process.kill()
         process.communicate()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="compares lock files")
-def test_two_commands_at_once_make_every_run_once(begin, store):
-    both = [begin(SWEEP), begin(SWEEP)]
-    assert [process.stdout.readline() for process in both] == ["ready\n", "ready\n"]
-    for process in both:
+def test_two_commands_train_every_run_once(start, store):
+    commands = [start(SWEEP), start(SWEEP)]
+    assert [process.stdout.readline() for process in commands] == ["ready\n", "ready\n"]
+    for process in commands:
         process.stdin.write("go\n")
         process.stdin.flush()
-    made = [process.communicate(timeout=500)[0].split() for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sorted(made[0] + made[1]) == store.ids() and len(store) == 12
+    stored = [process.communicate(timeout=500)[0].split() for process in commands]
+    assert [process.returncode for process in commands] == [0, 0]
+    assert sorted(stored[0] + stored[1]) == store.ids() and len(store) == 12
     assert not list((store.folder / FOLDER).iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")
-def test_runs_of_another_process_are_claimed_once_it_dies(begin, store, tiny_encoder):
-    other = begin(HOLD)
+def test_runs_of_another_process_are_claimed_once_it_dies(start, store, tiny_encoder):
+    other = start(HOLD)
     assert other.stdout.readline() == "2\n"
     configs = configs_of(store, tiny_encoder)
     with claim_runs(configs[1:3], store) as claimed:

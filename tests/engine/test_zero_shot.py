@@ -1,4 +1,4 @@
-"""The plain cosine of an encoder: against AutoModel with mean pooling by hand, measured once and kept in the store."""
+"""Zero-shot scores against AutoModel with mean pooling by hand; they are computed once per store."""
 
 import numpy as np
 import pytest
@@ -25,27 +25,27 @@ def measure(tmp_path, mini_data, tiny_encoder):
 def by_hand(folder, examples):
     """Cosines of means over sub-words, of sentences one by one."""
     tokenizer, model = (cls.from_pretrained(folder) for cls in (transformers.AutoTokenizer, transformers.AutoModel))
-    found = []
+    cosines = []
     for example in examples:
         inputs = [tokenizer(text, truncation=True, max_length=32, return_tensors="pt") for text in example.texts]
         with torch.no_grad():
-            means = [model.eval()(**own).last_hidden_state.mean(1) for own in inputs]
-        found.append(torch.cosine_similarity(*means).item())
-    return found
+            means = [model.eval()(**tokens).last_hidden_state.mean(1) for tokens in inputs]
+        cosines.append(torch.cosine_similarity(*means).item())
+    return cosines
 
 
-def test_scores_are_those_of_mean_pooling_by_hand_on_the_splits_taken_together(measure, mini_data, tiny_encoder):
+def test_scores_are_those_of_mean_pooling_by_hand_on_pooled_splits(measure, mini_data, tiny_encoder):
     examples = read_task(BIOSSES, mini_data)
     dev, both = measure(("dev",), ("train", "dev"))
-    for found, splits in ((dev, ["dev"]), (both, ["train", "dev"])):
-        own = [example for split in splits for example in examples[split]]
-        expected = np.corrcoef(by_hand(tiny_encoder, own), [example.label for example in own])[0, 1]
-        assert (found.n, found.splits) == (len(own), tuple(splits))
-        assert found.score == pytest.approx(expected, abs=1e-5)
-        assert found.interval[0] < found.score < found.interval[1]
+    for score, splits in ((dev, ["dev"]), (both, ["train", "dev"])):
+        pooled = [example for split in splits for example in examples[split]]
+        expected = np.corrcoef(by_hand(tiny_encoder, pooled), [example.label for example in pooled])[0, 1]
+        assert (score.n, score.splits) == (len(pooled), tuple(splits))
+        assert score.score == pytest.approx(expected, abs=1e-5)
+        assert score.interval[0] < score.score < score.interval[1]
 
 
-def test_what_was_measured_is_not_measured_again(measure, monkeypatch):
+def test_a_stored_score_is_not_computed_again(measure, monkeypatch):
     first = measure(("dev",))
     monkeypatch.setattr(zero_shot, "load_checkpoint", lambda path: pytest.fail("read again"))
     assert measure(("dev",)) == first

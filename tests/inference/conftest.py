@@ -1,4 +1,4 @@
-"""Tiny models of every family with their tokenizers, made here."""
+"""Tiny random models of every encoder family, with tokenizers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wordpiece():
 
 @pytest.fixture(scope="session")
 def byte_level():
-    """As RoBERTa's: a vocabulary of single bytes, their leading spaces among them."""
+    """RoBERTa's tokenizer with a vocabulary of single bytes."""
     from transformers import RobertaTokenizerFast
 
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -50,7 +50,7 @@ def byte_level():
 
 @pytest.fixture
 def write_random(tmp_path, wordpiece, byte_level, make_base):
-    """Writes a random model of a task; -> its folder, the Classifier that it is, its task and recipe."""
+    """Write a random model for a task; returns its folder, Classifier, task and recipe."""
 
     def start_of(family: str, tokenizer, *, projected: bool):
         if family in ("bert", "electra", "roberta", "xlm-roberta"):
@@ -77,14 +77,14 @@ def write_random(tmp_path, wordpiece, byte_level, make_base):
         tokenizer = byte_level if family.endswith("roberta") else wordpiece
         start = start_of(family, tokenizer, projected=projected)
         task = dataclasses.replace(get_task(TASKS[kind]), custom=custom)
-        longest = 120 if task.output == "token_labels" else 32  # texts are cut, sentences not
+        longest = 120 if task.output == "token_labels" else 32  # texts are truncated, sentences are not
         recipe = Recipe(max_length=longest, head=head, tagging=tagging, segment_ids=segment_ids)
         settings = settings_of(task, recipe)
         outputs = len(task.labels) - (tagging == "io") or 1
         model = Classifier(start.architecture, members=1, outputs=outputs, head=settings.head)
         model.load_member(0, start, seed=5)
         generator = torch.Generator().manual_seed(7)
-        for parameter in model.parameters():  # far from their starts, so that nothing passes by being 0
+        for parameter in model.parameters():  # far from the initialization, so that no check passes on zeros
             if parameter.requires_grad:
                 parameter.data += 0.2 * torch.randn(parameter.shape, generator=generator)
         folder = tmp_path / "model"

@@ -1,6 +1,6 @@
-"""A model whose answers are known beforehand: every word of a lexicon has one tag, every other word is outside.
+"""A model with known predictions: each word of a lexicon has a fixed tag, and all other words are outside.
 
-Its encoder hands on what the word table says of a word's first sub-word, so no context changes a tag.
+Its encoder passes on the embedding of a word's first sub-word, so tags do not depend on context.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TAGS = {
     "syndrome": "I-Disease",
 }  # fmt: skip
 LABELS = ("O", "B-Disease", "I-Disease", "B-Drug", "I-Drug")
-FORM = Architecture(
+ARCHITECTURE = Architecture(
     family="bert", vocab_size=1, n_layers=1, width=16, n_heads=2, intermediate=16, max_positions=512, norm_eps=1e-5
 )
 
@@ -47,9 +47,9 @@ def lexicon_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def write_lexicon_model(folder: Path, *, max_length: int = 64, words: str = "basic") -> Path:
-    """Writes the model directory."""
+    """Write the model directory."""
     tokenizer, task = lexicon_tokenizer(), typed_task()
-    architecture = dataclasses.replace(FORM, vocab_size=len(tokenizer))
+    architecture = dataclasses.replace(ARCHITECTURE, vocab_size=len(tokenizer))
     model = Classifier(architecture, members=1, outputs=len(LABELS), head="words")
     model.load_member(0, random_checkpoint(architecture, seed=1), seed=1)
     with torch.no_grad():
@@ -59,10 +59,10 @@ def write_lexicon_model(folder: Path, *, max_length: int = 64, words: str = "bas
         table = model.encoder.embeddings.words[0]
         table[:, 0] = 1  # outside
         for word, tag in TAGS.items():
-            place = tokenizer.convert_tokens_to_ids(word)
-            table[place, 0], table[place, LABELS.index(tag)] = 0, 1
-        for place in range(len(LABELS)):
-            model.head.weight[0, place, place] = 2
+            row = tokenizer.convert_tokens_to_ids(word)
+            table[row, 0], table[row, LABELS.index(tag)] = 0, 1
+        for label in range(len(LABELS)):
+            model.head.weight[0, label, label] = 2
     settings = dataclasses.replace(settings_of(task, Recipe(max_length=max_length)), words=words)
     trained = TrainedWeights(architecture, model.member_weights(0), model.head_weights(0))
     folder.mkdir(parents=True)

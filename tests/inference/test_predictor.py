@@ -1,4 +1,4 @@
-"""Predictions against a model whose answers are known, against transformers' pipelines, and of very long texts."""
+"""Predictions against a model with known answers, against transformers' pipelines, and on very long texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from blurbstudy.config import Recipe
-from blurbstudy.inference.inputs.items import Document
+from blurbstudy.inference.inputs.documents import Document
 from blurbstudy.inference.inputs.records import document_of_words
 from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
 from blurbstudy.inference.model_directory.settings import settings_of
@@ -67,11 +67,11 @@ def lexicon(tmp_path_factory):
 
 
 def disguised(word: str, draw: random.Random) -> str:
-    """A word as BERT's uncased tokenizer does not tell it from the plain one."""
+    """A spelling that BERT's uncased tokenizer maps to the same word."""
     letters = [draw.choice((letter, letter, letter.upper())) for letter in word]
-    place = draw.randrange(1, len(letters))
+    index = draw.randrange(1, len(letters))
     if draw.random() < 0.3:
-        letters.insert(place, draw.choice(DROPPED))
+        letters.insert(index, draw.choice(DROPPED))
     if draw.random() < 0.3:  # an accent, in one character where there is one
         letters[0] = unicodedata.normalize(draw.choice(("NFC", "NFD")), letters[0] + "\u0301")
     return "".join(letters)
@@ -85,7 +85,7 @@ def random_filler(draw: random.Random) -> str:
 
 
 def random_document(draw: random.Random) -> tuple[str, list[tuple[int, int, str]]]:
-    """A text and its entities; between two mentions stands a word that is outside."""
+    """A text and its entities, which are separated by at least one other word."""
     text, entities = draw.choice(("", " ", "\n", "\ufeff")), []
     for _ in range(draw.randint(0, 25)):
         if draw.random() < 0.35:
@@ -102,39 +102,39 @@ def random_document(draw: random.Random) -> tuple[str, list[tuple[int, int, str]
     return text, entities
 
 
-def found_in(prediction) -> list[tuple[int, int, str]]:
+def spans(prediction) -> list[tuple[int, int, str]]:
     return [(entity.start, entity.end, entity.type) for entity in prediction.entities]
 
 
-def test_entities_of_random_unicode_documents_are_found_where_they_stand(lexicon):
+def test_entities_of_random_unicode_documents_have_exact_offsets(lexicon):
     draw = random.Random(17)
-    made = [random_document(draw) for _ in range(1000)]
-    predictions = lexicon.predict([Document(str(i), (text,)) for i, (text, _) in enumerate(made)])
+    documents = [random_document(draw) for _ in range(1000)]
+    predictions = lexicon.predict([Document(str(i), (text,)) for i, (text, _) in enumerate(documents)])
     count = 0
-    for (text, expected), prediction in zip(made, predictions, strict=True):
-        assert found_in(prediction) == expected, repr(text)
+    for (text, expected), prediction in zip(documents, predictions, strict=True):
+        assert spans(prediction) == expected, repr(text)
         for entity in prediction.entities:
             assert text[entity.start : entity.end] == entity.text
         count += len(expected)
     assert count > 3000
-    assert sum("\r\n" in text for text, _ in made) > 100
-    assert sum(max(map(ord, text), default=0) > 0xFFFF for text, _ in made) > 300
+    assert sum("\r\n" in text for text, _ in documents) > 100
+    assert sum(max(map(ord, text), default=0) > 0xFFFF for text, _ in documents) > 300
 
 
-def test_words_that_are_given_are_taken_as_they_stand(lexicon):
+def test_words_of_the_input_are_not_split_again(lexicon):
     document = document_of_words("a", [["Aspirin", "aspirin", "or"], ["ataxia", "-", "telangiectasia", "x(aspirin)"]])
     (prediction,) = lexicon.predict([document])
-    found = [(prediction.text[start:end], kind) for start, end, kind in found_in(prediction)]
-    # A mark of its own between two words ends the mention; inside a word the first sub-word decides.
-    assert found == [("Aspirin", "Drug"), ("aspirin", "Drug"), ("ataxia", "Disease"), ("telangiectasia", "Disease")]
-    assert [len(own.tags) for own in prediction.sentences] == [3, 4]
+    mentions = [(prediction.text[start:end], kind) for start, end, kind in spans(prediction)]
+    # A punctuation mark between two words ends a mention; within a word, the first sub-word decides.
+    assert mentions == [("Aspirin", "Drug"), ("aspirin", "Drug"), ("ataxia", "Disease"), ("telangiectasia", "Disease")]
+    assert [len(sentence.tags) for sentence in prediction.sentences] == [3, 4]
     assert prediction.sentences[1].tags == ("B-Disease", "O", "I-Disease", "O")
 
 
 @pytest.mark.parametrize(
     ("rule", "expected"), [("basic", ["aspirin", "cancer"]), ("joined", ["aspirin-like", "cancer"])]
 )
-def test_words_are_split_as_the_words_of_train_were(tmp_path, rule, expected):
+def test_words_are_split_as_in_the_training_data(tmp_path, rule, expected):
     predictor = Predictor(read_model_directory(write_lexicon_model(tmp_path / "model", words=rule)))
     (prediction,) = predictor.predict([Document("a", ("An aspirin-like drug (cancer).",))])
     assert [entity.text for entity in prediction.entities] == expected
@@ -143,18 +143,18 @@ def test_words_are_split_as_the_words_of_train_were(tmp_path, rule, expected):
 def test_texts_without_words_have_no_entities(lexicon):
     texts = ["", " ", "\r\n\t", "\u200b\ufeff", "aspirin"]
     predictions = lexicon.predict([Document(str(i), (text,)) for i, text in enumerate(texts)])
-    assert [len(own.entities) for own in predictions] == [0, 0, 0, 0, 1]
+    assert [len(prediction.entities) for prediction in predictions] == [0, 0, 0, 0, 1]
     assert lexicon.predict([Document("a", ("",))])[0].entities == ()
     assert lexicon.predict([]) == []
 
 
-def test_long_texts_are_never_cut(lexicon):
+def test_long_texts_are_not_truncated(lexicon):
     """A sentence of 4,000 words, a word of 100,000 letters, and a mention behind each."""
     sentence = "of the " * 2000 + "Naltrexone hydrochloride"
     word = "a" * 100_000 + " warfarin"
     documents = [Document("a", (sentence,)), Document("b", (word,)), Document("c", (f"{word}. {sentence}",))]
-    found = [[entity.text for entity in own.entities] for own in lexicon.predict(documents)]
-    assert found == [["Naltrexone hydrochloride"], ["warfarin"], ["warfarin", "Naltrexone hydrochloride"]]
+    mentions = [[entity.text for entity in prediction.entities] for prediction in lexicon.predict(documents)]
+    assert mentions == [["Naltrexone hydrochloride"], ["warfarin"], ["warfarin", "Naltrexone hydrochloride"]]
 
 
 def random_tagger(folder, texts):
@@ -194,49 +194,53 @@ def test_the_pipeline_gives_the_same_entities_for_200_sentences(tagger, sentence
     theirs = pipe(sentences, batch_size=16)
     assert len(sentences) == 200 and all(len(sentence_spans(text)) == 1 for text in sentences)
     count, types = 0, set()
-    for mine, own in zip(ours, theirs, strict=True):
-        assert found_in(mine) == [(one["start"], one["end"], one["entity_group"]) for one in own]
+    for mine, other in zip(ours, theirs, strict=True):
+        assert spans(mine) == [(one["start"], one["end"], one["entity_group"]) for one in other]
         scores = [entity.probability for entity in mine.entities]
-        assert scores == pytest.approx([float(one["score"]) for one in own], abs=1e-4)
-        count += len(own)
-        types |= {one["entity_group"] for one in own}
+        assert scores == pytest.approx([float(one["score"]) for one in other], abs=1e-4)
+        count += len(other)
+        types |= {one["entity_group"] for one in other}
     assert count > 200 and types == {"Drug", "Disease"}
 
 
-def test_a_word_of_a_long_sentence_is_tagged_as_in_its_window_alone(tagger, sentences):
+def test_words_of_a_long_sentence_are_tagged_as_in_their_window(tagger, sentences):
     predictor = Predictor(read_model_directory(tagger))
     text = " ".join(" ".join(sentences).replace(".", "").split()[:150])
     words = tuple(word_spans(text))
     features = predictor._word_features.of([[text[a:b]] for a, b in words])
-    shown = windows([int(length) - 2 for length in features.lengths], 128 - 2)
-    assert len(shown) > 3
+    sentence_windows = windows([int(length) - 2 for length in features.lengths], 128 - 2)
+    assert len(sentence_windows) > 3
     (long,) = predictor.predict([Document("a", (text,), (words,))])
-    parts = predictor.predict([Document(str(w.first), (text,), (words[w.first : w.last],)) for w in shown])
-    tags = [own.sentences[0].tags[w.begin - w.first : w.end - w.first] for w, own in zip(shown, parts, strict=True)]
-    assert long.sentences[0].tags == tuple(tag for own in tags for tag in own)
+    parts = predictor.predict([Document(str(w.first), (text,), (words[w.first : w.last],)) for w in sentence_windows])
+    tags = [
+        tag
+        for w, part in zip(sentence_windows, parts, strict=True)
+        for tag in part.sentences[0].tags[w.begin - w.first : w.end - w.first]
+    ]
+    assert long.sentences[0].tags == tuple(tags)
     assert len(set(long.sentences[0].tags)) > 2
 
 
-def test_batches_and_company_change_no_prediction(tagger, sentences):
+def test_predictions_do_not_depend_on_the_batch(tagger, sentences):
     documents = [Document(str(i), (text,)) for i, text in enumerate(sentences[:60])]
     together = Predictor(read_model_directory(tagger)).predict(documents)
     small = Predictor(read_model_directory(tagger), batch_tokens=64)
-    apart = [small.predict([document])[0] for document in documents]
-    assert [found_in(own) for own in together] == [found_in(own) for own in apart]
-    for mine, other in zip(together, apart, strict=True):
-        probabilities = [[entity.probability for entity in own.entities] for own in (mine, other)]
+    alone = [small.predict([document])[0] for document in documents]
+    assert list(map(spans, together)) == list(map(spans, alone))
+    for mine, other in zip(together, alone, strict=True):
+        probabilities = [[entity.probability for entity in prediction.entities] for prediction in (mine, other)]
         assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
 
 
 @pytest.mark.parametrize("head", ["pooler", "cosine"])
-def test_documents_whose_texts_reach_the_limit_are_counted(write_random, head):
+def test_truncated_documents_are_counted(write_random, head):
     predictor = Predictor(read_model_directory(write_random("bert", "similarity", head=head)[0]))
     short, long = "naltrexone", "naltrexone " * 40
     pairs = [(short, short), (short, long), (long, short), (long, long)]
     predictor.predict([Document(str(i), pair) for i, pair in enumerate(pairs)])
-    assert predictor.full == 3
+    assert predictor.truncated == 3
     predictor.predict([Document("a", (long, short))])
-    assert predictor.full == 4
+    assert predictor.truncated == 4
 
 
 @pytest.mark.parametrize("kind", ["relation", "question", "document", "similarity"])
@@ -245,12 +249,12 @@ def test_labels_and_scores_are_those_of_the_pipeline(write_random, kind):
     pairs = kind in ("question", "similarity")
     texts = PAIRS if pairs else [(text,) for text in TEXTS]
     predictions = Predictor(read_model_directory(folder)).predict(
-        [Document(str(i), own) for i, own in enumerate(texts)]
+        [Document(str(i), parts) for i, parts in enumerate(texts)]
     )
     options = {"document": {"function_to_apply": "sigmoid"}, "similarity": {"function_to_apply": "none"}}.get(kind, {})
     pipe = transformers.pipeline("text-classification", model=str(folder), top_k=None, device=-1, **options)
-    given = [{"text": own[0], "text_pair": own[1]} if pairs else own[0] for own in texts]
-    for text, prediction in zip(given, predictions, strict=True):
+    inputs = [{"text": parts[0], "text_pair": parts[1]} if pairs else parts[0] for parts in texts]
+    for text, prediction in zip(inputs, predictions, strict=True):
         answer = pipe([text], truncation=True)
         theirs = {one["label"]: one["score"] for one in (answer[0] if isinstance(answer[0], list) else answer)}
         if kind == "similarity":

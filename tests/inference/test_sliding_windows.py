@@ -1,4 +1,4 @@
-"""Windows of long sentences cover every word once, with as much around it as they can hold."""
+"""Windows over long sentences assign every word to the one window with the most context."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .lexicon import TAGS, lexicon_tokenizer, typed_task
 
 
 def contexts(sizes, first: int, last: int) -> list[float]:
-    """For each word of a window, sub-words to its nearer end; the ends of the sentence are none."""
-    found = []
+    """For each word of a window, sub-words to its nearer edge; the ends of the sentence do not count."""
+    distances = []
     for i in range(first, last):
         left = sum(sizes[first:i]) if first else np.inf
         right = sum(sizes[i + 1 : last]) if last < len(sizes) else np.inf
-        found.append(min(left, right))
-    return found
+        distances.append(min(left, right))
+    return distances
 
 
 def sentences(n: int):
@@ -32,25 +32,25 @@ def sentences(n: int):
         yield [draw.randint(1, draw.choice((1, 3, room))) for _ in range(draw.randint(1, 120))], room
 
 
-def test_every_word_is_read_once_where_it_is_shown():
+def test_every_word_belongs_to_one_window():
     for sizes, room in sentences(500):
-        found = windows(sizes, room)
-        assert [i for w in found for i in range(w.begin, w.end)] == list(range(len(sizes)))
-        for w in found:
+        spans = windows(sizes, room)
+        assert [i for w in spans for i in range(w.begin, w.end)] == list(range(len(sizes)))
+        for w in spans:
             assert w.first <= w.begin < w.end <= w.last
             assert sum(sizes[w.first : w.last]) <= room
 
 
-def test_no_other_window_shows_more_around_a_word():
+def test_no_other_window_has_more_context_for_a_word():
     for sizes, room in sentences(300):
-        found = windows(sizes, room)
-        around = [dict(zip(range(w.first, w.last), contexts(sizes, w.first, w.last), strict=True)) for w in found]
-        for w, own in zip(found, around, strict=True):
+        spans = windows(sizes, room)
+        context = [dict(zip(range(w.first, w.last), contexts(sizes, w.first, w.last), strict=True)) for w in spans]
+        for w, distances in zip(spans, context, strict=True):
             for word in range(w.begin, w.end):
-                assert own[word] == max(other[word] for other in around if word in other)
+                assert distances[word] == max(other[word] for other in context if word in other)
 
 
-def test_a_word_sees_a_quarter_of_a_window_on_both_sides_where_words_are_short():
+def test_short_words_have_a_quarter_of_a_window_as_context():
     for n in (30, 97, 400):
         for window in windows([1] * n, 24):
             for word, nearest in zip(range(window.first, window.last), contexts([1] * n, *window[:2]), strict=True):
@@ -64,14 +64,14 @@ def test_a_sentence_that_fits_is_one_window_and_one_more_word_makes_two():
 
 
 @pytest.mark.parametrize("length", [16, 200])
-def test_features_are_those_of_training_where_sentences_fit(length):
+def test_features_of_short_sentences_equal_those_of_training(length):
     tokenizer, draw = lexicon_tokenizer(), random.Random(3)
     vocabulary = [*TAGS, "of", "the", "x-ray", "癌", "\u200b", "naïve"]
     words = [[draw.choice(vocabulary) for _ in range(draw.randint(1, 8 if length == 16 else 60))] for _ in range(50)]
     task = typed_task()
-    kept = [own for own in words if length == 200 or len(own) < 4]
-    examples = [Example(str(i), str(i), tuple(own), " ".join(["O"] * len(own))) for i, own in enumerate(kept)]
+    fitting = [text for text in words if length == 200 or len(text) < 4]
+    examples = [Example(str(i), str(i), tuple(text), " ".join(["O"] * len(text))) for i, text in enumerate(fitting)]
     expected = tokenize(examples, tokenizer, task, max_length=200, segment_ids="pair")
-    found = WordFeatures(tokenizer, max_length=200).of(kept)
+    features = WordFeatures(tokenizer, max_length=200).of(fitting)
     for name in ("ids", "segments", "offsets", "places", "examples"):
-        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+        assert getattr(features, name).tolist() == getattr(expected, name).tolist()

@@ -1,4 +1,4 @@
-"""Configurations are read from YAML; what is unknown, missing or out of bounds is named with its remedy."""
+"""Configurations are read from YAML; unknown, missing and out-of-bounds values are errors with a remedy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .conftest import TINY
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_configuration_shipped_is_valid(path):
+def test_every_shipped_configuration_is_valid(path):
     for objective in (None, *OBJECTIVES):
         config = pretraining_config(path.stem, objective)
         assert config == pretraining_config(path, objective)
         assert config.whole_word
 
 
-def test_every_objective_may_have_values_of_its_own():
+def test_an_objective_block_overrides_shared_values():
     assert tuple(OBJECTIVES) == OBJECTIVE_NAMES
     values = TINY | {"electra": {"generator_size": 0.5, "steps": 7}}
     assert pretraining_config(values, "bert") == pretraining_config(values) == pretraining_config(TINY)
@@ -28,7 +28,7 @@ def test_every_objective_may_have_values_of_its_own():
     assert (electra.generator_size, electra.steps, electra.width) == (0.5, 7, TINY["width"])
 
 
-def test_the_large_shapes_hold_the_values_of_gu_and_of_clark():
+def test_base_and_large_have_the_values_of_gu_and_of_clark():
     base, large = (pretraining_config(name) for name in ("base", "large"))
     for config, layers, width in ((base, 12, 768), (large, 24, 1024)):
         assert (config.n_layers, config.width, config.vocab_size, config.max_length) == (layers, width, 30522, 512)
@@ -38,9 +38,9 @@ def test_the_large_shapes_hold_the_values_of_gu_and_of_clark():
     assert (large.learning_rate, large.batch_size, large.steps, large.mask_rate) == (2e-4, 2048, 400_000, 0.25)
     assert [round(config.warmup * config.steps, -2) for config in (base, large)] == [10_000, 10_000]
     assert [config.batch_tokens for config in (base, large)] == [0, 0]
-    for own, name in ((base, "base"), (large, "large")):
+    for original, name in ((base, "base"), (large, "large")):
         shared = pretraining_config(name, "electra")
-        assert (own.generator_size, own.mask_rate) == (shared.generator_size, shared.mask_rate)
+        assert (original.generator_size, original.mask_rate) == (shared.generator_size, shared.mask_rate)
     for config in (base, large):  # both papers give 256 features in 4 heads
         generator = generator_architecture(config.architecture("electra", 30522), config.generator_size)
         assert (generator.width, generator.n_heads, generator.intermediate) == (256, 4, 1024)
@@ -63,36 +63,36 @@ def test_the_paper_masks_15_percent_of_whole_words():
     ("changes", "message"),
     [
         ({"widht": 8}, "unknown field 'widht'; known: vocab_size"),
-        ({"width": 33}, "width=33 is no multiple of n_heads=2"),
-        ({"max_length": 64}, "max_length=64 exceeds max_positions=48; use at most that"),
+        ({"width": 33}, "width=33 must be a multiple of n_heads=2"),
+        ({"max_length": 64}, "max_length=64 exceeds max_positions=48; lower it"),
         ({"mask_rate": 1.5}, "mask_rate=1.5 is out of bounds; use 0.01 to 0.9"),
-        ({"steps": 2.5}, "steps=2.5 is no whole number; use 1 to"),
-        ({"learning_rate": "1e-3"}, "learning_rate='1e-3' is no number; use 0 to 1"),
-        ({"whole_word": 1}, "whole_word=1 is no switch; use true or false"),
-        ({"batch_tokens": 39}, "batch_tokens=39 is less than max_length=40; use at least that, or 0"),
+        ({"steps": 2.5}, "steps=2.5 must be an integer from 1 to"),
+        ({"learning_rate": "1e-3"}, "learning_rate='1e-3' must be a number from 0 to 1"),
+        ({"whole_word": 1}, "whole_word=1 must be true or false"),
+        ({"batch_tokens": 39}, "batch_tokens=39 is less than max_length=40; raise it, or use 0"),
         ({"generator_size": 3}, "generator_size=3 is out of bounds; use 0.01 to 1"),
         ({"electra_segments": 3}, "electra_segments=3 is out of bounds; use 1 to 2"),
-        ({"electra": 0.25}, "electra is no block; write it as `electra: {field: value}`"),
+        ({"electra": 0.25}, "electra must be a block; write `electra: {field: value}`"),
         ({"electra": {"sice": 1}}, "the configuration, electra: unknown field 'sice'"),
         ({"no-nsp": {"steps": 0}}, "steps=0 is out of bounds"),
     ],
 )
-def test_a_wrong_value_is_refused(changes, message):
+def test_a_wrong_value_is_an_error(changes, message):
     with pytest.raises(ParameterError, match=message):
         pretraining_config(TINY | changes)
 
 
-def test_a_missing_field_and_an_unknown_name_are_refused(tmp_path):
-    with pytest.raises(ParameterError, match="lacks steps; give each a value"):
+def test_a_missing_field_and_an_unknown_name_are_errors(tmp_path):
+    with pytest.raises(ParameterError, match="missing steps; add a value for each"):
         pretraining_config({name: value for name, value in TINY.items() if name != "steps"})
     with pytest.raises(ParameterError, match="objective='gpt' is unknown; use bert or no-nsp or"):
         pretraining_config(TINY, "gpt")
     with pytest.raises(
         ParameterError,
-        match="'giant' is neither known nor a file .*; known: base, electra-base, electra-large, large, mini, "
-        "mini-large, small, small-large",
+        match=r"'giant' is neither a known configuration \(base, electra-base, electra-large, large, mini, mini-large, "
+        r"small, small-large\) nor a readable file",
     ):
         pretraining_config("giant")
     (tmp_path / "list.yaml").write_text("- 1\n")
-    with pytest.raises(ParameterError, match="holds no mapping"):
+    with pytest.raises(ParameterError, match="expected lines of `field: value`, got a list"):
         pretraining_config(tmp_path / "list.yaml")

@@ -31,7 +31,7 @@ def test_the_second_call_trains_nothing(config, tiny_corpus, monkeypatch):
     assert pretrained_encoder("bert", config=config, data_folder=tiny_corpus) == first
 
 
-def test_seed_configuration_and_corpus_each_give_another_encoder(config, tiny_corpus, tmp_path):
+def test_seed_configuration_and_corpus_are_part_of_the_cache_key(config, tiny_corpus, tmp_path):
     folders = [pretrained_encoder("bert", config=config, data_folder=tiny_corpus, seed=seed) for seed in (0, 1)]
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump(TINY | {"steps": 3, "evaluations": 1}))
@@ -43,7 +43,7 @@ def test_seed_configuration_and_corpus_each_give_another_encoder(config, tiny_co
     assert len(set(folders)) == 4
 
 
-def test_a_pretraining_that_breaks_off_leaves_nothing_behind(config, tiny_corpus, tmp_path):
+def test_an_interrupted_pretraining_leaves_no_encoder(config, tiny_corpus, tmp_path):
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 

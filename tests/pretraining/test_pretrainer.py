@@ -1,4 +1,4 @@
-"""Pretraining: the loss falls on text never trained on, the same seed gives the same weights, the curve is told."""
+"""Pretraining: the loss falls on held-out text, seeds are reproducible, the curve is complete."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import pytest
 from safetensors.torch import load_file
 
 from blurbstudy.errors import DataError, StudyError
-from blurbstudy.pretraining import OBJECTIVES, Conduct, get_objective, pretrain, pretraining_config
+from blurbstudy.pretraining import OBJECTIVES, Callbacks, TrainingOptions, get_objective, pretrain, pretraining_config
 from blurbstudy.pretraining.objectives.base import PretrainingModel
 
 from .conftest import TINY
 
-ALWAYS = {"step", "tokens", "train_loss", "word_loss", "word_accuracy"}
-MORE = {
+COMMON_METRICS = {"step", "tokens", "train_loss", "word_loss", "word_accuracy"}
+MORE_METRICS = {
     "bert": {"next_loss", "next_accuracy"},
     "electra": {"discriminator_loss", "discriminator_accuracy", "replaced_share", "replaced_found"},
 }
 
 
-def again(corpus, out, *, objective="bert", **changes):
+def run(corpus, out, *, objective="bert", **changes):
     settings = TINY | changes
     seed = settings.pop("seed", 1)
     config = pretraining_config(settings, objective)
@@ -31,7 +31,7 @@ def again(corpus, out, *, objective="bert", **changes):
         corpus=corpus / "corpus.jsonl",
         out=out,
         seed=seed,
-        conduct=Conduct(device="cpu"),
+        options=TrainingOptions(device="cpu"),
     )
 
 
@@ -56,10 +56,10 @@ def some_of_mini_blurb(mini_data, tmp_path_factory):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_loss_falls_on_text_of_mini_blurb(some_of_mini_blurb, tmp_path, name):
-    done = again(some_of_mini_blurb, tmp_path, objective=name, vocab_size=400, batch_tokens=300)
+    done = run(some_of_mini_blurb, tmp_path, objective=name, vocab_size=400, batch_tokens=300)
     losses = [point["word_loss"] for point in done.curve]
     assert losses[-1] < losses[0] < math.log(400)
-    assert set(done.curve[-1]) == ALWAYS | MORE.get(name, set())
+    assert set(done.curve[-1]) == COMMON_METRICS | MORE_METRICS.get(name, set())
     assert 0.95 < done.curve[-1]["tokens"] / (60 * 300) < 1.05
     if name == "electra":
         assert 0.05 < done.curve[-1]["replaced_share"] < 0.2
@@ -77,34 +77,38 @@ def test_the_curve_ends_at_the_last_step_and_counts_tokens(pretrained):
 @pytest.mark.parametrize("objective", ["bert", "electra"])
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tiny_corpus, tmp_path, objective):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        again(tiny_corpus, tmp_path / name, objective=objective, steps=5, seed=seed, dropout=0.1)
+        run(tiny_corpus, tmp_path / name, objective=objective, steps=5, seed=seed, dropout=0.1)
     a, b, c = (load_file(tmp_path / name / "model.safetensors") for name in "abc")
     assert all((a[name] == b[name]).all() for name in a)
     assert any((a[name] != c[name]).any() for name in a)
 
 
-def test_progress_is_told_at_every_step(tiny_corpus, tmp_path):
-    told = []
+def test_progress_is_reported_at_every_step(tiny_corpus, tmp_path):
+    calls = []
     config = pretraining_config(TINY | {"steps": 4})
     pretrain(
-        get_objective("bert"), config, corpus=tiny_corpus / "corpus.jsonl", out=tmp_path, conduct=Conduct(device="cpu"),
-        on_progress=lambda done, total, tokens: told.append((done, total, tokens > 0)),
-    )  # fmt: skip
-    assert told == [(step, 4, True) for step in (1, 2, 3, 4)]
+        get_objective("bert"),
+        config,
+        corpus=tiny_corpus / "corpus.jsonl",
+        out=tmp_path,
+        options=TrainingOptions(device="cpu"),
+        callbacks=Callbacks(on_step=lambda done, total, tokens: calls.append((done, total, tokens > 0))),
+    )
+    assert calls == [(step, 4, True) for step in (1, 2, 3, 4)]
 
 
-def test_a_loss_that_is_not_finite_ends_with_the_remedy(tiny_corpus, tmp_path, monkeypatch):
+def test_a_diverged_loss_is_an_error(tiny_corpus, tmp_path, monkeypatch):
     loss = PretrainingModel.loss
-    monkeypatch.setattr(PretrainingModel, "loss", lambda self, found, counts: loss(self, found, counts) * math.nan)
-    with pytest.raises(StudyError, match="loss is not finite at step 1; learning_rate=0.005 may be too high"):
-        again(tiny_corpus, tmp_path)
+    monkeypatch.setattr(PretrainingModel, "loss", lambda self, sums, counts: loss(self, sums, counts) * math.nan)
+    with pytest.raises(StudyError, match="loss diverged at step 1 .*; use a learning_rate below 0.005"):
+        run(tiny_corpus, tmp_path)
     assert not (tmp_path / "config.json").exists()
 
 
-def test_documents_of_one_sentence_give_no_pairs_but_single_sequences(tmp_path):
+def test_documents_of_one_sentence_suffice_only_for_single_sequences(tmp_path):
     lines = [f'{{"sentences": ["Only one sentence here, of {word}."]}}\n' for word in "abcdefghijkl"]
     (tmp_path / "corpus.jsonl").write_text("".join(lines))
     changes = {"vocab_size": 80, "steps": 2, "evaluations": 1}
     with pytest.raises(DataError, match="no document of two sentences"):
-        again(tmp_path, tmp_path / "out", **changes)
-    assert again(tmp_path, tmp_path / "out", objective="single-sequence", **changes).curve[-1]["tokens"] > 0
+        run(tmp_path, tmp_path / "out", **changes)
+    assert run(tmp_path, tmp_path / "out", objective="single-sequence", **changes).curve[-1]["tokens"] > 0

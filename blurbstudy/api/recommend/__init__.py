@@ -1,1 +1,1 @@
-"""Recommended recipes: rules, the profile of a task, and the evidence behind each choice."""
+"""Recommended recipes: rules, the profile they depend on, and evidence on expected scores."""

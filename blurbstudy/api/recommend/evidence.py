@@ -1,5 +1,5 @@
-"""What may be expected of a recommended recipe: runs in the user's own store, runs of this study, the paper's tables.
-Nothing is made up where there is none.
+"""Evidence on the scores and failures of a recommended recipe: runs in the user's store, runs of this study, and the
+paper's tables. Without evidence there is no estimate.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from ...engine.sources.sources import MINI
 from ...errors import StudyError
 from ...stats.collapse import Reference, failure, load_references
 from ...stats.intervals import Interval, wilson_interval
+from ...store.index import indexed_runs
 from ...store.run_store import RunStore
 from ...tables.paper import paper_number
 from ...tasks import TASKS, Task
 from ...training.run_record import RunRecord
 from .rules import study_runs
-from .task_profile import Situation, family_of, size_of
+from .task_profile import TaskProfile, family_of, size_of
 
-ALIKE = 3.0  # times as many training examples, or a third, still count as of like size
-PAPER_TABLES = {  # size, pretraining -> (table, columns): encoders whose scores on all tasks are printed
+SIZE_RATIO = 3.0  # training sets of comparable size have at most this many times as many examples, or as few
+PAPER_TABLES = {  # (size, pretraining) -> table and columns of encoders with scores on all tasks
     ("BASE", "mlm"): ("table2", ("BERT", "BERT (no NSP)", "BERT (no NSP, single seq)")),
     ("BASE", "electra"): ("table2", ("ELECTRA",)),
     ("LARGE", "mlm"): ("table6", ("PubMedBERT-LARGE", "BioBERT-LARGE", "BlueBERT-LARGE")),
@@ -32,132 +33,142 @@ PAPER_TABLES = {  # size, pretraining -> (table, columns): encoders whose scores
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Runs or printed numbers of one origin, as near as they are to what is asked."""
+    """Runs or printed numbers from one origin."""
 
     origin: str  # this task | store | study | paper
-    words: str  # what they are, for people
-    low: float | None  # of mean test scores (dev where there is no test), in percent
+    description: str  # task, encoders and recipe
+    low: float | None  # range of mean test scores (dev without a test set), in percent
     high: float | None
-    runs: int = 0  # 0: the origin counts none
+    runs: int = 0  # 0: the origin does not count runs
     seeds: int = 0
     failed: int = 0
 
     @property
     def failed_interval(self) -> Interval | None:
-        """95%, Wilson."""
+        """Wilson's 95% interval of the failure rate; None without runs."""
         return wilson_interval(self.failed, self.runs)
 
 
-def own_evidence(
-    store: RunStore, task: Task, data: str, encoder: str, *, situation: Situation, recipe: Recipe
+def local_runs(
+    store: RunStore, task: Task, data: str, encoder: str, *, profile: TaskProfile, recipe: Recipe
 ) -> list[Evidence]:
-    """From a store: runs of this very recipe on these data with this encoder, then others of the kind, with encoders of
-    the same size and pretraining, the same head, and as many training examples within a factor of ALIKE.
+    """Runs in the store: first of this recipe, data and encoder; then of the same kind of task and head, with encoders
+    of the same size and pretraining and training sets of comparable size.
+
+    Args:
+        data: fingerprint.
+        encoder: fingerprint.
     """
     mini = {fact["fingerprint"] for fact in store.facts("data").values() if fact.get("data") == MINI}
     shapes = {fact["fingerprint"]: fact["architecture"] for fact in store.facts("encoders").values()}
     exact: list[RunRecord] = []
-    like: dict[tuple[str, str], list[RunRecord]] = {}
+    similar: dict[tuple[str, str], list[RunRecord]] = {}
     references: dict[tuple[str, str], Reference] = {}
-    for record in store.records():
-        config = record.config
+    for run in indexed_runs(store):
+        config = run.config
         shape = shapes.get(config.encoder)
         if config.data in mini or shape is None or config.recipe.head != recipe.head:
             continue
-        if (size_of(shape), family_of(shape)) != (situation.size, situation.family):
+        if (size_of(shape), family_of(shape)) != (profile.size, profile.family):
             continue
         key = (config.task, config.data)
         if key not in references:
             try:
                 references[key] = load_references(store, dict([key]))[config.task]
-            except StudyError:  # of a task that this store does not define: it tells nothing here
+            except StudyError:  # a task that this store does not define
                 continue
         reference = references[key]
-        share = len(reference.gold["train"].gold) / situation.train
-        if reference.task.task_type != task.task_type or not 1 / ALIKE <= share <= ALIKE:
+        if reference.task.task_type != task.task_type or not _is_comparable(len(reference.gold["train"].gold), profile):
             continue
-        same = key == (task.name, data) and config.encoder == encoder and config.recipe == recipe
-        (exact if same else like.setdefault(key, [])).append(record)
-    found = []
+        is_exact = key == (task.name, data) and config.encoder == encoder and config.recipe == recipe
+        if (record := store.get(run.id)) is not None:  # with its predictions
+            (exact if is_exact else similar.setdefault(key, [])).append(record)
+    evidence = []
     if exact:
-        found.append(_of_runs("this task", "this recipe, data and encoder", [exact], references))
-    if like:
-        names = ", ".join(sorted({name for name, _ in like}))
-        words = f"other recipes or data of this kind ({names}), encoders of this size and pretraining"
-        found.append(_of_runs("store", words, like.values(), references))
-    return found
+        evidence.append(_evidence_of("this task", "this recipe, data and encoder", [exact], references))
+    if similar:
+        names = ", ".join(sorted({name for name, _ in similar}))
+        description = f"other recipes or data of this kind ({names}), encoders of this size and pretraining"
+        evidence.append(_evidence_of("store", description, similar.values(), references))
+    return evidence
 
 
-def _of_runs(
+def _is_comparable(train: int, profile: TaskProfile) -> bool:
+    return 1 / SIZE_RATIO <= train / profile.train <= SIZE_RATIO
+
+
+def _evidence_of(
     origin: str,
-    words: str,
+    description: str,
     groups: Iterable[Sequence[RunRecord]],
     references: Mapping[tuple[str, str], Reference],
 ) -> Evidence:
-    """Of groups of one dataset each: the range is over means of recipe and encoder."""
-    means, records = [], [record for group in groups for record in group]
-    cells: dict[tuple, list[float]] = {}
+    """The range is over the means of each data, encoder and recipe."""
+    records = [record for group in groups for record in group]
+    scores: dict[tuple[str, str, str, Recipe], list[float]] = {}
     for record in records:
         config = record.config
-        split = "test" if "test" in references[config.task, config.data].gold else "dev"
-        if record.scores[split] is not None:
-            cells.setdefault((config.task, config.data, config.encoder, config.recipe), []).append(record.scores[split])
-    means = [100 * float(np.mean(own)) for own in cells.values()]
-    failed = sum(failure(r, references[r.config.task, r.config.data]) is not None for r in records)
+        score = record.scores["test" if "test" in references[config.task, config.data].gold else "dev"]
+        if score is not None:
+            scores.setdefault((config.task, config.data, config.encoder, config.recipe), []).append(score)
+    means = [100 * float(np.mean(values)) for values in scores.values()]
+    failed = [failure(record, references[record.config.task, record.config.data]) is not None for record in records]
     return Evidence(
         origin=origin,
-        words=words,
+        description=description,
         low=min(means, default=None),
         high=max(means, default=None),
         runs=len(records),
         seeds=len({record.config.seed for record in records}),
-        failed=failed,
+        failed=sum(failed),
     )
 
 
-def study_evidence(situation: Situation, *, head: str, recipe: Recipe) -> list[Evidence]:
-    """Of study_runs.yaml: the same kind and head, encoders of the same size and pretraining, and as many training
-    examples within a factor of ALIKE; runs of this recipe first.
+def bundled_runs(profile: TaskProfile, *, head: str, recipe: Recipe) -> list[Evidence]:
+    """Runs of study_runs.yaml with the same kind of task and head, encoders of the same size and pretraining, and
+    training sets of comparable size; runs of this recipe first.
     """
-    found, told = [], f"{recipe.epochs:g} epochs at {recipe.learning_rate:.0e}".replace("e-0", "e-")
-    for run in sorted(study_runs().values(), key=lambda run: run["recipe"] != told):
-        if not 1 / ALIKE <= run["train"] / situation.train <= ALIKE:
-            continue
-        if (run["kind"], run["size"], run["family"], run["head"]) == (
-            situation.kind, situation.size, situation.family, head,
-        ):  # fmt: skip
-            words = f"{run['task']} ({run['train']:,} training examples), {run['encoder']}, {run['recipe']}"
-            counts = {"runs": run["runs"], "seeds": run["seeds"], "failed": run["failed"]}
-            found.append(Evidence(origin="study", words=words, low=run["test"], high=run["test"], **counts))
-    return found
+    name = f"{recipe.epochs:g} epochs at {recipe.learning_rate:.0e}".replace("e-0", "e-")
+    profile_values = (profile.kind, profile.size, profile.family, head)
+    return [
+        Evidence(
+            origin="study",
+            description=f"{run['task']} ({run['train']:,} training examples), {run['encoder']}, {run['recipe']}",
+            low=run["test"],
+            high=run["test"],
+            runs=run["runs"],
+            seeds=run["seeds"],
+            failed=run["failed"],
+        )
+        for run in sorted(study_runs().values(), key=lambda run: run["recipe"] != name)
+        if _is_comparable(run["train"], profile)
+        and (run["kind"], run["size"], run["family"], run["head"]) == profile_values
+    ]
 
 
-def paper_evidence(situation: Situation, *, metric: str) -> Evidence:
-    """The printed scores of BLURB's task of this kind whose training set is nearest in size. The paper counts no failed
-    runs.
-    """
-    alike = [task for task in TASKS if task.task_type == situation.kind and task.sizes.get("train")]
-    nearest = min(alike, key=lambda task: abs(np.log(task.sizes["train"] / max(1, situation.counted))))
-    times = nearest.sizes["train"] / max(1, situation.counted)
-    size = situation.size if situation.size != "SMALL" else "BASE"
-    table, columns = PAPER_TABLES[size, situation.family]
+def paper_results(profile: TaskProfile, *, metric: str) -> Evidence:
+    """Printed scores on the BLURB task of this kind with the nearest training size; the paper counts no failures."""
+    size_of_train = max(1, profile.size_in_units)
+    candidates = [task for task in TASKS if task.task_type == profile.kind and task.sizes.get("train")]
+    nearest = min(candidates, key=lambda task: abs(np.log(task.sizes["train"] / size_of_train)))
+    size = profile.size if profile.size != "SMALL" else "BASE"
+    table, columns = PAPER_TABLES[size, profile.family]
     scores = [value for column in columns if (value := paper_number(table, column, nearest.name)) is not None]
-    words = (
-        f"Table {table.removeprefix('table')}, {nearest.name} ({nearest.sizes['train']:,} {nearest.size_unit} to train "
-        f"on, {_times(times)}), {', '.join(columns)}"
+    description = (
+        f"Table {table.removeprefix('table')}, {nearest.name} ({nearest.sizes['train']:,} {nearest.size_unit} in "
+        f"train, {_compare_sizes(nearest.sizes['train'] / size_of_train)}), {', '.join(columns)}"
     )
     if nearest.metric != metric:
-        words += f"; scored there by {nearest.metric}, here by {metric}"
-    if situation.size == "SMALL":
-        words += "; it has no encoder as small as yours, so expect less"
-    return Evidence(origin="paper", words=words, low=min(scores), high=max(scores))
+        description += f"; scored there by {nearest.metric}, here by {metric}"
+    if profile.size == "SMALL":
+        description += "; the paper has no encoder as small as yours, so expect less"
+    return Evidence(origin="paper", description=description, low=min(scores), high=max(scores))
 
 
-def _times(times: float) -> str:
-    """How that compares with one's own, in words."""
-    if 0.8 < times < 1.25:
+def _compare_sizes(ratio: float) -> str:
+    if 0.8 < ratio < 1.25:
         return "about as many as yours"
-    if times > 1:
-        more = ": no guide for so few, expect less" if times > ALIKE else ""
-        return f"{times:.1f} times as many as yours{more}"
-    return f"yours are {1 / times:.1f} times as many"
+    if ratio > 1:
+        warning = ": no guide for so few, expect less" if ratio > SIZE_RATIO else ""
+        return f"{ratio:.1f} times as many as yours{warning}"
+    return f"yours are {1 / ratio:.1f} times as many"

@@ -1,5 +1,6 @@
-"""A recommendation for a task and an encoder: recipe, reasons, what may be expected, for people (a YAML file that
---recipe takes, with comments) and for programs.
+"""Recommend a recipe for a task and an encoder: settings with reasons, evidence on scores and failures, and cost.
+
+For people the recommendation is a YAML file for `finetune --recipe`, with comments; for programs it is JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import yaml
 
 from ...config import Recipe
 from ...engine.estimates.flops import CostModel
+from ...engine.progress import format_duration
 from ...engine.sources.resolve import resolve_sources
 from ...engine.sources.sources import EncoderSource, Sources
 from ...engine.zero_shot import MAX_LENGTH, ZeroShotScore, describe_zero_shot, zero_shot_scores
@@ -24,143 +26,142 @@ from ...tables.table import Table
 from ...tasks import Task
 from ...tasks.custom.audit import check_learnable
 from ...training.provenance import pick_device
-from .evidence import Evidence, own_evidence, paper_evidence, study_evidence
-from .rules import SEEDS, Choice, chosen_by_rules, recipe_of
-from .task_profile import KINDS, PRETRAININGS, Situation, situation_of
+from .evidence import Evidence, bundled_runs, local_runs, paper_results
+from .rules import SEEDS, Decision, apply_rules, recipe_of
+from .task_profile import KINDS, PRETRAININGS, TaskProfile, profile_of
 
-WIDTH = 100  # characters of a comment's line
+WIDTH = 100  # characters of a comment line
+_JSON_KEYS = {"size_in_units": "counted", "zero_shot": "plain", "description": "words"}  # names in to_dict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """A recipe with its reasons."""
+    """A recipe with reasons and evidence."""
 
     task: Task
     encoder: EncoderSource
     store: Path
-    situation: Situation
-    choices: tuple[Choice, ...]
+    profile: TaskProfile
+    decisions: tuple[Decision, ...]
     evidence: tuple[Evidence, ...]
-    seconds: float | None  # of a run, roughly; None: not known on this device
+    seconds: float | None  # rough duration of a run; None: unknown on this device
 
     @property
     def recipe(self) -> Recipe:
-        """What is recommended."""
-        return recipe_of(self.choices)
+        """The recommended recipe."""
+        return recipe_of(self.decisions)
 
     @property
     def seeds(self) -> int:
-        """How many."""
-        return next(choice.value for choice in self.choices if choice.field == SEEDS)
+        """The recommended number of seeds."""
+        return self._decision(SEEDS).value
 
     @property
-    def counted(self) -> Evidence | None:
-        """The nearest evidence that counts failed runs; None: there is none."""
-        return next((own for own in self.evidence if own.runs), None)
+    def nearest_runs(self) -> Evidence | None:
+        """The nearest evidence with a count of failed runs."""
+        return next((evidence for evidence in self.evidence if evidence.runs), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only; scores in percent, as in the texts."""
-        plain = self.situation.plain
+        """JSON values; scores in percent."""
+        zero_shot = self.profile.zero_shot
+        evidence = [(dataclasses.asdict(item), item.failed_interval) for item in self.evidence]
         return {
             "task": self.task.name,
             "metric": self.task.metric,
             "encoder": {"given": self.encoder.spec, "fingerprint": self.encoder.fingerprint},
-            "situation": dataclasses.asdict(self.situation),
-            "recipe": {choice.field: choice.value for choice in self.choices if choice.field != SEEDS},
-            "choices": [dataclasses.asdict(choice) for choice in self.choices],
+            "situation": _with_json_keys(dataclasses.asdict(self.profile)),
+            "recipe": {decision.field: decision.value for decision in self.decisions if decision.field != SEEDS},
+            "choices": [dataclasses.asdict(decision) for decision in self.decisions],
             "seeds": self.seeds,
-            "plain_cosine": None if plain is None else dataclasses.asdict(plain),
-            "evidence": [dataclasses.asdict(own) | {"failed_interval": own.failed_interval} for own in self.evidence],
+            "plain_cosine": None if zero_shot is None else dataclasses.asdict(zero_shot),
+            "evidence": [_with_json_keys(values) | {"failed_interval": interval} for values, interval in evidence],
             "seconds_per_run": self.seconds,
             "store": str(self.store),
         }
 
     def text(self) -> str:
-        """A YAML file of the recipe, its reasons as comments."""
+        """A YAML file of the recipe, with reasons and evidence as comments."""
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        at = self.situation
+        profile = self.profile
+        units = f" ({profile.size_in_units:,} {self.task.size_unit})" if profile.size_in_units != profile.train else ""
+        tuned = ", tuned for sentences" if profile.sentence_tuned else ""
         yield from _comment(
-            f"Recommended for {self.task.name}: {KINDS[at.kind]}, {at.train:,} training examples"
-            + (f" ({at.counted:,} {self.task.size_unit})" if at.counted != at.train else "")
+            f"Recommended for {self.task.name}: {KINDS[profile.kind]}, {profile.train:,} training examples{units}"
         )
-        tuned = ", tuned for sentences" if at.sentence_tuned else ""
         yield from _comment(
-            f"with {self.encoder.spec}: {self.encoder.description}; taken as {at.size}, "
-            f"pretrained by {PRETRAININGS[at.family]}{tuned}"
+            f"with {self.encoder.spec}: {self.encoder.description}; treated as {profile.size}, pretrained by "
+            f"{PRETRAININGS[profile.family]}{tuned}"
         )
-        for choice in self.choices:
-            if choice.field == SEEDS:
-                continue
-            yield ""
-            yield from _comment(f"{choice.why} [{choice.source}]")
-            yield yaml.safe_dump({choice.field: choice.value}).strip()
+        for decision in self.decisions:
+            if decision.field != SEEDS:
+                yield ""
+                yield from _comment(f"{decision.why} [{decision.source}]")
+                yield yaml.safe_dump({decision.field: decision.value}).strip()
         yield ""
-        yield from _comment(f"Seeds: {self.seeds} (--seeds 1-{self.seeds}): {self._reason(SEEDS)}")
-        for said in self._expectations():
-            yield from _comment(said, hanging="  " if said.startswith("- ") else "")
+        seeds = self._decision(SEEDS)
+        yield from _comment(f"Seeds: {self.seeds} (--seeds 1-{self.seeds}): {seeds.why} [{seeds.source}]")
+        for line in self._expectations():
+            yield from _comment(line, hanging="  " if line.startswith("- ") else "")
 
     def _repr_html_(self) -> str:
-        rows = [(own.field, yaml.safe_dump(own.value, default_flow_style=True).removesuffix("...\n").strip(), own.why,
-                 own.source) for own in self.choices]  # fmt: skip
-        title = f"Recommended for {self.task.name} with {self.encoder.spec}"
-        notes = [said.removeprefix("- ") for said in self._expectations()]
-        return Table(title=title, columns=("Field", "Value", "Why", "Source"), rows=rows, notes=notes)._repr_html_()
+        rows = [
+            (decision.field, _inline_yaml(decision.value), decision.why, decision.source) for decision in self.decisions
+        ]
+        return Table(
+            title=f"Recommended for {self.task.name} with {self.encoder.spec}",
+            columns=("Field", "Value", "Why", "Source"),
+            rows=rows,
+            notes=[line.removeprefix("- ") for line in self._expectations()],
+        )._repr_html_()
+
+    def _decision(self, field: str) -> Decision:
+        return next(decision for decision in self.decisions if decision.field == field)
 
     def _expectations(self) -> Iterator[str]:
-        """What may be expected, a sentence or an item each."""
-        yield from self._plain()
-        yield from self._expected()
-        yield f"Failure: {self._failure()}"
+        """Sentences and list items on scores, failures and cost."""
+        yield from self._zero_shot()
+        yield from self._scores()
+        yield f"Failures: {self._failures()}"
         if self.seconds is not None:
-            total = self.seeds * self.seconds
             yield (
-                f"Cost: about {_duration(self.seconds)} a run on one core, {_duration(total)} for {self.seeds} "
-                "seeds one after another; rough, evaluations not counted"
+                f"Cost: about {format_duration(self.seconds)} per run on one core, "
+                f"{format_duration(self.seeds * self.seconds)} for {self.seeds} seeds in sequence; a rough estimate "
+                "without evaluations"
             )
 
-    def _reason(self, field: str) -> str:
-        choice = next(choice for choice in self.choices if choice.field == field)
-        return f"{choice.why} [{choice.source}]"
-
-    def _plain(self) -> Iterator[str]:
-        plain = self.situation.plain
-        if plain is None:
+    def _zero_shot(self) -> Iterator[str]:
+        if self.profile.zero_shot is None:
             return
         yield (
-            f"Nothing trained: the plain cosine of this encoder scores {describe_zero_shot([plain])} (Pearson's r x "
-            "100). "
-            "Train only what beats it on dev; finetune prints both."
+            f"Zero-shot: the cosine similarity of this encoder scores {describe_zero_shot([self.profile.zero_shot])} "
+            "(Pearson's r x 100). Train only if the result is better on dev; finetune prints both."
         )
-        if not self.situation.mean_pooled:
-            yield (
-                "Its own files say that it was tuned with another pooling than the mean: its plain cosine is better "
-                "with that."
-            )
+        if not self.profile.mean_pooled:
+            yield "The encoder's files name another pooling than the mean, with which its zero-shot cosine is better."
 
-    def _expected(self) -> Iterator[str]:
+    def _scores(self) -> Iterator[str]:
         origins = {"this task": "your store", "store": "your store", "study": "this study's runs", "paper": "the paper"}
-        yield "Expected (a task of your own can differ from all of these):"
-        if not any(own.origin in ("this task", "store") for own in self.evidence):
-            yield f"- your store ({self.store}): no run of this kind with such an encoder"
-        for own in self.evidence:
-            counts = f"; {own.runs} runs of {own.seeds} seeds, {own.failed} failed" if own.runs else ""
-            score = _range(own.low, own.high)
-            yield f"- {origins[own.origin]}: {score} on {own.words}{counts}"
+        yield "Expected scores (your own task may differ from all of these):"
+        if not any(item.origin in ("this task", "store") for item in self.evidence):
+            yield f"- your store ({self.store}): no runs on this kind of task with a similar encoder"
+        for item in self.evidence:
+            counts = f"; {item.runs} runs of {item.seeds} seeds, {item.failed} failed" if item.runs else ""
+            yield f"- {origins[item.origin]}: {_range(item.low, item.high)} on {item.description}{counts}"
 
-    def _failure(self) -> str:
-        nearest = self.counted
-        if nearest is None:
+    def _failures(self) -> str:
+        nearest = self.nearest_runs
+        if nearest is None or nearest.failed_interval is None:
             return (
-                "not known: no run like these was counted, in your store or elsewhere (the paper counts none); your "
-                f"own {self.seeds} seeds will tell"
+                "not known: neither your store nor this study has similar runs, and the paper does not count failures. "
+                f"Your own {self.seeds} seeds will show"
             )
         low, high = nearest.failed_interval
-        whose = "those of this study" if nearest.origin == "study" else "those of your store"
+        owner = "this study's" if nearest.origin == "study" else "your store's"
         return (
-            f"{nearest.failed} of {nearest.runs} of the nearest runs above failed ({whose}: {nearest.words}), 95% "
-            f"{low:.0%} to {high:.0%}"
+            f"{nearest.failed} of {nearest.runs} of the most similar runs above failed ({owner}: "
+            f"{nearest.description}), 95% CI {low:.0%} to {high:.0%}"
         )
 
 
@@ -173,17 +174,19 @@ def recommend(
     sentence_tuned: bool | None = None,
     device: str = "auto",
 ) -> Recommendation:
-    """A recommendation; nothing is trained. Facts of data and encoder, and a plain cosine, are kept in the store.
+    """Recommend a recipe. Nothing is trained; metadata of data and encoder, and a zero-shot score, enter the store.
 
     Raises:
         StudyError: data, encoder or store cannot be read or written.
     """
-    kept = RunStore(store)
+    run_store = RunStore(store)
     if task.custom:
         check_learnable(task)
         data = str(Path(task.files["train"]).parent)
-    sources = resolve_sources(kept, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
-    return recommendation_of(task, encoder, sources=sources, store=kept, sentence_tuned=sentence_tuned, device=device)
+    sources = resolve_sources(run_store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
+    return recommendation_of(
+        task, encoder, sources=sources, store=run_store, sentence_tuned=sentence_tuned, device=device
+    )
 
 
 def recommendation_of(
@@ -195,54 +198,70 @@ def recommendation_of(
     sentence_tuned: bool | None = None,
     device: str = "auto",
 ) -> Recommendation:
-    """The same of sources that are found already."""
+    """As `recommend`, with resolved sources."""
     source, data = sources.encoders[encoder], sources.fingerprints[task.name]
-    plain = _plain(task, source, sources=sources, store=store, device=device)
-    train = store.gold(task.name, data, "train")
-    situation = situation_of(task, train, source, sentence_tuned=sentence_tuned, plain=plain)
-    choices = chosen_by_rules(situation)
-    config = sources.run_config(task.name, encoder, recipe=recipe_of(choices), seed=1)
-    own = own_evidence(store, task, data, source.fingerprint, situation=situation, recipe=config.recipe)
+    zero_shot = _zero_shot_score(task, source, sources=sources, store=store, device=device)
+    profile = profile_of(
+        task, store.gold(task.name, data, "train"), source, sentence_tuned=sentence_tuned, zero_shot=zero_shot
+    )
+    decisions = apply_rules(profile)
+    config = sources.run_config(task.name, encoder, recipe=recipe_of(decisions), seed=1)
     head = "words" if task.output == "token_labels" else config.recipe.head
-    study = study_evidence(situation, head=head, recipe=config.recipe)
-    place = pick_device(device).type
-    costs = CostModel(sources, place)
+    device_type = pick_device(device).type
     return Recommendation(
         task=task,
         encoder=source,
         store=store.folder,
-        situation=situation,
-        choices=choices,
-        evidence=(*own, *study, paper_evidence(situation, metric=task.metric)),
-        seconds=costs.seconds(config) if place == "cpu" else None,  # counted operations tell nothing of a GPU
+        profile=profile,
+        decisions=decisions,
+        evidence=(
+            *local_runs(store, task, data, source.fingerprint, profile=profile, recipe=config.recipe),
+            *bundled_runs(profile, head=head, recipe=config.recipe),
+            paper_results(profile, metric=task.metric),
+        ),
+        # A count of operations does not predict the duration on a GPU.
+        seconds=CostModel(sources, device_type).seconds(config) if device_type == "cpu" else None,
     )
 
 
-def _plain(
+def _zero_shot_score(
     task: Task, source: EncoderSource, *, sources: Sources, store: RunStore, device: str
 ) -> ZeroShotScore | None:
+    """On train and dev together, since nothing is trained; None unless the task is similarity."""
     if task.output != "score":
         return None
-    given = {"sources": sources, "store": store, "max_length": MAX_LENGTH, "device": device}
-    # Nothing is trained, so train tells as much as dev.
-    (found,) = zero_shot_scores(task, source, splits=[("train", "dev")], **given)
-    return found
+    (score,) = zero_shot_scores(
+        task,
+        source,
+        sources=sources,
+        store=store,
+        splits=[("train", "dev")],
+        max_length=MAX_LENGTH,
+        device=device,
+    )
+    return score
+
+
+def _with_json_keys(values: dict[str, Any]) -> dict[str, Any]:
+    return {_JSON_KEYS.get(name, name): value for name, value in values.items()}
+
+
+def _inline_yaml(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
 
 
 def _comment(text: str, *, hanging: str = "") -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent="# ", subsequent_indent=f"# {hanging}", break_long_words=False,
+        text,
+        WIDTH,
+        initial_indent="# ",
+        subsequent_indent=f"# {hanging}",
+        break_long_words=False,
         break_on_hyphens=False,
-    )  # fmt: skip
+    )
 
 
 def _range(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "no score"
     return f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

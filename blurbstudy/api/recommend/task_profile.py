@@ -1,4 +1,4 @@
-"""What a recommendation hangs on: the kind and size of a task, the size and pretraining of an encoder."""
+"""The properties of a task and an encoder that recommendations depend on."""
 
 from __future__ import annotations
 
@@ -14,82 +14,85 @@ from ...store.run_store import Gold
 from ...tasks import Task
 from ...tasks.task import example_size
 
-LARGE_LAYERS = 20  # the paper's LARGE encoders have 24
-# Weights of all layers: BASE has 85 million, LARGE 302; tables of words differ too much to tell sizes by.
-LARGE_WEIGHTS, BASE_WEIGHTS = 200_000_000, 40_000_000
-OF_SENTENCES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
-KINDS = {  # kind of task -> in words
-    "ner": "entities", "pico": "PICO elements", "relation": "classification of sentences",
-    "question": "classification of pairs", "similarity": "similarity", "document": "sets of labels",
-}  # fmt: skip
-PRETRAININGS = {"mlm": "masked words", "electra": "ELECTRA"}
+MIN_LARGE_LAYERS = 20  # the paper's LARGE encoders have 24
+# Parameters of all layers: BASE has 85 million, LARGE 302 million. Embeddings depend too much on the vocabulary.
+MIN_LARGE_PARAMETERS, MIN_BASE_PARAMETERS = 200_000_000, 40_000_000
+SENTENCE_TRANSFORMER_FILES = ("modules.json", "config_sentence_transformers.json", "sentence_bert_config.json")
+KINDS = {  # kind of task -> description
+    "ner": "entities",
+    "pico": "PICO elements",
+    "relation": "classification of sentences",
+    "question": "classification of pairs",
+    "similarity": "similarity",
+    "document": "multi-label classification",
+}
+PRETRAININGS = {"mlm": "masked language modeling", "electra": "ELECTRA"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Situation:
-    """A task and an encoder, as the rules of recommendations.yaml see them."""
+class TaskProfile:
+    """The properties of a task and an encoder that the rules depend on."""
 
     kind: str  # of Task
     train: int  # examples
-    counted: int  # the same in the unit of BLURB's table: mentions, PICO words, or examples
+    size_in_units: int  # size of train as in BLURB's table: mentions, PICO words, or examples
     size: str  # SMALL | BASE | LARGE
     family: str  # key of PRETRAININGS
     layers: int
-    positions: int  # sub-words of a sequence at most
+    positions: int  # maximum sub-words of a sequence
     sentence_tuned: bool
-    mean_pooled: bool = True  # False: its own files say that it was tuned with another pooling
-    plain: ZeroShotScore | None = None  # on train and dev, of similarity tasks
+    mean_pooled: bool = True  # False: the encoder's files name another pooling
+    zero_shot: ZeroShotScore | None = None  # on train and dev, for similarity tasks
 
 
-def situation_of(
+def profile_of(
     task: Task,
     train: Gold,
     encoder: EncoderSource,
     *,
     sentence_tuned: bool | None = None,
-    plain: ZeroShotScore | None = None,
-) -> Situation:
-    """The situation of a task and an encoder.
+    zero_shot: ZeroShotScore | None = None,
+) -> TaskProfile:
+    """The profile of a task and an encoder.
 
     Args:
         train: gold labels.
-        sentence_tuned: as somebody says; None: as the encoder's files do.
+        sentence_tuned: whether the encoder was trained to compare sentences; None: detected from its files.
     """
     shape = encoder.architecture
     folder = Path(encoder.path or "")
-    told = bool(encoder.path) and any((folder / name).is_file() for name in OF_SENTENCES)
-    return Situation(
+    detected = bool(encoder.path) and any((folder / name).is_file() for name in SENTENCE_TRANSFORMER_FILES)
+    return TaskProfile(
         kind=task.task_type,
         train=len(train.gold),
-        counted=sum(example_size(task, label) for label in train.gold),
+        size_in_units=sum(example_size(task, label) for label in train.gold),
         size=size_of(shape),
         family=family_of(shape),
         layers=shape["n_layers"],
         positions=shape["max_positions"],
-        sentence_tuned=told if sentence_tuned is None else sentence_tuned,
+        sentence_tuned=detected if sentence_tuned is None else sentence_tuned,
         mean_pooled=_is_mean_pooled(folder / "1_Pooling" / "config.json"),
-        plain=plain,
+        zero_shot=zero_shot,
     )
 
 
 def size_of(shape: Mapping[str, Any]) -> str:
-    """SMALL, BASE or LARGE, of the fields of an architecture."""
+    """SMALL, BASE or LARGE, from the fields of an architecture."""
     width, layers = shape["width"], shape["n_layers"]
-    weights = layers * (4 * width * width + 2 * width * shape["intermediate"])
-    if layers >= LARGE_LAYERS or weights >= LARGE_WEIGHTS:
+    parameters = layers * (4 * width * width + 2 * width * shape["intermediate"])
+    if layers >= MIN_LARGE_LAYERS or parameters >= MIN_LARGE_PARAMETERS:
         return "LARGE"
-    return "BASE" if weights >= BASE_WEIGHTS else "SMALL"
+    return "BASE" if parameters >= MIN_BASE_PARAMETERS else "SMALL"
 
 
 def family_of(shape: Mapping[str, Any]) -> str:
-    """How it was pretrained: with masked words, or as ELECTRA's discriminator."""
+    """The pretraining objective: a key of PRETRAININGS."""
     return "electra" if shape["family"] == "electra" else "mlm"
 
 
 def _is_mean_pooled(path: Path) -> bool:
-    """What sentence-transformers' file says; True where there is none."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return True
-    return not isinstance(told, dict) or bool(told.get("pooling_mode_mean_tokens", True))
+    return not isinstance(config, dict) or bool(config.get("pooling_mode_mean_tokens", True))

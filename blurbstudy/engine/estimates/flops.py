@@ -9,13 +9,14 @@ from typing import Any
 
 from ...config import RunConfig
 from ...models import Architecture
-from ...pretraining.encoder_cache import Wanted
+from ...pretraining.encoder_cache import EncoderRequest
 from ...training import evaluation_steps, population_key
 from ..populations import run_steps
 from ..sources.sources import Sources
 from .measurements import MeasurementCache, hardware_key
 
 FLOPS_PER_SECOND = 5e10  # of one core or GPU before any measurement
+RATE_TOLERANCE = 0.1  # relative change below which the file of measurements is not written again
 STEP_OVERHEAD = 2.5e8  # operations that take as long as the fixed cost of a step
 WORD_HEAD = 1.3  # cost of pretraining over that of the layers alone
 TYPICAL_LENGTH = {  # sub-word tokens of a sequence, by type of task
@@ -60,10 +61,10 @@ class CostModel:
         return self.cache.number("rate", self._rate_key(config)) or FLOPS_PER_SECOND
 
     def record(self, population: Sequence[RunConfig], seconds: float) -> None:
-        """Store the rate at which a population was trained. Safe between threads."""
-        if seconds > 0:
-            with self._lock:
-                rate = sum(map(self.flops, population)) / seconds
+        """Store the rate at which a population was trained, unless it is about the known one. Safe between threads."""
+        rate = sum(map(self.flops, population)) / max(seconds, 1e-9)
+        with self._lock:
+            if not 1 - RATE_TOLERANCE < rate / self.rate(population[0]) < 1 + RATE_TOLERANCE:
                 self.cache.put("rate", self._rate_key(population[0]), rate)
 
     def _rate_key(self, config: RunConfig) -> str:
@@ -90,14 +91,14 @@ def forward_flops(shape: Architecture, tokens: int) -> float:
 
 
 def pretraining_seconds(
-    encoder: Wanted, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
+    encoder: EncoderRequest, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
 ) -> float:
     """Expected seconds of a pretraining on one core or GPU.
 
     Args:
         architecture: of the encoder, fields of `models.Architecture`.
     """
-    settings, shape = encoder.settings, Architecture(**architecture)
+    settings, shape = encoder.pretraining_config, Architecture(**architecture)
     tokens = settings.batch_tokens or settings.batch_size * settings.max_length
     key = rate_key(shape, precision=encoder.precision, device=encoder.device)
     rate = (cache or MeasurementCache()).number("rate", key) or FLOPS_PER_SECOND

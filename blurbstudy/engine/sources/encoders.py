@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Interrupted
-from ...pretraining.encoder_cache import Wanted, make_encoder
+from ...pretraining.encoder_cache import EncoderRequest, make_encoder
 from ..deadline import Deadline
 from ..progress import Progress
 from ..workers.main import Handler, OnSteps
@@ -20,7 +20,7 @@ from ..workers.process import available_cpus
 
 
 def pretrained_encoders(
-    wanted: Mapping[str, Wanted], *, workers: int = 0, progress: str = "auto", deadline: Deadline | None = None
+    wanted: Mapping[str, EncoderRequest], *, workers: int = 0, progress: str = "auto", deadline: Deadline | None = None
 ) -> dict[str, Path]:
     """Display name -> checkpoint directory; missing encoders are pretrained now. An encoder that is not finished at
     the deadline is left out: its checkpoint is saved, and the next call resumes it.
@@ -52,13 +52,15 @@ def make_handler(setup: dict[str, Any]) -> Handler:
     deadline = Deadline(at=setup["deadline"])
 
     def handle(request: dict[str, Any], on_steps: OnSteps) -> None:
-        encoder = Wanted(**{**request, "corpus": tuple(request["corpus"])})
+        encoder = EncoderRequest(**{**request, "corpus": tuple(request["corpus"])})
         make_encoder(encoder, on_progress=on_steps, stop=deadline.passed)
 
     return handle
 
 
-def _pretrain(missing: Mapping[str, Wanted], progress: ParallelProgress, *, workers: int, deadline: Deadline) -> None:
+def _pretrain(
+    missing: Mapping[str, EncoderRequest], progress: ParallelProgress, *, workers: int, deadline: Deadline
+) -> None:
     if workers > 1:
         jobs = {name: asdict(one) for name, one in missing.items()}
         run_in_subprocesses(jobs, progress, module=__name__, action="pretraining", workers=workers, deadline=deadline)

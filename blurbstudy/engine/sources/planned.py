@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...pretraining import get_objective
-from ...pretraining.encoder_cache import Wanted
+from ...pretraining.encoder_cache import EncoderRequest
 from ...store.run_store import RunStore
 from ...tasks import SPLITS, Task, data_fingerprint, get_task, read_task
 from .resolve import given_folder, live_encoder, wanted_encoders
@@ -21,7 +21,7 @@ def planned_sources(
     encoders: Mapping[str, str | None],
     data: str = MINI,
     pretraining: PretrainingPlan | None = None,
-) -> tuple[Sources, dict[str, Wanted]]:
+) -> tuple[Sources, dict[str, EncoderRequest]]:
     """As `resolve_sources`; an encoder that is still to be pretrained has the shape that it will have, and for a
     fingerprint what is wanted, so that no store holds a run of it.
 
@@ -57,8 +57,8 @@ def _sizes(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> di
     return {split: len(examples) for split, examples in read_task(task, folder).items()}
 
 
-def _to_be_pretrained(name: str, spec: str, wanted: Wanted) -> EncoderSource:
-    objective, settings = get_objective(wanted.objective), wanted.settings
+def _to_be_pretrained(name: str, spec: str, wanted: EncoderRequest) -> EncoderSource:
+    objective, settings = get_objective(wanted.objective), wanted.pretraining_config
     return EncoderSource(
         name=name,
         spec=spec,

@@ -29,7 +29,7 @@ from .sources import (
 )
 
 if TYPE_CHECKING:
-    from ...pretraining.encoder_cache import Wanted
+    from ...pretraining.encoder_cache import EncoderRequest
 
 SLOWER = (
     "{name}: {description}, one run after another: the slower path (our own encoder is BERT's, ELECTRA's and RoBERTa's)"
@@ -165,7 +165,7 @@ def _encoder_folders(
     return found
 
 
-def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan) -> dict[str, Wanted]:
+def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan) -> dict[str, EncoderRequest]:
     """Display name -> what is to be pretrained, of those given as pretrain:OBJECTIVE."""
     own = {name: spec for name, spec in specs.items() if spec.startswith(PRETRAIN)}
     # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
@@ -173,14 +173,14 @@ def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: Pretraining
     return {name: _wanted(name, spec, corpus / "corpus.jsonl", plan) for name, spec in own.items()}
 
 
-def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> Wanted:
+def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> EncoderRequest:
     from ...pretraining import get_objective
     from ...pretraining.corpus.general_text import GENERAL, general_corpus
-    from ...pretraining.encoder_cache import Wanted
+    from ...pretraining.encoder_cache import EncoderRequest
 
     asked = read_pretrain_spec(name, spec)
     own = str(general_corpus()) if asked.corpus == GENERAL else asked.corpus
-    return Wanted(
+    return EncoderRequest(
         objective=get_objective(asked.objective).name,
         corpus=(own,) if own else plan.corpus or (str(corpus),),
         config=asked.config or plan.config,

@@ -1,1 +1,1 @@
-"""Readers of documents for prediction."""
+"""Readers of documents to predict for."""

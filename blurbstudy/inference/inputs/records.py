@@ -1,13 +1,14 @@
-"""Documents in records: JSONL with an object a line, CSV and TSV with a line of column names or none.
+"""Documents in records: JSONL with one object per line; CSV and TSV with or without a line of column names.
 
-In TSV quote characters are text; in CSV they quote (RFC 4180), and ; may separate instead of a comma.
+In TSV, quote characters are text. In CSV they quote (RFC 4180), and the separator is a comma or a semicolon.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, BinaryIO
 
 from ...errors import DataError, ParameterError
@@ -15,186 +16,188 @@ from ...tasks import Task
 from ...tasks.custom.columns import USUAL
 from ...tasks.custom.tabular import joined_text
 from ...tasks.formats.lines import LARGEST, shown
-from .items import Document, Fault, Item, Line, decoded, fault, text_count
+from .documents import Document, Item, Line, ReadError, decode_lines, read_error, text_count
 
-ROLES = ("text", "text2", "id", "words")  # words: of tagged text, a list of the words as they are to be taken
+ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
 USUAL_TEXTS = USUAL["text"]
 
-Record = tuple[int, Mapping[str, Any] | Fault, int]  # number of its first line; its values; bytes read
+Record = tuple[int, Mapping[str, Any] | ReadError, int]  # number of its first line; values; bytes read
+Fields = tuple[int, list[str] | ReadError, int]
 
 
-def read_records(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str], *, form: str) -> Iterator[Item]:
-    """The documents of a file of records; form: jsonl | csv | tsv. Without a column of ids they are counted from 1.
+def read_records(
+    file: BinaryIO, where: str, task: Task, columns: Mapping[str, str], *, format_name: str
+) -> Iterator[Item]:
+    """The documents of a JSONL, CSV or TSV file. Without an id column, ids count from 1.
 
     Raises:
-        ParameterError: a role of a column is unknown.
+        ParameterError: a role in `columns` is unknown.
         DataError: the file has no column for a text.
     """
     if unknown := [role for role in columns if role not in ROLES]:
-        raise ParameterError(f"--columns: {unknown[0]!r} is no role; use {', '.join(ROLES)}")
-    records = _objects(file, where) if form == "jsonl" else _rows(file, where, columns, form)
+        raise ParameterError(f"--columns: unknown role {unknown[0]!r}; use {', '.join(ROLES)}")
+    records = _json_records(file, where) if format_name == "jsonl" else _rows(file, where, columns, format_name)
     roles: dict[str, str] | None = None
-    for count, (number, record, read) in enumerate(records, 1):
-        if isinstance(record, Fault):
-            yield Item(record, read)
+    for count, (number, record, bytes_read) in enumerate(records, 1):
+        if isinstance(record, ReadError):
+            yield Item(record, bytes_read)
             continue
-        roles = roles or _roles(list(record), where, task, columns)
-        yield Item(_document(where, number, record, roles, task, count=count), read)
+        roles = roles or _assign_columns(list(record), where, task, columns)
+        yield Item(_document(where, number, record, roles, task, count=count), bytes_read)
 
 
-def _roles(fields: list[str], where: str, task: Task, given: Mapping[str, str]) -> dict[str, str]:
-    """Role -> column: those given, the task's own, or those of usual names."""
-    roles = dict(given)
-    if wrong := [name for name in roles.values() if name not in fields]:
-        raise DataError(f"{where}: has no column {shown(wrong[0])}; it has {', '.join(map(shown, fields))}")
-    own = dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
+def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[str, str]) -> dict[str, str]:
+    """Role -> column: as named by the user, else the task's own column, else one with a usual name."""
+    roles = dict(columns)
+    if missing := [name for name in roles.values() if name not in fields]:
+        raise DataError(f"{where}: no column {shown(missing[0])}; it has {', '.join(map(shown, fields))}")
+    task_columns = (
+        dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
+    )
     texts = ("text", "text2")[: text_count(task)]
     for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
-        usual = [own[role]] if role in own else []
+        first = [task_columns[role]] if role in task_columns else []
         by_name = {name.lower(): name for name in fields if name not in roles.values()}
-        found = [by_name[name.lower()] for name in (*usual, *USUAL[role]) if name.lower() in by_name]
-        if role not in roles and found:
-            roles[role] = found[0]
-    if "words" in roles and ("words" in given or "text" not in roles):
+        candidates = [by_name[name.lower()] for name in (*first, *USUAL[role]) if name.lower() in by_name]
+        if role not in roles and candidates:
+            roles[role] = candidates[0]
+    if "words" in roles and ("words" in columns or "text" not in roles):
         return {role: name for role, name in roles.items() if role in ("id", "words")}
     for role in texts:
         if role not in roles:
             listed = ", ".join(map(shown, fields))
-            raise DataError(f"{where}: which column is the {role}? It has {listed}; say so (--columns {role}=NAME)")
+            raise DataError(f"{where}: which column is the {role}? It has {listed}; pass --columns {role}=NAME")
     return {role: name for role, name in roles.items() if role in ("id", *texts)}
 
 
 def _document(
     where: str, number: int, record: Mapping[str, Any], roles: Mapping[str, str], task: Task, *, count: int
-) -> Document | Fault:
+) -> Document | ReadError:
     if missing := [name for name in roles.values() if name not in record]:
         expected = f"an object with {', '.join(roles.values())}"
-        return fault(where, number, f"no {missing[0]}", expected, "restore the line")
+        return read_error(where, number, f"no {missing[0]}", expected, "restore the line")
     name = str(record[roles["id"]]).strip() if "id" in roles else str(count)
-    if not name or not is_text(name):
-        return fault(where, number, f"{roles['id']} {shown(name)}", "an id", "give the line one")
+    if not name or not is_valid_text(name):
+        return read_error(where, number, f"{roles['id']} {shown(name)}", "an id", "give the line one")
     if "words" in roles:
-        return _of_words(where, number, name, record[roles["words"]], roles["words"])
+        return _from_tokens(where, number, name, record[roles["words"]], roles["words"])
     texts = []
     for role in ("text", "text2")[: text_count(task)]:
         value = record[roles[role]]
-        nothing = task.output == "token_labels" and (
-            value in ("", []) or (isinstance(value, str) and not value.strip())
-        )
-        text, wrong = (value or "", "") if nothing else joined_text(value)  # a text without a word has no entities
-        if wrong:
-            return fault(where, number, f"{wrong} {roles[role]}", "text", "restore it or remove the line")
+        if task.output == "token_labels" and (value in ("", []) or (isinstance(value, str) and not value.strip())):
+            texts.append(value or "")  # a text without words has no entities
+            continue
+        text, problem = joined_text(value)
+        if problem:
+            return read_error(where, number, f"{problem} {roles[role]}", "text", "restore it or remove the line")
         texts.append(text)
     return Document(name, tuple(texts))
 
 
-def _of_words(where: str, number: int, name: str, words: Any, key: str) -> Document | Fault:
-    right = isinstance(words, list) and all(isinstance(word, str) for word in words)
-    if not right or not all(word.strip() and is_text(word) and not set(word) & set("\t\r\n") for word in words):
-        expected = "a list of strings, none empty or with tabs or line breaks"
-        return fault(where, number, f"{key} that are no list of words", expected, "restore it")
+def _from_tokens(where: str, number: int, name: str, words: Any, key: str) -> Document | ReadError:
+    is_list = isinstance(words, list) and all(isinstance(word, str) for word in words)
+    if not is_list or not all(word.strip() and is_valid_text(word) and not set(word) & set("\t\r\n") for word in words):
+        expected = "a list of non-empty strings without tabs or line breaks"
+        return read_error(where, number, f"{key} that is not a list of words", expected, "restore it")
     return document_of_words(name, [words])
 
 
-def document_of_words(name: str, sentences: list[list[str]], *, marked: bool = True) -> Document:
-    """A document of words as they are given: a space between two, a line break between sentences."""
-    spans, at = [], 0
+def document_of_words(name: str, sentences: Sequence[Sequence[str]], *, marked: bool = True) -> Document:
+    """A document from words: joined by spaces, with a line break between sentences."""
+    spans, start = [], 0
     for words in sentences:
-        own = []
+        sentence = []
         for word in words:
-            own.append((at, at + len(word)))
-            at += len(word) + 1
-        spans.append(tuple(own))
+            sentence.append((start, start + len(word)))
+            start += len(word) + 1
+        spans.append(tuple(sentence))
     return Document(name, ("\n".join(map(" ".join, sentences)),), tuple(spans), marked)
 
 
-def is_text(value: str) -> bool:
-    """Whether it holds neither NUL nor half of a surrogate pair."""
+def is_valid_text(value: str) -> bool:
+    """Whether a string has neither NUL characters nor lone surrogates."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _objects(file: BinaryIO, where: str) -> Iterator[Record]:
-    for line in decoded(file):
-        if line.wrong:
-            yield line.number, fault(where, line.number, *line.wrong), line.read
+def _json_records(file: BinaryIO, where: str) -> Iterator[Record]:
+    for line in decode_lines(file):
+        if line.error:
+            yield line.number, read_error(where, line.number, *line.error), line.bytes_read
             continue
         if not line.text.strip():
             continue
         try:
             record = json.loads(line.text)
         except (ValueError, RecursionError) as error:
-            said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            record = fault(where, line.number, f"invalid JSON ({said})", "one JSON object a line", "restore the line")
+            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            value = f"invalid JSON ({problem})"
+            record = read_error(where, line.number, value, "one JSON object per line", "restore the line")
         else:
             if not isinstance(record, dict):
-                found = f"a JSON {type(record).__name__}"
-                record = fault(where, line.number, found, "one JSON object a line", "write each document as an object")
-        yield line.number, record, line.read
+                value, remedy = f"a JSON {type(record).__name__}", "write each document as an object"
+                record = read_error(where, line.number, value, "one JSON object per line", remedy)
+        yield line.number, record, line.bytes_read
 
 
-def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], form: str) -> Iterator[Record]:
-    header = not columns or not all(str(name).isdigit() for name in columns.values())
+def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], format_name: str) -> Iterator[Record]:
+    has_header = not columns or not all(str(name).isdigit() for name in columns.values())
     names: list[str] = []
-    for number, fields, read in (_csv_fields if form == "csv" else _tsv_fields)(file, where):
-        if isinstance(fields, Fault):
-            yield number, fields, read
+    for number, fields, bytes_read in (_csv_fields if format_name == "csv" else _tsv_fields)(file, where):
+        if isinstance(fields, ReadError):
+            yield number, fields, bytes_read
             continue
         if not names:
-            names = [name.strip() for name in fields] if header else [str(i + 1) for i in range(len(fields))]
-            if double := next((name for name in names if names.count(name) > 1), None):
-                raise DataError(f"{where}, line {number}: found column {shown(double)} twice; rename one of the two")
-            if header:
+            names = [name.strip() for name in fields] if has_header else [str(i + 1) for i in range(len(fields))]
+            if duplicate := next((name for name in names if names.count(name) > 1), None):
+                raise DataError(f"{where}, line {number}: found column {shown(duplicate)} twice; rename one of the two")
+            if has_header:
                 continue
         if len(fields) != len(names):
-            found = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
-            remedy = "quote a field that holds a separator" if form == "csv" else "no text may hold a tab"
-            yield number, fault(where, number, found, f"{len(names)} ({', '.join(names)})", remedy), read
+            value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
+            remedy = "quote fields with separators" if format_name == "csv" else "remove tabs from texts"
+            expected = f"{len(names)} ({', '.join(names)})"
+            yield number, read_error(where, number, value, expected, remedy), bytes_read
             continue
-        yield number, dict(zip(names, fields, strict=True)), read
+        yield number, dict(zip(names, fields, strict=True)), bytes_read
 
 
-def _tsv_fields(file: BinaryIO, where: str) -> Iterator[tuple[int, list[str] | Fault, int]]:
-    for line in decoded(file):
+def _tsv_fields(file: BinaryIO, where: str) -> Iterator[Fields]:
+    for line in decode_lines(file):
         text = line.text.removesuffix("\n").removesuffix("\r")
-        if line.wrong:
-            yield line.number, fault(where, line.number, *line.wrong), line.read
+        if line.error:
+            yield line.number, read_error(where, line.number, *line.error), line.bytes_read
         elif text.strip():
-            yield line.number, text.split("\t"), line.read
+            yield line.number, text.split("\t"), line.bytes_read
 
 
-def _csv_fields(file: BinaryIO, where: str) -> Iterator[tuple[int, list[str] | Fault, int]]:
-    current: list[Line] = []  # the lines of the row that is being read
+def _csv_fields(file: BinaryIO, where: str) -> Iterator[Fields]:
+    current: list[Line] = []  # the lines of the row that is being parsed
 
     def texts() -> Iterator[str]:
-        for line in decoded(file):
+        for line in decode_lines(file):
             current.append(line)
             yield line.text
 
     lines = texts()
     first = next(lines, "")
     separator = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.reader(_from(first, lines), delimiter=separator, strict=True)
-    before = csv.field_size_limit(LARGEST)  # the module's own limit, 131072, is less than a long document
+    rows = csv.reader(chain([first], lines), delimiter=separator, strict=True)
+    old_limit = csv.field_size_limit(LARGEST)  # the module's default of 131072 is too small for long documents
     try:
         while True:
             try:
                 fields = next(rows, None)
             except csv.Error as error:
-                expected, remedy = 'CSV with fields quoted by "', "close every quote, and double a quote inside one"
-                fields = fault(where, current[0].number, f"broken quoting ({error})", expected, remedy)
+                expected, remedy = 'CSV with fields quoted by "', "close every quote, and double quotes inside fields"
+                fields = read_error(where, current[0].number, f"broken quoting ({error})", expected, remedy)
             if fields is None:
                 return
-            wrong = next((line for line in current if line.wrong), None)
-            if wrong:
-                fields = fault(where, wrong.number, *wrong.wrong)
-            number, read = current[0].number, current[-1].read
+            if invalid := next((line for line in current if line.error), None):
+                assert invalid.error is not None
+                fields = read_error(where, invalid.number, *invalid.error)
+            number, bytes_read = current[0].number, current[-1].bytes_read
             current.clear()
-            if isinstance(fields, Fault) or any(field.strip() for field in fields):
-                yield number, fields, read
+            if isinstance(fields, ReadError) or any(field.strip() for field in fields):
+                yield number, fields, bytes_read
     finally:
-        csv.field_size_limit(before)
-
-
-def _from(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+        csv.field_size_limit(old_limit)

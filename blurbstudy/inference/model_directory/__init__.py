@@ -1,1 +1,1 @@
-"""A fine-tuned model's directory: weights, tokenizer, metadata, card."""
+"""Directories of fine-tuned models: weights, tokenizer, metadata and model card."""

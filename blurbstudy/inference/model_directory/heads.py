@@ -1,9 +1,9 @@
-"""Heads as transformers has them: which of its classes computes what a Classifier of ours does, under which names.
+"""Map our classification heads to transformers' model classes and parameter names.
 
-A class of its ForSequenceClassification is a family and a head at once: BERT's is the pooler (dense, tanh, linear),
-RoBERTa's the same under other names, ELECTRA's has GELU. Where embeddings are as wide as the layers, the encoders of
-BERT and ELECTRA are one function, so an encoder is written as the family whose head it was trained with. Where no class
-has the head (a cosine; ModernBERT, whose own head is another), the encoder alone is what transformers loads.
+A ForSequenceClassification class fixes family and head together: BERT's head is the pooler (dense, tanh, linear),
+RoBERTa's is the same under other names, ELECTRA's uses GELU. If embeddings and layers have the same width, the encoders
+of BERT and ELECTRA compute the same function, so the encoder is saved as the family that matches its head. If no class
+has the head (cosine; ModernBERT, whose own head differs), transformers can load the encoder only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...models import Architecture
 from ...models.architecture import CLASSES
 
 HEADS = ("words", "pooler", "gelu", "cosine")
-WHOLE, ENCODER, NO_WEIGHTS = "whole", "encoder", "no weights"  # what transformers has of a model
+FULL, ENCODER_ONLY, NONE = "full", "encoder only", "none"  # coverage of the head by transformers; none: no weights
 _PREFIXES = {"bert": "bert.", "electra": "electra.", "roberta": "roberta.", "xlm-roberta": "roberta."}
 _LINEAR = {"head.weight": "classifier.weight", "head.bias": "classifier.bias"}
 _POOLER_ABOVE = _LINEAR | {
@@ -34,9 +34,9 @@ _TWO_LAYERS = {
     "head.weight": "classifier.out_proj.weight",
     "head.bias": "classifier.out_proj.bias",
 }
-# By model_type, heads of other encoders that are ours: dropout and one linear layer over words; over the first token.
-_WORDS_ELSEWHERE = ("camembert", "deberta", "deberta-v2", "distilbert", "mpnet")
-_FIRST_TOKEN_ELSEWHERE = {
+# Other model types whose heads equal ours: dropout and a linear layer over words; a head over the first token.
+_TOKEN_HEAD_FAMILIES = ("camembert", "deberta", "deberta-v2", "distilbert", "mpnet")
+_SEQUENCE_HEADS = {
     ("camembert", "pooler"): (_TWO_LAYERS, {}),
     ("mpnet", "pooler"): (_TWO_LAYERS, {}),
     **{
@@ -48,72 +48,72 @@ _FIRST_TOKEN_ELSEWHERE = {
 
 
 @dataclass(frozen=True)
-class HeadForm:
-    """How a model with a head is written for transformers."""
+class HeadLayout:
+    """How a model with a head is saved for transformers."""
 
-    architecture: Architecture  # as it is written: the same function
+    architecture: Architecture  # as saved; it computes the same function
     class_name: str  # config.json's `architectures`
-    prefix: str  # before transformers' names of the encoder's tensors
-    names: Mapping[str, str]  # our names of the head's tensors -> theirs
-    has: str = WHOLE  # whole | encoder (the head is for blurbstudy alone) | no weights (the head has none)
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of config.json, that the head asks for
+    prefix: str  # of the encoder's parameter names in the class
+    names: Mapping[str, str]  # our parameter names of the head -> those of the class
+    coverage: str = FULL  # FULL, ENCODER_ONLY (blurbstudy alone loads the head) or NONE (a head without weights)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # entries of config.json that the head needs
 
 
-def head_form(architecture: Architecture, head: str) -> HeadForm:
-    """The form of a model; a model that was read has the form that it was written in."""
+def head_layout(architecture: Architecture, head: str) -> HeadLayout:
+    """The layout of a model; a model directory that is read and written again keeps its layout."""
     if architecture.config:
-        return _elsewhere(architecture, head)
+        return _auto_head(architecture, head)
     family = architecture.family
     if head == "words":
-        return HeadForm(architecture, f"{_stem(family)}ForTokenClassification", _PREFIXES[family], _LINEAR)
+        return HeadLayout(architecture, f"{_stem(family)}ForTokenClassification", _PREFIXES[family], _LINEAR)
     projected = architecture.embedding_width != architecture.width
     if head == "cosine" or (head == "pooler" and projected):
-        return _encoder_alone(architecture, CLASSES[family], head)
+        return _encoder_only(architecture, CLASSES[family], head)
     if head == "gelu":
         family = "electra"
     elif family == "electra":
         family = "bert"
     names = _POOLER_INSIDE if family == "bert" else _TWO_LAYERS
-    written = dataclasses.replace(architecture, family=family)
-    return HeadForm(written, f"{_stem(family)}ForSequenceClassification", _PREFIXES[family], names)
+    saved = dataclasses.replace(architecture, family=family)
+    return HeadLayout(saved, f"{_stem(family)}ForSequenceClassification", _PREFIXES[family], names)
 
 
-def lack(form: HeadForm, head: str) -> str:
-    """What transformers lacks of a model, in words for people; '' where it has all of it."""
-    if form.has != ENCODER:
+def missing_in_transformers(layout: HeadLayout, head: str) -> str:
+    """A sentence on what transformers cannot load of a model; "" if it loads the full model."""
+    if layout.coverage != ENCODER_ONLY:
         return ""
-    advice = "; train with `head: gelu` in the recipe for one" if form.architecture.family == "electra" else ""
+    advice = "; for one, train with `head: gelu` in the recipe" if layout.architecture.family == "electra" else ""
     return (
-        f"transformers has no class with the {head} head over this {form.architecture.title} encoder{advice}: it loads "
-        "the encoder alone, blurbstudy all of it"
+        f"transformers has no class with the {head} head for {layout.architecture.title} encoders{advice}. It loads "
+        "the encoder only; blurbstudy loads the full model"
     )
 
 
-def _elsewhere(architecture: Architecture, head: str) -> HeadForm:
-    """The form of an encoder that is transformers' own module."""
+def _auto_head(architecture: Architecture, head: str) -> HeadLayout:
+    """The layout of an encoder that is a transformers module."""
     from transformers.models.auto import modeling_auto
 
     family = architecture.family
     base = modeling_auto.MODEL_MAPPING_NAMES[family]
-    if head == "words" and family in _WORDS_ELSEWHERE:
+    if head == "words" and family in _TOKEN_HEAD_FAMILIES:
         name, names, settings = modeling_auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES[family], _LINEAR, {}
-    elif (family, head) in _FIRST_TOKEN_ELSEWHERE:
+    elif (family, head) in _SEQUENCE_HEADS:
         name = modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES[family]
-        names, settings = _FIRST_TOKEN_ELSEWHERE[family, head]
+        names, settings = _SEQUENCE_HEADS[family, head]
     else:
-        return _encoder_alone(architecture, base, head)
-    return HeadForm(architecture, name, f"{_base_prefix(base)}.", names, settings=settings)
+        return _encoder_only(architecture, base, head)
+    return HeadLayout(architecture, name, f"{_base_prefix(base)}.", names, settings=settings)
 
 
-def _encoder_alone(architecture: Architecture, class_name: str, head: str) -> HeadForm:
-    """The class of the encoder, and the head's tensors, where it has any, under names that no class has."""
+def _encoder_only(architecture: Architecture, class_name: str, head: str) -> HeadLayout:
+    """The encoder's class; weights of the head are saved under names that no class uses."""
     if head == "cosine":
-        return HeadForm(architecture, class_name, "", {}, has=NO_WEIGHTS)
+        return HeadLayout(architecture, class_name, "", {}, coverage=NONE)
     dense = (
         {} if head == "words" else {f"pooler.dense.{kind}": f"blurbstudy.dense.{kind}" for kind in ("weight", "bias")}
     )
     names = {f"head.{kind}": f"blurbstudy.head.{kind}" for kind in ("weight", "bias")} | dense
-    return HeadForm(architecture, class_name, "", names, has=ENCODER)
+    return HeadLayout(architecture, class_name, "", names, coverage=ENCODER_ONLY)
 
 
 def _stem(family: str) -> str:

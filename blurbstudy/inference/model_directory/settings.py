@@ -1,4 +1,4 @@
-"""What a model must be told beside its weights: how texts become its input, and which labels its outputs have."""
+"""The settings of a model besides its weights: how texts become its input, and the labels of its outputs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from ...tasks import Task
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """What decides how texts become the model's input, and its output labels."""
+    """How texts are tokenized and which head reads the encoder."""
 
-    max_length: int  # sub-words per sequence, special tokens included
+    max_length: int  # sub-words per sequence, including special tokens
     tagging: str  # bio | io
     head: str  # words | pooler | gelu | cosine: one of heads.HEADS
     segment_ids: str  # pair | single
-    words: str = ""  # key of WORD_RULES by which text is split as train was; "": it is not split
+    words: str = ""  # key of WORD_RULES that splits text into words as in training; "": no word splitting
 
     @property
     def layout(self) -> str:
-        """How two texts enter the encoder: together as `segment_ids` says, or apart; see config.Recipe."""
+        """How the encoder reads two texts: in one sequence (`segment_ids`) or separately ("bi_encoder"); see Recipe."""
         return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only."""
+        """JSON values."""
         return dataclasses.asdict(self)
 
 
 def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSettings:
-    """The settings of a model that was trained by a recipe; words: the rule that train was split by, of tagged text."""
+    """The settings of a model trained with a recipe.
+
+    Args:
+        words: key of WORD_RULES that matches the words of the training data; ignored unless the task tags words.
+    """
     tags = task.output == "token_labels"
     return ModelSettings(
         max_length=recipe.max_length,

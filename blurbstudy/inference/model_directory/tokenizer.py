@@ -1,4 +1,4 @@
-"""A model directory's tokenizer, which alone gives transformers the input that the model was trained on."""
+"""Save the tokenizer so that transformers alone reproduces the input that the model was trained on."""
 
 from __future__ import annotations
 
@@ -12,44 +12,55 @@ from tokenizers.processors import TemplateProcessing
 from ...tasks.features import around, second_text, without_truncation
 from .settings import ModelSettings
 
-LEFT_OVER = ("max_length", "stride", "truncation_strategy", "pad_to_multiple_of", "pad_token_type_id", "name_or_path",
-             "padding", "truncation", "is_local", "local_files_only", "backend")  # fmt: skip
+DROPPED_SETTINGS = (
+    "max_length",
+    "stride",
+    "truncation_strategy",
+    "pad_to_multiple_of",
+    "pad_token_type_id",
+    "name_or_path",
+    "padding",
+    "truncation",
+    "is_local",
+    "local_files_only",
+    "backend",
+)
 
 
 def write_tokenizer(tokenizer: Any, folder: Path, *, settings: ModelSettings, pad_id: int, segments: int) -> None:
-    """Writes tokenizer.json and its settings: the longest sequence is the recipe's, no truncation or padding is stored,
-    padding is on the right, and token types are given only where the model was trained with them.
+    """Save tokenizer.json and tokenizer_config.json: maximum length as in the recipe, padding and truncation on the
+    right but not enabled, and token types only if the model was trained with them.
 
     Args:
-        tokenizer: the encoder's fast tokenizer of transformers; left unchanged.
-        pad_id: the encoder's entry for padding.
-        segments: rows of its segment table.
+        tokenizer: the encoder's fast tokenizer from transformers; not modified.
+        pad_id: id of the encoder's padding token.
+        segments: rows of the encoder's segment embeddings.
     """
     tokenizer.save_pretrained(folder)
-    typed = segments > 1 and settings.segment_ids == "pair"
-    alone = without_truncation(tokenizer.backend_tokenizer, words=bool(settings.words))
-    (with_segments(alone) if typed else alone).save(str(folder / "tokenizer.json"))
+    has_types = segments > 1 and settings.segment_ids == "pair"
+    backend = without_truncation(tokenizer.backend_tokenizer, words=bool(settings.words))
+    (with_segments(backend) if has_types else backend).save(str(folder / "tokenizer.json"))
     path = folder / "tokenizer_config.json"
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    told = {name: value for name, value in told.items() if name not in LEFT_OVER}
-    told |= {"model_max_length": settings.max_length, "padding_side": "right", "truncation_side": "right"}
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    config = {name: value for name, value in config.items() if name not in DROPPED_SETTINGS}
+    config |= {"model_max_length": settings.max_length, "padding_side": "right", "truncation_side": "right"}
     if settings.words:
-        told["add_prefix_space"] = True  # byte-level vocabularies: words one by one begin as in running text
-    told["model_input_names"] = ["input_ids", *(["token_type_ids"] if typed else []), "attention_mask"]
+        config["add_prefix_space"] = True  # byte-level vocabularies: single words start as in running text
+    config["model_input_names"] = ["input_ids", *(["token_type_ids"] if has_types else []), "attention_mask"]
     if tokenizer.pad_token is None:
-        told["pad_token"] = tokenizer.convert_ids_to_tokens(pad_id)
-    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        config["pad_token"] = tokenizer.convert_ids_to_tokens(pad_id)
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def with_segments(tokenizer: Tokenizer) -> Tokenizer:
-    """The tokenizer, or one that numbers the texts of a pair as the model was trained, 0 and 1, where it does not."""
+    """A tokenizer with token types 0 and 1 for the texts of a pair; the tokenizer itself if it sets them already."""
     pair = tokenizer.encode("a", "a")
     begins = second_text(pair.sequence_ids)
-    expected = [int(place >= begins) for place in range(len(pair.ids))]
+    expected = [int(position >= begins) for position in range(len(pair.ids))]
     begin, end = around(tokenizer)
     if pair.type_ids == expected or len(begin) != 1 or len(end) != 1:
         return tokenizer
-    first, last = (tokenizer.id_to_token(place[0]) for place in (begin, end))
+    first, last = (tokenizer.id_to_token(ids[0]) for ids in (begin, end))
     typed = Tokenizer.from_str(tokenizer.to_str())
     typed.post_processor = TemplateProcessing(
         single=f"{first}:0 $A:0 {last}:0",
@@ -59,18 +70,18 @@ def with_segments(tokenizer: Tokenizer) -> Tokenizer:
     return typed if typed.encode("a", "a").ids == pair.ids else tokenizer
 
 
-STEPS = [
+MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
     {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
 ]
 
 
-def write_sentence_files(folder: Path, *, width: int, max_length: int) -> None:
-    """Writes modules.json, sentence_bert_config.json and 1_Pooling/config.json."""
+def write_sentence_transformer_files(folder: Path, *, width: int, max_length: int) -> None:
+    """Save modules.json, sentence_bert_config.json and 1_Pooling/config.json (mean pooling)."""
     pooling = {"word_embedding_dimension": width, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}
     (folder / "1_Pooling").mkdir()
     _write(folder / "1_Pooling" / "config.json", pooling)
-    _write(folder / "modules.json", STEPS)
+    _write(folder / "modules.json", MODULES)
     _write(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
 
 

@@ -1,4 +1,4 @@
-"""How a model directory is used with other libraries, for its model card."""
+"""Code snippets of the model card: how other libraries load the model."""
 
 from __future__ import annotations
 
@@ -6,39 +6,44 @@ import json
 from collections.abc import Sequence
 
 from ...tasks import Task
-from .heads import NO_WEIGHTS, WHOLE, HeadForm, lack
+from .heads import FULL, NONE, HeadLayout, missing_in_transformers
 from .settings import ModelSettings
 
 
-def usage(task: Task, settings: ModelSettings, form: HeadForm, labels: Sequence[str], *, place: str) -> str:
-    """How transformers, or sentence-transformers, is called, as Markdown.
+def usage(
+    task: Task, settings: ModelSettings, layout: HeadLayout, labels: Sequence[str], *, directory_name: str
+) -> str:
+    """How to use the model with transformers or sentence-transformers, as Markdown.
 
     Args:
         labels: in the order of the head's outputs.
-        place: the directory's name.
     """
-    if form.has == WHOLE:
-        return _fenced("With transformers:", _code(task, place)) + f"\n\n{_use_note(task, settings, labels)}"
-    name = json.dumps(place)
-    if form.has == NO_WEIGHTS:
+    if layout.coverage == FULL:
+        return (
+            _fenced("With transformers:", _pipeline_code(task, directory_name))
+            + f"\n\n{_use_note(task, settings, labels)}"
+        )
+    name = json.dumps(directory_name)
+    if layout.coverage == NONE:
         low, high = task.bounds or (0.0, 1.0)
         code = f"from sentence_transformers import SentenceTransformer, util\n\nmodel = SentenceTransformer({name})\n"
         code += 'first, second = model.encode(["The first text.", "The second text."])\nutil.cos_sim(first, second)'
-        scale = f"blurbstudy gives a score of {low:g} for a cosine of 0 and of {high:g} for a cosine of 1"
-        apart = f"The two texts are encoded apart, each as the mean of its sub-words; {scale}."
-        cut = f"Longer texts are cut at {settings.max_length} sub-words."
-        return _fenced("With sentence-transformers:", code) + f"\n\n{apart} {cut}"
+        note = (
+            "Each text is encoded separately, as the mean over its sub-words. blurbstudy maps the cosine to the scale "
+            f"of the task, so that 0 becomes {low:g} and 1 becomes {high:g}. {_truncation(settings)}"
+        )
+        return _fenced("With sentence-transformers:", code) + f"\n\n{note}"
     code = f"from transformers import AutoModel\n\nencoder = AutoModel.from_pretrained({name})  # without the head"
-    said = lack(form, settings.head)
-    return _fenced(f"{said[0].upper()}{said[1:]}. For its hidden states:", code)
+    missing = missing_in_transformers(layout, settings.head)
+    return _fenced(f"{missing[0].upper()}{missing[1:]}. To load the encoder:", code)
 
 
 def _fenced(lead: str, code: str) -> str:
     return f"{lead}\n\n```python\n{code}\n```"
 
 
-def _code(task: Task, place: str) -> str:
-    name = json.dumps(place)
+def _pipeline_code(task: Task, directory_name: str) -> str:
+    name = json.dumps(directory_name)
     if task.output == "token_labels":
         load = f'pipeline("token-classification", model={name}, aggregation_strategy="first")'
         call = 'model("Aspirin inhibits cyclooxygenase.")'
@@ -51,22 +56,23 @@ def _code(task: Task, place: str) -> str:
 
 
 def _use_note(task: Task, settings: ModelSettings, labels: Sequence[str]) -> str:
-    if task.output == "token_labels":
-        untyped = "B" in labels
-        joined = (
-            " Its labels B and I carry no type, so the pipeline joins no B with the I after it; blurbstudy does."
-            if untyped
-            else ""
-        )
-        longest = f"Sequences hold {settings.max_length} sub-words at most."
-        marks = (
-            " It was trained on words with marks inside them (IL-2), which blurbstudy reads as one word, the pipeline "
-            "as several."
-            if settings.words == "joined"
-            else ""
-        )
-        return f"A word has the label of its first sub-word. {longest}{joined}{marks}"
-    cut = f"Longer texts are cut at {settings.max_length} sub-words."
     if task.output == "multi_label":
-        return f"A label is given where its probability is above 1/2. {cut}"
-    return cut
+        return f"A label is predicted if its probability exceeds 0.5. {_truncation(settings)}"
+    if task.output != "token_labels":
+        return _truncation(settings)
+    notes = [
+        f"The label of a word is that of its first sub-word. Sequences have at most {settings.max_length} sub-words."
+    ]
+    if "B" in labels:
+        notes.append(
+            "The labels B and I have no type, so the pipeline does not merge B with a following I; blurbstudy does."
+        )
+    if settings.words == "joined":
+        notes.append(
+            "The training data treat words such as IL-2 as one word. So does blurbstudy; the pipeline splits them."
+        )
+    return " ".join(notes)
+
+
+def _truncation(settings: ModelSettings) -> str:
+    return f"Longer texts are truncated to {settings.max_length} sub-words."

@@ -1,7 +1,7 @@
-"""Predictions written: JSON lines, TSV, CoNLL, a page of HTML, or brat's files, a pair a document.
+"""Output formats of predictions: JSON lines, TSV, CoNLL, an HTML page, or brat's pairs of files.
 
-Offsets count characters (Unicode code points) of the document's own text. A writer gives text piece by piece, so that
-an output can be written while the input is read.
+Offsets count characters (Unicode code points) of the document's own text. An output format renders document by
+document, so that output is written while the input is read.
 """
 
 from __future__ import annotations
@@ -17,140 +17,154 @@ from ...tasks import Task
 from ..predictor import Prediction
 from .html import html_begin, html_document, html_end
 
-LONGEST_NAME = 200  # bytes of a document's file name; file systems take 255, endings included
-DIGITS = 4  # of probabilities and scores
+MAX_NAME_BYTES = 200  # of a brat file without its suffix; file systems allow 255 with it
+DIGITS = 4  # decimals of probabilities and scores
 SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".conll": "conll", ".html": "html", ".htm": "html"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(frozen=True)
-class Writer:
-    """One format of a file: what stands at its beginning, for each document, at its end."""
+class OutputFormat:
+    """How a file of predictions begins, represents a document, and ends."""
 
     begin: Callable[[Task], str]
     document: Callable[[Prediction, Task], str]
     end: Callable[[Task], str]
-    entities_alone: bool = False  # it says nothing but entities
+    entities_only: bool = False  # it cannot represent labels and scores
 
 
-def as_plain(prediction: Prediction, task: Task) -> dict[str, object]:
-    """A prediction as plain values: one line of the JSON lines."""
+def to_dict(prediction: Prediction, task: Task) -> dict[str, object]:
+    """A prediction as JSON values: one line of a JSONL output."""
     if task.output == "token_labels":
-        found = [
-            {"start": e.start, "end": e.end, "type": e.type, "text": e.text, "probability": rounded(e.probability)}
-            for e in prediction.entities
+        entities = [
+            {
+                "start": entity.start,
+                "end": entity.end,
+                "type": entity.type,
+                "text": entity.text,
+                "probability": round_probability(entity.probability),
+            }
+            for entity in prediction.entities
         ]
-        return {"id": prediction.id, "text": prediction.text, "entities": found}
-    if task.output == "score":
-        return {"id": prediction.id, "score": rounded(prediction.score)}
-    probabilities = {label: rounded(one) for label, one in prediction.probabilities.items()}
-    said = {"label": prediction.label} if task.output == "single_label" else {"labels": list(prediction.labels)}
-    return {"id": prediction.id, **said, "probabilities": probabilities}
+        return {"id": prediction.id, "text": prediction.text, "entities": entities}
+    if prediction.score is not None:
+        return {"id": prediction.id, "score": round_probability(prediction.score)}
+    probabilities = {label: round_probability(value) for label, value in prediction.probabilities.items()}
+    labels = {"label": prediction.label} if prediction.labels is None else {"labels": list(prediction.labels)}
+    return {"id": prediction.id, **labels, "probabilities": probabilities}
 
 
-def rounded(value: float) -> float:
-    """To DIGITS decimal places, without the zero's sign."""
+def round_probability(value: float) -> float:
+    """Rounded to DIGITS decimals; -0.0 becomes 0.0."""
     return round(value, DIGITS) + 0.0
 
 
 def brat_files(prediction: Prediction) -> dict[str, str]:
-    """The two files of a document, by name: NAME.txt, its text as it stands, and NAME.ann, its entities."""
+    """File name -> content of a document's two files: NAME.txt, the unchanged text, and NAME.ann, the entities."""
     name, lines = brat_name(prediction.id), []
     for number, entity in enumerate(prediction.entities, 1):
         pieces = [(m.start() + entity.start, m.end() + entity.start) for m in re.finditer(r"[^\r\n]+", entity.text)]
-        where = ";".join(f"{start} {end}" for start, end in pieces)
+        offsets = ";".join(f"{start} {end}" for start, end in pieces)
         surface = " ".join(prediction.text[start:end] for start, end in pieces)
-        lines.append(f"T{number}\t{brat_type(entity.type)} {where}\t{surface}\n")
+        lines.append(f"T{number}\t{brat_type(entity.type)} {offsets}\t{surface}\n")
     return {f"{name}.txt": prediction.text, f"{name}.ann": "".join(lines)}
 
 
-def brat_name(name: str) -> str:
-    """A document's id as a file's name, one for each: what no file system takes is written as %20 in an address, and of
-    an id that is too long only its beginning stands, with a digest of the whole.
+def brat_name(document_id: str) -> str:
+    """A unique file name for a document id. Characters that file systems reject are percent-encoded; long ids are
+    truncated and completed by a hash of the full id.
     """
-    written = re.sub(r"[^\w.-]|^\.", lambda found: "".join(f"%{b:02X}" for b in found[0].encode()), name)
-    if len(written.encode()) <= LONGEST_NAME:
-        return written
-    digest = hashlib.sha256(name.encode()).hexdigest()[:20]
-    return written.encode()[: LONGEST_NAME - 21].decode(errors="ignore") + f"%{digest}"
+    name = re.sub(r"[^\w.-]|^\.", lambda match: "".join(f"%{b:02X}" for b in match[0].encode()), document_id)
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(document_id.encode()).hexdigest()[:20]
+    return name.encode()[: MAX_NAME_BYTES - 21].decode(errors="ignore") + f"%{digest}"
 
 
 def brat_type(name: str) -> str:
-    """A type as brat takes it: without spaces."""
+    """An entity type without spaces, which brat does not allow."""
     return re.sub(r"\s+", "_", name)
 
 
-def output_format(named: str | None, to: str | None) -> str:
-    """Key of FORMATS: the one named, else by the ending of the output, else JSON lines.
+def output_format(format_name: str | None, file_name: str | None) -> str:
+    """The format as named, else by the suffix of the output file, else JSON lines.
 
     Raises:
-        ParameterError: it is unknown.
+        ParameterError: the format is unknown.
     """
-    if named is None:
-        ending = re.search(r"\.\w+$", to or "")
-        return SUFFIXES.get(ending[0].lower(), "jsonl") if ending else "jsonl"
-    if named not in FORMATS:
-        raise ParameterError(f"--format {named!r} is unknown; use {', '.join(FORMATS)}")
-    return named
+    if format_name is None:
+        suffix = re.search(r"\.\w+$", file_name or "")
+        return SUFFIXES.get(suffix[0].lower(), "jsonl") if suffix else "jsonl"
+    if format_name not in FORMATS:
+        raise ParameterError(f"--format {format_name!r} is unknown; use {', '.join(FORMATS)}")
+    return format_name
 
 
-def check_fits(form: str, task: Task) -> None:
-    """Refuses a format of entities for a task without any.
+def check_fits(format_name: str, task: Task) -> None:
+    """Refuse a format for entities if the task has none.
 
     Raises:
-        ParameterError: it does not fit.
+        ParameterError: the format does not fit.
     """
-    if task.output != "token_labels" and (form == BRAT or WRITERS[form].entities_alone):
-        fitting = ", ".join(name for name, writer in WRITERS.items() if not writer.entities_alone)
-        raise ParameterError(f"--format {form} is of entities, and {task.name} has none; use {fitting}")
+    if task.output != "token_labels" and (format_name == BRAT or OUTPUT_FORMATS[format_name].entities_only):
+        fitting = ", ".join(name for name, output in OUTPUT_FORMATS.items() if not output.entities_only)
+        raise ParameterError(f"--format {format_name} is for entities, and {task.name} has none; use {fitting}")
 
 
 def _json_line(prediction: Prediction, task: Task) -> str:
-    return json.dumps(as_plain(prediction, task), ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(to_dict(prediction, task), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _tsv_begin(task: Task) -> str:
     columns = {
-        "token_labels": ["id", "start", "end", "type", "text", "probability"], "score": ["id", "score"],
-        "single_label": ["id", "label", "probability", *task.labels], "multi_label": ["id", "labels", *task.labels],
-    }[task.output]  # fmt: skip
-    return "\t".join(one.translate(_ESCAPES) for one in columns) + "\n"
+        "token_labels": ["id", "start", "end", "type", "text", "probability"],
+        "score": ["id", "score"],
+        "single_label": ["id", "label", "probability", *task.labels],
+        "multi_label": ["id", "labels", *task.labels],
+    }[task.output]
+    return _tsv_row(columns)
 
 
 def _tsv_lines(prediction: Prediction, task: Task) -> str:
-    values: list[list[object]]
+    rows: list[list[object]]
     if task.output == "token_labels":
-        values = [[e.start, e.end, e.type, e.text, f"{e.probability:.{DIGITS}f}"] for e in prediction.entities]
-    elif task.output == "score":
-        values = [[f"{rounded(prediction.score):.{DIGITS}f}"]]
+        rows = [[e.start, e.end, e.type, e.text, f"{e.probability:.{DIGITS}f}"] for e in prediction.entities]
+    elif prediction.score is not None:
+        rows = [[f"{round_probability(prediction.score):.{DIGITS}f}"]]
     else:
-        all_of_them = [f"{one:.{DIGITS}f}" for one in prediction.probabilities.values()]
-        if task.output == "single_label":
-            values = [[prediction.label, f"{prediction.probabilities[prediction.label]:.{DIGITS}f}", *all_of_them]]
+        probabilities = {label: f"{value:.{DIGITS}f}" for label, value in prediction.probabilities.items()}
+        if prediction.labels is not None:
+            rows = [[",".join(prediction.labels), *probabilities.values()]]
         else:
-            values = [[",".join(prediction.labels), *all_of_them]]
-    rows = [[str(one).translate(_ESCAPES) for one in (prediction.id, *own)] for own in values]
-    return "".join("\t".join(row) + "\n" for row in rows)
+            rows = [[prediction.label, probabilities[str(prediction.label)], *probabilities.values()]]
+    return "".join(_tsv_row([prediction.id, *row]) for row in rows)
+
+
+def _tsv_row(values: list[object] | list[str]) -> str:
+    return "\t".join(str(value).translate(_ESCAPES) for value in values) + "\n"
 
 
 def _conll_lines(prediction: Prediction, task: Task) -> str:
-    head = f"-DOCSTART- ({' '.join(prediction.id.split())})\n\n" if prediction.document.marked else ""
-    lines = [
-        "".join(f"{prediction.text[a:b]}\t{tag}\n" for (a, b), tag in zip(own.words, own.tags, strict=True))
-        for own in prediction.sentences
+    mark = f"-DOCSTART- ({' '.join(prediction.id.split())})\n\n" if prediction.document.marked else ""
+    sentences = [
+        "".join(
+            f"{prediction.text[start:end]}\t{tag}\n"
+            for (start, end), tag in zip(sentence.words, sentence.tags, strict=True)
+        )
+        for sentence in prediction.sentences
     ]
-    return head + "".join(f"{own}\n" for own in lines)
+    return mark + "".join(f"{sentence}\n" for sentence in sentences)
 
 
-def _nothing(task: Task) -> str:
+def _empty(task: Task) -> str:
     return ""
 
 
-WRITERS: Mapping[str, Writer] = {
-    "jsonl": Writer(_nothing, _json_line, _nothing),
-    "tsv": Writer(_tsv_begin, _tsv_lines, _nothing),
-    "conll": Writer(_nothing, _conll_lines, _nothing, entities_alone=True),
-    "html": Writer(html_begin, html_document, html_end),
+OUTPUT_FORMATS: Mapping[str, OutputFormat] = {
+    "jsonl": OutputFormat(_empty, _json_line, _empty),
+    "tsv": OutputFormat(_tsv_begin, _tsv_lines, _empty),
+    "conll": OutputFormat(_empty, _conll_lines, _empty, entities_only=True),
+    "html": OutputFormat(html_begin, html_document, html_end),
 }
 BRAT = "brat"
-FORMATS = (*WRITERS, BRAT)
+FORMATS = (*OUTPUT_FORMATS, BRAT)

@@ -1,6 +1,6 @@
-"""A page of predictions: entities marked in their texts by displaCy, with a legend; labels and scores in a table.
+"""A page of predictions: displaCy highlights entities in their texts, above a legend; labels and scores form a table.
 
-Everything that comes from data is escaped, and nothing is loaded from elsewhere. Colours are legible on light and dark.
+All text from data is escaped, nothing is loaded from elsewhere, and colours are legible in light and dark mode.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from ...tasks import Task
 from ...tasks.task import OUTSIDE
 from ..predictor import Prediction
 
-# Per type in turn: background on a light page, on a dark one; text on both keeps a contrast of at least 7 to 1.
+# One per entity type: background in light mode, in dark mode; the contrast with the text is at least 7 to 1 (WCAG AAA).
 COLOURS = (
-    ("#ffd8a8", "#6b3d00"), ("#a5d8ff", "#0b4a80"), ("#b2f2bb", "#195a28"), ("#eebefa", "#6a2382"),
-    ("#ffc9c9", "#842029"), ("#ffec99", "#5c4a00"), ("#99e9f2", "#0b5560"), ("#d0bfff", "#4a2f94"),
-    ("#d8f5a2", "#3c5800"), ("#ced4da", "#495057"),
-)  # fmt: skip
+    ("#ffd8a8", "#6b3d00"),
+    ("#a5d8ff", "#0b4a80"),
+    ("#b2f2bb", "#195a28"),
+    ("#eebefa", "#6a2382"),
+    ("#ffc9c9", "#842029"),
+    ("#ffec99", "#5c4a00"),
+    ("#99e9f2", "#0b5560"),
+    ("#d0bfff", "#4a2f94"),
+    ("#d8f5a2", "#3c5800"),
+    ("#ced4da", "#495057"),
+)
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1a1a1a; --faint: #595959; --line: #d0d0d0; }
 @media (prefers-color-scheme: dark) { :root { --ground: #16181c; --ink: #f0f0f0; --faint: #b0b0b0; --line: #44484f; } }
@@ -38,16 +45,16 @@ _MARK = '<mark class="entity" style="background: {bg}" title="{title}">{text}<sm
 
 
 def html_begin(task: Task) -> str:
-    """Up to the first document."""
+    """The page up to the first document."""
     name = html.escape(task.name)
     about = {
-        "token_labels": "Predicted entities; hover over one for its probability (the mean over its words).",
-        "single_label": "The most probable label of each text, and the probabilities of all.",
-        "multi_label": "The labels above a probability of one half, and the probabilities of all.",
-        "score": "The score of each pair.",
+        "token_labels": "Predicted entities. Hover over an entity to see its probability (the mean over its words).",
+        "single_label": "The most probable label of each text, and the probabilities of all labels.",
+        "multi_label": "The labels with a probability above 0.5, and the probabilities of all labels.",
+        "score": "The predicted score of each pair.",
     }[task.output]
-    light = "".join(f"--type-{i}: {one};" for i, (one, _) in enumerate(COLOURS))
-    dark = "".join(f"--type-{i}: {one};" for i, (_, one) in enumerate(COLOURS))
+    light = "".join(f"--type-{i}: {colour};" for i, (colour, _) in enumerate(COLOURS))
+    dark = "".join(f"--type-{i}: {colour};" for i, (_, colour) in enumerate(COLOURS))
     colours = f":root {{{light}}}\n@media (prefers-color-scheme: dark) {{ :root {{{dark}}} }}\n"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Predictions: {name}</title>\n'
@@ -59,16 +66,16 @@ def html_begin(task: Task) -> str:
 
 def html_document(prediction: Prediction, task: Task) -> str:
     """One document."""
-    return _marked_text(prediction, task) if task.output == "token_labels" else _table_row(prediction)
+    return _highlighted_text(prediction, task) if task.output == "token_labels" else _table_row(prediction)
 
 
 def html_end(task: Task) -> str:
-    """After the last document."""
+    """The page after the last document."""
     return ("" if task.output == "token_labels" else "</table>\n") + "</body>\n</html>\n"
 
 
 def type_names(task: Task) -> list[str]:
-    """The types of a task's entities, as predictions name them."""
+    """The entity types of a task, as in predictions."""
     return list(dict.fromkeys(label[2:] or task.name for label in task.labels if label != OUTSIDE))
 
 
@@ -84,18 +91,24 @@ def _legend(task: Task) -> str:
     return f'<ul class="legend">{items}</ul>\n'
 
 
-def _marked_text(prediction: Prediction, task: Task) -> str:
+def _highlighted_text(prediction: Prediction, task: Task) -> str:
     from spacy.displacy.render import EntityRenderer
 
     # displaCy escapes texts, but neither labels nor titles.
-    kinds = {kind: html.escape(kind) for kind in type_names(task)}
-    renderer = EntityRenderer({"template": _MARK, "colors": {own: _colour(task, kind) for kind, own in kinds.items()}})
+    escaped = {kind: html.escape(kind) for kind in type_names(task)}
+    colours = {label: _colour(task, kind) for kind, label in escaped.items()}
+    renderer = EntityRenderer({"template": _MARK, "colors": colours})
     spans = [
-        {"start": e.start, "end": e.end, "label": kinds[e.type], "params": {"title": f"{e.probability:.2f}"}}
-        for e in prediction.entities
+        {
+            "start": entity.start,
+            "end": entity.end,
+            "label": escaped[entity.type],
+            "params": {"title": f"{entity.probability:.2f}"},
+        }
+        for entity in prediction.entities
     ]
-    shown = renderer.render([{"text": prediction.text, "ents": spans, "title": None}]).strip()
-    return f"<section>\n<h2>{html.escape(prediction.id)}</h2>\n{shown}\n</section>\n"
+    text = renderer.render([{"text": prediction.text, "ents": spans, "title": None}]).strip()
+    return f"<section>\n<h2>{html.escape(prediction.id)}</h2>\n{text}\n</section>\n"
 
 
 def _table_head(task: Task) -> str:
@@ -103,20 +116,23 @@ def _table_head(task: Task) -> str:
     names = [
         "id",
         *task.text_columns,
-        {"multi_label": "labels", "single_label": "label", "token_labels": "tags"}.get(task.output, task.output),
+        {"multi_label": "labels", "single_label": "label"}.get(task.output, task.output),
         *last,
     ]
     return f"<table>\n<tr>{''.join(f'<th>{html.escape(name)}</th>' for name in names)}</tr>\n"
 
 
 def _table_row(prediction: Prediction) -> str:
-    cells = [html.escape(prediction.id), *(html.escape(text) for text in prediction.document.texts)]
+    cells = [html.escape(text) for text in (prediction.id, *prediction.document.texts)]
     if prediction.score is not None:
         cells.append(f"{prediction.score:.2f}")
     else:
-        cells.append(html.escape(prediction.label if prediction.labels is None else ", ".join(prediction.labels)))
-        order = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
+        labels = [str(prediction.label)] if prediction.labels is None else prediction.labels
+        cells.append(html.escape(", ".join(labels)))
+        ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
         cells.append(
-            "<br>".join(f'<meter value="{one:.4f}"></meter> {one:.2f} {html.escape(label)}' for label, one in order)
+            "<br>".join(
+                f'<meter value="{value:.4f}"></meter> {value:.2f} {html.escape(label)}' for label, value in ranked
+            )
         )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"

@@ -1,261 +1,223 @@
-"""Outputs that outlive a stop: what is whole is noted beside them after every chunk; the same command goes on there.
+"""Where predictions go: standard output, a file, or a folder of brat files.
 
-Beside FILE lies FILE.unfinished, in a folder of brat's files .unfinished, until everything is written. It says how many
-documents were read, how long the output then was, and what decides the rest: model, settings, and the input so far.
-One process at a time writes an output; a second is refused.
+An output grows under a temporary name next to its path and takes its name when it is complete. JSON lines resume: the
+temporary name has a digest of the settings, so that the same command finds it, counts its complete lines, and appends.
+The other formats start again.
 """
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self, TextIO
 
+from ...config import canonical_json
 from ...errors import ParameterError
-from ...filesystem import atomic_write, disk_errors, file_lock
+from ...filesystem import disk_errors
 from ...tasks import Task
+from ..inputs.documents import Document
 from ..predictor import Prediction
-from .formats import BRAT, WRITERS, brat_files
+from .formats import BRAT, OUTPUT_FORMATS, brat_files
 
-UNFINISHED = ".unfinished"
-LOCK = f"{UNFINISHED}.lock"
 HINT = "name another file (--to)"
 
 
 class Output(Protocol):
-    """Where predictions go."""
+    """A context manager that is entered before the first prediction and completes the output when left normally."""
 
-    done: int  # items of the input that an earlier run has dealt with
+    @property
+    def ids(self) -> Sequence[str]:
+        """Ids of the documents that an interrupted run has written."""
+        ...
 
-    def begin(self) -> None:
-        """Once, before all predictions."""
+    def __enter__(self) -> Self: ...
 
-    def write(self, predictions: Sequence[Prediction], *, items: int, digest: str) -> None:
-        """A chunk; afterwards so many items of the input are dealt with, whose digest is told."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
-    def check(self, digest: str) -> None:
-        """Refuses an input that does not begin with what an earlier run has dealt with."""
-
-    def end(self) -> None:
-        """Once, when everything is written."""
-
-    def close(self) -> None:
-        """At last, whether everything is written or not."""
+    def write(self, predictions: Sequence[Prediction]) -> None:
+        """Append predictions."""
 
 
 class StreamOutput:
-    """Standard output, or another open stream: nothing is noted."""
+    """Standard output or another open stream."""
 
-    def __init__(self, stream: TextIO, task: Task, form: str) -> None:
-        self.done = 0
-        self._stream, self._task, self._writer = stream, task, WRITERS[form]
+    ids: Sequence[str] = ()
 
-    def begin(self) -> None:
-        self._stream.write(self._writer.begin(self._task))
+    def __init__(self, stream: TextIO, task: Task, format_name: str) -> None:
+        self._stream, self._task, self._format = stream, task, OUTPUT_FORMATS[format_name]
 
-    def write(self, predictions: Sequence[Prediction], *, items: int, digest: str) -> None:
-        self._stream.write("".join(self._writer.document(one, self._task) for one in predictions))
+    def __enter__(self) -> Self:
+        self._stream.write(self._format.begin(self._task))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._stream.write(self._format.end(self._task))
+            self._stream.flush()
+
+    def write(self, predictions: Sequence[Prediction]) -> None:
+        self._stream.write("".join(self._format.document(prediction, self._task) for prediction in predictions))
         self._stream.flush()
-
-    def check(self, digest: str) -> None:
-        return
-
-    def end(self) -> None:
-        self._stream.write(self._writer.end(self._task))
-        self._stream.flush()
-
-    def close(self) -> None:
-        return
 
 
 class FileOutput:
-    """A new file, or one that an earlier run left unfinished.
+    """A new file; JSON lines resume what an interrupted run with equal settings left.
 
     Args:
-        decisive: what decides the output beside the input; plain values.
+        settings: what determines the predictions besides the input; JSON values.
 
     Raises:
-        ParameterError: a file is there that is finished, or was begun with other settings.
+        ParameterError: the file exists, or cannot be written.
     """
 
-    def __init__(self, path: Path, task: Task, form: str, *, decisive: Mapping[str, Any]) -> None:
-        self._path, self._task, self._writer = path, task, WRITERS[form]
-        self._note = Note(path.with_name(path.name + UNFINISHED), path, decisive)
-        if path.is_dir():
-            raise ParameterError(f"{path}: is a folder; name a file for --format {form} (brat writes folders)")
-        if path.exists() and not self._note.found:
-            raise ParameterError(f"{path}: is there already and stays as it is; name another file or remove it")
-        self.done = self._note.items
-        self._bytes = self._note.bytes if path.exists() else 0
-        if self.done and (not path.exists() or path.stat().st_size < self._bytes):
-            raise ParameterError(f"{path}: is shorter than it was; remove {self._note.path} to begin anew")
-        self._file: Any = None
-        self._lock = contextlib.ExitStack()
+    def __init__(self, path: Path, task: Task, format_name: str, *, settings: Mapping[str, Any]) -> None:
+        _refuse_existing(path, f"name a file for --format {format_name}")
+        digest = hashlib.sha256(canonical_json(dict(settings)).encode()).hexdigest()[:8]
+        self._path, self._task, self._format = path, task, OUTPUT_FORMATS[format_name]
+        self._partial = path.with_name(f"{path.name}.{digest}.partial")
+        self._file: BinaryIO | None = None
+        self._size = 0  # bytes of complete lines
+        self.ids: list[str] = []
+        self._resumable = format_name == "jsonl"
+        if self._resumable and self._partial.is_file():
+            self._read_partial()
 
-    def begin(self) -> None:
+    def _read_partial(self) -> None:
+        with disk_errors(self._partial, HINT), self._partial.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    self.ids.append(json.loads(line)["id"])
+                except (ValueError, KeyError, TypeError):
+                    number = len(self.ids) + 1
+                    raise ParameterError(f"{self._partial}, line {number}: corrupt; delete the file") from None
+                self._size += len(line)
+
+    def __enter__(self) -> Self:
         with disk_errors(self._path, HINT):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._note.lock(self._lock)
-            self._file = self._path.open("r+b" if self._path.exists() else "x+b")
-            if not self._note.found and os.fstat(self._file.fileno()).st_size:  # another has come and gone meanwhile
-                raise self._note.of_another()
-            if not self._note.found:
-                self._note.write(items=0, bytes=0, digest="")
-            self._file.truncate(self._bytes)  # what was written after the last note
-            self._file.seek(self._bytes)
-            if not self._bytes:
-                self._put(self._writer.begin(self._task))
+            self._file = self._partial.open("r+b" if self._size else "wb")
+            self._file.truncate(self._size)
+            self._append("" if self._size else self._format.begin(self._task))
+        return self
 
-    def write(self, predictions: Sequence[Prediction], *, items: int, digest: str) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._file is not None
         with disk_errors(self._path, HINT):
-            self._put("".join(self._writer.document(one, self._task) for one in predictions))
-            os.fsync(self._file.fileno())
-            self._note.write(items=items, bytes=self._bytes, digest=digest)
+            with self._file:
+                if kind is None:
+                    self._append(self._format.end(self._task))
+            if kind is None:
+                _refuse_existing(self._path, "name a file")
+                self._partial.replace(self._path)
+            elif not self._resumable:
+                self._partial.unlink(missing_ok=True)
 
-    def check(self, digest: str) -> None:
-        self._note.check(digest)
-
-    def end(self) -> None:
+    def write(self, predictions: Sequence[Prediction]) -> None:
         with disk_errors(self._path, HINT):
-            self._put(self._writer.end(self._task))
-            os.fsync(self._file.fileno())
-            self._note.path.unlink()
+            self._append("".join(self._format.document(prediction, self._task) for prediction in predictions))
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._lock.close()
-
-    def _put(self, text: str) -> None:
+    def _append(self, text: str) -> None:
+        assert self._file is not None
+        if self._file.seek(0, os.SEEK_END) != self._size or not self._partial.exists():
+            raise ParameterError(f"{self._path}: another process is writing this output; wait, or name another file")
         data = text.encode()
         self._file.write(data)
         self._file.flush()
-        self._bytes += len(data)
+        os.fsync(self._file.fileno())
+        self._size += len(data)
 
 
 class BratOutput:
-    """A new or empty folder of brat's files, or one that an earlier run left unfinished.
+    """A new or empty folder of brat files.
 
     Raises:
-        ParameterError: the folder holds something else, or was begun with other settings.
+        ParameterError: the folder contains files, or cannot be written.
     """
 
-    def __init__(self, folder: Path, *, decisive: Mapping[str, Any]) -> None:
-        self._folder = folder
-        self._note = Note(folder / UNFINISHED, folder, decisive)
+    ids: Sequence[str] = ()
+
+    def __init__(self, folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
-            raise ParameterError(f"{folder}: is a file; brat's files need a folder")
-        if not self._note.found and folder.exists() and self._files():
-            raise ParameterError(f"{folder}: holds files already; name a new folder, or an empty one")
-        self.done = self._note.items
-        self._lock = contextlib.ExitStack()
+            raise ParameterError(f"{folder}: is a file; --format brat needs a folder")
+        if folder.exists() and any(folder.iterdir()):
+            raise ParameterError(f"{folder}: contains files; name a new or empty folder")
+        self._folder, self._partial = folder, folder.with_name(f"{folder.name}.partial")
 
-    def begin(self) -> None:
+    def __enter__(self) -> Self:
         with disk_errors(self._folder, HINT):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._note.lock(self._lock)
-            if not self._note.found and self._files():  # another process has written and finished meanwhile
-                raise self._note.of_another()
-            if not self._note.found:
-                self._note.write(items=0, bytes=0, digest="")
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial.mkdir(parents=True)
+        return self
 
-    def write(self, predictions: Sequence[Prediction], *, items: int, digest: str) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with disk_errors(self._folder, HINT):
+            if kind is not None:
+                shutil.rmtree(self._partial, ignore_errors=True)
+                return
+            if self._folder.exists():
+                self._folder.rmdir()
+            self._partial.rename(self._folder)
+
+    def write(self, predictions: Sequence[Prediction]) -> None:
         with disk_errors(self._folder, HINT):
             for prediction in predictions:
                 for name, text in brat_files(prediction).items():
-                    (self._folder / name).write_bytes(text.encode())  # line ends as they are
-            self._note.write(items=items, bytes=0, digest=digest)
-
-    def check(self, digest: str) -> None:
-        self._note.check(digest)
-
-    def end(self) -> None:
-        with disk_errors(self._folder, HINT):
-            self._note.path.unlink()
-
-    def close(self) -> None:
-        self._lock.close()
-
-    def _files(self) -> list[Path]:
-        return [file for file in self._folder.iterdir() if file.name != LOCK]
+                    (self._partial / name).write_bytes(text.encode())  # bytes: line endings stay as they are
 
 
-class Note:
-    """What is noted beside an unfinished output."""
-
-    def __init__(self, path: Path, output: Path, decisive: Mapping[str, Any]) -> None:
-        self.path, self._output = path, output
-        self._decisive = {"version": 1, **decisive}
-        self.found, self.items, self.bytes, self._digest = path.is_file(), 0, 0, ""
-        if self.found:
-            self._read()
-
-    def write(self, *, items: int, bytes: int, digest: str) -> None:  # noqa: A002 (the unit)
-        """Replaces the note at once."""
-        told = {"items": items, "bytes": bytes, "digest": digest, "decisive": self._decisive}
-        atomic_write(self.path, json.dumps(told, indent=1) + "\n")
-        self.found = True
-
-    def lock(self, stack: contextlib.ExitStack) -> None:
-        """Hold the lock of the output until the stack closes.
-
-        Raises:
-            ParameterError: another process holds it, or has written since the note was read.
-        """
-        lock = self.path.with_name(self.path.name + ".lock")
-        if not stack.enter_context(file_lock(lock, wait=False, remove=True)) or self.is_changed():
-            raise self.of_another()
-
-    def check(self, digest: str) -> None:
-        """Refuses another input than the one that was begun with.
-
-        Raises:
-            ParameterError: it is another.
-        """
-        if digest != self._digest:
-            raise self._other("input", "its first documents are others")
-
-    def is_changed(self) -> bool:
-        """Whether somebody has written it, or let go of it, since it was read here."""
-        found, items = self.found, self.items
-        self.found = self.path.is_file()
-        if self.found:
-            self._read()
-        return (self.found, self.items) != (found, items)
-
-    def of_another(self) -> ParameterError:
-        """What a process is told that finds another at work."""
-        return ParameterError(f"{self._output}: another process is writing it; wait for that, or name another output")
-
-    def _read(self) -> None:
-        try:
-            told = json.loads(self.path.read_text(encoding="utf-8"))
-            self.items, self.bytes, self._digest = int(told["items"]), int(told["bytes"]), str(told["digest"])
-            before = dict(told["decisive"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise ParameterError(f"{self.path}: cannot be read; remove it and {self._output} to begin anew") from None
-        for name, value in json.loads(json.dumps(self._decisive)).items():
-            if before.get(name) != value:
-                raise self._other(name, f"{before.get(name)!r} then, {value!r} now")
-
-    def _other(self, name: str, how: str) -> ParameterError:
-        return ParameterError(
-            f"{self._output}: was begun with another {name} ({how}); go on with the same, or remove {self._output} and "
-            f"{self.path} to begin anew"
-        )
-
-
-def open_output(to: Path | None, stream: TextIO, task: Task, form: str, *, decisive: Mapping[str, Any]) -> Output:
-    """The output of a command: a file, a folder, or a stream where none is named.
+def open_output(
+    path: Path | None, stream: TextIO, task: Task, format_name: str, *, settings: Mapping[str, Any]
+) -> Output:
+    """The output at a path, or the stream if there is no path.
 
     Raises:
-        ParameterError: brat's files without a folder; or what is there cannot be gone on with.
+        ParameterError: brat without a folder; the path exists.
     """
-    if form == BRAT:
-        if to is None:
-            raise ParameterError("--format brat writes two files a document: name a folder for them (--to DIR)")
-        return BratOutput(to, decisive=decisive)
-    return StreamOutput(stream, task, form) if to is None else FileOutput(to, task, form, decisive=decisive)
+    if format_name == BRAT:
+        if path is None:
+            raise ParameterError("--format brat writes two files per document: name a folder for them (--to DIR)")
+        return BratOutput(path)
+    if path is None:
+        return StreamOutput(stream, task, format_name)
+    return FileOutput(path, task, format_name, settings=settings)
+
+
+def check_resumed(output: Output, documents: Sequence[Document], *, first: int) -> None:
+    """Refuse an input whose documents differ from those that an interrupted run has written.
+
+    Args:
+        first: index of the first document.
+
+    Raises:
+        ParameterError: an id differs.
+    """
+    for number, (document, written) in enumerate(
+        zip(documents, output.ids[first : first + len(documents)], strict=False), first + 1
+    ):
+        if document.id != written:
+            raise ParameterError(
+                f"document {number} is {document.id[:40]!r}, but the interrupted run has written {written[:40]!r}; "
+                "resume with the same input, or name another output (--to)"
+            )
+
+
+def _refuse_existing(path: Path, remedy: str) -> None:
+    if path.is_dir():
+        raise ParameterError(f"{path}: is a folder; {remedy}")
+    if path.exists():
+        raise ParameterError(f"{path}: already exists; remove it or name another file")

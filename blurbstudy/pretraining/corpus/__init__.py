@@ -1,1 +1,1 @@
-"""Corpora for pretraining: documents, vocabulary, tokens, sequences."""
+"""Pretraining corpora: documents, vocabulary, token ids and training sequences."""

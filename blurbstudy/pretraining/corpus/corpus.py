@@ -1,7 +1,7 @@
-"""The text of a pretraining: one or several files, what is held out of them, and the same as one row of token ids.
+"""The pretraining corpus: its files, its held-out documents, and its tokenized form.
 
-Text is streamed, never held as a whole. What is held out is decided by a document's own text: the documents with the
-lowest digests, as many as asked for, so a text that occurs twice lies on one side.
+Text is streamed and never loaded as a whole. The documents with the lowest digests of their text are held out, so
+copies of a text are all on the same side of the split.
 """
 
 from __future__ import annotations
@@ -20,149 +20,154 @@ from ...config import canonical_json
 from ...errors import DataError, ParameterError
 from .documents import Document, read_documents
 
-REPORT_EVERY = 500  # documents between two reports of progress
+REPORT_EVERY = 500  # documents between two progress reports
 
-# What is going on (surveying, counting words, tokenizing), documents read, bytes of the files read, and of all.
-ReadingProgress = Callable[[str, int, int, int], None]
+# Called with the current pass (such as "tokenizing"), documents read, bytes read, and bytes of all files.
+CorpusProgress = Callable[[str, int, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class TokenizedCorpus:
-    """Sentence s is tokens[sentences[s]:sentences[s + 1]]; document d is sentences documents[d] to documents[d + 1]."""
+    """Token ids of a corpus, with sentence and document boundaries.
 
-    tokens: np.ndarray  # (n_tokens,) uint16 or int32, no special tokens; may lie on disk
+    Sentence s is tokens[sentences[s]:sentences[s + 1]]; document d has the sentences documents[d] to documents[d + 1].
+    """
+
+    tokens: np.ndarray  # (n_tokens,) uint16 or int32, no special tokens; may be memory-mapped
     sentences: np.ndarray  # (n_sentences + 1,) int64
     documents: np.ndarray  # (n_documents + 1,) int64
 
     @property
     def n_documents(self) -> int:
-        """Documents that hold a token."""
+        """Number of documents with at least one token."""
         return len(self.documents) - 1
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files of documents, read in this order, and whether text of BLURB's test sets stays in."""
+    """Files of documents, in reading order."""
 
     files: tuple[Path, ...]
-    test_text: bool = False  # True: documents marked `blurb_test` are kept
+    include_test_text: bool = False  # False: leave out documents marked `blurb_test`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", tuple(Path(file) for file in self.files))
         if not self.files:
-            raise ParameterError("the corpus names no file; name at least one (JSONL or plain text)")
+            raise ParameterError("the corpus has no files; name at least one (JSONL or plain text)")
         seen: set[Path] = set()
         for file in self.files:
             if file.resolve() in seen:
-                raise ParameterError(f"{file}: is named twice in the corpus; name each file once")
+                raise ParameterError(f"{file}: appears twice in the corpus; name each file once")
             seen.add(file.resolve())
 
     @functools.cached_property
     def digests(self) -> tuple[str, ...]:
-        """The SHA-256 of each file's bytes, as they were when first asked for."""
+        """SHA-256 of each file, computed on first access."""
         return tuple(_file_digest(file) for file in self.files)
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """20 hexadecimal digits: of the files' bytes and order, and of what is left out."""
-        identity = canonical_json({"files": self.digests, "test_text": self.test_text})
+        """20 hexadecimal digits that identify the files' bytes, their order, and whether test text is included."""
+        identity = canonical_json({"files": self.digests, "test_text": self.include_test_text})
         return hashlib.sha256(identity.encode()).hexdigest()[:20]
 
     @contextlib.contextmanager
-    def unchanged(self) -> Iterator[None]:
-        """Refuses to go on where a file was changed while it was read.
+    def guard_unchanged(self) -> Iterator[None]:
+        """Check that no file changes inside the `with` block.
 
         Raises:
-            DataError: at the end, with the file's name.
+            DataError: a file has changed; raised at the end of the block.
         """
-        before = [_stamp(file) for file in self.files]
+        before = [_file_stat(file) for file in self.files]
         yield
-        for file, stamp in zip(self.files, before, strict=True):
-            if _stamp(file) != stamp:
-                raise DataError(f"{file}: was changed while it was read; start again when it is finished")
+        for file, stat in zip(self.files, before, strict=True):
+            if _file_stat(file) != stat:
+                raise DataError(f"{file}: changed while it was being read; run again when it is complete")
 
-    def documents(self, doing: str = "reading", on_progress: ReadingProgress | None = None) -> Iterator[Document]:
-        """The documents that stay in, one at a time.
+    def documents(self, activity: str = "reading", on_progress: CorpusProgress | None = None) -> Iterator[Document]:
+        """Yield the documents of the corpus, without test text unless it is included.
 
         Raises:
-            DataError: a file is missing, torn, not UTF-8 or empty, or a line is no document; names file and line.
+            DataError: a file is missing, corrupt, empty or not UTF-8, or a line is not a document.
         """
-        return (document for _, document in self._all(doing, on_progress) if self.test_text or not document.test_text)
+        for _, document in self._read(activity, on_progress):
+            if self.include_test_text or not document.is_test_text:
+                yield document
 
-    def survey(self, held_out: float, on_progress: ReadingProgress | None = None) -> Survey:
-        """Counts the documents, and finds which are to be held out.
+    def statistics(self, held_out: float, on_progress: CorpusProgress | None = None) -> CorpusStats:
+        """Count the documents and choose the held-out ones.
 
         Args:
-            held_out: share of documents, between 0 and 1; at least two are held out (another document is needed for a
-                random next segment) and two are left.
+            held_out: fraction of documents, between 0 and 1. At least two are held out (a random next segment needs
+                another document) and at least two are left for training.
 
         Raises:
-            DataError: as `documents`; or fewer than four different documents stay in.
+            DataError: as `documents`; or there are fewer than four different documents.
         """
-        counts, marked = [0] * len(self.files), [0] * len(self.files)
-        found = array("Q")
-        for number, document in self._all("surveying", on_progress):
-            counts[number] += 1
-            marked[number] += document.test_text
-            if self.test_text or not document.test_text:
-                found.append(text_digest(document))
-        if not found:
+        counts, test_counts = [0] * len(self.files), [0] * len(self.files)
+        digests = array("Q")
+        for index, document in self._read("counting documents", on_progress):
+            counts[index] += 1
+            test_counts[index] += document.is_test_text
+            if self.include_test_text or not document.is_test_text:
+                digests.append(text_digest(document))
+        if not digests:
             raise DataError(
-                f"{self.files[0]}: all {sum(counts)} documents of the corpus are marked as text of a BLURB test set "
-                "(blurb_test) and left out; name other text, or keep them"
+                f"{self.files[0]}: all {sum(counts)} documents are marked as text of a BLURB test set (blurb_test) and "
+                "were left out; use other text, or include test text"
             )
-        ordered = np.sort(np.frombuffer(found, np.uint64))
-        count = min(max(2, round(held_out * len(ordered))), len(ordered) - 2)
-        if count < 2:
+        ordered = np.sort(np.frombuffer(digests, np.uint64))
+        n_held_out = min(max(2, round(held_out * len(ordered))), len(ordered) - 2)
+        if n_held_out < 2:
             raise DataError(f"the corpus has {len(ordered)} documents; pretraining needs at least 4")
-        limit = int(ordered[count - 1])
-        if len(ordered) - np.searchsorted(ordered, np.uint64(limit), side="right") < 2:
-            raise DataError("nearly all documents of the corpus are the same text; name a corpus of different texts")
-        return Survey(tuple(counts), tuple(marked), limit)
+        threshold = int(ordered[n_held_out - 1])
+        if len(ordered) - np.searchsorted(ordered, np.uint64(threshold), side="right") < 2:
+            raise DataError("nearly all documents of the corpus have the same text; use a corpus of different texts")
+        return CorpusStats(tuple(counts), tuple(test_counts), threshold)
 
-    def _all(self, doing: str, on_progress: ReadingProgress | None) -> Iterator[tuple[int, Document]]:
-        """(number of the file, document), marked ones too."""
-        sizes = [_stamp(file)[0] for file in self.files]
-        done, here = 0, 0
+    def _read(self, activity: str, on_progress: CorpusProgress | None) -> Iterator[tuple[int, Document]]:
+        """Yield (index of the file, document), test text included."""
+        sizes = [_file_stat(file)[0] for file in self.files]
+        n_documents, position = 0, 0
 
-        def read_so_far(position: int) -> None:
-            nonlocal here
-            here = position
+        def set_position(bytes_read: int) -> None:
+            nonlocal position
+            position = bytes_read
 
-        for number, file in enumerate(self.files):
-            before, here = sum(sizes[:number]), 0
-            for document in read_documents(file, read_so_far):
-                yield number, document
-                done += 1
-                if on_progress and done % REPORT_EVERY == 0:
-                    on_progress(doing, done, before + here, sum(sizes))
+        for index, file in enumerate(self.files):
+            before, position = sum(sizes[:index]), 0
+            for document in read_documents(file, set_position):
+                yield index, document
+                n_documents += 1
+                if on_progress and n_documents % REPORT_EVERY == 0:
+                    on_progress(activity, n_documents, before + position, sum(sizes))
         if on_progress:
-            on_progress(doing, done, sum(sizes), sum(sizes))
+            on_progress(activity, n_documents, sum(sizes), sum(sizes))
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a corpus holds, file by file, and which documents are held out of training."""
+class CorpusStats:
+    """Numbers of documents per file, and which documents are held out."""
 
-    documents: tuple[int, ...]  # of each file, marked ones too
-    marked: tuple[int, ...]  # of these, marked as text of a BLURB test set
-    limit: int  # documents whose digest is at most this are held out
+    n_documents: tuple[int, ...]  # of each file, test text included
+    n_test_documents: tuple[int, ...]  # of each file, those marked as text of a BLURB test set
+    held_out_threshold: int  # documents with a digest up to this one are held out
 
-    def held_out(self, document: Document) -> bool:
-        """Whether the document must not be trained on."""
-        return text_digest(document) <= self.limit
+    def is_held_out(self, document: Document) -> bool:
+        """Whether the document is excluded from training."""
+        return text_digest(document) <= self.held_out_threshold
 
 
 def text_digest(document: Document) -> int:
-    """The first 64 bits of a SHA-256 over the sentences."""
+    """Return the first 64 bits of the SHA-256 of the sentences."""
     return int.from_bytes(hashlib.sha256("\n".join(document.sentences).encode()).digest()[:8], "big")
 
 
-def as_corpus(given: Corpus | Path | str | Iterable[Path | str]) -> Corpus:
-    """A corpus of one file or several, test text left out; a corpus stays as it is."""
-    if isinstance(given, Corpus):
-        return given
-    return Corpus((Path(given),) if isinstance(given, str | Path) else tuple(Path(file) for file in given))
+def as_corpus(source: Corpus | Path | str | Iterable[Path | str]) -> Corpus:
+    """Return a corpus of the file or files, without test text; a Corpus is returned unchanged."""
+    if isinstance(source, Corpus):
+        return source
+    return Corpus((Path(source),) if isinstance(source, str | Path) else tuple(Path(file) for file in source))
 
 
 def _file_digest(path: Path) -> str:
@@ -173,11 +178,11 @@ def _file_digest(path: Path) -> str:
         raise _unreadable(path, error) from None
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """(bytes, time of the last change)."""
+def _file_stat(path: Path) -> tuple[int, int]:
+    """(size in bytes, modification time)."""
     try:
-        status = path.stat()
-        return status.st_size, status.st_mtime_ns
+        stat = path.stat()
+        return stat.st_size, stat.st_mtime_ns
     except OSError as error:
         raise _unreadable(path, error) from None
 

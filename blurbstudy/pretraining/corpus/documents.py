@@ -1,11 +1,11 @@
-"""Unlabeled text, one document at a time: abstracts and sectioned full text as JSONL, or plain text.
+"""Readers of unlabeled text: abstracts and full texts as JSON lines, or plain text, one document at a time.
 
-A file is .jsonl or .txt (any other name is read as JSONL), plain or packed as .gz or .xz. One JSON object a line:
-`{"title": ..., "sentences": [...]}` for an abstract, `{"title": ..., "sections": [{"heading": ..., "paragraphs":
-[[...], ...]}]}` for a full text, whose headings are left out (they are labels such as BODY.METHODS, no prose). A
-document that carries `blurb_test` holds text of a BLURB test set. In plain text a blank line ends a document and each
-line is a sentence; a line of more than 100 words is taken for a paragraph and divided after every full stop, question
-or exclamation mark that white space and a capital or a digit follow.
+A file ends in .txt (plain text) or is read as JSON lines; it may be compressed (.gz or .xz). In JSON lines, each line
+is an abstract, `{"title": ..., "sentences": [...]}`, or a full text, `{"title": ..., "sections": [{"heading": ...,
+"paragraphs": [[...], ...]}]}`. Headings are ignored, because they are labels such as BODY.METHODS. A `blurb_test` key
+marks text of a BLURB test set. In plain text, a blank line ends a document and each line is a sentence. A line of more
+than 100 words is treated as a paragraph and split after every full stop, question mark or exclamation mark that is
+followed by white space and a capital letter or digit.
 """
 
 from __future__ import annotations
@@ -24,52 +24,52 @@ from typing import Any, BinaryIO
 from ...errors import DataError
 
 OPENERS: dict[str, Callable[[BinaryIO], Any]] = {".gz": lambda raw: gzip.GzipFile(fileobj=raw), ".xz": lzma.LZMAFile}
-REMEDY = 'write one object a line: {"title": "...", "sentences": ["...", "..."]}'
-LONGEST_LINE = 1 << 26  # bytes; more is no line of text
-MOST_LINES = 100_000  # of one plain-text document; more is a corpus whose documents are not set apart
-PARAGRAPH = 100  # words; a longer line of plain text is divided
+MAX_LINE_BYTES = 1 << 26  # a longer line is not text
+MAX_DOCUMENT_LINES = 100_000  # in plain text; a longer document means that blank lines are missing
+MAX_SENTENCE_WORDS = 100  # in plain text; a longer line is split into sentences
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
+_HINT = 'write one object per line: {"title": "...", "sentences": ["...", "..."]}'
 
-OnBytes = Callable[[int], None]  # bytes of the file (packed, where it is) read so far
+OnBytes = Callable[[int], None]  # called with the bytes of the (compressed) file read so far
 
 
 @dataclass(frozen=True)
 class Document:
-    """One text; its title, where it has one, is its first sentence."""
+    """One text; the first sentence is its title if it has one."""
 
     id: str
     sentences: tuple[str, ...]
-    test_text: bool = False  # holds text of a BLURB test set
+    is_test_text: bool = False  # contains text of a BLURB test set
 
 
 def read_documents(path: Path, on_bytes: OnBytes | None = None) -> Iterator[Document]:
-    """All documents of one file, marked ones too, one at a time.
+    """Yield all documents of one file, test text included.
 
     Raises:
-        DataError: the file is missing, torn or not UTF-8, holds no document, or a line is none; names file and line.
+        DataError: the file is missing, corrupt, not UTF-8 or has no documents, or a line is not a document.
     """
     path = Path(path)
     name = path.with_suffix("") if path.suffix.lower() in OPENERS else path
-    read = _plain if name.suffix.lower() == ".txt" else _json_lines
-    found = False
+    read = _plain_text if name.suffix.lower() == ".txt" else _json_lines
+    is_empty = True
     for document in read(path, _lines(path, on_bytes)):
-        found = True
+        is_empty = False
         yield document
-    if not found:
-        remedy = "write one sentence a line and a blank line after each document" if read is _plain else REMEDY
-        raise DataError(f"{path}: holds no document; {remedy}")
+    if is_empty:
+        hint = "write one sentence per line and a blank line after each document" if read is _plain_text else _HINT
+        raise DataError(f"{path}: contains no document; {hint}")
 
 
 def _lines(path: Path, on_bytes: OnBytes | None) -> Iterator[tuple[int, str]]:
-    """(number, text) of every line, white space around it taken off."""
+    """Yield (number, stripped text) of every line."""
     number = 0
     try:
         with path.open("rb") as raw, OPENERS.get(path.suffix.lower(), contextlib.nullcontext)(raw) as stream:
-            while line := stream.readline(LONGEST_LINE):
+            while line := stream.readline(MAX_LINE_BYTES):
                 number += 1
-                if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
                     raise DataError(
-                        f"{path}: line {number}: is longer than {LONGEST_LINE >> 20} MiB; write one document a line"
+                        f"{path}: line {number}: longer than {MAX_LINE_BYTES >> 20} MiB; write one document per line"
                     )
                 text = line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").decode("utf-8")
                 yield number, text.strip()
@@ -77,11 +77,11 @@ def _lines(path: Path, on_bytes: OnBytes | None) -> Iterator[tuple[int, str]]:
                     on_bytes(raw.tell())
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: line {number}: is not UTF-8 (byte {error.object[error.start]:#04x} at {error.start}); "
+            f"{path}: line {number}: not UTF-8 (byte {error.object[error.start]:#04x} at {error.start}); "
             "convert the file to UTF-8"
         ) from None
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: line {number + 1}: the archive is torn ({error}); fetch it again") from None
+        raise DataError(f"{path}: line {number + 1}: corrupt compressed file ({error}); download it again") from None
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror or error}); name a corpus file (JSONL or plain text)"
@@ -95,63 +95,63 @@ def _json_lines(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Docume
         try:
             document = _document(json.loads(line), number)
         except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(f"{path}: line {number}: is no document ({error}); {REMEDY}") from None
+            raise DataError(f"{path}: line {number}: not a document ({error}); {_HINT}") from None
         yield document
 
 
 def _document(record: Any, number: int) -> Document:
     if not isinstance(record, dict):
-        raise TypeError("no JSON object")
+        raise TypeError("expected a JSON object")
     if "sentences" not in record and "sections" not in record:
-        raise TypeError("no list of sentences")
+        raise TypeError("missing sentences")
     title = record.get("title") or ""
     if not isinstance(title, str):
-        raise TypeError("the title is no text")
+        raise TypeError("the title must be a string")
     sentences = [title, *_strings(record.get("sentences", []), "sentences")]
     for section in _list(record.get("sections", []), "sections"):
         if not isinstance(section, dict):
-            raise TypeError("a section is no object")
+            raise TypeError("a section must be an object")
         for paragraph in _list(section.get("paragraphs"), "paragraphs"):
             sentences += _strings(paragraph, "sentences")
-    kept = tuple(text for text in sentences if text.strip())
+    non_blank = tuple(text for text in sentences if text.strip())
     try:
-        "\n".join(kept).encode()
+        "\n".join(non_blank).encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"half a character, {error.object[error.start]!a}") from None
-    return Document(str(record.get("id", number)), kept, bool(record.get("blurb_test")))
+        raise ValueError(f"lone surrogate {error.object[error.start]!a}") from None
+    return Document(str(record.get("id", number)), non_blank, bool(record.get("blurb_test")))
 
 
-def _list(value: Any, what: str) -> list[Any]:
+def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"no list of {what}")
+        raise TypeError(f"{name} must be a list")
     return value
 
 
-def _strings(value: Any, what: str) -> list[str]:
-    if not all(isinstance(text, str) for text in _list(value, what)):
-        raise TypeError(f"no list of {what}")
+def _strings(value: Any, name: str) -> list[str]:
+    if not all(isinstance(text, str) for text in _list(value, name)):
+        raise TypeError(f"{name} must be a list of strings")
     return value
 
 
-def _plain(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Document]:
+def _plain_text(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Document]:
     sentences: list[str] = []
     first = last = 0
-    divided = False  # whether a blank line has ended a document
+    has_blank_line = False  # after a document
     for last, text in lines:
         if text:
             first = first if sentences else last
-            sentences += SENTENCE_END.split(text) if len(text.split()) > PARAGRAPH else [text]
+            sentences += SENTENCE_END.split(text) if len(text.split()) > MAX_SENTENCE_WORDS else [text]
         elif sentences:
             yield Document(str(first), tuple(sentences))
-            sentences, divided = [], True
-        if sentences and last - first >= MOST_LINES:
+            sentences, has_blank_line = [], True
+        if sentences and last - first >= MAX_DOCUMENT_LINES:
             raise DataError(
-                f"{path}: line {first}: begins a document of more than {MOST_LINES} lines; "
-                "set documents apart by blank lines"
+                f"{path}: line {first}: starts a document of more than {MAX_DOCUMENT_LINES} lines; "
+                "separate documents by blank lines"
             )
-    if sentences and last > first and not divided:
+    if sentences and last > first and not has_blank_line:
         raise DataError(
-            f"{path}: lines {first} to {last} have no blank line between them and would all be one document; "
+            f"{path}: lines {first} to {last} have no blank line between them and would be one document; "
             "end each document with a blank line"
         )
     if sentences:

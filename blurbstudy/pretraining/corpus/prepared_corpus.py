@@ -1,9 +1,10 @@
-"""Text made ready for pretraining: a corpus, its vocabulary, and the tokens of both its parts, each made once."""
+"""A corpus ready for pretraining: its tokenizer and the token ids of its training and held-out parts, both cached."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,98 +14,110 @@ import numpy as np
 from ...config import canonical_json
 from ...filesystem import ensure_directory
 from ...paths import cache_folder
-from .corpus import Corpus, ReadingProgress, Survey, TokenizedCorpus
-from .token_cache import tokenized
-from .wordpiece import load_vocabulary, train_vocabulary, vocabulary_digest, vocabulary_from_text
+from .corpus import Corpus, CorpusProgress, CorpusStats, TokenizedCorpus
+from .token_cache import tokenize_corpus
+from .wordpiece import load_vocabulary, tokenizer_from_json, train_vocabulary, vocabulary_digest
 
 VOCABULARY_REVISION = 1  # raised by any change of code that alters a trained vocabulary
 VOCABULARY_FILE = "tokenizer.json"
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedText:
-    """What a pretraining reads."""
+class PreparedCorpus:
+    """The input of a pretraining run."""
 
-    tokenizer: Any  # transformers, fast
+    tokenizer: Any  # transformers' PreTrainedTokenizerFast
     train: TokenizedCorpus
     held_out: TokenizedCorpus
-    facts: dict[str, Any]  # plain values, for records and the model card
+    metadata: dict[str, Any]  # plain values, for records and the model card
 
 
-def prepared_text(
+def prepare_corpus(
     corpus: Corpus,
     *,
     vocabulary: int | Path | str,
     held_out: float,
-    on_progress: ReadingProgress | None = None,
-) -> PreparedText:
-    """Trains the vocabulary and tokenizes the corpus, in three passes over the files, unless both lie in the cache.
+    on_progress: CorpusProgress | None = None,
+) -> PreparedCorpus:
+    """Train the vocabulary and tokenize the corpus, in three passes over the files, unless both are cached.
 
     Args:
-        vocabulary: entries of one trained on what is not held out, or where a given one lies (see load_vocabulary).
-        held_out: share of documents never trained on, neither the vocabulary nor the encoder.
-        on_progress: called while files are read; not at all where everything is there already.
+        vocabulary: size of a vocabulary to train on the documents that are not held out, or the path of an existing
+            one (see load_vocabulary).
+        held_out: fraction of documents on which neither the vocabulary nor the encoder is trained.
+        on_progress: called while files are read; not at all if everything is cached.
 
     Raises:
-        DataError: a file of the corpus cannot be read, or it holds too little.
-        ParameterError: the vocabulary cannot be loaded, or `vocabulary` entries are too few for the text.
-        StudyError: the disk is full, or the cache folder cannot be written.
+        DataError: a file of the corpus cannot be read, or there are too few documents.
+        ParameterError: the vocabulary cannot be loaded, or its size is too small for the text.
+        StudyError: the cache folder cannot be written.
     """
 
     @functools.cache
-    def survey() -> Survey:
-        return corpus.survey(held_out, on_progress)
+    def statistics() -> CorpusStats:
+        return corpus.statistics(held_out, on_progress)
 
     if isinstance(vocabulary, int):
-        tokenizer = _trained(corpus, vocabulary, held_out=held_out, survey=survey, on_progress=on_progress)
+        tokenizer = _trained_tokenizer(corpus, vocabulary, held_out, statistics=statistics, on_progress=on_progress)
     else:
         tokenizer = load_vocabulary(vocabulary)
-    train, unseen, meta = tokenized(corpus, tokenizer, held_out=held_out, survey=survey, on_progress=on_progress)
-    alone = np.diff(train.documents) == 1
+    train, unseen, meta = tokenize_corpus(
+        corpus, tokenizer, held_out=held_out, statistics=statistics, on_progress=on_progress
+    )
+    single = np.diff(train.documents) == 1
     files = zip(corpus.files, corpus.digests, meta["documents"], meta["marked"], strict=True)
-    facts = {
+    metadata = {
         "fingerprint": corpus.fingerprint,
         "files": [
-            {"file": file.name, "sha256": digest, "documents": documents, "blurb_test_documents": marked}
-            for file, digest, documents, marked in files
+            {"file": file.name, "sha256": digest, "documents": documents, "blurb_test_documents": test_documents}
+            for file, digest, documents, test_documents in files
         ],
-        "blurb_test": "kept" if corpus.test_text else "left out",
+        "blurb_test": "kept" if corpus.include_test_text else "left out",
         "blurb_test_documents": sum(meta["marked"]),
         "documents": train.n_documents,
         "held_out_documents": unseen.n_documents,
         "sentences": len(train.sentences) - 1,
         "tokens": len(train.tokens),
-        # Two segments need two sentences: objectives of two segments leave these out, single sequences do not.
-        "one_sentence_documents": int(alone.sum()),
-        "one_sentence_tokens": int(np.diff(train.sentences)[train.documents[:-1][alone]].sum()),
+        # Objectives of two segments cannot use documents of one sentence.
+        "one_sentence_documents": int(single.sum()),
+        "one_sentence_tokens": int(np.diff(train.sentences)[train.documents[:-1][single]].sum()),
         "held_out_tokens": len(unseen.tokens),
         "vocabulary": len(tokenizer),
         "vocabulary_digest": vocabulary_digest(tokenizer),
         "vocabulary_from": "the same text" if isinstance(vocabulary, int) else Path(vocabulary).name,
     }
-    return PreparedText(tokenizer, train, unseen, facts)
+    return PreparedCorpus(tokenizer, train, unseen, metadata)
 
 
-def _trained(corpus: Corpus, size: int, *, held_out: float, survey: Any, on_progress: ReadingProgress | None) -> Any:
-    def make(unfinished: Path) -> None:
-        found = survey()
-        with corpus.unchanged():
+def _trained_tokenizer(
+    corpus: Corpus,
+    size: int,
+    held_out: float,
+    *,
+    statistics: Callable[[], CorpusStats],
+    on_progress: CorpusProgress | None,
+) -> Any:
+    def build(folder: Path) -> None:
+        stats = statistics()
+        with corpus.guard_unchanged():
             documents = corpus.documents("counting words", on_progress)
-            text = (
-                sentence for document in documents if not found.held_out(document) for sentence in document.sentences
+            sentences = (
+                sentence for document in documents if not stats.is_held_out(document) for sentence in document.sentences
             )
-            trained = train_vocabulary(text, size).backend_tokenizer.to_str()
-        (unfinished / VOCABULARY_FILE).write_text(trained, encoding="utf-8")
+            tokenizer_json = train_vocabulary(sentences, size).backend_tokenizer.to_str()
+        (folder / VOCABULARY_FILE).write_text(tokenizer_json, encoding="utf-8")
 
     identity = {"corpus": corpus.fingerprint, "held_out": held_out, "size": size, "revision": VOCABULARY_REVISION}
     digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
     folder = cache_folder().absolute() / "vocabularies" / f"corpus-{size}-{digest}"
-    return _kept(ensure_directory(folder, make, is_complete=lambda folder: _kept(folder) is not None))
+    return _read_tokenizer(
+        ensure_directory(folder, build, is_complete=lambda folder: _read_tokenizer(folder) is not None)
+    )
 
 
-def _kept(folder: Path) -> Any:
-    """The tokenizer in a folder of the cache; None where there is none that can be read."""
+def _read_tokenizer(folder: Path) -> Any:
+    """The cached tokenizer; None if it is missing or corrupt."""
     try:
-        return vocabulary_from_text((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
+        return tokenizer_from_json((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
     except Exception:  # tokenizers raises bare exceptions
         return None

@@ -1,7 +1,7 @@
-"""A corpus tokenized once, in chunks, and kept on disk: columns of numbers that are mapped, not read, when used.
+"""Cache of tokenized corpora: arrays on disk that are memory-mapped.
 
-A folder holds `train` and `held_out`, each with the three columns of a TokenizedCorpus as bare little-endian numbers,
-and meta.json, written last, with every column's length and checksum: a torn folder is noticed and made anew.
+A folder contains `train` and `held_out`, each with the three arrays of a TokenizedCorpus as raw little-endian numbers,
+and meta.json with the length and checksum of every array. A corrupt folder is detected and rebuilt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...config import canonical_json
 from ...errors import DataError
 from ...filesystem import ensure_directory
 from ...paths import cache_folder
-from .corpus import Corpus, ReadingProgress, Survey, TokenizedCorpus
+from .corpus import Corpus, CorpusProgress, CorpusStats, TokenizedCorpus
 from .documents import Document
 from .wordpiece import vocabulary_digest
 
@@ -33,29 +33,32 @@ REVISION = 1  # raised by any change of code that alters what is written
 PARTS = ("train", "held_out")
 COLUMNS = ("tokens", "sentences", "documents")
 META = "meta.json"
-CHUNK = 1_000_000  # characters tokenized at once
-TWO_BYTES = 1 << 16  # entries of a vocabulary at most, for ids of two bytes; four otherwise
-MOST_RUNS = 1_000_000  # different runs between spaces remembered
+CHUNK_CHARACTERS = 1_000_000  # tokenized at once
+UINT16_MAX = 1 << 16  # largest vocabulary whose ids take two bytes; larger ones take four
+MAX_CACHED_WORDS = 1_000_000  # strings between spaces whose ids are kept in memory
 
 
-def tokenized(
+def tokenize_corpus(
     corpus: Corpus,
     tokenizer: Any,
     *,
     held_out: float,
-    survey: Callable[[], Survey],
-    on_progress: ReadingProgress | None = None,
+    statistics: Callable[[], CorpusStats],
+    on_progress: CorpusProgress | None = None,
 ) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any]]:
-    """(train, held out, what meta.json says) of a corpus; tokenized now unless that was done before.
+    """Tokenize a corpus unless it is cached.
 
     Args:
-        held_out: share of documents held out.
-        survey: gives the corpus' survey for that share; asked for only where there is something to do.
+        held_out: fraction of documents held out.
+        statistics: computes the corpus statistics for that fraction; called only if they are needed.
+
+    Returns:
+        The training part, the held-out part, and the contents of meta.json.
     """
 
-    def make(unfinished: Path) -> None:
-        with corpus.unchanged():
-            _write(unfinished, corpus, tokenizer, survey=survey(), on_progress=on_progress)
+    def build(folder: Path) -> None:
+        with corpus.guard_unchanged():
+            _write(folder, corpus, tokenizer, statistics=statistics(), on_progress=on_progress)
 
     identity = {
         "corpus": corpus.fingerprint,
@@ -64,30 +67,30 @@ def tokenized(
         "revision": REVISION,
     }
     digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
-    return _opened(ensure_directory(cache_folder().absolute() / "tokens" / digest, make, is_complete=_is_whole))
+    return _open(ensure_directory(cache_folder().absolute() / "tokens" / digest, build, is_complete=_is_complete))
 
 
-def _opened(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any]]:
+def _open(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any]]:
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
     columns = meta["columns"]
     train, held_out = (
-        TokenizedCorpus(*(_mapped(folder / part / f"{name}.bin", columns[part][name]) for name in COLUMNS))
+        TokenizedCorpus(*(_memory_map(folder / part / f"{name}.bin", columns[part][name]) for name in COLUMNS))
         for part in PARTS
     )
     return train, held_out, meta
 
 
-def _mapped(file: Path, column: dict[str, Any]) -> np.ndarray:
+def _memory_map(file: Path, column: dict[str, Any]) -> np.ndarray:
     dtype = np.dtype(column["dtype"])
     if file.stat().st_size != column["length"] * dtype.itemsize:
-        raise ValueError(f"{file}: is torn")
-    # The plain view: indexing a memmap itself is slow.
+        raise ValueError(f"{file}: wrong size")
+    # A plain view, because indexing np.memmap is slow.
     return np.asarray(np.memmap(file, dtype, "r"))
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     try:
-        train, held_out, meta = _opened(folder)
+        train, held_out, meta = _open(folder)
         return all(
             zlib.crc32(getattr(corpus, name)) == meta["columns"][part][name]["crc32"]
             for part, corpus in zip(PARTS, (train, held_out), strict=True)
@@ -98,23 +101,27 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _write(
-    folder: Path, corpus: Corpus, tokenizer: Any, *, survey: Survey, on_progress: ReadingProgress | None
+    folder: Path, corpus: Corpus, tokenizer: Any, *, statistics: CorpusStats, on_progress: CorpusProgress | None
 ) -> None:
-    """Tokenizes the corpus into an empty folder, a chunk at a time."""
-    encoder = _Encoder(tokenizer)
-    dtype = np.dtype("<u2" if len(tokenizer) <= TWO_BYTES else "<i4")
+    """Tokenize the corpus into an empty folder."""
+    encoder = _CachingEncoder(tokenizer)
+    dtype = np.dtype("<u2" if len(tokenizer) <= UINT16_MAX else "<i4")
     with contextlib.ExitStack() as files:
         parts = [_Part(folder / name, dtype, files) for name in PARTS]
         for documents in _chunks(corpus.documents("tokenizing", on_progress)):
-            _add(documents, encoder, parts, survey=survey)
-        columns = [part.settled() for part in parts]
+            _append(documents, encoder, parts, statistics=statistics)
+        columns = [part.finish() for part in parts]
     for part, name in zip(columns, PARTS, strict=True):
         if not part["tokens"]["length"]:
-            raise DataError(f"{corpus.files[0]}: no {name.replace('_', '-')} document holds a word; name other text")
-    meta = {"documents": survey.documents, "marked": survey.marked, "columns": dict(zip(PARTS, columns, strict=True))}
+            raise DataError(f"{corpus.files[0]}: no {name.replace('_', '-')} document has a word; use other text")
+    meta = {
+        "documents": statistics.n_documents,
+        "marked": statistics.n_test_documents,
+        "columns": dict(zip(PARTS, columns, strict=True)),
+    }
     with (folder / META).open("w", encoding="utf-8") as stream:
         json.dump(meta, stream, indent=2)
-        _settle(stream)
+        _fsync(stream)
 
 
 def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -123,55 +130,59 @@ def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
     for document in documents:
         chunk.append(document)
         characters += sum(map(len, document.sentences))
-        if characters >= CHUNK:
+        if characters >= CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
     if chunk:
         yield chunk
 
 
-def _add(documents: list[Document], encoder: _Encoder, parts: list[_Part], *, survey: Survey) -> None:
-    rows = encoder.rows([sentence for document in documents for sentence in document.sentences])
+def _append(
+    documents: list[Document], encoder: _CachingEncoder, parts: list[_Part], *, statistics: CorpusStats
+) -> None:
+    rows = encoder.encode([sentence for document in documents for sentence in document.sentences])
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     ids = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
     document_of = np.repeat(np.arange(len(documents)), [len(document.sentences) for document in documents])
-    held_out = np.array([survey.held_out(document) for document in documents])[document_of]
+    held_out = np.array([statistics.is_held_out(document) for document in documents])[document_of]
     for part, chosen in zip(parts, (~held_out, held_out), strict=True):
-        part.add(ids[np.repeat(chosen, lengths)], lengths[chosen], document_of[chosen])
+        part.append(ids[np.repeat(chosen, lengths)], lengths[chosen], document_of[chosen])
 
 
-class _Encoder:
-    """Ids of sentences. What BERT's tokenizer makes of a run between spaces does not depend on its neighbours, so each
-    different run is tokenized once, several times faster than all text.
+class _CachingEncoder:
+    """Token ids of sentences.
+
+    BERT's tokenizer treats each string between spaces independently, so every distinct string is tokenized only once.
+    This is several times faster than tokenizing all text.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
-        self.tokenizer.encode_special_tokens = True  # "[MASK]" in a text is text
-        self.by_runs = isinstance(self.tokenizer.normalizer, BertNormalizer) and isinstance(
+        self.tokenizer.encode_special_tokens = True  # "[MASK]" in a text is ordinary text
+        self.by_word = isinstance(self.tokenizer.normalizer, BertNormalizer) and isinstance(
             self.tokenizer.pre_tokenizer, BertPreTokenizer
         )
-        self.runs: dict[str, list[int]] = {}
+        self.cache: dict[str, list[int]] = {}
 
-    def rows(self, sentences: list[str]) -> list[list[int]]:
-        """The ids of each sentence."""
-        if not self.by_runs:
-            return self._encoded(sentences)
-        if len(self.runs) > MOST_RUNS:
-            self.runs.clear()
-        divided = [sentence.split(" ") for sentence in sentences]
-        new = list(set(chain.from_iterable(divided)).difference(self.runs))
-        self.runs.update(zip(new, self._encoded(new), strict=True))
-        return [list(chain.from_iterable(map(self.runs.__getitem__, runs))) for runs in divided]
+    def encode(self, sentences: list[str]) -> list[list[int]]:
+        """Return the token ids of each sentence."""
+        if not self.by_word:
+            return self._encode(sentences)
+        if len(self.cache) > MAX_CACHED_WORDS:
+            self.cache.clear()
+        words = [sentence.split(" ") for sentence in sentences]
+        new = list(set(chain.from_iterable(words)).difference(self.cache))
+        self.cache.update(zip(new, self._encode(new), strict=True))
+        return [list(chain.from_iterable(map(self.cache.__getitem__, sentence))) for sentence in words]
 
-    def _encoded(self, texts: list[str]) -> list[list[int]]:
-        return [found.ids for found in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 class _Part:
-    """Columns of one TokenizedCorpus in the making."""
+    """Writer of one TokenizedCorpus."""
 
     def __init__(self, folder: Path, dtype: np.dtype, files: contextlib.ExitStack) -> None:
         folder.mkdir()
@@ -183,21 +194,21 @@ class _Part:
         self.sentences.append(np.zeros(1))
         self.documents.append(np.zeros(1))
 
-    def add(self, ids: np.ndarray, lengths: np.ndarray, document_of: np.ndarray) -> None:
-        """Sentences one after another; those without a token, and documents without one, fall away."""
-        held = lengths > 0
-        counts = np.unique(document_of[held], return_counts=True)[1]
-        self.sentences.append(self.tokens.length + np.cumsum(lengths[held]))
+    def append(self, ids: np.ndarray, lengths: np.ndarray, document_of: np.ndarray) -> None:
+        """Append sentences; skip those without tokens, and documents without sentences."""
+        non_empty = lengths > 0
+        counts = np.unique(document_of[non_empty], return_counts=True)[1]
+        self.sentences.append(self.tokens.length + np.cumsum(lengths[non_empty]))
         self.documents.append(self.documents.last + np.cumsum(counts))
         self.tokens.append(ids)
 
-    def settled(self) -> dict[str, dict[str, Any]]:
-        """What meta.json says of each column, all on the disk."""
-        return {name: getattr(self, name).settled() for name in COLUMNS}
+    def finish(self) -> dict[str, dict[str, Any]]:
+        """Flush all columns to disk and return their entries for meta.json."""
+        return {name: getattr(self, name).finish() for name in COLUMNS}
 
 
 class _Column:
-    """One file of numbers in the making."""
+    """Writer of one array."""
 
     def __init__(self, stream: BinaryIO, dtype: np.dtype) -> None:
         self.stream, self.dtype = stream, dtype
@@ -210,12 +221,11 @@ class _Column:
             self.crc32 = zlib.crc32(data, self.crc32)
             self.length, self.last = self.length + len(values), int(values[-1])
 
-    def settled(self) -> dict[str, Any]:
-        _settle(self.stream)
+    def finish(self) -> dict[str, Any]:
+        _fsync(self.stream)
         return {"dtype": self.dtype.str, "length": self.length, "crc32": self.crc32}
 
 
-def _settle(stream: Any) -> None:
-    """Onto the disk itself, before the folder gets its name."""
+def _fsync(stream: Any) -> None:
     stream.flush()
     os.fsync(stream.fileno())

@@ -1,1 +1,1 @@
-"""Pretraining objectives: masked language models, ELECTRA."""
+"""Pretraining objectives: masked language modeling and ELECTRA."""

@@ -1,4 +1,4 @@
-"""What all pretraining models share: the batch, sums of losses over it, and the encoder that is published."""
+"""What all pretraining models share: the batch, summed losses and metrics, and the weights that are exported."""
 
 from __future__ import annotations
 
@@ -14,102 +14,111 @@ from ...models import Architecture, DepthParameter, DropoutStream, Encoder, Pack
 from ...models.layers import LayerNorm
 from ...models.packing import asking
 
-# Every mean that a curve may hold: (what is summed, what it is divided by). All objectives share the first two.
-MEANS = {
-    "word_loss": ("word_loss", "words"),  # of masked words; ELECTRA: its generator's
+# Metric on a learning curve -> (the sum it is computed from, the count that divides it). Every objective has the first
+# two. The names are keys of saved curves.
+METRICS = {
+    "word_loss": ("word_loss", "words"),  # cross-entropy at masked tokens; for ELECTRA the generator's
     "word_accuracy": ("words_right", "words"),
     "next_loss": ("next_loss", "sequences"),
     "next_accuracy": ("next_right", "sequences"),
     "discriminator_loss": ("discriminator_loss", "tokens"),
     "discriminator_accuracy": ("discriminator_right", "tokens"),
-    "replaced_share": ("replaced", "tokens"),  # of all tokens, those that are not what stood there
-    "replaced_found": ("replaced_found", "replaced"),  # of these, those that the discriminator finds
+    "replaced_share": ("replaced", "tokens"),  # fraction of all tokens that differ from the original text
+    "replaced_found": ("replaced_found", "replaced"),  # recall of the discriminator on replaced tokens
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Packed sequences, some of whose tokens are masked."""
+    """Packed sequences with some tokens masked."""
 
-    packing: Packing  # of one member; ids as the encoder sees them; its reads: first tokens and masked tokens
-    positions: Tensor  # (asked,) rows of the packed tokens
-    words: Tensor  # (asked,) which of the packing's reads these are
-    firsts: Tensor  # (sequences,) which of the packing's reads are first tokens
-    answers: Tensor  # (asked,) int64 the tokens that stood there
-    is_next: Tensor  # (sequences,) int64 in the packing's order; 1: the second segment follows the first
-    draws: Tensor  # (asked,) float32 in [0, 1): by which ELECTRA's generator samples
+    packing: Packing  # one member; the ids are the encoder's input; it reads out [CLS] and masked tokens
+    masked_rows: Tensor  # (masked,) int64, rows among the packed tokens
+    mask_positions: Tensor  # (masked,) int64, positions of these rows among the packing's reads
+    cls_positions: Tensor  # (sequences,) int64, positions of the [CLS] rows among the packing's reads
+    labels: Tensor  # (masked,) int64, the original tokens
+    is_next: Tensor  # (sequences,) int64, in the packing's order; 1: the second segment follows the first
+    sampling_noise: Tensor  # (masked,) float32 in [0, 1), used to sample from ELECTRA's generator
 
     @property
     def counts(self) -> dict[str, int]:
-        """What sums are divided by; counts of several batches may be added."""
-        return {"words": len(self.answers), "sequences": len(self.is_next), "tokens": self.packing.counts[0]}
+        """Divisors of the summed losses; counts of several batches can be added."""
+        return {"words": len(self.labels), "sequences": len(self.is_next), "tokens": self.packing.counts[0]}
 
     @classmethod
-    def of(cls, packing: Packing, positions: Tensor, **rest: Tensor) -> Batch:
-        """A batch whose last layer is asked for first tokens and masked tokens alone."""
-        firsts, masked = packing.firsts[0].numpy(), positions.numpy()
-        both = np.sort(np.concatenate([firsts, masked]))  # [CLS] is never masked: no row stands in both
-        reads = asking([both], starts=[firsts], blocks=packing.blocks, tokens=packing.tokens)
-        words, own = (torch.from_numpy(np.searchsorted(both, rows)) for rows in (masked, firsts))
-        return cls(packing=replace(packing, reads=reads), positions=positions, words=words, firsts=own, **rest)
+    def from_packing(cls, packing: Packing, masked_rows: Tensor, **tensors: Tensor) -> Batch:
+        """Build a batch whose last layer is computed only for [CLS] and masked tokens."""
+        cls_rows, masked = packing.firsts[0].numpy(), masked_rows.numpy()
+        both = np.sort(np.concatenate([cls_rows, masked]))  # disjoint, because [CLS] is never masked
+        reads = asking([both], starts=[cls_rows], blocks=packing.blocks, tokens=packing.tokens)
+        mask_positions, cls_positions = (torch.from_numpy(np.searchsorted(both, rows)) for rows in (masked, cls_rows))
+        return cls(
+            packing=replace(packing, reads=reads),
+            masked_rows=masked_rows,
+            mask_positions=mask_positions,
+            cls_positions=cls_positions,
+            **tensors,
+        )
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
+        """Move the batch to another device."""
         if device.type == "cpu":
             return self
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 class PretrainingModel(nn.Module, ABC):
-    """An encoder and what stands on it while it is pretrained.
+    """An encoder with the heads used to pretrain it.
 
     Args:
-        architecture: of the encoder that is published.
-        losses: weight of each loss, by its name in MEANS.
-        segments: segment ids in use. Rows of the others are not in the model: neither gradient nor weight decay
-            reaches them, and they are published as they were drawn.
+        architecture: of the exported encoder.
+        losses: weight of each loss, by its name in METRICS.
+        segments: number of segment ids in use. The embeddings of the other ids are not trained (neither by gradients
+            nor by weight decay) and are exported with their initial values.
     """
+
+    unused_segments: Tensor  # (n_segments - segments, width)
 
     def __init__(self, architecture: Architecture, *, losses: Mapping[str, float], segments: int, seed: int) -> None:
         super().__init__()
         self.architecture, self.losses = architecture, dict(losses)
         self.encoder = Encoder(replace(architecture, n_segments=segments))
-        start = random_checkpoint(architecture, seed=seed_for(seed, "pretraining", "encoder")).weights
-        rows, unused = start["embeddings.segments"][:segments], start["embeddings.segments"][segments:]
+        initial = random_checkpoint(architecture, seed=seed_for(seed, "pretraining", "encoder")).weights
+        used, unused = initial["embeddings.segments"][:segments], initial["embeddings.segments"][segments:]
         self.register_buffer("unused_segments", unused.clone())
         for name, parameter in self.encoder.named_weights().items():
-            parameter.data[0].copy_(rows if name == "embeddings.segments" else start[name])
+            parameter.data[0].copy_(used if name == "embeddings.segments" else initial[name])
 
     @abstractmethod
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
-        """Sums over the batch: of losses, of right answers."""
+        """Compute losses and numbers of correct predictions, summed over the batch."""
 
-    def loss(self, found: Mapping[str, Tensor], counts: Mapping[str, int]) -> Tensor:
-        """The weighted sum of the mean losses.
+    def loss(self, sums: Mapping[str, Tensor], counts: Mapping[str, int]) -> Tensor:
+        """Compute the weighted sum of the mean losses.
 
         Args:
-            found: sums over a batch, from forward.
-            counts: what they are divided by: the batch's, or those of all batches whose gradients are added up.
+            sums: output of `forward` for one batch.
+            counts: divisors: the counts of that batch, or of all batches whose gradients are accumulated.
         """
         parts = []
         for name, weight in self.losses.items():
-            total, per = MEANS[name]
-            parts.append(weight * (found[total] / max(1, counts[per])))
+            total, count = METRICS[name]
+            parts.append(weight * (sums[total] / max(1, counts[count])))
         return sum(parts[1:], parts[0])
 
     def parameters_by_depth(self) -> Iterator[DepthParameter]:
-        """All at depth 0, since pretraining has one rate; biases and LayerNorm do not decay."""
-        for part in self.modules():
-            for own, parameter in part.named_parameters(recurse=False):
-                yield DepthParameter(own, 0, own != "bias" and not isinstance(part, LayerNorm), parameter)
+        """Yield all parameters at depth 0 (pretraining has one learning rate); biases and LayerNorm do not decay."""
+        for module in self.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                yield DepthParameter(name, 0, name != "bias" and not isinstance(module, LayerNorm), parameter)
 
     def encoder_weights(self) -> dict[str, Tensor]:
-        """What is published, by checkpoint names."""
+        """Copy the weights to export, by checkpoint name."""
         weights = {name: p.detach()[0].cpu().clone() for name, p in self.encoder.named_weights().items()}
         weights["embeddings.segments"] = torch.cat([weights["embeddings.segments"], self.unused_segments.cpu()])
         return weights
 
 
-def means(sums: Mapping[str, float]) -> dict[str, float]:
-    """The rows of MEANS whose sums are there; 0 where nothing was counted."""
-    return {name: sums[total] / max(1, sums[per]) for name, (total, per) in MEANS.items() if total in sums}
+def mean_metrics(sums: Mapping[str, float]) -> dict[str, float]:
+    """Compute the metrics of METRICS whose sums are present; 0 where the count is 0."""
+    return {name: sums[total] / max(1, sums[count]) for name, (total, count) in METRICS.items() if total in sums}

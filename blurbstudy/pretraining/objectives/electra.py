@@ -1,9 +1,10 @@
-"""ELECTRA (Clark et al. 2020): a small generator fills masked words, a discriminator says which were replaced.
+"""ELECTRA (Clark et al. 2020): a small generator fills in masked tokens, a discriminator detects the replaced ones.
 
-As in their code: the generator has the discriminator's depth and part of its width, shares its embeddings (words,
-positions, segments and their normalization) and projects them down; replacements are sampled from its softmax, and one
-that happens to be the original counts as original; loss = the generator's + 50 times the discriminator's over all
-tokens. No gradient passes through the samples. The discriminator alone is published, without its head.
+As in the authors' code, the generator has the discriminator's depth and a fraction of its width. It shares the
+discriminator's embeddings (words, positions, segments and their LayerNorm) and projects them down. Replacements are
+sampled from its softmax; a sample that equals the original counts as original. The loss is the generator's plus 50
+times the discriminator's over all tokens. No gradient passes through the samples. Only the discriminator is exported,
+without its head.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from ...models import Architecture, DropoutStream, reset, seed_for
 from ...models.encoder import Embeddings, Layer
 from ...models.layers import ACTIVATION, Linear
 from .base import Batch, PretrainingModel
-from .mlm import WordHead
+from .mlm import MLMHead
 
 
 def generator_architecture(architecture: Architecture, size: float) -> Architecture:
-    """The discriminator's at `size` times its width, heads (at least one) and feed-forward width."""
+    """Scale the discriminator's width, heads (at least one) and feed-forward width by `size`."""
     n_heads = max(1, round(size * architecture.n_heads))
     return replace(
         architecture,
@@ -35,27 +36,27 @@ def generator_architecture(architecture: Architecture, size: float) -> Architect
 
 
 class Generator(nn.Module):
-    """A narrow encoder over embeddings that are not its own, with a word head."""
+    """A narrow encoder with an MLM head, on top of the discriminator's embeddings."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        width, given = architecture.width, architecture.embedding_width
-        self.projection = Linear(1, given, width) if given != width else None
+        width, embedding_width = architecture.width, architecture.embedding_width
+        self.projection = Linear(1, embedding_width, width) if embedding_width != width else None
         self.layers = nn.ModuleList(Layer(1, architecture) for _ in range(architecture.n_layers))
-        self.words = WordHead(architecture)
+        self.words = MLMHead(architecture)
 
     def forward(self, embeddings: Embeddings, batch: Batch, *, dropout: DropoutStream | None) -> Tensor:
-        """-> (asked, vocabulary), logits."""
+        """Compute logits of the masked tokens, (masked, vocabulary)."""
         hidden = embeddings.normalized(batch.packing, dropout)  # (1, tokens, embedding width)
         hidden = hidden if self.projection is None else self.projection(hidden)
         for layer in self.layers[:-1]:
             hidden = layer(hidden, batch.packing, dropout=dropout)
-        read = self.layers[-1](hidden, batch.packing, dropout=dropout, asked=batch.packing.reads)
-        return self.words(read.index_select(1, batch.words), embeddings.words)
+        last = self.layers[-1](hidden, batch.packing, dropout=dropout, asked=batch.packing.reads)
+        return self.words(last.index_select(1, batch.mask_positions), embeddings.words)
 
 
-class Detector(nn.Module):
-    """Is this token a replacement: dense, activation, one number (positive: yes)."""
+class DiscriminatorHead(nn.Module):
+    """Scores each token as replaced (positive) or original: dense, activation, one logit."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -69,10 +70,10 @@ class Detector(nn.Module):
 
 
 class ReplacedTokenDetection(PretrainingModel):
-    """Discriminator (`encoder`, `detector`) and generator.
+    """Discriminator (`encoder` and `detector`) and generator.
 
     Args:
-        generator_size: the generator's width as a share of the discriminator's.
+        generator_size: the generator's width as a fraction of the discriminator's.
         weight: of the discriminator's loss.
     """
 
@@ -82,46 +83,53 @@ class ReplacedTokenDetection(PretrainingModel):
         losses = {"word_loss": 1.0, "discriminator_loss": weight}
         super().__init__(architecture, losses=losses, segments=segments, seed=seed)
         self.generator = Generator(generator_architecture(architecture, generator_size))
-        self.detector = Detector(architecture)
-        draws = torch.Generator().manual_seed(seed_for(seed, "pretraining", "heads"))
-        for part in (self.generator, self.detector):
-            reset(part, 0, generator=draws)
+        self.detector = DiscriminatorHead(architecture)
+        generator = torch.Generator().manual_seed(seed_for(seed, "pretraining", "heads"))
+        for module in (self.generator, self.detector):
+            reset(module, 0, generator=generator)
 
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
-        """Summed losses and right answers of generator (masked words) and discriminator (all tokens)."""
-        guesses = self.generator(self.encoder.embeddings, batch, dropout=dropout).float().log_softmax(-1)
-        filled, replaced = corrupt(batch, sample(guesses.detach(), batch.draws))
-        hidden = self.encoder(replace(batch.packing, ids=filled), dropout=dropout)
-        verdicts = self.detector(hidden).float()[: len(replaced)]  # (tokens,)
-        called = verdicts > 0
+        """Compute summed losses and correct predictions of the generator (masked tokens) and discriminator (all)."""
+        log_probabilities = self.generator(self.encoder.embeddings, batch, dropout=dropout).float().log_softmax(-1)
+        input_ids, replaced = replace_tokens(batch, sample(log_probabilities.detach(), batch.sampling_noise))
+        hidden = self.encoder(replace(batch.packing, ids=input_ids), dropout=dropout)
+        logits = self.detector(hidden).float()[: len(replaced)]  # (tokens,)
+        predicted = logits > 0
         return {
-            "word_loss": F.nll_loss(guesses, batch.answers, reduction="sum"),
-            "words_right": (guesses.argmax(-1) == batch.answers).sum(),
-            "discriminator_loss": F.binary_cross_entropy_with_logits(verdicts, replaced.float(), reduction="sum"),
-            "discriminator_right": (called == replaced).sum(),
+            "word_loss": F.nll_loss(log_probabilities, batch.labels, reduction="sum"),
+            "words_right": (log_probabilities.argmax(-1) == batch.labels).sum(),
+            "discriminator_loss": F.binary_cross_entropy_with_logits(logits, replaced.float(), reduction="sum"),
+            "discriminator_right": (predicted == replaced).sum(),
             "replaced": replaced.sum(),
-            "replaced_found": (called & replaced).sum(),
+            "replaced_found": (predicted & replaced).sum(),
         }
 
 
-def sample(log_probabilities: Tensor, draws: Tensor) -> Tensor:
-    """One word per row: the first at which the summed probability exceeds the row's draw.
+def sample(log_probabilities: Tensor, noise: Tensor) -> Tensor:
+    """Sample one token per row by inverting the cumulative distribution.
 
-    One number a row decides, the batch's own: the same on every device and however a batch is divided.
+    The noise belongs to the batch, so the sample does not depend on the device or on how a batch is split.
 
     Args:
-        log_probabilities: (asked, vocabulary).
-        draws: (asked,) in [0, 1).
+        log_probabilities: (masked, vocabulary).
+        noise: (masked,) uniform in [0, 1).
+
+    Returns:
+        (masked,) token ids.
     """
-    summed = log_probabilities.exp().cumsum(-1)
-    wanted = (draws * summed[:, -1]).unsqueeze(1)
-    return torch.searchsorted(summed, wanted, right=True).squeeze(1).clamp_(max=summed.shape[1] - 1)
+    cumulative = log_probabilities.exp().cumsum(-1)
+    threshold = (noise * cumulative[:, -1]).unsqueeze(1)
+    return torch.searchsorted(cumulative, threshold, right=True).squeeze(1).clamp_(max=cumulative.shape[1] - 1)
 
 
-def corrupt(batch: Batch, samples: Tensor) -> tuple[Tensor, Tensor]:
-    """((1, rows) ids with the samples where words were asked for, (tokens,) bool where these are not the answers)."""
+def replace_tokens(batch: Batch, samples: Tensor) -> tuple[Tensor, Tensor]:
+    """Put the samples into the masked rows.
+
+    Returns:
+        (1, rows) ids, and (tokens,) bool: True where a token differs from the original.
+    """
     ids = batch.packing.ids.clone()
-    ids[0, batch.positions] = samples
+    ids[0, batch.masked_rows] = samples
     replaced = torch.zeros(batch.packing.counts[0], dtype=torch.bool, device=ids.device)
-    replaced[batch.positions] = samples != batch.answers
+    replaced[batch.masked_rows] = samples != batch.labels
     return ids, replaced

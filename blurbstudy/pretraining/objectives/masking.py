@@ -1,6 +1,7 @@
-"""Masked words (Devlin et al. 2019): 15% of tokens are asked for; 80% of these show [MASK], 10% a random token.
+"""Masking for masked language modeling (Devlin et al. 2019).
 
-ELECTRA's own code shows [MASK] at 85% of them and leaves the rest as they are.
+15% of the tokens are predicted; of these, 80% are replaced by [MASK], 10% by a random token, 10% stay. ELECTRA's code
+(Clark et al. 2020) replaces 85% by [MASK] and leaves the others unchanged.
 """
 
 from __future__ import annotations
@@ -11,25 +12,25 @@ import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What asked tokens show; the share left over stays as it is."""
+class MaskingRatios:
+    """Fractions of the predicted tokens that are replaced; the remaining ones stay unchanged."""
 
-    mask: float  # share that shows [MASK]
-    random: float  # share that shows a random token
+    mask: float  # replaced by [MASK]
+    random: float  # replaced by a random token
 
 
-BERT_SHOWS = Shown(mask=0.8, random=0.1)
-ELECTRA_SHOWS = Shown(mask=0.85, random=0.0)
+BERT_MASKING = MaskingRatios(mask=0.8, random=0.1)
+ELECTRA_MASKING = MaskingRatios(mask=0.85, random=0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """What masking needs to know of a tokenizer."""
+    """The facts about a tokenizer that masking needs."""
 
     size: int
     mask_id: int
-    special: np.ndarray  # (size,) bool: never asked, never drawn
-    continues: np.ndarray  # (size,) bool: sub-words that continue a word
+    special: np.ndarray  # (size,) bool, never predicted and never used as a random token
+    is_continuation: np.ndarray  # (size,) bool, sub-words that continue a word
 
 
 def mask_tokens(
@@ -39,27 +40,30 @@ def mask_tokens(
     *,
     rate: float,
     whole_word: bool,
-    shown: Shown = BERT_SHOWS,
+    masking: MaskingRatios = BERT_MASKING,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(what the encoder sees, positions asked for) of a row of token ids; the answers are ids[positions].
+    """Choose tokens to predict and replace them.
 
     Args:
         ids: (tokens,) sequences one after another, special tokens included.
-        rate: probability that a token is asked for; with `whole_word`, that a word is, with all its sub-words.
+        rate: probability that a token is predicted; with `whole_word`, that a word is, with all its sub-words.
+
+    Returns:
+        The encoder's input ids, (tokens,), and the positions to predict, (masked,). The labels are `ids[positions]`.
     """
     special = vocabulary.special[ids]
     unit = np.arange(len(ids))
     if whole_word:
-        # A sub-word at the front of a cut segment follows a special token and begins a unit of its own.
-        begins = ~vocabulary.continues[ids] | special | np.concatenate([[True], special[:-1]])
-        unit = np.cumsum(begins) - 1
-    asked = (rng.random(len(ids))[unit] < rate) & ~special
-    positions = np.flatnonzero(asked)
-    draw = rng.random(len(positions))
-    ordinary = np.flatnonzero(~vocabulary.special)
-    drawn = ordinary[rng.integers(len(ordinary), size=len(positions))]
-    answers = ids[positions]
-    seen = ids.copy()
-    others = np.where(draw < shown.mask + shown.random, drawn, answers)
-    seen[positions] = np.where(draw < shown.mask, vocabulary.mask_id, others)
-    return seen, positions
+        # A continuation at the front of a truncated segment follows a special token and starts its own unit.
+        starts_unit = ~vocabulary.is_continuation[ids] | special | np.concatenate([[True], special[:-1]])
+        unit = np.cumsum(starts_unit) - 1
+    masked = (rng.random(len(ids))[unit] < rate) & ~special
+    positions = np.flatnonzero(masked)
+    uniform = rng.random(len(positions))
+    ordinary_ids = np.flatnonzero(~vocabulary.special)
+    random_ids = ordinary_ids[rng.integers(len(ordinary_ids), size=len(positions))]
+    labels = ids[positions]
+    random_or_original = np.where(uniform < masking.mask + masking.random, random_ids, labels)
+    input_ids = ids.copy()
+    input_ids[positions] = np.where(uniform < masking.mask, vocabulary.mask_id, random_or_original)
+    return input_ids, positions

@@ -1,4 +1,4 @@
-"""Masked words (Devlin et al. 2019), with or without next sentences."""
+"""Masked language modeling (Devlin et al. 2019), with or without next-sentence prediction."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...models.onednn_linear import dense
 from .base import Batch, PretrainingModel
 
 
-class WordHead(nn.Module):
-    """Which word stood here: dense, activation, normalization, the word table itself (tied), a bias per word."""
+class MLMHead(nn.Module):
+    """Predicts the original token: dense, activation, LayerNorm, tied word embeddings, a bias per token."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -23,19 +23,19 @@ class WordHead(nn.Module):
         self.bias = nn.Parameter(torch.empty(1, architecture.vocab_size))
         self.activation = ACTIVATION[architecture.activation]
 
-    def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
-        """(1, asked, width), (1, vocabulary, embedding width) -> (asked, vocabulary)."""
-        narrow = self.norm(self.activation(self.dense(hidden)))
-        return dense(narrow.squeeze(0), words.squeeze(0), self.bias.squeeze(0))
+    def forward(self, hidden: Tensor, word_embeddings: Tensor) -> Tensor:
+        """(1, masked, width), (1, vocabulary, embedding width) -> logits (masked, vocabulary)."""
+        projected = self.norm(self.activation(self.dense(hidden)))
+        return dense(projected.squeeze(0), word_embeddings.squeeze(0), self.bias.squeeze(0))
 
 
 class MaskedLanguageModel(PretrainingModel):
-    """An encoder with a word head and, where `next_sentence`, a pooler that tells next from random segments."""
+    """An encoder with an MLM head and, if `next_sentence`, a pooler and a next-sentence head."""
 
     def __init__(self, architecture: Architecture, *, next_sentence: bool, segments: int, seed: int) -> None:
         losses = {"word_loss": 1.0} | ({"next_loss": 1.0} if next_sentence else {})
         super().__init__(architecture, losses=losses, segments=segments, seed=seed)
-        self.words = WordHead(architecture)
+        self.words = MLMHead(architecture)
         self.pooler = Pooler(1, architecture.width, "pooler") if next_sentence else None
         self.next_sentence = Linear(1, architecture.width, 2) if next_sentence else None
         generator = torch.Generator().manual_seed(seed_for(seed, "pretraining", "heads"))
@@ -44,22 +44,22 @@ class MaskedLanguageModel(PretrainingModel):
                 reset(head, 0, generator=generator)
 
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
-        """Summed losses and counts of right answers: masked words (only where asked for) and next sentences."""
-        read = self.encoder(batch.packing, dropout=dropout, asked=batch.packing.reads)  # (1, read, width)
-        guesses = self.words(read.index_select(1, batch.words), self.encoder.embeddings.words)
-        found = {
-            "word_loss": F.cross_entropy(guesses.float(), batch.answers, reduction="sum"),
-            "words_right": (guesses.argmax(-1) == batch.answers).sum(),
+        """Compute summed losses and correct predictions of masked tokens and, if trained, of next sentences."""
+        hidden = self.encoder(batch.packing, dropout=dropout, asked=batch.packing.reads)  # (1, rows read, width)
+        logits = self.words(hidden.index_select(1, batch.mask_positions), self.encoder.embeddings.words)
+        sums = {
+            "word_loss": F.cross_entropy(logits.float(), batch.labels, reduction="sum"),
+            "words_right": (logits.argmax(-1) == batch.labels).sum(),
         }
-        if self.pooler is not None:
-            pooled = self.pooler(read.index_select(1, batch.firsts), None, ())
-            verdicts = self.next_sentence(pooled).squeeze(0)  # (sequences, 2)
-            found["next_loss"] = F.cross_entropy(verdicts.float(), batch.is_next, reduction="sum")
-            found["next_right"] = (verdicts.argmax(-1) == batch.is_next).sum()
-        return found
+        if self.pooler is not None and self.next_sentence is not None:
+            pooled = self.pooler(hidden.index_select(1, batch.cls_positions), None, ())
+            next_logits = self.next_sentence(pooled).squeeze(0)  # (sequences, 2)
+            sums["next_loss"] = F.cross_entropy(next_logits.float(), batch.is_next, reduction="sum")
+            sums["next_right"] = (next_logits.argmax(-1) == batch.is_next).sum()
+        return sums
 
     def encoder_weights(self) -> dict[str, Tensor]:
-        """Encoder and, where next sentences trained it, pooler."""
+        """Copy the encoder's weights and, if next-sentence prediction trained it, the pooler's."""
         weights = super().encoder_weights()
         if self.pooler is not None:
             weights |= {f"pooler.{name}": p.detach()[0].cpu().clone() for name, p in self.pooler.named_parameters()}

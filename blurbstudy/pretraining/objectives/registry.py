@@ -1,7 +1,7 @@
-"""What is learned from unlabeled text: the four objectives of the study's pretraining ladder.
+"""The four pretraining objectives that the study compares.
 
-An objective says which sequences are cut from the corpus and which model, with its losses, is trained on them. A new
-one is an entry here and a name in settings.OBJECTIVE_NAMES; its model, where it needs another, is a file of its own.
+An objective determines which sequences are made from the corpus, and which model is trained on them with which losses.
+To add one, add an entry here and its name to `config.OBJECTIVE_NAMES`; a new kind of model gets its own file.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..corpus.corpus import TokenizedCorpus
 from ..corpus.sequences import Sequences, contiguous_segments, single_sequences, two_segments
 from .base import PretrainingModel
 from .electra import ReplacedTokenDetection
-from .masking import BERT_SHOWS, ELECTRA_SHOWS, Shown
+from .masking import BERT_MASKING, ELECTRA_MASKING, MaskingRatios
 from .mlm import MaskedLanguageModel
 
-Cut = Callable[[TokenizedCorpus, np.random.Generator, PretrainingConfig], Sequences]
-Build = Callable[[Architecture, PretrainingConfig, int], PretrainingModel]
+MakeSequences = Callable[[TokenizedCorpus, np.random.Generator, PretrainingConfig], Sequences]
+BuildModel = Callable[[Architecture, PretrainingConfig, int], PretrainingModel]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +30,12 @@ class Objective:
     """One way to learn from unlabeled text."""
 
     name: str
-    title: str  # for people
+    title: str  # shown in model cards and tables
     family: str  # of the encoder: bert | electra
-    leaves: str  # for people: what a user of the encoder must know of the parts beside it
-    cut: Cut  # one pass over the corpus
-    build: Build  # an untrained model, from a seed
-    shown: Shown = BERT_SHOWS  # what masked words show
-
-    def sequences(self, corpus: TokenizedCorpus, rng: np.random.Generator, *, config: PretrainingConfig) -> Sequences:
-        """One pass over the corpus."""
-        return self.cut(corpus, rng, config)
-
-    def model(self, architecture: Architecture, *, config: PretrainingConfig, seed: int) -> PretrainingModel:
-        """An untrained model."""
-        return self.build(architecture, config, seed)
+    notes: str  # for the model card: which parts of the model were trained and exported
+    make_sequences: MakeSequences  # one pass over the corpus
+    build_model: BuildModel  # an untrained model from (architecture, config, seed)
+    masking: MaskingRatios = BERT_MASKING
 
 
 def _next_or_random(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
@@ -58,18 +50,18 @@ def _single(corpus: TokenizedCorpus, rng: np.random.Generator, config: Pretraini
     return single_sequences(corpus, rng, max_length=config.max_length)
 
 
-def _electra_cut(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
+def _electra_sequences(corpus: TokenizedCorpus, rng: np.random.Generator, config: PretrainingConfig) -> Sequences:
     return {1: _single, 2: _contiguous}[config.electra_segments](corpus, rng, config)
 
 
-def _masked_words(*, next_sentence: bool, segments: int) -> Build:
+def _masked_language_model(*, next_sentence: bool, segments: int) -> BuildModel:
     def build(architecture: Architecture, config: PretrainingConfig, seed: int) -> PretrainingModel:
         return MaskedLanguageModel(architecture, next_sentence=next_sentence, segments=segments, seed=seed)
 
     return build
 
 
-def _replaced_words(architecture: Architecture, config: PretrainingConfig, seed: int) -> PretrainingModel:
+def _replaced_token_detection(architecture: Architecture, config: PretrainingConfig, seed: int) -> PretrainingModel:
     return ReplacedTokenDetection(
         architecture,
         generator_size=config.generator_size,
@@ -82,46 +74,49 @@ def _replaced_words(architecture: Architecture, config: PretrainingConfig, seed:
 _ALL = (
     Objective(
         name="bert",
-        title="masked words and next sentence, two segments (BERT)",
+        title="masked language modeling and next-sentence prediction, two segments (BERT)",
         family="bert",
-        leaves="Next-sentence prediction trained its pooler.",
-        cut=_next_or_random,
-        build=_masked_words(next_sentence=True, segments=2),
+        notes="Next-sentence prediction trained the pooler.",
+        make_sequences=_next_or_random,
+        build_model=_masked_language_model(next_sentence=True, segments=2),
     ),
     Objective(
         name="no-nsp",
-        title="masked words, two contiguous segments (BERT without next sentence)",
+        title="masked language modeling, two contiguous segments (BERT without next-sentence prediction)",
         family="bert",
-        leaves="It has no pooler: nothing trained one.",
-        cut=_contiguous,
-        build=_masked_words(next_sentence=False, segments=2),
+        notes="The encoder has no pooler, because no objective trained one.",
+        make_sequences=_contiguous,
+        build_model=_masked_language_model(next_sentence=False, segments=2),
     ),
     Objective(
         name="single-sequence",
-        title="masked words, single sequences (BERT without next sentence and without a second segment)",
+        title="masked language modeling, single sequences (BERT without next-sentence prediction and second segment)",
         family="bert",
-        leaves="It has no pooler: nothing trained one. Its embedding of segment 1 is as it was drawn at the start.",
-        cut=_single,
-        build=_masked_words(next_sentence=False, segments=1),
+        notes=(
+            "The encoder has no pooler, because no objective trained one. The embedding of segment 1 has its random "
+            "initial value."
+        ),
+        make_sequences=_single,
+        build_model=_masked_language_model(next_sentence=False, segments=1),
     ),
     Objective(
         name="electra",
-        title="replaced words, found by a discriminator (ELECTRA)",
+        title="replaced-token detection (ELECTRA)",
         family="electra",
-        leaves="It is the discriminator: its generator and both heads were left behind, and it has no pooler.",
-        cut=_electra_cut,
-        build=_replaced_words,
-        shown=ELECTRA_SHOWS,
+        notes="This is the discriminator without its head. The generator is not included, and there is no pooler.",
+        make_sequences=_electra_sequences,
+        build_model=_replaced_token_detection,
+        masking=ELECTRA_MASKING,
     ),
 )
 OBJECTIVES = {objective.name: objective for objective in _ALL}
 
 
 def get_objective(name: str) -> Objective:
-    """The objective of that name.
+    """Return the objective of that name.
 
     Raises:
-        ParameterError: there is none.
+        ParameterError: the name is unknown.
     """
     if name not in OBJECTIVES:
         raise ParameterError(f"objective={name!r} is unknown; use {' or '.join(OBJECTIVES)}")

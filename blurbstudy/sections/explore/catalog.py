@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 
-from ...config import Recipe, canonical_json
+from ...config import Recipe
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
 from ...stats.collapse import Reference, failure, load_references
 from ...store.custom_tasks import task_of
+from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
 from ...study.study import Study
 from ...tables.table import Answer, Table, counted
@@ -146,15 +146,8 @@ def open_catalog(study: Study[Parameters]) -> Explored:
 
 def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> Explored:
     """Every run of a store, without predictions (they are read when they are asked for)."""
-    outlines, unreadable = [], []
-    for run_id in store.ids():
-        try:
-            record = store.get(run_id)
-        except StoreError as error:
-            unreadable.append(str(error))
-            continue
-        if record is not None:  # None: made by another version of this package
-            outlines.append(replace(record, predictions={}))
+    with open_index(store) as index:
+        outlines, unreadable = index.runs(), index.errors()
     encoders = sorted(store.facts("encoders").values(), key=lambda fact: fact["name"])
     return Explored(
         store=store,
@@ -171,9 +164,7 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[Setting]:
     """Runs grouped by all but their seed, in the order of tasks, encoders and names."""
     groups: dict[str, dict[int, RunRecord]] = {}
     for record in outlines:
-        values = {k: v for k, v in record.config.to_dict().items() if k not in ("seed", "encoder_name")}
-        key = hashlib.sha256(canonical_json(values).encode()).hexdigest()[:12]
-        groups.setdefault(key, {})[record.config.seed] = record
+        groups.setdefault(condition_key(record.config), {})[record.config.seed] = record
     encoders = encoder_names(outlines)
     firsts = {key: next(iter(runs.values())).config for key, runs in groups.items()}
     names = {}

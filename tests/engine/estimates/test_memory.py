@@ -1,4 +1,4 @@
-"""Populations and processes are as large and as many as measured memory holds; what was measured is kept."""
+"""The size of populations and the number of processes follow the profiled memory; profiles are cached."""
 
 import dataclasses
 
@@ -22,13 +22,13 @@ def trainer(store, make_sources):
     return PopulationTrainer(store, sources=make_sources(store), device="cpu")
 
 
-def test_a_footprint_grows_by_its_members_and_fills_a_budget_but_never_less_than_one():
+def test_a_footprint_grows_by_member_and_the_largest_population_has_at_least_one():
     footprint = Footprint(fixed=100, member=10)
     assert [footprint.bytes_for(n) for n in (1, 2, 5)] == [110, 120, 150]
     assert [footprint.max_members(budget) for budget in (150, 159, 160, 50)] == [5, 5, 6, 1]
 
 
-def test_a_measured_process_is_larger_than_its_weights_and_is_measured_once(trainer, make_grid, monkeypatch):
+def test_a_profile_exceeds_the_weights_and_is_cached(trainer, make_grid, monkeypatch):
     (config,) = make_grid(trainer.sources, 1)
     capacity = Capacity(trainer, 2, free=64 * 2**20)
     capacity.measure([config])
@@ -42,7 +42,7 @@ def test_a_measured_process_is_larger_than_its_weights_and_is_measured_once(trai
     assert again.footprint(config) == footprint
 
 
-def test_a_member_takes_no_less_than_its_state_however_small_the_difference_of_two_peaks(trainer, make_grid):
+def test_a_member_takes_at_least_its_optimizer_state(trainer, make_grid):
     shape = trainer.sources.encoders["tiny"].architecture
     config, frozen, shallow = (
         make_grid(trainer.sources, 1, stabilizers=stabilizers)[0]
@@ -50,8 +50,8 @@ def test_a_member_takes_no_less_than_its_state_however_small_the_difference_of_t
     )
     parameters = module.Architecture(**shape).n_parameters
     fewer = module.Architecture(**(shape | {"n_layers": shape["n_layers"] - 1})).n_parameters
-    found = [module.optimizer_state_bytes(shape, one) for one in (config, frozen, shallow)]
-    assert found == [16 * parameters, 4 * parameters, 16 * fewer]
+    states = [module.optimizer_state_bytes(shape, one) for one in (config, frozen, shallow)]
+    assert states == [16 * parameters, 4 * parameters, 16 * fewer]
     noise = [MemoryUsage(before=1000, peak=1500), MemoryUsage(before=1000, peak=1499)]
     footprint = module._footprint(noise, min_member=400, own_process=True)
     assert footprint == Footprint(fixed=1100, member=400)
@@ -61,7 +61,7 @@ def test_a_member_takes_no_less_than_its_state_however_small_the_difference_of_t
     assert module._footprint([], own_process=True) is None
 
 
-def test_members_and_processes_are_limited_by_what_is_free(trainer, make_grid):
+def test_free_memory_limits_members_and_processes(trainer, make_grid):
     (config,) = make_grid(trainer.sources, 1)
     cache = MeasurementCache()
     capacity = Capacity(trainer, 8, free=1000, cache=cache)
@@ -71,7 +71,7 @@ def test_members_and_processes_are_limited_by_what_is_free(trainer, make_grid):
     assert [capacity.max_members(config, workers=n) for n in (5, 4, 2)] == [1, 2, 4]  # 4: the most on a CPU
 
 
-def test_where_far_more_would_fit_nothing_is_measured(trainer, make_grid, monkeypatch):
+def test_runs_that_trivially_fit_are_not_profiled(trainer, make_grid, monkeypatch):
     configs = make_grid(trainer.sources, 2)
     monkeypatch.setattr(module, "profile", lambda *_: pytest.fail("measured"))
     capacity = Capacity(trainer, 2, free=64 * 2**30)
@@ -79,14 +79,14 @@ def test_where_far_more_would_fit_nothing_is_measured(trainer, make_grid, monkey
     assert capacity.max_workers(configs) == 2 and capacity.max_members(configs[0], workers=2) == 4
 
 
-def test_the_bound_is_above_what_is_measured(trainer, make_grid):
+def test_the_upper_bound_exceeds_the_profile(trainer, make_grid):
     (config,) = make_grid(trainer.sources, 1)
     capacity = Capacity(trainer, 1, free=2**20)
     capacity.measure([config])
     assert upper_bound_bytes(trainer.sources.encoders["tiny"].architecture, config) > capacity.footprint(config).member
 
 
-def test_the_bound_holds_for_encoders_of_transformers_own_too(store, other_sources, make_grid):
+def test_the_upper_bound_holds_for_transformers_modules(store, other_sources, make_grid):
     (config,) = make_grid(other_sources, 1)
     capacity = Capacity(PopulationTrainer(store, sources=other_sources, device="cpu"), 1, free=2**20)
     capacity.measure([config])
@@ -96,14 +96,14 @@ def test_the_bound_holds_for_encoders_of_transformers_own_too(store, other_sourc
     assert capacity.max_members(config, workers=1) == 1
 
 
-def test_runs_that_keep_their_best_weights_are_a_class_of_their_own(trainer, make_grid):
+def test_runs_that_keep_their_best_weights_have_their_own_profile(trainer, make_grid):
     last, best = make_grid(trainer.sources, 1) + make_grid(trainer.sources, 1, select="best_dev")
     other = dataclasses.replace(last, seed=9)
     capacity = Capacity(trainer, 1)
     assert capacity._key(last) == capacity._key(other) != capacity._key(best)
 
 
-def test_the_file_is_named_after_the_machine_and_a_torn_one_is_as_none(monkeypatch, tmp_path):
+def test_the_file_is_named_after_the_machine_and_a_corrupt_one_is_ignored(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
     monkeypatch.setattr("platform.node", lambda: "lab/gpu 7")
@@ -115,7 +115,7 @@ def test_the_file_is_named_after_the_machine_and_a_torn_one_is_as_none(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("lines", "folder", "files", "left"),
+    ("lines", "folder", "files", "available"),
     [
         ("0::/job/own", "", {"job/memory.max": "5000", "job/memory.current": "2000",
                              "job/memory.stat": "anon 1\ninactive_file 500"}, 3500),  # the parent's limit counts
@@ -126,16 +126,16 @@ def test_the_file_is_named_after_the_machine_and_a_torn_one_is_as_none(monkeypat
         ("3:cpu:/job", "cpu", {}, None),
     ],
 )  # fmt: skip
-def test_control_groups_of_both_versions_say_what_is_left(tmp_path, lines, folder, files, left):
+def test_control_groups_of_both_versions_limit_the_memory(tmp_path, lines, folder, files, available):
     (tmp_path / "cgroup").write_text(lines)
     for name, text in files.items():
-        place = tmp_path / "root" / folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    assert module._cgroup_available(tmp_path / "cgroup", tmp_path / "root") == left
+        path = tmp_path / "root" / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert module._cgroup_available(tmp_path / "cgroup", tmp_path / "root") == available
 
 
-def test_what_is_free_is_what_the_kernel_says(tmp_path):
+def test_free_memory_is_read_from_the_kernel(tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    1234 kB\n")
     assert module._available(tmp_path / "meminfo") == 1234 * 1024
     assert module._available(tmp_path / "none") > 2**20  # half of what is built in

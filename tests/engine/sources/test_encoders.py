@@ -15,8 +15,8 @@ from blurbstudy.engine.sources import encoders as pretraining
 from blurbstudy.engine.sources.encoders import pretrained_encoders
 from blurbstudy.errors import StudyError
 from blurbstudy.pretraining import OBJECTIVES
-from blurbstudy.pretraining.checkpoints import newest_state
-from blurbstudy.pretraining.encoder_cache import Wanted
+from blurbstudy.pretraining.checkpoints import latest_checkpoint
+from blurbstudy.pretraining.encoder_cache import EncoderRequest
 
 CONFIG = {
     "vocab_size": 150, "n_layers": 1, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
@@ -34,7 +34,10 @@ def wanted(tmp_path, monkeypatch):
     corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def make(*objectives, **more):
-        return {name: Wanted(objective=name, corpus=(str(corpus),), config=str(config), **more) for name in objectives}
+        return {
+            name: EncoderRequest(objective=name, corpus=(str(corpus),), config=str(config), **more)
+            for name in objectives
+        }
 
     return make
 
@@ -109,7 +112,7 @@ def test_pretrainings_in_processes_save_a_checkpoint_at_the_deadline(wanted):
     assert pretrained_encoders(encoders, workers=2, progress="silent", deadline=deadline) == {}
     assert deadline.skipped_encoders == ["bert", "electra"]
     for one in encoders.values():
-        assert newest_state(one.folder().parent / f".begun-{one.folder().name}").standing.step > 0
+        assert latest_checkpoint(one.folder().parent / f".begun-{one.folder().name}").progress.step > 0
 
 
 def test_progress_reaches_all_steps_and_encoders(wanted, monkeypatch):

@@ -101,7 +101,7 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(tmp_path
 def test_encoders_pretrained_on_the_spot_take_the_data_s_own_corpus(store, tiny_encoder, mini_data, monkeypatch):
     asked = {}
 
-    def pretrained_encoders(wanted, *, workers, progress):
+    def pretrained_encoders(wanted, *, workers, progress, deadline):
         asked.update(wanted)
         return dict.fromkeys(wanted, tiny_encoder)
 

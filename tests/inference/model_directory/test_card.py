@@ -1,4 +1,4 @@
-"""The model card tells data, recipe, scores, failures and limits; what was generated is never a finding."""
+"""The model card states data, recipe, scores, failures and limitations, and escapes what users name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import copy
 import dataclasses
 
 import pytest
+from huggingface_hub import ModelCard
 
 from blurbstudy.config import Recipe
 from blurbstudy.inference.model_directory.card import model_card
-from blurbstudy.inference.model_directory.heads import head_form
+from blurbstudy.inference.model_directory.heads import head_layout
 from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.models import Architecture
 from blurbstudy.tasks import CustomForm, get_task
@@ -43,31 +44,46 @@ RUN = {
 ENCODER = Architecture(family="bert", vocab_size=50, n_layers=2, width=32, n_heads=4, intermediate=8)
 
 
-def card(run=RUN, *, task="NCBI-disease", architecture=ENCODER, place="my-model", **recipe):
-    known = get_task(task)
-    settings = settings_of(known, Recipe(**recipe))
-    return model_card(known, settings, head_form(architecture, settings.head), run, place=place)
+def card(run=RUN, *, task="NCBI-disease", architecture=ENCODER, directory_name="my-model", **recipe):
+    return rendered(get_task(task), run, architecture=architecture, directory_name=directory_name, **recipe)
+
+
+def rendered(task, run=RUN, *, architecture=ENCODER, directory_name="my-model", **recipe):
+    settings = settings_of(task, Recipe(**recipe))
+    return model_card(task, settings, head_layout(architecture, settings.head), run, directory_name=directory_name)
 
 
 def with_values(**values):
     return copy.deepcopy(RUN) | values
 
 
-def test_scores_with_both_intervals_and_every_run_stand_in_the_card():
+def test_the_card_has_scores_with_both_intervals_and_every_run():
     text = card()
     assert "| test, this model | 61.62 | [57.33, 67.44] |  |" in text
     assert "| test, mean of 2 seeds | 62.50 | [57.33, 67.44] | [51.39, 73.60] |" in text
     assert "| 2 | 0.00 | – | constant predictions | bbbbbbbbbbbbbbbbbbbb |" in text
-    assert "1 of 2 runs failed." in text and "All of them did" not in text
+    assert "1 of 2 runs failed." in text and "All runs failed" not in text
     assert "bootstrap over documents" in text and "Student's t" in text
 
 
-def test_data_terms_recipe_limits_and_citation_stand_in_the_card():
+def test_the_card_has_data_terms_recipe_limitations_and_citation():
     text = card()
     assert "train 5,134, dev 787, test 960" in text and get_task("NCBI-disease").terms in text
     assert "| learning rate | 3e-05 |" in text and "| tagging | io |" in text and "| head |" not in text
-    assert "not meant for clinical decisions" in text and "were not tested" in text
+    assert "not intended for clinical decisions" in text and "were not calibrated" not in text
     assert "Tinn R" in text and "2021" in text
+
+
+def test_the_hub_reads_the_front_matter_and_the_test_score():
+    card_data = ModelCard(card()).data
+    assert (card_data.pipeline_tag, card_data.language, card_data.library_name) == (
+        "token-classification", "en", "transformers"
+    )  # fmt: skip
+    results = {result.dataset_split: result for result in card_data.eval_results}
+    assert results["test"].metric_value == 0.6162 and results["dev"].metric_value == 0.695
+    assert (results["test"].dataset_name, results["test"].metric_type) == ("NCBI-disease", "f1")
+    generated = ModelCard(card(with_values(generated=True))).data.eval_results
+    assert {result.dataset_name for result in generated} == {"NCBI-disease (synthetic)"}
 
 
 @pytest.mark.parametrize(
@@ -80,55 +96,54 @@ def test_data_terms_recipe_limits_and_citation_stand_in_the_card():
         ("BIOSSES", {"head": "cosine"}, "SentenceTransformer"),
     ],
 )
-def test_every_kind_says_how_it_is_used(task, recipe, call):
+def test_every_kind_of_task_has_usage_snippets(task, recipe, call):
     text = card(task=task, **recipe)
     assert call in text and "blurbstudy predict --model my-model" in text
 
 
-def test_a_head_that_no_class_has_is_no_pipeline():
+def test_a_head_without_a_transformers_class_has_no_pipeline():
     projected = Architecture(
         family="electra", vocab_size=50, n_layers=1, width=32, n_heads=4, intermediate=8, embedding_width=16
     )
     text = card(task="GAD", architecture=projected)
-    assert "Transformers has no class with the pooler head over this ELECTRA encoder" in text
+    assert "Transformers has no class with the pooler head for ELECTRA encoders" in text
     assert "AutoModel.from_pretrained" in text and "import pipeline" not in text
 
 
-def test_generated_data_are_no_finding():
-    assert "no finding" in card(with_values(generated=True)) and "no finding" not in card()
+def test_scores_on_synthetic_data_are_not_results():
+    assert "are not results" in card(with_values(generated=True)) and "are not results" not in card()
 
 
-def test_a_model_of_failed_runs_says_so():
+def test_a_model_whose_runs_all_failed_has_a_warning():
     seeds = [one | {"failed": "not above the trivial score"} for one in RUN["seeds"]]
-    assert "do not rely on it" in card(with_values(seeds=seeds))
+    assert "do not rely on this model" in card(with_values(seeds=seeds))
 
 
-def test_without_a_test_set_no_score_is_of_unseen_text():
+def test_without_a_test_set_the_card_warns_that_no_score_is_independent():
     text = card(with_values(summary={"dev": RUN["summary"]["dev"]}))
     assert "There is no test set" in text and "| test, this model" not in text
 
 
-def test_what_a_user_named_makes_no_html_and_no_second_table_cell():
-    encoder = RUN["encoder"] | {"name": "<script>alert(1)</script>\n# Title"}
-    text = card(with_values(encoder=encoder))
-    assert "<script" not in text and "\n# Title" not in text
+def test_names_from_users_cannot_add_html_headings_or_metadata():
+    name = "<script>alert(1)</script>\n# Title\n---\nlicense: mit {{ 7 + 7 }}"
+    text = card(with_values(encoder=RUN["encoder"] | {"name": name}))
+    body = text.split("\n---\n", 1)[1]
+    assert "<script" not in body and "\n# Title" not in text and "{{ 7 + 7 }}" in body
+    assert ModelCard(text).data.license is None
 
 
-def test_what_a_user_named_makes_no_link_image_or_code():
-    named = "![seen](https://example.org/a.png) `x` *y* R&D [z]"
-    text = card(with_values(encoder=RUN["encoder"] | {"name": named}))
-    assert r"!\[seen\](https://example.org/a.png) \`x\` \*y\* R&amp;D \[z\]" in text and named not in text
+def test_names_from_users_cannot_add_links_images_or_code():
+    name = "![seen](https://example.org/a.png) `x` *y* R&D [z]"
+    body = card(with_values(encoder=RUN["encoder"] | {"name": name})).split("\n---\n", 1)[1]
+    assert r"!\[seen\](https://example.org/a.png) \`x\` \*y\* R&amp;D \[z\]" in body and name not in body
 
 
-def test_the_front_says_what_the_model_is_and_nothing_that_nobody_knows():
-    assert "pipeline_tag: token-classification" in card() and "language: en" in card()
-    cosine = card(task="BIOSSES", head="cosine")
-    assert "library_name: sentence-transformers\npipeline_tag: sentence-similarity" in cosine
-    task = dataclasses.replace(get_task("GAD"), custom=CustomForm())
-    settings = settings_of(task, Recipe())
-    own = model_card(task, settings, head_form(ENCODER, settings.head), RUN, place="my-model")
-    assert "language:" not in own and "biomedical," not in own
+def test_the_front_matter_claims_only_what_is_known():
+    assert "library_name: sentence-transformers" in card(task="BIOSSES", head="cosine")
+    assert "pipeline_tag: sentence-similarity" in card(task="BIOSSES", head="cosine")
+    custom = rendered(dataclasses.replace(get_task("GAD"), custom=CustomForm()))
+    assert "language:" not in custom and "biomedical" not in custom.split("\n---\n")[0]
 
 
-def test_a_directory_s_name_is_one_word_of_a_command():
-    assert "blurbstudy predict --model 'my $(model)' FILE" in card(place="my $(model)")
+def test_the_directory_name_is_quoted_in_commands():
+    assert "blurbstudy predict --model 'my $(model)' FILE" in card(directory_name="my $(model)")

@@ -1,4 +1,4 @@
-"""A model directory gives transformers and us the same model; whatever else a directory is gives one line."""
+"""Transformers and blurbstudy load the same model from a model directory; other directories are refused in one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import transformers
 
 from blurbstudy.errors import CheckpointError
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
-from blurbstudy.inference.model_directory.heads import head_form, lack
+from blurbstudy.inference.model_directory.heads import head_layout, missing_in_transformers
 from blurbstudy.models import pack
 from blurbstudy.tasks import CustomForm
 from blurbstudy.tasks.features import tokenize
@@ -19,7 +19,7 @@ from blurbstudy.tasks.task import Example, head_labels
 from blurbstudy.training.evaluation import pack_features, packed_targets
 from tests.inference.conftest import PAIRS, TEXTS
 
-# Models whose head no class of transformers has.
+# Models whose head has no class in transformers.
 ENCODERS = [
     ("modernbert", "ner", {}), ("modernbert", "question", {}), ("distilbert", "relation", {}),
     ("electra", "relation", {"projected": True}), ("bert", "similarity", {"head": "cosine"}),
@@ -50,9 +50,9 @@ def examples_of(task):
     }[task.output]
     if task.output == "token_labels":
         words = [text.split() for text in TEXTS]
-        return [Example(str(i), str(i), tuple(own), " ".join(["O"] * len(own))) for i, own in enumerate(words)]
+        return [Example(str(i), str(i), tuple(text), " ".join(["O"] * len(text))) for i, text in enumerate(words)]
     texts = PAIRS if task.task_type in ("question", "similarity") else [(text,) for text in TEXTS]
-    return [Example(str(i), str(i), own, label) for i, own in enumerate(texts)]
+    return [Example(str(i), str(i), parts, label) for i, parts in enumerate(texts)]
 
 
 @torch.no_grad()
@@ -69,45 +69,47 @@ def our_outputs(model, tokenizer, task, recipe):
 
 @torch.no_grad()
 def their_outputs(folder, task):
-    """The same by nothing but transformers and the directory."""
+    """The same with transformers alone."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     words = task.output == "token_labels"
     kind = transformers.AutoModelForTokenClassification if words else transformers.AutoModelForSequenceClassification
     model = kind.from_pretrained(folder)
     texts = [example.texts for example in examples_of(task)]
     if words:
-        given = tokenizer([list(own) for own in texts], is_split_into_words=True, padding=True, return_tensors="pt")
-        logits = model(**given).logits
+        inputs = tokenizer(
+            [list(words) for words in texts], is_split_into_words=True, padding=True, return_tensors="pt"
+        )
+        logits = model(**inputs).logits
         rows = []
-        for place, own in enumerate(texts):
-            ids = given.word_ids(place)
-            rows += [logits[place, ids.index(word)] for word in range(len(own))]
+        for row, text in enumerate(texts):
+            ids = inputs.word_ids(row)
+            rows += [logits[row, ids.index(word)] for word in range(len(text))]
         return model, torch.stack(rows)
-    given = tokenizer(*map(list, zip(*texts, strict=True)), padding=True, truncation=True, return_tensors="pt")
-    return model, model(**given).logits
+    inputs = tokenizer(*map(list, zip(*texts, strict=True)), padding=True, truncation=True, return_tensors="pt")
+    return model, model(**inputs).logits
 
 
 @pytest.mark.parametrize(("family", "kind", "recipe"), CASES)
 def test_transformers_gives_our_outputs_under_our_labels(write_random, family, kind, recipe):
     folder, model, task, recipe = write_random(family, kind, **recipe)
     ours = our_outputs(model, read_model_directory(folder).checkpoint.tokenizer(), task, recipe)
-    theirs, found = their_outputs(folder, task)
-    assert ours.std() > 0.02  # they tell texts apart
-    torch.testing.assert_close(found, ours, rtol=1e-5, atol=1e-5)
+    theirs, outputs = their_outputs(folder, task)
+    assert ours.std() > 0.02  # outputs differ between texts
+    torch.testing.assert_close(outputs, ours, rtol=1e-5, atol=1e-5)
     labels = head_labels(task, recipe.tagging) or ("score",)
-    assert [theirs.config.id2label[place] for place in range(theirs.config.num_labels)] == list(labels)
+    assert [theirs.config.id2label[index] for index in range(theirs.config.num_labels)] == list(labels)
 
 
 @pytest.mark.parametrize(("family", "kind", "recipe"), CASES + ENCODERS)
-def test_what_is_read_is_what_was_written(write_random, family, kind, recipe):
+def test_a_model_that_is_read_again_is_unchanged(write_random, family, kind, recipe):
     folder, model, task, recipe = write_random(family, kind, **recipe)
-    found = read_model_directory(folder)
-    again = load_classifier(found)
-    tokenizer = found.checkpoint.tokenizer()
-    same = our_outputs(again, tokenizer, task, recipe) - our_outputs(model, tokenizer, task, recipe)
-    assert same.abs().max() == 0
-    assert (found.task.task_type, found.labels) == (task.task_type, head_labels(task, recipe.tagging))
-    assert not found.task.files
+    directory = read_model_directory(folder)
+    loaded = load_classifier(directory)
+    tokenizer = directory.checkpoint.tokenizer()
+    difference = our_outputs(loaded, tokenizer, task, recipe) - our_outputs(model, tokenizer, task, recipe)
+    assert difference.abs().max() == 0
+    assert (directory.task.task_type, directory.labels) == (task.task_type, head_labels(task, recipe.tagging))
+    assert not directory.task.files
 
 
 def test_the_kind_of_problem_is_in_the_configuration(write_random):
@@ -127,7 +129,7 @@ def test_pickled_weights_are_not_read(write_random, tmp_path):
             return (open, (str(witness), "w"))
 
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"a": Code()}))
-    with pytest.raises(CheckpointError, match="pickled, which may hold code"):
+    with pytest.raises(CheckpointError, match="pickled and may contain code"):
         read_model_directory(folder)
     (folder / "blurbstudy.json").unlink()
     with pytest.raises(CheckpointError, match="pickled weights"):
@@ -143,18 +145,18 @@ def broken(folder, name, change):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda folder: (folder / "blurbstudy.json").unlink(), "BertForTokenClassification"),
         (lambda folder: (folder / "blurbstudy.json").write_text("{"), "cannot be read"),
-        (lambda folder: (folder / "blurbstudy.json").write_text("[1]"), "holds no object"),
+        (lambda folder: (folder / "blurbstudy.json").write_text("[1]"), "expected a JSON object, got list"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(format=9)), "format 9"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.pop("tagging")), "'tagging'"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(head="pooler")), "does not fit a ner"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(tagging="io")), "has the labels"),
         (
             lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(max_length=131)),
-            "above the 130",
+            "exceeds the 130",
         ),
         (lambda folder: broken(folder, "config.json", lambda v: v.update(architectures=["BertModel"])), "BertModel"),
         (lambda folder: broken(folder, "config.json", lambda v: v.update(num_hidden_layers=3)), "lack"),
@@ -163,12 +165,12 @@ def broken(folder, name, change):
         (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "cannot be read as weights"),
     ],
 )
-def test_anything_else_is_one_line(write_random, change, said):
+def test_corrupt_directories_are_refused_in_one_line(write_random, change, message):
     folder, *_ = write_random("bert", "ner")
     change(folder)
     with pytest.raises(CheckpointError) as error:
         read_model_directory(folder)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert str(folder) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -177,16 +179,20 @@ def test_folders_of_other_kinds_are_named(tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    for place, said in ((tmp_path, "run store"), ("file", "is a file"), ("empty", "no model"), ("none", "no such")):
-        with pytest.raises(CheckpointError, match=said):
-            read_model_directory(tmp_path / place)
+    for name, message in (
+        (tmp_path, "run store"), ("file", "is a file"), ("empty", "not a model"), ("none", "no such")
+    ):  # fmt: skip
+        with pytest.raises(CheckpointError, match=message):
+            read_model_directory(tmp_path / name)
 
 
 @pytest.mark.parametrize(("family", "kind", "recipe"), ENCODERS)
-def test_without_such_a_head_transformers_loads_the_encoder_alone(write_random, family, kind, recipe):
+def test_without_a_class_for_the_head_transformers_loads_the_encoder(write_random, family, kind, recipe):
     folder, model, task, recipe = write_random(family, kind, **recipe)
-    form = head_form(model.architecture, read_model_directory(folder).settings.head)
-    assert lack(form, recipe.head).startswith("transformers has no class") or recipe.head == "cosine"
+    layout = head_layout(model.architecture, read_model_directory(folder).settings.head)
+    assert (
+        missing_in_transformers(layout, recipe.head).startswith("transformers has no class") or recipe.head == "cosine"
+    )
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     text = examples_of(task)[0].texts[-1]
     ids = tokenizer(text, truncation=True, return_tensors="pt")
@@ -197,7 +203,7 @@ def test_without_such_a_head_transformers_loads_the_encoder_alone(write_random, 
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_a_cosine_is_that_of_the_means_that_sentence_transformers_takes(write_random):
+def test_a_cosine_head_equals_sentence_transformers_mean_pooling(write_random):
     folder, model, task, recipe = write_random("bert", "similarity", head="cosine")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     encoder = transformers.AutoModel.from_pretrained(folder).eval()
@@ -205,18 +211,18 @@ def test_a_cosine_is_that_of_the_means_that_sentence_transformers_takes(write_ra
     assert json.loads((folder / "modules.json").read_text())[1]["path"] == "1_Pooling"
     means = []
     for side in (0, 1):
-        given = tokenizer([pair[side] for pair in PAIRS], padding=True, truncation=True, return_tensors="pt")
-        mask = given["attention_mask"].unsqueeze(-1)
+        inputs = tokenizer([pair[side] for pair in PAIRS], padding=True, truncation=True, return_tensors="pt")
+        mask = inputs["attention_mask"].unsqueeze(-1)
         with torch.no_grad():
-            means.append((encoder(**given)[0] * mask).sum(1) / mask.sum(1))
+            means.append((encoder(**inputs)[0] * mask).sum(1) / mask.sum(1))
     expected = torch.nn.functional.cosine_similarity(*means).unsqueeze(-1)
-    found = our_outputs(load_classifier(read_model_directory(folder)), tokenizer, task, recipe)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    outputs = our_outputs(load_classifier(read_model_directory(folder)), tokenizer, task, recipe)
+    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_head_trained_on_scores_in_another_scale_is_written_as_one_that_gives_the_scores(write_random):
-    custom = CustomForm(center=50.0, scale=20.0)
-    folder, model, task, recipe = write_random("bert", "similarity", custom=custom)
+def test_a_head_trained_on_scaled_scores_is_saved_to_output_unscaled_scores(write_random):
+    form = CustomForm(center=50.0, scale=20.0)
+    folder, model, task, recipe = write_random("bert", "similarity", custom=form)
     ours = our_outputs(model, transformers.AutoTokenizer.from_pretrained(folder), task, recipe)
     torch.testing.assert_close(their_outputs(folder, task)[1], ours * 20 + 50, rtol=1e-5, atol=1e-3)
     assert read_model_directory(folder).task.custom == CustomForm()

@@ -1,4 +1,4 @@
-"""A model directory's tokenizer gives, alone, what the model was trained on."""
+"""The saved tokenizer alone reproduces the model's training input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from blurbstudy.inference.model_directory.tokenizer import with_segments
 from tests.inference.conftest import TEXTS
 
 
-def test_a_tokenizer_that_numbers_no_texts_of_a_pair_is_made_to(wordpiece):
+def test_token_types_of_pairs_are_added(wordpiece):
     plain = Tokenizer.from_str(wordpiece.backend_tokenizer.to_str())
     specials = [(token, plain.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
     plain.post_processor = TemplateProcessing(
@@ -17,9 +17,9 @@ def test_a_tokenizer_that_numbers_no_texts_of_a_pair_is_made_to(wordpiece):
     )
     expected = wordpiece.backend_tokenizer.encode(*TEXTS[:2])
     assert set(plain.encode(*TEXTS[:2]).type_ids) != set(expected.type_ids) == {0, 1}
-    made = with_segments(plain)
-    assert (made.encode(*TEXTS[:2]).ids, made.encode(*TEXTS[:2]).type_ids) == (expected.ids, expected.type_ids)
-    assert made.encode(TEXTS[0]).ids == plain.encode(TEXTS[0]).ids
+    typed = with_segments(plain)
+    assert (typed.encode(*TEXTS[:2]).ids, typed.encode(*TEXTS[:2]).type_ids) == (expected.ids, expected.type_ids)
+    assert typed.encode(TEXTS[0]).ids == plain.encode(TEXTS[0]).ids
     assert with_segments(wordpiece.backend_tokenizer) is wordpiece.backend_tokenizer
 
 

@@ -1,4 +1,4 @@
-"""What is written reads back as what was predicted, and nothing of the data becomes markup."""
+"""Written predictions read back unchanged, and text from data never becomes markup."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.inference.inputs.items import Document
+from blurbstudy.inference.inputs.documents import Document
 from blurbstudy.inference.inputs.records import document_of_words
 from blurbstudy.inference.model_directory.directory import read_model_directory
-from blurbstudy.inference.outputs.formats import WRITERS, brat_files, brat_name, check_fits, output_format
+from blurbstudy.inference.outputs.formats import OUTPUT_FORMATS, brat_files, brat_name, check_fits, output_format
 from blurbstudy.inference.outputs.html import COLOURS, html_begin, html_document, html_end
 from blurbstudy.inference.predictor import Prediction, Predictor
 from blurbstudy.tasks import get_task
@@ -36,22 +36,22 @@ TEXTS = {
 def predictions(tmp_path_factory):
     folder = write_lexicon_model(tmp_path_factory.mktemp("lexicon") / "model")
     predictor = Predictor(read_model_directory(folder))
-    found = predictor.predict([Document(name, (text,)) for name, text in TEXTS.items()])
-    assert [len(own.entities) for own in found] == [3, 3, 0, 0]
-    return found
+    predictions = predictor.predict([Document(name, (text,)) for name, text in TEXTS.items()])
+    assert [len(prediction.entities) for prediction in predictions] == [3, 3, 0, 0]
+    return predictions
 
 
 def spans(prediction: Prediction) -> list[tuple[int, int, str]]:
     return [(entity.start, entity.end, entity.type) for entity in prediction.entities]
 
 
-def whole(form: str, predictions, task=TASK) -> str:
-    writer = WRITERS[form]
-    return writer.begin(task) + "".join(writer.document(one, task) for one in predictions) + writer.end(task)
+def rendered(format_name: str, predictions, task=TASK) -> str:
+    output = OUTPUT_FORMATS[format_name]
+    return output.begin(task) + "".join(output.document(one, task) for one in predictions) + output.end(task)
 
 
 def test_json_lines_read_back(predictions):
-    lines = [json.loads(line) for line in whole("jsonl", predictions).splitlines()]
+    lines = [json.loads(line) for line in rendered("jsonl", predictions).splitlines()]
     assert [line["id"] for line in lines] == list(TEXTS)
     for line, prediction in zip(lines, predictions, strict=True):
         assert line["text"] == TEXTS[line["id"]]
@@ -61,15 +61,15 @@ def test_json_lines_read_back(predictions):
 
 
 def test_tsv_reads_back(predictions):
-    head, *rows = whole("tsv", predictions).removesuffix("\n").split("\n")
+    head, *rows = rendered("tsv", predictions).removesuffix("\n").split("\n")
     assert head.split("\t") == ["id", "start", "end", "type", "text", "probability"]
     cells = [row.split("\t") for row in rows]
     assert [(c[0], int(c[1]), int(c[2]), c[3]) for c in cells] == [
-        (p.id, *own) for p in predictions for own in spans(p)
+        (p.id, *span) for p in predictions for span in spans(p)
     ]
     unescaped = [c[4].replace("\\t", "\t").replace("\\r", "\r").replace("\\n", "\n") for c in cells]
     assert unescaped == [TEXTS[c[0]][int(c[1]) : int(c[2])] for c in cells]
-    assert "ataxia \\t telangiectasia" in whole("tsv", predictions)
+    assert "ataxia \\t telangiectasia" in rendered("tsv", predictions)
 
 
 def test_brat_files_are_read_as_brat_reads_them(predictions, tmp_path):
@@ -85,7 +85,7 @@ def test_brat_files_are_read_as_brat_reads_them(predictions, tmp_path):
         assert [(e.start, e.end, e.type) for e in document.entities] == spans(prediction)
 
 
-def test_an_entity_over_a_line_break_is_in_pieces_as_brat_has_it():
+def test_an_entity_across_a_line_break_is_discontinuous_in_brat():
     from blurbstudy.inference.predictor import Entity
 
     text = "ataxia\r\ntelangiectasia"
@@ -104,20 +104,20 @@ def test_names_of_brat_files_differ_where_ids_do():
 
 def test_conll_reads_back_as_the_predictions_of_a_task(predictions, tmp_path):
     path = tmp_path / "a.conll"
-    path.write_text(whole("conll", predictions))
-    sentences = [(own.id, sentence) for own in predictions for sentence in own.sentences]
+    path.write_text(rendered("conll", predictions))
+    sentences = [(p.id, sentence) for p in predictions for sentence in p.sentences]
     examples = [
-        Example(str(i), name, tuple(TEXTS[name][a:b] for a, b in own.words), " ".join(["O"] * len(own.words)))
-        for i, (name, own) in enumerate(sentences)
+        Example(str(i), name, tuple(TEXTS[name][a:b] for a, b in sentence.words), " ".join(["O"] * len(sentence.words)))
+        for i, (name, sentence) in enumerate(sentences)
     ]
-    assert read_predictions(path, TASK, examples) == [" ".join(own.tags) for _, own in sentences]
+    assert read_predictions(path, TASK, examples) == [" ".join(sentence.tags) for _, sentence in sentences]
     assert "-DOCSTART- (plain)\n" in path.read_text()
 
 
 def test_conll_without_documents_stays_without(predictions, tmp_path):
     document = document_of_words("1", [["IL-2", "x"]], marked=False)
-    (found,) = Predictor(read_model_directory(write_lexicon_model(tmp_path / "model"))).predict([document])
-    assert whole("conll", [found]) == "IL-2\tO\nx\tO\n\n"
+    (prediction,) = Predictor(read_model_directory(write_lexicon_model(tmp_path / "model"))).predict([document])
+    assert rendered("conll", [prediction]) == "IL-2\tO\nx\tO\n\n"
 
 
 class Page(HTMLParser):
@@ -143,7 +143,7 @@ class Page(HTMLParser):
 
 
 def test_a_page_marks_the_entities_and_escapes_everything(predictions):
-    text = whole("html", predictions)
+    text = rendered("html", predictions)
     page = Page()
     page.feed(text)
     assert page.inside == []
@@ -151,7 +151,7 @@ def test_a_page_marks_the_entities_and_escapes_everything(predictions):
     assert "&lt;script&gt;alert(" in text and "odd/id &lt;b&gt;" in text
     legend, marked = page.marks[:2], page.marks[2:]
     assert legend == ["Disease", "Drug"]
-    assert marked == [entity.text for own in predictions for entity in own.entities]
+    assert marked == [entity.text for p in predictions for entity in p.entities]
     assert "http" not in text.replace("http-equiv", "")
 
 
@@ -161,9 +161,9 @@ def test_types_from_data_are_escaped_too():
     from blurbstudy.inference.predictor import Entity
 
     task = dataclasses.replace(TASK, name="<i>", labels=("O", "B-<img src=x>", "I-<img src=x>"))
-    found = Prediction(Document("a", ("x",)), (Entity(0, 1, "<img src=x>", "x", 0.5),))
+    prediction = Prediction(Document("a", ("x",)), (Entity(0, 1, "<img src=x>", "x", 0.5),))
     page = Page()
-    page.feed(html_begin(task) + html_document(found, task) + html_end(task))
+    page.feed(html_begin(task) + html_document(prediction, task) + html_end(task))
     assert "img" not in page.tags and "i" not in page.tags and page.marks == ["<img src=x>", "x"]
 
 
@@ -183,29 +183,29 @@ def test_colours_are_legible_on_light_and_on_dark():
             assert (high + 0.05) / (low + 0.05) >= 7, (ground, ink)
 
 
-def test_labels_scores_and_sets_are_written_in_every_format_that_has_them():
+def test_labels_scores_and_label_sets_in_every_format_that_supports_them():
     label = Prediction(Document("a\tb", ("<p>",)), label="1", probabilities={"0": 0.25, "1": 0.75})
     task = get_task("GAD")
-    assert json.loads(whole("jsonl", [label], task)) == {
+    assert json.loads(rendered("jsonl", [label], task)) == {
         "id": "a\tb", "label": "1", "probabilities": {"0": 0.25, "1": 0.75}
     }  # fmt: skip
-    assert whole("tsv", [label], task) == "id\tlabel\tprobability\t0\t1\na\\tb\t1\t0.7500\t0.2500\t0.7500\n"
+    assert rendered("tsv", [label], task) == "id\tlabel\tprobability\t0\t1\na\\tb\t1\t0.7500\t0.2500\t0.7500\n"
     page = Page()
-    page.feed(whole("html", [label], task))
+    page.feed(rendered("html", [label], task))
     assert page.inside == [] and "p" in page.tags and page.tags.count("meter") == 2
-    assert "&lt;p&gt;" in whole("html", [label], task)
-    several = Prediction(Document("a", ("x",)), labels=("b", "c"), probabilities={"a": 0.1, "b": 0.6, "c": 0.7})
-    assert json.loads(whole("jsonl", [several], get_task("HoC")))["labels"] == ["b", "c"]
-    assert whole("tsv", [several], get_task("HoC")).splitlines()[1] == "a\tb,c\t0.1000\t0.6000\t0.7000"
+    assert "&lt;p&gt;" in rendered("html", [label], task)
+    label_set = Prediction(Document("a", ("x",)), labels=("b", "c"), probabilities={"a": 0.1, "b": 0.6, "c": 0.7})
+    assert json.loads(rendered("jsonl", [label_set], get_task("HoC")))["labels"] == ["b", "c"]
+    assert rendered("tsv", [label_set], get_task("HoC")).splitlines()[1] == "a\tb,c\t0.1000\t0.6000\t0.7000"
     score = Prediction(Document("a", ("x", "y")), score=-0.00001)
-    assert whole("jsonl", [score], get_task("BIOSSES")) == '{"id": "a", "score": 0.0}\n'
-    assert whole("tsv", [score], get_task("BIOSSES")) == "id\tscore\na\t0.0000\n"
-    for form in ("brat", "conll"):
-        with pytest.raises(ParameterError, match=f"--format {form} is of entities, and BIOSSES has none; use jsonl"):
-            check_fits(form, get_task("BIOSSES"))
+    assert rendered("jsonl", [score], get_task("BIOSSES")) == '{"id": "a", "score": 0.0}\n'
+    assert rendered("tsv", [score], get_task("BIOSSES")) == "id\tscore\na\t0.0000\n"
+    for name in ("brat", "conll"):
+        with pytest.raises(ParameterError, match=f"--format {name} is for entities, and BIOSSES has none; use jsonl"):
+            check_fits(name, get_task("BIOSSES"))
 
 
-def test_the_format_is_the_one_named_or_that_of_the_ending():
+def test_the_format_is_named_or_follows_from_the_suffix():
     assert [output_format(None, to) for to in (None, "a.tsv", "a.HTML", "a.out", "a")] == [
         "jsonl", "tsv", "html", "jsonl", "jsonl"
     ]  # fmt: skip

@@ -16,8 +16,8 @@ def documents():
 
 def test_it_is_a_corpus_with_documents_enough_to_hold_some_out():
     corpus = Corpus((general_corpus(),))
-    survey = corpus.survey(0.02)
-    assert survey.documents[0] > 100 and sum(map(survey.held_out, corpus.documents())) >= 2
+    stats = corpus.statistics(0.02)
+    assert stats.n_documents[0] > 100 and sum(map(stats.is_held_out, corpus.documents())) >= 2
 
 
 def test_it_is_prose_without_code_and_headings():

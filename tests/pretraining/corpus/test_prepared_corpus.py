@@ -1,4 +1,4 @@
-"""A corpus is tokenized once into columns on disk: right, mapped, reused, remade where torn, never half there."""
+"""A corpus is tokenized once into arrays on disk that are memory-mapped, reused, and rebuilt if corrupt."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from blurbstudy.errors import DataError, ParameterError, StudyError
 from blurbstudy.paths import cache_folder
 from blurbstudy.pretraining.corpus import prepared_corpus as prepared
-from blurbstudy.pretraining.corpus import token_cache as tokens_cache
+from blurbstudy.pretraining.corpus import token_cache
 from blurbstudy.pretraining.corpus.corpus import Corpus
-from blurbstudy.pretraining.corpus.prepared_corpus import prepared_text
+from blurbstudy.pretraining.corpus.prepared_corpus import prepare_corpus
 from blurbstudy.pretraining.corpus.sequences import single_sequences, two_segments
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 
-COLUMNS = tokens_cache.COLUMNS
+COLUMNS = token_cache.COLUMNS
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def corpus(tmp_path, monkeypatch):
 
 
 def prepare(corpus, **more):
-    return prepared_text(corpus, **{"vocabulary": 150, "held_out": 0.1} | more)
+    return prepare_corpus(corpus, **{"vocabulary": 150, "held_out": 0.1} | more)
 
 
 def sentences_of(corpus, tokens):
@@ -62,12 +62,12 @@ def sentences_of(corpus, tokens):
 
 
 @pytest.mark.parametrize("chunk", [50, 1_000_000])
-def test_the_columns_hold_what_transformers_makes_of_every_sentence(corpus, monkeypatch, chunk):
-    monkeypatch.setattr(tokens_cache, "CHUNK", chunk)
+def test_token_ids_equal_those_of_transformers(corpus, monkeypatch, chunk):
+    monkeypatch.setattr(token_cache, "CHUNK_CHARACTERS", chunk)
     text = prepare(corpus)
-    survey = corpus.survey(0.1)
+    stats = corpus.statistics(0.1)
     for part, wanted in ((text.train, False), (text.held_out, True)):
-        documents = [d for d in corpus.documents() if survey.held_out(d) is wanted]
+        documents = [d for d in corpus.documents() if stats.is_held_out(d) is wanted]
         expected = [
             text.tokenizer(list(d.sentences), add_special_tokens=False, split_special_tokens=True)["input_ids"]
             for d in documents
@@ -77,7 +77,7 @@ def test_the_columns_hold_what_transformers_makes_of_every_sentence(corpus, monk
     assert text.train.n_documents + text.held_out.n_documents == 80
 
 
-def test_runs_between_spaces_give_the_ids_of_the_whole_sentence(corpus):
+def test_tokenizing_by_word_gives_the_ids_of_complete_sentences(corpus):
     tokenizer = prepare(corpus).tokenizer
     odd = [
         "",
@@ -90,19 +90,19 @@ def test_runs_between_spaces_give_the_ids_of_the_whole_sentence(corpus):
         "ﬁ İ ß",
         "a中b",
     ]
-    whole, runs = tokens_cache._Encoder(tokenizer), tokens_cache._Encoder(tokenizer)
-    whole.by_runs = False
-    assert runs.by_runs
-    assert runs.rows(odd) == whole.rows(odd)
+    whole, runs = token_cache._CachingEncoder(tokenizer), token_cache._CachingEncoder(tokenizer)
+    whole.by_word = False
+    assert runs.by_word
+    assert runs.encode(odd) == whole.encode(odd)
 
 
-def test_a_special_token_written_in_a_text_is_text(corpus):
+def test_a_special_token_in_a_text_is_ordinary_text(corpus):
     text = prepare(corpus)
     for part in (text.train, text.held_out):
         assert not np.isin(part.tokens, [0, 2, 3, 4]).any()
 
 
-def test_tokens_stay_on_disk_in_two_bytes_each(corpus):
+def test_tokens_are_memory_mapped_with_two_bytes_each(corpus):
     train = prepare(corpus).train
     base = train.tokens
     while base.base is not None and not isinstance(base, np.memmap):
@@ -116,44 +116,44 @@ def test_tokens_stay_on_disk_in_two_bytes_each(corpus):
 
 def test_a_large_vocabulary_takes_four_bytes(corpus, monkeypatch):
     small = prepare(corpus).train.tokens.copy()
-    monkeypatch.setattr(tokens_cache, "TWO_BYTES", 149)
-    monkeypatch.setattr(tokens_cache, "REVISION", 0)  # another cache
+    monkeypatch.setattr(token_cache, "UINT16_MAX", 149)
+    monkeypatch.setattr(token_cache, "REVISION", 0)  # another cache
     large = prepare(corpus).train.tokens
     assert (small.dtype, large.dtype) == (np.uint16, np.int32)
     assert (small == large).all()
 
 
-def test_what_is_there_is_used_without_reading_the_text_again(corpus, monkeypatch):
+def test_a_cached_corpus_is_not_read_again(corpus, monkeypatch):
     first = prepare(corpus)
-    monkeypatch.setattr(Corpus, "_all", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(Corpus, "_read", lambda *_: pytest.fail("read again"))
     again = prepare(Corpus(corpus.files))
-    assert again.facts == first.facts
+    assert again.metadata == first.metadata
     assert all((getattr(again.train, name) == getattr(first.train, name)).all() for name in COLUMNS)
     assert again.tokenizer.get_vocab() == first.tokenizer.get_vocab()
 
 
-def test_text_options_and_vocabulary_each_give_another_cache(corpus, tmp_path):
+def test_text_options_and_vocabulary_are_part_of_the_cache_key(corpus, tmp_path):
     prepare(corpus)
     prepare(corpus, held_out=0.2)
     prepare(corpus, vocabulary=120)
-    prepare(Corpus(corpus.files, test_text=True))
+    prepare(Corpus(corpus.files, include_test_text=True))
     (tmp_path / "more.jsonl").write_text('{"sentences": ["More kinase."]}\n')
     prepare(Corpus((*corpus.files, tmp_path / "more.jsonl")))
     assert len([path for path in (cache_folder() / "tokens").iterdir() if path.is_dir()]) == 5
 
 
-def test_a_given_vocabulary_equal_to_the_trained_one_shares_its_tokens(corpus, tmp_path):
+def test_a_loaded_vocabulary_equal_to_the_trained_one_shares_its_cache(corpus, tmp_path):
     trained = prepare(corpus)
     trained.tokenizer.save_pretrained(tmp_path / "given")
     given = prepare(corpus, vocabulary=tmp_path / "given")
-    assert given.facts["vocabulary_digest"] == trained.facts["vocabulary_digest"]
-    assert given.facts["vocabulary_from"] == "given"
+    assert given.metadata["vocabulary_digest"] == trained.metadata["vocabulary_digest"]
+    assert given.metadata["vocabulary_from"] == "given"
     assert len([path for path in (cache_folder() / "tokens").iterdir() if path.is_dir()]) == 1
 
 
-def test_the_vocabulary_is_trained_on_what_is_not_held_out(corpus):
-    survey = corpus.survey(0.1)
-    seen = [s for d in corpus.documents() if not survey.held_out(d) for s in d.sentences]
+def test_the_vocabulary_is_trained_without_held_out_documents(corpus):
+    stats = corpus.statistics(0.1)
+    seen = [s for d in corpus.documents() if not stats.is_held_out(d) for s in d.sentences]
     assert prepare(corpus).tokenizer.get_vocab() == train_vocabulary(seen, 150).get_vocab()
 
 
@@ -169,7 +169,7 @@ def test_the_vocabulary_is_trained_on_what_is_not_held_out(corpus):
         lambda folder: _zero_the_end(folder / "held_out" / "documents.bin"),
     ],
 )
-def test_a_torn_cache_is_noticed_and_made_anew(corpus, damage):
+def test_a_corrupt_cache_is_rebuilt(corpus, damage):
     whole = prepare(corpus)
     expected = [getattr(whole.train, name).copy() for name in COLUMNS]
     (folder,) = (path for path in (cache_folder() / "tokens").iterdir() if path.is_dir())
@@ -183,20 +183,20 @@ def _zero_the_end(file):
     file.write_bytes(data[:-8] + bytes(8))
 
 
-def test_a_torn_vocabulary_is_made_anew(corpus):
+def test_a_corrupt_vocabulary_is_rebuilt(corpus):
     before = prepare(corpus).tokenizer.get_vocab()
     (file,) = (cache_folder() / "vocabularies").glob(f"*/{prepared.VOCABULARY_FILE}")
     file.write_text(file.read_text()[:100])
     assert prepare(corpus).tokenizer.get_vocab() == before
 
 
-@pytest.mark.parametrize("where", ["append", "settled"])
-def test_a_full_disk_is_one_line_and_leaves_nothing_half_made(corpus, monkeypatch, where):
+@pytest.mark.parametrize("where", ["append", "finish"])
+def test_a_full_disk_is_a_clear_error_and_leaves_no_partial_cache(corpus, monkeypatch, where):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tokens_cache._Column, where, full)
+        patch.setattr(token_cache._Column, where, full)
         with pytest.raises(
             StudyError,
             match=r"cannot be written: no space is left on the disk; free some space or name another cache folder by",
@@ -206,7 +206,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_made(corpus, monkeypatc
     assert prepare(corpus).train.n_documents == 72
 
 
-def test_what_breaks_off_leaves_nothing_and_what_a_killed_maker_left_is_cleared_away(corpus):
+def test_an_interrupted_build_leaves_nothing_and_partial_folders_are_removed(corpus):
     def stop(doing, *_):
         if doing == "tokenizing":
             raise KeyboardInterrupt
@@ -220,48 +220,48 @@ def test_what_breaks_off_leaves_nothing_and_what_a_killed_maker_left_is_cleared_
     assert not left.exists()
 
 
-def test_a_corpus_changed_meanwhile_is_not_kept_under_its_old_name(corpus):
+def test_a_corpus_that_changes_while_read_is_not_cached(corpus):
     def change(doing, *_):
         if doing == "tokenizing":
             with corpus.files[0].open("a") as stream:
                 stream.write('{"sentences": ["New."]}\n')
 
-    with pytest.raises(DataError, match="was changed while it was read"):
+    with pytest.raises(DataError, match="changed while it was being read"):
         prepare(corpus, on_progress=change)
     assert not any(path.is_dir() for path in (cache_folder() / "tokens").iterdir())
 
 
-def test_the_facts_say_what_was_in(corpus):
-    facts = prepare(corpus).facts
+def test_the_metadata_describe_the_corpus(corpus):
+    facts = prepare(corpus).metadata
     assert facts["blurb_test"] == "left out" and facts["blurb_test_documents"] == 5
     assert facts["documents"] == 72 and facts["held_out_documents"] == 8
     (file,) = facts["files"]
     assert (file["file"], file["documents"], file["blurb_test_documents"]) == ("c.jsonl", 85, 5)
-    kept = prepare(Corpus(corpus.files, test_text=True)).facts
+    kept = prepare(Corpus(corpus.files, include_test_text=True)).metadata
     assert kept["blurb_test"] == "kept" and kept["documents"] + kept["held_out_documents"] == 85
     json.dumps(facts)
 
 
-def test_the_facts_count_what_two_segments_leave_out(tmp_path):
+def test_the_metadata_count_what_two_segments_cannot_use(tmp_path):
     lines = [f'{{"sentences": ["Alone {n}."]}}\n{{"sentences": ["First {n}.", "Second {n}."]}}\n' for n in range(30)]
     (tmp_path / "c.jsonl").write_text("".join(lines))
     text = prepare(Corpus((tmp_path / "c.jsonl",)), vocabulary=100)
     single = single_sequences(text.train, np.random.default_rng(0), max_length=48).ranges
     pairs = two_segments(text.train, np.random.default_rng(0), max_length=48, random_next=0.0).ranges
-    assert text.facts["one_sentence_documents"] == len(single) - len(pairs) > 0
+    assert text.metadata["one_sentence_documents"] == len(single) - len(pairs) > 0
     a, b, c, d = pairs.T
-    assert text.facts["one_sentence_tokens"] == len(text.train.tokens) - (b - a + d - c).sum()
+    assert text.metadata["one_sentence_tokens"] == len(text.train.tokens) - (b - a + d - c).sum()
 
 
-def test_progress_tells_the_three_passes(corpus):
+def test_progress_names_the_three_passes(corpus):
     doing = []
     prepare(corpus, on_progress=lambda what, *_: doing.append(what))
-    assert list(dict.fromkeys(doing)) == ["surveying", "counting words", "tokenizing"]
+    assert list(dict.fromkeys(doing)) == ["counting documents", "counting words", "tokenizing"]
 
 
-def test_text_without_a_word_and_a_vocabulary_without_room_are_refused(tmp_path, corpus):
+def test_text_without_words_and_a_too_small_vocabulary_are_errors(tmp_path, corpus):
     with pytest.raises(ParameterError, match="vocab_size=20 leaves no room"):
         prepare(corpus, vocabulary=20)
     (tmp_path / "empty.jsonl").write_text("".join(f'{{"sentences": ["{chr(0x200B) * i}"]}}\n' for i in range(1, 9)))
-    with pytest.raises(DataError, match="no train document holds a word"):
+    with pytest.raises(DataError, match="no train document has a word"):
         prepare(Corpus((tmp_path / "empty.jsonl",)), vocabulary=100)

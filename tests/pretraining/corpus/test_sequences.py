@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blurbstudy.pretraining.corpus.corpus import TokenizedCorpus, sequences
+from blurbstudy.pretraining.corpus import sequences
+from blurbstudy.pretraining.corpus.corpus import TokenizedCorpus
 from blurbstudy.pretraining.corpus.sequences import contiguous_segments, single_sequences, two_segments
 
 
@@ -47,7 +48,7 @@ def test_the_label_says_whether_both_segments_are_of_one_document(corpus):
     assert (same == made_of.is_next).all()
 
 
-def test_a_next_segment_follows_the_first_without_a_gap_unless_cut(corpus):
+def test_a_next_segment_follows_the_first_without_a_gap_unless_truncated(corpus):
     a, b, c, d = made(corpus, random_next=0.0, max_length=512).ranges.T
     boundaries = set(corpus.sentences.tolist())
     whole = (b - a) + (d - c) + 3 < 512
@@ -62,7 +63,7 @@ def test_no_segment_crosses_a_document(corpus):
     assert (document_of(corpus, c) == document_of(corpus, d - 1)).all()
 
 
-def test_neither_a_next_nor_a_random_segment_holds_a_first_sentence(corpus):
+def test_neither_a_next_nor_a_random_segment_has_a_first_sentence(corpus):
     """Else the title alone would give a random segment away."""
     _, _, c, d = made(corpus, max_length=512).ranges.T
     first_end = corpus.sentences[corpus.documents[:-1] + 1]
@@ -85,7 +86,7 @@ def one_after_another(corpus, rng, room):
     for document in range(corpus.n_documents):
         at, end = int(corpus.documents[document]), int(corpus.documents[document + 1])
         while end - at >= 2:
-            target = int(rng.integers(2, room + 1)) if rng.random() < sequences.SHORT else room
+            target = int(rng.integers(2, room + 1)) if rng.random() < sequences.SHORT_SEQUENCE_PROB else room
             stop = min(max(int(np.searchsorted(sentences, sentences[at] + target)), at + 2), end)
             stop = end if end - stop == 1 else stop
             cut = int(rng.integers(at + 1, stop))
@@ -108,7 +109,7 @@ def one_after_another(corpus, rng, room):
 
 
 @pytest.mark.parametrize("max_length", [32, 96, 300])
-def test_all_at_once_cuts_as_one_after_another_does(corpus, max_length):
+def test_vectorized_sequences_match_a_plain_loop_in_distribution(corpus, max_length):
     """As many sequences, segments as long, as often whole, within four standard errors of 12 passes."""
     passes = {"loop": [], "at once": []}
     for seed in range(12):
@@ -127,13 +128,13 @@ def test_all_at_once_cuts_as_one_after_another_does(corpus, max_length):
     assert (np.abs(loop.mean(0) - at_once.mean(0)) < 4 * error + 1e-9).all()
 
 
-def test_of_a_single_document_no_segment_comes_from_another(corpus):
+def test_a_single_document_has_no_random_next_segments(corpus):
     one = TokenizedCorpus(np.zeros(40, np.uint16), np.arange(0, 41, 4), np.array([0, 10]))
     found = made(one, max_length=16)
     assert len(found) and found.is_next.all()
 
 
-def test_the_same_numbers_cut_the_same_sequences(corpus):
+def test_the_same_seed_gives_the_same_segments(corpus):
     assert (made(corpus, seed=3).ranges == made(corpus, seed=3).ranges).all()
     assert (
         len(made(corpus, seed=3)) != len(made(corpus, seed=4))
@@ -180,7 +181,7 @@ def test_no_token_is_used_twice_and_no_sequence_is_too_long_or_crosses_a_documen
         assert (found.is_next == 1).all()
 
 
-def test_both_contiguous_segments_hold_something_and_the_second_follows_the_first(odd):
+def test_contiguous_segments_are_not_empty_and_the_second_follows_the_first(odd):
     a, b, c, d = contiguous_segments(odd, np.random.default_rng(1), max_length=96).ranges.T
     assert (d > c).all() and (c >= b).all()
     whole = (b - a) + (d - c) + 3 < 96
@@ -192,7 +193,7 @@ def test_a_single_sequence_has_an_empty_second_range(odd):
     assert (c == d).all() and (c == b).all()
 
 
-def test_sequences_that_were_not_cut_begin_and_end_at_sentences(odd, kind):
+def test_untruncated_sequences_start_and_end_at_sentence_boundaries(odd, kind):
     cut, special = kind
     a, b, c, d = cut(odd, np.random.default_rng(1), max_length=96).ranges.T
     end = np.maximum(b, d)
@@ -204,7 +205,7 @@ def test_sequences_that_were_not_cut_begin_and_end_at_sentences(odd, kind):
     assert (np.isin(a, odd.sentences) | np.isin(end, odd.sentences)).mean() > 0.5
 
 
-def test_every_document_is_used_but_by_two_segments_those_of_one_sentence(odd):
+def test_two_segments_skip_only_documents_of_one_sentence(odd):
     sentences = np.diff(odd.documents)
     single = single_sequences(odd, np.random.default_rng(2), max_length=96).ranges
     assert set(document_of(odd, single[:, 0])) == set(range(odd.n_documents))
@@ -219,7 +220,7 @@ def test_long_sequences_use_every_token_once(corpus, kind):
     assert 0.99 * len(corpus.tokens) < used <= len(corpus.tokens)
 
 
-def test_over_passes_every_token_of_an_overlong_sentence_is_seen():
+def test_several_epochs_cover_every_token_of_an_overlong_sentence():
     corpus = TokenizedCorpus(np.zeros(100, np.uint16), np.array([0, 100]), np.array([0, 1]))
     rng = np.random.default_rng(4)
     used = np.zeros(100, int)
@@ -229,7 +230,7 @@ def test_over_passes_every_token_of_an_overlong_sentence_is_seen():
     assert (used > 0).all()
 
 
-def test_about_a_tenth_aims_at_a_shorter_length():
+def test_about_a_tenth_of_sequences_has_a_shorter_target_length():
     """Of a document without end, of sentences of one token."""
     n = 200_000
     corpus = TokenizedCorpus(np.zeros(n, np.uint16), np.arange(n + 1), np.array([0, n]))
@@ -247,13 +248,13 @@ def test_the_first_segment_of_two_ends_at_any_sentence():
     assert (abs(share - 1 / 3) < 0.08).all()
 
 
-def test_the_same_numbers_cut_the_same_and_others_do_not(odd, kind):
+def test_the_same_seed_gives_the_same_sequences_and_another_does_not(odd, kind):
     first, again, other = (kind[0](odd, np.random.default_rng(seed), max_length=96).ranges for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-def test_blocks_leave_nothing_out(odd, kind, monkeypatch):
-    monkeypatch.setattr(sequences, "BLOCK", 7)  # shorter than some documents
+def test_small_blocks_do_not_skip_documents(odd, kind, monkeypatch):
+    monkeypatch.setattr(sequences, "BLOCK_SENTENCES", 7)  # shorter than some documents
     found = kind[0](odd, np.random.default_rng(1), max_length=96).ranges
     begins = np.sort(found[:, 0])
     least = 1 if kind[1] == 2 else 2

@@ -34,7 +34,7 @@ def finetune(command, tiny_encoder):
     """blurbstudy finetune with a tiny encoder, two seeds."""
 
     def run(*words):
-        options = ["--encoder", tiny_encoder, "--recipe", "recipe.yaml", "--seeds", "1-2", "--out", "store"]
+        options = ["--encoder", tiny_encoder, "--recipe", "recipe.yaml", "--seeds", "1-2", "--store", "store"]
         return command("finetune", *words, *options, "--device", "cpu")
 
     return run
@@ -74,7 +74,7 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
         "dev file was named"
     ) in errors.splitlines()
     assert "test: none; the scores are of dev alone" in errors.splitlines()
-    assert "test: none, the scores are of dev alone\nmean F1 by class (dev): Disease" in out
+    assert "test: none; scores are on dev only\nmean F1 by class (dev): Disease" in out
     _, out, _ = finetune("--task", "mine.yaml", "--json")
     found = json.loads(out)
     assert found["summary"]["test"] is None and found["runs"][0]["test"] is None and found["reused"] == 2
@@ -91,25 +91,24 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--task", "ner"], "--task ner is a kind of task: name your files too (--train FILE [--dev FILE] [--test "
-         "FILE], or --data DIR with train.*, dev.*, test.* in it)"),
+        (["--task", "ner"], "--task ner is a kind of task; name your files too (--train FILE [--dev FILE] [--test "
+         "FILE], or --data DIR with train.*, dev.*, test.*)"),
         (["--task", "ner", "--train", "a.conll", "--data", "."], "name the files once: --train FILE [--dev FILE] "
          "[--test FILE], or --data DIR"),
         (["--task", "ner", "--dev", "a.conll"], "files: no train file; name it (--train FILE, or train: FILE under "
          "files:)"),
         (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; it was named for the train split; check "
          "the path"),
-        (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train, --dev, --test, --columns, --format, "
-         "--scheme, --metric, --negative and --discontinuous belong to a kind, such as --task ner; say the rest in a "
-         "YAML"),
+        (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train needs a kind of task, such as --task "
+         "ner; a YAML definition names these itself"),
         (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
          "readable file; check path and rights"),
-        (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: 'text' names no column; write "
-         "text=NAME,label=NAME"),
+        (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: expected ROLE=COLUMN, "
+         "got 'text'; write text=NAME,label=NAME"),
         (["--task", "ner", "--train", "a.conll", "--scheme", "xml"], "scheme='xml' is unknown; use iob1, iob2, bio, "
          "bio2, iobes, bioes, bilou, bioul, io"),
-        (["--task", "ner", "--data", "nowhere"], "--task ner is a kind of task, and --data nowhere no folder with "
-         "train.*, dev.*, test.* in it; name yours"),
+        (["--task", "ner", "--data", "nowhere"], "--task ner is a kind of task, but --data nowhere is not a "
+         "folder with train.*, dev.*, test.*; name yours"),
         (["--task", "nonsense"], "task='nonsense' is unknown; use BC5-chem, BC5-disease"),
     ],
 )  # fmt: skip
@@ -130,5 +129,5 @@ def test_joining_dev_is_refused_where_nothing_would_be_left_to_score(finetune, t
     (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 32\njoin_dev: true\n")
     code, _, errors = finetune("--task", "ner", "--train", "a.conll")
     assert code == 2 and errors.splitlines()[-1] == (
-        "blurbstudy: join_dev=True leaves nothing to score, since a has no test set; set it to false"
+        "blurbstudy: join_dev=True: a has no test set, so no split remains to score; set it to false"
     )

@@ -1,4 +1,4 @@
-"""Documents of every input format, with their texts as they stand; what is none is one line with its place."""
+"""Readers keep texts unchanged in every input format and report unreadable parts with their line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
-from blurbstudy.inference.inputs.documents import FORMATS, input_format, input_size, read_documents
-from blurbstudy.inference.inputs.items import Document, Fault
+from blurbstudy.inference.inputs.documents import Document, ReadError
+from blurbstudy.inference.inputs.readers import FORMATS, input_format, input_size, read_documents
 from blurbstudy.tasks import get_task
 from tests.inference.lexicon import typed_task
 
@@ -19,10 +19,10 @@ ODD = "tab\there, astral 𝔸, e\u0301, NBSP\u00a0, zero\u200bwidth, line\u2028s
 
 
 def read(path, task=ENTITIES, **options):
-    """The documents as (id, texts), and the faults."""
+    """The documents as (id, texts), and the error messages."""
     items = list(read_documents(path, task, **options))
-    documents = [(item.found.id, item.found.texts) for item in items if isinstance(item.found, Document)]
-    return documents, [item.found.said for item in items if isinstance(item.found, Fault)]
+    documents = [(item.content.id, item.content.texts) for item in items if isinstance(item.content, Document)]
+    return documents, [item.content.message for item in items if isinstance(item.content, ReadError)]
 
 
 def written(tmp_path, name: str, content: str | bytes):
@@ -31,7 +31,7 @@ def written(tmp_path, name: str, content: str | bytes):
     return path
 
 
-def test_a_text_file_is_one_document_as_it_stands(tmp_path):
+def test_a_text_file_is_one_unchanged_document(tmp_path):
     text = f"{ODD}\r\nsecond line\r\n\r\n"
     assert read(written(tmp_path, "a.txt", text)) == ([("a", (text,))], [])
     assert read(written(tmp_path, "a.txt", "\ufeff" + text)) == ([("a", (text,))], [])
@@ -41,27 +41,27 @@ def test_a_folder_holds_a_document_in_every_text_file(tmp_path):
     for name in ("b.txt", "a.txt", "a.ann", "c.md"):
         written(tmp_path, name, name)
     written(tmp_path, "broken.txt", b"caf\xe9")
-    documents, faults = read(tmp_path)
+    documents, errors = read(tmp_path)
     assert documents == [("a", ("a.txt",)), ("b", ("b.txt",))]
-    assert len(faults) == 1 and "broken.txt, line 1" in faults[0] and "0xE9" in faults[0]
-    assert [item.read for item in read_documents(tmp_path, ENTITIES)][-1] == input_size(tmp_path) == 14
+    assert len(errors) == 1 and "broken.txt, line 1" in errors[0] and "0xE9" in errors[0]
+    assert [item.bytes_read for item in read_documents(tmp_path, ENTITIES)][-1] == input_size(tmp_path) == 14
 
 
 def test_lines_are_documents_and_end_at_line_breaks_alone(tmp_path):
     path = written(tmp_path, "a.txt", f"{ODD}\r\n\nthird\rstill\nlast")
-    found = [("1", (ODD,)), ("2", ("",)), ("3", ("third\rstill",)), ("4", ("last",))]
-    assert read(path, form="lines") == (found, [])
-    assert "line 2: found an empty line" in read(path, CLASSES, form="lines")[1][0]  # no label can be told of nothing
+    expected = [("1", (ODD,)), ("2", ("",)), ("3", ("third\rstill",)), ("4", ("last",))]
+    assert read(path, format_name="lines") == (expected, [])
+    assert "line 2: found an empty line" in read(path, CLASSES, format_name="lines")[1][0]
 
 
-def test_standard_input_is_one_text_or_what_is_said(monkeypatch):
-    def given(data: bytes):
+def test_standard_input_is_one_text_unless_another_format_is_named(monkeypatch):
+    def set_stdin(data: bytes):
         monkeypatch.setattr(sys, "stdin", type("Stream", (), {"buffer": io.BytesIO(data)}))
 
-    given(b"a\r\nb")
+    set_stdin(b"a\r\nb")
     assert read("-") == ([("stdin", ("a\r\nb",))], [])
-    given(b"a\nb")
-    assert read("-", form="lines") == ([("1", ("a",)), ("2", ("b",))], [])
+    set_stdin(b"a\nb")
+    assert read("-", format_name="lines") == ([("1", ("a",)), ("2", ("b",))], [])
     assert input_size("-") is None
 
 
@@ -83,7 +83,7 @@ def test_records_are_read_by_the_columns_that_the_task_has_or_that_are_usual(tmp
     assert read(path, PAIRS, columns=roles) == ([("k", ("A", "B"))], [])
     with pytest.raises(DataError, match="which column is the text2.*--columns text2=NAME"):
         read(written(tmp_path, name, record(id="i", text="A")), PAIRS)
-    with pytest.raises(DataError, match="has no column 'abstract'; it has 'id', 'text'"):
+    with pytest.raises(DataError, match="no column 'abstract'; it has 'id', 'text'"):
         read(written(tmp_path, name, record(id="i", text="A")), columns={"text": "abstract"})
 
 
@@ -93,18 +93,18 @@ def test_texts_of_json_keep_every_character_and_lists_are_joined(tmp_path):
     assert read(path) == ([("1", (f"{ODD}\r\n",)), ("b", ("One. Two.",))], [])
 
 
-def test_words_of_json_are_taken_as_they_stand(tmp_path):
+def test_words_of_json_are_not_split_again(tmp_path):
     path = written(tmp_path, "a.jsonl", json.dumps({"id": "a", "tokens": ["IL-2", "(", "x y"]}) + "\n")
     (item,) = read_documents(path, ENTITIES)
-    assert item.found == Document("a", ("IL-2 ( x y",), (((0, 4), (5, 6), (7, 10)),))
+    assert item.content == Document("a", ("IL-2 ( x y",), (((0, 4), (5, 6), (7, 10)),))
     path.write_text(json.dumps({"tokens": ["a", ""]}) + "\n" + json.dumps({"tokens": "ab"}) + "\n")
-    assert ["no list of words" in fault for fault in read(path)[1]] == [True, True]
+    assert ["not a list of words" in error for error in read(path)[1]] == [True, True]
 
 
 def test_csv_fields_hold_line_breaks_and_separators(tmp_path):
     path = written(tmp_path, "a.csv", 'id;text\r\n1;"a; ""b""\r\nc"\r\n\r\n2;d\r\n')
     assert read(path) == ([("1", ('a; "b"\r\nc',)), ("2", ("d",))], [])
-    assert read(written(tmp_path, "b.tsv", 'x\t"a\n'), form="tsv", columns={"text": "2", "id": "1"}) == (
+    assert read(written(tmp_path, "b.tsv", 'x\t"a\n'), format_name="tsv", columns={"text": "2", "id": "1"}) == (
         [("x", ('"a',))],
         [],
     )
@@ -116,14 +116,14 @@ def test_tagged_tsv_is_conll_and_tsv_with_a_text_column_is_not(tmp_path):
     assert input_format(written(tmp_path, "a.tsv", "1\tA\n"), CLASSES) == "tsv"
 
 
-def test_conll_documents_are_those_that_are_marked_or_else_sentences(tmp_path):
+def test_conll_documents_are_marked_or_else_sentences(tmp_path):
     path = written(tmp_path, "a.conll", "IL-2\tO\n.\tO\n\n\nB\tO\n")
-    (first, second) = (item.found for item in read_documents(path, ENTITIES))
+    (first, second) = (item.content for item in read_documents(path, ENTITIES))
     assert first == Document("1", ("IL-2 .",), (((0, 4), (5, 6)),), marked=False)
     assert (second.id, second.texts) == ("2", ("B",))
     path.write_text("-DOCSTART- (x)\n\na O\nb O\n\nc O\n\n-DOCSTART- -X- O O\nd O\n-DOCSTART- -X-\ne\n")
-    found = [item.found for item in read_documents(path, ENTITIES)]
-    assert [(own.id, own.texts, own.marked) for own in found] == [
+    documents = [item.content for item in read_documents(path, ENTITIES)]
+    assert [(one.id, one.texts, one.marked) for one in documents] == [
         ("x", ("a b\nc",), True), ("d1", ("d",), True), ("d2", ("e",), True)
     ]  # fmt: skip
     path.write_text("1\tAspirin\tO\n")
@@ -133,10 +133,10 @@ def test_conll_documents_are_those_that_are_marked_or_else_sentences(tmp_path):
 def test_pubtator_text_is_title_and_abstract(tmp_path):
     first = "1|t|A title.\n1|a|The | text.\n1\t0\t1\tA\tDrug\tD1\n\n2|t|Only a title\n\n"
     content = first + "3|a|no title\n\n4|t|T\n5|a|x\n6|t|U\n6|a|V\n"
-    documents, faults = read(written(tmp_path, "a.pubtator", content))
+    documents, errors = read(written(tmp_path, "a.pubtator", content))
     assert documents == [("1", ("A title.\nThe | text.",)), ("2", ("Only a title",)), ("6", ("U\nV",))]
-    assert "line 7: found '3|a|no title'; expected ID|t|TITLE" in faults[0]
-    assert "line 10: found '5|a|x'; expected 4|a|ABSTRACT" in faults[1]
+    assert "line 7: found '3|a|no title'; expected ID|t|TITLE" in errors[0]
+    assert "line 10: found '5|a|x'; expected 4|a|ABSTRACT" in errors[1]
 
 
 BAD = {
@@ -148,38 +148,38 @@ BAD = {
     "a NUL character in": b'{"id": "x", "text": "a\\u0000"}\n',
     "half a Unicode character in": b'{"id": "x", "text": "a\\ud800"}\n',
     "a JSON dict as": b'{"id": "x", "text": {}}\n',
-    "the id '1' a second time": b'{"id": "1", "text": "again"}\n',
+    "duplicate id '1'": b'{"id": "1", "text": "again"}\n',
     "id ''": b'{"id": " ", "text": "a"}\n',
 }
 
 
-@pytest.mark.parametrize("said", BAD)
-def test_a_line_that_is_no_document_is_told_and_reading_goes_on(tmp_path, said):
-    content = b'{"id": "1", "text": "a"}\n' + BAD[said] + b'{"id": "3", "text": "c"}\n'
-    documents, faults = read(written(tmp_path, "a.jsonl", content))
+@pytest.mark.parametrize("message", BAD)
+def test_an_invalid_line_is_reported_and_reading_continues(tmp_path, message):
+    content = b'{"id": "1", "text": "a"}\n' + BAD[message] + b'{"id": "3", "text": "c"}\n'
+    documents, errors = read(written(tmp_path, "a.jsonl", content))
     assert [name for name, _ in documents] == ["1", "3"]
-    assert len(faults) == 1 and said in faults[0] and ("line 2" in faults[0] or "document 2" in faults[0])
-    assert "\n" not in faults[0] and len(faults[0]) < 300
+    assert len(errors) == 1 and message in errors[0] and ("line 2" in errors[0] or "document 2" in errors[0])
+    assert "\n" not in errors[0] and len(errors[0]) < 300
 
 
-def test_an_empty_text_has_no_entities_but_no_label_either(tmp_path):
+def test_an_empty_text_is_tagged_but_not_classified(tmp_path):
     path = written(tmp_path, "a.jsonl", '{"text": ""}\n{"text": " \\n"}\n{"text": []}\n')
     assert [texts for _, texts in read(path)[0]] == [("",), (" \n",), ("",)]
-    assert ["an empty text" in fault for fault in read(path, CLASSES)[1]] == [True] * 3
+    assert ["an empty text" in error for error in read(path, CLASSES)[1]] == [True] * 3
 
 
-def test_rows_of_another_width_and_broken_quotes_are_told(tmp_path):
+def test_rows_of_another_width_and_broken_quotes_are_errors(tmp_path):
     path = written(tmp_path, "a.csv", 'id,text\n1,a\n2\n3,"b"c\n4,d\n5,\xff\n'.encode("latin-1"))
-    documents, faults = read(path)
+    documents, errors = read(path)
     assert [name for name, _ in documents] == ["1", "4"]
-    assert ["line 3" in faults[0], "line 4" in faults[1], "line 6" in faults[2]] == [True] * 3
-    assert "broken quoting" in faults[1] and "0xFF" in faults[2]
+    assert ["line 3" in errors[0], "line 4" in errors[1], "line 6" in errors[2]] == [True] * 3
+    assert "broken quoting" in errors[1] and "0xFF" in errors[2]
 
 
-def test_a_sentence_of_conll_with_a_broken_line_is_told(tmp_path):
-    documents, faults = read(written(tmp_path, "a.conll", b"a\tO\n\nb\xff\tO\n\n \tO\n\nc\tO\n"))
+def test_a_sentence_of_conll_with_a_broken_line_is_an_error(tmp_path):
+    documents, errors = read(written(tmp_path, "a.conll", b"a\tO\n\nb\xff\tO\n\n \tO\n\nc\tO\n"))
     assert documents == [("1", ("a",)), ("4", ("c",))]
-    assert "line 3" in faults[0] and "line 5" in faults[1]
+    assert "line 3" in errors[0] and "line 5" in errors[1]
 
 
 def test_a_line_of_100000_characters_is_a_document(tmp_path):
@@ -188,28 +188,28 @@ def test_a_line_of_100000_characters_is_a_document(tmp_path):
         assert read(written(tmp_path, name, content)) == ([(name[0] if "txt" in name else "1", (long,))], [])
 
 
-def test_what_cannot_be_read_at_all_is_refused(tmp_path):
+def test_unreadable_inputs_are_refused(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read(tmp_path / "none.txt")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="has no .txt files"):
+    with pytest.raises(DataError, match="no .txt files"):
         read(tmp_path / "empty")
-    with pytest.raises(ParameterError, match="names no format; say --input-format"):
+    with pytest.raises(ParameterError, match="not a known format; pass --input-format"):
         read(written(tmp_path, "a.docx", b"PK"))
     with pytest.raises(ParameterError, match="'xml' is unknown; use auto, text"):
-        read(written(tmp_path, "a.txt", "a"), form="xml")
-    with pytest.raises(ParameterError, match="reads two texts at once"):
+        read(written(tmp_path, "a.txt", "a"), format_name="xml")
+    with pytest.raises(ParameterError, match="reads pairs of texts"):
         read(written(tmp_path, "a.txt", "a"), PAIRS)
-    with pytest.raises(ParameterError, match="has no tags"):
+    with pytest.raises(ParameterError, match="does not tag words"):
         read(written(tmp_path, "a.conll", "a\tO"), SEVERAL)
-    with pytest.raises(ParameterError, match="'label' is no role; use text, text2, id, words"):
+    with pytest.raises(ParameterError, match="unknown role 'label'; use text, text2, id, words"):
         read(written(tmp_path, "a.csv", "a\n1\n"), columns={"label": "a"})
-    with pytest.raises(ParameterError, match="belong to jsonl, csv, tsv, conll"):
+    with pytest.raises(ParameterError, match="works with jsonl, csv, tsv, conll, not with text"):
         read(written(tmp_path, "a.txt", "a"), columns={"text": "a"})
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
-    """A reader hands on a document before it reads the next: from a stream without end the first ten come."""
+    """Readers yield each document before they read the next: the first ten of an endless stream arrive."""
 
     class Endless(io.RawIOBase):
         def __init__(self, line: bytes):
@@ -222,14 +222,14 @@ def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
     lines = {"lines": b"a text %d\n", "jsonl": b'{"text": "a %d"}\n', "csv": b"text %d\n", "tsv": b"text %d\n",
              "pubtator": b"%d|t|T\n\n", "conll": b"word%d\tO\n\n"}  # fmt: skip
     assert set(lines) == set(FORMATS) - {"text"}
-    for form, line in lines.items():
+    for name, line in lines.items():
         stream = Endless(line)
-        if form in ("pubtator", "conll"):
+        if name in ("pubtator", "conll"):
             stream.line = line.removesuffix(b"\n")
-            stream.readline = lambda size=-1, own=stream: _turns(own)
+            stream.readline = lambda size=-1, stream=stream: _turns(stream)
         monkeypatch.setattr(sys, "stdin", type("Stream", (), {"buffer": stream}))
-        columns = {"text": "1"} if form in ("csv", "tsv") else None
-        items = read_documents("-", ENTITIES, form=form, columns=columns)
+        columns = {"text": "1"} if name in ("csv", "tsv") else None
+        items = read_documents("-", ENTITIES, format_name=name, columns=columns)
         assert len([next(items) for _ in range(10)]) == 10
         assert stream.count < 30
 

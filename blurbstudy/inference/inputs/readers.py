@@ -1,0 +1,206 @@
+"""Read documents to predict for: text files, folders of them, one text per line, JSONL, CSV, TSV, CoNLL, PubTator.
+
+Readers stream: only a plain text file, which is one document, is read whole. An unreadable part of the input becomes a
+ReadError with its file and line, and reading continues after it. Texts are unchanged, line endings included: offsets
+count the characters of the file's own text without a byte-order mark.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from ...errors import DataError, ParameterError
+from ...tasks import Task
+from ...tasks.formats.lines import fail, shown, text_of
+from .conll_pubtator import read_conll_words, read_pubtator
+from .documents import Document, Item, ReadError, decode_lines, read_error, text_count
+from .records import USUAL_TEXTS, read_records
+
+STDIN = "-"
+TEXT = "text"
+# Suffix -> format; "": depends on the task, since BLURB's tagged sentences are .tsv files.
+SUFFIXES = {
+    ".txt": TEXT,
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "",
+    ".pubtator": "pubtator",
+    **dict.fromkeys((".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes"), "conll"),
+}
+
+
+def read_documents(
+    where: Path | str, task: Task, *, format_name: str = "auto", columns: Mapping[str, str] | None = None
+) -> Iterator[Item]:
+    """The documents of a file, a folder of text files or standard input (`-`), in order.
+
+    Args:
+        format_name: a key of FORMATS, or auto: by the suffix; standard input is one text.
+        columns: for JSONL, CSV, TSV and CoNLL: role -> column name, or number from 1 (see records.ROLES).
+
+    Raises:
+        ParameterError: the format is unknown or does not fit the task.
+        DataError: the input cannot be read, or lacks a column that the task needs.
+    """
+    format_name = input_format(where, task, format_name)
+    if columns and format_name not in WITH_COLUMNS:
+        raise ParameterError(f"--columns works with {', '.join(WITH_COLUMNS)}, not with {format_name}; remove it")
+    yield from _reject_duplicate_ids(_read(where, task, format_name, columns or {}))
+
+
+def input_size(where: Path | str) -> int | None:
+    """Bytes of all input files; None for standard input."""
+    if str(where) == STDIN:
+        return None
+    path = Path(where)
+    return sum(file.stat().st_size for file in (_text_files(path) if path.is_dir() else [path]))
+
+
+def input_format(where: Path | str, task: Task, format_name: str = "auto") -> str:
+    """The key of FORMATS to read with; auto: by the suffix.
+
+    Raises:
+        ParameterError: the format is unknown, or has one text per document where the task needs pairs.
+        DataError: the file does not exist.
+    """
+    if format_name != "auto" and format_name not in FORMATS:
+        raise ParameterError(f"--input-format {format_name!r} is unknown; use auto, {', '.join(FORMATS)}")
+    path = Path(where)
+    is_folder = str(where) != STDIN and path.is_dir()
+    if str(where) != STDIN and not path.exists():
+        raise DataError(f"{where}: no such file; name a file, a folder of .txt files, or - for standard input")
+    if is_folder and format_name not in ("auto", TEXT):
+        raise ParameterError(
+            f"{where}: a folder is read as .txt files, one document each, not as {format_name}; name a {format_name} "
+            "file"
+        )
+    if format_name == "auto":
+        format_name = TEXT if is_folder or str(where) == STDIN else _format_of_suffix(path, task)
+    if format_name == "conll" and task.output != "token_labels":
+        raise ParameterError(
+            f"{task.name} does not tag words, so it cannot read CoNLL files; use {' or '.join(_other_formats(task))}"
+        )
+    if format_name in ONE_TEXT and text_count(task) > 1:
+        raise ParameterError(
+            f"{task.name} reads pairs of texts; name a JSONL, CSV or TSV file with a column for each text"
+        )
+    return format_name
+
+
+def display_name(where: Path | str) -> str:
+    """The name of the input in messages."""
+    return "standard input" if str(where) == STDIN else str(where)
+
+
+def _other_formats(task: Task) -> list[str]:
+    return [name for name in FORMATS if name != "conll" and not (name in ONE_TEXT and text_count(task) > 1)]
+
+
+def _format_of_suffix(path: Path, task: Task) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ParameterError(
+            f"{path}: suffix {suffix!r} is not a known format; pass --input-format {', '.join(FORMATS)}"
+        )
+    if format_name := SUFFIXES[suffix]:
+        return format_name
+    return "conll" if task.output == "token_labels" and not _has_text_column(path) else "tsv"
+
+
+def _has_text_column(path: Path) -> bool:
+    with path.open("rb") as file:
+        line = next(decode_lines(file), None)
+    return line is not None and any(name.strip().lower() in USUAL_TEXTS for name in line.text.split("\t"))
+
+
+def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str, str]) -> Iterator[Item]:
+    name, path = display_name(where), Path(where)
+    if str(where) == STDIN:
+        yield from FORMATS[format_name](sys.stdin.buffer, name, task, columns)
+    elif path.is_dir():
+        yield from _read_folder(path)
+    elif format_name == TEXT:
+        yield _read_text_file(path, bytes_before=0)
+    else:
+        try:
+            with path.open("rb") as file:
+                yield from FORMATS[format_name](file, name, task, columns)
+        except OSError as error:
+            fail(name, f"a file that cannot be read ({error.strerror})", "a readable file", "check permissions")
+
+
+def _reject_duplicate_ids(items: Iterator[Item]) -> Iterator[Item]:
+    seen: set[bytes] = set()  # 8-byte hashes instead of ids: inputs may be long
+    for count, item in enumerate(items, 1):
+        if isinstance(item.content, Document):
+            key = blake2b(item.content.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            if key in seen:
+                problem = f"document {count}: duplicate id {shown(item.content.id)}; expected unique ids"
+                error = ReadError(f"{problem}; remove or rename one, or do not name an id column")
+                item = Item(error, item.bytes_read)
+            seen.add(key)
+        yield item
+
+
+def _read_folder(folder: Path) -> Iterator[Item]:
+    files = _text_files(folder)
+    if not files:
+        raise DataError(f"{folder}: no .txt files; save each document as one, or name a file of another format")
+    bytes_before = 0
+    for path in files:
+        item = _read_text_file(path, bytes_before=bytes_before)
+        bytes_before = item.bytes_read
+        yield item
+
+
+def _text_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.txt") if path.is_file())
+
+
+def _read_text_file(path: Path, *, bytes_before: int) -> Item:
+    size = path.stat().st_size
+    try:
+        return Item(Document(path.stem, (text_of(path),)), bytes_before + size)
+    except DataError as error:
+        return Item(ReadError(str(error)), bytes_before + size)
+
+
+def _single_document(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
+    """All of standard input as one document."""
+    texts: list[str] = []
+    error, bytes_read = None, 0
+    for line in decode_lines(file):
+        texts.append(line.text)
+        bytes_read = line.bytes_read
+        if line.error and error is None:
+            error = read_error(where, line.number, *line.error)
+    yield Item(error or Document("stdin", ("".join(texts),)), bytes_read)
+
+
+def _text_lines(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
+    for line in decode_lines(file):
+        text = line.text.removesuffix("\n").removesuffix("\r")
+        if line.error:
+            content: Document | ReadError = read_error(where, line.number, *line.error)
+        elif task.output != "token_labels" and not text.strip():
+            content = read_error(where, line.number, "an empty line", "a text to predict for", "remove it")
+        else:
+            content = Document(str(line.number), (text,))
+        yield Item(content, line.bytes_read)
+
+
+FORMATS: dict[str, Callable[[BinaryIO, str, Task, Mapping[str, str]], Iterator[Item]]] = {
+    TEXT: _single_document,
+    "lines": _text_lines,
+    **{name: partial(read_records, format_name=name) for name in ("jsonl", "csv", "tsv")},
+    "conll": read_conll_words,
+    "pubtator": read_pubtator,
+}
+ONE_TEXT = (TEXT, "lines", "pubtator")  # formats with one text per document
+WITH_COLUMNS = ("jsonl", "csv", "tsv", "conll")

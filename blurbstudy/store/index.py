@@ -1,0 +1,182 @@
+"""The index of a run store: every run without its predictions, in a SQLite file of the local cache.
+
+Records hold the predictions of whole test sets, so reading all of them takes minutes in a store of thousands of runs.
+The index holds the rest of each record. The record files remain the truth: every use compares their names, sizes and
+modification times with the index and reads those that are new or changed. A missing, damaged or foreign index is built
+again; where none can be written, it lives in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..config import TRAINER_REVISION, Recipe, RunConfig, canonical_json
+from ..errors import StoreError
+from ..paths import cache_folder
+from ..training.run_record import RunRecord, run_record_from_dict
+from .run_store import RunStore
+
+INDEX_REVISION = 1  # raised by any change of the tables
+FOLDER = "store-index"  # in the cache folder
+BATCH = 500  # records read between two commits
+TIMEOUT = 60.0  # seconds to wait for another process that writes the index
+_TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, size INTEGER, modified INTEGER, condition TEXT, record TEXT, error TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_condition ON runs (condition);
+"""
+
+# Codes of a file that holds something else, or damaged pages.
+_DAMAGED = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+FileState = tuple[int, int]  # size in bytes, modification time in nanoseconds
+
+
+class RunIndex:
+    """The runs of a store as they are when the index is opened.
+
+    Args:
+        store: the store; nothing is written to its folder.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        try:
+            self._database = _open_file(index_file(store))
+            self._refresh()
+            (damage,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+            if damage != "ok":
+                raise sqlite3.DatabaseError(damage)
+        except (OSError, sqlite3.Error):
+            self._database = _open(":memory:")
+            self._refresh()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def runs(self, *, condition: str = "") -> list[RunRecord]:
+        """The runs of this trainer revision without predictions, sorted by id.
+
+        Args:
+            condition: of this condition only (see `condition_key`).
+        """
+        where = "AND condition = ?" if condition else ""
+        query = f"SELECT record FROM runs WHERE record IS NOT NULL {where} ORDER BY id"
+        rows = self._database.execute(query, (condition,) if condition else ())
+        return [run_record_from_dict(json.loads(record) | {"predictions": {}}) for (record,) in rows]
+
+    def errors(self) -> list[str]:
+        """One line per unreadable record, sorted by id."""
+        rows = self._database.execute("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY id")
+        return [error for (error,) in rows]
+
+    def _refresh(self) -> None:
+        files = _record_files(self._store)
+        indexed: dict[str, FileState] = {
+            run_id: (size, modified)
+            for run_id, size, modified in self._database.execute("SELECT id, size, modified FROM runs")
+        }
+        gone = [(run_id,) for run_id in indexed.keys() - files.keys()]
+        if gone:
+            with self._database:
+                self._database.executemany("DELETE FROM runs WHERE id = ?", gone)
+        changed = sorted(run_id for run_id, state in files.items() if indexed.get(run_id) != state)
+        for start in range(0, len(changed), BATCH):
+            rows = [(run_id, *files[run_id], *self._row(run_id)) for run_id in changed[start : start + BATCH]]
+            with self._database:
+                self._database.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _row(self, run_id: str) -> tuple[str | None, str | None, str | None]:
+        """(condition, record without predictions, error); all None for a run of another trainer revision."""
+        try:
+            record = self._store.get(run_id)
+        except StoreError as error:
+            return None, None, str(error)
+        if record is None:
+            return None, None, None
+        values = dataclasses.replace(record, predictions={}).to_dict()
+        return condition_key(record.config), canonical_json(values), None
+
+
+@contextlib.contextmanager
+def open_index(store: RunStore) -> Iterator[RunIndex]:
+    """The up-to-date index of a store, closed at the end of the block."""
+    with contextlib.closing(RunIndex(store)) as index:
+        yield index
+
+
+def indexed_runs(store: RunStore) -> list[RunRecord]:
+    """The runs of this trainer revision without predictions, sorted by id; unreadable records are left out."""
+    with open_index(store) as index:
+        return index.runs()
+
+
+def runs_of_condition(store: RunStore, config: RunConfig) -> list[RunRecord]:
+    """The runs that differ from a configuration in their seed alone, itself included, with their predictions."""
+    with open_index(store) as index:
+        runs = index.runs(condition=condition_key(config))
+    return [record for run in runs if (record := store.get(run.id)) is not None]
+
+
+def condition_key(config: RunConfig) -> str:
+    """12 hexadecimal digits that are equal for runs that differ in their seed alone."""
+    values = {key: value for key, value in config.to_dict().items() if key not in ("seed", "encoder_name")}
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:12]
+
+
+def index_file(store: RunStore) -> Path:
+    """Where the index of a store lies; each version of the code has its own."""
+    digest = hashlib.sha256(_identity(store).encode()).hexdigest()[:20]
+    return cache_folder().absolute() / FOLDER / f"{digest}.sqlite3"
+
+
+def _identity(store: RunStore) -> str:
+    forms = {
+        form.__name__: {field.name: repr(field.default) for field in dataclasses.fields(form)}
+        for form in (Recipe, RunConfig, RunRecord)
+    }
+    revisions = {"index": INDEX_REVISION, "trainer": TRAINER_REVISION}
+    return canonical_json({"store": str(store.folder.resolve()), "revisions": revisions, "forms": forms})
+
+
+def _open_file(file: Path) -> sqlite3.Connection:
+    """The database in a file; a file that is none, or damaged, is replaced."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _open(file)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in _DAMAGED:  # otherwise locked for too long, or the disk refused
+            raise
+        for path in (file, file.with_name(f"{file.name}-journal")):
+            path.unlink(missing_ok=True)
+        return _open(file)
+
+
+def _open(file: Path | str) -> sqlite3.Connection:
+    database = sqlite3.connect(file, timeout=TIMEOUT)
+    try:
+        database.executescript(_TABLES)
+        database.execute("SELECT id, size, modified, condition, record, error FROM runs LIMIT 1").fetchall()
+        return database
+    except BaseException:
+        database.close()
+        raise
+
+
+def _record_files(store: RunStore) -> dict[str, FileState]:
+    """Run id -> state of its file."""
+    states: dict[str, FileState] = {}
+    for run_id, path in store.record_files().items():
+        with contextlib.suppress(FileNotFoundError):
+            state = os.stat(path)
+            states[run_id] = (state.st_size, state.st_mtime_ns)
+    return states
