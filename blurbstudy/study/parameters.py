@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,9 @@ HUB_PREFIX = "hub:"
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
 
+M = TypeVar("M", bound="Model")
+
+
 class Model(BaseModel):
     """Strict, closed and immutable: an unknown name or a value of another type is an error."""
 
@@ -48,6 +51,21 @@ class Pretraining(Model):
     corpus: list[str] | None
     tokens: int = Field(ge=0)
     precision: Precision
+
+
+def parse_parameters(model: type[M], values: Mapping[str, Any], *, origin: str = "") -> M:
+    """The model with these values.
+
+    Args:
+        origin: where the values come from, for errors.
+
+    Raises:
+        ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ParameterError(_describe(error, model, origin)) from None
 
 
 class CommonParameters(Model):
@@ -81,10 +99,7 @@ class CommonParameters(Model):
         Raises:
             ParameterError: a name is unknown or missing, or a value is of another type or out of bounds.
         """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise ParameterError(_describe(error, cls, origin)) from None
+        return parse_parameters(cls, values, origin=origin)
 
     @property
     def encoder_specs(self) -> dict[str, str | None]:

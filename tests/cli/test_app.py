@@ -52,7 +52,7 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
         (["-p", "seeds", "0"], "seeds=0: expected a number such as 5"),
         (
             ["-p", "learning_rate", "fast"],
-            "learning_rate='fast': must be a valid number; learning_rate is: peak learning rate",
+            "learning_rate='fast': must be a valid number",
         ),
         (["-p", "tasks", "[BIOSSES, BIOSSES]"], "must list 'BIOSSES' only once"),
         (["-p", "seeds"], "-p"),

@@ -2,11 +2,11 @@
 
 import pytest
 
-from blurbstudy.study.parameters import notebook_stems
+from blurbstudy.sections import NOTEBOOKS
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["index", *notebook_stems()]
+PAGES = ["index", *NOTEBOOKS]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_dark_and_light_follow_the_readers_setting(open_page):
 
 def test_links_between_pages_work_without_a_server(open_page):
     page = open_page("index")
-    for stem in notebook_stems():
+    for stem in NOTEBOOKS:
         page.click(f"nav a[href='{stem}.html']")
         assert page.url.endswith(f"{stem}.html") and page.locator("h1").count() == 1
         page.click("nav a.name")

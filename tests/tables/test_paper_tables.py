@@ -10,10 +10,10 @@ from html import unescape
 import nbformat
 import pytest
 
-from blurbstudy.study.parameters import notebook_stems
+from blurbstudy.sections import NOTEBOOKS
 from blurbstudy.tables.paper import OURS, paper_tables
 
-STEMS = notebook_stems()
+STEMS = NOTEBOOKS
 # Numbers that the paper prints in each table; one that is lost from the data file is missed here.
 PRINTED = {
     "table2": 56, "table3": 12, "table4": 32, "table5": 26, "table6": 60, "table7": 65, "table8": 56, "table9": 56,
