@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import canonical_json
+from ..config import fingerprint
 from ..errors import DataError, Interrupted
 from ..filesystem import ensure_directory
 from ..paths import cache_folder
@@ -59,7 +59,7 @@ class WantedModel:
     @property
     def fingerprint(self) -> str:
         """Of the identity."""
-        return hashlib.sha256(canonical_json(self.identity).encode()).hexdigest()[:20]
+        return fingerprint(self.identity)
 
     def folder(self) -> Path:
         """Where it lies, or will."""
@@ -94,8 +94,8 @@ def _train(
 
     data = Path(wanted.data_folder)
     corpus = typed_corpus(get_model(wanted.name).types, data)
-    for task, fingerprint in wanted.fingerprints.items():
-        if data_fingerprint(get_task(task), data) != fingerprint:
+    for task, expected in wanted.fingerprints.items():
+        if data_fingerprint(get_task(task), data) != expected:
             raise DataError(f"{data}: the files of {task} changed meanwhile; start again")
     _hear_steps(total_steps(len(corpus["train"]), wanted.epochs), on_progress=on_progress, stop=stop)
     with tempfile.TemporaryDirectory(prefix="blurbstudy-") as scratch:

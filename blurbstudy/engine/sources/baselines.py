@@ -5,7 +5,6 @@ A model that is missing is trained, and test sets are read with it, in a process
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -24,10 +23,11 @@ from ...baselines import (
     released_version,
     total_steps,
 )
+from ...config import fingerprint
 from ...errors import DataError
 from ...store.run_store import RunStore
 from ...tasks import data_fingerprint, get_task, read_task
-from ...training.provenance import software
+from ...training.provenance import software_versions
 from ..deadline import Deadline
 from ..progress import Progress
 from ..workers.main import Handler, OnSteps
@@ -67,7 +67,7 @@ class Asked:
         """Of the model that answers here and now."""
         if self.version is None:
             return self.wanted.fingerprint
-        return hashlib.sha256(f"{get_model(self.name).package} {self.version}".encode()).hexdigest()[:20]
+        return fingerprint(f"{get_model(self.name).package} {self.version}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadlin
         "epochs": None if asked.version else asked.wanted.epochs,
         "seed": None if asked.version else asked.wanted.seed,
         "spacy": metadata.version("spacy"),
-        "commit": software()["commit"],
+        "commit": software_versions()["commit"],
     }
     for left, (task, data) in zip(range(len(asked.tasks) - 1, -1, -1), asked.tasks.items(), strict=True):
         folder = Path(asked.wanted.data_folder)

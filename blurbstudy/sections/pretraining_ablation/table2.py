@@ -162,7 +162,7 @@ def _variance_notes(summaries: Mapping[CellKey, CellSummary]) -> list[str]:
 def segment_settings(bases: Mapping[str, Recipe], tasks: Sequence[str]) -> dict[tuple[str, str], Recipe]:
     """(setting, task) -> recipe: two segment ids, and one."""
     names = {"Two segment ids": "pair", "One segment id": "single"}
-    return {(name, task): bases[task].but(segment_ids=ids) for name, ids in names.items() for task in tasks}
+    return {(name, task): bases[task].replace(segment_ids=ids) for name, ids in names.items() for task in tasks}
 
 
 def pair_parts(study: Study) -> tuple[Part, ...]:

@@ -133,7 +133,7 @@ def optimal_recipe(found: Found | None, standard: Recipe, *, join_dev: bool) -> 
     if found is not None and found.best is None:
         return None
     chosen = standard if found is None else found.search.space.recipe(found.best.params)
-    return chosen.but(join_dev=True, select="last") if join_dev else chosen
+    return chosen.replace(join_dev=True, select="last") if join_dev else chosen
 
 
 def restricted(results: Any, searched: Searched) -> Any:
