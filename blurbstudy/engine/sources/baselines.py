@@ -14,11 +14,11 @@ from typing import Any
 from ...baselines import (
     RELEASED,
     RETRAINED,
-    WantedModel,
+    BaselineSpec,
+    ensure_model,
     entity_types,
     get_model,
     load_model,
-    make_model,
     predicted_tags,
     released_version,
     total_steps,
@@ -43,7 +43,7 @@ AUTO = "auto"  # the released model where it is installed, else a retrained one;
 class Asked:
     """What a study asks for by the name of one model."""
 
-    wanted: WantedModel  # how it is retrained
+    wanted: BaselineSpec  # how it is retrained
     source: str = AUTO
     tasks: Mapping[str, str]  # whose test sets it reads -> fingerprint of the files
 
@@ -153,11 +153,11 @@ def _job(store: RunStore, asked: Asked) -> dict[str, Any]:
 
 
 def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadline) -> None:
-    asked = Asked(wanted=WantedModel(**job["wanted"]), source=job["source"], tasks=job["tasks"])
+    asked = Asked(wanted=BaselineSpec(**job["wanted"]), source=job["source"], tasks=job["tasks"])
     store, steps = RunStore(job["store"]), job["steps"]
     package = get_model(asked.name).package
     if asked.version is None:
-        where = make_model(
+        where = ensure_model(
             asked.wanted, on_progress=lambda done, _: on_progress(min(done, steps - 1), steps), stop=deadline.passed
         )
     nlp = load_model(package if asked.version else where)
