@@ -28,7 +28,7 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
     from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
     from blurbstudy.inference.model_directory.settings import settings_of
     from blurbstudy.inference.predictor import Predictor, split_words
-    from blurbstudy.models import Classifier, TrainedWeights, load_checkpoint
+    from blurbstudy.models import Classifier, FinetunedWeights, load_checkpoint
     from blurbstudy.tasks import get_task
 
     checkpoint = load_checkpoint(encoder)
@@ -39,7 +39,7 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
 
     def write(place: Path) -> Path:
         place.mkdir(parents=True)
-        trained = TrainedWeights(checkpoint.architecture, model.member_weights(0), model.head_weights(0))
+        trained = FinetunedWeights(checkpoint.architecture, model.member_weights(0), model.head_weights(0))
         tokenizer = checkpoint.tokenizer()
         write_model_files(place, trained, task=task, settings=settings, tokenizer=tokenizer, run={})
         return place

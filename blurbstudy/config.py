@@ -1,4 +1,4 @@
-"""How one fine-tuning goes (Recipe) and what one run is (RunConfig): frozen, validated, hashed to a run id.
+"""The recipe of a fine-tuning (Recipe) and the configuration of a run (RunConfig): frozen, validated, hashed to an id.
 
 Sources: BLURB's fine-tuning protocol (Gu et al. 2021), Tinn et al. 2021 sections 2.4 and 3.2.
 """
@@ -17,7 +17,7 @@ import yaml
 
 from .errors import ParameterError
 
-# Raised by any change of code that alters the outcome of a run (tests/test_golden_run.py reminds).
+# Raise it with any change of code that alters the outcome of a run (checked by tests/test_golden_run.py).
 TRAINER_REVISION = 2
 
 Scalar = str | int | float | bool
@@ -25,93 +25,108 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How one fine-tuning goes. Layer-wise techniques stand in `stabilizers`, by name."""
+    """The hyperparameters of one fine-tuning. Layer-wise techniques are in `stabilizers`, by name."""
 
     epochs: float = 20  # passes over the training split
-    learning_rate: float = 2e-5  # peak rate, reached at the end of warm-up
+    learning_rate: float = 2e-5  # peak, at the end of warm-up
     batch_size: int = 16  # sequences per optimizer step
-    warmup: float = 0.1  # fraction of optimizer steps with a linearly rising rate; then linear decay to 0
-    dropout: float = 0.1  # probability, for hidden states, attention and the head alike
+    warmup: float = 0.1  # fraction of optimizer steps in which the learning rate rises linearly; then it decays to 0
+    dropout: float = 0.1  # probability, for hidden states, attention and the head
     weight_decay: float = 0.01  # per unit of learning rate; none on biases and LayerNorm
     beta1: float = 0.9  # Adam: decay of the mean of gradients
     beta2: float = 0.999  # Adam: decay of the mean of squared gradients
-    eps: float = 1e-6  # Adam: added to the root (1e-6 as BERT; 1e-8 as Hugging Face)
+    eps: float = 1e-6  # Adam: added to the root (BERT: 1e-6; Hugging Face: 1e-8)
     clip: float = 1.0  # largest norm of a member's gradient; 0: no clipping
-    bias_correction: bool = True  # Adam's correction of its moments' start at 0 (the switch of Table 3)
-    max_length: int = 512  # sub-words per sequence, special tokens included
+    bias_correction: bool = True  # Adam's correction of its zero-initialized moments (Table 3)
+    max_length: int = 512  # sub-word tokens per sequence, special tokens included
     tagging: str = "bio"  # tags of entity tasks: bio | io
     segment_ids: str = "pair"  # pair: 0 for the first text, 1 for the second; single (RoBERTa: always): 0 throughout
-    # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers); cosine (of similarity
-    # alone): both texts encoded apart, the cosine of their means (Sentence-BERT)
+    # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers); cosine (similarity tasks
+    # only): the cosine of the mean tokens of two separately encoded texts (Sentence-BERT)
     head: str = "pooler"
     stabilizers: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # name -> options
-    select: str = "last"  # whose weights are scored: last step, or best_dev evaluation
+    select: str = "last"  # weights that are scored: of the last step, or of the best_dev evaluation
     evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
-    join_dev: bool = False  # dev joins train (then select is last and the dev score is null)
+    join_dev: bool = False  # train on dev as well (then select is last, and the dev score is null)
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise ParameterError(f"{name}={value!r} is out of bounds; use {low:g} to {high:g}")
-        for name in _WHOLE:
+        for name in _INTEGERS:
             if getattr(self, name) != int(getattr(self, name)):
-                raise ParameterError(f"{name}={getattr(self, name)!r} is not a whole number; use one")
+                raise ParameterError(f"{name}={getattr(self, name)!r} must be a whole number")
             object.__setattr__(self, name, int(getattr(self, name)))
-        for name in _REAL:
+        for name in _FLOATS:
             object.__setattr__(self, name, float(getattr(self, name)))
-        for name in _FLAGS:
+        for name in _BOOLEANS:
             if not isinstance(getattr(self, name), bool):
-                raise ParameterError(f"{name}={getattr(self, name)!r} is no switch; use true or false")
+                raise ParameterError(f"{name}={getattr(self, name)!r} must be true or false")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ParameterError(f"{name}={getattr(self, name)!r} is unknown; use {' or '.join(choices)}")
         if self.join_dev and self.select != "last":
             raise ParameterError(f"select={self.select!r} needs a dev split, but join_dev is on; use select=last")
         if not isinstance(self.stabilizers, Mapping):
-            raise ParameterError(f"stabilizers={self.stabilizers!r} is no mapping; use name: {{option: value}}")
+            raise ParameterError(f"stabilizers={self.stabilizers!r} must be a mapping of name: {{option: value}}")
         for name, options in self.stabilizers.items():
             if not isinstance(options, Mapping):
-                raise ParameterError(f"stabilizer {name!r} has settings {options!r}; use {name}: {{option: value}}")
+                raise ParameterError(f"stabilizer {name!r}: expected {name}: {{option: value}}, got {options!r}")
             for option, value in options.items():
                 if not isinstance(option, str) or not isinstance(value, (str, int, float, bool)):
-                    raise ParameterError(f"{name}: {option!r} is {value!r}; use a name with a number, switch or word")
-        frozen = {name: dict(sorted(options.items())) for name, options in sorted(self.stabilizers.items())}
-        object.__setattr__(self, "stabilizers", frozen)
+                    raise ParameterError(f"{name}: {option!r} is {value!r}; use a number, true, false or a string")
+        ordered = {name: dict(sorted(options.items())) for name, options in sorted(self.stabilizers.items())}
+        object.__setattr__(self, "stabilizers", ordered)
 
     def __hash__(self) -> int:
         return hash(canonical_json(self.to_dict()))
 
     @property
     def layout(self) -> str:
-        """How two texts enter the encoder: together as `segment_ids` says (pair | single), or apart."""
+        """How two texts enter the encoder: pair | single (segment ids of one sequence), or bi_encoder (separately)."""
         return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only, for YAML, JSON and hashing."""
+        """Plain values for YAML, JSON and hashing."""
         return dataclasses.asdict(self)
 
-    def but(self, **changes: Any) -> Recipe:
-        """The same recipe with some fields changed."""
+    def replace(self, **changes: Any) -> Recipe:
+        """The same recipe with some fields changed.
+
+        Raises:
+            ParameterError: a name is unknown or a value out of bounds.
+        """
         return recipe_from_dict(self.to_dict() | changes)
 
 
 _BOUNDS = {
-    "epochs": (0.01, 1000), "learning_rate": (0.0, 1.0), "batch_size": (1, 4096), "warmup": (0.0, 1.0),
-    "dropout": (0.0, 0.9), "weight_decay": (0.0, 1.0), "beta1": (0.0, 0.9999), "beta2": (0.0, 0.99999),
-    "eps": (1e-12, 1.0), "clip": (0.0, 1e6), "max_length": (8, 8192), "evaluations": (1, 10000),
-}  # fmt: skip
-_WHOLE = ("batch_size", "max_length", "evaluations")
-_REAL = ("epochs", "learning_rate", "warmup", "dropout", "weight_decay", "beta1", "beta2", "eps", "clip")
-_FLAGS = ("bias_correction", "join_dev")
+    "epochs": (0.01, 1000),
+    "learning_rate": (0.0, 1.0),
+    "batch_size": (1, 4096),
+    "warmup": (0.0, 1.0),
+    "dropout": (0.0, 0.9),
+    "weight_decay": (0.0, 1.0),
+    "beta1": (0.0, 0.9999),
+    "beta2": (0.0, 0.99999),
+    "eps": (1e-12, 1.0),
+    "clip": (0.0, 1e6),
+    "max_length": (8, 8192),
+    "evaluations": (1, 10000),
+}
+_INTEGERS = ("batch_size", "max_length", "evaluations")
+_FLOATS = ("epochs", "learning_rate", "warmup", "dropout", "weight_decay", "beta1", "beta2", "eps", "clip")
+_BOOLEANS = ("bias_correction", "join_dev")
 _CHOICES = {
-    "tagging": ("bio", "io"), "segment_ids": ("pair", "single"), "head": ("pooler", "gelu", "cosine"),
+    "tagging": ("bio", "io"),
+    "segment_ids": ("pair", "single"),
+    "head": ("pooler", "gelu", "cosine"),
     "select": ("last", "best_dev"),
-}  # fmt: skip
+}
 
 
 def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
-    """A Recipe from plain values.
+    """The inverse of Recipe.to_dict; missing fields have their defaults.
 
     Raises:
         ParameterError: a name is unknown or a value out of bounds.
@@ -120,7 +135,7 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     unknown = sorted(set(map(str, values)) - known)
     if unknown:
         raise ParameterError(f"unknown recipe field {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    # YAML 1.1 reads 5e-5 (no point) as text.
+    # YAML 1.1 reads 5e-5 (without a decimal point) as a string.
     numbers = {name: _number(value) if name in _BOUNDS else value for name, value in values.items()}
     return Recipe(**numbers)
 
@@ -133,7 +148,11 @@ def _number(value: Any) -> Any:
 
 
 def load_recipe(path: Path | str) -> Recipe:
-    """A Recipe from a YAML file of `field: value` lines."""
+    """A Recipe from a YAML file of `field: value` lines.
+
+    Raises:
+        ParameterError: the file cannot be read, a field is unknown or a value out of bounds.
+    """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -141,13 +160,13 @@ def load_recipe(path: Path | str) -> Recipe:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
-        raise ParameterError(f"{path}: holds no mapping; write lines of `field: value`")
+        raise ParameterError(f"{path}: expected lines of `field: value`")
     return recipe_from_dict(values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """One run: task, encoder, recipe, seed and precision. Its id is a hash of all that determines the outcome."""
+    """One run: task, encoder, recipe, seed and precision. Its id is a hash of all that determines its outcome."""
 
     task: str  # name of a Task
     data: str  # fingerprint of the task's files
@@ -155,7 +174,7 @@ class RunConfig:
     recipe: Recipe
     seed: int  # of the head, re-initialized layers, data order and dropout
     precision: str = "float32"  # float32 | bfloat16 (float32 master weights)
-    encoder_name: str = ""  # for people; not part of the id
+    encoder_name: str = ""  # for display; not part of the id
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
@@ -168,18 +187,26 @@ class RunConfig:
         """20 hexadecimal digits of a SHA-256 over the canonical JSON of everything but `encoder_name`."""
         values = self.to_dict() | {"trainer_revision": TRAINER_REVISION}
         del values["encoder_name"]
-        return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]
+        return fingerprint(values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only."""
+        """Plain values for JSON and hashing."""
         return dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
 
 
 def run_config_from_dict(values: Mapping[str, Any]) -> RunConfig:
     """The inverse of RunConfig.to_dict."""
-    return RunConfig(**(dict(values) | {"recipe": recipe_from_dict(values["recipe"])}))
+    values = dict(values)
+    return RunConfig(recipe=recipe_from_dict(values.pop("recipe")), **values)
 
 
 def canonical_json(values: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(values: Any) -> str:
+    """20 hexadecimal digits of a SHA-256 over bytes, a string (UTF-8), or the canonical JSON of other values."""
+    if not isinstance(values, bytes):
+        values = (values if isinstance(values, str) else canonical_json(values)).encode()
+    return hashlib.sha256(values).hexdigest()[:20]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks."""
+def flat_message(error: BaseException) -> str:
+    """The whole message of an error without line breaks."""
     return " ".join(str(error).split())
 
 
@@ -34,3 +34,8 @@ class Interrupted(StudyError):
 
 class StoreError(StudyError):
     """The run store cannot be read or written."""
+
+
+def one_line(error: BaseException, *, length: int = 200) -> str:
+    """The first line of an error's message, at most `length` characters; without a message, the error's type."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]

@@ -45,14 +45,14 @@ def test_a_config_survives_the_round_trip():
     [
         ({"epochs": 0}, "epochs=0 is out of bounds; use 0.01 to 1000"),
         ({"learning_rate": float("nan")}, "learning_rate=nan is out of bounds"),
-        ({"batch_size": 2.5}, "batch_size=2.5 is not a whole number"),
+        ({"batch_size": 2.5}, "batch_size=2.5 must be a whole number"),
         ({"dropout": True}, "dropout=True is out of bounds"),
-        ({"bias_correction": "yes"}, "bias_correction='yes' is no switch"),
+        ({"bias_correction": "yes"}, "bias_correction='yes' must be true or false"),
         ({"select": "first"}, "select='first' is unknown; use last or best_dev"),
         ({"select": "best_dev", "join_dev": True}, "needs a dev split"),
         ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; known: batch_size"),
-        ({"stabilizers": ["freeze"]}, "stabilizers=.* is no mapping"),
-        ({"stabilizers": {"freeze": 3}}, "stabilizer 'freeze' has settings 3; use freeze: {option: value}"),
+        ({"stabilizers": ["freeze"]}, "stabilizers=.* must be a mapping"),
+        ({"stabilizers": {"freeze": 3}}, "stabilizer 'freeze': expected freeze: {option: value}, got 3"),
     ],
 )
 def test_a_wrong_recipe_names_value_bound_and_remedy(values, message):
@@ -68,7 +68,7 @@ def test_recipes_are_read_from_yaml(tmp_path):
     with pytest.raises(ParameterError, match="is not valid YAML"):
         load_recipe(path)
     path.write_text("- epochs\n")
-    with pytest.raises(ParameterError, match="holds no mapping"):
+    with pytest.raises(ParameterError, match="expected lines of `field: value`"):
         load_recipe(path)
     path.write_bytes(b"\xff\xfe\x00epochs")
     with pytest.raises(ParameterError, match="is not valid YAML"):

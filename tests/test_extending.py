@@ -131,8 +131,8 @@ from blurbstudy.tasks.features import task_features
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 from blurbstudy.training import Population
 
-mine = replace(runs[0].config, recipe=runs[0].config.recipe.but(warmup=0.0))  # else the first rate is 0
-plain = replace(mine, recipe=mine.recipe.but(stabilizers={}))
+mine = replace(runs[0].config, recipe=runs[0].config.recipe.replace(warmup=0.0))  # else the first rate is 0
+plain = replace(mine, recipe=mine.recipe.replace(stabilizers={}))
 checkpoint, task = load_checkpoint(ENCODER), get_task(mine.task)
 train = task_features(task, mini_blurb_folder(), checkpoint.tokenizer(), max_length=48, segment_ids="pair")["train"]
 rows = numpy.unique(train.ids)

@@ -1,25 +1,25 @@
-"""Baselines: off-the-shelf tools that fine-tuned encoders are held against (scispaCy). spaCy is imported where used."""
+"""Baselines: off-the-shelf tools that fine-tuned encoders are compared with (scispaCy)."""
 
-from .models import MODELS, RELEASED, RETRAINED, BaselineModel, counted_tags, counted_type, get_model
+from .models import MODELS, RELEASED, RETRAINED, BaselineModel, evaluated_tags, evaluated_type, get_model
 from .prediction import entity_types, load_model, predicted_tags, released_version
-from .scispacy_scorer import read_by_it, scored_by_it
-from .training import WantedModel, make_model, total_steps
+from .scispacy_scorer import scispacy_score, score_on_scispacy_gold
+from .training import BaselineSpec, ensure_model, total_steps
 
 __all__ = [
     "MODELS",
     "RELEASED",
     "RETRAINED",
     "BaselineModel",
-    "WantedModel",
-    "counted_tags",
-    "counted_type",
+    "BaselineSpec",
+    "evaluated_tags",
+    "evaluated_type",
     "entity_types",
     "get_model",
     "load_model",
-    "make_model",
+    "ensure_model",
     "predicted_tags",
-    "read_by_it",
+    "score_on_scispacy_gold",
     "released_version",
-    "scored_by_it",
+    "scispacy_score",
     "total_steps",
 ]

@@ -1,4 +1,4 @@
-"""scispaCy's two entity models that the paper compares with (Neumann et al. 2019), and which of their types count."""
+"""The two entity models of scispaCy (Neumann et al. 2019) that the paper compares with."""
 
 from __future__ import annotations
 
@@ -9,54 +9,61 @@ from ..errors import ParameterError
 from ..metrics import mentions
 from ..tasks import Task
 
-RELEASED = "released"  # where a model comes from: a package that is installed
-RETRAINED = "retrained"  # or trained here by the published configuration
+RELEASED = "released"  # the installed package
+RETRAINED = "retrained"  # trained here with the published configuration
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineModel:
-    """One model: facts, no weights."""
+    """Description of one model."""
 
-    name: str  # as the paper's columns call it
-    package: str  # of the released one, an ordinary spaCy package
-    types: Mapping[str, str] = field(hash=False)  # task that it is retrained on -> the type of its mentions
+    name: str  # in the paper's columns
+    package: str  # spaCy package of the released model
+    types: Mapping[str, str] = field(hash=False)  # training task -> type of its mentions
 
 
 MODELS: tuple[BaselineModel, ...] = (
-    # The released model tells five types apart; BLURB's files have them collapsed.
+    # The released model has five types, which BLURB's files merge into one.
     BaselineModel(name="jnlpba", package="en_ner_jnlpba_md", types={"JNLPBA": "ENTITY"}),
     BaselineModel(name="bc5cdr", package="en_ner_bc5cdr_md", types={"BC5-chem": "CHEMICAL", "BC5-disease": "DISEASE"}),
 )
-TYPES: Mapping[str, str] = {"BC5-chem": "CHEMICAL", "BC5-disease": "DISEASE", "NCBI-disease": "DISEASE"}  # by task
+EVALUATED_TYPES: Mapping[str, str] = {
+    "BC5-chem": "CHEMICAL",
+    "BC5-disease": "DISEASE",
+    "NCBI-disease": "DISEASE",
+}  # by task
 
 
 def get_model(name: str) -> BaselineModel:
-    """The model of that name.
+    """Return the model of that name.
 
     Raises:
-        ParameterError: there is none.
+        ParameterError: the name is unknown.
     """
-    found = next((model for model in MODELS if model.name == name), None)
-    if found is None:
+    baseline = next((model for model in MODELS if model.name == name), None)
+    if baseline is None:
         raise ParameterError(f"model={name!r} is unknown; use {' or '.join(model.name for model in MODELS)}")
-    return found
+    return baseline
 
 
-def counted_type(task: Task, labels: Collection[str]) -> str | None:
-    """The one type whose mentions count on a task, or None: every mention counts, of whatever type.
+def evaluated_type(task: Task, labels: Collection[str]) -> str | None:
+    """Return the type whose mentions are evaluated on a task; None: mentions of every type.
 
-    The second where the model knows no such type, or where the task's mentions are of kinds that neither model tells
-    from others: the paper's 3.60 (a gene model on chemicals) and 6.73 (chemicals and diseases on genes) are not 0.
+    It is None if the model does not have the task's type. The paper's scores of 3.60 (a gene model on chemicals) and
+    6.73 (a chemical and disease model on genes) show that mentions of other types are evaluated, too.
+
+    Args:
+        labels: types of the model.
     """
-    wanted = TYPES.get(task.name)
-    return wanted if wanted in labels else None
+    mention_type = EVALUATED_TYPES.get(task.name)
+    return mention_type if mention_type in labels else None
 
 
-def counted_tags(tags: str, kind: str | None) -> str:
-    """Bare tags of the mentions that count, from a sentence's typed ones ("O B-DISEASE I-DISEASE")."""
+def evaluated_tags(tags: str, mention_type: str | None) -> str:
+    """Convert a sentence's typed tags ("O B-DISEASE I-DISEASE") to untyped ones ("O B I"), without other types."""
     words = tags.split()
-    bare = ["O"] * len(words)
+    untyped = ["O"] * len(words)
     for mention in mentions(words):
-        if kind in (None, mention.type):
-            bare[mention.start : mention.end] = ["B"] + ["I"] * (mention.end - mention.start - 1)
-    return " ".join(bare)
+        if mention_type in (None, mention.type):
+            untyped[mention.start : mention.end] = ["B"] + ["I"] * (mention.end - mention.start - 1)
+    return " ".join(untyped)

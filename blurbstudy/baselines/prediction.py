@@ -1,4 +1,4 @@
-"""A baseline model's mentions in sentences of ours: both systems read the same tokens."""
+"""Predictions of a baseline model for tokenized sentences, so that all systems read the same tokens."""
 
 from __future__ import annotations
 
@@ -11,35 +11,39 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Token
 
-NEEDED = ("tok2vec", "ner")  # parts of a released model; its tagger, parser and lemmatizer do nothing for mentions
+REQUIRED_PIPES = ("tok2vec", "ner")  # the tagger, parser and lemmatizer of a released model do not affect mentions
 
 
 def released_version(package: str) -> str | None:
-    """The version of a released model that is installed, or None; spaCy is not imported for it, nothing downloaded."""
+    """Return the version of an installed model package, or None; this imports and downloads nothing."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def load_model(where: Path | str) -> Language:
-    """A model from its folder (Path) or by the name of its package, reduced to what finds mentions."""
+def load_model(source: Path | str) -> Language:
+    """Load a model from its folder (Path) or package (name), with only the REQUIRED_PIPES."""
     import spacy
 
-    nlp = spacy.load(where)
+    nlp = spacy.load(source)
     for name in nlp.pipe_names:
-        if name not in NEEDED:
+        if name not in REQUIRED_PIPES:
             nlp.remove_pipe(name)
     return nlp
 
 
 def entity_types(nlp: Language) -> list[str]:
-    """The types that a model knows, sorted."""
+    """Return the entity types of a model, sorted."""
     return sorted(nlp.get_pipe("ner").labels)
 
 
 def predicted_tags(nlp: Language, sentences: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Typed tags of each sentence, given as words: "O B-DISEASE I-DISEASE"."""
+    """Yield the typed tags of each sentence, such as "O B-DISEASE I-DISEASE".
+
+    Args:
+        sentences: words of each sentence.
+    """
     from spacy.tokens import Doc
 
     docs = (Doc(nlp.vocab, words=list(words)) for words in sentences)

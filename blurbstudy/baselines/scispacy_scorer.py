@@ -1,5 +1,6 @@
-"""How scispaCy's own pipeline reads gold mentions and sums its scores (its data_util, per_class_scorer), to tell how
-much of a score is that. Nothing here enters a table of scores.
+"""The gold mentions and scores of scispaCy's evaluation code (its data_util and per_class_scorer).
+
+This shows how much of a published score is due to that code. It is not used for scores in tables.
 """
 
 from __future__ import annotations
@@ -7,48 +8,54 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..metrics.counts import PrecisionRecallF1, scores_from_counts
 from ..metrics.entities import Mention, mentions, tag_pairs
 
-COUNTED = ("right", "wrong", "missed")  # predicted and gold, predicted alone, gold alone
+OUTCOMES = ("right", "wrong", "missed")  # predicted and gold, only predicted, only gold
 
 
-def as_it_reads(tags: Sequence[str]) -> list[Mention]:
-    """Gold mentions by its reader: one begins after O and goes on until the next O. A B inside it begins no other, so
-    neighbours merge, and take the first one's type.
+def scispacy_gold(tags: Sequence[str]) -> list[Mention]:
+    """Return the gold mentions that scispaCy reads.
+
+    A mention starts after O and ends at the next O. A B inside it is ignored, so adjacent mentions are merged and get
+    the type of the first.
     """
-    found: list[Mention] = []
+    gold: list[Mention] = []
     start, kind = -1, ""
     for i, tag in enumerate((*tags, "O")):
         if tag == "O" and start >= 0:
-            found.append(Mention(start, i, kind))
+            gold.append(Mention(start, i, kind))
             start = -1
         elif tag != "O" and start < 0:
             start, kind = i, tag[2:]
-    return found
+    return gold
 
 
-def read_by_it(gold: Sequence[str], predicted: Sequence[str]) -> PrecisionRecallF1:
-    """Exact boundaries and types, gold as its reader has it, predictions as they are; counted rightly."""
+def score_on_scispacy_gold(gold: Sequence[str], predicted: Sequence[str]) -> PrecisionRecallF1:
+    """Score exact boundaries and types against scispaCy's gold mentions, with correct sums over types."""
     return _scores(_typed_counts(gold, predicted), sum_of_distinct=False)
 
 
-def scored_by_it(gold: Sequence[str], predicted: Sequence[str]) -> PrecisionRecallF1:
-    """The same, summed over types as its scorer does: over a set of counts, where equal counts of two types are one."""
+def scispacy_score(gold: Sequence[str], predicted: Sequence[str]) -> PrecisionRecallF1:
+    """Score as scispaCy does: its sum over types is over a set, so equal counts of two types are added once."""
     return _scores(_typed_counts(gold, predicted), sum_of_distinct=True)
 
 
 def _typed_counts(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Counter[str]]:
-    """COUNTED -> type -> mentions."""
-    counts = {name: Counter() for name in COUNTED}
+    """Number of mentions by outcome (see OUTCOMES) and type."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in OUTCOMES}
     for truth, guess in tag_pairs(gold, predicted):
-        expected, found = set(as_it_reads(truth)), set(mentions(guess))
-        for name, own in zip(COUNTED, (found & expected, found - expected, expected - found), strict=True):
-            counts[name].update(mention.type for mention in own)
+        expected, actual = set(scispacy_gold(truth)), set(mentions(guess))
+        for name, subset in zip(OUTCOMES, (actual & expected, actual - expected, expected - actual), strict=True):
+            counts[name].update(mention.type for mention in subset)
     return counts
 
 
 def _scores(counts: dict[str, Counter[str]], *, sum_of_distinct: bool) -> PrecisionRecallF1:
-    values = {name: set(own.values()) if sum_of_distinct else list(own.values()) for name, own in counts.items()}
-    right, wrong, missed = (sum(values[name]) for name in COUNTED)
-    return scores_from_counts([right, right + missed, right, right + wrong])
+    values = {
+        name: set(by_type.values()) if sum_of_distinct else list(by_type.values()) for name, by_type in counts.items()
+    }
+    right, wrong, missed = (sum(values[name]) for name in OUTCOMES)
+    return scores_from_counts(np.array([right, right + missed, right, right + wrong]))

@@ -13,9 +13,9 @@ from ..config import RunConfig
 from ..errors import Interrupted, ParameterError
 from ..store.run_store import RunStore
 from ..store.run_weights import KEEP
-from ..training.memory import release_everything
+from ..training.memory import free_memory
 from ..training.provenance import one_torch_thread
-from ..training.trainer import Watch
+from ..training.trainer import StepCallback
 from .deadline import Deadline
 from .estimates.memory import Capacity
 from .populations import Population, PopulationTrainer, plan_populations
@@ -69,7 +69,7 @@ class LocalEngine:
         *,
         sources: Sources,
         on_progress: OnProgress | None = None,
-        on_step: Watch | None = None,
+        on_step: StepCallback | None = None,
     ) -> list[FailedPopulation]:
         """Train runs into the store.
 
@@ -134,7 +134,7 @@ def _run_in_process(trainer: PopulationTrainer, state: SweepState, deadline: Dea
                 time.sleep(RETRY_SECONDS)
                 continue
             if isinstance(message, Failed) and message.out_of_memory:
-                release_everything()  # now that the error, and all that it referred to, is gone
+                free_memory()  # now that the error, and all that it referred to, is gone
             retries = state.on_message(index, message)
             if retries:
                 jobs.replace(functools.partial(state.split_similar, failed=population))

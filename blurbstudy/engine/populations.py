@@ -18,7 +18,7 @@ from ..tasks.features_cache import cached_features
 from ..tasks.text.words import word_rule
 from ..training import population_key, total_steps, train_population
 from ..training.profiling import MemoryUsage, profile_memory
-from ..training.trainer import Watch
+from ..training.trainer import StepCallback
 from .sources.sources import Sources, sources_from_dict, sources_to_dict
 
 SMALL_ENCODER = 3_000_000  # parameters; below this, the overhead of a step matters on a CPU
@@ -109,7 +109,7 @@ class PopulationTrainer:
         sources: Sources,
         device: str,
         keep_weights: str = "none",
-        on_step: Watch | None = None,
+        on_step: StepCallback | None = None,
     ) -> None:
         self.store, self.sources, self.device, self.keep_weights = store, sources, device, keep_weights
         self.on_step = on_step

@@ -10,7 +10,7 @@ from ..errors import StoreError, StudyError
 from ..store.run_store import RunStore
 from ..training import check_population
 from ..training.run_record import RunRecord
-from ..training.trainer import Watch
+from ..training.trainer import StepCallback
 from .engine import LocalEngine
 from .progress import Progress
 from .sources.sources import Sources, checkpoint_outline
@@ -64,7 +64,7 @@ def run_missing(
     engine: LocalEngine | None = None,
     progress: str = "auto",
     label: str = "runs",
-    on_step: Watch | None = None,
+    on_step: StepCallback | None = None,
 ) -> SweepResult:
     """Train the runs that are not in the store, and return the records of all; after the engine's deadline, of those
     that exist.

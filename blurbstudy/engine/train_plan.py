@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from ..config import run_config_from_dict
-from ..errors import ParameterError, StudyError, one_line
+from ..errors import ParameterError, StudyError, flat_message
 from ..store.run_store import RunStore
 from .engine import LocalEngine
 from .sources.sources import sources_from_dict
@@ -29,7 +29,7 @@ def train_plan(file: Path, *, progress: str = "auto") -> SweepResult:
         configs = [run_config_from_dict(one) for one in values["configs"]]
         sources, engine = sources_from_dict(values["sources"]), LocalEngine(**values["engine"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ParameterError(f"{file}: not a plan of `blurbstudy run --plan-only` ({one_line(error)})") from None
+        raise ParameterError(f"{file}: not a plan of `blurbstudy run --plan-only` ({flat_message(error)})") from None
     return run_missing(configs, RunStore(Path(values["store"])), sources=sources, engine=engine, progress=progress)
 
 

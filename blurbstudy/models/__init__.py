@@ -1,9 +1,8 @@
-"""What learns: the encoder, its heads, Hugging Face checkpoints in and out."""
+"""Encoders, their heads, and Hugging Face checkpoints."""
 
 from .architecture import Architecture
 from .checkpoint import (
     Checkpoint,
-    check_shard_bytes,
     checkpoint_fingerprint,
     checkpoint_folder,
     export_checkpoint,
@@ -11,13 +10,27 @@ from .checkpoint import (
     random_checkpoint,
     read_architecture,
 )
-from .classifier import Classifier, DepthParameter, TrainedWeights, reset
+from .classifier import Classifier, DepthParameter, FinetunedWeights, reinitialize
 from .encoder import Encoder
-from .packing import Packing, pack
+from .packing import PackedBatch, pack
 from .rng import DropoutStream, seed_for
 
 __all__ = [
-    "Architecture", "Checkpoint", "Classifier", "DepthParameter", "DropoutStream", "Encoder", "Packing",
-    "TrainedWeights", "check_shard_bytes", "checkpoint_fingerprint", "checkpoint_folder", "export_checkpoint",
-    "load_checkpoint", "pack", "random_checkpoint", "read_architecture", "reset", "seed_for",
-]  # fmt: skip
+    "Architecture",
+    "Checkpoint",
+    "Classifier",
+    "DepthParameter",
+    "DropoutStream",
+    "Encoder",
+    "FinetunedWeights",
+    "PackedBatch",
+    "checkpoint_fingerprint",
+    "checkpoint_folder",
+    "export_checkpoint",
+    "load_checkpoint",
+    "pack",
+    "random_checkpoint",
+    "read_architecture",
+    "reinitialize",
+    "seed_for",
+]

@@ -1,5 +1,5 @@
-"""The shape of an encoder, as its Hugging Face config.json states it: BERT's, ELECTRA's and RoBERTa's families, which
-encoder.py is, and any other that transformers has a module for (anatomy.py).
+"""The architecture of an encoder, as its Hugging Face config.json describes it: BERT's, ELECTRA's and RoBERTa's
+families (encoder.py), and any other bidirectional encoder of transformers (auto/).
 """
 
 from __future__ import annotations
@@ -10,75 +10,76 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CheckpointError
-from .auto.introspection import anatomy
-from .auto.module import LEFT_OUT, auto_config, check_family, configuration, first_line, shapes
+from ..errors import CheckpointError, one_line
+from .auto.introspection import module_layout
+from .auto.module import IGNORED_CONFIG_KEYS, auto_config, check_family, configuration, shapes
 
 FAMILIES = {"bert": "BERT", "electra": "ELECTRA", "roberta": "RoBERTa", "xlm-roberta": "XLM-RoBERTa"}
 CLASSES = {"bert": "BertModel", "electra": "ElectraModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRobertaModel"}
 TITLES = FAMILIES | {
-    "camembert": "CamemBERT", "deberta": "DeBERTa", "deberta-v2": "DeBERTa", "distilbert": "DistilBERT",
-    "modernbert": "ModernBERT", "mpnet": "MPNet",
-}  # fmt: skip
-# Their position tables begin with rows for padding: a sequence's first token reads row pad_id + 1 (fairseq's habit).
+    "camembert": "CamemBERT",
+    "deberta": "DeBERTa",
+    "deberta-v2": "DeBERTa",
+    "distilbert": "DistilBERT",
+    "modernbert": "ModernBERT",
+    "mpnet": "MPNet",
+}
+# Families whose position embeddings start with rows for padding: a sequence's first token reads row pad_id + 1.
 PADDED_POSITIONS = ("roberta", "xlm-roberta")
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+SIZES = ("vocab_size", "n_layers", "width", "n_heads", "intermediate", "max_positions", "n_segments", "embedding_width")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """Sizes of an encoder. Units: counts; widths in numbers of features."""
 
-    family: str  # bert | electra | roberta | xlm-roberta (one architecture); with `config` any model_type
+    family: str  # bert | electra | roberta | xlm-roberta; with `config` any model_type
     vocab_size: int
     n_layers: int
     width: int
     n_heads: int
     intermediate: int  # width inside the feed-forward block
-    max_positions: int = 512  # tokens of a sequence at most; RoBERTa's table has `padding_positions` rows more
-    n_segments: int = 2  # 1, as RoBERTa's: every token has the one segment, whatever a recipe's segment_ids say
-    embedding_width: int = 0  # 0: as wide as the layers; else projected up (ELECTRA)
+    max_positions: int = 512  # most tokens of a sequence; RoBERTa's table has `padding_positions` more rows
+    n_segments: int = 2  # 1 (RoBERTa): all tokens have the same segment, whatever a recipe's segment_ids say
+    embedding_width: int = 0  # 0: as wide as the layers; otherwise projected to their width (ELECTRA)
     activation: str = "gelu"
     norm_eps: float = 1e-12
     pad_id: int = 0
-    config: str = ""  # JSON that transformers' own module is built from; '': our encoder is used
-    counts: tuple[int, ...] = ()  # of that module: numbers by depth, 0 to n_layers + 1 before any layer was removed
+    config: str = ""  # JSON from which transformers' own module is built; '': encoder.py is used
+    counts: tuple[int, ...] = ()  # of that module: weights by depth, 0 to n_layers + 1, before layer removal
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", tuple(self.counts))
         if not self.embedding_width:
             object.__setattr__(self, "embedding_width", self.width)
-        if isinstance(self.embedding_width, bool) or not isinstance(self.embedding_width, int):
-            raise CheckpointError(f"embedding_width={self.embedding_width!r} is no size; use a whole number from 1")
-        if self.family not in FAMILIES and not self.config:
-            raise CheckpointError(f"family {self.family!r} is not supported; supported: {', '.join(FAMILIES)}")
-        for name in ("vocab_size", "n_layers", "width", "n_heads", "intermediate", "max_positions", "n_segments"):
+        for name in SIZES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise CheckpointError(f"{name}={value!r} is no size; use a whole number from 1")
+                raise CheckpointError(f"{name}={value!r} is not a size; use a whole number from 1")
+        if self.family not in FAMILIES and not self.config:
+            raise CheckpointError(f"family {self.family!r} is not supported; supported: {', '.join(FAMILIES)}")
         if not isinstance(self.norm_eps, float) or not 0 < self.norm_eps < 1:
             raise CheckpointError(f"norm_eps={self.norm_eps!r} is out of bounds; use a number between 0 and 1")
         if isinstance(self.pad_id, bool) or not isinstance(self.pad_id, int) or self.pad_id < 0:
-            raise CheckpointError(f"pad_id={self.pad_id!r} is no entry of a vocabulary; use a whole number from 0")
+            raise CheckpointError(f"pad_id={self.pad_id!r} is not a token id; use a whole number from 0")
         if self.config:
-            return  # transformers has seen to the rest
+            return  # transformers has checked the rest
         if self.width % self.n_heads:
-            raise CheckpointError(f"width {self.width} is no multiple of {self.n_heads} attention heads")
+            raise CheckpointError(f"width {self.width} is not a multiple of {self.n_heads} attention heads")
         if self.activation not in ACTIVATIONS:
             raise CheckpointError(f"activation {self.activation!r} is not supported; use {', '.join(ACTIVATIONS)}")
         if self.family != "electra" and self.embedding_width != self.width:
-            raise CheckpointError(
-                f"a {self.title} encoder has no embedding projection; embedding_width must equal width"
-            )
+            raise CheckpointError(f"{self.title} has no embedding projection; embedding_width must equal width")
 
     @property
     def title(self) -> str:
-        """The family as people write it."""
+        """The family's name as papers write it."""
         return TITLES.get(self.family, self.family)
 
     @property
     def padding_positions(self) -> int:
-        """Rows of a checkpoint's position table before the first token's: padding alone reads them."""
+        """Rows of a checkpoint's position embeddings before the first token's; only padding reads them."""
         return self.pad_id + 1 if self.family in PADDED_POSITIONS else 0
 
     @property
@@ -88,7 +89,7 @@ class Architecture:
 
     @property
     def n_parameters(self) -> int:
-        """Trainable numbers in embeddings and layers (no pooler, no head)."""
+        """Weights of embeddings and layers (without pooler and head)."""
         if self.config:
             return sum(self.counts[: self.n_layers + 1]) + self.counts[-1]
         w, e, f = self.width, self.embedding_width, self.intermediate
@@ -96,13 +97,13 @@ class Architecture:
         return embeddings + self.n_layers * (4 * w * w + 2 * w * f + 9 * w + f)
 
     def with_layers(self, n_layers: int) -> Architecture:
-        """The same encoder cut to its lowest `n_layers` layers."""
+        """The same encoder with its lowest `n_layers` layers only."""
         return dataclasses.replace(self, n_layers=n_layers)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only; what transformers' own module needs is told of that alone."""
-        own = {"config": self.config, "counts": list(self.counts)} if self.config else {}
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("config", "counts")} | own
+        """Plain values for JSON; `config` and `counts` only if they are set."""
+        auto = {"config": self.config, "counts": list(self.counts)} if self.config else {}
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("config", "counts")} | auto
 
     def to_config(self) -> dict[str, Any]:
         """The contents of a Hugging Face config.json."""
@@ -129,9 +130,9 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     """The architecture that a config.json describes; `where` names it in errors.
 
     Raises:
-        CheckpointError: no encoder of transformers, or a feature of BERT's and its like that our encoder has not.
+        CheckpointError: transformers has no such encoder, or it has a feature that encoder.py does not support.
     """
-    family = config.get("model_type", _family_unsaid(config))
+    family = config.get("model_type", _family_by_sizes(config))
     if not isinstance(family, str) or family not in FAMILIES:
         return auto_architecture(config, where)
     if config.get("position_embedding_type", "absolute") != "absolute":
@@ -139,7 +140,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     padded = family in PADDED_POSITIONS
     pad_id = config.get("pad_token_id", 1 if padded else 0) or 0
     positions = config.get("max_position_embeddings", 512)
-    if padded and isinstance(positions, int) and isinstance(pad_id, int):  # else refused below, as it was written
+    if padded and isinstance(positions, int) and isinstance(pad_id, int):  # otherwise rejected below
         positions -= pad_id + 1
     try:
         return Architecture(
@@ -163,46 +164,47 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
 
 
 def auto_architecture(config: Mapping[str, Any], where: str) -> Architecture:
-    """The architecture of any encoder that transformers has a module for; `where` names it in errors.
+    """The architecture of any other encoder of transformers; `where` names it in errors.
 
     Raises:
-        CheckpointError: transformers has no such encoder, or it is one whose layers cannot be told apart, that reads
-            its padding, or that has no words.
+        CheckpointError: transformers has no such encoder; or its layers cannot be separated, its output depends on
+            padding, or it has no word embeddings.
     """
-    text = json.dumps({k: v for k, v in config.items() if k not in LEFT_OUT and not k.startswith("_")}, sort_keys=True)
+    settings = {k: v for k, v in config.items() if k not in IGNORED_CONFIG_KEYS and not k.startswith("_")}
+    text = json.dumps(settings, sort_keys=True)
     try:
         check_family(config)
-        made, found = configuration(text), anatomy(text)
-        n_layers = made.num_hidden_layers
+        loaded, layout = configuration(text), module_layout(text)
+        n_layers = loaded.num_hidden_layers
         counts = [0] * (n_layers + 2)
         for name, shape in shapes(text, n_layers).items():
-            counts[found.depth(name, n_layers)] += shape.numel()
+            counts[layout.depth(name, n_layers)] += shape.numel()
         return Architecture(
-            family=made.model_type,
-            vocab_size=made.vocab_size,
+            family=loaded.model_type,
+            vocab_size=loaded.vocab_size,
             n_layers=n_layers,
-            width=made.hidden_size,
-            n_heads=made.num_attention_heads,
-            intermediate=_size(made, "intermediate_size", "hidden_dim") or 4 * made.hidden_size,
-            max_positions=made.max_position_embeddings - found.padding_positions,
-            n_segments=made.type_vocab_size if found.takes_segments else 1,
-            embedding_width=_size(made, "embedding_size"),
-            pad_id=made.pad_token_id or 0,
+            width=loaded.hidden_size,
+            n_heads=loaded.num_attention_heads,
+            intermediate=_size(loaded, "intermediate_size", "hidden_dim") or 4 * loaded.hidden_size,
+            max_positions=loaded.max_position_embeddings - layout.padding_positions,
+            n_segments=loaded.type_vocab_size if layout.takes_segments else 1,
+            embedding_width=_size(loaded, "embedding_size"),
+            pad_id=loaded.pad_token_id or 0,
             config=text,
             counts=tuple(counts),
         )
     except TypeError as error:
-        raise CheckpointError(f"{where}: config.json cannot be read ({first_line(error)})") from None
+        raise CheckpointError(f"{where}: config.json cannot be read ({one_line(error)})") from None
     except CheckpointError as error:
         raise CheckpointError(f"{where}: {error}") from None
 
 
-def _size(made: Any, *names: str) -> int:
-    return next((getattr(made, name) for name in names if isinstance(getattr(made, name, None), int)), 0)
+def _size(config: Any, *names: str) -> int:
+    return next((getattr(config, name) for name in names if isinstance(getattr(config, name, None), int)), 0)
 
 
-def _family_unsaid(config: Mapping[str, Any]) -> str | None:
-    """The family of a config.json older than `model_type`, as BERT's authors' own: BERT, where its sizes are there."""
+def _family_by_sizes(config: Mapping[str, Any]) -> str | None:
+    """The family of a config.json older than `model_type`, as in BERT's own release: BERT, if it has BERT's sizes."""
     sizes = {"vocab_size", "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size"}
-    alone = sizes | {"type_vocab_size"} <= set(config) and "embedding_size" not in config
-    return "bert" if alone else None
+    is_bert = sizes | {"type_vocab_size"} <= set(config) and "embedding_size" not in config
+    return "bert" if is_bert else None

@@ -1,12 +1,12 @@
-"""An encoder with pooler and head, addressed by depth: what is fine-tuned.
+"""An encoder with pooler and head, addressed by depth: the model that is fine-tuned.
 
 Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
-dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word of every word.
-`cosine` compares two texts encoded apart (see `pairs`), and has no weights.
+dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word token of every
+word. `cosine` compares two separately encoded texts (bi_encoder.py) and has no weights.
 
-RoBERTa has BERT's: a pooler that its checkpoint holds is loaded, else (most have none, since no next sentence is
-predicted in pretraining) it begins at N(0, 0.02), biases 0, by the run's seed. Its own head in transformers (dropout,
-dense, tanh, dropout, linear, always fresh) is the same but for the first dropout.
+RoBERTa uses BERT's head. A pooler in its checkpoint is loaded; most have none (RoBERTa is pretrained without next
+sentence prediction), and then the pooler starts at N(0, 0.02), biases 0, drawn by the run's seed. RoBERTa's own head in
+transformers (dropout, dense, tanh, dropout, linear, always fresh) differs only in the first dropout.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from torch import Tensor, nn
 
 from .architecture import Architecture
 from .auto.encoder import AutoEncoder
-from .bi_encoder import cosines
-from .checkpoint import Checkpoint, initial
+from .auto.introspection import WORD_EMBEDDINGS
+from .bi_encoder import pair_cosines
+from .checkpoint import Checkpoint, init_parameter
 from .encoder import Encoder
-from .layers import Linear, drop_rows
-from .packing import Packing
+from .layers import Linear, apply_dropout
+from .packing import PackedBatch
 from .rng import DropoutStream, seed_for
+
+POOLER_NAMES = {"pooler.dense.weight", "pooler.dense.bias"}
 
 
 class Pooler(nn.Module):
@@ -41,21 +44,21 @@ class Pooler(nn.Module):
         """(P, sequences, width) -> the same shape."""
         if self.head == "pooler":
             return torch.tanh(self.dense(first))
-        return F.gelu(self.dense(drop_rows(first, dropout, counts)))
+        return F.gelu(self.dense(apply_dropout(first, dropout, counts)))
 
 
 @dataclass(frozen=True, eq=False)
 class DepthParameter:
-    """One stacked parameter and where it stands."""
+    """One stacked parameter and its depth."""
 
     name: str
     depth: int
-    decays: bool  # weight decay applies: not to biases and norms
+    decays: bool  # whether weight decay applies; not to biases and LayerNorm
     tensor: nn.Parameter  # (P, ...)
 
 
 class Classifier(nn.Module):
-    """`members` classifiers (or regressors) of sequences, or of their words, of one architecture.
+    """`members` classifiers or regressors of sequences, or taggers of words, of one architecture.
 
     Args:
         outputs: labels, or 1 for regression.
@@ -75,12 +78,9 @@ class Classifier(nn.Module):
             self.encoder = AutoEncoder(architecture, members=members, rows=rows)
         else:
             self.encoder = Encoder(architecture, members=members, rows=None if rows is None else len(rows))
-        self.pooler = Pooler(members, architecture.width, head) if head in ("pooler", "gelu") else None
+        has_pooler = head in ("pooler", "gelu")
+        self.pooler: Pooler | None = Pooler(members, architecture.width, head) if has_pooler else None
         self.head = None if head == "cosine" else Linear(members, architecture.width, outputs)
-
-    @property
-    def _has_bert_pooler(self) -> bool:
-        return self.pooler is not None and self.pooler.head == "pooler"
 
     @property
     def embeddings(self) -> nn.Module:
@@ -92,22 +92,23 @@ class Classifier(nn.Module):
         """Depths 1 to n_layers, from the bottom."""
         return self.encoder.layers
 
-    def forward(self, packing: Packing, *, dropout: DropoutStream | None = None) -> Tensor:
-        """-> (P, targets, outputs), in the order of the packing's reads: its sequences, or their words; of pairs."""
-        read = self.encoder(packing, dropout=dropout, asked=packing.reads)
-        counts = packing.reads.counts
-        # Never in bfloat16: it would round a similarity near 3 to steps of 1/64, and costs nothing to avoid.
-        with torch.autocast(read.device.type, enabled=False):
-            read = read.float()
+    def forward(self, batch: PackedBatch, *, dropout: DropoutStream | None = None) -> Tensor:
+        """-> (P, targets, outputs), in the order of the batch's output rows (with a cosine head: of its pairs)."""
+        hidden = self.encoder(batch, dropout=dropout, queries=batch.output_rows)
+        counts = batch.output_rows.counts
+        # Always in float32: bfloat16 would round a similarity near 3 to steps of 1/64, and the head costs little.
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
             if self.head is None:
-                return cosines(read, packing.pairs)
+                assert batch.pairs is not None, "a cosine head needs a batch packed with paired=True"
+                return pair_cosines(hidden, batch.pairs)
             if self.pooler is not None:
-                read = self.pooler(read, dropout, counts)
-            return self.head(drop_rows(read, dropout, counts))
+                hidden = self.pooler(hidden, dropout, counts)
+            return self.head(apply_dropout(hidden, dropout, counts))
 
     def depths(self) -> list[list[nn.Module]]:
         """The modules at each depth, 0 to n_layers + 1."""
-        last = [part for part in (self.encoder.last, self.pooler, self.head) if part is not None]
+        last: list[nn.Module] = [m for m in (self.encoder.final_norm, self.pooler, self.head) if m is not None]
         return [[self.embeddings], *([layer] for layer in self.layers), last]
 
     def depth_parameters(self) -> Iterator[DepthParameter]:
@@ -115,30 +116,29 @@ class Classifier(nn.Module):
         names = {id(parameter): name for name, parameter in self.named_parameters()}
         for depth, modules in enumerate(self.depths()):
             for module in modules:
-                for part in module.modules():
-                    for parameter in part.parameters(recurse=False):
-                        decays = parameter.ndim > 2  # a matrix of each member; its vectors are biases and norms
+                for submodule in module.modules():
+                    for parameter in submodule.parameters(recurse=False):
+                        decays = parameter.ndim > 2  # a matrix per member; vectors are biases and LayerNorm
                         yield DepthParameter(names[id(parameter)], depth, decays, parameter)
 
     def load_member(self, member: int, checkpoint: Checkpoint, *, seed: int) -> None:
-        """Sets one member's weights: the checkpoint's, with a fresh head (and pooler, where it has none) by `seed`."""
+        """Sets one member's weights to the checkpoint's; the head, or a missing pooler, is newly initialized."""
         for name, parameter in self.encoder.named_weights().items():
             source = checkpoint.weights[name]
-            if name == "embeddings.words" and self.rows is not None:
+            if name == WORD_EMBEDDINGS and self.rows is not None:
                 source = source.index_select(0, self.rows.cpu())
             parameter.data[member].copy_(source)
-        pretrained = {"dense.weight": "pooler.dense.weight", "dense.bias": "pooler.dense.bias"}
-        # ELECTRA's GELU head is never pretrained; a pooler is where the checkpoint holds one (BERT's: NSP trained it).
+        # ELECTRA's GELU head is never pretrained; BERT's pooler is (by next sentence prediction).
         generator = torch.Generator().manual_seed(seed_for(seed, "head"))
-        for part in (self.pooler, self.head):
-            if part is not None:
-                reset(part, member, generator=generator)
-        if self._has_bert_pooler and all(name in checkpoint.weights for name in pretrained.values()):
-            for own, name in pretrained.items():
-                self.pooler.get_parameter(own).data[member].copy_(checkpoint.weights[name])
+        for module in (self.pooler, self.head):
+            if module is not None:
+                reinitialize(module, member, generator=generator)
+        if self.pooler is not None and self.pooler.head == "pooler" and checkpoint.weights.keys() >= POOLER_NAMES:
+            for name, parameter in self.pooler.named_parameters():
+                parameter.data[member].copy_(checkpoint.weights[f"pooler.{name}"])
 
     def keep_members(self, members: Sequence[int]) -> None:
-        """Goes on with these members alone; gradients are dropped."""
+        """Keeps only these members; gradients are dropped."""
         for parameter in self.parameters():
             index = torch.tensor(members, device=parameter.device, dtype=torch.int64)
             parameter.data = parameter.data.index_select(0, index)
@@ -146,42 +146,42 @@ class Classifier(nn.Module):
         self.members = self.encoder.members = len(members)
 
     @contextmanager
-    def only(self, members: Sequence[int]) -> Iterator[Classifier]:
-        """For the time of a `with`, a model of these members alone (no copy where they are all)."""
+    def select_members(self, members: Sequence[int]) -> Iterator[Classifier]:
+        """Within a `with`, a model of these members only (no copy if they are all)."""
         if list(members) == list(range(self.members)):
             yield self
             return
-        whole, count = [parameter.data for parameter in self.parameters()], self.members
+        stacked, count = [parameter.data for parameter in self.parameters()], self.members
         try:
-            for parameter, data in zip(self.parameters(), whole, strict=True):
+            for parameter, data in zip(self.parameters(), stacked, strict=True):
                 parameter.data = data[list(members)]
             self.members = self.encoder.members = len(members)
             yield self
         finally:
-            for parameter, data in zip(self.parameters(), whole, strict=True):
+            for parameter, data in zip(self.parameters(), stacked, strict=True):
                 parameter.data = data
             self.members = self.encoder.members = count
 
-    def member_weights(self, member: int, full_words: Tensor | None = None) -> dict[str, Tensor]:
-        """One member's encoder and pooler by checkpoint names.
+    def member_weights(self, member: int, full_word_embeddings: Tensor | None = None) -> dict[str, Tensor]:
+        """One member's encoder and BERT pooler by checkpoint names.
 
         Args:
-            full_words: (vocabulary, width) the whole word table, where only some rows were trained.
+            full_word_embeddings: (vocabulary, width) all word embeddings, where only some rows were trained.
         """
         weights = {name: p.data[member].cpu().clone() for name, p in self.encoder.named_weights().items()}
-        if self.rows is not None and full_words is not None:
-            words = full_words.clone()
-            words[self.rows.cpu()] = weights["embeddings.words"]
-            weights["embeddings.words"] = words
-        if self._has_bert_pooler:
+        if self.rows is not None and full_word_embeddings is not None:
+            table = full_word_embeddings.clone()
+            table[self.rows.cpu()] = weights[WORD_EMBEDDINGS]
+            weights[WORD_EMBEDDINGS] = table
+        if self.pooler is not None and self.pooler.head == "pooler":
             weights |= {f"pooler.{n}": p.data[member].cpu().clone() for n, p in self.pooler.named_parameters()}
         return weights
 
     def head_weights(self, member: int) -> dict[str, Tensor]:
-        """One member's head: head.weight, head.bias and, where it has a dense layer before, pooler.dense.*."""
+        """One member's head: head.weight, head.bias and, for heads with a dense layer, pooler.dense.*."""
         return {name: parameter.data[member].cpu().clone() for name, parameter in self._head_parameters()}
 
-    def put_weights(self, member: int, encoder: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> None:
+    def load_weights(self, member: int, encoder: Mapping[str, Tensor], head: Mapping[str, Tensor]) -> None:
         """Sets one member's weights to those of `member_weights` and `head_weights`."""
         for name, parameter in (*self.encoder.named_weights().items(), *self._head_parameters()):
             source = head[name] if name in head else encoder[name]
@@ -191,18 +191,19 @@ class Classifier(nn.Module):
         return [(name, p) for name, p in self.named_parameters() if name.startswith(("pooler.", "head."))]
 
 
-def reset(module: nn.Module, member: int, *, generator: torch.Generator) -> None:
-    """One member's fresh weights: N(0, 0.02), biases 0, norms 1 and 0."""
-    for part in module.modules():
-        for own, parameter in part.named_parameters(recurse=False):
-            name = own if parameter.ndim > 2 or own.endswith("bias") else "norm.weight"  # a vector, and no bias
-            parameter.data[member].copy_(initial(name, tuple(parameter.shape[1:]), generator))
+def reinitialize(module: nn.Module, member: int, *, generator: torch.Generator) -> None:
+    """Draws one member's weights: N(0, 0.02), biases 0, LayerNorm 1 and 0."""
+    for submodule in module.modules():
+        for local_name, parameter in submodule.named_parameters(recurse=False):
+            is_norm = parameter.ndim == 2 and not local_name.endswith("bias")  # a vector per member, and no bias
+            name = "norm.weight" if is_norm else local_name
+            parameter.data[member].copy_(init_parameter(name, tuple(parameter.shape[1:]), generator))
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedWeights:
-    """A fine-tuned model by our names, float32 on the CPU, no member axis."""
+class FinetunedWeights:
+    """A fine-tuned model by our parameter names, float32 on the CPU, no member axis."""
 
-    architecture: Architecture  # of the layers that are left
-    encoder: Mapping[str, Tensor]  # the whole table of words; what a pooler here is stands in `head` too
-    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* where there is one
+    architecture: Architecture  # of the remaining layers
+    encoder: Mapping[str, Tensor]  # with all word embeddings; a BERT pooler is in `head` as well
+    head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* for heads with a dense layer

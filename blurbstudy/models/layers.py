@@ -1,15 +1,16 @@
-"""Population-shaped building blocks: every parameter has a leading member axis."""
+"""Layers of a population: every parameter has a leading member axis (P)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .onednn_linear import dense, dense_gelu
-from .packing import FEW_ROWS, Asked, AskedBlock, Block, Collect, Packing, Spread
+from .onednn_linear import onednn_linear, onednn_linear_gelu
+from .packing import NO_ROUNDING_BELOW, Block, PackedBatch, QueryBlock, QueryRows
 from .rng import DropoutStream
 
 ACTIVATION = {
@@ -21,7 +22,7 @@ ACTIVATION = {
 
 
 class Linear(nn.Module):
-    """Each member's own dense layer: (P, rows, inputs) -> (P, rows, outputs)."""
+    """A dense layer per member: (P, rows, inputs) -> (P, rows, outputs)."""
 
     def __init__(self, members: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -33,24 +34,25 @@ class Linear(nn.Module):
         return linear(x, self.weight, self.bias)
 
 
-def activated(x: Tensor, layer: Linear, activation: str) -> Tensor:
-    """A dense layer and the activation (key of ACTIVATION) of what it gives."""
+def linear_activation(x: Tensor, layer: Linear, activation: str) -> Tensor:
+    """The activation (key of ACTIVATION) of a dense layer's output: (P, rows, inputs) -> (P, rows, outputs)."""
     if activation == "gelu" and layer.weight.shape[0] == 1:
-        return dense_gelu(x.squeeze(0), layer.weight.squeeze(0), layer.bias.squeeze(0)).unsqueeze(0)
+        return onednn_linear_gelu(x.squeeze(0), layer.weight.squeeze(0), layer.bias.squeeze(0)).unsqueeze(0)
     return ACTIVATION[activation](layer(x))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(P, rows, inputs), (P, outputs, inputs), (P, outputs) -> (P, rows, outputs)."""
-    if weight.shape[0] == 1:  # a batched product of one is slower than a plain one
-        return dense(x.squeeze(0), weight.squeeze(0), bias.squeeze(0)).unsqueeze(0)
-    if x.device.type == "cpu" and x.shape[1] > FEW_ROWS:  # where the faster library has no batched product
-        return torch.stack([dense(*own) for own in zip(x.unbind(0), weight.unbind(0), bias.unbind(0), strict=True)])
+    if weight.shape[0] == 1:  # a batched product of one matrix is slower than a plain product
+        return onednn_linear(x.squeeze(0), weight.squeeze(0), bias.squeeze(0)).unsqueeze(0)
+    if x.device.type == "cpu" and x.shape[1] > NO_ROUNDING_BELOW:  # oneDNN has no batched product
+        members = zip(x.unbind(0), weight.unbind(0), bias.unbind(0), strict=True)
+        return torch.stack([onednn_linear(*member) for member in members])
     return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
 
 
 class LayerNorm(nn.Module):
-    """Each member's own layer normalization over the last axis."""
+    """Layer normalization over the last axis, with weights per member."""
 
     def __init__(self, members: int, width: int, eps: float) -> None:
         super().__init__()
@@ -67,25 +69,25 @@ class LayerNorm(nn.Module):
         return torch.addcmul(self.bias.unsqueeze(1), normed, self.weight.unsqueeze(1))
 
 
-class _AddDropped(torch.autograd.Function):
+class _DropoutAdd(torch.autograd.Function):
     """residual + x * mask * scale in one pass over memory, forward and backward."""
 
     @staticmethod
-    def forward(ctx, residual: Tensor, x: Tensor, mask: Tensor, scale: float) -> Tensor:  # noqa: ANN001
+    def forward(ctx: Any, residual: Tensor, x: Tensor, mask: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(mask)
         ctx.scale = scale
-        if mask.device.type == "cpu":  # elsewhere operands are cast as they are read
+        if mask.device.type == "cpu":  # on a GPU operands are cast as they are read
             x = x.to(residual.dtype)
         return torch.addcmul(residual, x, mask, value=scale)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:  # noqa: ANN001
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (mask,) = ctx.saved_tensors
         return grad, (grad * mask).mul_(ctx.scale), None, None
 
 
-def row_mask(stream: DropoutStream, counts: tuple[int, ...], rows: int, width: int) -> Tensor:
-    """Dropout mask (P, rows, width), each member's first `counts[m]` rows drawn from its own stream."""
+def dropout_mask(stream: DropoutStream, counts: tuple[int, ...], rows: int, width: int) -> Tensor:
+    """Dropout mask (P, rows, width); each member's first `counts[m]` rows come from its own stream."""
     mask = torch.empty(len(counts), rows, width, device=stream.device, dtype=stream.dtype)
     for member, count in enumerate(counts):
         stream.mask(member, (count, width), out=mask[member, :count])
@@ -94,19 +96,20 @@ def row_mask(stream: DropoutStream, counts: tuple[int, ...], rows: int, width: i
     return mask
 
 
-def drop_rows(x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
+def apply_dropout(x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
     """Dropout on (P, rows, width)."""
     if stream is None:
         return x
-    mask = row_mask(stream, counts, x.shape[1], x.shape[2])
+    mask = dropout_mask(stream, counts, x.shape[1], x.shape[2])
     return x * (mask.mul_(stream.scale) if mask.is_floating_point() else mask * stream.scale)
 
 
-def add_dropped(residual: Tensor, x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
+def dropout_add(residual: Tensor, x: Tensor, stream: DropoutStream | None, counts: tuple[int, ...]) -> Tensor:
     """residual + dropout(x), both (P, rows, width)."""
     if stream is None:
         return residual + x
-    return _AddDropped.apply(residual, x, row_mask(stream, counts, x.shape[1], x.shape[2]), stream.scale)
+    mask = dropout_mask(stream, counts, x.shape[1], x.shape[2])
+    return _DropoutAdd.apply(residual, x, mask, stream.scale)  # pyright: ignore[reportReturnType]
 
 
 class Attention(nn.Module):
@@ -121,82 +124,85 @@ class Attention(nn.Module):
     def forward(
         self,
         hidden: Tensor,
-        packing: Packing,
+        batch: PackedBatch,
         dropout: DropoutStream | None,
         *,
-        asked: Asked | None = None,
-        asking: Tensor | None = None,
+        queries: QueryRows | None = None,
+        query_hidden: Tensor | None = None,
     ) -> Tensor:
-        """(P, tokens, width) -> the same, or (P, asked, width) where only some rows ask.
+        """(P, tokens, width) -> the same shape, or (P, queries, width) at the query rows only.
 
         Args:
-            asking: (P, asked, width) hidden states of the asked rows, with `asked`.
+            query_hidden: (P, queries, width) hidden states of the query rows; with `queries`.
         """
         width = hidden.shape[-1]
-        if asked is None:
-            joint = self.qkv(hidden).view(-1, 3 * width)  # (P * tokens, 3 width)
-            queries = asked_blocks = [None] * len(packing.blocks)
-            rows = len(joint)
+        query_blocks: Sequence[QueryBlock | None]
+        block_queries: Sequence[Tensor | None]
+        if queries is None or query_hidden is None:
+            packed = self.qkv(hidden).view(-1, 3 * width)  # (P * tokens, 3 width)
+            block_queries = query_blocks = [None] * len(batch.blocks)
+            rows = len(packed)
         else:
-            cut = [width, 2 * width]
-            (w_query, w_rest), (b_query, b_rest) = self.qkv.weight.split(cut, 1), self.qkv.bias.split(cut, 1)
-            joint = linear(hidden, w_rest, b_rest).view(-1, 2 * width)  # (P * tokens, 2 width)
-            asked_blocks = asked.blocks
-            queries = linear(asking, w_query, b_query).view(-1, width)  # (P * asked, width)
-            rows = len(queries)
-            queries = _pieces(queries, asked_blocks)
-        mixed = [
-            self._attend(piece, block, dropout, query=query, asked=own)
-            for piece, block, query, own in zip(
-                _pieces(joint, packing.blocks), packing.blocks, queries, asked_blocks, strict=True
+            sizes = [width, 2 * width]
+            (w_query, w_key_value), (b_query, b_key_value) = (
+                self.qkv.weight.split(sizes, 1),
+                self.qkv.bias.split(sizes, 1),
             )
+            packed = linear(hidden, w_key_value, b_key_value).view(-1, 2 * width)  # (P * tokens, 2 width)
+            query_blocks = queries.blocks
+            packed_queries = linear(query_hidden, w_query, b_query).view(-1, width)  # (P * queries, width)
+            rows = len(packed_queries)
+            block_queries = _split_by_block(packed_queries, queries.blocks)
+        block_rows = _split_by_block(packed, batch.blocks)
+        contexts = [
+            self._attend(*block, dropout)
+            for block in zip(block_rows, batch.blocks, block_queries, query_blocks, strict=True)
         ]
-        spare = rows - sum(map(len, mixed))  # rows of no token
-        mixed += [joint.new_zeros(spare, width)] if spare else []
-        mixed = mixed[0] if len(mixed) == 1 else torch.cat(mixed)
-        return self.out(mixed.view(packing.members, -1, width))
+        padding = rows - sum(map(len, contexts))
+        contexts += [packed.new_zeros(padding, width)] if padding else []
+        context = contexts[0] if len(contexts) == 1 else torch.cat(contexts)
+        return self.out(context.view(batch.members, -1, width))
 
     def _attend(
         self,
-        joint: Tensor,
+        packed: Tensor,
         block: Block,
-        dropout: DropoutStream | None,
-        *,
         query: Tensor | None,
-        asked: AskedBlock | None,
+        query_block: QueryBlock | None,
+        dropout: DropoutStream | None,
     ) -> Tensor:
-        """One block: (rows, 2 or 3 width) -> (rows, width), or (asked rows, width) where only `query` asks."""
-        if asked is not None and not asked.most:
-            return query  # nothing is asked for in this block
-        keys = self._by_head(_spread(joint, block), 3 if query is None else 2, block.longest)
-        if query is None:
-            q, key, value = keys.unbind(0)
+        """One block: (rows, 3 width) -> (rows, width); or (rows, 2 width), (queries, width) -> (queries, width)."""
+        if query is None or query_block is None:
+            q, key, value = self._split_heads(_pad_input(packed, block), 3, block.longest).unbind(0)
+        elif not query_block.max_queries:
+            return query  # the block has no queries
         else:
-            (key, value), q = keys.unbind(0), self._by_head(_spread(query, asked), 1, asked.most)[0]
+            key, value = self._split_heads(_pad_input(packed, block), 2, block.longest).unbind(0)
+            q = self._split_heads(_pad_input(query, query_block), 1, query_block.max_queries)[0]
         size = key.shape[-1]
         scale = size**-0.5
         if block.bias is None:
-            scores = torch.bmm(q * scale, key.transpose(1, 2))  # (batch * heads, asking, longest)
+            scores = torch.bmm(q * scale, key.transpose(1, 2))  # (batch * heads, queries, longest)
         else:
             bias = block.bias.repeat_interleave(self.n_heads, 0).to(q.dtype)
             scores = torch.baddbmm(bias, q, key.transpose(1, 2), alpha=scale)
         weights = scores.softmax(-1).to(value.dtype)
         if dropout is not None:
-            weights = weights * attention_mask(dropout, block, self.n_heads, asked)
-        mixed = torch.bmm(weights, value).view(-1, self.n_heads, q.shape[1], size).transpose(1, 2)
-        mixed = mixed.reshape(-1, self.n_heads * size)
+            weights = weights * attention_mask(dropout, block, self.n_heads, query_block)
+        context = torch.bmm(weights, value).view(-1, self.n_heads, q.shape[1], size).transpose(1, 2)
+        context = context.reshape(-1, self.n_heads * size)
         if dropout is not None:
-            mixed = mixed * dropout.scale
-        own = block if asked is None else asked
-        return mixed if own.source is None else Collect.apply(mixed, own)
+            context = context * dropout.scale
+        padded_as = query_block or block
+        return context if padded_as.gather_index is None else UnpadInput.apply(context, padded_as)
 
-    def _by_head(self, padded: Tensor, parts: int, longest: int) -> Tensor:
+    def _split_heads(self, padded: Tensor, parts: int, longest: int) -> Tensor:
         """(batch * longest, parts * width) -> (parts, batch * heads, longest, size)."""
         split = padded.view(-1, longest, parts, self.n_heads, padded.shape[1] // (parts * self.n_heads))
         return split.permute(2, 0, 3, 1, 4).reshape(parts, -1, longest, split.shape[-1])
 
 
-def _pieces(packed: Tensor, blocks: Sequence[Block | AskedBlock]) -> tuple[Tensor, ...]:
+def _split_by_block(packed: Tensor, blocks: Sequence[Block | QueryBlock]) -> tuple[Tensor, ...]:
     """The rows of each block."""
     sizes = [block.rows for block in blocks]
     if sizes == [len(packed)]:
@@ -204,21 +210,55 @@ def _pieces(packed: Tensor, blocks: Sequence[Block | AskedBlock]) -> tuple[Tenso
     return packed[: sum(sizes)].split(sizes)
 
 
-def _spread(packed: Tensor, block: Block | AskedBlock) -> Tensor:
-    return packed if block.source is None else Spread.apply(packed, block)
-
-
-def attention_mask(stream: DropoutStream, block: Block, heads: int, asked: AskedBlock | None = None) -> Tensor:
-    """Dropout mask (P * sequences * heads, asking, longest); each chunk drawn in a shape of its own."""
-    most, of_chunks = (block.longest, [chunk.longest for _, _, chunk in block.parts]) if asked is None else (
-        asked.most, asked.own)  # fmt: skip
+def attention_mask(stream: DropoutStream, block: Block, heads: int, query_block: QueryBlock | None = None) -> Tensor:
+    """Dropout mask (P * sequences * heads, queries, longest); each chunk is drawn in its own unpadded shape."""
+    if query_block is None:
+        rows, rows_by_part = block.longest, [chunk.longest for _, _, chunk in block.parts]
+    else:
+        rows, rows_by_part = query_block.max_queries, query_block.max_queries_by_part
     if len(block.parts) == 1:
         member, _, chunk = block.parts[0]
-        return stream.mask(member, (chunk.count * heads, most, chunk.longest))
+        return stream.mask(member, (chunk.count * heads, rows, chunk.longest))
     members = 1 + max(member for member, _, _ in block.parts)
-    shape = (members, block.sequences, heads, most, block.longest)
+    shape = (members, block.sequences, heads, rows, block.longest)
     mask = torch.ones(shape, device=stream.device, dtype=stream.dtype)
-    for (member, start, chunk), own in zip(block.parts, of_chunks, strict=True):
-        place = mask[member, start : start + chunk.count, :, :own, : chunk.longest]
-        stream.mask(member, tuple(place.shape), out=place)
-    return mask.view(-1, most, block.longest)
+    for (member, start, chunk), part_rows in zip(block.parts, rows_by_part, strict=True):
+        part = mask[member, start : start + chunk.count, :, :part_rows, : chunk.longest]
+        stream.mask(member, tuple(part.shape), out=part)
+    return mask.view(-1, rows, block.longest)
+
+
+def _pad_input(packed: Tensor, block: Block | QueryBlock) -> Tensor:
+    return packed if block.gather_index is None else PadInput.apply(packed, block)  # pyright: ignore[reportReturnType]
+
+
+class PadInput(torch.autograd.Function):
+    """Packed rows to the positions of a padded block: (rows, width) -> (positions, width). Padding holds any row."""
+
+    @staticmethod
+    def forward(ctx: Any, packed: Tensor, block: Block | QueryBlock) -> Tensor:
+        ctx.block = block
+        return packed.index_select(0, block.gather_index)  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        block = ctx.block
+        out = grad.new_zeros(block.rows, grad.shape[1])
+        return out.index_copy_(0, block.scatter_index, grad.index_select(0, block.pad_index)), None
+
+
+class UnpadInput(torch.autograd.Function):
+    """The inverse of PadInput: (positions, width) -> (rows, width); rows without a token are 0."""
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, block: Block | QueryBlock) -> Tensor:
+        ctx.block, ctx.positions = block, padded.shape[0]
+        out = padded.new_zeros(block.rows, padded.shape[1])
+        rows = padded.index_select(0, block.pad_index)  # pyright: ignore[reportArgumentType]
+        return out.index_copy_(0, block.scatter_index, rows)  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        block = ctx.block
+        out = grad.new_zeros(ctx.positions, grad.shape[1])
+        return out.index_copy_(0, block.pad_index, grad.index_select(0, block.scatter_index)), None

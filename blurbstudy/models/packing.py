@@ -1,322 +1,298 @@
-"""Packed batches: the tokens of a batch without padding, and the blocks in which they meet for attention.
+"""Packed batches: the tokens of a batch without padding, and the padded blocks in which attention is computed.
 
-The linear layers see (members, tokens, width) with no padding but at the end of a shorter member's row. Attention needs
-(sequence, token) blocks: sequences lie in the order of their lengths, so a block of neighbours wastes little.
+Linear layers see (members, tokens, width), padded only at the end of a shorter member's row. Attention needs
+(sequence, token) blocks: sequences are sorted by length, so a block of neighbors contains little padding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .bi_encoder import Pairs, pairs_of
+from .bi_encoder import SentencePairs, make_pairs
 
-# Scores per block under which it is merged with the next. On a CPU large blocks leave the cache; elsewhere every block
-# costs calls, and padding little.
+# Attention scores up to which neighboring sequences share a block. On a CPU a large block does not fit into the cache;
+# on a GPU each block costs kernel launches and padding costs little.
 BLOCK_SCORES = 1 << 17
 DEVICE_BLOCK_SCORES = 1 << 26
 CPU = torch.device("cpu")
-FEW_ROWS = 32  # up to which rows are not rounded up
+NO_ROUNDING_BELOW = 32  # row counts up to this are not rounded up
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Neighbouring sequences of one member's batch that share a canonical dropout mask."""
+    """Neighboring sequences of one member's batch that share a dropout mask."""
 
-    first: int  # its first sequence, counted within the member's batch
+    first: int  # index of its first sequence within the member's sorted batch
     count: int  # sequences
-    longest: int  # tokens of its longest
+    longest: int  # tokens of its longest sequence
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Sequences that meet in one padded attention block, for all members."""
+    """Sequences of all members that share one padded attention block."""
 
-    rows: int  # packed rows (tokens) that it covers; of one member, the blocks leave out what was rounded up
+    rows: int  # packed rows (tokens) that it covers; with one member, the rows added by rounding are in no block
     sequences: int  # per member
     longest: int  # tokens per sequence in the block
-    source: Tensor | None  # (members * sequences * longest,) row of each place; None: rows fill the block exactly
-    places: Tensor | None  # (real tokens,) places that hold a token
-    targets: Tensor | None  # (real tokens,) the row of each
-    bias: Tensor | None  # (members * sequences, 1, longest) 0 where a token lies, very negative elsewhere
+    gather_index: Tensor | None  # (members * sequences * longest,) packed row per position; None: no padding at all
+    pad_index: Tensor | None  # (real tokens,) positions of the block that hold a token
+    scatter_index: Tensor | None  # (real tokens,) packed row of each
+    bias: Tensor | None  # (members * sequences, 1, longest) 0 at tokens, very negative elsewhere
     parts: tuple[tuple[int, int, Chunk], ...]  # (member, first sequence within the block, chunk)
 
 
 @dataclass(frozen=True, eq=False)
-class AskedBlock:
-    """Where the queries of a block's asked rows lie: as Block, with `most` places a sequence instead of `longest`."""
+class QueryBlock:
+    """The queries of a block, padded: as Block, with `max_queries` positions per sequence instead of `longest`."""
 
-    rows: int  # asked rows that it covers; of one member, the blocks leave out what was rounded up
-    most: int  # places per sequence
-    source: Tensor | None  # (members * sequences * most,) asked row of each place; None: rows fill the block exactly
-    places: Tensor | None  # (real asked rows,) places that hold one
-    targets: Tensor | None  # (real asked rows,) the asked row of each
-    own: tuple[int, ...]  # per part of the block: the most that one of its own sequences asks
+    rows: int  # query rows that it covers; with one member, the rows added by rounding are in no block
+    max_queries: int  # positions per sequence
+    gather_index: Tensor | None  # (members * sequences * max_queries,) query row per position; None: no padding
+    pad_index: Tensor | None  # (real queries,) positions that hold a query
+    scatter_index: Tensor | None  # (real queries,) query row of each
+    max_queries_by_part: tuple[int, ...]  # per part of the block: the most queries of one of its sequences
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """The rows at which the last layer's output is wanted: it computes no other."""
+class QueryRows:
+    """The rows at which the last layer computes its output; it computes no others."""
 
-    rows: Tensor  # (members, asked) int64: flat rows, each member's ascending; past its count, its first row
-    counts: tuple[int, ...]  # real asked rows per member
-    blocks: tuple[AskedBlock, ...]  # one per block of the packing
+    rows: Tensor  # (members, queries) int64: flat rows, ascending per member; padded with the member's first row
+    counts: tuple[int, ...]  # real queries per member
+    blocks: tuple[QueryBlock, ...]  # one per block of the batch
 
-    def to(self, device: torch.device) -> Asked:
+    def to(self, device: torch.device) -> QueryRows:
         """The same on another device."""
-        return replace(self, rows=self.rows.to(device), blocks=tuple(_moved(block, device) for block in self.blocks))
+        return replace(
+            self, rows=self.rows.to(device), blocks=tuple(_to_device(block, device) for block in self.blocks)
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Packing:
+class PackedBatch:
     """One batch for every member of a population."""
 
     members: int
-    tokens: int  # rows per member: the longest member's count, rounded up
+    tokens: int  # rows per member: the longest member's token count, rounded up
     sequences: int  # per member, the largest member's count
     ids: Tensor  # (members, tokens) int64, row of the embedding table
     positions: Tensor  # (members, tokens) int64
     segments: Tensor  # (members, tokens) int64
-    firsts: Tensor  # (members, sequences) int64: flat row (member * tokens + row) of each sequence's first token
+    cls_rows: Tensor  # (members, sequences) int64: flat row (member * tokens + row) of each sequence's first token
     counts: tuple[int, ...]  # real tokens per member
     sequence_counts: tuple[int, ...]  # real sequences per member
     blocks: tuple[Block, ...]
-    order: tuple[np.ndarray, ...]  # per member: which of its given sequences lies at each place (by length)
-    reads: Asked  # at which targets are predicted
-    present: Tensor  # (members, targets) bool: False where a member's batch has fewer targets
-    pairs: Pairs | None = None  # neighbouring sequences as given are two texts, one target each two
+    order: tuple[np.ndarray, ...]  # per member: index in the given batch of each packed sequence (sorted by length)
+    output_rows: QueryRows  # rows at which targets are predicted
+    target_mask: Tensor  # (members, targets) bool: False where a member's batch has fewer targets
+    pairs: SentencePairs | None = None  # each two sequences, as given, are the texts of a pair with one target
 
-    def to(self, device: torch.device) -> Packing:
+    def to(self, device: torch.device) -> PackedBatch:
         """The same batch on another device."""
         if device.type == "cpu":
             return self
-        blocks = tuple(_moved(block, device) for block in self.blocks)
-        pairs = None if self.pairs is None else _moved(self.pairs, device)
-        return replace(_moved(self, device), blocks=blocks, reads=self.reads.to(device), pairs=pairs)
+        blocks = tuple(_to_device(block, device) for block in self.blocks)
+        pairs = None if self.pairs is None else _to_device(self.pairs, device)
+        return replace(_to_device(self, device), blocks=blocks, output_rows=self.output_rows.to(device), pairs=pairs)
 
 
-def _moved(part: Any, device: torch.device) -> Any:
+def _to_device(part: T, device: torch.device) -> T:
     """A dataclass with its tensors on another device."""
-    return replace(part, **{k: v.to(device) for k, v in part.__dict__.items() if isinstance(v, Tensor)})
+    tensors = {name: value.to(device) for name, value in vars(part).items() if isinstance(value, Tensor)}
+    return replace(part, **tensors)  # type: ignore[type-var]
 
 
 def pack(
     batches: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
     *,
     n_heads: int,
-    reads: Sequence[Sequence[np.ndarray]] | None = None,
+    output_positions: Sequence[Sequence[np.ndarray]] | None = None,
     device: torch.device = CPU,
     paired: bool = False,
-) -> Packing:
+) -> PackedBatch:
     """Packs one batch per member, on the CPU.
 
     Args:
         batches: per member, per sequence: (token ids, segment ids), each (length,).
-        n_heads: attention heads, which decide how many sequences make a block.
-        reads: per member, per sequence: tokens at which its targets are predicted; None: the first of each.
-        paired: every two sequences are the texts of a pair: all of their tokens are read, for one target.
-        device: where it will be computed, which decides so too.
+        n_heads: attention heads; with `device` they decide how many sequences form a block.
+        output_positions: per member, per sequence: positions at which targets are predicted; None: the first token.
+        device: where the batch will be computed.
+        paired: each two sequences are the texts of a pair: all of their tokens are output rows, for one target.
     """
     members = len(batches)
     order = tuple(np.argsort([-len(ids) for ids, _ in batch], kind="stable") for batch in batches)
-    lengths = [[len(batch[i][0]) for i in places] for batch, places in zip(batches, order, strict=True)]
+    lengths = [[len(batch[i][0]) for i in indices] for batch, indices in zip(batches, order, strict=True)]
     counts = tuple(map(sum, lengths))
-    tokens, sequences = rounded_up(max(counts)), max(map(len, lengths))
+    tokens, sequences = round_up(max(counts)), max(map(len, lengths))
     ids, positions, segments = (np.zeros((members, tokens), np.int64) for _ in range(3))
     starts = []
-    for m, (batch, places) in enumerate(zip(batches, order, strict=True)):
-        ids[m, : counts[m]] = np.concatenate([batch[i][0] for i in places])
-        segments[m, : counts[m]] = np.concatenate([batch[i][1] for i in places])
+    for m, (batch, indices) in enumerate(zip(batches, order, strict=True)):
+        ids[m, : counts[m]] = np.concatenate([batch[i][0] for i in indices])
+        segments[m, : counts[m]] = np.concatenate([batch[i][1] for i in indices])
         positions[m, : counts[m]] = np.concatenate([np.arange(n) for n in lengths[m]])
         starts.append(m * tokens + np.concatenate([[0], np.cumsum(lengths[m])[:-1]]))
-    firsts, _ = _table(starts, tokens)
-    firsts = firsts[:, :sequences]
-    read, pairs = starts, None
+    cls_rows = _pad_rows(starts, tokens)[0][:, :sequences]
+    rows, pairs = starts, None
     if paired:
-        read = [np.arange(m * tokens, m * tokens + count) for m, count in enumerate(counts)]
-        pairs = pairs_of(lengths, order, width=rounded_up(max(counts)))
-    elif reads is not None:
-        read = [
-            np.concatenate([start + own[i] for start, i in zip(starts[m], order[m], strict=True)])
-            for m, own in enumerate(reads)
+        rows = [np.arange(m * tokens, m * tokens + count) for m, count in enumerate(counts)]
+        pairs = make_pairs(lengths, order, rows=round_up(max(counts)))
+    elif output_positions is not None:
+        rows = [
+            np.concatenate([start + offsets[i] for start, i in zip(starts[m], order[m], strict=True)])
+            for m, offsets in enumerate(output_positions)
         ]
-    most = BLOCK_SCORES if device.type == "cpu" else DEVICE_BLOCK_SCORES
-    chunks = [_chunks(member, most // n_heads) for member in lengths]
-    blocks = _blocks_alone(lengths[0], chunks[0]) if members == 1 else (_block_shared(lengths, chunks, tokens),)
-    return Packing(
+    max_scores = BLOCK_SCORES if device.type == "cpu" else DEVICE_BLOCK_SCORES
+    chunks = [_chunks(member, max_scores // n_heads) for member in lengths]
+    single = members == 1
+    blocks = _single_member_blocks(lengths[0], chunks[0]) if single else (_shared_block(lengths, chunks, tokens),)
+    return PackedBatch(
         members=members,
         tokens=tokens,
         sequences=sequences,
         ids=torch.from_numpy(ids),
         positions=torch.from_numpy(positions),
         segments=torch.from_numpy(segments),
-        firsts=torch.from_numpy(firsts),
+        cls_rows=torch.from_numpy(cls_rows),
         counts=counts,
         sequence_counts=tuple(map(len, lengths)),
         blocks=blocks,
         order=order,
-        reads=asking(read, starts=starts, blocks=blocks, tokens=tokens),
-        present=torch.from_numpy(_table(read, tokens)[1]) if pairs is None else pairs.present,
+        output_rows=select_queries(rows, starts=starts, blocks=blocks, tokens=tokens),
+        target_mask=torch.from_numpy(_pad_rows(rows, tokens)[1]) if pairs is None else pairs.mask,
         pairs=pairs,
     )
 
 
-def rounded_up(rows: int) -> int:
-    """The next of few numbers of rows, 3% more on average: libraries prepare themselves for every shape anew."""
-    step = max(FEW_ROWS, 1 << max(0, rows.bit_length() - 5))
-    return rows if rows <= FEW_ROWS else -(-rows // step) * step
+def round_up(rows: int) -> int:
+    """The next of few row counts, 3% more on average: libraries set up once for every new shape."""
+    step = max(NO_ROUNDING_BELOW, 1 << max(0, rows.bit_length() - 5))
+    return rows if rows <= NO_ROUNDING_BELOW else -(-rows // step) * step
 
 
-def asking(rows: Sequence[np.ndarray], *, starts: Sequence[np.ndarray], blocks: Sequence[Block], tokens: int) -> Asked:
-    """Rows at which the last layer is asked for, laid out block by block.
+def select_queries(
+    rows: Sequence[np.ndarray], *, starts: Sequence[np.ndarray], blocks: Sequence[Block], tokens: int
+) -> QueryRows:
+    """The rows at which the last layer computes its output, laid out by block.
 
     Args:
-        rows: per member, (asked,) flat rows, ascending.
+        rows: per member, (queries,) flat rows, ascending.
         starts: per member, (sequences,) flat row of each sequence's first token, ascending.
-        blocks: of the packing; they hold each member's sequences in turn.
+        blocks: of the batch; they cover each member's sequences in order.
         tokens: rows per member.
     """
-    table, _ = _table(rows, tokens)
-    owners = [np.searchsorted(start, own, side="right") - 1 for start, own in zip(starts, rows, strict=True)]
-    asks = [np.bincount(owner, minlength=len(start)) for owner, start in zip(owners, starts, strict=True)]
-    found, first = [], 0
+    table, _ = _pad_rows(rows, tokens)
+    owners = [np.searchsorted(start, row, side="right") - 1 for start, row in zip(starts, rows, strict=True)]
+    counts = [np.bincount(owner, minlength=len(start)) for owner, start in zip(owners, starts, strict=True)]
+    query_blocks, first = [], 0
     for block in blocks:
-        own = [counts[first : first + block.sequences] for counts in asks]
-        found.append(_asked_block(own, block, width=table.shape[1]))
+        in_block = [member[first : first + block.sequences] for member in counts]
+        query_blocks.append(_query_block(in_block, block, width=table.shape[1]))
         first += block.sequences
-    return Asked(torch.from_numpy(table), tuple(map(len, rows)), tuple(found))
+    return QueryRows(torch.from_numpy(table), tuple(map(len, rows)), tuple(query_blocks))
 
 
-def _asked_block(asks: Sequence[np.ndarray], block: Block, *, width: int) -> AskedBlock:
+def _query_block(counts: Sequence[np.ndarray], block: Block, *, width: int) -> QueryBlock:
     """
     Args:
-        asks: per member, how many rows each of the block's sequences asks for.
-        width: asked rows per member in the table of all members; one member's blocks share out its own.
+        counts: per member, queries of each of the block's sequences.
+        width: query rows per member in the table of all members.
     """
-    members = len(asks)
-    sizes = np.zeros((members, block.sequences), np.int64)
-    for member, own in enumerate(asks):
-        sizes[member, : len(own)] = own
-    most_of = tuple(int(sizes[m, s : s + c.count].max()) for m, s, c in block.parts)
-    most = max(most_of)
-    if members == 1 and (sizes == most).all():
-        return AskedBlock(int(sizes.sum()), most, None, None, None, most_of)
+    members = len(counts)
+    sizes = _pad_counts(counts, block.sequences)
+    max_by_part = tuple(int(sizes[m, s : s + c.count].max()) for m, s, c in block.parts)
+    max_queries = max(max_by_part)
+    if members == 1 and (sizes == max_queries).all():
+        return QueryBlock(int(sizes.sum()), max_queries, None, None, None, max_by_part)
     rows = int(sizes.sum()) if members == 1 else members * width
-    source, places, targets = _layout(sizes, most, apart=width)
-    return AskedBlock(rows, most, source, places, targets, most_of)
+    return QueryBlock(rows, max_queries, *_padding_indices(sizes, max_queries, stride=width), max_by_part)
 
 
-def _layout(sizes: np.ndarray, longest: int, *, apart: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(source, places, targets) of a padded block: see Block.
+def _padding_indices(sizes: np.ndarray, longest: int, *, stride: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(gather_index, pad_index, scatter_index) of a padded block: see Block.
 
     Args:
         sizes: (members, sequences) packed rows of each sequence.
-        longest: places per sequence.
-        apart: packed rows from one member's first to the next one's.
+        longest: positions per sequence.
+        stride: packed rows from one member's first row to the next one's.
     """
-    offsets = np.arange(len(sizes))[:, None] * apart
+    offsets = np.arange(len(sizes))[:, None] * stride
     real = np.arange(longest) < sizes[..., None]  # (members, sequences, longest)
     starts = np.cumsum(sizes, axis=1) - sizes + offsets
-    # An empty place holds its own member's first row: another's could bring a NaN along.
+    # Padding gathers its own member's first row: another member's could bring in a NaN.
     row = np.where(real, starts[..., None] + np.arange(longest), offsets[..., None]).reshape(-1)
-    places = np.flatnonzero(real)
-    return torch.from_numpy(row), torch.from_numpy(places), torch.from_numpy(row[places])
+    pad_index = np.flatnonzero(real)
+    return torch.from_numpy(row), torch.from_numpy(pad_index), torch.from_numpy(row[pad_index])
 
 
-def _table(rows: Sequence[np.ndarray], tokens: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each member's flat rows side by side, and which are real; an empty place holds its own member's first row."""
-    width = rounded_up(max(map(len, rows)))
+def _pad_rows(rows: Sequence[np.ndarray], tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each member's flat rows as one table, and which entries are real; padding is the member's own first row."""
+    width = round_up(max(map(len, rows)))
     table = np.repeat(np.arange(len(rows), dtype=np.int64)[:, None] * tokens, width, axis=1)
     real = np.zeros(table.shape, bool)
-    for member, own in enumerate(rows):
-        table[member, : len(own)] = own
-        real[member, : len(own)] = True
+    for m, member in enumerate(rows):
+        table[m, : len(member)] = member
+        real[m, : len(member)] = True
     return table, real
 
 
-def _chunks(lengths: Sequence[int], most: int) -> list[Chunk]:
-    """Cuts a member's sequences, longest first, into chunks of at most so many pairs of tokens; decided by its own
-    lengths alone.
+def _pad_counts(counts: Sequence[Sequence[int] | np.ndarray], sequences: int) -> np.ndarray:
+    """(members, sequences) int64: each member's counts, then zeros."""
+    table = np.zeros((len(counts), sequences), np.int64)
+    for m, member in enumerate(counts):
+        table[m, : len(member)] = member
+    return table
+
+
+def _chunks(lengths: Sequence[int], max_scores: int) -> list[Chunk]:
+    """Splits a member's sequences, longest first, into chunks of at most `max_scores` token pairs (or one sequence).
+
+    The split depends on the member's own lengths alone, so its dropout masks do not depend on other members.
     """
     chunks, first = [], 0
     while first < len(lengths):
         longest = lengths[first]
-        count = min(max(1, most // (longest * longest)), len(lengths) - first)
+        count = min(max(1, max_scores // (longest * longest)), len(lengths) - first)
         chunks.append(Chunk(first, count, longest))
         first += count
     return chunks
 
 
-def _blocks_alone(lengths: Sequence[int], chunks: Sequence[Chunk]) -> tuple[Block, ...]:
-    """One member: a block per chunk, over neighbouring rows."""
+def _single_member_blocks(lengths: Sequence[int], chunks: Sequence[Chunk]) -> tuple[Block, ...]:
+    """One block per chunk, over neighboring rows."""
     blocks = []
     for chunk in chunks:
-        own = lengths[chunk.first : chunk.first + chunk.count]
-        blocks.append(_block([own], [((0, 0, chunk),)], rows=sum(own), tokens=sum(own), longest=chunk.longest))
+        in_chunk = lengths[chunk.first : chunk.first + chunk.count]
+        blocks.append(_block([in_chunk], ((0, 0, chunk),), rows=sum(in_chunk), stride=sum(in_chunk)))
     return tuple(blocks)
 
 
-def _block_shared(lengths: Sequence[Sequence[int]], chunks: Sequence[Sequence[Chunk]], tokens: int) -> Block:
-    """Several members: one block for all."""
-    parts = [[(m, chunk.first, chunk) for chunk in own] for m, own in enumerate(chunks)]
-    longest = max(own[0] for own in lengths)
-    return _block(lengths, parts, rows=len(lengths) * tokens, tokens=tokens, longest=longest)
+def _shared_block(lengths: Sequence[Sequence[int]], chunks: Sequence[Sequence[Chunk]], tokens: int) -> Block:
+    """One block for all sequences of all members."""
+    parts = tuple((m, chunk.first, chunk) for m, member in enumerate(chunks) for chunk in member)
+    return _block(lengths, parts, rows=len(lengths) * tokens, stride=tokens)
 
 
-def _block(lengths, parts, *, rows: int, tokens: int, longest: int) -> Block:  # noqa: ANN001 (as its callers)
+def _block(
+    lengths: Sequence[Sequence[int]], parts: tuple[tuple[int, int, Chunk], ...], *, rows: int, stride: int
+) -> Block:
+    """
+    Args:
+        lengths: per member, tokens of each of its sequences in the block, longest first.
+        stride: packed rows from one member's first row to the next one's.
+    """
     members, sequences = len(lengths), max(map(len, lengths))
-    flat_parts = tuple(part for own in parts for part in own)
+    longest = max(member[0] for member in lengths)
     if members == 1 and min(lengths[0]) == longest:
-        return Block(rows, sequences, longest, None, None, None, None, flat_parts)
-    size = np.zeros((members, sequences), np.int64)
-    for m, own in enumerate(lengths):
-        size[m, : len(own)] = own
-    source, places, targets = _layout(size, longest, apart=tokens)
+        return Block(rows, sequences, longest, None, None, None, None, parts)
+    indices = _padding_indices(_pad_counts(lengths, sequences), longest, stride=stride)
     bias = np.full(members * sequences * longest, np.finfo(np.float32).min / 2, np.float32)
-    bias[places] = 0
-    return Block(
-        rows,
-        sequences,
-        longest,
-        source=source,
-        places=places,
-        targets=targets,
-        bias=torch.from_numpy(bias.reshape(members * sequences, 1, longest)),
-        parts=flat_parts,
-    )
-
-
-class Spread(torch.autograd.Function):
-    """Packed rows to the places of a padded block: (rows, width) -> (places, width). Empty places hold any row."""
-
-    @staticmethod
-    def forward(ctx, packed: Tensor, block: Block | AskedBlock) -> Tensor:  # noqa: ANN001
-        ctx.block = block
-        return packed.index_select(0, block.source)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
-        block = ctx.block
-        out = grad.new_zeros(block.rows, grad.shape[1])
-        return out.index_copy_(0, block.targets, grad.index_select(0, block.places)), None
-
-
-class Collect(torch.autograd.Function):
-    """The inverse of Spread: (places, width) -> (rows, width); rows that hold no token are 0."""
-
-    @staticmethod
-    def forward(ctx, padded: Tensor, block: Block | AskedBlock) -> Tensor:  # noqa: ANN001
-        ctx.block, ctx.places = block, padded.shape[0]
-        out = padded.new_zeros(block.rows, padded.shape[1])
-        return out.index_copy_(0, block.targets, padded.index_select(0, block.places))
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
-        block = ctx.block
-        out = grad.new_zeros(ctx.places, grad.shape[1])
-        return out.index_copy_(0, block.places, grad.index_select(0, block.targets)), None
+    bias[indices[1].numpy()] = 0
+    bias = torch.from_numpy(bias.reshape(members * sequences, 1, longest))
+    return Block(rows, sequences, longest, *indices, bias, parts)

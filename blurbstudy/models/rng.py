@@ -1,4 +1,4 @@
-"""Each member's own random numbers: seeds by name, and dropout masks that do not depend on the other members."""
+"""Random numbers per member: seeds derived from names, and dropout masks that do not depend on the other members."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LANES = 1 << 16  # values of a 16-bit lane
-# Bytes would round 0.1 to 0.1016; torch's own dropout mask costs about ten times as much on a CPU.
+UINT16_RANGE = 1 << 16  # values of 16 random bits
+# 8 bits would round a rate of 0.1 to 0.1016; torch's own dropout mask costs about ten times as much on a CPU.
 
 
 def seed_for(*parts: object) -> int:
-    """A 63-bit seed from any printable parts: `seed_for(3, "order", 2)`; equal parts, equal seed."""
+    """A 63-bit seed from any printable parts, as in `seed_for(3, "order", 2)`; equal parts give equal seeds."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
@@ -22,37 +22,39 @@ def seed_for(*parts: object) -> int:
 class DropoutStream:
     """Dropout masks of one optimizer step, drawn for each member from its own stream.
 
-    Every member draws for its own tokens and sequences only, in the order of the network's sites, so its masks are
-    the same alone and in company.
+    A member draws only for its own tokens and sequences, in the order of the network's dropout sites, so its masks do
+    not depend on the other members.
 
     Args:
-        seeds: one number per member for this step, from `seed_for(member seed, "dropout", step)`.
-        rate: probability of dropping.
+        seeds: one per member for this step: `seed_for(member seed, "dropout", step)`.
+        rate: probability of dropping a value.
     """
 
     def __init__(self, seeds: Sequence[int], rate: float, *, device: torch.device | str = "cpu") -> None:
         self.device, self.seeds, self.rate = torch.device(device), tuple(seeds), rate
-        # A CPU multiplies fastest by what is in its operands' type, a GPU by what takes least memory.
+        # A CPU multiplies fastest by its operands' own type, a GPU by the type that takes least memory.
         self.dtype = torch.float32 if self.device.type == "cpu" else torch.bool
-        dropped = round(rate * LANES)
-        self.threshold = dropped - LANES // 2  # of a signed lane
-        self.scale = LANES / (LANES - dropped)  # of what is kept
+        dropped = round(rate * UINT16_RANGE)
+        self.threshold = dropped - UINT16_RANGE // 2  # of a signed 16-bit value
+        self.scale = UINT16_RANGE / (UINT16_RANGE - dropped)  # factor on the values that are not dropped
         if self.device.type == "cpu":
-            self._cpu = [np.random.SFC64(seed) for seed in seeds]
+            self._numpy_generators = [np.random.SFC64(seed) for seed in seeds]
         else:
-            self._device = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+            self._torch_generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
 
     def mask(self, member: int, shape: Sequence[int], *, out: Tensor | None = None) -> Tensor:
-        """1 where kept, 0 where dropped, of `dtype` (in `out`, where given). The caller multiplies by `scale`."""
+        """0 where dropped, else 1, of `dtype` (in `out`, if given). The caller multiplies by `scale`."""
         count = int(np.prod(shape))
-        lanes = self._lanes(member, (count + 3) // 4)[:count].view(*shape)
+        values = self._random_int16((count + 3) // 4, member)[:count].view(*shape)
         if out is None:
-            out = torch.empty(lanes.shape, device=self.device, dtype=self.dtype)
-        return torch.ge(lanes, self.threshold, out=out)
+            out = torch.empty(values.shape, device=self.device, dtype=self.dtype)
+        return torch.ge(values, self.threshold, out=out)
 
-    def _lanes(self, member: int, words: int) -> Tensor:
+    def _random_int16(self, count_of_4: int, member: int) -> Tensor:
+        """(4 * count_of_4,) int16."""
         if self.device.type == "cpu":
-            return torch.from_numpy(self._cpu[member].random_raw(words).view(np.int16))
-        bits = torch.empty(words, dtype=torch.int64, device=self.device)
-        # The full range: without a lower end torch leaves the sign bit 0, and every fourth lane drops twice as often.
-        return bits.random_(-(2**63), None, generator=self._device[member]).view(torch.int16)
+            return torch.from_numpy(self._numpy_generators[member].random_raw(count_of_4).view(np.int16))
+        bits = torch.empty(count_of_4, dtype=torch.int64, device=self.device)
+        # The full range: without a lower bound torch leaves the sign bit 0, and every fourth value would be dropped
+        # twice as often.
+        return bits.random_(-(2**63), None, generator=self._torch_generators[member]).view(torch.int16)

@@ -1,23 +1,24 @@
-"""Our parameter names beside Hugging Face's, for BERT, ELECTRA and RoBERTa (one table, read both ways).
+"""Our parameter names and Hugging Face's, for BERT, ELECTRA and RoBERTa (one table for both directions).
 
-Other encoders (automodel.py) have transformers' names, but for the word table's.
+Other encoders (auto/encoder.py) use transformers' names, except for the word embeddings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from .architecture import Architecture
 from .auto.encoder import auto_shapes, from_transformers, to_transformers
+from .auto.introspection import WORD_EMBEDDINGS
 
-POSITIONS = "embeddings.positions"
+POSITIONS = "embeddings.position_embeddings"
 EMBEDDINGS = {
-    "embeddings.words": "embeddings.word_embeddings.weight",
+    WORD_EMBEDDINGS: "embeddings.word_embeddings.weight",
     POSITIONS: "embeddings.position_embeddings.weight",
-    "embeddings.segments": "embeddings.token_type_embeddings.weight",
+    "embeddings.token_type_embeddings": "embeddings.token_type_embeddings.weight",
     "embeddings.norm.weight": "embeddings.LayerNorm.weight",
     "embeddings.norm.bias": "embeddings.LayerNorm.bias",
 }
@@ -29,7 +30,7 @@ POOLER = {
     "pooler.dense.weight": "pooler.dense.weight",
     "pooler.dense.bias": "pooler.dense.bias",
 }
-# Query, key and value are one matrix here: one product instead of three.
+# Query, key and value are one matrix here, so that one product replaces three.
 LAYER = {
     "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
     "attention_out": ("attention.output.dense",),
@@ -42,7 +43,7 @@ PREFIXES = ("bert.", "electra.", "discriminator.electra.", "roberta.", "model.")
 
 
 def name_pairs(architecture: Architecture) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(our name, Hugging Face names whose tensors are stacked on axis 0 to make it), pooler left out."""
+    """(our name, Hugging Face names of the tensors that are concatenated on axis 0), without the pooler."""
     for ours, theirs in (EMBEDDINGS | (PROJECTION if _projects(architecture) else {})).items():
         yield ours, (theirs,)
     for i in range(architecture.n_layers):
@@ -57,9 +58,9 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         return auto_shapes(architecture)
     w, e, f = architecture.width, architecture.embedding_width, architecture.intermediate
     out = {
-        "embeddings.words": (architecture.vocab_size, e),
-        "embeddings.positions": (architecture.max_positions, e),
-        "embeddings.segments": (architecture.n_segments, e),
+        WORD_EMBEDDINGS: (architecture.vocab_size, e),
+        POSITIONS: (architecture.max_positions, e),
+        "embeddings.token_type_embeddings": (architecture.n_segments, e),
         "embeddings.norm.weight": (e,),
         "embeddings.norm.bias": (e,),
     }
@@ -74,18 +75,15 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 def from_hugging_face(state: dict[str, Tensor], architecture: Architecture) -> tuple[dict[str, Tensor], list[str]]:
-    """Our weights (float32, contiguous) from a Hugging Face state, and the names that it lacks.
+    """Our weights (float32, contiguous) from a Hugging Face state, and the names that the state lacks.
 
-    Positions begin at the row of a sequence's first token: those that padding alone reads are left behind.
+    Position embeddings start at the row of a sequence's first token; rows that only padding reads are dropped.
     """
     if architecture.config:
         return from_transformers(state, architecture)
     state = {_plain(name): tensor for name, tensor in state.items()}
     weights, missing = {}, []
-    wanted = list(name_pairs(architecture))
-    if all(name in state for name in POOLER.values()):
-        wanted += [(ours, (theirs,)) for ours, theirs in POOLER.items()]
-    for ours, theirs in wanted:
+    for ours, theirs in _names_in(state, architecture, POOLER.values()):
         absent = [name for name in theirs if name not in state]
         missing += absent
         if not absent:
@@ -96,22 +94,29 @@ def from_hugging_face(state: dict[str, Tensor], architecture: Architecture) -> t
 
 
 def to_hugging_face(weights: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """A Hugging Face state (BertModel, ElectraModel, RobertaModel) from our weights of one member; positions that
-    padding alone reads are 0.
+    """A Hugging Face state (BertModel, ElectraModel, RobertaModel) from our weights of one member; positions that only
+    padding reads are 0.
     """
     if architecture.config:
         return to_transformers(weights, architecture)
     state = {}
-    wanted = list(name_pairs(architecture))
-    if all(name in weights for name in POOLER):
-        wanted += [(ours, (theirs,)) for ours, theirs in POOLER.items()]
-    for ours, theirs in wanted:
+    for ours, theirs in _names_in(weights, architecture, POOLER):
         for name, part in zip(theirs, weights[ours].chunk(len(theirs)), strict=True):
             state[name] = part.detach().cpu().clone().contiguous()
     if architecture.padding_positions:
         name = EMBEDDINGS[POSITIONS]
         state[name] = torch.nn.functional.pad(state[name], (0, 0, architecture.padding_positions, 0))
     return state
+
+
+def _names_in(
+    state: dict[str, Tensor], architecture: Architecture, pooler: Iterable[str]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """As name_pairs, with the pooler if the state has its tensors."""
+    pairs = list(name_pairs(architecture))
+    if all(name in state for name in pooler):
+        pairs += [(ours, (theirs,)) for ours, theirs in POOLER.items()]
+    return pairs
 
 
 def _projects(architecture: Architecture) -> bool:
@@ -123,5 +128,5 @@ def _plain(name: str) -> str:
         if name.startswith(prefix):
             name = name[len(prefix) :]
             break
-    # TensorFlow-born checkpoints call LayerNorm's weight and bias gamma and beta.
+    # Checkpoints converted from TensorFlow call LayerNorm's weight and bias gamma and beta.
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import canonical_json
+from ..config import fingerprint
 from ..filesystem import ensure_directory
 from ..paths import cache_folder
 from ..training.provenance import one_torch_thread
@@ -58,8 +57,8 @@ class EncoderRequest:
             "seed": self.seed,
             "pretrainer_revision": PRETRAINER_REVISION,
         }
-        fingerprint = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
-        name = f"{self.objective}-{Path(self.config).stem}-{self.seed}-{fingerprint}"
+        digest = fingerprint(identity)
+        name = f"{self.objective}-{Path(self.config).stem}-{self.seed}-{digest}"
         return cache_folder().absolute() / "encoders" / name
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import ParameterError
 from ..filesystem import UNFINISHED, disk_errors, fsync, remove_unfinished
 from ..models import Architecture, export_checkpoint
-from ..models.weight_files import forget_weights
+from ..models.weight_files import delete_other_weights
 from .checkpoints import DISK_HINT
 from .config import PretrainingConfig
 from .objectives.registry import Objective
@@ -132,7 +132,7 @@ def publish(
             # The record is moved last, when all other files are safely on disk.
             for file in files:
                 if file.name == RECORD_FILE:
-                    forget_weights(folder, but=[file.name for file in files])  # left by a killed process
+                    delete_other_weights(folder, keep=[file.name for file in files])  # left by a killed process
                     fsync(folder)
                 file.replace(folder / file.name)
             fsync(folder)

@@ -63,7 +63,7 @@ def split_batch(batch: Batch, n_parts: int, *, n_heads: int, device: torch.devic
     if n_parts == 1:
         return [batch]
     packing = batch.packing
-    starts = packing.firsts[0].numpy()
+    starts = packing.cls_rows[0].numpy()
     ends = np.append(starts[1:], packing.counts[0])
     ids, segments = packing.ids[0].numpy(), packing.segments[0].numpy()
     sequence_of = np.searchsorted(starts, batch.masked_rows.numpy(), side="right") - 1  # of each masked row
@@ -74,7 +74,7 @@ def split_batch(batch: Batch, n_parts: int, *, n_heads: int, device: torch.devic
         packed = pack([[(ids[a:b], segments[a:b]) for a, b in bounds]], n_heads=n_heads, device=device)
         masked = np.flatnonzero(np.isin(sequence_of, chosen))
         index_in_part = np.searchsorted(chosen, sequence_of[masked])
-        shift = packed.firsts[0].numpy()[index_in_part] - starts[sequence_of[masked]]
+        shift = packed.cls_rows[0].numpy()[index_in_part] - starts[sequence_of[masked]]
         selected = torch.from_numpy(masked)
         parts.append(
             Batch.from_packing(

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from ..errors import Interrupted, StudyError
-from ..models import DropoutStream, check_shard_bytes, seed_for
-from ..training.optimizer import MemberSettings, PopulationAdamW
-from ..training.provenance import describe_device, software
-from ..training.schedule import evaluation_steps, rate_factor
+from ..models import DropoutStream, seed_for
+from ..training.optimizer import MemberHyperparameters, PopulationAdamW
+from ..training.provenance import describe_device, software_versions
+from ..training.schedule import evaluation_steps, lr_factor
 from .batches import Batches
 from .checkpoints import (
     Checkpoint,
@@ -116,11 +116,14 @@ class PretrainingLoop:
         )
         architecture = config.architecture(objective.family, len(tokenizer), pad_id=tokenizer.pad_token_id)
         self.model: PretrainingModel = objective.build_model(architecture, config, seed).to(self.device)
-        check_shard_bytes(self.model.encoder_weights(), architecture, options.shard_bytes)
         self.ddp_model: Any = group.wrap_ddp(self.model, self.device)
         self.optimizer = PopulationAdamW(
             list(self.model.parameters_by_depth()),
-            [MemberSettings(scales=(1.0,), weight_decay=config.weight_decay, clip=config.clip, bias_correction=True)],
+            [
+                MemberHyperparameters(
+                    lr_scales=(1.0,), weight_decay=config.weight_decay, max_grad_norm=config.clip, bias_correction=True
+                )
+            ],
             beta1=config.beta1,
             beta2=config.beta2,
             eps=config.eps,
@@ -136,7 +139,7 @@ class PretrainingLoop:
             "threads": torch.get_num_threads(),
             "processes": group.world_size,
             "micro_batch_tokens": self.micro_batch_tokens,
-            **software(),
+            **software_versions(),
         }
         tokenizer.model_max_length = config.max_positions
 
@@ -194,7 +197,7 @@ class PretrainingLoop:
                 total[0] += loss.detach()
         total[1] = should_stop
         loss, stop = group.all_reduce_sum(total).tolist()
-        factor = rate_factor(step, total=self.config.steps, warmup=self.config.warmup)
+        factor = lr_factor(step, total=self.config.steps, warmup=self.config.warmup)
         norm = float(self.optimizer.step([self.config.learning_rate * factor], [step]))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise StudyError(

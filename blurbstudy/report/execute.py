@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import errors, paths
 from ..engine.sources.sources import MINI
-from ..errors import one_line
+from ..errors import flat_message
 from ..study.study import is_no_finding
 
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
@@ -96,7 +96,7 @@ def execute_notebook(
     except PapermillException as error:
         failure = failure or _message(error)
     except RuntimeError as error:  # nbclient's DeadKernelError among them
-        failure = failure or f"the notebook's kernel died ({one_line(error)}), perhaps for lack of memory; run it again"
+        failure = failure or f"the notebook's kernel died ({flat_message(error)}), perhaps for lack of memory; run it again"
     _stamp(path, notebook=notebook, failure=failure, parameters=parameters)
     return Execution(notebook=notebook, path=path, seconds=time.monotonic() - start, failure=failure)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..config import TRAINER_REVISION, RunConfig, canonical_json
+from ..config import TRAINER_REVISION, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
 from ..engine.sweep import find_runs
 from ..stats.collapse import Reference, is_unscored
@@ -64,7 +64,7 @@ class Search:
         standard = self.configs(self.space.first)[0].to_dict()
         asked = {name: value for name, value in standard.items() if name not in ("encoder_name", "seed")}
         asked |= {"space": self.space.to_dict(), "seeds": self.seeds, "startup": STARTUP, "revision": TRAINER_REVISION}
-        digest = hashlib.sha256(canonical_json(asked).encode()).hexdigest()[:20]
+        digest = fingerprint(asked)
         return f"{self.task} {digest}"
 
 

@@ -51,7 +51,7 @@ class SearchSpace:
         chosen = [
             make(params[name]) for name, (make, none) in TECHNIQUES.items() if params.get(name, none) != none
         ]  # fmt: skip
-        return stabilize(self.standard.but(**fields), *chosen)
+        return stabilize(self.standard.replace(**fields), *chosen)
 
     def at(self, place: int) -> dict[str, Choice]:
         """The parameters at a place of the list of all, from 0."""

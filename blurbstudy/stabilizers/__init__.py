@@ -1,6 +1,6 @@
-"""Stabilization techniques, one small file each, and how they compose.
+"""Stabilization techniques, one file each, and how they compose.
 
-Order: layer removal, re-initialization, then rates. A depth both frozen and re-initialized is an error.
+Order: layer removal, re-initialization, then learning rates. A depth cannot be both frozen and re-initialized.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Generator
 from ..config import Recipe
 from ..errors import ParameterError
 from ..models import Classifier, seed_for
+from ..tasks import Task
 from .bias_correction import BiasCorrection
 from .freeze import Freeze
 from .layerwise_decay import LayerwiseDecay
@@ -25,20 +26,33 @@ from .stabilizer import Stabilizer
 STABILIZERS = (RemoveLayers, Reinitialize, Freeze, LayerwiseDecay, BiasCorrection, LongerTraining)
 
 __all__ = [
-    "STABILIZERS", "BiasCorrection", "DepthPlan", "Freeze", "LayerwiseDecay", "LongerTraining", "Reinitialize",
-    "RemoveLayers", "Stabilizer", "apply_to_member", "canonical", "check_recipe", "depth_plan", "stabilize",
+    "STABILIZERS",
+    "BiasCorrection",
+    "DepthPlan",
+    "Freeze",
+    "LayerwiseDecay",
+    "LongerTraining",
+    "Reinitialize",
+    "RemoveLayers",
+    "Stabilizer",
+    "apply_to_member",
+    "canonical",
+    "check_recipe",
+    "depth_plan",
+    "inactive_fields",
+    "stabilize",
     "stabilizers_of",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DepthPlan:
-    """What a recipe does to each depth of an encoder; Figure 1 is drawn from it."""
+    """What a recipe does to each depth of an encoder; the data of Figure 1."""
 
     n_layers: int  # after removal
     removed: int  # layers taken from the top
-    scales: tuple[float, ...]  # factor on the learning rate of depth 0 .. n_layers + 1; 0: frozen
-    fresh: frozenset[int]  # depths whose weights start anew (the head, always fresh, is not counted)
+    lr_scales: tuple[float, ...]  # factor on the learning rate of depth 0 .. n_layers + 1; 0: frozen
+    reinitialized: frozenset[int]  # depths with new weights (without the head, which always has)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -47,24 +61,25 @@ class DepthPlan:
 
     @property
     def frozen(self) -> int:
-        """Depths from 0 up that never move: no backward pass is needed through them."""
-        return next((k for k, scale in enumerate(self.scales) if scale), len(self.scales))
+        """Number of frozen depths from 0 up; they need no backward pass."""
+        return next((k for k, scale in enumerate(self.lr_scales) if scale), len(self.lr_scales))
 
 
 def stabilize(recipe: Recipe, *stabilizers: Stabilizer) -> Recipe:
-    """The recipe with these techniques in it."""
+    """The recipe with these techniques added."""
     for stabilizer in stabilizers:
         recipe = stabilizer.on_recipe(recipe)
     return recipe
 
 
 def canonical(recipe: Recipe) -> Recipe:
-    """The recipe with every setting of its techniques written out and idle ones left out: one run, one id.
+    """The recipe with all settings of its techniques spelled out and without idle techniques, so that equal runs have
+    equal ids.
 
     Raises:
         ParameterError: an unknown technique or setting.
     """
-    return stabilize(recipe.but(stabilizers={}), *stabilizers_of(recipe))
+    return stabilize(recipe.replace(stabilizers={}), *stabilizers_of(recipe))
 
 
 def stabilizers_of(recipe: Recipe) -> list[Stabilizer]:
@@ -84,41 +99,57 @@ def depth_plan(recipe: Recipe, n_layers: int) -> DepthPlan:
     """What the recipe does to each depth of an encoder of `n_layers` layers.
 
     Raises:
-        ParameterError: a technique does not fit the encoder, or two of them contradict each other.
+        ParameterError: a technique does not fit the encoder, or two techniques contradict each other.
     """
-    chosen = stabilizers_of(recipe)
-    left = n_layers
-    for stabilizer in chosen:  # removal comes first, so the others are checked against what it leaves
-        stabilizer.check(left)
-        left = stabilizer.remaining_layers(left)
-    factors = [stabilizer.rate_scales(left) for stabilizer in chosen] or [[1.0] * (left + 2)]
+    stabilizers = stabilizers_of(recipe)
+    remaining = n_layers
+    for stabilizer in stabilizers:  # removal comes first, so the others are checked against the remaining layers
+        stabilizer.check(remaining)
+        remaining = stabilizer.remaining_layers(remaining)
+    scales = [stabilizer.lr_scales(remaining) for stabilizer in stabilizers] or [[1.0] * (remaining + 2)]
     plan = DepthPlan(
-        n_layers=left,
-        removed=n_layers - left,
-        scales=tuple(math.prod(at_depth) for at_depth in zip(*factors, strict=True)),
-        fresh=frozenset().union(*(stabilizer.fresh_depths(left) for stabilizer in chosen)),
+        n_layers=remaining,
+        removed=n_layers - remaining,
+        lr_scales=tuple(math.prod(at_depth) for at_depth in zip(*scales, strict=True)),
+        reinitialized=frozenset[int]().union(*(s.reinitialized_depths(remaining) for s in stabilizers)),
     )
-    if recipe.head == "cosine" and not any(plan.scales[:-1]):
+    if recipe.head == "cosine" and not any(plan.lr_scales[:-1]):
         raise ParameterError(
-            f"freezing all {left} layers leaves nothing to train, since a cosine head has no weights; freeze at most "
-            f"{left - 1}"
+            f"freezing all {remaining} layers leaves nothing to train, since a cosine head has no weights; freeze at "
+            f"most {remaining - 1}"
         )
-    both = sorted(depth for depth in plan.fresh if not plan.scales[depth])
+    both = sorted(depth for depth in plan.reinitialized if not plan.lr_scales[depth])
     if both:
         raise ParameterError(
             f"{plan.labels[both[0]]} is both frozen and re-initialized, so it would stay random; "
-            f"freeze at most {left - sum(depth <= left for depth in plan.fresh)} layers or re-initialize fewer"
+            f"freeze at most {remaining - sum(depth <= remaining for depth in plan.reinitialized)} layers or "
+            "re-initialize fewer"
         )
     return plan
 
 
 def check_recipe(recipe: Recipe, n_layers: int) -> None:
-    """Raises ParameterError where the recipe's techniques do not fit an encoder of `n_layers` layers."""
+    """Checks that the recipe's techniques fit an encoder of `n_layers` layers.
+
+    Raises:
+        ParameterError: they do not.
+    """
     depth_plan(recipe, n_layers)
 
 
 def apply_to_member(recipe: Recipe, model: Classifier, member: int, *, seed: int) -> None:
-    """Changes one member's starting weights as the recipe's techniques say (the model is already cut to depth)."""
+    """Applies the recipe's techniques to one member's initial weights (layers are already removed from the model)."""
     for stabilizer in stabilizers_of(recipe):
         generator = Generator().manual_seed(seed_for(seed, stabilizer.name))
         stabilizer.on_weights(model, member, generator)
+
+
+def inactive_fields(recipe: Recipe, task: Task, *, n_segments: int) -> frozenset[str]:
+    """Fields of the recipe that do not affect a run on this task.
+
+    Args:
+        n_segments: of the encoder (RoBERTa: 1).
+    """
+    one_segment = min(len(task.text_columns), n_segments) < 2 or recipe.layout == "bi_encoder"
+    inactive = {"tagging": task.task_type != "ner", "head": task.output == "token_labels", "segment_ids": one_segment}
+    return frozenset(name for name, is_inactive in inactive.items() if is_inactive)

@@ -1,4 +1,4 @@
-"""Adam's bias correction, on or off (Kingma and Ba 2015; Mosbach et al. 2021; left out by BERT's original code)."""
+"""Adam's bias correction, on or off (Kingma and Ba 2015; Mosbach et al. 2021). BERT's original code leaves it out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .stabilizer import Stabilizer
 
 @dataclass(frozen=True)
 class BiasCorrection(Stabilizer):
-    """Divides Adam's moments by 1 - beta^t. It is a field of the recipe, so both spellings give one run id."""
+    """Divides Adam's moments by 1 - beta^t. It sets the recipe's field, so both spellings give the same run id."""
 
     name: ClassVar[str] = "bias_correction"
     title: ClassVar[str] = "Bias correction"
@@ -22,8 +22,8 @@ class BiasCorrection(Stabilizer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.enabled, bool):
-            raise ParameterError(f"bias_correction={self.enabled!r} is no switch; use true or false")
+            raise ParameterError(f"bias_correction={self.enabled!r} must be true or false")
 
     def on_recipe(self, recipe: Recipe) -> Recipe:
-        """Sets the recipe's switch."""
-        return recipe.but(bias_correction=self.enabled)
+        """Sets the recipe's bias_correction."""
+        return recipe.replace(bias_correction=self.enabled)

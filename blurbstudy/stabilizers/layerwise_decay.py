@@ -1,7 +1,7 @@
-"""Layerwise learning-rate decay (Clark et al. 2020). The head keeps the base rate; the top layer gets factor^1.
+"""Layerwise learning-rate decay (Clark et al. 2020). The head keeps the base learning rate.
 
-Convention `paper`: depth k gets factor^(L + 1 - k). Convention `electra`, as ELECTRA's own code: one power more below
-the head, so the top layer gets factor^2.
+Convention `paper`: depth k has factor^(L + 1 - k), the top layer factor^1. Convention `electra` (ELECTRA's code): one
+more power below the head, so the top layer has factor^2.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class LayerwiseDecay(Stabilizer):
             raise ParameterError(f"layerwise_decay: convention={self.convention!r} is unknown; use paper or electra")
 
     def is_idle(self) -> bool:
-        """All depths have one rate."""
+        """Whether all depths have the same learning rate."""
         return self.factor == 1
 
-    def rate_scales(self, n_layers: int) -> list[float]:
-        """1 at the head, factor^(L + 1 - k) at depth k below it (one power more in ELECTRA's convention)."""
+    def lr_scales(self, n_layers: int) -> list[float]:
+        """1 at the head, factor^(L + 1 - k) at depth k below it (one more power in ELECTRA's convention)."""
         extra = CONVENTIONS[self.convention]
         return [self.factor ** (n_layers + 1 - depth + extra) for depth in range(n_layers + 1)] + [1.0]

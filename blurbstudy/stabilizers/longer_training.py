@@ -1,4 +1,4 @@
-"""Longer training: many more epochs than the customary 3 to 5 (Mosbach et al. 2021; Zhang et al. 2021)."""
+"""Longer training: many more epochs than the usual 3 to 5 (Mosbach et al. 2021; Zhang et al. 2021)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .stabilizer import Stabilizer
 
 @dataclass(frozen=True)
 class LongerTraining(Stabilizer):
-    """Trains for `epochs` passes, warm-up and decay stretched with them. A field of the recipe."""
+    """Trains for `epochs` epochs, with warm-up and decay stretched accordingly. It sets the recipe's field."""
 
     name: ClassVar[str] = "longer_training"
     title: ClassVar[str] = "Longer training"
@@ -20,5 +20,5 @@ class LongerTraining(Stabilizer):
     epochs: float  # passes over the training split
 
     def on_recipe(self, recipe: Recipe) -> Recipe:
-        """Sets the recipe's epochs (their bounds are the recipe's)."""
-        return recipe.but(epochs=self.epochs)
+        """Sets the recipe's epochs, which checks their bounds."""
+        return recipe.replace(epochs=self.epochs)

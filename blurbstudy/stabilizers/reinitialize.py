@@ -1,6 +1,6 @@
-"""Re-initialization of the top layers, and of the pooler with them (Zhang et al. 2021).
+"""Re-initialization of the top layers and the pooler (Zhang et al. 2021).
 
-Fresh weights are N(0, 0.02), biases 0, LayerNorm 1 and 0.
+New weights are N(0, 0.02), biases 0, LayerNorm 1 and 0.
 """
 
 from __future__ import annotations
@@ -11,46 +11,46 @@ from typing import ClassVar
 from torch import Generator
 
 from ..errors import ParameterError
-from ..models import Classifier, reset
+from ..models import Classifier, reinitialize
 from .stabilizer import Stabilizer, check_layers
 
 
 @dataclass(frozen=True)
 class Reinitialize(Stabilizer):
-    """Starts the top `layers` layers anew; with `pooler`, the pooler too (as Zhang et al. do)."""
+    """Re-initializes the top `layers` layers and, with `pooler`, the pooler (as Zhang et al. do)."""
 
     name: ClassVar[str] = "reinitialize"
     title: ClassVar[str] = "Layer reinit"
     source: ClassVar[str] = "Zhang et al. 2021"
 
     layers: int  # counted from the top
-    pooler: bool = True  # the head is always fresh
+    pooler: bool = True  # the head is always newly initialized
 
     def __post_init__(self) -> None:
         check_layers(self.name, self.layers)
         if not isinstance(self.pooler, bool):
-            raise ParameterError(f"reinitialize: pooler={self.pooler!r} is no switch; use true or false")
+            raise ParameterError(f"reinitialize: pooler={self.pooler!r} must be true or false")
 
     def is_idle(self) -> bool:
-        """Nothing starts anew but the head."""
+        """Whether nothing but the head is re-initialized."""
         return not self.layers and not self.pooler
 
     def check(self, n_layers: int) -> None:
-        """No more layers than there are."""
+        """At most all layers can be re-initialized."""
         if self.layers > n_layers:
             raise ParameterError(
                 f"reinitialize={self.layers} exceeds the encoder's {n_layers} layers; use 0 to {n_layers}"
             )
 
-    def fresh_depths(self, n_layers: int) -> set[int]:
+    def reinitialized_depths(self, n_layers: int) -> set[int]:
         """The top layers' depths, and the pooler's."""
         top = set(range(n_layers - self.layers + 1, n_layers + 1))
         return top | ({n_layers + 1} if self.pooler else set())
 
     def on_weights(self, model: Classifier, member: int, generator: Generator) -> None:
-        """Draws the fresh weights, lowest layer first."""
+        """Draws new weights, lowest layer first."""
         n_layers = len(model.layers)
         for layer in model.layers[n_layers - self.layers :]:
-            reset(layer, member, generator=generator)
-        if self.pooler and model.pooler is not None:  # a head over words has none
-            reset(model.pooler, member, generator=generator)
+            reinitialize(layer, member, generator=generator)
+        if self.pooler and model.pooler is not None:  # a token classification head has none
+            reinitialize(model.pooler, member, generator=generator)

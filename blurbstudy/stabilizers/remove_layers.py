@@ -23,7 +23,7 @@ class RemoveLayers(Stabilizer):
         check_layers(self.name, self.layers)
 
     def is_idle(self) -> bool:
-        """Nothing is removed."""
+        """Whether nothing is removed."""
         return not self.layers
 
     def check(self, n_layers: int) -> None:
@@ -35,5 +35,5 @@ class RemoveLayers(Stabilizer):
             )
 
     def remaining_layers(self, n_layers: int) -> int:
-        """Layers left."""
+        """Layers that remain."""
         return n_layers - self.layers

@@ -1,4 +1,4 @@
-"""What a stabilization technique may do to a member of a population (design idea: one small file per technique)."""
+"""The interface of a stabilization technique: what it may change in a run."""
 
 from __future__ import annotations
 
@@ -15,49 +15,53 @@ from ..models import Classifier
 
 
 class Stabilizer(ABC):
-    """One technique. Every method's default changes nothing; a technique overrides what it acts on.
+    """A stabilization technique. The default of every method changes nothing; a technique overrides what it needs.
 
     Depth: embeddings 0, layer i (from the bottom, from 0) i + 1, pooler and head n_layers + 1.
     """
 
-    name: ClassVar[str]  # as it stands in a recipe
-    title: ClassVar[str]  # as it stands in a table
+    name: ClassVar[str]  # in recipes
+    title: ClassVar[str]  # in tables
     source: ClassVar[str]  # the paper that proposed it
 
     def on_recipe(self, recipe: Recipe) -> Recipe:
-        """The recipe with this technique in it; one that changes nothing leaves no trace, so run ids stay equal."""
+        """The recipe with this technique. An idle technique is left out, so that equal runs have equal ids."""
         others = {name: options for name, options in recipe.stabilizers.items() if name != self.name}
-        return recipe.but(stabilizers=others if self.is_idle() else {**others, self.name: self.options()})
+        return recipe.replace(stabilizers=others if self.is_idle() else {**others, self.name: self.options()})
 
     def is_idle(self) -> bool:
-        """True where these settings change nothing."""
+        """Whether these settings change nothing."""
         return False
 
     def check(self, n_layers: int) -> None:
-        """Raises ParameterError where the technique does not fit an encoder of `n_layers` layers."""
+        """Checks that the technique fits an encoder of `n_layers` layers.
+
+        Raises:
+            ParameterError: it does not.
+        """
 
     def remaining_layers(self, n_layers: int) -> int:
-        """Layers that are left of `n_layers`."""
+        """Number of layers that remain of `n_layers`."""
         return n_layers
 
-    def fresh_depths(self, n_layers: int) -> set[int]:
-        """Depths whose weights start anew."""
+    def reinitialized_depths(self, n_layers: int) -> set[int]:
+        """Depths whose weights are re-initialized."""
         return set()
 
     def on_weights(self, model: Classifier, member: int, generator: Generator) -> None:
-        """Changes one member's starting weights in place."""
+        """Changes one member's initial weights in place."""
 
-    def rate_scales(self, n_layers: int) -> list[float]:
+    def lr_scales(self, n_layers: int) -> list[float]:
         """A factor on the learning rate of each depth, 0 to n_layers + 1."""
         return [1.0] * (n_layers + 2)
 
     def options(self) -> dict[str, Any]:
-        """The technique's own settings, as a recipe holds them."""
+        """The technique's settings, as in a recipe."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Stabilizer:
-        """A technique from a recipe's settings.
+        """The technique with the settings of a recipe.
 
         Raises:
             ParameterError: a setting is unknown, missing or out of bounds.
@@ -73,6 +77,10 @@ class Stabilizer(ABC):
 
 
 def check_layers(name: str, value: object, *, low: int = 0) -> None:
-    """A count of layers must be a whole number of at least `low`."""
+    """Checks that a number of layers is a whole number of at least `low`.
+
+    Raises:
+        ParameterError: it is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ParameterError(f"{name}={value!r} is no count of layers; use a whole number from {low}")
+        raise ParameterError(f"{name}={value!r} must be a whole number of layers, from {low}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import TRAINER_REVISION, canonical_json, run_config_from_dict
+from ..config import TRAINER_REVISION, canonical_json, fingerprint, run_config_from_dict
 from ..errors import StoreError, StudyError
 from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
 from ..training.run_record import RunRecord, run_record_from_dict
@@ -206,7 +206,7 @@ def parse_record(text: str, *, path: Path, mend: str = _MEND) -> RunRecord | Non
         values = json.loads(text)
         revision = values.pop("trainer_revision")
         hashed = {k: v for k, v in values["config"].items() if k != "encoder_name"} | {"trainer_revision": revision}
-        digest = hashlib.sha256(canonical_json(hashed).encode()).hexdigest()[:20]
+        digest = fingerprint(hashed)
         if not digest == values["id"] == path.stem:
             raise ValueError(f"its id {values['id']} does not fit its configuration or its name")
         if revision != TRAINER_REVISION or not _is_current(values["config"], path.stem):

@@ -18,10 +18,10 @@ from ..errors import StoreError
 from ..filesystem import atomic_directory, atomic_write, disk_errors
 from ..inference.model_directory.directory import METADATA_FILE, write_model_files
 from ..inference.model_directory.settings import ModelSettings, settings_of
-from ..models import TrainedWeights
+from ..models import FinetunedWeights
 from ..tasks import Task
 from ..training.run_record import RunRecord
-from ..training.trainer import OfferWeights
+from ..training.trainer import WeightsCallback
 from .run_store import DISK_HINT, RunStore
 
 KEEP = ("none", "best", "all")  # of which runs weights are kept; best: of each configuration, by dev over its seeds
@@ -72,7 +72,7 @@ def _kept(store: RunStore, run_id: str, what: str, *, kind: type) -> Any:
 
 def keeper(
     store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], Any], words: Callable[[], str]
-) -> OfferWeights | None:
+) -> WeightsCallback | None:
     """What keeps the weights that a training offers, by the rule `keep`; None where none are kept.
 
     Args:
@@ -82,7 +82,7 @@ def keeper(
     if keep == "none":
         return None
 
-    def offered(record: RunRecord, copy: Callable[[], TrainedWeights]) -> None:
+    def offered(record: RunRecord, copy: Callable[[], FinetunedWeights]) -> None:
         # Another process may keep weights of a run whose record is not written yet: neither better nor worse so far.
         known = {run_id: other for run_id in _rivals(store, record.config) if (other := store.get(run_id))}
         if keep == "best" and not all(_beats(record, other) for other in known.values()):
@@ -98,7 +98,7 @@ def keeper(
 def keep_weights(
     store: RunStore,
     record: RunRecord,
-    trained: TrainedWeights,
+    trained: FinetunedWeights,
     *,
     task: Task,
     settings: ModelSettings,

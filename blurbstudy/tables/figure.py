@@ -90,14 +90,14 @@ def depth_figure(
 
     norm = colors.LogNorm(vmin=0.05, vmax=1.0, clip=True)
     shades = colormaps["viridis_r"]
-    depths = max(len(plan.scales) + plan.removed for plan in plans.values())
+    depths = max(len(plan.lr_scales) + plan.removed for plan in plans.values())
     # Few columns stay as wide as the legend below them.
     drawing, axes = canvas(width=max(7.6, 1.9 + 1.28 * len(plans)), height=1.5 + 0.36 * depths)
     for x, plan in enumerate(plans.values()):
-        for depth, scale in enumerate(plan.scales):
-            frozen, fresh = scale == 0, depth in plan.fresh
+        for depth, scale in enumerate(plan.lr_scales):
+            frozen, fresh = scale == 0, depth in plan.reinitialized
             # Removed layers leave a gap below the pooler, so that equal depths stand side by side.
-            y = depth + (plan.removed if depth == len(plan.scales) - 1 else 0)
+            y = depth + (plan.removed if depth == len(plan.lr_scales) - 1 else 0)
             face = "#d4d7dc" if frozen else shades(norm(scale))
             box = {"facecolor": face, "edgecolor": VERMILION if fresh else "white", "linewidth": 2.4 if fresh else 1.0}
             hatch = "////" if frozen else None
@@ -106,7 +106,7 @@ def depth_figure(
             text = "0" if frozen else f"{scale:.2g}"
             axes.text(x, y, text + (" new" if fresh else ""), ha="center", va="center", fontsize=8, zorder=5,
                       color="white" if dark else "#1c2430", bbox=_halo(face) if frozen else None)  # fmt: skip
-    full = max(plans.values(), key=lambda plan: len(plan.scales) + plan.removed)
+    full = max(plans.values(), key=lambda plan: len(plan.lr_scales) + plan.removed)
     names = ["embeddings", *(f"layer {i + 1}" for i in range(depths - 2)), top or full.labels[-1]]
     axes.set_yticks(range(depths), names)
     axes.set_xticks(range(len(plans)), [_wrapped(name) for name in plans])
@@ -254,9 +254,9 @@ def _wrapped(name: str) -> str:
 def _plans_in_words(plans: Mapping[str, DepthPlan]) -> str:
     sentences = []
     for name, plan in plans.items():
-        frozen = [label for label, scale in zip(plan.labels, plan.scales, strict=True) if scale == 0]
-        fresh = [plan.labels[depth] for depth in sorted(plan.fresh)]
-        moving = [scale for scale in plan.scales if scale > 0]
+        frozen = [label for label, scale in zip(plan.labels, plan.lr_scales, strict=True) if scale == 0]
+        fresh = [plan.labels[depth] for depth in sorted(plan.reinitialized)]
+        moving = [scale for scale in plan.lr_scales if scale > 0]
         said = [f"rate factors {min(moving):.2g} to {max(moving):.2g}" if moving else "nothing moves"]
         said += [f"{', '.join(frozen)} frozen"] if frozen else []
         said += [f"{', '.join(fresh)} re-initialized"] if fresh else []

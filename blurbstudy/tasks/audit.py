@@ -5,7 +5,6 @@ Results are plain numbers under plain names, never text, so that a run store can
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from ..config import fingerprint
 from ..metrics import Mention, io_ceiling, mentions
 from .duplicates import duplicates
 from .features import without_truncation
@@ -90,7 +90,7 @@ def sub_word_counts(task: Task, examples: Sequence[Example], tokenizer: Tokenize
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
     """20 hexadecimal digits of a SHA-256 over the tokenizer, stored truncation and padding aside."""
-    return hashlib.sha256(without_truncation(tokenizer, words=False).to_str().encode()).hexdigest()[:20]
+    return fingerprint(without_truncation(tokenizer, words=False).to_str())
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

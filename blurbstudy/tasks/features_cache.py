@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import canonical_json
+from ..config import canonical_json, fingerprint
 from ..errors import DataError
 from ..filesystem import atomic_open, file_lock, remove_unfinished
 from ..paths import cache_folder
@@ -65,7 +65,7 @@ def cached_features(
         "revision": FEATURES_REVISION,
     }
     text = canonical_json(identity)
-    name = f"{task.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.npz"
+    name = f"{task.name}-{fingerprint(text)}.npz"
     file = cache_folder().absolute() / FOLDER / name
     if (found := _read(file, text, task)) is not None:
         return found

@@ -1,14 +1,24 @@
-"""Fine-tuning populations of runs: optimizer, schedule, the loop, evaluation, and the record of a run."""
+"""Fine-tuning of populations: optimizer, learning-rate schedule, training loop, evaluation, and run records."""
 
-from .optimizer import MemberSettings, PopulationAdamW
+from .optimizer import MemberHyperparameters, PopulationAdamW
 from .population import Population, population_key
 from .provenance import pick_device
 from .run_record import RunRecord, run_record_from_dict
-from .schedule import evaluation_steps, rate_factor, steps_per_epoch, total_steps
+from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps
 from .trainer import check_population, train_population
 
 __all__ = [
-    "MemberSettings", "Population", "PopulationAdamW", "RunRecord", "check_population", "evaluation_steps",
-    "pick_device", "population_key", "rate_factor", "run_record_from_dict", "steps_per_epoch", "total_steps",
+    "MemberHyperparameters",
+    "Population",
+    "PopulationAdamW",
+    "RunRecord",
+    "check_population",
+    "evaluation_steps",
+    "lr_factor",
+    "pick_device",
+    "population_key",
+    "run_record_from_dict",
+    "steps_per_epoch",
+    "total_steps",
     "train_population",
-]  # fmt: skip
+]

@@ -1,4 +1,4 @@
-"""Memory of this process and of a CUDA device: what is held, the most that was held, and giving back what is free."""
+"""Memory of this process and of a CUDA device: measuring its peak, and returning freed memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import torch
 
 from ..errors import StudyError
 
-PROCESS = Path("/proc/self")  # of Linux: what the kernel tells of a process
-_NO_ROOM = re.compile(  # what torch, CUDA's libraries, oneDNN, Rust and the system say of a refused allocation
+PROCESS = Path("/proc/self")  # Linux
+_OUT_OF_MEMORY = re.compile(  # messages of torch, CUDA's libraries, oneDNN, Rust and the system
     r"(can't|cannot) allocate memory|not enough memory|out of memory|bad_?alloc|ALLOC_FAILED"
     r"|could not create a (primitive|memory)|memory allocation of .* failed",
     re.IGNORECASE,
@@ -25,14 +25,15 @@ _NO_ROOM = re.compile(  # what torch, CUDA's libraries, oneDNN, Rust and the sys
 
 
 def release_freed_memory() -> None:
-    """Returns what the allocator holds but does not use (glibc keeps it: batches of ever other lengths leave ever
-    other holes); nothing where the C library has no such call.
+    """Returns memory that the C allocator has cached to the system; batches of varying lengths fragment it.
+
+    No effect where the C library has no malloc_trim.
     """
-    _trim()(0)
+    _malloc_trim()(0)
 
 
-def release_everything() -> None:
-    """After a failure: what only it still held, on the CPU and on CUDA."""
+def free_memory() -> None:
+    """Collects garbage and empties the caches of the allocators, CUDA's included; call it after a failure."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -40,41 +41,41 @@ def release_everything() -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation was refused, by Python, by numpy, by torch on either device, or while a file was read."""
+    """Whether an error is a failed allocation, of Python, numpy, torch on either device, or while a file was read."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, (RuntimeError, OSError, StudyError)) and tells_of_no_memory(str(error))
+    return isinstance(error, (RuntimeError, OSError, StudyError)) and mentions_out_of_memory(str(error))
 
 
-def tells_of_no_memory(text: str) -> bool:
-    """Whether a message is of a refused allocation."""
-    return _NO_ROOM.search(text) is not None
+def mentions_out_of_memory(text: str) -> bool:
+    """Whether an error message reports a failed allocation."""
+    return _OUT_OF_MEMORY.search(text) is not None
 
 
-class MemoryGrowth:
-    """The most memory that is held from here on: of the allocator on CUDA, of this process on a CPU."""
+class PeakMemory:
+    """Measures peak memory from its construction on: of CUDA's allocator, or on a CPU of this process."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        release_everything()
-        forgot = forget_peak(device)
+        free_memory()
+        was_reset = reset_peak(device)
         if device.type == "cuda":
-            self.before = torch.cuda.memory_allocated(device)
+            self.before = torch.cuda.memory_allocated(device)  # bytes
         else:
-            self.before = _status("VmRSS" if forgot else "VmHWM")
+            self.before = _status("VmRSS" if was_reset else "VmHWM")
 
     def peak(self) -> int:
-        """Bytes. Where the system cannot forget an earlier peak (not Linux), at least that one."""
+        """Bytes. Where the system cannot reset an earlier peak (not Linux), at least that peak."""
         return peak_bytes(self.device)
 
 
 def peak_bytes(device: torch.device) -> int:
-    """The most bytes held since the peak was last forgotten: of the allocator on CUDA, of this process on a CPU."""
+    """Peak memory in bytes since the last reset: of CUDA's allocator, or on a CPU of this process."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
 
 
-def forget_peak(device: torch.device) -> bool:
-    """Let the peak be that of what is held from here on; -> whether the system can (man 5 proc, clear_refs: Linux)."""
+def reset_peak(device: torch.device) -> bool:
+    """Resets the peak to the memory in use; -> whether the system supports it (man 5 proc, clear_refs: Linux)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return True
@@ -86,17 +87,17 @@ def forget_peak(device: torch.device) -> bool:
 
 
 def _status(field: str) -> int:
-    """Bytes of a line of /proc/self/status; without that file the peak that the C library tells."""
+    """Bytes, from a line of /proc/self/status; without that file, the peak that the C library reports."""
     with contextlib.suppress(OSError):
-        found = re.search(rf"^{field}:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
-        if found:
-            return 1024 * int(found[1])
+        match = re.search(rf"^{field}:\s+(\d+) kB", (PROCESS / "status").read_text(), flags=re.MULTILINE)
+        if match:
+            return 1024 * int(match[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak  # kilobytes on Linux
 
 
 @functools.cache
-def _trim() -> Callable[[int], object]:
+def _malloc_trim() -> Callable[[int], object]:
     try:
         return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):  # macOS, musl, Windows

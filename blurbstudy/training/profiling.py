@@ -13,9 +13,9 @@ from ..models import Checkpoint
 from ..tasks import Task
 from ..tasks.features import Features
 from .evaluation import evaluation_groups, packed_group
-from .memory import MemoryGrowth
+from .memory import PeakMemory
 from .provenance import pick_device
-from .trainer import Training
+from .trainer import PopulationTraining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,13 @@ def profile_memory(
         MemoryError, RuntimeError: the population does not fit (memory.is_out_of_memory).
     """
     used_device = pick_device(device)
-    _warm_up(Training(configs, features, task, checkpoint, used_device))
-    growth = MemoryGrowth(used_device)
-    training = Training(configs, features, task, checkpoint, used_device)
+
+    def build() -> PopulationTraining:
+        return PopulationTraining(configs, features=features, task=task, checkpoint=checkpoint, device=used_device)
+
+    _warm_up(build())
+    memory = PeakMemory(used_device)
+    training = build()
     population = training.population
     best = [index for index, config in enumerate(configs) if config.recipe.select == "best_dev"]
     snapshots = [population.snapshot(index) for index in best]  # as training keeps them until a better step comes
@@ -53,7 +57,7 @@ def profile_memory(
         population.step([batch] * len(configs))
     for split, split_features in training.splits.items():
         _evaluate(training, split, evaluation_groups(split_features)[-1])
-    usage = MemoryUsage(before=growth.before, peak=growth.peak())
+    usage = MemoryUsage(before=memory.before, peak=memory.peak())
     del snapshots
     return usage
 
@@ -63,18 +67,18 @@ def clones(config: RunConfig, count: int) -> list[RunConfig]:
     return [replace(config, seed=(config.seed + i) % 2**31) for i in range(count)]
 
 
-def _warm_up(training: Training) -> None:
+def _warm_up(training: PopulationTraining) -> None:
     """One step on one sequence per member: what libraries load at first use belongs to the process, not to a member."""
     shortest = np.argsort(training.population.train.lengths, kind="stable")[:1]
     training.population.step([shortest] * training.size)
 
 
 @torch.no_grad()
-def _evaluate(training: Training, split: str, group: Sequence[int]) -> None:
+def _evaluate(training: PopulationTraining, split: str, group: Sequence[int]) -> None:
     """Outputs of all members on one batch of a split."""
     features, model = training.splits[split], training.population.model
-    _, packing = packed_group(
+    _, batch = packed_group(
         features, group, members=training.size, n_heads=model.architecture.n_heads, device=training.device
     )
     with torch.autocast(training.device.type, dtype=torch.bfloat16, enabled=training.population.autocast):
-        model(packing.to(training.device)).float().cpu()
+        model(batch.to(training.device)).float().cpu()

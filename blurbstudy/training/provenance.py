@@ -1,4 +1,4 @@
-"""Where and with what a run was trained: recorded, never hashed."""
+"""Provenance of a run: device, software versions and commit. Recorded, never hashed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ..paths import PROJECT
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """`auto`: cuda where there is one, else cpu.
+    """`auto`: cuda if there is one, otherwise cpu.
 
     Raises:
-        ParameterError: an unknown device, or cuda where there is none.
+        ParameterError: an unknown device, or cuda without a CUDA device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.split(":")[0] not in ("cpu", "cuda"):
         raise ParameterError(f"device={name!r} is unknown; use auto, cpu or cuda")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ParameterError(f"device={name!r}: torch sees no CUDA device here; use auto or cpu")
+        raise ParameterError(f"device={name!r}: torch finds no CUDA device; use auto or cpu")
     return torch.device(name)
 
 
 @contextlib.contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """One thread per process: results do not depend on the machine's cores, and a process per core is faster."""
+    """One torch thread: results do not depend on the number of cores, and one process per core is faster."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -42,21 +42,21 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def working_clock(device: torch.device) -> Callable[[], float]:
-    """A clock, in seconds, for work of this process alone: on a CPU its processor time (of its one thread), which other
-    programs hardly change, on CUDA the time of day.
+def process_clock(device: torch.device) -> Callable[[], float]:
+    """A clock, in seconds, for the work of this process: on a CPU its processor time (of its single thread), which
+    other programs hardly affect; on CUDA wall-clock time.
     """
     return time.process_time if device.type == "cpu" else time.perf_counter
 
 
 def describe_device(device: torch.device) -> str:
-    """A name for people: the GPU's, or the processor architecture."""
+    """A display name: the GPU's, or the processor architecture."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu {platform.machine()}"
 
 
 @functools.cache
-def software() -> dict[str, Any]:
-    """Versions of what computes, and the project's commit where it runs from a checkout."""
+def software_versions() -> dict[str, Any]:
+    """Versions of the libraries, and the project's commit ("" outside a checkout)."""
     import numpy
     import tokenizers
     import transformers
@@ -76,10 +76,10 @@ def software() -> dict[str, Any]:
 
 @functools.cache
 def commit() -> str:
-    """The checkout's commit, `+` where files differ from it; '' outside a checkout."""
+    """The checkout's commit, with `+` if files differ from it; '' outside a checkout."""
     command = ["git", "-C", str(PROJECT), "describe", "--always", "--abbrev=10", "--dirty=+", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return found.stdout.strip()
+    return completed.stdout.strip()

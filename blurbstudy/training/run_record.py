@@ -1,4 +1,4 @@
-"""What is kept of one run: its configuration, scores, learning curve, predictions and circumstances."""
+"""The record of a run: its configuration, scores, learning curve, predictions and provenance."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 from ..config import RunConfig, run_config_from_dict
 
-FORMAT = 1  # of the record's JSON
+FORMAT = 1  # version of the record's JSON
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One finished or failed run. Scores are fractions (0.93, not 93); a score that does not exist is None."""
+    """One finished or diverged run. Scores are fractions (0.93, not 93); a missing score is None."""
 
     config: RunConfig
-    status: str  # finished | not_finite (the loss left the finite numbers; nothing was scored)
+    status: str  # finished | not_finite (its loss became NaN or infinite; nothing was scored)
     stopped_at_step: int  # optimizer steps taken
     selected_step: int | None  # step whose weights were scored
-    scores: Mapping[str, float | None]  # dev, test (None where there is no test set)
-    curve: Mapping[str, list]  # step, train_loss (mean since the entry before), dev_score (None under join_dev)
+    scores: Mapping[str, float | None]  # dev, test (None without a test set)
+    curve: Mapping[str, list]  # step, train_loss (mean since the previous entry), dev_score (None with join_dev)
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time
     peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
@@ -34,9 +34,8 @@ class RunRecord:
         return self.config.id
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only, ready for JSON."""
-        values = dataclasses.asdict(self) | {"config": self.config.to_dict(), "id": self.id, "format": FORMAT}
-        return values
+        """Plain values for JSON."""
+        return dataclasses.asdict(self) | {"config": self.config.to_dict(), "id": self.id, "format": FORMAT}
 
 
 def run_record_from_dict(values: Mapping[str, Any]) -> RunRecord:
@@ -49,37 +48,38 @@ def run_record_from_dict(values: Mapping[str, Any]) -> RunRecord:
     if values.pop("format", None) != FORMAT:
         raise ValueError(f"a run record of another format than {FORMAT}")
     values.pop("id")
-    return RunRecord(**(values | {"config": run_config_from_dict(values["config"])}))
+    config = run_config_from_dict(values.pop("config"))
+    return RunRecord(config=config, **values)
 
 
-# What came out of a run. Not seconds, peak memory, circumstances, nor the encoder's display name: they may differ.
+# The outcome of a run. Seconds, peak memory, provenance and the encoder's display name may differ.
 CONTENT = ("status", "stopped_at_step", "selected_step", "scores", "curve", "predictions")
-TOLERANCE = 1e-3  # to which numbers agree, absolutely or relatively: other machines add in another order
+TOLERANCE = 1e-3  # absolute or relative: other machines add in another order
 
 
-def run_difference(own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """In what two records of one run differ; '' where in nothing that counts."""
+def run_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    """The first difference between the outcomes of two records of one run; '' if there is none."""
     for name in CONTENT:
-        if (found := _difference(own.get(name), other.get(name))) is not None:
-            here, there = (f"{value!r:.60}" for value in found)
-            return f"{name} {here} here ({_made_on(own)}), {there} there ({_made_on(other)})"
+        if (values := _difference(ours.get(name), theirs.get(name))) is not None:
+            here, there = (f"{value!r:.60}" for value in values)
+            return f"{name} {here} here ({_provenance(ours)}), {there} there ({_provenance(theirs)})"
     return ""
 
 
-def _made_on(values: Mapping[str, Any]) -> str:
-    told = values.get("circumstances")
-    told = told if isinstance(told, dict) else {}
-    return f"{told.get('device') or 'an unknown device'} by commit {told.get('commit') or 'unknown'}"
+def _provenance(values: Mapping[str, Any]) -> str:
+    provenance = values.get("circumstances")
+    provenance = provenance if isinstance(provenance, dict) else {}
+    return f"{provenance.get('device') or 'unknown device'}, commit {provenance.get('commit') or 'unknown'}"
 
 
-def _difference(own: Any, other: Any) -> tuple[Any, Any] | None:
-    """The first two values that differ: fractions by more than TOLERANCE, all else at all."""
-    if isinstance(own, float) and isinstance(other, float):
-        return None if math.isclose(own, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE) else (own, other)
-    if isinstance(own, dict) and isinstance(other, dict) and own.keys() == other.keys():
-        pairs: Iterable[tuple[Any, Any]] = ((own[name], other[name]) for name in own)
-    elif isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
-        pairs = zip(own, other, strict=True)
+def _difference(ours: Any, theirs: Any) -> tuple[Any, Any] | None:
+    """The first two values that differ (floats by more than TOLERANCE)."""
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return None if math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE) else (ours, theirs)
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        pairs: Iterable[tuple[Any, Any]] = ((ours[name], theirs[name]) for name in ours)
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = zip(ours, theirs, strict=True)
     else:
-        return None if type(own) is type(other) and own == other else (own, other)
-    return next((found for a, b in pairs if (found := _difference(a, b)) is not None), None)
+        return None if type(ours) is type(theirs) and ours == theirs else (ours, theirs)
+    return next((values for a, b in pairs if (values := _difference(a, b)) is not None), None)

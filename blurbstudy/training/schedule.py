@@ -14,20 +14,20 @@ def steps_per_epoch(n_train: int, batch_size: int) -> int:
 
 def total_steps(recipe: Recipe, n_train: int) -> int:
     """Optimizer steps of a run, at least 1."""
-    # Rounded first: 0.1 * 30 epochs must not become one step more through the last bit.
+    # Rounded first: a rounding error in 0.1 * 30 epochs must not add a step.
     return max(1, math.ceil(round(recipe.epochs * steps_per_epoch(n_train, recipe.batch_size), 6)))
 
 
-def rate_factor(step: int, *, total: int, warmup: float) -> float:
-    """Factor on the peak rate at optimizer step 1, 2, ...
+def lr_factor(step: int, *, total: int, warmup: float) -> float:
+    """Factor on the peak learning rate at optimizer step 1, 2, ...
 
-    As in BERT and transformers, the first step of a warm-up has rate 0 and the step after the last would.
+    As in BERT and transformers, it is 0 at the first step of a warm-up and would be 0 at the step after the last.
     """
-    rising = math.ceil(round(warmup * total, 6))
+    warmup_steps = math.ceil(round(warmup * total, 6))
     done = step - 1
-    if done < rising:
-        return done / rising
-    return max(0.0, (total - done) / max(1, total - rising))
+    if done < warmup_steps:
+        return done / warmup_steps
+    return max(0.0, (total - done) / max(1, total - warmup_steps))
 
 
 def evaluation_steps(evaluations: int, total: int) -> tuple[int, ...]:

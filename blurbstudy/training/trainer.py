@@ -1,4 +1,4 @@
-"""Fine-tuning of a population: the loop, and what is kept of each run."""
+"""Fine-tuning of a population: the training loop, evaluation, and the record of each run."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import torch
 from ..config import RunConfig
 from ..errors import ParameterError
 from ..metrics import score
-from ..models import Checkpoint, TrainedWeights
+from ..models import Checkpoint, FinetunedWeights, PackedBatch
 from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
 from .evaluation import decode, evaluation_batches, gold_of, predict
-from .memory import forget_peak, peak_bytes, release_freed_memory
-from .population import SHARED, Member, Population
-from .provenance import describe_device, pick_device, software
+from .memory import peak_bytes, release_freed_memory, reset_peak
+from .population import SHARED_FIELDS, BestEvaluation, Member, Population
+from .provenance import describe_device, pick_device, software_versions
 from .run_record import RunRecord
 
-Progress = Callable[[int, int], None]  # optimizer steps done, and of all members together
-Watch = Callable[[Sequence[Member]], object]  # is shown the members as they stand; changes nothing in them
-# Is offered the weights of a scored run, those that its recipe selects; they are copied only if they are asked for.
-OfferWeights = Callable[[RunRecord, Callable[[], TrainedWeights]], object]
+Progress = Callable[[int, int], object]  # optimizer steps done, and in total, of all members together
+RecordCallback = Callable[[RunRecord], object]
+StepCallback = Callable[[Sequence[Member]], object]  # gets the members after a step; must not change them
+# Gets a scored run's record and a function that copies its selected weights.
+WeightsCallback = Callable[[RunRecord, Callable[[], FinetunedWeights]], object]
+Scored = tuple[list, float | None]  # predictions, score (None: an output is not finite, or there is no test set)
 
 
 def train_population(
@@ -35,45 +37,58 @@ def train_population(
     checkpoint: Checkpoint,
     device: str = "auto",
     on_progress: Progress | None = None,
-    on_record: Callable[[RunRecord], object] | None = None,
-    on_step: Watch | None = None,
-    on_weights: OfferWeights | None = None,
+    on_record: RecordCallback | None = None,
+    on_step: StepCallback | None = None,
+    on_weights: WeightsCallback | None = None,
 ) -> list[RunRecord]:
-    """Trains runs together and scores each; records in the order of `configs`.
+    """Trains runs together and scores each; -> records in the order of `configs`.
 
-    A member whose loss leaves the finite numbers is recorded as such and the others go on. Members that finish early
-    are dropped from the stack.
+    A member whose loss becomes NaN or infinite is recorded as diverged and the others continue. Members that finish
+    early are dropped from the stack.
 
     Args:
-        configs: runs of one task, encoder, precision and depth that agree in the recipe fields of `SHARED`.
+        configs: runs of one task, encoder, precision and depth that agree in the recipe fields of SHARED_FIELDS.
         features: train, dev and test.
-        on_record: is given each record as soon as its run has ended, while the others go on.
-        on_step: is shown the members after every step, for a learning curve that grows before one's eyes.
-        on_weights: is offered each scored run's weights, before its record is given.
+        on_record: called with each record as soon as its run has ended, while the others continue.
+        on_step: called with the members after every step, for a live learning curve.
+        on_weights: called for each scored run before `on_record`.
 
     Raises:
         ParameterError: the runs do not fit together, or a recipe does not fit the encoder.
     """
     check_population(configs, checkpoint)
-    place = pick_device(device)
-    forget_peak(place)  # that of the populations before, or of a rehearsal, is none of this one's
-    training = Training(configs, features, task, checkpoint, place, on_progress, on_record)
-    training.on_step, training.on_weights = on_step, on_weights
+    torch_device = pick_device(device)
+    reset_peak(torch_device)  # earlier populations must not count
+    training = PopulationTraining(
+        configs,
+        features=features,
+        task=task,
+        checkpoint=checkpoint,
+        device=torch_device,
+        on_progress=on_progress,
+        on_record=on_record,
+        on_step=on_step,
+        on_weights=on_weights,
+    )
     return training.run()
 
 
 def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> None:
-    """Raises ParameterError where runs cannot be trained together or do not fit the encoder."""
+    """Checks that runs can be trained together and fit the encoder.
+
+    Raises:
+        ParameterError: they cannot, or do not.
+    """
     first = configs[0]
     layers = {depth_plan(config.recipe, checkpoint.architecture.n_layers).n_layers for config in configs}
     if len(layers) > 1:
-        raise ParameterError(f"runs of {sorted(layers)} layers cannot share a population; train them apart")
+        raise ParameterError(f"runs of {sorted(layers)} layers cannot share a population; train them separately")
     for name in ("task", "data", "encoder", "precision"):
         if len({getattr(config, name) for config in configs}) > 1:
-            raise ParameterError(f"runs that differ in {name} cannot share a population; train them apart")
-    for name in SHARED:
+            raise ParameterError(f"runs that differ in {name} cannot share a population; train them separately")
+    for name in SHARED_FIELDS:
         if len({getattr(config.recipe, name) for config in configs}) > 1:
-            raise ParameterError(f"runs that differ in {name} cannot share a population; train them apart")
+            raise ParameterError(f"runs that differ in {name} cannot share a population; train them separately")
     if first.recipe.max_length > checkpoint.architecture.max_positions:
         raise ParameterError(
             f"max_length={first.recipe.max_length} exceeds the encoder's "
@@ -81,14 +96,24 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
         )
 
 
-class Training:
-    """One population with its task, at whatever step it stands."""
+class PopulationTraining:
+    """The training of one population; arguments as of `train_population`."""
 
-    def __init__(self, configs, features, task, checkpoint, device, on_progress=None, on_record=None) -> None:  # noqa: ANN001
-        self.task, self.device, self.on_progress, self.on_record = task, device, on_progress, on_record
-        self.on_step: Watch | None = None
-        self.on_weights: OfferWeights | None = None
-        self.checkpoint = checkpoint
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        *,
+        features: Mapping[str, Features],
+        task: Task,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        on_progress: Progress | None = None,
+        on_record: RecordCallback | None = None,
+        on_step: StepCallback | None = None,
+        on_weights: WeightsCallback | None = None,
+    ) -> None:
+        self.task, self.device, self.checkpoint = task, device, checkpoint
+        self.on_progress, self.on_record, self.on_step, self.on_weights = on_progress, on_record, on_step, on_weights
         self.size = len(configs)
         rows = np.unique(np.concatenate([split.ids for split in features.values()]))
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
@@ -96,118 +121,114 @@ class Training:
         train = features["train"].joined(features["dev"]) if join_dev else features["train"]
         scored = [name for name in ("test", "dev") if name in features and not (join_dev and name == "dev")]
         if not scored:
-            raise ParameterError("join_dev leaves nothing to score where there is no test set; set join_dev to false")
+            raise ParameterError("join_dev leaves nothing to score without a test set; set join_dev to false")
         self.splits = {name: features[name] for name in scored}
         self.gold = {name: gold_of(split, task) for name, split in self.splits.items()}
-        self.population = Population(
-            configs,
-            train=train,
-            rows=rows,
-            task=task,
-            checkpoint=checkpoint,
-            device=device,
-        )
-        self.total = sum(member.total for member in self.population.members)
+        self.population = Population(configs, train=train, rows=rows, task=task, checkpoint=checkpoint, device=device)
+        self.total_steps = sum(member.total_steps for member in self.population.members)
         self.done_steps = 0
         self.records: dict[str, RunRecord] = {}
         self.order = [config.id for config in configs]
-        self._batches: dict[str, tuple[int, list]] = {}  # split -> members, batches
+        # split -> number of members, batches
+        self._batches: dict[str, tuple[int, list[tuple[np.ndarray, PackedBatch]]]] = {}
 
     def run(self) -> list[RunRecord]:
-        """All steps that are left; records in the order of the configs."""
+        """All remaining steps; -> records in the order of the configs."""
         while len(self.records) < self.size:
-            began = time.perf_counter()
+            start = time.perf_counter()
             losses = self.population.step()
             finite = np.isfinite(losses)
-            for member, loss in zip(self.population.members, losses, strict=True):
+            members = self.population.members
+            for member, loss in zip(members, losses, strict=True):
                 member.losses.append(float(loss))
-            self._evaluate([p for p, m in enumerate(self.population.members) if finite[p] and m.step in m.evaluate_at])
-            finished = [p for p, m in enumerate(self.population.members) if finite[p] and m.step == m.total]
+            self._evaluate([i for i, m in enumerate(members) if finite[i] and m.step in m.evaluate_at])
+            finished = [i for i, m in enumerate(members) if finite[i] and m.step == m.total_steps]
             tested = self._test(finished)
-            spent = (time.perf_counter() - began) / len(self.population.members)
-            for member in self.population.members:
-                member.seconds += spent
-            for place in finished:
-                self._record(self.population.members[place], tested[place])
-            for place in np.flatnonzero(~finite):
-                self._record(self.population.members[place], None)
+            seconds = (time.perf_counter() - start) / len(members)
+            for member in members:
+                member.seconds += seconds
+            for index in finished:
+                self._record(index, tested[index])
+            for index in np.flatnonzero(~finite):
+                self._record(int(index), None)
             self._report_progress(finite)
-            going = [p for p, m in enumerate(self.population.members) if m.config.id not in self.records]
-            if 0 < len(going) < len(self.population.members):
-                self.population.keep(going)
+            remaining = [i for i, m in enumerate(members) if m.config.id not in self.records]
+            if 0 < len(remaining) < len(members):
+                self.population.keep(remaining)
         return [self.records[run_id] for run_id in self.order]
 
-    def _evaluate(self, places: list[int]) -> None:
-        """A point of the learning curve for the members at `places`."""
-        outputs = self._outputs("dev", places) if places and "dev" in self.splits else {}
-        for place in places:
-            member = self.population.members[place]
+    def _evaluate(self, indices: list[int]) -> None:
+        """Adds a point to the learning curves of these members."""
+        scored = self._score("dev", indices) if indices and "dev" in self.splits else {}
+        for index in indices:
+            member = self.population.members[index]
             member.curve["step"].append(member.step)
             member.curve["train_loss"].append(float(np.mean(member.losses)))
             member.losses.clear()
-            if place not in outputs:
+            if index not in scored:
                 member.curve["dev_score"].append(None)
                 continue
-            predictions, value = outputs[place]
+            predictions, value = scored[index]
             member.curve["dev_score"].append(value)
             if member.config.recipe.select == "last":
                 member.dev_predictions = predictions
-            elif value is not None and value > member.best.get("score", -np.inf):
-                member.best = {"score": value, "step": member.step, "snapshot": self.population.snapshot(place)}
+            elif value is not None and (member.best is None or value > member.best.score):
+                member.best = BestEvaluation(value, member.step, self.population.snapshot(index))
                 member.dev_predictions = predictions
-        if places:
+        if indices:
             release_freed_memory()
 
-    def _test(self, places: list[int]) -> dict[int, tuple[list, float | None]]:
-        """Test predictions and score of finished members, with the weights that their recipe selects; without a test
-        set, neither.
-        """
-        for place in places:
-            best = self.population.members[place].best
-            if best:
-                self.population.restore(place, best["snapshot"])
+    def _test(self, indices: list[int]) -> dict[int, Scored]:
+        """Test predictions and score of finished members, with the weights that their recipe selects."""
+        for index in indices:
+            best = self.population.members[index].best
+            if best is not None:
+                self.population.restore(index, best.snapshot)
         if "test" not in self.splits:
-            return dict.fromkeys(places, ([], None))
-        return self._outputs("test", places) if places else {}
+            return dict.fromkeys(indices, ([], None))
+        return self._score("test", indices) if indices else {}
 
-    def _outputs(self, split: str, places: Sequence[int]) -> dict[int, tuple[list, float | None]]:
-        """place -> (predictions, score); the score is None where an output is not finite."""
+    def _score(self, split: str, indices: Sequence[int]) -> dict[int, Scored]:
+        """Member index -> predictions and score on a split."""
         features, gold, task = self.splits[split], self.gold[split], self.task
-        with self.population.model.only(places) as model:
+        with self.population.model.select_members(indices) as model:
             count, batches = self._batches.get(split, (0, []))
-            if count != len(places):  # the last number of members alone is kept: it seldom comes back to another
+            if count != len(indices):  # only the last number of members is cached: earlier ones rarely return
                 batches = evaluation_batches(
-                    features, members=len(places), n_heads=model.architecture.n_heads, device=self.device
+                    features, members=len(indices), n_heads=model.architecture.n_heads, device=self.device
                 )
-                self._batches[split] = (len(places), batches)
+                self._batches[split] = (len(indices), batches)
             outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
-        found = {}
-        for place, own in zip(places, outputs, strict=True):
-            tagging = self.population.members[place].config.recipe.tagging
+        scored: dict[int, Scored] = {}
+        for index, own in zip(indices, outputs, strict=True):
+            tagging = self.population.members[index].config.recipe.tagging
             predictions = decode(own, features, task, tagging=tagging)
             value = (
                 score(task.metric, gold, predictions, positives=task.positive_labels)
                 if np.isfinite(own).all()
                 else None
             )
-            found[place] = (predictions, value)
-        return found
+            scored[index] = (predictions, value)
+        return scored
 
-    def _record(self, member: Member, tested: tuple[list, float | None] | None) -> None:
-        dev = member.dev_predictions
+    def _record(self, index: int, tested: Scored | None) -> None:
+        """Records a member that has finished or (`tested` is None) diverged."""
+        member = self.population.members[index]
         best = member.best
-        dev_score = best.get("score") if best else (member.curve["dev_score"] or [None])[-1]
+        dev_score = best.score if best else (member.curve["dev_score"] or [None])[-1]
         has_test = "test" in self.splits
         scored = tested is not None and (tested[1] if has_test else dev_score) is not None
-        found = ({"dev": dev} if dev else {}) | ({"test": tested[0]} if tested and has_test else {})
+        predictions = {"dev": member.dev_predictions} if member.dev_predictions else {}
+        if tested is not None and has_test:
+            predictions["test"] = tested[0]
         record = RunRecord(
             config=member.config,
             status="finished" if scored else "not_finite",
             stopped_at_step=member.step,
-            selected_step=best.get("step", member.step) if scored else None,
-            scores={"dev": dev_score if scored else None, "test": tested[1] if scored else None},
+            selected_step=(best.step if best else member.step) if scored else None,
+            scores={"dev": dev_score, "test": tested[1]} if scored and tested else {"dev": None, "test": None},
             curve=finite_curve(member.curve),
-            predictions=found if scored else {},
+            predictions=predictions if scored else {},
             seconds=round(member.seconds, 4),
             peak_bytes=peak_bytes(self.device),
             circumstances={
@@ -215,27 +236,26 @@ class Training:
                 "population": self.size,
                 "threads": torch.get_num_threads(),
                 "dropout": "per-member",
-                **software(),
+                **software_versions(),
             },
         )
         if scored and self.on_weights:
-            place = self.population.members.index(member)
-            self.on_weights(record, lambda: self.population.trained(place, self.checkpoint))
+            self.on_weights(record, lambda: self.population.finetuned_weights(index, self.checkpoint))
         self.records[record.id] = record
         if self.on_record:
             self.on_record(record)
 
     def _report_progress(self, finite: np.ndarray) -> None:
-        """A member that leaves early counts as done: what it will not need is not waited for."""
-        self.done_steps += len(self.population.members)
-        for member, fine in zip(self.population.members, finite, strict=True):
-            self.done_steps += 0 if fine else member.total - member.step
+        """The remaining steps of a diverged member count as done."""
+        members = self.population.members
+        self.done_steps += len(members)
+        self.done_steps += sum(m.total_steps - m.step for m, ok in zip(members, finite, strict=True) if not ok)
         if self.on_progress:
-            self.on_progress(self.done_steps, self.total)
+            self.on_progress(self.done_steps, self.total_steps)
         if self.on_step:
-            self.on_step(self.population.members)
+            self.on_step(members)
 
 
 def finite_curve(curve: Mapping[str, list]) -> dict[str, list]:
-    """The curve with None where a value is not finite (JSON has no NaN)."""
+    """The curve with None for values that are not finite (JSON has no NaN)."""
     return {name: [v if v is None or np.isfinite(v) else None for v in values] for name, values in curve.items()}

@@ -28,15 +28,15 @@ def test_adjacent_mentions_of_two_types_stay_separate():
 
 
 def test_a_word_in_mentions_of_both_types_is_an_error():
-    with pytest.raises(DataError, match="CHEMICAL and DISEASE: word 2 of sentence 1 is in a mention of each"):
+    with pytest.raises(DataError, match="CHEMICAL and DISEASE: word 2 of sentence 1 is in mentions of both"):
         merged_labels({"CHEMICAL": ["B I"], "DISEASE": ["O B"]})
 
 
 @pytest.mark.parametrize(
-    ("other", "place"),
+    ("other", "where"),
     [([example("a b", "O O"), example("c X", "O O")], "sentence 2"), ([example("a b", "O O")], "2 and 1 sentences")],
 )
-def test_files_with_different_sentences_are_an_error(other, place):
+def test_files_with_different_sentences_are_an_error(other, where):
     first = [example("a b", "B O"), example("c d", "O O")]
-    with pytest.raises(DataError, match=f"A and B \\(train\\): {place} differ"):
+    with pytest.raises(DataError, match=f"A and B \\(train\\): {where} differ"):
         merged_sentences({"A": first, "B": other}, split="train")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blurbstudy.baselines import MODELS, counted_tags, counted_type, get_model
+from blurbstudy.baselines import MODELS, evaluated_tags, evaluated_type, get_model
 from blurbstudy.errors import ParameterError
 from blurbstudy.tasks import TASKS, get_task
 
@@ -24,14 +24,14 @@ BOTH = ("CHEMICAL", "DISEASE")
     ],
 )
 def test_the_task_type_is_evaluated_if_the_model_has_it_otherwise_every_mention(task, labels, kind):
-    assert counted_type(get_task(task), labels) == kind
+    assert evaluated_type(get_task(task), labels) == kind
 
 
 def test_mentions_of_other_types_are_dropped_and_adjacent_mentions_stay_separate():
     tags = "B-CHEMICAL I-CHEMICAL B-CHEMICAL O B-DISEASE"
-    assert counted_tags(tags, "CHEMICAL") == "B I B O O"
-    assert counted_tags(tags, "DISEASE") == "O O O O B"
-    assert counted_tags(tags, None) == "B I B O B"
+    assert evaluated_tags(tags, "CHEMICAL") == "B I B O O"
+    assert evaluated_tags(tags, "DISEASE") == "O O O O B"
+    assert evaluated_tags(tags, None) == "B I B O B"
 
 
 def test_models_are_trained_on_entity_tasks_of_blurb():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blurbstudy.baselines import counted_tags, entity_types, load_model, predicted_tags, released_version
+from blurbstudy.baselines import entity_types, evaluated_tags, load_model, predicted_tags, released_version
 from blurbstudy.metrics import entity_f1, mentions
 from blurbstudy.tasks import get_task, read_task
 
@@ -30,7 +30,7 @@ def test_a_model_has_learned_its_corpus(nlp, mini_data):
     """Far above chance: it would be at 0 with tokens or types shifted."""
     for task, kind in (("BC5-chem", "CHEMICAL"), ("BC5-disease", "DISEASE")):
         test = read_task(get_task(task), mini_data)["test"]
-        found = [counted_tags(tags, kind) for tags in predicted_tags(nlp, [one.texts for one in test])]
+        found = [evaluated_tags(tags, kind) for tags in predicted_tags(nlp, [one.texts for one in test])]
         assert entity_f1([one.label for one in test], found) > 0.5
 
 

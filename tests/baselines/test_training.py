@@ -1,4 +1,4 @@
-"""Retrained models: by the published configuration, deterministic, whole or not there at all."""
+"""Retrained models: published configuration, determinism, cache."""
 
 import configparser
 import itertools
@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from blurbstudy.baselines import make_model
+from blurbstudy.baselines import ensure_model
 from blurbstudy.baselines.training import BATCHES, CONFIG_FILE, packed_sentences, total_steps
 from blurbstudy.errors import DataError, Interrupted
 from blurbstudy.tasks import data_fingerprint, get_task
@@ -73,9 +73,9 @@ def test_spacy_keeps_our_tokens(tmp_path):
 PROGRAM = """
 import hashlib, json, sys
 from pathlib import Path
-from blurbstudy.baselines import WantedModel, make_model
+from blurbstudy.baselines import BaselineSpec, ensure_model
 
-folder = make_model(WantedModel(**json.loads(sys.argv[1])))
+folder = ensure_model(BaselineSpec(**json.loads(sys.argv[1])))
 print(hashlib.sha256((folder / "ner" / "model").read_bytes()).hexdigest())
 """
 
@@ -93,8 +93,8 @@ def small_data(mini_data, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_process(small_data, tmp_path):
-    """Each process orders its hashes anew, and has a cache of its own."""
-    found = []
+    """Each process has its own hash seed and cache."""
+    digests = []
     fingerprints = {task: data_fingerprint(get_task(task), small_data) for task in ("BC5-chem", "BC5-disease")}
     for index, seed in enumerate((0, 0, 1)):
         values = json.dumps(
@@ -104,28 +104,28 @@ def test_the_same_seed_gives_the_same_bits_in_another_process(small_data, tmp_pa
         command = [sys.executable, "-c", PROGRAM, values]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
-        found.append(done.stdout.split()[-1])
-    assert found[0] == found[1] != found[2]
+        digests.append(done.stdout.split()[-1])
+    assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_cached_model_is_not_trained_again(chemical_model, wanted_model):
-    assert make_model(wanted_model("bc5cdr"), on_progress=lambda *_: pytest.fail("trained again")) == chemical_model
-    others = [wanted_model("bc5cdr", **change).folder() for change in ({"seed": 1}, {"epochs": 9})]
-    assert len({chemical_model, wanted_model("jnlpba").folder(), *others}) == 4
+def test_a_cached_model_is_not_trained_again(chemical_model, make_spec):
+    assert ensure_model(make_spec("bc5cdr"), on_progress=lambda *_: pytest.fail("trained again")) == chemical_model
+    others = [make_spec("bc5cdr", **change).folder() for change in ({"seed": 1}, {"epochs": 9})]
+    assert len({chemical_model, make_spec("jnlpba").folder(), *others}) == 4
 
 
-def test_a_stopped_training_leaves_nothing(wanted_model, tmp_path, monkeypatch):
+def test_a_stopped_training_leaves_nothing(make_spec, tmp_path, monkeypatch):
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
-    wanted, told, asked = wanted_model("bc5cdr"), [], itertools.count()
+    spec, calls, count = make_spec("bc5cdr"), [], itertools.count()
     with pytest.raises(Interrupted):
-        make_model(wanted, on_progress=lambda *steps: told.append(steps), stop=lambda: next(asked) == 2)
-    assert told == [(step, total_steps(300, wanted.epochs)) for step in (1, 2, 3)]
-    assert not wanted.folder().exists() and not list(wanted.folder().parent.glob(".unfinished*"))
+        ensure_model(spec, on_progress=lambda *steps: calls.append(steps), stop=lambda: next(count) == 2)
+    assert calls == [(step, total_steps(300, spec.epochs)) for step in (1, 2, 3)]
+    assert not spec.folder().exists() and not list(spec.folder().parent.glob(".unfinished*"))
 
 
-def test_data_with_another_fingerprint_are_an_error(wanted_model, tmp_path, monkeypatch):
+def test_data_with_another_fingerprint_are_an_error(make_spec, tmp_path, monkeypatch):
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path))
-    wanted = wanted_model("jnlpba", fingerprints={"JNLPBA": "0" * 20})
-    with pytest.raises(DataError, match="the files of JNLPBA changed meanwhile"):
-        make_model(wanted)
-    assert not wanted.folder().exists()
+    spec = make_spec("jnlpba", fingerprints={"JNLPBA": "0" * 20})
+    with pytest.raises(DataError, match="the files of JNLPBA have changed"):
+        ensure_model(spec)
+    assert not spec.folder().exists()

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from blurbstudy.config import Recipe
 from blurbstudy.inference.model_directory.directory import write_model_files
 from blurbstudy.inference.model_directory.settings import settings_of
-from blurbstudy.models import Architecture, Classifier, TrainedWeights, load_checkpoint, random_checkpoint
+from blurbstudy.models import Architecture, Classifier, FinetunedWeights, load_checkpoint, random_checkpoint
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.tasks import get_task
 
@@ -89,7 +89,7 @@ def write_random(tmp_path, wordpiece, byte_level, make_base):
                 parameter.data += 0.2 * torch.randn(parameter.shape, generator=generator)
         folder = tmp_path / "model"
         folder.mkdir()
-        trained = TrainedWeights(start.architecture, model.member_weights(0), model.head_weights(0))
+        trained = FinetunedWeights(start.architecture, model.member_weights(0), model.head_weights(0))
         write_model_files(folder, trained, task=task, settings=settings, tokenizer=tokenizer, run={"seed": 5})
         return folder, model, task, recipe
 

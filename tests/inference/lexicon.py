@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from blurbstudy.config import Recipe
 from blurbstudy.inference.model_directory.directory import write_model_files
 from blurbstudy.inference.model_directory.settings import settings_of
-from blurbstudy.models import Architecture, Classifier, TrainedWeights, random_checkpoint
+from blurbstudy.models import Architecture, Classifier, FinetunedWeights, random_checkpoint
 from blurbstudy.tasks import Task, get_task
 
 TAGS = {
@@ -56,7 +56,7 @@ def write_lexicon_model(folder: Path, *, max_length: int = 64, words: str = "bas
         for name, parameter in model.named_parameters():
             if "norm.weight" not in name:
                 parameter.zero_()
-        table = model.encoder.embeddings.words[0]
+        table = model.encoder.embeddings.word_embeddings[0]
         table[:, 0] = 1  # outside
         for word, tag in TAGS.items():
             row = tokenizer.convert_tokens_to_ids(word)
@@ -64,7 +64,7 @@ def write_lexicon_model(folder: Path, *, max_length: int = 64, words: str = "bas
         for label in range(len(LABELS)):
             model.head.weight[0, label, label] = 2
     settings = dataclasses.replace(settings_of(task, Recipe(max_length=max_length)), words=words)
-    trained = TrainedWeights(architecture, model.member_weights(0), model.head_weights(0))
+    trained = FinetunedWeights(architecture, model.member_weights(0), model.head_weights(0))
     folder.mkdir(parents=True)
     write_model_files(folder, trained, task=task, settings=settings, tokenizer=tokenizer, run={})
     return folder

@@ -18,7 +18,7 @@ from blurbstudy.inference.model_directory.directory import read_model_directory,
 from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.inference.predictor import Predictor
 from blurbstudy.inference.sliding_windows import windows
-from blurbstudy.models import Architecture, Classifier, TrainedWeights, random_checkpoint
+from blurbstudy.models import Architecture, Classifier, FinetunedWeights, random_checkpoint
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.tasks.text.sentences import sentence_spans
 from blurbstudy.tasks.text.words import word_spans
@@ -167,11 +167,11 @@ def random_tagger(folder, texts):
     model.load_member(0, random_checkpoint(architecture, seed=3), seed=5)
     generator = torch.Generator().manual_seed(7)
     for name, parameter in model.named_parameters():
-        if "weight" in name or "words" in name:  # biases would make one tag of all
+        if "weight" in name or "word_embeddings" in name:  # biases would make one tag of all
             parameter.data += 0.4 * torch.randn(parameter.shape, generator=generator)
     settings = settings_of(task, Recipe(max_length=128))
     folder.mkdir()
-    trained = TrainedWeights(architecture, model.member_weights(0), model.head_weights(0))
+    trained = FinetunedWeights(architecture, model.member_weights(0), model.head_weights(0))
     write_model_files(folder, trained, task=task, settings=settings, tokenizer=tokenizer, run={})
     return folder
 

@@ -67,7 +67,7 @@ def test_cosines_of_members_with_unequal_batches_equal_mean_pooling_by_hand(twin
     packing = pack(batches, n_heads=4, paired=True)
     with torch.no_grad():
         found = ours_of(checkpoint, 3)(packing)
-        assert found.shape == (3, 4, 1) and packing.present.sum(1).tolist() == [3, 1, 4]
+        assert found.shape == (3, 4, 1) and packing.target_mask.sum(1).tolist() == [3, 1, 4]
         for member, texts in enumerate(batches):
             expected = cosines_by_hand(model, texts, family=family)
             torch.testing.assert_close(found[member, : len(expected), 0], expected, rtol=1e-4, atol=1e-5)
@@ -83,7 +83,7 @@ def test_gradients_of_its_squared_error_equal_those_of_torch(twin):
     ours = ours_of(checkpoint, 2)
     found = ours(pack([texts] * 2, n_heads=4, paired=True))[..., 0]
     (found - gold).square().mean(1).sum().backward()
-    pairs = [("words", ours.embeddings.words, model.embeddings.word_embeddings.weight)]
+    pairs = [("words", ours.embeddings.word_embeddings, model.embeddings.word_embeddings.weight)]
     for i, (own, other) in enumerate(zip(ours.layers, model.encoder.layer, strict=True)):
         pairs += [(f"layer {i} up", own.up.weight, other.intermediate.dense.weight)]
         pairs += [(f"layer {i} norm", own.output_norm.weight, other.output.LayerNorm.weight)]

@@ -103,7 +103,7 @@ def test_a_roberta_of_transformers_loads_with_the_positions_that_its_tokens_read
     found = load_checkpoint(tmp_path)
     assert found.architecture == ROBERTA  # 16 tokens at most: two of its 18 positions are for padding
     rows = model.roberta.embeddings.position_embeddings.weight.data
-    assert rows.shape == (18, 8) and torch.equal(found.weights["embeddings.positions"], rows[2:])
+    assert rows.shape == (18, 8) and torch.equal(found.weights["embeddings.position_embeddings"], rows[2:])
     assert not any(name.startswith("pooler") for name in found.weights)
 
 
@@ -171,28 +171,31 @@ def break_config(folder, **changes):
     [
         (
             lambda f: break_config(f, model_type="gpt2"),
-            "model_type 'gpt2' is not supported, it is no encoder that reads a text in both directions",
+            "model_type 'gpt2' is not supported, it is not a bidirectional text encoder",
         ),
         (lambda f: break_config(f, position_embedding_type="relative_key"), "only absolute position embeddings"),
         (lambda f: break_config(f, hidden_act="swish"), "activation 'swish' is not supported"),
         (lambda f: break_config(f, hidden_size=None), "config.json lacks 'hidden_size'"),
         (lambda f: break_config(f, num_hidden_layers=3), "weights lack 'encoder.layer.2"),
-        (lambda f: break_config(f, vocab_size=31), r"embeddings.words has shape \(30, 8\), config.json says \(31, 8\)"),
-        (lambda f: break_config(f, num_attention_heads=0), "n_heads=0 is no size"),
-        (lambda f: break_config(f, num_hidden_layers="2"), "n_layers='2' is no size"),
-        (lambda f: break_config(f, num_hidden_layers=-1), "n_layers=-1 is no size"),
+        (
+            lambda f: break_config(f, vocab_size=31),
+            r"embeddings.word_embeddings has shape \(30, 8\), config.json says \(31, 8\)",
+        ),
+        (lambda f: break_config(f, num_attention_heads=0), "n_heads=0 is not a size"),
+        (lambda f: break_config(f, num_hidden_layers="2"), "n_layers='2' is not a size"),
+        (lambda f: break_config(f, num_hidden_layers=-1), "n_layers=-1 is not a size"),
         (lambda f: break_config(f, layer_norm_eps="x"), "norm_eps='x' is out of bounds"),
-        (lambda f: break_config(f, max_position_embeddings="16"), "max_positions='16' is no size"),
+        (lambda f: break_config(f, max_position_embeddings="16"), "max_positions='16' is not a size"),
         (
             lambda f: break_config(f, model_type="roberta", max_position_embeddings="16"),
-            "max_positions='16' is no size",
+            "max_positions='16' is not a size",
         ),
-        (lambda f: break_config(f, model_type="roberta", max_position_embeddings=1), "max_positions=0 is no size"),
-        (lambda f: break_config(f, model_type="roberta", pad_token_id="1"), "pad_id='1' is no entry of a vocabulary"),
-        (lambda f: break_config(f, pad_token_id=-1), "pad_id=-1 is no entry of a vocabulary"),
+        (lambda f: break_config(f, model_type="roberta", max_position_embeddings=1), "max_positions=0 is not a size"),
+        (lambda f: break_config(f, model_type="roberta", pad_token_id="1"), "pad_id='1' is not a token id"),
+        (lambda f: break_config(f, pad_token_id=-1), "pad_id=-1 is not a token id"),
         (
             lambda f: torch.save({3: torch.zeros(1)}, f / "pytorch_model.bin") or (f / "model.safetensors").unlink(),
-            "something else than named tensors",
+            "expected a dictionary of named tensors",
         ),
         (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read"),
         (lambda f: (f / "config.json").unlink(), "no config.json"),
@@ -245,7 +248,7 @@ def test_tokenizers_of_byte_level_bpe_are_read_from_either_form_and_are_part_of_
 def test_a_missing_folder_and_an_unreachable_hub_id_are_told_apart():
     with pytest.raises(CheckpointError, match="no such directory"):
         load_checkpoint("./no/such/folder/here")
-    with pytest.raises(CheckpointError, match="neither a directory here nor downloadable"):
+    with pytest.raises(CheckpointError, match="neither a local directory nor downloadable"):
         load_checkpoint("nobody/no-such-encoder")
 
 
@@ -289,7 +292,7 @@ def test_reading_a_vocabulary_as_cased_is_part_of_the_fingerprint(folder, monkey
     said = load_checkpoint(folder)
     assert (digest, cased.fingerprint) != (said.tokenizer_digest(), said.fingerprint)
     (folder / "tokenizer_config.json").unlink()
-    monkeypatch.setattr(checkpoint, "is_cased_unsaid", lambda _: False)  # as it was before
+    monkeypatch.setattr(checkpoint, "is_cased_by_vocabulary", lambda _: False)  # as it was before
     before = load_checkpoint(folder)
     assert digest != before.tokenizer_digest() and cased.fingerprint != before.fingerprint
 

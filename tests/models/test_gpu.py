@@ -34,7 +34,7 @@ def computed(checkpoint, batches, *, head: str, seeds, device: str):
         model.load_member(member, checkpoint, seed=seed)
     model.to(device)
     reads = [[np.arange(0, len(ids), 2) for ids, _ in batch] for batch in batches] if head == "words" else None
-    outputs = model(pack(batches, n_heads=4, reads=reads).to(torch.device(device)))
+    outputs = model(pack(batches, n_heads=4, output_positions=reads).to(torch.device(device)))
     (outputs * torch.linspace(-1, 1, outputs[0].numel(), device=device).view(outputs[0].shape)).sum().backward()
     gradients = {
         name: parameter.grad.cpu() for name, parameter in model.named_parameters() if parameter.grad is not None

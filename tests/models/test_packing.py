@@ -6,7 +6,8 @@ import torch
 
 from blurbstudy.models import Architecture, Encoder, pack
 from blurbstudy.models import packing as packing_module
-from blurbstudy.models.packing import Collect, Spread, asking
+from blurbstudy.models.layers import PadInput, UnpadInput
+from blurbstudy.models.packing import select_queries
 
 
 def make_batch(lengths, start=1):
@@ -28,13 +29,13 @@ def test_tokens_lie_end_to_end_longest_sequence_first():
     packing = pack([make_batch([2, 4, 3])], n_heads=1)
     assert packing.ids.tolist() == [[101, 102, 103, 104, 201, 202, 203, 1, 2]]
     assert packing.positions.tolist() == [[0, 1, 2, 3, 0, 1, 2, 0, 1]]
-    assert packing.firsts.tolist() == [[0, 4, 7]]
+    assert packing.cls_rows.tolist() == [[0, 4, 7]]
     assert packing.order[0].tolist() == [1, 2, 0]
 
 
 def test_members_with_fewer_sequences_are_marked():
     packing = pack([make_batch([2, 4]), make_batch([3])], n_heads=1)
-    assert packing.present.tolist() == [[True, True], [True, False]]
+    assert packing.target_mask.tolist() == [[True, True], [True, False]]
     assert packing.counts == (6, 3) and packing.tokens == 6
 
 
@@ -48,7 +49,7 @@ def test_blocks_hold_every_row_once_and_collect_undoes_spread(monkeypatch, score
     real = torch.cat([torch.arange(n) + m * packing.tokens for m, n in enumerate(packing.counts)])
     back = torch.cat(
         [
-            p if b.source is None else Collect.apply(Spread.apply(p, b), b)
+            p if b.gather_index is None else UnpadInput.apply(PadInput.apply(p, b), b)
             for p, b in zip(pieces, packing.blocks, strict=True)
         ]
     )
@@ -72,15 +73,15 @@ def test_gradients_of_spread_and_collect_are_each_others_inverse():
     packing = pack([make_batch([5, 2, 4]), make_batch([3])], n_heads=2)
     (block,) = packing.blocks
     packed = torch.randn(block.rows, 3, dtype=torch.double, requires_grad=True)
-    weight = torch.randn(len(block.source), 3, dtype=torch.double)
-    empty = torch.ones(len(block.source), dtype=torch.bool)
-    empty[block.places] = False
+    weight = torch.randn(len(block.gather_index), 3, dtype=torch.double)
+    empty = torch.ones(len(block.gather_index), dtype=torch.bool)
+    empty[block.pad_index] = False
     weight[empty] = 0  # what attention guarantees: no gradient reaches an empty place
-    (Spread.apply(packed, block) * weight).sum().backward()
-    expected = torch.zeros_like(packed).index_copy(0, block.targets, weight[block.places])
+    (PadInput.apply(packed, block) * weight).sum().backward()
+    expected = torch.zeros_like(packed).index_copy(0, block.scatter_index, weight[block.pad_index])
     assert torch.equal(packed.grad, expected)
-    padded = torch.randn(len(block.source), 3, dtype=torch.double, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: Collect.apply(x, block), (padded,))
+    padded = torch.randn(len(block.gather_index), 3, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: UnpadInput.apply(x, block), (padded,))
 
 
 @pytest.mark.parametrize("scores", [1, 40, 1 << 17])
@@ -93,11 +94,11 @@ def test_the_last_layer_at_asked_rows_gives_what_it_gives_at_all_rows(monkeypatc
     encoder = random_encoder(members)
     # Uneven: some sequences ask for nothing.
     rows = [np.arange(m, n, every) + m * packing.tokens for m, n in enumerate(packing.counts)]
-    starts = [own[:n] for own, n in zip(packing.firsts.numpy(), packing.sequence_counts, strict=True)]
-    asked = asking(rows, starts=starts, blocks=packing.blocks, tokens=packing.tokens)
+    starts = [own[:n] for own, n in zip(packing.cls_rows.numpy(), packing.sequence_counts, strict=True)]
+    asked = select_queries(rows, starts=starts, blocks=packing.blocks, tokens=packing.tokens)
     assert asked.counts == tuple(map(len, rows))
     whole = encoder(packing).reshape(members * packing.tokens, -1)
-    few = encoder(packing, asked=asked)
+    few = encoder(packing, queries=asked)
     weight = torch.randn(max(asked.counts), 8, dtype=torch.double)
     gradients = []
     for found in ([whole[own] for own in rows], [few[m, : len(own)] for m, own in enumerate(rows)]):

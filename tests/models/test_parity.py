@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from blurbstudy.models import Classifier, Encoder, export_checkpoint, load_checkpoint, pack
-from blurbstudy.training import MemberSettings, PopulationAdamW
+from blurbstudy.training import MemberHyperparameters, PopulationAdamW
 from blurbstudy.training.population import member_losses
 
 VOCABULARY, WIDTH, LAYERS = 60, 16, 3
@@ -143,9 +143,13 @@ def named_pairs(model, ours, padding_positions):
     """(name, transformers' gradient, our parameter) for embeddings, each layer, pooler and head."""
     base = model.base_model
     embeddings = base.embeddings
-    yield "words", embeddings.word_embeddings.weight.grad, ours.embeddings.words
-    yield "positions", embeddings.position_embeddings.weight.grad[padding_positions:], ours.embeddings.positions
-    yield "segments", embeddings.token_type_embeddings.weight.grad, ours.embeddings.segments
+    yield "words", embeddings.word_embeddings.weight.grad, ours.embeddings.word_embeddings
+    yield (
+        "positions",
+        embeddings.position_embeddings.weight.grad[padding_positions:],
+        ours.embeddings.position_embeddings,
+    )
+    yield "segments", embeddings.token_type_embeddings.weight.grad, ours.embeddings.token_type_embeddings
     if ours.embeddings.projection is not None:
         yield "projection", base.embeddings_project.weight.grad, ours.embeddings.projection.weight
     for i, (mine, theirs) in enumerate(zip(ours.layers, base.encoder.layer, strict=True)):
@@ -166,7 +170,9 @@ def test_five_adamw_steps_equal_those_of_torch(twin, members):
     theirs = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}], lr=1e-3, eps=1e-6
     )
-    settings = MemberSettings(scales=(1.0,) * (LAYERS + 2), weight_decay=0.1, clip=0.5, bias_correction=True)
+    settings = MemberHyperparameters(
+        lr_scales=(1.0,) * (LAYERS + 2), weight_decay=0.1, max_grad_norm=0.5, bias_correction=True
+    )
     mine = PopulationAdamW(list(ours.depth_parameters()), [settings] * members, beta1=0.9, beta2=0.999, eps=1e-6)
     before = [p.detach().clone() for _, p in key_free(model, ours)[0]]
     for step in range(1, 6):
@@ -200,7 +206,7 @@ def key_free(model, ours):
         theirs.append((f"layer {i} norm", other.attention.output.LayerNorm.bias))
         mine.append((f"layer {i} norm", own.attention_norm.bias))
     theirs += [("words", base.embeddings.word_embeddings.weight), ("norm", base.embeddings.LayerNorm.weight)]
-    mine += [("words", ours.embeddings.words), ("norm", ours.embeddings.norm.weight)]
+    mine += [("words", ours.embeddings.word_embeddings), ("norm", ours.embeddings.norm.weight)]
     theirs.append(("head", out_of(model).bias))
     mine.append(("head", ours.head.bias))
     return theirs, mine
@@ -247,10 +253,10 @@ def test_labels_of_words_and_their_gradients_equal_those_of_transformers(family,
         table[row, own] = wanted
     theirs = model(**inputs, labels=table)  # the mean over labelled sub-words: -100 is left out
     theirs.loss.backward()
-    packing = pack([batch] * members, n_heads=4, reads=[firsts] * members)
+    packing = pack([batch] * members, n_heads=4, output_positions=[firsts] * members)
     logits = ours(packing)
     wanted = torch.cat([labels[i] for i in packing.order[0]]).expand(members, -1)
-    losses = member_losses(logits, wanted, packing.present)
+    losses = member_losses(logits, wanted, packing.target_mask)
     losses.sum().backward()
     assert losses.tolist() == pytest.approx([theirs.loss.item()] * members, rel=1e-5)
     for member in range(members):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from blurbstudy.models import DropoutStream, pack, seed_for
-from blurbstudy.models.layers import add_dropped, attention_mask, drop_rows, row_mask
+from blurbstudy.models.layers import apply_dropout, attention_mask, dropout_add, dropout_mask
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
@@ -34,13 +34,13 @@ def test_a_member_draws_the_same_masks_in_company():
     ]
     company = pack(batches, n_heads=2)
     stream = DropoutStream([1, 2, 3], 0.3)
-    rows = row_mask(stream, company.counts, company.tokens, 6)
+    rows = dropout_mask(stream, company.counts, company.tokens, 6)
     scores = attention_mask(stream, company.blocks[0], 2)
     for member, batch in enumerate(batches):
         alone = pack([batch], n_heads=2)
         own = DropoutStream([member + 1], 0.3)
         count = alone.counts[0]
-        assert torch.equal(row_mask(own, alone.counts, count, 6)[0], rows[member, :count])
+        assert torch.equal(dropout_mask(own, alone.counts, count, 6)[0], rows[member, :count])
         longest = alone.blocks[0].longest
         mine = attention_mask(own, alone.blocks[0], 2)
         assert torch.equal(
@@ -58,7 +58,7 @@ def test_masks_of_one_byte_drop_what_masks_of_floats_drop():
     residual, x = torch.randn(2, 5, 6), torch.randn(2, 5, 6)
     floats, bytes_ = (DropoutStream([1, 2], 0.3) for _ in range(2))
     bytes_.dtype = torch.bool  # as on a GPU
-    assert row_mask(bytes_, (5, 3), 5, 6).dtype == torch.bool
-    row_mask(floats, (5, 3), 5, 6)
-    assert torch.equal(drop_rows(x, bytes_, (5, 3)), drop_rows(x, floats, (5, 3)))
-    assert torch.equal(add_dropped(residual, x, bytes_, (5, 3)), add_dropped(residual, x, floats, (5, 3)))
+    assert dropout_mask(bytes_, (5, 3), 5, 6).dtype == torch.bool
+    dropout_mask(floats, (5, 3), 5, 6)
+    assert torch.equal(apply_dropout(x, bytes_, (5, 3)), apply_dropout(x, floats, (5, 3)))
+    assert torch.equal(dropout_add(residual, x, bytes_, (5, 3)), dropout_add(residual, x, floats, (5, 3)))

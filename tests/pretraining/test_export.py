@@ -47,7 +47,7 @@ def test_single_sequences_export_the_initial_embedding_of_segment_1(pretrained_w
     folder, done = pretrained_with("single-sequence")
     checkpoint = load_checkpoint(folder)
     start = random_checkpoint(checkpoint.architecture, seed=seed_for(done.seed, "pretraining", "encoder")).weights
-    exported, initial = (weights["embeddings.segments"] for weights in (checkpoint.weights, start))
+    exported, initial = (weights["embeddings.token_type_embeddings"] for weights in (checkpoint.weights, start))
     assert torch.equal(exported[1], initial[1]) and not torch.equal(exported[0], initial[0])
 
 

@@ -16,7 +16,7 @@ from .conftest import LENGTHS, TINY, random_batch
 
 def sequences_of(batch):
     """Ids, segments, masks, labels, noise and is_next of each sequence, sorted."""
-    starts = batch.packing.firsts[0].tolist()
+    starts = batch.packing.cls_rows[0].tolist()
     sequences = []
     for number, start in enumerate(starts):
         end = starts[number + 1] if number + 1 < len(starts) else batch.packing.counts[0]

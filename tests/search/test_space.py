@@ -21,7 +21,7 @@ def test_parameters_are_a_recipe_with_its_techniques():
     names = {"learning_rate": [5e-5], "freeze": [2], "decay": [0.9], "reinit_layers": [1], "segment_ids": ["single"]}
     space = search_space(STANDARD, names, segments=2)
     params = {"learning_rate": 5e-5, "freeze": 2, "decay": 0.9, "reinit_layers": 1, "segment_ids": "single"}
-    plain = STANDARD.but(learning_rate=5e-5, segment_ids="single")
+    plain = STANDARD.replace(learning_rate=5e-5, segment_ids="single")
     assert space.recipe(params) == stabilize(plain, Freeze(2), LayerwiseDecay(0.9), Reinitialize(1))
 
 

@@ -58,7 +58,7 @@ def test_switched_off_a_technique_changes_nothing(stabilizer):
     recipe = stabilize(Recipe(), stabilizer)
     assert recipe == Recipe()
     assert changed_depths(make_model(recipe)) == set()
-    assert set(depth_plan(recipe, LAYERS).scales) == {1.0}
+    assert set(depth_plan(recipe, LAYERS).lr_scales) == {1.0}
 
 
 def test_every_technique_names_itself_and_its_source():
@@ -75,7 +75,7 @@ def test_every_technique_names_itself_and_its_source():
 )  # fmt: skip
 def test_freezing_stops_embeddings_and_the_lowest_layers(layers, scales):
     recipe = stabilize(Recipe(), Freeze(layers))
-    assert list(depth_plan(recipe, LAYERS).scales) == scales
+    assert list(depth_plan(recipe, LAYERS).lr_scales) == scales
     assert changed_depths(make_model(recipe)) == set()
 
 
@@ -86,12 +86,12 @@ def test_freezing_takes_electras_projection_with_the_embeddings():
 
 def test_decay_gives_the_top_layer_one_power_and_the_embeddings_most():
     plan = depth_plan(stabilize(Recipe(), LayerwiseDecay(0.5)), LAYERS)
-    assert list(plan.scales) == [0.5**5, 0.5**4, 0.5**3, 0.5**2, 0.5, 1.0]
+    assert list(plan.lr_scales) == [0.5**5, 0.5**4, 0.5**3, 0.5**2, 0.5, 1.0]
 
 
 def test_electras_own_convention_has_one_power_more_below_the_head():
     plan = depth_plan(stabilize(Recipe(), LayerwiseDecay(0.5, "electra")), LAYERS)
-    assert list(plan.scales) == [0.5**6, 0.5**5, 0.5**4, 0.5**3, 0.5**2, 1.0]
+    assert list(plan.lr_scales) == [0.5**6, 0.5**5, 0.5**4, 0.5**3, 0.5**2, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_reinitialization_touches_the_top_layers_and_the_pooler_alone(layers, po
     recipe = stabilize(Recipe(), Reinitialize(layers, pooler))
     model = make_model(recipe)
     assert changed_depths(model) == fresh
-    assert depth_plan(recipe, LAYERS).fresh == fresh
+    assert depth_plan(recipe, LAYERS).reinitialized == fresh
     assert torch.equal(model.head.weight[0], model.head.weight[1])  # always fresh, and the same by seed
 
 
@@ -137,7 +137,7 @@ def test_encoders_of_transformers_own_have_the_depths_of_the_others(other, techn
     assert len(model.layers) == layers and changed_depths(model) == fresh
     assert {p.depth for p in model.depth_parameters()} == set(range(layers + 2))
     table = theirs.get_input_embeddings().weight.data
-    assert torch.equal(model.encoder.named_weights()["embeddings.words"].data[1], table)
+    assert torch.equal(model.encoder.named_weights()["embeddings.word_embeddings"].data[1], table)
     weights = dict(theirs.named_parameters())
     for depth in set(range(1, layers + 1)) - fresh:
         for name, weight in model.layers[depth - 1].weights():
@@ -202,7 +202,7 @@ def test_techniques_compose_in_one_order_however_they_are_named():
     assert forwards == backwards
     assert [type(s) for s in stabilizers_of(backwards)] == [RemoveLayers, Reinitialize, Freeze, LayerwiseDecay]
     plan = depth_plan(backwards, LAYERS)
-    assert list(plan.scales) == [0, 0, 0.25, 0.5, 1.0] and plan.fresh == {3, 4}
+    assert list(plan.lr_scales) == [0, 0, 0.25, 0.5, 1.0] and plan.reinitialized == {3, 4}
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_what_does_not_fit_the_encoder_is_one_clear_line(parts, message):
     ("stabilizers", "message"),
     [
         ({"freeze": {"layers": "top"}}, "freeze='top' is unknown"),
-        ({"freeze": {"layers": -1}}, "freeze=-1 is no count of layers"),
+        ({"freeze": {"layers": -1}}, "freeze=-1 must be a whole number of layers"),
         ({"freeze": {"layer": 1}}, "freeze: unknown setting 'layer'; known: layers"),
         ({"freeze": {}}, "freeze: .*layers"),
         ({"layerwise_decay": {"factor": 0.0}}, "layerwise_decay=0.0 is out of bounds"),
         ({"layerwise_decay": {"factor": 0.9, "convention": "own"}}, "convention='own' is unknown"),
-        ({"reinitialize": {"layers": True}}, "reinitialize=True is no count"),
+        ({"reinitialize": {"layers": True}}, "reinitialize=True must be a whole number"),
         ({"mixout": {"p": 0.9}}, "unknown stabilizer 'mixout'; known: remove_layers, reinitialize"),
     ],
 )

@@ -64,7 +64,7 @@ def test_five_steps_are_those_of_a_plain_loop_over_automodel(make_config, pairs,
     ours = Population([config], train=pairs["train"], rows=rows, task=BIOSSES, checkpoint=checkpoint, device=CPU)
     train_split = pairs["train"]
     for _ in range(5):
-        batch, rate = ours._batch_of(ours.members[0]), ours.members[0].rate()
+        batch, rate = ours._indices_of(ours.members[0]), ours.members[0].learning_rate()
         losses = []
         for i in batch:
             means = [model(torch.from_numpy(ids[None].astype(np.int64))).last_hidden_state.mean(1)
@@ -79,8 +79,8 @@ def test_five_steps_are_those_of_a_plain_loop_over_automodel(make_config, pairs,
         theirs.step()
         (found,) = ours.step()
         assert found == pytest.approx(loss.item(), rel=1e-4)
-    moved = (model.embeddings.word_embeddings.weight - checkpoint.weights["embeddings.words"]).norm()
-    apart = (model.embeddings.word_embeddings.weight - ours.model.embeddings.words[0]).norm()
+    moved = (model.embeddings.word_embeddings.weight - checkpoint.weights["embeddings.word_embeddings"]).norm()
+    apart = (model.embeddings.word_embeddings.weight - ours.model.embeddings.word_embeddings[0]).norm()
     assert moved > 0.05 and apart / moved < 0.01
 
 
@@ -124,7 +124,7 @@ def test_frozen_depths_stand_still_and_nothing_left_to_train_is_refused(make_con
     moved = {name for name, a, b in zip(names, before, after, strict=True) if not torch.equal(a, b)}
     assert moved == {name for name in names if name.startswith("encoder.layers.2.")}
     with pytest.raises(ParameterError, match="nothing to train, since a cosine head has no weights; freeze at most 2"):
-        depth_plan(config.recipe.but(stabilizers={"freeze": {"layers": 3}}), 3)
+        depth_plan(config.recipe.replace(stabilizers={"freeze": {"layers": 3}}), 3)
 
 
 def test_layers_are_removed_and_dev_joins_train_as_for_other_heads(make_config, pairs, checkpoint):

@@ -10,7 +10,7 @@ import torch
 from blurbstudy.errors import CheckpointError
 from blurbstudy.tasks import get_task
 from blurbstudy.training import train_population
-from blurbstudy.training.memory import is_out_of_memory, release_everything, tells_of_no_memory
+from blurbstudy.training.memory import free_memory, is_out_of_memory, mentions_out_of_memory
 
 MEASURE = """
 import torch
@@ -50,7 +50,7 @@ def test_a_refused_allocation_is_told_from_other_errors():
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")) and not is_out_of_memory(other.value)
     assert is_out_of_memory(CheckpointError("model.safetensors: cannot be read (Cannot allocate memory (12))"))
     assert not is_out_of_memory(CheckpointError("model.safetensors: cannot be read (torn)"))
-    assert not is_out_of_memory(ValueError("out of memory")) and tells_of_no_memory("CUBLAS_STATUS_ALLOC_FAILED")
+    assert not is_out_of_memory(ValueError("out of memory")) and mentions_out_of_memory("CUBLAS_STATUS_ALLOC_FAILED")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a process's earlier peak")
@@ -66,5 +66,5 @@ def test_a_populations_record_tells_its_own_peak_and_not_that_of_what_was_before
     held = torch.ones(2**26, device=device)  # 256 MiB
     beside = peak_of()
     del held
-    release_everything()
+    free_memory()
     assert beside > first + 200 * 2**20 and 0 < peak_of() < beside - 200 * 2**20

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from blurbstudy.models import DepthParameter
-from blurbstudy.training import MemberSettings, PopulationAdamW
+from blurbstudy.training import MemberHyperparameters, PopulationAdamW
 
 SETTINGS = [
-    MemberSettings(scales=(1.0, 1.0), weight_decay=0.1, clip=0.0, bias_correction=True),
-    MemberSettings(scales=(1.0, 1.0), weight_decay=0.1, clip=0.0, bias_correction=False),
-    MemberSettings(scales=(0.0, 1.0), weight_decay=0.0, clip=0.0, bias_correction=True),
-    MemberSettings(scales=(0.25, 1.0), weight_decay=0.3, clip=0.5, bias_correction=False),
+    MemberHyperparameters(lr_scales=(1.0, 1.0), weight_decay=0.1, max_grad_norm=0.0, bias_correction=True),
+    MemberHyperparameters(lr_scales=(1.0, 1.0), weight_decay=0.1, max_grad_norm=0.0, bias_correction=False),
+    MemberHyperparameters(lr_scales=(0.0, 1.0), weight_decay=0.0, max_grad_norm=0.0, bias_correction=True),
+    MemberHyperparameters(lr_scales=(0.25, 1.0), weight_decay=0.3, max_grad_norm=0.5, bias_correction=False),
 ]
 B1, B2, EPS = 0.9, 0.999, 1e-6
 
@@ -26,7 +26,7 @@ def make_parameters():
     ]
 
 
-@pytest.mark.parametrize("way", ["step", "step_together"])
+@pytest.mark.parametrize("way", ["step", "step_batched"])
 def test_every_member_follows_the_design_equations_for_thirty_steps(way):
     parameters = make_parameters()
     optimizer = PopulationAdamW(parameters, SETTINGS, beta1=B1, beta2=B2, eps=EPS)
@@ -40,10 +40,10 @@ def test_every_member_follows_the_design_equations_for_thirty_steps(way):
         rates = [1e-2 * (1 + k) / t for k in range(len(SETTINGS))]
         norms = getattr(optimizer, way)(rates, [t] * len(SETTINGS)).tolist()
         for k, s in enumerate(SETTINGS):
-            trained = [i for i, p in enumerate(parameters) if s.scales[p.depth]]
+            trained = [i for i, p in enumerate(parameters) if s.lr_scales[p.depth]]
             norm = math.sqrt(sum(float(gradients[i][k].double().square().sum()) for i in trained))
             assert norms[k] == pytest.approx(norm, rel=1e-5)
-            shrink = min(1.0, s.clip / (norm + 1e-6)) if s.clip else 1.0
+            shrink = min(1.0, s.max_grad_norm / (norm + 1e-6)) if s.max_grad_norm else 1.0
             for i in trained:
                 g = gradients[i][k].double() * shrink
                 m[i][k] = B1 * m[i][k] + (1 - B1) * g
@@ -52,7 +52,7 @@ def test_every_member_follows_the_design_equations_for_thirty_steps(way):
                 if s.bias_correction:
                     mean, square = mean / (1 - B1**t), square / (1 - B2**t)
                 decay = s.weight_decay if parameters[i].decays else 0.0
-                rate = rates[k] * s.scales[parameters[i].depth]
+                rate = rates[k] * s.lr_scales[parameters[i].depth]
                 theta[i][k] = theta[i][k] - rate * (mean / (square.sqrt() + EPS) + decay * theta[i][k])
     for p, expected in zip(parameters, theta, strict=True):
         torch.testing.assert_close(p.tensor.data.double(), expected, rtol=1e-4, atol=1e-5)
@@ -61,7 +61,7 @@ def test_every_member_follows_the_design_equations_for_thirty_steps(way):
 def test_neighbours_of_equal_settings_that_move_together_move_as_each_alone():
     alike = [SETTINGS[0]] * 2 + [SETTINGS[2]] * 3
     moved = {}
-    for way in ("step", "step_together"):
+    for way in ("step", "step_batched"):
         torch.manual_seed(3)
         parameters = [DepthParameter(f"p{d}", d, True, torch.nn.Parameter(torch.randn(5, 4, 3))) for d in (0, 1)]
         optimizer = PopulationAdamW(parameters, alike, beta1=B1, beta2=B2, eps=EPS)
@@ -90,8 +90,10 @@ def test_a_frozen_member_does_not_move_while_the_others_do():
 
 def test_depths_that_nobody_trains_hold_no_state():
     parameters = make_parameters()
-    frozen = [MemberSettings(scales=(0.0, 1.0), weight_decay=0.0, clip=1.0, bias_correction=True)] * len(SETTINGS)
+    frozen = [
+        MemberHyperparameters(lr_scales=(0.0, 1.0), weight_decay=0.0, max_grad_norm=1.0, bias_correction=True)
+    ] * len(SETTINGS)
     optimizer = PopulationAdamW(parameters, frozen, beta1=B1, beta2=B2, eps=EPS)
     assert [p.name for p in optimizer.parameters] == ["p2"]
-    assert len(optimizer.mean) == len(optimizer.square) == 1
+    assert len(optimizer.exp_avg) == len(optimizer.exp_avg_sq) == 1
     assert not parameters[0].tensor.requires_grad

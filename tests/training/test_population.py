@@ -111,11 +111,13 @@ def test_transformers_own_bert_is_trained_as_our_encoder_is(make_config, request
     weights, missing = from_transformers(load_file(folder / "model.safetensors"), theirs)
     assert missing == []
     slow = Checkpoint(theirs, weights, "twin", folder)
-    configs = [replace(config, recipe=config.recipe.but(dropout=0.0)) for config in different_runs(make_config, task)]
+    configs = [
+        replace(config, recipe=config.recipe.replace(dropout=0.0)) for config in different_runs(make_config, task)
+    ]
     one, other = (make_population(configs, features, given) for given in (checkpoint, slow))
     for _ in range(10):
         np.testing.assert_allclose(one.step(), other.step(), rtol=1e-4)
-    mine, twin = (p.full_words(3, c) for p, c in ((one, checkpoint), (other, slow)))
+    mine, twin = (p.full_word_embeddings(3, c) for p, c in ((one, checkpoint), (other, slow)))
     torch.testing.assert_close(mine, twin, rtol=1e-3, atol=2e-4)
 
 
@@ -165,7 +167,7 @@ def test_a_frozen_member_is_clipped_by_the_norm_of_what_it_trains(make_config, s
     # Adam's first step hides the gradient's size (m / sqrt(v) is its sign), so compare the means of gradients.
     expected = [0.1 * parameter.grad[0].clone() for parameter in trained]
     beside.step()
-    means = [m[1] for p, m in zip(beside.optimizer.parameters, beside.optimizer.mean, strict=True) if p.depth > 2]
+    means = [m[1] for p, m in zip(beside.optimizer.parameters, beside.optimizer.exp_avg, strict=True) if p.depth > 2]
     for found, wanted in zip(means, expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
 
@@ -181,11 +183,11 @@ def test_unused_embedding_rows_follow_weight_decay_alone(make_config, similarity
     for _ in range(6):
         few.step()
         full.step()
-    words = few.full_words(0, checkpoint)
-    torch.testing.assert_close(words, full.model.embeddings.words.data[0], rtol=1e-4, atol=1e-6)
+    words = few.full_word_embeddings(0, checkpoint)
+    torch.testing.assert_close(words, full.model.embeddings.word_embeddings.data[0], rtol=1e-4, atol=1e-6)
     unused = np.setdiff1d(every, few.model.rows.numpy())
     assert len(unused) > 5
-    assert (words[unused] - checkpoint.weights["embeddings.words"][unused]).norm() > 1e-3
+    assert (words[unused] - checkpoint.weights["embeddings.word_embeddings"][unused]).norm() > 1e-3
 
 
 def test_a_snapshot_brings_weights_and_unused_rows_back(make_config, similarity, checkpoint):
@@ -193,12 +195,12 @@ def test_a_snapshot_brings_weights_and_unused_rows_back(make_config, similarity,
     population = make_population([config], similarity, checkpoint)
     for _ in range(3):
         population.step()
-    words, saved = population.full_words(0, checkpoint), population.snapshot(0)
+    words, saved = population.full_word_embeddings(0, checkpoint), population.snapshot(0)
     for _ in range(3):
         population.step()
-    assert not torch.equal(population.full_words(0, checkpoint), words)
+    assert not torch.equal(population.full_word_embeddings(0, checkpoint), words)
     population.restore(0, saved)
-    assert torch.equal(population.full_words(0, checkpoint), words)
+    assert torch.equal(population.full_word_embeddings(0, checkpoint), words)
 
 
 def test_members_go_on_unchanged_when_others_leave(make_config, similarity, checkpoint):

@@ -18,7 +18,7 @@ from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.training import train_population
 from blurbstudy.training.profiling import clones, profile_memory
-from blurbstudy.training.memory import MemoryGrowth
+from blurbstudy.training.memory import PeakMemory
 
 torch.set_num_threads(1)
 rng = np.random.default_rng(0)
@@ -39,7 +39,7 @@ if sys.argv[2] == "profile":
     usage = profile_memory(members, **given)
     print(json.dumps(usage.peak - usage.before))
 else:
-    growth = MemoryGrowth(torch.device("cpu"))
+    growth = PeakMemory(torch.device("cpu"))
     train_population(members, **given)
     print(json.dumps(growth.peak() - growth.before))
 """

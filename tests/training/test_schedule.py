@@ -5,7 +5,7 @@ import torch
 from transformers import get_linear_schedule_with_warmup
 
 from blurbstudy.config import Recipe
-from blurbstudy.training import evaluation_steps, rate_factor, total_steps
+from blurbstudy.training import evaluation_steps, lr_factor, total_steps
 
 
 @pytest.mark.parametrize(("total", "warmup"), [(20, 0.1), (400, 0.1), (7, 0.5), (10, 0.0), (1, 0.1), (33, 1.0)])
@@ -14,7 +14,7 @@ def test_rates_equal_those_of_transformers(total, warmup):
     rising = -(-round(total * warmup, 6) // 1)
     schedule = get_linear_schedule_with_warmup(optimizer, int(rising), total)
     for step in range(1, total + 1):
-        assert rate_factor(step, total=total, warmup=warmup) == pytest.approx(optimizer.param_groups[0]["lr"])
+        assert lr_factor(step, total=total, warmup=warmup) == pytest.approx(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
 

@@ -135,7 +135,7 @@ def test_one_members_divergence_leaves_the_others_results_alone(
     def poisoned(self):
         if len(self.members) == 3 and self.members[place].step == at:
             self.model.layers[0].up.bias.data[place] = poison
-            self.model.embeddings.words.data[place] = poison
+            self.model.embeddings.word_embeddings.data[place] = poison
         return step(self)
 
     monkeypatch.setattr(Population, "step", poisoned)
@@ -158,8 +158,8 @@ def test_a_member_that_diverges_in_its_last_update_spoils_no_test_score(
 
     def poisoned(self):
         losses = step(self)
-        if self.members[0].step == self.members[0].total:
-            self.model.embeddings.words.data[0] = float("nan")
+        if self.members[0].step == self.members[0].total_steps:
+            self.model.embeddings.word_embeddings.data[0] = float("nan")
         return losses
 
     monkeypatch.setattr(Population, "step", poisoned)

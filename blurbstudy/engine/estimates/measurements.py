@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import platform
 import re
@@ -13,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import torch
 
-from ...config import TRAINER_REVISION, RunConfig, canonical_json
+from ...config import TRAINER_REVISION, RunConfig, canonical_json, fingerprint
 from ...filesystem import atomic_write
 from ...paths import cache_folder
 from ...training import population_key
@@ -103,4 +102,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _digest(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:20]
+    return fingerprint(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...config import RunConfig
-from ...training.memory import release_everything
+from ...training.memory import free_memory
 from ...training.profiling import MemoryUsage, clones
 from ..populations import Population, PopulationTrainer
 from ..workers.messages import Finished
@@ -43,7 +43,7 @@ def _profile_here(population: Population, trainer: PopulationTrainer) -> MemoryU
     except Exception:  # training the run reports it
         return None
     finally:
-        release_everything()
+        free_memory()
 
 
 class _SubprocessProfiler:

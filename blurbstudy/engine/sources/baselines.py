@@ -5,7 +5,6 @@ A model that is missing is trained, and test sets are read with it, in a process
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -15,19 +14,20 @@ from typing import Any
 from ...baselines import (
     RELEASED,
     RETRAINED,
-    WantedModel,
+    BaselineSpec,
+    ensure_model,
     entity_types,
     get_model,
     load_model,
-    make_model,
     predicted_tags,
     released_version,
     total_steps,
 )
+from ...config import fingerprint
 from ...errors import DataError
 from ...store.run_store import RunStore
 from ...tasks import data_fingerprint, get_task, read_task
-from ...training.provenance import software
+from ...training.provenance import software_versions
 from ..deadline import Deadline
 from ..progress import Progress
 from ..workers.main import Handler, OnSteps
@@ -43,7 +43,7 @@ AUTO = "auto"  # the released model where it is installed, else a retrained one;
 class Asked:
     """What a study asks for by the name of one model."""
 
-    wanted: WantedModel  # how it is retrained
+    wanted: BaselineSpec  # how it is retrained
     source: str = AUTO
     tasks: Mapping[str, str]  # whose test sets it reads -> fingerprint of the files
 
@@ -67,7 +67,7 @@ class Asked:
         """Of the model that answers here and now."""
         if self.version is None:
             return self.wanted.fingerprint
-        return hashlib.sha256(f"{get_model(self.name).package} {self.version}".encode()).hexdigest()[:20]
+        return fingerprint(f"{get_model(self.name).package} {self.version}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,11 +153,11 @@ def _job(store: RunStore, asked: Asked) -> dict[str, Any]:
 
 
 def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadline) -> None:
-    asked = Asked(wanted=WantedModel(**job["wanted"]), source=job["source"], tasks=job["tasks"])
+    asked = Asked(wanted=BaselineSpec(**job["wanted"]), source=job["source"], tasks=job["tasks"])
     store, steps = RunStore(job["store"]), job["steps"]
     package = get_model(asked.name).package
     if asked.version is None:
-        where = make_model(
+        where = ensure_model(
             asked.wanted, on_progress=lambda done, _: on_progress(min(done, steps - 1), steps), stop=deadline.passed
         )
     nlp = load_model(package if asked.version else where)
@@ -171,7 +171,7 @@ def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadlin
         "epochs": None if asked.version else asked.wanted.epochs,
         "seed": None if asked.version else asked.wanted.seed,
         "spacy": metadata.version("spacy"),
-        "commit": software()["commit"],
+        "commit": software_versions()["commit"],
     }
     for left, (task, data) in zip(range(len(asked.tasks) - 1, -1, -1), asked.tasks.items(), strict=True):
         folder = Path(asked.wanted.data_folder)

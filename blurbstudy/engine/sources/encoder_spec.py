@@ -20,14 +20,14 @@ class PretrainSpec:
 
     objective: str
     config: str | None = None  # a name among pretraining's configurations, or a YAML file
-    corpus: str | None = None  # a file, or 'general': English that is no biomedical text
+    corpus: str | None = None  # a file, or 'general': generated general-domain text (mini_blurb.general_text)
     tokens: int | None = None  # to be seen; 0: the configuration's steps
     seed: int = 0
 
     @property
     def in_words(self) -> str:
         """For people."""
-        text = {"general": "general English", None: ""}.get(self.corpus, self.corpus)
+        text = {"general": "generated general-domain text", None: ""}.get(self.corpus, self.corpus)
         return ", ".join(
             part for part in (self.objective, f"configuration {self.config}" if self.config else "", text) if part
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...config import fingerprint
 from ...pretraining import get_objective
 from ...pretraining.encoder_cache import EncoderRequest
 from ...store.run_store import RunStore
@@ -63,7 +63,7 @@ def _to_be_pretrained(name: str, spec: str, wanted: EncoderRequest) -> EncoderSo
         name=name,
         spec=spec,
         path=None,
-        fingerprint=hashlib.sha256(wanted.folder().name.encode()).hexdigest()[:20],
+        fingerprint=fingerprint(wanted.folder().name),
         architecture=settings.architecture(objective.family, settings.vocab_size).to_dict(),
         description="to be pretrained",
     )

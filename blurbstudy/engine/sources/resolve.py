@@ -175,11 +175,11 @@ def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: Pretraining
 
 def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> EncoderRequest:
     from ...pretraining import get_objective
-    from ...pretraining.corpus.general_text import GENERAL, general_corpus
     from ...pretraining.encoder_cache import EncoderRequest
+    from ...tasks.mini_blurb.general_text import general_corpus
 
     asked = read_pretrain_spec(name, spec)
-    own = str(general_corpus()) if asked.corpus == GENERAL else asked.corpus
+    own = str(general_corpus()) if asked.corpus == "general" else asked.corpus
     return EncoderRequest(
         objective=get_objective(asked.objective).name,
         corpus=(own,) if own else plan.corpus or (str(corpus),),

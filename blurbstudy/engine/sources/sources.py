@@ -11,7 +11,7 @@ from typing import Any
 from ...config import Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...models import Architecture, Checkpoint
-from ...stabilizers import canonical
+from ...stabilizers import canonical, inactive_fields
 from ...store.run_store import RunStore
 from ...tasks import Task, get_task, task_from_dict
 from .encoder_spec import PRETRAIN
@@ -188,10 +188,9 @@ def _applicable(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
         raise ParameterError(
             f"head='cosine' compares two texts, and {task.name} is of kind {task.task_type}; use pooler or gelu"
         )
-    one_segment = min(len(task.text_columns), encoder.architecture["n_segments"]) < 2 or recipe.layout == "bi_encoder"
-    idle = {"tagging": task.task_type != "ner", "head": task.output == "token_labels", "segment_ids": one_segment}
     default = Recipe()
-    return recipe.but(**{name: getattr(default, name) for name, unused in idle.items() if unused})
+    inactive = inactive_fields(recipe, task, n_segments=encoder.architecture["n_segments"])
+    return recipe.replace(**{name: getattr(default, name) for name in inactive})
 
 
 UNFINISHED = "unfinished"  # kind of fact: an encoder that the time of the command was too short to pretrain

@@ -42,9 +42,9 @@ def main(parent: int) -> None:
     for line in sys.stdin:
         message = _serve(handle, json.loads(line), emit)
         if isinstance(message, Failed):  # now that the error, and all that it referred to, is gone
-            from ...training.memory import release_everything
+            from ...training.memory import free_memory
 
-            release_everything()
+            free_memory()
         emit(message)
 
 

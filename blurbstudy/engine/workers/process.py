@@ -78,12 +78,12 @@ class WorkerProcess:
             self._process.stdin.flush()
 
     def _explain_death(self) -> Failed:
-        from ...training.memory import tells_of_no_memory
+        from ...training.memory import mentions_out_of_memory
 
         code = self._process.wait()
         self._stderr.seek(0)
         stderr = self._stderr.read().decode(errors="replace")
-        out_of_memory = code in OOM_EXIT_CODES or tells_of_no_memory(stderr)
+        out_of_memory = code in OOM_EXIT_CODES or mentions_out_of_memory(stderr)
         return Failed(error=explain_exit(code, stderr), out_of_memory=out_of_memory, died=True)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ...config import Recipe
+from ...config import recipe_from_dict
 from ...metrics import METRICS
 from ...models import Architecture
+from ...stabilizers import inactive_fields
 from ...tasks import Task
 from ...tasks.task import head_labels
 from .heads import NONE, HeadLayout
@@ -67,7 +68,7 @@ def model_card(
         failures=_failures(run),
         data=_data(task, run),
         recipe_source=_escape_text(run.get("recipe_source") or "All settings that affect this task."),
-        recipe=[[name, _escape_cell(_format_value(value))] for name, value in _recipe(task, run)],
+        recipe=[[name, _escape_cell(_format_value(value))] for name, value in _recipe(task, run, layout.architecture)],
         versions=", ".join(f"{name} {value}" for name, value in run["versions"].items()) or "unknown",
         usage=usage(task, settings, layout, labels, directory_name=directory_name),
         shell_name=shlex.quote(directory_name),
@@ -201,14 +202,12 @@ def _data(task: Task, run: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _recipe(task: Task, run: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _recipe(task: Task, run: Mapping[str, Any], architecture: Architecture) -> list[tuple[str, Any]]:
     """The settings that affect this task."""
-    idle = set() if task.task_type == "ner" else {"tagging"}
-    idle |= {"head"} if task.output == "token_labels" else set()
-    idle |= {"segment_ids"} if len(task.text_columns) < 2 else set()
-    default = Recipe()
-    values = {name: value for name, value in run["recipe"].items() if name not in idle and hasattr(default, name)}
-    values["stabilizers"] = values.get("stabilizers") or "none"
+    recipe = recipe_from_dict(run["recipe"])
+    inactive = inactive_fields(recipe, task, n_segments=architecture.n_segments)
+    values = {name: value for name, value in recipe.to_dict().items() if name not in inactive}
+    values["stabilizers"] = values["stabilizers"] or "none"
     return [(name.replace("_", " "), value) for name, value in values.items()] + [("precision", run["precision"])]
 
 

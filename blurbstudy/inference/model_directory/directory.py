@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...errors import CheckpointError
 from ...metrics import METRICS
-from ...models import Checkpoint, Classifier, TrainedWeights
+from ...models import Checkpoint, Classifier, FinetunedWeights
 from ...models.checkpoint import checkpoint_of
 from ...models.state_dict_names import to_hugging_face
 from ...models.weight_files import read_weights, weight_files, write_weights
@@ -60,7 +60,7 @@ class ModelDirectory:
 
 def write_model_files(
     folder: Path,
-    trained: TrainedWeights,
+    trained: FinetunedWeights,
     *,
     task: Task,
     settings: ModelSettings,
@@ -93,7 +93,7 @@ def write_model_files(
     _write_json(folder / METADATA_FILE, metadata(task, settings, run))
 
 
-def fold_output_scale(trained: TrainedWeights, task: Task) -> TrainedWeights:
+def fold_output_scale(trained: FinetunedWeights, task: Task) -> FinetunedWeights:
     """Fold the scaling of training targets (`to_scale`) into the head, so that it outputs the task's scores."""
     if task.custom is None or task.custom.scale == 1 or not trained.head:  # a cosine head has no weights
         return trained
@@ -156,11 +156,11 @@ def load_classifier(directory: ModelDirectory, *, device: torch.device | str = "
     outputs = max(1, len(directory.labels))
     architecture = directory.checkpoint.architecture
     model = Classifier(architecture, members=1, outputs=outputs, head=directory.settings.head)
-    model.put_weights(0, directory.checkpoint.weights, directory.head)
+    model.load_weights(0, directory.checkpoint.weights, directory.head)
     return model.to(device).requires_grad_(False)
 
 
-def _state_dict(trained: TrainedWeights, layout: HeadLayout) -> dict[str, Tensor]:
+def _state_dict(trained: FinetunedWeights, layout: HeadLayout) -> dict[str, Tensor]:
     """All tensors under the parameter names of transformers' class."""
     encoder = {name: tensor for name, tensor in trained.encoder.items() if not name.startswith("pooler.")}
     state = to_hugging_face(encoder, layout.architecture)

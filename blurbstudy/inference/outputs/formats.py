@@ -6,12 +6,12 @@ document, so that output is written while the input is read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ...config import fingerprint
 from ...errors import ParameterError
 from ...tasks import Task
 from ..predictor import Prediction
@@ -77,7 +77,7 @@ def brat_name(document_id: str) -> str:
     name = re.sub(r"[^\w.-]|^\.", lambda match: "".join(f"%{b:02X}" for b in match[0].encode()), document_id)
     if len(name.encode()) <= MAX_NAME_BYTES:
         return name
-    digest = hashlib.sha256(document_id.encode()).hexdigest()[:20]
+    digest = fingerprint(document_id)
     return name.encode()[: MAX_NAME_BYTES - 21].decode(errors="ignore") + f"%{digest}"
 
 

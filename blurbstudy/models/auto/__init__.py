@@ -1,1 +1,1 @@
-"""Encoders that only transformers has a module for."""
+"""Encoders of any other transformers architecture."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...config import canonical_json
+from ...config import canonical_json, fingerprint
 from ...errors import DataError, ParameterError
 from .documents import Document, read_documents
 
@@ -69,7 +69,7 @@ class Corpus:
     def fingerprint(self) -> str:
         """20 hexadecimal digits that identify the files' bytes, their order, and whether test text is included."""
         identity = canonical_json({"files": self.digests, "test_text": self.include_test_text})
-        return hashlib.sha256(identity.encode()).hexdigest()[:20]
+        return fingerprint(identity)
 
     @contextlib.contextmanager
     def guard_unchanged(self) -> Iterator[None]:

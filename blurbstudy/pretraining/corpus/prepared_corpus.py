@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config import canonical_json
+from ...config import fingerprint
 from ...filesystem import ensure_directory
 from ...paths import cache_folder
 from .corpus import Corpus, CorpusProgress, CorpusStats, TokenizedCorpus
@@ -108,7 +107,7 @@ def _trained_tokenizer(
         (folder / VOCABULARY_FILE).write_text(tokenizer_json, encoding="utf-8")
 
     identity = {"corpus": corpus.fingerprint, "held_out": held_out, "size": size, "revision": VOCABULARY_REVISION}
-    digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
+    digest = fingerprint(identity)
     folder = cache_folder().absolute() / "vocabularies" / f"corpus-{size}-{digest}"
     return _read_tokenizer(
         ensure_directory(folder, build, is_complete=lambda folder: _read_tokenizer(folder) is not None)

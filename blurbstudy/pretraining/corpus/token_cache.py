@@ -7,7 +7,6 @@ and meta.json with the length and checksum of every array. A corrupt folder is d
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import zlib
@@ -21,7 +20,7 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from ...config import canonical_json
+from ...config import fingerprint
 from ...errors import DataError
 from ...filesystem import ensure_directory
 from ...paths import cache_folder
@@ -66,7 +65,7 @@ def tokenize_corpus(
         "held_out": held_out,
         "revision": REVISION,
     }
-    digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:20]
+    digest = fingerprint(identity)
     return _open(ensure_directory(cache_folder().absolute() / "tokens" / digest, build, is_complete=_is_complete))
 
 

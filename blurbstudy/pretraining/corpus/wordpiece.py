@@ -7,7 +7,6 @@ text always gives the same vocabulary. Words are counted while the text is strea
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from ...config import canonical_json
+from ...config import fingerprint
 from ...errors import ParameterError
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4
@@ -71,7 +70,7 @@ def vocabulary_digest(tokenizer: Any) -> str:
     """Return 20 hexadecimal digits that identify everything that determines the ids of a text."""
     parts = json.loads(tokenizer.backend_tokenizer.to_str())
     relevant = {name: parts[name] for name in ("normalizer", "pre_tokenizer", "model", "added_tokens")}
-    return hashlib.sha256(canonical_json(relevant).encode()).hexdigest()[:20]
+    return fingerprint(relevant)
 
 
 def tokenizer_from_json(text: str) -> Any:

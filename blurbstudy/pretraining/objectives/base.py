@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...models import Architecture, DepthParameter, DropoutStream, Encoder, Packing, random_checkpoint, seed_for
+from ...models import Architecture, DepthParameter, DropoutStream, Encoder, PackedBatch, random_checkpoint, seed_for
 from ...models.layers import LayerNorm
-from ...models.packing import asking
+from ...models.packing import select_queries
+
+TOKEN_TYPES = "embeddings.token_type_embeddings"  # parameter name
 
 # Metric on a learning curve -> (the sum it is computed from, the count that divides it). Every objective has the first
 # two. The names are keys of saved curves.
@@ -32,7 +34,7 @@ METRICS = {
 class Batch:
     """Packed sequences with some tokens masked."""
 
-    packing: Packing  # one member; the ids are the encoder's input; it reads out [CLS] and masked tokens
+    packing: PackedBatch  # one member; the ids are the encoder's input; it reads out [CLS] and masked tokens
     masked_rows: Tensor  # (masked,) int64, rows among the packed tokens
     mask_positions: Tensor  # (masked,) int64, positions of these rows among the packing's reads
     cls_positions: Tensor  # (sequences,) int64, positions of the [CLS] rows among the packing's reads
@@ -46,14 +48,14 @@ class Batch:
         return {"words": len(self.labels), "sequences": len(self.is_next), "tokens": self.packing.counts[0]}
 
     @classmethod
-    def from_packing(cls, packing: Packing, masked_rows: Tensor, **tensors: Tensor) -> Batch:
+    def from_packing(cls, packing: PackedBatch, masked_rows: Tensor, **tensors: Tensor) -> Batch:
         """Build a batch whose last layer is computed only for [CLS] and masked tokens."""
-        cls_rows, masked = packing.firsts[0].numpy(), masked_rows.numpy()
+        cls_rows, masked = packing.cls_rows[0].numpy(), masked_rows.numpy()
         both = np.sort(np.concatenate([cls_rows, masked]))  # disjoint, because [CLS] is never masked
-        reads = asking([both], starts=[cls_rows], blocks=packing.blocks, tokens=packing.tokens)
+        queries = select_queries([both], starts=[cls_rows], blocks=packing.blocks, tokens=packing.tokens)
         mask_positions, cls_positions = (torch.from_numpy(np.searchsorted(both, rows)) for rows in (masked, cls_rows))
         return cls(
-            packing=replace(packing, reads=reads),
+            packing=replace(packing, output_rows=queries),
             masked_rows=masked_rows,
             mask_positions=mask_positions,
             cls_positions=cls_positions,
@@ -84,10 +86,10 @@ class PretrainingModel(nn.Module, ABC):
         self.architecture, self.losses = architecture, dict(losses)
         self.encoder = Encoder(replace(architecture, n_segments=segments))
         initial = random_checkpoint(architecture, seed=seed_for(seed, "pretraining", "encoder")).weights
-        used, unused = initial["embeddings.segments"][:segments], initial["embeddings.segments"][segments:]
+        used, unused = initial[TOKEN_TYPES][:segments], initial[TOKEN_TYPES][segments:]
         self.register_buffer("unused_segments", unused.clone())
         for name, parameter in self.encoder.named_weights().items():
-            parameter.data[0].copy_(used if name == "embeddings.segments" else initial[name])
+            parameter.data[0].copy_(used if name == TOKEN_TYPES else initial[name])
 
     @abstractmethod
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
@@ -115,7 +117,7 @@ class PretrainingModel(nn.Module, ABC):
     def encoder_weights(self) -> dict[str, Tensor]:
         """Copy the weights to export, by checkpoint name."""
         weights = {name: p.detach()[0].cpu().clone() for name, p in self.encoder.named_weights().items()}
-        weights["embeddings.segments"] = torch.cat([weights["embeddings.segments"], self.unused_segments.cpu()])
+        weights[TOKEN_TYPES] = torch.cat([weights[TOKEN_TYPES], self.unused_segments.cpu()])
         return weights
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...models import Architecture, DropoutStream, reset, seed_for
+from ...models import Architecture, DropoutStream, reinitialize, seed_for
 from ...models.encoder import Embeddings, Layer
 from ...models.layers import ACTIVATION, Linear
 from .base import Batch, PretrainingModel
@@ -47,12 +47,12 @@ class Generator(nn.Module):
 
     def forward(self, embeddings: Embeddings, batch: Batch, *, dropout: DropoutStream | None) -> Tensor:
         """Compute logits of the masked tokens, (masked, vocabulary)."""
-        hidden = embeddings.normalized(batch.packing, dropout)  # (1, tokens, embedding width)
+        hidden = embeddings.embed(batch.packing, dropout)  # (1, tokens, embedding width)
         hidden = hidden if self.projection is None else self.projection(hidden)
         for layer in self.layers[:-1]:
             hidden = layer(hidden, batch.packing, dropout=dropout)
-        last = self.layers[-1](hidden, batch.packing, dropout=dropout, asked=batch.packing.reads)
-        return self.words(last.index_select(1, batch.mask_positions), embeddings.words)
+        last = self.layers[-1](hidden, batch.packing, dropout=dropout, queries=batch.packing.output_rows)
+        return self.words(last.index_select(1, batch.mask_positions), embeddings.word_embeddings)
 
 
 class DiscriminatorHead(nn.Module):
@@ -86,7 +86,7 @@ class ReplacedTokenDetection(PretrainingModel):
         self.detector = DiscriminatorHead(architecture)
         generator = torch.Generator().manual_seed(seed_for(seed, "pretraining", "heads"))
         for module in (self.generator, self.detector):
-            reset(module, 0, generator=generator)
+            reinitialize(module, 0, generator=generator)
 
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
         """Compute summed losses and correct predictions of the generator (masked tokens) and discriminator (all)."""

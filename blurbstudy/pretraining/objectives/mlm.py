@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...models import Architecture, DropoutStream, reset, seed_for
+from ...models import Architecture, DropoutStream, reinitialize, seed_for
 from ...models.classifier import Pooler
 from ...models.layers import ACTIVATION, LayerNorm, Linear
-from ...models.onednn_linear import dense
+from ...models.onednn_linear import onednn_linear
 from .base import Batch, PretrainingModel
 
 
@@ -26,7 +26,7 @@ class MLMHead(nn.Module):
     def forward(self, hidden: Tensor, word_embeddings: Tensor) -> Tensor:
         """(1, masked, width), (1, vocabulary, embedding width) -> logits (masked, vocabulary)."""
         projected = self.norm(self.activation(self.dense(hidden)))
-        return dense(projected.squeeze(0), word_embeddings.squeeze(0), self.bias.squeeze(0))
+        return onednn_linear(projected.squeeze(0), word_embeddings.squeeze(0), self.bias.squeeze(0))
 
 
 class MaskedLanguageModel(PretrainingModel):
@@ -41,12 +41,13 @@ class MaskedLanguageModel(PretrainingModel):
         generator = torch.Generator().manual_seed(seed_for(seed, "pretraining", "heads"))
         for head in (self.words, self.pooler, self.next_sentence):
             if head is not None:
-                reset(head, 0, generator=generator)
+                reinitialize(head, 0, generator=generator)
 
     def forward(self, batch: Batch, *, dropout: DropoutStream | None = None) -> dict[str, Tensor]:
         """Compute summed losses and correct predictions of masked tokens and, if trained, of next sentences."""
-        hidden = self.encoder(batch.packing, dropout=dropout, asked=batch.packing.reads)  # (1, rows read, width)
-        logits = self.words(hidden.index_select(1, batch.mask_positions), self.encoder.embeddings.words)
+        # (1, output rows, width)
+        hidden = self.encoder(batch.packing, dropout=dropout, queries=batch.packing.output_rows)
+        logits = self.words(hidden.index_select(1, batch.mask_positions), self.encoder.embeddings.word_embeddings)
         sums = {
             "word_loss": F.cross_entropy(logits.float(), batch.labels, reduction="sum"),
             "words_right": (logits.argmax(-1) == batch.labels).sum(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ...errors import StudyError, one_line
+from ...errors import StudyError, flat_message
 from ...stabilizers import RemoveLayers
 from ...stats.contrasts import Cell, CellRuns
 from ...study.grid import CellKey, Grid, Results, seeds_in_words
@@ -119,7 +119,7 @@ def gather(study: Study[Parameters]) -> Evidence:
             one = stored_study(get_section(notebook), values, store=study.store.folder)
             results[notebook] = {name: one.results(grid) for name, grid in one.section.grids(one).items()}
         except StudyError as error:  # executed with parameters, data or an encoder that are no longer known
-            missing[notebook] = one_line(error)
+            missing[notebook] = flat_message(error)
             continue
         studies[notebook] = one
     large = (

@@ -108,7 +108,7 @@ def _head(task: Task) -> str:
 
 def _rates(recipe: Recipe, plan: DepthPlan, *, train: int | None) -> str:
     """Peak rates from the lowest depth that moves to the head, and the steps."""
-    moving = [scale for scale in plan.scales if scale > 0]
+    moving = [scale for scale in plan.lr_scales if scale > 0]
     span = f"{min(moving) * recipe.learning_rate:.2g} to {max(moving) * recipe.learning_rate:.2g}"
     rate = span if min(moving) < max(moving) else f"{recipe.learning_rate:.2g} at every depth that moves"
     said = f"Peak learning rate {rate}; it rises over the first {recipe.warmup:.0%} of the steps and falls to 0."

@@ -286,7 +286,7 @@ class LivePanel(widgets.VBox):
     def on_start(self, _: object = None) -> None:
         """Start the run in a thread, and watch it from the kernel's event loop, which stays free."""
         try:
-            recipe = self.recipe.but(epochs=self.epochs.value, learning_rate=self.rate.value)
+            recipe = self.recipe.replace(epochs=self.epochs.value, learning_rate=self.rate.value)
             chosen = {"encoder": self.encoder.value, "task": self.task.value, "seed": self.seed.value}
             self.run = LiveRun(self.study, self.techniques.value, recipe=recipe, **chosen)
         except StudyError as error:

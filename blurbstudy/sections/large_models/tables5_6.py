@@ -187,7 +187,7 @@ def stand_in_table(study: Study) -> Table:
     columns = ("Row of the paper", "What it is here", "Shape", "BASE twin", "Shape of the twin", "Remark")
     notes = [
         "A stand-in takes a LARGE encoder's place where that is not at hand: a deeper and wider encoder of our own "
-        "pretraining, or one whose text was general English. Its numbers say nothing of the encoder it stands for."
+        "pretraining, or one pretrained on general-domain text. Its numbers say nothing of the encoder it stands for."
     ]
     stands = any(str(spec).startswith(PRETRAIN) for spec in study.parameters.large_encoders.values())
     return Table(title="Which encoder stands for which", columns=columns, rows=rows, caption=study.origin,

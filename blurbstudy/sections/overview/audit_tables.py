@@ -13,7 +13,7 @@ from ...tasks import SPLITS, Task, trivial_predictions
 from ...tasks.audit import ALL, LIMITS
 from ...tasks.duplicates import NEAR
 from .data_audit import Audit, Vocabulary
-from .general_vocabulary import MANUAL
+from .general_vocabulary import GENERATED
 
 NONE = "–"
 
@@ -230,8 +230,8 @@ def vocabulary_table(audit: Audit) -> Table:
     columns = ("Task", *(f"{what}, {v.name}" for what in ("Sub-words per word", "Whole words, %") for v in chosen))
     if audit.general:
         said = f"{audit.general.name}: {audit.general.origin}, {audit.general.entries:,} entries."
-        if audit.general.name == MANUAL:
-            said += " It stands for English that is not biomedical, and is about programming; no finding rests on it."
+        if audit.general.name == GENERATED:
+            said += " It has no biomedical text, and no result depends on it."
         if any(audit.general.entries < vocabulary.entries for vocabulary in audit.vocabularies):
             said += " Smaller than the encoder's, which by itself breaks up more words."
     else:

@@ -26,7 +26,7 @@ from ...tasks.audit import (
     running_words,
     tokenizer_fingerprint,
 )
-from .general_vocabulary import MANUAL, TRAINED, general_tokenizer
+from .general_vocabulary import GENERATED, TRAINED, general_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,7 +50,7 @@ REMEDY = "not in this store: execute 00_overview with its data (blurbstudy run),
 class Vocabulary:
     """A tokenizer, as tables name it."""
 
-    name: str  # display names of the encoders that have it, "general", or MANUAL
+    name: str  # display names of the encoders that have it, "general", or GENERATED
     fingerprint: str
     entries: int
     origin: str = ""  # of a general one: where it comes from
@@ -185,7 +185,7 @@ class _Tokenizers:
         self.general_missing = fact["missing"]
         if fact["missing"]:
             return None
-        name = MANUAL if spec == TRAINED else "general"
+        name = GENERATED if spec == TRAINED else "general"
         return Vocabulary(name=name, fingerprint=fact["fingerprint"], entries=fact["entries"], origin=fact["origin"])
 
     def by_fingerprint(self, fingerprint: str) -> Tokenizer | None:

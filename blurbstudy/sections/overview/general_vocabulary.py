@@ -1,8 +1,4 @@
-"""A vocabulary of general English, for comparison: one from disk or the Hub, or one trained on Python's own manual.
-
-`trained` needs no network: every Python brings the text of its reference manual (pydoc_data.topics), half a megabyte of
-English prose about programming.
-"""
+"""A general-domain vocabulary for comparison: loaded from disk or the Hub, or trained on generated text."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TRAINED = "trained"
-MANUAL = "Python's manual"  # what a trained one is called in tables: its text, not more
+GENERATED = "general (generated)"  # name of a trained one in tables
 
 
 def general_tokenizer(spec: str, *, size: int) -> tuple[Tokenizer | None, str, str]:
@@ -57,13 +53,12 @@ def _loaded(spec: str) -> Tokenizer:
 def _trained(size: int) -> tuple[Tokenizer | None, str, str]:
     from tokenizers import Tokenizer
 
-    from ...pretraining.corpus.general_text import manual, manual_version
+    from ...pretraining.corpus.documents import read_documents
     from ...pretraining.corpus.wordpiece import train_vocabulary
+    from ...tasks.mini_blurb.general_text import general_corpus
 
-    text = manual()
-    if not text:
-        return None, "", "this Python came without the text of its manual (pydoc_data)"
-    origin = f"a WordPiece vocabulary trained on general English, the reference manual of Python {manual_version()}"
+    text = [sentence for document in read_documents(general_corpus()) for sentence in document.sentences]
+    origin = "a WordPiece vocabulary trained on the generated general-domain text of mini-BLURB"
     digest = hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
     file = cache_folder() / "vocabularies" / f"general-{size}-{digest}.json"
     if not file.is_file():

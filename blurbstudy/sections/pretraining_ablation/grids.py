@@ -55,7 +55,7 @@ def objective_grid(study: Study[Parameters], bases: Mapping[str, Recipe]) -> Gri
 def segment_recipes(bases: Mapping[str, Recipe], tasks: Sequence[str]) -> dict[str | tuple[str, str], Recipe]:
     """(setting, task) -> recipe: two segment ids, and one."""
     values = {TWO_SEGMENTS: "pair", ONE_SEGMENT: "single"}
-    return {(name, task): bases[task].but(segment_ids=ids) for name, ids in values.items() for task in tasks}
+    return {(name, task): bases[task].replace(segment_ids=ids) for name, ids in values.items() for task in tasks}
 
 
 def pair_parts(study: Study[Parameters]) -> tuple[Part, ...]:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...baselines import MODELS, RELEASED, WantedModel, counted_tags, counted_type, get_model
+from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluated_type, get_model
 from ...engine.sources.baselines import Asked, Found, find_baseline, keep_baselines
 from ...metrics import METRICS
 from ...stats.cells import bootstrap_draws, by_task, mean_draws
@@ -75,11 +75,11 @@ class Baselines:
 
     def kind(self, name: str, task: Task) -> str | None:
         """The type that counts on a task; None: every mention does."""
-        return counted_type(task, self.found[name].model["types"])
+        return evaluated_type(task, self.found[name].model["types"])
 
     def predicted(self, name: str, task: Task) -> list[str]:
         """Bare tags of a model's mentions that count."""
-        return [counted_tags(tags, self.kind(name, task)) for tags in self.found[name].tags[task.name]]
+        return [evaluated_tags(tags, self.kind(name, task)) for tags in self.found[name].tags[task.name]]
 
     def judged(self, table: str, name: str, part: str) -> Judged | None:
         """The score of a model, or of the oracle over them, on a task or the mean; None where something is missing."""
@@ -128,7 +128,7 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
         if lacking:
             missing[model.name] = f"learns from {' and '.join(lacking)}, not among the tasks of this run"
             continue
-        wanted = WantedModel(
+        wanted = BaselineSpec(
             name=model.name,
             data_folder=study.sources.data_folder or "",
             fingerprints={name: fingerprints[name] for name in model.types},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...baselines import MODELS, counted_tags, read_by_it, scored_by_it
+from ...baselines import MODELS, evaluated_tags, scispacy_score, score_on_scispacy_gold
 from ...baselines.corpora import merged_labels
 from ...metrics import precision_recall_f1
 from ...study.grid import CellKey, Results
@@ -202,7 +202,7 @@ def _slips_of(baselines: Baselines, task: Task) -> list[tuple[str, ...]]:
     for name, found in baselines.found.items():
         if task.name in found.tags:
             kind = baselines.kind(name, task)
-            every = [counted_tags(tags, None) for tags in found.tags[task.name]]
+            every = [evaluated_tags(tags, None) for tags in found.tags[task.name]]
             scores = _by_each(gold, baselines.predicted(name, task))
             scores.append(None if kind is None else precision_recall_f1(METRIC_OF[STRICT], gold, every).f1)
             rows.append((task.name, f"scispaCy {name}", kind or EVERY, *_told(scores)))
@@ -227,7 +227,7 @@ def _both_types(baselines: Baselines) -> list[tuple[str, ...]]:
 
 def _by_each(gold: Sequence[str], predicted: Sequence[str]) -> list[float | None]:
     ours = precision_recall_f1(METRIC_OF[STRICT], gold, predicted)
-    return [ours.f1, *(way(gold, predicted).f1 for way in (read_by_it, scored_by_it))]
+    return [ours.f1, *(way(gold, predicted).f1 for way in (score_on_scispacy_gold, scispacy_score))]
 
 
 def _told(scores: Sequence[float | None]) -> list[str]:

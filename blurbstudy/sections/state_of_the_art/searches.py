@@ -145,7 +145,7 @@ def optimal_recipe(result: Found | None, standard: Recipe, *, join_dev: bool) ->
         return None
     else:
         chosen = result.search.space.recipe(best.params)
-    return chosen.but(join_dev=True, select="last") if join_dev else chosen
+    return chosen.replace(join_dev=True, select="last") if join_dev else chosen
 
 
 def restricted(results: Results, searched: Searched) -> Results:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from blurbstudy.baselines import RELEASED, RETRAINED, WantedModel, get_model, load_model, make_model, predicted_tags
+from blurbstudy.baselines import RELEASED, RETRAINED, BaselineSpec, ensure_model, get_model, load_model, predicted_tags
 from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.sources import baselines as module
 from blurbstudy.engine.sources.baselines import AUTO, MODEL_FACT, TAGS_FACT, Asked, find_baseline, keep_baselines
@@ -35,7 +35,7 @@ def ask(store, mini_data):
     def make(name="bc5cdr", *, source=AUTO, tasks=TASKS, **changes):
         learned = {task: sources.fingerprints[task] for task in get_model(name).types}
         values = {"data_folder": str(mini_data), "fingerprints": learned, "epochs": EPOCHS}
-        wanted = WantedModel(name=name, **(values | changes))
+        wanted = BaselineSpec(name=name, **(values | changes))
         return Asked(wanted=wanted, source=source, tasks={task: sources.fingerprints[task] for task in tasks})
 
     return make
@@ -45,7 +45,7 @@ def test_the_store_has_the_tags_that_the_model_gives_and_no_text(store, ask, min
     found = keep_baselines(store, [ask()], progress="silent")["bc5cdr"]
     assert found.model["origin"] == RETRAINED and found.model["types"] == ["CHEMICAL", "DISEASE"]
     assert found.model["fingerprint"] == ask().wanted.fingerprint and found.model["epochs"] == EPOCHS
-    nlp = load_model(make_model(ask().wanted))
+    nlp = load_model(ensure_model(ask().wanted))
     for task in TASKS:
         test = read_task(get_task(task), mini_data)["test"]
         assert list(found.tags[task]) == list(predicted_tags(nlp, [one.texts for one in test]))
@@ -72,7 +72,7 @@ def test_another_test_set_is_read_without_training_again(store, ask, monkeypatch
 
 def test_a_released_model_is_used_where_it_is_installed_and_said_to_be(store, ask, tmp_path, monkeypatch):
     """A spaCy package as `spacy package` lays it out, of a model that was trained here."""
-    install(make_model(ask().wanted), tmp_path / "site", package="en_ner_bc5cdr_md", version="0.5.4")
+    install(ensure_model(ask().wanted), tmp_path / "site", package="en_ner_bc5cdr_md", version="0.5.4")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     released = keep_baselines(store, [ask()], progress="silent")["bc5cdr"]
@@ -85,7 +85,7 @@ def test_a_released_model_is_used_where_it_is_installed_and_said_to_be(store, as
 
 def test_once_it_is_installed_a_released_model_takes_the_place_of_a_retrained_one(store, ask, tmp_path, monkeypatch):
     keep_baselines(store, [ask(tasks=TASKS[:1])], progress="silent")
-    install(make_model(ask().wanted), tmp_path / "site", package="en_ner_bc5cdr_md", version="0.5.4")
+    install(ensure_model(ask().wanted), tmp_path / "site", package="en_ner_bc5cdr_md", version="0.5.4")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     assert keep_baselines(store, [ask(tasks=TASKS[:1])], progress="silent")["bc5cdr"].model["origin"] == RELEASED

@@ -20,7 +20,8 @@ from blurbstudy.models import (
 )
 from blurbstudy.models.architecture import auto_architecture
 from blurbstudy.models.auto.encoder import from_transformers
-from blurbstudy.training import MemberSettings, PopulationAdamW
+from blurbstudy.models.auto.introspection import WORD_EMBEDDINGS
+from blurbstudy.training import MemberHyperparameters, PopulationAdamW
 
 LENGTHS = (5, 9, 9, 2, 7)
 WEIGHT = torch.linspace(-1, 1, len(LENGTHS) * 3).view(-1, 3)
@@ -96,7 +97,7 @@ def test_logits_and_gradients_equal_those_of_transformers(other, members):
         assert len(mine) == len(theirs)
         named = ours.encoder.named_weights()
         for name, gradient in theirs.items():
-            own = named["embeddings.words" if name == ours.encoder.anatomy.words else name].grad[member]
+            own = named[WORD_EMBEDDINGS if name == ours.encoder.layout.word_embeddings else name].grad[member]
             if "embeddings" not in name:
                 torch.testing.assert_close(own, gradient, rtol=2e-3, atol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
             else:  # rows that padding alone reads have a gradient of nearly nothing in transformers
@@ -108,7 +109,7 @@ def test_words_are_read_where_they_lie(other):
     batch = make_batch()
     ours = make_classifier(checkpoint, members=2, head="words")
     reads = [np.arange(1, len(ids), 2) for ids, _ in batch]
-    packing = pack([batch, batch], n_heads=4, reads=[reads, reads])
+    packing = pack([batch, batch], n_heads=4, output_positions=[reads, reads])
     with torch.no_grad():
         hidden = model(**padded(batch, checkpoint))[0]
         outputs = ours(packing)
@@ -134,7 +135,7 @@ def test_five_adamw_steps_equal_those_of_a_plain_loop(other):
         lr=1e-3,
         eps=1e-6,
     )
-    settings = MemberSettings(scales=(1.0,) * 5, weight_decay=0.1, clip=0.5, bias_correction=True)
+    settings = MemberHyperparameters(lr_scales=(1.0,) * 5, weight_decay=0.1, max_grad_norm=0.5, bias_correction=True)
     mine = PopulationAdamW(list(ours.depth_parameters()), [settings] * 2, beta1=0.9, beta2=0.999, eps=1e-6)
     before = {name: p.detach().clone() for name, p in base.items()}
     for step in range(1, 6):
@@ -157,7 +158,7 @@ def test_five_adamw_steps_equal_those_of_a_plain_loop(other):
     for name, expected in base.items():
         if name.endswith(("key.bias", "k_lin.bias", "attn.k.bias")):
             continue  # its true gradient is 0, so Adam moves it by rounding alone
-        own = named["embeddings.words" if name == ours.encoder.anatomy.words else name].data[1]
+        own = named[WORD_EMBEDDINGS if name == ours.encoder.layout.word_embeddings else name].data[1]
         moved = (expected - before[name]).norm()
         assert moved > 1e-4 and (own - expected).norm() / moved < 0.02, name
 
@@ -166,14 +167,19 @@ def test_five_adamw_steps_equal_those_of_a_plain_loop(other):
 def test_berts_family_by_transformers_module_equals_our_encoder(both_ways, head):
     fast, slow = (make_classifier(one, members=2, head=head) for one in both_ways)
     batch = make_batch()
-    reads = [[np.arange(len(ids)) for ids, _ in batch]] * 2 if head == "words" else None
-    packing = pack([batch, batch], n_heads=4, reads=reads)
-    weight = torch.linspace(-1, 1, packing.reads.rows.numel() * 3).view(2, -1, 3) * packing.present.unsqueeze(-1)
+    positions = [[np.arange(len(ids)) for ids, _ in batch]] * 2 if head == "words" else None
+    packing = pack([batch, batch], n_heads=4, output_positions=positions)
+    weight = torch.linspace(-1, 1, packing.output_rows.rows.numel() * 3).view(2, -1, 3) * packing.target_mask.unsqueeze(
+        -1
+    )
     ours, theirs = fast(packing), slow(packing)
-    torch.testing.assert_close(ours[packing.present], theirs[packing.present], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours[packing.target_mask], theirs[packing.target_mask], rtol=1e-4, atol=1e-5)
     for outputs in (ours, theirs):
         (outputs * weight).sum().backward()
-    names = {"embeddings.words": "embeddings.words", "layers.1.up.weight": "encoder.layer.1.intermediate.dense.weight"}
+    names = {
+        "embeddings.word_embeddings": "embeddings.word_embeddings",
+        "layers.1.up.weight": "encoder.layer.1.intermediate.dense.weight",
+    }
     names |= {"layers.2.down.bias": "encoder.layer.2.output.dense.bias"}
     for own, other in names.items():
         mine, twin = fast.encoder.named_weights()[own].grad, slow.encoder.named_weights()[other].grad
@@ -189,12 +195,12 @@ def test_some_rows_of_the_word_table_do_what_the_whole_does(other):
     rows = np.unique(np.concatenate([ids for ids, _ in batch]))
     few = [(np.searchsorted(rows, ids), segments) for ids, segments in batch]
     whole, cut = make_classifier(checkpoint), make_classifier(checkpoint, rows=torch.from_numpy(rows))
-    assert cut.encoder.named_weights()["embeddings.words"].shape == (1, len(rows), 16)
+    assert cut.encoder.named_weights()[WORD_EMBEDDINGS].shape == (1, len(rows), 16)
     outputs = [model(pack([own], n_heads=4)) for model, own in ((whole, batch), (cut, few))]
     torch.testing.assert_close(outputs[0], outputs[1])
     for one in outputs:
         one.square().sum().backward()
-    gradients = [model.encoder.named_weights()["embeddings.words"].grad[0] for model in (whole, cut)]
+    gradients = [model.encoder.named_weights()[WORD_EMBEDDINGS].grad[0] for model in (whole, cut)]
     torch.testing.assert_close(gradients[0][rows], gradients[1])
 
 
@@ -206,7 +212,7 @@ def test_dropout_is_a_members_own_and_has_the_recipes_rate(other, rate):
 
     def outputs(members, batches, seeds, dropout=True):
         stream = DropoutStream(seeds, rate) if dropout else None
-        with torch.no_grad(), model.only(members) as own:
+        with torch.no_grad(), model.select_members(members) as own:
             return own(pack(batches, n_heads=4), dropout=stream)
 
     state = torch.random.get_rng_state()
@@ -238,7 +244,7 @@ def test_what_layers_share_is_below_them_and_what_follows_is_with_the_head(other
     assert {depth for name, depth in depths.items() if "encoder.layers.1." in name} == {2}
     assert {depth for name, depth in depths.items() if "rel_embeddings" in name or "relative_att" in name} <= {0}
     last = [name for name, depth in depths.items() if depth == 4 and name.startswith("encoder.")]
-    assert last == (["encoder.last.final_norm.weight"] if family == "modernbert" else [])
+    assert last == (["encoder.final_norm.final_norm.weight"] if family == "modernbert" else [])
     decaying = {p.name.replace("/", ".") for p in model.depth_parameters() if p.decays}
     assert not [name for name in decaying if name.lower().endswith(("bias", "norm.weight"))]
     assert len(decaying) >= 15
@@ -268,7 +274,7 @@ def test_a_head_model_of_transformers_is_read_as_its_encoder(tmp_path, make_base
     whole.deberta.load_state_dict(model.state_dict())
     whole.save_pretrained(tmp_path)
     found = load_checkpoint(tmp_path).weights
-    assert torch.equal(found["embeddings.words"], model.embeddings.word_embeddings.weight.data)
+    assert torch.equal(found[WORD_EMBEDDINGS], model.embeddings.word_embeddings.weight.data)
     assert not any(name.startswith(("classifier", "deberta")) for name in found)
 
 

@@ -12,7 +12,7 @@ from tokenizers.processors import TemplateProcessing
 
 from blurbstudy.errors import CheckpointError
 from blurbstudy.models import checkpoint_fingerprint, load_checkpoint, read_architecture
-from blurbstudy.models.auto.introspection import anatomy
+from blurbstudy.models.auto.introspection import module_layout
 
 
 def change(folder, **changes):
@@ -32,9 +32,9 @@ def saved(make_base, tmp_path):
 @pytest.mark.parametrize(
     ("family", "settings", "message"),
     [
-        ("albert", dict(embedding_size=8), "has no list of its layers (ALBERT's layers share their weights)"),
-        ("fnet", {}, "reads its padding: a text would change with those beside it"),
-        ("gpt2", {}, "'gpt2' is not supported, it is no encoder that reads a text in both directions"),
+        ("albert", dict(embedding_size=8), "has no list of layers (ALBERT's layers share their weights)"),
+        ("fnet", {}, "reads its padding: a text's output would depend on its batch"),
+        ("gpt2", {}, "'gpt2' is not supported, it is not a bidirectional text encoder"),
         ("luke", dict(entity_vocab_size=9), "no output depends on its parameter 'entity_embeddings."),
     ],
 )
@@ -49,11 +49,11 @@ def test_an_encoder_that_cannot_be_fine_tuned_by_depth_is_one_line(saved, family
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(model_type="my-bert"), "model_type 'my-bert' is not supported, transformers has none of it"),
+        (dict(model_type="my-bert"), "model_type 'my-bert' is not supported, transformers does not have it"),
         (dict(model_type=["deberta"]), "model_type ['deberta'] is not supported"),
-        (dict(is_decoder=True), "no encoder that reads a text in both directions"),
-        (dict(num_hidden_layers=0), "num_hidden_layers=0 is no size"),
-        (dict(num_hidden_layers="3"), "config.json is none of a deberta-v2"),
+        (dict(is_decoder=True), "not a bidirectional text encoder"),
+        (dict(num_hidden_layers=0), "num_hidden_layers=0 is not a size"),
+        (dict(num_hidden_layers="3"), "config.json is not a valid deberta-v2 configuration"),
         (dict(hidden_size=17), "transformers cannot build its deberta-v2 module"),
         (dict(vocab_size=61), r"fit config.json (embeddings.word_embeddings.weight has shape (60, 16), not (61, 16))"),
         (dict(num_hidden_layers=4), "weights lack 'encoder.layer.3."),
@@ -68,8 +68,10 @@ def test_a_configuration_that_does_not_fit_is_one_line(saved, changes, message):
 
 
 def test_layers_are_found_in_whatever_lists_hold_them(saved):
-    found = anatomy(read_architecture(saved("xlm", use_lang_emb=False)).config)
-    assert found.lists == ("attentions", "layer_norm1", "ffns", "layer_norm2") and found.last == frozenset()
+    found = module_layout(read_architecture(saved("xlm", use_lang_emb=False)).config)
+    assert (
+        found.layer_lists == ("attentions", "layer_norm1", "ffns", "layer_norm2") and found.after_layers == frozenset()
+    )
     assert found.depth("ffns.2.lin1.weight", 3) == 3 and found.depth("embeddings.weight", 3) == 0
 
 
@@ -91,7 +93,7 @@ def test_weights_of_half_precision_become_float32(make_base, tmp_path):
     model.half().save_pretrained(tmp_path)
     found = load_checkpoint(tmp_path).weights
     assert {tensor.dtype for tensor in found.values()} == {torch.float32}
-    assert torch.equal(found["embeddings.words"].half(), model.embeddings.tok_embeddings.weight.data)
+    assert torch.equal(found["embeddings.word_embeddings"].half(), model.embeddings.tok_embeddings.weight.data)
 
 
 EVIL = "from pathlib import Path\nPath({touched!r}).write_text('run')\n"
@@ -120,7 +122,7 @@ def test_code_that_lies_in_a_checkpoint_is_never_run(saved, tmp_path, family, mo
     (folder / "tokenizer.json").write_text("{}")
     if family == "my-bert":
         with pytest.raises(
-            CheckpointError, match=r"transformers has none of it; its own code \(auto_map\) is never run"
+            CheckpointError, match=r"transformers does not have it; custom code \(auto_map\) is never run"
         ):
             load_checkpoint(folder)
     else:
@@ -154,7 +156,7 @@ def test_a_tokenizer_that_sets_nothing_before_a_text_is_refused(saved):
     words = Tokenizer(WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     words.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
-    with pytest.raises(CheckpointError, match=r"sets no token of its own before a text, as \[CLS\]"):
+    with pytest.raises(CheckpointError, match=r"adds no special token such as \[CLS\]"):
         load_checkpoint(folder).tokenizer()
     words.post_processor = TemplateProcessing(single="[UNK] $A", special_tokens=[("[UNK]", 0)])
     words.save(str(folder / "tokenizer.json"))

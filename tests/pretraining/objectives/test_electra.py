@@ -58,7 +58,7 @@ def generator(model):
         f"{head}.dense.bias": words.dense.bias[0],
         f"{head}.LayerNorm.weight": words.norm.weight[0],
         f"{head}.LayerNorm.bias": words.norm.bias[0],
-        "generator_lm_head.weight": model.encoder.embeddings.words[0],
+        "generator_lm_head.weight": model.encoder.embeddings.word_embeddings[0],
         "generator_lm_head.bias": words.bias[0],
     }
     return loaded(ElectraForMaskedLM(ElectraConfig(**SMALL.to_config(), **NO_DROPOUT)), state)
@@ -82,8 +82,12 @@ def test_the_generator_is_narrower_equally_deep_and_shares_the_embeddings(model)
     assert SMALL.embedding_width == ARCHITECTURE.width
     whole = generator_architecture(ARCHITECTURE, 1.0)
     assert (whole.width, whole.n_heads) == (ARCHITECTURE.width, ARCHITECTURE.n_heads)
-    tables = [name for name, _ in model.named_parameters() if name.endswith((".words", ".positions", ".segments"))]
-    assert tables == ["encoder.embeddings.words", "encoder.embeddings.positions", "encoder.embeddings.segments"]
+    tables = [name for name, _ in model.named_parameters() if name.endswith("_embeddings")]
+    assert tables == [
+        "encoder.embeddings.word_embeddings",
+        "encoder.embeddings.position_embeddings",
+        "encoder.embeddings.token_type_embeddings",
+    ]
 
 
 def test_generator_logits_and_loss_equal_those_of_transformers(model, batch, generator):
@@ -177,7 +181,7 @@ def test_shared_embeddings_get_both_gradients(model, batch):
         sums = model(batch)
         loss = weights[0] * sums["word_loss"] / len(batch.labels)
         (loss + weights[1] * sums["discriminator_loss"] / batch.packing.counts[0]).backward()
-        gradients[name] = model.encoder.embeddings.words.grad.clone()
+        gradients[name] = model.encoder.embeddings.word_embeddings.grad.clone()
     assert gradients["words"].abs().max() > 0 and gradients["tokens"].abs().max() > 0
     torch.testing.assert_close(gradients["both"], gradients["words"] + gradients["tokens"], rtol=1e-3, atol=1e-4)
 

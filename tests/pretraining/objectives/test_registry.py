@@ -13,7 +13,7 @@ from blurbstudy.models.state_dict_names import to_hugging_face
 from blurbstudy.pretraining import OBJECTIVES, get_objective, pretraining_config
 from blurbstudy.pretraining.corpus.corpus import TokenizedCorpus
 from blurbstudy.pretraining.objectives.base import METRICS, mean_metrics
-from blurbstudy.training.optimizer import MemberSettings, PopulationAdamW
+from blurbstudy.training.optimizer import MemberHyperparameters, PopulationAdamW
 from tests.pretraining.conftest import TINY, padded_batch, random_batch
 
 CONFIG = pretraining_config(TINY)
@@ -38,7 +38,7 @@ def reference_model(model, kind):
         f"{head}.LayerNorm.bias": model.words.norm.bias[0],
         "cls.predictions.bias": model.words.bias[0],
         "cls.predictions.decoder.bias": model.words.bias[0],
-        "cls.predictions.decoder.weight": model.encoder.embeddings.words[0],
+        "cls.predictions.decoder.weight": model.encoder.embeddings.word_embeddings[0],
     }
     if model.next_sentence is not None:
         state["cls.seq_relationship.weight"] = model.next_sentence.weight[0].flip(0)
@@ -70,7 +70,7 @@ def test_bert_loss_and_gradient_equal_those_of_transformers(batch):
     assert torch.allclose(loss, theirs, rtol=1e-5)
     # The word table has two uses, as input and as output: its gradient is the sum of both.
     table = reference.bert.embeddings.word_embeddings.weight.grad
-    ours = model.encoder.embeddings.words.grad[0]
+    ours = model.encoder.embeddings.word_embeddings.grad[0]
     assert torch.allclose(ours[1:], table[1:], atol=1e-6)  # transformers keeps row 0, [PAD], without gradient as input
     assert torch.allclose(model.pooler.dense.weight.grad[0], reference.bert.pooler.dense.weight.grad, atol=1e-6)
 
@@ -144,14 +144,18 @@ def test_with_one_segment_the_second_embedding_keeps_its_initial_value(name):
     objective = get_objective(name)
     architecture = config.architecture(objective.family, 90)
     model = objective.build_model(architecture, config, 3)
-    settings = MemberSettings(scales=(1.0,), weight_decay=config.weight_decay, clip=1.0, bias_correction=True)
+    settings = MemberHyperparameters(
+        lr_scales=(1.0,), weight_decay=config.weight_decay, max_grad_norm=1.0, bias_correction=True
+    )
     optimizer = PopulationAdamW(list(model.parameters_by_depth()), [settings], beta1=0.9, beta2=0.98, eps=1e-6)
     for step in (1, 2, 3):
         batch = random_batch(ARCHITECTURE.n_heads, seed=step, segments=1)
         model.loss(model(batch), batch.counts).backward()
         optimizer.step([0.05], [step])
-    initial = random_checkpoint(architecture, seed=seed_for(3, "pretraining", "encoder")).weights["embeddings.segments"]
-    segments = model.encoder_weights()["embeddings.segments"]
+    initial = random_checkpoint(architecture, seed=seed_for(3, "pretraining", "encoder")).weights[
+        "embeddings.token_type_embeddings"
+    ]
+    segments = model.encoder_weights()["embeddings.token_type_embeddings"]
     assert segments.shape == initial.shape == (2, TINY["width"])
     assert torch.equal(segments[1], initial[1])
     assert not torch.allclose(segments[0], initial[0], atol=1e-3)

@@ -91,7 +91,7 @@ def test_no_two_settings_of_a_task_share_a_name():
              "tagging": "io", "segment_ids": "single", "head": "gelu", "select": "best_dev", "evaluations": 1,
              "join_dev": True, "stabilizers": {"freeze": {"layers": 1}}}  # fmt: skip
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
-    recipes = {"base": base} | {name: base.but(**{name: value}) for name, value in other.items()}
+    recipes = {"base": base} | {name: base.replace(**{name: value}) for name, value in other.items()}
     assert len(set(setting_names(recipes).values())) == len(recipes)
 
 

@@ -96,11 +96,11 @@ def test_a_run_can_be_stopped_before_its_first_step(start, study):
 
 def test_the_techniques_are_in_the_recipe(start):
     run = start(Recipe(epochs=3), techniques=Techniques(freeze=1))
-    assert run.recipe == Recipe(epochs=3).but(stabilizers={"freeze": {"layers": 1}})
+    assert run.recipe == Recipe(epochs=3).replace(stabilizers={"freeze": {"layers": 1}})
 
 
 def test_a_failure_is_one_sentence(start, study):
-    run = start(RECIPE.but(max_length=512))
+    run = start(RECIPE.replace(max_length=512))
     wait_for(lambda: not run.is_running())
     assert run.describe().startswith("Failed before its first step: max_length=512 exceeds") and len(study.store) == 0
 

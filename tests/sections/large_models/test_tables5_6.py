@@ -196,7 +196,7 @@ def test_the_table_of_encoders_says_which_stands_for_which(make_study, tmp_path,
     assert pubmed[2].startswith("3 layers of width 32") and pubmed[4].startswith("2 layers of width 32")
     spec = "pretrain:bert?config=mini-large&corpus=general"
     told = large_models._given(study, "BioBERT-LARGE", spec)
-    assert told == "stand-in, pretrained here: bert, configuration mini-large, general English"
+    assert told == "stand-in, pretrained here: bert, configuration mini-large, generated general-domain text"
 
 
 def test_a_plan_names_every_run_though_the_technique_is_chosen_later(make_study, grid, monkeypatch):

@@ -156,7 +156,7 @@ def test_without_an_encoder_words_are_counted_and_sub_words_are_not(make_study):
 
 
 def test_the_trained_vocabulary_says_what_it_was_trained_on(audit):
-    assert audit.general.entries == 300 and "reference manual of Python" in audit.general.origin
+    assert audit.general.entries == 300 and "general-domain text of mini-BLURB" in audit.general.origin
     assert audit.general.origin in text(vocabulary_table(audit))
 
 

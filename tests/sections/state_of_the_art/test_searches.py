@@ -69,7 +69,7 @@ def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values):
     assert all(config.recipe.join_dev for config in results.grid.cells[key])
     assert not set(results.grid.cells[key]) & set(results.grid.cells[standard])
     apart = results.grid.cells[key._replace(setting=DEV_APART)]
-    assert [config.recipe.but(join_dev=True, select="last") for config in apart] == [
+    assert [config.recipe.replace(join_dev=True, select="last") for config in apart] == [
         config.recipe for config in results.grid.cells[key]
     ]
     assert [config.seed for config in apart] == [config.seed for config in results.grid.cells[key]]

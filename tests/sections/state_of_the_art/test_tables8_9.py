@@ -104,12 +104,12 @@ def test_the_chosen_recipe_takes_dev_into_train_where_asked_for(found):
     chosen = optimal_recipe(found, BASE, join_dev=False)
     assert chosen.stabilizers == {"freeze": {"layers": 6}} and chosen.segment_ids == "single" and not chosen.join_dev
     joined = optimal_recipe(found, BASE, join_dev=True)
-    assert joined == chosen.but(join_dev=True) and joined.select == "last"
+    assert joined == chosen.replace(join_dev=True) and joined.select == "last"
     assert optimal_recipe(None, BASE, join_dev=False) == BASE
 
 
 def test_where_nothing_was_searched_dev_joins_train_as_well(found):
-    assert optimal_recipe(None, BASE, join_dev=True) == BASE.but(join_dev=True)
+    assert optimal_recipe(None, BASE, join_dev=True) == BASE.replace(join_dev=True)
 
 
 def test_a_search_that_is_not_at_its_end_chooses_nothing(found, results):
