@@ -81,7 +81,7 @@ def report(
     kept = RunStore(store or paths.store_folder(scale or "mini"))
     if kept.folder.exists() and not kept.folder.is_dir():
         raise StoreError(f"{kept.folder}: a file lies where the run store should be; name its folder (--store)")
-    remembered, chosen = kept.facts(FACT), chosen_stems(only)
+    remembered, chosen = kept.all_metadata(FACT), chosen_stems(only)
     facts = {stem: fact for stem, fact in remembered.items() if stem in chosen}
     if not facts and remembered:
         raise StudyError(

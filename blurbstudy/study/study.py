@@ -274,7 +274,7 @@ class Study:
     def keep_parameters(self) -> None:
         """Note in the store what this notebook was executed with, so that a report needs nothing else."""
         if not (self.report_only or self.plan_only):
-            self.store.put_fact(FACT, self.stem, self.values | {"data": self.data})
+            self.store.put_metadata(FACT, self.stem, self.values | {"data": self.data})
 
     @property
     def origin(self) -> str:

@@ -155,7 +155,7 @@ def remember(tmp_path):
     """Makes a store that says a notebook was executed with these values."""
 
     def put(values, *, stem="00_overview"):
-        RunStore(tmp_path / "store").put_fact("notebook", stem, values)
+        RunStore(tmp_path / "store").put_metadata("notebook", stem, values)
 
     return put
 

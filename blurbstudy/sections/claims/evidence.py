@@ -106,7 +106,7 @@ def _cell_runs(results: Results, key: CellKey) -> CellRuns:
 def gather(study: Study) -> Evidence:
     """What the study's store holds of every other notebook, as last executed at this scale; nothing is run."""
     study.keep_parameters()
-    facts = study.store.facts(FACT)
+    facts = study.store.all_metadata(FACT)
     found: dict[str, Study] = {}
     missing: dict[str, str] = {}
     for stem in (stem for stem in notebook_stems() if stem != study.stem):
