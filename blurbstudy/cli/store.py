@@ -69,9 +69,7 @@ def import_(
         summary = import_store(file, run_store, replace_metadata=replace_metadata, on_progress=on_progress)
     typer.echo(f"{run_store.folder}: new: {_describe(summary.new)}; already present: {_describe(summary.same)}")
     if summary.other_revision:
-        typer.echo(
-            f"{summary.other_revision} of the new runs are of another version of blurbstudy; no table shows them"
-        )
+        typer.echo(f"{summary.other_revision} of the new runs are of another version of blurbstudy; no table has them")
     if summary.unscored:
         typer.echo(f"{summary.unscored} of the new runs could not be rescored: their gold labels are in neither store")
     if summary.metadata_kept:

@@ -246,7 +246,7 @@ def _read_metadata(path: Path) -> tuple[str, dict[str, Any]] | None:
 
 
 def _corrupt(path: Path, error: Exception) -> StoreError:
-    remedy = "delete this file and run again; finished runs are safe"
+    remedy = "delete it and run again; finished runs are safe"
     return StoreError(f"{path}: cannot be read ({_one_line(error)}); {remedy}")
 
 

@@ -77,5 +77,5 @@ def test_the_store_tells_own_tasks_by_name_and_data(store, sources):
     with pytest.raises(ParameterError, match="task='mine' is unknown"):
         stored_task(store, "mine", "f" * 20)
     store.put_metadata(METADATA_KIND, f"mine {data}", {"kind": "ner"})
-    with pytest.raises(StoreError, match="the task 'mine' cannot be read .*; fine-tune with this task again"):
+    with pytest.raises(StoreError, match="the task 'mine' cannot be read .*; fine-tune it again"):
         stored_task(store, "mine", data)
