@@ -19,20 +19,20 @@ from ..inference.model_directory.heads import head_layout
 from ..inference.model_directory.settings import settings_of
 from ..models import read_architecture
 from ..stats.collapse import load_references
-from ..store.custom_tasks import task_of
+from ..store.custom_tasks import stored_task
 from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
 from ..store.run_weights import (
     has_weights,
-    kept_facts,
-    kept_words,
-    note_kept,
-    scratch_store,
-    take_weights,
+    move_weights,
+    temporary_store,
+    update_weights_metadata,
     weights_folder,
+    weights_metadata,
+    word_splitter,
 )
 from ..training.run_record import RunRecord, run_difference
-from .model_facts import data_given, encoder_fact, run_facts
+from .model_facts import data_given, encoder_metadata, run_facts
 
 
 def export_run(
@@ -63,14 +63,14 @@ def export_run(
     check_target(folder, overwrite=overwrite)
     seeds = seeds or runs_of_condition(store, record.config)
     reference = load_references(store, [record])[record.config.task]
-    weights, words = kept_facts(store, record.id), kept_words(store, record.id)
+    weights, words = weights_metadata(store, record.id), word_splitter(store, record.id)
     settings = settings_of(reference.task, record.config.recipe, words=words)
     run = run_facts(
         store,
         record,
         sorted(seeds, key=lambda seed: seed.config.seed),
         reference,
-        encoder=encoder_fact(store, record.config.encoder),
+        encoder=encoder_metadata(store, record.config.encoder),
         data=data_given(store, record.config.data),
         again=weights.get("again"),
     ) | ({"recipe_source": recipe_source} if recipe_source else {})
@@ -131,7 +131,7 @@ def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, devi
     if has_weights(store, record.id):
         return ""
     engine = LocalEngine(device=device, workers=1, keep_weights="all")
-    with scratch_store(store) as scratch:
+    with temporary_store(store) as scratch:
         repeated = run_missing(
             [record.config], scratch, sources=sources, engine=engine, progress=progress, label="weights"
         )
@@ -140,9 +140,9 @@ def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, devi
         difference = run_difference(record.to_dict(), repeated[record.id].to_dict())
         if difference:
             scores = dict(repeated[record.id].scores)
-            note_kept(scratch, record.id, again={"difference": difference, "scores": scores})
-        note_kept(scratch, record.id, kept="again")
-        take_weights(store, record.id, source=scratch)
+            update_weights_metadata(scratch, record.id, again={"difference": difference, "scores": scores})
+        update_weights_metadata(scratch, record.id, kept="again")
+        move_weights(store, record.id, source=scratch)
     return difference
 
 
@@ -153,8 +153,8 @@ def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", dat
         ParameterError: they are missing, or differ from the run's.
     """
     config = record.config
-    task = task_of(store, config.task, config.data)
-    recorded = encoder_fact(store, config.encoder)
+    task = stored_task(store, config.task, config.data)
+    recorded = encoder_metadata(store, config.encoder)
     spec, folder = encoder or str(recorded.get("spec", "")), data or data_given(store, config.data)
     if not spec or not (folder or task.custom):
         missing = "encoder" if not spec else "data"

@@ -21,8 +21,8 @@ from ..models import Architecture
 from ..paths import models_folder
 from ..stats.collapse import Reference, failure, is_unscored, load_references
 from ..stats.summary import summarize
-from ..store.run_store import RunStore, file_name
-from ..store.run_weights import drop_rivals
+from ..store.run_store import RunStore, safe_filename
+from ..store.run_weights import prune_other_seeds
 from ..study.parameters import hub_id
 from ..tasks import Task, get_task
 from ..tasks.custom.audit import OwnAudit, audit_own, check_learnable
@@ -157,7 +157,7 @@ def _export_best(
     best = best_by_dev(records, reference)
     if best is None:
         return ExportedModel(notes=("no model: no run has a score",))
-    folder = model_dir or models_folder(store.folder) / f"{file_name(reference.task.name)}-{best.id[:8]}"
+    folder = model_dir or models_folder(store.folder) / f"{safe_filename(reference.task.name)}-{best.id[:8]}"
     notes = []
     if failure(best, reference) is not None:
         notes.append("warning: all runs failed; the model is the best of them on dev, do not rely on it")
@@ -166,7 +166,7 @@ def _export_best(
         return ExportedModel(folder=folder, notes=tuple(notes))
     try:
         difference = ensure_weights(store, best, sources=sources, device=device)
-        drop_rivals(store, best.config)
+        prune_other_seeds(store, best.config)
         export_run(store, best, folder, seeds=records, overwrite=overwrite, recipe_source=recipe_source)
     except StudyError as error:
         return ExportedModel(notes=tuple(notes), problem=f"the runs are complete, but no model was exported: {error}")

@@ -44,7 +44,7 @@ def run_facts(
 
     Args:
         seeds: the runs with the same configuration, including this one.
-        encoder: as recorded in the store (`encoder_fact`).
+        encoder: as recorded in the store (`encoder_metadata`).
         data: mini, or a folder, as named by the user.
         again: scores and difference of weights from a second training that did not reproduce the run.
     """
@@ -110,15 +110,15 @@ def summary_values(summary: CellSummary) -> dict[str, Any]:
     }
 
 
-def encoder_fact(store: RunStore, fingerprint: str) -> dict[str, Any]:
+def encoder_metadata(store: RunStore, fingerprint: str) -> dict[str, Any]:
     """What a store records of an encoder (name, spec and more); {} if nothing."""
-    facts = store.facts("encoders").values()
+    facts = store.all_metadata("encoders").values()
     return next((fact for fact in facts if fact.get("fingerprint") == fingerprint), {})
 
 
 def data_given(store: RunStore, fingerprint: str) -> str:
     """How the user named the data of a fingerprint (mini, or a folder); "" if the store has no record."""
-    facts = store.facts("data").values()
+    facts = store.all_metadata("data").values()
     return next((str(fact.get("data", "")) for fact in facts if fact.get("fingerprint") == fingerprint), "")
 
 

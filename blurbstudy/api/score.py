@@ -30,7 +30,7 @@ from ..stats.intervals import (
     percentile_interval,
     wilson_interval,
 )
-from ..store.custom_tasks import task_of
+from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
 from ..tables.table import Table, interval, number
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
@@ -198,7 +198,7 @@ def export_predictions(run_id: str, store: RunStore, *, folder: Path, file: Path
         DataError: the data are missing or malformed.
     """
     record = _scored_record(run_id, store, split=split)
-    task = task_of(store, record.config.task, record.config.data)
+    task = stored_task(store, record.config.task, record.config.data)
     fingerprint = data_fingerprint(task, folder)
     if fingerprint != record.config.data:
         raise StudyError(

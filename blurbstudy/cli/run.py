@@ -100,7 +100,7 @@ def report(
     run_store = RunStore(store or paths.store_folder(scale or "mini"))
     if run_store.folder.exists() and not run_store.folder.is_dir():
         raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
-    stored, chosen = run_store.facts(METADATA), select_notebooks(only)
+    stored, chosen = run_store.all_metadata(METADATA), select_notebooks(only)
     metadata = {notebook: values for notebook, values in stored.items() if notebook in chosen}
     if not metadata and stored:
         raise StudyError(

@@ -73,13 +73,13 @@ def _score_run(run: str, store: Path | None, task: str | None, split: str) -> Sc
 
 def _export(run: str, store: Path | None, data: str | None, split: str, *, file: Path) -> None:
     from ..api.score import export_predictions
-    from ..store.custom_tasks import task_of
+    from ..store.custom_tasks import stored_task
     from ..store.run_store import RunStore
 
     run_store = RunStore(store or Path())
     record = run_store.get(run)
     assert record is not None  # scored before
-    task = task_of(run_store, record.config.task, record.config.data)
+    task = stored_task(run_store, record.config.task, record.config.data)
     export_predictions(run, run_store, folder=Path() if task.custom else _data_folder(data), file=file, split=split)
 
 

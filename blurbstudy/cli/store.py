@@ -1,11 +1,11 @@
-"""The command line's `store`: a run store packed into one file, and merged into another."""
+"""The command line's `store`: export a run store to one file, import such a file into another store."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,101 +13,101 @@ from .. import paths
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ..store.run_store import RunStore
 
-store_app = typer.Typer(no_args_is_help=True, help="A run store in one file: pack it, merge it into another.")
+store_app = typer.Typer(no_args_is_help=True, help="Export a run store to one file, or import such a file.")
 
 Scale = Annotated[str | None, typer.Option(help="The store runs/SCALE: mini, small or paper (default: mini).")]
-Store = Annotated[Path | None, typer.Option(help="Instead of --scale: folder of the run store.")]
-WORDS = {"runs": "runs", "gold": "sets of gold labels", "facts": "facts"}
+Store = Annotated[Path | None, typer.Option(help="Folder of the run store, instead of --scale.")]
+LABELS = {"runs": "runs", "gold": "sets of gold labels", "facts": "metadata files"}
 
 
 @store_app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="New file; .zip by its form.")],
+    file: Annotated[Path, typer.Argument(help="New zip file.")],
     scale: Scale = None,
     store: Store = None,
 ) -> None:
-    """Pack runs, gold labels and facts, all that a report needs, into one file. The same store gives the same bytes."""
+    """Write runs, gold labels and metadata, all that a report needs, to one zip file."""
     from ..store.archive import export_store
 
-    kept = _store(scale, store)
-    with _progress() as told:
-        done = export_store(kept, file, on_progress=told)
-    counts = {"runs": done.runs, "gold": done.gold, "facts": done.facts}
-    typer.echo(f"{file}: {_listed(counts)} of {kept.folder}, {file.stat().st_size / 1e6:.1f} MB")
-    if done.other_revision:
-        typer.echo(f"{done.other_revision} of the runs are by another version of blurbstudy; they are carried along")
+    run_store = _run_store(scale, store)
+    with _progress() as on_progress:
+        summary = export_store(run_store, file, on_progress=on_progress)
+    counts = {"runs": summary.runs, "gold": summary.gold, "facts": summary.facts}
+    typer.echo(f"{file}: {_describe(counts)} of {run_store.folder}, {file.stat().st_size / 1e6:.1f} MB")
+    if summary.other_revision:
+        typer.echo(f"{summary.other_revision} of the runs are of another version of blurbstudy; they are included")
 
 
 @store_app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `blurbstudy store export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="File written by `blurbstudy store export`.")],
     scale: Scale = None,
     store: Store = None,
-    replace_facts: Annotated[
+    replace_metadata: Annotated[
         bool,
         typer.Option(
-            "--replace-facts",
-            help="Take the archive's facts (the parameters that notebooks were executed with, where encoders and data "
-            "were) where they differ: when it is the later state of this same study. Otherwise the store's own stay.",
+            "--replace-metadata",
+            help="Where metadata differ (parameters of notebooks, locations of encoders and data), take the imported "
+            "ones: for a later state of the same study. By default the store's own stay.",
         ),
     ] = False,
 ) -> None:
-    """Merge a packed store into a run store: the same run twice is kept once, other content under one id is refused.
+    """Add the runs, gold labels and metadata of an exported store to a run store.
 
-    Everything is checked before anything is written; where something is refused nothing is imported. No run and no gold
-    label that is there is ever changed. Two runs of one id are the same where their status, steps, scores, learning
-    curve and predictions are: labels exactly, numbers to 0.001, since other machines add in another order. Seconds,
-    memory and circumstances may differ; those that are there stay. A run whose score is not what its predictions score
-    against the gold labels, where there are any, is refused.
+    All files are checked before any is written; if one is rejected, nothing is imported. Existing runs and gold labels
+    never change. A run in both stores must agree in status, steps, scores, learning curve and predictions: labels
+    exactly, numbers to 0.001. A run whose score differs from that of its predictions is rejected.
     """
     from ..store.archive import import_store
 
-    kept = _store(scale, store)
-    with _progress() as told:
-        done = import_store(file, kept, replace_facts=replace_facts, on_progress=told)
-    typer.echo(f"{kept.folder}: new: {_listed(done.new)}; there already: {_listed(done.same)}; refused: none")
-    if done.other_revision:
-        typer.echo(f"{done.other_revision} of the new runs are by another version of blurbstudy: kept, in no table")
-    if done.unscored:
-        typer.echo(f"{done.unscored} of the new runs could not be scored anew: there are no gold labels of their data")
-    if done.facts_kept:
-        typer.echo(f"{done.facts_kept} facts differ, and the store's own stay (--replace-facts takes the archive's)")
-    if done.facts_replaced:
-        typer.echo(f"{done.facts_replaced} facts differed, and are the archive's now")
+    run_store = _run_store(scale, store)
+    with _progress() as on_progress:
+        summary = import_store(file, run_store, replace_metadata=replace_metadata, on_progress=on_progress)
+    typer.echo(f"{run_store.folder}: new: {_describe(summary.new)}; already present: {_describe(summary.same)}")
+    if summary.other_revision:
+        typer.echo(f"{summary.other_revision} of the new runs are of another version of blurbstudy; no table has them")
+    if summary.unscored:
+        typer.echo(f"{summary.unscored} of the new runs could not be rescored: their gold labels are in neither store")
+    if summary.metadata_kept:
+        typer.echo(f"{summary.metadata_kept} metadata files differ and were kept (--replace-metadata replaces them)")
+    if summary.metadata_replaced:
+        typer.echo(f"{summary.metadata_replaced} metadata files differed and were replaced")
 
 
-def _store(scale: str | None, folder: Path | None) -> RunStore:
+def _run_store(scale: str | None, folder: Path | None) -> RunStore:
     from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
 
     if scale is not None and folder is not None:
-        raise ParameterError("the store is named twice; give --scale or --store")
+        raise ParameterError("--scale and --store are mutually exclusive")
     check_choice("scale", scale or SCALES[0], SCALES)
     return RunStore(folder or paths.store_folder(scale or SCALES[0]))
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{counts[kind]} {word}" for kind, word in WORDS.items())
+def _describe(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[kind]} {label}" for kind, label in LABELS.items())
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar of files on stderr, where somebody looks; one after another for each thing that is done."""
+    """A progress bar per action on stderr, if that is a terminal."""
     from tqdm import tqdm
 
-    bars: dict[str, Any] = {}
+    bars: dict[str, tqdm] = {}
 
-    def told(doing: str, done: int, total: int) -> None:
-        if doing not in bars:
-            bars[doing] = tqdm(total=total, desc=doing, unit=" files", dynamic_ncols=True, disable=None)  # no terminal
-        bars[doing].update(done - bars[doing].n)
+    def on_progress(action: str, done: int, total: int) -> None:
+        if action not in bars:
+            bars[action] = tqdm(total=total, desc=action, unit=" files", dynamic_ncols=True, disable=None)
+        bars[action].update(done - bars[action].n)
         if done == total:
-            bars[doing].close()
+            bars[action].close()
 
     try:
-        yield told
+        yield on_progress
     finally:
         for bar in bars.values():
             bar.close()

@@ -11,7 +11,7 @@ from ..config import RunConfig
 from ..errors import DataError
 from ..models import Architecture, Checkpoint, load_checkpoint
 from ..store.run_store import RunStore
-from ..store.run_weights import keeper
+from ..store.run_weights import weight_saver
 from ..tasks import Task, data_fingerprint, read_split
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
@@ -157,7 +157,7 @@ class PopulationTrainer:
             on_progress=on_progress,
             on_record=self.store.put,  # at once: killing this process loses no finished run
             on_step=self.on_step,
-            on_weights=keeper(
+            on_weights=weight_saver(
                 self.store,
                 self.keep_weights,
                 task=task,

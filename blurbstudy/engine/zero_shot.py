@@ -53,7 +53,7 @@ def zero_shot_scores(
     limit = min(max_length, encoder.architecture["max_positions"])
     data = sources.fingerprints[task.name]
     name = f"{task.name} {data} {encoder.fingerprint} {limit}"
-    scores = dict((store.fact(METADATA, name) or {}).get("scores", {}))
+    scores = dict((store.metadata(METADATA, name) or {}).get("scores", {}))
     missing = [group for group in splits if " ".join(group) not in scores]
     if missing:
         assert encoder.path is not None, "scores of a report are in the store"
@@ -77,7 +77,7 @@ def zero_shot_scores(
             expected = [value for split in group for value in gold[split]]
             predicted = [value for split in group for value in cosines[split]]
             scores[" ".join(group)] = {"n": len(expected), "score": pearson(expected, predicted)}
-        store.put_fact(METADATA, name, {"scores": scores})
+        store.put_metadata(METADATA, name, {"scores": scores})
     return tuple(_with_interval(group, **scores[" ".join(group)]) for group in splits)
 
 

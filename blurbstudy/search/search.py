@@ -157,7 +157,7 @@ def run_searches(
         records = make(wanted)
         for one, own in zip(going, asked, strict=True):
             one.tell(own, records)
-            store.put_fact(FACT, one.search.name, one.to_dict())
+            store.put_metadata(FACT, one.search.name, one.to_dict())
         if any(config.id not in records for config in wanted):
             break
         asked = [one.ask(per_ask) for one in going]
@@ -203,7 +203,7 @@ def _unseen(search: Search, *, number: int) -> Iterator[Params]:
 
 
 def _found_in_store(search: Search, trials: int, store: RunStore, reference: Reference) -> Found:
-    fact = store.fact(FACT, search.name) or {"trials": []}
+    fact = store.metadata(FACT, search.name) or {"trials": []}
     found = []
     for entry in fact["trials"][:trials]:
         configs = search.configs(entry["params"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import StudyError
 from ..metrics import score
-from ..store.custom_tasks import task_of
+from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
 from ..tasks import Task, split_tags, trivial_predictions
 from ..training.run_record import RunRecord
@@ -101,7 +101,7 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
         if len(fingerprints) < len(pairs):
             twice = next(task for task, _ in pairs if sum(task == other for other, _ in pairs) > 1)
             raise StudyError(f"the runs on {twice} were made on different data; compare runs on one dataset")
-    tasks = {name: task_of(store, name, data) for name, data in fingerprints.items()}
+    tasks = {name: stored_task(store, name, data) for name, data in fingerprints.items()}
     return {
         name: Reference(
             task=tasks[name], data=data, gold={split: store.gold(name, data, split) for split in tasks[name].splits}

@@ -1,298 +1,297 @@
-"""A run store in one file, and back: a zip of the files that a store has, with nothing in it that depends on the day.
+"""A run store in one zip file, and the import of such a file into another store.
 
-Every member is checked before any is placed, the runs by the store's own reader. Nothing is extracted by its name, no
-file that is there is changed, and where anything is refused nothing is imported.
+The zip holds the files of the store under their names. An import adds the files that the store lacks. It is rejected if
+a file differs from the store's file of the same name, or a score from that of its predictions.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
 import json
+import re
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..config import canonical_json
-from ..errors import DiskError, ParameterError, StoreError
+from ..errors import ParameterError, StoreError
 from ..filesystem import atomic_open, atomic_write, disk_errors, write_once
 from ..tasks import Task
-from ..training.run_record import run_difference
-from .archive_format import (
-    FORMAT,
-    KINDS,
-    MANIFEST,
-    check_content,
-    checked_members,
-    kind_of,
-    member_data,
-    plain_member,
-    refused,
-)
-from .custom_tasks import task_file, task_of, task_of_fact
+from ..training.run_record import RunRecord, run_difference
+from .custom_tasks import stored_task
 from .rescore import Rescoring
-from .run_store import DISK_HINT, Gold, RunStore, gold_file
+from .run_store import DISK_HINT, Gold, RunStore, metadata_file
 
-COMPRESSION = 3  # zlib's: tags of sentences take a quarter of the time of 6, for a fifth more bytes
-_TORN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+KINDS = ("runs", "gold", "facts")  # folders of a store
+COMPRESSION = 3  # zlib level: label sequences take a quarter of the time of level 6, for a fifth more bytes
+_NAMES = {
+    "runs": re.compile(r"runs/([0-9a-f]{2})/\1[0-9a-f]{18}\.json"),
+    "gold": re.compile(r"gold/[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9]+\.(train|dev|test)\.json"),
+    "facts": re.compile(r"facts/[A-Za-z0-9][A-Za-z0-9.-]*/[A-Za-z0-9][A-Za-z0-9.-]*\.[0-9a-f]{8}\.json"),
+}
+_CORRUPT_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OverflowError, struct.error)
 
-_MEND = "export the store again. Nothing was imported"
-
-OnProgress = Callable[[str, int, int], None]  # what is done, files done, of all
+OnProgress = Callable[[str, int, int], None]  # action, files done, files in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exported:
-    """What an archive holds."""
+class ExportSummary:
+    """Number of files in an archive."""
 
     runs: int
     gold: int
     facts: int
-    other_revision: int  # of the runs: by another version of this package, carried along
+    other_revision: int  # runs of another version of this package, included
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imported:
-    """What became of the members of an archive."""
+class ImportSummary:
+    """Number of files of an archive by what became of them."""
 
-    new: Mapping[str, int]  # runs, gold, facts -> how many
-    same: Mapping[str, int]  # likewise: in the store already, and kept as they are there
-    other_revision: int  # of the new runs: by another version of this package, kept but in no table
-    unscored: int  # of the new runs: neither archive nor store has the gold labels to score them by
-    facts_kept: int  # differ, and the store's own stay
-    facts_replaced: int  # differed, and are the archive's now
+    new: Mapping[str, int]  # runs, gold, facts -> files added
+    same: Mapping[str, int]  # runs, gold, facts -> files that the store had
+    other_revision: int  # new runs of another version of this package: stored, but in no table
+    unscored: int  # new runs whose gold labels neither store has
+    metadata_kept: int  # metadata that differ; the store's own stay
+    metadata_replaced: int  # metadata that differed and are the archive's now
 
 
-def export_store(store: RunStore, file: Path, *, on_progress: OnProgress = lambda *_: None) -> Exported:
-    """Pack all runs, gold labels and facts of a store into a new file; the same store gives the same bytes.
+def export_store(store: RunStore, file: Path, *, on_progress: OnProgress = lambda *_: None) -> ExportSummary:
+    """Write all runs, gold labels and metadata of a store into a new zip file.
 
     Raises:
-        ParameterError: the file is there already.
-        StoreError: the store is empty, or one of its files is torn; or the archive cannot be written, and is not there.
+        ParameterError: the file exists.
+        StoreError: the store is empty, or one of its records is corrupt.
+        DiskError: the file cannot be written.
     """
-    names = _names(store.folder)
+    names = _file_names(store.folder)
     if not names:
-        raise StoreError(f"{store.folder}: no run store with anything in it; name its folder (--store DIR)")
+        raise StoreError(f"{store.folder}: expected a run store with runs; name its folder (--store DIR)")
     if file.exists():
-        raise ParameterError(f"{file}: is there already; name a new file")
-    counts, other_revision = _counted(names), 0
-    hint = "name another file. The store is untouched"
-    with disk_errors(file, hint), atomic_open(file) as stream, zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(plain_member(MANIFEST), canonical_json({"format": FORMAT} | counts), compresslevel=COMPRESSION)
+        raise ParameterError(f"{file}: exists already; name a new file")
+    other_revision = 0
+    with (
+        disk_errors(file, "name another file"),
+        atomic_open(file) as stream,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION, strict_timestamps=False) as out,
+    ):
         for done, name in enumerate(names, 1):
-            data = _read(store.folder / name)
-            mend = "delete this file, then export again"
-            other_revision += check_content(name, data, within=store.folder, mend=mend) is None
-            archive.writestr(plain_member(name), data, compresslevel=COMPRESSION)
+            other_revision += kind_of(name) == "runs" and store.get(PurePosixPath(name).stem) is None
+            out.write(store.folder / name, name)
             on_progress("exporting", done, len(names))
-    return Exported(**counts, other_revision=other_revision)
+    return ExportSummary(**_count(names), other_revision=other_revision)
 
 
 def import_store(
-    file: Path, store: RunStore, *, replace_facts: bool = False, on_progress: OnProgress = lambda *_: None
-) -> Imported:
-    """Merge an archive into a store: all members are checked, then those that the store lacks are placed.
+    file: Path, store: RunStore, *, replace_metadata: bool = False, on_progress: OnProgress = lambda *_: None
+) -> ImportSummary:
+    """Add the files of an archive that a store lacks, after all of them were checked.
 
-    A run that is there with the same content stays as it is; so does a fact, whether it differs or not. New runs are
-    scored anew where the archive or the store has their gold labels.
+    Existing runs and gold labels are never changed. An interrupted import can be repeated.
 
     Args:
-        replace_facts: take the archive's facts where they differ.
+        replace_metadata: take the archive's metadata where they differ.
 
     Raises:
-        StoreError: it is no whole archive of a store, or a member is none of a store's; a run or gold labels are there
-            with other content; a score is not what the predictions score; or the disk refused. The store holds what
-            it held.
+        StoreError: the file is no archive of a store; a run or gold labels differ from the store's; a score is not what
+            the predictions score. Nothing is imported.
+        DiskError: the disk refused.
     """
-    merge = _Merge(file, store, replace_facts=replace_facts)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = checked_members(archive, file=file)
-            merge.rescoring = Rescoring(
-                functools.partial(_gold, archive, store), functools.partial(_task, archive, store)
-            )
-            for done, member in enumerate(members, 1):
-                merge.weigh(member.filename, member_data(archive, member, file=file))
-                on_progress("checking", done, len(members))
-            merge.refuse()
-            merge.place(archive, on_progress)
-    except (StoreError, DiskError):
-        raise
-    except FileNotFoundError:
-        raise refused(file, "no such file", "name one that blurbstudy store export wrote") from None
-    except _TORN as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise refused(file, f"is no whole archive of a run store ({said})", "export the store again") from None
-    return merge.told()
+    with tempfile.TemporaryDirectory(prefix="blurbstudy-import-") as folder:
+        names = _extract(file, Path(folder))
+        merge = _Merge(store, RunStore(folder), file=file, replace_metadata=replace_metadata)
+        for done, name in enumerate(names, 1):
+            merge.check_file(name)
+            on_progress("checking", done, len(names))
+        merge.raise_if_conflicts()
+        merge.write(on_progress)
+    return merge.summary()
+
+
+def kind_of(name: str) -> str:
+    """runs, gold or facts; '' if no store has a file of that name."""
+    return next((kind for kind, pattern in _NAMES.items() if pattern.fullmatch(name)), "")
 
 
 class _Merge:
-    """What is to become of each member, decided one by one; then done."""
+    """Decides about each file of an archive, then writes those that the store lacks."""
 
-    def __init__(self, file: Path, store: RunStore, *, replace_facts: bool) -> None:
-        self.file, self.store, self.replace_facts = file, store, replace_facts
-        self.new: dict[str, str] = {}  # name -> digest of its content
-        self.replaced: dict[str, str] = {}  # facts, likewise
+    def __init__(self, store: RunStore, source: RunStore, *, file: Path, replace_metadata: bool) -> None:
+        self.store, self.source, self.file, self.replace_metadata = store, source, file, replace_metadata
+        self.new: list[str] = []
         self.same: list[str] = []
-        self.rescoring = Rescoring(lambda *_: None)
-        self.facts_kept = self.other_revision = self.unscored = 0
-        self.differing: list[str] = []  # name: in what
-        self.wrong: list[str] = []  # runs, likewise: in which score
+        self.replaced: list[str] = []
+        self.other_revision = self.unscored = self.metadata_kept = 0
+        self.conflicts: list[str] = []  # name: difference
+        self.wrong: list[str] = []  # run: difference of its score
+        self.rescoring = Rescoring(self._gold, self._task)
 
-    def weigh(self, name: str, data: bytes) -> None:
-        """Check one member and compare it with the store's own file.
+    def check_file(self, name: str) -> None:
+        """Check one file and compare it with the store's.
 
         Raises:
-            StoreError: it is not what its name says, or the store's own file is torn.
+            StoreError: its content is malformed, or the store's own file is.
         """
-        values = check_content(name, data, within=self.file, mend=_MEND)
-        path = self.store.folder / name
-        if not path.is_file():
-            self.new[name] = _digest(data)
-            self.other_revision += values is None
-            if values and kind_of(name) == "runs":
-                self._rescore(values)
+        try:
+            record = _check_content(name, self.source)
+            if (self.store.folder / name).is_file():
+                self._compare(name)
+                return
+            self.new.append(name)
+            if kind_of(name) == "runs":
+                self.other_revision += record is None
+                self._rescore(record)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if isinstance(error, StoreError) and str(self.source.folder) not in str(error):
+                raise  # about the store's own file
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise import_error(self.file, f"{name} is malformed ({reason})", "export the store again") from None
+
+    def _compare(self, name: str) -> None:
+        own, other = (store.folder / name for store in (self.store, self.source))
+        if own.read_bytes() == other.read_bytes():
+            self.same.append(name)
             return
-        difference = self._difference(name, _read(path), data)
+        _check_content(name, self.store)
+        values, other_values = (json.loads(path.read_text(encoding="utf-8")) for path in (own, other))
+        if kind_of(name) == "runs":
+            difference = run_difference(values, other_values)
+        else:
+            difference = "" if values == other_values else "different content"
         if not difference:
             self.same.append(name)
         elif kind_of(name) != "facts":
-            self.differing.append(f"{name}: {difference}")
-        elif self.replace_facts:
-            self.replaced[name] = _digest(data)
+            self.conflicts.append(f"{name}: {difference}")
+        elif self.replace_metadata:
+            self.replaced.append(name)
         else:
-            self.facts_kept += 1
+            self.metadata_kept += 1
 
-    def _rescore(self, run: Mapping[str, Any]) -> None:
-        problem = self.rescoring.problem(run)
+    def _rescore(self, record: Mapping[str, Any] | None) -> None:
+        problem = self.rescoring.mismatch(record) if record else ""
         self.unscored += problem is None
-        if problem:
-            self.wrong.append(f"run {run['id']} ({run['config']['task']}): {problem}")
+        if record and problem:
+            self.wrong.append(f"run {record['id']} ({record['config']['task']}): {problem}")
 
-    def _difference(self, name: str, own: bytes, other: bytes) -> str:
-        if own == other:
-            return ""
-        check_content(name, own, within=self.store.folder, mend="delete this file, then import again")
-        if kind_of(name) == "runs":
-            return run_difference(json.loads(own), json.loads(other))
-        return "" if json.loads(own) == json.loads(other) else "other content"
-
-    def refuse(self) -> None:
-        """Raises:
-        StoreError: a run or gold labels are in the store with other content, or a score is not of its predictions.
-        """
-        if self.differing:
-            raise StoreError(
-                f"{self.file}: refused: {len(self.differing)} of its files differ from those of {self.store.folder} "
-                f"under the same name; the first is {self.differing[0]}. Nothing was imported, though "
-                f"{_counted(self.new)['runs']} runs are new and {_counted(self.same)['runs']} are there already; "
-                f"import it into a store of its own (--store DIR), or delete from {self.store.folder} what is wrong"
-            )
-        if self.wrong:
-            remedy = "delete it where it was made, run again there and export anew"
-            raise refused(self.file, f"scores of {len(self.wrong)} runs are wrong; the first: {self.wrong[0]}", remedy)
-
-    def place(self, archive: zipfile.ZipFile, on_progress: OnProgress) -> None:
-        """Write what the store lacks; where that cannot be ended, what was written is taken away again.
+    def raise_if_conflicts(self) -> None:
+        """Refuse the import.
 
         Raises:
-            StoreError: the disk refused.
+            StoreError: a run or gold labels are in the store with other content, or a score is wrong.
         """
-        wanted = self.new | self.replaced  # what is replaced last, when all else went well
-        if wanted:
-            self.store.check_writable()
-        before: dict[Path, bytes | None] = {}  # of what was written
-        try:
-            for done, (name, digest) in enumerate(wanted.items(), 1):
-                data, path = archive.read(name), self.store.folder / name
-                if _digest(data) != digest:
-                    raise refused(self.file, "was changed while it was read", "import it again")
-                with disk_errors(self.store.folder, DISK_HINT):
-                    if name in self.replaced:
-                        before[path] = _read(path)
-                        atomic_write(path, data)
-                    elif write_once(path, data):
-                        before[path] = None
-                on_progress("importing", done, len(wanted))
-        except BaseException:
-            self._restore(before)
-            raise
+        if self.conflicts:
+            remedy = f"import into a store of its own (--store DIR), or delete what is wrong in {self.store.folder}"
+            problem = f"{len(self.conflicts)} files conflict with {self.store.folder}; the first is {self.conflicts[0]}"
+            raise import_error(self.file, problem, remedy)
+        if self.wrong:
+            remedy = "delete it where it was made, run again there and export again"
+            raise import_error(self.file, f"{len(self.wrong)} runs have wrong scores; first: {self.wrong[0]}", remedy)
 
-    def _restore(self, before: Mapping[Path, bytes | None]) -> None:
-        for path, data in before.items():
-            with contextlib.suppress(OSError):
-                if data is None:
-                    path.unlink()
-                else:
-                    atomic_write(path, data)
+    def write(self, on_progress: OnProgress) -> None:
+        """Write what the store lacks, runs last.
 
-    def told(self) -> Imported:
+        Raises:
+            DiskError: the disk refused.
+        """
+        names = sorted(self.new) + self.replaced
+        with disk_errors(self.store.folder, DISK_HINT):
+            for done, name in enumerate(names, 1):
+                write = atomic_write if name in self.replaced else write_once
+                write(self.store.folder / name, (self.source.folder / name).read_bytes())
+                on_progress("importing", done, len(names))
+
+    def summary(self) -> ImportSummary:
         """What was done."""
-        return Imported(
-            new=_counted(self.new),
-            same=_counted(self.same),
+        return ImportSummary(
+            new=_count(self.new),
+            same=_count(self.same),
             other_revision=self.other_revision,
             unscored=self.unscored,
-            facts_kept=self.facts_kept,
-            facts_replaced=len(self.replaced),
+            metadata_kept=self.metadata_kept,
+            metadata_replaced=len(self.replaced),
         )
 
+    def _gold(self, task: str, data: str, split: str) -> Gold | None:
+        stores = (store for store in (self.store, self.source) if data.isalnum() and store.has_gold(task, data, split))
+        store = next(stores, None)
+        return None if store is None else store.gold(task, data, split)
 
-def _gold(archive: zipfile.ZipFile, store: RunStore, task: str, data: str, split: str) -> Gold | None:
-    """Gold labels of the store or, where it has none, of the archive."""
-    name = gold_file(task, data, split)
-    if not kind_of(name):  # a fingerprint that is none, and might lead out of the store
-        return None
-    if store.has_gold(task, data, split):
-        return store.gold(task, data, split)
-    values = _archived(archive, name)
-    return None if values is None else Gold(**{column: tuple(values[column]) for column in ("ids", "units", "gold")})
+    def _task(self, name: str, data: str) -> Task:
+        try:
+            return stored_task(self.store, name, data)
+        except ParameterError:
+            return stored_task(self.source, name, data)
 
 
-def _task(archive: zipfile.ZipFile, store: RunStore, name: str, data: str) -> Task:
-    """The task of runs, by the store or, where it knows none, by the archive."""
+def _extract(file: Path, folder: Path) -> list[str]:
+    """Names of the files of an archive, extracted."""
+    if not file.is_file():
+        raise import_error(file, "no such file", "name one that blurbstudy store export wrote")
     try:
-        return task_of(store, name, data)
-    except ParameterError:
-        fact = _archived(archive, task_file(name, data))
-        if fact is None:
-            raise
-        return task_of_fact(name, fact["values"], within=Path(archive.filename))
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            strange = next((name for name in names if not kind_of(name)), None)
+            if strange is not None:
+                raise import_error(file, f"contains {strange[:100]!r}, which no run store has", "name another file")
+            if not names or len(set(names)) < len(names):
+                raise import_error(file, "contains no run store", "name a file that blurbstudy store export wrote")
+            with disk_errors(folder, "name another folder for temporary files (TMPDIR)"):
+                archive.extractall(folder)
+    except StoreError:
+        raise
+    except _CORRUPT_ERRORS as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise import_error(file, f"is not a complete archive ({reason})", "export the store again") from None
+    return names
 
 
-def _archived(archive: zipfile.ZipFile, name: str) -> dict[str, Any] | None:
-    """What a file of the archive holds, checked; None where it is not there."""
-    try:
-        member = archive.getinfo(name)
-    except KeyError:
-        return None
-    file = Path(archive.filename)
-    return check_content(name, member_data(archive, member, file=file), within=file, mend=_MEND)
+def import_error(file: Path, problem: str, remedy: str) -> StoreError:
+    """The error that refuses an import."""
+    return StoreError(f"{file}: import rejected: {problem}; {remedy}. Nothing was imported")
 
 
-def _names(folder: Path) -> list[str]:
-    """The files of a store, sorted."""
+def _check_content(name: str, store: RunStore) -> dict[str, Any] | None:
+    """The values of a file, checked; None for a run of another version of this package.
+
+    Raises:
+        StoreError, ValueError, KeyError, TypeError: it is malformed.
+    """
+    if kind_of(name) == "runs":
+        record = store.get(PurePosixPath(name).stem)
+        if record is not None:
+            _check_record(record)
+        return None if record is None else record.to_dict()
+    values = json.loads((store.folder / name).read_text(encoding="utf-8"))
+    if kind_of(name) == "gold":
+        if not len(values["ids"]) == len(values["units"]) == len(values["gold"]):
+            raise ValueError("ids, units and gold differ in length")
+    elif metadata_file(PurePosixPath(name).parts[1], values["name"]) != name or not isinstance(values["values"], dict):
+        raise ValueError("its name or values do not fit the file's name")
+    return values
+
+
+def _check_record(record: RunRecord) -> None:
+    numbers = [record.seconds, record.peak_bytes, record.stopped_at_step, *record.scores.values()]
+    columns = [*record.curve.values(), *record.predictions.values()]
+    numbers += [value for column in record.curve.values() for value in column]
+    if record.status not in ("finished", "not_finite") or not isinstance(record.circumstances, dict):
+        raise ValueError(f"status {record.status!r}")
+    if not all(value is None or isinstance(value, int | float) for value in numbers):
+        raise TypeError("expected numbers or null in scores, curve, seconds and bytes")
+    values = [value for column in columns for value in (column if isinstance(column, list) else [column, {}])]
+    if not all(isinstance(value, str | int | float | None) for value in values):
+        raise TypeError("expected lists of labels or numbers as predictions")
+
+
+def _file_names(folder: Path) -> list[str]:
     files = (path.relative_to(folder).as_posix() for kind in KINDS for path in folder.glob(f"{kind}/**/*.json"))
     return sorted(filter(kind_of, files))
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
+def _count(names: Iterable[str]) -> dict[str, int]:
     counts = Counter(map(kind_of, names))
     return {kind: counts[kind] for kind in KINDS}
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror}); make it readable, then again") from None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""Tasks of one's own in a run store: their definitions lie beside the gold labels, so that tables rebuild from it."""
+"""Definitions of custom tasks in a run store, from which its tables are rebuilt without the data."""
 
 from __future__ import annotations
 
@@ -9,50 +9,38 @@ from typing import Any
 from ..errors import StoreError
 from ..metrics import METRICS
 from ..tasks import Task, get_task, task_from_dict, task_to_dict
-from .run_store import RunStore, fact_file
+from .run_store import RunStore
 
-FACT = "tasks"  # kind of fact
+METADATA_KIND = "tasks"
 
 
-def keep_task(store: RunStore, task: Task, data: str) -> None:
-    """Keep the definition of a task of one's own, under its name and its data's fingerprint."""
+def save_task(store: RunStore, task: Task, data: str) -> None:
+    """Save the definition of a custom task under its name and its data's fingerprint."""
     if task.custom:
-        store.put_fact(FACT, _key(task.name, data), task_to_dict(task))
+        store.put_metadata(METADATA_KIND, _key(task.name, data), task_to_dict(task))
 
 
-def task_of(store: RunStore, name: str, data: str) -> Task:
-    """The task of runs: the one of one's own that the store knows by name and data, else BLURB's of that name.
+def stored_task(store: RunStore, name: str, data: str) -> Task:
+    """The custom task of that name and data in the store, otherwise BLURB's task of that name.
 
     Raises:
         ParameterError: there is none.
-        StoreError: what the store keeps is no task.
+        StoreError: the stored definition is malformed.
     """
-    kept = store.fact(FACT, _key(name, data))
-    return get_task(name) if kept is None else task_of_fact(name, kept, within=store.folder)
+    values = store.metadata(METADATA_KIND, _key(name, data))
+    return get_task(name) if values is None else _parse_task(name, values, folder=store.folder)
 
 
-def task_of_fact(name: str, kept: Mapping[str, Any], *, within: Path) -> Task:
-    """The task that a fact defines.
-
-    Raises:
-        StoreError: it is no task.
-    """
+def _parse_task(name: str, values: Mapping[str, Any], *, folder: Path) -> Task:
     try:
-        task = task_from_dict(kept)
-        named = all(isinstance(label, str) for label in (*task.labels, *task.positive_labels))
-        if named and task.metric in METRICS and task.output:  # of a kind that there is
+        task = task_from_dict(values)
+        labels_are_text = all(isinstance(label, str) for label in (*task.labels, *task.positive_labels))
+        if labels_are_text and task.metric in METRICS and task.output:  # the last one fails for an unknown task type
             return task
-        said = f"labels or metric {task.metric!r}"
+        reason = f"labels or metric {task.metric!r}"
     except (KeyError, TypeError, AttributeError) as error:
-        said = type(error).__name__
-    raise StoreError(
-        f"{within}: the task {name!r} cannot be read ({said}); fine-tune with this task again, and the store has it"
-    )
-
-
-def task_file(name: str, data: str) -> str:
-    """Where the definition of a task of one's own lies in a store's folder."""
-    return fact_file(FACT, _key(name, data))
+        reason = type(error).__name__
+    raise StoreError(f"{folder}: the task {name!r} cannot be read ({reason}); fine-tune it again to store it again")
 
 
 def _key(name: str, data: str) -> str:

@@ -1,8 +1,7 @@
-"""The run store: one immutable JSON file per run, written so that a killed process leaves whole records or none.
+"""The run store: one immutable JSON file per run; the first writer of an id wins.
 
-A record is written to a temporary file beside its place, flushed to the disk and linked to its final name; the first
-writer of an id wins. Beside the records the store keeps gold labels and unit ids (never text) and facts about encoders,
-data and notebooks, so that every table rebuilds from the store alone.
+The store also holds gold labels with unit ids (never text) and metadata of encoders, data and notebooks, so that every
+table can be rebuilt from the store alone.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _RECORD_FILE = re.compile(r"[0-9a-f]{20}\.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Gold:
-    """What a split's examples truly are, in file order; no text."""
+    """The gold labels of a split, in file order, without text."""
 
     ids: tuple[str, ...]  # example ids
     units: tuple[str, ...]  # what the bootstrap resamples: document or question id
@@ -36,13 +35,13 @@ class Gold:
 
 
 class RunStore:
-    """The runs, gold labels and facts in one folder. Opening it reads and writes nothing."""
+    """Runs, gold labels and metadata in one folder. Opening it reads and writes nothing."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
 
     def check_writable(self) -> None:
-        """Make the folder and write a trial file, and sweep up what killed processes left over an hour ago.
+        """Make the folder, write a trial file, and remove what killed processes left over an hour ago.
 
         Raises:
             DiskError: the folder cannot be made or written.
@@ -58,23 +57,23 @@ class RunStore:
     # Runs
 
     def put(self, record: RunRecord) -> bool:
-        """Keep one record; a record already there stays as it is.
+        """Store a record unless one of that id exists.
 
         Returns:
-            Whether it was written, False where the id was there already.
+            Whether it was written.
 
         Raises:
-            DiskError: the disk refused; nothing half-written is left.
+            DiskError: the disk refused; nothing incomplete remains.
         """
-        values = _finite(record.to_dict()) | {"trainer_revision": TRAINER_REVISION}
+        values = _json_safe(record.to_dict()) | {"trainer_revision": TRAINER_REVISION}
         with disk_errors(self.folder, DISK_HINT):
             return write_once(self._record_path(record.id), canonical_json(values))
 
     def get(self, run_id: str) -> RunRecord | None:
-        """The record of a run, or None where there is none of this trainer revision.
+        """The record of a run, or None if there is none of this trainer revision.
 
         Raises:
-            StoreError: the file is no whole record of that run.
+            StoreError: the record is corrupt.
         """
         path = self._record_path(run_id)
         try:
@@ -82,7 +81,7 @@ class RunStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"{path}: the record cannot be read ({error}); {_MEND}") from None
+            raise StoreError(f"{path}: the record cannot be read ({error}); {_RECORD_HINT}") from None
         return parse_record(text, path=path)
 
     def __contains__(self, run_id: str) -> bool:
@@ -108,9 +107,9 @@ class RunStore:
         return files
 
     def records(self) -> list[RunRecord]:
-        """Every record of this trainer revision, sorted by id."""
-        found = (self.get(run_id) for run_id in self.ids())
-        return [record for record in found if record is not None]
+        """Every record of this trainer revision, sorted by id; slow in large stores (see `index`)."""
+        records = (self.get(run_id) for run_id in self.ids())
+        return [record for record in records if record is not None]
 
     def _record_path(self, run_id: str) -> Path:
         return self.folder / "runs" / run_id[:2] / f"{run_id}.json"
@@ -127,9 +126,9 @@ class RunStore:
         units: Sequence[str],
         gold: Sequence[str | float],
     ) -> None:
-        """Keep a split's gold labels (or values) with example and unit ids, under the data's fingerprint."""
+        """Store a split's gold labels (or values) with example and unit ids, under the data's fingerprint."""
         if not len(ids) == len(units) == len(gold):
-            raise StoreError(f"{task} {split}: {len(ids)} ids, {len(units)} units, {len(gold)} labels; give as many")
+            raise StoreError(f"{task} {split}: {len(ids)} ids, {len(units)} units, {len(gold)} labels; give one each")
         values = {"ids": [str(i) for i in ids], "units": [str(u) for u in units], "gold": [_plain(g) for g in gold]}
         with disk_errors(self.folder, DISK_HINT):
             write_once(self._gold_path(task, data, split), canonical_json(values))
@@ -138,17 +137,17 @@ class RunStore:
         """A split's gold labels.
 
         Raises:
-            StoreError: they are not in the store, or their file is torn.
+            StoreError: they are not in the store, or their file is corrupt.
         """
         path = self._gold_path(task, data, split)
         values = _read_json(path)
         if values is None:
-            remedy = "execute a notebook on this task with its data once, and the store has them"
+            remedy = "execute a notebook on this task with its data once to store them"
             raise StoreError(f"{path}: the gold labels of {task} ({split}) are not in the store; {remedy}")
         try:
             return Gold(**{name: tuple(values[name]) for name in ("ids", "units", "gold")})
         except (KeyError, TypeError) as error:
-            raise _torn(path, error) from None
+            raise _corrupt(path, error) from None
 
     def has_gold(self, task: str, data: str, split: str) -> bool:
         """Whether a split's gold labels are in the store."""
@@ -157,50 +156,50 @@ class RunStore:
     def _gold_path(self, task: str, data: str, split: str) -> Path:
         return self.folder / gold_file(task, data, split)
 
-    # Facts
+    # Metadata
 
-    def put_fact(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
-        """Keep small plain values about an encoder, a dataset or a notebook; the last ones count."""
-        text = canonical_json({"name": name, "values": _finite(values)})
-        path = self._fact_path(kind, name)
+    def put_metadata(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
+        """Store JSON values about an encoder, a dataset or a notebook, replacing older ones."""
+        text = canonical_json({"name": name, "values": _json_safe(values)})
+        path = self._metadata_path(kind, name)
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             with disk_errors(self.folder, DISK_HINT):
                 atomic_write(path, text)
 
-    def fact(self, kind: str, name: str) -> dict[str, Any] | None:
-        """The values kept under a kind and a name, or None."""
-        found = _read_fact(self._fact_path(kind, name))
-        return None if found is None else found[1]
+    def metadata(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The values of a kind and a name, or None."""
+        named = _read_metadata(self._metadata_path(kind, name))
+        return None if named is None else named[1]
 
-    def facts(self, kind: str) -> dict[str, dict[str, Any]]:
-        """All facts of a kind by name, sorted."""
-        found = [_read_fact(path) for path in self.folder.glob(f"facts/{file_name(kind)}/*.json")]
-        return dict(sorted(filter(None, found), key=lambda fact: fact[0]))
+    def all_metadata(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The values of a kind by name, sorted."""
+        named = [_read_metadata(path) for path in self.folder.glob(f"facts/{safe_filename(kind)}/*.json")]
+        return dict(sorted((one for one in named if one is not None), key=lambda one: one[0]))
 
-    def _fact_path(self, kind: str, name: str) -> Path:
-        return self.folder / fact_file(kind, name)
+    def _metadata_path(self, kind: str, name: str) -> Path:
+        return self.folder / metadata_file(kind, name)
 
 
 def gold_file(task: str, data: str, split: str) -> str:
-    """Where a split's gold labels lie in a store's folder."""
-    return f"gold/{file_name(task)}.{data}.{split}.json"
+    """The file of a split's gold labels, relative to the store."""
+    return f"gold/{safe_filename(task)}.{data}.{split}.json"
 
 
-def fact_file(kind: str, name: str) -> str:
-    """Where a fact lies in a store's folder."""
+def metadata_file(kind: str, name: str) -> str:
+    """The file of the metadata of a kind and a name, relative to the store."""
     # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"facts/{file_name(kind)}/{file_name(name)[:60]}.{digest}.json"
+    return f"facts/{safe_filename(kind)}/{safe_filename(name)[:60]}.{digest}.json"
 
 
-_MEND = "delete this file and run again: that run alone is done anew"
+_RECORD_HINT = "delete it and run again (only this run is repeated)"
 
 
-def parse_record(text: str, *, path: Path, mend: str = _MEND) -> RunRecord | None:
-    """A record from the text of its file, whose name is its id; None where another version of this package made it.
+def parse_record(text: str, *, path: Path) -> RunRecord | None:
+    """A record from the text of its file, whose name is its id; None for a run of another version of this package.
 
     Raises:
-        StoreError: it is no whole record of that run; ends with how to `mend` it.
+        StoreError: it is no complete record of that run.
     """
     try:
         values = json.loads(text)
@@ -210,10 +209,10 @@ def parse_record(text: str, *, path: Path, mend: str = _MEND) -> RunRecord | Non
         if not digest == values["id"] == path.stem:
             raise ValueError(f"its id {values['id']} does not fit its configuration or its name")
         if revision != TRAINER_REVISION or not _is_current(values["config"], path.stem):
-            return None  # a whole record, but of another version of this package: today's trainer might differ
+            return None  # complete, but of another version of this package, whose trainer may differ
         return run_record_from_dict(values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: no whole run record ({_one_line(error)}); {mend}") from None
+        raise StoreError(f"{path}: corrupt run record ({_one_line(error)}); {_RECORD_HINT}") from None
 
 
 def _is_current(config: Mapping[str, Any], run_id: str) -> bool:
@@ -227,47 +226,47 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("expected a JSON object")
         return values
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise _torn(path, error) from None
+        raise _corrupt(path, error) from None
 
 
-def _read_fact(path: Path) -> tuple[str, dict[str, Any]] | None:
-    """Name and values of a fact; None where there is no such file."""
-    found = _read_json(path)
-    if found is None:
+def _read_metadata(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """Name and values; None if there is no such file."""
+    content = _read_json(path)
+    if content is None:
         return None
-    name, values = found.get("name"), found.get("values")
+    name, values = content.get("name"), content.get("values")
     if not isinstance(name, str) or not isinstance(values, dict):
-        raise _torn(path, ValueError("no fact with a name and its values"))
+        raise _corrupt(path, ValueError("expected a name and values"))
     return name, values
 
 
-def _torn(path: Path, error: Exception) -> StoreError:
-    remedy = "delete this file and run again; finished runs are safe"
+def _corrupt(path: Path, error: Exception) -> StoreError:
+    remedy = "delete it and run again; finished runs are safe"
     return StoreError(f"{path}: cannot be read ({_one_line(error)}); {remedy}")
 
 
-def _finite(values: Any) -> Any:
-    """Plain values for JSON: NaN and infinities are None, tuples are lists, numbers of numpy are Python's."""
+def _json_safe(values: Any) -> Any:
+    """Values for JSON: NaN and infinities become None, tuples lists, numbers of numpy Python's."""
     if isinstance(values, Mapping):
-        return {str(key): _finite(value) for key, value in values.items()}
+        return {str(key): _json_safe(value) for key, value in values.items()}
     if isinstance(values, (list, tuple)):
-        return [_finite(value) for value in values]
+        return [_json_safe(value) for value in values]
     value = _plain(values)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
-    """A scalar of Python for a scalar of numpy or torch."""
+    """A Python scalar for a scalar of numpy or torch."""
     return value.item() if hasattr(value, "item") else value
 
 
-def file_name(name: str) -> str:
-    """Letters, digits, dots and hyphens only; nothing that leads out of a folder."""
+def safe_filename(name: str) -> str:
+    """The name with letters, digits, dots and hyphens only, so that it cannot lead out of a folder."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.") or "unnamed"
 
 

@@ -1,5 +1,6 @@
-"""Weights of runs, kept beside their records: a folder per run, whole or absent, which is a model directory without a
-card. Training is deterministic on one machine, so weights that were not kept can be had again.
+"""Weights of runs, saved in the run store: one folder per run, a model directory without a card.
+
+Training is deterministic on one machine, so weights that were not saved can be reproduced.
 """
 
 from __future__ import annotations
@@ -24,45 +25,45 @@ from ..training.run_record import RunRecord
 from ..training.trainer import WeightsCallback
 from .run_store import DISK_HINT, RunStore
 
-KEEP = ("none", "best", "all")  # of which runs weights are kept; best: of each configuration, by dev over its seeds
+KEEP = ("none", "best", "all")  # whose weights are saved; best: of each condition, the best seed on dev
 FOLDER = "weights"
 
 
 def weights_folder(store: RunStore, run_id: str) -> Path:
-    """Where the weights of a run lie, or would."""
+    """The folder of a run's weights, whether they were saved or not."""
     return store.folder / FOLDER / run_id
 
 
 def has_weights(store: RunStore, run_id: str) -> bool:
-    """Whether the weights of a run were kept."""
+    """Whether the weights of a run were saved."""
     return (weights_folder(store, run_id) / METADATA_FILE).is_file()
 
 
-def kept_facts(store: RunStore, run_id: str) -> dict[str, Any]:
-    """What was noted of a run when its weights were kept.
+def weights_metadata(store: RunStore, run_id: str) -> dict[str, Any]:
+    """The metadata of a run's saved weights: its id and configuration, and the rule by which they were saved.
 
     Raises:
-        StoreError: the file is torn.
+        StoreError: the file is missing or corrupt.
     """
-    return _kept(store, run_id, "run", kind=dict)
+    return _read(store, run_id, "run", dict)
 
 
-def kept_words(store: RunStore, run_id: str) -> str:
-    """The rule by which the words of a run's train were split; "" where they were not.
+def word_splitter(store: RunStore, run_id: str) -> str:
+    """The rule that splits text into words as the run's training data were; '' for tasks without words.
 
     Raises:
-        StoreError: the file is torn.
+        StoreError: the file is missing or corrupt.
     """
-    return _kept(store, run_id, "words", kind=str)
+    return _read(store, run_id, "words", str)
 
 
-def _kept(store: RunStore, run_id: str, what: str, *, kind: type) -> Any:
+def _read(store: RunStore, run_id: str, key: str, form: type) -> Any:
     path = weights_folder(store, run_id) / METADATA_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))[what]
-        if isinstance(found, kind):
-            return found
-        raise TypeError(what)
+        value = json.loads(path.read_text(encoding="utf-8"))[key]
+        if isinstance(value, form):
+            return value
+        raise TypeError(key)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{path}: cannot be read ({type(error).__name__}); delete its folder, and train the run again for its "
@@ -70,32 +71,33 @@ def _kept(store: RunStore, run_id: str, what: str, *, kind: type) -> Any:
         ) from None
 
 
-def keeper(
+def weight_saver(
     store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], Any], words: Callable[[], str]
 ) -> WeightsCallback | None:
-    """What keeps the weights that a training offers, by the rule `keep`; None where none are kept.
+    """A callback of the trainer that saves weights by the rule `keep`; None if none are saved.
 
     Args:
-        tokenizer: gives the encoder's.
-        words: gives the rule by which the words of train are split; asked for tagged text alone.
+        keep: an entry of KEEP.
+        tokenizer: returns the encoder's tokenizer.
+        words: returns the rule that splits text into words; called for token classification only.
     """
     if keep == "none":
         return None
 
-    def offered(record: RunRecord, copy: Callable[[], FinetunedWeights]) -> None:
-        # Another process may keep weights of a run whose record is not written yet: neither better nor worse so far.
-        known = {run_id: other for run_id in _rivals(store, record.config) if (other := store.get(run_id))}
-        if keep == "best" and not all(_beats(record, other) for other in known.values()):
+    def on_weights(record: RunRecord, copy: Callable[[], FinetunedWeights]) -> None:
+        # A run whose weights another process saved, but not yet its record, is left alone.
+        others = {run_id: other for run_id in _other_seeds(store, record.config) if (other := store.get(run_id))}
+        if keep == "best" and not all(_is_better(record, other) for other in others.values()):
             return
         settings = settings_of(task, record.config.recipe, words=words() if task.output == "token_labels" else "")
-        keep_weights(store, record, copy(), task=task, settings=settings, tokenizer=tokenizer(), run={"kept": keep})
+        save_weights(store, record, copy(), task=task, settings=settings, tokenizer=tokenizer(), run={"kept": keep})
         if keep == "best":
-            _drop(store, known)
+            _prune(store, others)
 
-    return offered
+    return on_weights
 
 
-def keep_weights(
+def save_weights(
     store: RunStore,
     record: RunRecord,
     trained: FinetunedWeights,
@@ -105,81 +107,82 @@ def keep_weights(
     tokenizer: Any,
     run: dict[str, Any],
 ) -> None:
-    """Keep the weights of a run.
+    """Save the weights of a run.
+
+    Args:
+        run: further metadata of the run.
 
     Raises:
-        DiskError: the disk refused; nothing half-written is left.
+        DiskError: the disk refused; nothing incomplete remains.
     """
-    with disk_errors(store.folder, DISK_HINT), atomic_directory(weights_folder(store, record.id), replace=True) as made:
-        facts = {"id": record.id, "config": record.config.to_dict()} | run
-        write_model_files(made, trained, task=task, settings=settings, tokenizer=tokenizer, run=facts)
+    folder = weights_folder(store, record.id)
+    with disk_errors(store.folder, DISK_HINT), atomic_directory(folder, replace=True) as temporary:
+        metadata = {"id": record.id, "config": record.config.to_dict()} | run
+        write_model_files(temporary, trained, task=task, settings=settings, tokenizer=tokenizer, run=metadata)
 
 
-def drop_rivals(store: RunStore, config: RunConfig) -> None:
-    """Let go of weights that were kept as the best, of runs that differ from this one in their seed alone."""
-    _drop(store, _rivals(store, config))
+def prune_other_seeds(store: RunStore, config: RunConfig) -> None:
+    """Delete weights saved as the best of their condition, of runs that differ from this one in their seed alone."""
+    _prune(store, _other_seeds(store, config))
 
 
-def _drop(store: RunStore, run_ids: Iterable[str]) -> None:
+def _prune(store: RunStore, run_ids: Iterable[str]) -> None:
     for run_id in run_ids:
-        if _facts_if_there(store, run_id).get("kept") == "best":
+        if _metadata_if_present(store, run_id).get("kept") == "best":
             shutil.rmtree(weights_folder(store, run_id), ignore_errors=True)
 
 
-def note_kept(store: RunStore, run_id: str, **facts: Any) -> None:
-    """Add to what is noted of a run whose weights are kept."""
+def update_weights_metadata(store: RunStore, run_id: str, **metadata: Any) -> None:
+    """Add to the metadata of a run's saved weights."""
     path = weights_folder(store, run_id) / METADATA_FILE
     values = json.loads(path.read_text(encoding="utf-8"))
-    values["run"] |= facts
+    values["run"] |= metadata
     with disk_errors(store.folder, DISK_HINT):
         atomic_write(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
-def scratch_store(store: RunStore) -> Iterator[RunStore]:
-    """A store for the time of a `with`, on the same disk."""
+def temporary_store(store: RunStore) -> Iterator[RunStore]:
+    """An empty store on the same disk, deleted at the end of the block."""
     with disk_errors(store.folder, DISK_HINT):
         store.folder.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".scratch-", dir=store.folder)
-    with folder as made:
-        yield RunStore(made)
+        temporary = tempfile.TemporaryDirectory(prefix=".scratch-", dir=store.folder)
+    with temporary as folder:
+        yield RunStore(folder)
 
 
-def take_weights(store: RunStore, run_id: str, *, source: RunStore) -> None:
+def move_weights(store: RunStore, run_id: str, *, source: RunStore) -> None:
     """Move a run's weights from another store on the same disk."""
-    place = weights_folder(store, run_id)
+    folder = weights_folder(store, run_id)
     with disk_errors(store.folder, DISK_HINT):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(weights_folder(source, run_id), place)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(weights_folder(source, run_id), folder)
 
 
-def _rivals(store: RunStore, config: RunConfig) -> list[str]:
-    """Runs with kept weights that differ from this one in their seed alone."""
-    found = []
-    for run_id in sorted(path.parent.name for path in (store.folder / FOLDER).glob(f"[!.]*/{METADATA_FILE}")):
-        other = _facts_if_there(store, run_id).get("config")
-        if run_id != config.id and isinstance(other, dict) and _alike(other, config):
-            found.append(run_id)
-    return found
+def _other_seeds(store: RunStore, config: RunConfig) -> list[str]:
+    """Runs with saved weights that differ from this one in their seed alone."""
+    run_ids = sorted(path.parent.name for path in (store.folder / FOLDER).glob(f"[!.]*/{METADATA_FILE}"))
+    configs = {run_id: _metadata_if_present(store, run_id).get("config") for run_id in run_ids if run_id != config.id}
+    return [run_id for run_id, other in configs.items() if isinstance(other, dict) and _same_condition(other, config)]
 
 
-def _facts_if_there(store: RunStore, run_id: str) -> dict[str, Any]:
-    """As `kept_facts`; {} where another process has just let go of them."""
+def _metadata_if_present(store: RunStore, run_id: str) -> dict[str, Any]:
+    """As `weights_metadata`; {} if another process has just deleted them."""
     try:
-        return kept_facts(store, run_id)
+        return weights_metadata(store, run_id)
     except StoreError:
         if has_weights(store, run_id):
             raise
         return {}
 
 
-def _alike(other: dict[str, Any], config: RunConfig) -> bool:
-    free = ("seed", "encoder_name")
-    own = json.loads(json.dumps(config.to_dict()))
-    return {k: v for k, v in other.items() if k not in free} == {k: v for k, v in own.items() if k not in free}
+def _same_condition(other: dict[str, Any], config: RunConfig) -> bool:
+    ignored = ("seed", "encoder_name")
+    values = json.loads(json.dumps(config.to_dict()))
+    return {k: v for k, v in other.items() if k not in ignored} == {k: v for k, v in values.items() if k not in ignored}
 
 
-def _beats(record: RunRecord, other: RunRecord) -> bool:
-    """Whether a run is better by dev than one whose weights are kept; where dev joined train, the first one stays."""
+def _is_better(record: RunRecord, other: RunRecord) -> bool:
+    """Whether a run is better on dev than one with saved weights; without a dev score the first one stays."""
     dev, best = record.scores["dev"], other.scores["dev"]
     return dev is not None and (best is None or dev > best)

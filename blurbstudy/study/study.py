@@ -310,7 +310,7 @@ class Study(Generic[P]):
         """Save in the store what this notebook is executed with, so that a report needs nothing else."""
         if self.trains:
             values = self.parameters.model_dump(mode="json", exclude={"train_missing"})
-            self.store.put_fact(METADATA, self.notebook, values | {"data": self.data})
+            self.store.put_metadata(METADATA, self.notebook, values | {"data": self.data})
 
     @property
     def origin(self) -> str:

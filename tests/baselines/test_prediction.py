@@ -20,18 +20,18 @@ def test_tags_are_spacys_entities(nlp, mini_data):
     from spacy.tokens import Doc
 
     sentences = [example.texts for example in read_task(get_task("BC5-chem"), mini_data)["test"]][:60]
-    found = [mentions(tags.split()) for tags in predicted_tags(nlp, sentences)]
+    predicted = [mentions(tags.split()) for tags in predicted_tags(nlp, sentences)]
     docs = [nlp.get_pipe("ner")(Doc(nlp.vocab, words=list(words))) for words in sentences]
-    assert found == [[(one.start, one.end, one.label_) for one in doc.ents] for doc in docs]
-    assert sum(map(len, found)) > 60
+    assert predicted == [[(one.start, one.end, one.label_) for one in doc.ents] for doc in docs]
+    assert sum(map(len, predicted)) > 60
 
 
 def test_a_model_has_learned_its_corpus(nlp, mini_data):
     """Far above chance: it would be at 0 with tokens or types shifted."""
     for task, kind in (("BC5-chem", "CHEMICAL"), ("BC5-disease", "DISEASE")):
         test = read_task(get_task(task), mini_data)["test"]
-        found = [evaluated_tags(tags, kind) for tags in predicted_tags(nlp, [one.texts for one in test])]
-        assert entity_f1([one.label for one in test], found) > 0.5
+        predicted = [evaluated_tags(tags, kind) for tags in predicted_tags(nlp, [one.texts for one in test])]
+        assert entity_f1([one.label for one in test], predicted) > 0.5
 
 
 def test_released_models_are_detected_by_package_metadata(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""scispaCy's own reading and scoring, beside cases worked out by hand and beside our metric where they must agree."""
+"""scispaCy's reading and scoring, compared with hand-computed cases and with our metric."""
 
 import random
 
@@ -26,9 +26,9 @@ def test_without_adjacent_mentions_scispacys_reader_equals_ours():
 
 def test_exact_predictions_of_adjacent_mentions_count_as_wrong():
     gold = ["B I B O B"]  # read as 2 mentions, of which the prediction of 3 has 1
-    found = score_on_scispacy_gold(gold, gold)
-    assert (found.found, found.gold, found.predicted) == (1, 2, 3)
-    assert found.f1 == pytest.approx(2 / 5) and entity_f1(gold, gold) == 1
+    scores = score_on_scispacy_gold(gold, gold)
+    assert (scores.found, scores.gold, scores.predicted) == (1, 2, 3)
+    assert scores.f1 == pytest.approx(2 / 5) and entity_f1(gold, gold) == 1
 
 
 def test_two_types_with_equal_counts_are_summed_as_one():

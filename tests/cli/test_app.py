@@ -162,7 +162,7 @@ def remember(tmp_path):
     def put(values, *, stem="00_overview"):
         if values.get("scale") in SCALES:
             values = scale_parameters(values["scale"], stem) | values
-        RunStore(tmp_path / "store").put_fact("notebook", stem, values)
+        RunStore(tmp_path / "store").put_metadata("notebook", stem, values)
 
     return put
 

@@ -118,7 +118,7 @@ def test_an_impossible_shard_size_is_an_error_before_the_first_step(corpus, conf
 
 def test_killed_and_resumed_equals_uninterrupted(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"steps": 400}))
-    assert run(*arguments(corpus, config, tmp_path / "whole"), capsys=capsys)[0] == 0
+    assert run(*arguments(corpus, config, tmp_path / "uninterrupted"), capsys=capsys)[0] == 0
     args = arguments(corpus, config, tmp_path / "killed", "--save-every", "0")
     process = subprocess.Popen(command(*args), stderr=subprocess.DEVNULL)
     wait_for_a_checkpoint(tmp_path / "killed")
@@ -127,16 +127,16 @@ def test_killed_and_resumed_equals_uninterrupted(corpus, config, tmp_path, capsy
     code, _, message = run(*args, capsys=capsys)
     assert code == 2 and "has an unfinished pretraining; continue with --resume" in message
     assert run(*args, "--resume", capsys=capsys)[0] == 0
-    whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
-    assert all(np.array_equal(whole[name], killed[name]) for name in whole)
+    expected, actual = weights(tmp_path / "uninterrupted"), weights(tmp_path / "killed")
+    assert all(np.array_equal(expected[name], actual[name]) for name in expected)
     code, message, _ = run(*args, "--resume", capsys=capsys)
     assert code == 0 and "already finished" in message
 
 
 def test_killed_before_the_first_checkpoint_the_run_starts_over(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"steps": 400, "evaluations": 400}))
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(*arguments(corpus, config, whole), capsys=capsys)[0] == 0
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    assert run(*arguments(corpus, config, uninterrupted), capsys=capsys)[0] == 0
     args = arguments(corpus, config, killed, "--save-every", "1e6", "--checkpoint-at", "300")
     process = subprocess.Popen(command(*args), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -149,7 +149,7 @@ def test_killed_before_the_first_checkpoint_the_run_starts_over(corpus, config, 
     assert code == 2 and "has an unfinished pretraining; continue with --resume" in message
     code, _, message = run(*args, "--resume", capsys=capsys)
     assert code == 0 and "no intact checkpoint; starting from the beginning" in message
-    assert all(np.array_equal(values, weights(killed)[name]) for name, values in weights(whole).items())
+    assert all(np.array_equal(values, weights(killed)[name]) for name, values in weights(uninterrupted).items())
     assert os.listdir(killed / "ladder") == ["tokens-300"]
     assert not (killed / "curve.jsonl").exists() and not (killed / "state").exists()
 
@@ -158,8 +158,8 @@ def by_two_processes(*args: str) -> str:
     """Run the command in two processes and return their stdout."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    whole = [*torchrun, "blurbstudy", *args]
-    done = subprocess.run(whole, capture_output=True, text=True, env=environment, timeout=600)
+    command_line = [*torchrun, "blurbstudy", *args]
+    done = subprocess.run(command_line, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -319,10 +319,10 @@ def test_an_unknown_objective_or_configuration_is_an_error(corpus, config, tmp_p
 
 
 def test_a_corrupt_line_of_the_corpus_is_an_error(config, corpus, tmp_path, capsys):
-    torn = tmp_path / "torn.jsonl"
-    torn.write_text(corpus.read_text() + '{"sentences": ["cut off\n')
-    code, _, output = run(*arguments(torn, config, tmp_path / "out"), capsys=capsys)
-    assert code == 2 and f"{torn}" in output and "101" in output and output.count("\n") == 1
+    corrupt = tmp_path / "corrupt.jsonl"
+    corrupt.write_text(corpus.read_text() + '{"sentences": ["cut off\n')
+    code, _, output = run(*arguments(corrupt, config, tmp_path / "out"), capsys=capsys)
+    assert code == 2 and f"{corrupt}" in output and "101" in output and output.count("\n") == 1
 
 
 def test_a_folder_with_other_files_is_left_unchanged(corpus, config, tmp_path, capsys):

@@ -31,7 +31,7 @@ def a_store(folder, *records):
     for one in records:
         store.put(one)
     store.put_gold("BioASQ", "d" * 20, "test", ids=["1", "2"], units=["1", "2"], gold=["yes", "no"])
-    store.put_fact("notebook", "00_overview", {"scale": "mini"})
+    store.put_metadata("notebook", "00_overview", {"scale": "mini"})
     return store
 
 
@@ -39,13 +39,13 @@ def test_a_store_goes_into_one_file_and_from_there_into_another_store(command, t
     a_store("runs/small", record(1), record(2))
     code, out, errors = command("export", "a.zip", "--scale", "small")
     assert (code, errors) == (0, "")
-    assert out == "a.zip: 2 runs, 1 sets of gold labels, 1 facts of runs/small, 0.0 MB\n"
+    assert out == "a.zip: 2 runs, 1 sets of gold labels, 1 metadata files of runs/small, 0.0 MB\n"
     a_store("mine", record(2, seconds=7.0), record(3))
     code, out, errors = command("import", "a.zip", "--store", "mine")
     assert (code, errors) == (0, "")
     assert out == (
-        "mine: new: 1 runs, 0 sets of gold labels, 0 facts; "
-        "there already: 1 runs, 1 sets of gold labels, 1 facts; refused: none\n"
+        "mine: new: 1 runs, 0 sets of gold labels, 0 metadata files; "
+        "already present: 1 runs, 1 sets of gold labels, 1 metadata files\n"
     )
     assert sorted(r.config.seed for r in RunStore("mine").records()) == [1, 2, 3]
     assert RunStore("mine").get(record(2).id).seconds == 7.0
@@ -81,20 +81,20 @@ def test_runs_that_cannot_be_scored_anew_are_told(command):
     RunStore("runs/mini").put(record(1))
     command("export", "a.zip")
     _, out, _ = command("import", "a.zip", "--store", "mine")
-    told = "1 of the new runs could not be scored anew: there are no gold labels of their data"
+    told = "1 of the new runs could not be rescored: their gold labels are in neither store"
     assert out.splitlines()[1:] == [told] and len(RunStore("mine")) == 1
 
 
 def test_facts_that_differ_are_told_with_the_option_that_takes_them(command):
     a_store("runs/mini", record(1))
     command("export", "a.zip")
-    RunStore("mine").put_fact("notebook", "00_overview", {"scale": "small"})
+    RunStore("mine").put_metadata("notebook", "00_overview", {"scale": "small"})
     _, out, _ = command("import", "a.zip", "--store", "mine")
-    assert out.splitlines()[1:] == ["1 facts differ, and the store's own stay (--replace-facts takes the archive's)"]
-    assert RunStore("mine").fact("notebook", "00_overview") == {"scale": "small"}
-    _, out, _ = command("import", "a.zip", "--store", "mine", "--replace-facts")
-    assert out.splitlines()[1:] == ["1 facts differed, and are the archive's now"]
-    assert RunStore("mine").fact("notebook", "00_overview") == {"scale": "mini"}
+    assert out.splitlines()[1:] == ["1 metadata files differ and were kept (--replace-metadata replaces them)"]
+    assert RunStore("mine").metadata("notebook", "00_overview") == {"scale": "small"}
+    _, out, _ = command("import", "a.zip", "--store", "mine", "--replace-metadata")
+    assert out.splitlines()[1:] == ["1 metadata files differed and were replaced"]
+    assert RunStore("mine").metadata("notebook", "00_overview") == {"scale": "mini"}
 
 
 def test_runs_of_another_version_are_told(command, monkeypatch):
@@ -102,18 +102,18 @@ def test_runs_of_another_version_are_told(command, monkeypatch):
     for module in ("blurbstudy.config", "blurbstudy.store.run_store"):
         monkeypatch.setattr(f"{module}.TRAINER_REVISION", 999)
     _, out, _ = command("export", "a.zip")
-    assert "1 of the runs are by another version of blurbstudy; they are carried along" in out
+    assert "1 of the runs are of another version of blurbstudy; they are included" in out
     _, out, _ = command("import", "a.zip", "--store", "mine")
-    assert "1 of the new runs are by another version of blurbstudy: kept, in no table" in out
+    assert "1 of the new runs are of another version of blurbstudy; no table has them" in out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["export", "a.zip", "--scale", "mini", "--store", "x"], "named twice; give --scale or --store"),
+        (["export", "a.zip", "--scale", "mini", "--store", "x"], "--scale and --store are mutually exclusive"),
         (["export", "a.zip", "--scale", "../x"], "scale='../x' is unknown; use mini or small or paper"),
-        (["export", "a.zip", "--store", "x"], "x: no run store with anything in it"),
-        (["import", "a.zip"], "a.zip: no such file; name one that blurbstudy store export wrote"),
+        (["export", "a.zip", "--store", "x"], "x: expected a run store with runs"),
+        (["import", "a.zip"], "a.zip: import rejected: no such file; name one that blurbstudy store export wrote"),
     ],
 )
 def test_a_wrong_name_is_one_line_and_nothing_is_made(command, tmp_path, words, message):

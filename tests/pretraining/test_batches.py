@@ -41,10 +41,10 @@ def first_batches(batches: Batches, count: int, done: int = 0) -> list:
     return [batch for batch, _ in zip(batches.training_batches(done=done), range(count), strict=False)]
 
 
-def same(one, other) -> bool:
+def same(first, second) -> bool:
     fields = ("masked_rows", "labels", "is_next", "sampling_noise")
-    return torch.equal(one.packing.ids, other.packing.ids) and all(
-        torch.equal(getattr(one, name), getattr(other, name)) for name in fields
+    return torch.equal(first.packing.ids, second.packing.ids) and all(
+        torch.equal(getattr(first, name), getattr(second, name)) for name in fields
     )
 
 
@@ -74,7 +74,7 @@ def test_batches_after_resuming_equal_those_of_an_uninterrupted_run(corpus):
     uninterrupted = first_batches(make_batches(corpus, "electra", batch_tokens=200), 110)
     for done in (1, 40, 100):
         rest = first_batches(make_batches(corpus, "electra", batch_tokens=200), 5, done=done)
-        assert all(same(one, other) for one, other in zip(uninterrupted[done : done + 5], rest, strict=True))
+        assert all(same(first, second) for first, second in zip(uninterrupted[done : done + 5], rest, strict=True))
 
 
 def test_a_known_epoch_avoids_recomputing_earlier_ones(corpus):
@@ -89,17 +89,20 @@ def test_a_known_epoch_avoids_recomputing_earlier_ones(corpus):
 
 
 def test_two_steps_and_two_seeds_mask_and_sample_differently(corpus):
-    (first, second), (other, _) = first_batches(make_batches(corpus), 2), first_batches(make_batches(corpus, seed=2), 2)
-    for one in (second, other):
-        assert not torch.equal(first.masked_rows, one.masked_rows)
-        assert not set(first.sampling_noise.tolist()) & set(one.sampling_noise.tolist())
+    (first, second), (reseeded, _) = (
+        first_batches(make_batches(corpus), 2),
+        first_batches(make_batches(corpus, seed=2), 2),
+    )
+    for batch in (second, reseeded):
+        assert not torch.equal(first.masked_rows, batch.masked_rows)
+        assert not set(first.sampling_noise.tolist()) & set(batch.sampling_noise.tolist())
 
 
 def test_evaluation_batches_are_the_same_at_every_call(corpus):
     batches = make_batches(corpus, "electra")
     first, second = batches.evaluation_batches(20), batches.evaluation_batches(20)
     assert sum(batch.packing.sequences for batch in first) == 20
-    assert all(same(one, other) for one, other in zip(first, second, strict=True))
+    assert all(same(first, second) for first, second in zip(first, second, strict=True))
 
 
 def test_evaluation_batches_are_sampled_from_all_documents(corpus):
@@ -147,7 +150,7 @@ def test_at_the_mini_scale_the_other_objectives_see_as_many_tokens_as_bert(mini_
     a, b, c, d = np.concatenate(passes).T
     tokens = config.steps * config.batch_size * np.mean(b - a + d - c + 3)
     for name in OBJECTIVES:
-        other = pretraining_config("mini", name)
-        assert other.steps == config.steps and other.vocab_size == config.vocab_size
+        objective_config = pretraining_config("mini", name)
+        assert objective_config.steps == config.steps and objective_config.vocab_size == config.vocab_size
         if name != "bert":
-            assert other.steps * other.batch_tokens == pytest.approx(tokens, rel=0.01)
+            assert objective_config.steps * objective_config.batch_tokens == pytest.approx(tokens, rel=0.01)

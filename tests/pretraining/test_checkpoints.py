@@ -57,10 +57,10 @@ def run_until(corpus, out, *, after=7, **more):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_resumed_equals_uninterrupted_bit_for_bit(tiny_corpus, tmp_path, name):
-    uninterrupted = run(tiny_corpus, tmp_path / "whole", objective=name)
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted", objective=name)
     run_until(tiny_corpus, tmp_path / "twice", objective=name)
     resumed = run(tiny_corpus, tmp_path / "twice", objective=name, resume=True)
-    a, b = (load_file(tmp_path / folder / "model.safetensors") for folder in ("whole", "twice"))
+    a, b = (load_file(tmp_path / folder / "model.safetensors") for folder in ("uninterrupted", "twice"))
     assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
     assert resumed.curve == uninterrupted.curve and resumed.tokens == uninterrupted.tokens
     assert (uninterrupted.sessions, resumed.sessions) == (1, 2)
@@ -73,7 +73,7 @@ def test_the_last_two_checkpoints_are_kept(tiny_corpus, tmp_path):
 
 
 def test_a_corrupt_checkpoint_falls_back_to_the_one_before(tiny_corpus, tmp_path):
-    uninterrupted = run(tiny_corpus, tmp_path / "whole")
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted")
     out = run_until(tiny_corpus, tmp_path / "out")
     corrupt = out / "state" / "step-000000007" / checkpoints.TENSORS_FILE
     data = bytearray(corrupt.read_bytes())
@@ -126,7 +126,7 @@ def test_resuming_with_another_vocabulary_is_an_error(tiny_corpus, pretrained, t
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_intact(tiny_corpus, tmp_path, monkeypatch):
-    uninterrupted = run(tiny_corpus, tmp_path / "whole")
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted")
     out, save, calls = tmp_path / "out", checkpoints.save_file, iter(range(100))
 
     def full(tensors, path):
@@ -148,7 +148,7 @@ def test_resuming_does_not_recompute_earlier_epochs(tiny_corpus, tmp_path, monke
 
     two_segments, epochs = objectives.two_segments, []
     monkeypatch.setattr(objectives, "two_segments", lambda *a, **k: epochs.append(1) or two_segments(*a, **k))
-    uninterrupted = run(tiny_corpus, tmp_path / "whole", batch_size=40)
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted", batch_size=40)
     n_epochs = len(epochs)
     out = run_until(tiny_corpus, tmp_path / "out", batch_size=40)
     epoch = checkpoints.latest_checkpoint(out).progress.epoch
@@ -180,7 +180,7 @@ def test_a_checkpoint_with_invalid_numbers_is_corrupt(tiny_corpus, tmp_path, nam
 
 
 def test_out_of_memory_is_a_clear_error_and_leaves_the_last_checkpoint_intact(tiny_corpus, tmp_path, monkeypatch):
-    uninterrupted = run(tiny_corpus, tmp_path / "whole")
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted")
     forward, calls = MaskedLanguageModel.forward, iter(range(1000))
 
     def greedy(self, batch, *, dropout=None):
@@ -249,7 +249,7 @@ def test_intermediate_encoders_have_a_model_card_that_says_so(tiny_corpus, tmp_p
 
 def test_intermediate_encoders_are_the_same_after_resuming(tiny_corpus, tmp_path):
     exports = {"device": "cpu", "checkpoint_at": (300, 1000), "save_every": 0.0}
-    uninterrupted, out = tmp_path / "whole", tmp_path / "out"
+    uninterrupted, out = tmp_path / "uninterrupted", tmp_path / "out"
     run(tiny_corpus, uninterrupted, options=TrainingOptions(**exports))
     run_until(tiny_corpus, out, after=4, options=TrainingOptions(**exports))
     assert os.listdir(out / "ladder") == ["tokens-300"]
@@ -271,7 +271,7 @@ def test_a_new_run_deletes_checkpoints_and_intermediate_encoders_of_an_earlier_o
 
 def test_micro_batches_with_dropout_are_resumed_bit_for_bit(tiny_corpus, tmp_path):
     parts = {"device": "cpu", "micro_batch_tokens": 60, "save_every": 0.0}
-    uninterrupted = run(tiny_corpus, tmp_path / "whole", options=TrainingOptions(**parts))
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted", options=TrainingOptions(**parts))
     run_until(tiny_corpus, tmp_path / "out", options=TrainingOptions(**parts))
     assert (
         run(tiny_corpus, tmp_path / "out", options=TrainingOptions(**parts, resume=True)).curve == uninterrupted.curve
@@ -282,7 +282,7 @@ def test_micro_batches_with_dropout_are_resumed_bit_for_bit(tiny_corpus, tmp_pat
 
 
 def test_micro_batches_give_the_same_curve(tiny_corpus, tmp_path):
-    uninterrupted = run(tiny_corpus, tmp_path / "whole", dropout=0.0)
+    uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted", dropout=0.0)
     options = TrainingOptions(device="cpu", micro_batch_tokens=60)
     parts = run(tiny_corpus, tmp_path / "parts", dropout=0.0, options=options)
     for one, other in zip(uninterrupted.curve, parts.curve, strict=True):

@@ -59,9 +59,9 @@ def test_gradients_of_parts_add_up_to_that_of_the_batch(name, parts):
         for piece in pieces:
             model.loss(model(piece), batch.counts).backward()
         gradients.append({masked: p.grad.numpy() for masked, p in model.named_parameters()})
-    whole, summed = gradients
-    for masked in whole:
-        np.testing.assert_allclose(summed[masked], whole[masked], rtol=1e-3, atol=2e-6, err_msg=masked)
+    full, summed = gradients
+    for name_ in full:
+        np.testing.assert_allclose(summed[name_], full[name_], rtol=1e-3, atol=2e-6, err_msg=name_)
 
 
 def test_a_part_without_masked_tokens_has_a_finite_loss():

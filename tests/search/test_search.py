@@ -210,7 +210,7 @@ def test_the_store_alone_tells_what_was_found(run, scored, make_search, store, r
         values = {split: dict.__getitem__(record.predictions, split) for split in ("dev", "test")}
         store.put(replace(record, predictions=values, scores={"dev": 0.5, "test": 0.5}))
     assert found_in_store([make_search()], trials=6, store=store, references=references) == [found]
-    fact = store.fact(FACT, found.search.name)
+    fact = store.metadata(FACT, found.search.name)
     assert [tuple(trial["runs"]) for trial in fact["trials"]] == [trial.runs for trial in found.trials]
     assert fact["chosen"] == dict(found.best.params)
     plan = planned_search(make_search(), trials=6, store=store, reference=references["BIOSSES"])

@@ -11,7 +11,7 @@ from blurbstudy.errors import ParameterError, StoreError
 from blurbstudy.stats.collapse import failure, load_references
 from blurbstudy.stats.summary import summarize
 from blurbstudy.store.archive import export_store, import_store
-from blurbstudy.store.custom_tasks import FACT, task_of
+from blurbstudy.store.custom_tasks import METADATA_KIND, stored_task
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import custom_task, get_task, read_task, task_to_dict
 from blurbstudy.training.run_record import RunRecord
@@ -61,9 +61,9 @@ def test_an_imported_run_of_an_own_task_whose_score_is_not_its_predictions_is_re
 )
 def test_what_defines_no_task_is_refused_in_one_line(store, sources, change):
     data = sources.fingerprints["mine"]
-    store.put_fact(FACT, f"mine {data}", task_to_dict(sources.task("mine")) | change)
+    store.put_metadata(METADATA_KIND, f"mine {data}", task_to_dict(sources.task("mine")) | change)
     with pytest.raises(StoreError, match="the task 'mine' cannot be read"):
-        task_of(store, "mine", data)
+        stored_task(store, "mine", data)
 
 
 def test_sources_with_an_own_task_go_to_another_process_and_back(sources):
@@ -72,10 +72,10 @@ def test_sources_with_an_own_task_go_to_another_process_and_back(sources):
 
 def test_the_store_tells_own_tasks_by_name_and_data(store, sources):
     data = sources.fingerprints["mine"]
-    assert task_of(store, "mine", data) == sources.task("mine")
-    assert task_of(store, "BIOSSES", data) == get_task("BIOSSES")
+    assert stored_task(store, "mine", data) == sources.task("mine")
+    assert stored_task(store, "BIOSSES", data) == get_task("BIOSSES")
     with pytest.raises(ParameterError, match="task='mine' is unknown"):
-        task_of(store, "mine", "f" * 20)
-    store.put_fact(FACT, f"mine {data}", {"kind": "ner"})
-    with pytest.raises(StoreError, match="the task 'mine' cannot be read .*; fine-tune with this task again"):
-        task_of(store, "mine", data)
+        stored_task(store, "mine", "f" * 20)
+    store.put_metadata(METADATA_KIND, f"mine {data}", {"kind": "ner"})
+    with pytest.raises(StoreError, match="the task 'mine' cannot be read .*; fine-tune it again"):
+        stored_task(store, "mine", data)

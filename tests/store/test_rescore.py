@@ -32,7 +32,7 @@ def scoring_by(labels):
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 @pytest.mark.parametrize("kept", [300_000, 10])  # pairs: all, or no more than the last run's
 def test_the_score_of_every_task_is_its_metrics_and_no_other_passes(task, kept, mini_data, make_record, monkeypatch):
-    monkeypatch.setattr(rescoring, "PAIRS_KEPT", kept)
+    monkeypatch.setattr(rescoring, "CACHED_PAIRS", kept)
     drawn, labels = random.Random(1), [example.label for example in read_task(task, mini_data)["test"]]
     scoring = scoring_by(labels)
     for seed in range(4):  # the later ones find pairs that the earlier ones had
@@ -40,9 +40,9 @@ def test_the_score_of_every_task_is_its_metrics_and_no_other_passes(task, kept, 
         true = score(task.metric, labels, record.predictions["test"], positives=task.positive_labels)
         assert 0.05 < true < 1
         right = dataclasses.replace(record, scores={"dev": true, "test": true})
-        assert scoring.problem(right.to_dict()) == ""
+        assert scoring.mismatch(right.to_dict()) == ""
         wrong = dataclasses.replace(record, scores={"dev": true, "test": true + 1e-4})
-        assert f"its stored test score is {true + 1e-4}, its predictions score 0." in scoring.problem(wrong.to_dict())
+        assert f"its stored test score is {true + 1e-4}, its predictions score 0." in scoring.mismatch(wrong.to_dict())
 
 
 @pytest.mark.parametrize(
@@ -60,26 +60,26 @@ def test_the_score_of_every_task_is_its_metrics_and_no_other_passes(task, kept, 
 def test_a_score_without_predictions_or_predictions_without_their_score_are_a_problem(make_record, change, said):
     record = make_record(1, task="BioASQ", test=["yes", "no"])
     record = dataclasses.replace(record, **({"scores": {"dev": 1.0, "test": 1.0}} | change))
-    found = scoring_by(["yes", "no"]).problem(record.to_dict())
+    found = scoring_by(["yes", "no"]).mismatch(record.to_dict())
     assert said in found and bool(said) == bool(found)
 
 
 def test_a_sentence_with_another_number_of_tags_is_a_problem(make_record):
-    found = scoring_by(["O B I"]).problem(make_record(1, task="BC2GM", test=["O B"]).to_dict())
+    found = scoring_by(["O B I"]).mismatch(make_record(1, task="BC2GM", test=["O B"]).to_dict())
     assert "its dev predictions cannot be scored: example 0: 2 predicted tags for 3 words" in found
 
 
 def test_runs_without_any_score_need_no_gold_labels(make_record):
     record = make_record(1, status="not_finite").to_dict()
-    assert Rescoring(lambda *_: None).problem(record) == ""
+    assert Rescoring(lambda *_: None).mismatch(record) == ""
     joined = dataclasses.replace(make_record(1, test=[1.0, 2.0, 4.0], join_dev=True), scores={"dev": None, "test": 1.0})
     asked = []
-    scoring_by([1.0, 2.0, 4.0]).problem(joined.to_dict())
-    assert Rescoring(lambda task, data, split: asked.append(split)).problem(joined.to_dict()) is None
+    scoring_by([1.0, 2.0, 4.0]).mismatch(joined.to_dict())
+    assert Rescoring(lambda task, data, split: asked.append(split)).mismatch(joined.to_dict()) is None
     assert asked == ["test"]
 
 
 def test_a_run_of_a_task_that_is_unknown_cannot_be_scored(make_record):
     record = make_record(1, test=[1.0]).to_dict()
     record["config"]["task"] = get_task("BIOSSES").name + "2"
-    assert scoring_by([1.0]).problem(record) is None
+    assert scoring_by([1.0]).mismatch(record) is None

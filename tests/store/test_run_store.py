@@ -89,7 +89,7 @@ def test_a_damaged_record_is_refused_with_its_file_and_the_remedy(store, make_re
         )
     with pytest.raises(StoreError) as error:
         store.get(record.id)
-    assert str(path) in str(error.value) and "delete this file and run again" in str(error.value)
+    assert str(path) in str(error.value) and "delete it and run again" in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -161,41 +161,41 @@ def test_gold_labels_come_back_and_their_lack_says_what_to_do(store):
     assert store.gold("PubMedQA", "f" * 20, "dev").units == ("a", "a")
     with pytest.raises(StoreError, match=r"gold labels of PubMedQA \(test\) are not in the store; execute a notebook"):
         store.gold("PubMedQA", "f" * 20, "test")
-    with pytest.raises(StoreError, match="give as many"):
+    with pytest.raises(StoreError, match="give one each"):
         store.put_gold("PubMedQA", "f" * 20, "test", ids=["1"], units=[], gold=["yes"])
 
 
 def test_facts_are_replaced_and_names_of_any_kind_keep_apart(store):
     names = ["a/b", "a b", "../../a b", "", "x" * 300]
     for place, name in enumerate(names):
-        store.put_fact("encoders", name, {"place": -1})
-        store.put_fact("encoders", name, {"place": place, "rate": float("nan")})
-    assert store.facts("encoders") == {
+        store.put_metadata("encoders", name, {"place": -1})
+        store.put_metadata("encoders", name, {"place": place, "rate": float("nan")})
+    assert store.all_metadata("encoders") == {
         name: {"place": place, "rate": None} for place, name in sorted(enumerate(names), key=lambda item: item[1])
     }
-    assert store.fact("encoders", "a b") == {"place": 1, "rate": None}
-    assert store.fact("encoders", "unknown") is None and store.facts("data") == {}
+    assert store.metadata("encoders", "a b") == {"place": 1, "rate": None}
+    assert store.metadata("encoders", "unknown") is None and store.all_metadata("data") == {}
     assert {path.parent for path in files_in(store.folder)} == {store.folder / "facts" / "encoders"}
 
 
 def test_a_fact_that_is_the_same_is_not_written_again(store):
-    store.put_fact("data", "BIOSSES", {"n": 1})
+    store.put_metadata("data", "BIOSSES", {"n": 1})
     path = files_in(store.folder)[0]
     os.utime(path, (1, 1))
-    store.put_fact("data", "BIOSSES", {"n": 1})
+    store.put_metadata("data", "BIOSSES", {"n": 1})
     assert path.stat().st_mtime == 1
 
 
 def test_a_torn_fact_is_refused_with_its_file(store):
-    store.put_fact("data", "BIOSSES", {"n": 1})
+    store.put_metadata("data", "BIOSSES", {"n": 1})
     path = files_in(store.folder)[0]
     path.write_text(canonical_json({"name": "BIOSSES"})[:-3])
-    with pytest.raises(StoreError, match="delete this file and run again"):
-        store.fact("data", "BIOSSES")
+    with pytest.raises(StoreError, match="delete it and run again"):
+        store.metadata("data", "BIOSSES")
 
 
 def test_a_store_that_is_not_there_is_empty_and_stays_unmade(store):
-    assert store.ids() == [] and store.records() == [] and store.facts("data") == {}
+    assert store.ids() == [] and store.records() == [] and store.all_metadata("data") == {}
     assert not store.folder.exists()
 
 
@@ -209,10 +209,10 @@ def test_json_of_a_record_is_readable_by_anybody(store, make_record):
 
 @pytest.mark.parametrize("text", ['{"a":1}', '{"name":"x","values":3}', '{"name":3,"values":{}}', "[]", "{"])
 def test_a_fact_that_is_none_is_an_error_that_names_its_file(store, text):
-    store.put_fact("notebook", "x", {"seeds": 3})
+    store.put_metadata("notebook", "x", {"seeds": 3})
     (path,) = store.folder.rglob("*.json")
     path.write_text(text)
-    for read in (lambda: store.fact("notebook", "x"), lambda: store.facts("notebook")):
+    for read in (lambda: store.metadata("notebook", "x"), lambda: store.all_metadata("notebook")):
         with pytest.raises(StoreError, match="cannot be read.*delete this file") as raised:
             read()
         assert str(path) in str(raised.value)

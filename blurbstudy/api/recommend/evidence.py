@@ -59,8 +59,8 @@ def local_runs(
         data: fingerprint.
         encoder: fingerprint.
     """
-    mini = {fact["fingerprint"] for fact in store.facts("data").values() if fact.get("data") == MINI}
-    shapes = {fact["fingerprint"]: fact["architecture"] for fact in store.facts("encoders").values()}
+    mini = {fact["fingerprint"] for fact in store.all_metadata("data").values() if fact.get("data") == MINI}
+    shapes = {fact["fingerprint"]: fact["architecture"] for fact in store.all_metadata("encoders").values()}
     exact: list[RunRecord] = []
     similar: dict[tuple[str, str], list[RunRecord]] = {}
     references: dict[tuple[str, str], Reference] = {}

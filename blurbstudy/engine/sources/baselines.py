@@ -80,10 +80,10 @@ class Found:
 
 def find_baseline(store: RunStore, asked: Asked) -> Found | None:
     """From the store alone; None where it has no such model."""
-    model = store.fact(MODEL_FACT, asked.key)
+    model = store.metadata(MODEL_FACT, asked.key)
     if model is None:
         return None
-    facts = {task: store.fact(TAGS_FACT, _tags_key(task, data, model)) for task, data in asked.tasks.items()}
+    facts = {task: store.metadata(TAGS_FACT, _tags_key(task, data, model)) for task, data in asked.tasks.items()}
     return Found(model=model, tags={task: fact["tags"] for task, fact in facts.items() if fact is not None})
 
 
@@ -178,9 +178,9 @@ def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadlin
         sentences = [example.texts for example in read_task(get_task(task), folder)["test"]]
         if data_fingerprint(get_task(task), folder) != data:
             raise DataError(f"{folder}: the files of {task} changed meanwhile; start again")
-        store.put_fact(TAGS_FACT, _tags_key(task, data, model), {"tags": list(predicted_tags(nlp, sentences))})
+        store.put_metadata(TAGS_FACT, _tags_key(task, data, model), {"tags": list(predicted_tags(nlp, sentences))})
         on_progress(steps - left, steps)
-    store.put_fact(MODEL_FACT, asked.key, model)
+    store.put_metadata(MODEL_FACT, asked.key, model)
 
 
 def _tags_key(task: str, data: str, model: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ParameterError
 from ...models import checkpoint_fingerprint, checkpoint_folder, read_architecture
-from ...store.custom_tasks import keep_task
+from ...store.custom_tasks import save_task
 from ...store.run_store import RunStore
 from ...tasks import Task, data_fingerprint, get_task, read_task
 from ..deadline import Deadline
@@ -74,23 +74,23 @@ def resolve_sources(
     fingerprints, sizes = {}, {}
     for task in chosen:
         fingerprints[task.name] = data_fingerprint(task, folder)
-        keep_task(store, task, fingerprints[task.name])
+        save_task(store, task, fingerprints[task.name])
         sizes[task.name] = _keep_gold(store, task, folder, fingerprint=fingerprints[task.name])
         values = {"task": task.name, "data": str(data), "fingerprint": fingerprints[task.name]}
-        store.put_fact("data", _data_key(task.name, data), values | {"sizes": sizes[task.name]})
+        store.put_metadata("data", _data_key(task.name, data), values | {"sizes": sizes[task.name]})
     found = {}
     plan = pretraining or PretrainingPlan()
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
     places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress, deadline=deadline)
     for name, spec in specs.items():
         if name not in places:  # a report then knows that its runs are not made yet
-            store.put_fact(UNFINISHED, _encoder_key(name, spec, data, plan), {"name": name, "spec": spec})
+            store.put_metadata(UNFINISHED, _encoder_key(name, spec, data, plan), {"name": name, "spec": spec})
             continue
         found[name] = live_encoder(name, spec, places[name])
         if found[name].architecture.get("config") and progress != "silent":
             print(SLOWER.format(name=name, description=found[name].description), file=sys.stderr)
         fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
-        store.put_fact("encoders", _encoder_key(name, spec, data, plan), fact)
+        store.put_metadata("encoders", _encoder_key(name, spec, data, plan), fact)
     return Sources(
         data=str(data),
         data_folder=str(folder.resolve()),

@@ -126,7 +126,7 @@ def sources_from_store(
     remedy = "execute the notebook with these parameters first (blurbstudy run), then report"
     facts = {}
     for name in (get_task(task).name for task in tasks):
-        facts[name] = store.fact("data", _data_key(name, data))
+        facts[name] = store.metadata("data", _data_key(name, data))
         if facts[name] is None:
             raise StoreError(f"{store.folder}: holds no runs on {name} from data={str(data)!r}; {remedy}")
     found = {}
@@ -134,8 +134,8 @@ def sources_from_store(
         if spec is None:
             continue
         key = _encoder_key(name, spec, data, pretraining or PretrainingPlan())
-        fact = store.fact("encoders", key)
-        if fact is None and store.fact(UNFINISHED, key) is not None:
+        fact = store.metadata("encoders", key)
+        if fact is None and store.metadata(UNFINISHED, key) is not None:
             continue
         if fact is None:
             raise StoreError(f"{store.folder}: holds no runs of encoder {name!r} ({spec}); {remedy}")

@@ -106,7 +106,7 @@ def _cell_runs(results: Results, key: CellKey) -> CellRuns:
 def gather(study: Study[Parameters]) -> Evidence:
     """What the study's store holds of every other notebook, as last executed at this scale; nothing is run."""
     study.save_parameters()
-    metadata = study.store.facts(METADATA)
+    metadata = study.store.all_metadata(METADATA)
     studies: dict[str, Study[Any]] = {}
     results: dict[str, dict[str, Results]] = {}
     missing: dict[str, str] = {}

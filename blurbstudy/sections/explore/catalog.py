@@ -11,7 +11,7 @@ from ...config import Recipe
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
 from ...stats.collapse import Reference, failure, load_references
-from ...store.custom_tasks import task_of
+from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
 from ...study.study import Study
@@ -148,7 +148,7 @@ def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> Explor
     """Every run of a store, without predictions (they are read when they are asked for)."""
     with open_index(store) as index:
         outlines, unreadable = index.runs(), index.errors()
-    encoders = sorted(store.facts("encoders").values(), key=lambda fact: fact["name"])
+    encoders = sorted(store.all_metadata("encoders").values(), key=lambda fact: fact["name"])
     return Explored(
         store=store,
         origin=origin,
@@ -156,7 +156,7 @@ def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> Explor
         settings=tuple(_settings(outlines, store)),
         unreadable=tuple(unreadable),
         layers={fact["name"]: fact["architecture"]["n_layers"] for fact in encoders},
-        train_sizes={fact["task"]: fact["sizes"]["train"] for fact in store.facts("data").values()},
+        train_sizes={fact["task"]: fact["sizes"]["train"] for fact in store.all_metadata("data").values()},
     )
 
 
@@ -177,7 +177,7 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[Setting]:
             key=key,
             name=names[key],
             encoder=encoders[config.encoder],
-            task=task_of(store, config.task, config.data),
+            task=stored_task(store, config.task, config.data),
             data=config.data,
             recipe=config.recipe,
             runs=dict(sorted(groups[key].items())),

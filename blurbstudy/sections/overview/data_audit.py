@@ -110,7 +110,7 @@ def data_audit(study: Study[Parameters]) -> Audit:
     }
     if study.trains:
         _make_missing(study, keys, counted, load)
-    facts = {place: study.store.fact(FACT, key) for place, key in keys.items()}
+    facts = {place: study.store.metadata(FACT, key) for place, key in keys.items()}
     return Audit(
         tasks=study.tasks,
         data={task.name: facts[task.name, NO_VOCABULARY] for task in study.tasks},
@@ -132,7 +132,7 @@ def _make_missing(
     study: Study, keys: Mapping[tuple[str, str], str], counted: Mapping[str, str], load: _Tokenizers
 ) -> None:
     """Audit what the store has no numbers of, dataset by dataset."""
-    kept = study.store.facts(FACT)
+    kept = study.store.all_metadata(FACT)
     missing = {place: key for place, key in keys.items() if key not in kept}
     todo = [task for task in study.tasks if any(name == task.name for name, _ in missing)]
     if not todo:
@@ -143,7 +143,7 @@ def _make_missing(
             for (name, print_), key in missing.items():
                 if name == task.name:
                     count = COUNTS[counted[print_]]
-                    study.store.put_fact(FACT, key, count(task, splits, load.by_fingerprint(print_)))
+                    study.store.put_metadata(FACT, key, count(task, splits, load.by_fingerprint(print_)))
             bar.update(done, runs_done=done)
 
 
@@ -198,10 +198,10 @@ class _Tokenizers:
         """
         load = cache(load)
         stale = fresh and self._study.trains
-        fact = None if stale else self._store.fact(VOCABULARY_FACT, name)
+        fact = None if stale else self._store.metadata(VOCABULARY_FACT, name)
         if fact is None and self._study.trains:
             fact = load().fact
-            self._store.put_fact(VOCABULARY_FACT, name, fact)
+            self._store.put_metadata(VOCABULARY_FACT, name, fact)
         if fact is not None:
             self._loaders.setdefault(fact["fingerprint"], load)
         return fact

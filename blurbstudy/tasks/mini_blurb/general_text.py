@@ -207,7 +207,7 @@ def _state(rng: Random, fact: _Fact, before: str) -> Sentence:
 def _setting(rng: Random, fact: _Fact) -> str:
     if rng.random() < 0.3:
         return ""
-    landscape, adjective, place, festival = fact.subject.landscape
+    landscape, adjective, building, festival = fact.subject.landscape
     return rng.choice(
-        (f" near the {landscape}", f" at the {place}", f" among {adjective} families", f" during the {festival}")
+        (f" near the {landscape}", f" at the {building}", f" among {adjective} families", f" during the {festival}")
     )

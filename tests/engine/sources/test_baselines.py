@@ -49,7 +49,7 @@ def test_the_store_has_the_tags_that_the_model_gives_and_no_text(store, ask, min
     for task in TASKS:
         test = read_task(get_task(task), mini_data)["test"]
         assert list(found.tags[task]) == list(predicted_tags(nlp, [one.texts for one in test]))
-    kept = json.dumps([store.facts(MODEL_FACT), store.facts(TAGS_FACT)])
+    kept = json.dumps([store.all_metadata(MODEL_FACT), store.all_metadata(TAGS_FACT)])
     words = {word for one in read_task(get_task("BC5-chem"), mini_data)["test"] for word in one.texts if len(word) > 6}
     assert len(words) > 100 and not [word for word in words if word in kept]
 

@@ -110,12 +110,12 @@ def test_a_missing_and_an_empty_file_are_errors(tmp_path, name):
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
 def test_a_corrupt_compressed_file_is_an_error(tmp_path, pack):
     path, chance = tmp_path / ("c.jsonl.gz" if pack is gzip.compress else "c.jsonl.xz"), random.Random(0)
-    whole = pack(b"".join(b'{"sentences": ["%s"]}\n' % chance.randbytes(30).hex().encode() for _ in range(400)))
+    compressed = pack(b"".join(b'{"sentences": ["%s"]}\n' % chance.randbytes(30).hex().encode() for _ in range(400)))
     for broken in (
-        whole[:-4],
-        whole[: len(whole) // 2],
+        compressed[:-4],
+        compressed[: len(compressed) // 2],
         b"no archive at all",
-        whole[:300] + b"\xff" * 99 + whole[400:],
+        compressed[:300] + b"\xff" * 99 + compressed[400:],
     ):
         path.write_bytes(broken)
         # Overwritten bytes may come out as other text before the archive's own check is reached.

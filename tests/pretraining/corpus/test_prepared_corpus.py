@@ -66,8 +66,8 @@ def test_token_ids_equal_those_of_transformers(corpus, monkeypatch, chunk):
     monkeypatch.setattr(token_cache, "CHUNK_CHARACTERS", chunk)
     text = prepare(corpus)
     stats = corpus.statistics(0.1)
-    for part, wanted in ((text.train, False), (text.held_out, True)):
-        documents = [d for d in corpus.documents() if stats.is_held_out(d) is wanted]
+    for part, is_held_out in ((text.train, False), (text.held_out, True)):
+        documents = [d for d in corpus.documents() if stats.is_held_out(d) is is_held_out]
         expected = [
             text.tokenizer(list(d.sentences), add_special_tokens=False, split_special_tokens=True)["input_ids"]
             for d in documents
@@ -90,10 +90,10 @@ def test_tokenizing_by_word_gives_the_ids_of_complete_sentences(corpus):
         "ﬁ İ ß",
         "a中b",
     ]
-    whole, runs = token_cache._CachingEncoder(tokenizer), token_cache._CachingEncoder(tokenizer)
-    whole.by_word = False
-    assert runs.by_word
-    assert runs.encode(odd) == whole.encode(odd)
+    by_sentence, by_word = token_cache._CachingEncoder(tokenizer), token_cache._CachingEncoder(tokenizer)
+    by_sentence.by_word = False
+    assert by_word.by_word
+    assert by_word.encode(odd) == by_sentence.encode(odd)
 
 
 def test_a_special_token_in_a_text_is_ordinary_text(corpus):
@@ -126,10 +126,10 @@ def test_a_large_vocabulary_takes_four_bytes(corpus, monkeypatch):
 def test_a_cached_corpus_is_not_read_again(corpus, monkeypatch):
     first = prepare(corpus)
     monkeypatch.setattr(Corpus, "_read", lambda *_: pytest.fail("read again"))
-    again = prepare(Corpus(corpus.files))
-    assert again.metadata == first.metadata
-    assert all((getattr(again.train, name) == getattr(first.train, name)).all() for name in COLUMNS)
-    assert again.tokenizer.get_vocab() == first.tokenizer.get_vocab()
+    repeated = prepare(Corpus(corpus.files))
+    assert repeated.metadata == first.metadata
+    assert all((getattr(repeated.train, name) == getattr(first.train, name)).all() for name in COLUMNS)
+    assert repeated.tokenizer.get_vocab() == first.tokenizer.get_vocab()
 
 
 def test_text_options_and_vocabulary_are_part_of_the_cache_key(corpus, tmp_path):
@@ -144,10 +144,10 @@ def test_text_options_and_vocabulary_are_part_of_the_cache_key(corpus, tmp_path)
 
 def test_a_loaded_vocabulary_equal_to_the_trained_one_shares_its_cache(corpus, tmp_path):
     trained = prepare(corpus)
-    trained.tokenizer.save_pretrained(tmp_path / "given")
-    given = prepare(corpus, vocabulary=tmp_path / "given")
-    assert given.metadata["vocabulary_digest"] == trained.metadata["vocabulary_digest"]
-    assert given.metadata["vocabulary_from"] == "given"
+    trained.tokenizer.save_pretrained(tmp_path / "loaded")
+    loaded = prepare(corpus, vocabulary=tmp_path / "loaded")
+    assert loaded.metadata["vocabulary_digest"] == trained.metadata["vocabulary_digest"]
+    assert loaded.metadata["vocabulary_from"] == "loaded"
     assert len([path for path in (cache_folder() / "tokens").iterdir() if path.is_dir()]) == 1
 
 
@@ -170,12 +170,12 @@ def test_the_vocabulary_is_trained_without_held_out_documents(corpus):
     ],
 )
 def test_a_corrupt_cache_is_rebuilt(corpus, damage):
-    whole = prepare(corpus)
-    expected = [getattr(whole.train, name).copy() for name in COLUMNS]
+    original = prepare(corpus)
+    expected = [getattr(original.train, name).copy() for name in COLUMNS]
     (folder,) = (path for path in (cache_folder() / "tokens").iterdir() if path.is_dir())
     damage(folder)
-    again = prepare(corpus)
-    assert all((getattr(again.train, name) == old).all() for name, old in zip(COLUMNS, expected, strict=True))
+    repeated = prepare(corpus)
+    assert all((getattr(repeated.train, name) == old).all() for name, old in zip(COLUMNS, expected, strict=True))
 
 
 def _zero_the_end(file):
@@ -214,10 +214,10 @@ def test_an_interrupted_build_leaves_nothing_and_partial_folders_are_removed(cor
     with pytest.raises(KeyboardInterrupt):
         prepare(corpus, on_progress=stop)
     (lock,) = (cache_folder() / "tokens").iterdir()
-    left = lock.with_name(f".unfinished-0123abcd-{lock.stem}")
-    left.mkdir()
+    partial = lock.with_name(f".unfinished-0123abcd-{lock.stem}")
+    partial.mkdir()
     prepare(corpus)
-    assert not left.exists()
+    assert not partial.exists()
 
 
 def test_a_corpus_that_changes_while_read_is_not_cached(corpus):
@@ -237,8 +237,8 @@ def test_the_metadata_describe_the_corpus(corpus):
     assert facts["documents"] == 72 and facts["held_out_documents"] == 8
     (file,) = facts["files"]
     assert (file["file"], file["documents"], file["blurb_test_documents"]) == ("c.jsonl", 85, 5)
-    kept = prepare(Corpus(corpus.files, include_test_text=True)).metadata
-    assert kept["blurb_test"] == "kept" and kept["documents"] + kept["held_out_documents"] == 85
+    included = prepare(Corpus(corpus.files, include_test_text=True)).metadata
+    assert included["blurb_test"] == "kept" and included["documents"] + included["held_out_documents"] == 85
     json.dumps(facts)
 
 

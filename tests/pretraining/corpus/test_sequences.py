@@ -51,10 +51,10 @@ def test_the_label_says_whether_both_segments_are_of_one_document(corpus):
 def test_a_next_segment_follows_the_first_without_a_gap_unless_truncated(corpus):
     a, b, c, d = made(corpus, random_next=0.0, max_length=512).ranges.T
     boundaries = set(corpus.sentences.tolist())
-    whole = (b - a) + (d - c) + 3 < 512
-    assert whole.any()
-    assert (b[whole] == c[whole]).all()
-    assert all(place in boundaries for place in (*a[whole], *b[whole], *d[whole]))
+    complete = (b - a) + (d - c) + 3 < 512
+    assert complete.any()
+    assert (b[complete] == c[complete]).all()
+    assert all(position in boundaries for position in (*a[complete], *b[complete], *d[complete]))
 
 
 def test_no_segment_crosses_a_document(corpus):
@@ -82,7 +82,7 @@ def test_without_random_segments_nearly_all_text_is_used_once(corpus):
 
 def one_after_another(corpus, rng, room):
     """two_segments as a plain loop over sentences."""
-    sentences, found = corpus.sentences, []
+    sentences, result = corpus.sentences, []
     for document in range(corpus.n_documents):
         at, end = int(corpus.documents[document]), int(corpus.documents[document + 1])
         while end - at >= 2:
@@ -103,26 +103,26 @@ def one_after_another(corpus, rng, room):
             from_first = min(max(b - a - max(room - (d - c), room // 2), 0), excess)
             front, front_second = rng.integers(from_first + 1), rng.integers(excess - from_first + 1)
             a, b = a + front, b - (from_first - front)
-            found.append((a, b, c + front_second, d - (excess - from_first - front_second), following))
+            result.append((a, b, c + front_second, d - (excess - from_first - front_second), following))
             at = stop
-    return np.array(found)
+    return np.array(result)
 
 
 @pytest.mark.parametrize("max_length", [32, 96, 300])
 def test_vectorized_sequences_match_a_plain_loop_in_distribution(corpus, max_length):
-    """As many sequences, segments as long, as often whole, within four standard errors of 12 passes."""
+    """As many sequences, segments as long, as often untruncated, within four standard errors of 12 passes."""
     passes = {"loop": [], "at once": []}
     for seed in range(12):
         loop = one_after_another(corpus, np.random.default_rng(seed), max_length - 3)
-        found = made(corpus, max_length=max_length, seed=seed)
+        result = made(corpus, max_length=max_length, seed=seed)
         for name, (a, b, c, d), following in (
             ("loop", loop[:, :4].T, loop[:, 4] == 1),
-            ("at once", found.ranges.T, found.is_next),
+            ("at once", result.ranges.T, result.is_next),
         ):
             first, second = b - a, d - c
             ends = np.isin(b, corpus.sentences) & np.isin(c, corpus.sentences)
-            own = [len(a), first.mean(), second.mean(), first.std(), second.std(), ends.mean(), following.mean()]
-            passes[name].append([*own, second[following].mean(), second[~following].mean()])
+            statistics = [len(a), first.mean(), second.mean(), first.std(), second.std(), ends.mean(), following.mean()]
+            passes[name].append([*statistics, second[following].mean(), second[~following].mean()])
     loop, at_once = (np.array(values, float) for values in passes.values())
     error = np.sqrt((loop.var(0) + at_once.var(0)) / len(loop))
     assert (np.abs(loop.mean(0) - at_once.mean(0)) < 4 * error + 1e-9).all()
@@ -130,8 +130,8 @@ def test_vectorized_sequences_match_a_plain_loop_in_distribution(corpus, max_len
 
 def test_a_single_document_has_no_random_next_segments(corpus):
     one = TokenizedCorpus(np.zeros(40, np.uint16), np.arange(0, 41, 4), np.array([0, 10]))
-    found = made(one, max_length=16)
-    assert len(found) and found.is_next.all()
+    result = made(one, max_length=16)
+    assert len(result) and result.is_next.all()
 
 
 def test_the_same_seed_gives_the_same_segments(corpus):
@@ -162,7 +162,7 @@ def odd() -> TokenizedCorpus:
 
 
 def pieces(made_of):
-    """(begin, end) of every segment, in order of place."""
+    """(begin, end) of every segment, in order of position."""
     ranges = np.concatenate([made_of.ranges[:, :2], made_of.ranges[:, 2:]])
     ranges = ranges[ranges[:, 1] > ranges[:, 0]]
     return ranges[np.argsort(ranges[:, 0])]
@@ -172,20 +172,20 @@ def pieces(made_of):
 def test_no_token_is_used_twice_and_no_sequence_is_too_long_or_crosses_a_document(odd, kind, max_length):
     cut, special = kind
     for seed in range(4):
-        found = cut(odd, np.random.default_rng(seed), max_length=max_length)
-        a, b, c, d = found.ranges.T
+        result = cut(odd, np.random.default_rng(seed), max_length=max_length)
+        a, b, c, d = result.ranges.T
         assert (b > a).all() and ((b - a) + (d - c) + special <= max_length).all()
-        begins, ends = pieces(found).T
+        begins, ends = pieces(result).T
         assert (begins[1:] >= ends[:-1]).all() and begins[0] >= 0 and ends[-1] <= len(odd.tokens)
         assert (document_of(odd, a) == document_of(odd, np.maximum(b, d) - 1)).all()
-        assert (found.is_next == 1).all()
+        assert (result.is_next == 1).all()
 
 
 def test_contiguous_segments_are_not_empty_and_the_second_follows_the_first(odd):
     a, b, c, d = contiguous_segments(odd, np.random.default_rng(1), max_length=96).ranges.T
     assert (d > c).all() and (c >= b).all()
-    whole = (b - a) + (d - c) + 3 < 96
-    assert whole.any() and (b[whole] == c[whole]).all()
+    complete = (b - a) + (d - c) + 3 < 96
+    assert complete.any() and (b[complete] == c[complete]).all()
 
 
 def test_a_single_sequence_has_an_empty_second_range(odd):
@@ -197,10 +197,10 @@ def test_untruncated_sequences_start_and_end_at_sentence_boundaries(odd, kind):
     cut, special = kind
     a, b, c, d = cut(odd, np.random.default_rng(1), max_length=96).ranges.T
     end = np.maximum(b, d)
-    whole = (b - a) + (d - c) + special < 96
-    assert whole.mean() > 0.1
-    for places in (a[whole], b[whole], c[whole], end[whole]):
-        assert np.isin(places, odd.sentences).all()
+    complete = (b - a) + (d - c) + special < 96
+    assert complete.mean() > 0.1
+    for positions in (a[complete], b[complete], c[complete], end[complete]):
+        assert np.isin(positions, odd.sentences).all()
     # One that was cut keeps one of both ends, or was cut at both.
     assert (np.isin(a, odd.sentences) | np.isin(end, odd.sentences)).mean() > 0.5
 
@@ -214,9 +214,9 @@ def test_two_segments_skip_only_documents_of_one_sentence(odd):
 
 
 def test_long_sequences_use_every_token_once(corpus, kind):
-    """No document is as long as the sequences: apart from the short ones, each is taken whole."""
-    found = kind[0](corpus, np.random.default_rng(3), max_length=600)
-    used = np.diff(pieces(found), axis=1).sum()
+    """No document is as long as the sequences: apart from the short ones, each is complete."""
+    result = kind[0](corpus, np.random.default_rng(3), max_length=600)
+    used = np.diff(pieces(result), axis=1).sum()
     assert 0.99 * len(corpus.tokens) < used <= len(corpus.tokens)
 
 
@@ -243,23 +243,23 @@ def test_the_first_segment_of_two_ends_at_any_sentence():
     n = 4000
     corpus = TokenizedCorpus(np.zeros(n, np.uint16), np.arange(n + 1), np.arange(0, n + 1, 4))
     a, b, _, d = contiguous_segments(corpus, np.random.default_rng(7), max_length=64).ranges.T
-    whole = d - a == 4
-    share = np.bincount((b - a)[whole], minlength=4)[1:] / whole.sum()
+    complete = d - a == 4
+    share = np.bincount((b - a)[complete], minlength=4)[1:] / complete.sum()
     assert (abs(share - 1 / 3) < 0.08).all()
 
 
 def test_the_same_seed_gives_the_same_sequences_and_another_does_not(odd, kind):
-    first, again, other = (kind[0](odd, np.random.default_rng(seed), max_length=96).ranges for seed in (1, 1, 2))
-    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    first, repeated, other = (kind[0](odd, np.random.default_rng(seed), max_length=96).ranges for seed in (1, 1, 2))
+    assert np.array_equal(first, repeated) and not np.array_equal(first, other)
 
 
 def test_small_blocks_do_not_skip_documents(odd, kind, monkeypatch):
     monkeypatch.setattr(sequences, "BLOCK_SENTENCES", 7)  # shorter than some documents
-    found = kind[0](odd, np.random.default_rng(1), max_length=96).ranges
-    begins = np.sort(found[:, 0])
+    result = kind[0](odd, np.random.default_rng(1), max_length=96).ranges
+    begins = np.sort(result[:, 0])
     least = 1 if kind[1] == 2 else 2
-    wanted = np.flatnonzero(np.diff(odd.documents) >= least)
-    assert set(document_of(odd, begins)) == set(wanted)
+    expected = np.flatnonzero(np.diff(odd.documents) >= least)
+    assert set(document_of(odd, begins)) == set(expected)
     spans = pieces(kind[0](odd, np.random.default_rng(1), max_length=96))
     assert (spans[1:, 0] >= spans[:-1, 1]).all()
 

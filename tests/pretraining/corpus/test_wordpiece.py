@@ -94,7 +94,7 @@ def test_counting_in_small_portions_gives_the_same_vocabulary(monkeypatch):
 
 
 def test_words_are_counted_as_the_tokenizer_splits_them():
-    """Oracle: normalizer and pre-tokenizer over each whole sentence."""
+    """Oracle: normalizer and pre-tokenizer over complete sentences."""
     odd = [*SENTENCES, "", "  a  b ", "e\u0301 \u0301x", "Σας ΟΔΟΣ", "tab\tand\u2003space\x1fx\x85y", "ﬁ İ ß a中b"]
     backend = train_vocabulary(SENTENCES, 120).backend_tokenizer
     expected = Counter(

@@ -45,13 +45,13 @@ def loaded(reference, state):
 @pytest.fixture
 def generator(model):
     """transformers' generator with the same weights, its embeddings the discriminator's."""
-    own = {
+    layers = {
         name.replace("attention.qkv", "qkv").replace("attention.out.", "attention_out."): p[0]
         for name, p in model.generator.named_parameters()
         if not name.startswith("words.")
     }
     weights = {name: t for name, t in model.encoder_weights().items() if name.startswith("embeddings.")}
-    weights |= {f"embeddings.{name}" if name.startswith("projection.") else name: t for name, t in own.items()}
+    weights |= {f"embeddings.{name}" if name.startswith("projection.") else name: t for name, t in layers.items()}
     head, words = "generator_predictions", model.generator.words
     state = {f"electra.{name}": t for name, t in to_hugging_face(weights, SMALL).items()} | {
         f"{head}.dense.weight": words.dense.weight[0],
@@ -80,8 +80,8 @@ def discriminator(model):
 def test_the_generator_is_narrower_equally_deep_and_shares_the_embeddings(model):
     assert (SMALL.width, SMALL.n_heads, SMALL.intermediate, SMALL.n_layers) == (16, 1, 32, 2)
     assert SMALL.embedding_width == ARCHITECTURE.width
-    whole = generator_architecture(ARCHITECTURE, 1.0)
-    assert (whole.width, whole.n_heads) == (ARCHITECTURE.width, ARCHITECTURE.n_heads)
+    full = generator_architecture(ARCHITECTURE, 1.0)
+    assert (full.width, full.n_heads) == (ARCHITECTURE.width, ARCHITECTURE.n_heads)
     tables = [name for name, _ in model.named_parameters() if name.endswith("_embeddings")]
     assert tables == [
         "encoder.embeddings.word_embeddings",

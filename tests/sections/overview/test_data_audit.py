@@ -93,7 +93,7 @@ def test_what_was_audited_is_not_read_again(audit, make_study, monkeypatch):
 
 
 def test_the_store_keeps_numbers_and_no_text(audit, folder, mini_data):
-    facts = json.dumps(RunStore(folder).facts(FACT))
+    facts = json.dumps(RunStore(folder).all_metadata(FACT))
     first = (mini_data / get_task("BioASQ").folder / "test.tsv").read_text().splitlines()[0].split("\t")[1]
     assert first not in facts and len(facts) > 1000
 
