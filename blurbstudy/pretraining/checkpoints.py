@@ -204,7 +204,7 @@ def tensors_of(model: torch.nn.Module, optimizer: PopulationAdamW) -> dict[str, 
     """Return the weights and Adam's moments by name, without copying; writing into them restores a checkpoint."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     tensors: dict[str, Tensor] = {f"weight.{name}": parameter.data for name, parameter in model.named_parameters()}
-    for parameter, mean, square in zip(optimizer.parameters, optimizer.mean, optimizer.square, strict=True):
+    for parameter, mean, square in zip(optimizer.parameters, optimizer.exp_avg, optimizer.exp_avg_sq, strict=True):
         name = names[id(parameter.tensor)]
         tensors |= {f"mean.{name}": mean, f"square.{name}": square}
     return tensors
