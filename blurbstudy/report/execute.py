@@ -96,7 +96,7 @@ def execute_notebook(
     except PapermillException as error:
         failure = failure or _message(error)
     except RuntimeError as error:  # nbclient's DeadKernelError among them
-        failure = failure or f"the notebook's kernel died ({flat_message(error)}), perhaps for lack of memory; run it again"
+        failure = failure or f"the kernel died ({flat_message(error)}), perhaps for lack of memory; run it again"
     _stamp(path, notebook=notebook, failure=failure, parameters=parameters)
     return Execution(notebook=notebook, path=path, seconds=time.monotonic() - start, failure=failure)
 

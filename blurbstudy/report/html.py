@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__, paths
 from ..engine.sources.sources import MINI
-from ..training.provenance import commit
-from .execute import FAILURE, STAMP, stamp
-from ..tables.paper import OURS
 from ..sections import NOTEBOOKS
 from ..study.study import NO_FINDING
 from ..tables.header import STYLE_FILE
+from ..tables.paper import OURS
 from ..tables.table import Answer, slug
+from ..training.provenance import commit
+from .execute import FAILURE, STAMP, stamp
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

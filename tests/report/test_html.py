@@ -9,9 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from blurbstudy.report.execute import FAILURE, STAMP, stamp
-from blurbstudy.tables.paper import OURS
-from blurbstudy.sections import NOTEBOOKS
 from blurbstudy.report.html import SCRIPT_FILE, build_report
+from blurbstudy.sections import NOTEBOOKS
+from blurbstudy.tables.paper import OURS
 from blurbstudy.tables.table import Answer, Table, page_link
 
 EVIL = "<script>alert(1)</script>"

@@ -17,9 +17,9 @@ import pytest
 from blurbstudy import paths
 from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.store.run_store import RunStore
-from blurbstudy.engine.sources.resolve import (resolve_sources)
+from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
+from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import get_task, read_split
 
 pytestmark = pytest.mark.browser
