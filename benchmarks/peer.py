@@ -36,7 +36,7 @@ def items(features: Features, task: Task) -> list[dict[str, Any]]:
         targets = features.targets[features.targets_of(i)]
         if task.output == "token_labels":
             labels = np.full(len(ids), -100)
-            labels[features.places_of(i)] = targets
+            labels[features.word_starts_of(i)] = targets
             row["labels"] = labels.tolist()
         else:
             row["labels"] = float(targets[0]) if task.output == "score" else int(targets[0])
@@ -149,7 +149,7 @@ def outputs_of(predictions: np.ndarray, features: Features, task: Task) -> np.nd
     predictions = np.asarray(predictions, np.float32)
     if task.output != "token_labels":
         return predictions.reshape(len(features), -1)
-    return np.concatenate([predictions[i, features.places_of(i)] for i in range(len(features))])
+    return np.concatenate([predictions[i, features.word_starts_of(i)] for i in range(len(features))])
 
 
 def scored(predictions: np.ndarray, material: Material, split: str) -> float | None:
@@ -201,7 +201,7 @@ def labels_piped(found: list, material: Material) -> list[str] | None:
     labels = []
     for i, tokens in enumerate(found):
         tagged = {token["index"]: token["entity"] for token in tokens}  # tokens outside of mentions are not told
-        labels.append(" ".join(tagged.get(place, OUTSIDE) for place in features.places_of(i).tolist()))
+        labels.append(" ".join(tagged.get(place, OUTSIDE) for place in features.word_starts_of(i).tolist()))
     return labels
 
 

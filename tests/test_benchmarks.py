@@ -235,7 +235,7 @@ def like_sequences(n: int) -> Features:
     places = np.concatenate([i * LENGTH + np.arange(1, 1 + READS) for i in range(n)])
     return Features(
         ids=np.arange(n * LENGTH, dtype=np.int32) % 50, segments=np.zeros(n * LENGTH, np.uint8),
-        offsets=np.arange(n + 1) * LENGTH, targets=np.zeros(n * READS, np.int64), places=places,
+        offsets=np.arange(n + 1) * LENGTH, targets=np.zeros(n * READS, np.int64), word_starts=places,
     )  # fmt: skip
 
 
@@ -253,14 +253,14 @@ def test_operations_are_counted_as_torch_counts_them(benchmark, monkeypatch, fam
     )
     features = like_sequences(2)  # as few rows as are not rounded up
     if pooled:
-        features = replace(features, places=None, targets=np.zeros(2, np.int64))
+        features = replace(features, word_starts=None, targets=np.zeros(2, np.int64))
     model = Classifier(architecture, members=1, outputs=5, head="pooler" if pooled else "words")
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
     for depth, modules in enumerate(model.depths()):
         for module in modules:
             module.requires_grad_(not frozen or depth > frozen)
-    reads = None if pooled else [[features.places_of(i) for i in range(2)]]
+    reads = None if pooled else [[features.word_starts_of(i) for i in range(2)]]
     packing = pack([[features.sequence(i) for i in range(2)]], n_heads=2, reads=reads)
     shape = {"outputs": 5, "pooled": pooled}
     with FlopCounterMode(display=False) as forward, torch.no_grad():
@@ -309,7 +309,7 @@ def test_the_peer_is_given_our_sub_words_and_freezes_what_we_freeze(benchmark, m
     assert np.concatenate([row["input_ids"] for row in rows]).tolist() == train.ids.tolist()
     labels = np.concatenate([row["labels"] for row in rows])
     assert labels[labels >= 0].tolist() == train.targets.tolist()
-    assert np.flatnonzero(labels >= 0).tolist() == train.places.tolist()
+    assert np.flatnonzero(labels >= 0).tolist() == train.word_starts.tolist()
     model = peer.make_model(read, seed=1)
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert frozen and all(".embeddings." in name or ".layer.0." in name for name in frozen)

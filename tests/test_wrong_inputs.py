@@ -87,7 +87,7 @@ def unreadable(folder: Path) -> list[str]:
 
 REFUSED = {  # kind -> what is given to finetune, and what is said
     "one class only": (file("a.tsv", lines().replace("\tno", "\tyes")), "found the label 'yes' in all of train"),
-    "two examples": (file("a.tsv", lines(n=2)), "found 2 examples, of which 0 could be split off as a dev set"),
+    "two examples": (file("a.tsv", lines(n=2)), "found 2 examples, of which 0 can be split off as dev"),
     "empty text": (file("a.tsv", lines("\tyes")), "a.tsv, line 42: found an empty text"),
     "NUL bytes": (file("a.tsv", lines("a\0b\tyes")), "a.tsv, line 42: found a NUL byte"),
     "latin-1": (file("a.tsv", lines("café\tyes").encode("latin-1")), "a.tsv, line 42: found byte 0xE9"),
@@ -100,9 +100,9 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
         "a.csv, line 32: found id '0' a second time, after line 2",
     ),
     "a folder for a file": (folder_for_a_file, "a.tsv: a folder without brat's .txt and .ann files"),
-    "a pipe": (pipe, "a.tsv: a device, pipe or socket, no file"),
+    "a pipe": (pipe, "a.tsv: a device, pipe or socket, not a file"),
     "no right to read": (unreadable, "found a file that cannot be read (Permission denied)"),
-    "an Excel file named .csv": (file("a.csv", zipped("xl/workbook.xml")), "found a zip archive (an Excel file"),
+    "an Excel file named .csv": (file("a.csv", zipped("xl/workbook.xml")), "found a zip archive or Excel file"),
     "a zip archive named .jsonl": (file("a.jsonl", zipped("a.jsonl")), "a.jsonl: found a zip archive"),
     "an array for JSON lines": (
         file("a.jsonl", json.dumps([{"text": "x", "label": "yes"}])), "a.jsonl, line 1: found a JSON list"
@@ -118,7 +118,7 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
     "offsets in bytes": (
         file("a.jsonl", '{"text": "β IL-2.", "entities": [{"start": 3, "end": 7, "type": "G", "text": "IL-2"}]}',
              kind="ner"),
-        "they fit in bytes of UTF-8: count characters from 0",
+        "they fit in bytes of UTF-8; count characters from 0",
     ),
     "code in a definition": (evil_definition, "a.yaml"),
     "pickled weights of an encoder with code in them": (evil_encoder, "more than tensors, such as code"),
@@ -126,10 +126,10 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
 FOUND_LATER = ("pickled weights of an encoder with code in them",)  # when the encoder is loaded
 MEANT = {  # kind -> what is said of it; all of them in one training
     "labels unseen in train": "label 'maybe' of test (1 times, first in test.csv, line 22) is not in train",
-    "a line of 100,000 characters": "exceed 64 sub-words: what follows is lost (the longest, ",
+    "a line of 100,000 characters": "exceed 64 sub-words: the rest is cut off (the longest, ",
     "a byte-order mark": "train: ",
     "line ends of several systems": "train: ",
-    "test that stands in train": "of 21 examples of test stand in train too",
+    "test that stands in train": "of 21 examples of test are also in train",
     "a text twice": "repeats 1 text",
     "formats that differ between files": "read, test: csv",
 }

@@ -25,7 +25,7 @@ from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
 from ..study.parameters import hub_id
 from ..tasks import Task, get_task
-from ..tasks.custom.audit import OwnAudit, audit_own, check_learnable
+from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
 from ..training.run_record import RunRecord
 from .export_model import check_target, ensure_weights, export_run, exported_run_id, is_unchanged
 from .finetune_result import FinetuneResult
@@ -87,7 +87,7 @@ def fine_tune(
     if export_model and model_dir is not None:
         check_target(model_dir, overwrite=overwrite)
     if known_task.custom:
-        check_learnable(known_task)  # before an encoder is loaded or anything is written
+        check_trainable(known_task)  # before an encoder is loaded or anything is written
         data = str(Path(known_task.files["train"]).parent)
     sources = resolve_sources(run_store, tasks=[known_task], encoders={encoder: hub_id(encoder)}, data=data)
     resolved = _resolve_recipe(recipe, known_task, encoder, sources=sources, store=run_store, device=device, log=log)
@@ -178,7 +178,7 @@ def _export_best(
     return ExportedModel(folder=folder, notes=(*notes, f"the model has seed {best.config.seed}, the best on dev"))
 
 
-def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[[str], object]) -> OwnAudit:
+def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[[str], object]) -> CustomTaskAudit:
     """Audit and log; warnings come last, where they are seen."""
     audit = audit_with(encoder, task, max_length=recipe.max_length)
     for line in (*audit.facts, *(f"warning: {warning}" for warning in audit.warnings)):
@@ -186,10 +186,10 @@ def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[
     return audit
 
 
-def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> OwnAudit:
+def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> CustomTaskAudit:
     """The audit of a custom task's files with the encoder's tokenizer."""
     tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path or "")).tokenizer()
-    return audit_own(task, tokenizer.backend_tokenizer, max_length=max_length)
+    return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length)
 
 
 def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split: str) -> dict[str, float]:

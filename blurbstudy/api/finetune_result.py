@@ -16,7 +16,7 @@ from ..stats.summary import CellSummary
 from ..tables.score_table import score_details
 from ..tables.table import Table, number
 from ..tasks import Task
-from ..tasks.custom.audit import OwnAudit
+from ..tasks.custom.audit import CustomTaskAudit
 from .model_facts import summary_values
 
 
@@ -33,7 +33,7 @@ class FinetuneResult:
     dev: CellSummary
     test: CellSummary | None  # None: no test set
     classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, on test or else on dev
-    audit: OwnAudit | None = None  # of a custom task
+    audit: CustomTaskAudit | None = None  # of a custom task
     zero_shot: Mapping[str, ZeroShotScore] = field(default_factory=dict)  # split -> cosine similarity without training
     model: Path | None = None  # directory of the best run on dev
     model_notes: tuple[str, ...] = ()  # remarks on the model, or why there is none

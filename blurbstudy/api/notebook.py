@@ -31,7 +31,7 @@ from ..study.parameter_types import read_seeds
 from ..study.parameters import hub_id
 from ..tables.table import Table
 from ..tasks import Task, read_split
-from ..tasks.custom.audit import check_learnable
+from ..tasks.custom.audit import check_trainable
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
 from .recommend.recommend import Recommendation
@@ -215,7 +215,7 @@ def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = Non
     known_task = task if isinstance(task, Task) else Task.load(task)
     if known_task.custom is None:
         raise ParameterError(f"{known_task.name} is a BLURB task; see its audit in 00_overview")
-    check_learnable(known_task)
+    check_trainable(known_task)
     spec = str(encoder)
     data = str(Path(known_task.files["train"]).parent)
     with tempfile.TemporaryDirectory(prefix="blurbstudy-") as folder:

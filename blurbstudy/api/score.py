@@ -97,8 +97,9 @@ class ScoredPredictions:
         if self.precision_recall is not None:
             counts = self.precision_recall
             lines.append(
-                f"precision {_percent(counts.precision)} ({counts.right} of {counts.predicted} predicted), "
-                f"recall {_percent(counts.recall)} ({counts.found} of {counts.gold} gold)"
+                f"precision {_percent(counts.precision)} "
+                f"({counts.true_positives_predicted} of {counts.predicted} predicted), "
+                f"recall {_percent(counts.recall)} ({counts.true_positives_gold} of {counts.gold} gold)"
             )
         lines += [
             f"{METRICS[name].title} (additional metric): {_percent(value)}" for name, value in self.others.items()

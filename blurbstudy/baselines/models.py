@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ParameterError
-from ..metrics import mentions
+from ..metrics import decode_tags
 from ..tasks import Task
 
 RELEASED = "released"  # the installed package
@@ -63,7 +63,7 @@ def evaluated_tags(tags: str, mention_type: str | None) -> str:
     """Convert a sentence's typed tags ("O B-DISEASE I-DISEASE") to untyped ones ("O B I"), without other types."""
     words = tags.split()
     untyped = ["O"] * len(words)
-    for mention in mentions(words):
+    for mention in decode_tags(words):
         if mention_type in (None, mention.type):
             untyped[mention.start : mention.end] = ["B"] + ["I"] * (mention.end - mention.start - 1)
     return " ".join(untyped)

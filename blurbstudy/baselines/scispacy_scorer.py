@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..metrics.counts import PrecisionRecallF1, scores_from_counts
-from ..metrics.entities import Mention, mentions, tag_pairs
+from ..metrics.entities import Mention, decode_tags, tag_pairs
 
 OUTCOMES = ("right", "wrong", "missed")  # predicted and gold, only predicted, only gold
 
@@ -47,7 +47,7 @@ def _typed_counts(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Co
     """Number of mentions by outcome (see OUTCOMES) and type."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in OUTCOMES}
     for truth, guess in tag_pairs(gold, predicted):
-        expected, actual = set(scispacy_gold(truth)), set(mentions(guess))
+        expected, actual = set(scispacy_gold(truth)), set(decode_tags(guess))
         for name, subset in zip(OUTCOMES, (actual & expected, actual - expected, expected - actual), strict=True):
             counts[name].update(mention.type for mention in subset)
     return counts

@@ -1,14 +1,13 @@
-"""The command line's `data`: what the 13 datasets are, whether a folder holds them, and getting them."""
+"""The commands `blurbstudy data list`, `check` and `download`."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,45 +15,55 @@ from .. import paths
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ..tasks import Task
-    from ..tasks.download.download import Need, Plan
+    from ..tasks.download.download import DownloadPlan, FileRequest
     from ..tasks.download.verify import DataCheck
 
-data_app = typer.Typer(no_args_is_help=True, help="BLURB's datasets: list them, check a folder of them, get them.")
+data_app = typer.Typer(no_args_is_help=True, help="List, check and download BLURB's datasets.")
 
-WIDEST = 118  # columns of a table, where the terminal is wider
+MAX_WIDTH = 118  # characters
 MINI = "mini"  # the data that is generated
 
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="A dataset, such as BIOSSES; may be repeated.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object only.")]
 
 
 @data_app.command("list")
 def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
-    """Name, kind, group, metric, published sizes, terms and source of each dataset; --task tells its files too."""
-    from ..tasks.download.manifest import by_hand, public_sources
+    """List name, kind, group, metric, sizes, terms and source of each dataset; with --task also its files."""
+    from ..tasks.download.manifest import load_manifest, manual_instructions
 
-    tasks, sources = _of_blurb(_tasks(task)), public_sources()
+    tasks, sources = _require_blurb(_tasks(task)), load_manifest()
     if as_json:
-        _print_json({"datasets": [_facts(one) for one in tasks]})
+        _print_json({"datasets": [_facts(listed_task) for listed_task in tasks]})
         return
     columns = ("name", "kind", "group", "metric", "counted", "train", "dev", "test")
     rows = [
-        (one.name, one.task_type, one.group, one.metric, one.size_unit, *map(str, one.sizes.values())) for one in tasks
+        (
+            listed_task.name,
+            listed_task.task_type,
+            listed_task.group,
+            listed_task.metric,
+            listed_task.size_unit,
+            *map(str, listed_task.sizes.values()),
+        )
+        for listed_task in tasks
     ]
     _print_table(columns, rows, right=("train", "dev", "test"))
     typer.echo("\nSizes are those published by BLURB (Gu et al. 2021, table 1). Terms and sources:")
-    for one in tasks:
-        condition = sources[one.name].condition
-        asked = f"; asked for before a download: {condition}" if condition else ""
-        _print_item(one.name, f"{one.terms}{asked}. Source: {one.source}")
-    for one in tasks if task else ():
-        typer.echo(f"\n{one.name}: {one.citation}")
-        for file in sources[one.name].files.values():
+    for listed_task in tasks:
+        condition = sources[listed_task.name].required_terms
+        terms_note = f"; required before a download: {condition}" if condition else ""
+        _print_item(listed_task.name, f"{listed_task.terms}{terms_note}. Source: {listed_task.source}")
+    for listed_task in tasks if task else ():
+        typer.echo(f"\n{listed_task.name}: {listed_task.citation}")
+        for file in sources[listed_task.name].files.values():
             origin = f"rebuilt from {', '.join(file.inputs)}" if file.rebuild else f"{file.repository}, {file.path}"
             _print_item(f"  {file.name}", f"{file.size:,} bytes, {origin}")
             typer.echo(f"    sha256 {file.sha256}")
-        _print_item("  by hand", by_hand(one, sources[one.name]))
+        _print_item("  by hand", manual_instructions(listed_task, sources[listed_task.name]))
 
 
 @data_app.command()
@@ -67,81 +76,83 @@ def check(
         bool,
         typer.Option(
             "--allow-other-text",
-            help="Files that fit in size and are not the public text are another edition on purpose: remarks.",
+            help="Accept files that differ from the public version.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read every file of a data folder and compare it with what was published; exit code 2 on damage or other text."""
+    """Read and verify every file of a data folder; exit code 2 if files are damaged or differ from the public ones."""
     from ..tasks.download.verify import check_data
 
-    found = check_data(_folder(data), _tasks(task), allow_other_text=allow_other_text)
+    result = check_data(_folder(data), _tasks(task), allow_other_text=allow_other_text)
     if as_json:
-        _print_json(found.to_dict())
+        _print_json(result.to_dict())
     else:
-        _print_check(found)
-    for problem in found.problems:
+        _print_check(result)
+    for problem in result.problems:
         typer.echo(f"blurbstudy: {' '.join(problem.split())}", err=True)
-    if found.problems:
+    if result.problems:
         raise typer.Exit(2)
 
 
 @data_app.command()
 def download(
-    to: Annotated[Path, typer.Option(help="Data folder to fill; files that are there and verified stay.")],
+    to: Annotated[Path, typer.Option(help="Data folder; verified files are kept.")],
     task: Tasks = None,
     accept_terms: Annotated[
         bool,
-        typer.Option("--accept-terms", help="You meet the terms that publishers ask for (the refusal names them)."),
+        typer.Option("--accept-terms", help="Accept the publishers' terms, which the command lists otherwise."),
     ] = False,
-    mirror: Annotated[
-        str | None, typer.Option(help="Web address to fetch from instead: MIRROR/OWNER/NAME/COMMIT/PATH.")
-    ] = None,
+    mirror: Annotated[str | None, typer.Option(help="Download from MIRROR/OWNER/NAME/COMMIT/PATH instead.")] = None,
 ) -> None:
-    """Get datasets from public places: verified by sha256, resumed after an interruption, rebuilt as BLURB does."""
-    from ..tasks.download.download import carry_out, check_terms, plan_download
+    """Download datasets, verify them by SHA-256 and rebuild BLURB's files from raw ones."""
+    from ..tasks.download.download import check_terms, execute, plan_download
     from ..tasks.download.http import PUBLIC, check_base
 
     base = mirror or PUBLIC
     check_base(base)
-    plan = plan_download(to, _of_blurb(_tasks(task)))
+    plan = plan_download(to, _require_blurb(_tasks(task)))
     if not accept_terms:
         check_terms(plan)
-    if not plan.fetches and not plan.rebuilds:
-        typer.echo(f"{to}: all {len(plan.present)} files are there and verified; nothing to fetch")
+    if not plan.to_download and not plan.to_rebuild:
+        typer.echo(f"{to}: all {len(plan.verified)} files are verified; nothing to download")
         return
     typer.echo(
-        f"{to}: {len(plan.present)} files are there and verified; {len(plan.fetches)} to fetch "
-        f"({_megabytes(plan.bytes_to_fetch - plan.bytes_waiting)}), {len(plan.rebuilds)} to rebuild"
+        f"{to}: {len(plan.verified)} files verified; {len(plan.to_download)} to download "
+        f"({_megabytes(plan.download_bytes)}), {len(plan.to_rebuild)} to rebuild"
     )
     for name, terms in plan.terms.items():
         _print_item(f"  {name}", terms)
-    with _bar(plan) as bar:
-        failures = carry_out(
-            plan, base=base, on_bytes=bar.update, on_done=lambda need, how: bar.write(_done_line(need, how))
-        )
+    with _progress_bar(plan) as bar:
+
+        def on_done(request: FileRequest, how: str) -> None:
+            bar.write(_format_done(request, how))
+            if how == "downloaded":
+                bar.update(request.file.size)
+
+        failures = execute(plan, base=base, on_done=on_done)
     for failure in failures:
         typer.echo(f"blurbstudy: {' '.join(failure.split())}", err=True)
     if failures:
         raise typer.Exit(2)
-    typer.echo(f"done; blurbstudy data check --data {to} reads and counts all of them")
+    typer.echo(f"done; verify all datasets with blurbstudy data check --data {to}")
 
 
 def _tasks(names: Sequence[str] | None) -> list[Task]:
-    """The datasets of these names, in the study's order; without names BLURB's 13."""
+    """The datasets of these names in the study's order; without names BLURB's 13."""
     from ..tasks import ALL_TASKS, TASKS, get_task
 
-    asked = [get_task(name) for name in names or ()]
-    return [task for task in ALL_TASKS if task in (asked or TASKS)]
+    requested = [get_task(name) for name in names or ()]
+    return [task for task in ALL_TASKS if task in (requested or TASKS)]
 
 
-def _of_blurb(tasks: Sequence[Task]) -> Sequence[Task]:
-    """The same, refused where one of them is none of BLURB's: nothing is known of its files."""
+def _require_blurb(tasks: Sequence[Task]) -> Sequence[Task]:
+    """The same tasks, if all of them are BLURB's: the files of others are unknown."""
     from ..tasks import TASKS
 
-    own = [task.name for task in tasks if task.name not in {task.name for task in TASKS}]
-    if own:
-        raise ParameterError(f"--task {own[0]}: is none of BLURB's 13, so nobody publishes it; use data check with it")
+    others = [task.name for task in tasks if task.name not in {task.name for task in TASKS}]
+    if others:
+        raise ParameterError(f"--task {others[0]}: not one of BLURB's 13 datasets; only data check supports it")
     return tasks
 
 
@@ -152,42 +163,43 @@ def _folder(data: str | None) -> Path:
         return mini_blurb_folder()
     folder = data or paths.data_folder()
     if folder is None:
-        raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
+        raise ParameterError(f"no data folder; use --data DIR or set {paths.DATA_ENV}")
     return Path(folder).expanduser()
 
 
 def _facts(task: Task) -> dict[str, Any]:
-    from ..tasks.download.manifest import public_sources
+    from ..tasks.download.manifest import load_manifest
 
     names = ("name", "group", "metric", "folder", "terms", "source", "citation")
-    source = public_sources()[task.name]
+    source = load_manifest()[task.name]
     return {name: getattr(task, name) for name in names} | {
         "kind": task.task_type,
         "counted": task.size_unit,
         "sizes": dict(task.sizes),
         "known_sizes": dict(task.known_sizes),
         "labels": list(task.labels),
-        "condition": source.condition,
+        "condition": source.required_terms,
         "files": {file.name: {"bytes": file.size, "sha256": file.sha256} for file in source.files.values()},
     }
 
 
-def _print_check(found: DataCheck) -> None:
+def _print_check(result: DataCheck) -> None:
     from ..tasks.download.verify import size_text
 
-    typer.echo(f"{found.folder}{' (generated: mini-BLURB)' if found.generated else ''}")
+    typer.echo(f"{result.folder}{' (generated: mini-BLURB)' if result.generated else ''}")
     rows = [
-        (one.task, one.counted, *(size_text(split) for split in one.splits), one.bytes, one.flag) for one in found.tasks
+        (row.task, row.size_unit, *(size_text(split) for split in row.splits), row.bytes, row.status)
+        for row in result.tasks
     ]
     sizes = ("train", "dev", "test")
-    _print_table(("dataset", "counted", *sizes, "bytes", "flag"), rows, right=sizes)
-    if found.generated:
-        typer.echo("\nGenerated data has sizes and bytes of its own: they are counted, nothing is compared.")
+    _print_table(("dataset", "size unit", *sizes, "bytes", "status"), rows, right=sizes)
+    if result.generated:
+        typer.echo("\nGenerated data: sizes and bytes are not compared.")
     elif any("(" in cell for row in rows for cell in row[2:5]):
-        typer.echo("\n(n): the published size, where it differs.")
-    for one in found.tasks:
-        for said in (*one.differences, *one.remarks):
-            _print_item(one.task, said)
+        typer.echo("\n(n): the published size, if different.")
+    for row in result.tasks:
+        for note in (*row.differences, *row.notes):
+            _print_item(row.task, note)
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -201,8 +213,8 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right
 
 
 def _print_item(name: str, text: str) -> None:
-    width = min(WIDEST, max(60, shutil.get_terminal_size((WIDEST, 24)).columns - 2))
-    # Names of files and addresses are copied by hand: they stay whole.
+    width = min(MAX_WIDTH, max(60, shutil.get_terminal_size((MAX_WIDTH, 24)).columns - 2))
+    # File names and addresses must remain intact for copying.
     typer.echo(
         textwrap.fill(
             f"{name}: {text}", width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
@@ -218,22 +230,14 @@ def _megabytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 
 
-def _done_line(need: Need, how: str) -> str:
-    return f"{need.task.name}: {need.file.name} {how}, {need.file.size:,} bytes, sha256 verified"
+def _format_done(request: FileRequest, how: str) -> str:
+    return f"{request.task.name}: {request.file.name} {how}, {request.file.size:,} bytes, sha256 verified"
 
 
-@contextlib.contextmanager
-def _bar(plan: Plan) -> Iterator[Any]:
-    """A bar of bytes with the time that is left, on stderr where somebody looks."""
+def _progress_bar(plan: DownloadPlan) -> tqdm[NoReturn]:
+    """A progress bar of bytes on stderr, if it is a terminal."""
     from tqdm import tqdm
 
-    with tqdm(
-        total=plan.bytes_to_fetch,
-        initial=plan.bytes_waiting,
-        unit="B",
-        unit_scale=True,
-        desc="fetching",
-        dynamic_ncols=True,
-        disable=None,  # without a terminal
-    ) as bar:
-        yield bar
+    return tqdm(
+        total=plan.download_bytes, unit="B", unit_scale=True, desc="downloading", dynamic_ncols=True, disable=None
+    )

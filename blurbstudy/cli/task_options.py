@@ -102,10 +102,10 @@ class TaskOptions:
 
     def _load_task(self) -> Task:
         from ..tasks import custom_task
-        from ..tasks.custom.definition import is_kind
+        from ..tasks.custom.definition import is_task_type
 
         files, definition = self.files, self.definition
-        if not is_kind(self.task):
+        if not is_task_type(self.task):
             if files or definition:
                 options = ", ".join(f"--{name}" for name in (*files, *definition))
                 raise ParameterError(

@@ -15,7 +15,7 @@ from ..store.run_weights import weight_saver
 from ..tasks import Task, data_fingerprint, read_split
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
-from ..tasks.text.words import word_rule
+from ..tasks.text.words import detect_word_splitter
 from ..training import population_key, total_steps, train_population
 from ..training.profiling import MemoryUsage, profile_memory
 from ..training.trainer import StepCallback
@@ -197,7 +197,7 @@ class PopulationTrainer:
     def _word_splitter(self, task: Task) -> str:
         """The rule by which the words of train are split."""
         train = read_split(task, self.sources.data_folder or "", split="train")
-        return word_rule(word for example in train for word in example.texts)
+        return detect_word_splitter(word for example in train for word in example.texts)
 
     def _tokenize(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
         recipe = config.recipe

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from ..metrics.entities import mentions
+from ..metrics.entities import decode_tags
 from ..tasks import Example, Task
 from ..tasks.features import Features, tokenize
 from ..tasks.text.sentences import sentence_spans
-from ..tasks.text.words import WORD_RULES, Span
+from ..tasks.text.words import WORD_SPLITTERS, Span
 from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
 from ..training.provenance import pick_device
 from .inputs.documents import Document
@@ -122,7 +122,7 @@ class Predictor:
 
     def _entities(self, text: str, sentence: TaggedSentence, probabilities: np.ndarray) -> list[Entity]:
         entities = []
-        for first, last, kind in mentions(sentence.tags, reading="default"):
+        for first, last, kind in decode_tags(sentence.tags, scheme="default"):
             start, end = sentence.words[first][0], sentence.words[last - 1][1]
             probability = float(probabilities[first:last].mean())
             entities.append(Entity(start, end, kind or self.task.name, text[start:end], probability))
@@ -169,12 +169,12 @@ class Predictor:
 
 
 def split_words(document: Document, rule: str) -> list[tuple[Span, ...]]:
-    """The word spans of each non-empty sentence: those of the document, else split by a rule (a key of WORD_RULES)."""
+    """The word spans of each non-empty sentence: those of the document, or split by a rule (key of WORD_SPLITTERS)."""
     if document.sentences is not None:
         return [sentence for sentence in document.sentences if sentence]
     text, sentences = document.texts[0], []
     for start, end in sentence_spans(text):
-        if words := WORD_RULES[rule](text[start:end]):
+        if words := WORD_SPLITTERS[rule](text[start:end]):
             sentences.append(tuple((start + a, start + b) for a, b in words))
     return sentences
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tasks.features import Features, around, without_truncation
+from ..tasks.features import Features, special_tokens, without_truncation
 from .sliding_windows import windows
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class WordFeatures:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, *, max_length: int) -> None:
         self._tokenizer = without_truncation(tokenizer.backend_tokenizer, words=True)
         self._unknown = int(tokenizer.unk_token_id or 0)
-        self._begin, self._end = around(self._tokenizer)
+        self._begin, self._end = special_tokens(self._tokenizer)
         self._room = max_length - len(self._begin) - len(self._end)
         self._cache: dict[str, list[int]] = {}
 
@@ -54,7 +54,7 @@ class WordFeatures:
             segments=np.zeros(len(ids), np.uint8),
             offsets=np.array(offsets, np.int64),
             targets=np.zeros(len(positions), np.int64),
-            places=np.array(positions, np.int64),
+            word_starts=np.array(positions, np.int64),
             examples=np.array(examples, np.int64),
         )
 

@@ -1,4 +1,4 @@
-"""Metrics: what is measured, one small file each. Scores are fractions (0.93, not 93)."""
+"""The metrics of the study, one file each. Scores are fractions (0.93, not 93)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .blurb_score import blurb_score, group_means
 from .conventions import Convention, scoring_conventions
 from .counts import PrecisionRecallF1, f1_from_counts, scores_from_counts
 from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1, document_f1, example_based_f1
-from .entities import Mention, bio_to_io, io_to_bio, mentions
+from .entities import Mention, bio_to_io, decode_tags, io_to_bio
 from .entity_f1 import ENTITY_F1, ENTITY_F1_DEFAULT, entity_f1, entity_scores, io_ceiling
 from .metric import Metric
 from .micro_f1 import MICRO_F1, micro_f1
@@ -21,7 +21,7 @@ from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 __all__ = [
     "COUNTING", "METRICS", "Convention", "Mention", "Metric", "PrecisionRecallF1", "accuracy", "bio_to_io",
     "blurb_score", "document_f1", "entity_f1", "entity_scores", "example_based_f1", "group_means", "io_ceiling",
-    "io_to_bio", "is_correlated", "mentions", "micro_f1", "pearson", "pico_f1", "pico_scores",
+    "io_to_bio", "is_correlated", "decode_tags", "micro_f1", "pearson", "pico_f1", "pico_scores",
     "precision_recall_f1", "score", "scoring_conventions",
 ]  # fmt: skip
 
@@ -40,15 +40,21 @@ METRICS: dict[str, Metric] = {
         EXAMPLE_BASED_F1,
     )
 }
-COUNTING = tuple(name for name, metric in METRICS.items() if metric.from_sums is f1_from_counts)  # one precision each
+COUNTING = tuple(
+    name for name, metric in METRICS.items() if metric.from_sums is f1_from_counts
+)  # metrics with one precision and recall
 
 
 def score(metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()) -> float:
-    """The metric of that name over gold and predictions, example by example; `positives` are the classes it counts.
+    """The score of predictions by the metric of that name, a fraction.
+
+    Args:
+        gold: labels in the form of Example.label; predicted likewise.
+        positives: the classes that an F1 counts.
 
     Raises:
-        ParameterError: the metric is unknown or lacks its positives, the two sequences are empty or differ in length,
-            or a sentence has another number of tags.
+        ParameterError: the metric is unknown or lacks its positives, the sequences are empty or differ in length, or
+            a sentence has a different number of predicted tags.
     """
     return _checked(metric, gold, predicted).score(gold, predicted, positives=positives)
 
@@ -56,10 +62,10 @@ def score(metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequen
 def precision_recall_f1(
     metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()
 ) -> PrecisionRecallF1:
-    """Precision, recall, F1 and the counts behind them, by a metric that counts over all examples alike.
+    """Precision, recall, F1 and their counts, by a metric that pools counts over all examples (COUNTING).
 
     Raises:
-        ParameterError: as `score`, and where the metric has no one precision (accuracy, pearson, pico_f1,
+        ParameterError: as `score`, or the metric has no single precision (accuracy, pearson, pico_f1,
             example_based_f1).
     """
     chosen = _checked(metric, gold, predicted)
@@ -72,5 +78,7 @@ def _checked(metric: str, gold: Sequence, predicted: Sequence) -> Metric:
     if metric not in METRICS:
         raise ParameterError(f"metric={metric!r} is unknown; use {', '.join(METRICS)}")
     if len(gold) != len(predicted) or not len(gold):
-        raise ParameterError(f"{len(predicted)} predictions for {len(gold)} examples; give one each, of at least one")
+        raise ParameterError(
+            f"{len(predicted)} predictions for {len(gold)} examples; give one per example, at least one"
+        )
     return METRICS[metric]

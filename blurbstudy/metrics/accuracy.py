@@ -1,4 +1,4 @@
-"""Accuracy: the fraction of examples whose predicted label is the gold one (PubMedQA, BioASQ)."""
+"""Accuracy: the fraction of examples whose predicted label equals the gold label (PubMedQA, BioASQ)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def accuracy(gold: Sequence, predicted: Sequence) -> float:
 
 
 def accuracy_terms(gold: Sequence, predicted: Sequence, positives: Sequence[str] = ()) -> np.ndarray:
-    """Whether it is right, and 1: (examples, 2)."""
+    """1 or 0 for a correct or wrong prediction, and 1: (examples, 2)."""
     right = [float(g == p) for g, p in zip(gold, predicted, strict=True)]
     return np.stack([right, np.ones(len(right))], axis=1)
 
 
 def accuracy_from_sums(sums: np.ndarray) -> np.ndarray:
-    """(...) from (..., 2)."""
+    """Accuracy (...) from sums of terms (..., 2)."""
     return ratio(sums[..., 0], sums[..., 1])
 
 

@@ -1,5 +1,5 @@
-"""The BLURB score: the mean over task groups of the mean within each (Gu et al. 2021), so five NER tasks weigh as one
-similarity task.
+"""The BLURB score (Gu et al. 2021): the mean over task groups of each group's mean, so the five NER tasks together
+weigh as much as the one similarity task.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from ..errors import ParameterError
 
 
 def blurb_score(scores: Mapping[str, float | None], *, groups: Mapping[str, str]) -> float:
-    """In the unit of `scores` (task -> score); `groups` (task -> group) says which tasks it takes, all of them.
+    """The BLURB score, in the unit of the scores.
+
+    Args:
+        scores: task -> score.
+        groups: task -> group; every task listed here needs a score.
 
     Raises:
-        ParameterError: there are no groups, or a task has no score or one that is not finite.
+        ParameterError: groups is empty, or a task has no finite score.
     """
     means = group_means(scores, groups=groups)
     return math.fsum(means.values()) / len(means)
@@ -24,13 +28,13 @@ def group_means(scores: Mapping[str, float | None], *, groups: Mapping[str, str]
     """Group -> mean of its tasks' scores, in the order of `groups`.
 
     Raises:
-        ParameterError: there are no groups, or a task has no score or one that is not finite.
+        ParameterError: groups is empty, or a task has no finite score.
     """
     if not groups:
-        raise ParameterError("groups={} names no task; give a mapping of every task to its group")
+        raise ParameterError("groups is empty; map every task to its group")
     if missing := [task for task in groups if not _is_score(scores.get(task))]:
         raise ParameterError(
-            f"the BLURB score needs {len(groups)} tasks and has no finite score of {', '.join(missing)}; run them first"
+            f"the BLURB score needs finite scores of {len(groups)} tasks; missing: {', '.join(missing)}; run them first"
         )
     members: dict[str, list[float]] = {}
     for task, group in groups.items():

@@ -1,6 +1,6 @@
-"""One set of predicted tags, scored by every convention in use: what a reported entity F1 can mean.
+"""One set of predicted tags scored by every convention in use: what a reported entity F1 can mean.
 
-Numbers of different conventions are not comparable: the same predictions differ by several points between them.
+Scores of different conventions are not comparable: for the same predictions they differ by several points.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .relaxed import relaxed_terms
 
 @dataclass(frozen=True, kw_only=True)
 class Convention:
-    """How mentions are counted, and what comes out. Scores are fractions."""
+    """The scores under one way of counting mentions. Scores are fractions."""
 
     name: str  # for a table's row
-    meaning: str  # one sentence for its reader
+    meaning: str  # one sentence of explanation
     precision: float
     recall: float
     f1: float
@@ -31,29 +31,29 @@ class Convention:
 
 
 # name, meaning, terms of each sentence
-COUNTED: tuple[tuple[str, str, Callable[..., np.ndarray]], ...] = (
-    ("strict BIO", "exact boundaries; an I that continues no B is no mention (BLURB)", entity_terms),
+CONVENTIONS: tuple[tuple[str, str, Callable[..., np.ndarray]], ...] = (
+    ("strict BIO", "exact boundaries; an I without a preceding B is ignored (BLURB)", entity_terms),
     (
         "seqeval default",
-        "exact boundaries; an I that continues nothing starts a mention (conlleval)",
-        partial(entity_terms, reading="default"),
+        "exact boundaries; an I without a preceding B starts a mention (conlleval)",
+        partial(entity_terms, scheme="default"),
     ),
     (
         "IO on both sides",
         "exact boundaries of runs of words; adjacent mentions merge in gold and predictions",
-        partial(entity_terms, reading="io"),
+        partial(entity_terms, scheme="io"),
     ),
-    ("relaxed, any overlap", "a mention counts where it overlaps any of the other side", relaxed_terms),
+    ("relaxed, any overlap", "a mention counts if it overlaps any mention of the other side", relaxed_terms),
     (
         "relaxed, one to one",
         "overlap counts, each gold mention for at most one prediction",
         partial(relaxed_terms, rule="one_to_one"),
     ),
-    ("word level", "every word inside a mention counts alone; counts are words", word_terms),
+    ("word level", "every word inside a mention counts separately; counts are words", word_terms),
 )
 CUT = (
-    "long sentences cut",
-    "strict BIO, but words past the length limit are dropped from gold too: mentions lost there cost no recall",
+    "long sentences truncated",
+    "strict BIO, but words beyond the length limit are dropped from gold too, so lost mentions cost no recall",
     entity_terms,
 )
 
@@ -61,35 +61,43 @@ CUT = (
 def scoring_conventions(
     gold: Sequence[str], predicted: Sequence[str], *, kept_words: Sequence[int | None] | None = None
 ) -> list[Convention]:
-    """The scores of one set of predictions, strict BIO (BLURB's) first.
+    """The scores of one set of predictions under each convention, strict BIO (BLURB's) first.
 
-    Sentences are tags joined by spaces. `kept_words` says for each sentence how many words fitted the length limit
-    (None: all); without it, the convention that drops the others is left out.
+    Args:
+        gold: sentences as tags joined by spaces; predicted likewise.
+        kept_words: per sentence, how many words fit the length limit (None: all). Without it, the convention that
+            truncates is left out.
 
     Raises:
-        ParameterError: there is no sentence, their numbers differ, a tag is unknown, or a sentence has another number
-            of tags.
+        ParameterError: there is no sentence, their numbers differ, a tag is unknown, or a sentence has a different
+            number of predicted tags.
     """
     if len(gold) != len(predicted) or not len(gold):
-        raise ParameterError(f"{len(predicted)} predictions for {len(gold)} sentences; give one each, of at least one")
-    found = [_convention(name, meaning, terms(gold, predicted)) for name, meaning, terms in COUNTED]
+        raise ParameterError(
+            f"{len(predicted)} predictions for {len(gold)} sentences; give one per sentence, at least one"
+        )
+    conventions = [_convention(name, meaning, terms(gold, predicted)) for name, meaning, terms in CONVENTIONS]
     if kept_words is not None:
         name, meaning, terms = CUT
-        found.append(_convention(name, meaning, terms(cut(gold, kept_words), cut(predicted, kept_words))))
-    return found
+        conventions.append(
+            _convention(name, meaning, terms(truncate(gold, kept_words), truncate(predicted, kept_words)))
+        )
+    return conventions
 
 
-def cut(labels: Sequence[str], kept_words: Sequence[int | None]) -> list[str]:
-    """The tags of each sentence's first words.
+def truncate(labels: Sequence[str], kept_words: Sequence[int | None]) -> list[str]:
+    """The tags of each sentence's first `kept_words` words.
 
     Raises:
-        ParameterError: there are more or fewer numbers than sentences, or one is negative.
+        ParameterError: the numbers of sentences differ, or a number is negative.
     """
     if len(labels) != len(kept_words):
-        raise ParameterError(f"kept_words has {len(kept_words)} numbers for {len(labels)} sentences; give one each")
-    if bad := [kept for kept in kept_words if kept is not None and kept < 0]:
-        raise ParameterError(f"kept_words has {bad[0]}; give 0 or more words, or None for all of a sentence")
-    return [" ".join(label.split()[:kept]) for label, kept in zip(labels, kept_words, strict=True)]
+        raise ParameterError(
+            f"kept_words has {len(kept_words)} numbers for {len(labels)} sentences; give one per sentence"
+        )
+    if bad := [n_words for n_words in kept_words if n_words is not None and n_words < 0]:
+        raise ParameterError(f"kept_words has {bad[0]}; use 0 or more, or None for the full sentence")
+    return [" ".join(label.split()[:n_words]) for label, n_words in zip(labels, kept_words, strict=True)]
 
 
 def _convention(name: str, meaning: str, terms: np.ndarray) -> Convention:

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 from four counts that add up over examples (van Rijsbergen 1979)."""
+"""Precision, recall and F1 from four additive counts (van Rijsbergen 1979)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ import numpy as np
 
 from .metric import ratio
 
-COUNTS = ("found", "gold", "right", "predicted")  # order of the terms of every metric that counts
+COUNTS = (
+    "found",
+    "gold",
+    "right",
+    "predicted",
+)  # order of the terms of all counting metrics; found and right: matched mentions of gold and of predictions
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrecisionRecallF1:
-    """Scores are fractions, 0 where nothing could be counted. Exact matching has found == right."""
+    """Scores are fractions, 0 if undefined. Under exact matching the two true positive counts are equal."""
 
-    precision: float  # right / predicted
-    recall: float  # found / gold
-    f1: float  # their harmonic mean
-    found: int  # gold mentions (words, labels) that a prediction met
+    precision: float  # true_positives_predicted / predicted
+    recall: float  # true_positives_gold / gold
+    f1: float  # harmonic mean of both
+    true_positives_gold: int  # gold mentions (words, labels) matched by a prediction
     gold: int  # gold mentions
-    right: int  # predicted mentions that met a gold one
+    true_positives_predicted: int  # predicted mentions that match a gold mention
     predicted: int  # predicted mentions
 
 
 def f1_from_counts(sums: np.ndarray) -> np.ndarray:
     """F1: (...) from sums of COUNTS (..., 4)."""
-    found, gold, right, predicted = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
-    return harmonic_mean(ratio(right, predicted), ratio(found, gold))
+    gold_matched, gold, predicted_matched, predicted = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
+    return harmonic_mean(ratio(predicted_matched, predicted), ratio(gold_matched, gold))
 
 
 def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
@@ -37,11 +42,17 @@ def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
 
 def scores_from_counts(sums: np.ndarray) -> PrecisionRecallF1:
     """All three scores from one sum of COUNTS (4,)."""
-    found, gold, right, predicted = (round(float(count)) for count in sums)
-    precision, recall = float(ratio(right, predicted)), float(ratio(found, gold))
+    gold_matched, gold, predicted_matched, predicted = (round(float(count)) for count in sums)
+    precision, recall = float(ratio(predicted_matched, predicted)), float(ratio(gold_matched, gold))
     f1 = float(harmonic_mean(precision, recall))
     return PrecisionRecallF1(
-        precision=precision, recall=recall, f1=f1, found=found, gold=gold, right=right, predicted=predicted
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        true_positives_gold=gold_matched,
+        gold=gold,
+        true_positives_predicted=predicted_matched,
+        predicted=predicted,
     )
 
 

@@ -1,4 +1,4 @@
-"""F1 of the label sets of documents (HoC): BLURB's micro F1, and BLUE's example-based F1, which is another number.
+"""F1 of the label sets of documents (HoC): BLURB's micro F1 and BLUE's example-based F1, which differ.
 
 Micro F1 counts labels over all documents (Gu et al. 2021). Example-based F1 averages the precision and the recall of
 each document and takes the harmonic mean of the two averages (Peng et al. 2019, blue/eval_hoc.py).
@@ -15,8 +15,11 @@ from .metric import Metric, ratio
 
 
 def document_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str] = ()) -> float:
-    """Micro F1 over documents and labels, a fraction. A document is its labels joined by commas, "" for none.
-    With `positives`, only these labels count.
+    """Micro F1 over documents and labels, a fraction.
+
+    Args:
+        gold: documents as labels joined by commas, "" for none; predicted likewise.
+        positives: the labels that count (default: all).
     """
     return DOCUMENT_F1.score(gold, predicted, positives=positives)
 
@@ -31,17 +34,16 @@ def document_terms(gold: Sequence[str], predicted: Sequence[str], positives: Seq
 
 
 def example_based_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str] = ()) -> float:
-    """BLUE's F1 of documents, a fraction.
+    """BLUE's example-based F1, a fraction.
 
-    BLUE gives a document without predicted labels precision 0. Its recall divides by the number of gold labels, which
-    fails at 0, so its test set (315 documents) can hold none without. BLURB's does: 53 of its 371. Documents without
-    gold labels are left out here, so that what is predicted for them costs nothing.
+    A document without predicted labels has precision 0. Recall is undefined without gold labels: BLUE's test set (315
+    documents) has no such document, but 53 of BLURB's 371 are. They are left out here, whatever is predicted for them.
     """
     return EXAMPLE_BASED_F1.score(gold, predicted, positives=positives)
 
 
 def example_based_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
-    """Precision, recall and 1 of each document, zeros where it has no gold label: (documents, 3)."""
+    """Precision, recall and 1 of each document, zeros without gold labels: (documents, 3)."""
     rows = []
     for truth, guess in _label_sets(gold, predicted, positives):
         shared = len(truth & guess)
@@ -50,7 +52,7 @@ def example_based_terms(gold: Sequence[str], predicted: Sequence[str], positives
 
 
 def example_based_from_sums(sums: np.ndarray) -> np.ndarray:
-    """(...) from (..., 3)."""
+    """F1 (...) from sums of terms (..., 3)."""
     precision, recall, documents = np.moveaxis(np.asarray(sums, np.float64), -1, 0)
     return harmonic_mean(ratio(precision, documents), ratio(recall, documents))
 

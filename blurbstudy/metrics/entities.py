@@ -1,7 +1,7 @@
-"""Mentions from the tags of a sentence's words, read in three ways: strict IOB2, conlleval's, and IO.
+"""Mentions decoded from a sentence's tags in three ways: strict IOB2, conlleval's rule, and IO.
 
-Strict is seqeval's mode="strict", scheme=IOB2; default is seqeval without a mode, which is conlleval (Tjong Kim Sang
-2000). Tags are bare (B, I, O: mentions of one type, named "") or typed (B-X, I-X).
+strict: seqeval's mode="strict" with scheme=IOB2. default: seqeval without a mode, as conlleval (Tjong Kim Sang 2000).
+Tags are bare (B, I, O: mentions of one type, named "") or typed (B-X, I-X).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..errors import ParameterError
 
 OUTSIDE = "O"
-SHOWN = 40  # characters of a bad tag that a message quotes
+MAX_QUOTED = 40  # characters of an invalid tag shown in a message
 
 
 class Mention(NamedTuple):
@@ -24,55 +24,58 @@ class Mention(NamedTuple):
     type: str  # "" for bare tags
 
 
-def mentions(tags: Sequence[str], *, reading: str = "strict") -> list[Mention]:
-    """The mentions of one sentence from left to right; they never overlap. `reading` is a key of READINGS.
+def decode_tags(tags: Sequence[str], *, scheme: str = "strict") -> list[Mention]:
+    """The mentions of one sentence, from left to right and without overlap.
+
+    Args:
+        scheme: key of DECODERS.
 
     Raises:
-        ParameterError: the reading is unknown, or a tag is not O, B, I, B-TYPE or I-TYPE.
+        ParameterError: the scheme is unknown, or a tag is not O, B, I, B-TYPE or I-TYPE.
     """
-    if reading not in READINGS:
-        raise ParameterError(f"reading={reading!r} is unknown; use {', '.join(READINGS)}")
-    b_splits, i_begins = READINGS[reading]
-    found: list[Mention] = []
-    start, kind = -1, ""  # of the open mention; start -1: none is open
+    if scheme not in DECODERS:
+        raise ParameterError(f"scheme={scheme!r} is unknown; use {', '.join(DECODERS)}")
+    b_splits, i_begins = DECODERS[scheme]
+    decoded: list[Mention] = []
+    start, kind = -1, ""  # of the open mention; start -1: none
     for i, tag in enumerate(tags):
         if tag == OUTSIDE:  # most words
             if start >= 0:
-                found.append(Mention(start, i, kind))
+                decoded.append(Mention(start, i, kind))
                 start = -1
             continue
-        prefix, own = parts(tag)
-        if start >= 0 and own == kind and not (prefix == "B" and b_splits):
+        prefix, tag_type = split_tag(tag)
+        if start >= 0 and tag_type == kind and not (prefix == "B" and b_splits):
             continue
         if start >= 0:
-            found.append(Mention(start, i, kind))
-        start, kind = (i, own) if prefix == "B" or i_begins else (-1, "")
+            decoded.append(Mention(start, i, kind))
+        start, kind = (i, tag_type) if prefix == "B" or i_begins else (-1, "")
     if start >= 0:
-        found.append(Mention(start, len(tags), kind))
-    return found
+        decoded.append(Mention(start, len(tags), kind))
+    return decoded
 
 
-# reading -> (whether a B next to a mention of its type begins another, whether an I that continues none begins one)
-READINGS: dict[str, tuple[bool, bool]] = {"strict": (True, False), "default": (True, True), "io": (False, True)}
+# scheme -> (B after a mention of its type starts another mention, I without a preceding mention starts one)
+DECODERS: dict[str, tuple[bool, bool]] = {"strict": (True, False), "default": (True, True), "io": (False, True)}
 
 
 def bio_to_io(tags: Sequence[str]) -> list[str]:
-    """IO tags: I wherever there was B. Adjacent mentions of one type merge, which nothing can undo.
+    """IO tags: every B becomes I. Adjacent mentions of one type merge irreversibly.
 
     Raises:
         ParameterError: a tag is not O, B, I, B-TYPE or I-TYPE.
     """
-    return [OUTSIDE if tag == OUTSIDE else _tag("I", parts(tag)[1]) for tag in tags]
+    return [OUTSIDE if tag == OUTSIDE else _tag("I", split_tag(tag)[1]) for tag in tags]
 
 
 def io_to_bio(tags: Sequence[str]) -> list[str]:
-    """BIO tags in which each longest run of one type is one mention: B at its first word.
+    """BIO tags in which each maximal run of one type is one mention.
 
     Raises:
         ParameterError: a tag is not O, B, I, B-TYPE or I-TYPE.
     """
     bio = [OUTSIDE] * len(tags)
-    for start, end, kind in mentions(tags, reading="io"):
+    for start, end, kind in decode_tags(tags, scheme="io"):
         bio[start:end] = [_tag("B", kind)] + [_tag("I", kind)] * (end - start - 1)
     return bio
 
@@ -82,7 +85,7 @@ def _tag(prefix: str, kind: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def parts(tag: str) -> tuple[str, str]:
+def split_tag(tag: str) -> tuple[str, str]:
     """(prefix, type) of a tag.
 
     Raises:
@@ -90,25 +93,25 @@ def parts(tag: str) -> tuple[str, str]:
     """
     prefix, _, kind = tag.partition("-")
     if prefix not in ("B", "I") and tag != OUTSIDE:
-        raise ParameterError(f"tag {tag[:SHOWN]!r} is unknown; expected O, B, I, B-TYPE or I-TYPE")
+        raise ParameterError(f"tag {tag[:MAX_QUOTED]!r} is unknown; expected O, B, I, B-TYPE or I-TYPE")
     return prefix, kind
 
 
 def tag_pairs(gold: Sequence[str], predicted: Sequence[str]) -> list[tuple[list[str], list[str]]]:
-    """The tags of each sentence's words, gold and predicted, from their form in one string ("O B I").
+    """(gold, predicted) tags of each sentence, split from strings such as "O B I".
 
     Raises:
-        ParameterError: a sentence is no string, or has another number of predicted tags than of gold ones.
+        ParameterError: a sentence is not a string, or its numbers of gold and predicted tags differ.
     """
     pairs = []
     for i, (truth, guess) in enumerate(zip(gold, predicted, strict=True)):
         if not (isinstance(truth, str) and isinstance(guess, str)):
             bad = str(guess if isinstance(truth, str) else truth)
-            raise ParameterError(f"example {i}: {bad[:SHOWN]!r} is no sentence's tags; give them as 'O B I'")
+            raise ParameterError(f"example {i}: {bad[:MAX_QUOTED]!r} is not a string of tags; write it as 'O B I'")
         pair = truth.split(), guess.split()
         if len(pair[0]) != len(pair[1]):
             raise ParameterError(
-                f"example {i}: {len(pair[1])} predicted tags for {len(pair[0])} words; give one tag for each word"
+                f"example {i}: {len(pair[1])} predicted tags for {len(pair[0])} words; give one tag per word"
             )
         pairs.append(pair)
     return pairs

@@ -1,4 +1,4 @@
-"""What a metric is: terms of each example that add up, and a score from their sums. So a bootstrap resamples sums."""
+"""A metric maps examples to additive terms and their sums to a score, so a bootstrap only resamples sums."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric. Gold and predictions have the form of Example.label: a label, a score, tags joined by spaces ("O B
-    I"), or labels joined by commas. Positives are the classes that an F1 counts; other metrics ignore them.
+    """One metric.
+
+    Gold labels and predictions have the form of Example.label: a label, a score, tags joined by spaces ("O B I"), or
+    labels joined by commas. Positives are the classes that an F1 counts; other metrics ignore them.
     """
 
     name: str  # key of METRICS
@@ -20,11 +22,11 @@ class Metric:
     from_sums: Callable[[np.ndarray], np.ndarray]  # sums of terms (..., k) -> scores (...), fractions
 
     def score(self, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()) -> float:
-        """The score of all examples, a fraction; `metrics.score` checks its arguments first."""
+        """The score of all examples, a fraction. Arguments are not checked; `metrics.score` checks them."""
         return float(self.from_sums(self.terms(gold, predicted, positives).sum(axis=0)))
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole; 0 where the whole is 0, as seqeval and scikit-learn have it (zero_division=0)."""
-    part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+def ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """part / total, or 0 where the total is 0, as in seqeval and scikit-learn (zero_division=0)."""
+    part, total = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(total, np.float64))
+    return np.divide(part, total, out=np.zeros_like(part), where=total != 0)

@@ -1,4 +1,4 @@
-"""Micro F1 over the positive classes (ChemProt's five, DDI's four, GAD's one, where it is the F1 of that class)."""
+"""Micro F1 over the positive classes: five of ChemProt, four of DDI, one of GAD."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .metric import Metric
 
 
 def micro_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
-    """Fraction; examples of no positive class, such as "false", count only where a positive was predicted.
+    """Micro F1, a fraction. Examples of other classes, such as "false", count only if a positive class is predicted.
 
     Raises:
-        ParameterError: there are no positives.
+        ParameterError: `positives` is empty.
     """
     return MICRO_F1.score(gold, predicted, positives=positives)
 
@@ -24,10 +24,10 @@ def micro_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequen
     """COUNTS of each example: (examples, 4).
 
     Raises:
-        ParameterError: there are no positives.
+        ParameterError: `positives` is empty.
     """
     if not positives:
-        raise ParameterError("micro_f1 counts the positive classes and has none; give positives=(label, ...)")
+        raise ParameterError("micro_f1 needs positive classes; give positives=(label, ...)")
     counted = frozenset(positives)
     rows = []
     for truth, guess in zip(gold, predicted, strict=True):

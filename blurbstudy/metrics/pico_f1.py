@@ -1,4 +1,4 @@
-"""Word-level F1 of each PICO class, and their mean (EBM PICO; Nye et al. 2018, as BLURB scores it)."""
+"""Word-level F1 of each PICO class and their mean (EBM PICO; Nye et al. 2018; scored as in BLURB)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .metric import Metric
 
 
 def pico_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
-    """Macro average over the positive tags, a fraction; a class that neither side has counts as 0.
+    """Macro F1 over the positive tags, a fraction; a class absent from both sides counts as 0.
 
     Raises:
-        ParameterError: there are no positives, or a sentence has another number of tags.
+        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
     """
     return PICO_F1.score(gold, predicted, positives=positives)
 
 
 def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
-    """COUNTS of each sentence's words, class by class in the order of `positives`: (sentences, classes x 4).
+    """COUNTS of each sentence's words, by class in the order of `positives`: (sentences, classes x 4).
 
     Raises:
-        ParameterError: there are no positives, or a sentence has another number of tags.
+        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
     """
     if not positives:
-        raise ParameterError("pico_f1 averages over the positive tags and has none; give positives=(tag, ...)")
+        raise ParameterError("pico_f1 needs positive tags; give positives=(tag, ...)")
     pairs = tag_pairs(gold, predicted)
     terms = np.zeros((len(pairs), len(positives), len(COUNTS)))
     for i, (truth, guess) in enumerate(pairs):
@@ -40,7 +40,7 @@ def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequenc
 
 
 def pico_from_sums(sums: np.ndarray) -> np.ndarray:
-    """(...) from (..., classes x 4)."""
+    """Macro F1 (...) from sums of terms (..., classes x 4)."""
     return f1_from_counts(_by_class(sums)).mean(axis=-1)
 
 
@@ -50,10 +50,10 @@ def pico_scores(
     """Class -> precision, recall, F1 and counts of its words.
 
     Raises:
-        ParameterError: there are no positives, or a sentence has another number of tags.
+        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
     """
     sums = _by_class(pico_terms(gold, predicted, positives).sum(axis=0))
-    return {tag: scores_from_counts(own) for tag, own in zip(positives, sums, strict=True)}
+    return {tag: scores_from_counts(class_sums) for tag, class_sums in zip(positives, sums, strict=True)}
 
 
 def _by_class(sums: np.ndarray) -> np.ndarray:

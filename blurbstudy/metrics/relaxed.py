@@ -1,8 +1,8 @@
-"""Relaxed entity-level F1, where overlap with a mention of the same type counts (Tinn et al. 2021, table 11).
+"""Relaxed entity-level F1: overlap with a mention of the same type counts as a match (Tinn et al. 2021, table 11).
 
-Any overlap: the share of predicted mentions that overlap a gold one is the precision, the share of gold mentions that
-overlap a predicted one the recall; one long prediction may meet many gold mentions. One to one: each gold mention is
-met by at most one prediction, and as many are met as can be.
+any: precision is the fraction of predicted mentions that overlap a gold mention, recall the fraction of gold mentions
+that overlap a predicted one; one long prediction may match several gold mentions. one_to_one: a maximum matching, in
+which each gold mention is matched by at most one prediction.
 """
 
 from __future__ import annotations
@@ -13,23 +13,26 @@ from functools import partial
 import numpy as np
 
 from .counts import count_terms, f1_from_counts
-from .entities import Mention, mentions, tag_pairs
+from .entities import Mention, decode_tags, tag_pairs
 from .metric import Metric
 
 
 def relaxed_terms(
     gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = (), *, rule: str = "any"
 ) -> np.ndarray:
-    """COUNTS of each sentence's strictly read mentions: (sentences, 4). `rule` is a key of RULES.
+    """COUNTS of each sentence's mentions under strict BIO: (sentences, 4).
+
+    Args:
+        rule: key of RULES.
 
     Raises:
-        ParameterError: a tag is unknown, or a sentence has another number of tags.
+        ParameterError: a tag is unknown, or a sentence has a different number of predicted tags.
     """
     rows = []
     for truth, guess in tag_pairs(gold, predicted):
-        expected, found = mentions(truth), mentions(guess)
-        met, right = RULES[rule](expected, found) if expected and found else (0, 0)
-        rows.append((met, len(expected), right, len(found)))
+        expected, actual = decode_tags(truth), decode_tags(guess)
+        gold_matched, predicted_matched = RULES[rule](expected, actual) if expected and actual else (0, 0)
+        rows.append((gold_matched, len(expected), predicted_matched, len(actual)))
     return count_terms(rows)
 
 
@@ -47,8 +50,8 @@ def one_to_one(gold: Sequence[Mention], predicted: Sequence[Mention]) -> tuple[i
 
 
 def _matched(gold: Sequence[Mention], predicted: Sequence[Mention]) -> int:
-    # From left to right, taking every pair at once, is a maximum: where the first two mentions overlap, not both can
-    # overlap a later one, since only the one that ends last reaches further.
+    # Greedy from left to right is optimal: if the first two mentions overlap, only the one that ends last can overlap
+    # a later mention.
     pairs = i = j = 0
     while i < len(gold) and j < len(predicted):
         if _overlap(gold[i], predicted[j]):
@@ -64,7 +67,7 @@ def _overlap(a: Mention, b: Mention) -> bool:
     return a.start < b.end and b.start < a.end and a.type == b.type
 
 
-# rule -> (gold mentions met, predicted mentions right) of one sentence
+# rule -> numbers of matched gold and matched predicted mentions of one sentence
 RULES: dict[str, Callable[[Sequence[Mention], Sequence[Mention]], tuple[int, int]]] = {
     "any": any_overlap,
     "one_to_one": one_to_one,

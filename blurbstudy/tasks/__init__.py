@@ -1,4 +1,4 @@
-"""Tasks: what is learned. BLURB's entries and tasks of one's own, read into examples, datasets and packed features."""
+"""Tasks: BLURB's datasets and custom ones, read into examples, datasets and packed features."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..errors import DataError, ParameterError
 from ..paths import DATA_ENV
 from .blurb import OTHER_TASKS, TASKS
 from .custom.definition import custom_task, load_custom_task
-from .custom.dev_split import divided
+from .custom.dev_split import split_dev
 from .custom.formats import FOLDERS
 from .formats.blurb_files import READERS
-from .formats.standoff import STANDOFF
+from .formats.standoff import STANDOFF_SUFFIXES
 from .serialization import fingerprint_values, task_from_dict, task_to_dict
 from .task import (
     OUTPUT_TYPES,
@@ -41,14 +41,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's, and others
+ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's and additional datasets
 
 
 def get_task(name: str) -> Task:
     """The task of that name; letter case, spaces, hyphens and underscores are ignored ("ebm-pico").
 
     Raises:
-        ParameterError: there is none.
+        ParameterError: no task has that name.
     """
     for task in ALL_TASKS:
         if plain_name(task.name) == plain_name(str(name)):
@@ -57,26 +57,28 @@ def get_task(name: str) -> Task:
 
 
 def read_task(task: Task, folder: Path | str = ".") -> dict[str, list[Example]]:
-    """Split -> its examples in file order, of the splits that there are; `folder` is the one that holds the datasets'
-    folders (a task of one's own names its files itself).
+    """Split -> its examples in file order.
+
+    Args:
+        folder: the data folder, which contains the datasets' folders; a custom task ignores it.
 
     Raises:
         DataError: a file is missing or malformed.
     """
-    found = {split: _read_file(task, folder, split=split) for split in task.splits if split in task.files}
-    if "dev" not in found:
-        found["train"], found["dev"] = divided(task, found["train"])
-    return {split: found[split] for split in task.splits}
+    examples = {split: _read_file(task, folder, split=split) for split in task.splits if split in task.files}
+    if "dev" not in examples:
+        examples["train"], examples["dev"] = split_dev(task, examples["train"])
+    return {split: examples[split] for split in task.splits}
 
 
 def read_split(task: Task, folder: Path | str = ".", *, split: str) -> list[Example]:
     """The examples of one split in file order.
 
     Raises:
-        DataError: the file is missing or malformed, or the task has no such split.
+        DataError: the file is missing or malformed, or the task lacks the split.
     """
     if split not in task.splits:
-        raise DataError(f"{task.name} has no {split} split; use {' or '.join(task.splits)}, or name a file for it")
+        raise DataError(f"{task.name} has no {split} split; use {' or '.join(task.splits)}, or add a file for it")
     if task.custom and task.custom.dev_share and split != "test":
         return read_task(task, folder)[split]
     return _read_file(task, folder, split=split)
@@ -88,10 +90,10 @@ def _read_file(task: Task, folder: Path | str, *, split: str) -> list[Example]:
 
 
 def to_datasets(task: Task, folder: Path | str = ".") -> datasets.DatasetDict:
-    """The task as a datasets.DatasetDict: splits train, dev, test; columns id, unit, the inputs, and what is predicted.
+    """The task as a datasets.DatasetDict with splits train, dev, test and columns id, unit, inputs and target.
 
-    Tagged sentences have words (strings) and tags (ClassLabels), documents text and labels (ClassLabels), all others
-    their texts and label: a ClassLabel, or a float for a score.
+    Tagged sentences have words (strings) and tags (ClassLabels), documents text and labels (ClassLabels). Other tasks
+    have their texts and label, a ClassLabel or a float for a score.
 
     Raises:
         DataError: a file is missing or malformed.
@@ -109,7 +111,7 @@ def to_datasets(task: Task, folder: Path | str = ".") -> datasets.DatasetDict:
 
 
 def _features(task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The datasets features of a task's inputs, and of what is predicted (one column)."""
+    """The datasets features of the inputs and of the target (one column)."""
     import datasets
 
     text = datasets.Value("string")
@@ -132,8 +134,9 @@ def _columns(task: Task, examples: list[Example], inputs: list[str], target: str
 
 
 def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
-    """20 hexadecimal digits of a SHA-256 over the bytes of the task's split files; of a task of one's own also over all
-    of its definition that decides what is read, predicted or scored.
+    """20 hexadecimal digits of a SHA-256 over the bytes of the task's split files.
+
+    For a custom task it also covers the parts of the definition that decide what is read, predicted or scored.
 
     Raises:
         DataError: a file is missing.
@@ -149,15 +152,17 @@ def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file; of a folder, those of brat's files in it with their names."""
+    """The bytes of a file, or of the brat files in a folder with their names."""
     if not path.is_dir():
         return path.read_bytes()
-    found = [(own.name.encode(), own.read_bytes()) for own in sorted(path.iterdir()) if own.suffix in STANDOFF]
-    return b"".join(b"%d %s %d\n%s" % (len(name), name, len(data), data) for name, data in found)
+    contents = [
+        (file.name.encode(), file.read_bytes()) for file in sorted(path.iterdir()) if file.suffix in STANDOFF_SUFFIXES
+    ]
+    return b"".join(b"%d %s %d\n%s" % (len(name), name, len(data), data) for name, data in contents)
 
 
 def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
-    """The file of a split: the one named by the task, or its substitute where that is absent and the task has one.
+    """The file of a split, or its fallback if the file is missing and the task has one.
 
     Raises:
         DataError: the file or its folder is missing.
@@ -165,7 +170,7 @@ def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
     if task.custom:
         path = Path(task.files[split])
         if not (path.is_dir() if task.of_split(split).reader in FOLDERS else path.is_file()):
-            raise DataError(f"{path}: no such file; {task.name} needs it for its {split} split; put it back")
+            raise DataError(f"{path}: no such file; {task.name} needs it for its {split} split; restore it")
         return path
     within = _task_folder(task, Path(folder))
     names = [task.files[split], *filter(None, [task.fallback_files.get(split)])]
@@ -179,29 +184,29 @@ def split_file(task: Task, folder: Path | str, *, split: str) -> Path:
 
 
 def dataset_folder(task: Task, folder: Path) -> Path:
-    """The folder of a dataset in the data folder: the one that is there in whatever letter case, else the task's.
+    """The folder of a dataset in the data folder; an existing one may differ from the task's name in letter case.
 
     Raises:
-        DataError: two are there, neither of them named as the task says.
+        DataError: several folders match, none of them exactly.
     """
     if not folder.is_dir() or (folder / task.folder).is_dir():
         return folder / task.folder
-    found = sorted(path for path in folder.iterdir() if path.name.lower() == task.folder.lower() and path.is_dir())
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise DataError(f"{folder}: {names} differ in letter case alone; keep one and name it {task.folder}")
-    return found[0] if found else folder / task.folder
+    matches = sorted(path for path in folder.iterdir() if path.name.lower() == task.folder.lower() and path.is_dir())
+    if len(matches) > 1:
+        names = ", ".join(path.name for path in matches)
+        raise DataError(f"{folder}: {names} differ only in letter case; keep one and name it {task.folder}")
+    return matches[0] if matches else folder / task.folder
 
 
 def _task_folder(task: Task, folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: no such folder; expected the folder that holds the BLURB datasets; name it with --data or in "
-            f"the environment setting {DATA_ENV}"
+            f"{folder}: no such folder; name the folder of the BLURB datasets with --data or in the "
+            f"environment variable {DATA_ENV}"
         )
     if (within := dataset_folder(task, folder)).is_dir():
         return within
     raise DataError(
-        f"{folder}: has no folder {task.folder!r} (letter case ignored); expected {', '.join(task.files.values())} in "
-        f"it; put them there ({task.source}) or name another folder with --data"
+        f"{folder}: has no folder {task.folder!r} (letter case ignored) with {', '.join(task.files.values())}; add "
+        f"it ({task.source}) or name another folder with --data"
     )

@@ -1,6 +1,6 @@
-"""The data audit: what a dataset holds, counted. Sizes, lengths, labels, mentions, near-duplicates, sub-words per word.
+"""The data audit: sizes, lengths, labels, mentions, near-duplicates and sub-words per word of a dataset.
 
-Results are plain numbers under plain names, never text, so that a run store can keep them and tables rebuild from it.
+Results are plain numbers by name, so a run store can save them and tables can be rebuilt from it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..config import fingerprint
-from ..metrics import Mention, io_ceiling, mentions
+from ..metrics import Mention, decode_tags, io_ceiling
 from .duplicates import duplicates
 from .features import without_truncation
 from .task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 
-AUDIT_REVISION = 1  # raised by any change of code that alters a number here
+AUDIT_REVISION = 1  # raise it with any change of code that alters a number
 LIMITS = (64, 128, 256, 512)  # sub-words per sequence, special tokens included
 QUANTILES = (5, 25, 50, 75, 95)  # percent
-ALL = "all"  # all splits together
-BATCH = 1000  # texts that are tokenized at once
+ALL_SPLITS = "all"  # all splits together
+BATCH = 1000  # texts per tokenizer call
 _MASK = re.compile(r"@[A-Z-]+\$")
 _WORD = re.compile(r"\w+")
 
@@ -31,13 +31,15 @@ Splits = Mapping[str, Sequence[Example]]
 
 
 def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
-    """What needs no vocabulary.
+    """The statistics that need no vocabulary.
 
     Returns:
-        splits: split -> examples, size (in Task.counted), words (of an example), labels, mentions (of entity tasks);
+        splits: split -> examples, size (in Task.size_unit), words (per example), labels, mentions (NER only);
         words: of all splits together; duplicates: dev, test -> see duplicates().
     """
-    seen = {form for example in splits["train"] for form in _forms(example)} if task.task_type == "ner" else set()
+    seen = (
+        {form for example in splits["train"] for form in _surface_forms(example)} if task.task_type == "ner" else set()
+    )
     lengths = {split: [_n_words(example) for example in examples] for split, examples in splits.items()}
     return {
         "splits": {
@@ -50,7 +52,7 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
             }
             for split, examples in splits.items()
         },
-        "words": spread([length for own in lengths.values() for length in own]),
+        "words": spread([length for counts in lengths.values() for length in counts]),
         "duplicates": duplicates(
             task, splits["train"], {split: examples for split, examples in splits.items() if split != "train"}
         ),
@@ -58,56 +60,63 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
 
 
 def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[str, Any]:
-    """What depends on the vocabulary.
+    """The statistics that depend on the vocabulary.
 
     Returns:
-        lengths: split or ALL -> spread of sub-words per example, special tokens included; limits: split -> limit ->
-        see `_cost`; words: see `fertility`.
+        lengths: split or ALL_SPLITS -> spread of sub-words per example, special tokens included; limits: split ->
+        limit -> see `_truncation_cost`; words: see `fertility`.
     """
     cutter = without_truncation(tokenizer, words=task.output == "token_labels")
     lengths, limits = {}, {}
     for split, examples in splits.items():
         pieces = list(_pieces(task, examples, cutter))
         special = _special(task, examples, cutter)
-        lengths[split] = [int(own.sum()) + special for own in pieces]
+        lengths[split] = [int(values.sum()) + special for values in pieces]
         limits[split] = {
-            str(limit): _cost(task, examples, pieces, lengths[split], limit=limit, special=special) for limit in LIMITS
+            str(limit): _truncation_cost(task, examples, pieces, lengths[split], limit=limit, special=special)
+            for limit in LIMITS
         }
-    every = [length for own in lengths.values() for length in own]
+    every = [length for values in lengths.values() for length in values]
     return {
-        "lengths": {split: spread(own) for split, own in lengths.items()} | {ALL: spread(every)},
+        "lengths": {split: spread(values) for split, values in lengths.items()} | {ALL_SPLITS: spread(every)},
         "limits": limits,
         "words": fertility(running_words(splits), tokenizer),
     }
 
 
 def sub_word_counts(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> list[int]:
-    """Sub-words of each example, special tokens included, nothing cut."""
+    """Sub-words of each example, special tokens included, without truncation."""
     cutter = without_truncation(tokenizer, words=task.output == "token_labels")
     special = _special(task, examples, cutter)
-    return [int(own.sum()) + special for own in _pieces(task, examples, cutter)]
+    return [int(pieces.sum()) + special for pieces in _pieces(task, examples, cutter)]
 
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
-    """20 hexadecimal digits of a SHA-256 over the tokenizer, stored truncation and padding aside."""
+    """Fingerprint of the tokenizer without its truncation and padding (20 hexadecimal digits)."""
     return fingerprint(without_truncation(tokenizer, words=False).to_str())
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Total, quantiles (an attained value each: so many percent are at most that) and maximum."""
-    found = np.percentile(values, QUANTILES, method="inverted_cdf")
-    quantiles = {f"q{percent:02d}": float(value) for percent, value in zip(QUANTILES, found, strict=True)}
+    """Quantiles (attained values, method inverted_cdf), maximum, total and number of values."""
+    attained = np.percentile(values, QUANTILES, method="inverted_cdf")
+    quantiles = {f"q{percent:02d}": float(value) for percent, value in zip(QUANTILES, attained, strict=True)}
     return quantiles | {"max": float(max(values)), "total": float(sum(values)), "n": len(values)}
 
 
 def label_counts(task: Task, labels: Sequence[str | float]) -> dict[str, float]:
-    """Label -> examples; tag -> words; label of a set -> documents ("" those without any); of scores mean, sd, min, max
-    and n.
+    """Label -> examples; tag -> words; label of a set -> documents ("" for those without); for scores mean, sd, min,
+    max and n.
     """
     if task.output == "score":
         values = np.array(labels, np.float64)
-        found = {"mean": values.mean(), "sd": values.std(), "min": values.min(), "max": values.max(), "n": len(values)}
-        return {name: float(value) for name, value in found.items()}
+        statistics = {
+            "mean": values.mean(),
+            "sd": values.std(),
+            "min": values.min(),
+            "max": values.max(),
+            "n": len(values),
+        }
+        return {name: float(value) for name, value in statistics.items()}
     if task.output == "token_labels":
         counts = Counter(tag for label in labels for tag in split_tags(str(label)))
     elif task.output == "multi_label":
@@ -119,16 +128,18 @@ def label_counts(task: Task, labels: Sequence[str | float]) -> dict[str, float]:
 
 
 def mention_counts(examples: Sequence[Example], seen: set[str]) -> dict[str, float]:
-    """Of entity mentions: how many, how long, how many follow another directly, how many are not among those `seen`
-    (surface forms, lower case), and the F1 that IO tags allow.
+    """Statistics of entity mentions: number, length, adjacent ones, those unseen in train, and the best F1 of IO tags.
+
+    Args:
+        seen: surface forms of train, lower case.
     """
-    tagged = [mentions(split_tags(str(example.label))) for example in examples]
-    forms = [form for example in examples for form in _forms(example)]
-    lengths = [mention.end - mention.start for own in tagged for mention in own]
-    follows = sum(a.end == b.start for own in tagged for a, b in zip(own, own[1:], strict=False))
+    tagged = [decode_tags(split_tags(str(example.label))) for example in examples]
+    forms = [form for example in examples for form in _surface_forms(example)]
+    lengths = [mention.end - mention.start for sentence in tagged for mention in sentence]
+    follows = sum(a.end == b.start for sentence in tagged for a, b in zip(sentence, sentence[1:], strict=False))
     return {
         "mentions": len(lengths),
-        "words": float(np.mean(lengths)) if lengths else 0.0,  # mean of a mention
+        "words": float(np.mean(lengths)) if lengths else 0.0,  # mean per mention
         "single": sum(length == 1 for length in lengths),  # mentions of one word
         "longest": max(lengths, default=0),
         "adjacent": follows,
@@ -140,7 +151,7 @@ def mention_counts(examples: Sequence[Example], seen: set[str]) -> dict[str, flo
 
 
 def running_words(splits: Splits) -> Counter[str]:
-    """How often each word with a letter stands in the texts, letter case kept; masks of entities are no words."""
+    """Frequency of each word that contains a letter, case-sensitive, without entity masks."""
     counts: Counter[str] = Counter()
     for examples in splits.values():
         for example in examples:
@@ -149,42 +160,42 @@ def running_words(splits: Splits) -> Counter[str]:
 
 
 def fertility(counts: Mapping[str, int], tokenizer: Tokenizer) -> dict[str, float]:
-    """Of running words: n, sub-words per word, the fraction kept whole, and the fraction with an unknown part."""
+    """Of running words: n, sub-words per word, the fraction not split (`whole`), and the fraction with [UNK]."""
     words, tokenizer = list(counts), without_truncation(tokenizer, words=True)
     unknown = _unknown(tokenizer)
-    pieces = whole = lost = 0
+    pieces = unsplit = lost = 0
     for start in range(0, len(words), BATCH):
         batch = words[start : start + BATCH]
         encoded = tokenizer.encode_batch([[w] for w in batch], is_pretokenized=True, add_special_tokens=False)
         for word, encoding in zip(batch, encoded, strict=True):
             missed = unknown in encoding.ids or not encoding.ids
             pieces += counts[word] * max(1, len(encoding.ids))
-            whole += counts[word] * (len(encoding.ids) == 1 and not missed)
+            unsplit += counts[word] * (len(encoding.ids) == 1 and not missed)
             lost += counts[word] * missed
     total = sum(counts.values())
     of = max(total, 1)
-    return {"n": total, "subwords": pieces / of, "whole": whole / of, "unknown": lost / of}
+    return {"n": total, "subwords": pieces / of, "whole": unsplit / of, "unknown": lost / of}
 
 
 def _n_words(example: Example) -> int:
     return sum(len(text.split()) for text in example.texts)
 
 
-def _forms(example: Example) -> Iterator[str]:
-    """Surface forms of a sentence's mentions, lower case."""
-    for mention in mentions(split_tags(str(example.label))):
+def _surface_forms(example: Example) -> Iterator[str]:
+    """Surface forms of a sentence's mentions, in lower case."""
+    for mention in decode_tags(split_tags(str(example.label))):
         yield " ".join(example.texts[mention.start : mention.end]).lower()
 
 
 def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
-    """Sub-words, special tokens aside, of each word of a tagged sentence; of other examples in one number."""
+    """Sub-words without special tokens: per word of tagged sentences, (1,) for other examples."""
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
         if task.output == "token_labels":
             texts = [list(example.texts) for example in batch]
             encoded = tokenizer.encode_batch(texts, is_pretokenized=True, add_special_tokens=False)
             for words, encoding in zip(texts, encoded, strict=True):
-                # A word without any sub-word is fed as [UNK].
+                # A word without sub-words becomes [UNK].
                 yield np.maximum(np.bincount(encoding.word_ids or [0], minlength=len(words)), 1)
         else:
             inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in batch]
@@ -193,34 +204,38 @@ def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> It
 
 
 def _special(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> int:
-    """Special tokens of an example."""
+    """Number of special tokens of an example."""
     return tokenizer.num_special_tokens_to_add(len(examples[0].texts) == 2 and task.output != "token_labels")
 
 
-def _cost(
+def _truncation_cost(
     task: Task, examples: Sequence[Example], pieces: Sequence[np.ndarray], lengths: Sequence[int], *, limit: int,
     special: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """What a limit costs: `over`, the examples that are longer; `cut`, the sub-words past it; of tagged sentences
-    `past`, the mentions (PICO words) that begin past it; of entity tasks `kept`, [position, words that begin within
-    it] of each longer sentence.
+    """What a length limit costs.
+
+    Returns:
+        over: examples beyond the limit; cut: sub-words beyond it; past (tagged sentences): mentions or PICO words that
+        start beyond it; kept (NER): [index, words that start within it] of each longer sentence.
     """
     longer = [i for i, length in enumerate(lengths) if length > limit]
     cost: dict[str, Any] = {"over": len(longer), "cut": sum(lengths[i] - limit for i in longer)}
     if task.output != "token_labels":
         return cost
-    kept = {i: int((np.cumsum(pieces[i]) - pieces[i] < limit - special).sum()) for i in longer}
+    within_limit = {i: int((np.cumsum(pieces[i]) - pieces[i] < limit - special).sum()) for i in longer}
     cost["past"] = sum(
-        counted.start >= words for i, words in kept.items() for counted in _counted(task, str(examples[i].label))
+        counted.start >= words
+        for i, words in within_limit.items()
+        for counted in _counted(task, str(examples[i].label))
     )
-    return cost | ({"kept": [[i, words] for i, words in kept.items()]} if task.task_type == "ner" else {})
+    return cost | ({"kept": [[i, words] for i, words in within_limit.items()]} if task.task_type == "ner" else {})
 
 
 def _counted(task: Task, label: str) -> list[Mention]:
-    """What Task.counted counts: mentions, or PICO words."""
+    """The mentions, or the PICO words as mentions of one word."""
     tags = split_tags(label)
     if task.task_type == "ner":
-        return mentions(tags)
+        return decode_tags(tags)
     return [Mention(i, i + 1, tag) for i, tag in enumerate(tags) if tag != OUTSIDE]
 
 

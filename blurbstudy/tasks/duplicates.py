@@ -1,8 +1,8 @@
-"""Examples of dev and test that stand in train as well: word for word, or nearly (Jaccard of word 3-grams).
+"""Duplicates and near-duplicates of train in dev and test (Jaccard similarity of word 3-grams).
 
-Near means that at least 0.8 of the distinct 3-grams of both texts together are shared. They are found by the prefix
-filter of a set-similarity join (Bayardo et al. 2007, All-Pairs; Xiao et al. 2008, PPJoin): two sets that similar share
-one of their few rarest elements, so nothing is missed and little is compared.
+Near-duplicates share at least 0.8 of the union of their distinct 3-grams. The search is exact and uses the prefix
+filter of a set-similarity join (Bayardo et al. 2007, All-Pairs; Xiao et al. 2008, PPJoin): two such sets share one of
+their rarest elements.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from .task import Example, Task
 
-NEAR = 0.8  # least Jaccard similarity of two texts that are nearly the same
-GRAM = 3  # words
-ENTITY = "@entity$"  # what every mask becomes where masks are not told apart
+JACCARD_THRESHOLD = 0.8  # minimum Jaccard similarity of near-duplicates
+NGRAM = 3  # words
+ENTITY = "@entity$"  # replaces every mask if masks are not distinguished
 _MASK = re.compile(r"@[a-z]+(?:-[a-z]+)*\$")
 _WORD = re.compile(rf"{_MASK.pattern}|\w+|[^\w\s]")
 _ROUNDING = 1e-9
 
 
 def normalized(example: Example, *, masks: bool = True) -> str:
-    """An example's texts in lower case with single spaces, numbers kept; without `masks`, all masks are one."""
+    """An example's texts in lower case with single spaces; without `masks`, all entity masks are the same."""
     text = "\n".join(" ".join(part.lower().split()) for part in _texts(example))
     return text if masks else _MASK.sub(ENTITY, text)
 
@@ -35,27 +35,27 @@ def _texts(example: Example) -> Iterable[str]:
 def duplicates(
     task: Task, train: Sequence[Example], others: Mapping[str, Sequence[Example]]
 ) -> dict[str, dict[str, int | None]]:
-    """How many examples of each other split stand in train.
+    """Number of examples of each other split that also occur in train.
 
     Returns:
-        split -> examples: all of them; exact: same text; other_label: of these, those whose label this text never has
-        in train; near: Jaccard of 3-grams at least NEAR, the same ones included; masked_exact: same text where all
-        masks are one; masked_near: Jaccard of distinct words at least NEAR, masks aside, as of one sentence with other
-        entities masked (both None unless relations); documents: those whose document has examples in train (None where
-        every example stands alone, or documents are only counted).
+        split -> examples: total; exact: same text; other_label: of these, with a label that the text never has in
+        train; near: 3-gram similarity of at least JACCARD_THRESHOLD, exact ones included; masked_exact: same text if
+        all masks are equal; masked_near: similarity of distinct words without masks of at least JACCARD_THRESHOLD, as
+        for one sentence with different pairs masked (both only for relations); documents: from a document of train
+        (None if examples have no named documents).
     """
     relation = task.task_type == "relation"
     labels = defaultdict(set)
     for example in train:
         labels[normalized(example)].add(example.label)
-    near = _near(train, others, parts=lambda example: grams(normalized(example)))
+    near = _count_near(train, others, parts=lambda example: ngrams(normalized(example)))
     masked = {normalized(example, masks=False) for example in train} if relation else set()
-    same_words = _near(train, others, parts=unmasked_words) if relation else {}
+    same_words = _count_near(train, others, parts=unmasked_words) if relation else {}
     units = named_documents(train)
-    found = {}
+    counts = {}
     for split, examples in others.items():
         same = [(example.label, labels[key]) for example in examples if (key := normalized(example)) in labels]
-        found[split] = {
+        counts[split] = {
             "examples": len(examples),
             "exact": len(same),
             "other_label": sum(label not in known for label, known in same),
@@ -64,75 +64,82 @@ def duplicates(
             "masked_near": same_words.get(split),
             "documents": sum(example.unit in units for example in examples) if units else None,
         }
-    return found
+    return counts
 
 
 def named_documents(examples: Sequence[Example]) -> set[str]:
-    """The documents that the examples come from; none where each stands alone or its file only counts documents."""
+    """Ids of the examples' documents; empty if there are none or they are only numbered."""
     documents = {example.unit for example in examples if example.unit != example.id}
-    # Ids that just count the documents of their file say nothing about another file's.
+    # Numbered documents of different files are unrelated.
     return documents if documents - {f"d{i}" for i in range(1, len(examples) + 1)} else set()
 
 
-def _near(
+def _count_near(
     train: Sequence[Example],
     others: Mapping[str, Sequence[Example]],
     *,
     parts: Callable[[Example], frozenset[Hashable]],
 ) -> dict[str, int]:
-    """Split -> examples whose parts are nearly those of an example of train."""
+    """Split -> number of examples similar to an example of train."""
     counts = {split: Counter(map(parts, examples)) for split, examples in others.items()}
-    asked = list({own for split in counts.values() for own in split})  # the same is looked for once
-    near = near_sets(asked, list(set(map(parts, train))))
-    found = {own for own, is_near in zip(asked, near, strict=True) if is_near}
-    return {split: sum(n for own, n in split_counts.items() if own in found) for split, split_counts in counts.items()}
+    queries = list({query for split in counts.values() for query in split})  # each distinct set once
+    near = has_near_duplicate(queries, list(set(map(parts, train))))
+    matched = {query for query, is_near in zip(queries, near, strict=True) if is_near}
+    return {
+        split: sum(n for query, n in split_counts.items() if query in matched) for split, split_counts in counts.items()
+    }
 
 
-def near_sets(
-    queries: Sequence[frozenset[Hashable]], corpus: Sequence[frozenset[Hashable]], *, least: float = NEAR
+def has_near_duplicate(
+    queries: Sequence[frozenset[Hashable]],
+    corpus: Sequence[frozenset[Hashable]],
+    *,
+    threshold: float = JACCARD_THRESHOLD,
 ) -> list[bool]:
-    """Whether each query has a set in the corpus with a Jaccard similarity of at least `least` (empty ones: none)."""
-    often = Counter(part for own in (*queries, *corpus) for part in own)
+    """Whether the corpus has a set with a Jaccard similarity of at least `threshold` to each query."""
+    often = Counter(part for elements in (*queries, *corpus) for part in elements)
     rank = {part: i for i, (part, _) in enumerate(sorted(often.items(), key=lambda item: item[1]))}
-    asked, kept = ([sorted(rank[part] for part in own) for own in sets] for sets in (queries, corpus))
+    ranked_queries, ranked_corpus = (
+        [sorted(rank[part] for part in elements) for elements in sets] for sets in (queries, corpus)
+    )
     postings = defaultdict(list)
-    for i, own in enumerate(kept):
-        for part in _prefix(own, least):
+    for i, elements in enumerate(ranked_corpus):
+        for part in _prefix(elements, threshold):
             postings[part].append(i)
-    whole = [frozenset(own) for own in kept]
-    return [_has_near(own, whole, postings, least) for own in asked]
+    candidates = [frozenset(elements) for elements in ranked_corpus]
+    return [_matches_any(elements, candidates, postings, threshold) for elements in ranked_queries]
 
 
-def grams(text: str) -> frozenset[tuple[str, ...]]:
-    """A text's distinct word 3-grams; of a shorter text, all its words as one."""
+def ngrams(text: str) -> frozenset[tuple[str, ...]]:
+    """A text's distinct word 3-grams; a shorter text is one n-gram."""
     words = _WORD.findall(text)
-    return frozenset(tuple(words[i : i + GRAM]) for i in range(max(1, len(words) - GRAM + 1)))
+    return frozenset(tuple(words[i : i + NGRAM]) for i in range(max(1, len(words) - NGRAM + 1)))
 
 
 def unmasked_words(example: Example) -> frozenset[str]:
-    """The distinct words of an example, masks and punctuation aside."""
+    """The distinct words of an example without masks and punctuation."""
     words = _WORD.findall(normalized(example))
     return frozenset(word for word in words if word[0] != "@" and any(map(str.isalnum, word)))
 
 
-def _prefix(own: Sequence[int], least: float) -> Sequence[int]:
-    """The rarest elements: of two sets as similar as `least`, these have one in common."""
-    return own[: len(own) - math.ceil(least * len(own) - _ROUNDING) + 1]
+def _prefix(elements: Sequence[int], threshold: float) -> Sequence[int]:
+    """The rarest elements; two sets as similar as `threshold` share one of them."""
+    return elements[: len(elements) - math.ceil(threshold * len(elements) - _ROUNDING) + 1]
 
 
-def _has_near(
-    own: Sequence[int], kept: Sequence[frozenset[int]], postings: Mapping[int, Sequence[int]], least: float
+def _matches_any(
+    query: Sequence[int], candidates: Sequence[frozenset[int]], postings: Mapping[int, Sequence[int]], threshold: float
 ) -> bool:
-    seen, mine = set(), frozenset(own)
-    for gram in _prefix(own, least):
+    seen, mine = set(), frozenset(query)
+    for gram in _prefix(query, threshold):
         for i in postings.get(gram, ()):
             if i in seen:
                 continue
             seen.add(i)
-            other = kept[i]
-            if min(len(mine), len(other)) < least * max(len(mine), len(other)) - _ROUNDING:
+            other = candidates[i]
+            if min(len(mine), len(other)) < threshold * max(len(mine), len(other)) - _ROUNDING:
                 continue
             shared = len(mine & other)
-            if shared >= least * (len(mine) + len(other) - shared) - _ROUNDING:
+            if shared >= threshold * (len(mine) + len(other) - shared) - _ROUNDING:
                 return True
     return False

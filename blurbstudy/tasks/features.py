@@ -1,7 +1,7 @@
-"""Tokenization into packed features: all sequences of a split end to end, without padding.
+"""Tokenization into packed features: the concatenated sequences of a split, without padding.
 
-Texts and pairs are cut as BERT does (longest_first), whatever truncation or padding a tokenizer's file stores. Tagged
-sentences are never cut: one that is longer than the limit becomes several sequences, each word in exactly one.
+Texts and pairs are truncated as in BERT (longest_first), whatever truncation or padding the tokenizer file specifies.
+Tagged sentences are not truncated: a sentence beyond the limit becomes several sequences, each word in exactly one.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 class Features:
     """The sequences of one split. Sequence i is ids[offsets[i]:offsets[i + 1]].
 
-    A sequence has one target, predicted at its first token; of a tagged sentence every word has one, predicted at its
-    first sub-word (`places`). Targets lie in file order, so that the windows of a long sentence rejoin by themselves.
-    Two texts that are encoded apart count as one sequence here, [CLS] a [SEP] [CLS] b [SEP], which `texts` divides.
+    A sequence has one target, predicted at its first token. In a tagged sentence every word has one, predicted at its
+    first sub-word (`word_starts`). Targets are in file order, so the windows of a long sentence need no reordering.
+    For a bi-encoder, two texts are stored as one sequence [CLS] a [SEP] [CLS] b [SEP], which `texts` splits.
     """
 
     ids: np.ndarray  # (tokens,) int32: sub-words, special tokens included
     segments: np.ndarray  # (tokens,) uint8: 0 for the first text, 1 for the second
     offsets: np.ndarray  # (sequences + 1,) int64
     targets: np.ndarray  # (targets,) int64 positions in Task.labels; (targets, labels) 0.0 or 1.0; float32 scores
-    places: np.ndarray | None = None  # (targets,) int64: token at which each is predicted; None: each sequence's first
+    word_starts: np.ndarray | None = None  # (targets,) int64: token of each target; None: the first of each sequence
     examples: np.ndarray | None = None  # (examples + 1,) int64: first target of each example; None: one target each
-    seconds: np.ndarray | None = None  # (sequences,) int64: sub-words of the second text, where the two stand apart
+    second_lengths: np.ndarray | None = None  # (sequences,) int64: sub-words of the second text, for a bi-encoder
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -50,10 +50,10 @@ class Features:
 
     @cached_property
     def target_offsets(self) -> np.ndarray:
-        """(sequences + 1,) int64: first target of each sequence."""
-        if self.places is None:
+        """(sequences + 1,) int64: index of the first target of each sequence."""
+        if self.word_starts is None:
             return np.arange(len(self.offsets))
-        return np.searchsorted(self.places, self.offsets)
+        return np.searchsorted(self.word_starts, self.offsets)
 
     def sequence(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Sub-words and segments of sequence i, each (length,)."""
@@ -61,38 +61,40 @@ class Features:
         return self.ids[begin:end], self.segments[begin:end]
 
     def texts(self, i: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-        """Sequence i as it enters the encoder: whole, or its two texts apart."""
+        """Sequence i as encoder inputs (sub-words, segments): one, or two for a bi-encoder."""
         ids, segments = self.sequence(i)
-        if self.seconds is None:
+        if self.second_lengths is None:
             return ((ids, segments),)
-        middle = len(ids) - self.seconds[i]
+        middle = len(ids) - self.second_lengths[i]
         return (ids[:middle], segments[:middle]), (ids[middle:], segments[middle:])
 
     def targets_of(self, i: int) -> np.ndarray:
-        """Which targets are those of sequence i."""
+        """Indices of the targets of sequence i."""
         return np.arange(self.target_offsets[i], self.target_offsets[i + 1])
 
-    def places_of(self, i: int) -> np.ndarray | None:
-        """Tokens of sequence i, counted from its first, at which its targets are predicted; None: the first alone."""
-        if self.places is None:
+    def word_starts_of(self, i: int) -> np.ndarray | None:
+        """Positions in sequence i at which its targets are predicted; None: only the first."""
+        if self.word_starts is None:
             return None
-        return self.places[self.target_offsets[i] : self.target_offsets[i + 1]] - self.offsets[i]
+        return self.word_starts[self.target_offsets[i] : self.target_offsets[i + 1]] - self.offsets[i]
 
     def with_ids(self, ids: np.ndarray) -> Features:
-        """The same sequences under other numbers, (tokens,): rows of a smaller embedding table."""
+        """The same sequences with other ids (tokens,), such as rows of a smaller embedding table."""
         return replace(self, ids=ids.astype(np.int32))
 
     def joined(self, other: Features) -> Features:
-        """These sequences, then the other's."""
-        words = self.places is not None
+        """These sequences followed by the other's."""
+        words = self.word_starts is not None
         return Features(
             ids=np.concatenate([self.ids, other.ids]),
             segments=np.concatenate([self.segments, other.segments]),
             offsets=_after(self.offsets, other.offsets),
             targets=np.concatenate([self.targets, other.targets]),
-            places=np.concatenate([self.places, self.offsets[-1] + other.places]) if words else None,
+            word_starts=np.concatenate([self.word_starts, self.offsets[-1] + other.word_starts]) if words else None,
             examples=_after(self.examples, other.examples) if words else None,
-            seconds=None if self.seconds is None else np.concatenate([self.seconds, other.seconds]),
+            second_lengths=None
+            if self.second_lengths is None
+            else np.concatenate([self.second_lengths, other.second_lengths]),
         )
 
 
@@ -108,20 +110,20 @@ def tokenize(
     max_length: int,
     segment_ids: str,
 ) -> Features:
-    """Packed features of the examples, in their order; the tokenizer itself is left unchanged.
+    """Packed features of the examples, in order; the tokenizer is not changed.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
-        max_length: sub-words per sequence, special tokens included; the caller keeps it within the encoder's positions.
-        segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout. An encoder of one segment
-            (RoBERTa) makes no difference between them. "bi_encoder": each text is a sequence of its own, cut by itself.
+        max_length: sub-words per sequence, special tokens included; at most the encoder's number of positions.
+        segment_ids: "pair": 1 for the second text and its [SEP]; "single": 0 throughout. Encoders with
+            one segment (RoBERTa) treat both alike. "bi_encoder": each text is a sequence, truncated separately.
     """
     cutter = without_truncation(tokenizer.backend_tokenizer, words=task.output == "token_labels")
     if task.output == "token_labels":
         return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
     cutter.enable_truncation(max_length, strategy="longest_first")
     if segment_ids == "bi_encoder":
-        return _tokenize_apart(examples, cutter, task)
+        return _tokenize_bi_encoder(examples, cutter, task)
     inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in examples]
     encodings = cutter.encode_batch(inputs)
     offsets = np.cumsum([0, *(len(encoding.ids) for encoding in encodings)], dtype=np.int64)
@@ -137,7 +139,7 @@ def tokenize(
     )
 
 
-def _tokenize_apart(examples: Sequence[Example], cutter: Tokenizer, task: Task) -> Features:
+def _tokenize_bi_encoder(examples: Sequence[Example], cutter: Tokenizer, task: Task) -> Features:
     sides = [cutter.encode_batch([example.texts[side] for example in examples]) for side in (0, 1)]
     first, second = (np.array([len(encoding.ids) for encoding in side], np.int64) for side in sides)
     offsets = np.concatenate([[0], np.cumsum(first + second)])
@@ -147,17 +149,16 @@ def _tokenize_apart(examples: Sequence[Example], cutter: Tokenizer, task: Task) 
         segments=np.zeros(offsets[-1], np.uint8),
         offsets=offsets,
         targets=targets_of(examples, task),
-        seconds=second,
+        second_lengths=second,
     )
 
 
 def without_truncation(tokenizer: Tokenizer, *, words: bool) -> Tokenizer:
-    """A copy without the truncation and padding that the tokenizer's file stores.
+    """A copy without the truncation and padding that the tokenizer file specifies.
 
     Args:
-        words: it is to be given words one by one. Vocabularies that keep a word's leading space in its first sub-word
-            (byte-level BPE, SentencePiece) then set that space before each, the first one too: as in running text, and
-            as transformers' add_prefix_space=True.
+        words: the input will be split into words. Byte-level BPE and SentencePiece then add the leading space of
+            running text to every word, as transformers' add_prefix_space=True does.
     """
     text = tokenizer.to_str()
     if words:
@@ -165,17 +166,17 @@ def without_truncation(tokenizer: Tokenizer, *, words: bool) -> Tokenizer:
         for step in _pre_tokenizers(state["pre_tokenizer"]):
             step |= _WITH_SPACE.get(step["type"], {})
         text = json.dumps(state)
-    copy = Tokenizer.from_str(text)
-    copy.no_padding()
-    copy.no_truncation()
-    return copy
+    clone = Tokenizer.from_str(text)
+    clone.no_padding()
+    clone.no_truncation()
+    return clone
 
 
 _WITH_SPACE = {"ByteLevel": {"add_prefix_space": True}, "Metaspace": {"prepend_scheme": "always"}}
 
 
 def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """The steps of a tokenizer file's pre-tokenizer."""
+    """The steps of a pre-tokenizer in the format of tokenizer.json."""
     if state and state["type"] == "Sequence":
         for step in state["pretokenizers"]:
             yield from _pre_tokenizers(step)
@@ -186,22 +187,22 @@ def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 def _tokenize_words(
     examples: Sequence[Example], tokenizer: Tokenizer, task: Task, *, room: int, unknown: int | None
 ) -> Features:
-    begin, end = around(tokenizer)
+    begin, end = special_tokens(tokenizer)
     encodings = tokenizer.encode_batch(
         [list(example.texts) for example in examples], is_pretokenized=True, add_special_tokens=False
     )
     ids: list[int] = []
-    offsets, places, words = [0], [], [0]
+    offsets, word_starts, words = [0], [], [0]
     for example, encoding in zip(examples, encodings, strict=True):
         pieces: list[list[int]] = [[] for _ in example.texts]
         for piece, word in zip(encoding.ids, encoding.word_ids, strict=True):
             pieces[word].append(piece)
         words.append(words[-1] + len(pieces))
-        for window in _windows([own or [unknown or 0] for own in pieces], room - len(begin) - len(end)):
+        for window in _windows([sub_words or [unknown or 0] for sub_words in pieces], room - len(begin) - len(end)):
             ids += begin
-            for own in window:
-                places.append(len(ids))
-                ids += own
+            for sub_words in window:
+                word_starts.append(len(ids))
+                ids += sub_words
             ids += end
             offsets.append(len(ids))
     return Features(
@@ -209,50 +210,50 @@ def _tokenize_words(
         segments=np.zeros(len(ids), np.uint8),
         offsets=np.array(offsets, np.int64),
         targets=targets_of(examples, task),
-        places=np.array(places, np.int64),
+        word_starts=np.array(word_starts, np.int64),
         examples=np.array(words, np.int64),
     )
 
 
-def around(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The special tokens before and after a sequence: [CLS] and [SEP]."""
+def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens before and after a sequence, such as [CLS] and [SEP]."""
     encoding = tokenizer.encode(["a"], is_pretokenized=True)
-    own = [i for i, word in enumerate(encoding.word_ids) if word is not None]
-    return encoding.ids[: own[0]], encoding.ids[own[-1] + 1 :]
+    text = [i for i, word in enumerate(encoding.word_ids) if word is not None]
+    return encoding.ids[: text[0]], encoding.ids[text[-1] + 1 :]
 
 
 def _windows(pieces: Sequence[list[int]], room: int) -> list[list[list[int]]]:
-    """A sentence's words in as few windows as its sub-words need, of like length; a word alone is cut to `room`."""
-    pieces = [own[:room] for own in pieces]
+    """A sentence's words in the fewest windows of similar length; a single word is truncated to `room` sub-words."""
+    pieces = [word[:room] for word in pieces]
     total = sum(map(len, pieces))
     if total <= room:
         return [pieces]
     enough = -(-total // -(-total // room))
     windows, current, used = [], [], 0
-    for own in pieces:
-        if current and (used >= enough or used + len(own) > room):
+    for word in pieces:
+        if current and (used >= enough or used + len(word) > room):
             windows.append(current)
             current, used = [], 0
-        current.append(own)
-        used += len(own)
+        current.append(word)
+        used += len(word)
     return [*windows, current]
 
 
 def targets_of(examples: Sequence[Example], task: Task) -> np.ndarray:
-    """int64 positions in Task.labels, one per example or, of tagged sentences, per word; (n, labels) float32 of 0 and 1
+    """int64 indices into Task.labels (n,), per example or per word of tagged sentences; (n, labels) float32 of 0 and 1
     for sets of labels; (n,) float32 scores.
     """
-    place = {label: i for i, label in enumerate(task.labels)}
+    index = {label: i for i, label in enumerate(task.labels)}
     if task.output == "score":
         return np.array([example.label for example in examples], np.float32)
     if task.output == "token_labels":
-        return np.array([place[tag] for example in examples for tag in split_tags(str(example.label))], np.int64)
+        return np.array([index[tag] for example in examples for tag in split_tags(str(example.label))], np.int64)
     if task.output == "multi_label":
         targets = np.zeros((len(examples), len(task.labels)), np.float32)
         for row, example in zip(targets, examples, strict=True):
-            row[[place[label] for label in split_labels(str(example.label))]] = 1
+            row[[index[label] for label in split_labels(str(example.label))]] = 1
         return targets
-    return np.array([place[str(example.label)] for example in examples], np.int64)
+    return np.array([index[str(example.label)] for example in examples], np.int64)
 
 
 def task_features(
@@ -275,8 +276,7 @@ def task_features(
 
 
 def second_text(sequence_ids: Sequence[int | None]) -> int:
-    """The place in a sequence at which its second text begins; its end, where there is none."""
-    # Not the tokenizer's own type ids: some have none. [CLS] first [SEP] second [SEP] -> the place after the first
-    # [SEP], which in a sequence of one text is its end.
+    """The position at which the second text of a sequence starts, or its length if there is none."""
+    # Some tokenizers have no type ids. In [CLS] first [SEP] second [SEP] it is the position after the first [SEP].
     last_of_first = max((i for i, sequence in enumerate(sequence_ids) if sequence == 0), default=0)
     return last_of_first + 2

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FEATURES_REVISION = 2  # raise it with any change of code that alters features
 FOLDER = "features"  # in the cache folder
 COLUMNS = ("ids", "segments", "offsets", "targets")
-OPTIONAL_COLUMNS = ("places", "examples", "seconds")  # of tagged sentences; of pairs under a bi-encoder
+OPTIONAL_COLUMNS = ("word_starts", "examples", "second_lengths")  # of tagged sentences; of pairs under a bi-encoder
 IDENTITY, CHECKSUM = "identity", "sha256"
 
 
@@ -67,17 +67,17 @@ def cached_features(
     text = canonical_json(identity)
     name = f"{task.name}-{fingerprint(text)}.npz"
     file = cache_folder().absolute() / FOLDER / name
-    if (found := _read(file, text, task)) is not None:
-        return found
+    if (features := _read(file, text, task)) is not None:
+        return features
     with _exclusive(file):
-        found = _read(file, text, task)  # another process may have made it meanwhile
-        if found is None:
-            found = task_features(task, folder, tokenizer(), max_length=max_length, segment_ids=segment_ids)
+        features = _read(file, text, task)  # another process may have written it meanwhile
+        if features is None:
+            features = task_features(task, folder, tokenizer(), max_length=max_length, segment_ids=segment_ids)
             if data_fingerprint(task, folder) != data:  # the key must match the contents
                 raise DataError(f"{folder}: the files of {task.name} changed while they were read; run again")
             with contextlib.suppress(OSError):  # a full disk must not stop the runs
-                _write(file, found, text)
-    return found
+                _write(file, features, text)
+    return features
 
 
 def _read(file: Path, identity: str, task: Task) -> dict[str, Features] | None:
@@ -103,9 +103,9 @@ def _features_of(columns: Mapping[str, np.ndarray], split: str) -> Features:
 
 def _write(file: Path, features: Mapping[str, Features], identity: str) -> None:
     columns: dict[str, np.ndarray] = {}
-    for split, found in features.items():
-        columns |= {f"{split}.{name}": getattr(found, name) for name in COLUMNS}
-        optional = {name: getattr(found, name) for name in OPTIONAL_COLUMNS}
+    for split, split_features in features.items():
+        columns |= {f"{split}.{name}": getattr(split_features, name) for name in COLUMNS}
+        optional = {name: getattr(split_features, name) for name in OPTIONAL_COLUMNS}
         columns |= {f"{split}.{name}": values for name, values in optional.items() if values is not None}
     columns[CHECKSUM] = np.frombuffer(_checksum(columns, identity), np.uint8)
     columns[IDENTITY] = np.frombuffer(identity.encode(), np.uint8)
@@ -124,7 +124,7 @@ def _checksum(columns: Mapping[str, np.ndarray], identity: str) -> bytes:
 
 @contextlib.contextmanager
 def _exclusive(file: Path) -> Iterator[None]:
-    """One process at a time makes `file`, the others wait; without a lock where the disk allows none."""
+    """Let one process at a time write `file`; without a lock if the file system has none."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.enter_context(file_lock(file.with_name(f"{file.name}.lock")))

@@ -1,4 +1,4 @@
-"""What is learned: a Task is facts about one dataset, an Example one record of it. No hyperparameters live here."""
+"""A Task describes one dataset, an Example is one record of it. Hyperparameters are elsewhere (config.Recipe)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 SPLITS = ("train", "dev", "test")
-OUTSIDE = "O"  # the tag of a word that belongs to no mention
+OUTSIDE = "O"  # the tag of words outside mentions
 
-# kind -> what is predicted: one label per word, one label, a set of labels, or a score
+# task type -> what is predicted: one label per word, one label, a set of labels, or a score
 OUTPUT_TYPES = {
     "ner": "token_labels",
     "pico": "token_labels",
@@ -28,71 +28,75 @@ OUTPUT_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class CustomForm:
-    """How files of one's own are read and divided, where they are no BLURB's: all of it enters their fingerprint."""
+    """How the files of a custom task are read and split; the fingerprint of its data covers these fields."""
 
-    id: str = ""  # column (key) of ids; "": examples are numbered
-    document: str = ""  # column (key) of documents; "": every example alone, or as CoNLL files mark them
-    header: bool = True  # of a table; False: columns are numbers, counted from 1
+    id: str = ""  # column (key) of ids; "" numbers the examples
+    document: str = ""  # column (key) of documents; "": one example each, or as marked in CoNLL files
+    header: bool = True  # whether a table has one; without, columns are numbered from 1
     separator: str = ","  # between the labels of a set
-    scheme: str = ""  # of tags: key of own.schemes.SCHEMES
-    dev_share: float = 0.0  # of train that becomes dev; 0: dev has a file of its own
-    split_seed: int = 1  # of that division
-    task_type_alias: str = ""  # as its owner calls it, for messages; decides nothing
-    start: str = ""  # column of the first character of a mention, where a row is one
-    end: str = ""  # column of the character behind its last
-    mention: str = ""  # column of its text, which is compared
-    discontinuous: str = "refuse"  # what becomes of entities in several pieces: key of standoff.FRAGMENTS
-    one_hot: tuple[str, ...] = ()  # columns of labels, each marked by 1 or 0; (): labels stand in one column
-    center: float = 0.0  # what scores are trained as: their distance from it ...
-    scale: float = 1.0  # ... in units of this
+    scheme: str = ""  # of tags: key of custom.tagged.SCHEMES
+    dev_share: float = 0.0  # fraction of train used as dev; 0: dev has its own file
+    split_seed: int = 1  # of the dev split
+    task_type_alias: str = ""  # as the user names it; for messages only
+    start: str = ""  # column of the first character of a mention, in tables with a row per mention
+    end: str = ""  # column of its end, exclusive
+    mention: str = ""  # column of its text, for a check of the offsets
+    discontinuous: str = "refuse"  # policy for discontinuous entities: one of standoff.DISCONTINUOUS_POLICIES
+    one_hot: tuple[str, ...] = ()  # columns of labels with 1 or 0; (): one column of labels
+    center: float = 0.0  # scores are trained as (score - center) / scale
+    scale: float = 1.0
     split_overrides: Mapping[str, Mapping[str, Any]] = field(
         hash=False, default_factory=dict
-    )  # split -> how its file differs
+    )  # split -> differing fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One dataset: where its files lie, how they are read, what is predicted and how that is measured."""
+    """One dataset: its files, their format, what is predicted and how it is scored."""
 
     name: str  # BLURB's name
-    task_type: str  # key of OUTPUTS: decides input and head
+    task_type: str  # key of OUTPUT_TYPES; determines inputs and head
     group: str  # task group of the BLURB score (the mean of group means)
     folder: str  # folder in the data folder; letter case is ignored
     files: Mapping[str, str] = field(hash=False)  # split -> file name
-    fallback_files: Mapping[str, str] = field(
-        hash=False, default_factory=dict
-    )  # split -> file read where that is absent
+    fallback_files: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> file read if that is missing
     reader: str  # key of READERS: the file format
-    columns: tuple[str, ...]  # of the file (JSON: keys), in the order that its reader gives
-    labels: tuple[str, ...]  # classes in the order of the head's outputs; (): a score to regress on
-    positive_labels: tuple[str, ...] = ()  # labels that an F1 counts
+    columns: tuple[str, ...]  # of the file (JSON: keys), in the order of the reader
+    labels: tuple[str, ...]  # classes in the order of the head's outputs; () for regression
+    positive_labels: tuple[str, ...] = ()  # labels counted by F1
     bounds: tuple[float, float] | None = None  # lowest and highest score; None for classes
     metric: str  # key of metrics.METRICS
-    unit: str  # what a bootstrap draws from BLURB's files (others may differ): pair | question | document | sentence
-    unit_id_prefix: int = 0  # leading parts of an id, between dots, that name its unit; 0: where the reader finds it
-    size_unit: str  # what sizes count: mentions | PICO words | pairs | sentences | documents | questions
+    unit: str  # resampled by the bootstrap: pair | question | document | sentence
+    unit_id_prefix: int = 0  # number of leading dot-separated parts of an id that name its unit; 0: set by the reader
+    size_unit: str  # unit of sizes: mentions | PICO words | pairs | sentences | documents | questions
     sizes: Mapping[str, int] = field(hash=False)  # split -> published number (Gu et al. 2021, table 1)
-    known_sizes: Mapping[str, int] = field(hash=False, default_factory=dict)  # split -> number in the public files
-    known_differences: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> why those two differ
-    source: str  # where the files come from
+    known_sizes: Mapping[str, int] = field(
+        hash=False, default_factory=dict
+    )  # split -> size of the public files, if different
+    known_differences: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> reason for the difference
+    source: str  # origin of the files
     terms: str  # licence or conditions of use
     citation: str
-    custom: CustomForm | None = (
-        None  # of a task of one's own, whose files are named by their whole paths; None: BLURB's
-    )
+    custom: CustomForm | None = None  # of a custom task, whose files are absolute paths; None for BLURB's
 
     @classmethod
     def from_files(
-        cls, kind: str, *, train: Path | str, dev: Path | str | None = None, test: Path | str | None = None, **said: Any
+        cls,
+        kind: str,
+        *,
+        train: Path | str,
+        dev: Path | str | None = None,
+        test: Path | str | None = None,
+        **options: Any,
     ) -> Task:
-        """A task of one's own, from its files.
+        """A custom task, from its files.
 
         Args:
             kind: ner, classification, relation, pairs, question, similarity, multi-label or pico.
-            train: TSV, CSV, JSONL, CoNLL or PubTator file, or a folder of brat's; so are dev and test.
-            dev: default: a part of train.
-            test: default: none, and scores are of dev alone.
-            said: other arguments of `blurbstudy.tasks.own_task`, such as columns={"text": "sentence"}.
+            train: TSV, CSV, JSONL, CoNLL or PubTator file, or a brat folder; dev and test likewise.
+            dev: default: split off train.
+            test: default: none; scores are reported on dev only.
+            options: other arguments of `blurbstudy.tasks.custom_task`, such as columns={"text": "sentence"}.
 
         Raises:
             ParameterError: an argument is unknown or out of bounds.
@@ -100,18 +104,18 @@ class Task:
         """
         from . import custom_task
 
-        return custom_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **said)
+        return custom_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **options)
 
     @classmethod
     def load(cls, name: str) -> Task:
-        """BLURB's task of that name, such as BIOSSES, or one's own by its YAML file."""
+        """BLURB's task of that name, such as BIOSSES, or a custom task from its YAML file."""
         from . import get_task, load_custom_task
 
         return load_custom_task(name) if str(name).lower().endswith((".yaml", ".yml")) else get_task(name)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that there are, in the order of SPLITS: a task of one's own may lack test."""
+        """The available splits, in the order of SPLITS; a custom task may lack test."""
         made = {"dev"} if self.custom and self.custom.dev_share else set()
         return tuple(split for split in SPLITS if split in made or split in self.files)
 
@@ -126,7 +130,7 @@ class Task:
         return self.output == "score"
 
     def of_split(self, split: str) -> Task:
-        """The task as the file of a split is read, which may have another format than that of train."""
+        """The task with the file format of a split, which may differ from train's."""
         if self.custom is None or split not in self.custom.split_overrides:
             return self
         overrides = dict(self.custom.split_overrides[split])
@@ -150,54 +154,54 @@ class Example:
     """One record."""
 
     id: str  # unique within its split
-    unit: str  # document or question it belongs to; equal to id where every record stands alone
+    unit: str  # document or question it belongs to; equal to id if every record is independent
     texts: tuple[str, ...]  # one or two texts; the words of a tagged sentence
-    label: str | float  # one of Task.labels; a score; the words' tags joined by spaces; a set's labels by commas
+    label: str | float  # one of Task.labels; a score; tags joined by spaces; or a set of labels joined by commas
 
 
 def plain_name(name: str) -> str:
-    """What tells names of tasks apart: letter case, spaces, hyphens and underscores do not."""
+    """A task name in lower case without spaces, hyphens and underscores, for comparisons."""
     return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def split_tags(label: str) -> list[str]:
-    """The tags of a sentence's words, from their form in one string: "O B I"."""
+    """The tags of a sentence, from a string such as "O B I"."""
     return label.split()
 
 
 def split_labels(label: str) -> list[str]:
-    """The labels of a document, from their form in one string: "a,b"; none in the empty one."""
+    """The labels of a document, from a string such as "a,b"; none from ""."""
     return label.split(",") if label else []
 
 
 def head_labels(task: Task, tagging: str) -> tuple[str, ...]:
-    """Classes in the order of the head's outputs, () for a score; tagging bio | io is a choice for mentions alone."""
+    """Classes in the order of the head's outputs, () for a score; tagging (bio | io) matters for NER only."""
     if task.task_type != "ner" or tagging != "io":
         return task.labels
-    return tuple(label for label in task.labels if not label.startswith("B"))  # tags are O, B..., I... alone
+    return tuple(label for label in task.labels if not label.startswith("B"))  # tags are O, B..., I...
 
 
 def head_indices(task: Task, tagging: str) -> tuple[int, ...]:
-    """For each of Task.labels, its place among the head's: B stands where I does under tagging io."""
+    """For each of Task.labels, its index in the head's labels; under tagging io, B has the index of I."""
     outputs = head_labels(task, tagging)
     return tuple(outputs.index(label if label in outputs else f"I{label[1:]}") for label in task.labels)
 
 
 def normalize_scores(scores: np.ndarray, task: Task) -> np.ndarray:
-    """Scores within the task's bounds as shares of their range, from 0 to 1."""
+    """Scores scaled from the task's bounds to 0 to 1, float32 of the same shape."""
     low, high = task.bounds
     return (scores - np.float32(low)) / np.float32(high - low)
 
 
 def denormalize_scores(shares: np.ndarray, task: Task) -> np.ndarray:
-    """The inverse of to_unit."""
+    """The inverse of normalize_scores."""
     low, high = task.bounds
     return shares * np.float32(high - low) + np.float32(low)
 
 
 def standardize_scores(scores: np.ndarray, task: Task) -> np.ndarray:
-    """Scores as a head is trained on them: of a task of one's own whose scores lie far from 0, or close to each other,
-    their distance from train's mean in its standard deviations.
+    """Scores as the head's targets: (score - center) / scale of a custom task with large or closely spaced scores,
+    unchanged for other tasks.
     """
     if task.custom is None or task.custom.scale == 1:
         return scores
@@ -205,14 +209,14 @@ def standardize_scores(scores: np.ndarray, task: Task) -> np.ndarray:
 
 
 def unstandardize_scores(outputs: np.ndarray, task: Task) -> np.ndarray:
-    """The inverse of to_scale."""
+    """The inverse of standardize_scores."""
     if task.custom is None or task.custom.scale == 1:
         return outputs
     return outputs * np.float32(task.custom.scale) + np.float32(task.custom.center)
 
 
 def example_size(task: Task, label: str | float) -> int:
-    """What one example adds to the sizes of its task: mentions (B tags), PICO words (tags but O), or 1."""
+    """The size of one example in the task's size_unit: mentions (B tags), PICO words (tags other than O), or 1."""
     if task.size_unit == "mentions":
         return sum(tag.startswith("B") for tag in split_tags(str(label)))
     if task.size_unit == "PICO words":
@@ -223,10 +227,13 @@ def example_size(task: Task, label: str | float) -> int:
 def trivial_predictions(
     task: Task, train_labels: Sequence[str | float], gold: Sequence[str | float]
 ) -> list[str | float]:
-    """What a model that reads nothing predicts for examples of these gold labels (which give the number of words).
+    """The trivial baseline: constant predictions that ignore the text.
 
-    The majority label of train (ties: the earlier in Task.labels), the mean score of train, no mention in any
-    sentence, no label but those that more than half of train's documents have.
+    The majority label of train (ties: the first in Task.labels), the mean score of train, no mentions, or the labels of
+    more than half of train's documents.
+
+    Args:
+        gold: the examples' labels, for their number and the numbers of words.
     """
     if task.output == "token_labels":
         return [" ".join([OUTSIDE] * len(split_tags(str(label)))) for label in gold]

@@ -64,17 +64,19 @@ def pack_features(
     Args:
         batches: per member, indices of the split's sequences.
     """
-    if features.seconds is not None:
+    if features.second_lengths is not None:
         texts = [[text for i in batch for text in features.texts(i)] for batch in batches]
         return pack(texts, n_heads=n_heads, paired=True, device=device)
-    positions = None if features.places is None else [[features.places_of(i) for i in batch] for batch in batches]
+    positions = (
+        None if features.word_starts is None else [[features.word_starts_of(i) for i in batch] for batch in batches]
+    )
     sequences = [[features.sequence(i) for i in batch] for batch in batches]
     return pack(sequences, n_heads=n_heads, output_positions=positions, device=device)  # pyright: ignore[reportArgumentType]
 
 
 def packed_targets(features: Features, batch: Sequence[int], order: np.ndarray) -> np.ndarray:
     """Indices of the targets that a member's packed batch predicts, in the order of its output rows."""
-    if features.seconds is not None:  # pairs are predicted in the given order
+    if features.second_lengths is not None:  # pairs are predicted in the given order
         return np.asarray(batch)
     return np.concatenate([features.targets_of(batch[i]) for i in order])
 
@@ -99,7 +101,11 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
     1/2); IO tags become BIO tags, one mention per run of I; a cosine is scaled from [0, 1] to the score's bounds.
     """
     if task.output == "score":
-        scores = unstandardize_scores(outputs, task) if features.seconds is None else denormalize_scores(outputs, task)
+        scores = (
+            unstandardize_scores(outputs, task)
+            if features.second_lengths is None
+            else denormalize_scores(outputs, task)
+        )
         return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tagging))
     if task.output == "multi_label":

@@ -114,7 +114,7 @@ class Population:
         self.train = train
         if is_tagging and len(labels) < len(task.labels):
             self.train = replace(train, targets=np.array(head_indices(task, recipe.tagging))[train.targets])
-        if train.seconds is not None:  # Sentence-BERT's loss: squared error of the cosine, scores from 0 to 1
+        if train.second_lengths is not None:  # Sentence-BERT's loss: squared error of the cosine, scores from 0 to 1
             self.train = replace(train, targets=normalize_scores(train.targets, task))
         elif task.is_regression:
             self.train = replace(train, targets=standardize_scores(train.targets, task))

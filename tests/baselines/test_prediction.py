@@ -3,7 +3,7 @@
 import pytest
 
 from blurbstudy.baselines import entity_types, evaluated_tags, load_model, predicted_tags, released_version
-from blurbstudy.metrics import entity_f1, mentions
+from blurbstudy.metrics import decode_tags, entity_f1
 from blurbstudy.tasks import get_task, read_task
 
 
@@ -20,7 +20,7 @@ def test_tags_are_spacys_entities(nlp, mini_data):
     from spacy.tokens import Doc
 
     sentences = [example.texts for example in read_task(get_task("BC5-chem"), mini_data)["test"]][:60]
-    predicted = [mentions(tags.split()) for tags in predicted_tags(nlp, sentences)]
+    predicted = [decode_tags(tags.split()) for tags in predicted_tags(nlp, sentences)]
     docs = [nlp.get_pipe("ner")(Doc(nlp.vocab, words=list(words))) for words in sentences]
     assert predicted == [[(one.start, one.end, one.label_) for one in doc.ents] for doc in docs]
     assert sum(map(len, predicted)) > 60

@@ -6,7 +6,7 @@ import pytest
 
 from blurbstudy.baselines import scispacy_score, score_on_scispacy_gold
 from blurbstudy.baselines.scispacy_scorer import scispacy_gold
-from blurbstudy.metrics import entity_f1, mentions
+from blurbstudy.metrics import decode_tags, entity_f1
 
 
 def test_scispacys_reader_merges_adjacent_mentions_and_keeps_the_first_type():
@@ -21,13 +21,13 @@ def test_without_adjacent_mentions_scispacys_reader_equals_ours():
         tags = []
         while len(tags) < 12:
             tags += draw.choice([["O"], ["B-X", "O"], ["B-Y", "I-Y", "I-Y", "O"]])
-        assert scispacy_gold(tags) == mentions(tags)
+        assert scispacy_gold(tags) == decode_tags(tags)
 
 
 def test_exact_predictions_of_adjacent_mentions_count_as_wrong():
     gold = ["B I B O B"]  # read as 2 mentions, of which the prediction of 3 has 1
     scores = score_on_scispacy_gold(gold, gold)
-    assert (scores.found, scores.gold, scores.predicted) == (1, 2, 3)
+    assert (scores.true_positives_gold, scores.gold, scores.predicted) == (1, 2, 3)
     assert scores.f1 == pytest.approx(2 / 5) and entity_f1(gold, gold) == 1
 
 

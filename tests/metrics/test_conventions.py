@@ -7,7 +7,7 @@ import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import bio_to_io, io_to_bio, score, scoring_conventions
-from blurbstudy.metrics.conventions import cut
+from blurbstudy.metrics.conventions import truncate
 
 GOLD = ["B I O B B", "O O B I I", "B O O"]
 PREDICTED = ["B I O B I", "O O B I O", "O I O"]
@@ -62,18 +62,18 @@ def test_exact_predictions_are_perfect_by_every_convention():
 def test_dropping_words_past_the_limit_from_gold_inflates_recall():
     gold, predicted = ["B O O B I", "O B"], ["B O O O O", "O B"]
     found = by_name(gold, predicted, kept_words=[3, None])
-    assert list(found) == [*NAMES, "long sentences cut"]
+    assert list(found) == [*NAMES, "long sentences truncated"]
     assert found["strict BIO"].recall == pytest.approx(2 / 3)
-    assert found["long sentences cut"].recall == 1.0 and found["long sentences cut"].gold_mentions == 2
+    assert found["long sentences truncated"].recall == 1.0 and found["long sentences truncated"].gold_mentions == 2
 
 
 def test_a_limit_beyond_every_sentence_cuts_nothing():
     found = by_name(GOLD, PREDICTED, kept_words=[None, 5, 99])
-    assert found["long sentences cut"].f1 == found["strict BIO"].f1
+    assert found["long sentences truncated"].f1 == found["strict BIO"].f1
 
 
 def test_a_cut_keeps_the_first_words():
-    assert cut(["B I O", "O B", "B"], [2, None, 0]) == ["B I", "O B", ""]
+    assert truncate(["B I O", "O B", "B"], [2, None, 0]) == ["B I", "O B", ""]
 
 
 def test_every_convention_says_what_it_means():
@@ -84,7 +84,7 @@ def test_every_convention_says_what_it_means():
 
 @pytest.mark.parametrize(
     ("kept", "message"),
-    [([1], "kept_words has 1 numbers for 3 sentences"), ([1, -2, None], "kept_words has -2; give 0 or more words")],
+    [([1], "kept_words has 1 numbers for 3 sentences"), ([1, -2, None], "kept_words has -2; use 0 or more")],
 )
 def test_kept_words_that_do_not_fit_are_refused(kept, message):
     with pytest.raises(ParameterError, match=message):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from blurbstudy.errors import ParameterError
-from blurbstudy.metrics import bio_to_io, io_to_bio, mentions
+from blurbstudy.metrics import bio_to_io, decode_tags, io_to_bio
 
 
 def spans(tags: str, reading: str = "strict") -> list[tuple[int, int, str]]:
-    return [tuple(mention) for mention in mentions(tags.split(), reading=reading)]
+    return [tuple(mention) for mention in decode_tags(tags.split(), scheme=reading)]
 
 
 def test_an_i_that_continues_no_b_is_no_mention_when_strict():
@@ -48,22 +48,22 @@ def test_io_to_bio_is_well_formed_and_keeps_what_io_says():
         tags = rng.choice(["O", "B", "I", "B-X", "I-X", "I-Y"], rng.integers(1, 12)).tolist()
         bio = io_to_bio(tags)
         assert bio_to_io(bio) == bio_to_io(tags)
-        assert mentions(bio) == mentions(bio, reading="default") == mentions(tags, reading="io")
+        assert decode_tags(bio) == decode_tags(bio, scheme="default") == decode_tags(tags, scheme="io")
 
 
 @pytest.mark.parametrize("tag", ["E", "S-X", "Brain", "o", "", "O-X", "-"])
 def test_an_unknown_tag_is_refused(tag):
-    for convert in (mentions, bio_to_io, io_to_bio):
+    for convert in (decode_tags, bio_to_io, io_to_bio):
         with pytest.raises(ParameterError, match=f"tag '{tag}' is unknown; expected O, B, I, B-TYPE or I-TYPE"):
             convert(["O", tag])
 
 
 def test_a_long_bad_tag_is_not_quoted_in_full():
     with pytest.raises(ParameterError) as refusal:
-        mentions(["w" * 500])
+        decode_tags(["w" * 500])
     assert len(str(refusal.value)) < 120
 
 
-def test_an_unknown_reading_is_refused():
-    with pytest.raises(ParameterError, match="reading='bioes' is unknown; use strict, default, io"):
-        mentions(["O"], reading="bioes")
+def test_an_unknown_scheme_is_refused():
+    with pytest.raises(ParameterError, match="scheme='bioes' is unknown; use strict, default, io"):
+        decode_tags(["O"], scheme="bioes")

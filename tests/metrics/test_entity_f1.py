@@ -56,7 +56,7 @@ def test_entity_scores_equal_seqeval_on_10000_random_sequences(metric, batches):
     total = np.zeros(4)
     for gold, predicted in batches:
         ours = precision_recall_f1(metric, joined(gold), joined(predicted))
-        assert 0 < ours.found == ours.right
+        assert 0 < ours.true_positives_gold == ours.true_positives_predicted
         assert ours.precision == pytest.approx(seqeval.precision_score(gold, predicted, **options), abs=1e-12)
         assert ours.recall == pytest.approx(seqeval.recall_score(gold, predicted, **options), abs=1e-12)
         f1 = score(metric, joined(gold), joined(predicted))
@@ -93,12 +93,12 @@ def test_no_mentions_on_either_side_score_0():
 
 
 def test_a_sentence_with_another_number_of_tags_is_named_by_its_place():
-    with pytest.raises(ParameterError, match="example 1: 3 predicted tags for 2 words; give one tag for each word"):
+    with pytest.raises(ParameterError, match="example 1: 3 predicted tags for 2 words; give one tag per word"):
         score("entity_f1", ["O", "B I"], ["O", "B I I"])
 
 
 def test_what_is_no_string_of_tags_is_refused():
-    with pytest.raises(ParameterError, match="example 0: '0.5' is no sentence's tags; give them as 'O B I'"):
+    with pytest.raises(ParameterError, match="example 0: '0.5' is not a string of tags; write it as 'O B I'"):
         score("entity_f1", ["O"], [0.5])
 
 

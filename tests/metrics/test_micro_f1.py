@@ -48,5 +48,5 @@ def test_no_positive_on_either_side_scores_0():
 
 
 def test_micro_f1_needs_its_classes():
-    with pytest.raises(ParameterError, match=r"micro_f1 counts the positive classes and has none; give positives="):
+    with pytest.raises(ParameterError, match=r"micro_f1 needs positive classes; give positives="):
         score("micro_f1", ["0"], ["0"])

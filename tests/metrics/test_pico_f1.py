@@ -49,7 +49,7 @@ def test_resampled_sums_average_classes_within_each_draw():
 
 
 def test_pico_f1_needs_its_classes():
-    with pytest.raises(ParameterError, match=r"pico_f1 averages over the positive tags and has none; give positives="):
+    with pytest.raises(ParameterError, match=r"pico_f1 needs positive tags; give positives="):
         score("pico_f1", ["O"], ["O"])
 
 

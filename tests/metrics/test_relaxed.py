@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blurbstudy.metrics import io_to_bio, mentions, precision_recall_f1, score
+from blurbstudy.metrics import decode_tags, io_to_bio, precision_recall_f1, score
 from blurbstudy.metrics.relaxed import one_to_one, relaxed_terms
 
 TYPES = {"one type": ("",), "three types": ("-X", "-Y", "-Z")}
@@ -24,7 +24,7 @@ def random_sentences(types: tuple[str, ...], seed: int) -> list[tuple[str, str]]
 
 def overlaps(gold: str, predicted: str) -> np.ndarray:
     """Which strict mentions share a word and a type: (gold, predicted), from sets of words."""
-    g, p = ([(set(range(m.start, m.end)), m.type) for m in mentions(tags.split())] for tags in (gold, predicted))
+    g, p = ([(set(range(m.start, m.end)), m.type) for m in decode_tags(tags.split())] for tags in (gold, predicted))
     found = [[bool(a[0] & b[0]) and a[1] == b[1] for b in p] for a in g]
     return np.array(found, bool).reshape(len(g), len(p))
 
@@ -59,7 +59,12 @@ def test_one_long_prediction_meets_many_mentions_by_overlap_and_one_alone_one_to
     gold, predicted = ["B O B O B I"], ["B I I I I I"]
     any_overlap = precision_recall_f1("relaxed_f1", gold, predicted)
     assert (any_overlap.precision, any_overlap.recall, any_overlap.f1) == (1.0, 1.0, 1.0)
-    assert (any_overlap.found, any_overlap.gold, any_overlap.right, any_overlap.predicted) == (3, 3, 1, 1)
+    assert (
+        any_overlap.true_positives_gold,
+        any_overlap.gold,
+        any_overlap.true_positives_predicted,
+        any_overlap.predicted,
+    ) == (3, 3, 1, 1)
     alone = precision_recall_f1("relaxed_f1_one_to_one", gold, predicted)
     assert (alone.precision, alone.recall, alone.f1) == (1.0, pytest.approx(1 / 3), 0.5)
 
@@ -70,7 +75,7 @@ def test_mentions_of_different_types_do_not_meet():
 
 def test_touching_mentions_do_not_overlap():
     assert score("relaxed_f1", ["B I O O"], ["O O B I"]) == 0.0
-    assert one_to_one(mentions(["B", "I", "O"]), mentions(["O", "O", "B"])) == (0, 0)
+    assert one_to_one(decode_tags(["B", "I", "O"]), decode_tags(["O", "O", "B"])) == (0, 0)
 
 
 def test_relaxed_never_scores_below_one_to_one_nor_that_below_strict():

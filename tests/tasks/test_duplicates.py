@@ -5,7 +5,7 @@ import random
 import pytest
 
 from blurbstudy.tasks import Example, get_task
-from blurbstudy.tasks.duplicates import duplicates, grams, near_sets, normalized, unmasked_words
+from blurbstudy.tasks.duplicates import duplicates, has_near_duplicate, ngrams, normalized, unmasked_words
 
 SENTENCE = "in this trial 40 patients took the drug twice a day and none of them reported any harm"
 
@@ -77,15 +77,15 @@ def test_the_prefix_filter_finds_what_brute_force_finds(least):
     words = [f"w{i}" for i in range(12)]
     texts = [" ".join(draw.choices(words, k=draw.randint(1, 9))) for _ in range(300)]
     texts += [" ".join(text.split()[:-1] + ["w0"]) for text in texts[:60] if " " in text]
-    sets = [grams(text) if draw.random() < 0.5 else frozenset(text.split()) for text in texts]
+    sets = [ngrams(text) if draw.random() < 0.5 else frozenset(text.split()) for text in texts]
     queries, corpus = sets[:150], sets[150:]
-    found = near_sets(queries, corpus, least=least)
+    found = has_near_duplicate(queries, corpus, threshold=least)
     assert found == [any(len(q & c) >= least * len(q | c) - 1e-12 for c in corpus) for q in queries]
     assert 0 < sum(found) < len(found)
 
 
 def test_a_text_of_two_words_is_near_itself_alone():
-    assert near_sets([grams("a b"), grams("a c")], [grams("a b")]) == [True, False]
+    assert has_near_duplicate([ngrams("a b"), ngrams("a c")], [ngrams("a b")]) == [True, False]
 
 
 def test_documents_that_their_files_only_count_are_not_called_shared():

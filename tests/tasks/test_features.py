@@ -149,15 +149,15 @@ def test_the_words_of_a_sentence_are_read_at_their_first_sub_word_as_transformer
     theirs = wordpiece(words, is_split_into_words=True)
     assert features.sequence(0)[0].tolist() == theirs["input_ids"]
     word_ids = theirs.word_ids()
-    assert features.places_of(0).tolist() == [word_ids.index(i) for i in range(len(words))]
-    assert features.sequence(1)[0].tolist() == [CLS, 5, SEP] and features.places_of(1).tolist() == [1]
+    assert features.word_starts_of(0).tolist() == [word_ids.index(i) for i in range(len(words))]
+    assert features.sequence(1)[0].tolist() == [CLS, 5, SEP] and features.word_starts_of(1).tolist() == [1]
     assert not features.segments.any()
 
 
 def test_every_word_has_a_place_even_one_that_the_tokenizer_drops(wordpiece):
     features = tokenize([sentence(["a", "\u200b", "b"])], wordpiece, NER, max_length=64, segment_ids="pair")
     assert features.sequence(0)[0].tolist() == [CLS, 4, 1, 5, SEP]  # [UNK] in its place
-    assert features.places_of(0).tolist() == [1, 2, 3]
+    assert features.word_starts_of(0).tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("room", [4, 5, 9, 16])
@@ -171,7 +171,7 @@ def test_a_long_sentence_is_split_and_its_words_all_keep_their_place(wordpiece, 
     assert features.examples.tolist() == [0, 1, 41, 43] and len(features.targets) == 43
     assert [NER.labels[t] for t in features.targets[1:41]] == tags
     whole = tokenize(examples, wordpiece, NER, max_length=512, segment_ids="pair")
-    assert features.ids[features.places].tolist() == whole.ids[whole.places].tolist()
+    assert features.ids[features.word_starts].tolist() == whole.ids[whole.word_starts].tolist()
     assert sum(len(features.targets_of(i)) for i in range(len(features))) == 43
     pieces = [features.sequence(i)[0][1:-1] for i in range(len(features))]
     longest = room - 2
@@ -243,8 +243,8 @@ def test_words_of_byte_level_bpe_are_read_as_in_running_text(stored, spaced, req
     theirs = spaced(ODD_WORDS, is_split_into_words=True)
     assert features.ids.tolist() == theirs["input_ids"]
     word_ids = theirs.word_ids()
-    assert features.places.tolist() == [word_ids.index(i) for i in range(len(ODD_WORDS))]
-    pieces = np.split(features.ids[:-1], features.places)[1:]
+    assert features.word_starts.tolist() == [word_ids.index(i) for i in range(len(ODD_WORDS))]
+    pieces = np.split(features.ids[:-1], features.word_starts)[1:]
     read = [tokenizer.decode(own, clean_up_tokenization_spaces=False) for own in pieces]
     assert read == [word if word == "</s>" else f" {word}" for word in ODD_WORDS]
     assert tokenizer.backend_tokenizer.to_str() == before
@@ -254,8 +254,8 @@ def test_a_long_sentence_of_byte_level_bpe_loses_no_word(byte_level, spaced):
     words = ODD_WORDS * 9
     features = tokenize([sentence(words)], byte_level, NER, max_length=32, segment_ids="pair")
     whole = tokenize([sentence(words)], byte_level, NER, max_length=512, segment_ids="pair")
-    assert features.lengths.max() <= 32 and len(features.places) == len(words)
-    assert features.ids[features.places].tolist() == whole.ids[whole.places].tolist()
+    assert features.lengths.max() <= 32 and len(features.word_starts) == len(words)
+    assert features.ids[features.word_starts].tolist() == whole.ids[whole.word_starts].tolist()
     special = {spaced.cls_token_id}
     assert {int(features.sequence(i)[0][0]) for i in range(len(features))} == special
 
@@ -268,7 +268,7 @@ def test_words_of_sentencepiece_begin_with_its_sign_whatever_the_file_says(add_p
     features = tokenize([sentence(["gene", "a", "genes"])], tokenizer, NER, max_length=16, segment_ids="pair")
     theirs = XLMRobertaTokenizer(vocab=vocabulary)(["gene", "a", "genes"], is_split_into_words=True)
     assert features.ids.tolist() == theirs["input_ids"] == [0, 4, 8, 4, 7, 2]
-    assert features.places.tolist() == [1, 2, 3]
+    assert features.word_starts.tolist() == [1, 2, 3]
 
 
 def test_targets_of_documents_are_one_column_per_label(plain):
@@ -284,7 +284,7 @@ def test_targets_of_documents_are_one_column_per_label(plain):
 def test_texts_apart_are_cut_each_by_itself_as_transformers_cuts_single_texts(plain):
     examples = [pair(3, 4), pair(25, 2), pair(2, 25, 3.5)]
     features = tokenize(examples, plain, BIOSSES, max_length=13, segment_ids="bi_encoder")
-    assert len(features) == 3 and features.seconds.tolist() == [6, 4, 13] and features.targets[2] == 3.5
+    assert len(features) == 3 and features.second_lengths.tolist() == [6, 4, 13] and features.targets[2] == 3.5
     assert not features.segments.any()
     for i, example in enumerate(examples):
         expected = [plain(own, truncation=True, max_length=13)["input_ids"] for own in example.texts]

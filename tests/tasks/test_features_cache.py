@@ -51,7 +51,7 @@ def file(tmp_path):
 
 
 def same(a, b):
-    fields = ("ids", "segments", "offsets", "targets", "places", "examples", "seconds")
+    fields = ("ids", "segments", "offsets", "targets", "word_starts", "examples", "second_lengths")
     return all(
         (getattr(a[split], name) is None and getattr(b[split], name) is None)
         or (
@@ -211,7 +211,7 @@ def test_the_features_of_fixed_examples_are_those_of_this_revision():
     digest = hashlib.sha256(str(FEATURES_REVISION).encode())
     for example, task in ((words, "BC5-chem"), (pair, "BIOSSES")):
         found = tokenize([example, example], tokenizer, get_task(task), max_length=7, segment_ids="pair")
-        for column in (found.ids, found.segments, found.offsets, found.targets, found.places, found.examples):
+        for column in (found.ids, found.segments, found.offsets, found.targets, found.word_starts, found.examples):
             digest.update(b"" if column is None else np.ascontiguousarray(column))
     assert digest.hexdigest()[:20] == "35451e6aaa97660bffa0"
 
@@ -235,4 +235,4 @@ def test_texts_apart_are_kept_in_a_file_of_their_own_with_where_they_part(ask, t
     together, apart = ask(), ask(segment_ids="bi_encoder")
     assert ask.made == 2 and len(list((tmp_path / "cache" / "features").glob("*.npz"))) == 2
     assert same(apart, ask(segment_ids="bi_encoder")) and same(together, ask()) and ask.made == 2
-    assert together["train"].seconds is None and (apart["train"].seconds < apart["train"].lengths).all()
+    assert together["train"].second_lengths is None and (apart["train"].second_lengths < apart["train"].lengths).all()

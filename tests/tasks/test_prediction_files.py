@@ -9,7 +9,7 @@ import pytest
 
 from blurbstudy.errors import DataError, DiskError, ParameterError
 from blurbstudy.tasks import Example, get_task
-from blurbstudy.tasks.formats.lines import lines_of
+from blurbstudy.tasks.formats.lines import read_lines
 from blurbstudy.tasks.prediction_files import read_predictions, write_predictions
 
 NCBI, BIOASQ, BIOSSES, HOC = (get_task(name) for name in ("NCBI-disease", "BioASQ", "BIOSSES", "HoC"))
@@ -86,16 +86,18 @@ SCORES = {str(i): "1.5" for i in range(1, 21)}
     ("changed", "message"),
     [
         (lambda d: {k: v for k, v in d.items() if k not in ("q5", "q9", "q19")},
-         "preds.tsv: 3 of 20 ids are missing, the first is 'q5'; expected one line for each of BioASQ test"),
-        (lambda d: {k: v for k, v in d.items() if k != "q5"}, "preds.tsv: 1 of 20 ids is missing, the first is 'q5'"),
+         "preds.tsv: 3 of 20 predictions are missing, the first for id 'q5'; give one line per example of BioASQ test"),
+        (lambda d: {k: v for k, v in d.items() if k != "q5"},
+         "preds.tsv: 1 of 20 predictions are missing, the first for id 'q5'"),
         (lambda d: d | {"x": "yes", "y": "no"},
-         "preds.tsv, line 21: 2 of 22 ids are unknown, the first is 'x'; expected the ids of BioASQ test"),
-        (lambda d: d | {"q2 ": "yes"}, "preds.tsv, line 21: 1 of 21 ids is doubled, the first is 'q2'"),
+         "preds.tsv, line 21: found unknown id 'x'; expected the ids of BioASQ test"),
+        (lambda d: d | {"q2 ": "yes"}, "preds.tsv, line 21: found id 'q2' a second time"),
         (lambda d: d | {"q3": "maybe", "q4": "", "q7": "Yes"},
-         "preds.tsv, line 4: 3 of 20 predictions are invalid, the first is 'maybe'; expected yes or no"),
+         "preds.tsv, line 4: found prediction 'maybe'; expected yes or no; correct the line "
+         "(2 more invalid lines: 5, 8)"),
         (lambda d: d | {"q3": "yes\tno", "q4": "perhaps"},
-         "preds.tsv, line 4: 1 of 20 lines is malformed, the first is 3 columns in 'q3\\tyes\\tno'; expected id<TAB>"),
-        (lambda d: {}, "preds.tsv: 20 of 20 ids are missing"),
+         "preds.tsv, line 4: found 3 columns in 'q3\\tyes\\tno'; expected id<TAB>"),
+        (lambda d: {}, "preds.tsv: 20 of 20 predictions are missing"),
     ],
 )  # fmt: skip
 def test_the_first_problem_is_named_with_how_often_it_occurs(tmp_path, changed, message):
@@ -105,7 +107,10 @@ def test_the_first_problem_is_named_with_how_often_it_occurs(tmp_path, changed, 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "", "high", "3,2"])
 def test_a_number_must_be_finite(tmp_path, value):
     message = refusal(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"7": value, "9": "nan"}))
-    assert f"line 7: 2 of 20 predictions are invalid, the first is {value!r}; expected a finite number" in message
+    assert (
+        f"line 7: found prediction {value!r}; expected a finite number; correct the line (1 more invalid line: 9)"
+        in message
+    )
 
 
 def test_numbers_beyond_the_scale_are_predictions(tmp_path):
@@ -115,36 +120,34 @@ def test_numbers_beyond_the_scale_are_predictions(tmp_path):
 @pytest.mark.parametrize("value", ["1_0", "\uff11", "\u0661.\u0665"])
 def test_python_s_other_numbers_are_none(tmp_path, value):
     assert float(value) > 0
-    assert "1 of 20 predictions is invalid" in refusal(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"7": value}))
+    assert "line 7: found prediction" in refusal(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"7": value}))
 
 
 def test_a_document_s_id_alone_means_no_label(tmp_path):
     assert read(tmp_path, HOC, DOCUMENTS, f"id\tprediction\n0\n1\t{FIRST}\n2\n") == ["", FIRST, ""]
     message = refusal(tmp_path, HOC, DOCUMENTS, f"0\n1 {FIRST}\n2\n")
-    assert f"line 2: 1 of 3 lines is malformed, the first is 1 column in '1 {FIRST}'" in message
-    assert "line 2: 1 of 3 ids is doubled, the first is '0'" in refusal(tmp_path, HOC, DOCUMENTS, "0\n0\n1\n")
-    assert "line 3: 1 of 20 lines is malformed" in refusal(
-        tmp_path, BIOASQ, QUESTIONS, lines(RIGHT).replace("q2\tyes", "q2")
-    )
+    assert f"line 2: found 1 column in '1 {FIRST}'" in message
+    assert "line 2: found id '0' a second time" in refusal(tmp_path, HOC, DOCUMENTS, "0\n0\n1\n")
+    assert "line 3: found 1 column" in refusal(tmp_path, BIOASQ, QUESTIONS, lines(RIGHT).replace("q2\tyes", "q2"))
 
 
 @pytest.mark.parametrize("value", [f"{FIRST},", f",{FIRST}", f"{FIRST}, ,{SECOND}", ","])
 def test_a_comma_too_many_is_named(tmp_path, value):
     message = refusal(tmp_path, HOC, DOCUMENTS, lines({"0": "", "1": value, "2": ""}))
-    assert "line 2: 1 of 3 predictions is invalid" in message
-    assert "expected a label on both sides of each comma; remove a comma too many, or restore the label" in message
+    assert "line 2: found prediction" in message
+    assert "expected a label on both sides of each comma; remove the extra comma or add the missing label" in message
 
 
 def test_a_large_file_of_unknown_ids_costs_little_beside_its_lines(tmp_path):
     path = tmp_path / "preds.tsv"
     path.write_text("".join(f"unknown{i}\tyes\n" for i in range(100_000)))
     tracemalloc.start()
-    with pytest.raises(DataError, match="line 1: 100000 of 100000 ids are unknown, the first is 'unknown0'"):
+    with pytest.raises(DataError, match="line 1: found unknown id 'unknown0'.*99999 more invalid lines"):
         read_predictions(path, BIOASQ, QUESTIONS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.reset_peak()
     held = tracemalloc.get_traced_memory()[0]
-    kept = lines_of(path)
+    kept = read_lines(path)
     of_lines = tracemalloc.get_traced_memory()[1] - held
     tracemalloc.stop()
     assert len(kept) == 100_000 and peak < 1.2 * of_lines
@@ -153,14 +156,13 @@ def test_a_large_file_of_unknown_ids_costs_little_beside_its_lines(tmp_path):
 def test_an_unknown_label_of_a_document_is_named(tmp_path):
     message = refusal(tmp_path, HOC, DOCUMENTS, lines({"0": "", "1": f"{FIRST},growth", "2": ""}))
     assert (
-        "line 2: 1 of 3 predictions is invalid" in message
-        and f"expected none, or some of these separated by commas: {FIRST}" in message
+        "line 2: found prediction" in message and f"expected nothing, or labels separated by commas: {FIRST}" in message
     )
 
 
 GOOD = 'No\tO\nlung\tB\ntumour\tI\n\nFever\tO\n"\tO\n.\tO\n\nChills\tB\n'
 OTHER_NUMBER = (
-    "found 2 sentences; expected the 3 of NCBI-disease test, an empty line after each; the first that differs is"
+    "found 2 sentences; expected 3 as in NCBI-disease test, each followed by an empty line; the first difference is in"
 )
 
 
@@ -170,22 +172,21 @@ OTHER_NUMBER = (
         (
             "lung",
             "Lung",
-            "line 2: 1 of 7 tokens is different, the first is 'Lung'; expected 'lung', as in NCBI-disease",
+            "line 2: found token 'Lung'; expected 'lung' as in NCBI-disease",
         ),
-        ("\tO", "\tN", "line 1: 4 of 7 tags are unknown, the first is 'N'; expected O or B or I"),
+        ("\tO", "\tN", "line 1: found tag 'N'; expected O or B or I; correct the tag (3 more invalid lines: 5, 6, 7)"),
         (
             "\tB",
             "\tB-Disease",
-            "line 2: 2 of 7 tags are typed, the first is 'B-Disease'; expected O or B or I; strip the types, as B for "
-            "'B-Disease'",
+            "line 2: found tag 'B-Disease'; expected O or B or I; strip the types, such as B for 'B-Disease'",
         ),
-        ("\tB", "\tS-Disease", "line 2: 2 of 7 tags are unknown, the first is 'S-Disease'; expected O or B or I"),
-        ("lung\tB", "lung B", "line 2: 1 of 7 lines is malformed, the first is 1 column in 'lung B'; expected token<"),
-        ("lung\tB", "lung\tB\tI", "line 2: 1 of 7 lines is malformed, the first is 3 columns"),
+        ("\tB", "\tS-Disease", "line 2: found tag 'S-Disease'; expected O or B or I"),
+        ("lung\tB", "lung B", "line 2: found 1 column in 'lung B'; expected token<"),
+        ("lung\tB", "lung\tB\tI", "line 2: found 3 columns"),
         (
             "lung\tB\n",
             "",
-            "line 1: 1 of 3 sentences is of another length, the first is sentence 1 with 2 words; expected 3",
+            "line 1: found sentence 1 with 2 words; expected 3",
         ),
         (".\tO\n\n", ".\tO\n", f"{OTHER_NUMBER} sentence 2 (line 5)"),
         ("Chills\tB\n", "", f"{OTHER_NUMBER} sentence 3"),
@@ -215,7 +216,7 @@ def test_writing_refuses_another_number_of_predictions_or_tags(tmp_path):
 def test_no_file_is_overwritten_and_none_is_left_half(tmp_path, monkeypatch):
     path = tmp_path / "p.tsv"
     path.write_text("mine")
-    with pytest.raises(ParameterError, match="p.tsv: exists already and is not overwritten; name another file"):
+    with pytest.raises(ParameterError, match="p.tsv: exists; name another file"):
         write_predictions(path, BIOASQ, QUESTIONS[:1], ["yes"])
     assert path.read_text() == "mine"
     with pytest.raises(DiskError, match="cannot be written: a file exists where a folder is needed"):

@@ -19,7 +19,7 @@ from blurbstudy.tasks import (
     split_tags,
     to_datasets,
 )
-from blurbstudy.tasks.download.manifest import public_sources
+from blurbstudy.tasks.download.manifest import load_manifest
 
 LABELS = {
     "PubMedQA": {
@@ -105,7 +105,7 @@ def test_label_counts_are_the_published_ones(name):
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_examples_are_as_many_as_the_table_of_files_says(task):
-    files = public_sources()[task.name].files
+    files = load_manifest()[task.name].files
     for split, examples in counted_splits(task.name).items():
         assert len(examples) == files[split_file(task, paths.data_folder(), split=split).name].examples
 

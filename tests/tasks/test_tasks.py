@@ -90,7 +90,7 @@ def test_the_letter_case_of_a_folder_is_ignored(tmp_path):
     write(tmp_path, "bioasq")
     lower = read_task(BIOASQ, tmp_path)
     write(tmp_path, "BIOASQ")
-    with pytest.raises(DataError, match="BIOASQ, bioasq differ in letter case alone; keep one and name it BioASQ"):
+    with pytest.raises(DataError, match="BIOASQ, bioasq differ only in letter case; keep one and name it BioASQ"):
         read_task(BIOASQ, tmp_path)
     write(tmp_path, "BioASQ")
     assert read_task(BIOASQ, tmp_path) == lower
@@ -100,7 +100,7 @@ def test_missing_files_and_folders_are_named_with_a_remedy(data):
     (data / "BioASQ" / "dev.tsv").unlink()
     with pytest.raises(DataError, match=r"dev\.tsv: no such file; BioASQ needs it for its dev split; get it: "):
         read_task(BIOASQ, data)
-    with pytest.raises(DataError, match=r"no folder 'PubMedQA' .* expected pqal_fold0_train\.json, .*--data"):
+    with pytest.raises(DataError, match=r"no folder 'PubMedQA' .* with pqal_fold0_train\.json, .*--data"):
         read_task(get_task("PubMedQA"), data)
     with pytest.raises(DataError, match=r"nowhere: no such folder; .*BLURBSTUDY_DATA"):
         read_task(BIOASQ, data / "nowhere")

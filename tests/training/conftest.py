@@ -60,7 +60,7 @@ def make_tagged(n: int, seed: int) -> Features:
         segments=np.zeros(len(ids), np.uint8),
         offsets=np.array(offsets),
         targets=np.array(targets),
-        places=np.array(places),
+        word_starts=np.array(places),
         examples=np.array(examples),
     )
 

@@ -39,7 +39,7 @@ def make_pairs(n: int, seed: int) -> Features:
         segments=np.zeros(sum(map(len, texts)), np.uint8),
         offsets=np.cumsum([0, *map(len, texts)]),
         targets=np.array(scores, np.float32),
-        seconds=np.array(seconds, np.int64),
+        second_lengths=np.array(seconds, np.int64),
     )
 
 
@@ -146,4 +146,4 @@ def test_the_order_of_a_pair_makes_no_difference(make_config, pairs, checkpoint)
 def turn(split: Features) -> Features:
     texts = [split.texts(i)[::-1] for i in range(len(split))]
     ids = np.concatenate([ids for pair in texts for ids, _ in pair])
-    return replace(split, ids=ids, seconds=split.lengths - split.seconds)
+    return replace(split, ids=ids, second_lengths=split.lengths - split.second_lengths)

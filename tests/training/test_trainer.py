@@ -87,7 +87,7 @@ def test_dev_joins_train_with_the_words_of_its_sentences(make_config, tagged, ch
     whole = [gold_of(part, get_task("BC5-chem")) for part in (tagged["train"], tagged["dev"], joined)]
     assert whole[2] == whole[0] + whole[1]
     last = len(joined) - 1
-    np.testing.assert_array_equal(joined.places_of(last), tagged["dev"].places_of(len(tagged["dev"]) - 1))
+    np.testing.assert_array_equal(joined.word_starts_of(last), tagged["dev"].word_starts_of(len(tagged["dev"]) - 1))
 
 
 def test_the_recorded_scores_are_those_of_the_recorded_predictions(make_config, similarity, checkpoint):

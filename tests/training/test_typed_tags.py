@@ -38,7 +38,7 @@ def typed_split(n, seed):
         examples.append(len(targets))
     return Features(
         ids=np.array(ids, np.int32), segments=np.zeros(len(ids), np.uint8), offsets=np.array(offsets),
-        targets=np.array(targets), places=np.array(places), examples=np.array(examples),
+        targets=np.array(targets), word_starts=np.array(places), examples=np.array(examples),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from ...store.run_store import RunStore
 from ...study.parameters import hub_id
 from ...tables.table import Table
 from ...tasks import Task
-from ...tasks.custom.audit import check_learnable
+from ...tasks.custom.audit import check_trainable
 from ...training.provenance import pick_device
 from .evidence import Evidence, bundled_runs, local_runs, paper_results
 from .rules import SEEDS, Decision, apply_rules, recipe_of
@@ -181,7 +181,7 @@ def recommend(
     """
     run_store = RunStore(store)
     if task.custom:
-        check_learnable(task)
+        check_trainable(task)
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(run_store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
     return recommendation_of(

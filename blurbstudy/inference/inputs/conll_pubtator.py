@@ -10,7 +10,7 @@ from ...errors import ParameterError
 from ...tasks import Task
 from ...tasks.custom.tagged import columns_of
 from ...tasks.formats.conll import DOCUMENT, NO_ID
-from ...tasks.formats.lines import shown
+from ...tasks.formats.lines import quote
 from .documents import Document, Item, ReadError, decode_lines, read_error
 from .records import document_of_words
 
@@ -96,10 +96,10 @@ def _pubtator_document(where: str, block: list[tuple[int, str]]) -> Document | R
     title = _TITLE.fullmatch(first)
     if title is None:
         remedy = "restore the line, or pass the right --input-format"
-        return read_error(where, number, shown(first), "ID|t|TITLE", remedy)
+        return read_error(where, number, quote(first), "ID|t|TITLE", remedy)
     abstract = _ABSTRACT.fullmatch(block[1][1]) if len(block) > 1 else None
     if len(block) > 2 or (len(block) == 2 and (abstract is None or abstract[1] != title[1])):
         number, wrong = block[1] if abstract is None or abstract[1] != title[1] else block[2]
-        return read_error(where, number, shown(wrong), f"{title[1]}|a|ABSTRACT, then annotations", "restore the line")
+        return read_error(where, number, quote(wrong), f"{title[1]}|a|ABSTRACT, then annotations", "restore the line")
     texts = [title[2]] + ([abstract[2]] if abstract else [])
     return Document(title[1].strip(), ("\n".join(texts),))

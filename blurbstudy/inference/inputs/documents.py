@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ...tasks import Task
-from ...tasks.formats.lines import LARGEST
+from ...tasks.formats.lines import MAX_BYTES
 from ...tasks.text.words import Span
 
 
@@ -54,7 +54,7 @@ def text_count(task: Task) -> int:
 def decode_lines(file: BinaryIO) -> Iterator[Line]:
     """The lines of a file; invalid UTF-8 and NUL bytes are replaced by U+FFFD and reported in `Line.error`."""
     number = bytes_read = 0
-    while raw := file.readline(LARGEST):
+    while raw := file.readline(MAX_BYTES):
         number, bytes_read, error = number + 1, bytes_read + len(raw), None
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")

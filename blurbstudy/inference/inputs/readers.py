@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from ...errors import DataError, ParameterError
 from ...tasks import Task
-from ...tasks.formats.lines import fail, shown, text_of
+from ...tasks.formats.lines import quote, raise_data_error, read_text
 from .conll_pubtator import read_conll_words, read_pubtator
 from .documents import Document, Item, ReadError, decode_lines, read_error, text_count
 from .records import USUAL_TEXTS, read_records
@@ -132,7 +132,9 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
             with path.open("rb") as file:
                 yield from FORMATS[format_name](file, name, task, columns)
         except OSError as error:
-            fail(name, f"a file that cannot be read ({error.strerror})", "a readable file", "check permissions")
+            raise_data_error(
+                name, f"a file that cannot be read ({error.strerror})", "a readable file", "check permissions"
+            )
 
 
 def _reject_duplicate_ids(items: Iterator[Item]) -> Iterator[Item]:
@@ -141,7 +143,7 @@ def _reject_duplicate_ids(items: Iterator[Item]) -> Iterator[Item]:
         if isinstance(item.content, Document):
             key = blake2b(item.content.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
             if key in seen:
-                problem = f"document {count}: duplicate id {shown(item.content.id)}; expected unique ids"
+                problem = f"document {count}: duplicate id {quote(item.content.id)}; expected unique ids"
                 error = ReadError(f"{problem}; remove or rename one, or do not name an id column")
                 item = Item(error, item.bytes_read)
             seen.add(key)
@@ -166,7 +168,7 @@ def _text_files(folder: Path) -> list[Path]:
 def _read_text_file(path: Path, *, bytes_before: int) -> Item:
     size = path.stat().st_size
     try:
-        return Item(Document(path.stem, (text_of(path),)), bytes_before + size)
+        return Item(Document(path.stem, (read_text(path),)), bytes_before + size)
     except DataError as error:
         return Item(ReadError(str(error)), bytes_before + size)
 

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 
 from ...errors import DataError, ParameterError
 from ...tasks import Task
-from ...tasks.custom.columns import USUAL
-from ...tasks.custom.tabular import joined_text
-from ...tasks.formats.lines import LARGEST, shown
+from ...tasks.custom.columns import COLUMN_ALIASES
+from ...tasks.custom.tabular import join_texts
+from ...tasks.formats.lines import MAX_BYTES, quote
 from .documents import Document, Item, Line, ReadError, decode_lines, read_error, text_count
 
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
-USUAL_TEXTS = USUAL["text"]
+USUAL_TEXTS = COLUMN_ALIASES["text"]
 
 Record = tuple[int, Mapping[str, Any] | ReadError, int]  # number of its first line; values; bytes read
 Fields = tuple[int, list[str] | ReadError, int]
@@ -50,7 +50,7 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     """Role -> column: as named by the user, else the task's own column, else one with a usual name."""
     roles = dict(columns)
     if missing := [name for name in roles.values() if name not in fields]:
-        raise DataError(f"{where}: no column {shown(missing[0])}; it has {', '.join(map(shown, fields))}")
+        raise DataError(f"{where}: no column {quote(missing[0])}; it has {', '.join(map(quote, fields))}")
     task_columns = (
         dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
     )
@@ -58,14 +58,14 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
         first = [task_columns[role]] if role in task_columns else []
         by_name = {name.lower(): name for name in fields if name not in roles.values()}
-        candidates = [by_name[name.lower()] for name in (*first, *USUAL[role]) if name.lower() in by_name]
+        candidates = [by_name[name.lower()] for name in (*first, *COLUMN_ALIASES[role]) if name.lower() in by_name]
         if role not in roles and candidates:
             roles[role] = candidates[0]
     if "words" in roles and ("words" in columns or "text" not in roles):
         return {role: name for role, name in roles.items() if role in ("id", "words")}
     for role in texts:
         if role not in roles:
-            listed = ", ".join(map(shown, fields))
+            listed = ", ".join(map(quote, fields))
             raise DataError(f"{where}: which column is the {role}? It has {listed}; pass --columns {role}=NAME")
     return {role: name for role, name in roles.items() if role in ("id", *texts)}
 
@@ -78,7 +78,7 @@ def _document(
         return read_error(where, number, f"no {missing[0]}", expected, "restore the line")
     name = str(record[roles["id"]]).strip() if "id" in roles else str(count)
     if not name or not is_valid_text(name):
-        return read_error(where, number, f"{roles['id']} {shown(name)}", "an id", "give the line one")
+        return read_error(where, number, f"{roles['id']} {quote(name)}", "an id", "give the line one")
     if "words" in roles:
         return _from_tokens(where, number, name, record[roles["words"]], roles["words"])
     texts = []
@@ -87,7 +87,7 @@ def _document(
         if task.output == "token_labels" and (value in ("", []) or (isinstance(value, str) and not value.strip())):
             texts.append(value or "")  # a text without words has no entities
             continue
-        text, problem = joined_text(value)
+        text, problem = join_texts(value)
         if problem:
             return read_error(where, number, f"{problem} {roles[role]}", "text", "restore it or remove the line")
         texts.append(text)
@@ -149,11 +149,11 @@ def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], format_name: s
         if not names:
             names = [name.strip() for name in fields] if has_header else [str(i + 1) for i in range(len(fields))]
             if duplicate := next((name for name in names if names.count(name) > 1), None):
-                raise DataError(f"{where}, line {number}: found column {shown(duplicate)} twice; rename one of the two")
+                raise DataError(f"{where}, line {number}: found column {quote(duplicate)} twice; rename one of the two")
             if has_header:
                 continue
         if len(fields) != len(names):
-            value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
+            value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
             remedy = "quote fields with separators" if format_name == "csv" else "remove tabs from texts"
             expected = f"{len(names)} ({', '.join(names)})"
             yield number, read_error(where, number, value, expected, remedy), bytes_read
@@ -182,7 +182,7 @@ def _csv_fields(file: BinaryIO, where: str) -> Iterator[Fields]:
     first = next(lines, "")
     separator = ";" if first.count(";") > first.count(",") else ","
     rows = csv.reader(chain([first], lines), delimiter=separator, strict=True)
-    old_limit = csv.field_size_limit(LARGEST)  # the module's default of 131072 is too small for long documents
+    old_limit = csv.field_size_limit(MAX_BYTES)  # the module's default of 131072 is too small for long documents
     try:
         while True:
             try:

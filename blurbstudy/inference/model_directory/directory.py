@@ -24,7 +24,7 @@ from ...models.state_dict_names import to_hugging_face
 from ...models.weight_files import read_weights, weight_files, write_weights
 from ...tasks import Task, task_from_dict, task_to_dict
 from ...tasks.task import head_labels
-from ...tasks.text.words import WORD_RULES
+from ...tasks.text.words import WORD_SPLITTERS
 from .heads import HEADS, NONE, HeadLayout, head_layout
 from .settings import ModelSettings
 from .tokenizer import write_sentence_transformer_files, write_tokenizer
@@ -180,7 +180,7 @@ def _read_metadata(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
         run = dict(values["run"])
         if settings.head not in HEADS or (settings.head == "words") != (task.output == "token_labels"):
             raise ValueError(f"head {settings.head!r} does not fit a {task.task_type} task")
-        if settings.words not in (WORD_RULES if task.output == "token_labels" else ("",)):
+        if settings.words not in (WORD_SPLITTERS if task.output == "token_labels" else ("",)):
             raise ValueError(f"words {settings.words!r}")
         if not all(isinstance(label, str) for label in task.labels) or task.metric not in METRICS:
             raise ValueError(f"labels or metric {task.metric!r}")

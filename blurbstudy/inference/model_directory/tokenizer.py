@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
-from ...tasks.features import around, second_text, without_truncation
+from ...tasks.features import second_text, special_tokens, without_truncation
 from .settings import ModelSettings
 
 DROPPED_SETTINGS = (
@@ -57,7 +57,7 @@ def with_segments(tokenizer: Tokenizer) -> Tokenizer:
     pair = tokenizer.encode("a", "a")
     begins = second_text(pair.sequence_ids)
     expected = [int(position >= begins) for position in range(len(pair.ids))]
-    begin, end = around(tokenizer)
+    begin, end = special_tokens(tokenizer)
     if pair.type_ids == expected or len(begin) != 1 or len(end) != 1:
         return tokenizer
     first, last = (tokenizer.id_to_token(ids[0]) for ids in (begin, end))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
-from ...metrics.entities import mentions
+from ...metrics.entities import decode_tags
 from ...stats.collapse import Reference, is_unscored
 from ...tables.table import Table, counted
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
@@ -63,7 +63,7 @@ def is_wrong(task: Task, gold: str | float, predicted: str | float) -> bool:
     if task.output == "score":
         return _error(task, gold, predicted) > FAR * (task.bounds[1] - task.bounds[0])
     if task.task_type == "ner":
-        return mentions(split_tags(str(gold))) != mentions(split_tags(str(predicted)))
+        return decode_tags(split_tags(str(gold))) != decode_tags(split_tags(str(predicted)))
     if task.output == "multi_label":
         return set(split_labels(str(gold))) != set(split_labels(str(predicted)))
     return gold != predicted
@@ -141,7 +141,7 @@ def word_marks(task: Task, judged: Judged) -> Iterator[tuple[str | None, object,
         for place, (truth, guess) in enumerate(zip(gold, said, strict=True)):
             yield _word_kind(truth, guess), (truth, guess), _types(truth, guess), place
         return
-    truths, guesses = ([_mention_at(found, i) for i in range(len(gold))] for found in map(mentions, (gold, said)))
+    truths, guesses = ([_mention_at(found, i) for i in range(len(gold))] for found in map(decode_tags, (gold, said)))
     for place, (truth, guess) in enumerate(zip(truths, guesses, strict=True)):
         yield _word_kind(truth, guess), (truth, guess), "", place
 

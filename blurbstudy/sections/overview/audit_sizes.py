@@ -12,7 +12,7 @@ import yaml
 from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, verbatim
 from ...tables.table import Answer, Table, number
 from ...tasks import SPLITS, Task
-from ...tasks.audit import ALL, LIMITS
+from ...tasks.audit import ALL_SPLITS, LIMITS
 from .data_audit import REMEDY, Audit
 
 PUBLISHED = Path(__file__).with_name("published_sizes.yaml")
@@ -164,7 +164,7 @@ def length_figure(audit: Audit) -> Figure:
     spreads = {}
     for task in audit.known:
         found = audit.of(task, vocabulary) if vocabulary else None
-        spreads[task.name] = found["lengths"][ALL] if found else audit.data[task.name]["words"]
+        spreads[task.name] = found["lengths"][ALL_SPLITS] if found else audit.data[task.name]["words"]
     drawing, axes = canvas(width=9.6, height=1.5 + 0.34 * max(1, len(spreads)))
     for y, spread in enumerate(spreads.values()):
         axes.plot([spread["q05"], spread["q95"]], [y, y], color=BLUE, lw=1.6, zorder=2)

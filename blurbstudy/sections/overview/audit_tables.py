@@ -10,8 +10,8 @@ from typing import Any
 
 from ...tables.table import Table, number
 from ...tasks import SPLITS, Task, trivial_predictions
-from ...tasks.audit import ALL, LIMITS
-from ...tasks.duplicates import NEAR
+from ...tasks.audit import ALL_SPLITS, LIMITS
+from ...tasks.duplicates import JACCARD_THRESHOLD
 from .data_audit import Audit, Vocabulary
 from .general_vocabulary import GENERATED
 
@@ -23,7 +23,9 @@ def length_table(audit: Audit) -> Table:
     rows = []
     for task in audit.known:
         words = _three(audit.data[task.name]["words"])
-        pieces = [_three(found["lengths"][ALL]) if (found := audit.of(task, v)) else NONE for v in audit.vocabularies]
+        pieces = [
+            _three(found["lengths"][ALL_SPLITS]) if (found := audit.of(task, v)) else NONE for v in audit.vocabularies
+        ]
         rows.append((task.name, EXAMPLE[task.task_type], words, *pieces))
     columns = ("Task", "An example is", "Words", *(f"Sub-words, {v.name}" for v in audit.vocabularies))
     notes = [
@@ -164,10 +166,11 @@ def duplicate_table(audit: Audit) -> Table:
     notes = [
         "Dev / test: examples with such a one in train (% of the split). Same text: letter case and spaces aside. "
         "Other label: of these, those whose label this text never has in train (of a tagged sentence: tags). "
-        f"Nearly same: Jaccard similarity of the sets of word 3-grams at least {NEAR:g}, the same text included.",
+        f"Nearly same: Jaccard similarity of the sets of word 3-grams at least {JACCARD_THRESHOLD:g}, the same "
+        "text included.",
         "Relations, where an example is a sentence with one pair of entities masked: Masks alike: the same text where "
-        f"every mask is read as one. Same words: Jaccard similarity of the sets of words at least {NEAR:g}, masks left "
-        "out, as where the same sentence stands in train with another pair masked.",
+        f"every mask is read as one. Same words: Jaccard similarity of word sets at least {JACCARD_THRESHOLD:g}, "
+        "masks left out, as where the same sentence stands in train with another pair masked.",
         "Document: examples whose document has others in train; – where every one stands alone.",
         *audit.notes,
     ]

@@ -1,8 +1,8 @@
-"""A dev set split off train: stratified by label, grouped by document; a seed gives one division.
+"""A dev split of train: stratified by label, grouped by document, determined by a seed.
 
-A document is never on both sides, nor is a text that stands in train several times; but headings and other short
-sentences, which many documents have, tie no documents together. Where longer ones that many documents share (a line of
-copyright) tie so many that dev falls far short of its share, they tie none either; the audit counts such texts.
+Documents and repeated texts stay on one side. Short sentences such as headings, which many documents share, do not
+connect documents. If longer shared texts (a line of copyright) connect so many documents that dev becomes too small,
+texts shared by several documents do not connect them either; the audit reports such duplicates.
 """
 
 from __future__ import annotations
@@ -15,35 +15,41 @@ import numpy as np
 from ..duplicates import normalized
 from ..task import Example, Task, split_labels, split_tags
 
-SCORE_BINS = 5  # of like size, by which scores are stratified
-SHORT = 6  # words below which a sentence of a document may well stand in others
-TIES = (None, 2, 1)  # in how many documents a text may stand that ties them, from any number to none; the first that
-ENOUGH = 0.5  # leaves dev at least this part of what its share asks for
-PASSES = 50  # over all groups, at most: few change sides after the second
+SCORE_BINS = 5  # of equal size, to stratify scores
+MIN_SHARED_WORDS = 6  # shorter sentences do not connect documents
+MAX_SHARED_DOCUMENTS = (
+    None,
+    2,
+    1,
+)  # texts in more documents do not connect them (None: no limit); tried in order until
+MIN_DEV_FRACTION = 0.5  # dev has at least this fraction of its intended size
+MAX_PASSES = 50  # over all groups; few move after the second
 ROUNDING = 1e-9
-EXAMPLE = "an example"  # the stratum that all belong to: it keeps the sizes
+EXAMPLE = "an example"  # the stratum of all examples, which balances the sizes
 
 
-def divided(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Train and dev, both in file order; by Task.own's share and seed."""
+def split_dev(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Train and dev in file order, by the task's dev_share and split_seed."""
     strata = _strata(task, examples)
-    for most in TIES:
-        groups = _groups(examples, most=most)
-        counts = [sum((strata[i] for i in own), Counter()) for own in groups]
-        in_dev = _chosen(counts, share=task.custom.dev_share, rng=np.random.default_rng(task.custom.split_seed))
+    for max_documents in MAX_SHARED_DOCUMENTS:
+        groups = _groups(examples, max_documents=max_documents)
+        counts = [sum((strata[i] for i in group), Counter()) for group in groups]
+        in_dev = _assign_groups(counts, share=task.custom.dev_share, rng=np.random.default_rng(task.custom.split_seed))
         size = sum(count[EXAMPLE] for count, chosen in zip(counts, in_dev, strict=True) if chosen)
-        if size >= ENOUGH * task.custom.dev_share * len(examples):
+        if size >= MIN_DEV_FRACTION * task.custom.dev_share * len(examples):
             break
-    dev = {i for own, chosen in zip(groups, in_dev, strict=True) if chosen for i in own}
+    dev = {i for group, chosen in zip(groups, in_dev, strict=True) if chosen for i in group}
     return (
         [example for i, example in enumerate(examples) if i not in dev],
         [example for i, example in enumerate(examples) if i in dev],
     )
 
 
-def _groups(examples: Sequence[Example], *, most: int | None) -> list[list[int]]:
-    """Examples that stay together: of one document, or of one text that stands in so many documents at most (None: any
-    number); groups in the order of their first examples.
+def _groups(examples: Sequence[Example], *, max_documents: int | None) -> list[list[int]]:
+    """Indices of examples that stay together: of one document, or of one text.
+
+    Args:
+        max_documents: texts in more documents do not connect them; None: no limit.
     """
     texts = [normalized(example) for example in examples]
     documents = defaultdict(set)
@@ -59,8 +65,10 @@ def _groups(examples: Sequence[Example], *, most: int | None) -> list[list[int]]
 
     seen: dict[tuple[str, str], int] = {}
     for i, (text, example) in enumerate(zip(texts, examples, strict=True)):
-        is_common = len(text.split()) < SHORT or (most is not None and len(documents[text]) > most)
-        ties_none = example.unit != example.id and is_common  # a text that is a document itself ties always
+        is_common = len(text.split()) < MIN_SHARED_WORDS or (
+            max_documents is not None and len(documents[text]) > max_documents
+        )
+        ties_none = example.unit != example.id and is_common  # a text that is its own document always connects
         for key in (("document", example.unit), *(() if ties_none else (("text", text),))):
             a, b = sorted((first(i), first(seen.setdefault(key, i))))
             leader[b] = a
@@ -71,38 +79,38 @@ def _groups(examples: Sequence[Example], *, most: int | None) -> list[list[int]]
 
 
 def _strata(task: Task, examples: Sequence[Example]) -> list[Counter[str]]:
-    """What each example counts towards: its label, labels, entity types (by mention; PICO: by word) or score's bin."""
+    """The strata of each example: label, labels, entity types (per mention; PICO: per word) or bin of its score."""
     if task.output == "score":
         order = np.argsort([float(example.label) for example in examples], kind="stable")
         bins = np.empty(len(examples), int)
         bins[order] = np.arange(len(examples)) * SCORE_BINS // len(examples)
-        own = [[f"bin {bin}"] for bin in bins]
+        labels_of = [[f"bin {bin}"] for bin in bins]
     elif task.output == "token_labels":
         begins = "I" if task.task_type == "pico" else "B"
-        own = [[tag for tag in split_tags(str(e.label)) if tag.startswith(begins)] for e in examples]
+        labels_of = [[tag for tag in split_tags(str(e.label)) if tag.startswith(begins)] for e in examples]
     elif task.output == "multi_label":
-        own = [split_labels(str(example.label)) for example in examples]
+        labels_of = [split_labels(str(example.label)) for example in examples]
     else:
-        own = [[str(example.label)] for example in examples]
-    return [Counter([*labels, EXAMPLE]) for labels in own]
+        labels_of = [[str(example.label)] for example in examples]
+    return [Counter([*labels, EXAMPLE]) for labels in labels_of]
 
 
-def _chosen(counts: Sequence[Counter[str]], *, share: float, rng: np.random.Generator) -> list[bool]:
-    """Whether each group goes to dev: in a random order each changes sides if that brings every stratum's part in dev
-    nearer to the share (squares of what it is off, a rare stratum's as weighty as a common one's), until none does.
+def _assign_groups(counts: Sequence[Counter[str]], *, share: float, rng: np.random.Generator) -> list[bool]:
+    """Whether each group is in dev. In random order, groups move while that reduces the sum over strata of the squared
+    deviations from the share, relative to the stratum's size.
     """
     names = sorted(set().union(*counts))
-    own = np.array([[group[name] for name in names] for group in counts], np.float64)  # (groups, strata)
-    total = own.sum(0)
-    off = -share * total  # (strata,): what dev has too much; negative: lacks
+    group_counts = np.array([[group[name] for name in names] for group in counts], np.float64)  # (groups, strata)
+    total = group_counts.sum(0)
+    excess = -share * total  # (strata,): surplus in dev, negative if it lacks examples
     in_dev = np.zeros(len(counts), bool)
     order = rng.permutation(len(counts))
-    for _ in range(PASSES):
+    for _ in range(MAX_PASSES):
         changed = False
-        for place in order:
-            moved = off - own[place] if in_dev[place] else off + own[place]
-            if (moved * moved / total).sum() < (off * off / total).sum() - ROUNDING:
-                off, in_dev[place], changed = moved, not in_dev[place], True
+        for i in order:
+            moved = excess - group_counts[i] if in_dev[i] else excess + group_counts[i]
+            if (moved * moved / total).sum() < (excess * excess / total).sum() - ROUNDING:
+                excess, in_dev[i], changed = moved, not in_dev[i], True
         if not changed:
             break
     return in_dev.tolist()

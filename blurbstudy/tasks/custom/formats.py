@@ -1,4 +1,4 @@
-"""Formats of one's own files: by which endings they are known, and the reader of each."""
+"""File formats of custom tasks: their suffixes and readers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import DataError
-from ..formats.lines import lines_of
+from ..formats.lines import read_lines
 from ..task import Example, Task
-from .spans import DOCUMENTS, located_spans
-from .tabular import Located, first_fields, located_jsonl, located_table
-from .tagged import located_conll, located_tagged_jsonl
+from .spans import DOCUMENTS, read_spans_with_lines
+from .tabular import NumberedExample, first_fields, read_jsonl_with_lines, read_table_with_lines
+from .tagged import read_conll_with_lines, read_tagged_jsonl_with_lines
 
-FORMATS = {  # as one says -> reader
+FORMATS = {  # name -> reader
     "tsv": "own_tsv", "csv": "own_csv", "jsonl": "own_jsonl", "conll": "own_conll", "tagged-jsonl": "own_tagged_jsonl",
     "brat": "own_brat", "pubtator": "own_pubtator", "span-jsonl": "own_span_jsonl", "span-csv": "own_span_csv",
     "span-tsv": "own_span_tsv",
 }  # fmt: skip
-FOLDERS = ("own_brat",)  # readers of a folder
+FOLDERS = ("own_brat",)  # readers of folders
 _TAGGED = dict.fromkeys((".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes"), ("", "conll"))
-SUFFIXES = {  # ending -> format of tables, of tagged sentences; "": none has that ending
+SUFFIXES = {  # suffix -> format of tables, format of tagged sentences; "": none
     ".tsv": ("tsv", "conll"),
     ".txt": ("tsv", "conll"),
     ".csv": ("csv", "span-csv"),
@@ -30,35 +30,38 @@ SUFFIXES = {  # ending -> format of tables, of tagged sentences; "": none has th
     **_TAGGED,
 }
 
-LOCATED: dict[str, Callable[[Path, Task], list[Located]]] = {  # examples with the lines where they stand
-    "own_tsv": located_table,
-    "own_csv": located_table,
-    "own_jsonl": located_jsonl,
-    "own_conll": located_conll,
-    "own_tagged_jsonl": located_tagged_jsonl,
-    **dict.fromkeys(DOCUMENTS, located_spans),
+NUMBERED_READERS: dict[str, Callable[[Path, Task], list[NumberedExample]]] = {  # readers of examples with their lines
+    "own_tsv": read_table_with_lines,
+    "own_csv": read_table_with_lines,
+    "own_jsonl": read_jsonl_with_lines,
+    "own_conll": read_conll_with_lines,
+    "own_tagged_jsonl": read_tagged_jsonl_with_lines,
+    **dict.fromkeys(DOCUMENTS, read_spans_with_lines),
 }
 
 
-def read_own(path: Path, task: Task) -> list[Example]:
-    """The examples of a file of one's own, in file order.
+def read_custom(path: Path, task: Task) -> list[Example]:
+    """The examples of a custom task's file, in file order.
 
     Raises:
         DataError: the file is missing, not UTF-8, or a line does not fit the task.
     """
-    return [example for _, example in LOCATED[task.reader](path, task)]
+    return [example for _, example in NUMBERED_READERS[task.reader](path, task)]
 
 
-AS_SPANS = {"csv": "span-csv", "tsv": "span-tsv"}  # format as it is named -> that of tagged text
-SPANS = ("entities", "spans", "annotations")  # columns (keys) of entities in a list
+AS_SPANS = {"csv": "span-csv", "tsv": "span-tsv"}  # format as named -> format of tagged text
+SPANS = ("entities", "spans", "annotations")  # columns (keys) of lists of entities
 STARTS = ("start", "begin", "start_offset", "start_char")
 ENDS = ("end", "stop", "end_offset", "end_char")
-_TITLE = re.compile(r"[^|\t]+\|[ta]\|")  # PubTator's first line
+_TITLE = re.compile(r"[^|\t]+\|[ta]\|")  # first line of PubTator
 
 
-def recognized_tags(path: Path, form: str) -> str:
-    """The format of a file whose ending tells `form`: a list of words or of spans in JSON lines; PubTator or a table
-    of spans, which may end as CoNLL files do.
+def detect_tagged_format(path: Path, form: str) -> str:
+    """The format of a file of tagged text, detected from its contents: words or spans in JSONL; CoNLL, PubTator or a
+    table of spans.
+
+    Args:
+        form: the format that its suffix suggests.
 
     Raises:
         DataError: the file cannot be read.
@@ -67,7 +70,7 @@ def recognized_tags(path: Path, form: str) -> str:
         return "tagged-jsonl" if _has_words(path) else "span-jsonl"
     if form != "conll":
         return form
-    first = next((line for line in lines_of(path) if line.strip()), "")
+    first = next((line for line in read_lines(path) if line.strip()), "")
     if _TITLE.match(first):
         return "pubtator"
     names = {name.strip().lower() for name in first.split("\t")}
@@ -79,6 +82,6 @@ def _has_words(path: Path) -> bool:
     try:
         names = {name.lower() for name in first_fields(path, "jsonl")}
     except DataError:
-        return True  # its reader says what is wrong
+        return True  # its reader reports the problem
     text = names & {"text", "sentence", "abstract", "document_text"}
-    return not text or bool(names & {"words", "tokens"} and not names & set(SPANS))  # Prodigy's lines have both
+    return not text or bool(names & {"words", "tokens"} and not names & set(SPANS))  # Prodigy's records have both

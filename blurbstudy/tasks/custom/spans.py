@@ -1,7 +1,7 @@
-"""Documents with entities at character offsets, as tagged sentences: what a tagger learns from.
+"""Documents with entities at character offsets, converted to tagged sentences.
 
-Of entities that overlap the longest stays, of equally long ones the first. A word in which an entity begins or ends is
-divided there, and a sentence goes on where an entity does: no entity is lost but those, and all of it is counted.
+Of overlapping entities the longest is kept, or the first of equal length. Words are split where an entity starts or
+ends inside them, and sentences are merged where an entity crosses their boundary. SpanCounts records all of this.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...metrics import bio_to_io
-from ..formats.lines import fail, shown
+from ..formats.lines import quote, raise_data_error
 from ..formats.standoff import Entity, StandoffDocument, read_brat, read_pubtator
 from ..task import OUTSIDE, Example, Task
 from ..text.sentences import sentence_spans
 from ..text.words import Span, word_spans
 from .span_records import json_documents, table_documents
-from .tabular import Located
+from .tabular import NumberedExample
 from .tagged import entity_types
 
 
 @dataclass
 class SpanCounts:
-    """What became of the entities of a file."""
+    """What the conversion changes in a file."""
 
-    entities: int = 0  # in the file, the same one twice counted once
-    overlapping: int = 0  # left out for a longer one
-    pieces: int = 0  # left out, since they stand in several pieces
-    rejected: int = 0  # texts that their annotator rejected or passed over, left out with all they hold
-    divided: int = 0  # words in which an entity begins or ends
-    joined: int = 0  # ends of sentences inside an entity
+    entities: int = 0  # in the file, without duplicates
+    overlapping: int = 0  # left out for a longer entity
+    discontinuous: int = 0  # left out as discontinuous
+    rejected: int = 0  # texts left out because the annotator did not accept them
+    split_words: int = 0  # words with an entity boundary inside
+    merged_sentences: int = 0  # sentence boundaries inside an entity
 
     def sentences(self) -> Iterator[str]:
-        """What should be known of it."""
+        """The nonzero counts, as sentences."""
         if self.overlapping:
             yield f"{self.overlapping} of {self.entities} entities overlap a longer one and are left out"
-        if self.pieces:
-            yield f"{self.pieces} entities in several pieces are left out (discontinuous: skip)"
+        if self.discontinuous:
+            yield f"{self.discontinuous} discontinuous entities are left out (discontinuous: skip)"
         if self.rejected:
             yield f"{self.rejected} texts that were not accepted are left out (answer: reject or ignore)"
-        if self.divided:
-            yield f"{self.divided} words are divided where an entity begins or ends inside them; new text is not"
-        if self.joined:
-            yield f"{self.joined} sentences are joined to the next, since an entity goes on there"
+        if self.split_words:
+            yield f"{self.split_words} words are split at an entity boundary inside them; texts for prediction are not"
+        if self.merged_sentences:
+            yield f"{self.merged_sentences} sentences are merged with the next, since an entity crosses the boundary"
 
 
 def _brat(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    return read_brat(path, fragments=task.custom.discontinuous)
+    return read_brat(path, discontinuous=task.custom.discontinuous)
 
 
 def _pubtator(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
@@ -73,8 +73,8 @@ DOCUMENTS: dict[str, Callable[[Path, Task, SpanCounts], list[StandoffDocument]]]
 }
 
 
-def located_spans(path: Path, task: Task) -> list[Located]:
-    """The sentences of a file of documents with spans, with the lines of their documents; a document is their unit.
+def read_spans_with_lines(path: Path, task: Task) -> list[NumberedExample]:
+    """The sentences of a file of documents with spans, with the documents' lines; the unit is the document.
 
     Raises:
         DataError: the file is missing or malformed; names file and line.
@@ -83,25 +83,27 @@ def located_spans(path: Path, task: Task) -> list[Located]:
 
 
 def span_counts(path: Path, task: Task) -> SpanCounts:
-    """What becomes of the entities of such a file."""
+    """What the conversion of a file changes."""
     return _read(path, task)[1]
 
 
-def _read(path: Path, task: Task) -> tuple[list[Located], SpanCounts]:
-    counts, found = SpanCounts(), []
+def _read(path: Path, task: Task) -> tuple[list[NumberedExample], SpanCounts]:
+    counts, examples = SpanCounts(), []
     for document in DOCUMENTS[task.reader](path, task, counts):
         document = _with_plain_types(document)
-        counts.pieces += document.skipped
+        counts.discontinuous += document.skipped
         _check_types(document, task)
         sentences = tagged_sentences(document.text, document.entities, counts)
         if not sentences:
             where = f"{document.path}, line {document.line}"
-            fail(where, f"an empty text of document {shown(document.id)}", "text", "restore it or remove the document")
+            raise_data_error(
+                where, f"an empty text of document {quote(document.id)}", "text", "add it or remove the document"
+            )
         for number, (words, tags) in enumerate(sentences):
             bio = bio_to_io(tags) if task.task_type == "pico" else tags
             name = document.id if len(sentences) == 1 else f"{document.id}.{number}"
-            found.append((document.line, Example(name, document.unit, tuple(words), " ".join(bio))))
-    return found, counts
+            examples.append((document.line, Example(name, document.unit, tuple(words), " ".join(bio))))
+    return examples, counts
 
 
 def _check_types(document: StandoffDocument, task: Task) -> None:
@@ -109,67 +111,69 @@ def _check_types(document: StandoffDocument, task: Task) -> None:
     for entity in document.entities:
         if task.labels and entity.type not in types:
             remedy = "correct the type, or leave labels out"
-            fail(f"{document.path}, line {entity.line}", f"type {shown(entity.type)}", " or ".join(types), remedy)
+            raise_data_error(
+                f"{document.path}, line {entity.line}", f"type {quote(entity.type)}", " or ".join(types), remedy
+            )
 
 
 def tagged_sentences(
     text: str, entities: Sequence[Entity], counts: SpanCounts | None = None
 ) -> list[tuple[list[str], list[str]]]:
-    """The sentences of a text, each as its words and their tags (IOB2, with types)."""
+    """The words and tags (IOB2, typed) of each sentence."""
     counts = SpanCounts() if counts is None else counts
-    kept = _without_overlap([_trimmed(text, entity) for entity in entities], counts)
-    words = _divided(text, kept, counts)
-    tags = _tags(words, kept)
-    sentences, place = [], 0
-    for end in _sentence_ends(text, kept, counts):
-        begin = place
-        while place < len(words) and words[place][0] < end:
-            place += 1
-        if place > begin:
-            own = [text[a:b] for a, b in words[begin:place]]
-            sentences.append((own, tags[begin:place]))
+    disjoint = _without_overlap([_trimmed(text, entity) for entity in entities], counts)
+    words = _split_words(text, disjoint, counts)
+    tags = _tags(words, disjoint)
+    sentences, position = [], 0
+    for end in _sentence_ends(text, disjoint, counts):
+        begin = position
+        while position < len(words) and words[position][0] < end:
+            position += 1
+        if position > begin:
+            sentence = [text[a:b] for a, b in words[begin:position]]
+            sentences.append((sentence, tags[begin:position]))
     return sentences
 
 
 def _trimmed(text: str, entity: Entity) -> Entity:
-    """Without white space around it."""
+    """The entity without surrounding white space."""
     inner = text[entity.start : entity.end]
     start = entity.start + len(inner) - len(inner.lstrip())
     return dataclasses.replace(entity, start=start, end=start + len(inner.strip()))
 
 
 def _without_overlap(entities: Sequence[Entity], counts: SpanCounts) -> list[Entity]:
-    """The longest of those that overlap, in order of the text."""
+    """The longest of overlapping entities, in text order."""
     distinct = list({(e.start, e.end, e.type): e for e in reversed(entities)}.values())[::-1]
     counts.entities += len(distinct)
-    kept: list[Entity] = []
+    disjoint: list[Entity] = []
     taken = bytearray(max((e.end for e in distinct), default=0))
     for entity in sorted(distinct, key=lambda e: (e.start - e.end, e.start)):
         if any(taken[entity.start : entity.end]):
             counts.overlapping += 1
             continue
         taken[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
-        kept.append(entity)
-    return sorted(kept, key=lambda e: e.start)
+        disjoint.append(entity)
+    return sorted(disjoint, key=lambda e: e.start)
 
 
-def _divided(text: str, entities: Sequence[Entity], counts: SpanCounts) -> list[Span]:
-    """The words of a text, those divided in which an entity begins or ends."""
-    edges, place, divided = [edge for e in entities for edge in (e.start, e.end)], 0, []
+def _split_words(text: str, entities: Sequence[Entity], counts: SpanCounts) -> list[Span]:
+    """The words of a text, split at entity boundaries."""
+    edges, i, divided = [edge for e in entities for edge in (e.start, e.end)], 0, []
     for start, end in word_spans(text):
-        while place < len(edges) and edges[place] <= start:
-            place += 1
+        while i < len(edges) and edges[i] <= start:
+            i += 1
         cuts = [start]
-        while place < len(edges) and edges[place] < end:
-            cuts.append(edges[place])
-            place += 1
+        while i < len(edges) and edges[i] < end:
+            cuts.append(edges[i])
+            i += 1
         cuts.append(end)
         if len(cuts) == 2:
             divided.append((start, end))
             continue
-        counts.divided += 1
+        counts.split_words += 1
         pieces = [(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
-        divided += [(a, b) for a, b in pieces if word_spans(text[a:b])]  # nothing but zero widths is no word
+        divided += [(a, b) for a, b in pieces if word_spans(text[a:b])]  # only zero-width characters are not a word
     return divided
 
 
@@ -189,19 +193,19 @@ def _tags(words: Sequence[Span], entities: Sequence[Entity]) -> list[str]:
 
 
 def _sentence_ends(text: str, entities: Sequence[Entity], counts: SpanCounts) -> list[int]:
-    """Where sentences end, but not inside an entity."""
+    """Sentence ends that are not inside an entity."""
     ends, waiting = [], list(reversed(entities))
     for _, end in sentence_spans(text):
         while waiting and waiting[-1].end <= end:
             waiting.pop()
         if waiting and waiting[-1].start < end:
-            counts.joined += 1
+            counts.merged_sentences += 1
         else:
             ends.append(end)
     return [*ends[:-1], len(text)] if ends else []
 
 
 def _with_plain_types(document: StandoffDocument) -> StandoffDocument:
-    """The document with types that tags can hold: an underscore for white space."""
+    """The document with entity types that are valid in tags: underscores replace white space."""
     entities = tuple(dataclasses.replace(e, type="_".join(e.type.split())) for e in document.entities)
     return dataclasses.replace(document, entities=entities)

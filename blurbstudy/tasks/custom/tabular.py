@@ -1,7 +1,7 @@
-"""Examples in tables: TSV and CSV with or without a header, JSONL with an object a line.
+"""Examples in tables: TSV and CSV with or without a header, JSONL with one object per line.
 
-In TSV quote characters are text, as in BLURB's files; in CSV they quote (RFC 4180), and ; may separate instead of a
-comma, as spreadsheets write it. What is read is Task.columns: id, texts, label.
+In TSV quote characters are text, as in BLURB's files. In CSV they quote (RFC 4180), and the separator may be a
+semicolon. Task.columns are id, texts and label.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..formats.lines import LARGEST, Faults, fail, lines_of, shown, text_of
+from ..formats.lines import MAX_BYTES, LineErrors, quote, raise_data_error, read_lines, read_text
 from ..task import Example, Task
 
 _SEPARATED = {
-    "tsv": "no text may hold a tab or line break",
-    "csv": "quote a field that holds a comma, semicolon or line break",
+    "tsv": "texts may not contain tabs or line breaks",
+    "csv": "quote fields with a comma, semicolon or line break",
 }
-MARKS = {
+BOOLEAN_VALUES = {
     "1": True,
     "1.0": True,
     "true": True,
@@ -32,26 +32,26 @@ MARKS = {
 }  # of a label's column
 Row = tuple[int, list[str]]  # number of its first line; its fields
 Record = tuple[int, Mapping[str, Any]]  # number of its first line; column or key -> value
-Located = tuple[int, Example]  # an example and the number of its first line
+NumberedExample = tuple[int, Example]  # number of its first line; the example
 
 
-def located_table(path: Path, task: Task) -> list[Located]:
+def read_table_with_lines(path: Path, task: Task) -> list[NumberedExample]:
     """The examples of a TSV or CSV file (by Task.reader) with their lines.
 
     Raises:
-        DataError: the file is missing, not UTF-8, lacks a column, or a line does not fit the task.
+        DataError: the file is missing, not UTF-8, lacks a column, or a line is invalid for the task.
     """
-    faults = Faults(path)
+    faults = LineErrors(path)
     return _examples(path, table_records(path, task, faults), task, faults)
 
 
-def located_jsonl(path: Path, task: Task) -> list[Located]:
+def read_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
     """The examples of a JSONL file with their lines.
 
     Raises:
-        DataError: the file is missing, not UTF-8, or a line is no object that fits the task.
+        DataError: the file is missing, not UTF-8, or a line is invalid for the task.
     """
-    faults = Faults(path)
+    faults = LineErrors(path)
     return _examples(path, json_records(path, faults), task, faults)
 
 
@@ -62,48 +62,48 @@ def first_fields(path: Path, form: str) -> list[str]:
         DataError: the file is missing, empty or not UTF-8.
     """
     if form == "jsonl":
-        faults = Faults(path)
-        found = next((list(record) for _, record in json_records(path, faults)), None)
-        faults.refuse()
+        faults = LineErrors(path)
+        fields = next((list(record) for _, record in json_records(path, faults)), None)
+        faults.raise_first()
     else:
-        found = next((fields for _, fields in _rows(path, form, Faults(path))), None)
-    if not found:
-        fail(str(path), "no examples", "a line for each", "check that it is the file you mean")
-    return [name.strip() for name in found]
+        fields = next((fields for _, fields in _rows(path, form, LineErrors(path))), None)
+    if not fields:
+        raise_data_error(str(path), "no examples", "one example per line", "check the path")
+    return [name.strip() for name in fields]
 
 
 def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
-    """Those columns (keys), if all of them hold nothing but 1 and 0: labels, each marked in a column of its own."""
-    faults = Faults(path)
+    """The columns (keys) with only 1 and 0 that represent one label each, if there are at least two."""
+    faults = LineErrors(path)
     if form == "jsonl":
         rows = [record for _, record in json_records(path, faults)]
     else:
         lines = [fields for _, fields in _rows(path, form, faults)]
         header = [name.strip() for name in lines[0]]
         rows = [dict(zip(header, fields, strict=False)) for fields in lines[1:]]
-    marked = [name for name in names if all(_word(row.get(name)).lower() in MARKS for row in rows)]
+    marked = [name for name in names if all(_word(row.get(name)).lower() in BOOLEAN_VALUES for row in rows)]
     return marked if len(marked) > 1 and any(_word(row.get(name)) for row in rows for name in marked) else []
 
 
-def json_records(path: Path, faults: Faults) -> Iterator[Record]:
-    """The objects of a JSONL file; what is none is noted."""
-    for number, line in enumerate(lines_of(path), 1):
+def json_records(path: Path, faults: LineErrors) -> Iterator[Record]:
+    """The objects of a JSONL file; other lines are added to the errors."""
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            said = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            faults.add(number, f"invalid JSON ({said})", "one JSON object a line", "restore the line")
+            cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            faults.add(number, f"invalid JSON ({cause})", "one JSON object per line", "restore the line")
             continue
         if isinstance(record, dict):
             yield number, record
         else:
-            found = f"a JSON {type(record).__name__}"
-            faults.add(number, found, "one JSON object a line", "write each example as an object on a line of its own")
+            actual = f"a JSON {type(record).__name__}"
+            faults.add(number, actual, "one JSON object per line", "write each example as one object on one line")
 
 
-def table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
+def table_records(path: Path, task: Task, faults: LineErrors) -> Iterator[Record]:
     """The rows of a TSV or CSV file by column; what is none is noted."""
     names: list[str] = []
     form = task.reader.rpartition("_")[2]
@@ -116,7 +116,7 @@ def table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
             if task.custom.header:
                 continue
         if len(fields) != len(names):
-            n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {shown(fields[0])}"
+            n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
             listed = f"{len(names)} ({', '.join(names)})"
             faults.add(number, n, listed, f"restore the line; {_SEPARATED[form]}")
             continue
@@ -126,37 +126,39 @@ def table_records(path: Path, task: Task, faults: Faults) -> Iterator[Record]:
 def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
     where = f"{path}, line {number}"
     if double := next((name for name in names if names.count(name) > 1), None):
-        fail(where, f"column {shown(double)} twice", "every name once", "rename one of the two")
-    if missing := [name for name in _wanted(task) if name not in names]:
-        listed = ", ".join(map(shown, missing))
-        fail(where, f"columns {', '.join(names)}", listed, "name the file's columns under columns: or --columns")
+        raise_data_error(where, f"column {quote(double)} twice", "unique names", "rename one of them")
+    if missing := [name for name in _required_columns(task) if name not in names]:
+        listed = ", ".join(map(quote, missing))
+        raise_data_error(
+            where, f"columns {', '.join(names)}", listed, "name the file's columns under columns: or --columns"
+        )
 
 
-def _wanted(task: Task) -> list[str]:
-    """The columns that a task reads."""
-    own = task.custom
+def _required_columns(task: Task) -> list[str]:
+    """The columns that the task reads."""
+    custom = task.custom
     named = list(task.columns if task.output == "token_labels" else task.columns[1:])
-    if own.one_hot:
-        named[-1:] = own.one_hot
-    return [*named, *filter(None, (own.id, own.document, own.start, own.end, own.mention))]
+    if custom.one_hot:
+        named[-1:] = custom.one_hot
+    return [*named, *filter(None, (custom.id, custom.document, custom.start, custom.end, custom.mention))]
 
 
-def _rows(path: Path, form: str, faults: Faults) -> Iterator[Row]:
-    """The lines of a table that hold anything, in fields."""
+def _rows(path: Path, form: str, faults: LineErrors) -> Iterator[Row]:
+    """The fields of a table's nonempty lines."""
     if form == "csv":
         yield from _csv_rows(path, faults)
         return
-    for number, line in enumerate(lines_of(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             yield number, line.split("\t")
 
 
-def _csv_rows(path: Path, faults: Faults) -> Iterator[Row]:
-    text = text_of(path)
+def _csv_rows(path: Path, faults: LineErrors) -> Iterator[Row]:
+    text = read_text(path)
     first = text.split("\n", 1)[0]
     separator = ";" if first.count(";") > first.count(",") else ","
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    before = csv.field_size_limit(LARGEST)  # the module's own limit, 131072, is less than a long document
+    before = csv.field_size_limit(MAX_BYTES)  # the default, 131072, is less than a long document
     begins = 1
     try:
         for fields in rows:
@@ -165,78 +167,78 @@ def _csv_rows(path: Path, faults: Faults) -> Iterator[Row]:
             begins = rows.line_num + 1
     except csv.Error as error:
         remedy = "close every quote, and double a quote inside one"
-        faults.add(begins, f"broken quoting ({error})", 'CSV with fields quoted by "', remedy)
+        faults.add(begins, f"broken quoting ({error})", 'CSV fields quoted by "', remedy)
     finally:
         csv.field_size_limit(before)
 
 
-def _examples(path: Path, records: Iterator[Record], task: Task, faults: Faults) -> list[Located]:
-    found: list[Located] = []
+def _examples(path: Path, records: Iterator[Record], task: Task, faults: LineErrors) -> list[NumberedExample]:
+    examples: list[NumberedExample] = []
     lines: dict[str, int] = {}
     for number, record in records:
-        example = _example(number, record, task, faults, count=len(found) + 1)
+        example = _example(number, record, task, faults, count=len(examples) + 1)
         if example is None:
             continue
         if example.id in lines:
-            said = f"{task.custom.id} {shown(example.id)} a second time, after line {lines[example.id]}"
-            faults.add(number, said, "unique ids", "remove or rename one, or name no id column")
+            actual = f"{task.custom.id} {quote(example.id)} a second time, after line {lines[example.id]}"
+            faults.add(number, actual, "unique ids", "remove or rename one, or use no id column")
         lines.setdefault(example.id, number)
-        found.append((number, example))
-    faults.refuse()
-    if not found:
-        fail(str(path), "no examples", "a line for each", "check that it is the file you mean")
-    return found
+        examples.append((number, example))
+    faults.raise_first()
+    if not examples:
+        raise_data_error(str(path), "no examples", "one example per line", "check the path")
+    return examples
 
 
-def _example(number: int, record: Mapping[str, Any], task: Task, faults: Faults, *, count: int) -> Example | None:
-    """None where the line was noted."""
-    own, label_column, wanted = task.custom, task.columns[-1], _wanted(task)
-    for name in wanted:
+def _example(number: int, record: Mapping[str, Any], task: Task, faults: LineErrors, *, count: int) -> Example | None:
+    """The example of a record, or None if the line has an error."""
+    custom, label_column, required = task.custom, task.columns[-1], _required_columns(task)
+    for name in required:
         if name not in record:
-            named = ", ".join(wanted[: len(wanted) - sum(map(bool, (own.id, own.document)))])
+            named = ", ".join(required[: len(required) - sum(map(bool, (custom.id, custom.document)))])
             return faults.add(number, f"no {name}", f"an object with {named}", "restore the line")
     texts = []
     for name in task.columns[1:-1]:
-        text, wrong = joined_text(record[name])
+        text, wrong = join_texts(record[name])
         if wrong:
             return faults.add(number, f"{wrong} {name}", "text", "restore it or remove the line")
         texts.append(text)
-    if own.one_hot:
-        marked, wrong = _marked(record, own.one_hot)
+    if custom.one_hot:
+        marked, wrong = _marked(record, custom.one_hot)
         if wrong:
-            return faults.add(number, f"{wrong} {shown(str(record[wrong]))}", "1 or 0", "correct the mark")
+            return faults.add(number, f"{wrong} {quote(str(record[wrong]))}", "1 or 0", "correct the mark")
         record = {**record, label_column: marked}
     label, wrong = _label(record[label_column], task)
     if wrong:
-        return faults.add(number, f"{label_column} {shown(str(record[label_column]))}", wrong, "correct the label")
-    name = str(record[own.id]).strip() if own.id else str(count)
+        return faults.add(number, f"{label_column} {quote(str(record[label_column]))}", wrong, "correct the label")
+    name = str(record[custom.id]).strip() if custom.id else str(count)
     if not name:
-        return faults.add(number, f"an empty {own.id}", "a unique id", "give the line one, or name no id column")
-    unit = str(record[own.document]).strip() if own.document else name
+        return faults.add(number, f"an empty {custom.id}", "a unique id", "add an id, or use no id column")
+    unit = str(record[custom.document]).strip() if custom.document else name
     if not unit:
-        return faults.add(number, f"an empty {own.document}", "a document's id", "give the line one")
+        return faults.add(number, f"an empty {custom.document}", "a document's id", "give the line one")
     return Example(name, unit, tuple(texts), label)
 
 
 def _marked(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[list[str], str]:
-    """The columns that are marked with 1, and one that holds neither 1 nor 0: ""."""
-    marks = {name: MARKS.get(_word(record[name]).lower()) for name in columns}
+    """The columns with 1, and a column with another value than 1 and 0, or ""."""
+    marks = {name: BOOLEAN_VALUES.get(_word(record[name]).lower()) for name in columns}
     wrong = next((name for name, mark in marks.items() if mark is None), "")
     return [name for name, mark in marks.items() if mark], wrong
 
 
-def joined_text(value: Any) -> tuple[str, str]:
-    """A text, or a list of texts joined by spaces, and what is wrong with it in a word: ""."""
+def join_texts(value: Any) -> tuple[str, str]:
+    """A text or list of texts joined by spaces, and its problem or ""."""
     parts = value if isinstance(value, list) else [value]
     if not all(isinstance(part, str) for part in parts):
         return "", f"a JSON {type(value).__name__} as"
     text = " ".join(parts)
-    wrong = text_fault(text)
+    wrong = check_text(text)
     return "" if wrong else text, wrong
 
 
-def text_fault(value: Any) -> str:
-    """What is wrong with a text in a word: ""."""
+def check_text(value: Any) -> str:
+    """The problem with a text, or ""."""
     if not isinstance(value, str):
         return "no" if value is None else f"a JSON {type(value).__name__} as"
     if not value.strip():
@@ -245,13 +247,13 @@ def text_fault(value: Any) -> str:
         return "a NUL character in"
     try:
         value.encode()
-    except UnicodeEncodeError:  # JSON can escape half a character, which no tokenizer takes
+    except UnicodeEncodeError:  # JSON can escape half a surrogate pair, which tokenizers refuse
         return "half a Unicode character in"
     return ""
 
 
 def _label(value: Any, task: Task) -> tuple[str | float, str]:
-    """The label in the form of Example.label, and what was expected instead: ""."""
+    """The label in the form of Example.label, and the expected value if it is invalid, or ""."""
     if task.output == "score":
         return _score(value, task)
     if task.output == "multi_label":
@@ -260,7 +262,7 @@ def _label(value: Any, task: Task) -> tuple[str | float, str]:
         if any("," in label for label in labels):
             return "", "labels without commas"
         if task.labels and (wrong := [label for label in labels if label not in task.labels]):
-            return "", f"{' or '.join(task.labels)}, not {shown(wrong[0])}"
+            return "", f"{' or '.join(task.labels)}, not {quote(wrong[0])}"
         order = task.labels or sorted(labels)
         return ",".join(label for label in order if label in labels), ""
     label = _word(value)
@@ -283,7 +285,7 @@ def _score(value: Any, task: Task) -> tuple[float, str]:
 
 
 def _word(value: Any) -> str:
-    """A label as a word: JSON's true and 1 as well."""
+    """A label as text, also from JSON booleans and numbers."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value).strip()

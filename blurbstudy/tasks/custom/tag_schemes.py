@@ -1,8 +1,8 @@
-"""Schemes of tags, converted to the IOB2 that the trainer uses (BIO: B at every mention's first word).
+"""Tag schemes, converted to IOB2 (BIO: B at the first word of every mention).
 
-IOB1 (Ramshaw and Marcus 1995): B only where a mention follows another of its type; IOB2: B begins every mention; IOBES
-(or BILOU: L for E, U for S): E ends a mention, S is one of a single word; IO: bare types or I alone, where adjacent
-mentions of a type are one.
+IOB1 (Ramshaw and Marcus 1995): B only at a mention directly after another of its type. IOB2: B at every first word.
+IOBES (or BILOU, with L for E and U for S): E at the last word, S for single words. IO: bare types, or only I; adjacent
+mentions of a type merge.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from collections.abc import Callable, Iterable, Sequence
 from ...metrics import io_to_bio
 from ..task import OUTSIDE
 
-ALIASES = {  # as the field says -> key of SCHEMES; "iob" alone says nothing
+ALIASES = {  # usual names -> key of SCHEMES; "iob" is ambiguous
     "iob1": "iob1", "iob2": "iob2", "bio": "iob2", "bio2": "iob2", "iobes": "iobes", "bioes": "iobes",
     "bilou": "iobes", "bioul": "iobes", "io": "io",
 }  # fmt: skip
 _TAG = re.compile(r"([BILUES])(?:-(.+))?")
-_PLAIN = {"L": "E", "U": "S"}  # BILOU's letters
-AUTO = "name the scheme (scheme: iob1, iob2, iobes or io) if it was taken for another"
+_BILOU_TO_IOBES = {"L": "E", "U": "S"}  # BILOU's letters
+HINT = "name the scheme (scheme: iob1, iob2, iobes or io) if it was detected wrongly"
 
 
-class TagFault(ValueError):
-    """A tag that its scheme does not allow where it stands."""
+class TagSchemeError(ValueError):
+    """A tag that is invalid at its position."""
 
-    def __init__(self, place: int, found: str, expected: str) -> None:
-        super().__init__(place, found, expected)
-        self.place, self.found, self.expected = place, found, expected
+    def __init__(self, position: int, actual: str, expected: str) -> None:
+        super().__init__(position, actual, expected)
+        self.position, self.actual, self.expected = position, actual, expected
 
 
 def to_bio(tags: Sequence[str], scheme: str) -> list[str]:
-    """The tags of one sentence, as IOB2.
+    """The tags of one sentence in IOB2.
 
     Raises:
-        TagFault: a tag is none of the scheme, or may not stand there.
+        TagSchemeError: a tag is not in the scheme, or invalid at its position.
     """
     return SCHEMES[scheme](tags)
 
 
-def recognized(sentences: Iterable[Sequence[str]]) -> str:
-    """The scheme of these sentences' tags, key of SCHEMES; IOB2 where the tags fit none, so that it names the fault."""
+def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
+    """The scheme of these sentences' tags, key of SCHEMES; IOB2 if none fits, whose error then names the problem."""
     known = [list(tags) for tags in sentences]
     distinct = {tag for tags in known for tag in tags} - {OUTSIDE}
-    letters = {found[1] for tag in distinct if (found := _TAG.fullmatch(tag))}
+    letters = {match[1] for tag in distinct if (match := _TAG.fullmatch(tag))}
     if distinct and not any(_TAG.fullmatch(tag) for tag in distinct):
         return "io"
     if letters & {"L", "U", "E", "S"}:
@@ -57,18 +57,20 @@ def recognized(sentences: Iterable[Sequence[str]]) -> str:
 
 def _from_iob2(tags: Sequence[str]) -> list[str]:
     before = ("", "")
-    for place, tag in enumerate(tags):
-        letter, kind = _parts(place, tag, "BI")
+    for position, tag in enumerate(tags):
+        letter, kind = _parts(position, tag, "BI")
         if letter == "I" and (before[0] not in ("B", "I") or before[1] != kind):
-            raise TagFault(place, f"tag {tag!r} where no {kind or 'mention'} has begun", "B at a mention's first word")
+            raise TagSchemeError(
+                position, f"tag {tag!r} outside a {kind or 'mention'}", "B at the first word of a mention"
+            )
         before = (letter, kind)
     return list(tags)
 
 
 def _from_iob1(tags: Sequence[str]) -> list[str]:
     bio, before = [], ("", "")
-    for place, tag in enumerate(tags):
-        letter, kind = _parts(place, tag, "BI")
+    for position, tag in enumerate(tags):
+        letter, kind = _parts(position, tag, "BI")
         goes_on = letter == "I" and before[0] in ("B", "I") and before[1] == kind
         bio.append(tag if letter == OUTSIDE else _tag("I" if goes_on else "B", kind))
         before = (letter, kind)
@@ -76,19 +78,21 @@ def _from_iob1(tags: Sequence[str]) -> list[str]:
 
 
 def _from_iobes(tags: Sequence[str]) -> list[str]:
-    bio, opened = [], None  # opened: type of the mention that is not ended yet
-    for place, tag in enumerate(tags):
-        letter, kind = _parts(place, tag, "BILUES")
-        letter = _PLAIN.get(letter, letter)
+    bio, opened = [], None  # opened: type of the current mention
+    for position, tag in enumerate(tags):
+        letter, kind = _parts(position, tag, "BILUES")
+        letter = _BILOU_TO_IOBES.get(letter, letter)
         if letter in ("I", "E") and opened != kind:
-            raise TagFault(place, f"tag {tag!r} where no {kind or 'mention'} has begun", "B before it")
+            raise TagSchemeError(position, f"tag {tag!r} outside a {kind or 'mention'}", "B before it")
         if letter not in ("I", "E") and opened is not None:
-            wanted = f"{_tag('I', opened)} or {_tag('E', opened)}"
-            raise TagFault(place, f"tag {tag!r} where a mention is not ended", wanted)
+            expected = f"{_tag('I', opened)} or {_tag('E', opened)}"
+            raise TagSchemeError(position, f"tag {tag!r} inside a mention", expected)
         opened = kind if letter in ("B", "I") else None
         bio.append(OUTSIDE if letter == OUTSIDE else _tag("B" if letter in ("B", "S") else "I", kind))
     if opened is not None:
-        raise TagFault(len(tags) - 1, f"tag {tags[-1]!r} at the end of a sentence", "E at a mention's last word")
+        raise TagSchemeError(
+            len(tags) - 1, f"tag {tags[-1]!r} at the end of a sentence", "E at the last word of a mention"
+        )
     return bio
 
 
@@ -104,14 +108,16 @@ SCHEMES: dict[str, Callable[[Sequence[str]], list[str]]] = {
 }
 
 
-def _parts(place: int, tag: str, letters: str) -> tuple[str, str]:
-    """Letter and type of a tag, "" for a bare one."""
+def _parts(position: int, tag: str, letters: str) -> tuple[str, str]:
+    """Letter and type of a tag; the type is "" for a bare tag."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
-    found = _TAG.fullmatch(tag)
-    if found is None or found[1] not in letters:
-        raise TagFault(place, f"tag {tag[:40]!r}", f"{OUTSIDE}, or {' or '.join(letters)} with a type, as B-Chemical")
-    return found[1], found[2] or ""
+    match = _TAG.fullmatch(tag)
+    if match is None or match[1] not in letters:
+        raise TagSchemeError(
+            position, f"tag {tag[:40]!r}", f"{OUTSIDE}, or {' or '.join(letters)} with a type, such as B-Chemical"
+        )
+    return match[1], match[2] or ""
 
 
 def _tag(letter: str, kind: str) -> str:
@@ -121,12 +127,12 @@ def _tag(letter: str, kind: str) -> str:
 def _fits(convert: Callable[[Sequence[str]], list[str]], tags: Sequence[str]) -> bool:
     try:
         convert(tags)
-    except TagFault:
+    except TagSchemeError:
         return False
     return True
 
 
 def _is_strict_iob1(tags: Sequence[str]) -> bool:
-    """Whether every B follows a mention of its type: elsewhere IOB1 has none."""
+    """Whether every B follows a mention of its type, as in IOB1."""
     pairs = zip([OUTSIDE, *tags], tags, strict=False)
     return all(not tag.startswith("B") or before[1:] == tag[1:] for before, tag in pairs)

@@ -1,1 +1,1 @@
-"""Public data: manifest, download, verification, rebuilt files."""
+"""Public data: manifest, download, rebuilt files, verification."""

@@ -1,4 +1,4 @@
-"""Datasets from public places into a data folder: what is missing is fetched or rebuilt, and verified by sha256."""
+"""Download of datasets: missing files are downloaded or rebuilt, and verified by SHA-256."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ...errors import DataError
 from ...filesystem import atomic_write, disk_errors, file_lock
 from .. import dataset_folder
 from ..task import Task
-from .http import PAUSE, PUBLIC, OnBytes, Unreachable, bytes_waiting, check_base, fetch
-from .manifest import DataFile, DatasetSource, by_hand, is_verified, public_sources
+from .http import PUBLIC, Unreachable, check_base, download_file
+from .manifest import DataFile, DatasetSource, is_verified, load_manifest, manual_instructions
 from .rebuild import REBUILDS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
-    """One file that a data folder lacks."""
+class FileRequest:
+    """One file of a dataset and its path in the data folder."""
 
     task: Task
     file: DataFile
@@ -28,167 +28,161 @@ class Need:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a download has to do."""
+class DownloadPlan:
+    """What a download does."""
 
     folder: Path  # the data folder
     sources: Mapping[str, DatasetSource]  # by task name
-    fetches: tuple[Need, ...]
-    rebuilds: tuple[Need, ...]
-    present: tuple[Need, ...]  # there and verified
+    to_download: tuple[FileRequest, ...]
+    to_rebuild: tuple[FileRequest, ...]
+    verified: tuple[FileRequest, ...]  # existing files with the expected checksum
 
     @property
-    def bytes_to_fetch(self) -> int:
-        """Of all files to fetch."""
-        return sum(need.file.size for need in self.fetches)
-
-    @property
-    def bytes_waiting(self) -> int:
-        """Those of them that interrupted transfers left."""
-        return sum(bytes_waiting(need.target, need.file) for need in self.fetches)
+    def download_bytes(self) -> int:
+        """Total size of the files to download."""
+        return sum(request.file.size for request in self.to_download)
 
     @property
     def terms(self) -> dict[str, str]:
-        """Task name -> the terms under which it stands, of the datasets that have something to get."""
-        return {need.task.name: need.task.terms for need in (*self.fetches, *self.rebuilds)}
+        """Task name -> its terms of use, for the datasets with missing files."""
+        return {request.task.name: request.task.terms for request in (*self.to_download, *self.to_rebuild)}
 
     @property
-    def conditions(self) -> dict[str, str]:
-        """Task name -> what its publisher asks for before use, of those datasets."""
-        wanted = {name: source for name, source in self.sources.items() if name in self.terms}
-        return {name: source.condition for name, source in wanted.items() if source.condition}
+    def required_terms(self) -> dict[str, str]:
+        """Task name -> terms to accept before the download, for these datasets."""
+        sources = {name: source for name, source in self.sources.items() if name in self.terms}
+        return {name: source.required_terms for name, source in sources.items() if source.required_terms}
 
 
 def plan_download(
     folder: Path | str, tasks: Sequence[Task], *, sources: Mapping[str, DatasetSource] | None = None
-) -> Plan:
-    """What of these tasks a data folder lacks; raw files are needed only where a file is to be rebuilt from them.
+) -> DownloadPlan:
+    """The files of these tasks that a data folder lacks; raw files are downloaded only for a rebuild.
 
     Raises:
-        DataError: the folder is, or would lie in, something that is no folder.
+        DataError: the folder or one of its parents is not a folder.
     """
-    folder, known = Path(folder), public_sources() if sources is None else sources
+    folder, known = Path(folder), load_manifest() if sources is None else sources
     there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), None)
     if there is not None and not there.is_dir():
-        raise DataError(f"{folder}: cannot be written ({there} is no folder); name another folder with --to")
-    fetches: list[Need] = []
-    rebuilds: list[Need] = []
-    present: list[Need] = []
+        raise DataError(f"{folder}: cannot be created ({there} is not a folder); name another folder with --to")
+    to_download: list[FileRequest] = []
+    to_rebuild: list[FileRequest] = []
+    verified: list[FileRequest] = []
     for task in tasks:
         source, within = known[task.name], dataset_folder(task, folder)
-        needs = {name: Need(task=task, file=file, target=within / name) for name, file in source.files.items()}
-        lacking = {name for name, need in needs.items() if not is_verified(need.target, need.file)}
+        requests = {
+            name: FileRequest(task=task, file=file, target=within / name) for name, file in source.files.items()
+        }
+        lacking = {name for name, request in requests.items() if not is_verified(request.target, request.file)}
         raw = {name for file in source.rebuilt for name in file.inputs if name not in task.files.values()}
-        wanted = {name for file in source.rebuilt if file.name in lacking for name in file.inputs}
-        for name, need in needs.items():
+        raw_needed = {name for file in source.rebuilt if file.name in lacking for name in file.inputs}
+        for name, request in requests.items():
             if name not in lacking:
-                present.append(need)
-            elif need.file.rebuild:
-                rebuilds.append(need)
-            elif name not in raw or name in wanted:
-                fetches.append(need)
-    return Plan(
+                verified.append(request)
+            elif request.file.rebuild:
+                to_rebuild.append(request)
+            elif name not in raw or name in raw_needed:
+                to_download.append(request)
+    return DownloadPlan(
         folder=folder,
         sources={task.name: known[task.name] for task in tasks},
-        fetches=tuple(fetches),
-        rebuilds=tuple(rebuilds),
-        present=tuple(present),
+        to_download=tuple(to_download),
+        to_rebuild=tuple(to_rebuild),
+        verified=tuple(verified),
     )
 
 
-def check_terms(plan: Plan) -> None:
-    """Refuse a download of datasets whose publishers ask for more than credit; to be skipped once that is accepted.
+def check_terms(plan: DownloadPlan) -> None:
+    """Refuse a download of datasets with required terms; skip it once they are accepted.
 
     Raises:
-        DataError: there are such; the message says what is asked.
+        DataError: a dataset has required terms; the message lists them.
     """
-    if plan.conditions:
-        listed = "; ".join(f"{name}: {condition}" for name, condition in plan.conditions.items())
+    if plan.required_terms:
+        listed = "; ".join(f"{name}: {condition}" for name, condition in plan.required_terms.items())
         raise DataError(
-            f"nothing is fetched yet: {listed}; if you meet these terms, say so with --accept-terms, or choose other "
-            f"datasets with --task"
+            f"these datasets have terms of use: {listed}; accept them with --accept-terms or choose other datasets "
+            f"with --task"
         )
 
 
-def carry_out(
-    plan: Plan,
+def execute(
+    plan: DownloadPlan,
     *,
     base: str = PUBLIC,
-    on_bytes: OnBytes = lambda count: None,
-    on_done: Callable[[Need, str], None] = lambda need, how: None,
-    pause: float = PAUSE,
+    on_done: Callable[[FileRequest, str], None] = lambda request, how: None,
 ) -> list[str]:
-    """Fetch, then rebuild; what fails of one dataset does not stop the others.
+    """Download, then rebuild. A failure of one dataset does not stop the others.
 
     Args:
         base: of addresses, BASE/OWNER/NAME/COMMIT/PATH.
-        on_bytes: told of bytes that arrived.
-        on_done: told of each file that is in its place now, `fetched` or `rebuilt`.
+        on_done: called with each completed file and `downloaded` or `rebuilt`.
 
     Returns:
-        What failed, one line each; none where all is there.
+        Failures, one line each.
 
     Raises:
-        DataError: the base is no web address, or the folder cannot be written or belongs to another download.
+        DataError: the base is not a web address, or the folder cannot be written or is in use by another download.
     """
     check_base(base)
     failures: list[str] = []
-    broken: set[str] = set()  # tasks of which a file could not be fetched
+    failed: set[str] = set()  # tasks with a failed file
 
-    def attempt(need: Need, how: str) -> bool:
-        """Whether it makes sense to go on with other files."""
-        if need.task.name in broken:
+    def attempt(request: FileRequest, how: str) -> bool:
+        """Whether other files are worth an attempt."""
+        if request.task.name in failed:
             return True
         try:
-            _refuse_other_bytes(need)
-            need.target.parent.mkdir(parents=True, exist_ok=True)
-            if how == "fetched":
-                fetch(need.file, need.target, base=base, on_bytes=on_bytes, pause=pause)
+            _refuse_overwrite(request)
+            request.target.parent.mkdir(parents=True, exist_ok=True)
+            if how == "downloaded":
+                download_file(request.file, request.target, base=base)
             else:
-                _rebuild(need, within=dataset_folder(need.task, plan.folder))
+                _rebuild(request, within=dataset_folder(request.task, plan.folder))
         except DataError as error:
-            source = plan.sources[need.task.name]
-            failures.append(f"{need.task.name}: {error}; by hand: {by_hand(need.task, source, folder=plan.folder)}")
-            broken.add(need.task.name)
+            by_hand = manual_instructions(request.task, plan.sources[request.task.name], folder=plan.folder)
+            failures.append(f"{request.task.name}: {error}; by hand: {by_hand}")
+            failed.add(request.task.name)
             return not isinstance(error, Unreachable)
-        on_done(need, how)
+        on_done(request, how)
         return True
 
     with _exclusive(plan.folder):
-        for i, need in enumerate(plan.fetches):
-            if not attempt(need, "fetched"):
-                broken |= {later.task.name for later in plan.fetches[i:]}
+        for i, request in enumerate(plan.to_download):
+            if not attempt(request, "downloaded"):
+                failed |= {later.task.name for later in plan.to_download[i:]}
                 break
-        for need in plan.rebuilds:
-            attempt(need, "rebuilt")
+        for request in plan.to_rebuild:
+            attempt(request, "rebuilt")
     return failures
 
 
-def _rebuild(need: Need, *, within: Path) -> None:
-    file = need.file
+def _rebuild(request: FileRequest, *, within: Path) -> None:
+    file, target = request.file, request.target
     data = REBUILDS[file.rebuild](within, file.name)
-    if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != file.sha256:
         raise DataError(
-            f"{need.target}: the rebuilt file has a different checksum: expected {file.size} bytes, sha256 "
-            f"{file.sha256}; got {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}; nothing is kept"
+            f"{target}: checksum mismatch after the rebuild: expected sha256 {file.sha256} ({file.size} bytes), got "
+            f"{sha256} ({len(data)} bytes); file discarded; download the raw files again"
         )
-    atomic_write(need.target, data)
+    atomic_write(target, data)
 
 
-def _refuse_other_bytes(need: Need) -> None:
-    """A file that somebody placed there is theirs: it is not overwritten."""
-    if need.target.exists():
+def _refuse_overwrite(request: FileRequest) -> None:
+    if request.target.exists():
         raise DataError(
-            f"{need.target}: is there with other bytes than the known ones (sha256 {need.file.sha256}) and is not "
-            f"overwritten; move it away to get the known ones"
+            f"{request.target}: exists with a different checksum (expected sha256 {request.file.sha256}); move it to "
+            f"download the published file"
         )
 
 
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    """The folder, made if needed and locked: two downloads would append to the same unfinished file."""
-    hint = "name another folder with --to; verified files stay, and the same command resumes"
+    """Create and lock the folder."""
+    hint = "name another folder with --to; verified files are kept"
     with disk_errors(folder, hint), file_lock(folder / ".download.lock", wait=False, remove=True) as acquired:
         if not acquired:
-            raise DataError(f"{folder}: another download writes there; wait for its end")
+            raise DataError(f"{folder}: another download is writing to this folder; wait for it to finish")
         yield

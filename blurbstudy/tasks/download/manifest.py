@@ -1,4 +1,4 @@
-"""Where the files of each dataset lie in public and what they are to the byte: the table files.yaml, checked."""
+"""The manifest files.yaml: the public files of each dataset, with sizes and checksums."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .. import dataset_folder
 from ..task import Task
 
 TABLE = Path(__file__).with_name("files.yaml")
-CHUNK = 1 << 20  # bytes read at once
+CHUNK = 1 << 20  # bytes per read
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataFile:
-    """One file of a dataset: somebody publishes it, or it is made from other files."""
+    """One file of a dataset, either published or rebuilt from other files."""
 
-    name: str  # in the dataset's folder, parts separated by /
+    name: str  # path in the dataset's folder, separated by /
     size: int  # bytes
     sha256: str  # 64 hexadecimal digits
-    repository: str = ""  # GitHub's OWNER/NAME; "" where the file is rebuilt
+    repository: str = ""  # OWNER/NAME on GitHub; "" for rebuilt files
     commit: str = ""  # 40 hexadecimal digits
     path: str = ""  # in the repository
-    rebuild: str = ""  # key of rebuild.REBUILDS; "" where the file is published
-    inputs: tuple[str, ...] = ()  # names of the files that it is rebuilt from
-    examples: int | None = None  # that a reader finds in it; None where it is no split's
+    rebuild: str = ""  # key of rebuild.REBUILDS; "" for published files
+    inputs: tuple[str, ...] = ()  # files needed for the rebuild
+    examples: int | None = None  # number of examples; None if it is not a split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,31 +39,31 @@ class DatasetSource:
     """The files of one dataset."""
 
     files: Mapping[str, DataFile] = field(hash=False)  # by name
-    condition: str = ""  # what the publisher asks for before use; "": nothing but the terms of Task
-    note: str = ""  # for those who place the files by hand
+    required_terms: str = ""  # terms to accept before a download; "": only those of Task.terms
+    note: str = ""  # on getting the files by hand
 
     @property
     def published(self) -> list[DataFile]:
-        """The files to fetch."""
+        """The files to download."""
         return [file for file in self.files.values() if not file.rebuild]
 
     @property
     def rebuilt(self) -> list[DataFile]:
-        """The files to make from those."""
+        """The files to rebuild from others."""
         return [file for file in self.files.values() if file.rebuild]
 
 
 @cache
-def public_sources() -> Mapping[str, DatasetSource]:
+def load_manifest() -> Mapping[str, DatasetSource]:
     """Task name -> its files."""
     return read_sources(TABLE.read_text(encoding="utf-8"))
 
 
 def read_sources(text: str) -> dict[str, DatasetSource]:
-    """The table in YAML as Task name -> files; its form is that of files.yaml.
+    """Task name -> its files, from YAML in the format of files.yaml.
 
     Raises:
-        ValueError: a name leaves the dataset's folder, or a sum, commit or input is not what it should be.
+        ValueError: a path leaves the dataset's folder, or a checksum, commit or input is invalid.
     """
     table = yaml.safe_load(text)
     return {name: _source(name, entry, table["repositories"]) for name, entry in table["datasets"].items()}
@@ -79,12 +79,12 @@ def sha256_of(path: Path) -> str:
 
 
 def is_verified(path: Path, file: DataFile) -> bool:
-    """Whether a file is there and holds the known bytes."""
+    """Whether a file exists with the expected size and SHA-256."""
     return path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
 
 
-def by_hand(task: Task, source: DatasetSource, *, folder: Path | str = "DIR") -> str:
-    """How somebody places a dataset's files, in one line; `folder` is the data folder."""
+def manual_instructions(task: Task, source: DatasetSource, *, folder: Path | str = "DIR") -> str:
+    """How to add a dataset's files to the data folder by hand, in one line."""
     names = ", ".join(task.files.values())
     instead = "".join(f" (or {name} for {task.files[split]})" for split, name in task.fallback_files.items())
     note = f"; {source.note}" if source.note else ""
@@ -96,8 +96,8 @@ def _source(dataset: str, entry: Mapping[str, Any], repositories: Mapping[str, M
     for file in files.values():
         for needed in file.inputs:
             if needed not in files or files[needed].rebuild:
-                raise ValueError(f"{dataset}/{file.name}: input {needed!r} is no published file of {dataset}")
-    return DatasetSource(files=files, condition=entry.get("condition", ""), note=entry.get("note", ""))
+                raise ValueError(f"{dataset}/{file.name}: input {needed!r} is not a published file of {dataset}")
+    return DatasetSource(files=files, required_terms=entry.get("condition", ""), note=entry.get("note", ""))
 
 
 def _file(where: str, name: str, facts: Mapping[str, Any], repositories: Mapping[str, Mapping[str, str]]) -> DataFile:
@@ -113,17 +113,17 @@ def _file(where: str, name: str, facts: Mapping[str, Any], repositories: Mapping
         inputs=tuple(facts.get("inputs", ())),
         examples=facts.get("examples"),
     )
-    if not _stays_inside(file.name) or (file.path and not _stays_inside(file.path)):
-        raise ValueError(f"{where}: names and paths are relative, of plain parts")
+    if not _is_safe_path(file.name) or (file.path and not _is_safe_path(file.path)):
+        raise ValueError(f"{where}: names and paths must be relative, without . and ..")
     if not re.fullmatch("[0-9a-f]{64}", file.sha256) or file.size <= 0:
         raise ValueError(f"{where}: needs its bytes and sha256")
     if bool(file.rebuild) == bool(file.path) or bool(file.rebuild) != bool(file.inputs):
-        raise ValueError(f"{where}: is either fetched (from, path) or rebuilt (rebuild, inputs)")
+        raise ValueError(f"{where}: must be either downloaded (from, path) or rebuilt (rebuild, inputs)")
     if file.path and not re.fullmatch("[0-9a-f]{40}", file.commit):
-        raise ValueError(f"{where}: {file.commit!r} is no commit")
+        raise ValueError(f"{where}: {file.commit!r} is not a commit")
     return file
 
 
-def _stays_inside(name: str) -> bool:
+def _is_safe_path(name: str) -> bool:
     parts = PurePosixPath(name).parts
     return bool(parts) and not name.startswith("/") and not set(parts) & {".", ".."} and not set(name) & {*"\\:"}

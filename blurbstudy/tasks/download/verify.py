@@ -1,4 +1,4 @@
-"""Whether a data folder holds BLURB: every file read, its examples counted, its bytes compared with the known ones."""
+"""Verification of a data folder: reads every file, counts its examples and compares its bytes with the public file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DataError
 from .. import READERS, SPLITS, TASKS, Example, Task, example_size, split_file
 from ..duplicates import named_documents
-from ..formats.lines import shown
-from .manifest import DataFile, DatasetSource, public_sources, sha256_of
+from ..formats.lines import quote
+from .manifest import DataFile, DatasetSource, load_manifest, sha256_of
 
 if TYPE_CHECKING:
     import pandas
 
-GENERATED = "Mini-BLURB"  # how the README.md of a generated folder begins
-NAMED = 3  # ids that a message names
+MINI_BLURB_TITLE = "Mini-BLURB"  # first words of README.md in a generated folder
+MAX_NAMED = 3  # ids listed in a message
 
-EXACT, OTHER_BYTES, UNKNOWN, ABSENT = "exact", "other bytes", "not compared", "-"
-OK, KNOWN, OTHER_TEXT, DAMAGED, COUNTED = "ok", "known difference", "other text", "DAMAGED", "counted"
-LINE_ENDS = (b"", b"\n", b"\n\n")  # that a file may end in: readers see no difference
+EXACT, DIFFERENT_BYTES, UNKNOWN, MISSING = "exact", "different bytes", "not compared", "-"
+OK, KNOWN, DIFFERENT_TEXT, DAMAGED, GENERATED_DATA = "ok", "known difference", "different text", "DAMAGED", "generated"
+LINE_ENDS = (b"", b"\n", b"\n\n")  # ends of a file that readers treat alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,12 @@ class SplitCheck:
     """One split of one dataset."""
 
     split: str
-    file: str | None  # its name; None where there is none
-    size: int | None  # what Task.counted counts; None where the file cannot be read
-    examples: int | None  # sentences, where words are tagged; None where the file cannot be read
-    published: int | None  # of what Task.counted counts; None where nothing is compared
-    known: int | None  # the size of the public files, where it is not the published one
-    bytes: str  # exact | other bytes | not compared | -
+    file: str | None  # its name; None if missing
+    size: int | None  # in Task.size_unit; None if the file cannot be read
+    examples: int | None  # or tagged sentences; None if the file cannot be read
+    published: int | None  # in Task.size_unit; None if nothing is compared
+    known: int | None  # size of the public files, if different
+    bytes: str  # exact | different bytes | not compared | -
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,52 +45,52 @@ class TaskCheck:
     """One dataset."""
 
     task: str
-    counted: str
+    size_unit: str
     splits: tuple[SplitCheck, ...]
-    flag: str  # ok | known difference | other text (all else fits) | DAMAGED | counted (nothing was compared)
-    differences: tuple[str, ...]  # known ones, in words
-    remarks: tuple[str, ...]  # what is worth knowing and no damage
-    problems: tuple[str, ...]  # damage and, unless it is allowed, other text; one line each
+    status: str  # ok | known difference | different text (of equal size) | DAMAGED | generated (not compared)
+    differences: tuple[str, ...]  # known differences, as sentences
+    notes: tuple[str, ...]  # remarks that are not problems
+    problems: tuple[str, ...]  # damage and, unless allowed, different text; one line each
 
     @property
     def bytes(self) -> str:
-        """The worst that holds of any of its files."""
-        return max((split.bytes for split in self.splits), key=(EXACT, UNKNOWN, OTHER_BYTES, ABSENT).index)
+        """The worst result of its files."""
+        return max((split.bytes for split in self.splits), key=(EXACT, UNKNOWN, DIFFERENT_BYTES, MISSING).index)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataCheck:
-    """What a data folder holds."""
+    """The result for a data folder."""
 
     folder: str
-    generated: bool  # a mini-BLURB: its sizes are its own
+    generated: bool  # mini-BLURB, which is not compared
     tasks: tuple[TaskCheck, ...]
 
     @property
     def problems(self) -> list[str]:
-        """Of all datasets, one line each."""
+        """The problems of all datasets, one line each."""
         return [f"{check.task}: {problem}" for check in self.tasks for problem in check.problems]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values only."""
+        """The result as plain values."""
         return asdict(self) | {"problems": self.problems}
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row a dataset, for a notebook."""
+        """One row per dataset, for a notebook."""
         import pandas
 
         return pandas.DataFrame(
             [
-                {"dataset": check.task, "counted": check.counted}
+                {"dataset": check.task, "counted": check.size_unit}
                 | {split.split: size_text(split) for split in check.splits}
-                | {"bytes": check.bytes, "flag": check.flag}
+                | {"bytes": check.bytes, "flag": check.status}
                 for check in self.tasks
             ]
         ).set_index("dataset")
 
 
 def size_text(split: SplitCheck) -> str:
-    """The size of a split; the published one in brackets where it differs."""
+    """The size of a split, with the published one in brackets if different."""
     if split.published in (None, split.size):
         return "-" if split.size is None else str(split.size)
     return f"{'-' if split.size is None else split.size} ({split.published})"
@@ -103,19 +103,19 @@ def check_data(
     sources: Mapping[str, DatasetSource] | None = None,
     allow_other_text: bool = False,
 ) -> DataCheck:
-    """Read and compare these datasets; damage is told in the result, not raised.
+    """Read and verify datasets; problems are part of the result.
 
     Args:
-        sources: the known bytes (default: those of files.yaml).
-        allow_other_text: a file that reads, has the known sizes and is not the known text is another edition on
-            purpose: a remark, no problem.
+        sources: expected files (default: the manifest).
+        allow_other_text: a readable file of the expected size whose text differs from the public file is a note, not a
+            problem.
 
     Raises:
         DataError: there is no such folder.
     """
-    folder, known = Path(folder), public_sources() if sources is None else sources
+    folder, known = Path(folder), load_manifest() if sources is None else sources
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; name the one that holds the BLURB datasets with --data")
+        raise DataError(f"{folder}: no such folder; name the folder of the BLURB datasets with --data")
     generated = is_generated(folder)
     checks = tuple(
         _check(
@@ -130,7 +130,7 @@ def is_generated(folder: Path) -> bool:
     """Whether a data folder is a mini-BLURB."""
     try:
         with (folder / "README.md").open(encoding="utf-8", errors="replace") as about:
-            return about.read(len(GENERATED)) == GENERATED
+            return about.read(len(MINI_BLURB_TITLE)) == MINI_BLURB_TITLE
     except OSError:
         return False
 
@@ -139,20 +139,20 @@ def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated:
     splits: list[SplitCheck] = []
     read: dict[str, list[Example]] = {}
     problems: list[str] = []
-    remarks: list[str] = []
-    other_text: list[str] = []
+    notes: list[str] = []
+    different_text: list[str] = []
     for split in SPLITS:
-        path, size, verdict, same_text = None, None, ABSENT, True
+        path, size, verdict, same_text = None, None, MISSING, True
         try:
             path = split_file(task, folder, split=split)
             verdict = UNKNOWN
             read[split] = READERS[task.reader](path, task)
             size = sum(example_size(task, example.label) for example in read[split])
             if source:
-                verdict, remark, same_text = _compared(path, source)
-                remarks += [remark] if remark else []
+                verdict, note, same_text = _compared(path, source)
+                notes += [note] if note else []
         except DataError as error:
-            problems += [str(error)] if str(error) not in problems else []  # a missing folder is one problem
+            problems += [str(error)] if str(error) not in problems else []  # report a missing folder once
         checked = SplitCheck(
             split=split,
             file=path.name if path else None,
@@ -169,30 +169,30 @@ def _check(task: Task, folder: Path, source: DatasetSource | None, *, generated:
             wrong = _wrong_number(task, checked, path, known)
         problems += wrong
         if not same_text and not wrong:
-            other_text.append(_other_text(task, path, allowed=allow_other))
-    remarks += other_text if allow_other else []
+            different_text.append(_different_text(task, path, allowed=allow_other))
+    notes += different_text if allow_other else []
     shared, common = _shared(read)
     differences = () if generated else tuple(_known_differences(task, splits))
     flags = {
-        DAMAGED: problems or shared,  # before other text, which is then the lesser trouble
-        COUNTED: generated,
-        OTHER_TEXT: other_text,
+        DAMAGED: problems or shared,  # takes precedence over different text
+        GENERATED_DATA: generated,
+        DIFFERENT_TEXT: different_text,
         KNOWN: differences,
         OK: True,
     }
     return TaskCheck(
         task=task.name,
-        counted=task.size_unit,
+        size_unit=task.size_unit,
         splits=tuple(splits),
-        flag=next(flag for flag, holds in flags.items() if holds),
+        status=next(flag for flag, holds in flags.items() if holds),
         differences=differences,
-        remarks=(*remarks, *common),
-        problems=(*problems, *shared, *(() if allow_other else other_text)),
+        notes=(*notes, *common),
+        problems=(*problems, *shared, *(() if allow_other else different_text)),
     )
 
 
 def _known_size(task: Task, split: str, path: Path | None) -> int | None:
-    """Of the public file: where the split has a substitute, that one's, and no size of the file it stands for."""
+    """The size of the public file; if the split has a fallback file, that file's."""
     if path is not None and path.name != task.fallback_files.get(split, path.name):
         return None
     return task.known_sizes.get(split)
@@ -203,34 +203,34 @@ def _wrong_size(task: Task, split: SplitCheck, path: Path | None) -> list[str]:
         return []
     known = f" or {split.known} (public files)" if split.known is not None else ""
     return [
-        f"{path}: found {split.size} {task.size_unit}; expected {split.published} (published){known}; the file is cut "
-        f"short, edited or another version: {_get_again(task)}"
+        f"{path}: found {split.size} {task.size_unit}; expected {split.published} (published){known}; the file is "
+        f"truncated, edited or another version: {_get_again(task)}"
     ]
 
 
 def _wrong_number(task: Task, split: SplitCheck, path: Path | None, known: DataFile | None) -> list[str]:
-    """Of examples, where the size fits: sentences without mentions add nothing to it."""
+    """A problem if the number of examples differs: sentences without mentions do not change the size."""
     if known is None or known.examples is None or split.examples in (None, known.examples):
         return []
     what = "sentences" if task.output == "token_labels" else "examples"
     return [
-        f"{path}: found {split.examples} {what}; expected the {known.examples} of the public file; the file is cut "
-        f"short, edited or another version: {_get_again(task)}"
+        f"{path}: found {split.examples} {what}; expected the {known.examples} of the public file; the file is "
+        f"truncated, edited or another version: {_get_again(task)}"
     ]
 
 
-def _other_text(task: Task, path: Path | None, *, allowed: bool) -> str:
-    found = f"{path}: found a text that is not that of the public file, though its sizes fit"
+def _different_text(task: Task, path: Path | None, *, allowed: bool) -> str:
+    actual = f"{path}: its text differs from the public file, though the sizes are equal"
     if allowed:
-        return f"{found}; allowed as another edition: a score on it is not comparable"
+        return f"{actual}; accepted (--allow-other-text); scores on it are not comparable"
     return (
-        f"{found}; a score on it is not comparable: {_get_again(task)}, or say --allow-other-text if it is another "
-        f"edition on purpose"
+        f"{actual}; scores on it are not comparable; {_get_again(task)}, or accept another version with "
+        f"--allow-other-text"
     )
 
 
 def _get_again(task: Task) -> str:
-    return f"move it away and get it again (blurbstudy data download --task '{task.name}')"
+    return f"move it and download it again (blurbstudy data download --task '{task.name}')"
 
 
 def _known_differences(task: Task, splits: Sequence[SplitCheck]) -> list[str]:
@@ -242,46 +242,46 @@ def _known_differences(task: Task, splits: Sequence[SplitCheck]) -> list[str]:
 
 
 def _compared(path: Path, source: DatasetSource) -> tuple[str, str, bool]:
-    """The verdict on a file's bytes, a remark where there is one to make, and whether it may hold the known text."""
+    """The result for a file's bytes, a note or "", and whether its text may be the public one."""
     file = source.files.get(path.name)
     if file is None:
-        return UNKNOWN, f"{path.name}: no sum of this file is known, its size alone is compared", True
+        return UNKNOWN, f"{path.name}: no checksum is known for this file; only its size is compared", True
     if sha256_of(path) == file.sha256:
         return EXACT, "", True
-    if file.sha256 in _sums_of_the_same_text(path):
-        return OTHER_BYTES, f"{path.name}: the known text with other line ends or layout, read the same", True
-    return OTHER_BYTES, "", False
+    if file.sha256 in _normalized_hashes(path):
+        return DIFFERENT_BYTES, f"{path.name}: same text with different line ends or layout", True
+    return DIFFERENT_BYTES, "", False
 
 
-def _sums_of_the_same_text(path: Path) -> set[str]:
-    """SHA-256 of what reads the same: without byte-order mark, lines ended by a line feed, JSON indented by 4."""
+def _normalized_hashes(path: Path) -> set[str]:
+    """SHA-256 of the normalized contents: without byte-order mark, LF line ends, JSON indented by 4."""
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     if path.suffix == ".json":
         try:
             data = json.dumps(json.loads(data), indent=4).encode()
-        except RecursionError:  # deeper than anything that is known
+        except RecursionError:  # nested deeper than any public file
             return set()
     return {hashlib.sha256(data.rstrip(b"\n") + end).hexdigest() for end in LINE_ENDS}
 
 
 def _shared(read: Mapping[str, Sequence[Example]]) -> tuple[list[str], list[str]]:
-    """Examples that stand in two splits (damage), and documents that do (a remark: JNLPBA has some)."""
-    problems, remarks = [], []
-    for one, other in combinations(read, 2):
-        ids = {e.id for e in read[one]} & {e.id for e in read[other]}
-        if ids and not (_is_count(read[one]) and _is_count(read[other])):
-            remedy = "an example may stand in one split only: get the files again"
-            problems.append(f"{one} and {other} share {_named(ids, 'id')}; {remedy}")
-        elif units := named_documents(read[one]) & named_documents(read[other]):
-            remarks.append(f"{one} and {other} share {_named(units, 'document')}")
-    return problems, remarks
+    """Problems: examples in two splits. Notes: documents in two splits, as in JNLPBA."""
+    problems, notes = [], []
+    for first, second in combinations(read, 2):
+        ids = {e.id for e in read[first]} & {e.id for e in read[second]}
+        if ids and not (_is_count(read[first]) and _is_count(read[second])):
+            remedy = "every example must be in one split only; download the files again"
+            problems.append(f"{first} and {second} share {_named(ids, 'id')}; {remedy}")
+        elif units := named_documents(read[first]) & named_documents(read[second]):
+            notes.append(f"{first} and {second} share {_named(units, 'document')}")
+    return problems, notes
 
 
 def _is_count(examples: Sequence[Example]) -> bool:
-    """Whether ids just count the examples, and say nothing about another split."""
+    """Whether ids only count the examples, so equal ids of two splits mean nothing."""
     return any([e.id for e in examples] == [str(i) for i in range(n, n + len(examples))] for n in (0, 1))
 
 
 def _named(names: set[str], what: str) -> str:
-    first = ", ".join(shown(name) for name in sorted(names)[:NAMED])
-    return f"{len(names)} {what}{'s' * (len(names) > 1)} ({first}{', ...' if len(names) > NAMED else ''})"
+    first = ", ".join(quote(name) for name in sorted(names)[:MAX_NAMED])
+    return f"{len(names)} {what}{'s' * (len(names) > 1)} ({first}{', ...' if len(names) > MAX_NAMED else ''})"

@@ -1,6 +1,6 @@
-"""The corpus: abstracts that state the facts of the invented world, and the trial reports that PubMedQA asks about.
+"""The corpus: abstracts that state facts of the invented world, and the trial reports behind PubMedQA's questions.
 
-Consecutive sentences speak of the same drug, gene or disease, so that whether one follows another can be told.
+Consecutive sentences share a drug, gene or disease, so next sentence prediction is possible.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from .language import Sentence, say, setting, state
+from .language import Sentence, realize, setting, state_fact
 from .world import DISEASE_FAMILIES, DRUG_CLASSES, FIELDS, GENE_FAMILIES, Entity, Fact, Trial, World
 
-N_STUDIES = 1600  # abstracts beside one report of every trial
+N_STUDIES = 1600  # abstracts in addition to one report per trial
 
 CLASS_OF = {suffix: name for suffix, name, _, _ in DRUG_CLASSES}
 SPECIALTY_OF = {organ: specialty for organ, _, _, specialty in FIELDS}
@@ -25,7 +25,7 @@ RESULTS = {
         "compared with {comparator}, {drug} led to a {good} {outcome} (p = 0.002)",
         "at week {weeks}, the {outcome} was {good} in the {drug} group, a significant difference (p < 0.01)",
     ),
-    # A significant change for the worse is a no as well: the outcome's good direction has to be known.
+    # A significant change for the worse is also a no, so the good direction of the outcome matters.
     "no": (
         "the {outcome} was significantly {bad} with {drug} than with {comparator} (p < 0.001)",
         "the {outcome} did not differ between {drug} and {comparator} (p = 0.62)",
@@ -53,7 +53,7 @@ _TRIAL_CONCLUSIONS = {
 
 @dataclass(frozen=True)
 class Report:
-    """A trial in words, by section."""
+    """The sentences of a trial report, by section."""
 
     background: Sentence
     methods: Sentence
@@ -62,7 +62,7 @@ class Report:
 
 
 def trial_report(rng: Random, trial: Trial) -> Report:
-    """One way to report the trial; its conclusion says what its results show."""
+    """A random report of the trial, with a conclusion that agrees with its results."""
     outcome, good, bad = trial.outcome
     slots = {
         "drug": trial.drug, "disease": trial.disease, "outcome": outcome, "good": good, "bad": bad, "n": trial.n,
@@ -72,28 +72,29 @@ def trial_report(rng: Random, trial: Trial) -> Report:
         "family": with_article(FAMILY_OF[trial.disease.family]),
     }  # fmt: skip
     return Report(
-        say(rng, "{disease} is {family} of the {organ} and {drug} is {class}.", **slots),
-        say(
+        realize(rng, "{disease} is {family} of the {organ} and {drug} is {class}.", **slots),
+        realize(
             rng,
             "{n} {participants} with {disease} at a {specialty} clinic were randomized to {drug} or {comparator} "
             "for {weeks} weeks.",
             **slots,
         ),
         (
-            say(rng, rng.choice(RESULTS[trial.verdict]) + ".", **slots),
-            say(rng, rng.choice(_SECOND_RESULTS[trial.verdict] + _ASIDES) + ".", **slots),
+            realize(rng, rng.choice(RESULTS[trial.verdict]) + ".", **slots),
+            realize(rng, rng.choice(_SECOND_RESULTS[trial.verdict] + _ASIDES) + ".", **slots),
         ),
-        say(rng, rng.choice(_TRIAL_CONCLUSIONS[trial.verdict]) + ".", **slots),
+        realize(rng, rng.choice(_TRIAL_CONCLUSIONS[trial.verdict]) + ".", **slots),
     )
 
 
 def make_abstracts(rng: Random, world: World) -> list[dict]:
-    """The corpus: a report of every trial and N_STUDIES studies, each of one fact above all, in random order.
+    """The corpus in random order: a report of every trial and N_STUDIES studies, each with one main fact.
 
-    Each is {"id", "title", "sentences"}.
+    Returns:
+        Abstracts {"id", "title", "sentences"}.
     """
     drafts = [_trial_abstract(rng, trial, world) for trial in world.trials]
-    # By turns, so that every fact of the world is stated.
+    # Cycle through the facts, so every one is stated.
     order = rng.sample(world.facts, len(world.facts))
     drafts += [_study(rng, order[i % len(order)], world) for i in range(N_STUDIES)]
     rng.shuffle(drafts)
@@ -105,15 +106,17 @@ def make_abstracts(rng: Random, world: World) -> list[dict]:
 
 def _trial_abstract(rng: Random, trial: Trial, world: World) -> tuple[Sentence, list[Sentence]]:
     report = trial_report(rng, trial)
-    title = say(rng, "{drug} in {p} with {disease}", drug=trial.drug, disease=trial.disease, p=trial.participants)
+    title = realize(rng, "{drug} in {p} with {disease}", drug=trial.drug, disease=trial.disease, p=trial.participants)
     known = [rng.choice(world.about[trial.drug]), rng.choice(world.about[trial.disease])]
-    beside = [state(rng, fact, after=setting(rng, fact, trial.disease.field)) for fact in known[: rng.randint(1, 2)]]
+    beside = [
+        state_fact(rng, fact, after=setting(rng, fact, trial.disease.field)) for fact in known[: rng.randint(1, 2)]
+    ]
     background = [report.background, *beside]
     return title, [*background, report.methods, *report.results, report.conclusion]
 
 
 def _study(rng: Random, main: Fact, world: World) -> tuple[Sentence, list[Sentence]]:
-    """Background, the main fact, two to four about its subject or its object, one about the other, conclusion."""
+    """Background, the main fact, two to four facts about its subject or object, one about the other, conclusion."""
     subject, partner = main.subject, main.object
     if partner in world.about and rng.random() < 0.5:
         subject, partner = partner, subject
@@ -121,20 +124,22 @@ def _study(rng: Random, main: Fact, world: World) -> tuple[Sentence, list[Senten
     about_partner = [fact for fact in world.about.get(partner, []) if fact != main]
     others = rng.sample(about_subject, min(rng.randint(2, 4), len(about_subject)))
     others += rng.sample(about_partner, min(1, len(about_partner)))
-    said = state(rng, main, before=rng.choice(_OPENINGS[:3]), after=setting(rng, main, subject.field))
-    body = [state(rng, fact, before=rng.choice(_OPENINGS), after=setting(rng, fact, subject.field)) for fact in others]
-    conclusion = state(rng, main, before=rng.choice(_CONCLUSIONS), after=setting(rng, main, subject.field))
-    title = say(rng, rng.choice(("{a} and {b}", "The role of {a} in relation to {b}")), a=subject, b=partner)
-    return title, [_background(rng, subject), said, *body, conclusion]
+    main_sentence = state_fact(rng, main, before=rng.choice(_OPENINGS[:3]), after=setting(rng, main, subject.field))
+    body = [
+        state_fact(rng, fact, before=rng.choice(_OPENINGS), after=setting(rng, fact, subject.field)) for fact in others
+    ]
+    conclusion = state_fact(rng, main, before=rng.choice(_CONCLUSIONS), after=setting(rng, main, subject.field))
+    title = realize(rng, rng.choice(("{a} and {b}", "The role of {a} in relation to {b}")), a=subject, b=partner)
+    return title, [_background(rng, subject), main_sentence, *body, conclusion]
 
 
 def _background(rng: Random, subject: Entity) -> Sentence:
     if subject.kind == "drug":
-        return say(rng, f"{{a}} is {with_article(CLASS_OF[subject.family])} in clinical use.", a=subject)
+        return realize(rng, f"{{a}} is {with_article(CLASS_OF[subject.family])} in clinical use.", a=subject)
     if subject.kind == "gene":
-        return say(rng, f"{{a}} encodes {with_article(GENE_FAMILIES[subject.family])}.", a=subject)
+        return realize(rng, f"{{a}} encodes {with_article(GENE_FAMILIES[subject.family])}.", a=subject)
     family = with_article(FAMILY_OF[subject.family])
-    return say(rng, f"{{a}} is {family} of the {{organ}}.", a=subject, organ=subject.field)
+    return realize(rng, f"{{a}} is {family} of the {{organ}}.", a=subject, organ=subject.field)
 
 
 def with_article(noun: str) -> str:

@@ -1,7 +1,7 @@
-"""HoC in the invented world: abstracts about genes and tumors, each sentence with the hallmarks that it gives evidence
-of.
+"""HoC in the invented world: abstracts about genes and tumors, whose sentences are labelled with the hallmarks they
+give evidence of.
 
-Every abstract also names hallmarks without evidence: as a method, as an open question, or to deny them.
+Every abstract also names hallmarks without evidence: as a method, an open question or a denial.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from random import Random
 
 from ..blurb import HOC
 from ..task import Task
-from .language import FORMS, Sentence, unused
+from .language import FORMS, Sentence, draw_unused
 from .naming import Scene
-from .tagging import WHOLE, lengths, words
-from .world import Entity, Fact, World, dealt
+from .tagging import KEEP_PUNCTUATION, lengths, words
+from .world import Entity, Fact, World, stratified_values
 
 SIZES = {"train": 180, "dev": 40, "test": 80}  # documents
 LENGTHS = (4, 5, 6)  # sentences of a document
-# Number of hallmarks of a document, and how often each is among them: shares of BLURB's train split.
+# Fractions of documents by number of hallmarks, and of hallmarks, as in BLURB's train split.
 N_LABELS = {0: 0.15, 1: 0.48, 2: 0.26, 3: 0.11}
 SHARES = {
     "activating invasion and metastasis": 0.13, "avoiding immune destruction": 0.05, "cellular energetics": 0.04,
@@ -62,15 +62,15 @@ _OTHERS = (
 
 
 def make_hoc(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
-    """Lines of HoC by split, header first: a sentence's labels, its words, document and position."""
+    """Lines of HoC by split, with header: a sentence's labels, words, document and position."""
     used = set(used)
     splits: dict[str, list[str]] = {}
     pmid = _FIRST_PMID
     for split, n in SIZES.items():
         splits[split] = ["\t".join(HOC.columns)]
-        for length, n_labels in zip(lengths(rng, LENGTHS, n), dealt(rng, N_LABELS, n), strict=True):
+        for length, n_labels in zip(lengths(rng, LENGTHS, n), stratified_values(rng, N_LABELS, n), strict=True):
             for i, (labels, sentence) in enumerate(_abstract(rng, world, length, n_labels, used)):
-                text = " ".join(words(sentence.text, WHOLE))
+                text = " ".join(words(sentence.text, KEEP_PUNCTUATION))
                 splits[split].append(f"{_marks(labels)}\t{text}\t{pmid}_s{i}")
             pmid += 1
     return {HOC: splits}
@@ -83,10 +83,10 @@ def _marks(labels: frozenset[str]) -> str:
 def _abstract(
     rng: Random, world: World, length: int, n_labels: int, used: set[str]
 ) -> list[tuple[frozenset[str], Sentence]]:
-    """Sentences with their labels: evidence of each hallmark, one that is no evidence, and others, in any order."""
+    """Sentences with labels in random order: evidence of each hallmark, mentions without evidence, and others."""
     tumor = rng.choice([disease for disease in world.diseases if disease.family == _TUMOR])
     facts = _evidence_facts(rng, world, n_labels)
-    # Where a document has few labels, they are shown more than once: BLURB's have 1.8 sentences for one.
+    # Documents with few labels repeat them: BLURB's have 1.8 sentences per label.
     facts += rng.choices(facts, k=rng.randint(0, length - n_labels - 1)) if facts else []
     n_open = rng.randint(1, length - len(facts))
     n_others = length - len(facts) - n_open
@@ -94,27 +94,27 @@ def _abstract(
     ways = [*rng.sample(_EVIDENCE, len(facts)), *rng.sample(_NO_EVIDENCE, n_open), *rng.sample(_OTHERS, n_others)]
     drafts = []
     for fact, way in zip([*facts, *untrue, *[None] * n_others], ways, strict=True):
-        sentence = unused(lambda fact=fact, way=way: _said(rng, world, way, tumor, fact), used)
+        sentence = draw_unused(lambda fact=fact, way=way: _realize(rng, world, way, tumor, fact), used)
         drafts.append((frozenset({fact.object.family} if fact and fact.holds else ()), sentence))
     rng.shuffle(drafts)
     return drafts
 
 
 def _evidence_facts(rng: Random, world: World, n: int) -> list[Fact]:
-    """Facts of n different hallmarks; of one gene, where it promotes them."""
-    held = [fact for fact in world.facts if fact.kind == "promotes" and fact.holds]
-    open_labels = {label: share for label, share in SHARES.items() if any(f.object.family == label for f in held)}
+    """Facts of n different hallmarks, if possible about one gene."""
+    true_facts = [fact for fact in world.facts if fact.kind == "promotes" and fact.holds]
+    open_labels = {label: share for label, share in SHARES.items() if any(f.object.family == label for f in true_facts)}
     chosen: list[Fact] = []
     for _ in range(n):
         label = rng.choices(list(open_labels), list(open_labels.values()))[0]
         del open_labels[label]
-        fitting = [fact for fact in held if fact.object.family == label]
+        fitting = [fact for fact in true_facts if fact.object.family == label]
         same_gene = [fact for fact in fitting if chosen and fact.subject == chosen[0].subject]
         chosen.append(rng.choice(same_gene or fitting))
     return chosen
 
 
-def _said(rng: Random, world: World, way: str, tumor: Entity, fact: Fact | None) -> Sentence:
-    given = {"gene": fact.subject, "hallmark": fact.object} if fact else {}
+def _realize(rng: Random, world: World, way: str, tumor: Entity, fact: Fact | None) -> Sentence:
+    entities = {"gene": fact.subject, "hallmark": fact.object} if fact else {}
     closing = rng.choice(_CLOSINGS) if fact else ""
-    return Scene(rng, world, names={}).say(f"{rng.choice(_OPENINGS)}{way}{closing}.", tumor=tumor, **given)
+    return Scene(rng, world, names={}).realize(f"{rng.choice(_OPENINGS)}{way}{closing}.", tumor=tumor, **entities)

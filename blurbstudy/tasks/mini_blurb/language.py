@@ -1,4 +1,4 @@
-"""How the invented world is put into words: several phrasings of every fact, with the place of each entity kept."""
+"""Sentences about the invented world: several phrasings of every fact, with the spans of entities."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from random import Random
 
 from .world import FIELDS, Entity, Fact
 
-KNOWN_IN_TRAIN = 0.6  # share of names, phrasings and patterns that the train splits of tagged datasets use
-_TRIES = 10_000  # draws for one new sentence
+TRAIN_FRACTION = 0.6  # fraction of names, phrasings and patterns that train splits of tagged datasets use
+_TRIES = 10_000  # attempts at a new sentence
 
 
 @dataclass(frozen=True)
@@ -166,15 +166,15 @@ FORMS = {
 
 
 def clauses(fact: Fact) -> tuple[str, ...]:
-    """Every phrasing of a fact, as a clause without capital and full stop."""
+    """Every phrasing of a fact, as a clause without capital letter and full stop."""
     return FORMS[fact.kind].asserts if fact.holds else FORMS[fact.kind].denies
 
 
-def say(rng: Random, pattern: str, **slots: Entity | str | int) -> Sentence:
-    """The pattern with its {slots} filled and its first letter in upper case."""
+def realize(rng: Random, pattern: str, **slots: Entity | str | int) -> Sentence:
+    """The pattern with its {slots} filled and a capital first letter."""
     text = ""
     mentions = []
-    # With one group, re.split gives literal text and slot names by turns.
+    # With one group, re.split alternates literal text and slot names.
     for i, piece in enumerate(re.split(r"\{(\w+)\}", pattern)):
         value = slots[piece] if i % 2 else piece
         if isinstance(value, Entity):
@@ -185,14 +185,14 @@ def say(rng: Random, pattern: str, **slots: Entity | str | int) -> Sentence:
     return Sentence(text[:1].upper() + text[1:], tuple(mentions))
 
 
-def state(rng: Random, fact: Fact, *, before: str = "", after: str = "", clause: str = "") -> Sentence:
-    """A sentence that states the fact, between an opening and a closing; in a random phrasing unless one is given."""
+def state_fact(rng: Random, fact: Fact, *, before: str = "", after: str = "", clause: str = "") -> Sentence:
+    """A sentence that states the fact between an opening and a closing, by default in a random phrasing."""
     clause = clause or rng.choice(clauses(fact))
-    return say(rng, f"{before}{clause}{after}.", s=fact.subject, o=fact.object)
+    return realize(rng, f"{before}{clause}{after}.", s=fact.subject, o=fact.object)
 
 
 def setting(rng: Random, fact: Fact, organ: str) -> str:
-    """Where the fact was seen, in the words of the organ's field: a closing for `state`, at times empty."""
+    """A closing for `state_fact` that names the setting in the organ's field; may be empty."""
     if fact.kind == "expressed" or rng.random() < 0.3:  # the first names an organ itself
         return ""
     _, adjective, cells, specialty = next(field for field in FIELDS if field[0] == organ)
@@ -201,38 +201,35 @@ def setting(rng: Random, fact: Fact, organ: str) -> str:
     return rng.choice((f" in {adjective} tissue", f" in {cells}", f" in cultured {cells}", f" in {adjective} samples"))
 
 
-def state_two(rng: Random, fact: Fact, other: Fact, *, before: str = "", clause: str = "") -> Sentence:
-    """A sentence that states both facts; the first in a random phrasing unless one is given."""
+def state_two_facts(rng: Random, fact: Fact, other: Fact, *, before: str = "", clause: str = "") -> Sentence:
+    """A sentence that states both facts, by default in random phrasings."""
     clause = clause or rng.choice(clauses(fact))
     addition = rng.choice(clauses(other)).format(s="{s2}", o="{o2}")
     slots = {"s": fact.subject, "o": fact.object, "s2": other.subject, "o2": other.object}
-    return say(rng, f"{before}{clause}, and {addition}.", **slots)
+    return realize(rng, f"{before}{clause}, and {addition}.", **slots)
 
 
-def ask(rng: Random, fact: Fact) -> Sentence:
+def question_about(rng: Random, fact: Fact) -> Sentence:
     """A question whose answer is whether the fact holds."""
-    return say(rng, rng.choice(FORMS[fact.kind].asks), s=fact.subject, o=fact.object)
+    return realize(rng, rng.choice(FORMS[fact.kind].asks), s=fact.subject, o=fact.object)
 
 
 def phrased(rng: Random, fact: Fact, *, unknown: frozenset[str] = frozenset()) -> str:
-    """A phrasing of the fact, none of the `unknown` ones; later ones of its list are rarer, as some are in real text.
-
-    Where all are unknown, it is the first.
-    """
+    """A random phrasing of the fact that is not in `unknown` (if all are, the first); later ones are rarer."""
     forms = [form for form in clauses(fact) if form not in unknown] or clauses(fact)[:1]
     return rng.choices(forms, [1 / (i + 1) for i in range(len(forms))])[0]
 
 
-def known_part(rng: Random, things: Sequence) -> list:
-    """As many of them as train may use, in random order."""
-    return rng.sample(things, round(KNOWN_IN_TRAIN * len(things)))
+def train_subset(rng: Random, things: Sequence) -> list:
+    """A random subset of TRAIN_FRACTION, in random order."""
+    return rng.sample(things, round(TRAIN_FRACTION * len(things)))
 
 
-def unused(draw: Callable[[], Sentence], used: set[str]) -> Sentence:
-    """A sentence that `draw` gives and whose text is not in `used`, where it is then put."""
+def draw_unused(draw: Callable[[], Sentence], used: set[str]) -> Sentence:
+    """A sentence from `draw` whose text is not in `used`, to which it is added."""
     for _ in range(_TRIES):
         sentence = draw()
         if sentence.text not in used:
             used.add(sentence.text)
             return sentence
-    raise RuntimeError(f"{_TRIES} draws in a row gave sentences used before; widen the patterns or draw fewer")
+    raise RuntimeError(f"{_TRIES} draws gave only used sentences; add patterns or draw fewer")

@@ -1,7 +1,7 @@
-"""How running text names entities: alone, in longer names of which some words belong to the mention, or newly made.
+"""Names of entities in running text: their own, longer ones, or new ones.
 
-A pattern has slots such as {drug} or {gene2}; a Scene puts the entities of a world into them. What stands around a
-slot is no part of the mention, so `{drug}-treated` is tagged up to the hyphen and `pro-{name}` through it.
+A pattern has slots such as {drug} or {gene2}, which a Scene fills with entities of a world. Text around a slot is not
+part of the mention: `{drug}-treated` is tagged up to the hyphen, while the name `pro-{name}` includes it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 
-from .language import Sentence, say
+from .language import Sentence, realize
 from .world import CONSONANTS, DISEASE_FAMILIES, FIELDS, GENE_FAMILIES, SIDE_EFFECTS, SYLLABLES, Entity, World
 
-# kind -> share of the longer names, and the longer names: {name} alone is the entity's own. The shares of names of
-# several words are those of the real datasets.
+# kind -> probability of a longer name, and the longer names. The probabilities follow the real datasets.
 Names = Mapping[str, tuple[float, tuple[str, ...]]]
 DRUG_NAMES = (0.15, ("{name} hydrochloride", "{name} sodium", "hydroxy-{name}", "pro-{name}", "{name} sulfate"))
 DISEASE_NAMES = (
@@ -36,12 +35,12 @@ CELL_NAMES = (0.4, ("human {name}", "primary {name}", "{adjective} {name}"))
 
 _EFFECTS = tuple(Entity("effect", "", (name,)) for name in SIDE_EFFECTS)
 _CELLS = tuple(Entity("cells", "", (cells,), organ) for organ, _, cells, _ in FIELDS)
-# Capitals in brackets are not always a disease.
+# So that capitals in brackets are not always a disease.
 _OTHER_CAPITALS = ("SD", "CI", "BMI", "CT", "ECG", "MRI")
 
 
 def long_name(rng: Random, entity: Entity, names: Names) -> Entity:
-    """The entity under one of its names in running text; its kind and family stay."""
+    """The entity under one of its names in running text, with the same kind and family."""
     share, patterns = names.get(entity.kind, (0, ()))
     if rng.random() >= share:
         return entity
@@ -52,18 +51,18 @@ def long_name(rng: Random, entity: Entity, names: Names) -> Entity:
 
 
 def abbreviation(disease: Entity) -> Entity:
-    """The disease by its initials: of its two syllables and its suffix."""
+    """The disease under its initials: of its two syllables and its suffix."""
     stem = disease.name.removesuffix(disease.family)
     return replace(disease, forms=((stem[0] + stem[len(stem) // 2] + disease.family[0] + disease.family[-1]).upper(),))
 
 
 class Scene:
-    """What one sentence speaks of: entities of a world, none of them twice, under long names.
+    """The entities of one sentence, without repetitions and under long names.
 
-    Some of them, as many as `rare` says, are new to the world and to the corpus: made as its own names are, so that
-    their kind can be told from their form and their place in the sentence.
+    With probability `rare` an entity is new to world and corpus. New names are formed like the world's, so form and
+    context show their kind.
 
-    Slots of a pattern are a kind and at times a number: {drug} {drug2} {gene} {disease} {effect} {cells} {line}
+    Slots of a pattern are a kind and optionally a number: {drug} {drug2} {gene} {disease} {effect} {cells} {line}
     {generic} {initials} {organ} {adjective} {specialty} {capitals} {code} {n} {weeks}.
     """
 
@@ -77,21 +76,21 @@ class Scene:
             "effect": _EFFECTS,
             "cells": _CELLS,
         }
-        self._said: list[Entity] = []
+        self._used: list[Entity] = []
 
-    def say(self, pattern: str, **given: Entity) -> Sentence:
-        """The pattern with every slot filled; `given` entities are taken as they are."""
-        slots: dict[str, Entity | str | int] = dict(given)
+    def realize(self, pattern: str, **entities: Entity) -> Sentence:
+        """The pattern with every slot filled, from `entities` where given."""
+        slots: dict[str, Entity | str | int] = dict(entities)
         if "{initials}" in pattern:
             disease = self._new("disease")
             slots |= {"disease": long_name(self.rng, disease, self.names), "initials": abbreviation(disease)}
         for slot in re.findall(r"\{(\w+)\}", pattern):
             if slot not in slots:
                 slots[slot] = self._draw(slot.rstrip("0123456789"))
-        return say(self.rng, pattern, **slots)
+        return realize(self.rng, pattern, **slots)
 
-    def named(self, entity: Entity) -> Entity:
-        """The entity, or at times a new one of its kind and family, under one of its names."""
+    def name_in_text(self, entity: Entity) -> Entity:
+        """The entity, or a new one of its kind and family, under one of its names."""
         return long_name(self.rng, self._rare_or(entity), self.names)
 
     def _draw(self, kind: str) -> Entity | str | int:
@@ -100,8 +99,8 @@ class Scene:
         return _OTHER_SLOTS[kind](self)
 
     def _new(self, kind: str) -> Entity:
-        entity = self.rng.choice([entity for entity in self._pools[kind] if entity not in self._said])
-        self._said.append(entity)
+        entity = self.rng.choice([entity for entity in self._pools[kind] if entity not in self._used])
+        self._used.append(entity)
         return self._rare_or(entity)
 
     def _rare_or(self, entity: Entity) -> Entity:
@@ -111,7 +110,7 @@ class Scene:
 
 
 def code_name(rng: Random, world: World, family: str = "") -> str:
-    """A name of the shape that genes have: of a new gene, or of a cell line or strain, which only context tells."""
+    """A name with the form of gene names, for a new gene, cell line or strain; only context distinguishes them."""
     taken = {gene.name for gene in world.genes}
     while True:
         name = "".join(rng.sample(CONSONANTS, 3)) + (family or rng.choice(list(GENE_FAMILIES))) + str(rng.randint(1, 9))
@@ -120,7 +119,7 @@ def code_name(rng: Random, world: World, family: str = "") -> str:
 
 
 def coined_name(rng: Random, world: World, suffix: str) -> str:
-    """A new name of a drug or disease with that suffix."""
+    """A new name of a drug or disease with the suffix."""
     taken = {entity.name for entity in (*world.drugs, *world.diseases)}
     while True:
         name = "".join(rng.sample(SYLLABLES, 2)) + suffix

@@ -1,7 +1,7 @@
 """EBM PICO in the invented world: reports of its trials, words tagged as participants, interventions and outcomes.
 
-A drug, a disease or an outcome is tagged only where it is what this trial gave, whom it treated or what it measured:
-what the background says of the same things is not.
+A drug, disease or outcome is tagged only as this trial's intervention, participants or measurement, not in the
+background.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from random import Random
 from ..blurb import EBM_PICO
 from ..task import Task
 from .abstracts import CLASS_OF, FAMILY_OF, RESULTS, SPECIALTY_OF, with_article
-from .language import Sentence, known_part, say, unused
-from .tagging import WHOLE, document_start, lengths, pico, tagged
+from .language import Sentence, draw_unused, realize, train_subset
+from .tagging import KEEP_PUNCTUATION, document_start, lengths, pico, tagged
 from .world import OUTCOMES, SIDE_EFFECTS, Entity, Trial, World
 
-SIZES = {"train": 80, "dev": 20, "test": 20}  # documents; the shares of BLURB's are 77%, 19% and 4%
+SIZES = {"train": 80, "dev": 20, "test": 20}  # documents; in BLURB 77%, 19% and 4%
 LENGTHS = (7, 8, 9, 10)  # sentences of a document
 
 _KIND = "PICO"
 _FIRST_PMID = 92_000_001
-# Part of a report -> ways to say it. Of the optional parts, a report has none, one or several.
+# Part of a report -> its patterns. A report has any number of the optional parts.
 _PATTERNS = {
     "title": (
         "{drug} versus {control} in {who}: a randomized trial.",
@@ -85,7 +85,7 @@ _CORE = tuple(part for part in _ORDER if part not in _OPTIONAL)
 
 @dataclass(frozen=True)
 class Scope:
-    """What the reports of a split may name, and how."""
+    """The entities and patterns that the reports of a split use."""
 
     drugs: Sequence[Entity]
     outcomes: Sequence[tuple[str, str, str]]
@@ -94,22 +94,22 @@ class Scope:
 
 
 def make_ebm_pico(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
-    """Lines of EBM PICO by split; no trial is reported twice."""
+    """Lines of EBM PICO by split; every trial is reported at most once."""
     used = set(used)
-    whole = Scope(world.drugs, OUTCOMES, SIDE_EFFECTS, _PATTERNS)
-    drugs, outcomes, effects = (known_part(rng, things) for things in (world.drugs, OUTCOMES, SIDE_EFFECTS))
-    known = Scope(drugs, outcomes, effects, {part: known_part(rng, forms) for part, forms in _PATTERNS.items()})
+    full_scope = Scope(world.drugs, OUTCOMES, SIDE_EFFECTS, _PATTERNS)
+    drugs, outcomes, effects = (train_subset(rng, things) for things in (world.drugs, OUTCOMES, SIDE_EFFECTS))
+    known = Scope(drugs, outcomes, effects, {part: train_subset(rng, forms) for part, forms in _PATTERNS.items()})
     trials = rng.sample(world.trials, len(world.trials))
     pmid = iter(range(_FIRST_PMID, _FIRST_PMID + sum(SIZES.values())))
     splits: dict[str, list[str]] = {}
     for split, n in SIZES.items():
-        splits[split], scope = [], known if split == "train" else whole
+        splits[split], scope = [], known if split == "train" else full_scope
         for length in lengths(rng, LENGTHS, n):
             trial = next(trial for trial in trials if trial.drug in scope.drugs and trial.outcome in scope.outcomes)
             trials.remove(trial)
             splits[split] += document_start(f"({next(pmid)})")
             for sentence in _report(rng, trial, world, scope=scope, length=length, used=used):
-                splits[split] += tagged(sentence, (_KIND,), parting=WHOLE, tag=pico)
+                splits[split] += tagged(sentence, (_KIND,), word_pattern=KEEP_PUNCTUATION, tag=pico)
     return {EBM_PICO: splits}
 
 
@@ -126,13 +126,13 @@ def _sentence(rng: Random, patterns: Sequence[str], slots: dict, used: set[str])
     def draw() -> Sentence:
         numbers = {"percent": rng.randint(2, 60), "percent2": rng.randint(2, 60), "visits": rng.randint(2, 30)}
         times = {"year": rng.randint(1980, 2018), "dose": rng.randrange(5, 400, 5)}
-        return say(rng, rng.choice(patterns).removesuffix(".") + ".", **slots, **numbers, **times)
+        return realize(rng, rng.choice(patterns).removesuffix(".") + ".", **slots, **numbers, **times)
 
-    return unused(draw, used)
+    return draw_unused(draw, used)
 
 
 def _slots(rng: Random, trial: Trial, world: World, scope: Scope) -> dict[str, Entity | str | int]:
-    """What the report may name: tagged entities, and untagged names of the same things."""
+    """The slots of the report: tagged entities, and untagged names of the same things."""
     others = [outcome for outcome in scope.outcomes if outcome != trial.outcome]
     second, third = rng.sample(others, 2)
     name, (outcome, good, bad) = trial.disease.name, trial.outcome

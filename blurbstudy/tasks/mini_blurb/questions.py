@@ -1,16 +1,16 @@
-"""PubMedQA and BioASQ in the invented world: questions about its trials and facts, with the evidence beside them."""
+"""PubMedQA and BioASQ in the invented world: questions about its trials and facts, with evidence."""
 
 from __future__ import annotations
 
 from random import Random
 
 from .abstracts import trial_report
-from .language import ask, clauses, say, setting, state
-from .world import VERDICTS, Fact, Trial, World, dealt
+from .language import clauses, question_about, realize, setting, state_fact
+from .world import VERDICTS, Fact, Trial, World, stratified_values
 
 PUBMEDQA_SIZES = {"train": 120, "dev": 30, "test": 100}
 BIOASQ_SIZES = {"train": 130, "dev": 20, "test": 60}
-BIOASQ_ANSWERS = {"yes": 0.8, "no": 0.2}  # shares
+BIOASQ_ANSWERS = {"yes": 0.8, "no": 0.2}  # fractions
 
 _FIRST_PMID = 90_000_001
 _ASKS = (
@@ -22,11 +22,14 @@ _LEADS = ("", "we report that ", "several studies found that ", "it is known tha
 
 
 def make_trial_questions(rng: Random, world: World) -> dict[str, dict[str, dict]]:
-    """Split -> PMID -> record with the keys of PubMedQA's files. LONG_ANSWER gives the conclusion away."""
+    """Split -> PMID -> record with the keys of PubMedQA's files; LONG_ANSWER contains the conclusion."""
     pools = {verdict: [t for t in world.trials if t.verdict == verdict] for verdict in VERDICTS}
     pmids = iter(range(_FIRST_PMID, _FIRST_PMID + sum(PUBMEDQA_SIZES.values())))
     return {
-        split: {str(next(pmids)): _trial_question(rng, pools[verdict].pop()) for verdict in dealt(rng, VERDICTS, n)}
+        split: {
+            str(next(pmids)): _trial_question(rng, pools[verdict].pop())
+            for verdict in stratified_values(rng, VERDICTS, n)
+        }
         for split, n in PUBMEDQA_SIZES.items()
     }
 
@@ -36,7 +39,7 @@ def make_fact_questions(rng: Random, world: World) -> dict[str, list[tuple[str, 
     shuffled = rng.sample(world.facts, len(world.facts))
     pools = {"yes": [f for f in shuffled if f.holds], "no": [f for f in shuffled if not f.holds]}
     return {
-        split: [_fact_question(rng, pools[answer].pop(), world) for answer in dealt(rng, BIOASQ_ANSWERS, n)]
+        split: [_fact_question(rng, pools[answer].pop(), world) for answer in stratified_values(rng, BIOASQ_ANSWERS, n)]
         for split, n in BIOASQ_SIZES.items()
     }
 
@@ -45,7 +48,7 @@ def _trial_question(rng: Random, trial: Trial) -> dict:
     report = trial_report(rng, trial)
     slots = {"drug": trial.drug, "disease": trial.disease, "participants": trial.participants}
     return {
-        "QUESTION": say(rng, rng.choice(_ASKS), outcome=trial.outcome[0], **slots).text,
+        "QUESTION": realize(rng, rng.choice(_ASKS), outcome=trial.outcome[0], **slots).text,
         "CONTEXTS": [
             report.background.text,
             report.methods.text,
@@ -60,15 +63,15 @@ def _trial_question(rng: Random, trial: Trial) -> dict:
 
 
 def _fact_question(rng: Random, fact: Fact, world: World) -> tuple[str, str, str, str]:
-    """The fact in one or two phrasings, at times beside another fact about its subject."""
+    """The fact in one or two phrasings, sometimes with another fact about its subject."""
     evidence = rng.sample(clauses(fact), rng.randint(1, 2))
     beside = [f for f in world.about[fact.subject] if f.object != fact.object]
     stated = [(fact, clause) for clause in evidence]
     stated += [(other, "") for other in rng.sample(beside, rng.randint(0, 1))]
     snippets = [
-        state(rng, f, before=rng.choice(_LEADS), after=setting(rng, f, fact.subject.field), clause=clause).text
+        state_fact(rng, f, before=rng.choice(_LEADS), after=setting(rng, f, fact.subject.field), clause=clause).text
         for f, clause in stated
     ]
     rng.shuffle(snippets)
     name = f"{rng.getrandbits(96):024x}"
-    return name, ask(rng, fact).text, " ".join(snippets), "yes" if fact.holds else "no"
+    return name, question_about(rng, fact).text, " ".join(snippets), "yes" if fact.holds else "no"

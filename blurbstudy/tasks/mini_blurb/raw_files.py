@@ -1,5 +1,5 @@
-"""mini-BLURB's BC5CDR as annotators hand such data over: a folder of brat's to learn from, a table with a row for every
-mention to test on, and files of text that nobody has marked. For tutorials and trials without any data at hand.
+"""mini-BLURB's BC5CDR in the formats of annotators, for tutorials: a brat folder for training, a table with one row per
+mention for testing, and text files without annotations.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from ..blurb import BC5_CHEM, BC5_DISEASE
 from ..formats.conll import read_conll
 from ..task import OUTSIDE, Example, split_tags
 
-TYPES = {"Chemical": BC5_CHEM, "Disease": BC5_DISEASE}  # the same sentences, marked for one type each
-SENTENCES = 5  # of a document
-TIGHT = set(".,;:)%")  # no space stands before them
+TYPES = {"Chemical": BC5_CHEM, "Disease": BC5_DISEASE}  # the same sentences, annotated for one type each
+SENTENCES = 5  # per document
+TIGHT = set(".,;:)%")  # without a space before them
 
 Marked = tuple[str, list[tuple[int, int, str]]]  # a text, and its entities: start, end, type
 
 
 def write_raw_files(data: Path, folder: Path) -> dict[str, Path]:
-    """Writes train (a folder of .txt and .ann files), test (CSV) and new (a folder of .txt files) into a folder.
+    """Write train (.txt and .ann files), test (CSV) and new (.txt files) into a folder.
 
     Args:
         data: the folder of mini-BLURB.
@@ -44,7 +44,7 @@ def write_raw_files(data: Path, folder: Path) -> dict[str, Path]:
 
 
 def _documents(data: Path, split: str) -> list[Marked]:
-    """So many sentences in a row, as running text."""
+    """Consecutive sentences as running text, SENTENCES per document."""
     by_type = {kind: read_conll(data / task.folder / task.files[split], task) for kind, task in TYPES.items()}
     sentences = list(zip(*by_type.values(), strict=True))
     return [_document(sentences[at : at + SENTENCES]) for at in range(0, len(sentences), SENTENCES)]
@@ -64,11 +64,11 @@ def _document(sentences: Sequence[Sequence[Example]]) -> Marked:
 
 
 def _mentions(tags: Sequence[str]) -> list[tuple[int, int]]:
-    """First word and the one behind the last of each mention."""
-    found: list[tuple[int, int]] = []
-    for place, tag in enumerate(tags):
+    """First and last word of each mention, end exclusive."""
+    spans: list[tuple[int, int]] = []
+    for i, tag in enumerate(tags):
         if tag == "B":
-            found.append((place, place + 1))
+            spans.append((i, i + 1))
         elif tag != OUTSIDE:
-            found[-1] = (found[-1][0], place + 1)
-    return found
+            spans[-1] = (spans[-1][0], i + 1)
+    return spans

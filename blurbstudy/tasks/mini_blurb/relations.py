@@ -1,8 +1,8 @@
-"""ChemProt, DDI and GAD in the invented world: two entities of a sentence masked, and how they are related in it.
+"""ChemProt, DDI and GAD in the invented world: the relation of two masked entities of a sentence.
 
-A pair's label is the fact that holds between the two, which is the one that its sentence states; pairs of which the
-sentence states none, or a denial, have no fact in the world either. Facts of the same sentence and their denials give
-the negatives, so that it counts which clause holds both masks.
+A pair's label is the fact between the two in the world, which its sentence states; pairs without a stated fact have
+none in the world either. Other pairs and denied facts of the same sentences are the negatives, so the clause that
+contains both masks matters.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from random import Random
 
 from ..blurb import CHEMPROT, DDI, GAD
 from ..task import Task
-from .language import Mention, Sentence, phrased, setting, unused
+from .language import Mention, Sentence, draw_unused, phrased, setting
 from .naming import Scene
-from .world import Entity, Fact, World, dealt
+from .world import Entity, Fact, World, stratified_values
 
 CHEMPROT_SIZES = {"train": 700, "dev": 200, "test": 300}  # pairs
 DDI_SIZES = {"train": 800, "dev": 150, "test": 300}
 GAD_SIZES = {"train": 500, "dev": 80, "test": 150}
-GAD_LABELS = {"1": 0.525, "0": 0.475}  # shares
+GAD_LABELS = {"1": 0.525, "0": 0.475}  # fractions
 DOCUMENT_LENGTHS = (2, 3, 4)  # sentences
 
 _FIRST_PMID = 91_000_001
@@ -111,7 +111,7 @@ def make_chemprot(rng: Random, world: World, used: frozenset[str]) -> dict[Task,
 
 
 def make_ddi(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
-    """Lines of DDI by split: document, sentence and pair in one id, the sentence, the label."""
+    """Lines of DDI by split: an id of document, sentence and pair; the sentence; the label."""
     splits: dict[str, list[str]] = {}
     number = 0
     for split, documents in _documents(rng, world, DRUG_DRUG, DDI_SIZES, set(used)).items():
@@ -126,15 +126,15 @@ def make_ddi(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict
 
 
 def make_gad(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
-    """Lines of GAD by split, header first: the sentence's number in its split, the sentence with one pair masked."""
+    """Lines of GAD by split, with header: number, sentence with one pair masked, label."""
     used, masked_before = set(used), set()
     splits: dict[str, list[str]] = {}
     for split, n in GAD_SIZES.items():
         splits[split] = ["\t".join(GAD.columns)]
-        for i, label in enumerate(dealt(rng, GAD_LABELS, n)):
+        for i, label in enumerate(stratified_values(rng, GAD_LABELS, n)):
             text = ""
             while not text or text in masked_before:
-                sentence = unused(lambda: related(rng, world, GENE_DISEASE), used)
+                sentence = draw_unused(lambda: related(rng, world, GENE_DISEASE), used)
                 fitting = [pair for pair in pairs(sentence, GENE_DISEASE, world) if pair.label == label]
                 text = masked(sentence, rng.choice(fitting), GENE_DISEASE) if fitting else ""
             masked_before.add(text)
@@ -143,17 +143,17 @@ def make_gad(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict
 
 
 def pairs(sentence: Sentence, scheme: Scheme, world: World) -> list[Pair]:
-    """Every pair of the scheme's kinds, with the label that the world gives it."""
-    found = []
+    """Every pair of the scheme's kinds, with its label in the world."""
+    candidates = []
     for two in combinations(sentence.mentions, 2):
         if sorted(mention.entity.kind for mention in two) == sorted(scheme.kinds):
             kind = next((fact.kind for fact in _between(two, scheme, world) if fact.holds), None)
-            found.append(Pair(two, scheme.labels[kind] if kind else scheme.negative))
-    return found
+            candidates.append(Pair(two, scheme.labels[kind] if kind else scheme.negative))
+    return candidates
 
 
 def masked(sentence: Sentence, pair: Pair, scheme: Scheme) -> str:
-    """The sentence with the masks in place of the pair."""
+    """The sentence with the pair masked."""
     text = sentence.text
     for mention in reversed(pair.mentions):
         text = text[: mention.start] + scheme.masks[mention.entity.kind] + text[mention.end :]
@@ -172,13 +172,13 @@ def _between(two: tuple[Mention, Mention], scheme: Scheme, world: World) -> list
 def _documents(
     rng: Random, world: World, scheme: Scheme, sizes: Mapping[str, int], used: set[str]
 ) -> dict[str, list[list[Sentence]]]:
-    """Split -> documents of sentences, whose pairs add up to the split's size."""
+    """Split -> documents of sentences with as many pairs as the split's size."""
     splits: dict[str, list[list[Sentence]]] = {}
     masked_before: set[str] = set()
     for split, left in sizes.items():
         sentences: list[Sentence] = []
         while left:
-            sentence = unused(lambda: related(rng, world, scheme), used)
+            sentence = draw_unused(lambda: related(rng, world, scheme), used)
             texts = {masked(sentence, pair, scheme) for pair in pairs(sentence, scheme, world)}
             if len(texts) <= left and not texts & masked_before:
                 masked_before |= texts
@@ -193,26 +193,26 @@ def _documents(
 
 
 def related(rng: Random, world: World, scheme: Scheme) -> Sentence:
-    """A sentence of one of the frames in which no pair holds but those that it says."""
+    """A sentence of a random frame whose related pairs are exactly the stated ones."""
     while True:
         frame = rng.choice(scheme.frames)
         facts = {slot: _fact(rng, world, scheme) for slot in "ab" if f"{{{slot}}}" in frame}
         sentence = _framed(rng, world, frame, facts)
         entities = [mention.entity for mention in sentence.mentions]
         stated = sum(fact.holds for fact in facts.values())
-        held = sum(pair.label != scheme.negative for pair in pairs(sentence, scheme, world))
-        if len(set(entities)) == len(entities) and held == stated:
+        n_related = sum(pair.label != scheme.negative for pair in pairs(sentence, scheme, world))
+        if len(set(entities)) == len(entities) and n_related == stated:
             return sentence
 
 
 def _framed(rng: Random, world: World, frame: str, facts: Mapping[str, Fact]) -> Sentence:
-    given: dict[str, Entity] = {}
+    entities: dict[str, Entity] = {}
     for slot, fact in facts.items():
-        place = setting(rng, fact, fact.subject.field) if slot == "a" else ""
-        clause = phrased(rng, fact).format(s=f"{{s_{slot}}}", o=f"{{o_{slot}}}") + place
+        closing = setting(rng, fact, fact.subject.field) if slot == "a" else ""
+        clause = phrased(rng, fact).format(s=f"{{s_{slot}}}", o=f"{{o_{slot}}}") + closing
         frame = frame.replace(f"{{{slot}}}", clause)
-        given |= {f"s_{slot}": fact.subject, f"o_{slot}": fact.object}
-    return Scene(rng, world, names={}).say(f"{rng.choice(_OPENINGS)}{frame}.", **given)
+        entities |= {f"s_{slot}": fact.subject, f"o_{slot}": fact.object}
+    return Scene(rng, world, names={}).realize(f"{rng.choice(_OPENINGS)}{frame}.", **entities)
 
 
 def _fact(rng: Random, world: World, scheme: Scheme) -> Fact:
@@ -224,6 +224,6 @@ def _fact(rng: Random, world: World, scheme: Scheme) -> Fact:
 
 
 def _numbered(mentions: list[Mention]) -> dict[int, int]:
-    """Number of each mention of a document by its identity: chemicals from 1 on, then genes, as ChemProt counts."""
+    """id(mention) -> its number in the document: chemicals from 1, then genes, as in ChemProt."""
     ordered = sorted(mentions, key=lambda mention: CHEMICAL_GENE.kinds.index(mention.entity.kind))
     return {id(mention): number for number, mention in enumerate(ordered, 1)}

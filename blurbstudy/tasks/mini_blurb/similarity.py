@@ -1,7 +1,7 @@
-"""BIOSSES in the invented world: two sentences, graded 0 to 4 by how much of a fact they share.
+"""BIOSSES in the invented world: pairs of sentences, graded 0 to 4 by how much of a fact they share.
 
-4: the same fact in other words. 3: the same, and one sentence says more. 2: the same kind of fact about another object,
-or the contrary. 1: one entity in common. 0: nothing, not even the field.
+4: the same fact in other words. 3: the same, with an addition in one sentence. 2: the same kind of fact about another
+object, or its denial. 1: one entity in common. 0: nothing in common, not even the field.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from .language import Sentence, clauses, setting, state, state_two
-from .world import Fact, World, dealt
+from .language import Sentence, clauses, setting, state_fact, state_two_facts
+from .world import Fact, World, stratified_values
 
 SIZES = {"train": 64, "dev": 16, "test": 20}
 GRADES = {0: 0.15, 1: 0.2, 2: 0.2, 3: 0.25, 4: 0.2}  # shares; the real scores lean to the upper half too
@@ -25,7 +25,7 @@ def make_pairs(rng: Random, world: World) -> dict[str, list[tuple[str, str, str,
     numbers = list(range(1, sum(SIZES.values()) + 1))
     rng.shuffle(numbers)
     return {
-        split: [_pair(rng, world, grade, str(numbers.pop())) for grade in dealt(rng, GRADES, n)]
+        split: [_pair(rng, world, grade, str(numbers.pop())) for grade in stratified_values(rng, GRADES, n)]
         for split, n in SIZES.items()
     }
 
@@ -39,19 +39,19 @@ def _pair(rng: Random, world: World, grade: int, name: str) -> tuple[str, str, s
 
 def _sentences(rng: Random, world: World, grade: int) -> tuple[Sentence, Sentence]:
     fact = rng.choice(world.facts)
-    said, again = rng.sample(clauses(fact), 2)
-    first = _told(rng, fact, fact.subject.field, clause=said)
+    first_clause, second_clause = rng.sample(clauses(fact), 2)
+    first = _state(rng, fact, fact.subject.field, clause=first_clause)
     if grade == 4:
-        return first, _told(rng, fact, fact.subject.field, clause=again)
+        return first, _state(rng, fact, fact.subject.field, clause=second_clause)
     if grade == 3:
         more = rng.choice([other for other in world.about[fact.subject] if other != fact])
-        return first, state_two(rng, fact, more, before=rng.choice(_OPENINGS), clause=again)
+        return first, state_two_facts(rng, fact, more, before=rng.choice(_OPENINGS), clause=second_clause)
     other = _related(rng, world, fact, grade)
-    return first, _told(rng, other, fact.subject.field if grade else other.subject.field)
+    return first, _state(rng, other, fact.subject.field if grade else other.subject.field)
 
 
-def _told(rng: Random, fact: Fact, organ: str, *, clause: str = "") -> Sentence:
-    return state(rng, fact, before=rng.choice(_OPENINGS), after=setting(rng, fact, organ), clause=clause)
+def _state(rng: Random, fact: Fact, organ: str, *, clause: str = "") -> Sentence:
+    return state_fact(rng, fact, before=rng.choice(_OPENINGS), after=setting(rng, fact, organ), clause=clause)
 
 
 def _related(rng: Random, world: World, fact: Fact, grade: int) -> Fact:

@@ -129,7 +129,7 @@ class World:
 
     @cached_property
     def about(self) -> dict[Entity, list[Fact]]:
-        """Drug, gene or disease -> the facts that name it."""
+        """Drug, gene or disease -> its facts."""
         facts: dict[Entity, list[Fact]] = {entity: [] for entity in (*self.drugs, *self.genes, *self.diseases)}
         for fact in self.facts:
             for entity in {fact.subject: 0, fact.object: 0}:
@@ -138,7 +138,7 @@ class World:
 
 
 def make_world(rng: Random) -> World:
-    """A world drawn from `rng`."""
+    """A random world."""
     stems = [a + b for a in SYLLABLES for b in SYLLABLES if a != b]
     rng.shuffle(stems)
     organs = [Entity("organ", "", (organ,)) for organ, *_ in FIELDS]
@@ -179,7 +179,7 @@ def _drug_facts(rng: Random, drug: Entity, genes: list[Entity], effects: list[En
 
 
 def _interactions(rng: Random, drugs: list[Entity]) -> list[Fact]:
-    """Each pair of drugs at most once, so that none is said both to interact and not to."""
+    """Facts about pairs of drugs, each pair at most once to avoid contradictions."""
     pairs = rng.sample(list(combinations(drugs, 2)), 3 * len(drugs))
     kinds = [rng.choice(INTERACTIONS) if i % 3 else None for i in range(len(pairs))]  # None: known not to interact
     directed = [rng.sample(pair, 2) for pair in pairs]
@@ -213,7 +213,7 @@ def _trials(rng: Random, drugs: list[Entity], diseases: list[Entity], facts: lis
     for drug in drugs:
         for disease in diseases:
             fits = {gene.family for gene in targets[drug]} & {gene.family for gene in drivers[disease]}
-            # The right gene family without the right gene: no sound effect, and half of these stay unclear.
+            # The right gene family without the right gene has no clear effect; half of these are unclear.
             verdict = "yes" if targets[drug] & drivers[disease] else rng.choice(("no", "maybe")) if fits else "no"
             pools[verdict].append((drug, disease))
     trials = [
@@ -234,8 +234,8 @@ def _trials(rng: Random, drugs: list[Entity], diseases: list[Entity], facts: lis
     return trials
 
 
-def dealt(rng: Random, shares: dict, n: int) -> list:
-    """n values in random order, each as often as its share says (largest remainders fill up)."""
+def stratified_values(rng: Random, shares: dict, n: int) -> list:
+    """n values in random order with frequencies proportional to their shares (largest remainder method)."""
     total = sum(shares.values())
     counts = {value: int(n * share / total) for value, share in shares.items()}
     by_remainder = sorted(shares, key=lambda value: counts[value] - n * shares[value] / total)

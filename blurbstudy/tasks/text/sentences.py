@@ -1,5 +1,5 @@
-"""Sentences of a text: spaCy's sentencizer, which ends one at every full stop, without the ends that it sees at
-abbreviations of abstracts, and with those that a blank or a short line makes.
+"""Sentence splitting: spaCy's sentencizer, without splits at abbreviations common in abstracts, and with splits at
+blank lines and after short lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .words import Span
 
-# In lower case and without the last full stop. None of them ends a sentence as often as it stands inside one.
+# In lower case, without the last full stop. Each occurs more often inside a sentence than at its end.
 ABBREVIATIONS = {
     "al", "approx", "assoc", "ave", "ca", "cf", "ch", "co", "dept", "dr", "ed", "eds", "eq", "eqs", "etc", "e.g",
     "eg", "expt", "exp", "fig", "figs", "i.e", "ie", "inc", "jr", "lat", "ltd", "max", "min", "mr", "mrs", "ms", "mt",
@@ -23,7 +23,7 @@ ABBREVIATIONS = {
     "v/v", "w/v", "w/w",
 }  # fmt: skip
 _LAST_WORD = re.compile(r"[^\s([{,;]*$")
-_INITIAL = re.compile(r"[A-Z]$")  # of a name, as in "E. coli" and "J. Smith"; and "of vitamin C. The"
+_INITIAL = re.compile(r"[A-Z]$")  # of a name, as in "E. coli" and "J. Smith"; also "of vitamin C. The"
 _STARTERS = {
     "A", "All", "Although", "An", "As", "At", "Both", "But", "By", "Conclusion", "Conclusions", "Each", "For", "From",
     "Further", "Furthermore", "Here", "However", "If", "In", "It", "Its", "Method", "Methods", "Moreover", "No",
@@ -32,17 +32,17 @@ _STARTERS = {
     "Whether", "While", "With",
 }  # fmt: skip
 _FIRST_WORD = re.compile(r"\w*")
-_OPENED = re.compile(r"(?<=\s)[(\[{\"'“‘«]+$")  # brackets and quotes that spaCy leaves at the sentence before
+_OPENING_QUOTE = re.compile(r"(?<=\s)[(\[{\"'“‘«]+$")  # brackets and quotes that spaCy leaves in the previous sentence
 _BREAK = re.compile(r"[ \t\r\f\v]*\n\s*")
-_NEAR = 100  # characters before a stop in which its word is looked for
-_TOO_LONG = 10_000  # characters without a space, which spaCy's tokenizer would look at again and again
-_KEPT = 20_000_000  # characters whose words are kept
-_RUN = re.compile(rf"\S{{{_TOO_LONG},}}")
+_LOOKBACK = 100  # characters before a full stop that may belong to its word
+_MAX_TOKEN_CHARS = 10_000  # characters without a space; spaCy's tokenizer is quadratic in longer ones
+_MAX_CHARS_PER_PIPELINE = 20_000_000  # after which the pipeline is rebuilt
+_LONG_TOKEN = re.compile(rf"\S{{{_MAX_TOKEN_CHARS},}}")
 
 
 def sentence_spans(text: str) -> list[Span]:
-    """Where the sentences of a text stand, in order and without the white space around them."""
-    bounds = sorted({0, len(text), *_stops(text), *_line_ends(text)})
+    """(start, end) of each sentence, in order and without surrounding white space."""
+    bounds = sorted({0, len(text), *_full_stop_ends(text), *_newline_ends(text)})
     spans = []
     for start, end in zip(bounds, bounds[1:], strict=False):
         part = text[start:end]
@@ -52,29 +52,29 @@ def sentence_spans(text: str) -> list[Span]:
     return spans
 
 
-def _stops(text: str) -> Iterator[int]:
-    """Behind which characters a full stop, or another mark of its kind, ends a sentence."""
-    readable = _RUN.sub(lambda run: "x" * len(run.group()), text)
-    starts = [sentence.start_char for sentence in _SENTENCIZER.of(readable).sents]
+def _full_stop_ends(text: str) -> Iterator[int]:
+    """Positions at which a sentence starts after a full stop or a similar mark."""
+    readable = _LONG_TOKEN.sub(lambda run: "x" * len(run.group()), text)
+    starts = [sentence.start_char for sentence in _SENTENCIZER.parse(readable).sents]
     for start in starts[1:]:
-        before = text[max(0, start - _NEAR) : start]
-        if opened := _OPENED.search(before):
+        before = text[max(0, start - _LOOKBACK) : start]
+        if opened := _OPENING_QUOTE.search(before):
             start, before = start - len(opened.group()), before[: opened.start()]
         if not _is_abbreviated(before.rstrip(), _FIRST_WORD.match(text, start).group()):
             yield start
 
 
 def _is_abbreviated(before: str, following: str) -> bool:
-    """Whether the full stop at the end of `before` is an abbreviation's, and the sentence goes on."""
+    """Whether the full stop at the end of `before` belongs to an abbreviation and the sentence continues."""
     if not before.endswith(".") or before.endswith("..") or following in _STARTERS:
         return False
     word = _LAST_WORD.search(before[:-1]).group()
     return bool(_INITIAL.fullmatch(word)) or word.lower() in ABBREVIATIONS
 
 
-def _line_ends(text: str) -> Iterator[int]:
-    """Where a line break ends a sentence: at a blank line, and where the next line's first word had room in the line,
-    so that nobody broke it for width.
+def _newline_ends(text: str) -> Iterator[int]:
+    """Positions at which a sentence starts after a line break: after a blank line, and after a line with room for the
+    next word, which was therefore not wrapped for width.
     """
     if "\n" not in text:
         return
@@ -89,28 +89,28 @@ def _line_ends(text: str) -> Iterator[int]:
 
 
 class _Sentencizer:
-    """spaCy's, made anew after so much text: it keeps every word it has seen, and a zone of its own for the words of
-    each text would cost ten times as much as the splitting.
+    """spaCy's sentencizer, rebuilt from time to time, since its vocabulary keeps every word it has seen. A memory zone
+    per text would take ten times as long as the splitting itself.
     """
 
     def __init__(self) -> None:
         self._nlp: Language | None = None
         self._read = 0  # characters
 
-    def of(self, text: str) -> Doc:
-        """The text, with its sentences."""
-        if self._nlp is None or self._read > _KEPT:
-            self._nlp, self._read = _made(), 0
+    def parse(self, text: str) -> Doc:
+        """The text with its sentences."""
+        if self._nlp is None or self._read > _MAX_CHARS_PER_PIPELINE:
+            self._nlp, self._read = _build_sentencizer(), 0
         self._read += len(text)
         return self._nlp(text)
 
 
-def _made() -> Language:
+def _build_sentencizer() -> Language:
     import spacy
 
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
-    nlp.max_length = 10**9  # its limit is one of parsers, which need memory by the length
+    nlp.max_length = 10**9  # the default limit protects parsers, which need memory by length
     return nlp
 
 

@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from blurbstudy.tasks import custom_task, read_task
-from blurbstudy.tasks.custom.audit import audit_own, check_learnable
+from blurbstudy.tasks.custom.audit import audit_custom_task, check_trainable
 from tests.tasks.custom.conftest import table
 
 
@@ -19,8 +19,8 @@ def tokenizer():
 
 def audit(tokenizer, kind="classification", *, max_length=16, files=None, **said):
     task = custom_task(kind=kind, files=files or {"train": "a.tsv"}, **said)
-    check_learnable(task)
-    return audit_own(task, tokenizer, max_length=max_length)
+    check_trainable(task)
+    return audit_custom_task(task, tokenizer, max_length=max_length)
 
 
 def long_table(n, *, start=0, label="yes no"):
@@ -37,27 +37,25 @@ def test_clean_files_give_no_warning_and_all_facts(write, tokenizer):
     assert found.facts == (
         "a: kind classification, scored by accuracy",
         "train: 240 examples, from a.tsv",
-        "dev: 60 examples, split off train (20%, stratified by label, grouped by document, seed 1); no dev file was "
-        "named",
+        "dev: 60 examples, split off train (20%, stratified by label, grouped by document, seed 1)",
         "test: 60 examples, from t.tsv",
         "read: tsv, text = text, label = label",
         "labels of train: no 120, yes 120",
-        "sub-words: half have at most 7, 95% at most 7, the longest 7; limit 16",
+        "sub-words: median 7, 95th percentile 7, maximum 7; limit 16",
     )
 
 
 def test_a_missing_test_set_is_said(write, tokenizer):
     write(a__tsv=long_table(300), b__tsv=long_table(60, start=1000))
     found = audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"})
-    assert "test: none; the scores are of dev alone" in found.facts and found.warnings == ()
+    assert "test: none; scores are reported on dev only" in found.facts and found.warnings == ()
 
 
 def test_a_label_unseen_in_train_is_placed_and_stays_gold(write, tokenizer):
     write(a__tsv=long_table(200), b__tsv=long_table(60, start=1000, label="yes no maybe"))
     found = audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"})
     assert found.warnings[0] == (
-        "label 'maybe' of dev (20 times, first in b.tsv, line 3) is not in train: it cannot be learned, and counts as "
-        "missed"
+        "label 'maybe' of dev (20 times, first in b.tsv, line 3) is not in train: the model cannot predict it"
     )
     task = custom_task(kind="classification", files={"train": "a.tsv", "dev": "b.tsv"})
     assert task.labels == ("no", "yes", "maybe") and sum(e.label == "maybe" for e in read_task(task)["dev"]) == 20
@@ -66,20 +64,20 @@ def test_a_label_unseen_in_train_is_placed_and_stays_gold(write, tokenizer):
 def test_few_examples_rare_labels_and_one_sided_labels_are_warned_of(write, tokenizer):
     write(a__tsv=long_table(59) + "f g h i j\tmaybe\n", b__tsv=long_table(20, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
-        "train has 60 examples: a score over seeds will vary much",
+        "train has 60 examples: scores will vary widely over seeds",
         "dev has 20 examples: its scores have wide intervals",
-        "labels with fewer than 5 examples in train are hardly learned: maybe (1)",
+        "labels with fewer than 5 examples in train are hard to learn: maybe (1)",
     )
     write(a__tsv=long_table(200, label=" ".join(["yes"] * 39 + ["no"])), b__tsv=long_table(60, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
-        "195 of 200 examples of train have the label 'yes': who always says it is right as often",
+        "label 'yes' covers 195 of 200 training examples; a majority baseline scores as well",
     )
 
 
 def test_combinations_that_are_read_as_labels_are_warned_of(write, tokenizer):
     write(a__tsv=long_table(90, label="x;y x y"), b__tsv=long_table(90, start=1000))
     files = {"train": "a.tsv", "dev": "a.tsv", "test": "a.tsv"}
-    said = "label 'x;y' is read as one: where ';' stands between labels, write separator: ';' in a task's YAML file"
+    said = "label 'x;y' is read as one label; if ';' separates labels, write separator: ';' in the task's YAML file"
     assert said in audit(tokenizer, "multi-label", files=files).warnings
     assert said not in audit(tokenizer, "multi-label", files=files, separator=";").warnings
     write(a__tsv=long_table(90, label="and/or yes no"))
@@ -91,8 +89,7 @@ def test_repeated_texts_are_counted_within_and_across_splits(write, tokenizer):
     write(a__tsv=train, b__tsv=long_table(60, start=1000) + "A2 b2  c2 d2 e2\tyes\na3 b3 c3 d3 e3\tyes\n")
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
         "train repeats 2 texts (as in a.tsv, lines 2 and 202); with different labels: 1",
-        "2 of 62 examples of dev stand in train too (2 word for word, 1 with another label): its score is too good "
-        "by them",
+        "2 of 62 examples of dev are also in train (2 verbatim, 1 with another label): this leakage inflates its score",
     )
 
 
@@ -108,7 +105,7 @@ def test_what_exceeds_the_limit_is_counted_and_the_longest_placed(write, tokeniz
     rows = long_table(200) + "w " * 100_000 + "\tyes\n"
     write(a__tsv=rows, b__tsv=long_table(60, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
-        "1 of 201 examples of train exceed 16 sub-words: what follows is lost (the longest, 100002: a.tsv, line 202)",
+        "1 of 201 examples of train exceed 16 sub-words: the rest is cut off (the longest, 100002: a.tsv, line 202)",
     )
 
 
@@ -120,8 +117,8 @@ def test_sentences_are_split_where_they_are_long_and_words_no_encoder_reads_are_
     assert found.warnings == (
         "1 of 202 examples of train exceed 16 sub-words: they are split into several sequences (the longest, "
         "42: a.conll, line 801)",
-        "1 sentence of train with a word of more than 100 characters, which an encoder does not read (the first begins "
-        "in a.conll, line 842)",
+        "1 sentence of train with a word of more than 100 characters, which encoders treat as unknown (the first "
+        "starts in a.conll, line 842)",
     )
     assert found.facts[1] == "train: 202 sentences, 200 mentions, from a.conll"
 
@@ -132,7 +129,7 @@ def test_scores_far_from_zero_are_trained_as_distances_and_that_is_said(write, t
     found = audit(tokenizer, "similarity")
     (said,) = [fact for fact in found.facts if fact.startswith("scores of train")]
     assert said.startswith("scores of train: 0 to 99, mean 49.") and not found.warnings
-    assert said.endswith("; trained as distances from their mean in standard deviations")
+    assert said.endswith("; standardized for training")
 
 
 def test_the_order_of_a_table_of_labels_is_by_frequency(write, tokenizer):

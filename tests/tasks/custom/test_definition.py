@@ -38,7 +38,7 @@ def test_a_directory_is_a_task(write, tmp_path):
     task = custom_task(kind="classification", files=tmp_path)
     assert task.splits == ("train", "dev") and task.name == tmp_path.name[:60]
     write(val__csv="text,label\nx,yes\n")
-    with pytest.raises(DataError, match=r"devel.tsv, val.csv could each be the dev split; name the files under files:"):
+    with pytest.raises(DataError, match=r"devel.tsv, val.csv match the dev split; name the files under files:"):
         custom_task(kind="classification", files=tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_names_of_the_study_s_tasks_are_taken(write, tmp_path):
     write(a__tsv=table(), BC2GM__tsv=table())
     assert custom_task(kind="classification", files={"train": "a.tsv"}).name == "a"
     assert custom_task(kind="classification", files={"train": "BC2GM.tsv"}).name == "own BC2GM"
-    with pytest.raises(ParameterError, match="name='bc5_chem' is a task's of the study; give your task another name"):
+    with pytest.raises(ParameterError, match="name='bc5_chem' is a task of BLURB; choose another name"):
         custom_task(kind="classification", files={"train": "a.tsv"}, name="bc5_chem")
 
 
@@ -106,28 +106,28 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: [ner", "my.yaml: is not valid YAML (while parsing a flow sequence"),
-        ("just words", "my.yaml: holds no mapping; write lines such as `kind: ner` and `files: DIR`"),
+        ("kind: [ner", "my.yaml: invalid YAML (while parsing a flow sequence"),
+        ("just words", "my.yaml: not a mapping; write lines such as `kind: ner` and `files: DIR`"),
         ("kind: ner", "my.yaml: lacks files; write lines such as `kind: ner` and `files: DIR`"),
         ("kind: ner\nfiles: .\nkolumns: {}", "my.yaml: unknown key 'kolumns'; known: kind, files, name, format, "
          "columns"),
         ("kind: novel\nfiles: .", "my.yaml: kind='novel' is unknown; use ner, classification, relation, pairs"),
-        ("kind: ner\nfiles: nowhere", "nowhere: no such folder; name one that holds train.*, dev.* and test.*"),
+        ("kind: ner\nfiles: nowhere", "nowhere: no such folder; name a folder with train.*, dev.* and test.*"),
         ("kind: ner\nfiles: {dev: a.tsv}", "my.yaml: files: no train file; name it (--train FILE, or train: FILE "
          "under"),
-        ("kind: ner\nfiles: {train: a.tsv, tset: a.tsv}", "my.yaml: files: 'tset' is no split; use train, dev, test"),
-        ("kind: ner\nfiles: {train: b.tsv}", "b.tsv: no such file; it was named for the train split; check the path"),
-        ("kind: sts\nfiles: {train: a.tsv}\nbounds: [5, 0]", "my.yaml: bounds=['5', '0'] are no lowest and highest "
-         "score"),
-        ("kind: classification\nfiles: {train: a.tsv}\nlabels: yes", "my.yaml: labels='yes' is no list; write "
+        ("kind: ner\nfiles: {train: a.tsv, tset: a.tsv}", "my.yaml: files: 'tset' is not a split; use train, dev"),
+        ("kind: ner\nfiles: {train: b.tsv}", "b.tsv: no such file; check the path of the train split"),
+        ("kind: sts\nfiles: {train: a.tsv}\nbounds: [5, 0]", "my.yaml: bounds=['5', '0'] must be the lowest and "
+         "the highest score"),
+        ("kind: classification\nfiles: {train: a.tsv}\nlabels: yes", "my.yaml: labels='yes' is not a list; write "
          "labels: ["),
-        ("kind: classification\nfiles: {train: a.tsv}\nlabels: [a, a]", "my.yaml: labels: 'a' stands there twice; "
+        ("kind: classification\nfiles: {train: a.tsv}\nlabels: [a, a]", "my.yaml: labels: 'a' occurs twice; "
          "name"),
         ("kind: classification\nfiles: {train: a.tsv}\ndev_share: most", "my.yaml: dev_share='most' is out of "
          "bounds; use"),
-        ("kind: classification\nfiles: {train: a.tsv}\ncolumns: text", "my.yaml: columns: 'text' is no role; use "
+        ("kind: classification\nfiles: {train: a.tsv}\ncolumns: text", "my.yaml: columns: 'text' is not a role; use "
          "text,"),
-        ("!!python/object/apply:os.system [touch x]", "my.yaml: holds no mapping"),
+        ("!!python/object/apply:os.system [touch x]", "my.yaml: not a mapping"),
     ],
 )  # fmt: skip
 def test_a_wrong_definition_is_one_line_that_says_what_to_write(write, tmp_path, text, message):

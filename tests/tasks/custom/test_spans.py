@@ -1,4 +1,4 @@
-"""Entities at character offsets as tagged sentences: the same from every format, and none lost."""
+"""Entities at character offsets as tagged sentences: equal texts from every format, and none lost."""
 
 import csv
 import json
@@ -136,7 +136,7 @@ def test_what_is_left_out_or_divided_is_counted():
         "Anti/B-Drug -/I-Drug IL2/I-Drug in/O lung/B-Disease cancer/I-Disease cel/B-Cell ls/O ./O",
         "Dr/O ./O A/B-Name B/I-Name helped/O ./O",
     ]
-    assert (counts.entities, counts.overlapping, counts.divided, counts.joined) == (6, 2, 1, 1)
+    assert (counts.entities, counts.overlapping, counts.split_words, counts.merged_sentences) == (6, 2, 1, 1)
 
 
 def test_no_entity_is_lost_on_random_unicode():
@@ -175,8 +175,8 @@ WRONG = [
     ("a.csv", "text,spans\nIL-2,__import__('os')\n", "a.csv, line 2: found spans \"__import__('os')\""),
     ("a.csv", "text,start,end,type\nIL-2,0,,Gene\n", "a.csv, line 2: found start '0', end '', type 'Gene'"),
     ("a.csv", "text,start,end,type\nIL-2,0,5,Gene\n", "a.csv, line 2: found characters 0 to 5 of a text of 4"),
-    ("a.csv", "text,type\nIL-2,Gene\n", "a.csv: which column is the label? It has text, type"),
-    ("a.csv", "text,start,type\nIL-2,0,Gene\n", "a.csv: which column is the label? It has text, start, type"),
+    ("a.csv", "text,type\nIL-2,Gene\n", "a.csv: cannot identify the column of the label among text, type"),
+    ("a.csv", "text,start,type\nIL-2,0,Gene\n", "a.csv: cannot identify the column of the label among text, start"),
 ]  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def test_pieces_are_refused_unless_they_are_to_be_left_out(write, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.txt").write_text("breast and lung cancer")
     (tmp_path / "a" / "1.ann").write_text("T1\tD 0 6;16 22\tbreast cancer\nT2\tD 11 22\tlung cancer")
-    with pytest.raises(DataError, match=r"1\.ann, line 1: found an entity in 2 pieces .*discontinuous: skip"):
+    with pytest.raises(DataError, match=r"1\.ann, line 1: found an entity in 2 fragments .*discontinuous: skip"):
         custom_task(kind="ner", files={"train": "a"})
     task = custom_task(kind="ner", files={"train": "a", "dev": "a"}, discontinuous="skip")
     assert [e.label for e in read_split(task, split="train")] == ["O O B-D I-D"]

@@ -1,11 +1,11 @@
-"""Tags of every scheme become IOB2 with the same mentions, as seqeval reads them; what breaks a scheme is placed."""
+"""Tags of every scheme become IOB2 with equal texts mentions, as seqeval reads them; what breaks a scheme is placed."""
 
 import numpy as np
 import pytest
 from seqeval.scheme import IOB1, IOB2, IOBES, Entities
 
-from blurbstudy.metrics import mentions
-from blurbstudy.tasks.custom.tag_schemes import TagFault, recognized, to_bio
+from blurbstudy.metrics import decode_tags
+from blurbstudy.tasks.custom.tag_schemes import TagSchemeError, detect_scheme, to_bio
 
 SEQEVAL = {"iob1": IOB1, "iob2": IOB2, "iobes": IOBES}
 
@@ -42,12 +42,12 @@ def test_random_mentions_survive_the_conversion_as_seqeval_reads_them(scheme):
     rng = np.random.default_rng(3)
     drawn = [random_spans(rng, 12) for _ in range(200)]
     sentences = [written(spans, 12, scheme) for spans in drawn]
-    found = recognized(sentences)
+    found = detect_scheme(sentences)
     assert found == {"bilou": "iobes"}.get(scheme, scheme)
     for spans, tags in zip(drawn, sentences, strict=True):
         bio = to_bio(tags, found)
         assert bio == written(spans, 12, "iob2")
-        assert [tuple(mention) for mention in mentions(bio)] == spans
+        assert [tuple(mention) for mention in decode_tags(bio)] == spans
         if scheme in SEQEVAL:
             (oracle,) = Entities([tags], scheme=SEQEVAL[scheme]).entities
             assert [(one.start, one.end, one.tag) for one in oracle] == spans
@@ -67,7 +67,7 @@ def test_random_mentions_survive_the_conversion_as_seqeval_reads_them(scheme):
     ],
 )
 def test_schemes_are_recognized_and_converted_by_hand(tags, scheme, bio):
-    assert recognized([tags.split()]) == scheme
+    assert detect_scheme([tags.split()]) == scheme
     assert to_bio(tags.split(), scheme) == bio.split()
 
 
@@ -76,8 +76,8 @@ def test_io_tags_merge_adjacent_mentions_of_a_type():
 
 
 def test_one_sentence_in_iob2_decides_for_all():
-    assert recognized([["I-X", "O"], ["I-X", "B-X"]]) == "iob1"
-    assert recognized([["O", "B-X", "I-X"], ["I-X", "O"]]) == "iob2"  # so that the second is named as broken
+    assert detect_scheme([["I-X", "O"], ["I-X", "B-X"]]) == "iob1"
+    assert detect_scheme([["O", "B-X", "I-X"], ["I-X", "O"]]) == "iob2"  # so that the second is named as broken
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,6 @@ def test_one_sentence_in_iob2_decides_for_all():
     ],
 )
 def test_a_tag_that_its_scheme_does_not_allow_is_placed(tags, scheme, place):
-    with pytest.raises(TagFault) as caught:
+    with pytest.raises(TagSchemeError) as caught:
         to_bio(tags.split(), scheme)
-    assert caught.value.place == place
+    assert caught.value.position == place

@@ -9,7 +9,7 @@ from blurbstudy import paths
 from blurbstudy.errors import DataError
 from blurbstudy.tasks import SPLITS, TASKS, dataset_folder, split_file
 from blurbstudy.tasks.download.download import plan_download
-from blurbstudy.tasks.download.manifest import by_hand, is_verified, public_sources, read_sources
+from blurbstudy.tasks.download.manifest import is_verified, load_manifest, manual_instructions, read_sources
 from blurbstudy.tasks.download.rebuild import REBUILDS
 
 TABLE = {
@@ -27,15 +27,15 @@ TABLE = {
 
 def test_every_dataset_has_every_file_that_its_splits_need():
     for task in TASKS:
-        files = public_sources()[task.name].files
+        files = load_manifest()[task.name].files
         for split in SPLITS:
             assert files.keys() & {task.files[split], task.fallback_files.get(split)}, (task.name, split)
-    assert public_sources().keys() == {task.name for task in TASKS}
+    assert load_manifest().keys() == {task.name for task in TASKS}
 
 
 def test_every_split_of_the_table_has_its_number_of_examples_and_no_other_file_has_one():
     for task in TASKS:
-        files = public_sources()[task.name].files
+        files = load_manifest()[task.name].files
         splits = {name: split for named in (task.files, task.fallback_files) for split, name in named.items()}
         assert {name for name, file in files.items() if file.examples} == splits.keys() & files.keys()
         for name in splits.keys() & files.keys() if task.output != "token_labels" else ():
@@ -43,14 +43,14 @@ def test_every_split_of_the_table_has_its_number_of_examples_and_no_other_file_h
 
 
 def test_every_rebuild_is_one_that_there_is():
-    rebuilds = {file.rebuild for source in public_sources().values() for file in source.rebuilt}
+    rebuilds = {file.rebuild for source in load_manifest().values() for file in source.rebuilt}
     assert rebuilds == set(REBUILDS)
 
 
 def test_conditions_stand_where_the_terms_restrict_use_or_ask_for_a_registration():
     asking = {task.name for task in TASKS if "registration" in task.terms or "non-commercial" in task.terms}
     asking |= {task.name for task in TASKS if "no commercial" in task.terms}
-    assert {name for name, source in public_sources().items() if source.condition} == asking
+    assert {name for name, source in load_manifest().items() if source.required_terms} == asking
 
 
 def changed(name, **facts):
@@ -105,13 +105,13 @@ def test_two_folders_that_differ_in_letter_case_alone_are_refused_by_every_comma
         lambda: split_file(task, tmp_path, split="test"),
         lambda: plan_download(tmp_path, [task]),
     ):
-        with pytest.raises(DataError, match="Biosses, biosses differ in letter case alone"):
+        with pytest.raises(DataError, match="Biosses, biosses differ only in letter case"):
             look()
 
 
 def test_how_to_place_files_by_hand_names_folder_files_and_substitutes():
     task = next(task for task in TASKS if task.name == "EBM PICO")
-    said = by_hand(task, public_sources()[task.name], folder="blurb")
+    said = manual_instructions(task, load_manifest()[task.name], folder="blurb")
     for part in ("train.tsv, dev.tsv, test.tsv", "train_partial.tsv for train.tsv", "EBM-PICO", "bepnye/EBM-NLP"):
         assert part in said
     assert "\n" not in said
@@ -122,6 +122,6 @@ def test_how_to_place_files_by_hand_names_folder_files_and_substitutes():
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_real_files_have_the_sums_of_the_table(task):
     within = dataset_folder(task, paths.data_folder())
-    for file in public_sources()[task.name].files.values():
+    for file in load_manifest()[task.name].files.values():
         if (within / file.name).is_file() or file.name in task.files.values():
             assert is_verified(within / file.name, file), file.name

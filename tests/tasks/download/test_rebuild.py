@@ -14,7 +14,7 @@ import pytest
 from blurbstudy import paths
 from blurbstudy.errors import DataError
 from blurbstudy.tasks import get_task
-from blurbstudy.tasks.download.manifest import dataset_folder, public_sources
+from blurbstudy.tasks.download.manifest import dataset_folder, load_manifest
 from blurbstudy.tasks.download.rebuild import (
     REBUILDS,
     rebuild_chemprot,
@@ -63,19 +63,19 @@ def test_an_archive_is_read_in_memory_and_nothing_is_written(tmp_path):
 def test_an_archive_with_a_member_that_could_do_harm_is_refused(tmp_path, bad, said):
     path = write_archive(tmp_path / "all.tar.gz", member("top/a.xml", b"a"), bad)
     with pytest.raises(DataError, match=said):
-        read_archive(path, most_bytes=1000)
+        read_archive(path, max_bytes=1000)
 
 
 def test_an_archive_of_too_many_members_or_cut_short_is_refused(tmp_path):
     path = write_archive(tmp_path / "all.tar.gz", *(member(f"{i}.xml", b"%d" % i * 900) for i in range(5)))
-    assert len(read_archive(path, most_members=5)) == 5
+    assert len(read_archive(path, max_members=5)) == 5
     with pytest.raises(DataError, match="more than 4 members"):
-        read_archive(path, most_members=4)
+        read_archive(path, max_members=4)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(DataError, match="no whole archive"):
+    with pytest.raises(DataError, match="an incomplete archive"):
         read_archive(path)
     path.write_bytes(b"plain text")
-    with pytest.raises(DataError, match="no whole archive"):
+    with pytest.raises(DataError, match="an incomplete archive"):
         read_archive(path)
 
 
@@ -118,7 +118,7 @@ def test_ddi_keeps_a_sentence_with_a_line_break_on_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("xml", "index", "said"),
     [
-        ("<document>", "train_dataset/D.xml\n", "no XML"),
+        ("<document>", "train_dataset/D.xml\n", "invalid XML"),
         ('<!DOCTYPE d [<!ENTITY e "x">]><document/>', "train_dataset/D.xml\n", "entities"),
         ("<document/>", "train_dataset/E.xml\n", "line 1"),
         ('<document><sentence text="x"><pair e1="a" e2="b"/></sentence></document>', "train_dataset/D.xml\n", "no 'a'"),
@@ -228,11 +228,11 @@ def test_chemprot_without_the_sentence_model_says_what_to_install(tmp_path, monk
 
 
 def test_chemprot_names_the_line_of_a_malformed_raw_file(tmp_path):
-    with pytest.raises(DataError, match="entities.tsv, line 1: found place"):
+    with pytest.raises(DataError, match="entities.tsv, line 1: found offsets"):
         chemprot_of(tmp_path, abstract="x", entities=["1\tT1\tCHEMICAL\tzero\t7\tZorvane"], relations=[])
 
 
-REAL = [(name, file) for name, source in public_sources().items() for file in source.rebuilt]
+REAL = [(name, file) for name, source in load_manifest().items() for file in source.rebuilt]
 
 
 @pytest.mark.data

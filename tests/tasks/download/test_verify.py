@@ -65,7 +65,7 @@ def test_a_whole_folder_is_in_order_and_counted_in_the_units_of_each_task(folder
     found = check(folder)
     assert found.problems == []
     assert [[split.size for split in one.splits] for one in found.tasks] == [[3, 2, 2], [2, 1, 1]]
-    assert {(one.flag, one.bytes) for one in found.tasks} == {("ok", "exact")}
+    assert {(one.status, one.bytes) for one in found.tasks} == {("ok", "exact")}
 
 
 def test_a_known_difference_is_flagged_and_said_but_no_damage(folder):
@@ -74,7 +74,7 @@ def test_a_known_difference_is_flagged_and_said_but_no_damage(folder):
     )
     found = check(folder, task)
     assert found.problems == []
-    assert (found.tasks[0].flag, found.tasks[0].differences) == ("known difference", ("train: misprint",))
+    assert (found.tasks[0].status, found.tasks[0].differences) == ("known difference", ("train: misprint",))
     assert found.to_frame().loc["NCBI-disease", "train"] == "2 (9)"
 
 
@@ -91,8 +91,8 @@ def test_what_reads_the_same_is_a_remark(folder, convert):
     path = folder / "NCBI-disease" / "train.tsv"
     path.write_bytes(convert(path.read_bytes()))
     one = check(folder, NER).tasks[0]
-    assert (one.flag, one.bytes, one.problems) == ("ok", "other bytes", ())
-    assert "line ends" in one.remarks[0]
+    assert (one.status, one.bytes, one.problems) == ("ok", "different bytes", ())
+    assert "line ends" in one.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_another_text_that_counts_the_same_is_a_problem_unless_it_is_allowed(fol
     found = check(folder)
     (problem,) = found.problems
     task = path.split("/")[0]
-    for part in (f"{task}: {folder / path}: found a text that is not that of the public file", "--allow-other-text"):
+    for part in (f"{task}: {folder / path}: its text differs from the public file", "--allow-other-text"):
         assert part in problem
     assert f"download --task '{task}'" in problem and "\n" not in problem
-    assert {one.flag for one in found.tasks if one.task == task} == {"other text"}
+    assert {one.status for one in found.tasks if one.task == task} == {"different text"}
     allowed = check_data(folder, (BIOSSES, NER), sources=sources(), allow_other_text=True)
     (one,) = (one for one in allowed.tasks if one.task == task)
-    assert (one.flag, one.bytes, one.problems, allowed.problems) == ("other text", "other bytes", (), [])
-    assert "not comparable" in one.remarks[0]
+    assert (one.status, one.bytes, one.problems, allowed.problems) == ("different text", "different bytes", (), [])
+    assert "not comparable" in one.notes[0]
 
 
 @pytest.mark.parametrize("allowed", [False, True])
@@ -128,7 +128,7 @@ def test_sentences_without_mentions_that_are_dropped_are_damage(folder, allowed)
     known = sources(files, examples={"NCBI-disease/train.tsv": 3})
     one = check_data(folder, [NER], sources=known, allow_other_text=allowed).tasks[0]
     (problem,) = one.problems
-    assert one.flag == "DAMAGED" and "train.tsv: found 2 sentences; expected the 3 of the public file" in problem
+    assert one.status == "DAMAGED" and "train.tsv: found 2 sentences; expected the 3 of the public file" in problem
     path.write_text(whole)
     assert check_data(folder, [NER], sources=known).problems == []
 
@@ -156,7 +156,7 @@ def test_json_nested_too_deep_to_be_compared_is_another_text(tmp_path):
     facts = {"size": 1, "sha256": "0" * 64, "repository": "a/b", "commit": "0" * 40, "path": "x"}
     files = {name: DataFile(name=name, **facts) for name in task.files.values()}
     one = check_data(tmp_path, [task], sources={"PubMedQA": DatasetSource(files=files)}).tasks[0]
-    assert (one.flag, len(one.problems)) == ("other text", 3)
+    assert (one.status, len(one.problems)) == ("different text", 3)
 
 
 def test_the_size_of_a_substitute_is_not_that_of_the_file_it_stands_for(folder):
@@ -164,7 +164,7 @@ def test_the_size_of_a_substitute_is_not_that_of_the_file_it_stands_for(folder):
     task = replace(NER, fallback_files={"train": "part.tsv"}, **sizes)
     whole = folder / "NCBI-disease" / "train.tsv"
     (problem,) = check_data(folder, [task], sources={}).problems
-    assert "train.tsv: found 2 mentions; expected 9 (published); the file is cut" in problem
+    assert "train.tsv: found 2 mentions; expected 9 (published); the file is" in problem
     whole.rename(folder / "NCBI-disease" / "part.tsv")
     assert check_data(folder, [task], sources={}).problems == []
 
@@ -180,7 +180,7 @@ def test_json_laid_out_otherwise_reads_the_same(tmp_path):
         files[name] = DataFile(name=name, size=1, sha256=digest, repository="a/b", commit="0" * 40, path=name)
         (tmp_path / "PubMedQA" / name).write_text(json.dumps(mine, ensure_ascii=False), encoding="utf-8")
     one = check_data(tmp_path, [task], sources={"PubMedQA": DatasetSource(files=files)}).tasks[0]
-    assert (one.flag, one.bytes, one.problems) == ("ok", "other bytes", ())
+    assert (one.status, one.bytes, one.problems) == ("ok", "different bytes", ())
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,10 @@ def test_damage_of_a_file_is_told_and_spares_the_other_dataset(folder, path, tex
     if text is not None:
         (folder / path).write_text(text)
     found = check(folder)
-    problem, *other = found.problems  # a wrong size is told alone, an id that is shared beside the other text
+    problem, *other = found.problems  # a wrong size is told alone, an id that is shared beside the different text
     assert said in problem and "\n" not in problem
-    assert all("not that of the public file" in one for one in other) and len(other) == ("share" in said)
-    flags = {one.task: one.flag for one in found.tasks}
+    assert all("differs from the public file" in one for one in other) and len(other) == ("share" in said)
+    flags = {one.task: one.status for one in found.tasks}
     hurt = "BIOSSES" if path.startswith("BIOSSES") else "NCBI-disease"
     assert flags.pop(hurt) == "DAMAGED"
     assert set(flags.values()) == {"ok"}
@@ -223,21 +223,21 @@ def test_a_document_in_two_splits_is_a_remark(folder):
         (folder / "NCBI-disease" / f"{split}.tsv").write_text(f"-DOCSTART- (77)\n\n{text}")
     one = check_data(folder, [NER], sources={}).tasks[0]
     assert one.problems == ()
-    assert "train and test share 1 document ('77')" in one.remarks
+    assert "train and test share 1 document ('77')" in one.notes
 
 
 def test_documents_without_ids_of_their_own_are_not_taken_for_the_same(folder):
     for split in ("train", "test"):
         path = folder / "NCBI-disease" / f"{split}.tsv"
         path.write_text(f"-DOCSTART- -X- O O\n\nNo\tO\n\n{path.read_text()}")
-    assert check_data(folder, [NER], sources={}).tasks[0].remarks == ()
+    assert check_data(folder, [NER], sources={}).tasks[0].notes == ()
 
 
 def test_a_file_without_a_known_sum_is_counted_and_that_is_said(folder):
     known = sources({path: text for path, text in FILES.items() if path != "BIOSSES/train.tsv"})
     one = check_data(folder, [BIOSSES], sources=known).tasks[0]
-    assert (one.flag, one.bytes) == ("ok", "not compared")
-    assert "no sum" in one.remarks[0]
+    assert (one.status, one.bytes) == ("ok", "not compared")
+    assert "no checksum" in one.notes[0]
 
 
 def test_a_quoted_id_is_short(folder):
@@ -257,7 +257,7 @@ def test_generated_data_are_counted_and_not_compared(mini_data):
     assert is_generated(mini_data)
     found = check_data(mini_data)
     assert found.generated and found.problems == []
-    assert {(one.flag, one.bytes) for one in found.tasks} == {("counted", "not compared")}
+    assert {(one.status, one.bytes) for one in found.tasks} == {("generated", "not compared")}
     assert all(split.size > 0 for one in found.tasks for split in one.splits)
 
 
@@ -284,4 +284,4 @@ def test_the_real_folder_differs_where_it_is_known_to_and_nowhere_else():
     }
     known = {(task.name, split): size for task in TASKS for split, size in task.known_sizes.items()}
     assert different.items() <= known.items()
-    assert {one.task for one in found.tasks if one.flag != "ok"} == {name for name, _ in different}
+    assert {one.task for one in found.tasks if one.status != "ok"} == {name for name, _ in different}

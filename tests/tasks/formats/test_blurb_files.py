@@ -161,7 +161,7 @@ def test_invalid_json_is_refused_with_its_line(tmp_path):
         (records(QUESTION="half \ud83d"), "PMID '12': found QUESTION with '\\ud83d'"),
         (json.dumps({"11": {"QUESTION": "q", "CONTEXTS": []}}), "PMID '11': found no key final_decision"),
         (records().replace('"12"', '"11"'), "PMID '11': found PMID '11' a second time"),
-        (records().replace('"LABELS"', '"QUESTION"'), "PMID '11': found a key that stands twice"),
+        (records().replace('"LABELS"', '"QUESTION"'), "PMID '11': found a duplicate key"),
     ],
 )
 def test_malformed_records_are_refused_with_their_key(tmp_path, content, found):
@@ -178,7 +178,7 @@ def test_the_line_of_a_json_record_is_that_of_its_key(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     for name, reader in READERS.items():
-        with pytest.raises(DataError, match="no .txt file in it" if name in FOLDERS else "cannot be read"):
+        with pytest.raises(DataError, match="no .txt file" if name in FOLDERS else "cannot be read"):
             reader(tmp_path, task_of(name))  # a folder
 
 

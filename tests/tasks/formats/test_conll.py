@@ -59,8 +59,8 @@ def test_pico_tags_need_no_beginning(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A\tO\nB\tI\n", "line 2: found tag 'I' where no mention has begun; expected B at a mention's first word"),
-        ("A\tB\n\nB\tI\n", "line 3: found tag 'I' where no mention has begun"),
+        ("A\tO\nB\tI\n", "line 2: found tag 'I' outside a mention; expected B at the first word of a mention"),
+        ("A\tB\n\nB\tI\n", "line 3: found tag 'I' outside a mention"),
         ("A\tO\nB\tB-Disease\n", "line 2: found tag 'B-Disease'; expected O or B or I"),
         ("A\tO\n\n\tO\n", "line 3: found an empty token; expected a word"),
         ("A\tO\n\u00a0\tO\n", "line 2: found an empty token"),
@@ -70,7 +70,7 @@ def test_pico_tags_need_no_beginning(tmp_path):
         ("-DOCSTART- 7\n\n-DOCSTART- (8)\n", "found no sentences; expected some of NCBI-disease"),
         ("A\tO\n\n-DOCSTART- 7\nB\tO\n", "line 3: found the first -DOCSTART-; expected it before the first sentence"),
         ("A\tO\n-DOCSTART- 7\nB\tO\n", "line 2: found the first -DOCSTART-"),
-        ("-DOCSTART-\nB\tO\n-DOCSTART- d1\nA\tO\n", "line 3: found the id 'd1'; expected no id that counts others"),
+        ("-DOCSTART-\nB\tO\n-DOCSTART- d1\nA\tO\n", "line 3: found the id 'd1'; expected an id other than d1, d2, ..."),
         ("-DOCSTART- ()\nB\tO\n", "line 1: found '-DOCSTART- ()'"),
         ("-DOCSTART- 7\tO\nB\tO\n", "line 1: found '-DOCSTART- 7\\tO'"),
     ],

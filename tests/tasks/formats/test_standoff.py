@@ -58,9 +58,9 @@ def test_pieces_that_only_a_line_break_parts_are_one_entity(tmp_path):
 
 def test_an_entity_in_pieces_is_refused_or_left_out_and_counted(tmp_path):
     folder = brat(tmp_path, "breast and lung cancer", "T1\tD 0 6;16 22\tbreast cancer", "T2\tD 11 22\tlung cancer")
-    with pytest.raises(DataError, match=r"a\.ann, line 1: found an entity in 2 pieces .*discontinuous: skip"):
+    with pytest.raises(DataError, match=r"a\.ann, line 1: found an entity in 2 fragments .*discontinuous: skip"):
         read_brat(folder)
-    (document,) = read_brat(folder, fragments="skip")
+    (document,) = read_brat(folder, discontinuous="skip")
     assert ([(e.start, e.end) for e in document.entities], document.skipped) == ([(11, 22)], 1)
 
 
@@ -68,18 +68,18 @@ def test_an_entity_in_pieces_is_refused_or_left_out_and_counted(tmp_path):
     ("text", "line", "said"),
     [
         ("IL-2 binds.", "T1\tGene 0 40\tIL-2", "characters 0 to 40 of a text of 11"),
-        ("IL-2 binds.", "T1\tGene 4 0\tIL-2", "the end behind the start"),
+        ("IL-2 binds.", "T1\tGene 4 0\tIL-2", "start before end"),
         ("IL-2 binds.", "T1\tGene 4 5\t ", "an entity without a word"),
         ("IL-2 binds.", "T1\tGene 3 3\t", "an entity without a word"),
-        ("IL-2 binds.", "T1\tGene 1 5\tIL-2", "they fit counted from 1: count characters from 0"),
+        ("IL-2 binds.", "T1\tGene 1 5\tIL-2", "they fit counted from 1; count characters from 0"),
         ("β IL-2 binds.", "T1\tGene 3 7\tIL-2", "they fit in bytes of UTF-8"),
         ("🧬 IL-2 binds.", "T1\tGene 3 7\tIL-2", "they fit in units of UTF-16"),
         ("A\r\nIL-2 binds.", "T1\tGene 2 6\tIL-2", "they fit with CRLF as one character"),
-        ("IL-2 binds.", "T1\tGene 0 3\tIL-2", "the end's own character included"),
+        ("IL-2 binds.", "T1\tGene 0 3\tIL-2", "with an inclusive end"),
         ("IL-2 binds.", "T1\tGene 0 4\tIL-6", "'IL-2' at characters 0 to 4, but 'IL-6' as their text"),
         ("IL-2 binds.", "T1 Gene 0 4 IL-2", "restore the tabs"),
         ("IL-2 binds.", "T1\tGene x 4\tIL-2", "restore the tabs and the offsets"),
-        ("IL-2 binds.", "IL-2", "another line of brat's"),
+        ("IL-2 binds.", "IL-2", "another brat line"),
     ],
 )
 def test_a_wrong_line_is_refused_with_its_place(tmp_path, text, line, said):
@@ -90,13 +90,13 @@ def test_a_wrong_line_is_refused_with_its_place(tmp_path, text, line, said):
 
 def test_a_text_without_entities_needs_an_empty_file_to_learn_from_and_none_to_predict(tmp_path):
     (tmp_path / "a.txt").write_text("Nothing.")
-    with pytest.raises(DataError, match="an empty one if the text holds no entity"):
+    with pytest.raises(DataError, match="an empty file if the text has no entities"):
         read_brat(tmp_path)
     assert [d.annotated for d in read_brat(tmp_path, annotated=False)] == [False]
 
 
 def test_entities_without_their_text_and_an_empty_folder_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no .txt file in it"):
+    with pytest.raises(DataError, match="no .txt file"):
         read_brat(tmp_path)
     (tmp_path / "b.txt").write_text("B.")
     (tmp_path / "a.ann").write_text("")

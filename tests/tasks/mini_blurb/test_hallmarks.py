@@ -68,7 +68,7 @@ def test_labels_are_what_the_world_has_and_the_sentence_names(split):
             elif genes and hallmarks:
                 assert not any((genes[0], label) in PROMOTED for label in hallmarks)
             named_without += bool(hallmarks) and not labels
-    assert named_without >= SIZES[split]  # at least one a document
+    assert named_without >= SIZES[split]  # at least one word a document
 
 
 def test_documents_have_as_many_labels_as_in_blurb():

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from blurbstudy.tasks.mini_blurb.language import FORMS, ask, clauses, state, state_two
+from blurbstudy.tasks.mini_blurb.language import FORMS, clauses, question_about, state_fact, state_two_facts
 from blurbstudy.tasks.mini_blurb.world import make_world
 
 WORLD = make_world(Random(0))
@@ -27,9 +27,9 @@ def test_mentions_are_where_the_text_says_the_entity():
     rng = Random(0)
     for fact, other in zip(WORLD.facts, WORLD.facts[1:], strict=False):
         for sentence in (
-            state(rng, fact, before="we found that ", after=" as reported before"),
-            state_two(rng, fact, other),
-            ask(rng, fact),
+            state_fact(rng, fact, before="we found that ", after=" as reported before"),
+            state_two_facts(rng, fact, other),
+            question_about(rng, fact),
         ):
             for mention in sentence.mentions:
                 said = sentence.text[mention.start : mention.end]

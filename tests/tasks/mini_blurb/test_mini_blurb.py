@@ -51,7 +51,7 @@ def short_hash(path):
 
 
 def in_other_processes(code, *arguments, hash_seeds):
-    """Runs the code in one process per hash seed, at the same time."""
+    """Runs the code in one process per hash seed, at equal texts time."""
     root = str(Path(blurbstudy.__path__[0]).parent)
     processes = [
         subprocess.Popen(
@@ -102,7 +102,7 @@ def test_another_seed_gives_another_world_of_the_same_sizes(examples, tmp_path):
         here, there = examples[task.name], read_task(task, tmp_path)
         assert {s: len(v) for s, v in here.items()} == {s: len(v) for s, v in there.items()}
         texts = {e.texts for v in here.values() for e in v}
-        # Sentences without names, or with both of them masked, may be the same.
+        # Sentences without names, or with both of them masked, may be equal texts.
         assert len(texts & {e.texts for v in there.values() for e in v}) < 0.05 * len(texts)
 
 

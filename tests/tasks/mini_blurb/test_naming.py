@@ -42,7 +42,7 @@ def test_new_names_are_made_as_those_of_the_world():
     rng = Random(0)
     known = {entity.name for entity in (*WORLD.drugs, *WORLD.genes, *WORLD.diseases)}
     for entity in (*WORLD.drugs, *WORLD.genes, *WORLD.diseases):
-        new = Scene(rng, WORLD, names={}, rare=1.0).named(entity)
+        new = Scene(rng, WORLD, names={}, rare=1.0).name_in_text(entity)
         assert (new.kind, new.family, new.field) == (entity.kind, entity.family, entity.field)
         assert new.name not in known
         assert new.name[3] == entity.family if entity.kind == "gene" else new.name.endswith(entity.family)
@@ -52,7 +52,7 @@ def test_a_scene_fills_every_slot_and_names_nothing_twice():
     rng = Random(0)
     for source in (BC5, NCBI, GENES, MOLECULES):
         for pattern in source.patterns:
-            sentence = Scene(rng, WORLD, names={}).say(f"{pattern}.")
+            sentence = Scene(rng, WORLD, names={}).realize(f"{pattern}.")
             assert not re.search(r"[{}]|\ba [aeiou]", sentence.text)
             slots = re.findall(r"\{(?!organ|adjective|specialty|capitals|code|n\}|weeks)(\w+)", pattern)
             assert len(sentence.mentions) == len(slots)

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from blurbstudy.tasks.mini_blurb.language import FORMS
-from blurbstudy.tasks.mini_blurb.world import DRUG_CLASSES, VERDICTS, dealt, make_world
+from blurbstudy.tasks.mini_blurb.world import DRUG_CLASSES, VERDICTS, make_world, stratified_values
 
 
 @pytest.fixture(scope="module", params=range(3))
@@ -59,9 +59,9 @@ def test_trials_are_of_different_pairs_with_the_verdicts_of_pubmedqa(world):
 
 
 def test_dealt_values_come_as_often_as_their_shares_say():
-    assert Counter(dealt(Random(0), {"yes": 0.55, "no": 0.34, "maybe": 0.11}, 100)) == {
+    assert Counter(stratified_values(Random(0), {"yes": 0.55, "no": 0.34, "maybe": 0.11}, 100)) == {
         "yes": 55,
         "no": 34,
         "maybe": 11,
     }
-    assert Counter(dealt(Random(0), {"a": 1, "b": 1, "c": 1}, 4)).total() == 4
+    assert Counter(stratified_values(Random(0), {"a": 1, "b": 1, "c": 1}, 4)).total() == 4

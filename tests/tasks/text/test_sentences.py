@@ -78,7 +78,7 @@ def test_every_word_stands_in_one_sentence_and_sentences_are_in_order():
 def test_the_splitter_is_made_anew_and_splits_as_before(monkeypatch):
     text = "One sentence, e.g. this. Another one of Smith et al. in 2010. A third."
     before = sentence_spans(text)
-    monkeypatch.setattr("blurbstudy.tasks.text.sentences._KEPT", 100)
+    monkeypatch.setattr("blurbstudy.tasks.text.sentences._MAX_CHARS_PER_PIPELINE", 100)
     assert [sentence_spans(text) for _ in range(4)] == [before] * 4
 
 

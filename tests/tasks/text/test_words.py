@@ -8,7 +8,7 @@ import time
 import pytest
 from transformers import BertTokenizer
 
-from blurbstudy.tasks.text.words import joined_spans, word_rule, word_spans
+from blurbstudy.tasks.text.words import detect_word_splitter, unsplit_word_spans, word_spans
 
 PIECES = [
     "IL-2", "p53", "NF-κB", "naïve", "β-catenin", "α", "µg/mL", "≤0.05", "癌細胞", "🧬", "👩‍🔬", "𝐀𝐁", "\u200b",
@@ -74,21 +74,21 @@ def test_a_line_of_a_million_characters_takes_a_moment():
     ],
 )
 def test_joined_words_keep_the_marks_inside_them(text, words):
-    assert [text[start:end] for start, end in joined_spans(text)] == words
+    assert [text[start:end] for start, end in unsplit_word_spans(text)] == words
 
 
 def test_both_rules_cover_the_same_characters():
     draw = random.Random(12)
     for _ in range(500):
         text = random_text(draw)
-        basic, joined = word_spans(text), joined_spans(text)
+        basic, joined = word_spans(text), unsplit_word_spans(text)
         assert {i for start, end in basic for i in range(start, end)} == {i for a, b in joined for i in range(a, b)}
         assert joined == sorted(joined) and len(joined) <= len(basic)
 
 
 def test_the_rule_of_a_corpus_is_the_one_that_keeps_its_words_and_in_doubt_berts():
-    assert word_rule(["IL", "-", "2", "binds"] * 10) == "basic"
-    assert word_rule(["IL-2", "binds", "."]) == "joined"
-    assert word_rule(["a"] * 995 + ["IL-2"] * 5) == "basic"
-    assert word_rule(["a"] * 980 + ["IL-2"] * 20) == "joined"
-    assert word_rule([]) == "basic"
+    assert detect_word_splitter(["IL", "-", "2", "binds"] * 10) == "basic"
+    assert detect_word_splitter(["IL-2", "binds", "."]) == "joined"
+    assert detect_word_splitter(["a"] * 995 + ["IL-2"] * 5) == "basic"
+    assert detect_word_splitter(["a"] * 980 + ["IL-2"] * 20) == "joined"
+    assert detect_word_splitter([]) == "basic"

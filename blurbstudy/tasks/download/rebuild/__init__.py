@@ -1,4 +1,4 @@
-"""Files that BLURB's data generation package makes of raw sources, made here to the same bytes (a sum says so)."""
+"""Rebuilds the files that BLURB's data generation package derives from raw sources, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pubmedqa import rebuild_pubmedqa
 
 __all__ = ["REBUILDS", "rebuild_chemprot", "rebuild_ddi", "rebuild_pico", "rebuild_pubmedqa"]
 
-# (folder of the dataset, name of the file wanted) -> its bytes; DataError where a raw file is not what it should be
+# (folder of the dataset, file name) -> its bytes; DataError if a raw file is missing or malformed
 REBUILDS: dict[str, Callable[[Path, str], bytes]] = {
     "chemprot": rebuild_chemprot,
     "ddi": rebuild_ddi,
