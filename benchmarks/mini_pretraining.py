@@ -16,12 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blurbstudy.study.parameter_schema import read_seeds
-
 from blurbstudy.api.finetune import fine_tune
 from blurbstudy.config import recipe_from_dict
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.pretraining import pretrained_encoder
+from blurbstudy.study.parameter_types import read_seeds
 from blurbstudy.tasks import TASKS
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 
@@ -30,7 +29,7 @@ COMMON = {"learning_rate": 1e-3, "batch_size": 16, "max_length": 128, "evaluatio
 EPOCHS = {"ner": 10, "pico": 4, "relation": 20, "similarity": 20, "document": 30, "question": 12}
 
 
-def untrained_twin(pretrained: Path, folder: Path) -> Path:
+def untrained_encoder(pretrained: Path, folder: Path) -> Path:
     """A directory with the same tokenizer and shape and fresh weights."""
     shutil.copytree(pretrained, folder, ignore=shutil.ignore_patterns("*.safetensors", "*.jsonl"), dirs_exist_ok=True)
     fresh = random_checkpoint(load_checkpoint(pretrained).architecture, seed=0)
@@ -47,19 +46,19 @@ def main() -> None:
     pretrained = pretrained_encoder("bert", data_folder=mini_blurb_folder())
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        encoders = {"pretrained": pretrained, "untrained": untrained_twin(pretrained, Path(folder))}
+        encoders = {"pretrained": pretrained, "untrained": untrained_encoder(pretrained, Path(folder))}
         for task in TASKS:
             if task.name not in args.tasks:
                 continue
             recipe = recipe_from_dict(COMMON | {"epochs": EPOCHS[task.task_type]})
             row = {"task": task.name, "metric": task.metric}
             for name, encoder in encoders.items():
-                found = fine_tune(
+                results = fine_tune(
                     task.name, str(encoder), data="mini", seeds=read_seeds(args.seeds), store=args.store, recipe=recipe
                 )
-                test = found.test
+                test = results.test
                 row[name] = {"mean": test.mean, "sd": test.sd, "failed": test.failed, "n": test.n,
-                             "seconds": round(sum(record.seconds for record in found.sweep.values()), 1)}  # fmt: skip
+                             "seconds": round(sum(record.seconds for record in results.sweep.values()), 1)}  # fmt: skip
                 row["trivial"] = test.trivial
             rows.append(row)
             print(markdown([row])[-1], file=sys.stderr, flush=True)

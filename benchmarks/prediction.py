@@ -2,17 +2,17 @@
 
     python benchmarks/prediction.py --encoder DIR --abstracts FILE [--texts 500] [--repeats 3]
 
-FILE is JSON lines (.xz or not) with `text`, or with `title` and `sentences`, which are joined. Both sides load one
+FILE is JSON lines (.xz or not) with `text`, or with `title` and `sentences`, which are joined. Both systems load one
 model directory, made from the encoder with a random head that finds an entity in about one word of ten, or --model
 DIR. The clock runs from texts in memory to entities in memory: sentences, words, sub-words, model, spans. Loading and
-imports are outside on both sides, and a few texts go through before.
+imports are outside on both systems, and a few texts go through before.
 
-The peer is pipeline("token-classification", aggregation_strategy="first"). On the first texts all of these are tried,
-and it goes with the fastest: one thread or all, batches of 1, 8 and 32, whole abstracts or the sentences that this
-project splits (then the splitting counts). Whole abstracts are cut at the model's limit, which is 512 sub-words: the
-peer reads less there. Ours is the predictor as the command uses it, one process with all threads; beside it one with
-one thread. Repeats alternate, each in a fresh process. `same` is the share of entities that both sides find when the
-peer is given sentences. Needs the extra `benchmark` for memory (PSS).
+The reference is pipeline("token-classification", aggregation_strategy="first"). On the first texts all of these are
+tried, and it goes with the fastest: one thread or all, batches of 1, 8 and 32, whole abstracts or the sentences that
+this project splits (then the splitting counts). Whole abstracts are cut at the model's limit, which is 512 sub-words:
+the reference reads less there. Ours is the predictor as the command uses it, one process with all threads; beside it
+one with one thread. Repeats alternate, each in a fresh process. `same` is the share of entities that both systems find
+when the reference is given sentences. Needs the extra `benchmark` for memory (PSS).
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import measuring
-import prediction_sides
-from material import random_encoder
-from measuring import cores, medians, run_side, say
+import measure
+import prediction_workers
+from inputs import random_encoder
+from measure import cores, log, medians, run_system
 
 RESULTS = Path(__file__).with_suffix(".json")
-PEER = "transformers pipeline"
-GOAL = 2.0  # peer's time over ours
-TRIED = 24  # texts on which the peer's settings are tried
+REFERENCE = "transformers pipeline"
+GOAL = 2.0  # reference's time over ours
+TRIED = 24  # texts on which the reference's settings are tried
 
 
 def main() -> None:
-    """Measures both sides; writes and prints what it found."""
+    """Measures both systems; writes and prints what it found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", type=Path, help="checkpoint directory")
     parser.add_argument("--model", type=Path, help="a model directory, instead of one with a random head")
@@ -60,11 +60,11 @@ def main() -> None:
         texts = read_texts(args.abstracts, args.texts)
         source = Path(folder) / "texts.json"
         source.write_text(json.dumps(texts), encoding="utf-8")
-        model = args.model or prediction_sides.make_model(Path(folder) / "model", args.encoder, texts=texts[:TRIED])
-        found = compare({"model": str(model), "texts": str(source)}, args)
-        found["texts"] = {"number": len(texts), "characters": sum(map(len, texts))}
-    measuring.write_json(args.out, found)
-    print("\n".join(table(found)))
+        model = args.model or prediction_workers.make_model(Path(folder) / "model", args.encoder, texts=texts[:TRIED])
+        results = compare({"model": str(model), "texts": str(source)}, args)
+        results["texts"] = {"number": len(texts), "characters": sum(map(len, texts))}
+    measure.write_json(args.out, results)
+    print("\n".join(table(results)))
 
 
 def read_texts(path: Path, count: int) -> list[str]:
@@ -82,62 +82,63 @@ def read_texts(path: Path, count: int) -> list[str]:
 
 
 def compare(shared: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
-    """Tries the peer's settings, then measures both sides."""
-    program = prediction_sides.__file__
+    """Tries the reference's settings, then measures both systems."""
+    program = prediction_workers.__file__
     job = shared | {"side": "trials", "threads": cores(), "count": TRIED, "few": args.tiny}
-    trials = run_side(program, [job])["answers"][0]
+    trials = run_system(program, [job])["answers"][0]
     best = min(trials["trials"], key=lambda trial: trial["piece_seconds"])
     chosen = {name: value for name, value in best.items() if name != "piece_seconds"}
-    say(
-        f"the peer's best of {len(trials['trials'])} settings: {chosen}; the same entities: {100 * trials['same']:.2f}%"
+    log(
+        f"the reference's best of {len(trials['trials'])} settings: {chosen}; "
+        f"the same entities: {100 * trials['same']:.2f}%"
     )
-    sides = {
-        PEER: shared | chosen | {"side": "peer"},
+    systems = {
+        REFERENCE: shared | chosen | {"side": "peer"},
         f"one process, {cores()} threads": shared | {"side": "ours", "threads": cores()},
         "one process, one thread": shared | {"side": "ours", "threads": 1},
     }
-    repeats: dict[str, list[dict]] = {side: [] for side in sides}
+    repeats: dict[str, list[dict]] = {system: [] for system in systems}
     began = time.perf_counter()
     for repeat in range(args.repeats):
-        for side in list(sides) if repeat % 2 == 0 else list(reversed(sides)):
-            repeats[side].append(run_side(program, [sides[side]]))
-            say(f"repeat {repeat + 1} of {args.repeats}, {side}: {repeats[side][-1]['seconds']:.2f} s")
+        for system in list(systems) if repeat % 2 == 0 else list(reversed(systems)):
+            repeats[system].append(run_system(program, [systems[system]]))
+            log(f"repeat {repeat + 1} of {args.repeats}, {system}: {repeats[system][-1]['seconds']:.2f} s")
         left = (time.perf_counter() - began) / (repeat + 1) * (args.repeats - repeat - 1)
-        say(f"about {left / 60:.1f} minutes left")
-    found = {}
-    for side, own in repeats.items():
-        found[side] = {"median": medians(own), "entities": own[0]["answers"][0]["entities"]}
-        found[side]["repeats"] = [{k: v for k, v in one.items() if k != "answers"} for one in own]
-    for own in found.values():
-        own["ratio"] = found[PEER]["median"]["seconds"] / own["median"]["seconds"]
+        log(f"about {left / 60:.1f} minutes left")
+    results = {}
+    for system, item in repeats.items():
+        results[system] = {"median": medians(item), "entities": item[0]["answers"][0]["entities"]}
+        results[system]["repeats"] = [{k: v for k, v in first.items() if k != "answers"} for first in item]
+    for item in results.values():
+        item["ratio"] = results[REFERENCE]["median"]["seconds"] / item["median"]["seconds"]
     return {
-        "settings": {"repeats": args.repeats, "tiny": args.tiny}, "circumstances": measuring.circumstances(),
-        "goal": GOAL, "peer": {"chosen": chosen, **trials}, "sides": found,
+        "settings": {"repeats": args.repeats, "tiny": args.tiny}, "circumstances": measure.environment(),
+        "goal": GOAL, "peer": {"chosen": chosen, **trials}, "sides": results,
     }  # fmt: skip
 
 
-def table(found: dict[str, Any]) -> list[str]:
+def table(results: dict[str, Any]) -> list[str]:
     """Markdown."""
-    where, texts = found["circumstances"], found["texts"]
+    where, texts = results["circumstances"], results["texts"]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines = [
-        f"{where['cores']} cores ({where['processor']}), {versions}; median of {found['settings']['repeats']}",
+        f"{where['cores']} cores ({where['processor']}), {versions}; median of {results['settings']['repeats']}",
         "",
         f"{texts['number']} texts, {texts['characters']} characters; the same entities: "
-        f"{100 * found['peer']['same']:.2f}%; goal {found['goal']:g}",
+        f"{100 * results['peer']['same']:.2f}%; goal {results['goal']:g}",
         "",
         "| side | s | texts / s | peer / ours | entities | peak MiB | whole s |",
         "| --- " * 7 + "|",
     ]
-    for side, own in found["sides"].items():
-        chosen = ", ".join(f"{name} {value}" for name, value in found["peer"]["chosen"].items())
-        median = own["median"]
+    for system, item in results["sides"].items():
+        chosen = ", ".join(f"{name} {value}" for name, value in results["peer"]["chosen"].items())
+        median = item["median"]
         cells = [
-            f"{side} ({chosen})" if side == PEER else side,
+            f"{system} ({chosen})" if system == REFERENCE else system,
             f"{median['seconds']:.2f}",
             f"{texts['number'] / median['seconds']:.1f}",
-            "" if side == PEER else f"{own['ratio']:.2f}",
-            str(own["entities"]),
+            "" if system == REFERENCE else f"{item['ratio']:.2f}",
+            str(item["entities"]),
             f"{median['peak_mib']:.0f}" if median["peak_mib"] else "not told",
             f"{median['whole_seconds']:.1f}",
         ]

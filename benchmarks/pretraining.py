@@ -2,13 +2,13 @@
 
     python benchmarks/pretraining.py --corpus FILE [--documents 3000] [--steps 40] [--repeats 3] [--out FILE.json]
 
-Both sides train the same model from scratch (BERT, 15% of single tokens masked, one segment) on the same tokens of the
-same text, with as many of them per optimizer step, AdamW and clipping. The peer is Trainer with
+Both systems train the same model from scratch (BERT, 15% of single tokens masked, one segment) on the same tokens of
+the same text, with as many of them per optimizer step, AdamW and clipping. The reference is Trainer with
 DataCollatorForLanguageModeling at its best: text grouped to full blocks, so without padding (as its run_mlm.py does),
 or, in a row of its own, one chunk of sentences a line, padded to the longest of a batch; sdpa attention, fused AdamW,
 no logging, saving or scoring. Each measurement is a fresh process; the first steps are not counted; repeats alternate.
 Text is read before the clock starts. Tokens are counted without padding. The machine's own matrix rate is measured in
-the same processes, and what each side reaches of it is said. Needs the extra `benchmark`.
+the same processes, and what each system reaches of it is said. Needs the extra `benchmark`.
 
 On a GPU: --device cuda --shape base (bfloat16).
 """
@@ -26,8 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import measuring
-from measuring import do_job, matrix_rate, medians, run_side, say
+import measure
+from measure import do_job, log, matrix_rate, medians, run_system
 
 from blurbstudy.paths import CACHE_ENV
 
@@ -39,13 +39,13 @@ SHAPES = {  # of the encoder, as in the configurations of these names, and token
              "batch_tokens": 65536},
 }  # fmt: skip
 LENGTH, MASKED, WARMUP_STEPS = 128, 0.15, 5
-SIDES = ("ours", "trainer", "trainer, padded lines")
-COMPILED = "trainer, compiled"  # a further side, for GPUs
-LOADER_PROCESSES = 4  # of the peer on a GPU, where masking on the same core would hold it up
+SYSTEMS = ("ours", "trainer", "trainer, padded lines")
+COMPILED = "trainer, compiled"  # a further system, for GPUs
+LOADER_PROCESSES = 4  # of the reference on a GPU, where masking on the same core would hold it up
 
 
 def main() -> None:
-    """Runs the sides in turn and prints a table of medians and ratios."""
+    """Runs the systems in turn and prints a table of medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--corpus", type=Path, required=True, help="JSONL of documents with sentences; .gz, .xz or plain"
@@ -56,23 +56,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=measuring.cores())
-    parser.add_argument("--sides", nargs="*", choices=(*SIDES, COMPILED), default=list(SIDES))
+    parser.add_argument("--threads", type=int, default=measure.cores())
+    parser.add_argument("--systems", nargs="*", choices=(*SYSTEMS, COMPILED), default=list(SYSTEMS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     measured: dict[float, dict[str, list[dict]]] = {}
-    with tempfile.TemporaryDirectory() as folder, measuring.setting(CACHE_ENV, folder):
+    with tempfile.TemporaryDirectory() as folder, measure.environment_variable(CACHE_ENV, folder):
         text = excerpt(args.corpus, args.documents, Path(folder) / "text.jsonl")
         for repeat in range(args.repeats):
             for dropout in args.dropout:
-                for side in args.sides if repeat % 2 == 0 else reversed(args.sides):
-                    job = {"side": side, "corpus": str(text), "shape": args.shape, "dropout": dropout}
+                for system in args.systems if repeat % 2 == 0 else reversed(args.systems):
+                    job = {"side": system, "corpus": str(text), "shape": args.shape, "dropout": dropout}
                     job |= {"steps": args.steps, "device": args.device, "threads": args.threads}
-                    found = run_side(__file__, [job])
-                    found |= found.pop("answers")[0]
-                    measured.setdefault(dropout, {name: [] for name in args.sides})[side].append(found)
-                    say(f"repeat {repeat + 1}/{args.repeats} dropout {dropout:g} {side:22} "
-                        f"{found['tokens_per_second']:9.0f} tokens/s")  # fmt: skip
+                    results = run_system(__file__, [job])
+                    results |= results.pop("answers")[0]
+                    measured.setdefault(dropout, {name: [] for name in args.systems})[system].append(results)
+                    log(f"repeat {repeat + 1}/{args.repeats} dropout {dropout:g} {system:22} "
+                        f"{results['tokens_per_second']:9.0f} tokens/s")  # fmt: skip
     report(measured, args)
 
 
@@ -86,7 +86,7 @@ def excerpt(corpus: Path, documents: int, out: Path) -> Path:
 
 
 def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """One side: trains, and tells tokens a second between the warm-up steps and the last."""
+    """One system: trains, and tells tokens a second between the warm-up steps and the last."""
     config, prepared = settings(job)
 
     def go() -> dict[str, Any]:
@@ -94,7 +94,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         if job["side"] == "ours":
             train_ours(config, job, stamps)
         else:
-            train_peer(config, prepared, job, stamps)
+            train_reference(config, prepared, job, stamps)
         (began, before), (ended, seen) = stamps[WARMUP_STEPS - 1], stamps[-1]
         rate = matrix_rate(job["device"])
         speed = (seen - before) / (ended - began)
@@ -103,7 +103,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
             "seconds": [ended - began], "tokens_per_second": speed,
             "tokens_per_step": (seen - before) / (len(stamps) - WARMUP_STEPS), "matrix_rate": rate,
             "achieved": speed * operations / rate, "vocabulary": len(prepared.tokenizer),
-            "device_mib": measuring.device_mib(job["device"]),
+            "device_mib": measure.device_mib(job["device"]),
         }  # fmt: skip
 
     return go
@@ -129,14 +129,14 @@ def train_ours(config, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN0
     """This project's loop, as its command runs it; the last step, which scores, is not counted."""
     from blurbstudy.pretraining import Callbacks, TrainingOptions, get_objective, pretrain
 
-    def told(step: int, steps: int, tokens: int) -> None:
+    def settings_(step: int, steps: int, tokens: int) -> None:
         if step < steps:
             stamps.append((time.perf_counter(), tokens))
 
     with tempfile.TemporaryDirectory() as out:
         pretrain(
             get_objective("single-sequence"), config, corpus=Path(job["corpus"]), out=Path(out),
-            callbacks=Callbacks(on_step=told), precision=precision(job),
+            callbacks=Callbacks(on_step=settings_), precision=precision(job),
             options=TrainingOptions(device=job["device"], micro_batch_tokens=job.get("micro_batch_tokens", 0)),
         )  # fmt: skip
 
@@ -146,7 +146,7 @@ def precision(job: dict[str, Any]) -> str:
     return job.get("precision") or ("bfloat16" if job["device"] == "cuda" else "float32")
 
 
-def train_peer(config, prepared, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN001
+def train_reference(config, prepared, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN001
     """Hugging Face Trainer on the same tokens."""
     import torch
     import transformers
@@ -184,7 +184,7 @@ def train_peer(config, prepared, job: dict[str, Any], stamps: list) -> None:  # 
             stamps.append((time.perf_counter(), seen[0] if padded else state.global_step * batch_size * LENGTH))
 
     with tempfile.TemporaryDirectory() as folder:
-        given = transformers.TrainingArguments(
+        arguments = transformers.TrainingArguments(
             folder, per_device_train_batch_size=batch_size, max_steps=job["steps"], learning_rate=config.learning_rate,
             warmup_steps=max(1, job["steps"] // 10), weight_decay=config.weight_decay, adam_beta2=config.beta2,
             adam_epsilon=config.eps, optim="adamw_torch_fused", max_grad_norm=config.clip, report_to=[],
@@ -193,7 +193,9 @@ def train_peer(config, prepared, job: dict[str, Any], stamps: list) -> None:  # 
             dataloader_num_workers=LOADER_PROCESSES if cuda and not padded else 0,
             torch_compile=job["side"] == COMPILED,
         )  # fmt: skip
-        trainer = transformers.Trainer(model, given, train_dataset=rows, data_collator=counted, callbacks=[Stamps()])
+        trainer = transformers.Trainer(
+            model, arguments, train_dataset=rows, data_collator=counted, callbacks=[Stamps()]
+        )
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.train()
 
@@ -239,23 +241,25 @@ def report(measured: dict, args: argparse.Namespace) -> None:
     print(f"{args.shape}, {args.device}, {args.threads} threads, {args.steps} steps, median of {args.repeats} repeats")
     print("| dropout | side | tokens/s | of the matrix rate | peak MiB | ours / it |")
     print("| --- " * 6 + "|")
-    for dropout, sides in measured.items():
-        median = {side: medians(repeats) for side, repeats in sides.items()}
-        for side, values in median.items():
+    for dropout, systems in measured.items():
+        median = {system: medians(repeats) for system, repeats in systems.items()}
+        for system, values in median.items():
             ratio = median["ours"]["tokens_per_second"] / values["tokens_per_second"]
-            rows.append({"dropout": dropout, "side": side, "ratio": ratio} | values)
-            print(f"| {dropout:g} | {side} | {values['tokens_per_second']:.0f} | {100 * values['achieved']:.0f}% | "
+            rows.append({"dropout": dropout, "side": system, "ratio": ratio} | values)
+            print(f"| {dropout:g} | {system} | {values['tokens_per_second']:.0f} | {100 * values['achieved']:.0f}% | "
                   f"{values['peak_mib']:.0f} | {ratio:.2f} |")  # fmt: skip
     if args.out:
-        given = {name: getattr(args, name) for name in ("shape", "documents", "steps", "repeats", "device", "threads")}
+        arguments = {
+            name: getattr(args, name) for name in ("shape", "documents", "steps", "repeats", "device", "threads")
+        }
         values = {
             "rows": rows,
             "repeats": measured,
-            "settings": given,
-            "versions": measuring.circumstances()["versions"],
+            "settings": arguments,
+            "versions": measure.environment()["versions"],
         }
-        measuring.write_json(args.out, values)
+        measure.write_json(args.out, values)
 
 
 if __name__ == "__main__":
-    do_job(prepare) if measuring.JOB in sys.argv else main()
+    do_job(prepare) if measure.JOB in sys.argv else main()

@@ -1,5 +1,5 @@
 """The benchmarks run end to end at toy size, the one for GPUs without what a bare machine lacks; operations are counted
-as torch counts them; both sides of a comparison are given the same.
+as torch counts them; both systems of a comparison are given the same.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def benchmark(monkeypatch):
 
 
 def run(program: str, *words: str, search: Path | None = None) -> subprocess.CompletedProcess:
-    found = os.pathsep.join(filter(None, (str(search or ""), os.environ["PYTHONPATH"])))
+    actual = os.pathsep.join(filter(None, (str(search or ""), os.environ["PYTHONPATH"])))
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / program), *words], env=os.environ | {"PYTHONPATH": found},
+        [sys.executable, str(BENCHMARKS / program), *words], env=os.environ | {"PYTHONPATH": actual},
         capture_output=True, text=True, timeout=1800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -75,46 +75,46 @@ def cells(markdown: str, first: str) -> list[str]:
 def test_the_cpu_benchmark_runs_at_toy_size(tmp_path):
     out = tmp_path / "found.json"
     done = run("finetuning.py", "--tiny", "--rows", "biosses", "--repeats", "1", "--out", str(out))
-    found = json.loads(out.read_text())
-    row = found["rows"]["biosses"]
-    peer, several, one = row["sides"].values()
-    assert peer["ratio"] == peer["memory_ratio"] == 1
-    assert (several["processes"], one["processes"]) == (min(2, len(os.sched_getaffinity(0))), 1)
-    for side in (peer, several, one):
-        assert len(side["scores"]) == side["runs"] == 2
-        assert all(np.isfinite(score) for score in side["scores"])
-        assert side["median"]["whole_seconds"] > side["median"]["seconds"] > 0
-        assert side["median"]["peak_mib"] > 50
-        assert 0 < side["share_of_rate"] < 1
-    assert several["ratio"] == pytest.approx(peer["seconds_per_run"] / several["seconds_per_run"])
-    assert several["scores"] == one["scores"]  # a run does not depend on where it is made
+    actual = json.loads(out.read_text())
+    row = actual["rows"]["biosses"]
+    reference, several, each = row["sides"].values()
+    assert reference["ratio"] == reference["memory_ratio"] == 1
+    assert (several["processes"], each["processes"]) == (min(2, len(os.sched_getaffinity(0))), 1)
+    for system in (reference, several, each):
+        assert len(system["scores"]) == system["runs"] == 2
+        assert all(np.isfinite(score) for score in system["scores"])
+        assert system["median"]["whole_seconds"] > system["median"]["seconds"] > 0
+        assert system["median"]["peak_mib"] > 50
+        assert 0 < system["share_of_rate"] < 1
+    assert several["ratio"] == pytest.approx(reference["seconds_per_run"] / several["seconds_per_run"])
+    assert several["scores"] == each["scores"]  # a run does not depend on where it is made
     assert sum(row["where_time_goes"].values()) == pytest.approx(1, abs=0.01)
     assert {trial["threads"] for trial in row["peer"]["trials"]} >= {1}
-    assert found["circumstances"]["versions"]["transformers"] in done.stdout
-    assert cells(done.stdout, "BIOSSES, 25%")[6] == f"{100 * peer['share_of_rate']:.0f}%"
+    assert actual["circumstances"]["versions"]["transformers"] in done.stdout
+    assert cells(done.stdout, "BIOSSES, 25%")[6] == f"{100 * reference['share_of_rate']:.0f}%"
 
 
 def test_the_prediction_benchmark_gives_both_sides_the_same_work(benchmark, monkeypatch, tmp_path, capsys, mini_data):
     """At toy size, its jobs done in this process."""
-    prediction, sides = benchmark("prediction"), benchmark("prediction_sides")
+    prediction, systems = benchmark("prediction"), benchmark("prediction_workers")
 
-    def side(program, jobs):
-        assert Path(program).name == "prediction_sides.py"
-        answer = sides.prepare(jobs[0])()
+    def system(program, jobs):
+        assert Path(program).name == "prediction_workers.py"
+        answer = systems.prepare(jobs[0])()
         return {"seconds": sum(answer["seconds"]), "whole_seconds": 1.0, "peak_mib": 0.0, "answers": [answer]}
 
-    monkeypatch.setattr(prediction, "run_side", side)
+    monkeypatch.setattr(prediction, "run_side", system)
     threads, out = torch.get_num_threads(), tmp_path / "found.json"
     words = ["--tiny", "--texts", "8", "--repeats", "1", "--out", str(out)]
-    told = call(prediction, monkeypatch, capsys, *words)
+    settings = call(prediction, monkeypatch, capsys, *words)
     torch.set_num_threads(threads)
-    found = json.loads(out.read_text())
-    peer, ours, _ = found["sides"].values()
-    assert found["peer"]["same"] == 1 and found["texts"]["number"] == 8
+    actual = json.loads(out.read_text())
+    reference, ours, _ = actual["sides"].values()
+    assert actual["peer"]["same"] == 1 and actual["texts"]["number"] == 8
     assert ours["entities"] > 10
-    assert ours["ratio"] == peer["median"]["seconds"] / ours["median"]["seconds"]
-    assert {trial["given"] for trial in found["peer"]["trials"]} == {"abstracts", "sentences"}
-    assert cells(told.out, "transformers pipeline")[5] == "not told"
+    assert ours["ratio"] == reference["median"]["seconds"] / ours["median"]["seconds"]
+    assert {trial["given"] for trial in actual["peer"]["trials"]} == {"abstracts", "sentences"}
+    assert cells(settings.out, "transformers pipeline")[5] == "not told"
     words = [sentence for text in prediction.read_texts(mini_data / "corpus.jsonl", 8) for sentence in text.split()]
     assert 0.03 < ours["entities"] / len(words) < 0.3
 
@@ -126,16 +126,16 @@ def test_the_gpu_benchmark_runs_at_toy_size_with_little_installed(tmp_path):
     rows = json.loads(out.read_text())["rows"]
     assert list(rows) == ["biosses", "bc5", "large", "pretraining"]
     for row in rows.values():
-        assert all("failed" not in side for side in row["sides"].values()), row
+        assert all("failed" not in system for system in row["sides"].values()), row
         assert set(row["ratios"]) == {"Hugging Face Trainer"}
-        assert all(0 < side["achieved"] < 1 for side in row["sides"].values())
+        assert all(0 < system["achieved"] < 1 for system in row["sides"].values())
     for name in ("biosses", "bc5", "large"):
-        ours, peer = rows[name]["sides"].values()
+        ours, reference = rows[name]["sides"].values()
         assert len(ours["scores"]) == rows[name]["members"] == 3
-        assert len(peer["scores"]) == len(peer["runs"]) == 1
-        assert rows[name]["peer_seconds"] == pytest.approx(3 * peer["runs"][0])
+        assert len(reference["scores"]) == len(reference["runs"]) == 1
+        assert rows[name]["peer_seconds"] == pytest.approx(3 * reference["runs"][0])
         assert rows[name]["ratios"]["Hugging Face Trainer"] == rows[name]["peer_seconds"] / rows[name]["our_seconds"]
-        assert ours["sequences_and_tokens"] == peer["sequences_and_tokens"]
+        assert ours["sequences_and_tokens"] == reference["sequences_and_tokens"]
     assert "3 members at once" in cells(done.stdout, "20 BIOSSES runs")[2]
 
 
@@ -146,81 +146,90 @@ def test_the_gpu_benchmark_finds_its_package_where_it_is_not_installed(tmp_path)
         "sys.meta_path[:] = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]\n"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    asked = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
-    assert subprocess.run([sys.executable, "-c", "import blurbstudy"], **asked).returncode == 1
-    done = subprocess.run([sys.executable, str(BENCHMARKS / "gpu.py"), "--help"], **asked)
+    queries = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
+    assert subprocess.run([sys.executable, "-c", "import blurbstudy"], **queries).returncode == 1
+    done = subprocess.run([sys.executable, str(BENCHMARKS / "gpu.py"), "--help"], **queries)
     assert done.returncode == 0 and "--budget" in done.stdout, done.stderr
 
 
 def test_a_gpu_row_that_no_longer_fits_the_budget_is_left_out_and_said(benchmark, monkeypatch, tmp_path, capsys):
     out = tmp_path / "found.json"
-    told = call(benchmark("gpu"), monkeypatch, capsys, "--tiny", "--rows", "large", "--budget", "0", "--out", str(out))
+    settings = call(
+        benchmark("gpu"), monkeypatch, capsys, "--tiny", "--rows", "large", "--budget", "0", "--out", str(out)
+    )
     row = json.loads(out.read_text())["rows"]["large"]
     assert row["sides"] == {} and "are expected" in row["left_out"]
-    assert "left out" in cells(told.out, "8 BIOSSES runs")[1]
+    assert "left out" in cells(settings.out, "8 BIOSSES runs")[1]
 
 
 def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_path):
     gpu = benchmark("gpu")
-    asked = []
+    queries = []
 
-    def side(program, jobs, timeout):
-        asked.append(jobs[0].get("members"))
+    def system(program, jobs, timeout):
+        queries.append(jobs[0].get("members"))
         fits = jobs[0]["side"] == "peer" or jobs[0]["members"] <= 5
         answer = {"runs": [2.0], "device_mib": 500.0} if fits else {"failed": "out of memory"}
         return {"seconds": 2.0, "answers": [answer]}
 
-    monkeypatch.setattr(gpu, "run_side", side)
+    monkeypatch.setattr(gpu, "run_side", system)
     (tmp_path / "base").mkdir()
     args = type("Arguments", (), {"device": "cuda", "tiny": False, "data": "", "tokenizer": None, "corpus": None})
     row = gpu.ROWS["biosses"]
-    measured = dict(gpu.measured_sides("biosses", row, args, tmp_path, ends=float("inf")))
-    assert asked == [20, 10, 5, None]
-    own = {"sides": measured}
-    gpu.conclude(own, row)
-    assert (own["members"], own["mib_per_member"], own["peer_seconds"]) == (5, 100.0, 40.0)
+    measured = dict(gpu.measure_systems("biosses", row, args, tmp_path, ends=float("inf")))
+    assert queries == [20, 10, 5, None]
+    item = {"sides": measured}
+    gpu.conclude(item, row)
+    assert (item["members"], item["mib_per_member"], item["peer_seconds"]) == (5, 100.0, 40.0)
 
 
 def test_a_side_that_runs_past_its_time_is_ended_and_says_so(benchmark, tmp_path):
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(600)\n")
     with pytest.raises(RuntimeError, match="not through after 1 s"):
-        benchmark("measuring").run_side(str(tmp_path / "slow.py"), [{"threads": 1}], timeout=1)
+        benchmark("measure").run_system(str(tmp_path / "slow.py"), [{"threads": 1}], timeout=1)
 
 
 def test_a_system_that_does_not_tell_memory_still_gets_its_table(benchmark):
-    ratio = benchmark("measuring").ratio
+    ratio = benchmark("measure").ratio
     assert ratio(0.0, 0.0) is None and ratio(5.0, 0.0) is None and ratio(3.0, 2.0) == 1.5
     finetuning = benchmark("finetuning")
-    side = {"runs": 1, "seconds_per_run": 1.0, "ratio": 1.0, "share_of_rate": 0.5, "memory_ratio": None,
+    system = {"runs": 1, "seconds_per_run": 1.0, "ratio": 1.0, "share_of_rate": 0.5, "memory_ratio": None,
             "median": {"peak_mib": 0.0, "whole_seconds": 2.0}}  # fmt: skip
     row = {
         "title": "BIOSSES", "goal": 2, "fitting": {"share": 1, "epochs": 1}, "peer": {"chosen": {"threads": 1}},
-        "sequences_and_tokens": {"train": [16, 99], "test": [4, 30]}, "sides": {finetuning.PEER: side, "ours": side},
+        "sequences_and_tokens": {"train": [16, 99], "test": [4, 30]},
+        "sides": {finetuning.REFERENCE: system, "ours": system},
         "rates": {"one_thread": 1e9, "all_cores": 1e9},
     }  # fmt: skip
     where = {"cores": 2, "processor": "", "versions": {}}
-    told = "\n".join(finetuning.table({"circumstances": where, "settings": {"repeats": 1}, "rows": {"biosses": row}}))
-    assert cells(told, "BIOSSES: 16")[7:9] == ["not told", ""]
+    settings = "\n".join(
+        finetuning.table({"circumstances": where, "settings": {"repeats": 1}, "rows": {"biosses": row}})
+    )
+    assert cells(settings, "BIOSSES: 16")[7:9] == ["not told", ""]
 
 
 @pytest.mark.parametrize(("device", "batch"), [("cpu", 8), ("cuda", 128)])
 def test_the_peer_predicts_in_batches_that_suit_the_device(benchmark, tmp_path, device, batch):
-    peer, material = benchmark("peer"), benchmark("material")
-    data = benchmark("invented").invented_data(tmp_path / "data")
-    encoder = material.random_encoder(tmp_path / "encoder", "tiny", data=data, tasks=("BIOSSES",))
-    read = material.read_material(material.Fitting(task="BIOSSES", epochs=1, max_length=64), encoder=encoder, data=data)
-    trainer = peer.make_trainer(peer.make_model(read, seed=1), read, seed=1, folder=str(tmp_path), device=device)
+    reference, inputs = benchmark("reference"), benchmark("inputs")
+    data = benchmark("synthetic_text").synthetic_data(tmp_path / "data")
+    encoder = inputs.random_encoder(tmp_path / "encoder", "tiny", data=data, tasks=("BIOSSES",))
+    read = inputs.read_inputs(
+        inputs.FinetuningSettings(task="BIOSSES", epochs=1, max_length=64), encoder=encoder, data=data
+    )
+    trainer = reference.make_trainer(
+        reference.make_model(read, seed=1), read, seed=1, folder=str(tmp_path), device=device
+    )
     assert trainer.args.per_device_eval_batch_size == batch
     assert trainer.args.logging_nan_inf_filter == (device == "cpu")
 
 
 def test_invented_data_has_the_sizes_and_lengths_of_the_real(benchmark, tmp_path):
     """Of the real files, with BERT's vocabulary: 78 and 36 sub-words on average, 152 and 275 at most."""
-    material, folder = benchmark("material"), benchmark("invented").invented_data(tmp_path / "data")
+    inputs, folder = benchmark("inputs"), benchmark("synthetic_text").synthetic_data(tmp_path / "data")
     for task, size, mean, longest in (("BIOSSES", 64, 78, 160), ("BC5-chem", 4560, 36, 280)):
-        encoder = material.random_encoder(tmp_path / task, "tiny", data=folder, tasks=(task,))
-        fitting = material.Fitting(task=task, epochs=1, max_length=512)
-        read = material.read_material(fitting, encoder=encoder, data=folder)
+        encoder = inputs.random_encoder(tmp_path / task, "tiny", data=folder, tasks=(task,))
+        fitting = inputs.FinetuningSettings(task=task, epochs=1, max_length=512)
+        read = inputs.read_inputs(fitting, encoder=encoder, data=folder)
         assert len(read.examples["train"]) == size
         words = np.array([len(" ".join(example.texts).split()) for example in read.examples["train"]])
         assert words.mean() == pytest.approx(mean, rel=0.12)
@@ -232,10 +241,10 @@ LENGTH, READS = 12, 3
 
 def like_sequences(n: int) -> Features:
     """Sequences of one length, of which some words are read: nothing is padded."""
-    places = np.concatenate([i * LENGTH + np.arange(1, 1 + READS) for i in range(n)])
+    indices = np.concatenate([i * LENGTH + np.arange(1, 1 + READS) for i in range(n)])
     return Features(
         ids=np.arange(n * LENGTH, dtype=np.int32) % 50, segments=np.zeros(n * LENGTH, np.uint8),
-        offsets=np.arange(n + 1) * LENGTH, targets=np.zeros(n * READS, np.int64), word_starts=places,
+        offsets=np.arange(n + 1) * LENGTH, targets=np.zeros(n * READS, np.int64), word_starts=indices,
     )  # fmt: skip
 
 
@@ -272,12 +281,12 @@ def test_operations_are_counted_as_torch_counts_them(benchmark, monkeypatch, fam
 
 
 def test_a_share_is_the_same_every_time_and_makes_whole_batches(benchmark):
-    drawn = benchmark("material").drawn
+    sampled = benchmark("inputs").drawn
     examples = list(range(1000))
-    some = drawn(examples, 0.2, multiple=16)
-    assert some == drawn(examples, 0.2, multiple=16) == sorted(set(some))
+    some = sampled(examples, 0.2, multiple=16)
+    assert some == sampled(examples, 0.2, multiple=16) == sorted(set(some))
     assert len(some) % 16 == 0 and abs(len(some) - 200) <= 8
-    assert drawn(examples, 1.0, multiple=16) == examples
+    assert sampled(examples, 1.0, multiple=16) == examples
 
 
 @pytest.mark.parametrize("task", ["BC5-chem", "PubMedQA"])
@@ -285,42 +294,42 @@ def test_a_share_is_the_same_every_time_and_makes_whole_batches(benchmark):
 def test_both_sides_predict_the_same_labels_with_the_same_head(
     benchmark, mini_data, tiny_encoder, tmp_path, task, tool
 ):
-    material, sides = benchmark("material"), benchmark("finetuning_sides")
+    inputs, systems = benchmark("inputs"), benchmark("finetuning_workers")
     tiny = load_checkpoint(tiny_encoder)
     # Attention so sharp that an untrained encoder tells texts apart.
     weights = {name: 60 * weight if "qkv" in name or "attention_out" in name else weight
                for name, weight in tiny.weights.items()}  # fmt: skip
     encoder = export_checkpoint(weights, tiny.architecture, folder=tmp_path, tokenizer=tiny.tokenizer())
-    fitting = material.Fitting(task=task, epochs=1, max_length=128, share=0.3)
-    read = material.read_material(fitting, encoder=encoder, data=mini_data)
+    fitting = inputs.FinetuningSettings(task=task, epochs=1, max_length=128, share=0.3)
+    read = inputs.read_inputs(fitting, encoder=encoder, data=mini_data)
     job = {"seeds": [3], "tool": tool, "batch": 8}
-    theirs, ours = (make(read, job)() for make in (sides.peer_prediction, sides.our_prediction))
+    theirs, ours = (make(read, job)() for make in (systems.reference_prediction, systems.our_prediction))
     assert len(set(" ".join(theirs["labels"]).split())) > 1
     assert theirs["labels"] == ours["labels"]
     assert len(ours["labels"]) == len(read.examples["test"])
 
 
 def test_the_peer_is_given_our_sub_words_and_freezes_what_we_freeze(benchmark, mini_data, tiny_encoder):
-    material, peer = benchmark("material"), benchmark("peer")
-    fitting = material.Fitting(task="BC5-chem", epochs=1, max_length=64, share=0.3, frozen=1)
-    read = material.read_material(fitting, encoder=tiny_encoder, data=mini_data)
+    inputs, reference = benchmark("inputs"), benchmark("reference")
+    fitting = inputs.FinetuningSettings(task="BC5-chem", epochs=1, max_length=64, share=0.3, frozen=1)
+    read = inputs.read_inputs(fitting, encoder=tiny_encoder, data=mini_data)
     train = read.features["train"]
-    rows = peer.items(train, read.task)
+    rows = reference.items(train, read.task)
     assert np.concatenate([row["input_ids"] for row in rows]).tolist() == train.ids.tolist()
     labels = np.concatenate([row["labels"] for row in rows])
     assert labels[labels >= 0].tolist() == train.targets.tolist()
     assert np.flatnonzero(labels >= 0).tolist() == train.word_starts.tolist()
-    model = peer.make_model(read, seed=1)
+    model = reference.make_model(read, seed=1)
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert frozen and all(".embeddings." in name or ".layer.0." in name for name in frozen)
     assert sum(".layer.0." in name for name in frozen) == 16
 
 
 def test_the_peer_starts_where_our_runs_start(benchmark, mini_data, tiny_encoder):
-    material, peer, sides = benchmark("material"), benchmark("peer"), benchmark("finetuning_sides")
-    fitting = material.Fitting(task="BIOSSES", epochs=1, max_length=128)
-    read = material.read_material(fitting, encoder=tiny_encoder, data=mini_data)
-    model, ours = peer.make_model(read, seed=1), sides.our_model(read, 1)
+    inputs, reference, systems = benchmark("inputs"), benchmark("reference"), benchmark("finetuning_workers")
+    fitting = inputs.FinetuningSettings(task="BIOSSES", epochs=1, max_length=128)
+    read = inputs.read_inputs(fitting, encoder=tiny_encoder, data=mini_data)
+    model, ours = reference.make_model(read, seed=1), systems.our_model(read, 1)
     for pooler in (model.base_model.pooler.dense.weight, ours.pooler.dense.weight[0]):
         assert torch.equal(pooler, read.checkpoint.weights["pooler.dense.weight"])
     for head in (model.classifier, ours.head):
@@ -336,7 +345,7 @@ def test_agreement_makes_no_run_twice_and_compares_both_sides(
 ):
     agreement = benchmark("agreement")
     words = ["--encoder", str(tiny_encoder), "--data", str(mini_data), "--epochs", "1", "--out", str(tmp_path)]
-    first = call(agreement, monkeypatch, capsys, *words, "--seeds", "1-2", "--sides", "ours")
+    first = call(agreement, monkeypatch, capsys, *words, "--seeds", "1-2", "--systems", "ours")
     assert "2 runs are missing: trainer 1, trainer 2" in first.err
     assert not (tmp_path / "agreement.json").exists()
     kept = (tmp_path / "agreement.jsonl").read_text()
@@ -345,8 +354,8 @@ def test_agreement_makes_no_run_twice_and_compares_both_sides(
     done = call(agreement, monkeypatch, capsys, *words, "--seeds", "1-2")
     lines = (tmp_path / "agreement.jsonl").read_text().splitlines()
     assert "\n".join(lines[:2]) + "\n" == kept and len(lines) == 5
-    found = json.loads((tmp_path / "agreement.json").read_text())
-    assert found["differences"]["test"]["n"] == [2, 2]
+    actual = json.loads((tmp_path / "agreement.json").read_text())
+    assert actual["differences"]["test"]["n"] == [2, 2]
     assert "Kolmogorov-Smirnov" in done.out
     assert (tmp_path / "agreement.png").stat().st_size > 2000
 
@@ -356,18 +365,18 @@ def test_agreement_is_judged_by_the_whole_interval(benchmark):
     rng = np.random.default_rng(0)
     base = rng.normal(0.7, 0.05, 20)
 
-    def found(shift: float, spread: float) -> dict:
-        sides = {"ours": base, "trainer": 0.7 + shift + spread * rng.standard_normal(20)}
-        runs = {side: [{"test": x, "train_loss": 1.0 + x} for x in own] for side, own in sides.items()}
-        return agreement.conclusion(runs)
+    def actual(shift: float, spread: float) -> dict:
+        systems = {"ours": base, "trainer": 0.7 + shift + spread * rng.standard_normal(20)}
+        runs = {system: [{"test": x, "train_loss": 1.0 + x} for x in item] for system, item in systems.items()}
+        return agreement.summarize(runs)
 
     for measure, bound in agreement.BOUNDS.items():
-        assert found(0.0, 0.02)["differences"][measure]["within_bound"]
-        assert not found(2 * bound, 0.02)["differences"][measure]["within_bound"]
-        assert not found(-2 * bound, 0.02)["differences"][measure]["within_bound"]
-        assert not found(0.0, 20 * bound)["differences"][measure]["within_bound"]  # too wide to say
-    last = found(0.03, 0.1)
-    ours, theirs = (np.array(own) for own in last["samples"]["test"].values())
+        assert actual(0.0, 0.02)["differences"][measure]["within_bound"]
+        assert not actual(2 * bound, 0.02)["differences"][measure]["within_bound"]
+        assert not actual(-2 * bound, 0.02)["differences"][measure]["within_bound"]
+        assert not actual(0.0, 20 * bound)["differences"][measure]["within_bound"]  # too wide to say
+    last = actual(0.03, 0.1)
+    ours, theirs = (np.array(item) for item in last["samples"]["test"].values())
     # Welch 1947, by hand
     a, b = ours.var(ddof=1) / 20, theirs.var(ddof=1) / 20
     from scipy import stats

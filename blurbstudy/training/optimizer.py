@@ -73,12 +73,12 @@ class PopulationAdamW:
         if self.parameters and self.parameters[0].tensor.device.type != "cpu":
             return self.step_batched(learning_rates, steps)
         norms = []
-        for member, own in enumerate(self.hyperparameters):
-            trained = [p.tensor for p in self.parameters if own.lr_scales[p.depth]]
+        for member, settings in enumerate(self.hyperparameters):
+            trained = [p.tensor for p in self.parameters if settings.lr_scales[p.depth]]
             gradients = [_grad(tensor)[member] for tensor in trained]
             norm = torch.nn.utils.get_total_norm(gradients)
-            if own.max_grad_norm:
-                factor = torch.clamp(own.max_grad_norm / (norm + 1e-6), max=1.0)
+            if settings.max_grad_norm:
+                factor = torch.clamp(settings.max_grad_norm / (norm + 1e-6), max=1.0)
                 torch._foreach_mul_(gradients, factor)  # pyright: ignore[reportPrivateImportUsage]
             norms.append(norm)
             self._update(member, learning_rate=learning_rates[member], step=steps[member])
@@ -113,12 +113,12 @@ class PopulationAdamW:
 
     def _update(self, members: int | slice, *, learning_rate: float, step: int) -> None:
         """AdamW of one member, or of neighbors with equal hyperparameters, learning rate and step."""
-        own = self.hyperparameters[members if isinstance(members, int) else members.start]
-        steps_before = float(step - 1) if own.bias_correction else UNCORRECTED_STEP
+        settings = self.hyperparameters[members if isinstance(members, int) else members.start]
+        steps_before = float(step - 1) if settings.bias_correction else UNCORRECTED_STEP
         groups: dict[tuple[float, float], list[int]] = {}
         for i, parameter in enumerate(self.parameters):
-            decay = own.weight_decay if parameter.decays else 0.0
-            if scale := own.lr_scales[parameter.depth]:
+            decay = settings.weight_decay if parameter.decays else 0.0
+            if scale := settings.lr_scales[parameter.depth]:
                 groups.setdefault((scale, decay), []).append(i)
         for (scale, decay), indices in groups.items():
             device = self.parameters[indices[0]].tensor.device

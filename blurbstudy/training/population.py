@@ -171,9 +171,9 @@ class Population:
         losses.sum().backward()
         learning_rates = [member.learning_rate() for member in self.members]
         self.optimizer.step(learning_rates, [member.step + 1 for member in self.members])
-        for member, rate, own in zip(self.members, learning_rates, self.optimizer.hyperparameters, strict=True):
+        for member, rate, settings in zip(self.members, learning_rates, self.optimizer.hyperparameters, strict=True):
             member.step += 1
-            member.untrained_embedding_decay *= 1.0 - rate * own.lr_scales[0] * own.weight_decay
+            member.untrained_embedding_decay *= 1.0 - rate * settings.lr_scales[0] * settings.weight_decay
         if self.device.type != "cpu":
             self._prefetched = self._next_steps(), self._pack([self._indices_of(member) for member in self.members])
         return losses.detach().cpu().numpy()  # waits for the device
@@ -195,8 +195,8 @@ class Population:
         n_heads = self.model.architecture.n_heads
         batch = pack_features(self.train, indices, n_heads=n_heads, device=self.device)  # type: ignore[arg-type]
         targets = np.zeros((*batch.target_mask.shape, *self.train.targets.shape[1:]), self.train.targets.dtype)
-        for index, (own, order) in enumerate(zip(indices, batch.order, strict=True)):
-            target_indices = packed_targets(self.train, own, order)  # type: ignore[arg-type]
+        for index, (sequences, order) in enumerate(zip(indices, batch.order, strict=True)):
+            target_indices = packed_targets(self.train, sequences, order)  # type: ignore[arg-type]
             targets[index, : len(target_indices)] = self.train.targets[target_indices]
         return batch, targets
 

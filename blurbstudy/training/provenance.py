@@ -6,8 +6,7 @@ import contextlib
 import functools
 import platform
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -40,13 +39,6 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def process_clock(device: torch.device) -> Callable[[], float]:
-    """A clock, in seconds, for the work of this process: on a CPU its processor time (of its single thread), which
-    other programs hardly affect; on CUDA wall-clock time.
-    """
-    return time.process_time if device.type == "cpu" else time.perf_counter
 
 
 def describe_device(device: torch.device) -> str:

@@ -200,12 +200,12 @@ class PopulationTraining:
                 self._batches[split] = (len(indices), batches)
             outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
         scored: dict[int, Scored] = {}
-        for index, own in zip(indices, outputs, strict=True):
+        for index, member_outputs in zip(indices, outputs, strict=True):
             tagging = self.population.members[index].config.recipe.tagging
-            predictions = decode(own, features, task, tagging=tagging)
+            predictions = decode(member_outputs, features, task, tagging=tagging)
             value = (
                 score(task.metric, gold, predictions, positives=task.positive_labels)
-                if np.isfinite(own).all()
+                if np.isfinite(member_outputs).all()
                 else None
             )
             scored[index] = (predictions, value)

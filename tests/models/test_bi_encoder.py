@@ -15,15 +15,15 @@ LENGTHS = [((5, 9), (2, 7), (9, 3)), ((4, 4),), ((6, 11), (3, 3), (8, 2), (7, 7)
 
 
 @pytest.fixture(params=FAMILIES)
-def twin(request, tmp_path):
+def reference(request, tmp_path):
     """A family, transformers' encoder without pooler, and our checkpoint of it."""
     torch.manual_seed(5)
     shape = dict(
         vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=3, num_attention_heads=4, intermediate_size=40,
         max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
-    own = {"electra": {"embedding_size": 8}, "roberta": {"type_vocab_size": 1, "pad_token_id": PAD["roberta"]}}
-    config = getattr(transformers, CONFIGS[request.param])(**shape | own.get(request.param, {}))
+    item = {"electra": {"embedding_size": 8}, "roberta": {"type_vocab_size": 1, "pad_token_id": PAD["roberta"]}}
+    config = getattr(transformers, CONFIGS[request.param])(**shape | item.get(request.param, {}))
     model = transformers.AutoModel.from_config(config)
     for name, parameter in model.named_parameters():
         torch.nn.init.normal_(parameter, 1.0 if name.endswith("LayerNorm.weight") else 0.0, 0.2)
@@ -42,9 +42,9 @@ def pooled_by_hand(model, texts, *, family):
     size = max(len(ids) for ids, _ in texts)
     ids = torch.full((len(texts), size), PAD.get(family, 0))
     mask = torch.zeros(len(texts), size, dtype=torch.long)
-    for row, (own, _) in enumerate(texts):
-        ids[row, : len(own)] = torch.from_numpy(own)
-        mask[row, : len(own)] = 1
+    for row, (item, _) in enumerate(texts):
+        ids[row, : len(item)] = torch.from_numpy(item)
+        mask[row, : len(item)] = 1
     hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
     return (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
@@ -61,32 +61,32 @@ def ours_of(checkpoint, members: int) -> Classifier:
     return model
 
 
-def test_cosines_of_members_with_unequal_batches_equal_mean_pooling_by_hand(twin):
-    family, model, checkpoint = twin
-    batches = [make_pairs(lengths, seed=place) for place, lengths in enumerate(LENGTHS)]
+def test_cosines_of_members_with_unequal_batches_equal_mean_pooling_by_hand(reference):
+    family, model, checkpoint = reference
+    batches = [make_pairs(lengths, seed=index) for index, lengths in enumerate(LENGTHS)]
     packing = pack(batches, n_heads=4, paired=True)
     with torch.no_grad():
-        found = ours_of(checkpoint, 3)(packing)
-        assert found.shape == (3, 4, 1) and packing.target_mask.sum(1).tolist() == [3, 1, 4]
+        actual = ours_of(checkpoint, 3)(packing)
+        assert actual.shape == (3, 4, 1) and packing.target_mask.sum(1).tolist() == [3, 1, 4]
         for member, texts in enumerate(batches):
             expected = cosines_by_hand(model, texts, family=family)
-            torch.testing.assert_close(found[member, : len(expected), 0], expected, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(actual[member, : len(expected), 0], expected, rtol=1e-4, atol=1e-5)
             alone = ours_of(checkpoint, 1)(pack([texts], n_heads=4, paired=True))
-            torch.testing.assert_close(found[member, : len(expected)], alone[0], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(actual[member, : len(expected)], alone[0], rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_of_its_squared_error_equal_those_of_torch(twin):
-    family, model, checkpoint = twin
+def test_gradients_of_its_squared_error_equal_those_of_torch(reference):
+    family, model, checkpoint = reference
     texts = make_pairs(LENGTHS[2], seed=3)
     gold = torch.tensor([0.1, 0.9, 0.4, 0.7])
     (cosines_by_hand(model, texts, family=family) - gold).square().mean().backward()
     ours = ours_of(checkpoint, 2)
-    found = ours(pack([texts] * 2, n_heads=4, paired=True))[..., 0]
-    (found - gold).square().mean(1).sum().backward()
+    actual = ours(pack([texts] * 2, n_heads=4, paired=True))[..., 0]
+    (actual - gold).square().mean(1).sum().backward()
     pairs = [("words", ours.embeddings.word_embeddings, model.embeddings.word_embeddings.weight)]
-    for i, (own, other) in enumerate(zip(ours.layers, model.encoder.layer, strict=True)):
-        pairs += [(f"layer {i} up", own.up.weight, other.intermediate.dense.weight)]
-        pairs += [(f"layer {i} norm", own.output_norm.weight, other.output.LayerNorm.weight)]
+    for i, (item, other) in enumerate(zip(ours.layers, model.encoder.layer, strict=True)):
+        pairs += [(f"layer {i} up", item.up.weight, other.intermediate.dense.weight)]
+        pairs += [(f"layer {i} norm", item.output_norm.weight, other.output.LayerNorm.weight)]
     for name, mine, theirs in pairs:
         assert theirs.grad.abs().max() > 1e-5, name
         for member in range(2):
@@ -95,8 +95,8 @@ def test_gradients_of_its_squared_error_equal_those_of_torch(twin):
             )
 
 
-def test_a_cosine_head_has_no_weights_and_its_depth_is_empty(twin):
-    ours = ours_of(twin[2], 1)
+def test_a_cosine_head_has_no_weights_and_its_depth_is_empty(reference):
+    ours = ours_of(reference[2], 1)
     assert ours.depths()[-1] == [] and len(ours.depths()) == 5
     assert {parameter.depth for parameter in ours.depth_parameters()} == {0, 1, 2, 3}
     assert set(dict(ours.named_parameters())) == {f"encoder.{n}" for n, _ in ours.encoder.named_parameters()}

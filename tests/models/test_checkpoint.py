@@ -35,9 +35,9 @@ def same(a, b):
 
 
 def test_what_is_exported_loads_again_bit_for_bit(folder):
-    again = load_checkpoint(folder)
-    assert again.architecture == SMALL
-    assert same(again.weights, random_checkpoint(SMALL).weights)
+    reloaded = load_checkpoint(folder)
+    assert reloaded.architecture == SMALL
+    assert same(reloaded.weights, random_checkpoint(SMALL).weights)
 
 
 def test_pickled_weights_load_as_safetensors_do(folder):
@@ -52,9 +52,9 @@ def test_sharded_weights_load_whole(folder):
     expected = load_checkpoint(folder).weights
     names = sorted(state)
     shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
-    for shard, own in shards.items():
-        save_file({name: state[name] for name in own}, folder / shard)
-    index = {"weight_map": {name: shard for shard, own in shards.items() for name in own}}
+    for shard, item in shards.items():
+        save_file({name: state[name] for name in item}, folder / shard)
+    index = {"weight_map": {name: shard for shard, item in shards.items() for name in item}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").unlink()
     assert same(load_checkpoint(folder).weights, expected)
@@ -63,7 +63,7 @@ def test_sharded_weights_load_whole(folder):
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(CheckpointError, match=r"shard '../b.safetensors' is missing"):
         load_checkpoint(folder)
-    index["weight_map"] = {name: shard for shard, own in shards.items() for name in own}
+    index["weight_map"] = {name: shard for shard, item in shards.items() for name in item}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(CheckpointError, match=r"shard 'b.safetensors' is missing"):
         load_checkpoint(folder)
@@ -93,18 +93,18 @@ ROBERTA = Architecture(
 
 
 def roberta_config(**changes):
-    told = {k: v for k, v in ROBERTA.to_config().items() if k != "architectures"}
-    return transformers.RobertaConfig(**told | changes)
+    settings = {k: v for k, v in ROBERTA.to_config().items() if k != "architectures"}
+    return transformers.RobertaConfig(**settings | changes)
 
 
 def test_a_roberta_of_transformers_loads_with_the_positions_that_its_tokens_read(tmp_path):
     model = transformers.RobertaForMaskedLM(roberta_config())
     model.save_pretrained(tmp_path)
-    found = load_checkpoint(tmp_path)
-    assert found.architecture == ROBERTA  # 16 tokens at most: two of its 18 positions are for padding
+    actual = load_checkpoint(tmp_path)
+    assert actual.architecture == ROBERTA  # 16 tokens at most: two of its 18 positions are for padding
     rows = model.roberta.embeddings.position_embeddings.weight.data
-    assert rows.shape == (18, 8) and torch.equal(found.weights["embeddings.position_embeddings"], rows[2:])
-    assert not any(name.startswith("pooler") for name in found.weights)
+    assert rows.shape == (18, 8) and torch.equal(actual.weights["embeddings.position_embeddings"], rows[2:])
+    assert not any(name.startswith("pooler") for name in actual.weights)
 
 
 def test_what_a_roberta_config_leaves_unsaid_is_what_transformers_takes(tmp_path):
@@ -121,18 +121,18 @@ def test_what_a_roberta_config_leaves_unsaid_is_what_transformers_takes(tmp_path
 def test_a_pooler_is_loaded_where_the_checkpoint_has_one_and_else_fresh_by_seed(tmp_path):
     """RoBERTa predicts no next sentence: what pooler a checkpoint has, others have trained, and most have none."""
     transformers.RobertaModel(roberta_config(hidden_size=64, num_hidden_layers=1)).save_pretrained(tmp_path)
-    whole = load_checkpoint(tmp_path)
-    bare = replace(whole, weights={n: t for n, t in whole.weights.items() if not n.startswith("pooler")})
+    full = load_checkpoint(tmp_path)
+    bare = replace(full, weights={n: t for n, t in full.weights.items() if not n.startswith("pooler")})
 
     def pooler(checkpoint, seed):
         model = Classifier(checkpoint.architecture, members=1, outputs=1, head="pooler")
         model.load_member(0, checkpoint, seed=seed)
         return model.pooler.dense.weight[0], model.pooler.dense.bias[0]
 
-    assert torch.equal(pooler(whole, 1)[0], whole.weights["pooler.dense.weight"])
-    (one, bias), (same_seed, _), (other, _) = (pooler(bare, seed) for seed in (1, 1, 2))
-    assert torch.equal(one, same_seed) and not torch.equal(one, other)
-    assert one.std().item() == pytest.approx(0.02, rel=0.1) and not bias.any()
+    assert torch.equal(pooler(full, 1)[0], full.weights["pooler.dense.weight"])
+    (each, bias), (same_seed, _), (other, _) = (pooler(bare, seed) for seed in (1, 1, 2))
+    assert torch.equal(each, same_seed) and not torch.equal(each, other)
+    assert each.std().item() == pytest.approx(0.02, rel=0.1) and not bias.any()
 
 
 def test_half_precision_weights_become_float32(folder):
@@ -141,7 +141,7 @@ def test_half_precision_weights_become_float32(folder):
     assert {tensor.dtype for tensor in load_checkpoint(folder).weights.values()} == {torch.float32}
 
 
-@pytest.mark.parametrize("architecture", [SMALL, ROBERTA], ids=lambda one: one.family)
+@pytest.mark.parametrize("architecture", [SMALL, ROBERTA], ids=lambda each: each.family)
 def test_parameters_are_counted_as_transformers_counts_them(architecture, tmp_path):
     folder = export_checkpoint(random_checkpoint(architecture).weights, architecture, folder=tmp_path)
     model = transformers.AutoModel.from_pretrained(folder)
@@ -231,11 +231,13 @@ def test_tokenizers_of_byte_level_bpe_are_read_from_either_form_and_are_part_of_
     first = load_checkpoint(folder)
     text = ("A drug of 5 μM.", " and a pair")
     assert not (folder / "tokenizer.json").exists()
-    again = export_checkpoint(first.weights, first.architecture, folder=tmp_path / "again", tokenizer=first.tokenizer())
-    assert (again / "tokenizer.json").exists()
+    reloaded = export_checkpoint(
+        first.weights, first.architecture, folder=tmp_path / "again", tokenizer=first.tokenizer()
+    )
+    assert (reloaded / "tokenizer.json").exists()
     expected = transformers.AutoTokenizer.from_pretrained(tiny_roberta)(*text)["input_ids"]
-    for one in (first, load_checkpoint(again)):
-        assert one.tokenizer()(*text)["input_ids"] == expected
+    for each in (first, load_checkpoint(reloaded)):
+        assert each.tokenizer()(*text)["input_ids"] == expected
     merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
     (folder / "merges.txt").write_text("\n".join(merges[:-1]) + "\n", encoding="utf-8")
     assert load_checkpoint(folder).fingerprint != first.fingerprint
@@ -289,8 +291,8 @@ def test_reading_a_vocabulary_as_cased_is_part_of_the_fingerprint(folder, monkey
     cased = load_checkpoint(bare(folder, CASED))
     digest = cased.tokenizer_digest()
     (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
-    said = load_checkpoint(folder)
-    assert (digest, cased.fingerprint) != (said.tokenizer_digest(), said.fingerprint)
+    explicit = load_checkpoint(folder)
+    assert (digest, cased.fingerprint) != (explicit.tokenizer_digest(), explicit.fingerprint)
     (folder / "tokenizer_config.json").unlink()
     monkeypatch.setattr(checkpoint, "is_cased_by_vocabulary", lambda _: False)  # as it was before
     before = load_checkpoint(folder)
@@ -303,9 +305,9 @@ def test_an_encoder_older_than_model_type_is_berts(folder):
     config = json.loads((folder / "config.json").read_text())
     del config["model_type"], config["architectures"]
     (folder / "config.json").write_text(json.dumps(config))
-    again = load_checkpoint(folder)
-    assert again.architecture == SMALL and same(again.weights, expected)
-    assert again.tokenizer().tokenize("The gene") == ["the", "gene"]
+    reloaded = load_checkpoint(folder)
+    assert reloaded.architecture == SMALL and same(reloaded.weights, expected)
+    assert reloaded.tokenizer().tokenize("The gene") == ["the", "gene"]
     (folder / "config.json").write_text(json.dumps(config | {"embedding_size": 4}))
     with pytest.raises(CheckpointError, match="model_type None is not supported"):
         read_architecture(folder)

@@ -48,10 +48,10 @@ def test_three_members_give_the_outputs_and_gradients_of_each_alone_on_the_cpu(d
     batches, seeds = [batch_of(seed) for seed in range(3)], (11, 12, 13)
     outputs, gradients = computed(checkpoint, batches, head=head, seeds=seeds, device=device)
     for member, seed in enumerate(seeds):
-        alone, own = computed(checkpoint, [batches[member]], head=head, seeds=[seed], device="cpu")
+        alone, item = computed(checkpoint, [batches[member]], head=head, seeds=[seed], device="cpu")
         torch.testing.assert_close(outputs[member], alone[0], rtol=1e-4, atol=1e-5)
-        assert own.keys() == gradients.keys()
-        for name, gradient in own.items():
+        assert item.keys() == gradients.keys()
+        for name, gradient in item.items():
             scale = float(gradient.abs().max())
             torch.testing.assert_close(
                 gradients[name][member],

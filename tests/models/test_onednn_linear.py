@@ -10,10 +10,10 @@ from blurbstudy.models.onednn_linear import onednn_linear, onednn_linear_gelu
 
 def like_in_double(x, weight, bias, upstream):
     """torch's own layer in double precision: output and three gradients."""
-    given = [tensor.double().detach().requires_grad_() for tensor in (x, weight, bias)]
-    out = F.linear(*given)
+    arguments = [tensor.double().detach().requires_grad_() for tensor in (x, weight, bias)]
+    out = F.linear(*arguments)
     out.backward(upstream.double())
-    return [out, *(tensor.grad for tensor in given)]
+    return [out, *(tensor.grad for tensor in arguments)]
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,13 @@ def test_values_and_gradients_are_those_of_torch(rows, inputs, outputs, strided)
     x = torch.randn(inputs, rows).t() if strided else torch.randn(rows, inputs)
     weight = torch.randn(3, outputs, inputs)[1] if strided else torch.randn(outputs, inputs)
     bias, upstream = torch.randn(outputs), torch.randn(rows, outputs)
-    given = [tensor.detach().requires_grad_() for tensor in (x, weight, bias)]
-    out = onednn_linear(*given)
+    arguments = [tensor.detach().requires_grad_() for tensor in (x, weight, bias)]
+    out = onednn_linear(*arguments)
     out.backward(upstream)
-    for found, wanted in zip([out, *(t.grad for t in given)], like_in_double(x, weight, bias, upstream), strict=True):
-        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-4)
+    for actual, expected in zip(
+        [out, *(t.grad for t in arguments)], like_in_double(x, weight, bias, upstream), strict=True
+    ):
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_what_needs_no_gradient_gets_none():
@@ -65,9 +67,9 @@ def test_without_onednn_torchs_own_is_used(monkeypatch):
 def test_gelu_on_the_way_is_gelu_behind(rows):
     torch.manual_seed(0)
     x, weight, bias = torch.randn(rows, 64) * 2, torch.randn(200, 64), torch.randn(200)
-    wanted = F.gelu(F.linear(x.double(), weight.double(), bias.double()))
+    expected = F.gelu(F.linear(x.double(), weight.double(), bias.double()))
     with torch.inference_mode():
-        torch.testing.assert_close(onednn_linear_gelu(x, weight, bias).double(), wanted, rtol=1e-5, atol=1e-4)
+        torch.testing.assert_close(onednn_linear_gelu(x, weight, bias).double(), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_outside_of_inference_mode_gelu_comes_behind_to_the_bit():

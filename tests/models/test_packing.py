@@ -94,18 +94,18 @@ def test_the_last_layer_at_asked_rows_gives_what_it_gives_at_all_rows(monkeypatc
     encoder = random_encoder(members)
     # Uneven: some sequences ask for nothing.
     rows = [np.arange(m, n, every) + m * packing.tokens for m, n in enumerate(packing.counts)]
-    starts = [own[:n] for own, n in zip(packing.cls_rows.numpy(), packing.sequence_counts, strict=True)]
-    asked = select_queries(rows, starts=starts, blocks=packing.blocks, tokens=packing.tokens)
-    assert asked.counts == tuple(map(len, rows))
-    whole = encoder(packing).reshape(members * packing.tokens, -1)
-    few = encoder(packing, queries=asked)
-    weight = torch.randn(max(asked.counts), 8, dtype=torch.double)
+    starts = [item[:n] for item, n in zip(packing.cls_rows.numpy(), packing.sequence_counts, strict=True)]
+    queries = select_queries(rows, starts=starts, blocks=packing.blocks, tokens=packing.tokens)
+    assert queries.counts == tuple(map(len, rows))
+    complete = encoder(packing).reshape(members * packing.tokens, -1)
+    few = encoder(packing, queries=queries)
+    weight = torch.randn(max(queries.counts), 8, dtype=torch.double)
     gradients = []
-    for found in ([whole[own] for own in rows], [few[m, : len(own)] for m, own in enumerate(rows)]):
+    for actual in ([complete[item] for item in rows], [few[m, : len(item)] for m, item in enumerate(rows)]):
         encoder.zero_grad()
-        sum((own * weight[: len(own)]).sum() for own in found).backward(retain_graph=True)
+        sum((item * weight[: len(item)]).sum() for item in actual).backward(retain_graph=True)
         gradients.append([parameter.grad.clone() for parameter in encoder.parameters()])
-    for member, own in enumerate(rows):
-        torch.testing.assert_close(few[member, : len(own)], whole[own])
+    for member, item in enumerate(rows):
+        torch.testing.assert_close(few[member, : len(item)], complete[item])
     for full, part in zip(*gradients, strict=True):
         torch.testing.assert_close(part, full)

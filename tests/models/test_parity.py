@@ -51,7 +51,7 @@ def make_twin(case: str) -> torch.nn.Module:
 
 
 @pytest.fixture(params=CASES)
-def twin(request, tmp_path):
+def reference(request, tmp_path):
     model = make_twin(request.param)
     base = model.base_model
     if request.param == "bert-without-pooler":
@@ -108,8 +108,8 @@ def out_of(model):
 
 
 @pytest.mark.parametrize("members", [1, 3])
-def test_hidden_states_equal_those_of_transformers(twin, members):
-    case, model, checkpoint = twin
+def test_hidden_states_equal_those_of_transformers(reference, members):
+    case, model, checkpoint = reference
     batch, inputs = make_batch(family=family_of(case))
     with torch.no_grad():
         theirs = model.base_model(**inputs).last_hidden_state
@@ -117,15 +117,15 @@ def test_hidden_states_equal_those_of_transformers(twin, members):
         ours = full_encoder(checkpoint, members)(packing)
     for member in range(members):
         row = 0
-        for place in packing.order[member]:
-            length = len(batch[place][0])
-            torch.testing.assert_close(ours[member, row : row + length], theirs[place, :length], rtol=1e-4, atol=2e-6)
+        for index in packing.order[member]:
+            length = len(batch[index][0])
+            torch.testing.assert_close(ours[member, row : row + length], theirs[index, :length], rtol=1e-4, atol=2e-6)
             row += length
 
 
 @pytest.mark.parametrize("members", [1, 3])
-def test_gradients_equal_those_of_transformers(twin, members):
-    case, model, checkpoint = twin
+def test_gradients_equal_those_of_transformers(reference, members):
+    case, model, checkpoint = reference
     batch, inputs = make_batch(family=family_of(case))
     ours = classifier_like(model, checkpoint, members)
     packing = pack([batch] * members, n_heads=4)
@@ -153,8 +153,8 @@ def named_pairs(model, ours, padding_positions):
     if ours.embeddings.projection is not None:
         yield "projection", base.embeddings_project.weight.grad, ours.embeddings.projection.weight
     for i, (mine, theirs) in enumerate(zip(ours.layers, base.encoder.layer, strict=True)):
-        own = theirs.attention.self
-        joint = torch.cat([own.query.weight.grad, own.key.weight.grad, own.value.weight.grad])
+        item = theirs.attention.self
+        joint = torch.cat([item.query.weight.grad, item.key.weight.grad, item.value.weight.grad])
         yield f"layer {i} qkv", joint, mine.attention.qkv.weight
         yield f"layer {i} down", theirs.output.dense.weight.grad, mine.down.weight
         yield f"layer {i} norm", theirs.output.LayerNorm.weight.grad, mine.output_norm.weight
@@ -162,8 +162,8 @@ def named_pairs(model, ours, padding_positions):
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_five_adamw_steps_equal_those_of_torch(twin, members):
-    case, model, checkpoint = twin
+def test_five_adamw_steps_equal_those_of_torch(reference, members):
+    case, model, checkpoint = reference
     ours = classifier_like(model, checkpoint, members)
     plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
     decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
@@ -187,24 +187,24 @@ def test_five_adamw_steps_equal_those_of_torch(twin, members):
         sum(torch.nn.functional.cross_entropy(logits[m], labels[packing.order[m]]) for m in range(members)).backward()
         mine.step([1e-3] * members, [step] * members)
     their_parameters, our_parameters = key_free(model, ours)
-    for (name, expected), (_, found), start in zip(their_parameters, our_parameters, before, strict=True):
+    for (name, expected), (_, actual), start in zip(their_parameters, our_parameters, before, strict=True):
         moved = (expected - start).norm()
         assert moved > 1e-4, name
         for member in range(members):
-            assert (found[member] - expected).norm() / moved < 0.01, name
+            assert (actual[member] - expected).norm() / moved < 0.01, name
 
 
 def key_free(model, ours):
     """Parameters of both, key biases left out: their true gradient is 0, so Adam moves them by rounding alone."""
     base = model.base_model
     theirs, mine = [], []
-    for i, (own, other) in enumerate(zip(ours.layers, base.encoder.layer, strict=True)):
+    for i, (item, other) in enumerate(zip(ours.layers, base.encoder.layer, strict=True)):
         theirs.append((f"layer {i} query", other.attention.self.query.weight))
-        mine.append((f"layer {i} query", own.attention.qkv.weight[:, :WIDTH]))
+        mine.append((f"layer {i} query", item.attention.qkv.weight[:, :WIDTH]))
         theirs.append((f"layer {i} up", other.intermediate.dense.weight))
-        mine.append((f"layer {i} up", own.up.weight))
+        mine.append((f"layer {i} up", item.up.weight))
         theirs.append((f"layer {i} norm", other.attention.output.LayerNorm.bias))
-        mine.append((f"layer {i} norm", own.attention_norm.bias))
+        mine.append((f"layer {i} norm", item.attention_norm.bias))
     theirs += [("words", base.embeddings.word_embeddings.weight), ("norm", base.embeddings.LayerNorm.weight)]
     mine += [("words", ours.embeddings.word_embeddings), ("norm", ours.embeddings.norm.weight)]
     theirs.append(("head", out_of(model).bias))
@@ -212,16 +212,16 @@ def key_free(model, ours):
     return theirs, mine
 
 
-def test_export_gives_the_same_outputs_through_automodel(twin, tmp_path):
-    case, model, checkpoint = twin
+def test_export_gives_the_same_outputs_through_automodel(reference, tmp_path):
+    case, model, checkpoint = reference
     folder = export_checkpoint(checkpoint.weights, checkpoint.architecture, folder=tmp_path / "out")
-    again = transformers.AutoModel.from_pretrained(folder).eval()
+    reloaded = transformers.AutoModel.from_pretrained(folder).eval()
     first = transformers.AutoModel.from_pretrained(checkpoint.path).eval()
-    assert type(again) is type(model.base_model)
+    assert type(reloaded) is type(model.base_model)
     _, inputs = make_batch(family=family_of(case))
     real = inputs["attention_mask"].bool() | (family_of(case) not in PAD)  # what RoBERTa makes of padding is nobody's
     with torch.no_grad():
-        ours, theirs, twins = again(**inputs), first(**inputs), model.base_model(**inputs)
+        ours, theirs, twins = reloaded(**inputs), first(**inputs), model.base_model(**inputs)
     torch.testing.assert_close(ours.last_hidden_state[real], twins.last_hidden_state[real])
     assert ("pooler.dense.weight" in checkpoint.weights) == (case in ("bert", "roberta"))
     if case in ("bert", "roberta"):
@@ -246,11 +246,11 @@ def test_labels_of_words_and_their_gradients_equal_those_of_transformers(family,
         ours.head.weight.data[member].copy_(model.classifier.weight.data)
         ours.head.bias.data[member].copy_(model.classifier.bias.data)
     batch, inputs = make_batch(family=family)
-    firsts = [np.array(own) for own in ([1, 3], [1, 2, 5, 7], [2], [1], [1, 2, 3, 4, 5])]
-    labels = [torch.tensor([(i + 2 * place) % 3 for i in range(len(own))]) for place, own in enumerate(firsts)]
+    firsts = [np.array(item) for item in ([1, 3], [1, 2, 5, 7], [2], [1], [1, 2, 3, 4, 5])]
+    labels = [torch.tensor([(i + 2 * index) % 3 for i in range(len(item))]) for index, item in enumerate(firsts)]
     table = torch.full((len(batch), 9), -100)
-    for row, (own, wanted) in enumerate(zip(firsts, labels, strict=True)):
-        table[row, own] = wanted
+    for row, (item, wanted) in enumerate(zip(firsts, labels, strict=True)):
+        table[row, item] = wanted
     theirs = model(**inputs, labels=table)  # the mean over labelled sub-words: -100 is left out
     theirs.loss.backward()
     packing = pack([batch] * members, n_heads=4, output_positions=[firsts] * members)

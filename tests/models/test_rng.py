@@ -23,8 +23,8 @@ def test_dropout_keeps_the_mean(rate):
 
 
 def test_masks_depend_on_the_seed_alone():
-    one, other, again = (DropoutStream([seed], 0.1).mask(0, (1000,)) for seed in (3, 4, 3))
-    assert torch.equal(one, again) and not torch.equal(one, other)
+    first, other, reloaded = (DropoutStream([seed], 0.1).mask(0, (1000,)) for seed in (3, 4, 3))
+    assert torch.equal(first, reloaded) and not torch.equal(first, other)
 
 
 def test_a_member_draws_the_same_masks_in_company():
@@ -38,11 +38,11 @@ def test_a_member_draws_the_same_masks_in_company():
     scores = attention_mask(stream, company.blocks[0], 2)
     for member, batch in enumerate(batches):
         alone = pack([batch], n_heads=2)
-        own = DropoutStream([member + 1], 0.3)
+        item = DropoutStream([member + 1], 0.3)
         count = alone.counts[0]
-        assert torch.equal(dropout_mask(own, alone.counts, count, 6)[0], rows[member, :count])
+        assert torch.equal(dropout_mask(item, alone.counts, count, 6)[0], rows[member, :count])
         longest = alone.blocks[0].longest
-        mine = attention_mask(own, alone.blocks[0], 2)
+        mine = attention_mask(item, alone.blocks[0], 2)
         assert torch.equal(
             mine.view(2, 2, longest, longest), scores.view(3, 2, 2, 9, 9)[member, :, :, :longest, :longest]
         )

@@ -30,7 +30,7 @@ def export(folder, shard_bytes=0, architecture=SMALL):
 
 
 @pytest.fixture
-def whole(tmp_path):
+def full(tmp_path):
     return export(tmp_path / "whole")
 
 
@@ -50,17 +50,17 @@ def same(a, b):
 @pytest.mark.parametrize("family", ["bert", "electra", "roberta"])
 def test_transformers_loads_the_same_model_from_shards_as_from_one_file(tmp_path, family):
     architecture = Architecture(**SMALL.to_dict() | {"family": family})
-    one, many = export(tmp_path / "1", 0, architecture), export(tmp_path / "2", SHARD, architecture)
+    each, many = export(tmp_path / "1", 0, architecture), export(tmp_path / "2", SHARD, architecture)
     assert len(shards(many)) > 1 and not (many / "model.safetensors").exists()
-    a, b = (transformers.AutoModel.from_pretrained(folder) for folder in (one, many))
+    a, b = (transformers.AutoModel.from_pretrained(folder) for folder in (each, many))
     assert same(a.state_dict(), b.state_dict())
     words = torch.arange(12).reshape(2, 6)
     with torch.no_grad():
         assert torch.equal(a.eval()(words).last_hidden_state, b.eval()(words).last_hidden_state)
 
 
-def test_shards_load_as_one_file_does(whole, sharded):
-    assert same(load_checkpoint(sharded).weights, load_checkpoint(whole).weights)
+def test_shards_load_as_one_file_does(full, sharded):
+    assert same(load_checkpoint(sharded).weights, load_checkpoint(full).weights)
     assert read_architecture(sharded) == SMALL
     assert shards(sharded) == [f"model-{n:05d}-of-00002.safetensors" for n in (1, 2)]
 
@@ -80,9 +80,9 @@ def test_the_index_is_what_transformers_writes(tmp_path, sharded):
     assert same(load_checkpoint(tmp_path / "theirs").weights, load_checkpoint(sharded).weights)
 
 
-def test_what_fits_into_one_shard_is_one_file_without_index(tmp_path, whole):
+def test_what_fits_into_one_shard_is_one_file_without_index(tmp_path, full):
     roomy = export(tmp_path / "roomy", 10**6)
-    assert (roomy / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (roomy / "model.safetensors").read_bytes() == (full / "model.safetensors").read_bytes()
     assert not (roomy / INDEX).exists()
 
 
@@ -108,8 +108,8 @@ def test_an_export_over_another_leaves_none_of_its_weights(tmp_path):
 
 
 @pytest.mark.parametrize("shard_bytes", [SHARD, 50_000, 10**6])
-def test_a_fingerprint_does_not_depend_on_how_weights_are_divided(tmp_path, whole, shard_bytes):
-    assert checkpoint_fingerprint(export(tmp_path / "other", shard_bytes)) == checkpoint_fingerprint(whole)
+def test_a_fingerprint_does_not_depend_on_how_weights_are_divided(tmp_path, full, shard_bytes):
+    assert checkpoint_fingerprint(export(tmp_path / "other", shard_bytes)) == checkpoint_fingerprint(full)
 
 
 def test_the_fingerprint_follows_every_shard(sharded):
@@ -132,9 +132,9 @@ def test_shards_of_all_types_have_the_digest_of_one_file(tmp_path):
     state = {f"{i}.{kind}": torch.zeros(3, dtype=getattr(torch, kind)) for kind in KINDS.split() for i in ("b", "a")}
     state |= {"empty": torch.zeros(0, 2), "scalar": torch.tensor(1.5), 'odd "näme\n': torch.ones(1)}
     names = list(state)
-    for number, own in enumerate((names[::2], names[1::2])):
+    for number, item in enumerate((names[::2], names[1::2])):
         file = tmp_path / f"{number}.safetensors"
-        save_file({name: state[name] for name in own}, file, metadata={"format": "pt"})
+        save_file({name: state[name] for name in item}, file, metadata={"format": "pt"})
     index = {"weight_map": {name: f"{i % 2}.safetensors" for i, name in enumerate(names)}}
     (tmp_path / INDEX).write_text(json.dumps(index))
     (tmp_path / "one").mkdir()
@@ -212,7 +212,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("read", [load_checkpoint, checkpoint_fingerprint])
-def test_shards_that_are_not_what_the_index_says_are_one_clear_line(whole, sharded, damage, read):
+def test_shards_that_are_not_what_the_index_says_are_one_clear_line(full, sharded, damage, read):
     spoil, message = DAMAGES[damage]
     spoil(sharded)
     with pytest.raises(CheckpointError, match=message) as caught:
@@ -220,17 +220,17 @@ def test_shards_that_are_not_what_the_index_says_are_one_clear_line(whole, shard
     assert "\n" not in str(caught.value) and str(sharded) in str(caught.value)
 
 
-def test_pickled_shards_are_held_to_their_index_too(whole):
-    state = load_file(whole / "model.safetensors")
+def test_pickled_shards_are_held_to_their_index_too(full):
+    state = load_file(full / "model.safetensors")
     names = sorted(state)
-    for number, own in enumerate((names[::2], names[1::2])):
-        torch.save({name: state[name] for name in own}, whole / f"pytorch_model-{number}.bin")
-    listed = {name: f"pytorch_model-{place % 2}.bin" for place, name in enumerate(names)}
-    (whole / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": listed}))
-    expected = load_checkpoint(whole).weights
-    (whole / "model.safetensors").unlink()
-    assert same(load_checkpoint(whole).weights, expected)
+    for number, item in enumerate((names[::2], names[1::2])):
+        torch.save({name: state[name] for name in item}, full / f"pytorch_model-{number}.bin")
+    listed = {name: f"pytorch_model-{number % 2}.bin" for number, name in enumerate(names)}
+    (full / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": listed}))
+    expected = load_checkpoint(full).weights
+    (full / "model.safetensors").unlink()
+    assert same(load_checkpoint(full).weights, expected)
     listed.pop(names[0])
-    (whole / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": listed}))
+    (full / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": listed}))
     with pytest.raises(CheckpointError, match=f"contains '{names[0]}', which is not in the index"):
-        load_checkpoint(whole)
+        load_checkpoint(full)

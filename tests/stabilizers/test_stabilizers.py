@@ -116,7 +116,7 @@ def test_roberta_has_the_depths_of_the_others(techniques, fresh, layers):
     recipe, roberta = stabilize(Recipe(), *techniques), random_checkpoint(ROBERTA)
     model = make_model(recipe, checkpoint=roberta)
     assert len(model.layers) == layers and changed_depths(model) == fresh
-    mine, others = ({(p.name, p.depth) for p in one.depth_parameters()} for one in (model, make_model(recipe)))
+    mine, others = ({(p.name, p.depth) for p in first.depth_parameters()} for first in (model, make_model(recipe)))
     assert mine == {(name, depth) for name, depth in others if "projection" not in name}
     for depth in set(range(1, layers + 1)) - fresh:
         name = f"layers.{depth - 1}.up.weight"
@@ -166,8 +166,8 @@ def test_fresh_layers_are_drawn_as_bert_draws_them():
 
 def test_fresh_layers_depend_on_the_seed():
     recipe = stabilize(Recipe(), Reinitialize(1))
-    one, same, other = (make_model(recipe, seed=seed).layers[-1].up.weight[1] for seed in (1, 1, 2))
-    assert torch.equal(one, same) and not torch.equal(one, other)
+    first, same, other = (make_model(recipe, seed=seed).layers[-1].up.weight[1] for seed in (1, 1, 2))
+    assert torch.equal(first, same) and not torch.equal(first, other)
 
 
 def test_removal_takes_layers_from_the_top():
@@ -184,7 +184,7 @@ def test_bias_correction_and_longer_training_are_fields_of_the_recipe():
 
 
 @pytest.mark.parametrize(
-    ("short", "whole"),
+    ("short", "full"),
     [
         ({"reinitialize": {"layers": 1}}, {"reinitialize": {"layers": 1, "pooler": True}}),
         ({"layerwise_decay": {"factor": 1}}, {}),
@@ -192,8 +192,8 @@ def test_bias_correction_and_longer_training_are_fields_of_the_recipe():
         ({"freeze": {"layers": 0}}, {}),
     ],
 )
-def test_settings_left_out_and_idle_techniques_make_no_other_run(short, whole):
-    assert canonical(Recipe(stabilizers=short)) == Recipe(stabilizers=whole)
+def test_settings_left_out_and_idle_techniques_make_no_other_run(short, full):
+    assert canonical(Recipe(stabilizers=short)) == Recipe(stabilizers=full)
 
 
 def test_techniques_compose_in_one_order_however_they_are_named():

@@ -23,7 +23,7 @@ def make_split(n: int, seed: int, *, classes: int) -> Features:
     lengths = rng.integers(4, 31, n)
     signal = rng.random(n)  # share of a sequence's tokens that come from the upper half of its few words
     upper = [rng.random(length - 1) < share for length, share in zip(lengths, signal, strict=True)]
-    ids = [np.concatenate([[2], rng.integers(5, 9, len(own)) + 40 * own]) for own in upper]
+    ids = [np.concatenate([[2], rng.integers(5, 9, len(item)) + 40 * item]) for item in upper]
     targets = (signal > np.median(signal)).astype(np.int64) if classes else (4 * signal).astype(np.float32)
     segments = [(np.arange(length) > length // 2).astype(np.uint8) for length in lengths]
     return Features(
@@ -36,20 +36,20 @@ def make_split(n: int, seed: int, *, classes: int) -> Features:
 
 def make_features(task: str) -> dict[str, Features]:
     classes = len(get_task(task).labels)
-    return {split: make_split(n, place, classes=classes) for place, (split, n) in enumerate(SIZES.items())}
+    return {split: make_split(n, index, classes=classes) for index, (split, n) in enumerate(SIZES.items())}
 
 
 def make_tagged(n: int, seed: int) -> Features:
     """Sentences of 2 to 12 words of one or two sub-words each; a word's first sub-word tells its tag."""
     rng = np.random.default_rng(seed)
-    ids, places, targets, offsets, examples = [], [], [], [0], [0]
+    ids, indices, targets, offsets, examples = [], [], [], [0], [0]
     for _ in range(n):
         ids.append(2)
         before = 0
         for _ in range(rng.integers(2, 13)):
             tag = int(rng.choice([0, 0, 1, 2])) if before else int(rng.choice([0, 1]))
             before = tag
-            places.append(len(ids))
+            indices.append(len(ids))
             targets.append(tag)
             ids += [10 + 20 * tag + rng.integers(0, 5), *rng.integers(5, 9, rng.integers(0, 2))]
         ids.append(3)
@@ -60,7 +60,7 @@ def make_tagged(n: int, seed: int) -> Features:
         segments=np.zeros(len(ids), np.uint8),
         offsets=np.array(offsets),
         targets=np.array(targets),
-        word_starts=np.array(places),
+        word_starts=np.array(indices),
         examples=np.array(examples),
     )
 
@@ -84,12 +84,12 @@ def make_documents(n: int, seed: int) -> Features:
 
 @pytest.fixture(scope="session")
 def tagged():
-    return {split: make_tagged(n, place) for place, (split, n) in enumerate(SIZES.items())}
+    return {split: make_tagged(n, index) for index, (split, n) in enumerate(SIZES.items())}
 
 
 @pytest.fixture(scope="session")
 def documents():
-    return {split: make_documents(4 * n, place) for place, (split, n) in enumerate(SIZES.items())}
+    return {split: make_documents(4 * n, index) for index, (split, n) in enumerate(SIZES.items())}
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def make_pairs(n: int, seed: int) -> Features:
 
 @pytest.fixture(scope="module")
 def pairs():
-    return {split: make_pairs(n, place) for place, (split, n) in enumerate(SIZES.items())}
+    return {split: make_pairs(n, index) for index, (split, n) in enumerate(SIZES.items())}
 
 
 def train(configs, pairs, checkpoint):
@@ -77,11 +77,11 @@ def test_five_steps_are_those_of_a_plain_loop_over_automodel(make_config, pairs,
         for group in theirs.param_groups:
             group["lr"] = rate
         theirs.step()
-        (found,) = ours.step()
-        assert found == pytest.approx(loss.item(), rel=1e-4)
+        (actual,) = ours.step()
+        assert actual == pytest.approx(loss.item(), rel=1e-4)
     moved = (model.embeddings.word_embeddings.weight - checkpoint.weights["embeddings.word_embeddings"]).norm()
-    apart = (model.embeddings.word_embeddings.weight - ours.model.embeddings.word_embeddings[0]).norm()
-    assert moved > 0.05 and apart / moved < 0.01
+    distance = (model.embeddings.word_embeddings.weight - ours.model.embeddings.word_embeddings[0]).norm()
+    assert moved > 0.05 and distance / moved < 0.01
 
 
 CPU = torch.device("cpu")
@@ -104,7 +104,7 @@ def test_a_member_does_not_depend_on_its_company_whatever_technique_that_has(mak
         {"reinitialize": {"layers": 1, "pooler": True}},
     ]
     configs = [
-        make_config(seed, head="cosine", epochs=2, stabilizers=own) for seed, own in enumerate(techniques, start=1)
+        make_config(seed, head="cosine", epochs=2, stabilizers=item) for seed, item in enumerate(techniques, start=1)
     ]
     together = train(configs, pairs, checkpoint)
     for config, record in zip(configs, together, strict=True):
@@ -139,8 +139,8 @@ def test_layers_are_removed_and_dev_joins_train_as_for_other_heads(make_config, 
 def test_the_order_of_a_pair_makes_no_difference(make_config, pairs, checkpoint):
     turned = {name: turn(split) for name, split in pairs.items()}
     config = make_config(head="cosine", epochs=1, dropout=0.0)
-    (one,), (other,) = train([config], pairs, checkpoint), train([config], turned, checkpoint)
-    np.testing.assert_allclose(one.predictions["test"], other.predictions["test"], atol=1e-4)
+    (first,), (other,) = train([config], pairs, checkpoint), train([config], turned, checkpoint)
+    np.testing.assert_allclose(first.predictions["test"], other.predictions["test"], atol=1e-4)
 
 
 def turn(split: Features) -> Features:

@@ -35,15 +35,15 @@ STABILIZERS = ({}, {"freeze": {"layers": 1}}, {"layerwise_decay": {"factor": 0.8
 def test_members_together_equal_each_alone_with_dropout_on(make_config, request, device, task, kind, encoder):
     features, checkpoint = request.getfixturevalue(kind), request.getfixturevalue(encoder)
     configs = [
-        make_config(task=task, seed=seed, stabilizers=own, learning_rate=(1 + seed) * 2e-4, epochs=4 + seed)
-        for seed, own in enumerate(STABILIZERS)
+        make_config(task=task, seed=seed, stabilizers=item, learning_rate=(1 + seed) * 2e-4, epochs=4 + seed)
+        for seed, item in enumerate(STABILIZERS)
     ]
     together = population_of(configs, features, checkpoint, device)
     joint = np.array([together.step() for _ in range(12)])
-    for place, config in enumerate(configs):
+    for index, config in enumerate(configs):
         alone = population_of([config], features, checkpoint, device)
         losses = [alone.step()[0] for _ in range(12)]
-        np.testing.assert_allclose(joint[:, place], losses, rtol=2e-4)
+        np.testing.assert_allclose(joint[:, index], losses, rtol=2e-4)
 
 
 @pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
@@ -51,8 +51,8 @@ def test_encoders_of_transformers_own_take_the_steps_that_they_take_on_the_cpu(
     make_config, similarity, request, device, encoder
 ):
     checkpoint, config = request.getfixturevalue(encoder), make_config(dropout=0.0)
-    here, there = (population_of([config], similarity, checkpoint, one) for one in (device, "cpu"))
-    np.testing.assert_allclose(*([own.step()[0] for _ in range(8)] for own in (here, there)), rtol=2e-3)
+    here, there = (population_of([config], similarity, checkpoint, first) for first in (device, "cpu"))
+    np.testing.assert_allclose(*([item.step()[0] for _ in range(8)] for item in (here, there)), rtol=2e-3)
     rounded = make_config(dropout=0.0, precision="bfloat16", epochs=10, learning_rate=3e-3)
     (record,) = records_of([rounded], similarity, checkpoint, device)
     assert record.status == "finished" and record.curve["train_loss"][-1] < record.curve["train_loss"][0]

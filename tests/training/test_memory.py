@@ -34,9 +34,9 @@ print(before, held, resident())
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/statm")
 def test_freed_blocks_between_living_ones_are_returned():
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
-    before, held, after = map(float, done.stdout.split())
+    before, allocated, after = map(float, done.stdout.split())
     assert after < before - 60  # of 92 MiB freed
-    assert after <= held
+    assert after <= allocated
 
 
 def test_a_refused_allocation_is_told_from_other_errors():
@@ -58,13 +58,13 @@ def test_a_populations_record_tells_its_own_peak_and_not_that_of_what_was_before
     make_config, similarity, checkpoint, device
 ):
     def peak_of(**recipe):
-        given = {"features": similarity, "task": get_task("BIOSSES"), "checkpoint": checkpoint, "device": device}
-        (record,) = train_population([make_config(epochs=1, **recipe)], **given)
+        arguments = {"features": similarity, "task": get_task("BIOSSES"), "checkpoint": checkpoint, "device": device}
+        (record,) = train_population([make_config(epochs=1, **recipe)], **arguments)
         return record.peak_bytes
 
     first = peak_of()
-    held = torch.ones(2**26, device=device)  # 256 MiB
+    allocated = torch.ones(2**26, device=device)  # 256 MiB
     beside = peak_of()
-    del held
+    del allocated
     free_memory()
     assert beside > first + 200 * 2**20 and 0 < peak_of() < beside - 200 * 2**20

@@ -72,9 +72,9 @@ def test_neighbours_of_equal_settings_that_move_together_move_as_each_alone():
                 parameters[0].tensor.grad[2] = math.nan  # of a member that is frozen there
             getattr(optimizer, way)([1e-2, 1e-2, 1e-2, 1e-2, 5e-3], [t, t, t, t + 1, t])
         moved[way] = [p.tensor.detach() for p in parameters]
-    for one, other in zip(*moved.values(), strict=True):
-        assert torch.isfinite(one).all()
-        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+    for first, other in zip(*moved.values(), strict=True):
+        assert torch.isfinite(first).all()
+        torch.testing.assert_close(first, other, rtol=1e-6, atol=1e-7)
 
 
 def test_a_frozen_member_does_not_move_while_the_others_do():

@@ -33,23 +33,23 @@ def different_runs(make_config, task="BIOSSES"):
         make_config(
             task=task,
             seed=seed,
-            stabilizers=own,
+            stabilizers=item,
             learning_rate=(1 + seed) * 2e-4,
             epochs=4 + seed % 3,
             bias_correction=bool(seed % 2),
             weight_decay=0.01 * (seed % 4),
             clip=(0.0, 1.0, 0.3)[seed % 3],
         )
-        for seed, own in enumerate(stabilizers)
+        for seed, item in enumerate(stabilizers)
     ]
 
 
-def by_depth(population: Population, place: int) -> list[torch.Tensor]:
+def by_depth(population: Population, index: int) -> list[torch.Tensor]:
     """One member's parameters, flat, by depth; key biases left out, whose true gradient is 0."""
     depths: dict[int, list] = {}
     width = population.model.architecture.width
     for parameter in population.model.depth_parameters():
-        value = parameter.tensor.data[place].clone()
+        value = parameter.tensor.data[index].clone()
         if parameter.name.endswith("qkv.bias"):
             value[width : 2 * width] = 0
         depths.setdefault(parameter.depth, []).append(value.flatten())
@@ -71,24 +71,24 @@ def test_eight_different_runs_together_equal_each_alone_with_dropout_on(make_con
     features, checkpoint = request.getfixturevalue(kind), request.getfixturevalue(encoder)
     configs = different_runs(make_config, task)
     together = make_population(configs, features, checkpoint)
-    start = [by_depth(together, place) for place in range(8)]
+    start = [by_depth(together, index) for index in range(8)]
     joint, after_five = [], []
     for step in range(20):
         joint.append(together.step())
         if step == 4:
-            after_five = [by_depth(together, place) for place in range(8)]
-    for place, config in enumerate(configs):
+            after_five = [by_depth(together, index) for index in range(8)]
+    for index, config in enumerate(configs):
         alone = make_population([config], features, checkpoint)
         losses = []
         for step in range(20):
             losses.append(alone.step()[0])
             if step == 4:
-                for before, mine, beside in zip(start[place], by_depth(alone, 0), after_five[place], strict=True):
+                for before, mine, beside in zip(start[index], by_depth(alone, 0), after_five[index], strict=True):
                     moved = (mine - before).norm()
                     assert (mine - beside).norm() <= 0.01 * moved
-        own = np.array(joint)[:, place]
-        np.testing.assert_allclose(own[:5], losses[:5], rtol=1e-5)
-        np.testing.assert_allclose(own, losses, rtol=1e-4)
+        item = np.array(joint)[:, index]
+        np.testing.assert_allclose(item[:5], losses[:5], rtol=1e-5)
+        np.testing.assert_allclose(item, losses, rtol=1e-4)
 
 
 def test_an_encoder_of_one_segment_takes_pairs_as_if_their_ids_were_single(make_config, similarity, roberta):
@@ -97,7 +97,7 @@ def test_an_encoder_of_one_segment_takes_pairs_as_if_their_ids_were_single(make_
     first, second = (
         [population.step() for _ in range(3)]
         for population in (
-            make_population([make_config(seed=s) for s in (1, 2)], own, roberta) for own in (similarity, single)
+            make_population([make_config(seed=s) for s in (1, 2)], item, roberta) for item in (similarity, single)
         )
     )
     np.testing.assert_array_equal(first, second)
@@ -114,11 +114,11 @@ def test_transformers_own_bert_is_trained_as_our_encoder_is(make_config, request
     configs = [
         replace(config, recipe=config.recipe.replace(dropout=0.0)) for config in different_runs(make_config, task)
     ]
-    one, other = (make_population(configs, features, given) for given in (checkpoint, slow))
+    ours, other = (make_population(configs, features, start) for start in (checkpoint, slow))
     for _ in range(10):
-        np.testing.assert_allclose(one.step(), other.step(), rtol=1e-4)
-    mine, twin = (p.full_word_embeddings(3, c) for p, c in ((one, checkpoint), (other, slow)))
-    torch.testing.assert_close(mine, twin, rtol=1e-3, atol=2e-4)
+        np.testing.assert_allclose(ours.step(), other.step(), rtol=1e-4)
+    mine, reference = (p.full_word_embeddings(3, c) for p, c in ((ours, checkpoint), (other, slow)))
+    torch.testing.assert_close(mine, reference, rtol=1e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
@@ -136,7 +136,7 @@ def test_frozen_depths_of_other_encoders_stand_still_and_the_rest_moves(make_con
 def test_layerwise_decay_scales_the_first_step_of_other_encoders(make_config, similarity, request, encoder):
     checkpoint = request.getfixturevalue(encoder)
     recipe = dict(dropout=0.0, weight_decay=0.0, warmup=0.0)
-    configs = [make_config(stabilizers=own, **recipe) for own in ({}, {"layerwise_decay": {"factor": 0.5}})]
+    configs = [make_config(stabilizers=item, **recipe) for item in ({}, {"layerwise_decay": {"factor": 0.5}})]
     population = make_population(configs, similarity, checkpoint)
     start = by_depth(population, 0)
     population.step()
@@ -168,8 +168,8 @@ def test_a_frozen_member_is_clipped_by_the_norm_of_what_it_trains(make_config, s
     expected = [0.1 * parameter.grad[0].clone() for parameter in trained]
     beside.step()
     means = [m[1] for p, m in zip(beside.optimizer.parameters, beside.optimizer.exp_avg, strict=True) if p.depth > 2]
-    for found, wanted in zip(means, expected, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
+    for actual, target in zip(means, expected, strict=True):
+        torch.testing.assert_close(actual, target, rtol=1e-4, atol=1e-7)
 
 
 def test_unused_embedding_rows_follow_weight_decay_alone(make_config, similarity, checkpoint):
@@ -205,14 +205,14 @@ def test_a_snapshot_brings_weights_and_unused_rows_back(make_config, similarity,
 
 def test_members_go_on_unchanged_when_others_leave(make_config, similarity, checkpoint):
     configs = [make_config(seed=seed) for seed in (1, 2, 3)]
-    whole, cut = (make_population(configs, similarity, checkpoint) for _ in range(2))
+    complete, cut = (make_population(configs, similarity, checkpoint) for _ in range(2))
     for _ in range(3):
-        whole.step()
+        complete.step()
         cut.step()
     cut.keep([0, 2])
     for _ in range(3):
-        expected, found = whole.step(), cut.step()
-    np.testing.assert_allclose(found, expected[[0, 2]], rtol=1e-5)
+        expected, actual = complete.step(), cut.step()
+    np.testing.assert_allclose(actual, expected[[0, 2]], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ def test_a_head_for_sets_of_labels_begins_at_the_labels_base_rates(make_config, 
     rates = documents["train"].targets.mean(0)
     packing, _ = population._next_batches()
     with torch.no_grad():
-        given = population.model(packing).sigmoid().mean((0, 1))
-    np.testing.assert_allclose(given, rates, atol=0.06)  # the fresh head's weights add a little
+        initial = population.model(packing).sigmoid().mean((0, 1))
+    np.testing.assert_allclose(initial, rates, atol=0.06)  # the fresh head's weights add a little
     np.testing.assert_allclose(population.model.head.bias.data.sigmoid(), np.stack([rates, rates]), atol=1e-6)
 
 

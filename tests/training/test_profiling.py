@@ -52,8 +52,8 @@ def grown(members, what):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is reset by /proc/self/clear_refs")
 def test_a_profile_bounds_the_peak_of_training_and_members_add_up():
-    one, two, four = (grown(n, "profile") for n in (1, 2, 4))
-    expected = one + 3 * (two - one)
+    each, two, four = (grown(n, "profile") for n in (1, 2, 4))
+    expected = each + 3 * (two - each)
     assert 0.75 * expected < four < 1.1 * expected
     assert 0.75 * expected < grown(4, "train") < 1.02 * expected
 

@@ -13,15 +13,15 @@ from .conftest import make_features
 
 BIOSSES = get_task("BIOSSES")
 CENTER, SCALE = 50.0, 25.0
-FAR = replace(BIOSSES, bounds=(0.0, 100.0), custom=CustomForm(center=CENTER, scale=SCALE))
+DISTANT = replace(BIOSSES, bounds=(0.0, 100.0), custom=CustomForm(center=CENTER, scale=SCALE))
 
 
 def test_far_scores_are_trained_as_the_near_ones_that_they_are_a_multiple_of(make_config, checkpoint):
     far = make_features("BIOSSES")
-    near = {split: replace(own, targets=own.targets - np.float32(2)) for split, own in far.items()}
-    far = {split: replace(own, targets=own.targets * np.float32(SCALE) + CENTER) for split, own in near.items()}
+    near = {split: replace(item, targets=item.targets - np.float32(2)) for split, item in far.items()}
+    far = {split: replace(item, targets=item.targets * np.float32(SCALE) + CENTER) for split, item in near.items()}
     (a,) = train_population([make_config()], features=near, task=BIOSSES, checkpoint=checkpoint, device="cpu")
-    (b,) = train_population([make_config()], features=far, task=FAR, checkpoint=checkpoint, device="cpu")
+    (b,) = train_population([make_config()], features=far, task=DISTANT, checkpoint=checkpoint, device="cpu")
     expected = np.array(a.predictions["test"]) * SCALE + CENTER
     np.testing.assert_allclose(b.predictions["test"], expected, rtol=0, atol=1e-3)
     assert b.scores["test"] == pytest.approx(a.scores["test"], abs=1e-4)
@@ -29,10 +29,10 @@ def test_far_scores_are_trained_as_the_near_ones_that_they_are_a_multiple_of(mak
 
 
 def test_scores_from_0_to_100_are_learned_as_fast_as_those_from_0_to_4(make_config, checkpoint):
-    features = {split: replace(own, targets=own.targets * 25) for split, own in make_features("BIOSSES").items()}
+    features = {split: replace(item, targets=item.targets * 25) for split, item in make_features("BIOSSES").items()}
     config = make_config(epochs=8, learning_rate=2e-3)
     scored = {}
-    for name, task in (("as they are", replace(FAR, custom=CustomForm())), ("as distances", FAR)):
+    for name, task in (("as they are", replace(DISTANT, custom=CustomForm())), ("as distances", DISTANT)):
         (record,) = train_population([config], features=features, task=task, checkpoint=checkpoint, device="cpu")
         scored[name] = np.abs(np.array(record.predictions["test"]) - features["test"].targets).mean()
         r = pearson(features["test"].targets.tolist(), record.predictions["test"])

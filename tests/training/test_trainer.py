@@ -37,7 +37,7 @@ def test_other_encoders_train_under_every_technique(make_config, similarity, req
         {}, {"freeze": {"layers": "embeddings"}}, {"layerwise_decay": {"factor": 0.9}}, {"reinitialize": {"layers": 2}},
         {"remove_layers": {"layers": 1}}, {"freeze": {"layers": 1}, "reinitialize": {"layers": 1}},
     ]  # fmt: skip
-    configs = [make_config(stabilizers=own, learning_rate=3e-3, epochs=2) for own in techniques]
+    configs = [make_config(stabilizers=item, learning_rate=3e-3, epochs=2) for item in techniques]
     configs += [make_config(bias_correction=False, epochs=3, select="best_dev")]
     for config in configs:
         (record,) = train([config], similarity, request.getfixturevalue(encoder))
@@ -84,8 +84,8 @@ def test_dev_joins_train_with_the_words_of_its_sentences(make_config, tagged, ch
     (record,) = train([config], tagged, checkpoint)
     assert record.stopped_at_step == 2 * 7  # 56 sentences in batches of 8
     joined = tagged["train"].joined(tagged["dev"])
-    whole = [gold_of(part, get_task("BC5-chem")) for part in (tagged["train"], tagged["dev"], joined)]
-    assert whole[2] == whole[0] + whole[1]
+    complete = [gold_of(part, get_task("BC5-chem")) for part in (tagged["train"], tagged["dev"], joined)]
+    assert complete[2] == complete[0] + complete[1]
     last = len(joined) - 1
     np.testing.assert_array_equal(joined.word_starts_of(last), tagged["dev"].word_starts_of(len(tagged["dev"]) - 1))
 
@@ -99,8 +99,8 @@ def test_the_recorded_scores_are_those_of_the_recorded_predictions(make_config, 
 
 def test_a_record_survives_json(make_config, similarity, checkpoint):
     (record,) = train([make_config()], similarity, checkpoint)
-    again = run_record_from_dict(json.loads(json.dumps(record.to_dict(), allow_nan=False)))
-    assert again.to_dict() == record.to_dict()
+    reloaded = run_record_from_dict(json.loads(json.dumps(record.to_dict(), allow_nan=False)))
+    assert reloaded.to_dict() == record.to_dict()
 
 
 def test_members_of_different_length_are_recorded_in_the_order_asked(make_config, similarity, checkpoint):
@@ -122,10 +122,10 @@ def test_a_loss_that_is_not_finite_is_recorded_as_such(make_config, similarity, 
     json.dumps(failed.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(("poison", "at"), [(float("nan"), 3), (1e30, 3), (float("nan"), 19)])
 def test_one_members_divergence_leaves_the_others_results_alone(
-    make_config, similarity, checkpoint, monkeypatch, place, poison, at
+    make_config, similarity, checkpoint, monkeypatch, index, poison, at
 ):
     from blurbstudy.training import Population
 
@@ -133,18 +133,18 @@ def test_one_members_divergence_leaves_the_others_results_alone(
     step = Population.step
 
     def poisoned(self):
-        if len(self.members) == 3 and self.members[place].step == at:
-            self.model.layers[0].up.bias.data[place] = poison
-            self.model.embeddings.word_embeddings.data[place] = poison
+        if len(self.members) == 3 and self.members[index].step == at:
+            self.model.layers[0].up.bias.data[index] = poison
+            self.model.embeddings.word_embeddings.data[index] = poison
         return step(self)
 
     monkeypatch.setattr(Population, "step", poisoned)
     records = train(configs, similarity, checkpoint)
     monkeypatch.undo()
     for other, record in enumerate(records):
-        assert record.status == ("not_finite" if other == place else "finished")
-    assert records[place].stopped_at_step <= at + 2
-    healthy = (place + 1) % 3
+        assert record.status == ("not_finite" if other == index else "finished")
+    assert records[index].stopped_at_step <= at + 2
+    healthy = (index + 1) % 3
     (alone,) = train([configs[healthy]], similarity, checkpoint)
     np.testing.assert_allclose(records[healthy].predictions["test"], alone.predictions["test"], rtol=1e-3, atol=1e-4)
 

@@ -20,16 +20,16 @@ BEGINS, INSIDE = {"X": 1, "Y": 3}, {"X": 2, "Y": 4}
 def typed_split(n, seed):
     """Sentences of 3 to 9 words of one sub-word, which tells the tag; mentions of one type never touch."""
     rng = np.random.default_rng(seed)
-    ids, places, targets, offsets, examples = [], [], [], [0], [0]
+    ids, indices, targets, offsets, examples = [], [], [], [0], [0]
     for _ in range(n):
         ids.append(2)
         left, before = int(rng.integers(3, 10)), None
         while left:
-            kind = rng.choice([own for own in ("X", "Y", None) if own != before or own is None])
+            kind = rng.choice([item for item in ("X", "Y", None) if item != before or item is None])
             length = min(left, int(rng.integers(1, 3)))
             for i in range(length):
                 tag = 0 if kind is None else INSIDE[kind] if i else BEGINS[kind]
-                places.append(len(ids))
+                indices.append(len(ids))
                 targets.append(tag)
                 ids.append(10 + 10 * tag + int(rng.integers(0, 5)))
             left, before = left - length, kind
@@ -38,7 +38,7 @@ def typed_split(n, seed):
         examples.append(len(targets))
     return Features(
         ids=np.array(ids, np.int32), segments=np.zeros(len(ids), np.uint8), offsets=np.array(offsets),
-        targets=np.array(targets), word_starts=np.array(places), examples=np.array(examples),
+        targets=np.array(targets), word_starts=np.array(indices), examples=np.array(examples),
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_io_has_one_output_a_type():
 
 def test_io_outputs_are_written_as_bio_by_type(typed):
     chosen = [[0, 1, 1, 2, 1], [1, 1, 0], [2]]
-    words = [place for own in chosen for place in own]
+    words = [index for item in chosen for index in item]
     features = dataclasses.replace(typed["dev"], examples=np.array([0, 5, 8, 9]))
     outputs = np.eye(3, dtype=np.float32)[words]
     assert decode(outputs, features, TYPED, tagging="io") == ["O B-X I-X B-Y B-X", "B-X I-X O", "B-Y"]
@@ -73,14 +73,14 @@ def test_types_are_learned_by_both_taggings(make_config, typed, checkpoint, tagg
 @pytest.mark.parametrize("select", ["last", "best_dev"])
 def test_without_a_test_set_a_run_is_the_same_and_scored_on_dev_alone(make_config, typed, checkpoint, select):
     config = make_config(task="BC5-chem", select=select, learning_rate=2e-3)
-    given = {"task": TYPED, "checkpoint": checkpoint, "device": "cpu"}
+    arguments = {"task": TYPED, "checkpoint": checkpoint, "device": "cpu"}
     # The same sequences twice: a test set of others would add rows to the embeddings that have training state.
     features = typed | {"test": typed["dev"]}
-    (whole,) = train_population([config], features=features, **given)
-    (record,) = train_population([config], features={s: features[s] for s in ("train", "dev")}, **given)
-    assert record.status == "finished" and record.selected_step == whole.selected_step
-    assert record.scores == {"dev": whole.scores["dev"], "test": None}
-    assert record.predictions == {"dev": whole.predictions["dev"]} and record.curve == whole.curve
+    (full,) = train_population([config], features=features, **arguments)
+    (record,) = train_population([config], features={s: features[s] for s in ("train", "dev")}, **arguments)
+    assert record.status == "finished" and record.selected_step == full.selected_step
+    assert record.scores == {"dev": full.scores["dev"], "test": None}
+    assert record.predictions == {"dev": full.predictions["dev"]} and record.curve == full.curve
 
 
 def test_without_a_test_set_a_loss_that_is_not_finite_is_a_failure_too(make_config, typed, checkpoint):

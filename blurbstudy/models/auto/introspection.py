@@ -153,6 +153,7 @@ def _padding_positions(body: Any, pad_id: int | None) -> int:
     n_positions = body.config.max_position_embeddings
     for module in body.modules():
         if isinstance(module, nn.Embedding) and module.num_embeddings == n_positions and module.padding_idx is not None:
-            configured = pad_id is not None and body.config.pad_token_id == module.padding_idx
-            return 1 + (pad_id if configured else module.padding_idx)  # pyright: ignore[reportOptionalOperand]
+            if pad_id is not None and body.config.pad_token_id == module.padding_idx:
+                return pad_id + 1
+            return module.padding_idx + 1
     return 0

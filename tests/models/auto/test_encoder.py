@@ -38,9 +38,9 @@ def padded(batch, checkpoint):
     size = max(len(ids) for ids, _ in batch)
     ids = torch.full((len(batch), size), architecture.pad_id)
     segments, mask = torch.zeros_like(ids), torch.zeros_like(ids)
-    for row, (own, kinds) in enumerate(batch):
-        ids[row, : len(own)], segments[row, : len(own)] = torch.from_numpy(own), torch.from_numpy(kinds)
-        mask[row, : len(own)] = 1
+    for row, (item, kinds) in enumerate(batch):
+        ids[row, : len(item)], segments[row, : len(item)] = torch.from_numpy(item), torch.from_numpy(kinds)
+        mask[row, : len(item)] = 1
     inputs = {"input_ids": ids, "attention_mask": mask}
     return inputs | ({"token_type_ids": segments} if architecture.n_segments > 1 else {})
 
@@ -97,11 +97,11 @@ def test_logits_and_gradients_equal_those_of_transformers(other, members):
         assert len(mine) == len(theirs)
         named = ours.encoder.named_weights()
         for name, gradient in theirs.items():
-            own = named[WORD_EMBEDDINGS if name == ours.encoder.layout.word_embeddings else name].grad[member]
+            item = named[WORD_EMBEDDINGS if name == ours.encoder.layout.word_embeddings else name].grad[member]
             if "embeddings" not in name:
-                torch.testing.assert_close(own, gradient, rtol=2e-3, atol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
+                torch.testing.assert_close(item, gradient, rtol=2e-3, atol=2e-4, msg=lambda m, n=name: f"{n}: {m}")
             else:  # rows that padding alone reads have a gradient of nearly nothing in transformers
-                assert (own - gradient).norm() <= 2e-3 * gradient.norm() + 1e-4, name
+                assert (item - gradient).norm() <= 2e-3 * gradient.norm() + 1e-4, name
 
 
 def test_words_are_read_where_they_lie(other):
@@ -113,8 +113,8 @@ def test_words_are_read_where_they_lie(other):
     with torch.no_grad():
         hidden = model(**padded(batch, checkpoint))[0]
         outputs = ours(packing)
-    wanted = torch.cat([hidden[i, torch.from_numpy(reads[i])] for i in packing.order[1]])
-    expected = wanted @ ours.head.weight[1].T + ours.head.bias[1]
+    target = torch.cat([hidden[i, torch.from_numpy(reads[i])] for i in packing.order[1]])
+    expected = target @ ours.head.weight[1].T + ours.head.bias[1]
     torch.testing.assert_close(outputs[1, : len(expected)], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -122,9 +122,9 @@ def test_five_adamw_steps_equal_those_of_a_plain_loop(other):
     _, model, checkpoint = other
     ours = make_classifier(checkpoint, members=2, seeds=(4, 5))
     pooler, head = (torch.nn.Linear(16, n) for n in (16, 3))
-    for layer, own in ((pooler, ours.pooler.dense), (head, ours.head)):
-        layer.weight.data.copy_(own.weight.data[1])
-        layer.bias.data.copy_(own.bias.data[1])
+    for layer, item in ((pooler, ours.pooler.dense), (head, ours.head)):
+        layer.weight.data.copy_(item.weight.data[1])
+        layer.bias.data.copy_(item.bias.data[1])
     base = {name: p for name, p in model.named_parameters() if p.requires_grad and "pooler" not in name}
     everything = [*base.values(), *pooler.parameters(), *head.parameters()]
     theirs = torch.optim.AdamW(
@@ -158,14 +158,14 @@ def test_five_adamw_steps_equal_those_of_a_plain_loop(other):
     for name, expected in base.items():
         if name.endswith(("key.bias", "k_lin.bias", "attn.k.bias")):
             continue  # its true gradient is 0, so Adam moves it by rounding alone
-        own = named[WORD_EMBEDDINGS if name == ours.encoder.layout.word_embeddings else name].data[1]
+        item = named[WORD_EMBEDDINGS if name == ours.encoder.layout.word_embeddings else name].data[1]
         moved = (expected - before[name]).norm()
-        assert moved > 1e-4 and (own - expected).norm() / moved < 0.02, name
+        assert moved > 1e-4 and (item - expected).norm() / moved < 0.02, name
 
 
 @pytest.mark.parametrize("head", ["pooler", "words"])
 def test_berts_family_by_transformers_module_equals_our_encoder(both_ways, head):
-    fast, slow = (make_classifier(one, members=2, head=head) for one in both_ways)
+    fast, slow = (make_classifier(each, members=2, head=head) for each in both_ways)
     batch = make_batch()
     positions = [[np.arange(len(ids)) for ids, _ in batch]] * 2 if head == "words" else None
     packing = pack([batch, batch], n_heads=4, output_positions=positions)
@@ -181,11 +181,11 @@ def test_berts_family_by_transformers_module_equals_our_encoder(both_ways, head)
         "layers.1.up.weight": "encoder.layer.1.intermediate.dense.weight",
     }
     names |= {"layers.2.down.bias": "encoder.layer.2.output.dense.bias"}
-    for own, other in names.items():
-        mine, twin = fast.encoder.named_weights()[own].grad, slow.encoder.named_weights()[other].grad
-        assert (mine - twin).norm() <= 1e-3 * twin.norm(), own
+    for item, other in names.items():
+        mine, reference = fast.encoder.named_weights()[item].grad, slow.encoder.named_weights()[other].grad
+        assert (mine - reference).norm() <= 1e-3 * reference.norm(), item
     torch.testing.assert_close(fast.head.weight.grad, slow.head.weight.grad, rtol=1e-3, atol=1e-5)
-    counts = [sum(p.tensor.numel() for p in one.depth_parameters() if p.depth == 2) for one in (fast, slow)]
+    counts = [sum(p.tensor.numel() for p in each.depth_parameters() if p.depth == 2) for each in (fast, slow)]
     assert counts[0] == counts[1]
 
 
@@ -194,13 +194,13 @@ def test_some_rows_of_the_word_table_do_what_the_whole_does(other):
     batch = make_batch()
     rows = np.unique(np.concatenate([ids for ids, _ in batch]))
     few = [(np.searchsorted(rows, ids), segments) for ids, segments in batch]
-    whole, cut = make_classifier(checkpoint), make_classifier(checkpoint, rows=torch.from_numpy(rows))
+    full, cut = make_classifier(checkpoint), make_classifier(checkpoint, rows=torch.from_numpy(rows))
     assert cut.encoder.named_weights()[WORD_EMBEDDINGS].shape == (1, len(rows), 16)
-    outputs = [model(pack([own], n_heads=4)) for model, own in ((whole, batch), (cut, few))]
+    outputs = [model(pack([item], n_heads=4)) for model, item in ((full, batch), (cut, few))]
     torch.testing.assert_close(outputs[0], outputs[1])
-    for one in outputs:
-        one.square().sum().backward()
-    gradients = [model.encoder.named_weights()[WORD_EMBEDDINGS].grad[0] for model in (whole, cut)]
+    for each in outputs:
+        each.square().sum().backward()
+    gradients = [model.encoder.named_weights()[WORD_EMBEDDINGS].grad[0] for model in (full, cut)]
     torch.testing.assert_close(gradients[0][rows], gradients[1])
 
 
@@ -212,8 +212,8 @@ def test_dropout_is_a_members_own_and_has_the_recipes_rate(other, rate):
 
     def outputs(members, batches, seeds, dropout=True):
         stream = DropoutStream(seeds, rate) if dropout else None
-        with torch.no_grad(), model.select_members(members) as own:
-            return own(pack(batches, n_heads=4), dropout=stream)
+        with torch.no_grad(), model.select_members(members) as item:
+            return item(pack(batches, n_heads=4), dropout=stream)
 
     state = torch.random.get_rng_state()
     beside = outputs([0, 1], [longer, batch], [5, 6])
@@ -233,8 +233,8 @@ def test_parameters_are_counted_as_transformers_counts_them(other):
     assert shape.n_parameters == model.num_parameters() - pooler
     layer = sum(p.numel() for p in make_classifier(checkpoint).layers[2].parameters())
     assert shape.with_layers(2).n_parameters == shape.n_parameters - layer
-    again = Architecture(**json.loads(json.dumps(shape.to_dict())))  # as a run store's facts keep it
-    assert again == shape and again.n_parameters == shape.n_parameters
+    reloaded = Architecture(**json.loads(json.dumps(shape.to_dict())))  # as a run store's facts keep it
+    assert reloaded == shape and reloaded.n_parameters == shape.n_parameters
 
 
 def test_what_layers_share_is_below_them_and_what_follows_is_with_the_head(other):
@@ -256,26 +256,26 @@ def test_upper_layers_are_cut_off_and_written_as_transformers_reads_them(other, 
     assert len(make_classifier(cut).layers) == 2
     ours = make_classifier(cut)
     folder = export_checkpoint(ours.member_weights(0), cut.architecture, folder=tmp_path / "cut")
-    again = transformers.AutoModel.from_pretrained(folder).eval()
-    assert type(again) is type(model) and again.config.num_hidden_layers == 2
+    reloaded = transformers.AutoModel.from_pretrained(folder).eval()
+    assert type(reloaded) is type(model) and reloaded.config.num_hidden_layers == 2
     batch = make_batch()
     packing = pack([batch], n_heads=4)
     with torch.no_grad():
-        expected = by_hand(again, ours, padded(batch, checkpoint))[packing.order[0]]
+        expected = by_hand(reloaded, ours, padded(batch, checkpoint))[packing.order[0]]
         torch.testing.assert_close(ours(packing)[0, :5], expected, rtol=1e-4, atol=1e-5)
     assert load_checkpoint(folder).architecture.n_layers == 2
     if family == "modernbert":
-        assert again.config.layer_types == model.config.layer_types[:2] == ["full_attention", "sliding_attention"]
+        assert reloaded.config.layer_types == model.config.layer_types[:2] == ["full_attention", "sliding_attention"]
 
 
 def test_a_head_model_of_transformers_is_read_as_its_encoder(tmp_path, make_base):
     model = make_base("deberta-v2")
-    whole = transformers.DebertaV2ForSequenceClassification(model.config)
-    whole.deberta.load_state_dict(model.state_dict())
-    whole.save_pretrained(tmp_path)
-    found = load_checkpoint(tmp_path).weights
-    assert torch.equal(found[WORD_EMBEDDINGS], model.embeddings.word_embeddings.weight.data)
-    assert not any(name.startswith(("classifier", "deberta")) for name in found)
+    full = transformers.DebertaV2ForSequenceClassification(model.config)
+    full.deberta.load_state_dict(model.state_dict())
+    full.save_pretrained(tmp_path)
+    actual = load_checkpoint(tmp_path).weights
+    assert torch.equal(actual[WORD_EMBEDDINGS], model.embeddings.word_embeddings.weight.data)
+    assert not any(name.startswith(("classifier", "deberta")) for name in actual)
 
 
 def test_a_pooler_that_the_checkpoint_holds_is_loaded(tmp_path, make_base):

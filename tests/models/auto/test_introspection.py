@@ -68,11 +68,12 @@ def test_a_configuration_that_does_not_fit_is_one_line(saved, changes, message):
 
 
 def test_layers_are_found_in_whatever_lists_hold_them(saved):
-    found = module_layout(read_architecture(saved("xlm", use_lang_emb=False)).config)
+    actual = module_layout(read_architecture(saved("xlm", use_lang_emb=False)).config)
     assert (
-        found.layer_lists == ("attentions", "layer_norm1", "ffns", "layer_norm2") and found.after_layers == frozenset()
+        actual.layer_lists == ("attentions", "layer_norm1", "ffns", "layer_norm2")
+        and actual.after_layers == frozenset()
     )
-    assert found.depth("ffns.2.lin1.weight", 3) == 3 and found.depth("embeddings.weight", 3) == 0
+    assert actual.depth("ffns.2.lin1.weight", 3) == 3 and actual.depth("embeddings.weight", 3) == 0
 
 
 @pytest.mark.parametrize(("family", "most", "segments"), [("mpnet", 32, 1), ("camembert", 32, 1), ("ernie", 32, 2)])
@@ -91,9 +92,9 @@ def test_a_shape_says_nothing_of_where_precision_and_kernels_are_set(saved):
 def test_weights_of_half_precision_become_float32(make_base, tmp_path):
     model = make_base("modernbert")
     model.half().save_pretrained(tmp_path)
-    found = load_checkpoint(tmp_path).weights
-    assert {tensor.dtype for tensor in found.values()} == {torch.float32}
-    assert torch.equal(found["embeddings.word_embeddings"].half(), model.embeddings.tok_embeddings.weight.data)
+    actual = load_checkpoint(tmp_path).weights
+    assert {tensor.dtype for tensor in actual.values()} == {torch.float32}
+    assert torch.equal(actual["embeddings.word_embeddings"].half(), model.embeddings.tok_embeddings.weight.data)
 
 
 EVIL = "from pathlib import Path\nPath({touched!r}).write_text('run')\n"
@@ -132,16 +133,16 @@ def test_code_that_lies_in_a_checkpoint_is_never_run(saved, tmp_path, family, mo
     assert not touched.exists()
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_pickled_weights_are_read_as_tensors_alone(saved, tmp_path, whole):
+@pytest.mark.parametrize("full", [True, False])
+def test_pickled_weights_are_read_as_tensors_alone(saved, tmp_path, full):
     folder, touched = saved("deberta-v2"), tmp_path / "touched"
     expected = load_checkpoint(folder).weights
     state = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
-    if whole:
+    if full:
         torch.save(state, folder / "pytorch_model.bin")
-        found = load_checkpoint(folder).weights
-        assert found.keys() == expected.keys() and all(torch.equal(found[n], expected[n]) for n in found)
+        actual = load_checkpoint(folder).weights
+        assert actual.keys() == expected.keys() and all(torch.equal(actual[n], expected[n]) for n in actual)
     with (folder / "pytorch_model.bin").open("wb") as stream:
         pickle.dump({"embeddings": Evil(str(touched))}, stream)
     with pytest.raises(CheckpointError, match=r"pytorch_model.bin: cannot be read as weights") as caught:

@@ -1,4 +1,4 @@
-"""How a side of a comparison is measured: in fresh processes that are let go together, with its memory and the
+"""How per system of a comparison is measured: in fresh processes that are let go together, with its memory and the
 machine's own matrix rate. A process takes one job (plain values) and answers once.
 """
 
@@ -22,7 +22,7 @@ JOB = "--job"  # followed by one job as JSON: this process is to do it
 SAMPLING = 0.5  # seconds between two readings of memory; reading PSS costs time on the same cores
 
 
-def run_side(program: str, jobs: Sequence[dict[str, Any]], *, timeout: float | None = None) -> dict[str, Any]:
+def run_system(program: str, jobs: Sequence[dict[str, Any]], *, timeout: float | None = None) -> dict[str, Any]:
     """One measurement: a process per job, all let go at once when the last of them is ready.
 
     Args:
@@ -43,17 +43,17 @@ def run_side(program: str, jobs: Sequence[dict[str, Any]], *, timeout: float | N
         for worker in workers:
             worker.kill()
 
-    with started(program, jobs) as workers, peak_memory([worker.pid for worker in workers]) as peak:
+    with start_workers(program, jobs) as workers, peak_memory([worker.pid for worker in workers]) as peak:
         watchdog = threading.Timer(timeout, end) if timeout else None
         if watchdog:
             watchdog.start()
         try:
             for worker in workers:
-                _heard(worker)
+                _read_line(worker)
             for worker in workers:
                 worker.stdin.write("go\n")
                 worker.stdin.flush()
-            answers = [json.loads(_heard(worker)) for worker in workers]
+            answers = [json.loads(_read_line(worker)) for worker in workers]
             for worker in workers:
                 worker.wait()
         except (RuntimeError, BrokenPipeError) as error:
@@ -72,8 +72,8 @@ def run_side(program: str, jobs: Sequence[dict[str, Any]], *, timeout: float | N
 
 
 @contextlib.contextmanager
-def started(program: str, jobs: Sequence[dict[str, Any]]) -> Iterator[list[subprocess.Popen]]:
-    """The processes of a side, ended at the end of the `with` at the latest."""
+def start_workers(program: str, jobs: Sequence[dict[str, Any]]) -> Iterator[list[subprocess.Popen]]:
+    """The processes of per system, ended at the end of the `with` at the latest."""
     workers = []
     search = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
     try:
@@ -99,7 +99,7 @@ def started(program: str, jobs: Sequence[dict[str, Any]]) -> Iterator[list[subpr
                     pipe.close()
 
 
-def _heard(worker: subprocess.Popen) -> str:
+def _read_line(worker: subprocess.Popen) -> str:
     line = worker.stdout.readline()
     if not line:
         raise RuntimeError(f"a process ended with exit code {worker.wait()}; see its output above")
@@ -193,7 +193,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def circumstances() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Machine and versions."""
     import numpy
     import torch
@@ -221,7 +221,7 @@ def _processor() -> str:
 
 
 @contextlib.contextmanager
-def setting(name: str, value: str) -> Iterator[None]:
+def environment_variable(name: str, value: str) -> Iterator[None]:
     """An environment setting for the time of a `with`, in the processes started then too."""
     before = os.environ.get(name)
     os.environ[name] = value
@@ -239,6 +239,6 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """Progress, on stderr."""
     print(text, file=sys.stderr, flush=True)

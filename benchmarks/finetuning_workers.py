@@ -1,5 +1,5 @@
-"""What a process of finetuning.py does: makes runs or predictions of one side, tries the peer's settings on a short
-piece, measures the machine's matrix rate, or profiles a run of ours. A job's `side` says which.
+"""What a process of finetuning.py does: makes runs or predictions of one system, tries the reference's settings on a
+short piece, measures the machine's matrix rate, or profiles a run of ours. A job's `side` says which.
 """
 
 from __future__ import annotations
@@ -10,40 +10,40 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import measuring
-from material import Fitting, Material, read_material
-from measuring import cores, do_job
+import measure
+from inputs import BenchmarkInputs, FinetuningSettings, read_inputs
+from measure import cores, do_job
 
 PIECE = 4000  # sub-words of the piece on which prediction settings are tried
 PROFILED_STEPS = 8
 
 
 def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """By the job's side."""
+    """By the job's system."""
     if job["side"] == "rates":
         return rates
-    material = read_material(Fitting(**job["fitting"]), encoder=job["encoder"], data=job["data"])
+    inputs = read_inputs(FinetuningSettings(**job["fitting"]), encoder=job["encoder"], data=job["data"])
     if job["side"] == "trials":
-        return (prediction_trials if job["predicts"] else training_trials)(material, job)
+        return (prediction_trials if job["predicts"] else training_trials)(inputs, job)
     if job["side"] == "profile":
-        return lambda: {"seconds": [0.0], "shares": profile(material)}
+        return lambda: {"seconds": [0.0], "shares": profile(inputs)}
     prepared = {
         ("ours", False): our_training, ("ours", True): our_prediction,
-        ("peer", False): peer_training, ("peer", True): peer_prediction,
+        ("peer", False): reference_training, ("peer", True): reference_prediction,
     }  # fmt: skip
-    return prepared[job["side"], job["predicts"]](material, job)
+    return prepared[job["side"], job["predicts"]](inputs, job)
 
 
 def rates() -> dict[str, Any]:
     """The machine's own: one thread, and all cores."""
     import torch
 
-    everything = measuring.matrix_rate()
+    everything = measure.matrix_rate()
     torch.set_num_threads(1)
-    return {"seconds": [0.0], "rates": {"one_thread": measuring.matrix_rate(), "all_cores": everything}}
+    return {"seconds": [0.0], "rates": {"one_thread": measure.matrix_rate(), "all_cores": everything}}
 
 
-def our_training(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def our_training(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Run after run, each a population of one, as the engine does with encoders of this size."""
     from blurbstudy.training import train_population
 
@@ -52,8 +52,8 @@ def our_training(material: Material, job: dict[str, Any]) -> Callable[[], dict[s
         for seed in job["seeds"]:
             began = time.perf_counter()
             (record,) = train_population(
-                [material.config(seed)], features=material.features, task=material.task,
-                checkpoint=material.checkpoint, device="cpu",
+                [inputs.config(seed)], features=inputs.features, task=inputs.task,
+                checkpoint=inputs.checkpoint, device="cpu",
             )  # fmt: skip
             seconds.append(time.perf_counter() - began)
             scores.append(record.scores["test"])
@@ -62,59 +62,59 @@ def our_training(material: Material, job: dict[str, Any]) -> Callable[[], dict[s
     return go
 
 
-def peer_training(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    import peer
+def reference_training(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    import reference
 
-    peer.import_all()
+    reference.import_all()
 
     def go() -> dict[str, Any]:
         grouped = job.get("grouped", False)
         runs = [
-            peer.fine_tune(material, seed=seed, attention=job["attention"], grouped=grouped) for seed in job["seeds"]
+            reference.fine_tune(inputs, seed=seed, attention=job["attention"], grouped=grouped) for seed in job["seeds"]
         ]
         return {"seconds": [run["seconds"] for run in runs], "scores": [run["scores"]["test"] for run in runs]}
 
     return go
 
 
-def training_trials(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def training_trials(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Threads and kinds of attention, three steps each."""
-    import peer
+    import reference
     import torch
 
-    peer.import_all()
+    reference.import_all()
 
     def go() -> dict[str, Any]:
         trials = []
         for threads in sorted({1, cores()}):
             for attention in ("sdpa",) if job["few"] else ("sdpa", "eager"):
                 torch.set_num_threads(threads)
-                seconds = peer.seconds_per_step(material, steps=3, attention=attention)
+                seconds = reference.seconds_per_step(inputs, steps=3, attention=attention)
                 trials.append({"threads": threads, "attention": attention, "piece_seconds": seconds})
         return {"seconds": [0.0], "trials": trials}
 
     return go
 
 
-def our_model(material: Material, seed: int):  # noqa: ANN201
+def our_model(inputs: BenchmarkInputs, seed: int):  # noqa: ANN201
     """An encoder with a fresh head."""
     from blurbstudy.models import Classifier
 
-    head = "pooler" if material.shape["pooled"] else "words"
-    architecture = material.checkpoint.architecture
-    model = Classifier(architecture, members=1, outputs=material.shape["outputs"], head=head)
-    model.load_member(0, material.checkpoint, seed=seed)
+    head = "pooler" if inputs.shape["pooled"] else "words"
+    architecture = inputs.checkpoint.architecture
+    model = Classifier(architecture, members=1, outputs=inputs.shape["outputs"], head=head)
+    model.load_member(0, inputs.checkpoint, seed=seed)
     return model.eval()
 
 
-def test_features(material: Material):  # noqa: ANN201
+def test_features(inputs: BenchmarkInputs):  # noqa: ANN201
     from blurbstudy.tasks.features import tokenize
 
-    length = material.fitting.max_length
-    return tokenize(material.examples["test"], material.tokenizer, material.task, max_length=length, segment_ids="pair")
+    length = inputs.fitting.max_length
+    return tokenize(inputs.examples["test"], inputs.tokenizer, inputs.task, max_length=length, segment_ids="pair")
 
 
-def our_prediction(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def our_prediction(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """From texts to labels."""
     import torch
 
@@ -123,75 +123,75 @@ def our_prediction(material: Material, job: dict[str, Any]) -> Callable[[], dict
     def go() -> dict[str, Any]:
         seconds, labels = [], None
         for seed in job["seeds"]:
-            model = our_model(material, seed)
+            model = our_model(inputs, seed)
             began = time.perf_counter()
-            features = test_features(material)
+            features = test_features(inputs)
             batches = evaluation_batches(features, members=1, n_heads=model.architecture.n_heads)
             outputs = predict(model, batches, device=torch.device("cpu"), autocast=False)
-            found = decode(outputs[0], features, material.task, tagging=material.recipe.tagging)
+            results = decode(outputs[0], features, inputs.task, tagging=inputs.recipe.tagging)
             seconds.append(time.perf_counter() - began)
-            labels = labels or found
+            labels = labels or results
         return {"seconds": seconds, "labels": labels, "seeds": job["seeds"]}
 
     return go
 
 
-def peer_prediction(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def reference_prediction(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """From texts to labels, by the tool that was faster; the head is ours, so that the labels can be compared."""
-    import peer
+    import reference
 
     from blurbstudy.training.evaluation import decode
 
-    peer.import_all()
+    reference.import_all()
 
     def go() -> dict[str, Any]:
         seconds, labels = [], None
         for seed in job["seeds"]:
-            model = peer.with_our_head(peer.make_model(material, seed=seed), our_model(material, seed)).eval()
+            model = reference.with_our_head(reference.make_model(inputs, seed=seed), our_model(inputs, seed)).eval()
             if job["tool"] == "pipeline":
-                pipe = peer.make_pipeline(model, material)
+                pipe = reference.make_pipeline(model, inputs)
                 began = time.perf_counter()
-                given = peer.piped(pipe, material, batch_size=job["batch"])
+                arguments = reference.run_pipeline(pipe, inputs, batch_size=job["batch"])
                 seconds.append(time.perf_counter() - began)
-                labels = labels or peer.labels_piped(given, material)
+                labels = labels or reference.pipeline_labels(arguments, inputs)
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                trainer = peer.make_trainer(model, material, seed=seed, folder=folder, eval_batch=job["batch"])
+                trainer = reference.make_trainer(model, inputs, seed=seed, folder=folder, eval_batch=job["batch"])
                 began = time.perf_counter()
-                features = test_features(material)
-                predictions = trainer.predict(peer.items(features, material.task)).predictions
-                outputs = peer.outputs_of(predictions, features, material.task)
-                found = decode(outputs, features, material.task, tagging=material.recipe.tagging)
+                features = test_features(inputs)
+                predictions = trainer.predict(reference.items(features, inputs.task)).predictions
+                outputs = reference.outputs_of(predictions, features, inputs.task)
+                results = decode(outputs, features, inputs.task, tagging=inputs.recipe.tagging)
                 seconds.append(time.perf_counter() - began)
-            labels = labels or found
+            labels = labels or results
         return {"seconds": seconds, "labels": labels, "seeds": job["seeds"]}
 
     return go
 
 
-def prediction_trials(material: Material, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def prediction_trials(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Tools, threads and batch sizes on the first examples of test; batches of one are not padded at all."""
-    import peer
+    import reference
     import torch
 
-    peer.import_all()
+    reference.import_all()
 
     def go() -> dict[str, Any]:
-        reached = material.features["test"].offsets.searchsorted(PIECE)
-        count = max(8, min(int(reached), len(material.examples["test"])))
-        features = material.features["test"]
-        model = peer.make_model(material, seed=0).eval()
-        pipe, trials = peer.make_pipeline(model, material), []
+        reached = inputs.features["test"].offsets.searchsorted(PIECE)
+        count = max(8, min(int(reached), len(inputs.examples["test"])))
+        features = inputs.features["test"]
+        model = reference.make_model(inputs, seed=0).eval()
+        pipe, trials = reference.make_pipeline(model, inputs), []
         for threads in sorted({1, cores()}):
             torch.set_num_threads(threads)
             for batch in (8,) if job["few"] else (1, 8, 32):
                 with tempfile.TemporaryDirectory() as folder:
-                    trainer = peer.make_trainer(model, material, seed=0, folder=folder, eval_batch=batch)
-                    rows = peer.items(features, material.task)[:count]
+                    trainer = reference.make_trainer(model, inputs, seed=0, folder=folder, eval_batch=batch)
+                    rows = reference.items(features, inputs.task)[:count]
                     tools = {
-                        "Trainer.predict": lambda given, trainer=trainer: trainer.predict(given),
-                        "pipeline": lambda given, batch=batch: peer.piped(
-                            pipe, material, batch_size=batch, count=len(given)
+                        "Trainer.predict": lambda arguments, trainer=trainer: trainer.predict(arguments),
+                        "pipeline": lambda arguments, batch=batch: reference.run_pipeline(
+                            pipe, inputs, batch_size=batch, count=len(arguments)
                         ),
                     }
                     for tool, predict in tools.items():
@@ -212,20 +212,20 @@ KINDS = {  # of torch's operations, by the beginning of their names
 }
 
 
-def profile(material: Material) -> dict[str, float]:
+def profile(inputs: BenchmarkInputs) -> dict[str, float]:
     """Shares of the wall time of a few steps of one run on one thread, by kind; its start and its end included."""
     import torch
 
     from blurbstudy.training import train_population
 
-    splits = material.features | {"test": material.features["dev"]}  # training is what is looked at
+    splits = inputs.features | {"test": inputs.features["dev"]}  # training is what is looked at
 
     def train(steps: int) -> float:
-        epochs = max(0.01, steps / -(-len(splits["train"]) // material.fitting.batch_size))
-        fitting = dataclasses.replace(material.fitting, epochs=epochs)
-        config = dataclasses.replace(material, fitting=fitting).config(1)
+        epochs = max(0.01, steps / -(-len(splits["train"]) // inputs.fitting.batch_size))
+        fitting = dataclasses.replace(inputs.fitting, epochs=epochs)
+        config = dataclasses.replace(inputs, fitting=fitting).config(1)
         began = time.perf_counter()
-        train_population([config], features=splits, task=material.task, checkpoint=material.checkpoint, device="cpu")
+        train_population([config], features=splits, task=inputs.task, checkpoint=inputs.checkpoint, device="cpu")
         return time.perf_counter() - began
 
     train(1)  # what is done once must not count

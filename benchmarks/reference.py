@@ -1,4 +1,5 @@
-"""The peer: Hugging Face Trainer on the same sub-words, with dynamic padding and the fused AdamW, run after run."""
+"""The reference: Hugging Face Trainer on the same sub-words, with dynamic padding and the fused AdamW, run after
+run."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from material import Material
+from inputs import BenchmarkInputs
 
 from blurbstudy.metrics import score
 from blurbstudy.models import Classifier
@@ -44,32 +45,32 @@ def items(features: Features, task: Task) -> list[dict[str, Any]]:
     return rows
 
 
-def make_model(material: Material, *, seed: int, attention: str = "sdpa") -> transformers.PreTrainedModel:
+def make_model(inputs: BenchmarkInputs, *, seed: int, attention: str = "sdpa") -> transformers.PreTrainedModel:
     """A classifier (or regressor, or tagger) on the encoder, by transformers; the same parameters frozen."""
     transformers.set_seed(seed)
     auto = transformers.AutoModelForTokenClassification
-    if material.task.output != "token_labels":
+    if inputs.task.output != "token_labels":
         auto = transformers.AutoModelForSequenceClassification
     model = auto.from_pretrained(
-        material.checkpoint.path, num_labels=material.shape["outputs"], dtype=torch.float32,
+        inputs.checkpoint.path, num_labels=inputs.shape["outputs"], dtype=torch.float32,
         attn_implementation=attention, local_files_only=True,
-        **({"problem_type": "regression"} if material.task.output == "score" else labels_of(material)),
+        **({"problem_type": "regression"} if inputs.task.output == "score" else labels_of(inputs)),
     )  # fmt: skip
-    if frozen := material.fitting.frozen:
+    if frozen := inputs.fitting.frozen:
         for module in (model.base_model.embeddings, *model.base_model.encoder.layer[:frozen]):
             module.requires_grad_(False)
     return model
 
 
-def labels_of(material: Material) -> dict[str, Any]:
+def labels_of(inputs: BenchmarkInputs) -> dict[str, Any]:
     """The task's labels, as a model's configuration names them."""
-    labels = head_labels(material.task, material.recipe.tagging)
+    labels = head_labels(inputs.task, inputs.recipe.tagging)
     return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
 
 
 def make_trainer(
     model: transformers.PreTrainedModel,
-    material: Material,
+    inputs: BenchmarkInputs,
     *,
     seed: int,
     folder: str,
@@ -86,46 +87,46 @@ def make_trainer(
         eval_batch: None: what suits the device.
         grouped: batches of sequences of like length.
     """
-    recipe, cuda = material.recipe, device == "cuda"
+    recipe, cuda = inputs.recipe, device == "cuda"
     settings = transformers.TrainingArguments(
         folder, per_device_train_batch_size=recipe.batch_size,
         per_device_eval_batch_size=eval_batch or EVAL_BATCH[device], learning_rate=recipe.learning_rate,
-        num_train_epochs=recipe.epochs, max_steps=max_steps, warmup_steps=-(-material.steps // 10),
+        num_train_epochs=recipe.epochs, max_steps=max_steps, warmup_steps=-(-inputs.steps // 10),
         weight_decay=recipe.weight_decay, adam_epsilon=recipe.eps,
         adam_beta1=recipe.beta1, adam_beta2=recipe.beta2, optim="adamw_torch_fused", max_grad_norm=recipe.clip,
-        seed=seed, use_cpu=not cuda, bf16=material.fitting.precision == "bfloat16", report_to=[],
+        seed=seed, use_cpu=not cuda, bf16=inputs.fitting.precision == "bfloat16", report_to=[],
         train_sampling_strategy="group_by_length" if grouped else "random", save_strategy="no", eval_strategy="no",
         logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=cuda,
         logging_nan_inf_filter=not cuda,  # it looks at every loss, for which a GPU would have to be waited for
     )  # fmt: skip
-    tags = material.task.output == "token_labels"
+    tags = inputs.task.output == "token_labels"
     collator = transformers.DataCollatorForTokenClassification if tags else transformers.DataCollatorWithPadding
     trainer = transformers.Trainer(
-        model, settings, train_dataset=items(material.features["train"], material.task),
-        data_collator=collator(material.tokenizer), callbacks=list(callbacks),
+        model, settings, train_dataset=items(inputs.features["train"], inputs.task),
+        data_collator=collator(inputs.tokenizer), callbacks=list(callbacks),
     )  # fmt: skip
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
 
 
 def fine_tune(
-    material: Material, *, seed: int, device: str = "cpu", attention: str = "sdpa", grouped: bool = False
+    inputs: BenchmarkInputs, *, seed: int, device: str = "cpu", attention: str = "sdpa", grouped: bool = False
 ) -> dict[str, Any]:
     """One run: seconds from the first step to the predictions of dev and test (the model was built before), scores and
     the mean training loss."""
-    model = make_model(material, seed=seed, attention=attention)
-    splits = {name: items(material.features[name], material.task) for name in ("dev", "test")}
+    model = make_model(inputs, seed=seed, attention=attention)
+    splits = {name: items(inputs.features[name], inputs.task) for name in ("dev", "test")}
     with tempfile.TemporaryDirectory() as folder:
-        trainer = make_trainer(model, material, seed=seed, folder=folder, device=device, grouped=grouped)
+        trainer = make_trainer(model, inputs, seed=seed, folder=folder, device=device, grouped=grouped)
         began = time.perf_counter()
         loss = trainer.train().training_loss
         predicted = {name: trainer.predict(rows).predictions for name, rows in splits.items()}
         seconds = time.perf_counter() - began
-    scores = {name: scored(outputs, material, name) for name, outputs in predicted.items()}
+    scores = {name: scored(outputs, inputs, name) for name, outputs in predicted.items()}
     return {"seconds": seconds, "train_loss": loss, "scores": scores}
 
 
-def seconds_per_step(material: Material, *, steps: int, attention: str = "sdpa") -> float:
+def seconds_per_step(inputs: BenchmarkInputs, *, steps: int, attention: str = "sdpa") -> float:
     """Of a short piece: the first step, in which much is done once, is not counted."""
 
     class Stamps(transformers.TrainerCallback):
@@ -139,8 +140,8 @@ def seconds_per_step(material: Material, *, steps: int, attention: str = "sdpa")
 
     stamps = Stamps()
     with tempfile.TemporaryDirectory() as folder:
-        model = make_model(material, seed=0, attention=attention)
-        make_trainer(model, material, seed=0, folder=folder, max_steps=steps, callbacks=(stamps,)).train()
+        model = make_model(inputs, seed=0, attention=attention)
+        make_trainer(model, inputs, seed=0, folder=folder, max_steps=steps, callbacks=(stamps,)).train()
     return (stamps.times[-1] - stamps.times[0]) / (len(stamps.times) - 1)
 
 
@@ -152,13 +153,13 @@ def outputs_of(predictions: np.ndarray, features: Features, task: Task) -> np.nd
     return np.concatenate([predictions[i, features.word_starts_of(i)] for i in range(len(features))])
 
 
-def scored(predictions: np.ndarray, material: Material, split: str) -> float | None:
+def scored(predictions: np.ndarray, inputs: BenchmarkInputs, split: str) -> float | None:
     """The task's metric of what Trainer predicts; None where it is not finite."""
-    features, task = material.features[split], material.task
+    features, task = inputs.features[split], inputs.task
     outputs = outputs_of(predictions, features, task)
     if not np.isfinite(outputs).all():
         return None
-    labels = decode(outputs, features, task, tagging=material.recipe.tagging)
+    labels = decode(outputs, features, task, tagging=inputs.recipe.tagging)
     return score(task.metric, gold_of(features, task), labels, positives=task.positive_labels)
 
 
@@ -174,34 +175,34 @@ def with_our_head(model: transformers.PreTrainedModel, ours: Classifier) -> tran
     return model
 
 
-def make_pipeline(model: transformers.PreTrainedModel, material: Material) -> Any:
+def make_pipeline(model: transformers.PreTrainedModel, inputs: BenchmarkInputs) -> Any:
     """transformers' pipeline of texts, of pairs of texts, or of words."""
-    name = "token-classification" if material.task.output == "token_labels" else "text-classification"
-    material.tokenizer.model_max_length = material.fitting.max_length
-    return transformers.pipeline(name, model=model, tokenizer=material.tokenizer, device=-1)
+    name = "token-classification" if inputs.task.output == "token_labels" else "text-classification"
+    inputs.tokenizer.model_max_length = inputs.fitting.max_length
+    return transformers.pipeline(name, model=model, tokenizer=inputs.tokenizer, device=-1)
 
 
-def piped(pipe: Any, material: Material, *, batch_size: int, count: int | None = None) -> list:
+def run_pipeline(pipe: Any, inputs: BenchmarkInputs, *, batch_size: int, count: int | None = None) -> list:
     """Test examples (the first `count`) through the pipeline."""
-    examples = material.examples["test"][:count]
-    if material.task.output == "token_labels":
+    examples = inputs.examples["test"][:count]
+    if inputs.task.output == "token_labels":
         return pipe([list(e.texts) for e in examples], batch_size=batch_size, is_split_into_words=True)
     pairs = [dict(zip(("text", "text_pair"), example.texts, strict=False)) for example in examples]
     return pipe(pairs, batch_size=batch_size, truncation=True)
 
 
-def labels_piped(found: list, material: Material) -> list[str] | None:
+def pipeline_labels(results: list, inputs: BenchmarkInputs) -> list[str] | None:
     """One label per example (a sentence's tags joined by spaces) from what the pipeline gave; None where sentences were
     split, which a pipeline does not do."""
-    features = material.features["test"]
-    if material.task.output != "token_labels":
-        return [one["label"] for one in found]
-    if len(features) != len(material.examples["test"]):
+    features = inputs.features["test"]
+    if inputs.task.output != "token_labels":
+        return [first["label"] for first in results]
+    if len(features) != len(inputs.examples["test"]):
         return None
     labels = []
-    for i, tokens in enumerate(found):
+    for i, tokens in enumerate(results):
         tagged = {token["index"]: token["entity"] for token in tokens}  # tokens outside of mentions are not told
-        labels.append(" ".join(tagged.get(place, OUTSIDE) for place in features.word_starts_of(i).tolist()))
+        labels.append(" ".join(tagged.get(index, OUTSIDE) for index in features.word_starts_of(i).tolist()))
     return labels
 
 

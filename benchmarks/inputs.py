@@ -1,4 +1,4 @@
-"""What both sides of a comparison are given: a task's splits as the same sub-words, a recipe, an encoder."""
+"""What both systems of a comparison are given: a task's splits as the same sub-words, a recipe, an encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blurbstudy.tasks import Example, Task, data_fingerprint, get_task, read_spl
 from blurbstudy.tasks.features import Features, tokenize
 from blurbstudy.tasks.task import head_labels
 
-DEV = 16  # examples of dev at most: both sides predict it once
+DEV = 16  # examples of dev at most: both systems predict it once
 SHAPES = {
     "tiny": {"n_layers": 2, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 128, "vocab_size": 600},
     "base": {"n_layers": 12, "width": 768, "n_heads": 12, "intermediate": 3072, "vocab_size": 30522},
@@ -24,13 +24,13 @@ SHAPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitting:
+class FinetuningSettings:
     """How runs of one row go. Plain values, so that they can be handed to a process."""
 
     task: str
     epochs: float
     max_length: int
-    share: float = 1.0  # of train and test, drawn once: the same sequences on both sides
+    share: float = 1.0  # of train and test, drawn once: the same sequences on both systems
     frozen: int = 0  # lowest layers that stay as they are, the embeddings with them
     learning_rate: float = 5e-5
     batch_size: int = 16
@@ -38,7 +38,7 @@ class Fitting:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Material:
+class BenchmarkInputs:
     """A row's task, read and tokenized."""
 
     task: Task
@@ -46,7 +46,7 @@ class Material:
     features: dict[str, Features]
     checkpoint: Checkpoint
     tokenizer: Any
-    fitting: Fitting
+    fitting: FinetuningSettings
     fingerprint: str  # of the data
 
     @property
@@ -78,28 +78,28 @@ class Material:
         return {"outputs": max(1, len(labels)), "pooled": self.task.output != "token_labels"}
 
 
-def read_material(fitting: Fitting, *, encoder: Path | str, data: Path | str) -> Material:
+def read_inputs(fitting: FinetuningSettings, *, encoder: Path | str, data: Path | str) -> BenchmarkInputs:
     """Reads the task and the encoder."""
     task, checkpoint = get_task(fitting.task), load_checkpoint(encoder)
     fitting = replace(fitting, max_length=min(fitting.max_length, checkpoint.architecture.max_positions))
     examples = read_task(task, data)
     chosen = {
-        "train": drawn(examples["train"], fitting.share, multiple=fitting.batch_size),
+        "train": sampled(examples["train"], fitting.share, multiple=fitting.batch_size),
         "dev": examples["dev"][:DEV],
-        "test": drawn(examples["test"], fitting.share),
+        "test": sampled(examples["test"], fitting.share),
     }
     tokenizer = checkpoint.tokenizer()
     features = {
-        split: tokenize(own, tokenizer, task, max_length=fitting.max_length, segment_ids="pair")
-        for split, own in chosen.items()
+        split: tokenize(item, tokenizer, task, max_length=fitting.max_length, segment_ids="pair")
+        for split, item in chosen.items()
     }
-    return Material(
+    return BenchmarkInputs(
         task=task, examples=chosen, features=features, checkpoint=checkpoint, tokenizer=tokenizer, fitting=fitting,
         fingerprint=data_fingerprint(task, data),
     )  # fmt: skip
 
 
-def drawn(examples: list[Example], share: float, *, multiple: int = 1) -> list[Example]:
+def sampled(examples: list[Example], share: float, *, multiple: int = 1) -> list[Example]:
     """A share of the examples, in file order and the same every time; as many as make whole batches."""
     if share >= 1:
         return examples

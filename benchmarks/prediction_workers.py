@@ -1,5 +1,5 @@
-"""What a process of prediction.py does: predicts for all texts by one side, or tries the peer's settings. And the model
-directory with a random head that both sides load.
+"""What a process of prediction.py does: predicts for all texts by one system, or tries the reference's settings. And
+the model directory with a random head that both systems load.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import cores, do_job
+from measure import cores, do_job
 
 LABELS = ("O", "B-Disease", "I-Disease", "B-Drug", "I-Drug")
 OUTSIDE_SHARE = 0.9  # of words, that a random head leaves outside of entities
@@ -37,16 +37,16 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
     model = Classifier(checkpoint.architecture, members=1, outputs=len(LABELS), head="words")
     model.load_member(0, checkpoint, seed=1)
 
-    def write(place: Path) -> Path:
-        place.mkdir(parents=True)
+    def write(path: Path) -> Path:
+        path.mkdir(parents=True)
         trained = FinetunedWeights(checkpoint.architecture, model.member_weights(0), model.head_weights(0))
         tokenizer = checkpoint.tokenizer()
-        write_model_files(place, trained, task=task, settings=settings, tokenizer=tokenizer, run={})
-        return place
+        write_model_files(path, trained, task=task, settings=settings, tokenizer=tokenizer, run={})
+        return path
 
     predictor = Predictor(read_model_directory(write(folder.with_name("before"))))
     words = [
-        [text[a:b] for a, b in own] for text in texts for own in split_words(Document("a", (text,)), settings.words)
+        [text[a:b] for a, b in item] for text in texts for item in split_words(Document("a", (text,)), settings.words)
     ]
     outputs = predictor._outputs(predictor._word_features.of(words))
     lead = outputs[:, 1:].max(-1) - outputs[:, 0]
@@ -55,12 +55,12 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
 
 
 def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """By the job's side."""
+    """By the job's system."""
     texts = json.loads(Path(job["texts"]).read_text(encoding="utf-8"))
-    return {"ours": our_side, "peer": peer_side, "trials": trials}[job["side"]](texts, job)
+    return {"ours": our_system, "peer": reference_system, "trials": trials}[job["side"]](texts, job)
 
 
-def our_side(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def our_system(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """All texts through the predictor, chunk by chunk, as the command does."""
     return timed(our_prediction(job["model"]), texts)
 
@@ -71,9 +71,9 @@ def timed(predict: Prediction, texts: Sequence[str]) -> Callable[[], dict[str, A
 
     def go() -> dict[str, Any]:
         began = time.perf_counter()
-        found = predict(texts)
+        results = predict(texts)
         seconds = time.perf_counter() - began
-        return {"seconds": [seconds], "entities": sum(map(len, found))}
+        return {"seconds": [seconds], "entities": sum(map(len, results))}
 
     return go
 
@@ -98,9 +98,9 @@ def our_prediction(model: str) -> Prediction:
     return predict
 
 
-def peer_side(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def reference_system(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """All texts through the pipeline."""
-    return timed(peer_prediction(make_pipeline(job["model"]), given=job["given"], batch=job["batch"]), texts)
+    return timed(reference_prediction(make_pipeline(job["model"]), unit=job["given"], batch=job["batch"]), texts)
 
 
 def make_pipeline(model: str) -> Any:
@@ -112,50 +112,50 @@ def make_pipeline(model: str) -> Any:
     return transformers.pipeline("token-classification", model=model, aggregation_strategy="first", device=-1)
 
 
-def peer_prediction(pipe: Any, *, given: str, batch: int) -> Callable[[Sequence[str]], list]:
-    """Texts -> the entities of each; given: abstracts | sentences."""
+def reference_prediction(pipe: Any, *, unit: str, batch: int) -> Callable[[Sequence[str]], list]:
+    """Texts -> the entities of each; unit: abstracts | sentences."""
     from blurbstudy.tasks.text.sentences import sentence_spans
 
     def predict(texts: Sequence[str]) -> list:
-        if given == "abstracts":
-            return [placed(own, 0) for own in pipe(list(texts), batch_size=batch)]
-        places = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in sentence_spans(text)]
-        found: list[list] = [[] for _ in texts]
-        answers = pipe([sentence for _, _, sentence in places], batch_size=batch)
-        for (i, start, _), own in zip(places, answers, strict=True):
-            found[i] += placed(own, start)
-        return found
+        if unit == "abstracts":
+            return [shift_entities(item, 0) for item in pipe(list(texts), batch_size=batch)]
+        sentences = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in sentence_spans(text)]
+        results: list[list] = [[] for _ in texts]
+        answers = pipe([sentence for _, _, sentence in sentences], batch_size=batch)
+        for (i, start, _), item in zip(sentences, answers, strict=True):
+            results[i] += shift_entities(item, start)
+        return results
 
     return predict
 
 
-def placed(entities: list[dict[str, Any]], start: int) -> list[tuple[int, int, str]]:
+def shift_entities(entities: list[dict[str, Any]], start: int) -> list[tuple[int, int, str]]:
     """Entities of a sentence that begins at `start`."""
-    return [(start + one["start"], start + one["end"], one["entity_group"]) for one in entities]
+    return [(start + first["start"], start + first["end"], first["entity_group"]) for first in entities]
 
 
 def trials(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-    """The peer's settings on the first texts; and whether both sides find the same there."""
+    """The reference's settings on the first texts; and whether both systems find the same there."""
     import torch
 
     some, pipe = texts[: job["count"]], make_pipeline(job["model"])
 
     def go() -> dict[str, Any]:
-        tried = []
+        measured = []
         for threads in sorted({1, cores()}):
             torch.set_num_threads(threads)
-            for given in ("abstracts", "sentences"):
+            for unit in ("abstracts", "sentences"):
                 for batch in (8,) if job["few"] else (1, 8, 32):
-                    predict = peer_prediction(pipe, given=given, batch=batch)
+                    predict = reference_prediction(pipe, unit=unit, batch=batch)
                     predict(some[:WARM])  # what is done once must not count
                     began = time.perf_counter()
                     predict(some)
                     seconds = time.perf_counter() - began
-                    tried.append({"given": given, "threads": threads, "batch": batch, "piece_seconds": seconds})
-        theirs = {(i, *one) for i, own in enumerate(peer_prediction(pipe, given="sentences", batch=8)(some))
-                  for one in own}  # fmt: skip
-        ours = {(i, *one) for i, own in enumerate(our_prediction(job["model"])(some)) for one in own}
-        return {"seconds": [0.0], "trials": tried, "same": len(ours & theirs) / max(1, len(ours | theirs))}
+                    measured.append({"given": unit, "threads": threads, "batch": batch, "piece_seconds": seconds})
+        theirs = {(i, *first) for i, item in enumerate(reference_prediction(pipe, unit="sentences", batch=8)(some))
+                  for first in item}  # fmt: skip
+        ours = {(i, *first) for i, item in enumerate(our_prediction(job["model"])(some)) for first in item}
+        return {"seconds": [0.0], "trials": measured, "same": len(ours & theirs) / max(1, len(ours | theirs))}
 
     return go
 

@@ -1,4 +1,4 @@
-"""Text of invented words for machines that have no data: BIOSSES and BC5-chem in BLURB's formats, sizes and lengths,
+"""Text of synthetic words for machines that have no data: BIOSSES and BC5-chem in BLURB's formats, sizes and lengths,
 and documents to pretrain on. How fast such text is learned is as with real text; what is learned says nothing.
 """
 
@@ -20,25 +20,25 @@ SENTENCE_WORDS = (3.35, 0.55)  # mean and standard deviation of the logarithm
 SYLLABLES = np.array([a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("", "n", "r", "s")])
 
 
-def invented_words(count: int, rng: np.random.Generator) -> np.ndarray:
+def synthetic_words(count: int, rng: np.random.Generator) -> np.ndarray:
     """About as many different words of two to four syllables."""
     lengths = rng.integers(2, 5, count)
-    drawn = SYLLABLES[rng.integers(0, len(SYLLABLES), lengths.sum())].tolist()
+    sampled = SYLLABLES[rng.integers(0, len(SYLLABLES), lengths.sum())].tolist()
     ends = np.cumsum(lengths)
-    words = {"".join(drawn[end - length : end]) for end, length in zip(ends, lengths, strict=True)}
+    words = {"".join(sampled[end - length : end]) for end, length in zip(ends, lengths, strict=True)}
     return rng.permutation(np.array(sorted(words)))
 
 
-def drawn_words(words: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def sample_words(words: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Words whose frequencies follow Zipf's law."""
     frequency = 1 / (np.arange(len(words)) + 2.7)
     return words[rng.choice(len(words), count, p=frequency / frequency.sum())]
 
 
-def invented_text(path: Path, *, words: int = 60_000, documents: int = 6_000) -> Path:
+def synthetic_corpus(path: Path, *, words: int = 60_000, documents: int = 6_000) -> Path:
     """A corpus, with enough different words for a vocabulary of BERT's size."""
     rng = np.random.default_rng(0)
-    lines = drawn_words(invented_words(words, rng), documents * 240, rng).reshape(documents, 12, 20).tolist()
+    lines = sample_words(synthetic_words(words, rng), documents * 240, rng).reshape(documents, 12, 20).tolist()
     with path.open("w", encoding="utf-8") as stream:
         for number, document in enumerate(lines):
             sentences = [" ".join(sentence) + "." for sentence in document]
@@ -46,21 +46,21 @@ def invented_text(path: Path, *, words: int = 60_000, documents: int = 6_000) ->
     return path
 
 
-def invented_data(folder: Path) -> Path:
+def synthetic_data(folder: Path) -> Path:
     """A folder as BLURB's, with the two tasks."""
     rng = np.random.default_rng(1)
-    words = invented_words(6_000, rng)
+    words = synthetic_words(6_000, rng)
     for split, count in PAIRS.items():
         rows = [get_task("BIOSSES").columns]
         for number in range(count):
             lengths = np.clip(rng.normal(*TEXT_WORDS, 2), 8, 75).astype(int)
-            texts = (" ".join(drawn_words(words, length, rng)) + "." for length in lengths)
+            texts = (" ".join(sample_words(words, length, rng)) + "." for length in lengths)
             rows.append((f"{split}{number}", *texts, f"{rng.integers(0, 21) / 5:g}"))
         _write(folder, "BIOSSES", split, ("\t".join(row) for row in rows))
     for split, count in SENTENCES.items():
         lengths = np.clip(np.exp(rng.normal(*SENTENCE_WORDS, count)), 3, 240).astype(int)
-        drawn = drawn_words(words, lengths.sum(), rng)
-        tagged = np.char.add(drawn, np.where(rng.random(len(drawn)) < 0.1, "\tB", "\tO"))
+        sampled = sample_words(words, lengths.sum(), rng)
+        tagged = np.char.add(sampled, np.where(rng.random(len(sampled)) < 0.1, "\tB", "\tO"))
         lines = [line for part in np.split(tagged, np.cumsum(lengths)[:-1]) for line in (*part.tolist(), "")]
         _write(folder, "BC5-chem", split, lines)
     return folder
