@@ -176,7 +176,7 @@ def assert_same_encoder(one: Path, two: Path) -> None:
 def test_two_processes_give_the_same_encoder_as_one(corpus, config, tmp_path, capsys):
     assert run(*arguments(corpus, config, tmp_path / "one"), capsys=capsys)[0] == 0
     message = by_two_processes(*arguments(corpus, config, tmp_path / "two", "--micro-batch-tokens", "100"))
-    assert message.count("held-out loss") == 1, "only the main process prints"
+    assert message.count("held-out MLM loss") == 1, "only the main process prints"
     assert_same_encoder(tmp_path / "one", tmp_path / "two")
 
 
@@ -278,7 +278,7 @@ def test_two_processes_cannot_write_to_one_folder(corpus, config, tmp_path, caps
     process = subprocess.Popen(command(*args), stderr=subprocess.DEVNULL)
     wait_for_a_checkpoint(tmp_path / "out")
     code, _, message = run(*args, "--resume", capsys=capsys)
-    assert code == 2 and "another process is writing to this directory; wait, or use another --out" in message
+    assert code == 2 and "another process is writing to this directory; name another --out" in message
     assert process.poll() is None
     process.kill()
     process.wait(30)
