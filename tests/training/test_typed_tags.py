@@ -93,6 +93,6 @@ def test_without_a_test_set_a_loss_that_is_not_finite_is_a_failure_too(make_conf
 
 def test_dev_cannot_join_train_where_nothing_would_be_left_to_score(make_config, typed, checkpoint):
     features = {"train": typed["train"], "dev": typed["dev"]}
-    with pytest.raises(ParameterError, match="join_dev leaves nothing to score where there is no test set"):
+    with pytest.raises(ParameterError, match="join_dev leaves nothing to score without a test set"):
         config = make_config(task="BC5-chem", join_dev=True)
         train_population([config], features=features, task=TYPED, checkpoint=checkpoint, device="cpu")
