@@ -36,7 +36,7 @@ from inputs import BenchmarkInputs, FinetuningSettings, read_inputs
 from measure import environment, log, write_json
 
 from blurbstudy.config import TRAINER_REVISION, canonical_json
-from blurbstudy.study.parameter_schema import read_seeds
+from blurbstudy.study.parameter_types import read_seeds
 
 FOLDER = Path(__file__).resolve().parent
 FITTING = FinetuningSettings(task="BIOSSES", epochs=10, max_length=256, learning_rate=2e-4)
