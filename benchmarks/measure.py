@@ -107,7 +107,7 @@ def _read_line(worker: subprocess.Popen) -> str:
 
 
 def do_job(prepare: Callable[[dict[str, Any]], Callable[[], dict[str, Any]]]) -> None:
-    """The other half of `run_side`: prepares, says so, waits for the word, works, answers."""
+    """The other half of `run_system`: prepares, says so, waits for the word, works, answers."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not stand between the answers
     job = json.loads(sys.argv[sys.argv.index(JOB) + 1])

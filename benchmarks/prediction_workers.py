@@ -92,7 +92,7 @@ def our_prediction(model: str) -> Prediction:
         return [
             [(entity.start, entity.end, entity.type) for entity in prediction.entities]
             for chunk in chunks(items, batch_tokens=predictor.batch_tokens)
-            for prediction in predictor.predict(chunk.documents)
+            for prediction in predictor.predict([item.content for item in chunk])
         ]
 
     return predict

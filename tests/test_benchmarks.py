@@ -103,7 +103,7 @@ def test_the_prediction_benchmark_gives_both_sides_the_same_work(benchmark, monk
         answer = systems.prepare(jobs[0])()
         return {"seconds": sum(answer["seconds"]), "whole_seconds": 1.0, "peak_mib": 0.0, "answers": [answer]}
 
-    monkeypatch.setattr(prediction, "run_side", system)
+    monkeypatch.setattr(prediction, "run_system", system)
     threads, out = torch.get_num_threads(), tmp_path / "found.json"
     words = ["--tiny", "--texts", "8", "--repeats", "1", "--out", str(out)]
     settings = call(prediction, monkeypatch, capsys, *words)
@@ -172,7 +172,7 @@ def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_pa
         answer = {"runs": [2.0], "device_mib": 500.0} if fits else {"failed": "out of memory"}
         return {"seconds": 2.0, "answers": [answer]}
 
-    monkeypatch.setattr(gpu, "run_side", system)
+    monkeypatch.setattr(gpu, "run_system", system)
     (tmp_path / "base").mkdir()
     args = type("Arguments", (), {"device": "cuda", "tiny": False, "data": "", "tokenizer": None, "corpus": None})
     row = gpu.ROWS["biosses"]
