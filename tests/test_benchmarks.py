@@ -270,7 +270,7 @@ def test_operations_are_counted_as_torch_counts_them(benchmark, monkeypatch, fam
         for module in modules:
             module.requires_grad_(not frozen or depth > frozen)
     reads = None if pooled else [[features.word_starts_of(i) for i in range(2)]]
-    packing = pack([[features.sequence(i) for i in range(2)]], n_heads=2, reads=reads)
+    packing = pack([[features.sequence(i) for i in range(2)]], n_heads=2, output_positions=reads)
     shape = {"outputs": 5, "pooled": pooled}
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         model(packing)
@@ -281,7 +281,7 @@ def test_operations_are_counted_as_torch_counts_them(benchmark, monkeypatch, fam
 
 
 def test_a_share_is_the_same_every_time_and_makes_whole_batches(benchmark):
-    sampled = benchmark("inputs").drawn
+    sampled = benchmark("inputs").sampled
     examples = list(range(1000))
     some = sampled(examples, 0.2, multiple=16)
     assert some == sampled(examples, 0.2, multiple=16) == sorted(set(some))

@@ -189,7 +189,7 @@ def test_a_report_of_a_torn_fact_is_one_line(command, tmp_path, remember):
     (fact,) = (tmp_path / "store").rglob("*.json")
     fact.write_text('{"a":1}')
     code, _, errors = command("report", "--store", "store")
-    assert code == 2 and len(errors.splitlines()) == 1 and str(fact.name) in errors and "delete this file" in errors
+    assert code == 2 and len(errors.splitlines()) == 1 and str(fact.name) in errors and "delete it and run again" in errors
 
 
 def test_judging_the_claims_asks_for_no_encoder():

@@ -51,10 +51,10 @@ def test_the_table_tells_runs_memory_and_what_is_assumed(command, given):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--device", "tpu"], "device='tpu' is unknown"),
+        (["--device", "tpu"], "device='tpu': must be 'auto', 'cpu' or 'cuda'"),
         (["--scale", "huge"], "huge"),
         (["--only", "no_such_notebook"], "no_such_notebook"),
-        (["--store", "a_file"], "a file lies where the run store should be"),
+        (["--store", "a_file"], "is a file; name the folder of a run store"),
     ],
 )
 def test_what_the_run_would_refuse_the_plan_refuses_in_one_line(command, tmp_path, words, message):

@@ -77,7 +77,7 @@ def test_the_data_folder_may_stand_in_the_environment(run_score, tmp_path, monke
         (("--run", "x"), ParameterError, "no store; name the run store"),
         ((*OPTIONS, "--export", "x.tsv"), ParameterError, "--export writes the predictions of a run; add --run"),
         ((*OPTIONS, "--split", "all"), ParameterError, "split='all' is unknown"),
-        ((*OPTIONS, "--split", "dev"), DataError, "preds.tsv, line 2: 10 of 10 ids are unknown, the first is '5'"),
+        ((*OPTIONS, "--split", "dev"), DataError, "preds.tsv, line 2: found unknown id '5'"),
         (("--task", "HoC", *OPTIONS[2:]), DataError, "has no folder 'HoC'"),
         ((*OPTIONS[:4], "--predictions", "none.tsv"), DataError, "none.tsv: found a file that cannot be read"),
     ],
@@ -114,7 +114,7 @@ def test_a_run_s_predictions_are_exported_and_read_again(run_score, run, tmp_pat
 
 
 def test_an_export_overwrites_nothing_and_needs_the_data(run_score, run, tmp_path):
-    with pytest.raises(ParameterError, match="preds.tsv: exists already and is not overwritten"):
+    with pytest.raises(ParameterError, match="preds.tsv: exists; name another file or remove it"):
         run_score(*run, "--data", "data", "--export", "preds.tsv")
     with pytest.raises(ParameterError, match="no data: name the folder of the datasets"):
         run_score(*run, "--export", "mine.tsv")

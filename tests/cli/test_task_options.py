@@ -102,7 +102,7 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
         (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train needs a kind of task, such as --task "
          "ner; a YAML definition names these itself"),
         (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
-         "readable file; check path and rights"),
+         "readable file; check the path and its permissions"),
         (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: expected ROLE=COLUMN, "
          "got 'text'; write text=NAME,label=NAME"),
         (["--task", "ner", "--train", "a.conll", "--scheme", "xml"], "scheme='xml' is unknown; use iob1, iob2, bio, "
@@ -121,7 +121,7 @@ def test_what_is_asked_wrongly_is_one_line_and_nothing_is_written(finetune, tmp_
 def test_files_from_which_nothing_can_be_learned_leave_no_store(finetune, tmp_path):
     (tmp_path / "a.conll").write_text("word O\n\n" * 2)
     code, out, errors = finetune("--task", "ner", "--train", "a.conll")
-    assert (code, out) == (2, "") and errors.startswith("blurbstudy: a.conll: found 2 examples, of which 0 could be")
+    assert (code, out) == (2, "") and errors.startswith("blurbstudy: a.conll: found 2 examples, of which 0 can be")
     assert not (tmp_path / "store").exists()
 
 

@@ -108,7 +108,7 @@ def test_a_corrupt_record_is_reported_before_training(store, sources, make_grid)
     run_missing(configs[:1], store, sources=sources, engine=engine)
     path = next(store.folder.glob("runs/*/*.json"))
     path.write_text(path.read_text()[:100])
-    with pytest.raises(StoreError, match="delete this file"):
+    with pytest.raises(StoreError, match="delete it and run again"):
         run_missing(configs, store, sources=sources, engine=engine)
     assert len(engine.trained) == 1
 

@@ -73,5 +73,5 @@ def test_features_of_short_sentences_equal_those_of_training(length):
     examples = [Example(str(i), str(i), tuple(text), " ".join(["O"] * len(text))) for i, text in enumerate(fitting)]
     expected = tokenize(examples, tokenizer, task, max_length=200, segment_ids="pair")
     features = WordFeatures(tokenizer, max_length=200).of(fitting)
-    for name in ("ids", "segments", "offsets", "places", "examples"):
+    for name in ("ids", "segments", "offsets", "word_starts", "examples"):
         assert getattr(features, name).tolist() == getattr(expected, name).tolist()

@@ -142,7 +142,7 @@ def test_a_run_made_again_elsewhere_is_the_same_and_the_one_that_is_there_stays(
         ({"predictions": {"dev": [0.5, 1.25, 4.0], "test": [0.51, 1.25, 4.0]}}, "predictions 0.51 here"),
         ({"predictions": {"dev": [0.5, 1.25, 4.0]}}, "predictions {"),
         ({"predictions": {"dev": [0.5, 1.25, 4.0], "test": [0.5, 1.25]}}, "predictions [0.5, 1.25] here"),
-        ({"scores": {"dev": 0.5, "test": 0.52}}, "scores 0.52 here (cpu by commit unknown), 0.5 there"),
+        ({"scores": {"dev": 0.5, "test": 0.52}}, "scores 0.52 here (cpu, commit unknown), 0.5 there"),
         ({"scores": {"dev": 0.5, "test": None}}, "scores None here"),
         ({"status": "not_finite"}, "status 'not_finite' here"),
         ({"stopped_at_step": 9}, "stopped_at_step 9 here"),

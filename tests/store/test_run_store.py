@@ -213,7 +213,7 @@ def test_a_fact_that_is_none_is_an_error_that_names_its_file(store, text):
     (path,) = store.folder.rglob("*.json")
     path.write_text(text)
     for read in (lambda: store.metadata("notebook", "x"), lambda: store.all_metadata("notebook")):
-        with pytest.raises(StoreError, match="cannot be read.*delete this file") as raised:
+        with pytest.raises(StoreError, match="cannot be read.*delete it and run again") as raised:
             read()
         assert str(path) in str(raised.value)
 
