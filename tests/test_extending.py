@@ -191,12 +191,13 @@ def test_the_dataset_of_the_docs_is_one_entry_and_its_files_are_read_checked_and
 PLANNED = (
     RUNS
     + """
-from blurbstudy.cli.notebook_options import notebook_values
-from blurbstudy.study.dry_run import planned_study
-stem = "02_optimization_ablation"
-given = {"encoders": ENCODERS, "store": "runs/none"}
-study = planned_study(stem, notebook_values(scale="mini", only=[stem], given=given)[stem])
-found["rows"] = sorted({(run.encoder_name, run.encoder) for runs in study.planned for run in runs})
+from blurbstudy.cli.notebook_options import notebook_parameters
+from blurbstudy.report.plan import planned_configs, planned_study
+notebook = "02_optimization_ablation"
+overrides = {"encoders": ENCODERS, "store": "runs/none"}
+values = notebook_parameters(scale="mini", only=[notebook], overrides=overrides)[notebook]
+study, _ = planned_study(notebook, values)
+found["rows"] = sorted({(run.encoder_name, run.encoder) for run in planned_configs(study).values()})
 found["encoders"] = [run.config.encoder for run in runs]
 """
 )
