@@ -149,7 +149,7 @@ def test_your_own_data_goes_through_from_raw_files_to_marked_text(tmp_path, tiny
     for part in (
         "240 sentences, 369 mentions, of 48 documents",
         "Recommended for case reports",
-        "the best by dev",
+        "the best on dev",
         "F1 of Disease",
         "<iframe",
     ):

@@ -135,7 +135,7 @@ MEANT = {  # kind -> what is said of it; all of them in one training
 }
 MODELS = {  # kind -> what is given to predict as a model
     "a model directory of something else": "without the blurbstudy.json of a model directory",
-    "a run store as a model": "is a run store, no model",
+    "a run store as a model": "is a run store",
     "pickled weights of a model with code in them": "pickled",
 }
 

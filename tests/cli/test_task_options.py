@@ -70,10 +70,9 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
     code, out, errors = finetune("--task", "mine.yaml")
     assert code == 0, errors
     assert (
-        "dev: 30 sentences, 30 mentions, split off train (25%, stratified by label, grouped by document, seed 3); no "
-        "dev file was named"
+        "dev: 30 sentences, 30 mentions, split off train (25%, stratified by label, grouped by document, seed 3)"
     ) in errors.splitlines()
-    assert "test: none; the scores are of dev alone" in errors.splitlines()
+    assert "test: none; scores are reported on dev only" in errors.splitlines()
     assert "test: none; scores are on dev only\nmean F1 by class (dev): Disease" in out
     _, out, _ = finetune("--task", "mine.yaml", "--json")
     found = json.loads(out)
@@ -97,8 +96,7 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
          "[--test FILE], or --data DIR"),
         (["--task", "ner", "--dev", "a.conll"], "files: no train file; name it (--train FILE, or train: FILE under "
          "files:)"),
-        (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; it was named for the train split; check "
-         "the path"),
+        (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; check the path of the train split"),
         (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train needs a kind of task, such as --task "
          "ner; a YAML definition names these itself"),
         (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
