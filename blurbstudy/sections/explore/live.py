@@ -118,7 +118,7 @@ class LiveRun:
 
     def _on_step(self, members: Sequence[Member]) -> None:
         (member,) = members
-        self.step, self.total = member.step, member.total
+        self.step, self.total = member.step, member.total_steps
         self.curve = finite_curve(member.curve)
         # Just after a point of the curve, the member has no loss: the point is the mean of those before.
         if member.losses and time.monotonic() - self._loss_time >= LOSS_SECONDS:

@@ -73,8 +73,8 @@ def test_one_run_of_the_first_encoder_and_the_first_seed():
 def test_every_convention_scores_the_same_predictions_strict_first(scored):
     found = {convention.name: convention for convention in conventions(scored, audit([[2, 2]]))}
     assert next(iter(found)) == "strict BIO" and found["strict BIO"].f1 == entity_f1(GOLD, PREDICTED)
-    assert found["long sentences cut at 64"].f1 == entity_f1([*GOLD[:2], "O O"], [*PREDICTED[:2], "O O"])
-    assert "long sentences cut at 128" not in found
+    assert found["long sentences truncated at 64"].f1 == entity_f1([*GOLD[:2], "O O"], [*PREDICTED[:2], "O O"])
+    assert "long sentences truncated at 128" not in found
 
 
 def test_the_table_ends_with_the_ceiling_of_io_tags_and_shows_differences_in_points(scored):

@@ -113,6 +113,7 @@ def test_a_refused_file_is_one_line(server, tmp_path):
     assert not isinstance(caught.value, Unreachable) and "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # urllib3 leaves the refused socket
 def test_an_unreachable_server_is_one_line(closed_base, tmp_path):
     with pytest.raises(Unreachable, match="download failed .*; check the network") as caught:
         download_file(FILE, tmp_path / "train.tsv", base=closed_base)
