@@ -154,13 +154,13 @@ def matrix_rate(device: str = "cpu", *, size: int = 0) -> float:
     """
     import torch
 
-    from blurbstudy.models.onednn_linear import dense
+    from blurbstudy.models.onednn_linear import onednn_linear
 
     size = size or (8192 if device == "cuda" else 1536)
     a = torch.randn(size, size, dtype=torch.bfloat16 if device == "cuda" else torch.float32, device=device)
     nothing = torch.zeros(size, dtype=a.dtype, device=device)
     best = float("inf")
-    for product in (lambda: a @ a, lambda: dense(a, a, nothing)):
+    for product in (lambda: a @ a, lambda: onednn_linear(a, a, nothing)):
         for _ in range(8):
             if device == "cuda":
                 torch.cuda.synchronize()

@@ -121,7 +121,7 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
         "they fit in bytes of UTF-8; count characters from 0",
     ),
     "code in a definition": (evil_definition, "a.yaml"),
-    "pickled weights of an encoder with code in them": (evil_encoder, "more than tensors, such as code"),
+    "pickled weights of an encoder with code in them": (evil_encoder, "pickled objects other than tensors"),
 }  # fmt: skip
 FOUND_LATER = ("pickled weights of an encoder with code in them",)  # when the encoder is loaded
 MEANT = {  # kind -> what is said of it; all of them in one training
