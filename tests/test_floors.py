@@ -41,7 +41,17 @@ TRAINS = (
 )  # fmt: skip
 TRAINS_IN = {  # of other folders, the modules that training needs
     "store": {"run_store", "run_weights", "custom_tasks"},
-    "engine": {"engine", "sweep", "sweep_state", "progress", "populations", "run_worker", "run_locks", "deadline"},
+    "engine": {
+        "engine",
+        "sweep",
+        "sweep_state",
+        "train_plan",
+        "progress",
+        "populations",
+        "run_worker",
+        "run_locks",
+        "deadline",
+    },
     "engine.sources": {"sources", "resolve", "encoder_spec", "encoders"},
     "engine.workers": {"process", "main", "messages", "job_queue", "parallel"},
     "engine.estimates": {"memory", "measurements", "profiling", "flops"},
@@ -185,7 +195,9 @@ from blurbstudy.models import Architecture, export_checkpoint, random_checkpoint
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
+from blurbstudy.engine.sources.sources import sources_to_dict
 from blurbstudy.engine.sweep import run_missing
+from blurbstudy.engine.train_plan import train_plan
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 
@@ -203,6 +215,11 @@ recipe = Recipe(epochs=1, max_length=48, evaluations=1)
 configs = [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in (1, 2)]
 engine = LocalEngine(device="cpu", workers=1)
 records = run_missing(configs, store, sources=sources, engine=engine, progress="auto")
+plan = Path(sys.argv[1]) / "plan.json"
+values = {{"store": str(Path(sys.argv[1]) / "other"), "engine": {{"device": "cpu", "workers": 1, "population": 0}}}}
+values |= {{"sources": sources_to_dict(sources), "configs": [config.to_dict() for config in configs]}}
+plan.write_text(json.dumps(values))
+print(train_plan(plan).trained)
 print([record.status for record in records.values()])
 """
 
@@ -213,4 +230,4 @@ def test_a_grid_trains_without_what_only_notebooks_need(tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "['finished', 'finished']"
+    assert done.stdout.splitlines()[-2:] == ["2", "['finished', 'finished']"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from .notebook_options import (
     parse_overrides,
     select_notebooks,
 )
-
-if TYPE_CHECKING:
-    pass
 
 MAX_MINUTES = 100_000  # 69 days
 EXIT_TIME_UP = 3  # exit code of a run that --minutes ended
@@ -46,7 +43,10 @@ def run(
     ] = None,
     plan_only: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the wanted runs to FILE as JSON, and train nothing."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the wanted runs to FILE as JSON instead of training them. Missing encoders are pretrained.",
+        ),
     ] = None,
 ) -> None:
     """Train what the run store lacks, execute the study's notebooks and write the report.
@@ -70,8 +70,9 @@ def run(
         typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
         return
     made = make_all_runs(studies)
-    if made.failure:
-        typer.echo(f"blurbstudy: {made.failure}", err=True)
+    typer.echo(f"runs: {made.trained} trained, {made.reused} reused", err=True)
+    for failure in made.sweep_failures:
+        typer.echo(f"blurbstudy: {failure}", err=True)
     skipped_runs = sum(run_id not in run_store for run_id in deadline.skipped_runs)
     _execute(
         plan,
@@ -79,7 +80,7 @@ def run(
         scale=scale,
         store=run_store.folder,
         failures=made.failures,
-        failed=bool(made.failure),
+        failed=bool(made.sweep_failures),
         remaining=_describe_remaining(skipped_runs, deadline.skipped_encoders, deadline.skipped_baselines),
     )
 

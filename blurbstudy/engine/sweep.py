@@ -89,8 +89,7 @@ def run_missing(
             f"{store.folder}: {len(before.missing)} of {len(requested)} runs are missing (the first: {first.task}, "
             f"{first.encoder_name}, seed {first.seed}); execute the notebook first (blurbstudy run), then report"
         )
-    for config in before.missing:
-        check_population([config], checkpoint_outline(sources.encoder_of(config)))
+    check_runs(before.missing, sources)
     store.check_writable()
     engine = engine or LocalEngine()
     with Progress(label, total=1.0, runs=len(before.missing), mode=progress) as bar:
@@ -114,6 +113,16 @@ def run_missing(
         reused=len(before.records),
         missing=trained.missing,
     )
+
+
+def check_runs(configs: Iterable[RunConfig], sources: Sources) -> None:
+    """Check that every recipe fits its encoder.
+
+    Raises:
+        ParameterError: one does not.
+    """
+    for config in configs:
+        check_population([config], checkpoint_outline(sources.encoder_of(config)))
 
 
 def _failure_message(

@@ -48,8 +48,8 @@ def execute_notebooks(
     """
     out.mkdir(parents=True, exist_ok=True)
     # Kernels import the package that this process runs, installed or not.
-    search_path = os.pathsep.join(filter(None, (str(paths.PROJECT), os.environ.get("PYTHONPATH"))))
-    os.environ["PYTHONPATH"] = search_path
+    search_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, (str(paths.PROJECT), *search_path))))
     executions: dict[str, Execution] = {}
     with ThreadPoolExecutor(max(2, min(os.cpu_count() or 1, MAX_KERNELS))) as pool:
         known = failures or {}

@@ -4,6 +4,7 @@ baselines, audits, and the runs of all notebooks in one sweep.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,28 +13,27 @@ from typing import Any
 
 from ..config import RunConfig
 from ..engine.deadline import Deadline
-from ..engine.engine import LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.encoders import pretrained_encoders
 from ..engine.sources.resolve import wanted_encoders
 from ..engine.sources.sources import PretrainingPlan, Sources, data_folder, sources_to_dict
-from ..engine.sweep import run_missing
-from ..errors import StudyError, flat_message
+from ..engine.sweep import check_runs, run_missing
+from ..errors import ParameterError, StudyError, flat_message
+from ..filesystem import atomic_write, disk_errors
 from ..sections import get_section
 from ..study.section import PreparedSection
 from ..study.study import Study
 from .plan import planned_configs
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Made:
-    """What came of it."""
+    """What was made, and what failed."""
 
-    failures: Mapping[str, str] = field(default_factory=dict)  # notebook -> why it has no runs, in one line
-    failure: str = ""  # of the sweep
+    failures: dict[str, str] = field(default_factory=dict)  # notebook -> why its runs are missing, in one line
+    sweep_failures: list[str] = field(default_factory=list)  # one line each
     trained: int = 0
     reused: int = 0
-    missing: tuple[RunConfig, ...] = ()  # not started before the deadline
 
 
 def make_studies(plan: Mapping[str, Mapping[str, Any]], *, deadline: Deadline | None = None) -> list[Study[Any]]:
@@ -49,55 +49,94 @@ def make_studies(plan: Mapping[str, Mapping[str, Any]], *, deadline: Deadline | 
 
 
 def make_all_runs(studies: Sequence[Study[Any]]) -> Made:
-    """Make everything that the studies lack. A notebook whose data or encoders fail does not stop the others.
+    """Make everything that the studies lack. A notebook whose data, encoders or recipes fail does not stop the others.
 
     Raises:
         StoreError: the store cannot be written.
     """
-    failures: dict[str, str] = {}
-    pretrain_encoders(studies)
-    configs: dict[str, RunConfig] = {}
-    ready: list[Study[Any]] = []
-    for study in studies:
+    made = Made(failures=pretrain_encoders(studies))
+    sweeps: dict[tuple[str, str, int, int], _Sweep] = {}  # studies of the same data and engine share one
+    for study in (one for one in studies if one.notebook not in made.failures):
         try:
-            study.save_parameters()
-            if isinstance(study.section, PreparedSection):
-                study.section.prepare(study)
-            configs |= {run.id: run for grid in study.section.grids(study).values() for run in grid.configs}
+            configs = _prepare(study)
+        except StudyError as error:
+            made.failures[study.notebook] = flat_message(error)
+        except Exception as error:  # an error of one section; its notebook shows where
+            made.failures[study.notebook] = f"{type(error).__name__}: {flat_message(error)}"
+        else:
+            if configs:
+                engine = study.engine
+                key = (study.data, engine.device, engine.workers, engine.population)
+                sweep = sweeps.setdefault(key, _Sweep())
+                sweep.studies.append(study)
+                sweep.configs |= configs
+    for sweep in sweeps.values():
+        first, sources = sweep.studies[0], merged_sources(sweep.studies)
+        try:
+            result = run_missing(sweep.configs.values(), first.store, sources=sources, engine=first.engine)
+        except StudyError as error:
+            made.sweep_failures.append(flat_message(error))
+            continue
+        made.trained += result.trained
+        made.reused += result.reused
+    return made
+
+
+@dataclass
+class _Sweep:
+    studies: list[Study[Any]] = field(default_factory=list)
+    configs: dict[str, RunConfig] = field(default_factory=dict)
+
+
+def _prepare(study: Study[Any]) -> dict[str, RunConfig]:
+    """Save the parameters, compute what comes before the grids, and return the runs of the grids."""
+    with contextlib.nullcontext() if study.specs else contextlib.suppress(ParameterError):
+        study.save_parameters()  # a notebook that only reads the store needs no data
+    if isinstance(study.section, PreparedSection):
+        study.section.prepare(study)
+    configs = {run.id: run for grid in study.section.grids(study).values() for run in grid.configs}
+    if configs:
+        check_runs(configs.values(), study.sources)
+    return configs
+
+
+def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
+    """Pretrain the missing encoders of all studies side by side.
+
+    Returns:
+        notebook -> why it lacks an encoder, in one line.
+    """
+    failures: dict[str, str] = {}
+    groups: dict[tuple[str, PretrainingPlan], list[Study[Any]]] = {}
+    for study in (one for one in studies if one.specs):
+        try:
+            groups.setdefault((study.data, study.pretraining_plan), []).append(study)
         except StudyError as error:
             failures[study.notebook] = flat_message(error)
-            continue
-        ready.append(study)
-    if not configs:
-        return Made(failures=failures)
-    try:
-        sweep = run_missing(
-            configs.values(), ready[0].store, sources=merged_sources(ready), engine=_engine(ready), label="runs"
-        )
-    except StudyError as error:
-        return Made(failures=failures, failure=flat_message(error))
-    return Made(failures=failures, trained=sweep.trained, reused=sweep.reused, missing=sweep.missing)
-
-
-def pretrain_encoders(studies: Sequence[Study[Any]]) -> None:
-    """Pretrain the missing encoders of all studies side by side, and find their data, so that each study then finds
-    both. What is at fault is left to the study that names it.
-    """
-    groups: dict[tuple[str, PretrainingPlan], dict[str, str]] = {}  # data, plan -> encoder spec -> display name
-    for study in studies:
-        request = study.source_request
-        names = groups.setdefault((request["data"], request["pretraining"]), {})
-        for name, spec in request["encoders"].items():
-            names.setdefault(spec, name)
-    given = {"workers": studies[0].parameters.workers, "deadline": studies[0].deadline}
-    for (data, plan), names in groups.items():
-        specs = {name: spec for spec, name in names.items() if spec.startswith(PRETRAIN)}
-        if len(specs) < sum(spec.startswith(PRETRAIN) for spec in names):  # one display name for several encoders
-            specs = {spec: spec for spec in names if spec.startswith(PRETRAIN)}
+    for (data, plan), group in groups.items():
+        requests = {
+            study.notebook: wanted_encoders(
+                {name: spec for name, spec in study.source_request["encoders"].items() if spec.startswith(PRETRAIN)},
+                folder=data_folder(data),
+                plan=plan,
+            )
+            for study in group
+        }
+        by_folder = {one.folder(): (name, one) for wanted in requests.values() for name, one in wanted.items()}
+        names = [name for name, _ in by_folder.values()]
+        distinct = {
+            name if names.count(name) == 1 else f"{name} ({folder.name})": one
+            for folder, (name, one) in by_folder.items()
+        }
         try:
-            pretrained_encoders(wanted_encoders(specs, folder=data_folder(data), plan=plan), **given)
-        except StudyError:
-            continue  # the notebook that names this encoder reports the error
+            pretrained_encoders(distinct, workers=group[0].parameters.workers, deadline=group[0].deadline)
+        except StudyError as error:
+            failures |= {
+                notebook: flat_message(error)
+                for notebook, wanted in requests.items()
+                if not all(one.folder().is_dir() for one in wanted.values())
+            }
+    return failures
 
 
 def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
@@ -106,17 +145,22 @@ def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
 
     Returns:
         how many runs are wanted.
+
+    Raises:
+        StudyError: data or an encoder are missing, or the file cannot be written.
     """
-    pretrain_encoders(studies)
+    if failures := pretrain_encoders(studies):
+        raise StudyError("; ".join(f"{notebook}: {failure}" for notebook, failure in failures.items()))
     configs = {run.id: run for study in studies for run in planned_configs(study).values()}
-    engine = _engine(studies)
+    engine = studies[0].engine
     values = {
         "store": str(studies[0].store.folder.resolve()),
         "engine": {"device": engine.device, "workers": engine.workers, "population": engine.population},
-        "sources": sources_to_dict(merged_sources(studies)),
+        "sources": sources_to_dict(merged_sources([study for study in studies if study.specs])),
         "configs": [run.to_dict() for run in configs.values()],
     }
-    file.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+    with disk_errors(file, "name another file (--plan-only)"):
+        atomic_write(file, json.dumps(values, ensure_ascii=False))
     return len(configs)
 
 
@@ -130,8 +174,3 @@ def merged_sources(studies: Iterable[Study[Any]]) -> Sources:
         sizes={task: size for source in sources for task, size in source.sizes.items()},
         encoders=encoders,
     )
-
-
-def _engine(studies: Sequence[Study[Any]]) -> LocalEngine:
-    """One engine for all: parameters that only some notebooks change (device, workers) hold for the whole sweep."""
-    return studies[0].engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..config import RunConfig
@@ -12,6 +12,7 @@ from ..engine.estimates.memory import free_bytes
 from ..engine.estimates.sweep_estimate import estimate_sweep
 from ..engine.progress import format_duration
 from ..engine.sources.planned import planned_sources
+from ..engine.sources.sources import MINI
 from ..engine.workers.process import available_cpus
 from ..pretraining.encoder_cache import EncoderRequest
 from ..sections import get_section
@@ -139,6 +140,8 @@ def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any],
     section = get_section(notebook)
     study = Study.of(section, section.Parameters.parse({**values, "train_missing": False}))
     request = study.source_request
+    device = "cpu" if study.parameters.pretraining.config == MINI else study.engine.resolved_device()
+    request["pretraining"] = replace(request["pretraining"], device=device)
     study.sources, to_pretrain = planned_sources(study.store, **request)
     return study, to_pretrain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 
@@ -18,18 +19,13 @@ def notebook_bar(total: int) -> Iterator[Callable[[Execution], None]]:
     """
     from tqdm import tqdm
 
-    live = sys.stderr.isatty()
+    live, ended = sys.stderr.isatty(), itertools.count(1)
     with tqdm(total=total, desc="notebooks", unit="notebook", dynamic_ncols=True, disable=not live) as bar:
 
         def on_end(execution: Execution) -> None:
             bar.update()
             if not live:
-                seconds = f"{execution.seconds:.0f} s"
-                print(f"[{bar_count():>2}/{total}] {execution.notebook}: {seconds}", file=sys.stderr, flush=True)
-
-        ended = iter(range(1, total + 1))
-
-        def bar_count() -> int:
-            return next(ended)
+                line = f"[{next(ended)}/{total}] {execution.notebook}: {execution.seconds:.0f} s"
+                print(line, file=sys.stderr, flush=True)
 
         yield on_end

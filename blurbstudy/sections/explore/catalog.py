@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -293,9 +294,7 @@ def store_answer(explored: Explored) -> Answer:
     return Answer(question=question, sentences=sentences)
 
 
-def keep_where_known(study: Study) -> None:
-    """Note the parameters in the store, so that a report has this page; a store is explored without data too."""
-    try:
+def save_parameters_if_possible(study: Study) -> None:
+    """Save the parameters in the store, so that a report has this page. A store can be explored without data too."""
+    with contextlib.suppress(StudyError):  # no data folder is named: parameters that were saved before stay
         study.save_parameters()
-    except StudyError:  # no data folder is named here: the parameters of whoever made the runs stay
-        return
