@@ -32,15 +32,12 @@ def group_means(scores: Mapping[str, float | None], *, groups: Mapping[str, str]
     """
     if not groups:
         raise ParameterError("groups is empty; map every task to its group")
-    if missing := [task for task in groups if not _is_score(scores.get(task))]:
+    finite = {task: score for task, score in scores.items() if score is not None and math.isfinite(score)}
+    if missing := [task for task in groups if task not in finite]:
         raise ParameterError(
             f"the BLURB score needs finite scores of {len(groups)} tasks; missing: {', '.join(missing)}; run them first"
         )
     members: dict[str, list[float]] = {}
     for task, group in groups.items():
-        members.setdefault(group, []).append(float(scores[task]))
+        members.setdefault(group, []).append(float(finite[task]))
     return {group: math.fsum(values) / len(values) for group, values in members.items()}
-
-
-def _is_score(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -35,7 +35,7 @@ def f1_from_counts(sums: np.ndarray) -> np.ndarray:
     return harmonic_mean(ratio(predicted_matched, predicted), ratio(gold_matched, gold))
 
 
-def harmonic_mean(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+def harmonic_mean(precision: np.ndarray | float, recall: np.ndarray | float) -> np.ndarray:
     """2 P R / (P + R); 0 where both are 0."""
     return ratio(2 * precision * recall, precision + recall)
 

@@ -26,7 +26,7 @@ class Metric:
         return float(self.from_sums(self.terms(gold, predicted, positives).sum(axis=0)))
 
 
-def ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+def ratio(part: np.ndarray | float, total: np.ndarray | float) -> np.ndarray:
     """part / total, or 0 where the total is 0, as in seqeval and scikit-learn (zero_division=0)."""
     part, total = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(total, np.float64))
     return np.divide(part, total, out=np.zeros_like(part), where=total != 0)

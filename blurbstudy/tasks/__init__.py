@@ -127,10 +127,14 @@ def _features(task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
 def _columns(task: Task, examples: list[Example], inputs: list[str], target: str) -> dict[str, list[Any]]:
     columns = {"id": [e.id for e in examples], "unit": [e.unit for e in examples]}
     if task.output == "token_labels":
-        return columns | {"words": [list(e.texts) for e in examples], target: [split_tags(e.label) for e in examples]}
+        return columns | {
+            "words": [list(e.texts) for e in examples],
+            target: [split_tags(str(e.label)) for e in examples],
+        }
     columns |= {name: [e.texts[i] for e in examples] for i, name in enumerate(inputs)}
-    split = split_labels if task.output == "multi_label" else lambda label: label
-    return columns | {target: [split(e.label) for e in examples]}
+    if task.output == "multi_label":
+        return columns | {target: [split_labels(str(e.label)) for e in examples]}
+    return columns | {target: [e.label for e in examples]}
 
 
 def data_fingerprint(task: Task, folder: Path | str = ".") -> str:

@@ -196,9 +196,9 @@ def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> It
             encoded = tokenizer.encode_batch(texts, is_pretokenized=True, add_special_tokens=False)
             for words, encoding in zip(texts, encoded, strict=True):
                 # A word without sub-words becomes [UNK].
-                yield np.maximum(np.bincount(encoding.word_ids or [0], minlength=len(words)), 1)
+                yield np.maximum(np.bincount(encoding.word_ids or [0], minlength=len(words)), 1)  # pyright: ignore[reportArgumentType]
         else:
-            inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in batch]
+            inputs = [" ".join(example.texts) if len(example.texts) == 1 else example.texts for example in batch]
             for encoding in tokenizer.encode_batch(inputs, add_special_tokens=False):
                 yield np.array([len(encoding.ids)])
 

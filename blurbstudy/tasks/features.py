@@ -84,18 +84,19 @@ class Features:
 
     def joined(self, other: Features) -> Features:
         """These sequences followed by the other's."""
-        words = self.word_starts is not None
         return Features(
             ids=np.concatenate([self.ids, other.ids]),
             segments=np.concatenate([self.segments, other.segments]),
             offsets=_after(self.offsets, other.offsets),
             targets=np.concatenate([self.targets, other.targets]),
-            word_starts=np.concatenate([self.word_starts, self.offsets[-1] + other.word_starts]) if words else None,
-            examples=_after(self.examples, other.examples) if words else None,
-            second_lengths=None
-            if self.second_lengths is None
-            else np.concatenate([self.second_lengths, other.second_lengths]),
+            word_starts=_joined(self.word_starts, other.word_starts, after=self.offsets[-1]),
+            examples=None if self.examples is None or other.examples is None else _after(self.examples, other.examples),
+            second_lengths=_joined(self.second_lengths, other.second_lengths),
         )
+
+
+def _joined(first: np.ndarray | None, second: np.ndarray | None, *, after: int = 0) -> np.ndarray | None:
+    return None if first is None or second is None else np.concatenate([first, after + second])
 
 
 def _after(offsets: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -120,11 +121,11 @@ def tokenize(
     """
     cutter = without_truncation(tokenizer.backend_tokenizer, words=task.output == "token_labels")
     if task.output == "token_labels":
-        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
+        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)  # pyright: ignore[reportArgumentType]
     cutter.enable_truncation(max_length, strategy="longest_first")
     if segment_ids == "bi_encoder":
         return _tokenize_bi_encoder(examples, cutter, task)
-    inputs = [example.texts if len(example.texts) > 1 else example.texts[0] for example in examples]
+    inputs = [" ".join(example.texts) if len(example.texts) == 1 else example.texts for example in examples]
     encodings = cutter.encode_batch(inputs)
     offsets = np.cumsum([0, *(len(encoding.ids) for encoding in encodings)], dtype=np.int64)
     segments = np.zeros(offsets[-1], np.uint8)
@@ -196,6 +197,7 @@ def _tokenize_words(
     for example, encoding in zip(examples, encodings, strict=True):
         pieces: list[list[int]] = [[] for _ in example.texts]
         for piece, word in zip(encoding.ids, encoding.word_ids, strict=True):
+            assert word is not None  # there are no special tokens
             pieces[word].append(piece)
         words.append(words[-1] + len(pieces))
         for window in _windows([sub_words or [unknown or 0] for sub_words in pieces], room - len(begin) - len(end)):

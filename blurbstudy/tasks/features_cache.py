@@ -98,7 +98,8 @@ def _read(file: Path, identity: str, task: Task) -> dict[str, Features] | None:
 
 def _features_of(columns: Mapping[str, np.ndarray], split: str) -> Features:
     optional = {name: columns.get(f"{split}.{name}") for name in OPTIONAL_COLUMNS}
-    return Features(**{name: columns[f"{split}.{name}"] for name in COLUMNS}, **optional)
+    required = {name: columns[f"{split}.{name}"] for name in COLUMNS}
+    return Features(**required, **optional)  # pyright: ignore[reportArgumentType]
 
 
 def _write(file: Path, features: Mapping[str, Features], identity: str) -> None:
@@ -110,7 +111,7 @@ def _write(file: Path, features: Mapping[str, Features], identity: str) -> None:
     columns[CHECKSUM] = np.frombuffer(_checksum(columns, identity), np.uint8)
     columns[IDENTITY] = np.frombuffer(identity.encode(), np.uint8)
     with atomic_open(file) as stream:
-        np.savez(stream, **columns)
+        np.savez(stream, **columns)  # pyright: ignore[reportArgumentType]
 
 
 def _checksum(columns: Mapping[str, np.ndarray], identity: str) -> bytes:
@@ -118,7 +119,7 @@ def _checksum(columns: Mapping[str, np.ndarray], identity: str) -> bytes:
     digest = hashlib.sha256(identity.encode())
     for name, values in sorted(columns.items()):
         digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-        digest.update(np.ascontiguousarray(values))
+        digest.update(np.ascontiguousarray(values).data)
     return digest.digest()
 
 

@@ -38,11 +38,11 @@ def task_from_dict(values: Mapping[str, Any]) -> Task:
     Raises:
         KeyError, TypeError or AttributeError: the values describe no task.
     """
-    fields = _with_fields(values, TASK_KEYS)
-    tuples = {name: tuple(fields[name]) for name in ("columns", "labels", "positive_labels")}
-    bounds = None if fields["bounds"] is None else tuple(fields["bounds"])
-    custom = None if fields["custom"] is None else _custom_from_dict(fields["custom"])
-    return Task(**fields | tuples | {"bounds": bounds, "custom": custom})
+    fields: dict[str, Any] = _with_fields(values, TASK_KEYS)
+    fields |= {name: tuple(fields[name]) for name in ("columns", "labels", "positive_labels")}
+    fields["bounds"] = None if fields["bounds"] is None else tuple(fields["bounds"])
+    fields["custom"] = None if fields["custom"] is None else _custom_from_dict(fields["custom"])
+    return Task(**fields)
 
 
 def fingerprint_values(task: Task) -> dict[str, Any]:
@@ -56,12 +56,13 @@ def fingerprint_values(task: Task) -> dict[str, Any]:
 
 
 def _custom_from_dict(values: Mapping[str, Any]) -> CustomForm:
-    fields = _with_fields(values, CUSTOM_KEYS)
+    fields: dict[str, Any] = _with_fields(values, CUSTOM_KEYS)
     overrides = {
         split: changed | {name: tuple(changed[name]) for name in ("columns", "one_hot")}
         for split, changed in fields.get("split_overrides", {}).items()
     }
-    return CustomForm(**fields | {"one_hot": tuple(fields.get("one_hot", ())), "split_overrides": overrides})
+    fields |= {"one_hot": tuple(fields.get("one_hot", ())), "split_overrides": overrides}
+    return CustomForm(**fields)
 
 
 def _with_keys(values: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:

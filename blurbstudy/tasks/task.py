@@ -104,7 +104,9 @@ class Task:
         """
         from . import custom_task
 
-        return custom_task(kind=kind, files={"train": train, "dev": dev, "test": test}, **options)
+        given = {"train": train, "dev": dev, "test": test}
+        files = {split: file for split, file in given.items() if file is not None}
+        return custom_task(kind=kind, files=files, **options)
 
     @classmethod
     def load(cls, name: str) -> Task:
@@ -118,6 +120,12 @@ class Task:
         """The available splits, in the order of SPLITS; a custom task may lack test."""
         made = {"dev"} if self.custom and self.custom.dev_share else set()
         return tuple(split for split in SPLITS if split in made or split in self.files)
+
+    @property
+    def form(self) -> CustomForm:
+        """How the files of a custom task are read; BLURB's tasks have none."""
+        assert self.custom is not None, f"{self.name} is not a custom task"
+        return self.custom
 
     @property
     def output(self) -> str:
@@ -189,12 +197,14 @@ def head_indices(task: Task, tagging: str) -> tuple[int, ...]:
 
 def normalize_scores(scores: np.ndarray, task: Task) -> np.ndarray:
     """Scores scaled from the task's bounds to 0 to 1, float32 of the same shape."""
+    assert task.bounds is not None, f"{task.name} has no bounds"
     low, high = task.bounds
     return (scores - np.float32(low)) / np.float32(high - low)
 
 
 def denormalize_scores(shares: np.ndarray, task: Task) -> np.ndarray:
     """The inverse of normalize_scores."""
+    assert task.bounds is not None, f"{task.name} has no bounds"
     low, high = task.bounds
     return shares * np.float32(high - low) + np.float32(low)
 

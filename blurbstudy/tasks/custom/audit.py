@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -15,11 +14,9 @@ from ..duplicates import duplicates, named_documents, normalized
 from ..formats.lines import raise_data_error
 from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 from .columns import WITHOUT_COLUMNS
-from .dev_split import split_dev
 from .files import display_path
-from .formats import FOLDERS, NUMBERED_READERS
+from .locations import ExampleLocations, locate_examples
 from .spans import DOCUMENTS, span_counts
-from .tabular import NumberedExample
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
@@ -39,39 +36,13 @@ class CustomTaskAudit:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ExampleLocations:
-    """The examples of each split and their locations in the files."""
-
-    task: Task
-    splits: Mapping[str, list[Example]]
-    line_numbers: Mapping[str, Mapping[str, int]]  # split -> id -> line
-
-    def file(self, split: str) -> str:
-        """The file of a split, for messages."""
-        return str(display_path(self.task.files.get(split, self.task.files["train"])))
-
-    def location_of_pair(self, split: str, first: Example, second: Example) -> str:
-        """The locations of two examples, for messages."""
-        if self.task.of_split(split).reader in FOLDERS:
-            return " and ".join(dict.fromkeys((self.location(split, first), self.location(split, second))))
-        line_numbers = self.line_numbers[split]
-        return f"{self.file(split)}, lines {line_numbers[first.id]} and {line_numbers[second.id]}"
-
-    def location(self, split: str, example: Example) -> str:
-        """The location of an example, for messages."""
-        if self.task.of_split(split).reader in FOLDERS:
-            return str(Path(self.file(split)) / f"{example.unit}.txt")
-        return f"{self.file(split)}, line {self.line_numbers[split][example.id]}"
-
-
 def check_trainable(task: Task) -> None:
     """Check that a task can be trained on: well-formed files, enough examples, more than one class.
 
     Raises:
         DataError: names file, line if there is one, and remedy.
     """
-    lines = _locate_examples(task)
+    lines = locate_examples(task)
     _refuse_too_few(lines)
     _refuse_one_class(lines)
 
@@ -82,7 +53,7 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
     Raises:
         DataError: a file is missing or malformed; names file, line and remedy.
     """
-    lines = _locate_examples(task)
+    lines = locate_examples(task)
     counts = {split: sub_word_counts(task, examples, tokenizer) for split, examples in lines.splits.items()}
     warnings = (
         *_small_splits(lines),
@@ -96,22 +67,6 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
         *_long_words(lines),
     )
     return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings)
-
-
-def _locate_examples(task: Task) -> ExampleLocations:
-    numbered: dict[str, list[NumberedExample]] = {
-        split: NUMBERED_READERS[task.of_split(split).reader](display_path(task.files[split]), task.of_split(split))
-        for split in task.splits
-        if split in task.files
-    }
-    numbers = {
-        split: {example.id: line for line, example in split_examples} for split, split_examples in numbered.items()
-    }
-    splits = {split: [example for _, example in split_examples] for split, split_examples in numbered.items()}
-    if "dev" not in splits:
-        splits["train"], splits["dev"] = split_dev(task, splits["train"])
-        numbers["dev"] = numbers["train"]
-    return ExampleLocations(task, {split: splits[split] for split in task.splits}, numbers)
 
 
 def _refuse_too_few(lines: ExampleLocations) -> None:
@@ -168,7 +123,7 @@ def _unseen_labels(lines: ExampleLocations) -> Iterator[str]:
 
 def _joined_labels(lines: ExampleLocations) -> Iterator[str]:
     """Warnings about sets of labels with a different separator, whose combinations would become labels."""
-    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.custom.one_hot else ()
+    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.form.one_hot else ()
     for separator in SEPARATORS:
         parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
         known = Counter(part for label_parts in parts.values() for part in label_parts)
@@ -260,8 +215,8 @@ def _long_words(lines: ExampleLocations) -> Iterator[str]:
 
 
 def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
-    task, custom = lines.task, lines.task.custom
-    alias = task.custom.task_type_alias or task.task_type
+    task, custom = lines.task, lines.task.form
+    alias = task.form.task_type_alias or task.task_type
     yield f"{task.name}: kind {alias}, scored by {task.metric}{_counted_classes(task)}"
     for split, examples in lines.splits.items():
         size = sum(example_size(task, example.label) for example in examples)
@@ -278,7 +233,7 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
     if "test" not in lines.splits:
         yield "test: none; scores are reported on dev only"
     yield f"read: {_describe_format(task)}"
-    for split in task.custom.split_overrides:
+    for split in task.form.split_overrides:
         yield f"read, {split}: {_describe_format(task.of_split(split))}"
     if task.output == "score":
         scores = [float(example.label) for example in lines.splits["train"]]
@@ -294,7 +249,7 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
 
 
 def _describe_format(task: Task) -> str:
-    custom, form = task.custom, task.reader.removeprefix("own_").replace("_", " ")
+    custom, form = task.form, task.reader.removeprefix("own_").replace("_", " ")
     if form in WITHOUT_COLUMNS:
         return f"{form}; text is split into sentences and words"
     if task.output == "token_labels" and custom.scheme:

@@ -13,8 +13,7 @@ from ..task import Task
 from .files import display_path
 from .formats import ENDS, SPANS, STARTS
 from .tabular import first_fields, marked_columns
-from .tag_schemes import ALIASES, detect_scheme
-from .tagged import columns_of, raw_tags
+from .tagged import ALIASES, columns_of, detect_scheme, raw_tags
 
 COLUMN_ALIASES = {  # role -> usual column names, in lower case
     "text": ("text", "sentence", "sentence1", "sent1", "text1", "question", "premise", "abstract", "document_text"),
@@ -84,7 +83,7 @@ def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str |
             f"{train}: cannot identify the columns of start and end among {', '.join(fields)}; name both or neither"
         )
     optional = {role: roles.get(role, "") for role in ("id", "document", "start", "end", "mention")}
-    custom = dataclasses.replace(task.custom, **optional, header=header, one_hot=tuple(one_hot))
+    custom = dataclasses.replace(task.form, **optional, header=header, one_hot=tuple(one_hot))
     texts = [roles[role] for role in ("text", "text2") if role in roles]
     columns = (
         (*texts, roles["label"]) if task.output == "token_labels" else (custom.id or "line", *texts, roles["label"])

@@ -15,10 +15,9 @@ from typing import Any
 import yaml
 
 from ...errors import ParameterError
-from ...metrics import METRICS
 from ..formats.lines import quote, read_text
-from ..formats.standoff import DISCONTINUOUS_POLICIES
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
+from .arguments import check_bounds, check_discontinuous, check_number, check_separator, choose_metric
 from .columns import WITHOUT_COLUMNS, assign_columns, tag_scheme
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
 from .formats import FORMATS, read_custom
@@ -78,7 +77,8 @@ def load_custom_task(path: Path | str) -> Task:
     if missing := [name for name in ("kind", "files") if name not in values]:
         raise ParameterError(f"{path}: lacks {missing[0]}; write lines such as `kind: ner` and `files: DIR`")
     try:
-        return custom_task(**({"name": path.stem} | values | {"files": resolve_relative(path, values["files"])}))
+        options: dict[str, Any] = {"name": path.stem} | values
+        return custom_task(**options | {"files": resolve_relative(path, values["files"])})
     except ParameterError as error:
         raise ParameterError(f"{path}: {error}") from None
 
@@ -171,13 +171,13 @@ def _with_forms(task: Task, forms: Mapping[str, str], columns: Mapping[str, Any]
         fits = "train" in splits or _has_columns(path, form, columns)
         part = assign_columns(part, path, form, columns if fits else {})
         if part.output == "token_labels":
-            part = dataclasses.replace(part, custom=dataclasses.replace(part.custom, scheme=tag_scheme(scheme, part)))
+            part = dataclasses.replace(part, custom=dataclasses.replace(part.form, scheme=tag_scheme(scheme, part)))
         if "train" in splits:
             with_train = dataclasses.replace(part, files=task.files)
         else:
-            split_form = {name: getattr(part.custom, name) for name in PER_FILE_FIELDS}
+            split_form = {name: getattr(part.form, name) for name in PER_FILE_FIELDS}
             others |= dict.fromkeys(splits, {"reader": part.reader, "columns": part.columns, **split_form})
-    return dataclasses.replace(with_train, custom=dataclasses.replace(with_train.custom, split_overrides=others))
+    return dataclasses.replace(with_train, custom=dataclasses.replace(with_train.form, split_overrides=others))
 
 
 PER_FILE_FIELDS = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm
@@ -205,7 +205,7 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
         return _with_bounds(task)
     if named is not None and (not isinstance(named, Sequence) or isinstance(named, str) or not named):
         raise ParameterError(f"labels={named!r} is not a list; write labels: [first, second]")
-    marked = task.custom.one_hot  # every column is a label, also one without a 1
+    marked = task.form.one_hot  # every column is a label, also one without a 1
     names = [_plain(label) for label in named] if named is not None else sorted(marked) or _labels_in(task)
     if double := next((name for name in names if names.count(name) > 1), None):
         raise ParameterError(f"labels: {quote(double)} occurs twice; name each label once")
@@ -229,7 +229,7 @@ def _with_bounds(task: Task) -> Task:
     bounds = task.bounds or (min(every), max(every))
     mean, spread = statistics.fmean(scores["train"]), statistics.pstdev(scores["train"])
     if spread > 0 and (max(map(abs, bounds)) > MAX_ABS_SCORE or spread < MIN_SCORE_SD):
-        task = dataclasses.replace(task, custom=dataclasses.replace(task.custom, center=mean, scale=spread))
+        task = dataclasses.replace(task, custom=dataclasses.replace(task.form, center=mean, scale=spread))
     return dataclasses.replace(task, bounds=bounds)
 
 
@@ -271,53 +271,3 @@ def _labels_of(task: Task, examples: list[Example]) -> list[str]:
 
 def _plain(value: Any) -> str:
     return str(value).strip()
-
-
-def number(value: Any) -> float | None:
-    """A number, also from text (YAML), or None."""
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str:
-    """The named metric if it fits the task type, or the default one."""
-    if name is None:
-        return fitting[0]
-    if name not in fitting:
-        known = "" if name in METRICS else " is unknown and"
-        raise ParameterError(f"metric={str(name)!r}{known} does not fit kind {kind}; use {' or '.join(fitting)}")
-    return name
-
-
-def check_number(name: str, value: Any, low: float, high: float) -> float:
-    """A number within bounds, or a ParameterError."""
-    parsed = number(value)
-    if parsed is None or not low <= parsed <= high:
-        raise ParameterError(f"{name}={value!r} is out of bounds; use {low:g} to {high:g}")
-    return parsed
-
-
-def check_bounds(bounds: Any) -> tuple[float, float] | None:
-    """The lowest and highest score, or None."""
-    if bounds is None:
-        return None
-    numbers = [number(bound) for bound in bounds] if isinstance(bounds, (list, tuple)) else []
-    if len(numbers) != 2 or None in numbers or not numbers[0] < numbers[1]:
-        raise ParameterError(f"bounds={bounds!r} must be the lowest and the highest score; write bounds: [0, 5]")
-    return numbers[0], numbers[1]
-
-
-def check_discontinuous(policy: Any) -> str:
-    """The policy for discontinuous entities, or a ParameterError."""
-    if policy not in DISCONTINUOUS_POLICIES:
-        raise ParameterError(f"discontinuous={str(policy)!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
-    return policy
-
-
-def check_separator(separator: Any) -> str:
-    """The separator of labels in one column, or a ParameterError."""
-    if not isinstance(separator, str) or not separator:
-        raise ParameterError(f"separator={separator!r} must be a non-empty text; write separator: ';'")
-    return separator

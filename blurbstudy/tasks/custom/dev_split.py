@@ -34,9 +34,9 @@ def split_dev(task: Task, examples: Sequence[Example]) -> tuple[list[Example], l
     for max_documents in MAX_SHARED_DOCUMENTS:
         groups = _groups(examples, max_documents=max_documents)
         counts = [sum((strata[i] for i in group), Counter()) for group in groups]
-        in_dev = _assign_groups(counts, share=task.custom.dev_share, rng=np.random.default_rng(task.custom.split_seed))
+        in_dev = _assign_groups(counts, share=task.form.dev_share, rng=np.random.default_rng(task.form.split_seed))
         size = sum(count[EXAMPLE] for count, chosen in zip(counts, in_dev, strict=True) if chosen)
-        if size >= MIN_DEV_FRACTION * task.custom.dev_share * len(examples):
+        if size >= MIN_DEV_FRACTION * task.form.dev_share * len(examples):
             break
     dev = {i for group, chosen in zip(groups, in_dev, strict=True) if chosen for i in group}
     return (

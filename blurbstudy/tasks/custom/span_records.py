@@ -34,15 +34,15 @@ def json_documents(path: Path, task: Task) -> tuple[list[StandoffDocument], int]
     Raises:
         DataError: the file is missing, not UTF-8, or a line is invalid for the task.
     """
-    faults = LineErrors(path)
+    errors = LineErrors(path)
     documents, rejected = [], 0
-    for number, record in json_records(path, faults):
+    for number, record in json_records(path, errors):
         if str(record.get("answer") or "") not in ACCEPTED:
             rejected += 1
             continue
-        if document := _document(path, number, record, task, faults, count=len(documents) + rejected + 1):
+        if document := _document(path, number, record, task, errors, count=len(documents) + rejected + 1):
             documents.append(document)
-    return _checked(path, documents, task, faults), rejected
+    return _checked(path, documents, task, errors), rejected
 
 
 def table_documents(path: Path, task: Task) -> list[StandoffDocument]:
@@ -51,55 +51,53 @@ def table_documents(path: Path, task: Task) -> list[StandoffDocument]:
     Raises:
         DataError: the file is missing, not UTF-8, lacks a column, or a line is invalid for the task.
     """
-    faults = LineErrors(path)
-    if task.custom.start:
-        documents = _by_mention(path, task, faults)
+    errors = LineErrors(path)
+    if task.form.start:
+        documents = _by_mention(path, task, errors)
     else:
-        records = table_records(path, task, faults)
+        records = table_records(path, task, errors)
         documents = (
-            _document(path, number, record, task, faults, count=count)
+            _document(path, number, record, task, errors, count=count)
             for count, (number, record) in enumerate(records, 1)
         )
         documents = [document for document in documents if document]
-    return _checked(path, documents, task, faults)
+    return _checked(path, documents, task, errors)
 
 
-def _checked(path: Path, documents: list[StandoffDocument], task: Task, faults: LineErrors) -> list[StandoffDocument]:
+def _checked(path: Path, documents: list[StandoffDocument], task: Task, errors: LineErrors) -> list[StandoffDocument]:
     lines: dict[str, int] = {}
     for document in documents:
         if document.id in lines:
-            actual = f"{task.custom.id} {quote(document.id)} a second time, after line {lines[document.id]}"
-            faults.add(document.line, actual, "unique ids", "remove or rename one, or use no id column")
+            actual = f"{task.form.id} {quote(document.id)} a second time, after line {lines[document.id]}"
+            errors.add(document.line, actual, "unique ids", "remove or rename one, or use no id column")
         lines.setdefault(document.id, document.line)
-    faults.raise_first()
+    errors.raise_first()
     if not documents:
         raise_data_error(str(path), "no texts", "one text with its entities per line", "check the path")
     return documents
 
 
 def _document(
-    path: Path, number: int, record: Mapping[str, Any], task: Task, faults: LineErrors, *, count: int
+    path: Path, number: int, record: Mapping[str, Any], task: Task, errors: LineErrors, *, count: int
 ) -> StandoffDocument | None:
     """A text with its entities in one cell, or None if the line has an error."""
     text_column, spans_column = task.columns
-    text = record.get(text_column)
+    text: Any = record.get(text_column)
     if wrong := check_text(text):
-        return faults.add(number, f"{wrong} {text_column}", "text", "restore it or remove the line")
-    name = str(record.get(task.custom.id, "")).strip() if task.custom.id else f"d{count}"
-    group = str(record.get(task.custom.document, "")).strip() if task.custom.document else name
+        return errors.add(number, f"{wrong} {text_column}", "text", "restore it or remove the line")
+    name = str(record.get(task.form.id, "")).strip() if task.form.id else f"d{count}"
+    group = str(record.get(task.form.document, "")).strip() if task.form.document else name
     if not name or not group:
-        return faults.add(
-            number, f"no {task.custom.document if name else task.custom.id}", "an id", "give the line one"
-        )
+        return errors.add(number, f"no {task.form.document if name else task.form.id}", "an id", "give the line one")
     entity_values = _listed(record.get(spans_column))
     if entity_values is None:
         actual = f"{spans_column} {quote(str(record.get(spans_column)))}"
-        return faults.add(number, actual, EXPECTED, "use this format; [] without entities")
+        return errors.add(number, actual, EXPECTED, "use this format; [] without entities")
     entities = []
     for value in entity_values:
-        entity, fault = _entity(text, value, number)
-        if fault:
-            return faults.add(number, *fault)
+        entity, problem = _entity(text, value, number)
+        if problem:
+            return errors.add(number, *problem)
         entities.append(entity)
     return StandoffDocument(id=name, text=text, entities=tuple(entities), path=path, line=number, group=group)
 
@@ -121,6 +119,7 @@ def _listed(value: Any) -> list[Any] | None:
 
 def _entity(text: str, value: Any, line: int) -> tuple[Entity | None, Problem | None]:
     """An entity of a text and its problem, if any."""
+    parts: list[Any]
     if isinstance(value, Mapping):
         parts = [next((value[name] for name in names if name in value), None) for names in KEYS.values()]
     elif isinstance(value, (list, tuple)) and len(value) == 3:
@@ -131,18 +130,18 @@ def _entity(text: str, value: Any, line: int) -> tuple[Entity | None, Problem | 
     are_integers = all(isinstance(offset, int) and not isinstance(offset, bool) for offset in (start, end))
     if not are_integers or not isinstance(kind, str) or not kind.strip():
         return None, (f"the entity {quote(json.dumps(value, ensure_ascii=False))}", EXPECTED, "use this format")
-    fault = check_span(text, start, end, mention if isinstance(mention, str) else None)
-    return Entity(start, end, kind, line), fault
+    problem = check_span(text, start, end, mention if isinstance(mention, str) else None)
+    return Entity(start, end, kind, line), problem
 
 
-def _by_mention(path: Path, task: Task, faults: LineErrors) -> list[StandoffDocument]:
+def _by_mention(path: Path, task: Task, errors: LineErrors) -> list[StandoffDocument]:
     """Documents of a table with one row per mention; a row without offsets is a text without entities."""
-    custom, (text_column, type_column) = task.custom, task.columns
+    custom, (text_column, type_column) = task.form, task.columns
     texts: dict[tuple[str, str], tuple[int, list[Entity]]] = {}
-    for number, record in table_records(path, task, faults):
+    for number, record in table_records(path, task, errors):
         text = record[text_column]
         if wrong := check_text(text):
-            faults.add(number, f"{wrong} {text_column}", "text", "restore it or remove the line")
+            errors.add(number, f"{wrong} {text_column}", "text", "restore it or remove the line")
             continue
         group = record[custom.document].strip() if custom.document else ""
         _, entities = texts.setdefault((group, text), (number, []))
@@ -151,9 +150,9 @@ def _by_mention(path: Path, task: Task, faults: LineErrors) -> list[StandoffDocu
             continue
         if not (start.isdecimal() and end.isdecimal() and kind):
             actual = f"{custom.start} {quote(start)}, {custom.end} {quote(end)}, {type_column} {quote(kind)}"
-            faults.add(number, actual, "two integers and a type, or all three empty", "restore the line")
-        elif fault := check_span(text, int(start), int(end), record[custom.mention] if custom.mention else None):
-            faults.add(number, *fault)
+            errors.add(number, actual, "two integers and a type, or all three empty", "restore the line")
+        elif problem := check_span(text, int(start), int(end), record[custom.mention] if custom.mention else None):
+            errors.add(number, *problem)
         else:
             entities.append(Entity(int(start), int(end), kind, number))
     return [

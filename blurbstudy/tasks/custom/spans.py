@@ -48,7 +48,7 @@ class SpanCounts:
 
 
 def _brat(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    return read_brat(path, discontinuous=task.custom.discontinuous)
+    return read_brat(path, discontinuous=task.form.discontinuous)
 
 
 def _pubtator(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:

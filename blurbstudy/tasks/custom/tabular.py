@@ -41,8 +41,8 @@ def read_table_with_lines(path: Path, task: Task) -> list[NumberedExample]:
     Raises:
         DataError: the file is missing, not UTF-8, lacks a column, or a line is invalid for the task.
     """
-    faults = LineErrors(path)
-    return _examples(path, table_records(path, task, faults), task, faults)
+    errors = LineErrors(path)
+    return _examples(path, table_records(path, task, errors), task, errors)
 
 
 def read_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
@@ -51,8 +51,8 @@ def read_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
     Raises:
         DataError: the file is missing, not UTF-8, or a line is invalid for the task.
     """
-    faults = LineErrors(path)
-    return _examples(path, json_records(path, faults), task, faults)
+    errors = LineErrors(path)
+    return _examples(path, json_records(path, errors), task, errors)
 
 
 def first_fields(path: Path, form: str) -> list[str]:
@@ -62,9 +62,9 @@ def first_fields(path: Path, form: str) -> list[str]:
         DataError: the file is missing, empty or not UTF-8.
     """
     if form == "jsonl":
-        faults = LineErrors(path)
-        fields = next((list(record) for _, record in json_records(path, faults)), None)
-        faults.raise_first()
+        errors = LineErrors(path)
+        fields = next((list(record) for _, record in json_records(path, errors)), None)
+        errors.raise_first()
     else:
         fields = next((fields for _, fields in _rows(path, form, LineErrors(path))), None)
     if not fields:
@@ -74,18 +74,18 @@ def first_fields(path: Path, form: str) -> list[str]:
 
 def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
     """The columns (keys) with only 1 and 0 that represent one label each, if there are at least two."""
-    faults = LineErrors(path)
+    errors = LineErrors(path)
     if form == "jsonl":
-        rows = [record for _, record in json_records(path, faults)]
+        rows = [record for _, record in json_records(path, errors)]
     else:
-        lines = [fields for _, fields in _rows(path, form, faults)]
+        lines = [fields for _, fields in _rows(path, form, errors)]
         header = [name.strip() for name in lines[0]]
         rows = [dict(zip(header, fields, strict=False)) for fields in lines[1:]]
     marked = [name for name in names if all(_word(row.get(name)).lower() in BOOLEAN_VALUES for row in rows)]
     return marked if len(marked) > 1 and any(_word(row.get(name)) for row in rows for name in marked) else []
 
 
-def json_records(path: Path, faults: LineErrors) -> Iterator[Record]:
+def json_records(path: Path, errors: LineErrors) -> Iterator[Record]:
     """The objects of a JSONL file; other lines are added to the errors."""
     for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
@@ -94,31 +94,29 @@ def json_records(path: Path, faults: LineErrors) -> Iterator[Record]:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            faults.add(number, f"invalid JSON ({cause})", "one JSON object per line", "restore the line")
+            errors.add(number, f"invalid JSON ({cause})", "one JSON object per line", "restore the line")
             continue
         if isinstance(record, dict):
             yield number, record
         else:
             actual = f"a JSON {type(record).__name__}"
-            faults.add(number, actual, "one JSON object per line", "write each example as one object on one line")
+            errors.add(number, actual, "one JSON object per line", "write each example as one object on one line")
 
 
-def table_records(path: Path, task: Task, faults: LineErrors) -> Iterator[Record]:
+def table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:
     """The rows of a TSV or CSV file by column; what is none is noted."""
     names: list[str] = []
     form = task.reader.rpartition("_")[2]
-    for number, fields in _rows(path, form, faults):
+    for number, fields in _rows(path, form, errors):
         if not names:
-            names = (
-                [name.strip() for name in fields] if task.custom.header else [str(i + 1) for i in range(len(fields))]
-            )
+            names = [name.strip() for name in fields] if task.form.header else [str(i + 1) for i in range(len(fields))]
             _check_names(path, number, names, task)
-            if task.custom.header:
+            if task.form.header:
                 continue
         if len(fields) != len(names):
             n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
             listed = f"{len(names)} ({', '.join(names)})"
-            faults.add(number, n, listed, f"restore the line; {_SEPARATED[form]}")
+            errors.add(number, n, listed, f"restore the line; {_SEPARATED[form]}")
             continue
         yield number, dict(zip(names, fields, strict=True))
 
@@ -136,24 +134,24 @@ def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
 
 def _required_columns(task: Task) -> list[str]:
     """The columns that the task reads."""
-    custom = task.custom
+    custom = task.form
     named = list(task.columns if task.output == "token_labels" else task.columns[1:])
     if custom.one_hot:
         named[-1:] = custom.one_hot
     return [*named, *filter(None, (custom.id, custom.document, custom.start, custom.end, custom.mention))]
 
 
-def _rows(path: Path, form: str, faults: LineErrors) -> Iterator[Row]:
+def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[Row]:
     """The fields of a table's nonempty lines."""
     if form == "csv":
-        yield from _csv_rows(path, faults)
+        yield from _csv_rows(path, errors)
         return
     for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             yield number, line.split("\t")
 
 
-def _csv_rows(path: Path, faults: LineErrors) -> Iterator[Row]:
+def _csv_rows(path: Path, errors: LineErrors) -> Iterator[Row]:
     text = read_text(path)
     first = text.split("\n", 1)[0]
     separator = ";" if first.count(";") > first.count(",") else ","
@@ -167,56 +165,56 @@ def _csv_rows(path: Path, faults: LineErrors) -> Iterator[Row]:
             begins = rows.line_num + 1
     except csv.Error as error:
         remedy = "close every quote, and double a quote inside one"
-        faults.add(begins, f"broken quoting ({error})", 'CSV fields quoted by "', remedy)
+        errors.add(begins, f"broken quoting ({error})", 'CSV fields quoted by "', remedy)
     finally:
         csv.field_size_limit(before)
 
 
-def _examples(path: Path, records: Iterator[Record], task: Task, faults: LineErrors) -> list[NumberedExample]:
+def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErrors) -> list[NumberedExample]:
     examples: list[NumberedExample] = []
     lines: dict[str, int] = {}
     for number, record in records:
-        example = _example(number, record, task, faults, count=len(examples) + 1)
+        example = _example(number, record, task, errors, count=len(examples) + 1)
         if example is None:
             continue
         if example.id in lines:
-            actual = f"{task.custom.id} {quote(example.id)} a second time, after line {lines[example.id]}"
-            faults.add(number, actual, "unique ids", "remove or rename one, or use no id column")
+            actual = f"{task.form.id} {quote(example.id)} a second time, after line {lines[example.id]}"
+            errors.add(number, actual, "unique ids", "remove or rename one, or use no id column")
         lines.setdefault(example.id, number)
         examples.append((number, example))
-    faults.raise_first()
+    errors.raise_first()
     if not examples:
         raise_data_error(str(path), "no examples", "one example per line", "check the path")
     return examples
 
 
-def _example(number: int, record: Mapping[str, Any], task: Task, faults: LineErrors, *, count: int) -> Example | None:
+def _example(number: int, record: Mapping[str, Any], task: Task, errors: LineErrors, *, count: int) -> Example | None:
     """The example of a record, or None if the line has an error."""
-    custom, label_column, required = task.custom, task.columns[-1], _required_columns(task)
+    custom, label_column, required = task.form, task.columns[-1], _required_columns(task)
     for name in required:
         if name not in record:
             named = ", ".join(required[: len(required) - sum(map(bool, (custom.id, custom.document)))])
-            return faults.add(number, f"no {name}", f"an object with {named}", "restore the line")
+            return errors.add(number, f"no {name}", f"an object with {named}", "restore the line")
     texts = []
     for name in task.columns[1:-1]:
         text, wrong = join_texts(record[name])
         if wrong:
-            return faults.add(number, f"{wrong} {name}", "text", "restore it or remove the line")
+            return errors.add(number, f"{wrong} {name}", "text", "restore it or remove the line")
         texts.append(text)
     if custom.one_hot:
         marked, wrong = _marked(record, custom.one_hot)
         if wrong:
-            return faults.add(number, f"{wrong} {quote(str(record[wrong]))}", "1 or 0", "correct the mark")
+            return errors.add(number, f"{wrong} {quote(str(record[wrong]))}", "1 or 0", "correct the mark")
         record = {**record, label_column: marked}
     label, wrong = _label(record[label_column], task)
     if wrong:
-        return faults.add(number, f"{label_column} {quote(str(record[label_column]))}", wrong, "correct the label")
+        return errors.add(number, f"{label_column} {quote(str(record[label_column]))}", wrong, "correct the label")
     name = str(record[custom.id]).strip() if custom.id else str(count)
     if not name:
-        return faults.add(number, f"an empty {custom.id}", "a unique id", "add an id, or use no id column")
+        return errors.add(number, f"an empty {custom.id}", "a unique id", "add an id, or use no id column")
     unit = str(record[custom.document]).strip() if custom.document else name
     if not unit:
-        return faults.add(number, f"an empty {custom.document}", "a document's id", "give the line one")
+        return errors.add(number, f"an empty {custom.document}", "a document's id", "give the line one")
     return Example(name, unit, tuple(texts), label)
 
 
@@ -257,7 +255,7 @@ def _label(value: Any, task: Task) -> tuple[str | float, str]:
     if task.output == "score":
         return _score(value, task)
     if task.output == "multi_label":
-        parts = value if isinstance(value, list) else str(value).split(task.custom.separator) if value else []
+        parts = value if isinstance(value, list) else str(value).split(task.form.separator) if value else []
         labels = dict.fromkeys(_word(part) for part in parts if _word(part))
         if any("," in label for label in labels):
             return "", "labels without commas"

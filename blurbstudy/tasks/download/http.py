@@ -63,13 +63,11 @@ def download_file(file: DataFile, target: Path, *, base: str = PUBLIC, timeout: 
         retry_if_failed=RETRIES,
     )
     try:
-        registry.fetch(target.name, downloader=downloader)
+        registry.fetch(target.name, downloader=downloader)  # pyright: ignore[reportArgumentType]
     except requests.HTTPError as error:
-        status = error.response.status_code
+        status, reason = (error.response.status_code, error.response.reason) if error.response is not None else (0, "")
         kind = Unreachable if status >= 500 or status == 429 else DataError
-        raise kind(
-            f"{url}: the server answered {status} {error.response.reason}; try again later or use --mirror"
-        ) from None
+        raise kind(f"{url}: the server answered {status} {reason}; try again later or use --mirror") from None
     except requests.RequestException as error:
         raise Unreachable(
             f"{url}: download failed ({type(error).__name__}); check the network and run the same command again"

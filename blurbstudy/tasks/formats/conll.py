@@ -81,7 +81,7 @@ def _documents(path: Path, lines: list[str]) -> dict[int, str]:
             number = next(number for number, name in ids.items() if name in both)
             remedy = "give every document an id, or none"
             raise_data_error(
-                f"{path}, line {number}", f"the id {quote(ids[number])}", "an id other than d1, d2, ...", remedy
+                f"{path}, line {number}", f"the id {quote(str(ids[number]))}", "an id other than d1, d2, ...", remedy
             )
     return {number: name or counted[number] for number, name in ids.items()}
 

@@ -170,10 +170,11 @@ def _brat_entity(where: str, line: str) -> tuple[str, list[Span], str]:
     """Type, fragments and text of an entity's line."""
     columns = line.split("\t", 2)
     kind, _, offsets = (columns[1] if len(columns) > 1 else "").partition(" ")
-    pieces = [_FRAGMENT.fullmatch(piece) for piece in offsets.split(";")]
-    if len(columns) != 3 or not kind or not all(pieces):
+    fragments = offsets.split(";")
+    pieces = [(int(match[1]), int(match[2])) for match in map(_FRAGMENT.fullmatch, fragments) if match]
+    if len(columns) != 3 or not kind or len(pieces) < len(fragments):
         raise_data_error(where, quote(line), "T1<tab>Type 0 5<tab>text", "restore the tabs and the offsets")
-    return kind, [(int(piece[1]), int(piece[2])) for piece in pieces], columns[2]
+    return kind, pieces, columns[2]
 
 
 def _merge_adjacent(text: str, pieces: list[Span]) -> list[Span]:

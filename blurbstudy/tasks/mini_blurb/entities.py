@@ -175,26 +175,26 @@ def known_in_train(rng: Random, world: World, source: Source) -> tuple[World, So
     return narrow, replace(source, patterns=tuple(patterns), unknown=unknown)
 
 
-def make_bc5cdr(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_bc5cdr(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of BC5CDR-chem and BC5CDR-disease by split; side effects count as diseases, as in BC5CDR."""
     tasks = {BC5_CHEM: ("drug",), BC5_DISEASE: ("disease", "effect")}
-    sentences = _draw_splits(rng, world, BC5, BC5_SIZES, set(used))
+    sentences = _draw_splits(rng, world, BC5, BC5_SIZES, set(in_corpus))
     return {task: _lines(sentences, kinds) for task, kinds in tasks.items()}
 
 
-def make_ncbi_disease(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_ncbi_disease(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of NCBI-disease by split."""
-    return {NCBI_DISEASE: _lines(_draw_splits(rng, world, NCBI, NCBI_SIZES, set(used)), ("disease",))}
+    return {NCBI_DISEASE: _lines(_draw_splits(rng, world, NCBI, NCBI_SIZES, set(in_corpus)), ("disease",))}
 
 
-def make_bc2gm(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_bc2gm(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of BC2GM by split."""
-    return {BC2GM: _lines(_draw_splits(rng, world, GENES, BC2GM_SIZES, set(used)), ("gene",))}
+    return {BC2GM: _lines(_draw_splits(rng, world, GENES, BC2GM_SIZES, set(in_corpus)), ("gene",))}
 
 
-def make_jnlpba(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_jnlpba(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of JNLPBA by split: genes and their products, cells and cell lines under one tag."""
-    used, known = set(used), known_in_train(rng, world, MOLECULES)
+    used, known = set(in_corpus), known_in_train(rng, world, MOLECULES)
     splits: dict[str, list[str]] = {}
     name = iter(range(_FIRST_UI, _FIRST_UI + sum(JNLPBA_SIZES.values())))
     for split, n in JNLPBA_SIZES.items():

@@ -61,9 +61,9 @@ _OTHERS = (
 )
 
 
-def make_hoc(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_hoc(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of HoC by split, with header: a sentence's labels, words, document and position."""
-    used = set(used)
+    used = set(in_corpus)
     splits: dict[str, list[str]] = {}
     pmid = _FIRST_PMID
     for split, n in SIZES.items():

@@ -93,9 +93,9 @@ class Scope:
     patterns: Mapping[str, Sequence[str]]
 
 
-def make_ebm_pico(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_ebm_pico(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of EBM PICO by split; every trial is reported at most once."""
-    used = set(used)
+    used = set(in_corpus)
     full_scope = Scope(world.drugs, OUTCOMES, SIDE_EFFECTS, _PATTERNS)
     drugs, outcomes, effects = (train_subset(rng, things) for things in (world.drugs, OUTCOMES, SIDE_EFFECTS))
     known = Scope(drugs, outcomes, effects, {part: train_subset(rng, forms) for part, forms in _PATTERNS.items()})

@@ -37,7 +37,8 @@ def write_raw_files(data: Path, folder: Path) -> dict[str, Path]:
         writer = csv.writer(file)
         writer.writerow(("text", "start", "end", "type", "mention"))
         for text, entities in documents["test"]:
-            writer.writerows((text, a, b, kind, text[a:b]) for a, b, kind in entities or [("", "", "")])
+            rows = [(text, start, end, kind, text[start:end]) for start, end, kind in entities]
+            writer.writerows(rows or [(text, "", "", "", "")])
     for number, (text, _) in enumerate(documents["dev"], 1):
         (paths["new"] / f"note{number:03}.txt").write_text(text, encoding="utf-8")
     return paths

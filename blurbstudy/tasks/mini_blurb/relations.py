@@ -94,11 +94,11 @@ class Pair:
     label: str
 
 
-def make_chemprot(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_chemprot(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of ChemProt by split: PMID.T1.T2, the sentence, the label."""
     splits: dict[str, list[str]] = {}
     pmid = _FIRST_PMID
-    for split, documents in _documents(rng, world, CHEMICAL_GENE, CHEMPROT_SIZES, set(used)).items():
+    for split, documents in _documents(rng, world, CHEMICAL_GENE, CHEMPROT_SIZES, set(in_corpus)).items():
         splits[split] = []
         for document in documents:
             number = _numbered([mention for sentence in document for mention in sentence.mentions])
@@ -110,11 +110,11 @@ def make_chemprot(rng: Random, world: World, used: frozenset[str]) -> dict[Task,
     return {CHEMPROT: splits}
 
 
-def make_ddi(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_ddi(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of DDI by split: an id of document, sentence and pair; the sentence; the label."""
     splits: dict[str, list[str]] = {}
     number = 0
-    for split, documents in _documents(rng, world, DRUG_DRUG, DDI_SIZES, set(used)).items():
+    for split, documents in _documents(rng, world, DRUG_DRUG, DDI_SIZES, set(in_corpus)).items():
         splits[split] = []
         for document in documents:
             for s, sentence in enumerate(document):
@@ -125,9 +125,9 @@ def make_ddi(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict
     return {DDI: splits}
 
 
-def make_gad(rng: Random, world: World, used: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
+def make_gad(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:
     """Lines of GAD by split, with header: number, sentence with one pair masked, label."""
-    used, masked_before = set(used), set()
+    used, masked_before = set(in_corpus), set()
     splits: dict[str, list[str]] = {}
     for split, n in GAD_SIZES.items():
         splits[split] = ["\t".join(GAD.columns)]

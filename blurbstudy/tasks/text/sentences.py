@@ -60,15 +60,19 @@ def _full_stop_ends(text: str) -> Iterator[int]:
         before = text[max(0, start - _LOOKBACK) : start]
         if opened := _OPENING_QUOTE.search(before):
             start, before = start - len(opened.group()), before[: opened.start()]
-        if not _is_abbreviated(before.rstrip(), _FIRST_WORD.match(text, start).group()):
+        if not _is_abbreviated(before.rstrip(), _matched(_FIRST_WORD.match(text, start))):
             yield start
+
+
+def _matched(match: re.Match[str] | None) -> str:
+    return match.group() if match else ""
 
 
 def _is_abbreviated(before: str, following: str) -> bool:
     """Whether the full stop at the end of `before` belongs to an abbreviation and the sentence continues."""
     if not before.endswith(".") or before.endswith("..") or following in _STARTERS:
         return False
-    word = _LAST_WORD.search(before[:-1]).group()
+    word = _matched(_LAST_WORD.search(before[:-1]))
     return bool(_INITIAL.fullmatch(word)) or word.lower() in ABBREVIATIONS
 
 
@@ -83,7 +87,7 @@ def _newline_ends(text: str) -> Iterator[int]:
     for gap in _BREAK.finditer(text):
         start, end = gap.span()
         line = start - (text.rfind("\n", 0, start) + 1)
-        word = re.match(r"\S*", text[end : end + width]).group()
+        word = _matched(re.match(r"\S*", text[end : end + width]))
         if gap.group().count("\n") > 1 or line + 1 + len(word) < width:
             yield end
 

@@ -80,7 +80,7 @@ def punkt_sentences() -> Spans:
         DataError: the package PUNKT is not installed.
     """
     try:
-        from punkt import tokenizer_for
+        from punkt import tokenizer_for  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise DataError(
             f"ChemProt's train.tsv and test.tsv need the English Punkt model, which is not installed; "
