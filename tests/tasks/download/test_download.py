@@ -6,6 +6,7 @@ import gc
 import hashlib
 import os
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
