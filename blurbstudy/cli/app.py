@@ -54,7 +54,7 @@ app.add_typer(store_app, name="store")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point; exits with 0, 2 (something a person can mend), 3 (--minutes were up) or 130 (interrupted)."""
+    """Entry point; exits with 0, 2 (an error that the user can fix), 3 (--minutes is over) or 130 (interrupted)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     rank = os.environ.get("RANK", "0")
     who = "blurbstudy" if rank == "0" else f"blurbstudy, process {rank}"  # of those that torchrun started
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != INTERRUPTED:
             raise
-        print("blurbstudy: interrupted; finished runs are kept, the same command goes on from there", file=sys.stderr)
+        print("blurbstudy: interrupted; finished runs are kept. Run the same command to resume", file=sys.stderr)
         sys.exit(INTERRUPTED)
 
 

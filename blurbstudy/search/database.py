@@ -1,4 +1,4 @@
-"""Where searches are remembered: a database by its URL, SQLite beside the run store if nobody names another."""
+"""Where trials are stored: a database by its URL, by default SQLite in the run store's folder."""
 
 from __future__ import annotations
 

@@ -115,8 +115,8 @@ class Found:
 
 
 def dev_value(records: Sequence[RunRecord], reference: Reference) -> float:
-    """What a search maximizes: the mean over seeds of the dev score, a fraction. A run without a score, whose loss left
-    the finite numbers, counts as the trivial one.
+    """What a search maximizes: the mean over seeds of the dev score, a fraction. A diverged run, which has no score,
+    counts as the trivial one.
     """
     truth = reference.gold["dev"].gold
     scores = [
@@ -172,7 +172,7 @@ def found_in_store(
 
 
 def planned_search(search: Search, *, trials: int, store: RunStore, reference: Reference | None) -> Found:
-    """The search as it will be, as far as is known: which trials it will ask for, nobody knows before. Those that are
+    """The search as far as it can be foreseen: which trials it will propose is unknown in advance. Those that are
     in the store, and for the rest recipes drawn at random from the space. A finished search is the one in the store.
     """
     known = Found(search=search, budget=trials, trials=())

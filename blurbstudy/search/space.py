@@ -113,7 +113,7 @@ def check_choices(choices: Mapping[str, Sequence[Choice]]) -> None:
         )
     for name, values in choices.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise ParameterError(f"search_space: {name}={values!r} is no list of values; use such as [1, 2]")
+            raise ParameterError(f"search_space: {name}={values!r} expected a list of values such as [1, 2]")
         for value in values:
             _check_value(name, value)
 

@@ -38,7 +38,7 @@ class Reference:
     gold: Mapping[str, Gold]  # train, dev, and test where there is one
 
     def trivial(self, split: str) -> float:
-        """Score on a split of what reads nothing: the majority label of train, no mention at all, or 0 for a
+        """Score of the trivial baseline on a split: the majority label of train, no entity at all, or 0 for a
         correlation.
         """
         if self.task.metric == "pearson":
@@ -113,7 +113,7 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
 def failure(record: RunRecord, reference: Reference, *, split: str = "dev") -> str | None:
     """Why a run has failed, judged on a split, or None where it has not.
 
-    It has failed if its loss left the finite numbers, its predictions are all the same, or the one-sided 95% lower
+    It has failed if its loss diverged, its predictions are all the same, or the one-sided 95% lower
     bound of its score (bootstrap over units; Fisher's z for a correlation) does not exceed the trivial score, as
     where one unit alone leaves no such bound. Where dev joined train, the first two alone are judged, on test.
     """
@@ -130,7 +130,7 @@ def failure(record: RunRecord, reference: Reference, *, split: str = "dev") -> s
 
 
 def is_unscored(record: RunRecord, split: str) -> bool:
-    """Whether a run has no score on a split: its loss, or a prediction, left the finite numbers."""
+    """Whether a run has no score on a split: its loss, or a prediction, is NaN or infinite."""
     predicted = record.predictions.get(split)
     return record.status == "not_finite" or not predicted or None in predicted
 

@@ -32,7 +32,7 @@ class Gain:
     collapsed_ones: float  # from the mean of those that did
     n: tuple[int, int]  # scored seeds, of the first and of the second
     collapsed: tuple[int, int]  # of these
-    unscored: tuple[int, int]  # runs whose loss left the finite numbers: in no part
+    unscored: tuple[int, int]  # runs whose loss diverged: in no part
     interval: Interval | None = None  # 95% of `fewer_collapsed`, over seeds; None below FEWEST_SEEDS
 
 

@@ -173,7 +173,7 @@ def resampled_scores(
     return _resampled_scores(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
 
 
-@functools.lru_cache(maxsize=1024)  # a run stands in many comparisons; 32 kB each
+@functools.lru_cache(maxsize=1024)  # a run takes part in many comparisons; 32 kB each
 def _resampled_scores(metric: str, gold: tuple, predicted: tuple, units: tuple, positives: tuple) -> np.ndarray | None:
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
     if len(names) < 2:

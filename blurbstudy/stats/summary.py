@@ -35,7 +35,7 @@ from .intervals import Interval, bootstrap_p, percentile_interval, wilson_interv
 @dataclass(frozen=True, kw_only=True)
 class CellSummary:
     """A cell in numbers; scores are fractions. Means are over the runs that have a score (`n_scored` of `n`): a run
-    whose loss left the finite numbers has none, a collapsed one has, and counts.
+    whose loss diverged has none, a collapsed one has, and counts.
     """
 
     tasks: tuple[str, ...]

@@ -53,7 +53,7 @@ class Points:
     """The seeds of one setting: one score each, in percent."""
 
     setting: str  # on the horizontal axis
-    scores: Sequence[float | None]  # per seed; None: no score (the loss left the finite numbers)
+    scores: Sequence[float | None]  # per seed; None: no score (the loss diverged)
     failed: Sequence[bool]  # per seed
     paper: float | None = None
     trivial: float | None = None

@@ -19,7 +19,7 @@ PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in t
 def score_table(results: Results, *, title: str, paper: str, wide: bool = False) -> Table:
     """One cell per encoder, setting and part. `wide`: settings as columns (the grid then has one part).
 
-    `paper` names the paper's table whose numbers stand beside ours, by the encoder's display name.
+    `paper` names the paper's table whose numbers are shown next to ours, by the encoder's display name.
     """
     grid = results.grid
     cells = {key: cell_score(results, key, paper=paper) for key in results.cell_keys()}
@@ -98,7 +98,7 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     notes = [
         "Large: mean over seeds, times 100; sd over seeds; seeds and examples: 95% intervals over each; failed: runs "
         "that collapsed, judged on dev (the same on test in brackets); trivial: the majority class, or 0 for a "
-        "correlation. A run whose loss left the finite numbers has no score and is not in the mean nor in n; a "
+        "correlation. A run whose loss diverged has no score and is not in the mean nor in n; a "
         "collapsed run with a score is."
     ]
     notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})

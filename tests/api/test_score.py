@@ -269,7 +269,7 @@ def test_another_split_and_an_unknown_one(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, make_results):
-    """A store with two runs on BioASQ: 80 of 100 answers right, and one whose loss left the finite numbers."""
+    """A store with two runs on BioASQ: 80 of 100 answers right, and one whose loss diverged."""
     results = make_results({"one": [80, None]})
     store = RunStore(tmp_path / "store")
     reference = results.references["BioASQ"]

@@ -251,7 +251,7 @@ def test_ctrl_c_is_told_in_one_line_and_ends_with_130(finetune, monkeypatch):
     monkeypatch.setattr("blurbstudy.api.finetune.fine_tune", interrupted)
     code, out, errors = finetune()
     assert code == 130 and out == ""
-    assert errors == "blurbstudy: interrupted; finished runs are kept, the same command goes on from there\n"
+    assert errors == "blurbstudy: interrupted; finished runs are kept. Run the same command to resume\n"
 
 
 def test_finetune_prints_one_json_object_and_nothing_else(finetune):

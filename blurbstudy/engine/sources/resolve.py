@@ -136,7 +136,7 @@ def live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
 
 
 def _pretraining_record(path: Path) -> dict[str, Any] | None:
-    """What an encoder of our own pretraining tells of it; None where it tells nothing that can be read."""
+    """The pretraining record of an encoder that blurbstudy pretrained; None if there is none or it cannot be read."""
     try:
         record = json.loads((path / "pretraining.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -29,7 +29,7 @@ class EncoderSource:
     fingerprint: str
     architecture: Mapping[str, Any]  # fields of models.Architecture
     description: str  # one line for captions
-    pretraining: Mapping[str, Any] | None = None  # the record that lies beside an encoder of our own pretraining
+    pretraining: Mapping[str, Any] | None = None  # pretraining.json of an encoder that blurbstudy pretrained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Sources:
     fingerprints: Mapping[str, str]  # task -> fingerprint of its files
     sizes: Mapping[str, Mapping[str, int]]  # task -> split -> examples
     encoders: Mapping[str, EncoderSource]  # by display name
-    own: Mapping[str, Task] = field(default_factory=dict)  # tasks of one's own by name; all others are BLURB's
+    own: Mapping[str, Task] = field(default_factory=dict)  # custom tasks by name; all others are BLURB's
 
     @property
     def live(self) -> bool:
@@ -65,7 +65,7 @@ class Sources:
         return self.data_folder is not None
 
     def task(self, name: str) -> Task:
-        """The task of that name: one of one's own, or BLURB's.
+        """The task of that name: a custom task, or BLURB's.
 
         Raises:
             ParameterError: there is none.

@@ -75,7 +75,7 @@ def _failed(results: Results, run_id: str, known: dict[str, bool]) -> bool:
 
 
 def _merged(found: dict[str, dict[str, dict[str, bool]]]) -> dict[str, dict[str, dict[str, bool]]]:
-    """Rows whose runs all stand in an earlier row are named there instead."""
+    """Rows whose runs are all in an earlier row are named there instead."""
     kept: dict[str, dict[str, dict[str, bool]]] = {}
     names: dict[str, list[str]] = {}
     for row, tasks in found.items():
@@ -102,7 +102,7 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
     together = "" if by_encoder else " All encoders together."
     notes = [
         f"Failed runs of all runs of a setting (row) on a task (column); the darker, the more.{together} Failed: the "
-        "loss left the finite numbers, constant predictions, or a dev score that cannot be told from the trivial one. "
+        "loss diverged, constant predictions, or a dev score that cannot be told from the trivial one. "
         "Runs whose dev joined train are left out, since no dev is there to judge them on."
     ]
     return Table(title=title, columns=("Setting", *tasks), rows=rows or [("no runs yet",)], caption=evidence.caption,

@@ -86,7 +86,7 @@ def techniques(evidence: Evidence) -> list[Technique]:
 
 
 def _encoder(results: Results, key: CellKey) -> str:
-    """The encoder that was run; a grid may name it by the paper's column that it stands in."""
+    """The encoder that was run; a grid may name it by the paper's column."""
     first_seed = results.grid.clusters  # encoder fingerprint -> pretraining seed
     names = {run.encoder_name for run in results.grid.cells.get(key, ()) if not first_seed.get(run.encoder, 0)}
     return names.pop() if len(names) == 1 and names != {""} else key.encoder
@@ -247,7 +247,7 @@ def certainty_answer(evidence: Evidence) -> Answer:
     said = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
         f"cells, each of {_span(ns)} seeds, not all of which collapsed).",
-        f"The test examples are the larger uncertainty in {larger} of {len(both)} cells: more seeds cannot mend that.",
+        f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
     return Answer(question="How sure is this?", sentences=said, front=True)
 

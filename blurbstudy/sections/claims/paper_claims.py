@@ -38,7 +38,7 @@ def disagreement_table(*, margin: float) -> Table:
 
 
 def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> Answer:
-    """Whether the paper's own numbers, at face value, are as it claims; `verdicts` (claim id -> ours) stand beside."""
+    """Whether the paper's own numbers, at face value, support its claims, with our `verdicts` (by claim id)."""
     said, whole = [], 0
     for claim in load_claims():
         printed, against = _printed(claim), _disagreeing(claim, margin=margin)

@@ -285,7 +285,7 @@ def store_answer(explored: Explored) -> Answer:
     sentences = [
         f"{counted(len(runs), 'run')} in {counted(len(explored.settings), 'setting')}: "
         f"{counted(len(explored.encoders), 'encoder')} on {counted(len(explored.tasks), 'task')}, {hours:.2g} hours of "
-        f"training. In {lost or 'none'} of them the loss left the finite numbers.",
+        f"training. In {lost or 'none'} of them the loss diverged.",
         "This notebook, opened in JupyterLab (make lab), lets one pick techniques and see what they do to each depth, "
         "browse these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
     ]

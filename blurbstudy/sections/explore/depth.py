@@ -34,17 +34,17 @@ MOST = 6  # settings of the store that are told one by one
 
 @dataclass(frozen=True, kw_only=True)
 class Techniques:
-    """What somebody has picked; as it stands here, nothing."""
+    """The techniques that a user selected; by default none."""
 
     freeze: int | str = 0  # lowest layers, embeddings with them; 'embeddings': those alone
     decay: float = 1.0  # factor from one depth to the next lower one
-    reinit_layers: int = 0  # top layers that start anew
+    reinit_layers: int = 0  # top layers that are re-initialized
     reinit_pooler: bool = False
     remove_layers: int = 0  # from the top
     bias_correction: bool = True
 
     def on(self, recipe: Recipe, *, task: Task) -> Recipe:
-        """The recipe with them in it. A head over words has no pooler that could start anew.
+        """The recipe with them in it. A token head has no pooler to re-initialize.
 
         Raises:
             ParameterError: a value is out of bounds.

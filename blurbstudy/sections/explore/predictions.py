@@ -49,7 +49,7 @@ def judge(task: Task, reference: Reference, record: RunRecord, *, split: str = "
         StudyError: the run has no predictions.
     """
     if is_unscored(record, split):
-        raise StudyError("this run's loss left the finite numbers, so it has no predictions; choose another seed")
+        raise StudyError("this run's loss diverged, so it has no predictions; choose another seed")
     truth = reference.gold[split]
     found = [
         Judged(id=name, gold=gold, predicted=said, wrong=is_wrong(task, gold, said), error=_error(task, gold, said))

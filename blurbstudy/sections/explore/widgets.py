@@ -29,7 +29,7 @@ ANY = ("all", "")
 
 
 def shown(make: Callable[[], Any]) -> str:
-    """The HTML of what `make` gives; a failure that a person can mend is a sentence in its place."""
+    """The HTML of what `make` returns; a StudyError is shown as a sentence instead."""
     try:
         return make()._repr_html_()
     except StudyError as error:

@@ -170,7 +170,7 @@ def large_against_paper(study: Study, chosen: Results) -> Answer:
 
 
 def stand_in_table(study: Study) -> Table:
-    """What stands in each row of the paper's: the released encoder, or which one in its place; and its BASE twin."""
+    """Which encoder fills each row of the paper's table, released or a substitute, and its BASE counterpart."""
     twins, rows = study.parameters.counterparts, []
     for name, spec in study.parameters.large_encoders.items():
         twin = twins.get(name)

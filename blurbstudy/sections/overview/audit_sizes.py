@@ -150,9 +150,9 @@ def _duplicate_sentence(audit: Audit) -> str:
     worst = max(shares, key=shares.get)
     share, most, examples = shares[worst]
     if not most:
-        return "No example of dev or test stands in train, in the same words or nearly so."
+        return "No example of dev or test occurs in train, verbatim or nearly so."
     how = "in nearly the same words, masks of entities aside"
-    return f"{worst} shares most with train: {most:,} of {examples:,} examples ({share:.1f}%) stand there {how}."
+    return f"{worst} shares most with train: {most:,} of {examples:,} examples ({share:.1f}%) occur there {how}."
 
 
 @verbatim

@@ -154,7 +154,7 @@ def _trivial_name(audit: Audit, task: Task) -> str:
 
 
 def duplicate_table(audit: Audit) -> Table:
-    """Dev and test examples that stand in train as well."""
+    """Dev and test examples that also occur in train."""
     rows = []
     for task in audit.known:
         found = audit.data[task.name]["duplicates"]
@@ -170,7 +170,7 @@ def duplicate_table(audit: Audit) -> Table:
         "text included.",
         "Relations, where an example is a sentence with one pair of entities masked: Masks alike: the same text where "
         f"every mask is read as one. Same words: Jaccard similarity of word sets at least {JACCARD_THRESHOLD:g}, "
-        "masks left out, as where the same sentence stands in train with another pair masked.",
+        "masks left out, as where the same sentence occurs in train with another pair masked.",
         "Document: examples whose document has others in train; – where every one stands alone.",
         *audit.notes,
     ]

@@ -102,7 +102,7 @@ def overview_answer(study: Study) -> Answer:
     sentences = [f"{len(STABILIZERS)} techniques, alone and combined, on {tasks}, with {layers or 'no encoder yet'}."]
     sentences += [f"Rows without runs: {', '.join(empty)}."] if empty else []
     sentences += [
-        "A run counts as collapsed if its predictions are constant, its loss left the finite numbers, or its dev score "
+        "A run counts as collapsed if its predictions are constant, its loss diverged, or its dev score "
         "cannot be told from the trivial score."
     ]
     return Answer(question="What is compared, on what, and with what?", sentences=sentences)

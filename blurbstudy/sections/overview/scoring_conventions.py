@@ -96,7 +96,7 @@ def _record(results: Results) -> tuple[str, RunRecord | None]:
 
 def _why_not(results: Results) -> str:
     (missing,) = results.grid.encoders.values()
-    diverged = "the run's loss left the finite numbers" if results.records else "this run is not in the store"
+    diverged = "the run's loss diverged" if results.records else "this run is not in the store"
     return missing or diverged
 
 

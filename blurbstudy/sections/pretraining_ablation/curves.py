@@ -123,7 +123,7 @@ def _span(values: Sequence[int]) -> str:
 
 
 def _given(study: Study) -> list[str]:
-    """Encoders of which no record of pretraining lies beside."""
+    """Encoders without a pretraining record."""
     names = [name for name in study.sources.encoders if name not in _records(study)]
     if not names:
         return []

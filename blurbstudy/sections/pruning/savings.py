@@ -157,7 +157,7 @@ def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[t
     for axes in flat[len(groups) :]:
         axes.set_axis_off()
     notes = ["Full lines: means over seeds here. Dashed, with hollow marks: the paper's. No intervals are drawn; they "
-             "stand in the tables."]  # fmt: skip
+             "are in the tables."]  # fmt: skip
     return Figure(title="Drops by depth", alt=" ".join(said), svg=as_svg(drawing), caption=results.caption, notes=notes)
 
 

@@ -79,7 +79,7 @@ def _notes(baselines: Baselines, results: Results, *, paper: str) -> list[str]:
         "Both systems read the tokens of our files. Of scispaCy's mentions, CHEMICAL alone counts on the chemical set, "
         "DISEASE alone on the disease sets, every mention where a model knows no such type, as the paper's numbers "
         "imply (3.60 of a gene model on chemicals, 6.73 of a chemical and disease model on genes).",
-        "max: per set, the model that scores better on test, which nobody can know beforehand: an upper bound. One "
+        "max: per set, the model that scores better on test, which cannot be known in advance: an upper bound. One "
         "model each, so no interval over seeds.",
     ]
     if any(not is_released(found) for found in baselines.found.values()):

@@ -113,7 +113,7 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
                      recipe_in_short(found, join_dev=False)))  # fmt: skip
     notes = [
         "Mean over seeds, times 100. The best of several dev scores is too good to be expected again: it chooses, and "
-        "what the choice is worth stands in Tables 8 and 9. A run whose loss left the finite numbers counts as the "
+        "Tables 8 and 9 show what the choice is worth. A run whose loss diverged counts as the "
         "trivial score here.",
         *_space_notes([found.search for found in searched.values()]),
     ]

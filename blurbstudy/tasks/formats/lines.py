@@ -1,4 +1,4 @@
-"""Lines of a text file, and the one form of refusing what stands in them: where, found, expected, remedy.
+"""Lines of a text file, and the one form of rejecting their content: where, found, expected, remedy.
 
 A file is UTF-8; a byte-order mark and the line ends of another system change nothing.
 """

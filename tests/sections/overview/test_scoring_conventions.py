@@ -97,7 +97,7 @@ def test_the_answer_names_the_widest_gap_among_mentions(scored):
     [
         ({"tasks": ("BIOSSES",)}, PREDICTED, "BC5-chem is not among the tasks of this run"),
         ({"encoders": ()}, PREDICTED, "no encoder can be run"),
-        ({}, None, "the run's loss left the finite numbers"),
+        ({}, None, "the run's loss diverged"),
     ],
 )
 def test_without_a_run_table_and_answer_say_why(given, predicted, why):
