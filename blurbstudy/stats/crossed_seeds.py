@@ -74,11 +74,11 @@ def mean_over_seeds(scores: Mapping[Seed, float], *, confidence: float = 0.95) -
     intervals = [
         student_interval(mean, error=math.sqrt(variance), df=df, confidence=confidence) for variance, df in estimates
     ]
-    found = [student_p(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
+    p_values = [student_p(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
     return SeedMean(
         mean=mean,
         interval=(min(low for low, _ in intervals), max(high for _, high in intervals)),
-        p=max((p for p in found if p is not None), default=None),
+        p=max((p for p in p_values if p is not None), default=None),
         method=CROSSED if complete else INCOMPLETE,
         parts=parts,
     )
