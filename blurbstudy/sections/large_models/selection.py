@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...stats.cells import group_by_task, common_seeds, seed_score
+from ...stats.cells import common_seeds, group_by_task, seed_score
 from ...study.grid import CellKey, Results
 from ...study.parts import blurb_parts
 from ...study.study import Study
