@@ -114,7 +114,7 @@ class SearchResult:
         """The first trial of the highest value; None until the search is finished, since test is used only once."""
         if self.planned:  # the chosen one takes at most as long
             return max(self.trials, key=lambda trial: trial.configs[0].recipe.epochs)
-        return max(self.trials, key=lambda trial: trial.value) if self.is_finished else None
+        return max(self.trials, key=lambda trial: trial.value or 0.0) if self.is_finished else None
 
 
 def dev_objective(records: Sequence[RunRecord], reference: GoldReference) -> float:

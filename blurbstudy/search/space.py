@@ -126,4 +126,4 @@ def _check_value(name: str, value: Value) -> None:
     if name in TECHNIQUES:
         TECHNIQUES[name][0](value)
     else:
-        Recipe(**{name: value})
+        dataclasses.replace(Recipe(), **{name: value})

@@ -69,8 +69,13 @@ def common_seeds(cell: RunsByTask) -> list[Seed]:
 
 def seed_score(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed, split: str) -> float | None:
     """The mean over the tasks; None if one of them has no score."""
-    scores = {task: _run_score(runs[seed], references[task], split) for task, runs in cell.items()}
-    return None if None in scores.values() else float(sum(cell.weight(task) * score for task, score in scores.items()))
+    total = 0.0
+    for task, runs in cell.items():
+        score = _run_score(runs[seed], references[task], split)
+        if score is None:
+            return None
+        total += cell.weight(task) * score
+    return float(total)
 
 
 def _run_score(record: RunRecord, reference: GoldReference, split: str) -> float | None:
@@ -78,6 +83,11 @@ def _run_score(record: RunRecord, reference: GoldReference, split: str) -> float
     if is_unscored(record, split):
         return None
     return reference.score(reference.gold[split].gold, record.predictions[split])
+
+
+def _mean_score(records: Sequence[RunRecord], reference: GoldReference, split: str) -> float:
+    scores = (_run_score(record, reference, split) for record in records)
+    return float(np.mean([np.nan if score is None else score for score in scores]))
 
 
 def seed_failure(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed, split: str) -> str | None:
@@ -95,10 +105,10 @@ def example_interval_of(
         return None, method
     if len(cell) == 1 and references[next(iter(cell))].task.metric == "pearson":
         ((task, runs),) = cell.items()
-        truth = references[task].gold[split].gold
+        truth = [float(value) for value in references[task].gold[split].gold]
         if not any(is_correlated(truth, runs[seed].predictions[split]) for seed in seeds):
             return None, method
-        mean = float(np.mean([_run_score(runs[seed], references[task], split) for seed in seeds]))
+        mean = _mean_score([runs[seed] for seed in seeds], references[task], split)
         return fisher_interval(mean, len(truth)), method
     interval = percentile_interval(bootstrap_means(cell, references, seeds=seeds, split=split, draws=_example_draws))
     if interval == PERFECT and len(cell) == 1:
@@ -131,7 +141,8 @@ def bootstrap_draws(records: list[RunRecord], reference: GoldReference, split: s
     """The mean over runs of their scores on the same resampled units: (RESAMPLES,); None below two units."""
     if reference.n_units(split) < 2:
         return None
-    return np.mean([reference.bootstrap_scores(record.predictions[split], split=split) for record in records], axis=0)
+    replicates = [reference.bootstrap_scores(record.predictions[split], split=split) for record in records]
+    return np.mean([scores for scores in replicates if scores is not None], axis=0)
 
 
 def _example_draws(records: list[RunRecord], reference: GoldReference, split: str) -> np.ndarray | None:
@@ -139,7 +150,7 @@ def _example_draws(records: list[RunRecord], reference: GoldReference, split: st
     if reference.task.metric != "pearson":
         return bootstrap_draws(records, reference, split)
     n = len(reference.gold[split].gold)
-    mean = float(np.mean([_run_score(record, reference, split) for record in records]))
+    mean = _mean_score(records, reference, split)
     mean = min(max(mean, -1 + 1e-12), 1 - 1e-12)
     normal = np.random.default_rng(n).standard_normal(RESAMPLES)
     return np.tanh(math.atanh(mean) + normal / math.sqrt(max(n - 3, 1)))

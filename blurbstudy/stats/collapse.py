@@ -96,18 +96,20 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
         StoreError: gold labels are missing.
         StudyError: the records mix versions of a dataset.
     """
-    if not isinstance(fingerprints, Mapping):
+    if isinstance(fingerprints, Mapping):
+        data_of = {str(name): data for name, data in fingerprints.items()}
+    else:
         pairs = sorted({(record.config.task, record.config.data) for record in fingerprints})
-        fingerprints = dict(pairs)
-        if len(fingerprints) < len(pairs):
+        data_of = dict(pairs)
+        if len(data_of) < len(pairs):
             twice = next(task for task, _ in pairs if sum(task == other for other, _ in pairs) > 1)
             raise StudyError(f"the runs on {twice} were made on different data; compare runs on one dataset")
-    tasks = {name: stored_task(store, name, data) for name, data in fingerprints.items()}
+    tasks = {name: stored_task(store, name, data) for name, data in data_of.items()}
     return {
         name: GoldReference(
             task=tasks[name], data=data, gold={split: store.gold(name, data, split) for split in tasks[name].splits}
         )
-        for name, data in fingerprints.items()
+        for name, data in data_of.items()
     }
 
 

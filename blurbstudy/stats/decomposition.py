@@ -38,19 +38,19 @@ class Gain:
 
 def decompose(first: CellSummary, second: CellSummary) -> Gain | None:
     """The difference between two cells in parts; None where one has no score."""
-    sides = [_scored(first), _scored(second)]
-    if not all(len(scores) for scores, _ in sides):
+    groups = _scored(first), _scored(second)
+    if not all(len(scores) for scores, _ in groups):
         return None
-    parts = _parts(*sides)
+    parts = _parts(*groups)
     return Gain(
         total=sum(parts),
         fewer_collapsed=parts[0],
         noncollapsed_change=parts[1],
         collapsed_change=parts[2],
-        n=tuple(len(scores) for scores, _ in sides),
-        collapsed=tuple(int(failed.sum()) for _, failed in sides),
+        n=(len(groups[0][0]), len(groups[1][0])),
+        collapsed=(int(groups[0][1].sum()), int(groups[1][1].sum())),
         unscored=(first.n - first.n_scored, second.n - second.n_scored),
-        interval=_interval(*sides),
+        interval=_interval(*groups),
     )
 
 
@@ -81,11 +81,10 @@ def _parts(first: GroupScores, second: GroupScores) -> tuple[float, float, float
 
 def _means(first: GroupScores, second: GroupScores, *, failed: bool) -> tuple[float, float] | None:
     """Mean score of a group in either cell; None where neither has one."""
-    groups = [scores[mask == failed] for scores, mask in (first, second)]
-    if not any(len(scores) for scores in groups):
+    here, there = (scores[mask == failed] for scores, mask in (first, second))
+    if not len(here) and not len(there):
         return None
-    means = [float(scores.mean()) if len(scores) else None for scores in groups]
-    return tuple(mean if mean is not None else means[1 - index] for index, mean in enumerate(means))
+    return float((here if len(here) else there).mean()), float((there if len(there) else here).mean())
 
 
 def _interval(first: GroupScores, second: GroupScores) -> Interval | None:

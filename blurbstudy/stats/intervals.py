@@ -62,11 +62,12 @@ def newcombe_interval(
     """Interval of the difference of two independent proportions by Newcombe's hybrid of Wilson's (1998, method 10);
     None where one has no trials.
     """
-    if not n or not n_others:
+    first = wilson_interval(successes, n, confidence=confidence)
+    second = wilson_interval(others, n_others, confidence=confidence)
+    if first is None or second is None:
         return None
     rate, other = successes / n, others / n_others
-    low, high = wilson_interval(successes, n, confidence=confidence)
-    other_low, other_high = wilson_interval(others, n_others, confidence=confidence)
+    (low, high), (other_low, other_high) = first, second
     difference = rate - other
     return (
         difference - math.hypot(rate - low, other_high - other),
@@ -116,11 +117,11 @@ def student_p(mean: float, *, error: float, df: float) -> float | None:
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values adjusted for all tests of a table (step-down Bonferroni); None (no test) stays and does not count."""
-    order = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i])
+    order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
+    for rank, (p, i) in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p))
         adjusted[i] = largest
     return adjusted
 

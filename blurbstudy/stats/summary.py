@@ -227,7 +227,7 @@ def contrast_groups(groups: Sequence[ContrastGroup], *, confidence: float = 0.95
     over_seeds = mean_over_seeds(pairs, confidence=confidence)
     replicates = [group.bootstrap(seeds) for group in groups]
     complete = [means for means in replicates if means is not None]
-    changes = sum(s * means for s, means in zip(signs, complete, strict=True)) if len(complete) == len(groups) else None
+    changes = np.array(signs) @ np.stack(complete) if len(complete) == len(groups) else None
     return Comparison(
         n_pairs=len(pairs),
         difference=over_seeds.mean,
