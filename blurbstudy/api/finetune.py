@@ -19,7 +19,7 @@ from ..inference.model_directory.heads import head_layout, missing_in_transforme
 from ..inference.model_directory.settings import settings_of
 from ..models import Architecture
 from ..paths import models_folder
-from ..stats.collapse import Reference, failure, is_unscored, load_references
+from ..stats.collapse import GoldReference, failure_reason, is_unscored, load_references
 from ..stats.summary import summarize
 from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
@@ -121,7 +121,7 @@ def fine_tune(
         recipe=resolved,
         store=store,
         sweep=sweep,
-        reasons={record.id: failure(record, reference) for record in records},
+        reasons={record.id: failure_reason(record, reference) for record in records},
         dev=summarize(records, references, split="dev"),
         test=summarize(records, references) if has_test else None,
         classes=_mean_by_class(records, reference, split="test" if has_test else "dev"),
@@ -145,7 +145,7 @@ class ExportedModel:
 def _export_best(
     store: RunStore,
     records: Sequence[RunRecord],
-    reference: Reference,
+    reference: GoldReference,
     *,
     sources: Sources,
     model_dir: Path | None,
@@ -159,7 +159,7 @@ def _export_best(
         return ExportedModel(notes=("no model: no run has a score",))
     folder = model_dir or models_folder(store.folder) / f"{safe_filename(reference.task.name)}-{best.id[:8]}"
     notes = []
-    if failure(best, reference) is not None:
+    if failure_reason(best, reference) is not None:
         notes.append("warning: all runs failed; the model is the best of them on dev, do not rely on it")
     if exported_run_id(folder) == best.id and not is_unchanged(folder) and not overwrite:
         notes.append(f"{folder} already has this model and was edited, so it is not replaced (--overwrite replaces it)")
@@ -192,7 +192,7 @@ def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> Custom
     return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length)
 
 
-def _mean_by_class(records: Sequence[RunRecord], reference: Reference, *, split: str) -> dict[str, float]:
+def _mean_by_class(records: Sequence[RunRecord], reference: GoldReference, *, split: str) -> dict[str, float]:
     """Entity type or PICO class -> mean F1 over the runs with a score; 0 for runs that predict none of it."""
     gold = reference.gold[split].gold
     by_run = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..stats.collapse import Reference, failure, is_unscored
+from ..stats.collapse import GoldReference, failure_reason, is_unscored
 from ..stats.summary import CellSummary, summarize
 from ..store.run_store import RunStore
 from ..tasks import SPLITS
@@ -20,12 +20,12 @@ _GENERIC_NAMES = ("model", "encoder", "checkpoint", "final", "best")  # folder n
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
-def best_by_dev(records: Sequence[RunRecord], reference: Reference) -> RunRecord | None:
+def best_by_dev(records: Sequence[RunRecord], reference: GoldReference) -> RunRecord | None:
     """The run with the highest dev score that did not fail, the first one of equals. If all runs failed: the best of
     those with a score; None without any. If dev was joined to train: the first run that did not fail.
     """
     scored = [record for record in records if record.status == "finished" and not _is_empty(record)]
-    good = [record for record in scored if failure(record, reference) is None]
+    good = [record for record in scored if failure_reason(record, reference) is None]
     candidates = good or scored
     return max(candidates, key=lambda record: record.scores["dev"] or 0.0) if candidates else None
 
@@ -34,7 +34,7 @@ def run_facts(
     store: RunStore,
     record: RunRecord,
     seeds: Sequence[RunRecord],
-    reference: Reference,
+    reference: GoldReference,
     *,
     encoder: Mapping[str, Any],
     data: str,
@@ -83,7 +83,7 @@ def run_facts(
                 "seed": seed.config.seed,
                 "dev": seed.scores["dev"],
                 "test": seed.scores["test"],
-                "failed": failure(seed, reference),
+                "failed": failure_reason(seed, reference),
                 "id": seed.id,
             }
             for seed in seeds
@@ -103,7 +103,7 @@ def summary_values(summary: CellSummary) -> dict[str, Any]:
         "failed": summary.failed,
         "failed_rate": summary.failed_rate,
         "trivial": summary.trivial,
-        "interval_over_seeds": summary.possible_seed_interval,
+        "interval_over_seeds": summary.clipped_seed_interval,
         "interval_over_examples": summary.example_interval,
         "interval_over_examples_by": summary.example_method,
         "seeds_by": summary.seed_method,
@@ -122,14 +122,14 @@ def data_given(store: RunStore, fingerprint: str) -> str:
     return next((str(fact.get("data", "")) for fact in facts if fact.get("fingerprint") == fingerprint), "")
 
 
-def _selection(record: RunRecord, seeds: Sequence[RunRecord], reference: Reference) -> str:
+def _selection(record: RunRecord, seeds: Sequence[RunRecord], reference: GoldReference) -> str:
     """Why this run was exported."""
     if record.config.recipe.join_dev:
         return "the first that did not fail (dev was joined to train, so it could not select a run)"
     best = best_by_dev(seeds, reference)
     if best is None or best.id != record.id:
         return "exported by its id; another seed may have a better dev score"
-    if failure(record, reference) is not None:
+    if failure_reason(record, reference) is not None:
         return "the best dev score, but all runs failed"
     return "the best dev score among the runs that did not fail" if len(seeds) > 1 else "the only run"
 

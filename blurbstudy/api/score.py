@@ -20,14 +20,14 @@ from ..metrics import (
     precision_recall_f1,
     scoring_conventions,
 )
-from ..stats.collapse import Reference, is_unscored, load_references
+from ..stats.collapse import GoldReference, is_unscored, load_references
 from ..stats.intervals import (
-    FEW_UNITS,
+    MIN_UNITS,
     PERFECT,
     Interval,
-    all_right,
     fisher_interval,
     percentile_interval,
+    perfect_score_method,
     wilson_interval,
 )
 from ..store.custom_tasks import stored_task
@@ -130,7 +130,7 @@ class ScoredPredictions:
         if self.interval is None:
             return self.method
         low, high = self.interval
-        is_narrow = self.units < FEW_UNITS and self.task.metric != "pearson"  # Fisher's z accounts for the sample size
+        is_narrow = self.units < MIN_UNITS and self.task.metric != "pearson"  # Fisher's z accounts for the sample size
         warning = f"; too narrow with only {self.units} {self.unit}s" if is_narrow else ""
         return f"{interval((100 * low, 100 * high))} ({self.method}{warning})"
 
@@ -163,7 +163,7 @@ def score_examples(
     if task.output in ("single_label", "multi_label"):  # other trivial baselines need no training labels
         gold["train"] = _gold(read_split(task, folder, split="train"))
     gold.setdefault("train", Gold(ids=(), units=(), gold=()))
-    reference = Reference(task=task, data="", gold=gold)
+    reference = GoldReference(task=task, data="", gold=gold)
     return score_predictions(predicted, reference, split=split, origin=origin)
 
 
@@ -235,7 +235,7 @@ def _why_unscored(record: RunRecord, split: str) -> str:
 
 
 def score_predictions(
-    predicted: Sequence[str | float], reference: Reference, *, split: str, origin: str
+    predicted: Sequence[str | float], reference: GoldReference, *, split: str, origin: str
 ) -> ScoredPredictions:
     """Score predictions in the order of the gold labels."""
     task, gold = reference.task, reference.gold[split].gold
@@ -248,11 +248,11 @@ def score_predictions(
         origin=origin,
         score=score,
         n=len(gold),
-        unit=reference.unit(split),
+        unit=reference.resampling_unit(split),
         units=reference.n_units(split),
         interval=bounds,
         method=method,
-        trivial=reference.trivial(split),
+        trivial=reference.trivial_score(split),
         precision_recall=(
             precision_recall_f1(task.metric, gold, predicted, **positives) if task.metric in COUNTING else None
         ),
@@ -275,15 +275,15 @@ def scores_by_class(
 
 
 def _interval_over_examples(
-    score: float, predicted: Sequence[str | float], reference: Reference, *, split: str
+    score: float, predicted: Sequence[str | float], reference: GoldReference, *, split: str
 ) -> tuple[Interval | None, str]:
     """The 95% interval of a score and its method; None and the reason if it is undefined."""
     gold, method = reference.gold[split].gold, reference.interval_method(split)
     if reference.task.metric != "pearson":
-        bounds = percentile_interval(reference.resampled(predicted, split=split))
+        bounds = percentile_interval(reference.bootstrap_scores(predicted, split=split))
         if bounds == PERFECT:
             n = reference.n_units(split)
-            return wilson_interval(n, n), all_right(method)
+            return wilson_interval(n, n), perfect_score_method(method)
         return bounds, method
     gold_scores = [float(label) for label in gold]
     if not is_correlated(gold_scores, [float(label) for label in predicted]):

@@ -1,4 +1,4 @@
-"""Where trials are stored: a database by its URL, by default SQLite in the run store's folder."""
+"""The database of searches: by its URL, otherwise SQLite in the run store's folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from optuna.study import Study
 
-DATABASE_SETTING = "BLURBSTUDY_SEARCH_DATABASE"  # URL of the database; may hold a password, as no parameter may
+DATABASE_ENV = "BLURBSTUDY_SEARCH_DATABASE"  # URL of the database; may hold a password, as no parameter may
 FILE = "searches.sqlite3"  # in the run store's folder
 
 
@@ -31,7 +31,7 @@ class SearchDatabase:
             self.storage: RDBStorage = optuna.storages.RDBStorage(url)
 
     def study(self, name: str) -> Study:
-        """The study of a name, made if there is none.
+        """The study of that name, created if needed.
 
         Raises:
             StoreError: the database cannot be read or written.
@@ -53,33 +53,33 @@ class SearchDatabase:
         except (StorageInternalError, SQLAlchemyError, ImportError, RuntimeError) as error:
             cause = " ".join(str(error).split())[:200]
             raise StoreError(
-                f"{without_password(self.url)}: searches cannot be kept there ({cause}); name another database "
-                f"(search_database, or the environment setting {DATABASE_SETTING}), such as sqlite:///searches.sqlite3"
+                f"{without_password(self.url)}: searches cannot be stored there ({cause}); name another database "
+                f"(search_database, or the environment variable {DATABASE_ENV}), such as sqlite:///searches.sqlite3"
             ) from None
 
 
-def database_url(given: str | None, store: RunStore) -> str:
-    """The one given, the one that the environment names, or a file in the store's folder."""
-    return given or os.environ.get(DATABASE_SETTING) or f"sqlite:///{(store.folder / FILE).resolve()}"
+def database_url(url: str | None, store: RunStore) -> str:
+    """The URL, or that of the environment, or of a file in the store's folder."""
+    return url or os.environ.get(DATABASE_ENV) or f"sqlite:///{(store.folder / FILE).resolve()}"
 
 
 def check_url(name: str, url: str) -> None:
-    """Refuse what is no URL, and one with a password, which parameters would show in reports.
+    """Reject a text that is no URL, and a URL with a password, which reports would show.
 
     Raises:
-        ParameterError: says which.
+        ParameterError: it is one of these.
     """
     if "://" not in url:
-        raise ParameterError(f"{name}={url!r} is no URL of a database; use such as sqlite:///searches.sqlite3")
+        raise ParameterError(f"{name}={url!r} is not the URL of a database; use for example sqlite:///searches.sqlite3")
     if without_password(url) != url:
         raise ParameterError(
             f"{name}={without_password(url)!r} holds a password, and reports show parameters; "
-            f"give the URL by the environment setting {DATABASE_SETTING}"
+            f"give the URL by the environment variable {DATABASE_ENV}"
         )
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    before, at, place = urlsplit(url).netloc.rpartition("@")
+    """The URL without its password."""
+    before, at, _ = urlsplit(url).netloc.rpartition("@")
     user, colon, _ = before.partition(":")
     return url.replace(f"{before}{at}", f"{user}:***@", 1) if colon else url

@@ -1,8 +1,8 @@
 """Hyperparameter search with Optuna: the recipe of a space that is best on dev, by the mean over seeds.
 
-Trials are asked for many at a time and their runs made as populations, of all searches together. Of a run only the dev
-predictions are read here (`dev_value`): test is looked at once, by the runs of the recipe that was chosen, with seeds
-that the search has not seen. The database is the sampler's memory; the run store holds what tables are made of.
+Trials are sampled in batches, whose runs, of all searches together, are trained as populations. A search reads only the
+dev predictions of a run (`dev_objective`); test is used once, by runs of the chosen recipe with seeds that the search
+has not seen. The database is the sampler's memory; the tables are made from the run store.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from ..config import TRAINER_REVISION, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
 from ..engine.sweep import find_runs
-from ..stats.collapse import Reference, is_unscored
+from ..stats.collapse import GoldReference, is_unscored
 from ..store.run_store import RunStore
 from ..training.run_record import RunRecord
-from .space import Choice, SearchSpace
+from .space import SearchSpace, Value
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
     from .database import SearchDatabase
 
-FACT = "searches"  # kind of fact in the store: what was asked for
-STARTUP = 6  # trials drawn at random before the sampler learns from them
-MOST_REPEATS = 3  # recipes asked for again in a row, after which an unseen one is drawn at random
+METADATA_KIND = "searches"  # in the store
+N_STARTUP_TRIALS = 6  # random trials before the sampler uses earlier ones
+MAX_REPEATS = 3  # repeated recipes in a row, after which an unseen one is sampled at random
 
-Params = Mapping[str, Choice]
-MakeRuns = Callable[[Sequence[RunConfig]], Mapping[str, RunRecord]]  # runs -> those that there are, by id
+Params = Mapping[str, Value]
+MakeRuns = Callable[[Sequence[RunConfig]], Mapping[str, RunRecord]]  # runs -> finished ones by id
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """A question: which recipe of a space suits an encoder on a task."""
+    """A search for the best recipe of a space for an encoder on a task."""
 
     task: str
     encoder: str  # display name
@@ -58,13 +58,16 @@ class Search:
 
     @cached_property
     def name(self) -> str:
-        """In the database and among the store's facts: of all that determines which trials are asked for, and what
-        comes of them.
-        """
-        standard = self.configs(self.space.first)[0].to_dict()
-        asked = {name: value for name, value in standard.items() if name not in ("encoder_name", "seed")}
-        asked |= {"space": self.space.to_dict(), "seeds": self.seeds, "startup": STARTUP, "revision": TRAINER_REVISION}
-        digest = fingerprint(asked)
+        """Name in the database and the store: a fingerprint of all that determines the trials and their values."""
+        standard = self.configs(self.space.default)[0].to_dict()
+        identity = {name: value for name, value in standard.items() if name not in ("encoder_name", "seed")}
+        identity |= {
+            "space": self.space.to_dict(),
+            "seeds": self.seeds,
+            "startup": N_STARTUP_TRIALS,
+            "revision": TRAINER_REVISION,
+        }
+        digest = fingerprint(identity)
         return f"{self.task} {digest}"
 
 
@@ -74,26 +77,26 @@ class Trial:
 
     params: Params
     configs: tuple[RunConfig, ...]
-    value: float | None = None  # mean dev score over the seeds, a fraction; None: not all of its runs are there
+    value: float | None = None  # mean dev score over the seeds, a fraction; None if runs are missing
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Their ids."""
+        """Run ids."""
         return tuple(config.id for config in self.configs)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchResult:
     """What a search has found so far."""
 
     search: Search
     budget: int  # trials asked for
-    trials: tuple[Trial, ...]  # in the order in which they were asked for; of each recipe one
-    planned: bool = False  # the trials are guesses: nothing was run
+    trials: tuple[Trial, ...]  # in order, one per recipe
+    planned: bool = False  # the trials are predicted, not run
 
     @property
     def values(self) -> list[float]:
-        """Of the trials that have one."""
+        """The values of finished trials."""
         return [trial.value for trial in self.trials if trial.value is not None]
 
     @property
@@ -108,19 +111,19 @@ class Found:
 
     @property
     def best(self) -> Trial | None:
-        """The highest value, the earliest of equals; None while the search goes on: test is looked at once."""
-        if self.planned:  # whatever will be chosen takes no longer than this one
+        """The first trial of the highest value; None until the search is finished, since test is used only once."""
+        if self.planned:  # the chosen one takes at most as long
             return max(self.trials, key=lambda trial: trial.configs[0].recipe.epochs)
-        return max(self.trials, key=lambda trial: trial.value) if self.is_finished else None
+        return max(self.trials, key=lambda trial: trial.value or 0.0) if self.is_finished else None
 
 
-def dev_value(records: Sequence[RunRecord], reference: Reference) -> float:
-    """What a search maximizes: the mean over seeds of the dev score, a fraction. A diverged run, which has no score,
-    counts as the trivial one.
-    """
+def dev_objective(records: Sequence[RunRecord], reference: GoldReference) -> float:
+    """The objective of a search: the mean dev score over seeds, a fraction; a diverged run counts as trivial."""
     truth = reference.gold["dev"].gold
     scores = [
-        reference.trivial("dev") if is_unscored(record, "dev") else reference.score(truth, record.predictions["dev"])
+        reference.trivial_score("dev")
+        if is_unscored(record, "dev")
+        else reference.score(truth, record.predictions["dev"])
         for record in records
     ]
     return sum(scores) / len(scores)
@@ -130,148 +133,148 @@ def run_searches(
     searches: Sequence[Search],
     *,
     trials: int,
-    per_ask: int,
+    batch_size: int,
     database: SearchDatabase,
     store: RunStore,
-    references: Mapping[str, Reference],
+    references: Mapping[str, GoldReference],
     make: MakeRuns,
-) -> list[Found]:
-    """All searches side by side, each up to so many trials; what the database holds already is gone on with. Where
-    `make` does not give all runs (the time of the command is up), searches stay unfinished.
+) -> list[SearchResult]:
+    """Run all searches together, each up to its budget, resuming those in the database.
+
+    If `make` does not return all runs (the time limit is reached), searches stay unfinished.
 
     Args:
-        per_ask: trials of each search that are asked for, and their runs made, at once.
+        batch_size: trials of each search that are sampled, and their runs made, at once.
 
     Raises:
         StoreError: the database or the store cannot be read or written.
         StudyError: as `make` raises.
     """
-    going = [
-        _Going(search, database.study(search.name), budget=trials, reference=references[search.task])
+    ongoing = [
+        OngoingSearch(search, database.study(search.name), budget=trials, reference=references[search.task])
         for search in searches
     ]
     records: Mapping[str, RunRecord] = {}
-    asked = [one.remembered() or one.ask(per_ask) for one in going]
-    while any(asked):
-        wanted = [config for own in asked for trial in own for config in trial.configs]
-        records = make(wanted)
-        for one, own in zip(going, asked, strict=True):
-            one.tell(own, records)
-            store.put_metadata(FACT, one.search.name, one.to_dict())
-        if any(config.id not in records for config in wanted):
+    batches = [search.load_trials() or search.ask(batch_size) for search in ongoing]
+    while any(batches):
+        configs = [config for batch in batches for trial in batch for config in trial.configs]
+        records = make(configs)
+        for search, batch in zip(ongoing, batches, strict=True):
+            search.report_values(batch, records)
+            store.put_metadata(METADATA_KIND, search.search.name, search.to_dict())
+        if any(config.id not in records for config in configs):
             break
-        asked = [one.ask(per_ask) for one in going]
-    return [one.found() for one in going]
+        batches = [search.ask(batch_size) for search in ongoing]
+    return [search.result() for search in ongoing]
 
 
 def found_in_store(
-    searches: Sequence[Search], *, trials: int, store: RunStore, references: Mapping[str, Reference]
-) -> list[Found]:
-    """What searches have found, from the store alone."""
-    return [_found_in_store(search, trials, store, references[search.task]) for search in searches]
+    searches: Sequence[Search], *, trials: int, store: RunStore, references: Mapping[str, GoldReference]
+) -> list[SearchResult]:
+    """The results of searches, from the store alone."""
+    return [_load_result(search, trials, store, references[search.task]) for search in searches]
 
 
-def planned_search(search: Search, *, trials: int, store: RunStore, reference: Reference | None) -> Found:
-    """The search as far as it can be foreseen: which trials it will propose is unknown in advance. Those that are
-    in the store, and for the rest recipes drawn at random from the space. A finished search is the one in the store.
+def planned_search(search: Search, *, trials: int, store: RunStore, reference: GoldReference | None) -> SearchResult:
+    """The expected trials of a search: those in the store, then recipes sampled at random from the space.
+
+    A finished search is returned as it is in the store.
     """
-    known = Found(search=search, budget=trials, trials=())
+    known = SearchResult(search=search, budget=trials, trials=())
     if reference is not None:
-        known = _found_in_store(search, trials, store, reference)
+        known = _load_result(search, trials, store, reference)
     if known.is_finished:
         return known
     seen = {trial.runs for trial in known.trials}
-    drawn = list(known.trials)
-    for params in _unseen(search, number=0):
-        if len(drawn) >= min(trials, search.space.size):
+    planned = list(known.trials)
+    for params in _unseen_params(search, number=0):
+        if len(planned) >= min(trials, search.space.size):
             break
         trial = Trial(params=params, configs=search.configs(params))
         if trial.runs not in seen:
-            drawn.append(trial)
+            planned.append(trial)
             seen.add(trial.runs)
-    return replace(known, trials=tuple(drawn), planned=True)
+    return replace(known, trials=tuple(planned), planned=True)
 
 
-def _unseen(search: Search, *, number: int) -> Iterator[Params]:
-    """The standard recipe, then others in an order that looks like chance; some may come twice, all do once."""
+def _unseen_params(search: Search, *, number: int) -> Iterator[Params]:
+    """The standard recipe, then all others in a pseudo-random order; some may occur twice."""
     draw = random.Random(f"{search.name} {number}")
     size = search.space.size
-    yield search.space.first
+    yield search.space.default
     for _ in range(2 * size):
-        yield search.space.at(draw.randrange(size))
-    yield from search.space.all_from(draw.randrange(size))
+        yield search.space.params_at(draw.randrange(size))
+    yield from search.space.iterate_from(draw.randrange(size))
 
 
-def _found_in_store(search: Search, trials: int, store: RunStore, reference: Reference) -> Found:
-    fact = store.metadata(FACT, search.name) or {"trials": []}
-    found = []
+def _load_result(search: Search, trials: int, store: RunStore, reference: GoldReference) -> SearchResult:
+    fact = store.metadata(METADATA_KIND, search.name) or {"trials": []}
+    found_trials = []
     for entry in fact["trials"][:trials]:
         configs = search.configs(entry["params"])
         records = find_runs(configs, store).records
-        value = dev_value(list(records.values()), reference) if len(records) == len(configs) else None
-        found.append(Trial(params=entry["params"], configs=configs, value=value))
-    return Found(search=search, budget=trials, trials=tuple(found))
+        value = dev_objective(list(records.values()), reference) if len(records) == len(configs) else None
+        found_trials.append(Trial(params=entry["params"], configs=configs, value=value))
+    return SearchResult(search=search, budget=trials, trials=tuple(found_trials))
 
 
-class _Going:
-    """One search as it goes on: its study in the database, and its trials, one per recipe."""
+class OngoingSearch:
+    """A running search: its study in the database, and its trials, one per recipe."""
 
-    def __init__(self, search: Search, study: Study, *, budget: int, reference: Reference) -> None:
+    def __init__(self, search: Search, study: Study, *, budget: int, reference: GoldReference) -> None:
         self.search, self.study, self.budget, self.reference = search, study, budget, reference
-        self.trials: dict[tuple[str, ...], Trial] = {}  # run ids -> trial, in the order in which they were asked for
-        self.open: dict[tuple[str, ...], list[int]] = {}  # run ids -> trials of the database that wait for the value
+        self.trials: dict[tuple[str, ...], Trial] = {}  # run ids -> trial, in order
+        self.open: dict[tuple[str, ...], list[int]] = {}  # run ids -> trials of the database without a value yet
 
-    def remembered(self) -> list[Trial]:
-        """The trials that the database holds, up to the budget: their values are taken from the runs, which are made
-        where they are missing.
-        """
+    def load_trials(self) -> list[Trial]:
+        """The trials in the database, up to the budget; their values are computed from the runs again."""
         from optuna.trial import TrialState
 
         for trial in self.study.get_trials(deepcopy=False):
-            if trial.state != TrialState.WAITING:  # one that the next ask will give
-                self._hold(trial, waits=not trial.state.is_finished())
+            if trial.state != TrialState.WAITING:  # returned by the next ask
+                self._add(trial, waits=not trial.state.is_finished())
         return list(self.trials.values())[: self.budget]
 
     def ask(self, count: int) -> list[Trial]:
-        """New trials, as many as the budget allows; no recipe twice."""
+        """At most `count` new trials within the budget, each of a new recipe."""
         before = len(self.trials)
-        wanted = min(count, min(self.budget, self.search.space.size) - before)
+        n_new = min(count, min(self.budget, self.search.space.size) - before)
         repeats = 0
-        while len(self.trials) < before + max(wanted, 0):
+        while len(self.trials) < before + max(n_new, 0):
             repeats = 0 if self._ask_one(repeats) else repeats + 1
         return list(self.trials.values())[before:]
 
     def _ask_one(self, repeats: int) -> bool:
-        """Whether it is of a recipe that was not asked for before."""
+        """Sample a trial; returns whether its recipe is new."""
         number = len(self.study.get_trials(deepcopy=False))
-        if number == 0 or repeats >= MOST_REPEATS:
-            unseen = (p for p in _unseen(self.search, number=number) if self._runs(p) not in self.trials)
+        if number == 0 or repeats >= MAX_REPEATS:
+            unseen = (p for p in _unseen_params(self.search, number=number) if self._runs(p) not in self.trials)
             self.study.enqueue_trial(dict(next(unseen)))
-        # Seeded anew for every trial, so that a search that was interrupted asks for what it would have asked for.
+        # A seed per trial, so that an interrupted search resumes with the same trials.
         self.study.sampler = _sampler(f"{self.search.name} {number}")
-        return self._hold(self.study.ask(_distributions(self.search.space)), waits=True)
+        return self._add(self.study.ask(_distributions(self.search.space)), waits=True)
 
-    def _hold(self, trial: FrozenTrial | OptunaTrial, *, waits: bool) -> bool:
-        """Take in a trial of the database; whether its recipe is new."""
-        params = self.search.space.first | trial.params  # of a process killed while it asked, some are missing
+    def _add(self, trial: FrozenTrial | OptunaTrial, *, waits: bool) -> bool:
+        """Add a trial of the database; returns whether its recipe is new."""
+        params = self.search.space.default | trial.params  # some are missing if a process was killed while sampling
         runs = self._runs(params)
         is_new = runs not in self.trials
         if is_new:
             self.trials[runs] = Trial(params=params, configs=self.search.configs(params))
         if waits:
             self.open.setdefault(runs, []).append(trial.number)
-            self._tell(runs)
+            self._report(runs)
         return is_new
 
-    def tell(self, trials: Sequence[Trial], records: Mapping[str, RunRecord]) -> None:
-        """Give the database the values of trials whose runs are all there."""
+    def report_values(self, trials: Sequence[Trial], records: Mapping[str, RunRecord]) -> None:
+        """Report the values of trials whose runs are all finished to the database."""
         for trial in trials:
-            own = [records[run] for run in trial.runs if run in records]
-            if len(own) == len(trial.runs):
-                self.trials[trial.runs] = replace(trial, value=dev_value(own, self.reference))
-                self._tell(trial.runs)
+            finished = [records[run] for run in trial.runs if run in records]
+            if len(finished) == len(trial.runs):
+                self.trials[trial.runs] = replace(trial, value=dev_objective(finished, self.reference))
+                self._report(trial.runs)
 
-    def _tell(self, runs: tuple[str, ...]) -> None:
+    def _report(self, runs: tuple[str, ...]) -> None:
         value = self.trials[runs].value
         if value is not None:
             for number in self.open.pop(runs, ()):
@@ -280,14 +283,14 @@ class _Going:
     def _runs(self, params: Params) -> tuple[str, ...]:
         return tuple(config.id for config in self.search.configs(params))
 
-    def found(self) -> Found:
-        """What there is now."""
-        return Found(search=self.search, budget=self.budget, trials=tuple(self.trials.values())[: self.budget])
+    def result(self) -> SearchResult:
+        """The result so far."""
+        return SearchResult(search=self.search, budget=self.budget, trials=tuple(self.trials.values())[: self.budget])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for the store: a report reads the trials, a person what they were chosen from."""
-        found, search = self.found(), self.search
-        best = found.best
+        """JSON values for the store."""
+        result, search = self.result(), self.search
+        best = result.best
         return {
             "task": search.task,
             "encoder": search.encoder,
@@ -306,8 +309,8 @@ def _sampler(seed: str) -> Any:
     from optuna.samplers import TPESampler
 
     number = int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16)
-    # constant_liar: trials of one ask know of each other, and keep apart.
-    return TPESampler(seed=number, n_startup_trials=STARTUP, multivariate=True, constant_liar=True)
+    # constant_liar: trials of one batch avoid each other.
+    return TPESampler(seed=number, n_startup_trials=N_STARTUP_TRIALS, multivariate=True, constant_liar=True)
 
 
 def _distributions(space: SearchSpace) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def mean_over_seeds(scores: Mapping[Seed, float], *, confidence: float = 0.95) -
     if isinstance(next(iter(scores)), int):
         return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values),
                         method=STUDENT)  # fmt: skip
-    table = complete_table(scores)
+    pairs = {seed: score for seed, score in scores.items() if isinstance(seed, tuple)}
+    table = complete_table(pairs)
     a, n = table.shape
     complete, parts = table.size == len(values), variance_parts(table)
     if a == 1 or (n == 1 and complete):
@@ -70,15 +71,15 @@ def mean_over_seeds(scores: Mapping[Seed, float], *, confidence: float = 0.95) -
                         parts=parts)  # fmt: skip
     if n < 2:
         return SeedMean(mean=mean, interval=None, p=None, method=TOO_FEW, parts=parts)
-    estimates = _variances_of_the_mean(table, list(scores))
+    estimates = _variances_of_the_mean(table, list(pairs))
     intervals = [
         student_interval(mean, error=math.sqrt(variance), df=df, confidence=confidence) for variance, df in estimates
     ]
-    found = [student_p(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
+    p_values = [student_p(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
     return SeedMean(
         mean=mean,
         interval=(min(low for low, _ in intervals), max(high for _, high in intervals)),
-        p=max((p for p in found if p is not None), default=None),
+        p=max((p for p in p_values if p is not None), default=None),
         method=CROSSED if complete else INCOMPLETE,
         parts=parts,
     )

@@ -1,11 +1,11 @@
-"""How much of a gain is fewer collapsed runs, and how much better ones (Kitagawa 1955, for rates of two populations).
+"""Splits a gain into fewer collapsed runs and better runs (Kitagawa 1955, for rates of two populations).
 
 With a share f of collapsed runs, their mean score c and the mean g of the others, a cell's mean is f c + (1 - f) g. The
 difference between two cells is then, exactly, the sum of three parts, each at the average of the two cells in the rest:
 
     fewer collapsed  (f_second - f_first) * (mean g - mean c)
-    better others    (1 - mean f) * (g_first - g_second)
-    collapsed ones   mean f * (c_first - c_second)
+    other runs       (1 - mean f) * (g_first - g_second)
+    collapsed runs   mean f * (c_first - c_second)
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from .intervals import Interval
 from .summary import CellSummary
 
-FEWEST_SEEDS = 5  # below it a bootstrap over seeds is no interval
-DRAWS = 2000
+MIN_SEEDS = 5  # below it a bootstrap over seeds is no interval
+N_BOOTSTRAP = 2000
 _SEED = 20210909
 
 
@@ -28,42 +28,42 @@ class Gain:
 
     total: float
     fewer_collapsed: float  # part that comes from another share of collapsed runs
-    better_others: float  # from the mean of the runs that did not collapse
-    collapsed_ones: float  # from the mean of those that did
+    noncollapsed_change: float  # from the mean of the runs that did not collapse
+    collapsed_change: float  # from the mean of those that did
     n: tuple[int, int]  # scored seeds, of the first and of the second
     collapsed: tuple[int, int]  # of these
-    unscored: tuple[int, int]  # runs whose loss diverged: in no part
-    interval: Interval | None = None  # 95% of `fewer_collapsed`, over seeds; None below FEWEST_SEEDS
+    unscored: tuple[int, int]  # diverged runs: in no part
+    interval: Interval | None = None  # 95% of `fewer_collapsed`, over seeds; None below MIN_SEEDS
 
 
 def decompose(first: CellSummary, second: CellSummary) -> Gain | None:
     """The difference between two cells in parts; None where one has no score."""
-    sides = [_scored(first), _scored(second)]
-    if not all(len(scores) for scores, _ in sides):
+    groups = _scored(first), _scored(second)
+    if not all(len(scores) for scores, _ in groups):
         return None
-    parts = _parts(*sides)
+    parts = _parts(*groups)
     return Gain(
         total=sum(parts),
         fewer_collapsed=parts[0],
-        better_others=parts[1],
-        collapsed_ones=parts[2],
-        n=tuple(len(scores) for scores, _ in sides),
-        collapsed=tuple(int(failed.sum()) for _, failed in sides),
+        noncollapsed_change=parts[1],
+        collapsed_change=parts[2],
+        n=(len(groups[0][0]), len(groups[1][0])),
+        collapsed=(int(groups[0][1].sum()), int(groups[1][1].sum())),
         unscored=(first.n - first.n_scored, second.n - second.n_scored),
-        interval=_interval(*sides),
+        interval=_interval(*groups),
     )
 
 
-Side = tuple[np.ndarray, np.ndarray]  # scores (n,), whether failed (n,)
+GroupScores = tuple[np.ndarray, np.ndarray]  # scores (n,), whether failed (n,)
 
 
-def _scored(cell: CellSummary) -> Side:
-    kept = [(score, reason is not None) for score, reason in zip(cell.scores, cell.failures, strict=True)
+def _scored(cell: CellSummary) -> GroupScores:
+    scored = [(score, reason is not None) for score, reason in zip(cell.scores, cell.failures, strict=True)
             if score is not None]  # fmt: skip
-    return np.array([score for score, _ in kept]), np.array([failed for _, failed in kept], dtype=bool)
+    return np.array([score for score, _ in scored]), np.array([failed for _, failed in scored], dtype=bool)
 
 
-def _parts(first: Side, second: Side) -> tuple[float, float, float]:
+def _parts(first: GroupScores, second: GroupScores) -> tuple[float, float, float]:
     """A group that is empty in one cell is taken to score there as in the other, so that it adds no part of its own."""
     shares = [float(failed.mean()) for _, failed in (first, second)]
     others = _means(first, second, failed=False)
@@ -79,25 +79,24 @@ def _parts(first: Side, second: Side) -> tuple[float, float, float]:
     )
 
 
-def _means(first: Side, second: Side, *, failed: bool) -> tuple[float, float] | None:
+def _means(first: GroupScores, second: GroupScores, *, failed: bool) -> tuple[float, float] | None:
     """Mean score of a group in either cell; None where neither has one."""
-    found = [scores[mask == failed] for scores, mask in (first, second)]
-    if not any(len(scores) for scores in found):
+    here, there = (scores[mask == failed] for scores, mask in (first, second))
+    if not len(here) and not len(there):
         return None
-    means = [float(scores.mean()) if len(scores) else None for scores in found]
-    return tuple(mean if mean is not None else means[1 - index] for index, mean in enumerate(means))
+    return float((here if len(here) else there).mean()), float((there if len(there) else here).mean())
 
 
-def _interval(first: Side, second: Side) -> Interval | None:
-    """Percentiles of a bootstrap that draws seeds anew on either side."""
-    if min(len(first[0]), len(second[0])) < FEWEST_SEEDS:
+def _interval(first: GroupScores, second: GroupScores) -> Interval | None:
+    """Percentiles of a bootstrap over the seeds of both cells."""
+    if min(len(first[0]), len(second[0])) < MIN_SEEDS:
         return None
     generator = np.random.default_rng(_SEED)
-    drawn = []
-    for _ in range(DRAWS):
+    replicates = []
+    for _ in range(N_BOOTSTRAP):
         picks = [generator.integers(len(side[0]), size=len(side[0])) for side in (first, second)]
-        drawn.append(
+        replicates.append(
             _parts(*((side[0][pick], side[1][pick]) for side, pick in zip((first, second), picks, strict=True)))[0]
         )
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(replicates, [0.025, 0.975])
     return float(low), float(high)

@@ -19,7 +19,7 @@ Interval = tuple[float, float]
 
 RESAMPLES = 4000  # draws of a bootstrap
 PERFECT = (1.0, 1.0)  # what a bootstrap says where everything is right: nothing, since no resample holds an error
-FEW_UNITS = 10  # below it, a bootstrap interval is too narrow to be trusted, and its reader is told
+MIN_UNITS = 10  # below it, a bootstrap interval is too narrow to be trusted, and its reader is told
 _PARTS = (RESAMPLES // 16,) * 16  # drawn and summed in parts, which keeps memory low
 _BOOTSTRAP_SEED = 20210909
 _NORMAL = NormalDist()
@@ -62,11 +62,12 @@ def newcombe_interval(
     """Interval of the difference of two independent proportions by Newcombe's hybrid of Wilson's (1998, method 10);
     None where one has no trials.
     """
-    if not n or not n_others:
+    first = wilson_interval(successes, n, confidence=confidence)
+    second = wilson_interval(others, n_others, confidence=confidence)
+    if first is None or second is None:
         return None
     rate, other = successes / n, others / n_others
-    low, high = wilson_interval(successes, n, confidence=confidence)
-    other_low, other_high = wilson_interval(others, n_others, confidence=confidence)
+    (low, high), (other_low, other_high) = first, second
     difference = rate - other
     return (
         difference - math.hypot(rate - low, other_high - other),
@@ -116,11 +117,11 @@ def student_p(mean: float, *, error: float, df: float) -> float | None:
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values adjusted for all tests of a table (step-down Bonferroni); None (no test) stays and does not count."""
-    order = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i])
+    order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
+    for rank, (p, i) in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p))
         adjusted[i] = largest
     return adjusted
 
@@ -133,7 +134,7 @@ def percentile_interval(draws: np.ndarray | None, *, confidence: float = 0.95) -
     return float(low), float(high)
 
 
-def all_right(method: str) -> str:
+def perfect_score_method(method: str) -> str:
     """The method of an interval where a bootstrap would be PERFECT: Wilson's of the units, all of which are right."""
     return f"{method.replace('bootstrap', 'Wilson')}, all of which are right"
 
@@ -153,7 +154,7 @@ def bootstrap_p(differences: np.ndarray | None) -> float | None:
     return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
 
 
-def resampled_scores(
+def bootstrap_scores(
     metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str], positives: Sequence[str] = ()
 ) -> np.ndarray | None:
     """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,). None below two units: every draw would be
@@ -181,14 +182,14 @@ def _resampled_scores(metric: str, gold: tuple, predicted: tuple, units: tuple, 
     terms = METRICS[metric].terms(gold, predicted, positives)  # (examples, terms): what adds up over examples
     sums = np.zeros((len(names), terms.shape[1]))
     np.add.at(sums, unit_of, terms)
-    drawn = [part.astype(np.float64) @ sums for part in np.array_split(_draws(len(names)), len(_PARTS))]
-    scores = METRICS[metric].from_sums(np.concatenate(drawn))
+    counts = np.array_split(_bootstrap_counts(len(names)), len(_PARTS))
+    scores = METRICS[metric].from_sums(np.concatenate([part.astype(np.float64) @ sums for part in counts]))
     scores.setflags(write=False)  # it is given to every caller
     return scores
 
 
 @functools.lru_cache(maxsize=4)
-def _draws(n_units: int) -> np.ndarray:
+def _bootstrap_counts(n_units: int) -> np.ndarray:
     """How often each unit is drawn: (RESAMPLES, units) of small integers."""
     generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
     shares = np.full(n_units, 1 / n_units)

@@ -4,7 +4,7 @@ and test examples are two uncertainties, and a collapsed run is a result).
 A cell is a set of runs that differ in their seed. Where its runs are of several tasks, a seed's score is the mean over
 the tasks (question answering: PubMedQA and BioASQ), or a weighted one (BLURB score: over groups, then within each).
 Where they are of several encoders that differ in their pretraining seed alone (clusters), a seed is a pair, of
-pretraining and of fine-tuning; see `variance` for how the two are crossed.
+pretraining and of fine-tuning; see `crossed_seeds` for how the two are crossed.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import numpy as np
 from ..errors import StudyError
 from ..training.run_record import RunRecord
 from .cells import (
-    Cell,
+    RunsByTask,
     bootstrap_draws,
-    by_task,
+    bootstrap_means,
     common_seeds,
     example_interval_of,
-    mean_draws,
+    group_by_task,
     seed_failure,
     seed_score,
 )
-from .collapse import Reference
+from .collapse import GoldReference
 from .crossed_seeds import STUDENT, Seed, VarianceParts, mean_over_seeds
 from .intervals import Interval, bootstrap_p, percentile_interval, wilson_interval
 
@@ -35,7 +35,7 @@ from .intervals import Interval, bootstrap_p, percentile_interval, wilson_interv
 @dataclass(frozen=True, kw_only=True)
 class CellSummary:
     """A cell in numbers; scores are fractions. Means are over the runs that have a score (`n_scored` of `n`): a run
-    whose loss diverged has none, a collapsed one has, and counts.
+    that diverged has none, a collapsed one has, and counts.
     """
 
     tasks: tuple[str, ...]
@@ -61,14 +61,14 @@ class CellSummary:
     failures: tuple[str | None, ...]  # one per seed: reason on dev, or None
     run_ids: tuple[str, ...]
     variance: VarianceParts | None = None  # with clusters
-    lowest: float = 0.0  # score that there can be; of correlations -1
+    min_score: float = 0.0  # score that there can be; of correlations -1
 
     @property
-    def possible_seed_interval(self) -> Interval | None:
+    def clipped_seed_interval(self) -> Interval | None:
         """The part of the interval over seeds that holds scores: Student's, of two seeds, can reach far beyond."""
         if self.seed_interval is None:
             return None
-        return max(self.lowest, self.seed_interval[0]), min(1.0, self.seed_interval[1])
+        return max(self.min_score, self.seed_interval[0]), min(1.0, self.seed_interval[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Comparison:
 
 def summarize(
     records: Sequence[RunRecord],
-    references: Mapping[str, Reference],
+    references: Mapping[str, GoldReference],
     *,
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
@@ -104,7 +104,7 @@ def summarize(
     Raises:
         StudyError: no runs, a task without reference, or two runs of one task and seed.
     """
-    cell = by_task(records, references, clusters or {}, weights)
+    cell = group_by_task(records, references, clusters or {}, weights)
     seeds = common_seeds(cell)
     scores = [seed_score(cell, references, seed=seed, split=split) for seed in seeds]
     scored = [value for value in scores if value is not None]
@@ -124,7 +124,7 @@ def summarize(
         sd=float(np.std(scored, ddof=1)) if len(scored) > 1 else None,
         worst=min(scored, default=None),
         best=max(scored, default=None),
-        trivial=sum(cell.weight(task) * references[task].trivial(split) for task in cell),
+        trivial=sum(cell.weight(task) * references[task].trivial_score(split) for task in cell),
         failed=n_failed,
         failed_rate=n_failed / len(seeds) if seeds else None,
         failed_interval=wilson_interval(n_failed, len(seeds)),
@@ -135,7 +135,7 @@ def summarize(
         example_interval=example_interval,
         example_method=example_method,
         variance=over_seeds.parts,
-        lowest=-1.0 if any(references[task].task.metric == "pearson" for task in cell) else 0.0,
+        min_score=-1.0 if any(references[task].task.metric == "pearson" for task in cell) else 0.0,
         seeds=tuple(seeds),
         scores=tuple(scores),
         failures=tuple(failures),
@@ -146,7 +146,7 @@ def summarize(
 def compare(
     first: Sequence[RunRecord],
     second: Sequence[RunRecord],
-    references: Mapping[str, Reference],
+    references: Mapping[str, GoldReference],
     *,
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
@@ -169,7 +169,7 @@ def compare(
 def interaction(
     first: tuple[Sequence[RunRecord], Sequence[RunRecord]],
     second: tuple[Sequence[RunRecord], Sequence[RunRecord]] | tuple[()],
-    references: Mapping[str, Reference],
+    references: Mapping[str, GoldReference],
     *,
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
@@ -181,40 +181,40 @@ def interaction(
     Raises:
         StudyError: the cells are of different tasks, or one is empty.
     """
-    cells = [by_task(records, references, clusters or {}, weights) for records in (*first, *second)]
+    cells = [group_by_task(records, references, clusters or {}, weights) for records in (*first, *second)]
     for cell in cells[1:]:
         if set(cells[0]) != set(cell):
             raise StudyError(
                 f"cells of {', '.join(cells[0])} and of {', '.join(cell)}; compare cells of the same tasks"
             )
-    return alternating_sum([seeded_side(cell, references, split=split) for cell in cells], confidence=confidence)
+    return contrast_groups([seeded_group(cell, references, split=split) for cell in cells], confidence=confidence)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
-    """One of the cells of a difference."""
+class ContrastGroup:
+    """One cell of a contrast."""
 
-    scores: Mapping[Seed, float] | float  # per seed that has one; a number: the same beside every seed
-    drawn: Callable[[list[Seed]], np.ndarray | None]  # seeds -> their mean on draws of test examples, (RESAMPLES,)
+    scores: Mapping[Seed, float] | float  # per scored seed; a number: the same for every seed
+    bootstrap: Callable[[list[Seed]], np.ndarray | None]  # seeds -> bootstrap replicates of their mean, (RESAMPLES,)
 
 
-def seeded_side(cell: Cell, references: Mapping[str, Reference], *, split: str) -> Side:
-    """Of a cell of runs."""
-    found = {seed: seed_score(cell, references, seed=seed, split=split) for seed in common_seeds(cell)}
-    return Side(
-        scores={seed: score for seed, score in found.items() if score is not None},
-        drawn=lambda seeds: mean_draws(cell, references, seeds=seeds, split=split, draws=bootstrap_draws),
+def seeded_group(cell: RunsByTask, references: Mapping[str, GoldReference], *, split: str) -> ContrastGroup:
+    """A cell of runs as a group of a contrast."""
+    scores = {seed: seed_score(cell, references, seed=seed, split=split) for seed in common_seeds(cell)}
+    return ContrastGroup(
+        scores={seed: score for seed, score in scores.items() if score is not None},
+        bootstrap=lambda seeds: bootstrap_means(cell, references, seeds=seeds, split=split, draws=bootstrap_draws),
     )
 
 
-def alternating_sum(sides: Sequence[Side], *, confidence: float = 0.95) -> Comparison:
-    """The first side less the second; where there are four, less the difference of the other two."""
-    signs = (1, -1, -1, 1)[: len(sides)]
-    seeded = [side.scores for side in sides if isinstance(side.scores, Mapping)]
+def contrast_groups(groups: Sequence[ContrastGroup], *, confidence: float = 0.95) -> Comparison:
+    """The first group minus the second; of four, minus the difference of the other two."""
+    signs = (1, -1, -1, 1)[: len(groups)]
+    seeded = [group.scores for group in groups if isinstance(group.scores, Mapping)]
     pairs = {
         seed: sum(
-            sign * (side.scores[seed] if isinstance(side.scores, Mapping) else side.scores)
-            for sign, side in zip(signs, sides, strict=True)
+            sign * (group.scores[seed] if isinstance(group.scores, Mapping) else group.scores)
+            for sign, group in zip(signs, groups, strict=True)
         )
         for seed in sorted(set.intersection(*map(set, seeded)))
     }
@@ -225,9 +225,9 @@ def alternating_sum(sides: Sequence[Side], *, confidence: float = 0.95) -> Compa
             example_interval=None, p_examples=None, seeds=(),
         )  # fmt: skip
     over_seeds = mean_over_seeds(pairs, confidence=confidence)
-    draws = [side.drawn(seeds) for side in sides]
-    lacking = any(one is None for one in draws)
-    drawn = None if lacking else sum(sign * one for sign, one in zip(signs, draws, strict=True))
+    replicates = [group.bootstrap(seeds) for group in groups]
+    complete = [means for means in replicates if means is not None]
+    changes = np.array(signs) @ np.stack(complete) if len(complete) == len(groups) else None
     return Comparison(
         n_pairs=len(pairs),
         difference=over_seeds.mean,
@@ -235,8 +235,8 @@ def alternating_sum(sides: Sequence[Side], *, confidence: float = 0.95) -> Compa
         seed_interval=over_seeds.interval,
         seed_method=over_seeds.method,
         p_seeds=over_seeds.p,
-        example_interval=percentile_interval(drawn, confidence=confidence),
-        p_examples=bootstrap_p(drawn),
+        example_interval=percentile_interval(changes, confidence=confidence),
+        p_examples=bootstrap_p(changes),
         seeds=tuple(seeds),
         differences=tuple(differences),
     )

@@ -152,12 +152,12 @@ class _Merge:
             raise import_error(self.file, f"{name} is malformed ({reason})", "export the store again") from None
 
     def _compare(self, name: str) -> None:
-        own, other = (store.folder / name for store in (self.store, self.source))
-        if own.read_bytes() == other.read_bytes():
+        mine, theirs = (store.folder / name for store in (self.store, self.source))
+        if mine.read_bytes() == theirs.read_bytes():
             self.same.append(name)
             return
         _check_content(name, self.store)
-        values, other_values = (json.loads(path.read_text(encoding="utf-8")) for path in (own, other))
+        values, other_values = (json.loads(path.read_text(encoding="utf-8")) for path in (mine, theirs))
         if kind_of(name) == "runs":
             difference = run_difference(values, other_values)
         else:

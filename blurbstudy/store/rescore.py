@@ -75,7 +75,7 @@ class Rescoring:
             raise ValueError("some are labels and some are numbers")
         if task.output == "score":
             return score(task.metric, truth, predicted)
-        counts = Counter(zip(truth, predicted, strict=True))
+        counts = Counter((str(label), str(prediction)) for label, prediction in zip(truth, predicted, strict=True))
         self._cache_terms(task, counts)
         rows = np.stack([self._terms[_pair(task, *pair)] for pair in counts])  # (pairs, k)
         return float(METRICS[task.metric].from_sums(np.array(list(counts.values()), np.float64) @ rows))

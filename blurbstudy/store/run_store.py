@@ -174,7 +174,7 @@ class RunStore:
     def all_metadata(self, kind: str) -> dict[str, dict[str, Any]]:
         """The values of a kind by name, sorted."""
         named = [_read_metadata(path) for path in self.folder.glob(f"facts/{safe_filename(kind)}/*.json")]
-        return dict(sorted((one for one in named if one is not None), key=lambda one: one[0]))
+        return dict(sorted((pair for pair in named if pair is not None), key=lambda pair: pair[0]))
 
     def _metadata_path(self, kind: str, name: str) -> Path:
         return self.folder / metadata_file(kind, name)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..config import Recipe, RunConfig
 from ..stabilizers import Stabilizer
-from ..stats.collapse import Reference
+from ..stats.collapse import GoldReference
 from ..stats.summary import CellSummary, Comparison, compare, summarize
 from ..training.run_record import RunRecord
 
@@ -73,7 +73,7 @@ class Results:
 
     grid: Grid
     records: Mapping[str, RunRecord]  # run id -> record
-    references: Mapping[str, Reference]  # task -> gold labels
+    references: Mapping[str, GoldReference]  # task -> gold labels
     origin: str  # parameters file, scale; for captions
 
     def cell(self, key: CellKey) -> list[RunRecord]:

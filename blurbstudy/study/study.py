@@ -18,7 +18,7 @@ from ..engine.sources.sources import MINI, PretrainingPlan, Sources, sources_fro
 from ..engine.sweep import find_runs, run_missing
 from ..errors import ParameterError
 from ..stabilizers import Stabilizer, check_recipe, stabilize
-from ..stats.collapse import Reference, load_references
+from ..stats.collapse import GoldReference, load_references
 from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
 from ..training.provenance import pick_device
@@ -178,7 +178,7 @@ class Study(Generic[P]):
         return self.parameters.encoder_specs
 
     @property
-    def references(self) -> dict[str, Reference]:
+    def references(self) -> dict[str, GoldReference]:
         """Task -> gold labels, from the store."""
         return load_references(self.store, self.sources.fingerprints)
 

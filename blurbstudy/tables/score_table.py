@@ -198,7 +198,7 @@ def score_details(summary: CellSummary) -> list[tuple[str, str]]:
         ("mean", number(percent(summary.mean))),
         ("sd", number(percent(summary.sd))),
         ("n", str(summary.n_scored)),
-        ("95% over seeds", interval(percents(summary.possible_seed_interval))),
+        ("95% over seeds", interval(percents(summary.clipped_seed_interval))),
         ("over examples", interval(percents(summary.example_interval))),
         ("worst", number(percent(summary.worst))),
         ("failed", f"{summary.failed} of {summary.n}"),

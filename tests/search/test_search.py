@@ -14,7 +14,7 @@ from blurbstudy.config import Recipe
 from blurbstudy.errors import StoreError
 from blurbstudy.search import search as searching
 from blurbstudy.search.database import FILE, SearchDatabase, database_url
-from blurbstudy.search.search import FACT, Search, dev_value, found_in_store, planned_search, run_searches
+from blurbstudy.search.search import METADATA_KIND, Search, dev_objective, found_in_store, planned_search, run_searches
 from blurbstudy.search.space import search_space
 
 STANDARD = Recipe(epochs=1, batch_size=16, max_length=48, evaluations=1, learning_rate=1e-3)
@@ -92,9 +92,9 @@ def scored(make_record, correlated, references):
 def run(make_search, store, references, scored, tmp_path):
     """Runs one search in a database of its own; the result."""
 
-    def run_one(*, trials=8, per_ask=4, database="searches", make=scored, **of_search):
+    def run_one(*, trials=8, batch_size=4, database="searches", make=scored, **of_search):
         url = f"sqlite:///{tmp_path / database}.sqlite3"
-        given = {"trials": trials, "per_ask": per_ask, "database": SearchDatabase(url), "store": store}
+        given = {"trials": trials, "batch_size": batch_size, "database": SearchDatabase(url), "store": store}
         (found,) = run_searches([make_search(**of_search)], references=references, make=make, **given)
         return found
 
@@ -105,20 +105,20 @@ def test_a_trials_value_is_the_mean_dev_score_over_its_seeds(scored, make_search
     configs = make_search().configs({"learning_rate": 2e-3, "freeze": 1, "decay": 1.0, "epochs": 2})
     records = list(scored(configs).values())
     expected = sum(scored.dev_score(config) for config in configs) / 2
-    assert dev_value(records, references["BIOSSES"]) == pytest.approx(expected, abs=1e-9)
+    assert dev_objective(records, references["BIOSSES"]) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_run_whose_loss_left_the_finite_numbers_counts_as_the_trivial_score(make_record, make_reference):
     reference = make_reference("BioASQ", ANSWERS)
     lost = make_record(task="BioASQ", status="not_finite")
     right = make_record(2, task="BioASQ", test=ANSWERS)
-    assert dev_value([right, lost], reference) == pytest.approx((1.0 + 0.5) / 2)
+    assert dev_objective([right, lost], reference) == pytest.approx((1.0 + 0.5) / 2)
 
 
 def test_the_whole_space_tried_gives_the_recipe_that_is_best_on_dev(run, scored):
     found = run(trials=100)
     assert len(found.trials) == found.search.space.size == 3 * 2 * 2 * 2 and found.is_finished
-    every = [found.search.configs(params) for params in found.search.space.all_from(0)]
+    every = [found.search.configs(params) for params in found.search.space.iterate_from(0)]
     oracle = max(every, key=lambda own: sum(map(scored.dev_score, own)))
     best = found.best.configs[0].recipe
     assert (best.learning_rate, best.epochs) == (4e-3, 2) and "freeze" not in best.stabilizers
@@ -130,9 +130,9 @@ def test_of_equal_trials_the_earliest_is_chosen_so_the_standard_recipe_before_al
         (one,) = scored(configs[:1]).values()
         return {config.id: replace(one, config=config) for config in configs}
 
-    found = run(trials=6, per_ask=6, make=alike)
+    found = run(trials=6, batch_size=6, make=alike)
     assert len(set(found.values)) == 1 and found.best is found.trials[0]
-    assert dict(found.best.params) == found.search.space.first
+    assert dict(found.best.params) == found.search.space.default
 
 
 def test_the_standard_recipe_is_the_first_trial_and_no_recipe_comes_twice(run):
@@ -148,7 +148,7 @@ def test_many_trials_are_asked_for_at_once(run, scored):
         sizes.append(len(configs))
         return scored(configs)
 
-    run(trials=10, per_ask=4, make=make)
+    run(trials=10, batch_size=4, make=make)
     assert sizes == [8, 8, 4]  # two seeds each
 
 
@@ -161,7 +161,7 @@ def test_searches_go_side_by_side_in_the_same_asks(make_search, store, reference
 
     pair = [make_search(), make_search(choices={"batch_size": [32], "learning_rate": [1e-3, 2e-3]})]
     given = {"database": SearchDatabase(f"sqlite:///{tmp_path}/x.sqlite3"), "store": store, "references": references}
-    one, two = run_searches(pair, trials=4, per_ask=2, make=make, **given)
+    one, two = run_searches(pair, trials=4, batch_size=2, make=make, **given)
     assert asked == [8, 8]  # two searches, two trials, two seeds
     assert (len(one.trials), len(two.trials)) == (4, 4)
 
@@ -210,7 +210,7 @@ def test_the_store_alone_tells_what_was_found(run, scored, make_search, store, r
         values = {split: dict.__getitem__(record.predictions, split) for split in ("dev", "test")}
         store.put(replace(record, predictions=values, scores={"dev": 0.5, "test": 0.5}))
     assert found_in_store([make_search()], trials=6, store=store, references=references) == [found]
-    fact = store.metadata(FACT, found.search.name)
+    fact = store.metadata(METADATA_KIND, found.search.name)
     assert [tuple(trial["runs"]) for trial in fact["trials"]] == [trial.runs for trial in found.trials]
     assert fact["chosen"] == dict(found.best.params)
     plan = planned_search(make_search(), trials=6, store=store, reference=references["BIOSSES"])
@@ -290,13 +290,13 @@ def test_a_database_that_cannot_be_had_is_one_line_without_its_password(url):
 
 def test_a_file_that_is_no_database_is_one_line(tmp_path):
     (tmp_path / "x.sqlite3").write_text(json.dumps({"not": "a database"}) * 100)
-    with pytest.raises(StoreError, match="searches cannot be kept there"):
+    with pytest.raises(StoreError, match="searches cannot be stored there"):
         SearchDatabase(f"sqlite:///{tmp_path / 'x.sqlite3'}")
 
 
 def test_search_reads_records_in_one_function_alone():
     """So that what is said of test holds by looking at one place."""
     source = Path(searching.__file__).read_text(encoding="utf-8")
-    body = source.split("def dev_value", 1)
+    body = source.split("def dev_objective", 1)
     assert body[1].split("\ndef ", 1)[0].count("predictions") == 1
     assert "predictions[" not in body[0] + body[1].split("\ndef ", 1)[1] and '"test"' not in source

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from blurbstudy.stats.decomposition import FEWEST_SEEDS, decompose
+from blurbstudy.stats.decomposition import MIN_SEEDS, decompose
 from blurbstudy.stats.summary import CellSummary
 
 BLANK = {field.name: None for field in dataclasses.fields(CellSummary)}
@@ -25,23 +25,23 @@ def cell(scores, failed):
 def test_fewer_collapsed_runs_alone_are_all_of_the_gain():
     gain = decompose(cell([0.9, 0.9, 0.9, 0.1], [0, 0, 0, 1]), cell([0.9, 0.1, 0.1, 0.1], [0, 1, 1, 1]))
     assert gain.total == pytest.approx(0.4) == pytest.approx(gain.fewer_collapsed)
-    assert (gain.better_others, gain.collapsed_ones) == pytest.approx((0, 0))
+    assert (gain.noncollapsed_change, gain.collapsed_change) == pytest.approx((0, 0))
     assert gain.collapsed == (1, 3)
 
 
 def test_better_runs_alone_are_all_of_the_gain():
     gain = decompose(cell([0.9, 0.8, 0.1], [0, 0, 1]), cell([0.7, 0.6, 0.1], [0, 0, 1]))
-    assert gain.better_others == pytest.approx(gain.total) == pytest.approx(0.4 / 3)
+    assert gain.noncollapsed_change == pytest.approx(gain.total) == pytest.approx(0.4 / 3)
     assert gain.fewer_collapsed == pytest.approx(0)
 
 
 def test_a_group_that_is_empty_on_one_side_scores_there_as_on_the_other():
     gain = decompose(cell([0.9, 0.8], [0, 0]), cell([0.8, 0.2], [0, 1]))
-    assert gain.collapsed_ones == 0
+    assert gain.collapsed_change == 0
     assert gain.fewer_collapsed == pytest.approx(0.5 * ((0.85 + 0.8) / 2 - 0.2))
 
 
-@pytest.mark.parametrize(("failed", "part"), [(0, "better_others"), (1, "collapsed_ones")])
+@pytest.mark.parametrize(("failed", "part"), [(0, "noncollapsed_change"), (1, "collapsed_change")])
 def test_where_all_runs_are_alike_in_this_the_gain_is_theirs(failed, part):
     gain = decompose(cell([0.6, 0.8], [failed] * 2), cell([0.5, 0.5], [failed] * 2))
     assert getattr(gain, part) == pytest.approx(gain.total) == pytest.approx(0.2)
@@ -52,7 +52,7 @@ def test_the_parts_always_add_up_to_the_difference_of_the_means():
     for _ in range(200):
         sides = [cell(list(generator.random(n)), generator.random(n) < 0.4) for n in generator.integers(1, 9, size=2)]
         gain = decompose(*sides)
-        parts = gain.fewer_collapsed + gain.better_others + gain.collapsed_ones
+        parts = gain.fewer_collapsed + gain.noncollapsed_change + gain.collapsed_change
         assert parts == pytest.approx(sides[0].mean - sides[1].mean) == pytest.approx(gain.total)
 
 
@@ -66,7 +66,7 @@ def test_a_cell_without_any_score_has_no_decomposition():
 
 
 def test_the_part_by_fewer_collapses_has_an_interval_from_some_seeds_on_that_holds_it():
-    n = FEWEST_SEEDS
+    n = MIN_SEEDS
     first, second = [0.9] * n, [0.9] * (n - 3) + [0.1] * 3
     few = decompose(cell(first[1:], [0] * (n - 1)), cell(second, [0] * (n - 3) + [1] * 3))
     gain = decompose(cell(first, [0] * n), cell(second, [0] * (n - 3) + [1] * 3))

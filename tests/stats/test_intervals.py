@@ -12,13 +12,13 @@ from blurbstudy.metrics import score
 from blurbstudy.stats import intervals
 from blurbstudy.stats.intervals import (
     bootstrap_p,
+    bootstrap_scores,
     fisher_interval,
     fisher_lower_bound,
     holm,
     newcombe_interval,
     percentile_interval,
     percentile_lower_bound,
-    resampled_scores,
     student_interval,
     student_p,
     t_interval,
@@ -100,8 +100,8 @@ def test_a_resampled_score_is_the_metric_on_the_drawn_examples(metric):
         gold, predicted = (generator.choice(["yes", "no"], 12) for _ in range(2))
     else:
         gold, predicted = generator.normal(size=(2, 12))
-    scores = resampled_scores(metric, list(gold), list(predicted), units=units)
-    counts = intervals._draws(6)
+    scores = bootstrap_scores(metric, list(gold), list(predicted), units=units)
+    counts = intervals._bootstrap_counts(6)
     for draw in range(20):
         rows = [i for i in range(12) for _ in range(int(counts[draw, i // 2]))]
         assert scores[draw] == pytest.approx(score(metric, list(gold[rows]), list(predicted[rows])), abs=1e-9)
@@ -109,8 +109,8 @@ def test_a_resampled_score_is_the_metric_on_the_drawn_examples(metric):
 
 def test_resampled_accuracy_has_the_binomial_spread_and_whole_units_more():
     right = ["yes"] * 300 + ["no"] * 200
-    alone = resampled_scores("accuracy", ["yes"] * 500, right, units=[str(i) for i in range(500)])
-    together = resampled_scores("accuracy", ["yes"] * 500, right, units=[str(i // 10) for i in range(500)])
+    alone = bootstrap_scores("accuracy", ["yes"] * 500, right, units=[str(i) for i in range(500)])
+    together = bootstrap_scores("accuracy", ["yes"] * 500, right, units=[str(i // 10) for i in range(500)])
     assert alone.std() == pytest.approx(math.sqrt(0.6 * 0.4 / 500), rel=0.05)
     assert together.std() == pytest.approx(math.sqrt(0.6 * 0.4 / 50), rel=0.05)
 
@@ -118,27 +118,27 @@ def test_resampled_accuracy_has_the_binomial_spread_and_whole_units_more():
 def test_a_bootstrap_draws_the_same_every_time():
     values = [float(i % 7) for i in range(30)]
     units = [str(i) for i in range(30)]
-    first = resampled_scores("pearson", values, values[::-1], units=units)
-    intervals._draws.cache_clear()
-    assert np.array_equal(first, resampled_scores("pearson", values, values[::-1], units=units))
+    first = bootstrap_scores("pearson", values, values[::-1], units=units)
+    intervals._bootstrap_counts.cache_clear()
+    assert np.array_equal(first, bootstrap_scores("pearson", values, values[::-1], units=units))
 
 
 def test_constant_predictions_have_correlation_0_in_every_draw():
-    draws = resampled_scores("pearson", [1.0, 2.0, 3.0], [5.0, 5.0, 5.0], units=["a", "b", "c"])
+    draws = bootstrap_scores("pearson", [1.0, 2.0, 3.0], [5.0, 5.0, 5.0], units=["a", "b", "c"])
     assert np.array_equal(draws, np.zeros(intervals.RESAMPLES))
 
 
 def test_one_unit_has_no_draws_and_so_no_interval():
-    draws = resampled_scores("accuracy", ["yes"] * 3, ["yes", "yes", "no"], units=["a"] * 3)
+    draws = bootstrap_scores("accuracy", ["yes"] * 3, ["yes", "yes", "no"], units=["a"] * 3)
     assert draws is None and percentile_interval(draws) is None and bootstrap_p(draws) is None
     assert percentile_lower_bound(draws) == -math.inf
-    two = resampled_scores("accuracy", ["yes"] * 3, ["yes", "yes", "no"], units=["a", "a", "b"])
+    two = bootstrap_scores("accuracy", ["yes"] * 3, ["yes", "yes", "no"], units=["a", "a", "b"])
     assert percentile_interval(two) == (0.0, 1.0) and percentile_lower_bound(two) == 0.0
 
 
 def test_a_metric_without_bootstrap_is_refused():
     with pytest.raises(ParameterError, match="use accuracy or pearson"):
-        resampled_scores("bleu", ["a"], ["a"], units=["a"])
+        bootstrap_scores("bleu", ["a"], ["a"], units=["a"])
 
 
 def test_the_bootstrap_interval_of_an_accuracy_covers_as_often_as_it_says():
@@ -147,7 +147,7 @@ def test_the_bootstrap_interval_of_an_accuracy_covers_as_often_as_it_says():
     covered = 0
     for _ in range(400):
         predicted = ["yes" if right else "no" for right in generator.random(100) < 0.7]
-        low, high = percentile_interval(resampled_scores("accuracy", ["yes"] * 100, predicted, units=units))
+        low, high = percentile_interval(bootstrap_scores("accuracy", ["yes"] * 100, predicted, units=units))
         covered += low <= 0.7 <= high
     assert 0.90 <= covered / 400 <= 0.985
 
@@ -169,7 +169,7 @@ def test_a_difference_of_proportions_without_trials_has_no_interval():
 
 def test_scores_that_were_resampled_before_are_the_same_array_and_cannot_be_changed():
     given = (["yes", "no", "yes"], ["yes", "yes", "yes"])
-    first, second = (resampled_scores("accuracy", *given, units="abc") for _ in range(2))
+    first, second = (bootstrap_scores("accuracy", *given, units="abc") for _ in range(2))
     assert first is second
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 1.0

@@ -87,12 +87,12 @@ def test_where_everything_is_right_the_interval_over_examples_is_wilsons(bioasq,
 
 
 def test_a_told_interval_over_seeds_holds_no_score_that_cannot_be(bioasq, make_record, make_reference, correlated):
-    assert summarize(cell(make_record, 40, 20), bioasq).possible_seed_interval == (0.0, 1.0)
+    assert summarize(cell(make_record, 40, 20), bioasq).clipped_seed_interval == (0.0, 1.0)
     narrow = summarize(cell(make_record, 30, 31), bioasq)
-    assert narrow.possible_seed_interval == narrow.seed_interval
+    assert narrow.clipped_seed_interval == narrow.seed_interval
     references = {"BIOSSES": make_reference("BIOSSES", correlated(20, 0.0)[0])}
     runs = [make_record(s, test=correlated(20, r)[1]) for s, r in ((1, 0.6), (2, -0.5))]
-    assert summarize(runs, references).possible_seed_interval == (-1.0, 1.0)
+    assert summarize(runs, references).clipped_seed_interval == (-1.0, 1.0)
 
 
 def test_cells_on_one_document_have_scores_but_no_interval_over_examples(make_reference, make_record):

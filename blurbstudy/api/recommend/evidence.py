@@ -12,7 +12,7 @@ import numpy as np
 from ...config import Recipe
 from ...engine.sources.sources import MINI
 from ...errors import StudyError
-from ...stats.collapse import Reference, failure, load_references
+from ...stats.collapse import GoldReference, failure_reason, load_references
 from ...stats.intervals import Interval, wilson_interval
 from ...store.index import indexed_runs
 from ...store.run_store import RunStore
@@ -63,7 +63,7 @@ def local_runs(
     shapes = {fact["fingerprint"]: fact["architecture"] for fact in store.all_metadata("encoders").values()}
     exact: list[RunRecord] = []
     similar: dict[tuple[str, str], list[RunRecord]] = {}
-    references: dict[tuple[str, str], Reference] = {}
+    references: dict[tuple[str, str], GoldReference] = {}
     for run in indexed_runs(store):
         config = run.config
         shape = shapes.get(config.encoder)
@@ -101,7 +101,7 @@ def _evidence_of(
     origin: str,
     description: str,
     groups: Iterable[Sequence[RunRecord]],
-    references: Mapping[tuple[str, str], Reference],
+    references: Mapping[tuple[str, str], GoldReference],
 ) -> Evidence:
     """The range is over the means of each data, encoder and recipe."""
     records = [record for group in groups for record in group]
@@ -112,7 +112,9 @@ def _evidence_of(
         if score is not None:
             scores.setdefault((config.task, config.data, config.encoder, config.recipe), []).append(score)
     means = [100 * float(np.mean(values)) for values in scores.values()]
-    failed = [failure(record, references[record.config.task, record.config.data]) is not None for record in records]
+    failed = [
+        failure_reason(record, references[record.config.task, record.config.data]) is not None for record in records
+    ]
     return Evidence(
         origin=origin,
         description=description,

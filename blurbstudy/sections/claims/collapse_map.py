@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ...stabilizers import RemoveLayers
-from ...stats.collapse import failure
+from ...stats.collapse import failure_reason
 from ...stats.intervals import wilson_interval
 from ...study.grid import ROW, CellKey, Grid, Results
 from ...tables.table import Answer, Drawn, Table
@@ -70,7 +70,7 @@ def _row(grid: Grid, key: CellKey, *, by_encoder: bool) -> str:
 def _failed(results: Results, run_id: str, known: dict[str, bool]) -> bool:
     if run_id not in known:
         record = results.records[run_id]
-        known[run_id] = failure(record, results.references[record.config.task]) is not None
+        known[run_id] = failure_reason(record, results.references[record.config.task]) is not None
     return known[run_id]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import StudyError, flat_message
 from ...stabilizers import RemoveLayers
-from ...stats.contrasts import Cell, CellRuns
+from ...stats.contrasts import Cell, SeededCell
 from ...study.grid import CellKey, Grid, Results, seeds_in_words
 from ...study.study import METADATA, Study, stored_study
 from .. import NOTEBOOKS, get_section
@@ -79,7 +79,7 @@ class Evidence:
             for table, seen in by_table(results).items():
                 for key in (key for key in results.cell_keys() if key.setting == FINE_TUNED and results.cell(key)):
                     address = Address(SCISPACY, paper_column(key.encoder), BY_TABLE[table], key.part)
-                    found[address] = replace(_cell_runs(seen, key), judged_by=results.references)
+                    found[address] = replace(_cell_runs(seen, key), failure_references=results.references)
         if self.baselines is not None:
             for (table, name, part), cell in system_cells(self.baselines).items():
                 found[Address(SCISPACY, f"scispaCy {name}", BY_TABLE[table], part)] = cell
@@ -94,8 +94,8 @@ def _share_removed(grid: Grid, key: CellKey) -> str | None:
     return {0: "none removed", grid.layers[key.encoder]: "half removed"}.get(2 * removed)
 
 
-def _cell_runs(results: Results, key: CellKey) -> CellRuns:
-    return CellRuns(
+def _cell_runs(results: Results, key: CellKey) -> SeededCell:
+    return SeededCell(
         records=results.cell(key),
         references=results.references,
         clusters=results.grid.clusters,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ...stats.decomposition import FEWEST_SEEDS, Gain, decompose
+from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...stats.summary import Comparison
 from ...study.grid import CellKey, Results
 from ...tables.comparison_table import comparisons
@@ -148,8 +148,8 @@ def gain_table(evidence: Evidence) -> Table:
                     signed(percent(gain.total)),
                     signed(percent(gain.fewer_collapsed)),
                     interval(percents(gain.interval)),
-                    signed(percent(gain.better_others)),
-                    signed(percent(gain.collapsed_ones)),
+                    signed(percent(gain.noncollapsed_change)),
+                    signed(percent(gain.collapsed_change)),
                     " / ".join(f"{failed} of {n}" for failed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
@@ -161,7 +161,7 @@ def gain_table(evidence: Evidence) -> Table:
         "that did. A group that is empty on one side is taken to score there as on the other.",
         "Collapsed: judged on dev, of the runs with a score; under the technique / under the baseline. Runs whose loss "
         "left the finite numbers have no score and are in no part.",
-        f"95%: bootstrap over seeds, of the part by fewer collapsed runs; from {FEWEST_SEEDS} seeds a side upwards.",
+        f"95%: bootstrap over seeds, of the part by fewer collapsed runs; from {MIN_SEEDS} seeds a side upwards.",
         APART,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]

@@ -76,8 +76,8 @@ def verdict_table(found: Verdicts) -> Table:
     if found.evidence.systems:
         notes.append(
             "scispaCy max: for each test set the model that scores better on it, an oracle that is not available in "
-            "advance. A model has one set of predictions and no seeds: what an encoder's seed scores is held against its one "
-            f"score, over seeds and on the same draws of test examples. {found.evidence.systems}."
+            "advance. A model has one set of predictions and no seeds: what an encoder's seed scores is held against "
+            f"its one score, over seeds and on the same draws of test examples. {found.evidence.systems}."
         )
     if found.no_finding:
         notes.insert(0, f"{NO_FINDING} So is no verdict in this table.")

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ...stats.contrasts import Cell, CellRuns, compared
+from ...stats.contrasts import Cell, SeededCell, contrast_cells
 from ...stats.crossed_seeds import mean_over_seeds
 from ...stats.intervals import Interval, fisher_exact_p, holm, newcombe_interval
 from ...stats.summary import Comparison
@@ -115,7 +115,7 @@ def _measured(contrast: Contrast, cells: Cells, *, margin: float) -> tuple[Judge
     sides = (*first, *second, *than)
     if _same_runs(*sides[:2]) or (than and _same_runs(*than)):
         return Judgement(contrast=contrast, outcome=UNTESTED, why="the same runs on both sides"), None, None
-    change = compared(sides)
+    change = contrast_cells(sides)
     why = ""
     if change.n_pairs < 2:
         why = "fewer than two pairs of seeds"
@@ -129,7 +129,7 @@ def _measured(contrast: Contrast, cells: Cells, *, margin: float) -> tuple[Judge
         over_seeds=change.seed_interval,
         over_examples=change.example_interval,
         n=change.n_pairs,
-        failed=tuple(f"{one.failed} of {one.n}" if isinstance(one, CellRuns) else "–" for one in sides[:2]),
+        failed=tuple(f"{one.failed} of {one.n}" if isinstance(one, SeededCell) else "–" for one in sides[:2]),
         run_ids=tuple(dict.fromkeys(itertools.chain(*(side.run_ids for side in sides)))),
     )
     if why:
@@ -143,7 +143,7 @@ def _same_runs(first: Cell, second: Cell) -> bool:
 
 
 def _failures_measured(
-    contrast: Contrast, first: Sequence[CellRuns], second: Sequence[CellRuns]
+    contrast: Contrast, first: Sequence[SeededCell], second: Sequence[SeededCell]
 ) -> tuple[Judgement, float | None, float | None]:
     (failed, runs), (others_failed, others) = (
         (sum(one.failed for one in side), sum(one.n for one in side)) for side in (first, second)

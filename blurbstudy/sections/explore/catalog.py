@@ -11,7 +11,7 @@ from html import escape
 from ...config import Recipe
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
-from ...stats.collapse import Reference, failure, load_references
+from ...stats.collapse import GoldReference, failure_reason, load_references
 from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
@@ -61,7 +61,7 @@ class Explored:
     unreadable: tuple[str, ...] = ()  # one line per record that is torn
     layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers of its encoder
     train_sizes: Mapping[str, int] = field(default_factory=dict)  # task -> examples to train on
-    _references: dict[tuple[str, str], Reference] = field(default_factory=dict, repr=False)
+    _references: dict[tuple[str, str], GoldReference] = field(default_factory=dict, repr=False)
     _failures: dict[str, str | None] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -103,7 +103,7 @@ class Explored:
             raise StoreError(f"{setting.title}: its runs are no longer in the store; read it again")
         return found
 
-    def references(self, setting: Setting) -> dict[str, Reference]:
+    def references(self, setting: Setting) -> dict[str, GoldReference]:
         """The gold labels of the setting's task.
 
         Raises:
@@ -118,7 +118,7 @@ class Explored:
         """Seed -> why its run failed, judged on dev, or None; each run is judged once."""
         reference = self.references(setting)[setting.task.name]
         if any(run.id not in self._failures for run in setting.runs.values()):
-            self._failures.update({record.id: failure(record, reference) for record in self.records(setting)})
+            self._failures.update({record.id: failure_reason(record, reference) for record in self.records(setting)})
         return {seed: self._failures[run.id] for seed, run in setting.runs.items()}
 
     def caption(self, settings: Iterable[Setting]) -> str:

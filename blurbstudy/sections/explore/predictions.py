@@ -14,7 +14,7 @@ from pathlib import Path
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags
-from ...stats.collapse import Reference, is_unscored
+from ...stats.collapse import GoldReference, is_unscored
 from ...tables.table import Table, counted
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
 from ...training.run_record import RunRecord
@@ -42,7 +42,7 @@ class Judged:
     error: float  # for sorting scores: how far off; 0 for labels
 
 
-def judge(task: Task, reference: Reference, record: RunRecord, *, split: str = "test") -> list[Judged]:
+def judge(task: Task, reference: GoldReference, record: RunRecord, *, split: str = "test") -> list[Judged]:
     """Every example of a split, in file order; those off by most first where a score is predicted.
 
     Raises:

@@ -58,7 +58,7 @@ def setting_points(explored: Explored, setting: Setting) -> Points:
         setting=setting.name,
         scores=list(scores_by_seed(setting).values()),
         failed=[reason is not None for reason in explored.failures(setting).values()],
-        trivial=100 * reference.trivial("test"),
+        trivial=100 * reference.trivial_score("test"),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...stats.cells import by_task, common_seeds, seed_score
+from ...stats.cells import common_seeds, group_by_task, seed_score
 from ...study.grid import CellKey, Results
 from ...study.parts import blurb_parts
 from ...study.study import Study
@@ -37,7 +37,7 @@ def dev_mean(results: Results, key: CellKey) -> float | None:
     records = results.cell(key)
     if not records:
         return None
-    cell = by_task(records, results.references, results.grid.clusters, results.part(key.part).weights)
+    cell = group_by_task(records, results.references, results.grid.clusters, results.part(key.part).weights)
     scores = [seed_score(cell, results.references, seed=seed, split="dev") for seed in common_seeds(cell)]
     scored = [score for score in scores if score is not None]
     return float(np.mean(scored)) if scored else None

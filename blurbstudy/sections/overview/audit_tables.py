@@ -105,7 +105,7 @@ def label_table(audit: Audit) -> Table:
     for task in audit.known:
         names, shares = _label_rows(task, audit.data[task.name]["splits"])
         reference = audit.references[task.name]
-        trivial = [number(100 * reference.trivial(split)) for split in ("dev", "test")]
+        trivial = [number(100 * reference.trivial_score(split)) for split in ("dev", "test")]
         rows.append(
             (task.name, "\n".join(names), *map("\n".join, shares), _trivial_name(audit, task), *trivial)
         )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine.progress import Progress
 from ...engine.sources.sources import EncoderSource
 from ...models import Architecture, Checkpoint
-from ...stats.collapse import Reference
+from ...stats.collapse import GoldReference
 from ...study.parameters import hub_id
 from ...tasks import Task, read_task
 from ...tasks.audit import (
@@ -66,7 +66,7 @@ class Audit:
     vocabularies: tuple[Vocabulary, ...]  # of the run's encoders, each once
     general: Vocabulary | None
     general_missing: str  # why there is no general one, or ''
-    references: Mapping[str, Reference]
+    references: Mapping[str, GoldReference]
     generated: bool  # numbers of an invented world
     origin: str  # for captions
 

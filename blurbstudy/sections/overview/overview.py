@@ -51,7 +51,9 @@ def task_table(study: Study) -> Table:
         examples = "\u00a0/\u00a0".join(f"{len(reference.gold[split].gold):,}" for split in SPLITS)
         score = METRICS[task.metric].title
         name = f"{task.name}\n{task.group}"
-        rows.append((name, examples, _predicted(task), score, reference.unit("test"), task.terms, reference.data))
+        rows.append(
+            (name, examples, _predicted(task), score, reference.resampling_unit("test"), task.terms, reference.data)
+        )
     columns = ("Task", "Examples", "Predicted", "Metric", "Bootstrap over", "Terms", "Data")
     notes = [
         "Examples: train / dev / test as read; a sentence with its tags is one. Bootstrap over: what one draw of the "

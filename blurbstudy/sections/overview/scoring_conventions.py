@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...metrics import Convention, io_ceiling, scoring_conventions
-from ...stats.collapse import Reference
+from ...stats.collapse import GoldReference
 from ...study.grid import Results
 from ...tables.table import NOT_RUN, Answer, Table, number, signed
 from ...tasks.audit import LIMITS
@@ -100,6 +100,6 @@ def _why_not(results: Results) -> str:
     return missing or diverged
 
 
-def _both(reference: Reference, record: RunRecord) -> tuple[Sequence[str], Sequence[str]]:
+def _both(reference: GoldReference, record: RunRecord) -> tuple[Sequence[str], Sequence[str]]:
     reference.check(record)
     return list(map(str, reference.gold["test"].gold)), list(map(str, record.predictions["test"]))

@@ -15,10 +15,10 @@ import numpy as np
 from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluated_type, get_model
 from ...engine.sources.baselines import Asked, Found, find_baseline, keep_baselines
 from ...metrics import METRICS
-from ...stats.cells import bootstrap_draws, by_task, mean_draws
-from ...stats.collapse import Reference
-from ...stats.contrasts import CellOnce
-from ...stats.intervals import RESAMPLES, Interval, percentile_interval, resampled_scores, t_interval
+from ...stats.cells import bootstrap_draws, bootstrap_means, group_by_task
+from ...stats.collapse import GoldReference
+from ...stats.contrasts import SingleSystem
+from ...stats.intervals import RESAMPLES, Interval, bootstrap_scores, percentile_interval, t_interval
 from ...stats.summary import CellSummary
 from ...study.grid import CellKey, Results
 from ...study.study import Study
@@ -54,7 +54,7 @@ class Baselines:
     tasks: tuple[Task, ...]
     found: Mapping[str, Found]  # name of a model -> what the store has of it
     missing: Mapping[str, str]  # name of a model -> why there is nothing
-    references: Mapping[str, Reference]
+    references: Mapping[str, GoldReference]
     origin: str  # for captions
 
     @cached_property
@@ -94,13 +94,13 @@ class Baselines:
         truth, predicted = self.references[task.name].gold["test"], self.predicted(name, task)
         return Judged(
             score=METRICS[metric].score(truth.gold, predicted),
-            draws=resampled_scores(metric, truth.gold, predicted, units=truth.units),
+            draws=bootstrap_scores(metric, truth.gold, predicted, units=truth.units),
             model=name,
         )
 
 
 def _mean(parts: Sequence[Judged]) -> Judged:
-    """The mean over tasks, whose examples are drawn each by themselves (as in `cells.mean_draws`: paired with it)."""
+    """The mean over tasks, each with its own bootstrap, paired with `cells.bootstrap_means`."""
     draws = None
     if all(one.draws is not None for one in parts):
         orders = [np.random.default_rng(i).permutation(RESAMPLES) if i else slice(None) for i in range(len(parts))]
@@ -153,14 +153,16 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
     return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.origin)
 
 
-def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], CellOnce]:
+def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], SingleSystem]:
     """(The paper's table, model or oracle, set or mean) -> its score and draws: what claims are judged with."""
     tasks = {part: [part] if part != MEAN else [task.name for task in baselines.tasks] for part in baselines.parts}
     found = {}
     for table, name, part in itertools.product(METRIC_OF, (*(model.name for model in MODELS), ORACLE), tasks):
         judged = baselines.judged(table, name, part)
         if judged is not None:
-            found[table, name, part] = CellOnce(score=judged.score, draws=judged.draws, tasks=frozenset(tasks[part]))
+            found[table, name, part] = SingleSystem(
+                score=judged.score, draws=judged.draws, tasks=frozenset(tasks[part])
+            )
     return found
 
 
@@ -210,9 +212,9 @@ def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, par
 
 
 def _encoder_draws(results: Results, key: CellKey, summary: CellSummary) -> np.ndarray | None:
-    cell = by_task(results.cell(key), results.references, {}, None)
+    cell = group_by_task(results.cell(key), results.references, {}, None)
     seeds = [seed for seed, score in zip(summary.seeds, summary.scores, strict=True) if score is not None]
-    return mean_draws(cell, results.references, seeds=seeds, split="test", draws=bootstrap_draws)
+    return bootstrap_means(cell, results.references, seeds=seeds, split="test", draws=bootstrap_draws)
 
 
 def paper_column(encoder: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...search.search import STARTUP, Found
+from ...search.search import N_STARTUP_TRIALS, SearchResult
 from ...study.study import Study
 from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, verbatim
 from ...tables.score_table import PERCENT
@@ -47,24 +47,24 @@ def expected_figure(
     notes = [
         "Line: the mean of the highest of so many trials, drawn with replacement from those that were run; band: one "
         "standard deviation of it. Points: the trials themselves, a cross the standard recipe. The formula is that of "
-        f"trials drawn at random; after the first {STARTUP}, ours were asked for where earlier ones had done well, so "
-        "the curve says what these recipes hold, not how fast the search was."
+        f"trials drawn at random; after the first {N_STARTUP_TRIALS}, ours were asked for where earlier ones had done "
+        "well, so the curve says what these recipes hold, not how fast the search was."
     ]
     return Figure(
         title=title, alt=_in_words(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
     )
 
 
-def panels_of(searched: Searched) -> dict[str, dict[str, Found]]:
+def panels_of(searched: Searched) -> dict[str, dict[str, SearchResult]]:
     """Task -> encoder -> search, of those that have at least one trial with a value."""
-    panels: dict[str, dict[str, Found]] = {}
+    panels: dict[str, dict[str, SearchResult]] = {}
     for (encoder, task), found in searched.items():
         if found.values:
             panels.setdefault(task, {})[encoder] = found
     return panels
 
 
-def _draw(axes: Axes, found: Found, *, label: str, colour: str, style: str) -> None:
+def _draw(axes: Axes, found: SearchResult, *, label: str, colour: str, style: str) -> None:
     values = [value * PERCENT for value in found.values]
     mean, spread = expected_maximum(values)
     budgets = range(1, len(values) + 1)
@@ -80,7 +80,7 @@ def _whole_ticks(most: int) -> list[int]:
     return list(range(1, most + 1, max(1, most // 8)))
 
 
-def _in_words(panels: Mapping[str, Mapping[str, Found]]) -> str:
+def _in_words(panels: Mapping[str, Mapping[str, SearchResult]]) -> str:
     sentences: Sequence[str] = [
         f"{task}, {encoder}: expected {expected_maximum(found.values)[0][0] * PERCENT:.1f} from one trial, "
         f"{max(found.values) * PERCENT:.1f} the best of {len(found.values)}."

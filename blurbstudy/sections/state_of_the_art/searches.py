@@ -10,7 +10,7 @@ from ...config import Recipe, RunConfig
 from ...engine.sweep import run_missing
 from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
-from ...search.search import Found, Search, found_in_store, planned_search, run_searches
+from ...search.search import Search, SearchResult, found_in_store, planned_search, run_searches
 from ...search.space import search_space
 from ...stats.collapse import load_references
 from ...study.grid import Results
@@ -22,7 +22,7 @@ from .parameters import Parameters
 
 DEV_APART = "Optimal, dev apart"  # the chosen recipe trained without dev, where the optimal one is trained on it too
 
-Searched = Mapping[tuple[str, str], Found]  # (encoder's display name, task)
+Searched = Mapping[tuple[str, str], SearchResult]  # (encoder's display name, task)
 
 
 def searches_of(study: Study[Parameters]) -> list[Search]:
@@ -83,7 +83,7 @@ def search_results(study: Study[Parameters]) -> Searched:
         results = run_searches(
             searches,
             trials=chosen.search_trials,
-            per_ask=chosen.search_per_ask,
+            batch_size=chosen.search_per_ask,
             database=SearchDatabase(database_url(chosen.search_database, study.store)),
             store=study.store,
             references=study.references,
@@ -99,7 +99,7 @@ def search_results(study: Study[Parameters]) -> Searched:
     return _by_encoder_and_task(results)
 
 
-def _skip_unfinished(study: Study[Parameters], results: Sequence[Found]) -> None:
+def _skip_unfinished(study: Study[Parameters], results: Sequence[SearchResult]) -> None:
     """Count the runs of trials that the deadline left; which they are is not known, only how many."""
     for one in (one for one in results if not one.is_finished):
         rest = planned_search(one.search, trials=one.budget, store=study.store, reference=None)
@@ -117,7 +117,7 @@ def planned_searches(study: Study[Parameters]) -> Searched:
     return _by_encoder_and_task([_planned(study, one) for one in searches_of(study)])
 
 
-def _planned(study: Study[Parameters], search: Search) -> Found:
+def _planned(study: Study[Parameters], search: Search) -> SearchResult:
     data = study.sources.fingerprints[search.task]
     known = all(study.store.has_gold(search.task, data, split) for split in SPLITS)
     reference = load_references(study.store, {search.task: data})[search.task] if known else None
@@ -131,11 +131,11 @@ def trial_configs(searched: Searched) -> Iterator[RunConfig]:
             yield from trial.configs
 
 
-def _by_encoder_and_task(results: Sequence[Found]) -> Searched:
+def _by_encoder_and_task(results: Sequence[SearchResult]) -> Searched:
     return {(one.search.encoder, one.search.task): one for one in results}
 
 
-def optimal_recipe(result: Found | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:
+def optimal_recipe(result: SearchResult | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:
     """The recipe that the search chose, or the standard one where there was no search, trained on dev too where asked
     for; None while the search is unfinished.
     """

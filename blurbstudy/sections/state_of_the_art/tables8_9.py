@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...engine.sweep import find_runs
-from ...search.search import Found, Search
+from ...search.search import Search, SearchResult
 from ...search.space import TECHNIQUES
 from ...study.grid import CellKey, Results, seeds_in_words
 from ...study.parts import BLURB
@@ -68,20 +68,20 @@ def _search_notes(results: Results, searched: Searched, *, join_dev: Sequence[st
     return notes
 
 
-def most_trials(found: Sequence[Found]) -> str:
+def most_trials(found: Sequence[SearchResult]) -> str:
     """`12`, or `8 to 12` where searches have tried so many."""
     counts = sorted({len(one.values) for one in found})
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def recipe_in_short(found: Found | None, *, join_dev: bool) -> str:
+def recipe_in_short(found: SearchResult | None, *, join_dev: bool) -> str:
     """What the chosen recipe does otherwise than the standard one."""
     if found is None:
         return "not searched: as standard" + (", dev joined to train" if join_dev else "")
     if found.best is None:
         return f"search not at its end: {len(found.values)} of {found.budget} trials"
     changed = [
-        in_words(name, value) for name, value in found.best.params.items() if value != found.search.space.first[name]
+        in_words(name, value) for name, value in found.best.params.items() if value != found.search.space.default[name]
     ]
     said = ", ".join(changed) or "the standard recipe was best"
     return said + (", dev joined to train" if join_dev else "")

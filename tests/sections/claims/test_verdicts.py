@@ -13,12 +13,12 @@ from blurbstudy.sections.claims.verdicts import (
     SUPPORTS,
     UNDECIDABLE,
     UNTESTED,
-    CellRuns,
+    SeededCell,
     agrees,
     judge,
     verdict_of,
 )
-from blurbstudy.stats.contrasts import CellOnce
+from blurbstudy.stats.contrasts import SingleSystem
 
 GOLD = ["yes"] * 120 + ["no"] * 80
 WRONG = {"yes": "no", "no": "yes"}
@@ -37,7 +37,7 @@ def make_cells(make_record, make_reference):
                 make_record(seed, task="BioASQ", test=answers(count), learning_rate=1e-5 * (1 + "abc".index(name)))
                 for seed, count in enumerate(counts, start=1)
             ]
-            cells[Address("n", "BERT", name, "BioASQ")] = CellRuns(records=records, references=references)
+            cells[Address("n", "BERT", name, "BioASQ")] = SeededCell(records=records, references=references)
         return cells.get
 
     return make
@@ -110,8 +110,11 @@ def test_where_every_run_collapsed_on_both_sides_nothing_is_decided(make_cells):
 def test_a_system_without_seeds_is_held_against_every_seed(make_cells, make_reference):
     runs, reference = make_cells(a=GOOD), make_reference("BioASQ", GOLD)
     predicted = answers(150)
-    once = CellOnce(
-        score=150 / 200, draws=reference.resampled(predicted, split="test"), tasks=frozenset({"BioASQ"}), trivial=0.6
+    once = SingleSystem(
+        score=150 / 200,
+        draws=reference.bootstrap_scores(predicted, split="test"),
+        tasks=frozenset({"BioASQ"}),
+        trivial=0.6,
     )
     (judgement,) = judge(claim(("much_higher", A, B)), {A: runs(A), B: once}.get, margin=5.0).judgements
     assert judgement.p == pytest.approx(stats.ttest_1samp([x / 200 for x in GOOD], 0.75 + 0.05).pvalue)

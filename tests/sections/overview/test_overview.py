@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from blurbstudy.metrics import METRICS
 from blurbstudy.sections.overview import overview
-from blurbstudy.stats.collapse import Reference
+from blurbstudy.stats.collapse import GoldReference
 from blurbstudy.store.run_store import Gold
 from blurbstudy.tasks import TASKS
 
@@ -13,7 +13,7 @@ def reference(task):
     labels = (0.0, 1.0, 2.0) if task.is_regression else (*task.labels, task.labels[0])
     names = tuple(map(str, range(len(labels))))
     gold = Gold(ids=names, units=names, gold=labels)
-    return Reference(task=task, data="d" * 20, gold=dict.fromkeys(("train", "dev", "test"), gold))
+    return GoldReference(task=task, data="d" * 20, gold=dict.fromkeys(("train", "dev", "test"), gold))
 
 
 def test_every_task_stands_there_with_its_terms(monkeypatch):
@@ -31,7 +31,7 @@ def test_what_the_bootstrap_draws_is_what_the_files_name(monkeypatch):
     task = next(task for task in TASKS if task.name == "JNLPBA")
     alone = reference(task)
     named = Gold(ids=alone.gold["test"].ids, units=("d",) * len(alone.gold["test"].ids), gold=alone.gold["test"].gold)
-    documents = Reference(task=task, data=alone.data, gold=dict(alone.gold) | {"test": named})
+    documents = GoldReference(task=task, data=alone.data, gold=dict(alone.gold) | {"test": named})
     study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=[task], origin="")
     for found, unit in ((alone, "sentence"), (documents, "document")):
         monkeypatch.setattr(overview, "load_references", lambda *_, found=found: {task.name: found})

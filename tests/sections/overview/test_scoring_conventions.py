@@ -9,7 +9,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import entity_f1, io_ceiling
 from blurbstudy.sections import overview
 from blurbstudy.sections.overview.scoring_conventions import conventions, scoring_answer, scoring_table
-from blurbstudy.stats.collapse import Reference
+from blurbstudy.stats.collapse import GoldReference
 from blurbstudy.store.run_store import Gold
 from blurbstudy.study.grid import Results
 from blurbstudy.study.parameters import scale_parameters
@@ -50,7 +50,7 @@ def results(grid, *, predicted=PREDICTED):
             scores={"dev": 0.5, "test": 0.5}, curve={}, predictions={"dev": predicted, "test": predicted} if predicted
             else {}, seconds=1.0, peak_bytes=1, circumstances={"commit": "abcdef1234"},
         )  # fmt: skip
-    reference = Reference(task=TASK, data="d" * 20, gold=dict.fromkeys(("train", "dev", "test"), gold))
+    reference = GoldReference(task=TASK, data="d" * 20, gold=dict.fromkeys(("train", "dev", "test"), gold))
     return Results(grid=grid, records=records, references={TASK.name: reference}, origin="parameters/x.yaml")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from blurbstudy.config import Recipe
-from blurbstudy.search.search import Found, Search, Trial
+from blurbstudy.search.search import Search, SearchResult, Trial
 from blurbstudy.search.space import search_space
 from blurbstudy.sections.state_of_the_art.budget_curve import expected_figure
 from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
@@ -31,10 +31,10 @@ def found():
     """A search of three trials on BioASQ whose second is best."""
     space = search_space(BASE, {"learning_rate": [1e-5, 2e-5], "freeze": [0, 6], "segment_ids": ["single"]}, segments=2)
     search = Search(task="BioASQ", encoder="BERT", space=space, seeds=(101,), sources=None)
-    other = space.first | {"freeze": 6, "segment_ids": "single"}
-    params = [space.first, other, space.first | {"learning_rate": 2e-5}]
+    other = space.default | {"freeze": 6, "segment_ids": "single"}
+    params = [space.default, other, space.default | {"learning_rate": 2e-5}]
     trials = [Trial(params=p, configs=(), value=v) for p, v in zip(params, (0.5, 0.75, 0.625), strict=True)]
-    return Found(search=search, budget=3, trials=tuple(trials))
+    return SearchResult(search=search, budget=3, trials=tuple(trials))
 
 
 @pytest.fixture
