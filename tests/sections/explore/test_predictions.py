@@ -129,7 +129,7 @@ def test_other_data_than_the_runs_were_made_on_are_refused(explored, mini_data, 
 
 def test_a_run_without_predictions_says_why(make_explored):
     explored = make_explored({"Baseline": [None, 90]})
-    with pytest.raises(StudyError, match="left the finite numbers, so it has no predictions"):
+    with pytest.raises(StudyError, match="loss diverged, so it has no predictions"):
         predictions_html(explored, explored.settings[0], 1, data="mini")
 
 
