@@ -74,7 +74,7 @@ def main() -> None:
         log(f"{len(missing)} runs are missing: {', '.join(missing)}")
         return
     results = summarize({system: [runs[system, seed] for seed in seeds] for system in SYSTEMS})
-    results |= {"fitting": dataclasses.asdict(fitting), "seeds": list(seeds), "circumstances": environment()}
+    results |= {"fitting": dataclasses.asdict(fitting), "seeds": list(seeds), "environment": environment()}
     write_json(args.out / "agreement.json", results)
     draw(results, args.out / "agreement.png")
     print("\n".join(markdown(results)))
@@ -116,9 +116,12 @@ def train_run(system: str, seed: int, inputs: BenchmarkInputs) -> dict[str, Any]
         from blurbstudy.training import train_population
 
         (record,) = train_population(
-            [inputs.config(seed)], features=inputs.features, task=inputs.task, checkpoint=inputs.checkpoint,
+            [inputs.config(seed)],
+            features=inputs.features,
+            task=inputs.task,
+            checkpoint=inputs.checkpoint,
             device="cpu",
-        )  # fmt: skip
+        )
         scores, loss = record.scores, record.curve["train_loss"][-1]
     else:
         import reference
@@ -126,8 +129,13 @@ def train_run(system: str, seed: int, inputs: BenchmarkInputs) -> dict[str, Any]
         run = reference.fine_tune(inputs, seed=seed)
         scores, loss = run["scores"], run["train_loss"]
     values = {"dev": scores["dev"], "test": scores["test"], "train_loss": loss}
-    return {"side": system, "seed": seed, "identity": identity(system, inputs), **values,
-            "seconds": round(time.perf_counter() - began, 2)}  # fmt: skip
+    return {
+        "side": system,
+        "seed": seed,
+        "identity": identity(system, inputs),
+        **values,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
 
 
 def summarize(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -168,8 +176,10 @@ def markdown(results: dict[str, Any]) -> list[str]:
         sds = [f" ({sd:.3f})" for sd in item.get("sds", ())] or ["", ""]
         means = " | ".join(f"{mean:.3f}{sd}, n {n}" for mean, sd, n in zip(item["means"], sds, item["n"], strict=True))
         interval = "" if item["interval"] is None else " [{:.3f}, {:.3f}]".format(*item["interval"])
-        lines.append(f"| {title} | {means} | {item['difference']:+.3f}{interval} | {BOUNDS[measure]:g} | "
-                     f"{'yes' if item['within_bound'] else 'no'} | {item['ks_p']:.2f} |")  # fmt: skip
+        lines.append(
+            f"| {title} | {means} | {item['difference']:+.3f}{interval} | {BOUNDS[measure]:g} | "
+            f"{'yes' if item['within_bound'] else 'no'} | {item['ks_p']:.2f} |"
+        )
     return lines
 
 

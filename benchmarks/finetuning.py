@@ -125,7 +125,7 @@ def main() -> None:
             args.data = str(mini_blurb_folder().resolve())
         if args.tiny:
             args.encoder = random_encoder(Path(folder), "tiny", data=args.data, tasks=("BIOSSES", "BC5-chem"))
-        results = {"settings": {"repeats": args.repeats, "tiny": args.tiny}, "circumstances": measure.environment()}
+        results = {"settings": {"repeats": args.repeats, "tiny": args.tiny}, "environment": measure.environment()}
         results["rows"] = {}
         for name in args.rows:
             results["rows"][name] = compare(name, chosen_row(name, args), args)
@@ -242,21 +242,32 @@ def summary(
         rate = rates["one_thread" if processes * threads == 1 else "all_cores"]
         median = medians(item)
         results[system] = {
-            "processes": processes, "threads": threads, "runs": runs, "median": median,
-            "seconds_per_run": median["seconds"] / runs, "share_of_rate": needed * runs / median["seconds"] / rate,
+            "processes": processes,
+            "threads": threads,
+            "runs": runs,
+            "median": median,
+            "seconds_per_run": median["seconds"] / runs,
+            "share_of_rate": needed * runs / median["seconds"] / rate,
             "scores": sum((answer.get("scores", []) for answer in item[0]["answers"]), []),
             "repeats": [{k: v for k, v in repeat.items() if k != "answers"} for repeat in item],
-        }  # fmt: skip
+        }
     theirs = results[REFERENCE]
     for item in results.values():
         item["ratio"] = theirs["seconds_per_run"] / item["seconds_per_run"]
         item["memory_ratio"] = measure.ratio(item["median"]["peak_mib"], theirs["median"]["peak_mib"])
     lengths = {split: [len(features), int(features.lengths.sum())] for split, features in splits.items()}
     found_row = {
-        "title": row.title, "goal": row.goal, "fitting": dataclasses.asdict(inputs.fitting), "runs": row.runs,
-        "sequences_and_tokens": lengths, "steps": inputs.steps, "operations_per_run": needed, "rates": rates,
-        "peer": reference, "sides": results,
-    }  # fmt: skip
+        "title": row.title,
+        "goal": row.goal,
+        "fitting": dataclasses.asdict(inputs.fitting),
+        "runs": row.runs,
+        "sequences_and_tokens": lengths,
+        "steps": inputs.steps,
+        "operations_per_run": needed,
+        "rates": rates,
+        "peer": reference,
+        "sides": results,
+    }
     if row.predicts:
         found_row["same_predictions"] = same_predictions(repeats, setups(row)[0].name)
     return found_row
@@ -274,7 +285,7 @@ def same_predictions(repeats: dict[str, list[dict]], ours: str) -> float | None:
 
 def table(results: dict[str, Any]) -> list[str]:
     """Markdown."""
-    where = results["circumstances"]
+    where = results["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines = [
         f"{where['cores']} cores ({where['processor']}), {versions}; median of {results['settings']['repeats']}",
@@ -286,8 +297,11 @@ def table(results: dict[str, Any]) -> list[str]:
         fitting = row["fitting"]
         train, test = (row["sequences_and_tokens"][split] for split in ("train", "test"))
         share = f", {100 * fitting['share']:.0f}% of it" if fitting["share"] < 1 else ""
-        what = f"{test[0]} sequences" if row["title"].startswith("prediction") else (
-            f"{train[0]} sequences x {fitting['epochs']:g} epochs")  # fmt: skip
+        what = (
+            f"{test[0]} sequences"
+            if row["title"].startswith("prediction")
+            else (f"{train[0]} sequences x {fitting['epochs']:g} epochs")
+        )
         for number, (system, item) in enumerate(row["sides"].items()):
             reference = system.startswith(REFERENCE)
             chosen = ", ".join(f"{name} {value}" for name, value in row["peer"]["chosen"].items())

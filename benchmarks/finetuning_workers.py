@@ -28,9 +28,11 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     if job["side"] == "profile":
         return lambda: {"seconds": [0.0], "shares": profile(inputs)}
     prepared = {
-        ("ours", False): our_training, ("ours", True): our_prediction,
-        ("peer", False): reference_training, ("peer", True): reference_prediction,
-    }  # fmt: skip
+        ("ours", False): our_training,
+        ("ours", True): our_prediction,
+        ("peer", False): reference_training,
+        ("peer", True): reference_prediction,
+    }
     return prepared[job["side"], job["predicts"]](inputs, job)
 
 
@@ -52,9 +54,12 @@ def our_training(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], d
         for seed in job["seeds"]:
             began = time.perf_counter()
             (record,) = train_population(
-                [inputs.config(seed)], features=inputs.features, task=inputs.task,
-                checkpoint=inputs.checkpoint, device="cpu",
-            )  # fmt: skip
+                [inputs.config(seed)],
+                features=inputs.features,
+                task=inputs.task,
+                checkpoint=inputs.checkpoint,
+                device="cpu",
+            )
             seconds.append(time.perf_counter() - began)
             scores.append(record.scores["test"])
         return {"seconds": seconds, "scores": scores}
@@ -128,7 +133,7 @@ def our_prediction(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[],
             features = test_features(inputs)
             batches = evaluation_batches(features, members=1, n_heads=model.architecture.n_heads)
             outputs = predict(model, batches, device=torch.device("cpu"), autocast=False)
-            results = decode(outputs[0], features, inputs.task, tagging=inputs.recipe.tagging)
+            results = decode(outputs[0], features, inputs.task, tag_scheme=inputs.recipe.tag_scheme)
             seconds.append(time.perf_counter() - began)
             labels = labels or results
         return {"seconds": seconds, "labels": labels, "seeds": job["seeds"]}
@@ -161,7 +166,7 @@ def reference_prediction(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callab
                 features = test_features(inputs)
                 predictions = trainer.predict(reference.items(features, inputs.task)).predictions
                 outputs = reference.outputs_of(predictions, features, inputs.task)
-                results = decode(outputs, features, inputs.task, tagging=inputs.recipe.tagging)
+                results = decode(outputs, features, inputs.task, tag_scheme=inputs.recipe.tag_scheme)
                 seconds.append(time.perf_counter() - began)
             labels = labels or results
         return {"seconds": seconds, "labels": labels, "seeds": job["seeds"]}

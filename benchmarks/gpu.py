@@ -65,19 +65,29 @@ class Row:
 
 ROWS = {
     "biosses": Row(
-        title="20 BIOSSES runs, BASE", expected=150, goal=15, runs=20,
+        title="20 BIOSSES runs, BASE",
+        expected=150,
+        goal=15,
+        runs=20,
         fitting=FinetuningSettings(task="BIOSSES", epochs=100, max_length=256, precision="bfloat16"),
     ),
     "bc5": Row(
-        title="5 BC5-chem runs, BASE", expected=120, goal=4, runs=5,
+        title="5 BC5-chem runs, BASE",
+        expected=120,
+        goal=4,
+        runs=5,
         fitting=FinetuningSettings(task="BC5-chem", epochs=1, max_length=256, precision="bfloat16"),
     ),
     "large": Row(
-        title="8 BIOSSES runs, LARGE", expected=130, goal=8, runs=8, shape="large",
+        title="8 BIOSSES runs, LARGE",
+        expected=130,
+        goal=8,
+        runs=8,
+        shape="large",
         fitting=FinetuningSettings(task="BIOSSES", epochs=20, max_length=256, precision="bfloat16"),
     ),
     "pretraining": Row(title="pretraining on masked words, BASE", expected=140, goal=0.4),
-}  # fmt: skip
+}
 PRETRAINING_STEPS = 30
 
 
@@ -100,7 +110,7 @@ def main() -> None:
         if not torch.cuda.is_available():
             parser.error("torch sees no CUDA device here; --tiny rehearses the same code on a CPU")
     results = {"settings": {"tiny": args.tiny, "device": args.device, "budget": args.budget}, "rows": {}}
-    results["circumstances"] = measure.environment()
+    results["environment"] = measure.environment()
     # The cache holds the pretraining text's tokens, and is gone afterwards.
     with tempfile.TemporaryDirectory() as folder, measure.environment_variable(CACHE_ENV, folder):
         if args.data is None:
@@ -213,7 +223,7 @@ def describe(measured: dict[str, Any]) -> str:
 
 def table(results: dict[str, Any]) -> list[str]:
     """Markdown."""
-    where = results["circumstances"]
+    where = results["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     heads = ["row", "side", "speed", "peer / ours", "goal", "of the matrix rate", "GPU memory MiB"]
     lines = [f"{where['gpu']}, {versions}", "", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
@@ -265,12 +275,17 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         runs, scores, device_bytes = train(inputs, job)
         rate = measure.matrix_rate(job["device"], size=512 if job["device"] == "cpu" else 0)
         return {
-            "seconds": runs, "runs": runs, "scores": scores, "matrix_rate": rate, "operations_per_run": needed,
-            "achieved": needed * len(scores) / sum(runs) / rate, "device_mib": device_bytes / 2**20,
+            "seconds": runs,
+            "runs": runs,
+            "scores": scores,
+            "matrix_rate": rate,
+            "operations_per_run": needed,
+            "achieved": needed * len(scores) / sum(runs) / rate,
+            "device_mib": device_bytes / 2**20,
             "sequences_and_tokens": {
                 split: [len(features), int(features.lengths.sum())] for split, features in inputs.features.items()
             },
-        }  # fmt: skip
+        }
 
     try:
         train(dataclasses.replace(inputs, fitting=dataclasses.replace(inputs.fitting, epochs=0.01)), job)
@@ -304,8 +319,11 @@ def our_runs(inputs, job: dict[str, Any]) -> tuple[list[float], list[float | Non
         began = time.perf_counter()
         records = train_population(
             [inputs.config(seed) for seed in job["seeds"][first : first + job["members"]]],
-            features=inputs.features, task=inputs.task, checkpoint=inputs.checkpoint, device=job["device"],
-        )  # fmt: skip
+            features=inputs.features,
+            task=inputs.task,
+            checkpoint=inputs.checkpoint,
+            device=job["device"],
+        )
         seconds.append(time.perf_counter() - began)
         scores += [record.scores["test"] for record in records]
         peaks += [record.peak_bytes for record in records if job["device"] != "cpu"]

@@ -54,17 +54,24 @@ class BenchmarkInputs:
         """Of every run; dev is predicted once, at the end."""
         fitting = self.fitting
         return Recipe(
-            epochs=fitting.epochs, learning_rate=fitting.learning_rate, batch_size=fitting.batch_size,
-            max_length=fitting.max_length, evaluations=1,
+            epochs=fitting.epochs,
+            learning_rate=fitting.learning_rate,
+            batch_size=fitting.batch_size,
+            max_length=fitting.max_length,
+            n_evaluations=1,
             stabilizers={"freeze": {"layers": fitting.frozen}} if fitting.frozen else {},
-        )  # fmt: skip
+        )
 
     def config(self, seed: int) -> RunConfig:
         """The run of a seed."""
         return RunConfig(
-            task=self.task.name, data=self.fingerprint, encoder=self.checkpoint.fingerprint, recipe=self.recipe,
-            seed=seed, precision=self.fitting.precision,
-        )  # fmt: skip
+            task=self.task.name,
+            data_fingerprint=self.fingerprint,
+            encoder_fingerprint=self.checkpoint.fingerprint,
+            recipe=self.recipe,
+            seed=seed,
+            precision=self.fitting.precision,
+        )
 
     @property
     def steps(self) -> int:
@@ -74,7 +81,7 @@ class BenchmarkInputs:
     @property
     def shape(self) -> dict[str, Any]:
         """Of the head, as operations.py wants it."""
-        labels = head_labels(self.task, self.recipe.tagging)
+        labels = head_labels(self.task, self.recipe.tag_scheme)
         return {"outputs": max(1, len(labels)), "pooled": self.task.output != "token_labels"}
 
 
@@ -94,9 +101,14 @@ def read_inputs(fitting: FinetuningSettings, *, encoder: Path | str, data: Path 
         for split, item in chosen.items()
     }
     return BenchmarkInputs(
-        task=task, examples=chosen, features=features, checkpoint=checkpoint, tokenizer=tokenizer, fitting=fitting,
+        task=task,
+        examples=chosen,
+        features=features,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        fitting=fitting,
         fingerprint=data_fingerprint(task, data),
-    )  # fmt: skip
+    )
 
 
 def sampled(examples: list[Example], share: float, *, multiple: int = 1) -> list[Example]:

@@ -87,7 +87,7 @@ def start_workers(program: str, jobs: Sequence[dict[str, Any]]) -> Iterator[list
                     stdout=subprocess.PIPE,
                     text=True,
                     env=environment,
-                )  # fmt: skip
+                )
             )
         yield workers
     finally:

@@ -25,7 +25,7 @@ from blurbstudy.tasks import TASKS
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 
 RESULTS = Path(__file__).with_suffix(".json")
-COMMON = {"learning_rate": 1e-3, "batch_size": 16, "max_length": 128, "evaluations": 1}
+COMMON = {"learning_rate": 1e-3, "batch_size": 16, "max_length": 128, "n_evaluations": 1}
 EPOCHS = {"ner": 10, "pico": 4, "relation": 20, "similarity": 20, "document": 30, "question": 12}
 
 
@@ -57,8 +57,13 @@ def main() -> None:
                     task.name, str(encoder), data="mini", seeds=read_seeds(args.seeds), store=args.store, recipe=recipe
                 )
                 test = results.test
-                row[name] = {"mean": test.mean, "sd": test.sd, "failed": test.failed, "n": test.n,
-                             "seconds": round(sum(record.seconds for record in results.sweep.values()), 1)}  # fmt: skip
+                row[name] = {
+                    "mean": test.mean,
+                    "sd": test.sd,
+                    "failed": test.failed,
+                    "n": test.n,
+                    "seconds": round(sum(record.seconds for record in results.sweep.values()), 1),
+                }
                 row["trivial"] = test.trivial
             rows.append(row)
             print(markdown([row])[-1], file=sys.stderr, flush=True)
@@ -73,8 +78,10 @@ def markdown(rows: list[dict]) -> list[str]:
     """The table; scores times 100, mean (standard deviation) over seeds, runs that failed on dev."""
     lines = ["| task | metric | trivial | untrained | failed | pretrained | failed |", "| --- " * 7 + "|"]
     for row in rows:
-        cells = [f"{_percent(row[k]['mean'])} ({_percent(row[k]['sd'])}) | {row[k]['failed']}/{row[k]['n']}"
-                 for k in ("untrained", "pretrained")]  # fmt: skip
+        cells = [
+            f"{_percent(row[k]['mean'])} ({_percent(row[k]['sd'])}) | {row[k]['failed']}/{row[k]['n']}"
+            for k in ("untrained", "pretrained")
+        ]
         lines.append(f"| {row['task']} | {row['metric']} | {row['trivial'] * 100:.1f} | {' | '.join(cells)} |")
     return lines
 

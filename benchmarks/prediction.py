@@ -112,14 +112,17 @@ def compare(shared: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
     for item in results.values():
         item["ratio"] = results[REFERENCE]["median"]["seconds"] / item["median"]["seconds"]
     return {
-        "settings": {"repeats": args.repeats, "tiny": args.tiny}, "circumstances": measure.environment(),
-        "goal": GOAL, "peer": {"chosen": chosen, **trials}, "sides": results,
-    }  # fmt: skip
+        "settings": {"repeats": args.repeats, "tiny": args.tiny},
+        "environment": measure.environment(),
+        "goal": GOAL,
+        "peer": {"chosen": chosen, **trials},
+        "sides": results,
+    }
 
 
 def table(results: dict[str, Any]) -> list[str]:
     """Markdown."""
-    where, texts = results["circumstances"], results["texts"]
+    where, texts = results["environment"], results["texts"]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     lines = [
         f"{where['cores']} cores ({where['processor']}), {versions}; median of {results['settings']['repeats']}",

@@ -152,8 +152,11 @@ def trials(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]
                     predict(some)
                     seconds = time.perf_counter() - began
                     measured.append({"given": unit, "threads": threads, "batch": batch, "piece_seconds": seconds})
-        theirs = {(i, *first) for i, item in enumerate(reference_prediction(pipe, unit="sentences", batch=8)(some))
-                  for first in item}  # fmt: skip
+        theirs = {
+            (i, *first)
+            for i, item in enumerate(reference_prediction(pipe, unit="sentences", batch=8)(some))
+            for first in item
+        }
         ours = {(i, *first) for i, item in enumerate(our_prediction(job["model"])(some)) for first in item}
         return {"seconds": [0.0], "trials": measured, "same": len(ours & theirs) / max(1, len(ours | theirs))}
 

@@ -33,11 +33,23 @@ from blurbstudy.paths import CACHE_ENV
 
 SHAPES = {  # of the encoder, as in the configurations of these names, and tokens per optimizer step
     "tiny": {"n_layers": 2, "width": 64, "n_heads": 2, "intermediate": 256, "vocab_size": 1500, "batch_tokens": 1024},
-    "small": {"n_layers": 4, "width": 256, "n_heads": 4, "intermediate": 1024, "vocab_size": 8192,
-              "batch_tokens": 4096},
-    "base": {"n_layers": 12, "width": 768, "n_heads": 12, "intermediate": 3072, "vocab_size": 30522,
-             "batch_tokens": 65536},
-}  # fmt: skip
+    "small": {
+        "n_layers": 4,
+        "width": 256,
+        "n_heads": 4,
+        "intermediate": 1024,
+        "vocab_size": 8192,
+        "batch_tokens": 4096,
+    },
+    "base": {
+        "n_layers": 12,
+        "width": 768,
+        "n_heads": 12,
+        "intermediate": 3072,
+        "vocab_size": 30522,
+        "batch_tokens": 65536,
+    },
+}
 LENGTH, MASKED, WARMUP_STEPS = 128, 0.15, 5
 SYSTEMS = ("ours", "trainer", "trainer, padded lines")
 COMPILED = "trainer, compiled"  # a further system, for GPUs
@@ -71,8 +83,10 @@ def main() -> None:
                     results = run_system(__file__, [job])
                     results |= results.pop("answers")[0]
                     measured.setdefault(dropout, {name: [] for name in args.systems})[system].append(results)
-                    log(f"repeat {repeat + 1}/{args.repeats} dropout {dropout:g} {system:22} "
-                        f"{results['tokens_per_second']:9.0f} tokens/s")  # fmt: skip
+                    log(
+                        f"repeat {repeat + 1}/{args.repeats} dropout {dropout:g} {system:22} "
+                        f"{results['tokens_per_second']:9.0f} tokens/s"
+                    )
     report(measured, args)
 
 
@@ -100,11 +114,14 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         speed = (seen - before) / (ended - began)
         operations = operations_per_token(config, len(prepared.tokenizer))
         return {
-            "seconds": [ended - began], "tokens_per_second": speed,
-            "tokens_per_step": (seen - before) / (len(stamps) - WARMUP_STEPS), "matrix_rate": rate,
-            "achieved": speed * operations / rate, "vocabulary": len(prepared.tokenizer),
+            "seconds": [ended - began],
+            "tokens_per_second": speed,
+            "tokens_per_step": (seen - before) / (len(stamps) - WARMUP_STEPS),
+            "matrix_rate": rate,
+            "achieved": speed * operations / rate,
+            "vocabulary": len(prepared.tokenizer),
             "device_mib": measure.device_mib(job["device"]),
-        }  # fmt: skip
+        }
 
     return go
 
@@ -119,7 +136,7 @@ def settings(job: dict[str, Any]):  # noqa: ANN201
         SHAPES[job["shape"]]
         | {"max_positions": LENGTH, "max_length": LENGTH, "batch_size": 1, "steps": job["steps"] + 1}
         | {"dropout": job["dropout"], "learning_rate": 1e-4, "mask_rate": MASKED, "whole_word": False}
-        | {"evaluations": 1, "held_out_sequences": 1}
+        | {"n_evaluations": 1, "held_out_sequences": 1}
     )
     text = as_corpus(Path(job["corpus"]))
     return config, prepare_corpus(text, vocabulary=config.vocab_size, held_out=config.held_out)
@@ -135,10 +152,14 @@ def train_ours(config, job: dict[str, Any], stamps: list) -> None:  # noqa: ANN0
 
     with tempfile.TemporaryDirectory() as out:
         pretrain(
-            get_objective("single-sequence"), config, corpus=Path(job["corpus"]), out=Path(out),
-            callbacks=Callbacks(on_step=settings_), precision=precision(job),
+            get_objective("single-sequence"),
+            config,
+            corpus=Path(job["corpus"]),
+            out=Path(out),
+            callbacks=Callbacks(on_step=settings_),
+            precision=precision(job),
             options=TrainingOptions(device=job["device"], micro_batch_tokens=job.get("micro_batch_tokens", 0)),
-        )  # fmt: skip
+        )
 
 
 def precision(job: dict[str, Any]) -> str:
@@ -159,13 +180,17 @@ def train_reference(config, prepared, job: dict[str, Any], stamps: list) -> None
     batch_size = max(1, round(config.batch_tokens / statistics.mean(lengths)))
     model = transformers.BertForMaskedLM._from_config(
         transformers.BertConfig(
-            vocab_size=len(tokenizer), hidden_size=config.width, num_hidden_layers=config.n_layers,
-            num_attention_heads=config.n_heads, intermediate_size=config.intermediate,
-            max_position_embeddings=LENGTH, hidden_dropout_prob=config.dropout,
+            vocab_size=len(tokenizer),
+            hidden_size=config.width,
+            num_hidden_layers=config.n_layers,
+            num_attention_heads=config.n_heads,
+            intermediate_size=config.intermediate,
+            max_position_embeddings=LENGTH,
+            hidden_dropout_prob=config.dropout,
             attention_probs_dropout_prob=config.dropout,
         ),
         attn_implementation="sdpa",
-    )  # fmt: skip
+    )
     seen = [0]
     collate = transformers.DataCollatorForLanguageModeling(tokenizer, mlm_probability=MASKED)
 
@@ -185,14 +210,28 @@ def train_reference(config, prepared, job: dict[str, Any], stamps: list) -> None
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
-            folder, per_device_train_batch_size=batch_size, max_steps=job["steps"], learning_rate=config.learning_rate,
-            warmup_steps=max(1, job["steps"] // 10), weight_decay=config.weight_decay, adam_beta2=config.beta2,
-            adam_epsilon=config.eps, optim="adamw_torch_fused", max_grad_norm=config.clip, report_to=[],
-            use_cpu=not cuda, bf16=precision(job) == "bfloat16", save_strategy="no", eval_strategy="no",
-            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=cuda, dataloader_drop_last=True,
+            folder,
+            per_device_train_batch_size=batch_size,
+            max_steps=job["steps"],
+            learning_rate=config.learning_rate,
+            warmup_steps=max(1, job["steps"] // 10),
+            weight_decay=config.weight_decay,
+            adam_beta2=config.adam_beta2,
+            adam_epsilon=config.adam_epsilon,
+            optim="adamw_torch_fused",
+            max_grad_norm=config.max_grad_norm,
+            report_to=[],
+            use_cpu=not cuda,
+            bf16=precision(job) == "bfloat16",
+            save_strategy="no",
+            eval_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            dataloader_pin_memory=cuda,
+            dataloader_drop_last=True,
             dataloader_num_workers=LOADER_PROCESSES if cuda and not padded else 0,
             torch_compile=job["side"] == COMPILED,
-        )  # fmt: skip
+        )
         trainer = transformers.Trainer(
             model, arguments, train_dataset=rows, data_collator=counted, callbacks=[Stamps()]
         )
@@ -246,8 +285,10 @@ def report(measured: dict, args: argparse.Namespace) -> None:
         for system, values in median.items():
             ratio = median["ours"]["tokens_per_second"] / values["tokens_per_second"]
             rows.append({"dropout": dropout, "side": system, "ratio": ratio} | values)
-            print(f"| {dropout:g} | {system} | {values['tokens_per_second']:.0f} | {100 * values['achieved']:.0f}% | "
-                  f"{values['peak_mib']:.0f} | {ratio:.2f} |")  # fmt: skip
+            print(
+                f"| {dropout:g} | {system} | {values['tokens_per_second']:.0f} | {100 * values['achieved']:.0f}% | "
+                f"{values['peak_mib']:.0f} | {ratio:.2f} |"
+            )
     if args.out:
         arguments = {
             name: getattr(args, name) for name in ("shape", "documents", "steps", "repeats", "device", "threads")

@@ -52,10 +52,13 @@ def make_model(inputs: BenchmarkInputs, *, seed: int, attention: str = "sdpa") -
     if inputs.task.output != "token_labels":
         auto = transformers.AutoModelForSequenceClassification
     model = auto.from_pretrained(
-        inputs.checkpoint.path, num_labels=inputs.shape["outputs"], dtype=torch.float32,
-        attn_implementation=attention, local_files_only=True,
+        inputs.checkpoint.path,
+        num_labels=inputs.shape["outputs"],
+        dtype=torch.float32,
+        attn_implementation=attention,
+        local_files_only=True,
         **({"problem_type": "regression"} if inputs.task.output == "score" else labels_of(inputs)),
-    )  # fmt: skip
+    )
     if frozen := inputs.fitting.frozen:
         for module in (model.base_model.embeddings, *model.base_model.encoder.layer[:frozen]):
             module.requires_grad_(False)
@@ -64,7 +67,7 @@ def make_model(inputs: BenchmarkInputs, *, seed: int, attention: str = "sdpa") -
 
 def labels_of(inputs: BenchmarkInputs) -> dict[str, Any]:
     """The task's labels, as a model's configuration names them."""
-    labels = head_labels(inputs.task, inputs.recipe.tagging)
+    labels = head_labels(inputs.task, inputs.recipe.tag_scheme)
     return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
 
 
@@ -89,22 +92,40 @@ def make_trainer(
     """
     recipe, cuda = inputs.recipe, device == "cuda"
     settings = transformers.TrainingArguments(
-        folder, per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=eval_batch or EVAL_BATCH[device], learning_rate=recipe.learning_rate,
-        num_train_epochs=recipe.epochs, max_steps=max_steps, warmup_steps=-(-inputs.steps // 10),
-        weight_decay=recipe.weight_decay, adam_epsilon=recipe.eps,
-        adam_beta1=recipe.beta1, adam_beta2=recipe.beta2, optim="adamw_torch_fused", max_grad_norm=recipe.clip,
-        seed=seed, use_cpu=not cuda, bf16=inputs.fitting.precision == "bfloat16", report_to=[],
-        train_sampling_strategy="group_by_length" if grouped else "random", save_strategy="no", eval_strategy="no",
-        logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=cuda,
+        folder,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=eval_batch or EVAL_BATCH[device],
+        learning_rate=recipe.learning_rate,
+        num_train_epochs=recipe.epochs,
+        max_steps=max_steps,
+        warmup_steps=-(-inputs.steps // 10),
+        weight_decay=recipe.weight_decay,
+        adam_epsilon=recipe.adam_epsilon,
+        adam_beta1=recipe.adam_beta1,
+        adam_beta2=recipe.adam_beta2,
+        optim="adamw_torch_fused",
+        max_grad_norm=recipe.max_grad_norm,
+        seed=seed,
+        use_cpu=not cuda,
+        bf16=inputs.fitting.precision == "bfloat16",
+        report_to=[],
+        train_sampling_strategy="group_by_length" if grouped else "random",
+        save_strategy="no",
+        eval_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=cuda,
         logging_nan_inf_filter=not cuda,  # it looks at every loss, for which a GPU would have to be waited for
-    )  # fmt: skip
+    )
     tags = inputs.task.output == "token_labels"
     collator = transformers.DataCollatorForTokenClassification if tags else transformers.DataCollatorWithPadding
     trainer = transformers.Trainer(
-        model, settings, train_dataset=items(inputs.features["train"], inputs.task),
-        data_collator=collator(inputs.tokenizer), callbacks=list(callbacks),
-    )  # fmt: skip
+        model,
+        settings,
+        train_dataset=items(inputs.features["train"], inputs.task),
+        data_collator=collator(inputs.tokenizer),
+        callbacks=list(callbacks),
+    )
     trainer.remove_callback(transformers.PrinterCallback)
     return trainer
 
@@ -159,7 +180,7 @@ def scored(predictions: np.ndarray, inputs: BenchmarkInputs, split: str) -> floa
     outputs = outputs_of(predictions, features, task)
     if not np.isfinite(outputs).all():
         return None
-    labels = decode(outputs, features, task, tagging=inputs.recipe.tagging)
+    labels = decode(outputs, features, task, tag_scheme=inputs.recipe.tag_scheme)
     return score(task.metric, gold_of(features, task), labels, positives=task.positive_labels)
 
 

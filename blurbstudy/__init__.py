@@ -18,9 +18,10 @@ __all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "pr
 
 # name -> module that has it, imported when it is asked for: the package itself is light
 _PLACES = {
-    "Recipe": ".config", "Task": ".tasks",
+    "Recipe": ".config",
+    "Task": ".tasks",
     **dict.fromkeys(("audit", "evaluate", "finetune", "predict", "recommend"), ".api.notebook"),
-}  # fmt: skip
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -17,8 +17,9 @@ import yaml
 
 from .errors import ParameterError
 
-# Raise it with any change of code that alters the outcome of a run (checked by tests/test_golden_run.py).
-TRAINER_REVISION = 2
+# Raise it with any change of code, or of a recipe's default, that alters the outcome of a run (checked by
+# tests/test_golden_run.py).
+TRAINER_REVISION = 3
 
 Scalar = str | int | float | bool
 
@@ -30,24 +31,26 @@ class Recipe:
     epochs: float = 20  # passes over the training split
     learning_rate: float = 2e-5  # peak, at the end of warm-up
     batch_size: int = 16  # sequences per optimizer step
-    warmup: float = 0.1  # fraction of optimizer steps in which the learning rate rises linearly; then it decays to 0
+    warmup_ratio: float = (
+        0.1  # fraction of optimizer steps in which the learning rate rises linearly; then it decays to 0
+    )
     dropout: float = 0.1  # probability, for hidden states, attention and the head
     weight_decay: float = 0.01  # per unit of learning rate; none on biases and LayerNorm
-    beta1: float = 0.9  # Adam: decay of the mean of gradients
-    beta2: float = 0.999  # Adam: decay of the mean of squared gradients
-    eps: float = 1e-6  # Adam: added to the root (BERT: 1e-6; Hugging Face: 1e-8)
-    clip: float = 1.0  # largest norm of a member's gradient; 0: no clipping
+    adam_beta1: float = 0.9  # Adam: decay of the mean of gradients
+    adam_beta2: float = 0.999  # Adam: decay of the mean of squared gradients
+    adam_epsilon: float = 1e-6  # Adam: added to the root (BERT: 1e-6; Hugging Face: 1e-8)
+    max_grad_norm: float = 1.0  # largest norm of a member's gradient; 0: no clipping
     bias_correction: bool = True  # Adam's correction of its zero-initialized moments (Table 3)
     max_length: int = 512  # sub-word tokens per sequence, special tokens included
-    tagging: str = "bio"  # tags of entity tasks: bio | io
+    tag_scheme: str = "bio"  # tags of entity tasks: bio | io
     segment_ids: str = "pair"  # pair: 0 for the first text, 1 for the second; single (RoBERTa: always): 0 throughout
     # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers); cosine (similarity tasks
     # only): the cosine of the mean tokens of two separately encoded texts (Sentence-BERT)
     head: str = "pooler"
     stabilizers: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # name -> options
-    select: str = "last"  # weights that are scored: of the last step, or of the best_dev evaluation
-    evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
-    join_dev: bool = False  # train on dev as well (then select is last, and the dev score is null)
+    checkpoint_selection: str = "last"  # weights that are scored: of the last step, or of the best_dev evaluation
+    n_evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
+    train_on_dev: bool = False  # train on dev as well (needs checkpoint_selection: last; the dev score is null)
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
@@ -66,8 +69,11 @@ class Recipe:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ParameterError(f"{name}={getattr(self, name)!r} is unknown; use {' or '.join(choices)}")
-        if self.join_dev and self.select != "last":
-            raise ParameterError(f"select={self.select!r} needs a dev split, but join_dev is on; use select=last")
+        if self.train_on_dev and self.checkpoint_selection != "last":
+            raise ParameterError(
+                f"checkpoint_selection={self.checkpoint_selection!r} needs a dev split, but train_on_dev is on; "
+                "use checkpoint_selection=last"
+            )
         if not isinstance(self.stabilizers, Mapping):
             raise ParameterError(f"stabilizers={self.stabilizers!r} must be a mapping of name: {{option: value}}")
         for name, options in self.stabilizers.items():
@@ -104,24 +110,48 @@ _BOUNDS = {
     "epochs": (0.01, 1000),
     "learning_rate": (0.0, 1.0),
     "batch_size": (1, 4096),
-    "warmup": (0.0, 1.0),
+    "warmup_ratio": (0.0, 1.0),
     "dropout": (0.0, 0.9),
     "weight_decay": (0.0, 1.0),
-    "beta1": (0.0, 0.9999),
-    "beta2": (0.0, 0.99999),
-    "eps": (1e-12, 1.0),
-    "clip": (0.0, 1e6),
+    "adam_beta1": (0.0, 0.9999),
+    "adam_beta2": (0.0, 0.99999),
+    "adam_epsilon": (1e-12, 1.0),
+    "max_grad_norm": (0.0, 1e6),
     "max_length": (8, 8192),
-    "evaluations": (1, 10000),
+    "n_evaluations": (1, 10000),
 }
-_INTEGERS = ("batch_size", "max_length", "evaluations")
-_FLOATS = ("epochs", "learning_rate", "warmup", "dropout", "weight_decay", "beta1", "beta2", "eps", "clip")
-_BOOLEANS = ("bias_correction", "join_dev")
+_INTEGERS = ("batch_size", "max_length", "n_evaluations")
+_FLOATS = (
+    "epochs",
+    "learning_rate",
+    "warmup_ratio",
+    "dropout",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "max_grad_norm",
+)
+_BOOLEANS = ("bias_correction", "train_on_dev")
 _CHOICES = {
-    "tagging": ("bio", "io"),
+    "tag_scheme": ("bio", "io"),
     "segment_ids": ("pair", "single"),
     "head": ("pooler", "gelu", "cosine"),
-    "select": ("last", "best_dev"),
+    "checkpoint_selection": ("last", "best_dev"),
+}
+
+_DEFAULTS: dict[str, Any] = Recipe().to_dict()
+# Former name -> name, for the error that a file written for an earlier version meets.
+RENAMED_FIELDS = {
+    "warmup": "warmup_ratio",
+    "beta1": "adam_beta1",
+    "beta2": "adam_beta2",
+    "eps": "adam_epsilon",
+    "clip": "max_grad_norm",
+    "tagging": "tag_scheme",
+    "select": "checkpoint_selection",
+    "evaluations": "n_evaluations",
+    "join_dev": "train_on_dev",
 }
 
 
@@ -133,6 +163,8 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     """
     known = {f.name for f in dataclasses.fields(Recipe)}
     unknown = sorted(set(map(str, values)) - known)
+    if unknown and unknown[0] in RENAMED_FIELDS:
+        raise ParameterError(f"recipe field {unknown[0]!r} is now {RENAMED_FIELDS[unknown[0]]!r}; rename it")
     if unknown:
         raise ParameterError(f"unknown recipe field {unknown[0]!r}; known: {', '.join(sorted(known))}")
     # YAML 1.1 reads 5e-5 (without a decimal point) as a string.
@@ -169,8 +201,8 @@ class RunConfig:
     """One run: task, encoder, recipe, seed and precision. Its id is a hash of all that determines its outcome."""
 
     task: str  # name of a Task
-    data: str  # fingerprint of the task's files
-    encoder: str  # fingerprint of the encoder's weights, configuration and tokenizer
+    data_fingerprint: str  # fingerprint of the task's files
+    encoder_fingerprint: str  # fingerprint of the encoder's weights, configuration and tokenizer
     recipe: Recipe
     seed: int  # of the head, re-initialized layers, data order and dropout
     precision: str = "float32"  # float32 | bfloat16 (float32 master weights)
@@ -184,9 +216,13 @@ class RunConfig:
 
     @property
     def id(self) -> str:
-        """20 hexadecimal digits of a SHA-256 over the canonical JSON of everything but `encoder_name`."""
+        """20 hexadecimal digits of a SHA-256 over the canonical JSON of all fields but `encoder_name`.
+
+        A recipe field counts only where it differs from its default: a new field leaves existing ids as they are.
+        """
         values = self.to_dict() | {"trainer_revision": TRAINER_REVISION}
         del values["encoder_name"]
+        values["recipe"] = {name: value for name, value in values["recipe"].items() if value != _DEFAULTS[name]}
         return fingerprint(values)
 
     def to_dict(self) -> dict[str, Any]:

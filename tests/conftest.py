@@ -26,9 +26,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), os.enviro
 
 REQUIRE_BROWSER = "BLURBSTUDY_REQUIRE_BROWSER"  # 1: a browser test that skips has failed (continuous integration)
 BROWSER_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,9 +111,17 @@ def tiny_roberta(tmp_path_factory, mini_data):
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(sentences, vocab_size=400, special_tokens=special, show_progress=False)
     architecture = Architecture(
-        family="roberta", vocab_size=400, n_layers=2, width=32, n_heads=2, intermediate=64, max_positions=128,
-        n_segments=1, norm_eps=1e-5, pad_id=1,
-    )  # fmt: skip
+        family="roberta",
+        vocab_size=400,
+        n_layers=2,
+        width=32,
+        n_heads=2,
+        intermediate=64,
+        max_positions=128,
+        n_segments=1,
+        norm_eps=1e-5,
+        pad_id=1,
+    )
     folder = tmp_path_factory.mktemp("roberta")
     tokenizer.save_model(str(folder))
     return export_checkpoint(random_checkpoint(architecture, seed=3).weights, architecture, folder=folder)
@@ -116,24 +129,39 @@ def tiny_roberta(tmp_path_factory, mini_data):
 
 # Encoders that only transformers has a module for: what their configurations need beside the sizes.
 OTHER_SHAPE = dict(
-    vocab_size=60, hidden_size=16, num_attention_heads=4, num_hidden_layers=3, intermediate_size=40,
+    vocab_size=60,
+    hidden_size=16,
+    num_attention_heads=4,
+    num_hidden_layers=3,
+    intermediate_size=40,
     max_position_embeddings=32,
-)  # fmt: skip
+)
 OTHER_ENCODERS = {
     "modernbert": dict(
-        pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3, global_attn_every_n_layers=2,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+        cls_token_id=2,
+        sep_token_id=3,
+        global_attn_every_n_layers=2,
         local_attention=4,
     ),
     "deberta-v2": dict(
-        relative_attention=True, position_buckets=8, pos_att_type=["p2c", "c2p"], position_biased_input=False,
-        norm_rel_ebd="layer_norm", share_att_key=True, type_vocab_size=0, conv_kernel_size=3,
+        relative_attention=True,
+        position_buckets=8,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        type_vocab_size=0,
+        conv_kernel_size=3,
     ),
     "deberta": dict(relative_attention=True, pos_att_type=["p2c", "c2p"], type_vocab_size=2),
     "distilbert": dict(hidden_dim=40),
     "mpnet": dict(max_position_embeddings=34),
     "camembert": dict(max_position_embeddings=34, type_vocab_size=1),
     "roformer": dict(embedding_size=16),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,20 @@ from blurbstudy.tasks.features import Features
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 LACKING = (  # on a bare GPU machine; tqdm, which transformers needs, is there but not for this package
-    "datasets", "pandas", "scipy", "seqeval", "typer", "papermill", "sklearn", "matplotlib", "seaborn", "IPython",
-    "nbconvert", "nbformat", "ipywidgets",
-)  # fmt: skip
+    "datasets",
+    "pandas",
+    "scipy",
+    "seqeval",
+    "typer",
+    "papermill",
+    "sklearn",
+    "matplotlib",
+    "seaborn",
+    "IPython",
+    "nbconvert",
+    "nbformat",
+    "ipywidgets",
+)
 # Python runs a module of this name at its start, in every process that the benchmark starts too.
 SITECUSTOMIZE = f"""
 import builtins, sys
@@ -52,9 +63,12 @@ def benchmark(monkeypatch):
 def run(program: str, *words: str, search: Path | None = None) -> subprocess.CompletedProcess:
     actual = os.pathsep.join(filter(None, (str(search or ""), os.environ["PYTHONPATH"])))
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / program), *words], env=os.environ | {"PYTHONPATH": actual},
-        capture_output=True, text=True, timeout=1800,
-    )  # fmt: skip
+        [sys.executable, str(BENCHMARKS / program), *words],
+        env=os.environ | {"PYTHONPATH": actual},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -90,7 +104,7 @@ def test_the_cpu_benchmark_runs_at_toy_size(tmp_path):
     assert several["scores"] == each["scores"]  # a run does not depend on where it is made
     assert sum(row["where_time_goes"].values()) == pytest.approx(1, abs=0.01)
     assert {trial["threads"] for trial in row["peer"]["trials"]} >= {1}
-    assert actual["circumstances"]["versions"]["transformers"] in done.stdout
+    assert actual["environment"]["versions"]["transformers"] in done.stdout
     assert cells(done.stdout, "BIOSSES, 25%")[6] == f"{100 * reference['share_of_rate']:.0f}%"
 
 
@@ -193,18 +207,25 @@ def test_a_system_that_does_not_tell_memory_still_gets_its_table(benchmark):
     ratio = benchmark("measure").ratio
     assert ratio(0.0, 0.0) is None and ratio(5.0, 0.0) is None and ratio(3.0, 2.0) == 1.5
     finetuning = benchmark("finetuning")
-    system = {"runs": 1, "seconds_per_run": 1.0, "ratio": 1.0, "share_of_rate": 0.5, "memory_ratio": None,
-            "median": {"peak_mib": 0.0, "whole_seconds": 2.0}}  # fmt: skip
+    system = {
+        "runs": 1,
+        "seconds_per_run": 1.0,
+        "ratio": 1.0,
+        "share_of_rate": 0.5,
+        "memory_ratio": None,
+        "median": {"peak_mib": 0.0, "whole_seconds": 2.0},
+    }
     row = {
-        "title": "BIOSSES", "goal": 2, "fitting": {"share": 1, "epochs": 1}, "peer": {"chosen": {"threads": 1}},
+        "title": "BIOSSES",
+        "goal": 2,
+        "fitting": {"share": 1, "epochs": 1},
+        "peer": {"chosen": {"threads": 1}},
         "sequences_and_tokens": {"train": [16, 99], "test": [4, 30]},
         "sides": {finetuning.REFERENCE: system, "ours": system},
         "rates": {"one_thread": 1e9, "all_cores": 1e9},
-    }  # fmt: skip
+    }
     where = {"cores": 2, "processor": "", "versions": {}}
-    settings = "\n".join(
-        finetuning.table({"circumstances": where, "settings": {"repeats": 1}, "rows": {"biosses": row}})
-    )
+    settings = "\n".join(finetuning.table({"environment": where, "settings": {"repeats": 1}, "rows": {"biosses": row}}))
     assert cells(settings, "BIOSSES: 16")[7:9] == ["not told", ""]
 
 
@@ -243,9 +264,12 @@ def like_sequences(n: int) -> Features:
     """Sequences of one length, of which some words are read: nothing is padded."""
     indices = np.concatenate([i * LENGTH + np.arange(1, 1 + READS) for i in range(n)])
     return Features(
-        ids=np.arange(n * LENGTH, dtype=np.int32) % 50, segments=np.zeros(n * LENGTH, np.uint8),
-        offsets=np.arange(n + 1) * LENGTH, targets=np.zeros(n * READS, np.int64), word_starts=indices,
-    )  # fmt: skip
+        ids=np.arange(n * LENGTH, dtype=np.int32) % 50,
+        segments=np.zeros(n * LENGTH, np.uint8),
+        offsets=np.arange(n + 1) * LENGTH,
+        targets=np.zeros(n * READS, np.int64),
+        word_starts=indices,
+    )
 
 
 @pytest.mark.parametrize("family", ["bert", "electra"])
@@ -297,8 +321,10 @@ def test_both_sides_predict_the_same_labels_with_the_same_head(
     inputs, systems = benchmark("inputs"), benchmark("finetuning_workers")
     tiny = load_checkpoint(tiny_encoder)
     # Attention so sharp that an untrained encoder tells texts apart.
-    weights = {name: 60 * weight if "qkv" in name or "attention_out" in name else weight
-               for name, weight in tiny.weights.items()}  # fmt: skip
+    weights = {
+        name: 60 * weight if "qkv" in name or "attention_out" in name else weight
+        for name, weight in tiny.weights.items()
+    }
     encoder = export_checkpoint(weights, tiny.architecture, folder=tmp_path, tokenizer=tiny.tokenizer())
     fitting = inputs.FinetuningSettings(task=task, epochs=1, max_length=128, share=0.3)
     read = inputs.read_inputs(fitting, encoder=encoder, data=mini_data)

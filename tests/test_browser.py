@@ -25,8 +25,11 @@ def test_a_test_with_the_shared_browser_fails_for_want_of_one_only_where_it_is_r
     own = {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ["PYTHONPATH"]])}
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "conftest", "-c", os.devnull, "test_one.py"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | own | {"BLURBSTUDY_REQUIRE_BROWSER": required},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        command,
+        cwd=tmp_path,
+        env=os.environ | own | {"BLURBSTUDY_REQUIRE_BROWSER": required},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == code and outcome in done.stdout, done.stdout + done.stderr
     assert "no Chromium on the PATH" in done.stdout

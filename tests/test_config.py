@@ -7,7 +7,7 @@ from blurbstudy.errors import ParameterError
 
 
 def make_config(**changes) -> RunConfig:
-    values = dict(task="BIOSSES", data="d", encoder="e", recipe=Recipe(), seed=1) | changes
+    values = dict(task="BIOSSES", data_fingerprint="d", encoder_fingerprint="e", recipe=Recipe(), seed=1) | changes
     return RunConfig(**values)
 
 
@@ -23,14 +23,29 @@ def test_equal_runs_have_equal_ids_however_they_are_written():
 @pytest.mark.parametrize(
     "change",
     [
-        {"task": "BioASQ"}, {"data": "x"}, {"encoder": "x"}, {"seed": 2}, {"precision": "bfloat16"},
-        *({"recipe": Recipe(**r)} for r in (
-            {"epochs": 3}, {"learning_rate": 1e-5}, {"batch_size": 8}, {"dropout": 0.0}, {"eps": 1e-8}, {"clip": 0.0},
-            {"bias_correction": False}, {"segment_ids": "single"}, {"select": "best_dev"}, {"head": "gelu"},
-            {"stabilizers": {"freeze": {"layers": 1}}},
-        )),
+        {"task": "BioASQ"},
+        {"data_fingerprint": "x"},
+        {"encoder_fingerprint": "x"},
+        {"seed": 2},
+        {"precision": "bfloat16"},
+        *(
+            {"recipe": Recipe(**r)}
+            for r in (
+                {"epochs": 3},
+                {"learning_rate": 1e-5},
+                {"batch_size": 8},
+                {"dropout": 0.0},
+                {"adam_epsilon": 1e-8},
+                {"max_grad_norm": 0.0},
+                {"bias_correction": False},
+                {"segment_ids": "single"},
+                {"checkpoint_selection": "best_dev"},
+                {"head": "gelu"},
+                {"stabilizers": {"freeze": {"layers": 1}}},
+            )
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_setting_that_determines_the_outcome_is_in_the_id(change):
     assert make_config(**change).id != make_config().id
 
@@ -48,9 +63,9 @@ def test_a_config_survives_the_round_trip():
         ({"batch_size": 2.5}, "batch_size=2.5 must be a whole number"),
         ({"dropout": True}, "dropout=True is out of bounds"),
         ({"bias_correction": "yes"}, "bias_correction='yes' must be true or false"),
-        ({"select": "first"}, "select='first' is unknown; use last or best_dev"),
-        ({"select": "best_dev", "join_dev": True}, "needs a dev split"),
-        ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; known: batch_size"),
+        ({"checkpoint_selection": "first"}, "checkpoint_selection='first' is unknown; use last or best_dev"),
+        ({"checkpoint_selection": "best_dev", "train_on_dev": True}, "needs a dev split"),
+        ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; known: adam_beta1"),
         ({"stabilizers": ["freeze"]}, "stabilizers=.* must be a mapping"),
         ({"stabilizers": {"freeze": 3}}, "stabilizer 'freeze': expected freeze: {option: value}, got 3"),
     ],

@@ -131,7 +131,7 @@ from blurbstudy.tasks.features import task_features
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
 from blurbstudy.training import Population
 
-mine = replace(runs[0].config, recipe=runs[0].config.recipe.replace(warmup=0.0))  # else the first rate is 0
+mine = replace(runs[0].config, recipe=runs[0].config.recipe.replace(warmup_ratio=0.0))  # else the first rate is 0
 plain = replace(mine, recipe=mine.recipe.replace(stabilizers={}))
 checkpoint, task = load_checkpoint(ENCODER), get_task(mine.task)
 train = task_features(task, mini_blurb_folder(), checkpoint.tokenizer(), max_length=48, segment_ids="pair")["train"]
@@ -197,8 +197,8 @@ notebook = "02_optimization_ablation"
 overrides = {"encoders": ENCODERS, "store": "runs/none"}
 values = notebook_parameters(scale="mini", only=[notebook], overrides=overrides)[notebook]
 study, _ = planned_study(notebook, values)
-found["rows"] = sorted({(run.encoder_name, run.encoder) for run in planned_configs(study).values()})
-found["encoders"] = [run.config.encoder for run in runs]
+found["rows"] = sorted({(run.encoder_name, run.encoder_fingerprint) for run in planned_configs(study).values()})
+found["encoders"] = [run.config.encoder_fingerprint for run in runs]
 """
 )
 

@@ -13,10 +13,17 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "blurbstudy"
 FLOORS = {
-    "config": 0, "errors": 0, "filesystem": 0, "paths": 0,
-    "tasks": 1, "metrics": 1, "models": 1,
+    "config": 0,
+    "errors": 0,
+    "filesystem": 0,
+    "paths": 0,
+    "tasks": 1,
+    "metrics": 1,
+    "models": 1,
     "stabilizers": 2,
-    "pretraining": 3, "training": 3, "baselines": 3,
+    "pretraining": 3,
+    "training": 3,
+    "baselines": 3,
     "inference": 4,
     "store": 5,
     "stats": 6,
@@ -24,11 +31,12 @@ FLOORS = {
     "search": 8,
     "study": 9,
     "tables": 10,
-    "sections": 11, "api": 11,
+    "sections": 11,
+    "api": 11,
     "report": 12,
     "cli": 13,
     "__main__": 14,
-}  # fmt: skip
+}
 SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
     ("pretraining", "training"): {"optimizer", "schedule", "provenance", "memory"},  # device, versions; lack of it
     ("tasks", "metrics"): {""},
@@ -36,9 +44,18 @@ SIDEWAYS = {  # (who, whom): the modules that may be taken from the same floor
 # At module level, where training runs.
 LIGHT = {"torch", "numpy", "transformers", "tokenizers", "yaml", "safetensors", "filelock", "huggingface_hub"}
 TRAINS = (
-    "config", "errors", "filesystem", "paths", "tasks", "metrics", "models", "stabilizers", "pretraining", "training",
+    "config",
+    "errors",
+    "filesystem",
+    "paths",
+    "tasks",
+    "metrics",
+    "models",
+    "stabilizers",
+    "pretraining",
+    "training",
     "inference",
-)  # fmt: skip
+)
 TRAINS_IN = {  # of other folders, the modules that training needs
     "store": {"run_store", "run_weights", "custom_tasks"},
     "engine": {
@@ -170,9 +187,23 @@ def test_what_trains_imports_little_at_module_level():
 
 
 BLOCKED = (
-    "datasets", "pandas", "scipy", "seqeval", "typer", "papermill", "sklearn", "matplotlib", "seaborn", "IPython",
-    "nbconvert", "nbformat", "ipywidgets", "psutil", "accelerate", "spacy",
-)  # fmt: skip
+    "datasets",
+    "pandas",
+    "scipy",
+    "seqeval",
+    "typer",
+    "papermill",
+    "sklearn",
+    "matplotlib",
+    "seaborn",
+    "IPython",
+    "nbconvert",
+    "nbformat",
+    "ipywidgets",
+    "psutil",
+    "accelerate",
+    "spacy",
+)
 PROGRAM = """
 import builtins, sys
 
@@ -211,7 +242,7 @@ export_checkpoint(
     random_checkpoint(architecture).weights, architecture, folder=encoder, tokenizer=train_vocabulary(sentences, 300)
 )
 sources = resolve_sources(store, tasks=["BIOSSES"], encoders={{"tiny": str(encoder)}}, data="mini")
-recipe = Recipe(epochs=1, max_length=48, evaluations=1)
+recipe = Recipe(epochs=1, max_length=48, n_evaluations=1)
 configs = [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in (1, 2)]
 engine = LocalEngine(device="cpu", workers=1)
 records = run_missing(configs, store, sources=sources, engine=engine, progress="auto")

@@ -9,8 +9,8 @@ from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.training import train_population
 
-GOLDEN_REVISION = 2
-GOLDEN_ID = "ca82fcde65aa954856ea"
+GOLDEN_REVISION = 3
+GOLDEN_ID = "b4742f0e006a1f7d6182"
 GOLDEN_LOSSES = [6.36398, 5.04041, 4.23973, 6.90065, 3.26782, 7.67041]
 GOLDEN_PREDICTIONS = [0.05564, 0.06649, 0.06597, 0.07123, 0.07245]
 
@@ -30,10 +30,14 @@ def golden_run():
         family="bert", vocab_size=40, n_layers=2, width=16, n_heads=2, intermediate=32, max_positions=16
     )
     recipe = Recipe(
-        epochs=3, learning_rate=3e-3, batch_size=4, max_length=16, evaluations=6,
+        epochs=3,
+        learning_rate=3e-3,
+        batch_size=4,
+        max_length=16,
+        n_evaluations=6,
         stabilizers={"layerwise_decay": {"factor": 0.9}, "reinitialize": {"layers": 1}},
-    )  # fmt: skip
-    config = RunConfig(task="BIOSSES", data="golden", encoder="golden", recipe=recipe, seed=11)
+    )
+    config = RunConfig(task="BIOSSES", data_fingerprint="golden", encoder_fingerprint="golden", recipe=recipe, seed=11)
     features = {split: make_split(n) for split, n in (("train", 8), ("dev", 4), ("test", 5))}
     checkpoint = random_checkpoint(architecture, seed=2)
     (record,) = train_population(

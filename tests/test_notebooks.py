@@ -121,9 +121,13 @@ def test_a_notebook_for_exploring_plans_no_runs_and_no_encoders(tmp_path):
 
 def execute(stem, out, **given):
     papermill.execute_notebook(
-        paths.NOTEBOOKS / f"{stem}.ipynb", out / "out.ipynb", parameters=given, progress_bar=False, cwd=out,
+        paths.NOTEBOOKS / f"{stem}.ipynb",
+        out / "out.ipynb",
+        parameters=given,
+        progress_bar=False,
+        cwd=out,
         extra_arguments=["--log-level=CRITICAL"],
-    )  # fmt: skip
+    )
     return nbformat.read(out / "out.ipynb", as_version=4)
 
 

@@ -17,10 +17,19 @@ import torch
 
 LABELS = ("yes", "no")
 ISSUED = {  # kinds that must be among those below
-    "labels unseen in train", "one class only", "two examples", "empty text", "a line of 100,000 characters",
-    "NUL bytes", "latin-1", "UTF-16", "mismatched columns", "a model directory of something else",
-    "pickled weights of an encoder with code in them", "pickled weights of a model with code in them",
-}  # fmt: skip
+    "labels unseen in train",
+    "one class only",
+    "two examples",
+    "empty text",
+    "a line of 100,000 characters",
+    "NUL bytes",
+    "latin-1",
+    "UTF-16",
+    "mismatched columns",
+    "a model directory of something else",
+    "pickled weights of an encoder with code in them",
+    "pickled weights of a model with code in them",
+}
 
 
 class Code:
@@ -105,24 +114,29 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
     "an Excel file named .csv": (file("a.csv", zipped("xl/workbook.xml")), "found a zip archive or Excel file"),
     "a zip archive named .jsonl": (file("a.jsonl", zipped("a.jsonl")), "a.jsonl: found a zip archive"),
     "an array for JSON lines": (
-        file("a.jsonl", json.dumps([{"text": "x", "label": "yes"}])), "a.jsonl, line 1: found a JSON list"
+        file("a.jsonl", json.dumps([{"text": "x", "label": "yes"}])),
+        "a.jsonl, line 1: found a JSON list",
     ),
     "a quote that is never closed": (file("a.csv", 'text,label\n"open,yes\n'), "a.csv, line 2: found broken quoting"),
     "a score that is no number": (
-        file("a.csv", "sentence1,sentence2,score\na,b,3\na,c,nan\n", kind="similarity"), "line 3: found score 'nan'"
+        file("a.csv", "sentence1,sentence2,score\na,b,3\na,c,nan\n", kind="similarity"),
+        "line 3: found score 'nan'",
     ),
     "an entity outside its text": (
         file("a.jsonl", '{"text": "IL-2", "entities": [[0, 5, "Gene"]]}', kind="ner"),
         "characters 0 to 5 of a text of 4",
     ),
     "offsets in bytes": (
-        file("a.jsonl", '{"text": "β IL-2.", "entities": [{"start": 3, "end": 7, "type": "G", "text": "IL-2"}]}',
-             kind="ner"),
+        file(
+            "a.jsonl",
+            '{"text": "β IL-2.", "entities": [{"start": 3, "end": 7, "type": "G", "text": "IL-2"}]}',
+            kind="ner",
+        ),
         "they fit in bytes of UTF-8; count characters from 0",
     ),
     "code in a definition": (evil_definition, "a.yaml"),
     "pickled weights of an encoder with code in them": (evil_encoder, "pickled objects other than tensors"),
-}  # fmt: skip
+}
 FOUND_LATER = ("pickled weights of an encoder with code in them",)  # when the encoder is loaded
 MEANT = {  # kind -> what is said of it; all of them in one training
     "labels unseen in train": "label 'maybe' of test (1 times, first in test.csv, line 22) is not in train",

@@ -70,8 +70,8 @@ def export_run(
         record,
         sorted(seeds, key=lambda seed: seed.config.seed),
         reference,
-        encoder=encoder_metadata(store, record.config.encoder),
-        data=data_given(store, record.config.data),
+        encoder=encoder_metadata(store, record.config.encoder_fingerprint),
+        data=data_given(store, record.config.data_fingerprint),
         again=weights.get("again"),
     ) | ({"recipe_source": recipe_source} if recipe_source else {})
     hint = "name another folder (--to; --model-dir of finetune). Finished runs are safe"
@@ -153,9 +153,9 @@ def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", dat
         ParameterError: they are missing, or differ from the run's.
     """
     config = record.config
-    task = stored_task(store, config.task, config.data)
-    recorded = encoder_metadata(store, config.encoder)
-    spec, folder = encoder or str(recorded.get("spec", "")), data or data_given(store, config.data)
+    task = stored_task(store, config.task, config.data_fingerprint)
+    recorded = encoder_metadata(store, config.encoder_fingerprint)
+    spec, folder = encoder or str(recorded.get("spec", "")), data or data_given(store, config.data_fingerprint)
     if not spec or not (folder or task.custom):
         missing = "encoder" if not spec else "data"
         raise ParameterError(f"run {config.id}: {store.folder} does not record its {missing}; pass --{missing}")
@@ -163,10 +163,10 @@ def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", dat
         folder = str(Path(task.files["train"]).parent)
     name = config.encoder_name or str(recorded.get("name", spec))
     sources = resolve_sources(store, tasks=[task], encoders={name: spec}, data=folder)
-    if sources.fingerprints[task.name] != config.data:
+    if sources.fingerprints[task.name] != config.data_fingerprint:
         raise ParameterError(
             f"{folder}: {task.name} differs from the training data of run {config.id}; name its data (--data)"
         )
-    if sources.encoders[name].fingerprint != config.encoder:
+    if sources.encoders[name].fingerprint != config.encoder_fingerprint:
         raise ParameterError(f"{spec}: is not the encoder of run {config.id}; name its directory (--encoder)")
     return sources

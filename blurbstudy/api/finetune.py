@@ -91,9 +91,9 @@ def fine_tune(
         data = str(Path(known_task.files["train"]).parent)
     sources = resolve_sources(run_store, tasks=[known_task], encoders={encoder: hub_id(encoder)}, data=data)
     resolved = _resolve_recipe(recipe, known_task, encoder, sources=sources, store=run_store, device=device, log=log)
-    if resolved.join_dev and "test" not in known_task.splits:
+    if resolved.train_on_dev and "test" not in known_task.splits:
         raise ParameterError(
-            f"join_dev=True: {known_task.name} has no test set, so no split remains to score; set it to false"
+            f"train_on_dev=True: {known_task.name} has no test set, so no split remains to score; set it to false"
         )
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None

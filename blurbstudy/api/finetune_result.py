@@ -68,7 +68,7 @@ class FinetuneResult:
             "model": None if self.model is None else str(self.model),
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else dataclasses.asdict(self.audit),
-            "plain_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
+            "zero_shot_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
         }
 
     def text(self) -> str:

@@ -58,11 +58,11 @@ def run_facts(
         "encoder": {
             "name": _display_name(record.config.encoder_name),
             "hub": _hub_id(str(encoder.get("spec", ""))),
-            "fingerprint": record.config.encoder,
+            "fingerprint": record.config.encoder_fingerprint,
             "generated": pretrained,
         },
         "data": {
-            "fingerprint": record.config.data,
+            "fingerprint": record.config.data_fingerprint,
             "examples": {split: len(reference.gold[split].gold) for split in SPLITS if split in reference.gold},
         },
         "generated": data == MINI,
@@ -124,7 +124,7 @@ def data_given(store: RunStore, fingerprint: str) -> str:
 
 def _selection(record: RunRecord, seeds: Sequence[RunRecord], reference: GoldReference) -> str:
     """Why this run was exported."""
-    if record.config.recipe.join_dev:
+    if record.config.recipe.train_on_dev:
         return "the first that did not fail (dev was joined to train, so it could not select a run)"
     best = best_by_dev(seeds, reference)
     if best is None or best.id != record.id:
@@ -142,13 +142,13 @@ def _display_name(name: str) -> str:
 
 def _versions(record: RunRecord) -> dict[str, str]:
     """Versions of the software, and the device."""
-    recorded = record.circumstances.get("versions") or {}
+    recorded = record.environment.get("versions") or {}
     versions = {name: str(recorded[name]) for name in _VERSIONS if recorded.get(name)}
-    return versions | {name: str(record.circumstances[name]) for name in ("device",) if record.circumstances.get(name)}
+    return versions | {name: str(record.environment[name]) for name in ("device",) if record.environment.get(name)}
 
 
 def _is_empty(record: RunRecord) -> bool:
-    return is_unscored(record, "test" if record.config.recipe.join_dev else "dev")
+    return is_unscored(record, "test" if record.config.recipe.train_on_dev else "dev")
 
 
 def _hub_id(spec: str) -> str:

@@ -199,12 +199,12 @@ def export_predictions(run_id: str, store: RunStore, *, folder: Path, file: Path
         DataError: the data are missing or malformed.
     """
     record = _scored_record(run_id, store, split=split)
-    task = stored_task(store, record.config.task, record.config.data)
+    task = stored_task(store, record.config.task, record.config.data_fingerprint)
     fingerprint = data_fingerprint(task, folder)
-    if fingerprint != record.config.data:
+    if fingerprint != record.config.data_fingerprint:
         raise StudyError(
-            f"run {run_id} used {task.name} with fingerprint {record.config.data}, but {folder} has {fingerprint}; "
-            "name the folder of the run's data (--data DIR)"
+            f"run {run_id} used {task.name} with fingerprint {record.config.data_fingerprint}, but {folder} has "
+            f"{fingerprint}; name the folder of the run's data (--data DIR)"
         )
     write_predictions(file, task, read_split(task, folder, split=split), record.predictions[split])
 
@@ -229,7 +229,7 @@ def _why_unscored(record: RunRecord, split: str) -> str:
         return "stores have predictions on dev and test only; use --split dev or test"
     if split == "test" and record.status == "finished" and "test" not in record.predictions:
         return "its task has no test set; use --split dev"
-    if split == "dev" and record.config.recipe.join_dev:
+    if split == "dev" and record.config.recipe.train_on_dev:
         return "dev was joined to train; use --split test"
     return "its loss or a prediction became NaN or infinite" if is_unscored(record, split) else ""
 

@@ -79,7 +79,7 @@ def _export(run: str, store: Path | None, data: str | None, split: str, *, file:
     run_store = RunStore(store or Path())
     record = run_store.get(run)
     assert record is not None  # scored before
-    task = stored_task(run_store, record.config.task, record.config.data)
+    task = stored_task(run_store, record.config.task, record.config.data_fingerprint)
     export_predictions(run, run_store, folder=Path() if task.custom else _data_folder(data), file=file, split=split)
 
 

@@ -52,7 +52,7 @@ def plan_populations(
 
     groups: dict[Any, Population] = {}
     for config in configs:
-        key = (config.task, config.data, config.encoder, population_key(config))
+        key = (config.task, config.data_fingerprint, config.encoder_fingerprint, population_key(config))
         groups.setdefault(key, []).append(config)
     limits = {key: min(map(limit, _one_per_memory_need(group))) for key, group in groups.items()}
     counts = {key: math.ceil(len(group) / limits[key]) for key, group in groups.items()}
@@ -81,12 +81,12 @@ def population_steps(population: Sequence[RunConfig], *, sources: Sources) -> in
 def run_steps(config: RunConfig, *, sources: Sources) -> int:
     """Optimizer steps of a run."""
     sizes = sources.sizes[config.task]
-    return total_steps(config.recipe, sizes["train"] + (sizes["dev"] if config.recipe.join_dev else 0))
+    return total_steps(config.recipe, sizes["train"] + (sizes["dev"] if config.recipe.train_on_dev else 0))
 
 
 def _one_per_memory_need(group: Population) -> Iterable[RunConfig]:
     """Runs that keep their best weights need more memory than the others of their group."""
-    return {config.recipe.select: config for config in group}.values()
+    return {config.recipe.checkpoint_selection: config for config in group}.values()
 
 
 def _split(group: Population, parts: int, *, sources: Sources) -> Iterator[Population]:
@@ -184,14 +184,14 @@ class PopulationTrainer:
         )
 
     def _load(self, config: RunConfig) -> Checkpoint:
-        if self._checkpoint is None or self._checkpoint[0] != config.encoder:
+        if self._checkpoint is None or self._checkpoint[0] != config.encoder_fingerprint:
             source = self.sources.encoder_of(config)
             if source.path is None:
                 raise DataError(f"the encoder {source.name!r} is not pretrained yet; pretrain it before its runs")
             checkpoint = load_checkpoint(source.path)
-            if checkpoint.fingerprint != config.encoder:
+            if checkpoint.fingerprint != config.encoder_fingerprint:
                 raise DataError(f"{source.path}: the encoder {source.name!r} changed since the start; start again")
-            self._checkpoint, self._features = (config.encoder, checkpoint), {}
+            self._checkpoint, self._features = (config.encoder_fingerprint, checkpoint), {}
         return self._checkpoint[1]
 
     def _word_splitter(self, task: Task) -> str:
@@ -201,16 +201,16 @@ class PopulationTrainer:
 
     def _tokenize(self, config: RunConfig, checkpoint: Checkpoint) -> dict[str, Features]:
         recipe = config.recipe
-        key = (config.task, config.data, recipe.max_length, recipe.layout)
+        key = (config.task, config.data_fingerprint, recipe.max_length, recipe.layout)
         if key not in self._features:
             task, folder = self.sources.task(config.task), Path(self.sources.data_folder or "")
-            if data_fingerprint(task, folder) != config.data:
+            if data_fingerprint(task, folder) != config.data_fingerprint:
                 raise DataError(f"{folder}: the files of {task.name} changed since the start; start again")
             self._features[key] = cached_features(
                 task,
                 folder,
                 checkpoint.tokenizer,
-                data=config.data,
+                data=config.data_fingerprint,
                 digest=checkpoint.tokenizer_digest(),
                 max_length=recipe.max_length,
                 segment_ids=recipe.layout,

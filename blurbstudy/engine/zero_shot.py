@@ -125,7 +125,7 @@ def zero_shot_predictions(
     renumbered = features.with_ids(np.searchsorted(rows, features.ids))
     batches = evaluation_batches(renumbered, members=1, n_heads=architecture.n_heads)
     (outputs,) = predict(model.to(used_device), batches, device=used_device, autocast=False)
-    return [float(score) for score in decode(outputs, renumbered, task, tagging="bio")]
+    return [float(score) for score in decode(outputs, renumbered, task, tag_scheme="bio")]
 
 
 def _with_interval(splits: Sequence[str], *, n: int, score: float) -> ZeroShotScore:

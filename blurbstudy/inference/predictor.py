@@ -105,7 +105,7 @@ class Predictor:
         features = self._word_features.of(words)
         assert features.examples is not None
         probabilities = _softmax(self._outputs(features))
-        tags = [str(line).split() for line in decode(probabilities, features, self.task, tagging=self._tagging)]
+        tags = [str(line).split() for line in decode(probabilities, features, self.task, tag_scheme=self._tag_scheme)]
         best = probabilities.max(-1)
         predictions, first = [], 0  # first: index of the document's first sentence
         for document, document_spans in zip(documents, spans, strict=True):
@@ -138,7 +138,7 @@ class Predictor:
         lengths = np.diff(features.offsets).reshape(len(documents), -1)
         self.truncated += int((lengths.max(1) >= settings.max_length).sum())
         outputs = self._outputs(features)
-        decoded = decode(outputs, features, self.task, tagging=self._tagging)
+        decoded = decode(outputs, features, self.task, tag_scheme=self._tag_scheme)
         if self.task.output == "score":
             return [
                 Prediction(document, score=float(score)) for document, score in zip(documents, decoded, strict=True)
@@ -157,8 +157,8 @@ class Predictor:
         ]
 
     @property
-    def _tagging(self) -> str:
-        return self.directory.settings.tagging
+    def _tag_scheme(self) -> str:
+        return self.directory.settings.tag_scheme
 
     def _outputs(self, features: Features) -> np.ndarray:
         """(targets, outputs) of the model."""

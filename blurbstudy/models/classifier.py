@@ -1,7 +1,7 @@
 """An encoder with pooler and head, addressed by depth: the model that is fine-tuned.
 
 Heads: `pooler` is BERT's (dense, tanh, dropout, linear); `gelu` is ELECTRA's in transformers (dropout, dense, GELU,
-dropout, linear); both read a sequence's first token. `words` (dropout, linear) reads the first sub-word token of every
+dropout, linear); both read a sequence's first token. `token` (dropout, linear) reads the first sub-word token of every
 word. `cosine` compares two separately encoded texts (bi_encoder.py) and has no weights.
 
 RoBERTa uses BERT's head. A pooler in its checkpoint is loaded; most have none (RoBERTa is pretrained without next
@@ -62,7 +62,7 @@ class Classifier(nn.Module):
 
     Args:
         outputs: labels, or 1 for regression.
-        head: pooler | gelu | words | cosine.
+        head: pooler | gelu | token | cosine.
         rows: vocabulary ids (sorted) whose embeddings are trained; None: all.
     """
 

@@ -121,7 +121,7 @@ def save_checkpoint(out: Path, checkpoint: Checkpoint) -> Path:
             metadata = {
                 "standing": checkpoint.progress.to_dict(),
                 "identity": checkpoint.identity,
-                "circumstances": checkpoint.environment,
+                "environment": checkpoint.environment,
                 "sha256": _digest(unfinished / TENSORS_FILE),
             }
             text = json.dumps(metadata, indent=2, allow_nan=False) + "\n"
@@ -179,12 +179,12 @@ def _read(folder: Path) -> Checkpoint | None:
         if _digest(folder / TENSORS_FILE) != metadata["sha256"]:
             return None
         _require_type(metadata["identity"], dict)
-        _require_type(metadata["circumstances"], dict)
+        _require_type(metadata["environment"], dict)
         return Checkpoint(
             progress=TrainingProgress(**metadata["standing"]),
             tensors=load_file(folder / TENSORS_FILE),
             identity=metadata["identity"],
-            environment=metadata["circumstances"],
+            environment=metadata["environment"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

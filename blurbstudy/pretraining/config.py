@@ -31,18 +31,18 @@ class PretrainingConfig:
     batch_size: int  # sequences per optimizer step
     steps: int  # optimizer steps
     learning_rate: float  # peak
-    warmup: float = 0.1  # fraction of steps with a linearly rising learning rate; then linear decay to 0
+    warmup_ratio: float = 0.1  # fraction of steps with a linearly rising learning rate; then linear decay to 0
     dropout: float = 0.0  # probability; 0 suits texts that are seen only a few times
     weight_decay: float = 0.01  # decoupled, multiplied by the learning rate; none on biases and LayerNorm
-    beta1: float = 0.9  # Adam: decay of the mean of gradients
-    beta2: float = 0.98  # Adam: decay of the mean of squared gradients
-    eps: float = 1e-6  # Adam: added to the square root
-    clip: float = 1.0  # largest gradient norm; 0: no clipping
+    adam_beta1: float = 0.9  # Adam: decay of the mean of gradients
+    adam_beta2: float = 0.98  # Adam: decay of the mean of squared gradients
+    adam_epsilon: float = 1e-6  # Adam: added to the square root
+    max_grad_norm: float = 1.0  # largest gradient norm; 0: no clipping
     mask_rate: float = 0.15  # fraction of tokens (of words, if whole_word) to predict
     whole_word: bool = True  # mask all sub-words of a word together, as PubMedBERT does
     held_out: float = 0.02  # fraction of documents never trained on
     held_out_sequences: int = 512  # maximum number evaluated at each point of the curve
-    evaluations: int = 10  # points of the curve, evenly spaced, the last at the last step
+    n_evaluations: int = 10  # points of the curve, evenly spaced, the last at the last step
     batch_tokens: int = 0  # approximate tokens per optimizer step; 0: use batch_size
     generator_size: float = 0.25  # ELECTRA: generator width as a fraction of the encoder's; the depth is the same
     discriminator_weight: float = 50.0  # ELECTRA: weight of the discriminator's loss; the generator's has 1
@@ -93,17 +93,17 @@ _BOUNDS = {
     "batch_size": (1, 65536),
     "steps": (1, 100_000_000),
     "learning_rate": (0.0, 1.0),
-    "warmup": (0.0, 1.0),
+    "warmup_ratio": (0.0, 1.0),
     "dropout": (0.0, 0.9),
     "weight_decay": (0.0, 1.0),
-    "beta1": (0.0, 0.9999),
-    "beta2": (0.0, 0.99999),
-    "eps": (1e-12, 1.0),
-    "clip": (0.0, 1e6),
+    "adam_beta1": (0.0, 0.9999),
+    "adam_beta2": (0.0, 0.99999),
+    "adam_epsilon": (1e-12, 1.0),
+    "max_grad_norm": (0.0, 1e6),
     "mask_rate": (0.01, 0.9),
     "held_out": (0.0, 0.5),
     "held_out_sequences": (1, 1_000_000),
-    "evaluations": (1, 10000),
+    "n_evaluations": (1, 10000),
     "batch_tokens": (0, 100_000_000),
     "generator_size": (0.01, 1.0),
     "discriminator_weight": (0.0, 10000.0),

@@ -96,7 +96,7 @@ class PretrainingRecord:
             "seconds": round(self.seconds, 2),
             "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
             "sessions": self.sessions,
-            "circumstances": self.environment,
+            "environment": self.environment,
         }
 
 

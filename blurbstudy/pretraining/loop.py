@@ -121,12 +121,15 @@ class PretrainingLoop:
             list(self.model.parameters_by_depth()),
             [
                 MemberHyperparameters(
-                    lr_scales=(1.0,), weight_decay=config.weight_decay, max_grad_norm=config.clip, bias_correction=True
+                    lr_scales=(1.0,),
+                    weight_decay=config.weight_decay,
+                    max_grad_norm=config.max_grad_norm,
+                    bias_correction=True,
                 )
             ],
-            beta1=config.beta1,
-            beta2=config.beta2,
-            eps=config.eps,
+            beta1=config.adam_beta1,
+            beta2=config.adam_beta2,
+            eps=config.adam_epsilon,
         )
         self.identity: dict[str, Any] = {
             "config": config.to_dict(),
@@ -155,7 +158,7 @@ class PretrainingLoop:
         if self.group.is_main and not progress.step:
             clear_checkpoints(self.out)
             delete_intermediate(self.out)
-        evaluate_at = evaluation_steps(self.config.evaluations, n_steps)
+        evaluate_at = evaluation_steps(self.config.n_evaluations, n_steps)
         last_save = time.monotonic()
         batches = self.batches.training_batches(
             done=progress.step, epoch=progress.epoch, epoch_began=progress.epoch_began
@@ -197,7 +200,7 @@ class PretrainingLoop:
                 total[0] += loss.detach()
         total[1] = should_stop
         loss, stop = group.all_reduce_sum(total).tolist()
-        factor = lr_factor(step, total=self.config.steps, warmup=self.config.warmup)
+        factor = lr_factor(step, total=self.config.steps, warmup=self.config.warmup_ratio)
         norm = float(self.optimizer.step([self.config.learning_rate * factor], [step]))
         if not math.isfinite(loss) or not math.isfinite(norm):
             raise StudyError(

@@ -39,9 +39,7 @@ class SearchDatabase:
         import optuna
 
         with self._errors():
-            return optuna.create_study(
-                storage=self.storage, study_name=name, direction="maximize", load_if_exists=True
-            )  # fmt: skip
+            return optuna.create_study(storage=self.storage, study_name=name, direction="maximize", load_if_exists=True)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

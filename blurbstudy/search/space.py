@@ -24,7 +24,9 @@ TECHNIQUES: Mapping[str, tuple[Callable[[Any], Stabilizer], Value]] = {
     "reinit_layers": (Reinitialize, 0),  # the pooler with them
 }
 RECIPE_FIELDS = tuple(
-    field.name for field in dataclasses.fields(Recipe) if field.name not in ("stabilizers", "join_dev", "evaluations")
+    field.name
+    for field in dataclasses.fields(Recipe)
+    if field.name not in ("stabilizers", "train_on_dev", "n_evaluations")
 )
 
 
@@ -48,9 +50,7 @@ class SearchSpace:
     def recipe(self, params: Mapping[str, Value]) -> Recipe:
         """The recipe of some parameters."""
         fields = {name: value for name, value in params.items() if name not in TECHNIQUES}
-        chosen = [
-            make(params[name]) for name, (make, none) in TECHNIQUES.items() if params.get(name, none) != none
-        ]  # fmt: skip
+        chosen = [make(params[name]) for name, (make, none) in TECHNIQUES.items() if params.get(name, none) != none]
         return stabilize(self.standard.replace(**fields), *chosen)
 
     def params_at(self, index: int) -> dict[str, Value]:

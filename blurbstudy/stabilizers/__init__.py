@@ -151,5 +151,9 @@ def inactive_fields(recipe: Recipe, task: Task, *, n_segments: int) -> frozenset
         n_segments: of the encoder (RoBERTa: 1).
     """
     one_segment = min(len(task.text_columns), n_segments) < 2 or recipe.layout == "bi_encoder"
-    inactive = {"tagging": task.task_type != "ner", "head": task.output == "token_labels", "segment_ids": one_segment}
+    inactive = {
+        "tag_scheme": task.task_type != "ner",
+        "head": task.output == "token_labels",
+        "segment_ids": one_segment,
+    }
     return frozenset(name for name, is_inactive in inactive.items() if is_inactive)

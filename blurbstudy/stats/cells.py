@@ -50,7 +50,7 @@ def group_by_task(
     for record in records:
         task, seed = record.config.task, record.config.seed
         if clusters:
-            seed = (clusters.get(record.config.encoder, 0), seed)
+            seed = (clusters.get(record.config.encoder_fingerprint, 0), seed)
         if task not in references:
             raise StudyError(f"no gold labels for {task}; known: {', '.join(references)}")
         references[task].check(record)

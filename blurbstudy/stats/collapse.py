@@ -76,9 +76,9 @@ class GoldReference:
         Raises:
             StudyError: its task, data or number of predictions differ.
         """
-        if (record.config.task, record.config.data) != (self.task.name, self.data):
+        if (record.config.task, record.config.data_fingerprint) != (self.task.name, self.data):
             raise StudyError(
-                f"run {record.id} is of {record.config.task} ({record.config.data}), the gold labels of "
+                f"run {record.id} is of {record.config.task} ({record.config.data_fingerprint}), the gold labels of "
                 f"{self.task.name} ({self.data}); compare runs on one dataset"
             )
         for split, predicted in record.predictions.items():
@@ -99,7 +99,7 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
     if isinstance(fingerprints, Mapping):
         data_of = {str(name): data for name, data in fingerprints.items()}
     else:
-        pairs = sorted({(record.config.task, record.config.data) for record in fingerprints})
+        pairs = sorted({(record.config.task, record.config.data_fingerprint) for record in fingerprints})
         data_of = dict(pairs)
         if len(data_of) < len(pairs):
             twice = next(task for task, _ in pairs if sum(task == other for other, _ in pairs) > 1)
@@ -121,9 +121,9 @@ def failure_reason(record: RunRecord, reference: GoldReference, *, split: str = 
     no such bound. For runs trained on dev, only the first two are judged, on test.
     """
     reference.check(record)
-    if is_unscored(record, "test" if record.config.recipe.join_dev else split):
+    if is_unscored(record, "test" if record.config.recipe.train_on_dev else split):
         return DIVERGED
-    if split == "dev" and record.config.recipe.join_dev:
+    if split == "dev" and record.config.recipe.train_on_dev:
         return CONSTANT if _is_constant(record.predictions["test"], reference.task) else None
     if _is_constant(record.predictions[split], reference.task):
         return CONSTANT
@@ -135,7 +135,7 @@ def failure_reason(record: RunRecord, reference: GoldReference, *, split: str = 
 def is_unscored(record: RunRecord, split: str) -> bool:
     """Whether a run has no score on a split, because its loss or a prediction is NaN or infinite."""
     predicted = record.predictions.get(split)
-    return record.status == "not_finite" or not predicted or None in predicted
+    return record.status == "diverged" or not predicted or None in predicted
 
 
 def score_lower_bound(record: RunRecord, reference: GoldReference, *, split: str) -> float:

@@ -278,7 +278,7 @@ def _check_record(record: RunRecord) -> None:
     numbers = [record.seconds, record.peak_bytes, record.stopped_at_step, *record.scores.values()]
     columns = [*record.curve.values(), *record.predictions.values()]
     numbers += [value for column in record.curve.values() for value in column]
-    if record.status not in ("finished", "not_finite") or not isinstance(record.circumstances, dict):
+    if record.status not in ("finished", "diverged") or not isinstance(record.environment, dict):
         raise ValueError(f"status {record.status!r}")
     if not all(value is None or isinstance(value, int | float) for value in numbers):
         raise TypeError("expected numbers or null in scores, curve, seconds and bytes")

@@ -42,13 +42,13 @@ class Rescoring:
         """
         config, stored, predicted = record["config"], record["scores"], record["predictions"]
         try:
-            task = self._task(config["task"], config["data"])
+            task = self._task(config["task"], config["data_fingerprint"])
         except (ParameterError, StoreError):
             return None
         splits = [
             split for split in ("dev", "test") if stored.get(split) is not None or record["predictions"].get(split)
         ]
-        truths = {split: self._gold(task.name, config["data"], split) for split in splits}
+        truths = {split: self._gold(task.name, config["data_fingerprint"], split) for split in splits}
         for split in splits:
             if (truth := truths[split]) is None:
                 continue

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import TRAINER_REVISION, canonical_json, fingerprint, run_config_from_dict
+from ..config import TRAINER_REVISION, canonical_json, run_config_from_dict
 from ..errors import StoreError, StudyError
 from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
 from ..training.run_record import RunRecord, run_record_from_dict
@@ -203,23 +203,19 @@ def parse_record(text: str, *, path: Path) -> RunRecord | None:
     """
     try:
         values = json.loads(text)
-        revision = values.pop("trainer_revision")
-        hashed = {k: v for k, v in values["config"].items() if k != "encoder_name"} | {"trainer_revision": revision}
-        digest = fingerprint(hashed)
-        if not digest == values["id"] == path.stem:
-            raise ValueError(f"its id {values['id']} does not fit its configuration or its name")
-        if revision != TRAINER_REVISION or not _is_current(values["config"], path.stem):
-            return None  # complete, but of another version of this package, whose trainer may differ
+        if values["id"] != path.stem:
+            raise ValueError(f"its id {values['id']} does not fit its name")
+        if values.pop("trainer_revision") != TRAINER_REVISION:
+            return None
+        try:
+            config = run_config_from_dict(values["config"])
+        except StudyError:  # a recipe field or value of another version
+            return None
+        if config.id != path.stem:
+            raise ValueError(f"its id {values['id']} does not fit its configuration")
         return run_record_from_dict(values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path}: corrupt run record ({_one_line(error)}); {_RECORD_HINT}") from None
-
-
-def _is_current(config: Mapping[str, Any], run_id: str) -> bool:
-    try:
-        return run_config_from_dict(config).id == run_id
-    except StudyError:  # a recipe field of another version
-        return False
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

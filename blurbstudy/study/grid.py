@@ -134,7 +134,7 @@ class Results:
         """Runs, seeds, commit, parameters file and scale: where the numbers come from."""
         configs = self.grid.configs
         there = [self.records[config.id] for config in configs if config.id in self.records]
-        commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in there})
+        commits = sorted({str(record.environment.get("commit") or "unknown") for record in there})
         runs = f"{len(there)} runs" if len(there) == len(configs) else f"{len(there)} of {len(configs)} runs"
         over_seeds = sorted({summary.seed_method for summary in self.summaries.values() if summary.seed_interval})
         methods = methods_in_words([summary.example_method for summary in self.summaries.values()])

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
+from ..config import RENAMED_FIELDS
 from ..errors import ParameterError, StudyError
 from .parameter_types import (
     SCALES,
@@ -34,6 +35,7 @@ HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of e
 HUB_PREFIX = "hub:"
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
+RENAMED_PARAMETERS = RENAMED_FIELDS | {"scispacy": "scispacy_source"}  # former name -> name
 
 M = TypeVar("M", bound="Model")
 
@@ -112,7 +114,7 @@ class TrainingParameters(CommonParameters):
 
     learning_rate: LearningRate = Field(description="peak learning rate; of the head where rates decay by layer")
     batch_size: BatchSize = Field(description="sequences per optimizer step")
-    evaluations: Evaluations = Field(description="dev evaluations per run")
+    n_evaluations: Evaluations = Field(description="dev evaluations per run")
 
     @property
     def shared_fields(self) -> dict[str, Any]:
@@ -120,7 +122,7 @@ class TrainingParameters(CommonParameters):
         return {
             "learning_rate": self.learning_rate,
             "batch_size": self.batch_size,
-            "evaluations": self.evaluations,
+            "n_evaluations": self.n_evaluations,
         }
 
 
@@ -149,6 +151,8 @@ def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> st
     if isinstance(cause, StudyError):
         return str(cause)
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        if name in RENAMED_PARAMETERS:
+            return f"parameter {name!r}{place} is now {RENAMED_PARAMETERS[name]!r}; rename it"
         return f"unknown parameter {name!r}{place}; known: {', '.join(model.model_fields)}"
     if first["type"] == "missing" and len(first["loc"]) == 1:
         return f"parameter {name!r} has no value{place}; set it in the parameters file or with -p {name} VALUE"

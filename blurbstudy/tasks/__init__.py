@@ -34,11 +34,31 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "ALL_TASKS", "OUTPUT_TYPES", "OUTSIDE", "READERS", "SPLITS", "TASKS", "CustomForm", "Example", "Task",
-    "custom_task", "data_fingerprint", "dataset_folder", "example_size", "get_task", "load_custom_task", "read_split",
-    "read_task", "split_file", "split_labels", "split_tags", "task_from_dict", "task_to_dict", "to_datasets",
+    "ALL_TASKS",
+    "OUTPUT_TYPES",
+    "OUTSIDE",
+    "READERS",
+    "SPLITS",
+    "TASKS",
+    "CustomForm",
+    "Example",
+    "Task",
+    "custom_task",
+    "data_fingerprint",
+    "dataset_folder",
+    "example_size",
+    "get_task",
+    "load_custom_task",
+    "read_split",
+    "read_task",
+    "split_file",
+    "split_labels",
+    "split_tags",
+    "task_from_dict",
+    "task_to_dict",
+    "to_datasets",
     "trivial_predictions",
-]  # fmt: skip
+]
 
 
 ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's and additional datasets

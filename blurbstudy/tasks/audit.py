@@ -209,9 +209,14 @@ def _special(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> i
 
 
 def _truncation_cost(
-    task: Task, examples: Sequence[Example], pieces: Sequence[np.ndarray], lengths: Sequence[int], *, limit: int,
+    task: Task,
+    examples: Sequence[Example],
+    pieces: Sequence[np.ndarray],
+    lengths: Sequence[int],
+    *,
+    limit: int,
     special: int,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What a length limit costs.
 
     Returns:

@@ -182,16 +182,16 @@ def split_labels(label: str) -> list[str]:
     return label.split(",") if label else []
 
 
-def head_labels(task: Task, tagging: str) -> tuple[str, ...]:
-    """Classes in the order of the head's outputs, () for a score; tagging (bio | io) matters for NER only."""
-    if task.task_type != "ner" or tagging != "io":
+def head_labels(task: Task, tag_scheme: str) -> tuple[str, ...]:
+    """Classes in the order of the head's outputs, () for a score; tag_scheme (bio | io) matters for NER only."""
+    if task.task_type != "ner" or tag_scheme != "io":
         return task.labels
     return tuple(label for label in task.labels if not label.startswith("B"))  # tags are O, B..., I...
 
 
-def head_indices(task: Task, tagging: str) -> tuple[int, ...]:
-    """For each of Task.labels, its index in the head's labels; under tagging io, B has the index of I."""
-    outputs = head_labels(task, tagging)
+def head_indices(task: Task, tag_scheme: str) -> tuple[int, ...]:
+    """For each of Task.labels, its index in the head's labels; under tag_scheme io, B has the index of I."""
+    outputs = head_labels(task, tag_scheme)
     return tuple(outputs.index(label if label in outputs else f"I{label[1:]}") for label in task.labels)
 
 

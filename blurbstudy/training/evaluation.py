@@ -94,7 +94,7 @@ def predict(
     return outputs
 
 
-def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str) -> list[str] | list[float]:
+def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: str) -> list[str] | list[float]:
     """(targets, outputs) -> one prediction per example, in the form of Example.label.
 
     A label is the one with the largest output; a label set consists of the labels with outputs above 0 (probability
@@ -107,7 +107,7 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tagging: str)
             else denormalize_scores(outputs, task)
         )
         return [float(value) for value in scores[:, 0]]
-    labels = np.array(head_labels(task, tagging))
+    labels = np.array(head_labels(task, tag_scheme))
     if task.output == "multi_label":
         return [",".join(labels[row > 0]) for row in outputs]
     chosen = outputs.argmax(-1)

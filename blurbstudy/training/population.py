@@ -25,14 +25,14 @@ from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps
 SHARED_FIELDS = (
     "batch_size",
     "dropout",
-    "beta1",
-    "beta2",
-    "eps",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
     "max_length",
-    "tagging",
+    "tag_scheme",
     "segment_ids",
     "head",
-    "join_dev",
+    "train_on_dev",
 )
 
 
@@ -45,7 +45,15 @@ def population_key(config: RunConfig) -> tuple[object, ...]:
     frozen = sum(s.frozen_depths() for s in stabilizers_of(recipe) if isinstance(s, Freeze))
     removed = recipe.stabilizers.get("remove_layers", {}).get("layers", 0)
     shared = tuple(getattr(recipe, name) for name in SHARED_FIELDS)
-    return (config.task, config.data, config.encoder, config.precision, removed, frozen, *shared)
+    return (
+        config.task,
+        config.data_fingerprint,
+        config.encoder_fingerprint,
+        config.precision,
+        removed,
+        frozen,
+        *shared,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +84,14 @@ class Member:
     losses: list[float] = field(default_factory=list)  # since the last point of the curve
     curve: dict[str, list] = field(default_factory=lambda: {"step": [], "train_loss": [], "dev_score": []})
     dev_predictions: list = field(default_factory=list)  # at the selected step
-    best: BestEvaluation | None = None  # with select: best_dev
+    best: BestEvaluation | None = None  # with checkpoint_selection: best_dev
     untrained_embedding_decay: float = 1.0  # accumulated weight decay of word embeddings that the task never uses
     seconds: float = 0.0
 
     def learning_rate(self) -> float:
         """The scheduled learning rate of the next step."""
         recipe = self.config.recipe
-        return recipe.learning_rate * lr_factor(self.step + 1, total=self.total_steps, warmup=recipe.warmup)
+        return recipe.learning_rate * lr_factor(self.step + 1, total=self.total_steps, warmup=recipe.warmup_ratio)
 
 
 class Population:
@@ -109,11 +117,11 @@ class Population:
         plans = [depth_plan(config.recipe, checkpoint.architecture.n_layers) for config in configs]
         checkpoint = checkpoint.with_layers(plans[0].n_layers)
         self.device = device
-        labels = head_labels(task, recipe.tagging)
+        labels = head_labels(task, recipe.tag_scheme)
         is_tagging = task.output == "token_labels"
         self.train = train
         if is_tagging and len(labels) < len(task.labels):
-            self.train = replace(train, targets=np.array(head_indices(task, recipe.tagging))[train.targets])
+            self.train = replace(train, targets=np.array(head_indices(task, recipe.tag_scheme))[train.targets])
         if train.second_lengths is not None:  # Sentence-BERT's loss: squared error of the cosine, scores from 0 to 1
             self.train = replace(train, targets=normalize_scores(train.targets, task))
         elif task.is_regression:
@@ -123,7 +131,7 @@ class Population:
             checkpoint.architecture,
             members=len(configs),
             outputs=max(1, len(labels)),
-            head="words" if is_tagging else recipe.head,
+            head="token" if is_tagging else recipe.head,
             rows=torch.from_numpy(rows),
         )
         for index, config in enumerate(configs):
@@ -138,18 +146,18 @@ class Population:
                 MemberHyperparameters(
                     lr_scales=plan.lr_scales,
                     weight_decay=config.recipe.weight_decay,
-                    max_grad_norm=config.recipe.clip,
+                    max_grad_norm=config.recipe.max_grad_norm,
                     bias_correction=config.recipe.bias_correction,
                 )
                 for config, plan in zip(configs, plans, strict=True)
             ],
-            beta1=recipe.beta1,
-            beta2=recipe.beta2,
-            eps=recipe.eps,
+            beta1=recipe.adam_beta1,
+            beta2=recipe.adam_beta2,
+            eps=recipe.adam_epsilon,
         )
         totals = [total_steps(config.recipe, len(train)) for config in configs]
         self.members = [
-            Member(config, total, evaluation_steps(config.recipe.evaluations, total))
+            Member(config, total, evaluation_steps(config.recipe.n_evaluations, total))
             for config, total in zip(configs, totals, strict=True)
         ]
         # The next batches, packed while a device computes, and the steps that they are for.

@@ -49,7 +49,7 @@ def profile_memory(
     memory = PeakMemory(used_device)
     training = build()
     population = training.population
-    best = [index for index, config in enumerate(configs) if config.recipe.select == "best_dev"]
+    best = [index for index, config in enumerate(configs) if config.recipe.checkpoint_selection == "best_dev"]
     snapshots = [population.snapshot(index) for index in best]  # as training keeps them until a better step comes
     by_length, size = np.argsort(-population.train.lengths, kind="stable"), configs[0].recipe.batch_size
     # Gradients and moments both exist from the second step on; batches of other lengths leave holes in the heap.

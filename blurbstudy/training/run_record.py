@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config import RunConfig, run_config_from_dict
 
-FORMAT = 1  # version of the record's JSON
+FORMAT = 2  # version of the record's JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,15 +18,15 @@ class RunRecord:
     """One finished or diverged run. Scores are fractions (0.93, not 93); a missing score is None."""
 
     config: RunConfig
-    status: str  # finished | not_finite (its loss became NaN or infinite; nothing was scored)
+    status: str  # finished | diverged (its loss became NaN or infinite; nothing was scored)
     stopped_at_step: int  # optimizer steps taken
     selected_step: int | None  # step whose weights were scored
     scores: Mapping[str, float | None]  # dev, test (None without a test set)
-    curve: Mapping[str, list]  # step, train_loss (mean since the previous entry), dev_score (None with join_dev)
+    curve: Mapping[str, list]  # step, train_loss (mean since the previous entry), dev_score (None with train_on_dev)
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time
     peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
-    circumstances: Mapping[str, Any] = field(default_factory=dict)  # device, population, versions, commit, dropout
+    environment: Mapping[str, Any] = field(default_factory=dict)  # device, population, versions, commit, dropout
 
     @property
     def id(self) -> str:
@@ -67,7 +67,7 @@ def run_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
 
 
 def _provenance(values: Mapping[str, Any]) -> str:
-    provenance = values.get("circumstances")
+    provenance = values.get("environment")
     provenance = provenance if isinstance(provenance, dict) else {}
     return f"{provenance.get('device') or 'unknown device'}, commit {provenance.get('commit') or 'unknown'}"
 

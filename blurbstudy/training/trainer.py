@@ -83,7 +83,7 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
     layers = {depth_plan(config.recipe, checkpoint.architecture.n_layers).n_layers for config in configs}
     if len(layers) > 1:
         raise ParameterError(f"runs of {sorted(layers)} layers cannot share a population; train them separately")
-    for name in ("task", "data", "encoder", "precision"):
+    for name in ("task", "data_fingerprint", "encoder_fingerprint", "precision"):
         if len({getattr(config, name) for config in configs}) > 1:
             raise ParameterError(f"runs that differ in {name} cannot share a population; train them separately")
     for name in SHARED_FIELDS:
@@ -117,11 +117,11 @@ class PopulationTraining:
         self.size = len(configs)
         rows = np.unique(np.concatenate([split.ids for split in features.values()]))
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
-        join_dev = configs[0].recipe.join_dev
-        train = features["train"].joined(features["dev"]) if join_dev else features["train"]
-        scored = [name for name in ("test", "dev") if name in features and not (join_dev and name == "dev")]
+        train_on_dev = configs[0].recipe.train_on_dev
+        train = features["train"].joined(features["dev"]) if train_on_dev else features["train"]
+        scored = [name for name in ("test", "dev") if name in features and not (train_on_dev and name == "dev")]
         if not scored:
-            raise ParameterError("join_dev leaves nothing to score without a test set; set join_dev to false")
+            raise ParameterError("train_on_dev leaves nothing to score without a test set; set train_on_dev to false")
         self.splits = {name: features[name] for name in scored}
         self.gold = {name: gold_of(split, task) for name, split in self.splits.items()}
         self.population = Population(configs, train=train, rows=rows, task=task, checkpoint=checkpoint, device=device)
@@ -170,7 +170,7 @@ class PopulationTraining:
                 continue
             predictions, value = scored[index]
             member.curve["dev_score"].append(value)
-            if member.config.recipe.select == "last":
+            if member.config.recipe.checkpoint_selection == "last":
                 member.dev_predictions = predictions
             elif value is not None and (member.best is None or value > member.best.score):
                 member.best = BestEvaluation(value, member.step, self.population.snapshot(index))
@@ -201,8 +201,8 @@ class PopulationTraining:
             outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
         scored: dict[int, Scored] = {}
         for index, member_outputs in zip(indices, outputs, strict=True):
-            tagging = self.population.members[index].config.recipe.tagging
-            predictions = decode(member_outputs, features, task, tagging=tagging)
+            tag_scheme = self.population.members[index].config.recipe.tag_scheme
+            predictions = decode(member_outputs, features, task, tag_scheme=tag_scheme)
             value = (
                 score(task.metric, gold, predictions, positives=task.positive_labels)
                 if np.isfinite(member_outputs).all()
@@ -223,7 +223,7 @@ class PopulationTraining:
             predictions["test"] = tested[0]
         record = RunRecord(
             config=member.config,
-            status="finished" if scored else "not_finite",
+            status="finished" if scored else "diverged",
             stopped_at_step=member.step,
             selected_step=(best.step if best else member.step) if scored else None,
             scores={"dev": dev_score, "test": tested[1]} if scored and tested else {"dev": None, "test": None},
@@ -231,7 +231,7 @@ class PopulationTraining:
             predictions=predictions if scored else {},
             seconds=round(member.seconds, 4),
             peak_bytes=peak_bytes(self.device),
-            circumstances={
+            environment={
                 "device": describe_device(self.device),
                 "population": self.size,
                 "threads": torch.get_num_threads(),

@@ -25,14 +25,14 @@ from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.training.evaluation import decode, evaluation_batches, predict
 
-SHORT = dict(epochs=1, learning_rate=1e-3, max_length=48, evaluations=2)
+SHORT = dict(epochs=1, learning_rate=1e-3, max_length=48, n_evaluations=2)
 RECIPES = {
     "plain": {},
     "pruned": {"stabilizers": {"remove_layers": {"layers": 1}}},
     "re-initialized": {"stabilizers": {"reinitialize": {"layers": 1}}},
     "frozen": {"stabilizers": {"freeze": {"layers": 1}}},
     "layerwise decay": {"stabilizers": {"layerwise_decay": {"factor": 0.8}}},
-    "the best step": {"select": "best_dev", "epochs": 2, "evaluations": 4},
+    "the best step": {"checkpoint_selection": "best_dev", "epochs": 2, "n_evaluations": 4},
     "gelu": {"head": "gelu"},
     "cosine": {"head": "cosine"},
     "one segment": {"segment_ids": "single"},
@@ -66,7 +66,7 @@ def predictions(folder, task, mini_data):
     features = tokenize(examples, directory.checkpoint.tokenizer(), directory.task, **options)
     batches = evaluation_batches(features, members=1, n_heads=model.architecture.n_heads)
     outputs = predict(model, batches, device=torch.device("cpu"), autocast=False)
-    return decode(outputs[0], features, directory.task, tagging=settings.tagging)
+    return decode(outputs[0], features, directory.task, tag_scheme=settings.tag_scheme)
 
 
 def same(predicted, recorded):
@@ -92,7 +92,7 @@ def test_a_model_reproduces_its_run_for_every_kind_of_task(trained, store, tmp_p
 
 
 def test_a_roberta_with_io_tags_reproduces_its_run(trained, store, tmp_path, mini_data, tiny_roberta):
-    (record,), _ = trained("NCBI-disease", encoder=tiny_roberta, tagging="io", epochs=0.3)
+    (record,), _ = trained("NCBI-disease", encoder=tiny_roberta, tag_scheme="io", epochs=0.3)
     folder = export_run(store, record, tmp_path / "model")
     assert predictions(folder, "NCBI-disease", mini_data) == record.predictions["test"]
     assert json.loads((folder / "config.json").read_text())["id2label"] == {"0": "O", "1": "I"}
@@ -165,7 +165,7 @@ def test_failed_runs_are_never_the_best_unless_all_failed(make_record, make_refe
     reference = make_reference("BIOSSES", gold)
     fine = dataclasses.replace(make_record(1, test=good), scores={"dev": 0.8, "test": 0.8})
     constant = dataclasses.replace(make_record(2, test=[1.0] * 30), scores={"dev": 0.9, "test": 0.0})
-    unscored = make_record(3, test=good, status="not_finite")
+    unscored = make_record(3, test=good, status="diverged")
     assert best_by_dev([constant, unscored, fine], reference) is fine
     assert best_by_dev([constant, unscored], reference) is constant
     assert best_by_dev([unscored], reference) is None

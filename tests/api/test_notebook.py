@@ -13,7 +13,7 @@ from blurbstudy.errors import DataError, ParameterError, StudyError
 from blurbstudy.tasks import get_task, read_split
 from blurbstudy.tasks.prediction_files import write_predictions
 
-RECIPE = {"epochs": 3, "learning_rate": 3e-3, "max_length": 48, "evaluations": 1}
+RECIPE = {"epochs": 3, "learning_rate": 3e-3, "max_length": 48, "n_evaluations": 1}
 DRUGS, DISEASES = ("aspirin", "naltrexone", "heparin"), ("flu", "lung cancer")
 
 

@@ -35,8 +35,20 @@ def finetune(command, tiny_encoder, tmp_path):
 def test_several_names_after_only_and_pairs_after_p_are_understood():
     given = ["run", "--only", "A", "B", "-p", "seeds", "3", "--only", "C", "-p", "x=1", "--data", "D"]
     assert expand_arguments(given) == [
-        "run", "--only", "A", "--only", "B", "-p", "seeds=3", "--only", "C", "-p", "x=1", "--data", "D",
-    ]  # fmt: skip
+        "run",
+        "--only",
+        "A",
+        "--only",
+        "B",
+        "-p",
+        "seeds=3",
+        "--only",
+        "C",
+        "-p",
+        "x=1",
+        "--data",
+        "D",
+    ]
 
 
 def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):

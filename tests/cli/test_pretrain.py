@@ -33,7 +33,7 @@ CONFIG = {
     "steps": 40,
     "learning_rate": 5e-3,
     "held_out": 0.1,
-    "evaluations": 4,
+    "n_evaluations": 4,
 }
 
 
@@ -134,7 +134,7 @@ def test_killed_and_resumed_equals_uninterrupted(corpus, config, tmp_path, capsy
 
 
 def test_killed_before_the_first_checkpoint_the_run_starts_over(corpus, config, tmp_path, capsys):
-    config.write_text(yaml.safe_dump(CONFIG | {"steps": 400, "evaluations": 400}))
+    config.write_text(yaml.safe_dump(CONFIG | {"steps": 400, "n_evaluations": 400}))
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
     assert run(*arguments(corpus, config, uninterrupted), capsys=capsys)[0] == 0
     args = arguments(corpus, config, killed, "--save-every", "1e6", "--checkpoint-at", "300")
@@ -166,7 +166,7 @@ def by_two_processes(*args: str) -> str:
 
 def assert_same_encoder(one: Path, two: Path) -> None:
     records = [json.loads((folder / "pretraining.json").read_text()) for folder in (one, two)]
-    assert [record["circumstances"]["processes"] for record in records] == [1, 2]
+    assert [record["environment"]["processes"] for record in records] == [1, 2]
     for point, other in zip(*(record["curve"] for record in records), strict=True):
         assert point == pytest.approx(other, rel=1e-4)
     for name, values in weights(one).items():
@@ -184,7 +184,7 @@ def test_two_processes_give_the_same_encoder_as_one(corpus, config, tmp_path, ca
 def test_two_processes_share_evaluation_batches_of_one_batch_or_one_sequence(
     corpus, config, tmp_path, capsys, held_out_sequences
 ):
-    changes = {"batch_size": 64, "steps": 6, "evaluations": 2, "held_out_sequences": held_out_sequences}
+    changes = {"batch_size": 64, "steps": 6, "n_evaluations": 2, "held_out_sequences": held_out_sequences}
     config.write_text(yaml.safe_dump(CONFIG | changes))
     assert run(*arguments(corpus, config, tmp_path / "one"), capsys=capsys)[0] == 0
     by_two_processes(*arguments(corpus, config, tmp_path / "two"))
@@ -218,7 +218,7 @@ def test_resuming_with_other_micro_batches_warns_if_there_is_dropout(corpus, con
 
 
 def test_ctrl_c_saves_a_checkpoint_and_says_how_to_resume(corpus, config, tmp_path, capsys):
-    config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "evaluations": 1}))
+    config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "n_evaluations": 1}))
     args = arguments(corpus, config, tmp_path / "out", "--save-every", "1")
     process = subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)
     wait_for_a_checkpoint(tmp_path / "out")
@@ -273,7 +273,7 @@ def test_leftovers_of_a_process_killed_after_its_last_file_are_removed(corpus, c
 
 
 def test_two_processes_cannot_write_to_one_folder(corpus, config, tmp_path, capsys):
-    config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "evaluations": 1}))
+    config.write_text(yaml.safe_dump(CONFIG | {"steps": 100_000, "n_evaluations": 1}))
     args = arguments(corpus, config, tmp_path / "out", "--save-every", "0")
     process = subprocess.Popen(command(*args), stderr=subprocess.DEVNULL)
     wait_for_a_checkpoint(tmp_path / "out")

@@ -30,8 +30,16 @@ def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_en
     (tmp_path / "recipe.yaml").write_text(out)
     recipe = load_recipe(tmp_path / "recipe.yaml")
     assert (recipe.head, recipe.epochs, recipe.bias_correction) == ("cosine", 40, True)
-    assert set(yaml.safe_load(out)) == {"head", "stabilizers", "epochs", "learning_rate", "batch_size", "warmup",
-                                        "bias_correction", "max_length"}  # fmt: skip
+    assert set(yaml.safe_load(out)) == {
+        "head",
+        "stabilizers",
+        "epochs",
+        "learning_rate",
+        "batch_size",
+        "warmup_ratio",
+        "bias_correction",
+        "max_length",
+    }
     text = " ".join(out.replace("\n# ", " ").split())
     assert (
         "the zero-shot cosine of the encoder has r = 0." in text and "[Gu et al. 2021]" in text and "judgement]" in text
@@ -44,10 +52,17 @@ def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_en
     code, out, _ = command("recommend", *custom_pairs, "--encoder", tiny_encoder, "--sentence-tuned", "--json")
     result = json.loads(out)
     assert code == 0 and result["recipe"]["head"] == "cosine" and result["seeds"] == 10
-    assert result["plain_cosine"]["n"] == 60 and result["situation"]["sentence_tuned"] is True
+    assert result["zero_shot_cosine"]["n"] == 60 and result["situation"]["sentence_tuned"] is True
     assert set(result["evidence"][0]) == {
-        "origin", "words", "low", "high", "runs", "seeds", "failed", "failed_interval"
-    }  # fmt: skip
+        "origin",
+        "words",
+        "low",
+        "high",
+        "runs",
+        "seeds",
+        "failed",
+        "failed_interval",
+    }
 
 
 def test_custom_tasks_use_the_recommended_recipe_and_their_runs_become_evidence(
@@ -60,7 +75,7 @@ def test_custom_tasks_use_the_recommended_recipe_and_their_runs_become_evidence(
     assert "recommended recipe: head cosine, stabilizers {}, epochs 40" in errors
     result = json.loads(out)
     assert result["trained"] == 2 and result["recipe"]["epochs"] == 40
-    assert {split: score["n"] for split, score in result["plain_cosine"].items()} == {"dev": 20, "test": 20}
+    assert {split: score["n"] for split, score in result["zero_shot_cosine"].items()} == {"dev": 20, "test": 20}
 
     code, out, errors = command(*run)
     assert code == 0 and json.loads(out)["reused"] == 2
@@ -85,5 +100,5 @@ def test_runs_below_zero_shot_have_a_warning(command, custom_pairs, tiny_encoder
     code, out, errors = command(*run)
     assert code == 0, errors
     result = json.loads(command(*run, "--json")[1])
-    assert result["summary"]["dev"]["mean"] < result["plain_cosine"]["dev"]["score"]
+    assert result["summary"]["dev"]["mean"] < result["zero_shot_cosine"]["dev"]["score"]
     assert "on dev, these runs are worse than zero-shot" in out

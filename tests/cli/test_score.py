@@ -15,8 +15,11 @@ from blurbstudy.errors import DataError, ParameterError, StudyError
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.training.run_record import RunRecord
 
-LINES = {"train": "1\tIs it?\tIt is.\tyes\n2\tIs it?\tNo.\tno\n3\tWho?\tIt is.\tyes\n", "dev": "4\tq\tc\tno\n",
-         "test": "".join(f"{i}\tIs it?\tIt is.\t{'no' if i % 2 else 'yes'}\n" for i in range(5, 15))}  # fmt: skip
+LINES = {
+    "train": "1\tIs it?\tIt is.\tyes\n2\tIs it?\tNo.\tno\n3\tWho?\tIt is.\tyes\n",
+    "dev": "4\tq\tc\tno\n",
+    "test": "".join(f"{i}\tIs it?\tIt is.\t{'no' if i % 2 else 'yes'}\n" for i in range(5, 15)),
+}
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(score)
@@ -96,10 +99,17 @@ def run(run_score, tmp_path):
     data = sources.fingerprints["BioASQ"]
     predicted = {"dev": ["no"], "test": ["no"] * 4 + ["yes"] * 6}
     record = RunRecord(
-        config=RunConfig(task="BioASQ", data=data, encoder="e" * 20, recipe=Recipe(), seed=1), status="finished",
-        stopped_at_step=1, selected_step=1, scores={"dev": 1.0, "test": 0.5}, curve={}, predictions=predicted,
-        seconds=1.0, peak_bytes=1, circumstances={},
-    )  # fmt: skip
+        config=RunConfig(task="BioASQ", data_fingerprint=data, encoder_fingerprint="e" * 20, recipe=Recipe(), seed=1),
+        status="finished",
+        stopped_at_step=1,
+        selected_step=1,
+        scores={"dev": 1.0, "test": 0.5},
+        curve={},
+        predictions=predicted,
+        seconds=1.0,
+        peak_bytes=1,
+        environment={},
+    )
     store.put(record)
     return "--run", record.id, "--store", "store"
 

@@ -18,11 +18,18 @@ def command(command):
 
 def record(seed, **changes):
     made = RunRecord(
-        config=RunConfig(task="BioASQ", data="d" * 20, encoder="e" * 20, recipe=Recipe(), seed=seed),
-        status="finished", stopped_at_step=10, selected_step=10, scores={"dev": None, "test": 1.0},
-        curve={"step": [10], "train_loss": [0.25], "dev_score": [0.5]}, predictions={"test": ["yes", "no"]},
-        seconds=1.5, peak_bytes=1000,
-    )  # fmt: skip
+        config=RunConfig(
+            task="BioASQ", data_fingerprint="d" * 20, encoder_fingerprint="e" * 20, recipe=Recipe(), seed=seed
+        ),
+        status="finished",
+        stopped_at_step=10,
+        selected_step=10,
+        scores={"dev": None, "test": 1.0},
+        curve={"step": [10], "train_loss": [0.25], "dev_score": [0.5]},
+        predictions={"test": ["yes", "no"]},
+        seconds=1.5,
+        peak_bytes=1000,
+    )
     return dataclasses.replace(made, **changes)
 
 

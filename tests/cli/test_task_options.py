@@ -90,26 +90,44 @@ def test_a_part_of_train_becomes_dev_and_that_is_said_in_words(finetune, command
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--task", "ner"], "--task ner is a kind of task; name your files too (--train FILE [--dev FILE] [--test "
-         "FILE], or --data DIR with train.*, dev.*, test.*)"),
-        (["--task", "ner", "--train", "a.conll", "--data", "."], "name the files once: --train FILE [--dev FILE] "
-         "[--test FILE], or --data DIR"),
-        (["--task", "ner", "--dev", "a.conll"], "files: no train file; name it (--train FILE, or train: FILE under "
-         "files:)"),
+        (
+            ["--task", "ner"],
+            "--task ner is a kind of task; name your files too (--train FILE [--dev FILE] [--test "
+            "FILE], or --data DIR with train.*, dev.*, test.*)",
+        ),
+        (
+            ["--task", "ner", "--train", "a.conll", "--data", "."],
+            "name the files once: --train FILE [--dev FILE] [--test FILE], or --data DIR",
+        ),
+        (
+            ["--task", "ner", "--dev", "a.conll"],
+            "files: no train file; name it (--train FILE, or train: FILE under files:)",
+        ),
         (["--task", "ner", "--train", "no.conll"], "no.conll: no such file; check the path of the train split"),
-        (["--task", "BIOSSES", "--train", "a.conll"], "--task BIOSSES: --train needs a kind of task, such as --task "
-         "ner; a YAML definition names these itself"),
-        (["--task", "none.yaml"], "none.yaml: found a file that cannot be read (No such file or directory); expected a "
-         "readable file; check the path and its permissions"),
-        (["--task", "ner", "--train", "a.conll", "--columns", "text"], "--columns: expected ROLE=COLUMN, "
-         "got 'text'; write text=NAME,label=NAME"),
-        (["--task", "ner", "--train", "a.conll", "--scheme", "xml"], "scheme='xml' is unknown; use iob1, iob2, bio, "
-         "bio2, iobes, bioes, bilou, bioul, io"),
-        (["--task", "ner", "--data", "nowhere"], "--task ner is a kind of task, but --data nowhere is not a "
-         "folder with train.*, dev.*, test.*; name yours"),
+        (
+            ["--task", "BIOSSES", "--train", "a.conll"],
+            "--task BIOSSES: --train needs a kind of task, such as --task ner; a YAML definition names these itself",
+        ),
+        (
+            ["--task", "none.yaml"],
+            "none.yaml: found a file that cannot be read (No such file or directory); expected a "
+            "readable file; check the path and its permissions",
+        ),
+        (
+            ["--task", "ner", "--train", "a.conll", "--columns", "text"],
+            "--columns: expected ROLE=COLUMN, got 'text'; write text=NAME,label=NAME",
+        ),
+        (
+            ["--task", "ner", "--train", "a.conll", "--scheme", "xml"],
+            "scheme='xml' is unknown; use iob1, iob2, bio, bio2, iobes, bioes, bilou, bioul, io",
+        ),
+        (
+            ["--task", "ner", "--data", "nowhere"],
+            "--task ner is a kind of task, but --data nowhere is not a folder with train.*, dev.*, test.*; name yours",
+        ),
         (["--task", "nonsense"], "task='nonsense' is unknown; use BC5-chem, BC5-disease"),
     ],
-)  # fmt: skip
+)
 def test_what_is_asked_wrongly_is_one_line_and_nothing_is_written(finetune, tmp_path, words, message):
     code, out, errors = finetune(*words)
     assert (code, out) == (2, "") and len(errors.splitlines()) == 1
@@ -127,5 +145,5 @@ def test_joining_dev_is_refused_where_nothing_would_be_left_to_score(finetune, t
     (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 32\njoin_dev: true\n")
     code, _, errors = finetune("--task", "ner", "--train", "a.conll")
     assert code == 2 and errors.splitlines()[-1] == (
-        "blurbstudy: join_dev=True: a has no test set, so no split remains to score; set it to false"
+        "blurbstudy: train_on_dev=True: a has no test set, so no split remains to score; set it to false"
     )

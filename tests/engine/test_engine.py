@@ -62,7 +62,7 @@ def test_worker_processes_and_this_process_train_identical_runs(tmp_path, store,
     there = run_missing(configs, other, sources=sources, engine=LocalEngine(workers=2, population=1), **QUIET)
     assert len(processes) == 2 and all(process.poll() is not None for process in processes)
     assert there.trained == 3 and outcomes(there) == outcomes(here)
-    assert {record.circumstances["threads"] for record in [*here.values(), *there.values()]} == {1}
+    assert {record.environment["threads"] for record in [*here.values(), *there.values()]} == {1}
     again = run_missing(configs, other, sources=sources, engine=LocalEngine(workers=2), **QUIET)
     assert (again.trained, again.reused, len(processes)) == (0, 3, 2)
 
@@ -240,7 +240,7 @@ from blurbstudy.store.run_store import RunStore
 if __name__ == "__main__":
     store = RunStore(sys.argv[1])
     sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"tiny": sys.argv[2]}, data="mini")
-    recipe = Recipe(epochs=10, batch_size=16, max_length=48, evaluations=2)
+    recipe = Recipe(epochs=10, batch_size=16, max_length=48, n_evaluations=2)
     configs = [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in range(1, 8)]
     engine = LocalEngine(workers=2, population=1)
     run_missing(configs, store, sources=sources, engine=engine, progress="silent")
@@ -283,7 +283,7 @@ def test_after_sigkill_the_same_command_completes_the_same_records(tmp_path, tin
     survivors = {path: path.stat().st_mtime_ns for path in store.folder.glob("runs/*/*.json")}
     assert 2 <= len(survivors) < 7 and len(store.records()) == len(survivors)
 
-    configs = make_grid(make_sources(store), 7, epochs=10, evaluations=2)
+    configs = make_grid(make_sources(store), 7, epochs=10, n_evaluations=2)
     one_by_one = {"engine": LocalEngine(workers=1, population=1)} | QUIET
     resumed = run_missing(configs, store, sources=make_sources(store), **one_by_one)
     assert (resumed.trained, resumed.reused) == (7 - len(survivors), len(survivors))

@@ -41,7 +41,7 @@ encoder = export_checkpoint(random_checkpoint(shape).weights, shape, folder=fold
                             tokenizer=AutoTokenizer.from_pretrained(tokenizer))
 store = RunStore(folder / "store")
 sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"wide": str(encoder)}, data="mini")
-recipe = Recipe(epochs=0.5, batch_size=16, max_length=96, evaluations=1)
+recipe = Recipe(epochs=0.5, batch_size=16, max_length=96, n_evaluations=1)
 configs = [sources.run_config("BIOSSES", "wide", recipe=recipe, seed=seed) for seed in range(1, runs + 1)]
 if not room:
     trainer = PopulationTrainer(store, sources=sources, device="cpu")
@@ -52,7 +52,7 @@ held = 1024 * int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read
 resource.setrlimit(resource.RLIMIT_AS, (held + room, held + room))
 failures = LocalEngine(device="cpu", workers=1, population=runs).run(configs, store, sources=sources)
 print(json.dumps({
-    "sizes": sorted(record.circumstances["population"] for record in store.records()),
+    "sizes": sorted(record.environment["population"] for record in store.records()),
     "causes": [failure.cause for failure in failures],
     "failed": [run_id for failure in failures for run_id in failure.run_ids],
 }))
@@ -124,7 +124,7 @@ def test_after_a_kill_only_the_members_that_were_not_finished_are_trained_again(
     failures = LocalEngine(workers=2, population=2).run(configs, store, sources=sources, on_progress=kill_once)
     assert killed and failures == [] and not find_runs(configs, store).missing
     assert all(path.stat().st_mtime_ns == at for path, at in written.items())
-    sizes = {record.config.seed: record.circumstances["population"] for record in store.records()}
+    sizes = {record.config.seed: record.environment["population"] for record in store.records()}
     assert sizes == {1: 2, 2: 2, 3: 2, 4: 1}  # the one that was left, alone
 
 

@@ -21,9 +21,12 @@ def sizes(populations):
 
 
 def test_every_run_is_in_one_population(sources, make_grid):
-    configs = [c for epochs in (1, 3) for layers in (0, 1) for c in make_grid(
-        sources, 5, epochs=epochs, stabilizers={"freeze": {"layers": layers}} if layers else {}
-    )]  # fmt: skip
+    configs = [
+        c
+        for epochs in (1, 3)
+        for layers in (0, 1)
+        for c in make_grid(sources, 5, epochs=epochs, stabilizers={"freeze": {"layers": layers}} if layers else {})
+    ]
     populations = plan(configs, sources)
     assert sorted(c.id for p in populations for c in p) == sorted(c.id for c in configs)
 
@@ -74,5 +77,5 @@ def test_encoders_of_transformers_own_train_alone_on_any_device(other_sources, m
 
 
 def test_a_run_that_takes_dev_into_train_is_longer(sources, make_grid):
-    (short,), (long,) = make_grid(sources, 1, epochs=10), make_grid(sources, 1, epochs=10, join_dev=True)
+    (short,), (long,) = make_grid(sources, 1, epochs=10), make_grid(sources, 1, epochs=10, train_on_dev=True)
     assert run_steps(long, sources=sources) > run_steps(short, sources=sources)

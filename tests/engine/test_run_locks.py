@@ -36,7 +36,7 @@ class PrintingStore(RunStore):
 def grid(encoder, store):
     """Sources, and short runs, one per seed."""
     sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"tiny": encoder}, data="mini")
-    recipe = Recipe(epochs=2, batch_size=16, max_length=48, evaluations=1)
+    recipe = Recipe(epochs=2, batch_size=16, max_length=48, n_evaluations=1)
     return sources, [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in range(1, 13)]
 '''
 SWEEP = """
@@ -129,5 +129,5 @@ def configs_of(store, encoder):
     from blurbstudy.config import Recipe
 
     sources = resolve_sources(store, tasks=["BIOSSES"], encoders={"tiny": str(encoder)}, data="mini")
-    recipe = Recipe(epochs=2, batch_size=16, max_length=48, evaluations=1)
+    recipe = Recipe(epochs=2, batch_size=16, max_length=48, n_evaluations=1)
     return [sources.run_config("BIOSSES", "tiny", recipe=recipe, seed=seed) for seed in range(1, 6)]

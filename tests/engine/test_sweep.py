@@ -29,10 +29,17 @@ class StubEngine:
                 continue
             store.put(
                 RunRecord(
-                    config=config, status="finished", stopped_at_step=1, selected_step=1,
-                    scores={"dev": 0.1, "test": 0.2}, curve={}, predictions={}, seconds=1.0, peak_bytes=1,
+                    config=config,
+                    status="finished",
+                    stopped_at_step=1,
+                    selected_step=1,
+                    scores={"dev": 0.1, "test": 0.2},
+                    curve={},
+                    predictions={},
+                    seconds=1.0,
+                    peak_bytes=1,
                 )
-            )  # fmt: skip
+            )
             on_progress(SweepProgress(fraction=number / len(configs), runs_done=number))
         return failures
 

@@ -23,9 +23,13 @@ TEXTS = [
 ]
 PAIRS = [(TEXTS[0], TEXTS[1]), (TEXTS[2], TEXTS[3]), (TEXTS[3], TEXTS[0])]
 TASKS = {
-    "ner": "NCBI-disease", "pico": "EBM PICO", "relation": "GAD", "document": "HoC", "question": "PubMedQA",
+    "ner": "NCBI-disease",
+    "pico": "EBM PICO",
+    "relation": "GAD",
+    "document": "HoC",
+    "question": "PubMedQA",
     "similarity": "BIOSSES",
-}  # fmt: skip
+}
 SHAPE = dict(n_layers=2, width=32, n_heads=4, intermediate=48, max_positions=130)
 
 
@@ -69,7 +73,7 @@ def write_random(tmp_path, wordpiece, byte_level, make_base):
         kind: str,
         *,
         head: str = "pooler",
-        tagging: str = "bio",
+        tag_scheme: str = "bio",
         segment_ids: str = "pair",
         custom=None,
         projected: bool = False,
@@ -78,9 +82,9 @@ def write_random(tmp_path, wordpiece, byte_level, make_base):
         start = start_of(family, tokenizer, projected=projected)
         task = dataclasses.replace(get_task(TASKS[kind]), custom=custom)
         longest = 120 if task.output == "token_labels" else 32  # texts are truncated, sentences are not
-        recipe = Recipe(max_length=longest, head=head, tagging=tagging, segment_ids=segment_ids)
+        recipe = Recipe(max_length=longest, head=head, tag_scheme=tag_scheme, segment_ids=segment_ids)
         settings = settings_of(task, recipe)
-        outputs = len(task.labels) - (tagging == "io") or 1
+        outputs = len(task.labels) - (tag_scheme == "io") or 1
         model = Classifier(start.architecture, members=1, outputs=outputs, head=settings.head)
         model.load_member(0, start, seed=5)
         generator = torch.Generator().manual_seed(7)

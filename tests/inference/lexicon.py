@@ -19,10 +19,16 @@ from blurbstudy.models import Architecture, Classifier, FinetunedWeights, random
 from blurbstudy.tasks import Task, get_task
 
 TAGS = {
-    "aspirin": "B-Drug", "naltrexone": "B-Drug", "warfarin": "B-Drug", "hydrochloride": "I-Drug",
-    "asthma": "B-Disease", "cancer": "B-Disease", "ataxia": "B-Disease", "telangiectasia": "I-Disease",
+    "aspirin": "B-Drug",
+    "naltrexone": "B-Drug",
+    "warfarin": "B-Drug",
+    "hydrochloride": "I-Drug",
+    "asthma": "B-Disease",
+    "cancer": "B-Disease",
+    "ataxia": "B-Disease",
+    "telangiectasia": "I-Disease",
     "syndrome": "I-Disease",
-}  # fmt: skip
+}
 LABELS = ("O", "B-Disease", "I-Disease", "B-Drug", "I-Drug")
 ARCHITECTURE = Architecture(
     family="bert", vocab_size=1, n_layers=1, width=16, n_heads=2, intermediate=16, max_positions=512, norm_eps=1e-5
@@ -50,7 +56,7 @@ def write_lexicon_model(folder: Path, *, max_length: int = 64, words: str = "bas
     """Write the model directory."""
     tokenizer, task = lexicon_tokenizer(), typed_task()
     architecture = dataclasses.replace(ARCHITECTURE, vocab_size=len(tokenizer))
-    model = Classifier(architecture, members=1, outputs=len(LABELS), head="words")
+    model = Classifier(architecture, members=1, outputs=len(LABELS), head="token")
     model.load_member(0, random_checkpoint(architecture, seed=1), seed=1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

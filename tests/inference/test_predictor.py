@@ -163,7 +163,7 @@ def random_tagger(folder, texts):
     architecture = Architecture(
         family="bert", vocab_size=len(tokenizer), n_layers=2, width=32, n_heads=4, intermediate=48, max_positions=512
     )
-    model = Classifier(architecture, members=1, outputs=len(task.labels), head="words")
+    model = Classifier(architecture, members=1, outputs=len(task.labels), head="token")
     model.load_member(0, random_checkpoint(architecture, seed=3), seed=5)
     generator = torch.Generator().manual_seed(7)
     for name, parameter in model.named_parameters():

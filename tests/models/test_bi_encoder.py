@@ -19,9 +19,15 @@ def reference(request, tmp_path):
     """A family, transformers' encoder without pooler, and our checkpoint of it."""
     torch.manual_seed(5)
     shape = dict(
-        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=3, num_attention_heads=4, intermediate_size=40,
-        max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=40,
+        max_position_embeddings=32,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
     item = {"electra": {"embedding_size": 8}, "roberta": {"type_vocab_size": 1, "pad_token_id": PAD["roberta"]}}
     config = getattr(transformers, CONFIGS[request.param])(**shape | item.get(request.param, {}))
     model = transformers.AutoModel.from_config(config)

@@ -87,9 +87,17 @@ def test_a_masked_lm_of_transformers_loads_without_pooler(tmp_path):
 
 
 ROBERTA = Architecture(
-    family="roberta", vocab_size=30, n_layers=2, width=8, n_heads=2, intermediate=12, max_positions=16, n_segments=1,
-    norm_eps=1e-5, pad_id=1,
-)  # fmt: skip
+    family="roberta",
+    vocab_size=30,
+    n_layers=2,
+    width=8,
+    n_heads=2,
+    intermediate=12,
+    max_positions=16,
+    n_segments=1,
+    norm_eps=1e-5,
+    pad_id=1,
+)
 
 
 def roberta_config(**changes):
@@ -108,8 +116,11 @@ def test_a_roberta_of_transformers_loads_with_the_positions_that_its_tokens_read
 
 
 def test_what_a_roberta_config_leaves_unsaid_is_what_transformers_takes(tmp_path):
-    model = transformers.RobertaModel(transformers.RobertaConfig(hidden_size=8, num_hidden_layers=1,
-        num_attention_heads=2, intermediate_size=12, vocab_size=30))  # fmt: skip
+    model = transformers.RobertaModel(
+        transformers.RobertaConfig(
+            hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12, vocab_size=30
+        )
+    )
     model.save_pretrained(tmp_path)
     left = ("hidden_act", "layer_norm_eps", "max_position_embeddings", "pad_token_id", "type_vocab_size")
     break_config(tmp_path, **dict.fromkeys(left))

@@ -33,7 +33,7 @@ def computed(checkpoint, batches, *, head: str, seeds, device: str):
     for member, seed in enumerate(seeds):
         model.load_member(member, checkpoint, seed=seed)
     model.to(device)
-    reads = [[np.arange(0, len(ids), 2) for ids, _ in batch] for batch in batches] if head == "words" else None
+    reads = [[np.arange(0, len(ids), 2) for ids, _ in batch] for batch in batches] if head == "token" else None
     outputs = model(pack(batches, n_heads=4, output_positions=reads).to(torch.device(device)))
     (outputs * torch.linspace(-1, 1, outputs[0].numel(), device=device).view(outputs[0].shape)).sum().backward()
     gradients = {

@@ -29,9 +29,15 @@ def family_of(case: str) -> str:
 
 def make_config(family: str, **changes) -> transformers.PretrainedConfig:
     shape = dict(
-        vocab_size=VOCABULARY, hidden_size=WIDTH, num_attention_heads=4, intermediate_size=40,
-        max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, num_labels=3,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        hidden_size=WIDTH,
+        num_attention_heads=4,
+        intermediate_size=40,
+        max_position_embeddings=32,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        num_labels=3,
+    )
     if family in PAD:
         shape |= dict(type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=PAD[family])
     return getattr(transformers, f"{SEQUENCES[family]}Config")(**shape | changes)
@@ -240,7 +246,7 @@ def test_labels_of_words_and_their_gradients_equal_those_of_transformers(family,
         torch.nn.init.normal_(parameter, 1.0 if name.endswith("LayerNorm.weight") else 0.0, 0.2)
     model.base_model.save_pretrained(tmp_path)
     checkpoint = load_checkpoint(tmp_path)
-    ours = Classifier(checkpoint.architecture, members=members, outputs=3, head="words")
+    ours = Classifier(checkpoint.architecture, members=members, outputs=3, head="token")
     for member in range(members):
         ours.load_member(member, checkpoint, seed=0)
         ours.head.weight.data[member].copy_(model.classifier.weight.data)
@@ -264,8 +270,9 @@ def test_labels_of_words_and_their_gradients_equal_those_of_transformers(family,
         torch.testing.assert_close(logits[member], read, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(ours.head.weight.grad[member], model.classifier.weight.grad, rtol=1e-3, atol=1e-5)
         for mine, other in zip(ours.layers, model.base_model.encoder.layer, strict=True):
-            torch.testing.assert_close(mine.up.weight.grad[member], other.intermediate.dense.weight.grad,
-                                       rtol=2e-3, atol=1e-5)  # fmt: skip
+            torch.testing.assert_close(
+                mine.up.weight.grad[member], other.intermediate.dense.weight.grad, rtol=2e-3, atol=1e-5
+            )
 
 
 def test_the_loss_of_sets_of_labels_is_that_of_transformers(tmp_path):

@@ -26,7 +26,7 @@ TINY = {
     "steps": 60,
     "learning_rate": 5e-3,
     "held_out": 0.1,
-    "evaluations": 3,
+    "n_evaluations": 3,
 }
 
 

@@ -32,11 +32,11 @@ def test_base_and_large_have_the_values_of_gu_and_of_clark():
     base, large = (pretraining_config(name) for name in ("base", "large"))
     for config, layers, width in ((base, 12, 768), (large, 24, 1024)):
         assert (config.n_layers, config.width, config.vocab_size, config.max_length) == (layers, width, 30522, 512)
-        assert (config.learning_rate, config.batch_size, config.steps, config.warmup) == (6e-4, 8192, 62500, 0.1)
+        assert (config.learning_rate, config.batch_size, config.steps, config.warmup_ratio) == (6e-4, 8192, 62500, 0.1)
     base, large = (pretraining_config(name, "electra") for name in ("electra-base", "electra-large"))
     assert (base.learning_rate, base.batch_size, base.steps, base.mask_rate) == (2e-4, 256, 766_000, 0.15)
     assert (large.learning_rate, large.batch_size, large.steps, large.mask_rate) == (2e-4, 2048, 400_000, 0.25)
-    assert [round(config.warmup * config.steps, -2) for config in (base, large)] == [10_000, 10_000]
+    assert [round(config.warmup_ratio * config.steps, -2) for config in (base, large)] == [10_000, 10_000]
     assert [config.batch_tokens for config in (base, large)] == [0, 0]
     for original, name in ((base, "base"), (large, "large")):
         shared = pretraining_config(name, "electra")

@@ -20,7 +20,7 @@ def config(tmp_path, monkeypatch):
     """A configuration file of two steps, and an empty cache."""
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(TINY | {"steps": 2, "evaluations": 1}))
+    path.write_text(yaml.safe_dump(TINY | {"steps": 2, "n_evaluations": 1}))
     return path
 
 
@@ -34,7 +34,7 @@ def test_the_second_call_trains_nothing(config, tiny_corpus, monkeypatch):
 def test_seed_configuration_and_corpus_are_part_of_the_cache_key(config, tiny_corpus, tmp_path):
     folders = [pretrained_encoder("bert", config=config, data_folder=tiny_corpus, seed=seed) for seed in (0, 1)]
     other = tmp_path / "other.yaml"
-    other.write_text(yaml.safe_dump(TINY | {"steps": 3, "evaluations": 1}))
+    other.write_text(yaml.safe_dump(TINY | {"steps": 3, "n_evaluations": 1}))
     folders.append(pretrained_encoder("bert", config=other, data_folder=tiny_corpus))
     shutil.copytree(tiny_corpus, tmp_path / "more")
     with (tmp_path / "more" / "corpus.jsonl").open("a") as stream:

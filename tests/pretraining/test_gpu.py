@@ -12,7 +12,7 @@ from .conftest import TINY
 
 def train(corpus, out, *, objective: str, options: TrainingOptions, precision: str = "float32"):
     """Take four steps without dropout; return the curve and the exported weights."""
-    config = pretraining_config(TINY | {"steps": 4, "evaluations": 4}, objective)
+    config = pretraining_config(TINY | {"steps": 4, "n_evaluations": 4}, objective)
     done = pretrain(
         get_objective(objective),
         config,

@@ -108,7 +108,7 @@ def test_a_diverged_loss_is_an_error(tiny_corpus, tmp_path, monkeypatch):
 def test_documents_of_one_sentence_suffice_only_for_single_sequences(tmp_path):
     lines = [f'{{"sentences": ["Only one sentence here, of {word}."]}}\n' for word in "abcdefghijkl"]
     (tmp_path / "corpus.jsonl").write_text("".join(lines))
-    changes = {"vocab_size": 80, "steps": 2, "evaluations": 1}
+    changes = {"vocab_size": 80, "steps": 2, "n_evaluations": 1}
     with pytest.raises(DataError, match="no document of two sentences"):
         run(tmp_path, tmp_path / "out", **changes)
     assert run(tmp_path, tmp_path / "out", objective="single-sequence", **changes).curve[-1]["tokens"] > 0

@@ -47,7 +47,7 @@ def folder(tmp_path_factory, tiny_encoder):
 def fill(store, *, encoders):
     """Two settings of two seeds."""
     sources = resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, data="mini")
-    recipes = [Recipe(epochs=1, max_length=48, evaluations=2, learning_rate=rate) for rate in (1e-4, 1e-3)]
+    recipes = [Recipe(epochs=1, max_length=48, n_evaluations=2, learning_rate=rate) for rate in (1e-4, 1e-3)]
     runs = [sources.run_config("BIOSSES", "BERT", recipe=recipe, seed=seed) for recipe in recipes for seed in (1, 2)]
     run_missing(runs, store, sources=sources, engine=LocalEngine(device="cpu", workers=1), progress="silent")
 

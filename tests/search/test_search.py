@@ -17,7 +17,7 @@ from blurbstudy.search.database import FILE, SearchDatabase, database_url
 from blurbstudy.search.search import METADATA_KIND, Search, dev_objective, found_in_store, planned_search, run_searches
 from blurbstudy.search.space import search_space
 
-STANDARD = Recipe(epochs=1, batch_size=16, max_length=48, evaluations=1, learning_rate=1e-3)
+STANDARD = Recipe(epochs=1, batch_size=16, max_length=48, n_evaluations=1, learning_rate=1e-3)
 CHOICES = {"learning_rate": [1e-3, 2e-3, 4e-3], "freeze": [0, 1], "decay": [1.0, 0.8], "epochs": [1, 2]}
 ANSWERS = ["yes", "no"] * 20
 
@@ -110,7 +110,7 @@ def test_a_trials_value_is_the_mean_dev_score_over_its_seeds(scored, make_search
 
 def test_a_run_whose_loss_left_the_finite_numbers_counts_as_the_trivial_score(make_record, make_reference):
     reference = make_reference("BioASQ", ANSWERS)
-    lost = make_record(task="BioASQ", status="not_finite")
+    lost = make_record(task="BioASQ", status="diverged")
     right = make_record(2, task="BioASQ", test=ANSWERS)
     assert dev_objective([right, lost], reference) == pytest.approx((1.0 + 0.5) / 2)
 
@@ -258,10 +258,15 @@ for number in range(14):
 def test_what_is_asked_for_does_not_hang_on_the_process():
     """Hash seeds differ from process to process."""
     said = [
-        subprocess.run([sys.executable, "-c", PROGRAM], env=os.environ | {"PYTHONHASHSEED": seed}, text=True,
-                       capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            text=True,
+            capture_output=True,
+            check=True,
+        ).stdout
         for seed in ("1", "2")
-    ]  # fmt: skip
+    ]
     assert said[0] == said[1] and len(said[0].splitlines()) == 14
 
 

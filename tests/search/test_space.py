@@ -47,7 +47,7 @@ def test_a_layer_that_would_be_frozen_and_fresh_is_refused_before_anything_runs(
     ("choices", "message"),
     [
         ({"momentum": [1]}, "unknown dimension 'momentum'; known: freeze"),
-        ({"join_dev": [True]}, "unknown dimension 'join_dev'"),
+        ({"train_on_dev": [True]}, "unknown dimension 'train_on_dev'"),
         ({"learning_rate": 1e-5}, "must be a list of values"),
         ({"learning_rate": []}, "must be a list of values"),
         ({"segment_ids": "pair"}, "must be a list of values"),

@@ -24,14 +24,28 @@ from blurbstudy.stabilizers import (
 
 LAYERS = 4
 ARCHITECTURE = Architecture(
-    family="electra", vocab_size=20, n_layers=LAYERS, width=8, n_heads=2, intermediate=8, max_positions=8,
+    family="electra",
+    vocab_size=20,
+    n_layers=LAYERS,
+    width=8,
+    n_heads=2,
+    intermediate=8,
+    max_positions=8,
     embedding_width=4,
-)  # fmt: skip
+)
 CHECKPOINT = random_checkpoint(ARCHITECTURE, pooler=True)
 ROBERTA = Architecture(
-    family="roberta", vocab_size=20, n_layers=LAYERS, width=8, n_heads=2, intermediate=8, max_positions=8, n_segments=1,
-    norm_eps=1e-5, pad_id=1,
-)  # fmt: skip
+    family="roberta",
+    vocab_size=20,
+    n_layers=LAYERS,
+    width=8,
+    n_heads=2,
+    intermediate=8,
+    max_positions=8,
+    n_segments=1,
+    norm_eps=1e-5,
+    pad_id=1,
+)
 
 
 def make_model(recipe: Recipe, seed: int = 5, checkpoint: Checkpoint = CHECKPOINT) -> Classifier:
@@ -49,8 +63,15 @@ def changed_depths(model: Classifier) -> set[int]:
     return {p.depth for p in model.depth_parameters() if not torch.equal(p.tensor[0], p.tensor[1])}
 
 
-IDLE = [Freeze(0), LayerwiseDecay(1.0), LayerwiseDecay(1.0, "electra"), Reinitialize(0, pooler=False),
-        RemoveLayers(0), BiasCorrection(True), LongerTraining(20)]  # fmt: skip
+IDLE = [
+    Freeze(0),
+    LayerwiseDecay(1.0),
+    LayerwiseDecay(1.0, "electra"),
+    Reinitialize(0, pooler=False),
+    RemoveLayers(0),
+    BiasCorrection(True),
+    LongerTraining(20),
+]
 
 
 @pytest.mark.parametrize("stabilizer", IDLE, ids=lambda s: s.name)
@@ -70,9 +91,12 @@ def test_every_technique_names_itself_and_its_source():
 @pytest.mark.parametrize(
     ("layers", "scales"),
     [
-        ("embeddings", [0, 1, 1, 1, 1, 1]), (1, [0, 0, 1, 1, 1, 1]), (3, [0, 0, 0, 0, 1, 1]), (4, [0, 0, 0, 0, 0, 1]),
+        ("embeddings", [0, 1, 1, 1, 1, 1]),
+        (1, [0, 0, 1, 1, 1, 1]),
+        (3, [0, 0, 0, 0, 1, 1]),
+        (4, [0, 0, 0, 0, 0, 1]),
     ],
-)  # fmt: skip
+)
 def test_freezing_stops_embeddings_and_the_lowest_layers(layers, scales):
     recipe = stabilize(Recipe(), Freeze(layers))
     assert list(depth_plan(recipe, LAYERS).lr_scales) == scales
@@ -108,10 +132,13 @@ def test_reinitialization_touches_the_top_layers_and_the_pooler_alone(layers, po
 @pytest.mark.parametrize(
     ("techniques", "fresh", "layers"),
     [
-        ([Reinitialize(1)], {4, 5}, 4), ([Reinitialize(2, pooler=False)], {3, 4}, 4), ([RemoveLayers(3)], set(), 1),
-        ([RemoveLayers(2), Reinitialize(1), Freeze(1)], {2, 3}, 2), ([Freeze(3), LayerwiseDecay(0.5)], set(), 4),
+        ([Reinitialize(1)], {4, 5}, 4),
+        ([Reinitialize(2, pooler=False)], {3, 4}, 4),
+        ([RemoveLayers(3)], set(), 1),
+        ([RemoveLayers(2), Reinitialize(1), Freeze(1)], {2, 3}, 2),
+        ([Freeze(3), LayerwiseDecay(0.5)], set(), 4),
     ],
-)  # fmt: skip
+)
 def test_roberta_has_the_depths_of_the_others(techniques, fresh, layers):
     recipe, roberta = stabilize(Recipe(), *techniques), random_checkpoint(ROBERTA)
     model = make_model(recipe, checkpoint=roberta)
@@ -126,10 +153,13 @@ def test_roberta_has_the_depths_of_the_others(techniques, fresh, layers):
 @pytest.mark.parametrize(
     ("techniques", "fresh", "layers"),
     [
-        ([Reinitialize(1)], {3, 4}, 3), ([Reinitialize(2, pooler=False)], {2, 3}, 3), ([RemoveLayers(2)], set(), 1),
-        ([RemoveLayers(1), Reinitialize(1), Freeze(1)], {2, 3}, 2), ([Freeze(3), LayerwiseDecay(0.5)], set(), 3),
+        ([Reinitialize(1)], {3, 4}, 3),
+        ([Reinitialize(2, pooler=False)], {2, 3}, 3),
+        ([RemoveLayers(2)], set(), 1),
+        ([RemoveLayers(1), Reinitialize(1), Freeze(1)], {2, 3}, 2),
+        ([Freeze(3), LayerwiseDecay(0.5)], set(), 3),
     ],
-)  # fmt: skip
+)
 def test_encoders_of_transformers_own_have_the_depths_of_the_others(other, techniques, fresh, layers):
     family, theirs, checkpoint = other
     recipe = stabilize(Recipe(), *techniques)

@@ -54,7 +54,7 @@ def test_the_trivial_score_is_of_trains_majority_not_of_the_splits_own(make_refe
 
 
 def test_a_loss_that_is_not_finite_is_a_failure_on_every_split(biosses, make_record):
-    record = make_record(status="not_finite")
+    record = make_record(status="diverged")
     assert failure_reason(record, biosses(16)) == failure_reason(record, biosses(16), split="test") == DIVERGED
 
 
@@ -76,10 +76,10 @@ def test_dev_decides_and_test_is_told_beside(make_reference, make_record, correl
 def test_where_dev_joined_train_only_finite_and_constant_are_judged(make_reference, make_record, correlated):
     truth, weak = correlated(20, 0.1)
     reference = make_reference("BIOSSES", truth)
-    assert failure_reason(make_record(test=weak, join_dev=True), reference) is None
-    assert failure_reason(make_record(test=[1.0] * 20, join_dev=True), reference) == CONSTANT
-    assert failure_reason(make_record(status="not_finite", join_dev=True), reference) == DIVERGED
-    assert failure_reason(make_record(test=weak, join_dev=True), reference, split="test") == NOT_ABOVE_TRIVIAL
+    assert failure_reason(make_record(test=weak, train_on_dev=True), reference) is None
+    assert failure_reason(make_record(test=[1.0] * 20, train_on_dev=True), reference) == CONSTANT
+    assert failure_reason(make_record(status="diverged", train_on_dev=True), reference) == DIVERGED
+    assert failure_reason(make_record(test=weak, train_on_dev=True), reference, split="test") == NOT_ABOVE_TRIVIAL
 
 
 def test_runs_on_other_data_and_of_another_length_are_refused(biosses, make_record, correlated):
@@ -92,10 +92,10 @@ def test_runs_on_other_data_and_of_another_length_are_refused(biosses, make_reco
 def test_references_come_from_a_store_for_records_or_fingerprints(store, make_record):
     record = make_record(task="BioASQ", test=["yes", "no"])
     for split in ("train", "dev", "test"):
-        store.put_gold("BioASQ", record.config.data, split, ids="ab", units="ab", gold=["yes", "no"])
+        store.put_gold("BioASQ", record.config.data_fingerprint, split, ids="ab", units="ab", gold=["yes", "no"])
     (reference,) = load_references(store, [record]).values()
     assert isinstance(reference, GoldReference) and reference.gold["test"].gold == ("yes", "no")
-    assert load_references(store, {"BioASQ": record.config.data}) == {"BioASQ": reference}
+    assert load_references(store, {"BioASQ": record.config.data_fingerprint}) == {"BioASQ": reference}
 
 
 TAGS = ["O B I O", "B O", "O O O", "O B"] * 10

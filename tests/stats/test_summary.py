@@ -47,7 +47,7 @@ def test_a_cell_by_hand(bioasq, make_record):
 
 
 def test_a_run_without_score_is_not_in_the_mean_but_counts(bioasq, make_record):
-    runs = [*cell(make_record, 36, 32), make_record(9, task="BioASQ", status="not_finite")]
+    runs = [*cell(make_record, 36, 32), make_record(9, task="BioASQ", status="diverged")]
     summary = summarize(runs, bioasq)
     assert (summary.n, summary.n_scored, summary.failed) == (3, 2, 1)
     assert summary.mean == pytest.approx(0.85) and summary.scores[-1] is None
@@ -60,7 +60,7 @@ def test_a_collapsed_run_stays_in_the_mean(bioasq, make_record):
 
 
 def test_a_cell_without_a_single_score_has_counts_alone(bioasq, make_record):
-    summary = summarize([make_record(s, task="BioASQ", status="not_finite") for s in (1, 2)], bioasq)
+    summary = summarize([make_record(s, task="BioASQ", status="diverged") for s in (1, 2)], bioasq)
     assert (summary.mean, summary.sd, summary.worst, summary.example_interval) == (None, None, None, None)
     assert (summary.n, summary.failed, summary.failed_rate) == (2, 2, 1.0)
 
@@ -199,7 +199,7 @@ def test_pairing_by_example_sees_what_two_intervals_overlook(bioasq, make_record
 
 
 def test_cells_without_a_common_scored_seed_have_no_comparison(bioasq, make_record):
-    comparison = compare(cell(make_record, 36), [make_record(1, task="BioASQ", status="not_finite")], bioasq)
+    comparison = compare(cell(make_record, 36), [make_record(1, task="BioASQ", status="diverged")], bioasq)
     assert comparison.n_pairs == 0 and comparison.difference is None
 
 
@@ -244,7 +244,7 @@ def test_differences_of_clusters_are_paired_by_encoder(bioasq, make_record):
 
 def test_the_mean_of_a_cell_is_the_centre_of_its_interval_over_seeds_though_a_run_has_no_score(bioasq, make_record):
     runs = clustered(make_record, (36, 30, 34), (30, 26, 31), (24, 20, 30))
-    lost = make_record(3, task="BioASQ", status="not_finite", encoder="c" * 20)
+    lost = make_record(3, task="BioASQ", status="diverged", encoder="c" * 20)
     summary = summarize([*runs[:-1], lost], bioasq, clusters=CLUSTERS)
     assert (summary.n, summary.n_scored, summary.variance.n_encoders, summary.variance.n_seeds) == (9, 8, 3, 2)
     assert summary.mean == pytest.approx(np.mean([36, 30, 34, 30, 26, 31, 24, 20]) / 40)

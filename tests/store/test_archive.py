@@ -127,9 +127,12 @@ def test_progress_tells_both_passes_to_their_ends(full, other, tmp_path):
 def test_a_run_made_again_elsewhere_is_the_same_and_the_one_that_is_there_stays(file, other, make_record):
     mine = dataclasses.replace(
         make_record(1, test=[0.5004, 1.25, 4.0]),
-        seconds=99.0, peak_bytes=5, circumstances={"device": "a GPU"},
-        scores={"dev": 0.5003, "test": 0.4998}, curve={"step": [10], "train_loss": [0.2503], "dev_score": [0.5]},
-    )  # fmt: skip
+        seconds=99.0,
+        peak_bytes=5,
+        environment={"device": "a GPU"},
+        scores={"dev": 0.5003, "test": 0.4998},
+        curve={"step": [10], "train_loss": [0.2503], "dev_score": [0.5]},
+    )
     other.put(mine)
     done = import_store(file, other)
     assert (done.new["runs"], done.same["runs"]) == (2, 1)
@@ -144,7 +147,7 @@ def test_a_run_made_again_elsewhere_is_the_same_and_the_one_that_is_there_stays(
         ({"predictions": {"dev": [0.5, 1.25, 4.0], "test": [0.5, 1.25]}}, "predictions [0.5, 1.25] here"),
         ({"scores": {"dev": 0.5, "test": 0.52}}, "scores 0.52 here (cpu, commit unknown), 0.5 there"),
         ({"scores": {"dev": 0.5, "test": None}}, "scores None here"),
-        ({"status": "not_finite"}, "status 'not_finite' here"),
+        ({"status": "diverged"}, "status 'diverged' here"),
         ({"stopped_at_step": 9}, "stopped_at_step 9 here"),
         ({"selected_step": 9}, "selected_step 9 here"),
         ({"curve": {"step": [10], "train_loss": [0.3], "dev_score": [0.5]}}, "curve 0.3 here"),
@@ -212,7 +215,9 @@ def test_runs_without_gold_labels_are_imported_and_counted(file, other):
 
 def test_a_data_fingerprint_that_leads_out_of_the_store_finds_no_gold_labels(store, other, make_record, tmp_path):
     record = make_record(1, test=[0.5, 1.25, 4.0])
-    store.put(dataclasses.replace(record, config=dataclasses.replace(record.config, data="/../../../outside")))
+    store.put(
+        dataclasses.replace(record, config=dataclasses.replace(record.config, data_fingerprint="/../../../outside"))
+    )
     (tmp_path / "outside.test.json").write_text(json.dumps({"ids": ["1"], "units": ["1"], "gold": [1.0]}))
     (other.folder / "gold" / "BIOSSES.").mkdir(parents=True)
     assert other.has_gold("BIOSSES", "/../../../outside", "test")
@@ -345,10 +350,10 @@ def test_a_run_whose_id_does_not_fit_its_configuration_is_refused(full, file, ot
         {"predictions": {"test": [{"a": 1}]}},
         {"predictions": {"test": "yes"}},
         {"curve": {"train_loss": ["low"]}},
-        {"circumstances": "a machine"},
+        {"environment": "a machine"},
         {"seconds": "long"},
         {"unknown": 1},
-        {"format": 2},
+        {"format": 1},
     ],
 )
 def test_a_malformed_run_with_a_valid_id_is_rejected(full, file, other, change):

@@ -16,7 +16,7 @@ from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import custom_task, get_task, read_task, task_to_dict
 from blurbstudy.training.run_record import RunRecord
 
-RECIPE = Recipe(epochs=1, max_length=32, evaluations=1)
+RECIPE = Recipe(epochs=1, max_length=32, n_evaluations=1)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_processes_make_the_runs_of_an_own_task_and_the_store_judges_them(tmp_pa
 
 def test_an_imported_run_of_an_own_task_whose_score_is_not_its_predictions_is_refused(tmp_path, store, sources):
     config = sources.run_config("mine", "tiny", recipe=RECIPE, seed=1)
-    gold = store.gold("mine", config.data, "dev").gold
+    gold = store.gold("mine", config.data_fingerprint, "dev").gold
     done = {"status": "finished", "stopped_at_step": 1, "selected_step": 1, "curve": {}, "seconds": 1, "peak_bytes": 1}
     store.put(RunRecord(config=config, scores={"dev": 0.9, "test": None}, predictions={"dev": list(gold)}, **done))
     export_store(store, tmp_path / "wrong.zip")

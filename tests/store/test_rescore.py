@@ -54,7 +54,7 @@ def test_the_score_of_every_task_is_its_metrics_and_no_other_passes(task, kept, 
         ({"predictions": {"dev": ["yes", None], "test": ["yes", "no"]}}, "its predictions score None"),
         ({"predictions": {"dev": ["yes"], "test": ["yes", "no"]}}, "cannot be scored: there are 1 for 2 examples"),
         ({"predictions": {"dev": ["yes", 1.0], "test": ["yes", "no"]}}, "some are labels and some are numbers"),
-        ({"status": "not_finite"}, ""),  # says that it has no score, and has one that is right: the tables judge it
+        ({"status": "diverged"}, ""),  # says that it has no score, and has one that is right: the tables judge it
     ],
 )
 def test_a_score_without_predictions_or_predictions_without_their_score_are_a_problem(make_record, change, said):
@@ -70,9 +70,11 @@ def test_a_sentence_with_another_number_of_tags_is_a_problem(make_record):
 
 
 def test_runs_without_any_score_need_no_gold_labels(make_record):
-    record = make_record(1, status="not_finite").to_dict()
+    record = make_record(1, status="diverged").to_dict()
     assert Rescoring(lambda *_: None).mismatch(record) == ""
-    joined = dataclasses.replace(make_record(1, test=[1.0, 2.0, 4.0], join_dev=True), scores={"dev": None, "test": 1.0})
+    joined = dataclasses.replace(
+        make_record(1, test=[1.0, 2.0, 4.0], train_on_dev=True), scores={"dev": None, "test": 1.0}
+    )
     asked = []
     scoring_by([1.0, 2.0, 4.0]).mismatch(joined.to_dict())
     assert Rescoring(lambda task, data, split: asked.append(split)).mismatch(joined.to_dict()) is None

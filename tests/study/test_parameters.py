@@ -74,7 +74,7 @@ def test_the_baseline_of_table_4_is_a_column_of_tables_2_and_3(scale):
         assert one["max_lengths"][kind] == three[f"{name}_max_length"]
     assert two["epochs_long"] == three["biosses_epochs"]
     assert two["max_length"] == three["biosses_max_length"]
-    for name in ("learning_rate", "batch_size", "evaluations"):
+    for name in ("learning_rate", "batch_size", "n_evaluations"):
         assert one[name] == two[name] == three[name]
 
 
@@ -82,7 +82,7 @@ def test_the_baseline_of_table_4_is_a_column_of_tables_2_and_3(scale):
 def test_the_standard_recipes_of_tables_8_and_9_are_those_of_table_2(scale):
     """So those runs are trained once, and optimal is compared with what the other tables show."""
     two, eight = (scale_parameters(scale, name) for name in ("01_pretraining_ablation", "06_state_of_the_art"))
-    for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "evaluations", "seeds", "precision"):
+    for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "n_evaluations", "seeds", "precision"):
         assert two[name] == eight[name], name
     for encoder in eight["base_columns"].values():
         assert eight["encoders"][encoder] == two["encoders"][encoder]
@@ -92,7 +92,7 @@ def test_the_standard_recipes_of_tables_8_and_9_are_those_of_table_2(scale):
 def test_base_counterparts_and_full_depth_are_runs_of_other_notebooks(scale):
     """So the BASE counterparts of Table 6 and the first column of Table 7 cost nothing more."""
     one, three, four, five = (scale_parameters(scale, NOTEBOOKS[n]) for n in (1, 3, 4, 5))
-    for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "evaluations"):
+    for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "n_evaluations"):
         assert one[name] == four[name] == five[name]
     assert (three["freeze"], three["decay"]) == (four["twin_freeze"], four["twin_decay"])
     for name in ("reinit_layers", "reinit_pooler"):

@@ -32,7 +32,7 @@ def make_study(tmp_path, tiny_encoder, monkeypatch):
 
 PRETRAINED = {
     "vocab_size": 300, "n_layers": 1, "width": 16, "n_heads": 2, "intermediate": 32, "max_positions": 64,
-    "max_length": 48, "batch_size": 8, "steps": 4, "learning_rate": 5e-3, "evaluations": 1, "held_out_sequences": 8,
+    "max_length": 48, "batch_size": 8, "steps": 4, "learning_rate": 5e-3, "n_evaluations": 1, "held_out_sequences": 8,
 }  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path,
     def results(*, train_missing):
         common = scale_parameters("mini", pretraining_ablation.NOTEBOOK)
         study = Study(pretraining_ablation, common | values | {"train_missing": train_missing})
-        recipe = study.recipe(epochs=0.5, max_length=48, evaluations=1, learning_rate=1e-3)
+        recipe = study.recipe(epochs=0.5, max_length=48, n_evaluations=1, learning_rate=1e-3)
         return study, study.results(objective_grid(study, {"BIOSSES": recipe}))
 
     study, trained = results(train_missing=True)

@@ -119,9 +119,19 @@ def damages(file):
 
 
 DAMAGES = (
-    "half", "empty", "text", "one bit", "other number", "other type", "no checksum", "missing column", "added column",
-    "other identity", "compressed", "objects",
-)  # fmt: skip
+    "half",
+    "empty",
+    "text",
+    "one bit",
+    "other number",
+    "other type",
+    "no checksum",
+    "missing column",
+    "added column",
+    "other identity",
+    "compressed",
+    "objects",
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

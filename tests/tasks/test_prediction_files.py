@@ -85,21 +85,32 @@ SCORES = {str(i): "1.5" for i in range(1, 21)}
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda d: {k: v for k, v in d.items() if k not in ("q5", "q9", "q19")},
-         "preds.tsv: 3 of 20 predictions are missing, the first for id 'q5'; give one line per example of BioASQ test"),
-        (lambda d: {k: v for k, v in d.items() if k != "q5"},
-         "preds.tsv: 1 of 20 predictions are missing, the first for id 'q5'"),
-        (lambda d: d | {"x": "yes", "y": "no"},
-         "preds.tsv, line 21: found unknown id 'x'; expected the ids of BioASQ test"),
+        (
+            lambda d: {k: v for k, v in d.items() if k not in ("q5", "q9", "q19")},
+            "preds.tsv: 3 of 20 predictions are missing, the first for id 'q5'; "
+            "give one line per example of BioASQ test",
+        ),
+        (
+            lambda d: {k: v for k, v in d.items() if k != "q5"},
+            "preds.tsv: 1 of 20 predictions are missing, the first for id 'q5'",
+        ),
+        (
+            lambda d: d | {"x": "yes", "y": "no"},
+            "preds.tsv, line 21: found unknown id 'x'; expected the ids of BioASQ test",
+        ),
         (lambda d: d | {"q2 ": "yes"}, "preds.tsv, line 21: found id 'q2' a second time"),
-        (lambda d: d | {"q3": "maybe", "q4": "", "q7": "Yes"},
-         "preds.tsv, line 4: found prediction 'maybe'; expected yes or no; correct the line "
-         "(2 more invalid lines: 5, 8)"),
-        (lambda d: d | {"q3": "yes\tno", "q4": "perhaps"},
-         "preds.tsv, line 4: found 3 columns in 'q3\\tyes\\tno'; expected id<TAB>"),
+        (
+            lambda d: d | {"q3": "maybe", "q4": "", "q7": "Yes"},
+            "preds.tsv, line 4: found prediction 'maybe'; expected yes or no; correct the line "
+            "(2 more invalid lines: 5, 8)",
+        ),
+        (
+            lambda d: d | {"q3": "yes\tno", "q4": "perhaps"},
+            "preds.tsv, line 4: found 3 columns in 'q3\\tyes\\tno'; expected id<TAB>",
+        ),
         (lambda d: {}, "preds.tsv: 20 of 20 predictions are missing"),
     ],
-)  # fmt: skip
+)
 def test_the_first_problem_is_named_with_how_often_it_occurs(tmp_path, changed, message):
     assert message in refusal(tmp_path, BIOASQ, QUESTIONS, lines(changed(RIGHT)))
 

@@ -59,8 +59,11 @@ PICO_WORDS = {
     "dev": {"O": 174960, "I-OUT": 31967, "I-PAR": 30280, "I-INT": 25061},
     "test": {"O": 35420, "I-OUT": 8090, "I-PAR": 4711, "I-INT": 3563},
 }
-MASKS = {"ChemProt": ({"@CHEMICAL$", "@GENE$"}, "@CHEM-GENE$"), "DDI": ({"@DRUG$"}, "@DRUG-DRUG$"),
-         "GAD": ({"@GENE$", "@DISEASE$"}, "")}  # fmt: skip
+MASKS = {
+    "ChemProt": ({"@CHEMICAL$", "@GENE$"}, "@CHEM-GENE$"),
+    "DDI": ({"@DRUG$"}, "@DRUG-DRUG$"),
+    "GAD": ({"@GENE$", "@DISEASE$"}, ""),
+}
 HOC_LABELS = {"train": 1738, "dev": 244, "test": 484}
 SCORES = {"train": (0.0, 4.0), "dev": (0.0, 3.2), "test": (0.0, 3.6)}
 OWN_IDS = ("ChemProt", "DDI", "BIOSSES", "HoC", "PubMedQA", "BioASQ")  # the others count their lines in each file

@@ -60,9 +60,17 @@ def test_there_are_thirteen_tasks_in_six_groups():
 
 @pytest.mark.parametrize(
     ("given", "name"),
-    [("biosses", "BIOSSES"), ("ebm-pico", "EBM PICO"), ("EBM_PICO", "EBM PICO"), ("ebmpico", "EBM PICO"),
-     ("bc5 chem", "BC5-chem"), ("BC5CHEM", "BC5-chem"), (" NCBI disease ", "NCBI-disease"), ("hoc", "HoC")],
-)  # fmt: skip
+    [
+        ("biosses", "BIOSSES"),
+        ("ebm-pico", "EBM PICO"),
+        ("EBM_PICO", "EBM PICO"),
+        ("ebmpico", "EBM PICO"),
+        ("bc5 chem", "BC5-chem"),
+        ("BC5CHEM", "BC5-chem"),
+        (" NCBI disease ", "NCBI-disease"),
+        ("hoc", "HoC"),
+    ],
+)
 def test_a_task_is_found_whatever_the_case_spaces_and_hyphens_of_its_name(given, name):
     assert get_task(given).name == name
 

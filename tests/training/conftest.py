@@ -134,7 +134,14 @@ def question():
 @pytest.fixture
 def make_config():
     def make(seed: int = 1, *, task: str = "BIOSSES", precision: str = "float32", **recipe) -> RunConfig:
-        settings = dict(epochs=4, learning_rate=1e-3, batch_size=8, max_length=48, evaluations=4) | recipe
-        return RunConfig(task=task, data="d", encoder="e", recipe=Recipe(**settings), seed=seed, precision=precision)
+        settings = dict(epochs=4, learning_rate=1e-3, batch_size=8, max_length=48, n_evaluations=4) | recipe
+        return RunConfig(
+            task=task,
+            data_fingerprint="d",
+            encoder_fingerprint="e",
+            recipe=Recipe(**settings),
+            seed=seed,
+            precision=precision,
+        )
 
     return make

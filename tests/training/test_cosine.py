@@ -67,8 +67,10 @@ def test_five_steps_are_those_of_a_plain_loop_over_automodel(make_config, pairs,
         batch, rate = ours._indices_of(ours.members[0]), ours.members[0].learning_rate()
         losses = []
         for i in batch:
-            means = [model(torch.from_numpy(ids[None].astype(np.int64))).last_hidden_state.mean(1)
-                     for ids, _ in train_split.texts(i)]  # fmt: skip
+            means = [
+                model(torch.from_numpy(ids[None].astype(np.int64))).last_hidden_state.mean(1)
+                for ids, _ in train_split.texts(i)
+            ]
             losses.append((torch.cosine_similarity(*means) - float(train_split.targets[i]) / 4).square())
         loss = torch.cat(losses).mean()
         theirs.zero_grad()
@@ -128,7 +130,7 @@ def test_frozen_depths_stand_still_and_nothing_left_to_train_is_refused(make_con
 
 
 def test_layers_are_removed_and_dev_joins_train_as_for_other_heads(make_config, pairs, checkpoint):
-    config = make_config(head="cosine", join_dev=True, epochs=1, stabilizers={"remove_layers": {"layers": 1}})
+    config = make_config(head="cosine", train_on_dev=True, epochs=1, stabilizers={"remove_layers": {"layers": 1}})
     (record,) = train([config], pairs, checkpoint)
     assert record.stopped_at_step == 7 and len(record.predictions["test"]) == 20
     joined = pairs["train"].joined(pairs["dev"])

@@ -12,9 +12,13 @@ def population_of(configs, features, checkpoint, device: str) -> Population:
     rows = np.unique(np.concatenate([split.ids for split in features.values()]))
     train = features["train"].with_ids(np.searchsorted(rows, features["train"].ids))
     return Population(
-        configs, train=train, rows=rows, task=get_task(configs[0].task), checkpoint=checkpoint,
+        configs,
+        train=train,
+        rows=rows,
+        task=get_task(configs[0].task),
+        checkpoint=checkpoint,
         device=torch.device(device),
-    )  # fmt: skip
+    )
 
 
 def records_of(configs, features, checkpoint, device: str):
@@ -28,10 +32,12 @@ STABILIZERS = ({}, {"freeze": {"layers": 1}}, {"layerwise_decay": {"factor": 0.8
 @pytest.mark.parametrize(
     "task, kind, encoder",
     [
-        ("BIOSSES", "similarity", "checkpoint"), ("BC5-chem", "tagged", "checkpoint"),
-        ("BIOSSES", "similarity", "modernbert"), ("BC5-chem", "tagged", "deberta"),
+        ("BIOSSES", "similarity", "checkpoint"),
+        ("BC5-chem", "tagged", "checkpoint"),
+        ("BIOSSES", "similarity", "modernbert"),
+        ("BC5-chem", "tagged", "deberta"),
     ],
-)  # fmt: skip
+)
 def test_members_together_equal_each_alone_with_dropout_on(make_config, request, device, task, kind, encoder):
     features, checkpoint = request.getfixturevalue(kind), request.getfixturevalue(encoder)
     configs = [
@@ -78,7 +84,7 @@ def test_members_that_end_early_leave_the_others_as_they_were(make_config, simil
 def test_bfloat16_scores_as_float32_over_seeds(make_config, similarity, checkpoint, device):
     means = {}
     for precision in ("float32", "bfloat16"):
-        configs = [make_config(seed=seed, precision=precision, epochs=30, evaluations=1) for seed in range(8)]
+        configs = [make_config(seed=seed, precision=precision, epochs=30, n_evaluations=1) for seed in range(8)]
         scores = [record.scores["test"] for record in records_of(configs, similarity, checkpoint, device)]
         means[precision] = np.mean(scores)
         assert min(scores) > 0.6  # it learned: 0 would agree as well

@@ -26,9 +26,15 @@ def make_population(configs, features, checkpoint) -> Population:
 def different_runs(make_config, task="BIOSSES"):
     """Eight runs that differ in everything a member may have of its own."""
     stabilizers = [
-        {}, {"freeze": {"layers": 1}}, {"layerwise_decay": {"factor": 0.8}}, {"reinitialize": {"layers": 1}},
-        {}, {"freeze": {"layers": "embeddings"}}, {"layerwise_decay": {"factor": 0.9, "convention": "electra"}}, {},
-    ]  # fmt: skip
+        {},
+        {"freeze": {"layers": 1}},
+        {"layerwise_decay": {"factor": 0.8}},
+        {"reinitialize": {"layers": 1}},
+        {},
+        {"freeze": {"layers": "embeddings"}},
+        {"layerwise_decay": {"factor": 0.9, "convention": "electra"}},
+        {},
+    ]
     return [
         make_config(
             task=task,
@@ -38,7 +44,7 @@ def different_runs(make_config, task="BIOSSES"):
             epochs=4 + seed % 3,
             bias_correction=bool(seed % 2),
             weight_decay=0.01 * (seed % 4),
-            clip=(0.0, 1.0, 0.3)[seed % 3],
+            max_grad_norm=(0.0, 1.0, 0.3)[seed % 3],
         )
         for seed, item in enumerate(stabilizers)
     ]
@@ -135,7 +141,7 @@ def test_frozen_depths_of_other_encoders_stand_still_and_the_rest_moves(make_con
 @pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
 def test_layerwise_decay_scales_the_first_step_of_other_encoders(make_config, similarity, request, encoder):
     checkpoint = request.getfixturevalue(encoder)
-    recipe = dict(dropout=0.0, weight_decay=0.0, warmup=0.0)
+    recipe = dict(dropout=0.0, weight_decay=0.0, warmup_ratio=0.0)
     configs = [make_config(stabilizers=item, **recipe) for item in ({}, {"layerwise_decay": {"factor": 0.5}})]
     population = make_population(configs, similarity, checkpoint)
     start = by_depth(population, 0)
@@ -152,8 +158,10 @@ def test_another_seed_gives_another_run(make_config, similarity, checkpoint):
 
 
 def test_a_frozen_member_is_clipped_by_the_norm_of_what_it_trains(make_config, similarity, checkpoint):
-    frozen = make_config(seed=3, stabilizers={"freeze": {"layers": 2}}, clip=0.05, dropout=0.0, warmup=0.0)
-    free = make_config(seed=4, clip=0.05, dropout=0.0, warmup=0.0)
+    frozen = make_config(
+        seed=3, stabilizers={"freeze": {"layers": 2}}, max_grad_norm=0.05, dropout=0.0, warmup_ratio=0.0
+    )
+    free = make_config(seed=4, max_grad_norm=0.05, dropout=0.0, warmup_ratio=0.0)
     beside = make_population([free, frozen], similarity, checkpoint)
     # torch's own way: requires_grad=False below, clip_grad_norm_ over the rest
     alone = make_population([frozen], similarity, checkpoint)
@@ -218,12 +226,18 @@ def test_members_go_on_unchanged_when_others_leave(make_config, similarity, chec
 @pytest.mark.parametrize(
     ("change", "together"),
     [
-        ({"learning_rate": 5e-4}, True), ({"epochs": 2}, True), ({"bias_correction": False}, True),
-        ({"stabilizers": {"layerwise_decay": {"factor": 0.9}}}, True), ({"clip": 0.0}, True),
-        ({"batch_size": 4}, False), ({"dropout": 0.0}, False), ({"segment_ids": "single"}, False),
-        ({"stabilizers": {"remove_layers": {"layers": 1}}}, False), ({"stabilizers": {"freeze": {"layers": 1}}}, False),
+        ({"learning_rate": 5e-4}, True),
+        ({"epochs": 2}, True),
+        ({"bias_correction": False}, True),
+        ({"stabilizers": {"layerwise_decay": {"factor": 0.9}}}, True),
+        ({"max_grad_norm": 0.0}, True),
+        ({"batch_size": 4}, False),
+        ({"dropout": 0.0}, False),
+        ({"segment_ids": "single"}, False),
+        ({"stabilizers": {"remove_layers": {"layers": 1}}}, False),
+        ({"stabilizers": {"freeze": {"layers": 1}}}, False),
     ],
-)  # fmt: skip
+)
 def test_runs_share_a_population_where_their_shapes_agree(make_config, change, together):
     assert (population_key(make_config()) == population_key(make_config(**change))) is together
 

@@ -34,11 +34,15 @@ def test_a_classifier_learns_labels(make_config, question, checkpoint):
 @pytest.mark.parametrize("encoder", ["modernbert", "deberta"])
 def test_other_encoders_train_under_every_technique(make_config, similarity, request, encoder):
     techniques = [
-        {}, {"freeze": {"layers": "embeddings"}}, {"layerwise_decay": {"factor": 0.9}}, {"reinitialize": {"layers": 2}},
-        {"remove_layers": {"layers": 1}}, {"freeze": {"layers": 1}, "reinitialize": {"layers": 1}},
-    ]  # fmt: skip
+        {},
+        {"freeze": {"layers": "embeddings"}},
+        {"layerwise_decay": {"factor": 0.9}},
+        {"reinitialize": {"layers": 2}},
+        {"remove_layers": {"layers": 1}},
+        {"freeze": {"layers": 1}, "reinitialize": {"layers": 1}},
+    ]
     configs = [make_config(stabilizers=item, learning_rate=3e-3, epochs=2) for item in techniques]
-    configs += [make_config(bias_correction=False, epochs=3, select="best_dev")]
+    configs += [make_config(bias_correction=False, epochs=3, checkpoint_selection="best_dev")]
     for config in configs:
         (record,) = train([config], similarity, request.getfixturevalue(encoder))
         assert record.status == "finished" and record.scores["test"] is not None
@@ -52,17 +56,17 @@ def test_other_encoders_learn_what_can_be_learned(make_config, request, modernbe
     assert record.scores["test"] > 0.7
 
 
-@pytest.mark.parametrize("tagging", ["bio", "io"])
-def test_labels_of_words_are_learned_and_recorded_as_bio_tags(make_config, tagged, checkpoint, tagging):
-    config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tagging=tagging)
+@pytest.mark.parametrize("tag_scheme", ["bio", "io"])
+def test_labels_of_words_are_learned_and_recorded_as_bio_tags(make_config, tagged, checkpoint, tag_scheme):
+    config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tag_scheme=tag_scheme)
     (record,) = train([config], tagged, checkpoint)
     gold = gold_of(tagged["test"], get_task("BC5-chem"))
     predicted = record.predictions["test"]
     assert [len(tags.split()) for tags in predicted] == [len(tags.split()) for tags in gold]
     assert record.scores["test"] == score("entity_f1", gold, predicted)
     # IO cannot tell two mentions that touch: it merges them, and there are many here.
-    assert record.scores["test"] > (0.95 if tagging == "bio" else 0.4)
-    if tagging == "io":
+    assert record.scores["test"] > (0.95 if tag_scheme == "bio" else 0.4)
+    if tag_scheme == "io":
         assert not any("B B" in tags or "I B" in tags or "O I" in tags for tags in predicted)
         assert record.scores["test"] == pytest.approx(io_ceiling(gold), abs=0.05)
 
@@ -80,7 +84,7 @@ def test_sets_of_labels_are_learned_and_recorded_by_name(make_config, documents,
 
 
 def test_dev_joins_train_with_the_words_of_its_sentences(make_config, tagged, checkpoint):
-    config = make_config(task="BC5-chem", epochs=2, join_dev=True)
+    config = make_config(task="BC5-chem", epochs=2, train_on_dev=True)
     (record,) = train([config], tagged, checkpoint)
     assert record.stopped_at_step == 2 * 7  # 56 sentences in batches of 8
     joined = tagged["train"].joined(tagged["dev"])
@@ -117,7 +121,7 @@ def test_a_loss_that_is_not_finite_is_recorded_as_such(make_config, similarity, 
     poisoned = random_checkpoint(checkpoint.architecture, seed=1)
     poisoned.weights["layers.0.up.bias"].fill_(float("inf"))
     (failed,) = train([make_config(seed=2)], similarity, poisoned)
-    assert (failed.status, failed.scores) == ("not_finite", {"dev": None, "test": None})
+    assert (failed.status, failed.scores) == ("diverged", {"dev": None, "test": None})
     assert failed.stopped_at_step == 1 and failed.predictions == {}
     json.dumps(failed.to_dict(), allow_nan=False)
 
@@ -142,7 +146,7 @@ def test_one_members_divergence_leaves_the_others_results_alone(
     records = train(configs, similarity, checkpoint)
     monkeypatch.undo()
     for other, record in enumerate(records):
-        assert record.status == ("not_finite" if other == index else "finished")
+        assert record.status == ("diverged" if other == index else "finished")
     assert records[index].stopped_at_step <= at + 2
     healthy = (index + 1) % 3
     (alone,) = train([configs[healthy]], similarity, checkpoint)
@@ -164,13 +168,13 @@ def test_a_member_that_diverges_in_its_last_update_spoils_no_test_score(
 
     monkeypatch.setattr(Population, "step", poisoned)
     records = train([make_config(seed=seed) for seed in (1, 2)], similarity, checkpoint)
-    assert [record.status for record in records] == ["not_finite", "finished"]
+    assert [record.status for record in records] == ["diverged", "finished"]
     assert records[0].scores == {"dev": None, "test": None}
 
 
 def test_best_dev_scores_the_weights_of_the_best_evaluation(make_config, similarity, checkpoint):
     # Fast enough that the last evaluation is not the best of ten for some seed.
-    fast = dict(select="best_dev", epochs=10, evaluations=10, learning_rate=1e-2)
+    fast = dict(checkpoint_selection="best_dev", epochs=10, n_evaluations=10, learning_rate=1e-2)
     configs = [make_config(seed=seed, **fast) for seed in (1, 2, 3)]
     records = train(configs, similarity, checkpoint)
     for record in records:
@@ -182,7 +186,7 @@ def test_best_dev_scores_the_weights_of_the_best_evaluation(make_config, similar
 
 
 def test_joining_dev_to_train_leaves_no_dev_score(make_config, similarity, checkpoint):
-    (record,) = train([make_config(join_dev=True)], similarity, checkpoint)
+    (record,) = train([make_config(train_on_dev=True)], similarity, checkpoint)
     assert record.scores["dev"] is None and set(record.predictions) == {"test"}
     assert record.stopped_at_step == 4 * 7  # 40 + 16 sequences in batches of 8
     assert record.curve["dev_score"] == [None] * 4
@@ -200,9 +204,12 @@ def test_a_record_is_handed_out_when_its_run_ends_not_when_the_last_does(make_co
     seen = []
     configs = [make_config(seed=1), make_config(seed=2, epochs=1)]
     train(
-        configs, similarity, checkpoint,
-        on_record=lambda record: seen.append(record.id), on_progress=lambda done, total: seen.append(done),
-    )  # fmt: skip
+        configs,
+        similarity,
+        checkpoint,
+        on_record=lambda record: seen.append(record.id),
+        on_progress=lambda done, total: seen.append(done),
+    )
     # 10 steps of two members, of which the last ends the shorter run; then 15 of the longer one alone
     assert seen.index(configs[1].id) == 4 and seen[-2:] == [configs[0].id, 25]
 

@@ -37,9 +37,13 @@ def typed_split(n, seed):
         offsets.append(len(ids))
         examples.append(len(targets))
     return Features(
-        ids=np.array(ids, np.int32), segments=np.zeros(len(ids), np.uint8), offsets=np.array(offsets),
-        targets=np.array(targets), word_starts=np.array(indices), examples=np.array(examples),
-    )  # fmt: skip
+        ids=np.array(ids, np.int32),
+        segments=np.zeros(len(ids), np.uint8),
+        offsets=np.array(offsets),
+        targets=np.array(targets),
+        word_starts=np.array(indices),
+        examples=np.array(examples),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +62,12 @@ def test_io_outputs_are_written_as_bio_by_type(typed):
     words = [index for item in chosen for index in item]
     features = dataclasses.replace(typed["dev"], examples=np.array([0, 5, 8, 9]))
     outputs = np.eye(3, dtype=np.float32)[words]
-    assert decode(outputs, features, TYPED, tagging="io") == ["O B-X I-X B-Y B-X", "B-X I-X O", "B-Y"]
+    assert decode(outputs, features, TYPED, tag_scheme="io") == ["O B-X I-X B-Y B-X", "B-X I-X O", "B-Y"]
 
 
-@pytest.mark.parametrize("tagging", ["bio", "io"])
-def test_types_are_learned_by_both_taggings(make_config, typed, checkpoint, tagging):
-    config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tagging=tagging)
+@pytest.mark.parametrize("tag_scheme", ["bio", "io"])
+def test_types_are_learned_by_both_taggings(make_config, typed, checkpoint, tag_scheme):
+    config = make_config(task="BC5-chem", epochs=20, learning_rate=2e-3, tag_scheme=tag_scheme)
     (record,) = train_population([config], features=typed, task=TYPED, checkpoint=checkpoint, device="cpu")
     gold = gold_of(typed["test"], TYPED)
     assert record.scores["test"] == score("entity_f1", gold, record.predictions["test"]) > 0.95
@@ -72,7 +76,7 @@ def test_types_are_learned_by_both_taggings(make_config, typed, checkpoint, tagg
 
 @pytest.mark.parametrize("select", ["last", "best_dev"])
 def test_without_a_test_set_a_run_is_the_same_and_scored_on_dev_alone(make_config, typed, checkpoint, select):
-    config = make_config(task="BC5-chem", select=select, learning_rate=2e-3)
+    config = make_config(task="BC5-chem", checkpoint_selection=select, learning_rate=2e-3)
     arguments = {"task": TYPED, "checkpoint": checkpoint, "device": "cpu"}
     # The same sequences twice: a test set of others would add rows to the embeddings that have training state.
     features = typed | {"test": typed["dev"]}
@@ -84,15 +88,15 @@ def test_without_a_test_set_a_run_is_the_same_and_scored_on_dev_alone(make_confi
 
 
 def test_without_a_test_set_a_loss_that_is_not_finite_is_a_failure_too(make_config, typed, checkpoint):
-    config = make_config(task="BC5-chem", learning_rate=1.0, clip=0.0, warmup=0.0, epochs=30)
+    config = make_config(task="BC5-chem", learning_rate=1.0, max_grad_norm=0.0, warmup_ratio=0.0, epochs=30)
     features = {"train": typed["train"], "dev": typed["dev"]}
     broken = dataclasses.replace(checkpoint, weights={n: w * 1e30 for n, w in checkpoint.weights.items()})
     (record,) = train_population([config], features=features, task=TYPED, checkpoint=broken, device="cpu")
-    assert (record.status, record.scores, record.predictions) == ("not_finite", {"dev": None, "test": None}, {})
+    assert (record.status, record.scores, record.predictions) == ("diverged", {"dev": None, "test": None}, {})
 
 
 def test_dev_cannot_join_train_where_nothing_would_be_left_to_score(make_config, typed, checkpoint):
     features = {"train": typed["train"], "dev": typed["dev"]}
-    with pytest.raises(ParameterError, match="join_dev leaves nothing to score without a test set"):
-        config = make_config(task="BC5-chem", join_dev=True)
+    with pytest.raises(ParameterError, match="train_on_dev leaves nothing to score without a test set"):
+        config = make_config(task="BC5-chem", train_on_dev=True)
         train_population([config], features=features, task=TYPED, checkpoint=checkpoint, device="cpu")

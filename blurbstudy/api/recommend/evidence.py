@@ -66,12 +66,12 @@ def local_runs(
     references: dict[tuple[str, str], GoldReference] = {}
     for run in indexed_runs(store):
         config = run.config
-        shape = shapes.get(config.encoder)
-        if config.data in mini or shape is None or config.recipe.head != recipe.head:
+        shape = shapes.get(config.encoder_fingerprint)
+        if config.data_fingerprint in mini or shape is None or config.recipe.head != recipe.head:
             continue
         if (size_of(shape), family_of(shape)) != (profile.size, profile.family):
             continue
-        key = (config.task, config.data)
+        key = (config.task, config.data_fingerprint)
         if key not in references:
             try:
                 references[key] = load_references(store, dict([key]))[config.task]
@@ -80,7 +80,7 @@ def local_runs(
         reference = references[key]
         if reference.task.task_type != task.task_type or not _is_comparable(len(reference.gold["train"].gold), profile):
             continue
-        is_exact = key == (task.name, data) and config.encoder == encoder and config.recipe == recipe
+        is_exact = key == (task.name, data) and config.encoder_fingerprint == encoder and config.recipe == recipe
         if (record := store.get(run.id)) is not None:  # with its predictions
             (exact if is_exact else similar.setdefault(key, [])).append(record)
     evidence = []
@@ -108,12 +108,15 @@ def _evidence_of(
     scores: dict[tuple[str, str, str, Recipe], list[float]] = {}
     for record in records:
         config = record.config
-        score = record.scores["test" if "test" in references[config.task, config.data].gold else "dev"]
+        score = record.scores["test" if "test" in references[config.task, config.data_fingerprint].gold else "dev"]
         if score is not None:
-            scores.setdefault((config.task, config.data, config.encoder, config.recipe), []).append(score)
+            scores.setdefault(
+                (config.task, config.data_fingerprint, config.encoder_fingerprint, config.recipe), []
+            ).append(score)
     means = [100 * float(np.mean(values)) for values in scores.values()]
     failed = [
-        failure_reason(record, references[record.config.task, record.config.data]) is not None for record in records
+        failure_reason(record, references[record.config.task, record.config.data_fingerprint]) is not None
+        for record in records
     ]
     return Evidence(
         origin=origin,

@@ -31,7 +31,6 @@ from .rules import SEEDS, Decision, apply_rules, recipe_of
 from .task_profile import KINDS, PRETRAININGS, TaskProfile, profile_of
 
 WIDTH = 100  # characters of a comment line
-_JSON_KEYS = {"size_in_units": "counted", "zero_shot": "plain", "description": "words"}  # names in to_dict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +68,12 @@ class Recommendation:
             "task": self.task.name,
             "metric": self.task.metric,
             "encoder": {"given": self.encoder.spec, "fingerprint": self.encoder.fingerprint},
-            "situation": _with_json_keys(dataclasses.asdict(self.profile)),
+            "situation": dataclasses.asdict(self.profile),
             "recipe": {decision.field: decision.value for decision in self.decisions if decision.field != SEEDS},
             "choices": [dataclasses.asdict(decision) for decision in self.decisions],
             "seeds": self.seeds,
-            "plain_cosine": None if zero_shot is None else dataclasses.asdict(zero_shot),
-            "evidence": [_with_json_keys(values) | {"failed_interval": interval} for values, interval in evidence],
+            "zero_shot_cosine": None if zero_shot is None else dataclasses.asdict(zero_shot),
+            "evidence": [values | {"failed_interval": interval} for values, interval in evidence],
             "seconds_per_run": self.seconds,
             "store": str(self.store),
         }
@@ -206,7 +205,7 @@ def recommendation_of(
     )
     decisions = apply_rules(profile)
     config = sources.run_config(task.name, encoder, recipe=recipe_of(decisions), seed=1)
-    head = "words" if task.output == "token_labels" else config.recipe.head
+    head = "token" if task.output == "token_labels" else config.recipe.head
     device_type = pick_device(device).type
     return Recommendation(
         task=task,
@@ -240,10 +239,6 @@ def _zero_shot_score(
         device=device,
     )
     return score
-
-
-def _with_json_keys(values: dict[str, Any]) -> dict[str, Any]:
-    return {_JSON_KEYS.get(name, name): value for name, value in values.items()}
 
 
 def _inline_yaml(value: Any) -> str:

@@ -41,7 +41,7 @@ class Decision:
 def apply_rules(profile: TaskProfile) -> tuple[Decision, ...]:
     """The decisions for all settings that the recommendation does not leave at their defaults, and for the seeds."""
     decisions = [_head(profile)] if profile.kind not in ("ner", "pico") else []
-    head = decisions[0].value if decisions else "words"
+    head = decisions[0].value if decisions else "token"
     decisions.append(_stabilizers(profile, head))
     decay = "layerwise_decay" in decisions[-1].value
     decisions += [_epochs(profile, head), _learning_rate(profile, head, decay=decay)]
@@ -49,7 +49,7 @@ def apply_rules(profile: TaskProfile) -> tuple[Decision, ...]:
     small_batches = f"the smaller of BLURB's 16 and 32, which gives more steps on few examples ({steps:,} here)"
     decisions += [
         _decide("batch_size", 16, small_batches, GU),
-        _decide("warmup", 0.1, "linear over a tenth of the steps, then linear decay", f"{GU}, {MOSBACH}"),
+        _decide("warmup_ratio", 0.1, "linear over a tenth of the steps, then linear decay", f"{GU}, {MOSBACH}"),
         _bias_correction(),
         _max_length(profile),
     ]
@@ -63,7 +63,7 @@ def apply_rules(profile: TaskProfile) -> tuple[Decision, ...]:
         decisions.append(_decide("segment_ids", "pair", why, f"{TINN}, section 3.1"))
     if profile.kind == "ner":
         why = "IO merges adjacent mentions, which limits an exact predictor to 98.2 (BC2GM) and 98.4 (JNLPBA)"
-        decisions.append(_decide("tagging", "bio", why, "counted in BLURB's files"))
+        decisions.append(_decide("tag_scheme", "bio", why, "counted in BLURB's files"))
     if profile.train < SMALL_TRAIN:
         why = "BLURB's number for its three small datasets, on which seeds differ most"
         return (*decisions, _decide(SEEDS, 10, why, GU))

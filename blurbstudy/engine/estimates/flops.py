@@ -41,7 +41,7 @@ class CostModel:
 
     def seconds(self, config: RunConfig) -> float:
         """Expected seconds of a run on one core or GPU. The same for the life of this object."""
-        key = (population_key(config), config.recipe.epochs, config.recipe.evaluations)
+        key = (population_key(config), config.recipe.epochs, config.recipe.n_evaluations)
         if key not in self._seconds:
             self._seconds[key] = self.flops(config) / self.rate(config)
         return self._seconds[key]
@@ -51,7 +51,7 @@ class CostModel:
         recipe, sizes = config.recipe, self.sources.sizes[config.task]
         length = min(recipe.max_length, TYPICAL_LENGTH[self.sources.task(config.task).task_type])
         steps = run_steps(config, sources=self.sources)
-        points = 0 if recipe.join_dev else len(evaluation_steps(recipe.evaluations, steps))
+        points = 0 if recipe.train_on_dev else len(evaluation_steps(recipe.n_evaluations, steps))
         evaluated = points * sizes.get("dev", 0) + sizes.get("test", 0)
         shape = self._shape(config)
         return steps * step_flops(shape, recipe.batch_size * length) + forward_flops(shape, evaluated * length)

@@ -37,7 +37,7 @@ def profile_key(config: RunConfig, *, sources: Sources, device: str) -> str:
         "architecture": dict(encoder.architecture),
         "task": [task, data],
         "shared": shared,  # precision, removed and frozen layers, and the recipe fields that a population shares
-        "keeps_best": config.recipe.select == "best_dev",
+        "keeps_best": config.recipe.checkpoint_selection == "best_dev",
     }
     return _digest(values | hardware_key(device))
 

@@ -101,7 +101,7 @@ class Capacity:
         return min(default, footprint.max_members(MEMORY_FRACTION * self.free / workers)) if footprint else 1
 
     def _key(self, config: RunConfig) -> str:
-        key = (*population_key(config), config.recipe.select)
+        key = (*population_key(config), config.recipe.checkpoint_selection)
         if key not in self._keys:
             self._keys[key] = profile_key(config, sources=self.trainer.sources, device=self.trainer.device)
         return self._keys[key]

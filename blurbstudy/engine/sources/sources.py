@@ -87,8 +87,8 @@ class Sources:
                 raise ParameterError(f"{kind}={name!r} is not among this study's; use {' or '.join(known)}")
         return RunConfig(
             task=task,
-            data=self.fingerprints[task],
-            encoder=self.encoders[encoder].fingerprint,
+            data_fingerprint=self.fingerprints[task],
+            encoder_fingerprint=self.encoders[encoder].fingerprint,
             recipe=canonical(_applicable(recipe, known_task, self.encoders[encoder])),
             seed=seed,
             precision=precision,
@@ -101,11 +101,15 @@ class Sources:
         Raises:
             StudyError: the run is of data or an encoder that is not among these sources.
         """
-        found = next((e for e in self.encoders.values() if e.fingerprint == config.encoder), None)
+        found = next((e for e in self.encoders.values() if e.fingerprint == config.encoder_fingerprint), None)
         if found is None:
-            raise StudyError(f"run {config.id}: encoder {config.encoder_name!r} ({config.encoder}) is not among these")
-        if self.fingerprints.get(config.task) != config.data:
-            raise StudyError(f"run {config.id}: its data ({config.task}, {config.data}) are not among these sources")
+            raise StudyError(
+                f"run {config.id}: encoder {config.encoder_name!r} ({config.encoder_fingerprint}) is not among these"
+            )
+        if self.fingerprints.get(config.task) != config.data_fingerprint:
+            raise StudyError(
+                f"run {config.id}: its data ({config.task}, {config.data_fingerprint}) are not among these sources"
+            )
         return found
 
 

@@ -48,7 +48,7 @@ def model_card(
         run: metadata of the run (api.model_facts.run_facts).
         directory_name: for commands.
     """
-    labels = head_labels(task, settings.tagging)
+    labels = head_labels(task, settings.tag_scheme)
     n_runs = len(run["seeds"])
     card = ModelCard.from_template(
         _card_data(task, run, layout),

@@ -29,7 +29,7 @@ from .heads import HEADS, NONE, HeadLayout, head_layout
 from .settings import ModelSettings
 from .tokenizer import write_sentence_transformer_files, write_tokenizer
 
-FORMAT = 1  # of blurbstudy.json
+FORMAT = 2  # of blurbstudy.json
 METADATA_FILE = "blurbstudy.json"
 CARD = "README.md"
 SCORE = "score"  # the only label of a regression
@@ -55,7 +55,7 @@ class ModelDirectory:
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the head's outputs; () for a score."""
-        return head_labels(self.task, self.settings.tagging)
+        return head_labels(self.task, self.settings.tag_scheme)
 
 
 def write_model_files(
@@ -81,7 +81,7 @@ def write_model_files(
     config = architecture.to_config() | {
         "architectures": [layout.class_name],
         **layout.settings,
-        **label_config(task, settings.tagging),
+        **label_config(task, settings.tag_scheme),
     }
     _write_json(folder / "config.json", config)
     write_weights(_state_dict(trained, layout), folder)
@@ -111,9 +111,9 @@ def metadata(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dic
     return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
 
-def label_config(task: Task, tagging: str) -> dict[str, Any]:
+def label_config(task: Task, tag_scheme: str) -> dict[str, Any]:
     """The entries of config.json on the head's outputs."""
-    labels = head_labels(task, tagging) or (SCORE,)
+    labels = head_labels(task, tag_scheme) or (SCORE,)
     problem = PROBLEM_TYPES.get(task.output)
     return {
         "id2label": {str(index): label for index, label in enumerate(labels)},
@@ -147,7 +147,7 @@ def read_model_directory(folder: Path | str) -> ModelDirectory:
         )
     layout = head_layout(checkpoint.architecture, settings.head)
     _check_head(folder, config, layout, task, settings)
-    head = _head(folder, state, layout, outputs=max(1, len(head_labels(task, settings.tagging))))
+    head = _head(folder, state, layout, outputs=max(1, len(head_labels(task, settings.tag_scheme))))
     return ModelDirectory(folder=folder, task=task, settings=settings, checkpoint=checkpoint, head=head, run=run)
 
 
@@ -178,7 +178,7 @@ def _read_metadata(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
         task = task_from_dict(values["task"])
         settings = ModelSettings(**{field.name: values[field.name] for field in dataclasses.fields(ModelSettings)})
         run = dict(values["run"])
-        if settings.head not in HEADS or (settings.head == "words") != (task.output == "token_labels"):
+        if settings.head not in HEADS or (settings.head == "token") != (task.output == "token_labels"):
             raise ValueError(f"head {settings.head!r} does not fit a {task.task_type} task")
         if settings.words not in (WORD_SPLITTERS if task.output == "token_labels" else ("",)):
             raise ValueError(f"words {settings.words!r}")
@@ -201,7 +201,7 @@ def _check_head(
             f"{folder}: config.json has the class {config.get('architectures')}, {METADATA_FILE} {layout.class_name}; "
             f"{_RESTORE}"
         )
-    expected = label_config(task, settings.tagging)["id2label"]
+    expected = label_config(task, settings.tag_scheme)["id2label"]
     if config.get("id2label") != expected:
         raise CheckpointError(
             f"{folder}: config.json has the labels {str(config.get('id2label'))[:100]}, {METADATA_FILE} has "

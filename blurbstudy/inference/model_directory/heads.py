@@ -16,7 +16,7 @@ from typing import Any
 from ...models import Architecture
 from ...models.architecture import CLASSES
 
-HEADS = ("words", "pooler", "gelu", "cosine")
+HEADS = ("token", "pooler", "gelu", "cosine")
 FULL, ENCODER_ONLY, NONE = "full", "encoder only", "none"  # coverage of the head by transformers; none: no weights
 _PREFIXES = {"bert": "bert.", "electra": "electra.", "roberta": "roberta.", "xlm-roberta": "roberta."}
 _LINEAR = {"head.weight": "classifier.weight", "head.bias": "classifier.bias"}
@@ -64,7 +64,7 @@ def head_layout(architecture: Architecture, head: str) -> HeadLayout:
     if architecture.config:
         return _auto_head(architecture, head)
     family = architecture.family
-    if head == "words":
+    if head == "token":
         return HeadLayout(architecture, f"{_stem(family)}ForTokenClassification", _PREFIXES[family], _LINEAR)
     projected = architecture.embedding_width != architecture.width
     if head == "cosine" or (head == "pooler" and projected):
@@ -95,7 +95,7 @@ def _auto_head(architecture: Architecture, head: str) -> HeadLayout:
 
     family = architecture.family
     base = modeling_auto.MODEL_MAPPING_NAMES[family]
-    if head == "words" and family in _TOKEN_HEAD_FAMILIES:
+    if head == "token" and family in _TOKEN_HEAD_FAMILIES:
         name, names, settings = modeling_auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES[family], _LINEAR, {}
     elif (family, head) in _SEQUENCE_HEADS:
         name = modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES[family]
@@ -110,7 +110,7 @@ def _encoder_only(architecture: Architecture, class_name: str, head: str) -> Hea
     if head == "cosine":
         return HeadLayout(architecture, class_name, "", {}, coverage=NONE)
     dense = (
-        {} if head == "words" else {f"pooler.dense.{kind}": f"blurbstudy.dense.{kind}" for kind in ("weight", "bias")}
+        {} if head == "token" else {f"pooler.dense.{kind}": f"blurbstudy.dense.{kind}" for kind in ("weight", "bias")}
     )
     names = {f"head.{kind}": f"blurbstudy.head.{kind}" for kind in ("weight", "bias")} | dense
     return HeadLayout(architecture, class_name, "", names, coverage=ENCODER_ONLY)

@@ -15,8 +15,8 @@ class ModelSettings:
     """How texts are tokenized and which head reads the encoder."""
 
     max_length: int  # sub-words per sequence, including special tokens
-    tagging: str  # bio | io
-    head: str  # words | pooler | gelu | cosine: one of heads.HEADS
+    tag_scheme: str  # bio | io
+    head: str  # token | pooler | gelu | cosine: one of heads.HEADS
     segment_ids: str  # pair | single
     words: str = ""  # key of WORD_RULES that splits text into words as in training; "": no word splitting
 
@@ -39,8 +39,8 @@ def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSet
     tags = task.output == "token_labels"
     return ModelSettings(
         max_length=recipe.max_length,
-        tagging=recipe.tagging,
-        head="words" if tags else recipe.head,
+        tag_scheme=recipe.tag_scheme,
+        head="token" if tags else recipe.head,
         segment_ids=recipe.segment_ids,
         words=words if tags else "",
     )

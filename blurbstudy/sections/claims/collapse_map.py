@@ -54,7 +54,7 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
                 row = _row(results.grid, key, by_encoder=by_encoder)
                 for config in results.grid.cells[key]:
                     # Where dev joined train a run is judged by less, and would look safer than it is.
-                    if config.id in results.records and not config.recipe.join_dev:
+                    if config.id in results.records and not config.recipe.train_on_dev:
                         failed = _failed(results, config.id, known)
                         found.setdefault(row, {}).setdefault(config.task, {})[config.id] = failed
     return {row: {task: Tally(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()}

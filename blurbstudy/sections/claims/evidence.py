@@ -44,7 +44,7 @@ class Evidence:
     def caption(self) -> str:
         """Runs, seeds, commit and parameters: where the numbers come from."""
         records = {r.id: r for grids in self.results.values() for one in grids.values() for r in one.records.values()}
-        commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in records.values()})
+        commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})
         said = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
         said += [seeds_in_words(seeds) if seeds else "seeds: no runs"]

@@ -88,13 +88,15 @@ def techniques(evidence: Evidence) -> list[Technique]:
 def _encoder(results: Results, key: CellKey) -> str:
     """The encoder that was run; a grid may name it by the paper's column."""
     first_seed = results.grid.clusters  # encoder fingerprint -> pretraining seed
-    names = {run.encoder_name for run in results.grid.cells.get(key, ()) if not first_seed.get(run.encoder, 0)}
+    names = {
+        run.encoder_name for run in results.grid.cells.get(key, ()) if not first_seed.get(run.encoder_fingerprint, 0)
+    }
     return names.pop() if len(names) == 1 and names != {""} else key.encoder
 
 
 def _joins_dev(results: Results, key: CellKey) -> bool:
     """Whether the failures of a cell are judged without dev, by a laxer rule than those of other cells."""
-    return any(config.recipe.join_dev for config in results.grid.cells.get(key, ()))
+    return any(config.recipe.train_on_dev for config in results.grid.cells.get(key, ()))
 
 
 def _few(names: Sequence[str], what: str) -> str:

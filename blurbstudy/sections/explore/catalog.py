@@ -125,7 +125,7 @@ class Explored:
         """Runs, seeds, commit, parameters: where what is shown comes from."""
         runs = [run for setting in settings for run in setting.runs.values()]
         seeds = sorted({run.config.seed for run in runs})
-        commits = sorted({str(run.circumstances.get("commit") or "unknown") for run in runs})
+        commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
         said = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "no seeds"
         return f"{counted(len(runs), 'run')} · {said} · commit {' and '.join(commits) or 'none'} · {self.origin}"
 
@@ -171,15 +171,15 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[Setting]:
     names = {}
     for task in {config.task for config in firsts.values()}:
         recipes = {key: config.recipe for key, config in firsts.items() if config.task == task}
-        more = {key: (firsts[key].precision, firsts[key].data[:6]) for key in recipes}
+        more = {key: (firsts[key].precision, firsts[key].data_fingerprint[:6]) for key in recipes}
         names |= setting_names(recipes, more)
     found = [
         Setting(
             key=key,
             name=names[key],
-            encoder=encoders[config.encoder],
-            task=stored_task(store, config.task, config.data),
-            data=config.data,
+            encoder=encoders[config.encoder_fingerprint],
+            task=stored_task(store, config.task, config.data_fingerprint),
+            data=config.data_fingerprint,
             recipe=config.recipe,
             runs=dict(sorted(groups[key].items())),
         )
@@ -190,7 +190,7 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[Setting]:
 
 def encoder_names(records: Iterable[RunRecord]) -> dict[str, str]:
     """Fingerprint -> display name; equal names of several encoders are told apart by their fingerprints."""
-    names = {record.config.encoder: record.config.encoder_name or "encoder" for record in records}
+    names = {record.config.encoder_fingerprint: record.config.encoder_name or "encoder" for record in records}
     several = {name for name in names.values() if list(names.values()).count(name) > 1}
     return {print_: f"{name} ({print_[:6]})" if name in several else name for print_, name in names.items()}
 
@@ -235,10 +235,18 @@ def _option(name: str, value: object) -> str:
 
 _WORDS = {
     "epochs": "{} epochs", "learning_rate": "rate {}", "batch_size": "batches of {}", "max_length": "length {}",
-    "evaluations": "{} evaluations", "segment_ids": "segment ids {}", "select": "select {}", "head": "head {}",
+    "n_evaluations": "{} evaluations", "segment_ids": "segment ids {}", "checkpoint_selection": "select {}",
+    "head": "head {}",
 }  # fmt: skip
-_UNSAID = ("bias_correction", "segment_ids", "tagging", "select", "head", "join_dev")  # where they are as usual
-_SWITCHES = {"bias_correction": "no bias correction", "join_dev": "dev joins train"}  # where they are not
+_UNSAID = (
+    "bias_correction",
+    "segment_ids",
+    "tag_scheme",
+    "checkpoint_selection",
+    "head",
+    "train_on_dev",
+)  # where they are as usual
+_SWITCHES = {"bias_correction": "no bias correction", "train_on_dev": "dev joins train"}  # where they are not
 
 
 def _in_words(name: str, value: object) -> str:

@@ -111,7 +111,7 @@ def _rates(recipe: Recipe, plan: DepthPlan, *, train: int | None) -> str:
     moving = [scale for scale in plan.lr_scales if scale > 0]
     span = f"{min(moving) * recipe.learning_rate:.2g} to {max(moving) * recipe.learning_rate:.2g}"
     rate = span if min(moving) < max(moving) else f"{recipe.learning_rate:.2g} at every depth that moves"
-    said = f"Peak learning rate {rate}; it rises over the first {recipe.warmup:.0%} of the steps and falls to 0."
+    said = f"Peak learning rate {rate}; it rises over the first {recipe.warmup_ratio:.0%} of the steps and falls to 0."
     if train is None:
         return said
     steps = total_steps(recipe, train)
@@ -120,7 +120,7 @@ def _rates(recipe: Recipe, plan: DepthPlan, *, train: int | None) -> str:
 
 def _first_step(recipe: Recipe) -> str:
     """Without correction Adam's first step is (1 - beta1) / sqrt(1 - beta2) of a corrected one."""
-    longer = (1 - recipe.beta1) / math.sqrt(1 - recipe.beta2)
+    longer = (1 - recipe.adam_beta1) / math.sqrt(1 - recipe.adam_beta2)
     return f"Without bias correction the first step is {longer:.1f} times as long as with it, whatever the depth."
 
 

@@ -41,7 +41,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         learning_rate=chosen.scoring_learning_rate,
         batch_size=chosen.scoring_batch_size,
         max_length=chosen.scoring_max_length,
-        evaluations=chosen.scoring_evaluations,
+        n_evaluations=chosen.scoring_evaluations,
     )
     task = get_task(chosen.scoring_task)
     if task.task_type != "ner":

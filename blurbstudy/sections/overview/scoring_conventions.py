@@ -50,7 +50,7 @@ def scoring_table(results: Results, audit: Audit) -> Table:
         "same predictions; × 100.",
         "Long sentences cut: sub-words by this encoder's vocabulary; a limit that every sentence keeps is left out.",
     ]
-    commit = record.circumstances.get("commit") or "unknown"
+    commit = record.environment.get("commit") or "unknown"
     caption = f"1 run · seed {record.config.seed} · commit {commit} · {results.origin}"
     return Table(title=title, columns=columns, rows=rows, caption=caption, notes=notes)
 

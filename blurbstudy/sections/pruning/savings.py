@@ -100,7 +100,7 @@ def _runs(results: Results, setting: str) -> dict[tuple[str, int], RunRecord]:
 
 def _machines(results: Results) -> str:
     made = Counter(
-        f"{record.circumstances.get('device', 'unknown device')}, {record.circumstances.get('population', '?')} at once"
+        f"{record.environment.get('device', 'unknown device')}, {record.environment.get('population', '?')} at once"
         for record in results.records.values()
     )
     return "; ".join(f"{text} ({count} runs)" for text, count in sorted(made.items())) or "nothing yet"

@@ -50,16 +50,18 @@ def optimal_grid(
         columns: the paper's name -> display name of the encoder that stands for it, or None.
         tasks: those to be run; None: all.
     """
-    join_dev = study.parameters.join_dev
+    train_on_dev = study.parameters.train_on_dev
     available = {column: name for column, name in columns.items() if name in study.sources.encoders and name}
     recipes = {
         (column, setting, task.name): bases[task.name]
         if setting == STANDARD
-        else optimal_recipe(searched.get((name, task.name)), bases[task.name], join_dev=setting == OPTIMAL and joined)
+        else optimal_recipe(
+            searched.get((name, task.name)), bases[task.name], train_on_dev=setting == OPTIMAL and joined
+        )
         for column, name in available.items()
         for task in study.tasks
         if tasks is None or task.name in tasks
-        for joined in [task.name in join_dev]
+        for joined in [task.name in train_on_dev]
         for setting in (STANDARD, OPTIMAL, *([DEV_APART] if joined else []))
     }
     parts, cells = blurb_parts(study), {}

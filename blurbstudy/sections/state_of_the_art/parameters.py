@@ -31,4 +31,4 @@ class Parameters(TaskTypeParameters):
     search_database: Database = Field(
         description="URL of the trials' database; None: BLURBSTUDY_SEARCH_DATABASE, or SQLite in the store"
     )
-    join_dev: Names = Field(description="tasks that are trained on train and dev once the recipe is chosen")
+    train_on_dev: Names = Field(description="tasks that are trained on train and dev once the recipe is chosen")

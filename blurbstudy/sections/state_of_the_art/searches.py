@@ -135,7 +135,7 @@ def _by_encoder_and_task(results: Sequence[SearchResult]) -> Searched:
     return {(one.search.encoder, one.search.task): one for one in results}
 
 
-def optimal_recipe(result: SearchResult | None, standard: Recipe, *, join_dev: bool) -> Recipe | None:
+def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_dev: bool) -> Recipe | None:
     """The recipe that the search chose, or the standard one where there was no search, trained on dev too where asked
     for; None while the search is unfinished.
     """
@@ -145,7 +145,7 @@ def optimal_recipe(result: SearchResult | None, standard: Recipe, *, join_dev: b
         return None
     else:
         chosen = result.search.space.recipe(best.params)
-    return chosen.replace(join_dev=True, select="last") if join_dev else chosen
+    return chosen.replace(train_on_dev=True, checkpoint_selection="last") if train_on_dev else chosen
 
 
 def restricted(results: Results, searched: Searched) -> Results:

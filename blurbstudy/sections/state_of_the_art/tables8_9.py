@@ -25,7 +25,7 @@ def optimal_table(
     title: str,
     paper: str,
     columns: Mapping[str, str | None],
-    join_dev: Sequence[str],
+    train_on_dev: Sequence[str],
 ) -> Table:
     """A row per task; of each encoder standard and optimal side by side, each optimal cell with its recipe."""
     rows = []
@@ -36,16 +36,16 @@ def optimal_table(
                 key, said = CellKey(column, setting, part.label), ""
                 found = searched.get((name, part.label))
                 if setting == OPTIMAL and part.label != BLURB and (found or key in results.grid.cells):
-                    said = recipe_in_short(found, join_dev=part.label in join_dev)
+                    said = recipe_in_short(found, train_on_dev=part.label in train_on_dev)
                 cells.append(cell_score(results, key, paper=paper, below=said))
         rows.append((part.label, *cells))
     heads = [f"{column} {setting.lower()}" for column in columns for setting in (STANDARD, OPTIMAL)]
     mine = {key: found for key, found in searched.items() if key[0] in columns.values()}
-    notes = [*_search_notes(results, mine, join_dev=join_dev), *cell_notes(results, paper)]
+    notes = [*_search_notes(results, mine, train_on_dev=train_on_dev), *cell_notes(results, paper)]
     return Table(title=title, columns=("Task", *heads), rows=rows, caption=results.caption, notes=notes)
 
 
-def _search_notes(results: Results, searched: Searched, *, join_dev: Sequence[str]) -> list[str]:
+def _search_notes(results: Results, searched: Searched, *, train_on_dev: Sequence[str]) -> list[str]:
     tasks = [part.label for part in results.grid.parts if any(task == part.label for _, task in searched)]
     of_all = len([part for part in results.grid.parts if part.label != BLURB])
     if not tasks:
@@ -61,7 +61,7 @@ def _search_notes(results: Results, searched: Searched, *, join_dev: Sequence[st
             f"Searched on {len(tasks)} of {of_all} tasks: {', '.join(tasks)}. On the others optimal is as standard, "
             f"within {BLURB} as well."
         )
-    joined = [part.label for part in results.grid.parts if part.label in join_dev]
+    joined = [part.label for part in results.grid.parts if part.label in train_on_dev]
     if joined:
         notes.append(f"Dev joined to train once the recipe was chosen: {', '.join(joined)}; its failures are then "
                      "judged on test alone, and only if predictions are constant.")  # fmt: skip
@@ -74,17 +74,17 @@ def most_trials(found: Sequence[SearchResult]) -> str:
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def recipe_in_short(found: SearchResult | None, *, join_dev: bool) -> str:
+def recipe_in_short(found: SearchResult | None, *, train_on_dev: bool) -> str:
     """What the chosen recipe does otherwise than the standard one."""
     if found is None:
-        return "not searched: as standard" + (", dev joined to train" if join_dev else "")
+        return "not searched: as standard" + (", dev joined to train" if train_on_dev else "")
     if found.best is None:
         return f"search not at its end: {len(found.values)} of {found.budget} trials"
     changed = [
         in_words(name, value) for name, value in found.best.params.items() if value != found.search.space.default[name]
     ]
     said = ", ".join(changed) or "the standard recipe was best"
-    return said + (", dev joined to train" if join_dev else "")
+    return said + (", dev joined to train" if train_on_dev else "")
 
 
 def in_words(name: str, value: object) -> str:
@@ -110,7 +110,7 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
         rows.append((task, encoder, f"{len(values)}\u00a0of\u00a0{min(found.budget, found.search.space.size)}",
                      *(number(None if value is None else value * PERCENT)
                        for value in (standard, max(values, default=None), min(values, default=None))),
-                     recipe_in_short(found, join_dev=False)))  # fmt: skip
+                     recipe_in_short(found, train_on_dev=False)))  # fmt: skip
     notes = [
         "Mean over seeds, times 100. The best of several dev scores is too good to be expected again: it chooses, and "
         "Tables 8 and 9 show what the choice is worth. A run whose loss diverged counts as the "
@@ -137,7 +137,7 @@ def search_caption(study: Study, searched: Searched) -> str:
     """Runs, seeds, commit, parameters: of the trials."""
     configs = {c.id: c for found in searched.values() for trial in found.trials for c in trial.configs}
     records = find_runs(configs.values(), study.store).records
-    commits = sorted({str(record.circumstances.get("commit") or "unknown") for record in records.values()})
+    commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
     runs = f"{len(records)} runs" if len(records) == len(configs) else f"{len(records)} of {len(configs)} runs"
     seeds = next((found.search.seeds for found in searched.values()), ())
     return " · ".join([runs, seeds_in_words(seeds) if seeds else "no seeds",
@@ -149,12 +149,12 @@ def search_answer(searched: Searched) -> Answer:
     sentences = []
     for (encoder, task), found in searched.items():
         if found.best is None:
-            sentences.append(f"{task}, {encoder}: {recipe_in_short(found, join_dev=False)}.")
+            sentences.append(f"{task}, {encoder}: {recipe_in_short(found, train_on_dev=False)}.")
             continue
         place = found.trials.index(found.best) + 1
         sentences.append(
             f"{task}, {encoder}: chosen on dev at trial {place} of {len(found.trials)}: "
-            f"{recipe_in_short(found, join_dev=False)} (dev {number(found.best.value * PERCENT)}, the best of "
+            f"{recipe_in_short(found, train_on_dev=False)} (dev {number(found.best.value * PERCENT)}, the best of "
             f"{len(found.trials)}; standard {number(found.standard.value * PERCENT)})."
         )
     return Answer(question="What did the search choose?", sentences=sentences or [f"Nothing searched: {NOT_RUN}."])

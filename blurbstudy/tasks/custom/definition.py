@@ -25,15 +25,29 @@ from .tabular import first_fields
 from .tagged import tags_of_types, types_in
 
 TASK_TYPE_ALIASES = {  # usual names -> Task.task_type
-    "ner": "ner", "entities": "ner", "token-classification": "ner", "tagging": "ner",
+    "ner": "ner",
+    "entities": "ner",
+    "token-classification": "ner",
+    "tagging": "ner",
     "pico": "pico",
-    "relation": "relation", "relations": "relation", "classification": "relation", "text-classification": "relation",
+    "relation": "relation",
+    "relations": "relation",
+    "classification": "relation",
+    "text-classification": "relation",
     "sentence-classification": "relation",
-    "similarity": "similarity", "sts": "similarity", "regression": "similarity",
-    "document": "document", "documents": "document", "multi-label": "document", "multilabel": "document",
-    "question": "question", "qa": "question", "pairs": "question", "pair-classification": "question",
+    "similarity": "similarity",
+    "sts": "similarity",
+    "regression": "similarity",
+    "document": "document",
+    "documents": "document",
+    "multi-label": "document",
+    "multilabel": "document",
+    "question": "question",
+    "qa": "question",
+    "pairs": "question",
+    "pair-classification": "question",
     "nli": "question",
-}  # fmt: skip
+}
 FITTING_METRICS = {  # task type -> its metrics, the default first
     "ner": ("entity_f1", "entity_f1_default", "relaxed_f1", "relaxed_f1_one_to_one"),
     "pico": ("pico_f1",),
@@ -43,16 +57,35 @@ FITTING_METRICS = {  # task type -> its metrics, the default first
     "document": ("document_f1", "example_based_f1"),
 }
 SIZE_UNITS = {
-    "ner": "mentions", "pico": "PICO words", "relation": "sentences", "question": "pairs", "similarity": "pairs",
+    "ner": "mentions",
+    "pico": "PICO words",
+    "relation": "sentences",
+    "question": "pairs",
+    "similarity": "pairs",
     "document": "documents",
-}  # fmt: skip
+}
 NEGATIVE_LABELS = ("false", "none", "no", "0", "na", "n/a", "negative", "no_relation", "no-relation", "other")
 DEV_SHARE = 0.2  # of train, if there is no dev file
 
 ALLOWED_KEYS = (
-    "kind", "files", "name", "format", "columns", "labels", "negative", "metric", "scheme", "separator", "bounds",
-    "dev_share", "split_seed", "discontinuous", "terms", "source", "citation",
-)  # fmt: skip
+    "kind",
+    "files",
+    "name",
+    "format",
+    "columns",
+    "labels",
+    "negative",
+    "metric",
+    "scheme",
+    "separator",
+    "bounds",
+    "dev_share",
+    "split_seed",
+    "discontinuous",
+    "terms",
+    "source",
+    "citation",
+)
 MAX_ABS_SCORE = 10.0  # scores are standardized above this, since predictions start near 0
 MIN_SCORE_SD = 0.1  # or below this standard deviation
 

@@ -14,10 +14,17 @@ from .tabular import NumberedExample, first_fields, read_jsonl_with_lines, read_
 from .tagged import read_conll_with_lines, read_tagged_jsonl_with_lines
 
 FORMATS = {  # name -> reader
-    "tsv": "own_tsv", "csv": "own_csv", "jsonl": "own_jsonl", "conll": "own_conll", "tagged-jsonl": "own_tagged_jsonl",
-    "brat": "own_brat", "pubtator": "own_pubtator", "span-jsonl": "own_span_jsonl", "span-csv": "own_span_csv",
+    "tsv": "own_tsv",
+    "csv": "own_csv",
+    "jsonl": "own_jsonl",
+    "conll": "own_conll",
+    "tagged-jsonl": "own_tagged_jsonl",
+    "brat": "own_brat",
+    "pubtator": "own_pubtator",
+    "span-jsonl": "own_span_jsonl",
+    "span-csv": "own_span_csv",
     "span-tsv": "own_span_tsv",
-}  # fmt: skip
+}
 FOLDERS = ("own_brat",)  # readers of folders
 _TAGGED = dict.fromkeys((".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes"), ("", "conll"))
 SUFFIXES = {  # suffix -> format of tables, format of tagged sentences; "": none

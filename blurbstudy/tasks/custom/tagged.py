@@ -177,9 +177,16 @@ def types_in(examples: list[Example]) -> list[str]:
 # Tag schemes
 
 ALIASES = {  # usual names -> key of SCHEMES; "iob" is ambiguous
-    "iob1": "iob1", "iob2": "iob2", "bio": "iob2", "bio2": "iob2", "iobes": "iobes", "bioes": "iobes",
-    "bilou": "iobes", "bioul": "iobes", "io": "io",
-}  # fmt: skip
+    "iob1": "iob1",
+    "iob2": "iob2",
+    "bio": "iob2",
+    "bio2": "iob2",
+    "iobes": "iobes",
+    "bioes": "iobes",
+    "bilou": "iobes",
+    "bioul": "iobes",
+    "io": "io",
+}
 _TAG = re.compile(r"([BILUES])(?:-(.+))?")
 _BILOU_TO_IOBES = {"L": "E", "U": "S"}  # BILOU's letters
 HINT = "name the scheme (scheme: iob1, iob2, iobes or io) if it was detected wrongly"

@@ -17,8 +17,15 @@ from ..task import Example, Task
 from .conll import read_conll
 from .lines import MAX_QUOTED, describe_columns, quote, raise_data_error, read_lines, read_text
 
-__all__ = ["READERS", "MAX_QUOTED", "read_conll", "read_json_by_id", "read_labelled_sentences", "read_tsv",
-           "read_tsv_with_header"]  # fmt: skip
+__all__ = [
+    "READERS",
+    "MAX_QUOTED",
+    "read_conll",
+    "read_json_by_id",
+    "read_labelled_sentences",
+    "read_tsv",
+    "read_tsv_with_header",
+]
 
 
 def read_tsv(path: Path, task: Task) -> list[Example]:

@@ -65,12 +65,20 @@ def trial_report(rng: Random, trial: Trial) -> Report:
     """A random report of the trial, with a conclusion that agrees with its results."""
     outcome, good, bad = trial.outcome
     slots = {
-        "drug": trial.drug, "disease": trial.disease, "outcome": outcome, "good": good, "bad": bad, "n": trial.n,
-        "weeks": trial.weeks, "participants": trial.participants, "comparator": trial.comparator,
-        "class": with_article(CLASS_OF[trial.drug.family]), "organ": trial.disease.field,
+        "drug": trial.drug,
+        "disease": trial.disease,
+        "outcome": outcome,
+        "good": good,
+        "bad": bad,
+        "n": trial.n,
+        "weeks": trial.weeks,
+        "participants": trial.participants,
+        "comparator": trial.comparator,
+        "class": with_article(CLASS_OF[trial.drug.family]),
+        "organ": trial.disease.field,
         "specialty": SPECIALTY_OF[trial.disease.field],
         "family": with_article(FAMILY_OF[trial.disease.family]),
-    }  # fmt: skip
+    }
     return Report(
         realize(rng, "{disease} is {family} of the {organ} and {drug} is {class}.", **slots),
         realize(

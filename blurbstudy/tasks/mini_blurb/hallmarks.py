@@ -20,11 +20,17 @@ LENGTHS = (4, 5, 6)  # sentences of a document
 # Fractions of documents by number of hallmarks, and of hallmarks, as in BLURB's train split.
 N_LABELS = {0: 0.15, 1: 0.48, 2: 0.26, 3: 0.11}
 SHARES = {
-    "activating invasion and metastasis": 0.13, "avoiding immune destruction": 0.05, "cellular energetics": 0.04,
-    "enabling replicative immortality": 0.05, "evading growth suppressors": 0.1,
-    "genomic instability and mutation": 0.13, "inducing angiogenesis": 0.06, "resisting cell death": 0.18,
-    "sustaining proliferative signaling": 0.18, "tumor promoting inflammation": 0.1,
-}  # fmt: skip
+    "activating invasion and metastasis": 0.13,
+    "avoiding immune destruction": 0.05,
+    "cellular energetics": 0.04,
+    "enabling replicative immortality": 0.05,
+    "evading growth suppressors": 0.1,
+    "genomic instability and mutation": 0.13,
+    "inducing angiogenesis": 0.06,
+    "resisting cell death": 0.18,
+    "sustaining proliferative signaling": 0.18,
+    "tumor promoting inflammation": 0.1,
+}
 
 _FIRST_PMID = 93_000_001
 _TUMOR = "oma"  # suffix of the tumors among the diseases

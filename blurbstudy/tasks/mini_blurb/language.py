@@ -47,8 +47,11 @@ _NO_INTERACTION = (
 FORMS = {
     "inhibits": Forms(
         (
-            "{s} inhibits {o}", "{o} is inhibited by {s}", "{s} reduced the activity of {o}",
-            "cells treated with {s} showed lower {o} activity", "{s} is an inhibitor of {o}",
+            "{s} inhibits {o}",
+            "{o} is inhibited by {s}",
+            "{s} reduced the activity of {o}",
+            "cells treated with {s} showed lower {o} activity",
+            "{s} is an inhibitor of {o}",
             "{o} signaling was suppressed by {s}",
         ),
         ("{s} does not inhibit {o}", "{s} had no effect on {o}", "{o} activity was unchanged by {s}"),
@@ -56,15 +59,20 @@ FORMS = {
     ),
     "activates": Forms(
         (
-            "{s} activates {o}", "{o} is activated by {s}", "{s} increased the activity of {o}",
-            "cells treated with {s} showed higher {o} activity", "{s} is an activator of {o}",
+            "{s} activates {o}",
+            "{o} is activated by {s}",
+            "{s} increased the activity of {o}",
+            "cells treated with {s} showed higher {o} activity",
+            "{s} is an activator of {o}",
         ),
         ("{s} does not activate {o}", "{s} had no effect on {o}", "{o} activity was unchanged by {s}"),
         ("Does {s} activate {o}?", "Is {o} activated by {s}?"),
     ),
     "agonist": Forms(
         (
-            "{s} is an agonist of {o}", "{s} binds and stimulates {o}", "{o} is stimulated by {s}",
+            "{s} is an agonist of {o}",
+            "{s} binds and stimulates {o}",
+            "{o} is stimulated by {s}",
             "{s} acts as an agonist at {o}",
         ),
         ("{s} does not stimulate {o}", "{s} does not bind {o}", "{o} did not respond to {s}"),
@@ -72,7 +80,9 @@ FORMS = {
     ),
     "antagonist": Forms(
         (
-            "{s} is an antagonist of {o}", "{s} binds and blocks {o}", "{o} is blocked by {s}",
+            "{s} is an antagonist of {o}",
+            "{s} binds and blocks {o}",
+            "{o} is blocked by {s}",
             "{s} acts as an antagonist at {o}",
         ),
         ("{s} does not block {o}", "{s} does not bind {o}", "{o} was not affected by {s}"),
@@ -80,7 +90,9 @@ FORMS = {
     ),
     "substrate": Forms(
         (
-            "{s} is a substrate of {o}", "{s} is metabolized by {o}", "{o} metabolizes {s}",
+            "{s} is a substrate of {o}",
+            "{s} is metabolized by {o}",
+            "{o} metabolizes {s}",
             "clearance of {s} depends on {o}",
         ),
         ("{s} is not metabolized by {o}", "clearance of {s} does not depend on {o}", "{s} is not a substrate of {o}"),
@@ -88,19 +100,26 @@ FORMS = {
     ),
     "associated": Forms(
         (
-            "{s} is associated with {o}", "variants of {s} raise the risk of {o}", "{o} is driven by {s}",
-            "{s} was overexpressed in patients with {o}", "mutations in {s} were frequent in {o}",
+            "{s} is associated with {o}",
+            "variants of {s} raise the risk of {o}",
+            "{o} is driven by {s}",
+            "{s} was overexpressed in patients with {o}",
+            "mutations in {s} were frequent in {o}",
             "{s} plays a role in {o}",
         ),
         (
-            "{s} is not associated with {o}", "variants of {s} did not raise the risk of {o}",
-            "no link between {s} and {o} was found", "{s} levels were normal in patients with {o}",
+            "{s} is not associated with {o}",
+            "variants of {s} did not raise the risk of {o}",
+            "no link between {s} and {o} was found",
+            "{s} levels were normal in patients with {o}",
         ),
         ("Is {s} associated with {o}?", "Does {s} play a role in {o}?", "Do variants of {s} raise the risk of {o}?"),
     ),
     "expressed": Forms(
         (
-            "{s} is expressed in the {o}", "the {o} expresses {s}", "high levels of {s} were found in the {o}",
+            "{s} is expressed in the {o}",
+            "the {o} expresses {s}",
+            "high levels of {s} were found in the {o}",
             "{s} protein was detected in the {o}",
         ),
         ("{s} is not expressed in the {o}", "{s} protein was absent from the {o}", "the {o} does not express {s}"),
@@ -108,7 +127,10 @@ FORMS = {
     ),
     "promotes": Forms(
         (
-            "{s} promotes {o}", "{o} was increased by {s}", "{s} contributes to {o}", "loss of {s} reduced {o}",
+            "{s} promotes {o}",
+            "{o} was increased by {s}",
+            "{s} contributes to {o}",
+            "loss of {s} reduced {o}",
             "{o} requires {s}",
         ),
         ("{s} does not promote {o}", "loss of {s} did not change {o}", "{o} is independent of {s}"),
@@ -116,7 +138,9 @@ FORMS = {
     ),
     "causes": Forms(
         (
-            "{s} can cause {o}", "{s} was often followed by {o}", "patients who took {s} reported {o}",
+            "{s} can cause {o}",
+            "{s} was often followed by {o}",
+            "patients who took {s} reported {o}",
             "a side effect of {s} is {o}",
         ),
         ("{s} does not cause {o}", "no {o} was seen with {s}", "{s} did not increase the risk of {o}"),
@@ -124,7 +148,8 @@ FORMS = {
     ),
     "raises": Forms(
         (
-            "{s} raises the plasma level of {o}", "plasma levels of {o} are increased by {s}",
+            "{s} raises the plasma level of {o}",
+            "plasma levels of {o} are increased by {s}",
             "{s} reduces the clearance of {o}",
         ),
         _NO_INTERACTION,
@@ -132,7 +157,8 @@ FORMS = {
     ),
     "adds": Forms(
         (
-            "{s} enhances the effect of {o}", "the effect of {o} is stronger with {s}",
+            "{s} enhances the effect of {o}",
+            "the effect of {o} is stronger with {s}",
             "{s} and {o} have additive effects",
         ),
         _NO_INTERACTION,
@@ -140,7 +166,8 @@ FORMS = {
     ),
     "avoid": Forms(
         (
-            "{s} should not be combined with {o}", "use of {s} together with {o} should be avoided",
+            "{s} should not be combined with {o}",
+            "use of {s} together with {o} should be avoided",
             "{o} must be stopped before {s} is given",
         ),
         _NO_INTERACTION,
@@ -153,16 +180,21 @@ FORMS = {
     ),
     "treats": Forms(
         (
-            "{s} is effective in {o}", "{s} improves the course of {o}", "patients with {o} benefit from {s}",
-            "{s} is used for the treatment of {o}", "{o} responds to {s}",
+            "{s} is effective in {o}",
+            "{s} improves the course of {o}",
+            "patients with {o} benefit from {s}",
+            "{s} is used for the treatment of {o}",
+            "{o} responds to {s}",
         ),
         (
-            "{s} is not effective in {o}", "{s} does not improve the course of {o}",
-            "patients with {o} do not benefit from {s}", "{o} does not respond to {s}",
+            "{s} is not effective in {o}",
+            "{s} does not improve the course of {o}",
+            "patients with {o} do not benefit from {s}",
+            "{o} does not respond to {s}",
         ),
         ("Is {s} effective in {o}?", "Is {s} used for the treatment of {o}?", "Do patients with {o} benefit from {s}?"),
     ),
-}  # fmt: skip
+}
 
 
 def clauses(fact: Fact) -> tuple[str, ...]:

@@ -20,17 +20,31 @@ DRUG_NAMES = (0.15, ("{name} hydrochloride", "{name} sodium", "hydroxy-{name}", 
 DISEASE_NAMES = (
     0.5,
     (
-        "acute {name}", "chronic {name}", "{adjective} {name}", "early-onset {name}", "{name} of the {organ}",
-        "hereditary {name}", "type 2 {name}", "recurrent {adjective} {name}",
+        "acute {name}",
+        "chronic {name}",
+        "{adjective} {name}",
+        "early-onset {name}",
+        "{name} of the {organ}",
+        "hereditary {name}",
+        "type 2 {name}",
+        "recurrent {adjective} {name}",
     ),
-)  # fmt: skip
+)
 GENE_NAMES = (
     0.5,
     (
-        "human {name}", "{name} gene", "{name} {family}", "{name} protein", "mouse {name} {family}", "{name} promoter",
-        "{name} mRNA", "{name}-{number}", "{name} alpha", "soluble {name}",
+        "human {name}",
+        "{name} gene",
+        "{name} {family}",
+        "{name} protein",
+        "mouse {name} {family}",
+        "{name} promoter",
+        "{name} mRNA",
+        "{name}-{number}",
+        "{name} alpha",
+        "soluble {name}",
     ),
-)  # fmt: skip
+)
 CELL_NAMES = (0.4, ("human {name}", "primary {name}", "{adjective} {name}"))
 
 _EFFECTS = tuple(Entity("effect", "", (name,)) for name in SIDE_EFFECTS)

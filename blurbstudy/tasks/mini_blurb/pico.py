@@ -145,17 +145,28 @@ def _slots(rng: Random, trial: Trial, world: World, scope: Scope) -> dict[str, E
     severity = rng.choice(("", "", "severe ", "newly diagnosed ", "mild "))
     return {
         "drug": _entity("INT", trial.drug.name, f"oral {trial.drug.name}", f"{trial.drug.name} tablets"),
-        "control": _entity("INT", trial.comparator), "comparator": _entity("INT", trial.comparator),
-        "outcome": _outcome(outcome), "outcome2": _outcome(second[0]), "outcome3": _outcome(third[0]),
+        "control": _entity("INT", trial.comparator),
+        "comparator": _entity("INT", trial.comparator),
+        "outcome": _outcome(outcome),
+        "outcome2": _outcome(second[0]),
+        "outcome3": _outcome(third[0]),
         "effect": _entity("OUT", *rng.sample(scope.effects, 3)),
         "who": _entity("PAR", who, f"{trial.participants} with {severity}{name}{details}"),
         "crowd": _entity("PAR", f"{trial.n} {who}", f"{trial.n} {trial.participants} with {severity}{name}{details}"),
-        "good": good, "bad": bad, "weeks": trial.weeks, "name": name, "drug_name": trial.drug.name,
-        "outcome_name": outcome, "participants": trial.participants, "other_drug": failed,
+        "good": good,
+        "bad": bad,
+        "weeks": trial.weeks,
+        "name": name,
+        "drug_name": trial.drug.name,
+        "outcome_name": outcome,
+        "participants": trial.participants,
+        "other_drug": failed,
         "other_disease": rng.choice([d for d in world.diseases if d != trial.disease]).name,
-        "class": with_article(CLASS_OF[trial.drug.family]), "family": with_article(FAMILY_OF[trial.disease.family]),
-        "organ": trial.disease.field, "specialty": SPECIALTY_OF[trial.disease.field],
-    }  # fmt: skip
+        "class": with_article(CLASS_OF[trial.drug.family]),
+        "family": with_article(FAMILY_OF[trial.disease.family]),
+        "organ": trial.disease.field,
+        "specialty": SPECIALTY_OF[trial.disease.field],
+    }
 
 
 def _outcome(name: str) -> Entity:

@@ -49,13 +49,21 @@ CHEMICAL_GENE = Scheme(
     shares={"activates": 0.16, "inhibits": 0.5, "agonist": 0.09, "antagonist": 0.09, "substrate": 0.16},
     denied=0.35,
     frames=(
-        "{a}", "{a}, and {b}", "{a}, whereas {b}", "although {b}, {a}", "in cells that express {gene}, {a}",
-        "in rats given {drug}, {a}", "{a} in the presence of {drug}", "in {gene}-deficient mice, {a}",
-        "{drug} was given to cells that express {gene} and {gene2}", "{a}, and {b} in rats given {drug}",
+        "{a}",
+        "{a}, and {b}",
+        "{a}, whereas {b}",
+        "although {b}, {a}",
+        "in cells that express {gene}, {a}",
+        "in rats given {drug}, {a}",
+        "{a} in the presence of {drug}",
+        "in {gene}-deficient mice, {a}",
+        "{drug} was given to cells that express {gene} and {gene2}",
+        "{a}, and {b} in rats given {drug}",
         "levels of {gene} were measured before {drug} was given, and {a}",
-        "in cells that express {gene} and {gene2}, {a}", "{a} in rats given {drug} or {drug2}",
+        "in cells that express {gene} and {gene2}, {a}",
+        "{a} in rats given {drug} or {drug2}",
     ),
-)  # fmt: skip
+)
 DRUG_DRUG = Scheme(
     kinds=("drug", "drug"),
     masks={"drug": "@DRUG$"},
@@ -64,12 +72,18 @@ DRUG_DRUG = Scheme(
     shares={"raises": 0.32, "adds": 0.39, "avoid": 0.21, "interacts": 0.08},
     denied=0.25,
     frames=(
-        "{a}", "{a}, and {b}", "{a}, but {b}", "although {b}, {a}", "in patients who also take {drug}, {a}",
-        "{a} in patients who also take {drug} or {drug2}", "{drug}, {drug2} and {drug3} are given by mouth",
-        "unlike {drug} and {drug2}, some drugs interact, and {a}", "{drug} was replaced by {drug2}, as {a}",
+        "{a}",
+        "{a}, and {b}",
+        "{a}, but {b}",
+        "although {b}, {a}",
+        "in patients who also take {drug}, {a}",
+        "{a} in patients who also take {drug} or {drug2}",
+        "{drug}, {drug2} and {drug3} are given by mouth",
+        "unlike {drug} and {drug2}, some drugs interact, and {a}",
+        "{drug} was replaced by {drug2}, as {a}",
         "{drug} and {drug2} are approved for {disease}, and {drug3} and {drug4} for {disease2}",
     ),
-)  # fmt: skip
+)
 GENE_DISEASE = Scheme(
     kinds=("gene", "disease"),
     masks={"gene": "@GENE$", "disease": "@DISEASE$"},
@@ -78,12 +92,18 @@ GENE_DISEASE = Scheme(
     shares={"associated": 1.0},
     denied=0.3,
     frames=(
-        "{a}", "{a}", "{a}, and {b}", "{a}, whereas {b}", "although {b}, {a}", "in patients with {disease}, {a}",
-        "{a}, but its link with {gene} is unknown", "{gene} was typed in {n} patients with {disease}",
+        "{a}",
+        "{a}",
+        "{a}, and {b}",
+        "{a}, whereas {b}",
+        "although {b}, {a}",
+        "in patients with {disease}, {a}",
+        "{a}, but its link with {gene} is unknown",
+        "{gene} was typed in {n} patients with {disease}",
         "whether {gene} variants play a role in {disease} was studied in {n} families",
         "{a}, independent of {gene} and of {disease}",
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

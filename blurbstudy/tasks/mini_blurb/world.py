@@ -41,9 +41,17 @@ FIELDS = (
     ("bone", "skeletal", "osteoblasts", "rheumatology"),
 )
 SIDE_EFFECTS = (
-    "nausea", "headache", "dizziness", "skin rash", "dry mouth", "insomnia", "weight gain", "muscle cramps",
-    "low blood pressure", "diarrhea",
-)  # fmt: skip
+    "nausea",
+    "headache",
+    "dizziness",
+    "skin rash",
+    "dry mouth",
+    "insomnia",
+    "weight gain",
+    "muscle cramps",
+    "low blood pressure",
+    "diarrhea",
+)
 # The ten hallmarks of cancer: how HoC labels them, then the words that abstracts use.
 HALLMARKS = (
     ("sustaining proliferative signaling", "cell proliferation", "growth factor signaling", "mitogenic signaling"),
@@ -59,12 +67,19 @@ HALLMARKS = (
 )
 # name, a good change, a bad one
 OUTCOMES = (
-    ("pain score", "lower", "higher"), ("relapse rate", "lower", "higher"), ("fatigue score", "lower", "higher"),
-    ("symptom score", "lower", "higher"), ("length of hospital stay", "shorter", "longer"),
-    ("overall survival", "longer", "shorter"), ("walking distance", "longer", "shorter"),
-    ("quality of life", "better", "worse"), ("sleep quality", "better", "worse"), ("grip strength", "higher", "lower"),
-    ("remission rate", "higher", "lower"), ("organ function", "better", "worse"),
-)  # fmt: skip
+    ("pain score", "lower", "higher"),
+    ("relapse rate", "lower", "higher"),
+    ("fatigue score", "lower", "higher"),
+    ("symptom score", "lower", "higher"),
+    ("length of hospital stay", "shorter", "longer"),
+    ("overall survival", "longer", "shorter"),
+    ("walking distance", "longer", "shorter"),
+    ("quality of life", "better", "worse"),
+    ("sleep quality", "better", "worse"),
+    ("grip strength", "higher", "lower"),
+    ("remission rate", "higher", "lower"),
+    ("organ function", "better", "worse"),
+)
 PARTICIPANTS = ("adults", "women", "men", "children", "adolescents", "older patients", "outpatients")
 COMPARATORS = ("placebo", "usual care", "diet alone", "standard therapy")
 INTERACTIONS = ("raises", "adds", "avoid", "interacts")  # mechanism, effect, advice, unspecified: the classes of DDI
@@ -72,9 +87,27 @@ VERDICTS = {"yes": 0.55, "no": 0.34, "maybe": 0.11}  # shares among trials, as i
 N_TRIALS = 420
 
 SYLLABLES = (
-    "bra", "cel", "dor", "fen", "gal", "hym", "jor", "kel", "lum", "mor", "nav", "pex", "quin", "rom", "sul", "tav",
-    "vel", "wex", "yar", "zan",
-)  # fmt: skip
+    "bra",
+    "cel",
+    "dor",
+    "fen",
+    "gal",
+    "hym",
+    "jor",
+    "kel",
+    "lum",
+    "mor",
+    "nav",
+    "pex",
+    "quin",
+    "rom",
+    "sul",
+    "tav",
+    "vel",
+    "wex",
+    "yar",
+    "zan",
+)
 CONSONANTS = "BCDFGMNPSTVWXZ"
 
 

@@ -33,7 +33,7 @@ def test_a_forward_pass_takes_two_operations_per_weight_of_the_layers_and_token(
 
 
 def test_seconds_follow_the_steps_and_the_last_measured_rate(sources, make_grid):
-    ((short,), (long,)) = (make_grid(sources, 1, epochs=n, evaluations=1) for n in (1, 4))
+    ((short,), (long,)) = (make_grid(sources, 1, epochs=n, n_evaluations=1) for n in (1, 4))
     costs = CostModel(sources, "cpu")
     assert costs.seconds(short) == pytest.approx(costs.flops(short) / FLOPS_PER_SECOND)
     steps = run_steps(long, sources=sources) / run_steps(short, sources=sources)

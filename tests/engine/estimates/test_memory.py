@@ -97,7 +97,7 @@ def test_the_upper_bound_holds_for_transformers_modules(store, other_sources, ma
 
 
 def test_runs_that_keep_their_best_weights_have_their_own_profile(trainer, make_grid):
-    last, best = make_grid(trainer.sources, 1) + make_grid(trainer.sources, 1, select="best_dev")
+    last, best = make_grid(trainer.sources, 1) + make_grid(trainer.sources, 1, checkpoint_selection="best_dev")
     other = dataclasses.replace(last, seed=9)
     capacity = Capacity(trainer, 1)
     assert capacity._key(last) == capacity._key(other) != capacity._key(best)
@@ -117,15 +117,27 @@ def test_the_file_is_named_after_the_machine_and_a_corrupt_one_is_ignored(monkey
 @pytest.mark.parametrize(
     ("lines", "folder", "files", "available"),
     [
-        ("0::/job/own", "", {"job/memory.max": "5000", "job/memory.current": "2000",
-                             "job/memory.stat": "anon 1\ninactive_file 500"}, 3500),  # the parent's limit counts
+        (
+            "0::/job/own",
+            "",
+            {"job/memory.max": "5000", "job/memory.current": "2000", "job/memory.stat": "anon 1\ninactive_file 500"},
+            3500,
+        ),  # the parent's limit counts
         ("0::/job", "", {"job/memory.max": "max", "job/memory.current": "2000", "job/memory.stat": ""}, None),
-        ("4:memory:/job", "memory", {"job/memory.limit_in_bytes": "900", "job/memory.usage_in_bytes": "1000",
-                                     "job/memory.stat": "total_inactive_file 0"}, 0),
+        (
+            "4:memory:/job",
+            "memory",
+            {
+                "job/memory.limit_in_bytes": "900",
+                "job/memory.usage_in_bytes": "1000",
+                "job/memory.stat": "total_inactive_file 0",
+            },
+            0,
+        ),
         ("4:memory:/job", "memory", {"job/memory.limit_in_bytes": "9223372036854771712"}, None),
         ("3:cpu:/job", "cpu", {}, None),
     ],
-)  # fmt: skip
+)
 def test_control_groups_of_both_versions_limit_the_memory(tmp_path, lines, folder, files, available):
     (tmp_path / "cgroup").write_text(lines)
     for name, text in files.items():

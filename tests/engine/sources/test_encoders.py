@@ -20,7 +20,7 @@ from blurbstudy.pretraining.encoder_cache import EncoderRequest
 
 CONFIG = {
     "vocab_size": 150, "n_layers": 1, "width": 32, "n_heads": 2, "intermediate": 64, "max_positions": 48,
-    "max_length": 40, "batch_size": 8, "steps": 6, "learning_rate": 5e-3, "held_out": 0.1, "evaluations": 2,
+    "max_length": 40, "batch_size": 8, "steps": 6, "learning_rate": 5e-3, "held_out": 0.1, "n_evaluations": 2,
 }  # fmt: skip
 
 

@@ -179,12 +179,12 @@ def test_fields_that_a_task_makes_no_use_of_do_not_make_another_run(tmp_path, mi
         return sources.run_config(task, "tiny", recipe=Recipe(**fields), seed=1).id
 
     for task, idle, used in (
-        ("BC5-chem", ("head", "segment_ids"), ("tagging",)),
-        ("EBM PICO", ("head", "segment_ids", "tagging"), ()),
-        ("HoC", ("segment_ids", "tagging"), ("head",)),
-        ("BIOSSES", ("tagging",), ("head", "segment_ids")),
+        ("BC5-chem", ("head", "segment_ids"), ("tag_scheme",)),
+        ("EBM PICO", ("head", "segment_ids", "tag_scheme"), ()),
+        ("HoC", ("segment_ids", "tag_scheme"), ("head",)),
+        ("BIOSSES", ("tag_scheme",), ("head", "segment_ids")),
     ):
-        other = {"head": "gelu", "segment_ids": "single", "tagging": "io"}
+        other = {"head": "gelu", "segment_ids": "single", "tag_scheme": "io"}
         assert all(run_id(task, **{name: other[name]}) == run_id(task) for name in idle)
         assert all(run_id(task, **{name: other[name]}) != run_id(task) for name in used)
     assert run_id("BIOSSES", head="cosine") != run_id("BIOSSES")

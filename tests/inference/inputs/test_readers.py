@@ -124,8 +124,10 @@ def test_conll_documents_are_marked_or_else_sentences(tmp_path):
     path.write_text("-DOCSTART- (x)\n\na O\nb O\n\nc O\n\n-DOCSTART- -X- O O\nd O\n-DOCSTART- -X-\ne\n")
     documents = [item.content for item in read_documents(path, ENTITIES)]
     assert [(one.id, one.texts, one.marked) for one in documents] == [
-        ("x", ("a b\nc",), True), ("d1", ("d",), True), ("d2", ("e",), True)
-    ]  # fmt: skip
+        ("x", ("a b\nc",), True),
+        ("d1", ("d",), True),
+        ("d2", ("e",), True),
+    ]
     path.write_text("1\tAspirin\tO\n")
     assert read(path, columns={"words": "2"}) == ([("1", ("Aspirin",))], [])
 
@@ -219,8 +221,14 @@ def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
             self.count += 1
             return self.line % self.count if b"%d" in self.line else self.line
 
-    lines = {"lines": b"a text %d\n", "jsonl": b'{"text": "a %d"}\n', "csv": b"text %d\n", "tsv": b"text %d\n",
-             "pubtator": b"%d|t|T\n\n", "conll": b"word%d\tO\n\n"}  # fmt: skip
+    lines = {
+        "lines": b"a text %d\n",
+        "jsonl": b'{"text": "a %d"}\n',
+        "csv": b"text %d\n",
+        "tsv": b"text %d\n",
+        "pubtator": b"%d|t|T\n\n",
+        "conll": b"word%d\tO\n\n",
+    }
     assert set(lines) == set(FORMATS) - {"text"}
     for name, line in lines.items():
         stream = Endless(line)

@@ -16,10 +16,19 @@ from blurbstudy.models import Architecture
 from blurbstudy.tasks import CustomForm, get_task
 
 NUMBERS = {
-    "n": 2, "scored": 2, "mean": 0.625, "sd": 0.01, "worst": 0.61, "failed": 1, "failed_rate": 0.5, "trivial": 0.125,
-    "interval_over_seeds": (0.5139, 0.736), "interval_over_examples": (0.5733, 0.6744),
-    "interval_over_examples_by": "bootstrap over documents", "seeds_by": "Student's t",
-}  # fmt: skip
+    "n": 2,
+    "scored": 2,
+    "mean": 0.625,
+    "sd": 0.01,
+    "worst": 0.61,
+    "failed": 1,
+    "failed_rate": 0.5,
+    "trivial": 0.125,
+    "interval_over_seeds": (0.5139, 0.736),
+    "interval_over_examples": (0.5733, 0.6744),
+    "interval_over_examples_by": "bootstrap over documents",
+    "seeds_by": "Student's t",
+}
 RUN = {
     "id": "a" * 20,
     "seed": 1,
@@ -27,7 +36,7 @@ RUN = {
     "encoder": {"name": "tiny", "hub": "", "fingerprint": "f" * 20, "generated": False},
     "data": {"fingerprint": "d" * 20, "examples": {"train": 5134, "dev": 787, "test": 960}},
     "generated": False,
-    "recipe": Recipe(learning_rate=3e-5, tagging="io").to_dict(),
+    "recipe": Recipe(learning_rate=3e-5, tag_scheme="io").to_dict(),
     "precision": "float32",
     "metric": "entity_f1",
     "scores": {"dev": 0.695, "test": 0.6162},
@@ -69,7 +78,7 @@ def test_the_card_has_scores_with_both_intervals_and_every_run():
 def test_the_card_has_data_terms_recipe_limitations_and_citation():
     text = card()
     assert "train 5,134, dev 787, test 960" in text and get_task("NCBI-disease").terms in text
-    assert "| learning rate | 3e-05 |" in text and "| tagging | io |" in text and "| head |" not in text
+    assert "| learning rate | 3e-05 |" in text and "| tag scheme | io |" in text and "| head |" not in text
     assert "not intended for clinical decisions" in text and "were not calibrated" not in text
     assert "Tinn R" in text and "2021" in text
 
@@ -77,8 +86,10 @@ def test_the_card_has_data_terms_recipe_limitations_and_citation():
 def test_the_hub_reads_the_front_matter_and_the_test_score():
     card_data = ModelCard(card()).data
     assert (card_data.pipeline_tag, card_data.language, card_data.library_name) == (
-        "token-classification", "en", "transformers"
-    )  # fmt: skip
+        "token-classification",
+        "en",
+        "transformers",
+    )
     results = {result.dataset_split: result for result in card_data.eval_results}
     assert results["test"].metric_value == 0.6162 and results["dev"].metric_value == 0.695
     assert (results["test"].dataset_name, results["test"].metric_type) == ("NCBI-disease", "f1")

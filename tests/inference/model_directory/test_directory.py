@@ -21,24 +21,48 @@ from tests.inference.conftest import PAIRS, TEXTS
 
 # Models whose head has no class in transformers.
 ENCODERS = [
-    ("modernbert", "ner", {}), ("modernbert", "question", {}), ("distilbert", "relation", {}),
-    ("electra", "relation", {"projected": True}), ("bert", "similarity", {"head": "cosine"}),
-    ("roberta", "similarity", {"head": "cosine"}), ("modernbert", "similarity", {"head": "cosine"}),
-]  # fmt: skip
+    ("modernbert", "ner", {}),
+    ("modernbert", "question", {}),
+    ("distilbert", "relation", {}),
+    ("electra", "relation", {"projected": True}),
+    ("bert", "similarity", {"head": "cosine"}),
+    ("roberta", "similarity", {"head": "cosine"}),
+    ("modernbert", "similarity", {"head": "cosine"}),
+]
 CASES = [
-    ("bert", "ner", {}), ("bert", "ner", {"tagging": "io"}), ("bert", "pico", {}), ("bert", "relation", {}),
-    ("bert", "relation", {"head": "gelu"}), ("bert", "document", {}), ("bert", "question", {}),
-    ("bert", "question", {"segment_ids": "single"}), ("bert", "similarity", {}),
-    ("electra", "ner", {"projected": True}), ("electra", "relation", {"head": "gelu", "projected": True}),
-    ("electra", "document", {"head": "gelu"}), ("electra", "question", {}),
+    ("bert", "ner", {}),
+    ("bert", "ner", {"tag_scheme": "io"}),
+    ("bert", "pico", {}),
+    ("bert", "relation", {}),
+    ("bert", "relation", {"head": "gelu"}),
+    ("bert", "document", {}),
+    ("bert", "question", {}),
+    ("bert", "question", {"segment_ids": "single"}),
+    ("bert", "similarity", {}),
+    ("electra", "ner", {"projected": True}),
+    ("electra", "relation", {"head": "gelu", "projected": True}),
+    ("electra", "document", {"head": "gelu"}),
+    ("electra", "question", {}),
     ("electra", "similarity", {"head": "gelu", "projected": True}),
-    ("roberta", "ner", {}), ("roberta", "pico", {}), ("roberta", "relation", {}), ("roberta", "question", {}),
-    ("roberta", "document", {"head": "gelu"}), ("roberta", "similarity", {}), ("xlm-roberta", "ner", {}),
+    ("roberta", "ner", {}),
+    ("roberta", "pico", {}),
+    ("roberta", "relation", {}),
+    ("roberta", "question", {}),
+    ("roberta", "document", {"head": "gelu"}),
+    ("roberta", "similarity", {}),
+    ("xlm-roberta", "ner", {}),
     ("xlm-roberta", "question", {}),
-    ("deberta-v2", "ner", {}), ("deberta-v2", "question", {}), ("deberta-v2", "relation", {"head": "gelu"}),
-    ("deberta", "pico", {}), ("deberta", "question", {}), ("distilbert", "ner", {}), ("mpnet", "ner", {}),
-    ("mpnet", "similarity", {}), ("camembert", "ner", {}), ("camembert", "document", {}),
-]  # fmt: skip
+    ("deberta-v2", "ner", {}),
+    ("deberta-v2", "question", {}),
+    ("deberta-v2", "relation", {"head": "gelu"}),
+    ("deberta", "pico", {}),
+    ("deberta", "question", {}),
+    ("distilbert", "ner", {}),
+    ("mpnet", "ner", {}),
+    ("mpnet", "similarity", {}),
+    ("camembert", "ner", {}),
+    ("camembert", "document", {}),
+]
 
 
 def examples_of(task):
@@ -96,7 +120,7 @@ def test_transformers_gives_our_outputs_under_our_labels(write_random, family, k
     theirs, outputs = their_outputs(folder, task)
     assert ours.std() > 0.02  # outputs differ between texts
     torch.testing.assert_close(outputs, ours, rtol=1e-5, atol=1e-5)
-    labels = head_labels(task, recipe.tagging) or ("score",)
+    labels = head_labels(task, recipe.tag_scheme) or ("score",)
     assert [theirs.config.id2label[index] for index in range(theirs.config.num_labels)] == list(labels)
 
 
@@ -108,7 +132,7 @@ def test_a_model_that_is_read_again_is_unchanged(write_random, family, kind, rec
     tokenizer = directory.checkpoint.tokenizer()
     difference = our_outputs(loaded, tokenizer, task, recipe) - our_outputs(model, tokenizer, task, recipe)
     assert difference.abs().max() == 0
-    assert (directory.task.task_type, directory.labels) == (task.task_type, head_labels(task, recipe.tagging))
+    assert (directory.task.task_type, directory.labels) == (task.task_type, head_labels(task, recipe.tag_scheme))
     assert not directory.task.files
 
 
@@ -151,9 +175,9 @@ def broken(folder, name, change):
         (lambda folder: (folder / "blurbstudy.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "blurbstudy.json").write_text("[1]"), "expected a JSON object, got list"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(format=9)), "format 9"),
-        (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.pop("tagging")), "'tagging'"),
+        (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.pop("tag_scheme")), "'tag_scheme'"),
         (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(head="pooler")), "does not fit a ner"),
-        (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(tagging="io")), "has the labels"),
+        (lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(tag_scheme="io")), "has the labels"),
         (
             lambda folder: broken(folder, "blurbstudy.json", lambda v: v.update(max_length=131)),
             "exceeds the 130",
@@ -180,8 +204,11 @@ def test_folders_of_other_kinds_are_named(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
     for name, message in (
-        (tmp_path, "run store"), ("file", "is a file"), ("empty", "not a model"), ("none", "no such")
-    ):  # fmt: skip
+        (tmp_path, "run store"),
+        ("file", "is a file"),
+        ("empty", "not a model"),
+        ("none", "no such"),
+    ):
         with pytest.raises(CheckpointError, match=message):
             read_model_directory(tmp_path / name)
 

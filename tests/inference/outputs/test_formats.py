@@ -187,8 +187,10 @@ def test_labels_scores_and_label_sets_in_every_format_that_supports_them():
     label = Prediction(Document("a\tb", ("<p>",)), label="1", probabilities={"0": 0.25, "1": 0.75})
     task = get_task("GAD")
     assert json.loads(rendered("jsonl", [label], task)) == {
-        "id": "a\tb", "label": "1", "probabilities": {"0": 0.25, "1": 0.75}
-    }  # fmt: skip
+        "id": "a\tb",
+        "label": "1",
+        "probabilities": {"0": 0.25, "1": 0.75},
+    }
     assert rendered("tsv", [label], task) == "id\tlabel\tprobability\t0\t1\na\\tb\t1\t0.7500\t0.2500\t0.7500\n"
     page = Page()
     page.feed(rendered("html", [label], task))
@@ -207,8 +209,12 @@ def test_labels_scores_and_label_sets_in_every_format_that_supports_them():
 
 def test_the_format_is_named_or_follows_from_the_suffix():
     assert [output_format(None, to) for to in (None, "a.tsv", "a.HTML", "a.out", "a")] == [
-        "jsonl", "tsv", "html", "jsonl", "jsonl"
-    ]  # fmt: skip
+        "jsonl",
+        "tsv",
+        "html",
+        "jsonl",
+        "jsonl",
+    ]
     assert output_format("brat", "a.tsv") == "brat"
     with pytest.raises(ParameterError, match="'xml' is unknown; use jsonl, tsv, conll, html, brat"):
         output_format("xml", None)

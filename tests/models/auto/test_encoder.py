@@ -107,7 +107,7 @@ def test_logits_and_gradients_equal_those_of_transformers(other, members):
 def test_words_are_read_where_they_lie(other):
     _, model, checkpoint = other
     batch = make_batch()
-    ours = make_classifier(checkpoint, members=2, head="words")
+    ours = make_classifier(checkpoint, members=2, head="token")
     reads = [np.arange(1, len(ids), 2) for ids, _ in batch]
     packing = pack([batch, batch], n_heads=4, output_positions=[reads, reads])
     with torch.no_grad():
@@ -163,11 +163,11 @@ def test_five_adamw_steps_equal_those_of_a_plain_loop(other):
         assert moved > 1e-4 and (item - expected).norm() / moved < 0.02, name
 
 
-@pytest.mark.parametrize("head", ["pooler", "words"])
+@pytest.mark.parametrize("head", ["pooler", "token"])
 def test_berts_family_by_transformers_module_equals_our_encoder(both_ways, head):
     fast, slow = (make_classifier(each, members=2, head=head) for each in both_ways)
     batch = make_batch()
-    positions = [[np.arange(len(ids)) for ids, _ in batch]] * 2 if head == "words" else None
+    positions = [[np.arange(len(ids)) for ids, _ in batch]] * 2 if head == "token" else None
     packing = pack([batch, batch], n_heads=4, output_positions=positions)
     weight = torch.linspace(-1, 1, packing.output_rows.rows.numel() * 3).view(2, -1, 3) * packing.target_mask.unsqueeze(
         -1

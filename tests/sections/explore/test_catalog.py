@@ -79,17 +79,36 @@ def test_techniques_are_named_with_their_settings(techniques, words):
 def test_names_say_what_differs_and_nothing_else():
     recipes = {"a": Recipe(epochs=5), "b": Recipe(epochs=1), "c": Recipe(epochs=5, bias_correction=False)}
     assert setting_names(recipes) == {
-        "a": "Baseline, 5 epochs", "b": "Baseline, 1 epoch", "c": "Baseline, 5 epochs, no bias correction",
-    }  # fmt: skip
+        "a": "Baseline, 5 epochs",
+        "b": "Baseline, 1 epoch",
+        "c": "Baseline, 5 epochs, no bias correction",
+    }
     assert setting_names({"a": Recipe(epochs=5)}) == {"a": "Baseline"}
 
 
 def test_no_two_settings_of_a_task_share_a_name():
     base = Recipe()
-    other = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 8, "warmup": 0.2, "dropout": 0.2, "weight_decay": 0.1,
-             "beta1": 0.8, "beta2": 0.98, "eps": 1e-8, "clip": 0.0, "bias_correction": False, "max_length": 64,
-             "tagging": "io", "segment_ids": "single", "head": "gelu", "select": "best_dev", "evaluations": 1,
-             "join_dev": True, "stabilizers": {"freeze": {"layers": 1}}}  # fmt: skip
+    other = {
+        "epochs": 3,
+        "learning_rate": 1e-3,
+        "batch_size": 8,
+        "warmup_ratio": 0.2,
+        "dropout": 0.2,
+        "weight_decay": 0.1,
+        "adam_beta1": 0.8,
+        "adam_beta2": 0.98,
+        "adam_epsilon": 1e-8,
+        "max_grad_norm": 0.0,
+        "bias_correction": False,
+        "max_length": 64,
+        "tag_scheme": "io",
+        "segment_ids": "single",
+        "head": "gelu",
+        "checkpoint_selection": "best_dev",
+        "n_evaluations": 1,
+        "train_on_dev": True,
+        "stabilizers": {"freeze": {"layers": 1}},
+    }
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
     recipes = {"base": base} | {name: base.replace(**{name: value}) for name, value in other.items()}
     assert len(set(setting_names(recipes).values())) == len(recipes)

@@ -17,8 +17,8 @@ from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
 TIMEOUT = 120  # seconds
-RECIPE = Recipe(epochs=2, max_length=48, evaluations=4)
-LONG = Recipe(epochs=1000, batch_size=1, max_length=48, evaluations=200)
+RECIPE = Recipe(epochs=2, max_length=48, n_evaluations=4)
+LONG = Recipe(epochs=1000, batch_size=1, max_length=48, n_evaluations=200)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_finished_run_is_the_same_as_that_of_a_sweep(start, study, make_source
     (record,) = study.store.records()
     other = RunStore(tmp_path / "other")
     sources = make_sources(other)
-    (config,) = make_grid(sources, 1, epochs=2, evaluations=4)
+    (config,) = make_grid(sources, 1, epochs=2, n_evaluations=4)
     (expected,) = run_missing(
         [config], other, sources=sources, engine=LocalEngine(device="cpu", workers=1), progress="silent"
     ).values()

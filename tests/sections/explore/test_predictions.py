@@ -87,7 +87,7 @@ def explored(tmp_path_factory, tiny_encoder):
     store = RunStore(tmp_path_factory.mktemp("predictions"))
     tasks = ["BIOSSES", "BC5-chem"]
     sources = resolve_sources(store, tasks=tasks, encoders={"tiny": str(tiny_encoder)}, data="mini")
-    recipe = Recipe(epochs=0.1, max_length=48, evaluations=1)
+    recipe = Recipe(epochs=0.1, max_length=48, n_evaluations=1)
     runs = [sources.run_config(task, "tiny", recipe=recipe, seed=seed) for task in tasks for seed in (1, 2)]
     run_missing(runs, store, sources=sources, engine=LocalEngine(device="cpu", workers=1), progress="silent")
     return read_store(store)

@@ -102,7 +102,7 @@ async def until(condition):
 
 
 def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
-    recipe = Recipe(epochs=1000, batch_size=1, max_length=48, evaluations=200)
+    recipe = Recipe(epochs=1000, batch_size=1, max_length=48, n_evaluations=200)
 
     async def use():
         panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)
@@ -122,7 +122,7 @@ def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
 
 
 def test_a_run_that_ends_is_in_the_store(study):
-    recipe = Recipe(epochs=1, max_length=48, evaluations=2)
+    recipe = Recipe(epochs=1, max_length=48, n_evaluations=2)
 
     async def use():
         panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)

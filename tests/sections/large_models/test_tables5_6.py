@@ -57,7 +57,7 @@ def invented(study, grid, *, score):
             predictions[split] = [*gold[:right], *(wrong(config.task, truth) for truth in gold[right:])]
         records[config.id] = RunRecord(
             config=config, status="finished", stopped_at_step=1, selected_step=1, scores={}, curve={},
-            predictions=predictions, seconds=1.0, peak_bytes=1, circumstances={"commit": "abc"},
+            predictions=predictions, seconds=1.0, peak_bytes=1, environment={"commit": "abc"},
         )  # fmt: skip
     return large_models.Results(grid=grid, records=records, references=references, origin="origin")
 
@@ -77,7 +77,7 @@ def technique(config):
 
 
 def is_large(study, config):
-    return config.encoder == study.sources.encoders["PubMedBERT-LARGE"].fingerprint
+    return config.encoder_fingerprint == study.sources.encoders["PubMedBERT-LARGE"].fingerprint
 
 
 QA = ["PubMedQA", "BioASQ", "BIOSSES"]

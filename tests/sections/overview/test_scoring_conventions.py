@@ -22,7 +22,14 @@ TASK = get_task("BC5-chem")
 
 
 def run_config(task, encoder, *, recipe, seed):
-    return RunConfig(task=task, data="d" * 20, encoder="e" * 20, recipe=recipe, seed=seed, encoder_name=encoder)
+    return RunConfig(
+        task=task,
+        data_fingerprint="d" * 20,
+        encoder_fingerprint="e" * 20,
+        recipe=recipe,
+        seed=seed,
+        encoder_name=encoder,
+    )
 
 
 def study(*, tasks=("BC5-chem",), encoders=("BERT", "ELECTRA"), task="BC5-chem"):
@@ -46,9 +53,9 @@ def results(grid, *, predicted=PREDICTED):
     records = {}
     for config in grid.configs:
         records[config.id] = RunRecord(
-            config=config, status="finished" if predicted else "not_finite", stopped_at_step=1, selected_step=1,
+            config=config, status="finished" if predicted else "diverged", stopped_at_step=1, selected_step=1,
             scores={"dev": 0.5, "test": 0.5}, curve={}, predictions={"dev": predicted, "test": predicted} if predicted
-            else {}, seconds=1.0, peak_bytes=1, circumstances={"commit": "abcdef1234"},
+            else {}, seconds=1.0, peak_bytes=1, environment={"commit": "abcdef1234"},
         )  # fmt: skip
     reference = GoldReference(task=TASK, data="d" * 20, gold=dict.fromkeys(("train", "dev", "test"), gold))
     return Results(grid=grid, records=records, references={TASK.name: reference}, origin="parameters/x.yaml")

@@ -96,7 +96,7 @@ def results(make_study):
             predictions[split] = [one.replace("-X", "") for one in tags]
         records[config.id] = RunRecord(
             config=config, status="finished", stopped_at_step=1, selected_step=1, scores={"dev": 0.9, "test": 0.9},
-            curve={}, predictions=predictions, seconds=1.0, peak_bytes=1, circumstances={"commit": "abcdef1234"},
+            curve={}, predictions=predictions, seconds=1.0, peak_bytes=1, environment={"commit": "abcdef1234"},
         )  # fmt: skip
     return module.Results(grid=grid, records=records, references=references, origin=study.origin)
 

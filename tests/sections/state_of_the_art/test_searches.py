@@ -66,10 +66,10 @@ def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values):
     assert one.is_finished and len(one.trials) == 5
     (key,) = (key for key in results.grid.cells if (key.setting, key.part) == (OPTIMAL, "BIOSSES"))
     (standard,) = (k for k in results.grid.cells if (k.setting, k.part) == (STANDARD, "BIOSSES"))
-    assert all(config.recipe.join_dev for config in results.grid.cells[key])
+    assert all(config.recipe.train_on_dev for config in results.grid.cells[key])
     assert not set(results.grid.cells[key]) & set(results.grid.cells[standard])
     apart = results.grid.cells[key._replace(setting=DEV_APART)]
-    assert [config.recipe.replace(join_dev=True, select="last") for config in apart] == [
+    assert [config.recipe.replace(train_on_dev=True, checkpoint_selection="last") for config in apart] == [
         config.recipe for config in results.grid.cells[key]
     ]
     assert [config.seed for config in apart] == [config.seed for config in results.grid.cells[key]]
@@ -87,7 +87,7 @@ def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values):
 def test_a_report_of_a_search_that_was_never_made_says_so(values):
     study = make_study(values)
     _ = study.sources  # their metadata are in the store
-    report = make_study(values, train_missing=False, join_dev=[])
+    report = make_study(values, train_missing=False, train_on_dev=[])
     searched = search_results(report)
     assert searched["BERT", "BIOSSES"].best is None
     grid = state_of_the_art.grids(report, searched)["table8"]

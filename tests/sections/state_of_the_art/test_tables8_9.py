@@ -56,8 +56,8 @@ class AStudy:
         self.store = RunStore(folder)
 
 
-def table8(results, searched, *, join_dev=()):
-    return optimal_table(results, searched, title="Table 8", paper="table8", columns=COLUMNS, join_dev=join_dev)
+def table8(results, searched, *, train_on_dev=()):
+    return optimal_table(results, searched, title="Table 8", paper="table8", columns=COLUMNS, train_on_dev=train_on_dev)
 
 
 @pytest.mark.parametrize("table", ["table8", "table9"])
@@ -82,7 +82,7 @@ def test_standard_and_optimal_stand_side_by_side_with_the_recipe_below(results, 
 
 
 def test_the_notes_say_how_many_trials_which_seeds_and_which_tasks(results, found):
-    notes = " ".join(table8(results, {("BERT", "BioASQ"): found}, join_dev=["BioASQ"]).notes)
+    notes = " ".join(table8(results, {("BERT", "BioASQ"): found}, train_on_dev=["BioASQ"]).notes)
     assert "best of 3 trials on dev" in notes and "seed 101" in notes and "seeds 1 to 3, which no trial" in notes
     assert "Dev joined to train once the recipe was chosen: BioASQ" in notes
     assert "Nothing was searched" in table8(results, {}).notes[0]
@@ -101,27 +101,29 @@ def test_tasks_without_a_search_are_named_and_their_cells_say_so(results, found)
 
 
 def test_the_chosen_recipe_takes_dev_into_train_where_asked_for(found):
-    chosen = optimal_recipe(found, BASE, join_dev=False)
-    assert chosen.stabilizers == {"freeze": {"layers": 6}} and chosen.segment_ids == "single" and not chosen.join_dev
-    joined = optimal_recipe(found, BASE, join_dev=True)
-    assert joined == chosen.replace(join_dev=True) and joined.select == "last"
-    assert optimal_recipe(None, BASE, join_dev=False) == BASE
+    chosen = optimal_recipe(found, BASE, train_on_dev=False)
+    assert (
+        chosen.stabilizers == {"freeze": {"layers": 6}} and chosen.segment_ids == "single" and not chosen.train_on_dev
+    )
+    joined = optimal_recipe(found, BASE, train_on_dev=True)
+    assert joined == chosen.replace(train_on_dev=True) and joined.checkpoint_selection == "last"
+    assert optimal_recipe(None, BASE, train_on_dev=False) == BASE
 
 
 def test_where_nothing_was_searched_dev_joins_train_as_well(found):
-    assert optimal_recipe(None, BASE, join_dev=True) == BASE.replace(join_dev=True)
+    assert optimal_recipe(None, BASE, train_on_dev=True) == BASE.replace(train_on_dev=True)
 
 
 def test_a_search_that_is_not_at_its_end_chooses_nothing(found, results):
     half = replace(found, budget=5)
-    assert half.best is None and optimal_recipe(half, BASE, join_dev=False) is None
-    assert recipe_in_short(half, join_dev=False) == "search not at its end: 3 of 5 trials"
+    assert half.best is None and optimal_recipe(half, BASE, train_on_dev=False) is None
+    assert recipe_in_short(half, train_on_dev=False) == "search not at its end: 3 of 5 trials"
     assert "search not at its end" in search_answer({("BERT", "BioASQ"): half}).sentences[0]
 
 
 def test_the_standard_recipe_may_win(found):
     trials = (replace(found.trials[0], value=0.9), *found.trials[1:])
-    assert recipe_in_short(replace(found, trials=trials), join_dev=False) == "the standard recipe was best"
+    assert recipe_in_short(replace(found, trials=trials), train_on_dev=False) == "the standard recipe was best"
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,15 @@ def test_a_fingerprint_covers_what_is_read_and_scored_and_no_names(write, tmp_pa
 
     base = fingerprint()
     assert base == fingerprint("b.tsv", name="other", terms="others") == fingerprint(labels=["no", "yes"])
-    others = [fingerprint("c.tsv"), fingerprint(kind="pairs"), fingerprint(labels=["yes", "no"]),
-              fingerprint(metric="micro_f1"), fingerprint(split_seed=2), fingerprint(dev_share=0.3),
-              fingerprint(metric="micro_f1", negative="yes")]  # fmt: skip
+    others = [
+        fingerprint("c.tsv"),
+        fingerprint(kind="pairs"),
+        fingerprint(labels=["yes", "no"]),
+        fingerprint(metric="micro_f1"),
+        fingerprint(split_seed=2),
+        fingerprint(dev_share=0.3),
+        fingerprint(metric="micro_f1", negative="yes"),
+    ]
     assert len({base, *others}) == 1 + len(others)
 
 
@@ -109,27 +115,38 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
         ("kind: [ner", "my.yaml: invalid YAML (while parsing a flow sequence"),
         ("just words", "my.yaml: not a mapping; write lines such as `kind: ner` and `files: DIR`"),
         ("kind: ner", "my.yaml: lacks files; write lines such as `kind: ner` and `files: DIR`"),
-        ("kind: ner\nfiles: .\nkolumns: {}", "my.yaml: unknown key 'kolumns'; known: kind, files, name, format, "
-         "columns"),
+        (
+            "kind: ner\nfiles: .\nkolumns: {}",
+            "my.yaml: unknown key 'kolumns'; known: kind, files, name, format, columns",
+        ),
         ("kind: novel\nfiles: .", "my.yaml: kind='novel' is unknown; use ner, classification, relation, pairs"),
         ("kind: ner\nfiles: nowhere", "nowhere: no such folder; name a folder with train.*, dev.* and test.*"),
-        ("kind: ner\nfiles: {dev: a.tsv}", "my.yaml: files: no train file; name it (--train FILE, or train: FILE "
-         "under"),
+        (
+            "kind: ner\nfiles: {dev: a.tsv}",
+            "my.yaml: files: no train file; name it (--train FILE, or train: FILE under",
+        ),
         ("kind: ner\nfiles: {train: a.tsv, tset: a.tsv}", "my.yaml: files: 'tset' is not a split; use train, dev"),
         ("kind: ner\nfiles: {train: b.tsv}", "b.tsv: no such file; check the path of the train split"),
-        ("kind: sts\nfiles: {train: a.tsv}\nbounds: [5, 0]", "my.yaml: bounds=['5', '0'] must be the lowest and "
-         "the highest score"),
-        ("kind: classification\nfiles: {train: a.tsv}\nlabels: yes", "my.yaml: labels='yes' is not a list; write "
-         "labels: ["),
-        ("kind: classification\nfiles: {train: a.tsv}\nlabels: [a, a]", "my.yaml: labels: 'a' occurs twice; "
-         "name"),
-        ("kind: classification\nfiles: {train: a.tsv}\ndev_share: most", "my.yaml: dev_share='most' is out of "
-         "bounds; use"),
-        ("kind: classification\nfiles: {train: a.tsv}\ncolumns: text", "my.yaml: columns: 'text' is not a role; use "
-         "text,"),
+        (
+            "kind: sts\nfiles: {train: a.tsv}\nbounds: [5, 0]",
+            "my.yaml: bounds=['5', '0'] must be the lowest and the highest score",
+        ),
+        (
+            "kind: classification\nfiles: {train: a.tsv}\nlabels: yes",
+            "my.yaml: labels='yes' is not a list; write labels: [",
+        ),
+        ("kind: classification\nfiles: {train: a.tsv}\nlabels: [a, a]", "my.yaml: labels: 'a' occurs twice; name"),
+        (
+            "kind: classification\nfiles: {train: a.tsv}\ndev_share: most",
+            "my.yaml: dev_share='most' is out of bounds; use",
+        ),
+        (
+            "kind: classification\nfiles: {train: a.tsv}\ncolumns: text",
+            "my.yaml: columns: 'text' is not a role; use text,",
+        ),
         ("!!python/object/apply:os.system [touch x]", "my.yaml: not a mapping"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_definition_is_one_line_that_says_what_to_write(write, tmp_path, text, message):
     write(my__yaml=text, a__tsv=table())
     with pytest.raises((ParameterError, DataError)) as caught:

@@ -11,11 +11,23 @@ from blurbstudy.tasks.custom.dev_split import split_dev
 
 def make_task(kind, labels, *, share=0.2, seed=1):
     return Task(
-        name="own", task_type=kind, group="own data", folder=".", files={}, reader="own_tsv",
-        columns=("line", "t", "label"), labels=labels, metric="accuracy", unit="document", size_unit="examples",
-        sizes={}, source="", terms="",
-        citation="", custom=CustomForm(dev_share=share, split_seed=seed),
-    )  # fmt: skip
+        name="own",
+        task_type=kind,
+        group="own data",
+        folder=".",
+        files={},
+        reader="own_tsv",
+        columns=("line", "t", "label"),
+        labels=labels,
+        metric="accuracy",
+        unit="document",
+        size_unit="examples",
+        sizes={},
+        source="",
+        terms="",
+        citation="",
+        custom=CustomForm(dev_share=share, split_seed=seed),
+    )
 
 
 def random_examples(rng, *, n, documents, labels, weights):

@@ -44,9 +44,12 @@ def read(path, kind="classification", **said):
 def test_tables_and_json_lines_hold_the_same_examples(tmp_path):
     numbered = {"columns": {"id": 1, "document": 2, "text": 3, "label": 4}}
     written = {
-        "a.tsv": (write_tsv, {}), "b.tsv": (write_headless, numbered), "c.csv": (write_csv, {}),
-        "d.csv": (lambda path: write_csv(path, ";"), {}), "e.jsonl": (write_jsonl, {}),
-    }  # fmt: skip
+        "a.tsv": (write_tsv, {}),
+        "b.tsv": (write_headless, numbered),
+        "c.csv": (write_csv, {}),
+        "d.csv": (lambda path: write_csv(path, ";"), {}),
+        "e.jsonl": (write_jsonl, {}),
+    }
     for name, (write, said) in written.items():
         write(tmp_path / name)
         task, examples = read(tmp_path / name, **said)

@@ -13,21 +13,28 @@ from blurbstudy.tasks.formats.standoff import Entity
 
 # id, text, entities
 DOCUMENTS = [
-    ("11", "IL-2 helps.\nAspirin (ASA) helps patients with lung cancer, e.g. men. It is “safe” 🧬.",
-     [(0, 4, "Gene"), (12, 19, "Drug"), (21, 24, "Drug"), (46, 57, "Disease")]),
+    (
+        "11",
+        "IL-2 helps.\nAspirin (ASA) helps patients with lung cancer, e.g. men. It is “safe” 🧬.",
+        [(0, 4, "Gene"), (12, 19, "Drug"), (21, 24, "Drug"), (46, 57, "Disease")],
+    ),
     ("12", "Nothing is here\nBut more text is there, as one sees.", []),
     ("13", "Aspirin, p53; again\nAspirin was given to them all.", [(0, 7, "Drug"), (9, 12, "Gene"), (20, 27, "Drug")]),
-]  # fmt: skip
+]
 TAGGED = [
     ("11.0", "11", "IL - 2 helps .", "B-Gene I-Gene I-Gene O O"),
-    ("11.1", "11", "Aspirin ( ASA ) helps patients with lung cancer , e . g . men .",
-     "B-Drug O B-Drug O O O O B-Disease I-Disease O O O O O O O"),
+    (
+        "11.1",
+        "11",
+        "Aspirin ( ASA ) helps patients with lung cancer , e . g . men .",
+        "B-Drug O B-Drug O O O O B-Disease I-Disease O O O O O O O",
+    ),
     ("11.2", "11", "It is “ safe ” 🧬 .", "O O O O O O O"),
     ("12.0", "12", "Nothing is here", "O O O"),
     ("12.1", "12", "But more text is there , as one sees .", "O O O O O O O O O O"),
     ("13.0", "13", "Aspirin , p53 ; again", "B-Drug O B-Gene O O"),
     ("13.1", "13", "Aspirin was given to them all .", "B-Drug O O O O O O"),
-]  # fmt: skip
+]
 
 
 def write_brat(path):
@@ -78,14 +85,25 @@ WRITERS = {
     "pubtator as text": ("a.txt", write_pubtator),
     "spacy": ("a.jsonl", write_json),
     "doccano": ("b.jsonl", lambda path: write_json(path, key="label")),
-    "doccano with relations": ("c.jsonl", lambda path: write_json(
-        path, entity=lambda text, a, b, kind: {"id": 7, "label": kind, "start_offset": a, "end_offset": b})),
-    "prodigy": ("d.jsonl", lambda path: write_json(
-        path, key="spans", entity=lambda text, a, b, kind: {"start": a, "end": b, "label": kind, "token_start": 0},
-        tokens=[], answer="accept")),
+    "doccano with relations": (
+        "c.jsonl",
+        lambda path: write_json(
+            path, entity=lambda text, a, b, kind: {"id": 7, "label": kind, "start_offset": a, "end_offset": b}
+        ),
+    ),
+    "prodigy": (
+        "d.jsonl",
+        lambda path: write_json(
+            path,
+            key="spans",
+            entity=lambda text, a, b, kind: {"start": a, "end": b, "label": kind, "token_start": 0},
+            tokens=[],
+            answer="accept",
+        ),
+    ),
     "cells": ("a.csv", write_cells),
     "mentions": ("b.csv", write_mentions),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -127,9 +145,14 @@ def test_a_folder_that_is_split_off_keeps_documents_together(tmp_path):
 def test_what_is_left_out_or_divided_is_counted():
     text = "Anti-IL2 in lung cancer cells. Dr. A\n\nB helped."
     entities = [
-        Entity(0, 8, "Drug", 1), Entity(5, 8, "Gene", 2), Entity(5, 8, "Gene", 3), Entity(6, 7, "Part", 4),
-        Entity(12, 23, "Disease", 5), Entity(24, 27, "Cell", 6), Entity(35, 39, "Name", 7),
-    ]  # fmt: skip
+        Entity(0, 8, "Drug", 1),
+        Entity(5, 8, "Gene", 2),
+        Entity(5, 8, "Gene", 3),
+        Entity(6, 7, "Part", 4),
+        Entity(12, 23, "Disease", 5),
+        Entity(24, 27, "Cell", 6),
+        Entity(35, 39, "Name", 7),
+    ]
     counts = SpanCounts()
     found = tagged_sentences(text, entities, counts)
     assert [" ".join(f"{w}/{t}" for w, t in zip(*own, strict=True)) for own in found] == [
@@ -161,23 +184,35 @@ def test_no_entity_is_lost_on_random_unicode():
 
 
 WRONG = [
-    ("a.jsonl", '{"text": "IL-2", "entities": [[0, 9, "Gene"]]}',
-     "a.jsonl, line 1: found characters 0 to 9 of a text of 4"),
+    (
+        "a.jsonl",
+        '{"text": "IL-2", "entities": [[0, 9, "Gene"]]}',
+        "a.jsonl, line 1: found characters 0 to 9 of a text of 4",
+    ),
     ("a.jsonl", '{"text": "IL-2", "entities": [[2, 2, "Gene"]]}', "a.jsonl, line 1: found an entity without a word"),
-    ("a.jsonl", '{"text": "IL-2", "entities": [{"start": 0, "end": 4, "type": "Gene", "text": "IL-6"}]}',
-     "a.jsonl, line 1: found 'IL-2' at characters 0 to 4, but 'IL-6' as their text"),
-    ("a.jsonl", '{"text": "IL-2", "entities": [["Gene", 0, 4]]}',
-     """a.jsonl, line 1: found the entity '["Gene", 0, 4]'; expected [{"start": 0, "end": 4, "type": "Gene"}] or"""),
+    (
+        "a.jsonl",
+        '{"text": "IL-2", "entities": [{"start": 0, "end": 4, "type": "Gene", "text": "IL-6"}]}',
+        "a.jsonl, line 1: found 'IL-2' at characters 0 to 4, but 'IL-6' as their text",
+    ),
+    (
+        "a.jsonl",
+        '{"text": "IL-2", "entities": [["Gene", 0, 4]]}',
+        """a.jsonl, line 1: found the entity '["Gene", 0, 4]'; expected [{"start": 0, "end": 4, "type": "Gene"}] or""",
+    ),
     ("a.jsonl", '{"text": "IL-2", "entities": "Gene"}', "a.jsonl, line 1: found entities 'Gene'; expected [{"),
     ("a.jsonl", '{"text": " ", "entities": []}', "a.jsonl, line 1: found an empty text"),
-    ("a.jsonl", '{"id": 1, "text": "a b", "entities": []}\n{"id": 1, "text": "c", "entities": []}',
-     "a.jsonl, line 2: found id '1' a second time, after line 1"),
+    (
+        "a.jsonl",
+        '{"id": 1, "text": "a b", "entities": []}\n{"id": 1, "text": "c", "entities": []}',
+        "a.jsonl, line 2: found id '1' a second time, after line 1",
+    ),
     ("a.csv", "text,spans\nIL-2,__import__('os')\n", "a.csv, line 2: found spans \"__import__('os')\""),
     ("a.csv", "text,start,end,type\nIL-2,0,,Gene\n", "a.csv, line 2: found start '0', end '', type 'Gene'"),
     ("a.csv", "text,start,end,type\nIL-2,0,5,Gene\n", "a.csv, line 2: found characters 0 to 5 of a text of 4"),
     ("a.csv", "text,type\nIL-2,Gene\n", "a.csv: cannot identify the column of the label among text, type"),
     ("a.csv", "text,start,type\nIL-2,0,Gene\n", "a.csv: cannot identify the column of the label among text, start"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "content", "message"), WRONG, ids=range(len(WRONG)))

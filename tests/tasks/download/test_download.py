@@ -134,9 +134,22 @@ def test_web_addresses_are_mirrors(base):
 
 @pytest.mark.parametrize(
     "base",
-    ["", "/tmp", "file:///tmp", "ftp://host", "https://", "https://host/?x=pa55", "http://h:abc", "http://h:99999",
-     "http://h:0", "http://a b/", "http://[::bad/x", "https://user:pa55@h", "user:pa55@h"],
-)  # fmt: skip
+    [
+        "",
+        "/tmp",
+        "file:///tmp",
+        "ftp://host",
+        "https://",
+        "https://host/?x=pa55",
+        "http://h:abc",
+        "http://h:99999",
+        "http://h:0",
+        "http://a b/",
+        "http://[::bad/x",
+        "https://user:pa55@h",
+        "user:pa55@h",
+    ],
+)
 def test_other_mirrors_are_refused_without_showing_a_password(base):
     with pytest.raises(DataError, match="expected an http or https address") as caught:
         check_base(base)

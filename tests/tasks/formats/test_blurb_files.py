@@ -114,8 +114,14 @@ def test_a_wrong_number_of_columns_is_refused_with_its_line(tmp_path, line):
     assert "line 2: found" in refusal(BIOASQ, tmp_path / "dev.tsv", "1\tq\tc\tyes\n" + line)
 
 
-@pytest.mark.parametrize(("line", "found"), [("1\tq\tc\tno\n", "id '1' a second time"), ("\tq\tc\tno\n", "an empty id"),
-                                             ("2\t \tc\tno\n", "an empty question")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("1\tq\tc\tno\n", "id '1' a second time"),
+        ("\tq\tc\tno\n", "an empty id"),
+        ("2\t \tc\tno\n", "an empty question"),
+    ],
+)
 def test_doubled_ids_and_empty_fields_are_refused_with_their_line(tmp_path, line, found):
     assert f"line 2: found {found}" in refusal(BIOASQ, tmp_path / "dev.tsv", "1\tq\tc\tyes\n" + line)
 

@@ -64,7 +64,7 @@ def test_a_documents_name_may_hold_the_separator(tmp_path):
         (marks() + "\tA .\t7_s0", "found index '7_s0' a second time; expected sentence 1"),
         (marks() + "\tA .\t7_s2", "found index '7_s2' too early; expected sentence 1"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_refused_with_its_line(tmp_path, bad, message):
     with pytest.raises(DataError) as caught:
         read(tmp_path, HEADER + line("A .", "7_s0") + bad + "\n")

@@ -42,13 +42,19 @@ def test_text_and_offsets_of_random_unicode_come_back_as_they_were_written(tmp_p
 
 def test_entities_have_their_types_and_lines_and_other_lines_are_passed_over(tmp_path):
     folder = brat(
-        tmp_path, "IL-2 binds p53.", "T1\tGene 0 4\tIL-2", "R1\tBinds Arg1:T1 Arg2:T2", "#1\tNote T1\tsure",
-        "*\tEquiv T1 T2", "T2\tGene 11 14\tp53",
-    )  # fmt: skip
+        tmp_path,
+        "IL-2 binds p53.",
+        "T1\tGene 0 4\tIL-2",
+        "R1\tBinds Arg1:T1 Arg2:T2",
+        "#1\tNote T1\tsure",
+        "*\tEquiv T1 T2",
+        "T2\tGene 11 14\tp53",
+    )
     (document,) = read_brat(folder)
     assert [(document.text[e.start : e.end], e.type, e.line) for e in document.entities] == [
-        ("IL-2", "Gene", 1), ("p53", "Gene", 5)
-    ]  # fmt: skip
+        ("IL-2", "Gene", 1),
+        ("p53", "Gene", 5),
+    ]
 
 
 def test_pieces_that_only_a_line_break_parts_are_one_entity(tmp_path):
@@ -111,14 +117,22 @@ def test_a_byte_order_mark_is_no_character_of_the_text(tmp_path):
 
 def test_a_pubtator_file_counts_title_a_line_break_and_abstract(tmp_path):
     path = pubtator(
-        tmp_path / "a.pubtator", "1|t|IL-2 in mice.\r", "1|a|It binds | p53 🧬.\r", "1\t0\t4\tIL-2\tGene\t3558\r",
-        "1\t25\t28\tp53\tGene\t7157", "1\tCID\tD1\tD2", "", "", "2|t|Only a title",
-    )  # fmt: skip
+        tmp_path / "a.pubtator",
+        "1|t|IL-2 in mice.\r",
+        "1|a|It binds | p53 🧬.\r",
+        "1\t0\t4\tIL-2\tGene\t3558\r",
+        "1\t25\t28\tp53\tGene\t7157",
+        "1\tCID\tD1\tD2",
+        "",
+        "",
+        "2|t|Only a title",
+    )
     first, second = read_pubtator(path)
     assert first.text == "IL-2 in mice.\nIt binds | p53 🧬."
     assert [(first.text[e.start : e.end], e.type, e.line) for e in first.entities] == [
-        ("IL-2", "Gene", 3), ("p53", "Gene", 4)
-    ]  # fmt: skip
+        ("IL-2", "Gene", 3),
+        ("p53", "Gene", 4),
+    ]
     assert (second.id, second.text, second.entities, second.line) == ("2", "Only a title", (), 8)
 
 

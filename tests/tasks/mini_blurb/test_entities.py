@@ -13,9 +13,7 @@ from blurbstudy.tasks.mini_blurb.world import DISEASE_FAMILIES, DRUG_CLASSES, FI
 
 WORLD = make_world(Random(0))
 MAKERS = (entities.make_bc5cdr, entities.make_ncbi_disease, entities.make_bc2gm, entities.make_jnlpba)
-FILES = {
-    task.name: splits for make in MAKERS for task, splits in make(Random(0), WORLD, frozenset()).items()
-}  # fmt: skip
+FILES = {task.name: splits for make in MAKERS for task, splits in make(Random(0), WORLD, frozenset()).items()}
 GENES = {gene.name for gene in WORLD.genes}
 DRUG = "|".join(rf"[a-z]+{suffix}" for suffix, *_ in DRUG_CLASSES)
 DISEASE = "|".join(rf"[a-z]+{suffix}" for suffix, *_ in DISEASE_FAMILIES)

@@ -109,11 +109,20 @@ def test_another_seed_gives_another_world_of_the_same_sizes(examples, tmp_path):
 def test_the_readers_of_the_real_data_read_it(examples):
     sizes = {name: tuple(len(found) for found in splits.values()) for name, splits in examples.items()}
     assert sizes == {
-        "BC5-chem": (300, 150, 250), "BC5-disease": (300, 150, 250), "NCBI-disease": (360, 80, 150),
-        "BC2GM": (600, 120, 240), "JNLPBA": (630, 90, 198), "EBM PICO": (680, 170, 170), "ChemProt": (700, 200, 300),
-        "DDI": (800, 150, 300), "GAD": (500, 80, 150), "BIOSSES": (64, 16, 20), "HoC": (180, 40, 80),
-        "PubMedQA": (120, 30, 100), "BioASQ": (130, 20, 60),
-    }  # fmt: skip
+        "BC5-chem": (300, 150, 250),
+        "BC5-disease": (300, 150, 250),
+        "NCBI-disease": (360, 80, 150),
+        "BC2GM": (600, 120, 240),
+        "JNLPBA": (630, 90, 198),
+        "EBM PICO": (680, 170, 170),
+        "ChemProt": (700, 200, 300),
+        "DDI": (800, 150, 300),
+        "GAD": (500, 80, 150),
+        "BIOSSES": (64, 16, 20),
+        "HoC": (180, 40, 80),
+        "PubMedQA": (120, 30, 100),
+        "BioASQ": (130, 20, 60),
+    }
 
 
 def test_units_are_documents_where_the_files_tell_them(examples):
@@ -194,9 +203,7 @@ def test_it_is_generated_once_into_the_cache(mini, cache):
 
 
 def test_processes_that_race_for_the_cache_leave_one_whole_folder(mini, cache):
-    in_other_processes(
-        "from blurbstudy.tasks.mini_blurb import *; mini_blurb_folder()", hash_seeds=("1", "2", "3")
-    )  # fmt: skip
+    in_other_processes("from blurbstudy.tasks.mini_blurb import *; mini_blurb_folder()", hash_seeds=("1", "2", "3"))
     assert [path.name for path in cache.iterdir() if path.is_dir()] == [f"mini-blurb-v{VERSION}-seed0"]
     assert sha256(mini_blurb_folder()) == sha256(mini)
 

@@ -41,8 +41,10 @@ def test_lines_broken_for_width_are_one_sentence_and_short_lines_are_their_own()
     wrapped = "The drug was given to all of the\npatients, who were asked for what\nthey felt of it."
     assert sentences(wrapped) == [wrapped]
     assert sentences("A title\r\nThe abstract is a longer line. It ends.") == [
-        "A title", "The abstract is a longer line.", "It ends."
-    ]  # fmt: skip
+        "A title",
+        "The abstract is a longer line.",
+        "It ends.",
+    ]
     assert sentences(f"A line that is as wide as any\n\n{wrapped}")[0] == "A line that is as wide as any"
 
 

@@ -11,10 +11,38 @@ from transformers import BertTokenizer
 from blurbstudy.tasks.text.words import detect_word_splitter, unsplit_word_spans, word_spans
 
 PIECES = [
-    "IL-2", "p53", "NF-κB", "naïve", "β-catenin", "α", "µg/mL", "≤0.05", "癌細胞", "🧬", "👩‍🔬", "𝐀𝐁", "\u200b",
-    "\ufeff", "\u00ad", "\ufffd", "\t", "\r\n", "\n", "\u00a0", "\u2028", "\x0c", "\x85", "  ", "(", ")", "...", "’s",
-    "e\u0301", "‐", "×",
-]  # fmt: skip
+    "IL-2",
+    "p53",
+    "NF-κB",
+    "naïve",
+    "β-catenin",
+    "α",
+    "µg/mL",
+    "≤0.05",
+    "癌細胞",
+    "🧬",
+    "👩‍🔬",
+    "𝐀𝐁",
+    "\u200b",
+    "\ufeff",
+    "\u00ad",
+    "\ufffd",
+    "\t",
+    "\r\n",
+    "\n",
+    "\u00a0",
+    "\u2028",
+    "\x0c",
+    "\x85",
+    "  ",
+    "(",
+    ")",
+    "...",
+    "’s",
+    "e\u0301",
+    "‐",
+    "×",
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +72,18 @@ def test_words_are_those_of_bert_on_random_unicode(bert):
 def test_words_are_the_text_at_their_place():
     text = "IL-2\t(interleukin\u00a02)\r\n activates T cells."
     assert [text[start:end] for start, end in word_spans(text)] == [
-        "IL", "-", "2", "(", "interleukin", "2", ")", "activates", "T", "cells", "."
-    ]  # fmt: skip
+        "IL",
+        "-",
+        "2",
+        "(",
+        "interleukin",
+        "2",
+        ")",
+        "activates",
+        "T",
+        "cells",
+        ".",
+    ]
 
 
 def test_what_a_tokenizer_takes_out_begins_and_ends_no_word():
