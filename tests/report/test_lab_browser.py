@@ -152,7 +152,7 @@ def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
     )
     page.locator("figure.drawing", has_text="seed 1").last.wait_for()
     page.locator(".widget-button:text-is('Stop')").click()
-    page.wait_for_selector("text=the store has no record of it")
+    page.wait_for_selector("text=It left no record in the store")
     assert files_of(store) == before
     assert all(RunStore(store).get(run_id) is not None for run_id in RunStore(store))
     page.wait_for_selector(".widget-button:text-is('Start'):enabled")

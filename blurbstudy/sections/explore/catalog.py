@@ -1,8 +1,9 @@
-"""What lies in a run store, laid out for browsing: settings with their seeds, under names that tell them apart."""
+"""The runs of a store for browsing: grouped by everything but their seed, under distinct names."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,8 +24,8 @@ from .grids import Parameters
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
-    """A sentence in the place of a table or figure that cannot be made."""
+class Message:
+    """A sentence in place of a table or figure that cannot be made."""
 
     text: str
 
@@ -33,11 +34,11 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class RunGroup:
     """Runs of one encoder on one task that differ in their seed alone."""
 
     key: str  # the same for the same runs in every session
-    name: str  # what tells it from the other settings of its task
+    name: str  # distinct among the groups of its task
     encoder: str  # display name
     task: Task
     data: str  # fingerprint of the task's files
@@ -46,19 +47,18 @@ class Setting:
 
     @property
     def title(self) -> str:
-        """With encoder and task."""
         return f"{self.encoder} · {self.task.name} · {self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explored:
-    """A run store as it was read last."""
+class StoreCatalog:
+    """The runs of a store when it was last read."""
 
     store: RunStore
     origin: str  # for captions
-    remedy: str  # how an empty store is filled
-    settings: tuple[Setting, ...]
-    unreadable: tuple[str, ...] = ()  # one line per record that is torn
+    remedy: str  # how to fill an empty store
+    groups: tuple[RunGroup, ...]
+    unreadable: tuple[str, ...] = ()  # one line per corrupt record
     layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers of its encoder
     train_sizes: Mapping[str, int] = field(default_factory=dict)  # task -> examples to train on
     _references: dict[tuple[str, str], GoldReference] = field(default_factory=dict, repr=False)
@@ -66,166 +66,167 @@ class Explored:
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
-        """Tasks with runs, those with the most settings first."""
-        counts: dict[str, int] = {}
-        for setting in self.settings:
-            counts[setting.task.name] = counts.get(setting.task.name, 0) + 1
-        return tuple(sorted(counts, key=lambda name: -counts[name]))
+        """Tasks with runs, those with the most groups first."""
+        return tuple(name for name, _ in Counter(group.task.name for group in self.groups).most_common())
 
     @cached_property
     def encoders(self) -> tuple[str, ...]:
         """Encoders with runs, by display name."""
-        return tuple(dict.fromkeys(setting.encoder for setting in self.settings))
+        return tuple(dict.fromkeys(group.encoder for group in self.groups))
 
-    def chosen(self, *, task: str = "", encoder: str = "", words: str = "") -> list[Setting]:
-        """The settings of a task and an encoder (empty: of all) whose name holds all of some words."""
-        wanted = words.lower().split()
+    def filter(self, *, task: str = "", encoder: str = "", words: str = "") -> list[RunGroup]:
+        """The groups of a task and an encoder (empty: of all) whose title contains all `words`, in any case."""
         return [
-            setting
-            for setting in self.settings
-            if task in ("", setting.task.name)
-            and encoder in ("", setting.encoder)
-            and all(word in setting.title.lower() for word in wanted)
+            group
+            for group in self.groups
+            if task in ("", group.task.name)
+            and encoder in ("", group.encoder)
+            and all(word in group.title.lower() for word in words.lower().split())
         ]
 
-    def setting(self, key: str) -> Setting:
-        """The setting of that key."""
-        return next(setting for setting in self.settings if setting.key == key)
+    def group(self, key: str) -> RunGroup:
+        return next(group for group in self.groups if group.key == key)
 
-    def records(self, setting: Setting) -> list[RunRecord]:
-        """The setting's runs with their predictions, by seed.
-
-        Raises:
-            StoreError: a record has gone or is torn meanwhile.
-        """
-        found = [self.store.get(run.id) for run in setting.runs.values()]
-        if None in found:
-            raise StoreError(f"{setting.title}: its runs are no longer in the store; read it again")
-        return found
-
-    def references(self, setting: Setting) -> dict[str, GoldReference]:
-        """The gold labels of the setting's task.
+    def records(self, group: RunGroup) -> list[RunRecord]:
+        """The group's runs with their predictions, by seed.
 
         Raises:
-            StoreError: the store does not hold them.
+            StoreError: a record was deleted or corrupted since the store was read.
         """
-        key = (setting.task.name, setting.data)
+        return [self.record(group, seed) for seed in group.runs]
+
+    def record(self, group: RunGroup, seed: int) -> RunRecord:
+        """One run with its predictions; raises as `records`."""
+        record = self.store.get(group.runs[seed].id)
+        if record is None:
+            raise StoreError(f"{group.title}: the run of seed {seed} is no longer in the store; reload the store")
+        return record
+
+    def references(self, group: RunGroup) -> dict[str, GoldReference]:
+        """The gold labels of the group's task, by its name.
+
+        Raises:
+            StoreError: the store does not have them.
+        """
+        key = (group.task.name, group.data)
         if key not in self._references:
-            self._references[key] = load_references(self.store, {setting.task.name: setting.data})[setting.task.name]
-        return {setting.task.name: self._references[key]}
+            self._references[key] = load_references(self.store, {group.task.name: group.data})[group.task.name]
+        return {group.task.name: self._references[key]}
 
-    def failures(self, setting: Setting) -> dict[int, str | None]:
-        """Seed -> why its run failed, judged on dev, or None; each run is judged once."""
-        reference = self.references(setting)[setting.task.name]
-        if any(run.id not in self._failures for run in setting.runs.values()):
-            self._failures.update({record.id: failure_reason(record, reference) for record in self.records(setting)})
-        return {seed: self._failures[run.id] for seed, run in setting.runs.items()}
+    def failures(self, group: RunGroup) -> dict[int, str | None]:
+        """Seed -> why its run failed on dev, or None. Results are cached."""
+        reference = self.references(group)[group.task.name]
+        if any(run.id not in self._failures for run in group.runs.values()):
+            self._failures.update({record.id: failure_reason(record, reference) for record in self.records(group)})
+        return {seed: self._failures[run.id] for seed, run in group.runs.items()}
 
-    def caption(self, settings: Iterable[Setting]) -> str:
-        """Runs, seeds, commit, parameters: where what is shown comes from."""
-        runs = [run for setting in settings for run in setting.runs.values()]
+    def caption(self, groups: Iterable[RunGroup]) -> str:
+        """Provenance: runs, seeds, commit, parameters."""
+        runs = [run for group in groups for run in group.runs.values()]
         seeds = sorted({run.config.seed for run in runs})
         commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
-        said = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "no seeds"
-        return f"{counted(len(runs), 'run')} · {said} · commit {' and '.join(commits) or 'none'} · {self.origin}"
+        span = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "no seeds"
+        return f"{counted(len(runs), 'run')} · {span} · commit {' and '.join(commits) or 'none'} · {self.origin}"
 
     @property
-    def empty(self) -> Notice:
-        """What is said where there is nothing to show."""
-        torn = f" {counted(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
-        return Notice(text=f"This run store holds no runs yet.{torn} {self.remedy}")
+    def empty(self) -> Message:
+        """Shown for a store without runs."""
+        corrupt = f" {counted(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
+        return Message(text=f"This run store has no runs yet.{corrupt} {self.remedy}")
 
 
-def open_catalog(study: Study[Parameters]) -> Explored:
-    """The notebook's run store as it is now; nothing is run, and a record that is torn is told, not raised."""
+def open_catalog(study: Study[Parameters]) -> StoreCatalog:
+    """Read the notebook's run store. Corrupt records are listed in `unreadable` instead of raising."""
     return read_store(
         study.store,
         origin=study.origin,
-        remedy=f"Fill it by: blurbstudy run --scale {study.parameters.scale}, then run this notebook again.",
+        remedy=f"To fill it: blurbstudy run --scale {study.parameters.scale}. Then run this notebook again.",
     )
 
 
-def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> Explored:
-    """Every run of a store, without predictions (they are read when they are asked for)."""
+def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> StoreCatalog:
+    """Every run of a store, without predictions, which `records` reads when they are needed."""
     with open_index(store) as index:
         outlines, unreadable = index.runs(), index.errors()
-    encoders = sorted(store.all_metadata("encoders").values(), key=lambda fact: fact["name"])
-    return Explored(
+    encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])
+    return StoreCatalog(
         store=store,
         origin=origin,
         remedy=remedy,
-        settings=tuple(_settings(outlines, store)),
+        groups=tuple(_settings(outlines, store)),
         unreadable=tuple(unreadable),
-        layers={fact["name"]: fact["architecture"]["n_layers"] for fact in encoders},
-        train_sizes={fact["task"]: fact["sizes"]["train"] for fact in store.all_metadata("data").values()},
+        layers={metadata["name"]: metadata["architecture"]["n_layers"] for metadata in encoders},
+        train_sizes={data["task"]: data["sizes"]["train"] for data in store.all_metadata("data").values()},
     )
 
 
-def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[Setting]:
-    """Runs grouped by all but their seed, in the order of tasks, encoders and names."""
-    groups: dict[str, dict[int, RunRecord]] = {}
+def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[RunGroup]:
+    """Runs grouped by everything but their seed, sorted by task, encoder, number of techniques and name."""
+    runs_of: dict[str, dict[int, RunRecord]] = {}
     for record in outlines:
-        groups.setdefault(condition_key(record.config), {})[record.config.seed] = record
+        runs_of.setdefault(condition_key(record.config), {})[record.config.seed] = record
     encoders = encoder_names(outlines)
-    firsts = {key: next(iter(runs.values())).config for key, runs in groups.items()}
-    names = {}
+    firsts = {key: next(iter(runs.values())).config for key, runs in runs_of.items()}
+    names: dict[str, str] = {}
     for task in {config.task for config in firsts.values()}:
         recipes = {key: config.recipe for key, config in firsts.items() if config.task == task}
-        more = {key: (firsts[key].precision, firsts[key].data_fingerprint[:6]) for key in recipes}
-        names |= setting_names(recipes, more)
-    found = [
-        Setting(
+        extra = {key: (firsts[key].precision, firsts[key].data_fingerprint[:6]) for key in recipes}
+        names |= group_names(recipes, extra)
+    groups = [
+        RunGroup(
             key=key,
             name=names[key],
             encoder=encoders[config.encoder_fingerprint],
             task=stored_task(store, config.task, config.data_fingerprint),
             data=config.data_fingerprint,
             recipe=config.recipe,
-            runs=dict(sorted(groups[key].items())),
+            runs=dict(sorted(runs_of[key].items())),
         )
         for key, config in firsts.items()
     ]
-    return sorted(found, key=lambda one: (one.task.name, one.encoder, len(one.recipe.stabilizers), one.name))
+    return sorted(groups, key=lambda group: (group.task.name, group.encoder, len(group.recipe.stabilizers), group.name))
 
 
 def encoder_names(records: Iterable[RunRecord]) -> dict[str, str]:
-    """Fingerprint -> display name; equal names of several encoders are told apart by their fingerprints."""
+    """Fingerprint -> display name; encoders with the same name get the start of their fingerprint added."""
     names = {record.config.encoder_fingerprint: record.config.encoder_name or "encoder" for record in records}
-    several = {name for name in names.values() if list(names.values()).count(name) > 1}
-    return {print_: f"{name} ({print_[:6]})" if name in several else name for print_, name in names.items()}
+    counts = Counter(names.values())
+    return {print_: f"{name} ({print_[:6]})" if counts[name] > 1 else name for print_, name in names.items()}
 
 
-def setting_names(recipes: Mapping[str, Recipe], more: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
-    """Names for settings of one task: techniques, then what else differs among them; `more` differs beside recipes."""
+def group_names(recipes: Mapping[str, Recipe], extra: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
+    """Names for groups of one task: techniques, then the fields that differ among them. `extra`: further values that
+    can differ.
+    """
     fields = {
         key: {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
-        | {f"also {i}": value for i, value in enumerate((more or {}).get(key, ()))}
+        | {f"extra {i}": value for i, value in enumerate((extra or {}).get(key, ()))}
         for key, recipe in recipes.items()
     }
     every = list(fields.values())
     differing = [name for name in every[0] if len({values[name] for values in every}) > 1] if every else []
     return {
         key: ", ".join(
-            filter(None, [techniques_in_words(r), *(_in_words(name, fields[key][name]) for name in differing)])
+            filter(None, [describe_techniques(r), *(_describe_field(name, fields[key][name]) for name in differing)])
         )
         for key, r in recipes.items()
     }
 
 
-def techniques_in_words(recipe: Recipe) -> str:
-    """`Baseline`, or the layer-wise techniques with their settings: `Layer freeze 6 + Layerwise decay 0.8`."""
-    said = []
+def describe_techniques(recipe: Recipe) -> str:
+    """`Baseline`, or the layer-wise techniques with their options: `Layer freeze 6 + Layerwise decay 0.8`."""
     try:
-        chosen = stabilizers_of(recipe)
+        stabilizers = stabilizers_of(recipe)
     except ParameterError:  # a technique of another version
         return " + ".join(recipe.stabilizers)
-    for one in chosen:
-        shown = [_option(name, value) for name, value in one.options().items()]
-        said.append(" ".join([one.title, *filter(None, shown)]))
-    return " + ".join(said) or "Baseline"
+    names = [
+        " ".join([one.title, *filter(None, (_describe_option(name, value) for name, value in one.options().items()))])
+        for one in stabilizers
+    ]
+    return " + ".join(names) or "Baseline"
 
 
-def _option(name: str, value: object) -> str:
+def _describe_option(name: str, value: object) -> str:
     if name == "pooler":
         return "with pooler" if value else "without pooler"
     if name == "convention":
@@ -233,76 +234,75 @@ def _option(name: str, value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-_WORDS = {
-    "epochs": "{} epochs", "learning_rate": "rate {}", "batch_size": "batches of {}", "max_length": "length {}",
-    "n_evaluations": "{} evaluations", "segment_ids": "segment ids {}", "checkpoint_selection": "select {}",
+_PHRASES = {
+    "epochs": "{} epochs",
+    "learning_rate": "rate {}",
+    "batch_size": "batches of {}",
+    "max_length": "length {}",
+    "n_evaluations": "{} evaluations",
+    "segment_ids": "segment ids {}",
+    "checkpoint_selection": "select {}",
     "head": "head {}",
-}  # fmt: skip
-_UNSAID = (
-    "bias_correction",
-    "segment_ids",
-    "tag_scheme",
-    "checkpoint_selection",
-    "head",
-    "train_on_dev",
-)  # where they are as usual
-_SWITCHES = {"bias_correction": "no bias correction", "train_on_dev": "dev joins train"}  # where they are not
+    "bias_correction": "no bias correction",
+    "train_on_dev": "dev joins train",
+}
+_OMITTED_DEFAULTS = ("bias_correction", "segment_ids", "tag_scheme", "checkpoint_selection", "head", "train_on_dev")
 
 
-def _in_words(name: str, value: object) -> str:
-    if name in _UNSAID and value == getattr(Recipe(), name):
+def _describe_field(name: str, value: object) -> str:
+    if name in _OMITTED_DEFAULTS and value == getattr(Recipe(), name):
         return ""
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
-    if name in _SWITCHES or name.startswith("also "):
-        return _SWITCHES.get(name, shown)
-    return "1 epoch" if (name, value) == ("epochs", 1) else _WORDS.get(name, f"{name} {{}}").format(shown)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if name.startswith("extra "):
+        return text
+    return "1 epoch" if (name, value) == ("epochs", 1) else _PHRASES.get(name, f"{name} {{}}").format(text)
 
 
-def store_table(explored: Explored) -> Table | Notice:
-    """How many settings and runs there are, by encoder and task."""
-    if not explored.settings:
-        return explored.empty
+def store_table(catalog: StoreCatalog) -> Table | Message:
+    """Number of runs and settings by encoder and task."""
+    if not catalog.groups:
+        return catalog.empty
     rows = []
-    for encoder in explored.encoders:
+    for encoder in catalog.encoders:
         cells = []
-        for task in explored.tasks:
-            mine = explored.chosen(task=task, encoder=encoder)
-            runs = sum(len(setting.runs) for setting in mine)
-            cells.append(f"{runs} / {len(mine)}" if mine else "–")
+        for task in catalog.tasks:
+            groups = catalog.filter(task=task, encoder=encoder)
+            runs = sum(len(group.runs) for group in groups)
+            cells.append(f"{runs} / {len(groups)}" if groups else "–")
         rows.append((encoder, *cells))
-    notes = ["Runs / settings. A setting is a recipe with its techniques; its runs differ in their seed alone."]
-    notes += [f"Left out, since it cannot be read: {line}" for line in explored.unreadable]
+    notes = ["Runs / settings. A setting is a recipe with its techniques; its runs differ only in their seed."]
+    notes += [f"Omitted because it cannot be read: {line}" for line in catalog.unreadable]
     return Table(
-        title="What this run store holds",
-        columns=("Encoder", *explored.tasks),
+        title="Contents of this run store",
+        columns=("Encoder", *catalog.tasks),
         kind="tight",
         rows=rows,
-        caption=explored.caption(explored.settings),
+        caption=catalog.caption(catalog.groups),
         notes=notes,
     )
 
 
-def store_answer(explored: Explored) -> Answer:
+def store_answer(catalog: StoreCatalog) -> Answer:
     """What can be explored, in a few sentences."""
-    question = "What can be looked at run by run?"
-    if not explored.settings:
-        return Answer(question=question, sentences=[explored.empty.text])
-    runs = [run for setting in explored.settings for run in setting.runs.values()]
-    lost = sum(run.status != "finished" for run in runs)
+    question = "Which runs can be explored?"
+    if not catalog.groups:
+        return Answer(question=question, sentences=[catalog.empty.text])
+    runs = [run for group in catalog.groups for run in group.runs.values()]
+    diverged = sum(run.status != "finished" for run in runs)
     hours = sum(run.seconds for run in runs) / 3600
     sentences = [
-        f"{counted(len(runs), 'run')} in {counted(len(explored.settings), 'setting')}: "
-        f"{counted(len(explored.encoders), 'encoder')} on {counted(len(explored.tasks), 'task')}, {hours:.2g} hours of "
-        f"training. In {lost or 'none'} of them the loss diverged.",
-        "This notebook, opened in JupyterLab (make lab), lets one pick techniques and see what they do to each depth, "
-        "browse these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
+        f"{counted(len(runs), 'run')} in {counted(len(catalog.groups), 'setting')}: "
+        f"{counted(len(catalog.encoders), 'encoder')} on {counted(len(catalog.tasks), 'task')}, {hours:.2g} hours of "
+        f"training. In {diverged or 'none'} of them the loss diverged.",
+        "In JupyterLab (make lab), this notebook lets you select techniques and see what they do to each depth, browse "
+        "these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
     ]
-    if explored.unreadable:
-        sentences.append(f"{counted(len(explored.unreadable), 'record')} cannot be read and is left out.")
+    if catalog.unreadable:
+        sentences.append(f"Omitted, unreadable: {counted(len(catalog.unreadable), 'record')}.")
     return Answer(question=question, sentences=sentences)
 
 
 def save_parameters_if_possible(study: Study) -> None:
-    """Save the parameters in the store, so that a report has this page. A store can be explored without data too."""
-    with contextlib.suppress(StudyError):  # no data folder is named: parameters that were saved before stay
+    """Save the parameters in the store, so that a report includes this page. Exploring a store needs no data."""
+    with contextlib.suppress(StudyError):  # without a data folder, the parameters saved before stay
         study.save_parameters()

@@ -1,4 +1,4 @@
-"""Two settings side by side: the paired test over seeds, the paired bootstrap over examples, and what they say."""
+"""Two groups of runs compared: the paired test over seeds and the paired bootstrap over test examples."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ...tables.comparison_table import p_value
 from ...tables.figure import Figure, Points, points_figure
 from ...tables.score_table import percent, percents
 from ...tables.table import Table, interval, signed
-from .catalog import Explored, Notice, Setting
-from .runs import setting_points
+from .catalog import Message, RunGroup, StoreCatalog
+from .runs import group_points
 
 ALPHA = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """What two settings show beside each other."""
+class PairComparison:
+    """The comparison of two groups."""
 
     verdict: str  # one sentence
     table: Table
@@ -28,42 +28,38 @@ class Pair:
         return f'<p class="verdict">{escape(self.verdict)}</p>{self.table._repr_html_()}{self.figure._repr_html_()}'
 
 
-def comparable(explored: Explored, first: Setting) -> list[Setting]:
-    """Settings that may stand against another: of the same task and data, with a seed in common."""
+def comparable_groups(catalog: StoreCatalog, first: RunGroup) -> list[RunGroup]:
+    """Groups that can be compared with `first`: same task and data, at least one common seed."""
     return [
-        setting
-        for setting in explored.settings
-        if setting.key != first.key
-        and (setting.task, setting.data) == (first.task, first.data)
-        and set(setting.runs) & set(first.runs)
+        group
+        for group in catalog.groups
+        if group.key != first.key
+        and (group.task, group.data) == (first.task, first.data)
+        and set(group.runs) & set(first.runs)
     ]
 
 
-def default_pair(explored: Explored) -> tuple[Setting, Setting] | tuple[None, None]:
-    """Two settings to begin with: of one encoder if there are such, with the most seeds in common."""
-    best = None
-    for first in explored.settings:
-        for second in comparable(explored, first):
-            rank = (first.encoder == second.encoder, len(set(first.runs) & set(second.runs)))
-            if best is None or rank > best[0]:
-                best = (rank, first, second)
-    return (None, None) if best is None else best[1:]
+def default_pair(catalog: StoreCatalog) -> tuple[RunGroup, RunGroup] | tuple[None, None]:
+    """The initial pair: of one encoder if possible, with the most common seeds."""
+    pairs = [(first, second) for first in catalog.groups for second in comparable_groups(catalog, first)]
+    if not pairs:
+        return None, None
+    return max(pairs, key=lambda pair: (pair[0].encoder == pair[1].encoder, len(set(pair[0].runs) & set(pair[1].runs))))
 
 
-def compared_pair(explored: Explored, first: Setting | None, second: Setting | None) -> Pair | Notice:
-    """The second setting minus the first."""
-    if not explored.settings:
-        return explored.empty
+def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> PairComparison | Message:
+    """The second group minus the first."""
+    if not catalog.groups:
+        return catalog.empty
     if first is None or second is None:
-        return Notice(text="No two settings of this store share a task and a seed, so nothing can be paired.")
-    if second not in comparable(explored, first):
-        return Notice(text=f"{first.title} and {second.title} share no task and seed; choose two that do.")
-    records = [explored.records(setting) for setting in (second, first)]
-    comparison = compare(*records, explored.references(first))
-    failed = [sum(reason is not None for reason in explored.failures(one).values()) for one in (second, first)]
-    hopeless = failed == [len(second.runs), len(first.runs)]
-    name = "against".join([f"{second.encoder}, {second.name} ", f" {first.encoder}, {first.name}"])
-    columns = ("Difference", "over seeds", "p", "over examples", "pairs", "failed")
+        return Message(text="No two settings of this store share a task and a seed, so there is nothing to compare.")
+    if second not in comparable_groups(catalog, first):
+        return Message(text=f"{first.title} and {second.title} share no task and seed. Select two that do.")
+    comparison = compare(catalog.records(second), catalog.records(first), catalog.references(first))
+    failed = [sum(reason is not None for reason in catalog.failures(one).values()) for one in (second, first)]
+    all_failed = failed == [len(second.runs), len(first.runs)]
+    title = f"{first.task.name}: {second.encoder}, {second.name} against {first.encoder}, {first.name}"
+    columns = ("Difference", "95% CI (seeds)", "p", "95% CI (test examples)", "Pairs", "Failed")
     row = (
         signed(percent(comparison.difference)),
         interval(percents(comparison.seed_interval)),
@@ -72,49 +68,49 @@ def compared_pair(explored: Explored, first: Setting | None, second: Setting | N
         str(comparison.n_pairs),
         f"{failed[0]} of {len(second.runs)} against {failed[1]} of {len(first.runs)}",
     )
-    return Pair(
-        verdict=verdict(comparison, hopeless=hopeless),
+    return PairComparison(
+        verdict=verdict(comparison, all_failed=all_failed),
         table=Table(
-            title=f"{first.task.name}: {name}",
+            title=title,
             columns=columns,
             rows=[row],
-            caption=explored.caption([first, second]),
+            caption=catalog.caption([first, second]),
             notes=[
-                "Test scores times 100, paired by seed; positive: the second is better. 95% intervals. p: paired "
-                "t-test over seeds, of this one comparison. Whoever tries many pairs and keeps the best has no "
-                "p-value: the study's own tables correct for it (Holm)."
+                "Test scores times 100, paired by seed; positive: the second is better. p: paired "
+                "t-test over seeds, for this one comparison. It is not valid if you try many pairs and report the "
+                "best; the tables of the study correct for that (Holm)."
             ],
         ),
         figure=points_figure(
-            {f"{first.task.name}": [_points(explored, setting, both=(first, second)) for setting in (first, second)]},
+            {f"{first.task.name}": [_points(catalog, group, both=(first, second)) for group in (first, second)]},
             title="The two settings, seed by seed",
-            caption=explored.caption([first, second]),
+            caption=catalog.caption([first, second]),
         ),
     )
 
 
-def _points(explored: Explored, setting: Setting, *, both: tuple[Setting, Setting]) -> Points:
-    """Named with its encoder where the two settings are of different ones."""
-    points = setting_points(explored, setting)
+def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> Points:
+    """Labelled with the encoder where the two groups differ in it."""
+    points = group_points(catalog, group)
     same = both[0].encoder == both[1].encoder
-    return points if same else replace(points, setting=f"{setting.encoder}, {setting.name}")
+    return points if same else replace(points, setting=f"{group.encoder}, {group.name}")
 
 
-def verdict(comparison: Comparison, *, hopeless: bool = False) -> str:
-    """Better or worse where both uncertainties say so; else what is missing."""
+def verdict(comparison: Comparison, *, all_failed: bool = False) -> str:
+    """Better or worse where both intervals exclude 0; otherwise why it is undecided."""
     if comparison.difference is None:
         return "Undecided: no seed has a score on both sides."
-    if hopeless:
-        return "Undecided: every run of both settings collapsed, so neither is called better than the other."
+    if all_failed:
+        return "Undecided: every run of both settings failed."
     if comparison.p_seeds is None:
-        return "Undecided: a single pair of seeds tells nothing about other seeds; run more."
+        return "Undecided: one pair of seeds says nothing about other seeds. Run more seeds."
     bounds = comparison.example_interval
     over_seeds, over_examples = comparison.p_seeds < ALPHA, bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
     word = "better" if comparison.difference > 0 else "worse"
     by = f"by {signed(percent(abs(comparison.difference))).lstrip('+')}"
     if over_seeds and over_examples:
-        return f"The second setting is {word} {by}: clear over seeds and over test examples."
+        return f"The second setting is {word} {by}: significant over seeds and over test examples."
     if over_seeds or over_examples:
-        clear, unclear = ("seeds", "test examples") if over_seeds else ("test examples", "seeds")
-        return f"Undecided: the second is {word} {by}, clear over {clear} but not over {unclear}."
+        certain, uncertain = ("seeds", "test examples") if over_seeds else ("test examples", "seeds")
+        return f"Undecided: the second is {word} {by}, significant over {certain} but not over {uncertain}."
     return f"Undecided: a difference of {signed(percent(comparison.difference))} is within both uncertainties."

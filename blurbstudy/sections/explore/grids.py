@@ -1,4 +1,4 @@
-"""Notebook 90 asks for no runs: it browses those of the other notebooks."""
+"""Notebook 90 needs no runs of its own: it browses those of the other notebooks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTEBOOK = "90_explore"
 
 
 class Parameters(CommonParameters):
-    """What notebook 90 takes: where its controls start."""
+    """Parameters of notebook 90: initial values of its controls."""
 
     decay: Decay = Field(description="initial factor on the learning rate from one depth to the next lower one")
     reinit_layers: LayerCount = Field(description="initial number of top layers that are re-initialized")
@@ -27,10 +27,10 @@ class Parameters(CommonParameters):
 
     @property
     def encoder_specs(self) -> dict[str, str | None]:
-        """None: runs are read from the store."""
+        """Empty: runs are read from the store."""
         return {}
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """None."""
+    """Empty: this notebook trains nothing."""
     return {}

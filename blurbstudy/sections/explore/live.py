@@ -21,29 +21,37 @@ from ...tables.table import number
 from ...tasks import get_task
 from ...training.population import Member
 from ...training.trainer import finite_curve
-from .depth import Techniques
+from .depth import TechniqueSelection
+from .grids import Parameters
 from .runs import Curve, curves_figure
 
-LOSS_SECONDS = 0.2  # between two losses that are kept for the curve
+LOSS_SECONDS = 0.2  # between two batch losses of the curve
 
 
-def live_encoders(study: Study) -> list[str]:
+def live_encoders(study: Study[Parameters]) -> list[str]:
     """Encoders that can be fine-tuned: those with a path."""
     return [name for name, spec in study.parameters.encoders.items() if spec is not None]
 
 
 class LiveRun:
-    """A run in a thread, which starts at once. A stopped run leaves no record in the store.
+    """A run in a thread, started immediately. A stopped run leaves no record in the store.
 
     Raises:
         ParameterError: no data folder is named, the encoder has no path, or a value is out of bounds.
     """
 
     def __init__(
-        self, study: Study, techniques: Techniques, *, encoder: str, task: str, recipe: Recipe, seed: int = 1
+        self,
+        study: Study[Parameters],
+        techniques: TechniqueSelection,
+        *,
+        encoder: str,
+        task: str,
+        recipe: Recipe,
+        seed: int = 1,
     ) -> None:
         if study.parameters.encoders.get(encoder) is None:
-            raise ParameterError(f"encoder {encoder!r} has no path; give it one (encoders)")
+            raise ParameterError(f"encoder {encoder!r} has no path; set one (encoders)")
         self.study, self.encoder, self.task, self.seed = study, encoder, task, seed
         self.recipe = techniques.on(recipe, task=get_task(task))
         self.data = study.data
@@ -58,7 +66,6 @@ class LiveRun:
         self._thread.start()
 
     def is_running(self) -> bool:
-        """Whether the thread is at work."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
@@ -86,8 +93,8 @@ class LiveRun:
     def _run(self) -> None:
         try:
             self.outcome = self._train()
-        except Exception as error:  # shown instead of lost with the thread
-            self.outcome = f"Failed {self._at}: {failure_message(error).error}. The store has no record of it."
+        except Exception as error:  # else it would be lost with the thread
+            self.outcome = f"Failed {self._at}: {failure_message(error).error}. It left no record in the store."
 
     def _train(self) -> str:
         study = self.study
@@ -100,8 +107,8 @@ class LiveRun:
             progress="silent",
             deadline=self._deadline,
         )
-        if self.encoder not in sources.encoders:  # stopped while it was pretrained
-            return f"Stopped {self._at}; the store has no record of it."
+        if self.encoder not in sources.encoders:  # stopped during pretraining
+            return f"Stopped {self._at}. It left no record in the store."
         precision = study.parameters.precision
         config = sources.run_config(self.task, self.encoder, recipe=self.recipe, seed=self.seed, precision=precision)
         reused = not find_runs([config], study.store).missing
@@ -110,17 +117,17 @@ class LiveRun:
             [config], study.store, sources=sources, engine=engine, progress="silent", on_step=self._on_step
         )
         if result.missing:
-            return f"Stopped {self._at}; the store has no record of it."
+            return f"Stopped {self._at}. It left no record in the store."
         scores = (result[config.id].scores.get(split) for split in ("dev", "test"))
         dev, test = (number(None if value is None else 100 * value) for value in scores)
-        origin = "the store had it already, so it was not trained again" if reused else "stored"
+        origin = "already in the store, not trained again," if reused else "stored"
         return f"Finished: dev {dev}, test {test} (times 100), one seed; {origin} as run {config.id}."
 
     def _on_step(self, members: Sequence[Member]) -> None:
         (member,) = members
         self.step, self.total = member.step, member.total_steps
         self.curve = finite_curve(member.curve)
-        # Just after a point of the curve, the member has no loss: the point is the mean of those before.
+        # Right after a curve point the member has no losses: the point is the mean of the preceding ones.
         if member.losses and time.monotonic() - self._loss_time >= LOSS_SECONDS:
             self._loss_time = time.monotonic()
             self.steps.append(member.step)

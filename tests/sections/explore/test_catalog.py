@@ -6,12 +6,12 @@ import pytest
 
 from blurbstudy.config import Recipe, RunConfig
 from blurbstudy.sections.explore.catalog import (
+    describe_techniques,
     encoder_names,
+    group_names,
     read_store,
-    setting_names,
     store_answer,
     store_table,
-    techniques_in_words,
 )
 from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, stabilize
 from blurbstudy.store.run_store import RunStore
@@ -19,45 +19,45 @@ from blurbstudy.store.run_store import RunStore
 GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_setting(make_explored):
-    explored = make_explored({"Baseline": GOOD, "Layer freeze": BAD})
-    assert [list(setting.runs) for setting in explored.settings] == [[1, 2, 3, 4]] * 2
-    assert {setting.name for setting in explored.settings} == {"Baseline, rate 1e-05", "Baseline, rate 2e-05"}
-    assert explored.tasks == ("BioASQ",) and explored.encoders == ("BERT",)
+def test_runs_that_differ_in_their_seed_alone_are_one_setting(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
+    assert [list(group.runs) for group in catalog.groups] == [[1, 2, 3, 4]] * 2
+    assert {group.name for group in catalog.groups} == {"Baseline, rate 1e-05", "Baseline, rate 2e-05"}
+    assert catalog.tasks == ("BioASQ",) and catalog.encoders == ("BERT",)
 
 
-def test_predictions_are_read_only_when_they_are_asked_for(make_explored):
-    (setting,) = make_explored({"Baseline": GOOD}).settings
-    assert all(run.predictions == {} for run in setting.runs.values())
-    assert all(record.predictions["test"] for record in make_explored({"Baseline": GOOD}).records(setting))
+def test_predictions_are_read_only_when_they_are_asked_for(make_catalog):
+    (group,) = make_catalog({"Baseline": GOOD}).groups
+    assert all(run.predictions == {} for run in group.runs.values())
+    assert all(record.predictions["test"] for record in make_catalog({"Baseline": GOOD}).records(group))
 
 
-def test_settings_are_filtered_by_task_encoder_and_words(make_explored):
-    explored = make_explored({"Baseline": GOOD, "Layer freeze": BAD})
-    assert len(explored.chosen(task="BioASQ", encoder="BERT")) == 2
-    assert [setting.name for setting in explored.chosen(words="RATE 2e-05")] == ["Baseline, rate 2e-05"]
-    assert explored.chosen(task="GAD") == explored.chosen(words="nothing of the kind") == []
+def test_settings_are_filtered_by_task_encoder_and_words(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
+    assert len(catalog.filter(task="BioASQ", encoder="BERT")) == 2
+    assert [group.name for group in catalog.filter(words="RATE 2e-05")] == ["Baseline, rate 2e-05"]
+    assert catalog.filter(task="GAD") == catalog.filter(words="nothing of the kind") == []
 
 
-def test_failed_runs_are_judged_by_the_studys_definition(make_explored):
-    (setting,) = (explored := make_explored({"Baseline": [90, 30, None]})).settings
-    assert list(explored.failures(setting).values()) == [None, "not above the trivial score", "loss not finite"]
+def test_failed_runs_are_judged_by_the_studys_definition(make_catalog):
+    (group,) = (catalog := make_catalog({"Baseline": [90, 30, None]})).groups
+    assert list(catalog.failures(group).values()) == [None, "not above the trivial score", "loss not finite"]
 
 
-def test_a_torn_record_is_told_and_the_others_are_shown(make_explored):
-    explored = make_explored({"Baseline": GOOD})
-    run_id = explored.store.ids()[0]
-    explored.store._record_path(run_id).write_text("{")
-    again = read_store(explored.store)
-    assert sum(len(setting.runs) for setting in again.settings) == 3
+def test_a_torn_record_is_told_and_the_others_are_shown(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD})
+    run_id = catalog.store.ids()[0]
+    catalog.store._record_path(run_id).write_text("{")
+    again = read_store(catalog.store)
+    assert sum(len(group.runs) for group in again.groups) == 3
     assert any(run_id in note for note in store_table(again).notes)
-    assert store_answer(again).sentences[-1] == "1 record cannot be read and is left out."
+    assert store_answer(again).sentences[-1] == "Omitted, unreadable: 1 record."
 
 
 def test_an_empty_store_is_a_sentence_with_a_remedy(tmp_path):
-    explored = read_store(RunStore(tmp_path), remedy="Fill it by: blurbstudy run.")
-    said = "This run store holds no runs yet. Fill it by: blurbstudy run."
-    assert store_table(explored).text == store_answer(explored).sentences[0] == said
+    catalog = read_store(RunStore(tmp_path), remedy="Fill it by: blurbstudy run.")
+    said = "This run store has no runs yet. Fill it by: blurbstudy run."
+    assert store_table(catalog).text == store_answer(catalog).sentences[0] == said
 
 
 @pytest.mark.parametrize(
@@ -73,17 +73,15 @@ def test_an_empty_store_is_a_sentence_with_a_remedy(tmp_path):
     ],
 )
 def test_techniques_are_named_with_their_settings(techniques, words):
-    assert techniques_in_words(stabilize(Recipe(), *techniques)) == words
+    assert describe_techniques(stabilize(Recipe(), *techniques)) == words
 
 
 def test_names_say_what_differs_and_nothing_else():
     recipes = {"a": Recipe(epochs=5), "b": Recipe(epochs=1), "c": Recipe(epochs=5, bias_correction=False)}
-    assert setting_names(recipes) == {
-        "a": "Baseline, 5 epochs",
-        "b": "Baseline, 1 epoch",
-        "c": "Baseline, 5 epochs, no bias correction",
-    }
-    assert setting_names({"a": Recipe(epochs=5)}) == {"a": "Baseline"}
+    assert group_names(recipes) == {
+        "a": "Baseline, 5 epochs", "b": "Baseline, 1 epoch", "c": "Baseline, 5 epochs, no bias correction",
+    }  # fmt: skip
+    assert group_names({"a": Recipe(epochs=5)}) == {"a": "Baseline"}
 
 
 def test_no_two_settings_of_a_task_share_a_name():
@@ -111,12 +109,12 @@ def test_no_two_settings_of_a_task_share_a_name():
     }
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
     recipes = {"base": base} | {name: base.replace(**{name: value}) for name, value in other.items()}
-    assert len(set(setting_names(recipes).values())) == len(recipes)
+    assert len(set(group_names(recipes).values())) == len(recipes)
 
 
-def test_encoders_of_one_name_are_told_apart(make_explored):
-    explored = make_explored({"Baseline": GOOD})
-    records = explored.records(explored.settings[0])
+def test_encoders_of_one_name_are_told_apart(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD})
+    records = catalog.records(catalog.groups[0])
     config = records[1].config
     twin = RunConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {"encoder": "f" * 20})
     names = encoder_names([records[0], dataclasses.replace(records[1], config=twin)])

@@ -5,20 +5,28 @@ import re
 import pytest
 
 from blurbstudy.config import Recipe
-from blurbstudy.sections.explore.catalog import Notice
-from blurbstudy.sections.explore.depth import GENERIC, Techniques, depth_picture, encoder_layers, first_encoder
+from blurbstudy.sections.explore.catalog import Message
+from blurbstudy.sections.explore.depth import (
+    GENERIC,
+    TechniqueSelection,
+    default_encoder,
+    depth_picture,
+    encoder_layers,
+)
 from blurbstudy.tasks import get_task
 
 BASE = "any BASE encoder"
 
 
 @pytest.fixture
-def picture(make_explored):
-    explored = make_explored({"Baseline": [90, 92]})
+def picture(make_catalog):
+    catalog = make_catalog({"Baseline": [90, 92]})
 
     def draw(*, encoder=BASE, task="BioASQ", recipe=None, **techniques):
         recipe = recipe or Recipe(learning_rate=1e-5)
-        return depth_picture(explored, Techniques(**techniques), encoder=encoder, task=get_task(task), recipe=recipe)
+        return depth_picture(
+            catalog, TechniqueSelection(**techniques), encoder=encoder, task=get_task(task), recipe=recipe
+        )
 
     return draw
 
@@ -45,20 +53,20 @@ def test_the_picture_follows_the_task(picture):
     """A head over words has no pooler, so none can start anew."""
     whole, words = (picture(task=task, reinit_pooler=True) for task in ("BioASQ", "BC5-chem"))
     assert "pooler, head" in texts(whole) and "1 new" in texts(whole)
-    assert "head over words" in texts(words) and "1 new" not in texts(words)
+    assert "token head" in texts(words) and "1 new" not in texts(words)
 
 
 def test_what_contradicts_itself_is_a_sentence_instead_of_a_picture(picture):
     said = picture(freeze=12, reinit_layers=1)
-    assert isinstance(said, Notice)
-    assert said.text.startswith("These do not go together: layer 12 is both frozen and re-initialized")
+    assert isinstance(said, Message)
+    assert said.text.startswith("These techniques cannot be combined: layer 12 is both frozen and re-initialized")
     assert "freeze=13 exceeds the encoder's 12 layers" in picture(freeze=13).text
 
 
 def test_peak_rates_are_those_of_the_depths_that_move(picture):
     notes = " ".join(picture(decay=0.5, recipe=Recipe(learning_rate=1e-3)).notes)
     assert "Peak learning rate 1.2e-07 to 0.001" in notes  # 1e-3 x 0.5^13
-    assert "0.001 at every depth that moves" in " ".join(picture(recipe=Recipe(learning_rate=1e-3)).notes)
+    assert "0.001 at every trained depth" in " ".join(picture(recipe=Recipe(learning_rate=1e-3)).notes)
 
 
 def test_the_first_step_without_bias_correction_is_longer_by_adams_own_factor(picture):
@@ -66,20 +74,20 @@ def test_the_first_step_without_bias_correction_is_longer_by_adams_own_factor(pi
     assert not any("times as long" in note for note in picture().notes)
 
 
-def test_the_stores_runs_with_just_these_techniques_are_told(make_explored):
-    explored = make_explored({"Baseline": [90, 92]})
+def test_the_stores_runs_with_just_these_techniques_are_told(make_catalog):
+    catalog = make_catalog({"Baseline": [90, 92]})
 
     def said(techniques):
         task = get_task("BioASQ")
-        from blurbstudy.sections.explore.depth import store_says
+        from blurbstudy.sections.explore.depth import describe_matching_runs
 
-        return store_says(explored, techniques.on(Recipe(), task=task), encoder="BERT", task=task)
+        return describe_matching_runs(catalog, techniques.on(Recipe(), task=task), encoder="BERT", task=task)
 
-    assert said(Techniques()) == ["In the store: Baseline: mean 91.00, worst 90.00 over 2 seeds, 0 failed."]
-    nothing = ["The store has no run of BERT on BioASQ with what is picked."]
-    assert said(Techniques(freeze=1)) == said(Techniques(bias_correction=False)) == nothing
+    assert said(TechniqueSelection()) == ["In the store: Baseline: mean 91.00, worst 90.00 over 2 seeds, 0 failed."]
+    nothing = ["The store has no run of BERT on BioASQ with this selection."]
+    assert said(TechniqueSelection(freeze=1)) == said(TechniqueSelection(bias_correction=False)) == nothing
 
 
-def test_without_any_encoder_there_is_one_to_look_at(make_explored):
-    explored = make_explored({"Baseline": [90]})
-    assert first_encoder(explored) == BASE and encoder_layers(explored) == GENERIC
+def test_without_any_encoder_there_is_one_to_look_at(make_catalog):
+    catalog = make_catalog({"Baseline": [90]})
+    assert default_encoder(catalog) == BASE and encoder_layers(catalog) == GENERIC

@@ -9,7 +9,7 @@ from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import explore as section
-from blurbstudy.sections.explore.depth import Techniques
+from blurbstudy.sections.explore.depth import TechniqueSelection
 from blurbstudy.sections.explore.live import LiveRun, live_encoders
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
@@ -38,7 +38,7 @@ def start(study):
 
     def start_run(recipe, **changes):
         options = {"encoder": "BERT", "task": "BIOSSES", "seed": 1} | changes
-        runs.append(LiveRun(study, options.pop("techniques", Techniques()), recipe=recipe, **options))
+        runs.append(LiveRun(study, options.pop("techniques", TechniqueSelection()), recipe=recipe, **options))
         return runs[-1]
 
     yield start_run
@@ -82,7 +82,7 @@ def test_the_curve_grows_and_a_stopped_run_leaves_no_record(start, study):
     assert run.step > step and run.figure().svg != picture
     run.stop()
     wait_for(lambda: not run.is_running())
-    assert run.describe() == f"Stopped at step {run.step:,} of {run.total:,}; the store has no record of it."
+    assert run.describe() == f"Stopped at step {run.step:,} of {run.total:,}. It left no record in the store."
     assert len(study.store) == 0
 
 
@@ -95,7 +95,7 @@ def test_a_run_can_be_stopped_before_its_first_step(start, study):
 
 
 def test_the_techniques_are_in_the_recipe(start):
-    run = start(Recipe(epochs=3), techniques=Techniques(freeze=1))
+    run = start(Recipe(epochs=3), techniques=TechniqueSelection(freeze=1))
     assert run.recipe == Recipe(epochs=3).replace(stabilizers={"freeze": {"layers": 1}})
 
 
@@ -108,4 +108,4 @@ def test_a_failure_is_one_sentence(start, study):
 def test_an_encoder_without_a_path_is_not_offered_and_is_refused(study):
     assert live_encoders(study) == ["BERT"]
     with pytest.raises(ParameterError, match="encoder 'ELECTRA' has no path"):
-        LiveRun(study, Techniques(), encoder="ELECTRA", task="BIOSSES", recipe=Recipe())
+        LiveRun(study, TechniqueSelection(), encoder="ELECTRA", task="BIOSSES", recipe=Recipe())

@@ -12,12 +12,12 @@ from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import DataError, StudyError
 from blurbstudy.sections.explore.catalog import read_store
 from blurbstudy.sections.explore.predictions import (
-    Judged,
+    ExampleResult,
     errors_table,
+    example_html,
+    group_texts,
     is_wrong,
-    marked_html,
     predictions_html,
-    texts_from,
     word_marks,
 )
 from blurbstudy.store.run_store import RunStore
@@ -27,11 +27,11 @@ NER, PICO, LABEL, SET, SCORE = map(get_task, ("BC5-chem", "EBM PICO", "ChemProt"
 
 
 def judged(task, gold, predicted):
-    return Judged(id="1", gold=gold, predicted=predicted, wrong=is_wrong(task, gold, predicted), error=0.0)
+    return ExampleResult(id="1", gold=gold, predicted=predicted, wrong=is_wrong(task, gold, predicted), error=0.0)
 
 
 def kinds(task, gold, predicted):
-    return [kind for kind, *_ in word_marks(task, judged(task, gold, predicted))]
+    return [mark.kind for mark in word_marks(task, judged(task, gold, predicted))]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_mentions_are_right_missed_extra_or_of_another_boundary():
 
 def test_words_with_types_say_which_stands_for_which():
     marks = list(word_marks(PICO, judged(PICO, "I-PAR I-PAR O O", "I-PAR I-INT I-OUT O")))
-    assert [(kind, told) for kind, _, told, _ in marks] == [
+    assert [(mark.kind, mark.note) for mark in marks] == [
         ("right", "PAR"), ("other", "INT for PAR"), ("extra", "OUT"), (None, ""),
     ]  # fmt: skip
 
@@ -75,14 +75,14 @@ def test_words_with_types_say_which_stands_for_which():
 )
 def test_everything_from_the_data_is_escaped(task, gold, predicted, texts):
     example = Example("<u>1</u>", "1", texts, gold)
-    html = marked_html(task, dataclasses.replace(judged(task, gold, predicted), id="<u>1</u>"), example)
+    html = example_html(task, dataclasses.replace(judged(task, gold, predicted), id="<u>1</u>"), example)
     assert set(re.findall(r"<(\w+)", html)) <= {"li", "p", "span", "b", "mark", "small"}
     assert html.count("<b>") == 1  # our own, of right or wrong
     assert "&lt;u&gt;1&lt;/u&gt;" in html and "&amp;" in html or task is SCORE
 
 
 @pytest.fixture(scope="module")
-def explored(tmp_path_factory, tiny_encoder):
+def catalog(tmp_path_factory, tiny_encoder):
     """Two runs each on pairs of sentences and on tagged ones, of a tiny encoder, on mini-BLURB."""
     store = RunStore(tmp_path_factory.mktemp("predictions"))
     tasks = ["BIOSSES", "BC5-chem"]
@@ -94,10 +94,10 @@ def explored(tmp_path_factory, tiny_encoder):
 
 
 @pytest.mark.parametrize("task", ["BIOSSES", "BC5-chem"])
-def test_the_texts_are_those_of_the_data_folder_by_id(explored, mini_data, task):
-    (setting,) = explored.chosen(task=task)
-    by_id = {example.id: example for example in read_split(setting.task, mini_data, split="test")}
-    html, total = predictions_html(explored, setting, 1, data="mini", wrong_only=False, count=1000)
+def test_the_texts_are_those_of_the_data_folder_by_id(catalog, mini_data, task):
+    (group,) = catalog.filter(task=task)
+    by_id = {example.id: example for example in read_split(group.task, mini_data, split="test")}
+    html, total = predictions_html(catalog, group, 1, data="mini", wrong_only=False, count=1000)
     items = re.findall(r"<li .*?</li>", html)
     assert len(items) == total == len(by_id)
     for item in items:
@@ -106,36 +106,36 @@ def test_the_texts_are_those_of_the_data_folder_by_id(explored, mini_data, task)
         assert shown == " ".join(by_id[name].texts)
 
 
-def test_wrong_ones_alone_are_paged_through(explored):
-    (setting,) = explored.chosen(task="BIOSSES")
-    html, total = predictions_html(explored, setting, 1, data="mini", count=2)
+def test_wrong_ones_alone_are_paged_through(catalog):
+    (group,) = catalog.filter(task="BIOSSES")
+    html, total = predictions_html(catalog, group, 1, data="mini", count=2)
     assert html.count('<li class="wrong">') == 2 and "fine" not in html
-    later, _ = predictions_html(explored, setting, 1, data="mini", start=2, count=2)
+    later, _ = predictions_html(catalog, group, 1, data="mini", start=2, count=2)
     assert later != html and f"{total} of 20 test examples wrong" in later
 
 
-def test_other_data_than_the_runs_were_made_on_are_refused(explored, mini_data, tmp_path):
+def test_other_data_than_the_runs_were_made_on_are_refused(catalog, mini_data, tmp_path):
     import shutil
 
-    (setting,) = explored.chosen(task="BIOSSES")
+    (group,) = catalog.filter(task="BIOSSES")
     shutil.copytree(mini_data / "BIOSSES", tmp_path / "BIOSSES")
-    with (tmp_path / "BIOSSES" / setting.task.files["test"]).open("a") as file:
+    with (tmp_path / "BIOSSES" / group.task.files["test"]).open("a") as file:
         file.write("\n")
-    with pytest.raises(DataError, match="holds another version of BIOSSES"):
-        texts_from(str(tmp_path), setting)
+    with pytest.raises(DataError, match="has another version of BIOSSES"):
+        group_texts(str(tmp_path), group)
     with pytest.raises(DataError, match="no such folder"):
-        texts_from(str(tmp_path / "nowhere"), setting)
+        group_texts(str(tmp_path / "nowhere"), group)
 
 
-def test_a_run_without_predictions_says_why(make_explored):
-    explored = make_explored({"Baseline": [None, 90]})
+def test_a_run_without_predictions_says_why(make_catalog):
+    catalog = make_catalog({"Baseline": [None, 90]})
     with pytest.raises(StudyError, match="loss diverged, so it has no predictions"):
-        predictions_html(explored, explored.settings[0], 1, data="mini")
+        predictions_html(catalog, catalog.groups[0], 1, data="mini")
 
 
-def test_the_still_table_holds_counts_and_ids_and_no_text(explored, mini_data):
-    settings = explored.chosen(task="BC5-chem")
-    table = errors_table(explored, settings)
+def test_the_still_table_holds_counts_and_ids_and_no_text(catalog, mini_data):
+    groups = catalog.filter(task="BC5-chem")
+    table = errors_table(catalog, groups)
     html = table._repr_html_()
     assert re.fullmatch(r"seed 1: \d+, seed 2: \d+", table.rows[0][3])
     for example in read_split(get_task("BC5-chem"), mini_data, split="test"):

@@ -2,14 +2,14 @@
 
 import pytest
 
-from blurbstudy.sections.explore.catalog import Notice, read_store
+from blurbstudy.sections.explore.catalog import Message, read_store
 from blurbstudy.sections.explore.runs import (
-    MOST_SETTINGS,
-    SHORT,
+    ID_DIGITS,
+    MAX_GROUPS,
     Curve,
-    begin_with,
     curves_figure,
     curves_picture,
+    default_groups,
     longest_curve,
     runs_table,
     seeds_picture,
@@ -19,38 +19,38 @@ from blurbstudy.store.run_store import RunStore
 GOOD, BAD = [90, 92, 91, 93], [30, 85, None, 84]
 
 
-def test_every_seed_is_a_point_and_failed_ones_are_counted(make_explored):
-    explored = make_explored({"Baseline": GOOD, "Layer freeze": BAD})
-    alt = seeds_picture(explored, begin_with(explored)).alt
+def test_every_seed_is_a_point_and_failed_ones_are_counted(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
+    alt = seeds_picture(catalog, default_groups(catalog)).alt
     assert "BERT · BioASQ, Baseline, rate 1e-05: 4 seeds, 90.0 to 93.0, 0 failed." in alt
     assert "BERT · BioASQ, Baseline, rate 2e-05: 4 seeds, 30.0 to 85.0, 2 failed." in alt
 
 
-def test_the_table_leads_to_run_ids(make_explored):
-    explored = make_explored({"Baseline": GOOD, "Layer freeze": BAD})
-    first, second = runs_table(explored, explored.settings).rows
+def test_the_table_leads_to_run_ids(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
+    first, second = runs_table(catalog, catalog.groups).rows
     assert first[2:7] == ("4", "91.50", "1.29", "90.00", "0")
     assert second[6] == "2 (1 not above the trivial score, 1 loss not finite)"
-    assert first[7] == ", ".join(run.id[:SHORT] for run in explored.settings[0].runs.values())
+    assert first[7] == ", ".join(run.id[:ID_DIGITS] for run in catalog.groups[0].runs.values())
 
 
-def test_of_many_settings_the_first_are_drawn_and_the_rest_is_told(make_explored):
-    explored = make_explored({f"rate {i}": [90] for i in range(MOST_SETTINGS + 3)})
-    figure = seeds_picture(explored, explored.settings)
-    assert figure.notes[-1].startswith(f"The first {MOST_SETTINGS} of {MOST_SETTINGS + 3} settings")
+def test_of_many_settings_the_first_are_drawn_and_the_rest_is_told(make_catalog):
+    catalog = make_catalog({f"rate {i}": [90] for i in range(MAX_GROUPS + 3)})
+    figure = seeds_picture(catalog, catalog.groups)
+    assert figure.notes[-1].startswith(f"The first {MAX_GROUPS} of {MAX_GROUPS + 3} settings")
 
 
-def test_captions_name_runs_seeds_commit_and_parameters(make_explored):
-    explored = make_explored({"Baseline": GOOD})
-    for made in (seeds_picture(explored, explored.settings), runs_table(explored, explored.settings)):
+def test_captions_name_runs_seeds_commit_and_parameters(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD})
+    for made in (seeds_picture(catalog, catalog.groups), runs_table(catalog, catalog.groups)):
         assert made.caption == "4 runs · seeds 1 to 4 · commit abcdef1234 · parameters/mini/x.yaml"
 
 
-def test_nothing_to_show_is_a_sentence(make_explored, tmp_path):
+def test_nothing_to_show_is_a_sentence(make_catalog, tmp_path):
     empty = read_store(RunStore(tmp_path / "empty"), remedy="Fill it.")
     for made in (seeds_picture(empty, []), runs_table(empty, []), curves_picture(empty, longest_curve(empty))):
-        assert isinstance(made, Notice) and made.text == "This run store holds no runs yet. Fill it."
-    assert isinstance(seeds_picture(make_explored({"Baseline": GOOD}), []), Notice)
+        assert isinstance(made, Message) and made.text == "This run store has no runs yet. Fill it."
+    assert isinstance(seeds_picture(make_catalog({"Baseline": GOOD}), []), Message)
 
 
 def test_a_curve_is_told_with_its_ends_and_a_value_that_is_not_finite_is_a_gap():
@@ -62,7 +62,7 @@ def test_a_curve_is_told_with_its_ends_and_a_value_that_is_not_finite_is_a_gap()
 
 def test_curves_of_a_single_point_say_why():
     points = {"step": [10], "train_loss": [2.0], "dev_score": [0.1]}
-    assert "scored on dev once" in curves_figure({"seed 1": Curve(points=points)}, title="t").notes[1]
+    assert "scored on dev only once" in curves_figure({"seed 1": Curve(points=points)}, title="t").notes[1]
 
 
 @pytest.mark.parametrize("points", [{}, {"step": [], "train_loss": [], "dev_score": []}])

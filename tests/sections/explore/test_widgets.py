@@ -9,7 +9,7 @@ import pytest
 from blurbstudy.config import Recipe
 from blurbstudy.sections import explore as section
 from blurbstudy.sections.explore.catalog import open_catalog, read_store
-from blurbstudy.sections.explore.depth import Techniques
+from blurbstudy.sections.explore.depth import TechniqueSelection
 from blurbstudy.sections.explore.widgets import ComparisonPanel, DepthPanel, LivePanel, StorePanel
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
@@ -27,8 +27,8 @@ def study(tmp_path, tiny_encoder, monkeypatch):
     )
 
 
-def test_the_picture_follows_every_control(make_explored):
-    panel = DepthPanel(make_explored({"Baseline": [90]}), Techniques(), task="BIOSSES", recipe=Recipe())
+def test_the_picture_follows_every_control(make_catalog):
+    panel = DepthPanel(make_catalog({"Baseline": [90]}), TechniqueSelection(), task="BIOSSES", recipe=Recipe())
     seen = {panel.picture.value}
     for control, value in (
         (panel.encoder, "any LARGE encoder"),
@@ -42,53 +42,53 @@ def test_the_picture_follows_every_control(make_explored):
         control.value = value
         assert panel.picture.value not in seen, control.description
         seen.add(panel.picture.value)
-    assert panel.techniques.value == Techniques(
+    assert panel.techniques.value == TechniqueSelection(
         freeze="embeddings", decay=0.75, reinit_layers=2, remove_layers=3, bias_correction=False
     )
 
 
-def test_what_does_not_fit_a_shallower_encoder_is_taken_back(make_explored):
-    panel = DepthPanel(make_explored({"Baseline": [90]}), Techniques(), task="BIOSSES", recipe=Recipe())
+def test_what_does_not_fit_a_shallower_encoder_is_taken_back(make_catalog):
+    panel = DepthPanel(make_catalog({"Baseline": [90]}), TechniqueSelection(), task="BIOSSES", recipe=Recipe())
     panel.encoder.value = "any LARGE encoder"
     panel.techniques.freeze.value, panel.techniques.reinit.value = 20, 0
     panel.encoder.value = "any BASE encoder"
     assert panel.techniques.value.freeze == 12 and "Figure 1 for any BASE encoder" in panel.picture.value
 
 
-def test_a_contradiction_is_a_sentence_in_the_place_of_the_picture(make_explored):
-    panel = DepthPanel(make_explored({"Baseline": [90]}), Techniques(), task="BIOSSES", recipe=Recipe())
+def test_a_contradiction_is_a_sentence_in_the_place_of_the_picture(make_catalog):
+    panel = DepthPanel(make_catalog({"Baseline": [90]}), TechniqueSelection(), task="BIOSSES", recipe=Recipe())
     panel.techniques.freeze.value, panel.techniques.reinit.value = 12, 1
-    assert "These do not go together" in panel.picture.value and "<img" not in panel.picture.value
+    assert "These techniques cannot be combined" in panel.picture.value and "<img" not in panel.picture.value
 
 
-def test_the_store_is_filtered_and_a_run_is_followed(make_explored, study):
-    panel = StorePanel(make_explored({"Baseline": [90, 92], "Layer freeze": [80, 85]}), study)
-    assert len(panel.setting.options) == 2 and panel.seed.value == 1
+def test_the_store_is_filtered_and_a_run_is_followed(make_catalog, study):
+    panel = StorePanel(make_catalog({"Baseline": [90, 92], "Layer freeze": [80, 85]}), study)
+    assert len(panel.group.options) == 2 and panel.seed.value == 1
     assert "another version of BioASQ" in panel.predictions.value  # these runs are of no data that are here
     panel.words.value = "2e-05"
-    assert [name for name, _ in panel.setting.options] == ["BERT · BioASQ · Baseline, rate 2e-05"]
+    assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · Baseline, rate 2e-05"]
     panel.words.value = "nothing of the kind"
-    assert panel.setting.options == () and panel.predictions.value == "" and "No setting" in panel.runs.value
+    assert panel.group.options == () and panel.predictions.value == "" and "No setting" in panel.runs.value
 
 
 def test_an_empty_store_is_a_sentence_in_every_panel(study):
     empty = open_catalog(study)
     for html in (StorePanel(empty, study).runs.value, ComparisonPanel(empty).result.value):
-        assert "This run store holds no runs yet. Fill it by: blurbstudy run --scale mini" in html
-    assert "<img" in DepthPanel(empty, Techniques(), task="BIOSSES", recipe=Recipe()).picture.value
+        assert "This run store has no runs yet. To fill it: blurbstudy run --scale mini" in html
+    assert "<img" in DepthPanel(empty, TechniqueSelection(), task="BIOSSES", recipe=Recipe()).picture.value
 
 
-def test_what_came_into_the_store_is_read_again(make_explored, study):
-    filled = make_explored({"Baseline": [90, 92]})
+def test_what_came_into_the_store_is_read_again(make_catalog, study):
+    filled = make_catalog({"Baseline": [90, 92]})
     panel = StorePanel(open_catalog(study), study)
     panel.study.store = filled.store
-    panel.again.click()
-    assert [name for name, _ in panel.setting.options] == ["BERT · BioASQ · Baseline"]
+    panel.reload.click()
+    assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · Baseline"]
 
 
-def test_choosing_another_setting_changes_the_comparison(make_explored):
-    explored = make_explored({"a": [90, 92, 91], "b": [80, 85, 82], "c": [70, 73, 75]})
-    panel = ComparisonPanel(explored)
+def test_choosing_another_setting_changes_the_comparison(make_catalog):
+    catalog = make_catalog({"a": [90, 92, 91], "b": [80, 85, 82], "c": [70, 73, 75]})
+    panel = ComparisonPanel(catalog)
     seen = panel.result.value
     panel.second.value = next(key for _, key in panel.second.options if key != panel.second.value)
     assert panel.result.value != seen and "pairs" in panel.result.value
@@ -106,16 +106,16 @@ def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
 
     async def use():
         panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)
-        panel.begin.click()
-        assert panel.begin.disabled and not panel.stop.disabled
+        panel.start.click()
+        assert panel.start.disabled and not panel.stop.disabled
         await until(lambda: "<img" in panel.picture.value)
         first, at = panel.picture.value, panel.bar.value
         await until(lambda: panel.picture.value != first)
         assert panel.bar.value > at
         panel.stop.click()
         await panel.watching
-        assert "the store has no record of it" in panel.words.value
-        assert panel.stop.disabled and not panel.begin.disabled
+        assert "It left no record in the store" in panel.status.value
+        assert panel.stop.disabled and not panel.start.disabled
 
     asyncio.run(use())
     assert len(study.store) == 0 and read_store(study.store).unreadable == ()
@@ -126,18 +126,18 @@ def test_a_run_that_ends_is_in_the_store(study):
 
     async def use():
         panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)
-        panel.begin.click()
-        await until(lambda: "Finished" in panel.words.value)
+        panel.start.click()
+        await until(lambda: "Finished" in panel.status.value)
         return panel
 
     panel = asyncio.run(use())
-    (setting,) = read_store(RunStore(study.store.folder)).settings
-    assert setting.runs[1].id in panel.words.value and panel.bar.value == 1.0
+    (group,) = read_store(RunStore(study.store.folder)).groups
+    assert group.runs[1].id in panel.status.value and panel.bar.value == 1.0
 
 
 def test_what_cannot_be_started_is_told(study, monkeypatch):
     encoders = dict.fromkeys(study.parameters.encoders)
     study.parameters = study.parameters.model_copy(update={"encoders": encoders})
     panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=Recipe())
-    assert panel.begin.disabled and "No encoder of this study has a path" in panel.words.value
+    assert panel.start.disabled and "No encoder of this study has a path" in panel.status.value
     assert dataclasses.is_dataclass(panel.techniques.value)

@@ -1,0 +1,91 @@
+"""Controls that the panels of 90_explore are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+import ipywidgets as widgets
+
+from .depth import TechniqueSelection
+
+Control = TypeVar("Control", bound=widgets.Widget)
+Callback = Callable[[Any], None]  # takes the change, as traitlets describes it
+
+
+def row(*controls: widgets.Widget) -> widgets.HBox:
+    return widgets.HBox(controls, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 1.2rem"})
+
+
+def labelled(kind: type[Control], label: str, **options: Any) -> Control:
+    """A control whose label is never cut."""
+    layout = {"width": "auto", "min_width": "15rem"} | options.pop("layout", {})
+    return kind(description=label, style={"description_width": "initial"}, layout=layout, **options)
+
+
+def _slider(kind: type[Control], label: str, **options: Any) -> Control:
+    return labelled(kind, label, continuous_update=False, layout={"width": "24rem"}, **options)
+
+
+class Dropdown(widgets.Dropdown):
+    """A dropdown whose label is never cut."""
+
+    def __init__(self, label: str, options: Sequence[Any] = (), **keywords: Any) -> None:
+        layout = {"width": "auto", "min_width": "15rem"}
+        style = {"description_width": "initial"}
+        super().__init__(description=label, options=options, layout=layout, style=style, **keywords)
+
+    @property
+    def selected(self) -> Any:
+        """The value of the selected option; None without options."""
+        return self.value
+
+    def set_options(self, options: Sequence[tuple[str, Hashable]], *, callback: Callback) -> None:
+        """Replace the options without calling back. The value stays if it is among them; else the first is set."""
+        values = [value for _, value in options]
+        value = self.value if self.value in values else next(iter(values), None)
+        self.unobserve(callback, "value")
+        self.options, self.value = options, value
+        self.observe(callback, "value")
+
+
+class TechniqueControls(widgets.VBox):
+    """One control per technique."""
+
+    def __init__(self, start: TechniqueSelection, *, n_layers: int) -> None:
+        self.freeze = Dropdown("Freeze", options=[("nothing", 0)])
+        self.decay = _slider(
+            widgets.FloatSlider, "Decay per layer", value=start.decay, min=0.5, max=1.0, step=0.05, readout_format=".2f"
+        )
+        self.reinit = _slider(widgets.IntSlider, "Re-initialize top layers", max=n_layers, value=start.reinit_layers)
+        self.pooler = widgets.Checkbox(description="and the pooler", value=start.reinit_pooler, indent=False)
+        self.remove = _slider(widgets.IntSlider, "Remove top layers", max=n_layers - 1, value=start.remove_layers)
+        self.bias = widgets.Checkbox(description="Adam's bias correction", value=start.bias_correction, indent=False)
+        self.set_n_layers(n_layers)
+        self.freeze.value = start.freeze
+        super().__init__([row(self.freeze, self.decay, self.bias), row(self.reinit, self.pooler, self.remove)])
+
+    def set_n_layers(self, n_layers: int) -> None:
+        """Offer as many layers as the encoder has."""
+        frozen, layers = self.freeze.selected, range(1, n_layers + 1)
+        counts = [(f"embeddings and {count} layer{'s'[: count > 1]}", count) for count in layers]
+        self.freeze.options = [("nothing", 0), ("embeddings alone", "embeddings"), *counts]
+        self.freeze.value = min(frozen, n_layers) if isinstance(frozen, int) else frozen
+        self.reinit.max, self.remove.max = n_layers, n_layers - 1
+
+    @property
+    def value(self) -> TechniqueSelection:
+        """The current selection."""
+        return TechniqueSelection(
+            freeze=self.freeze.selected,
+            decay=round(self.decay.value, 4),
+            reinit_layers=self.reinit.value,
+            reinit_pooler=self.pooler.value,
+            remove_layers=self.remove.value,
+            bias_correction=self.bias.value,
+        )
+
+    def on_change(self, callback: Callback) -> None:
+        """Call back at every change."""
+        for control in (self.freeze, self.decay, self.reinit, self.pooler, self.remove, self.bias):
+            control.observe(callback, "value")
