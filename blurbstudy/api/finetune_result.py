@@ -14,7 +14,7 @@ from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
 from ..stats.summary import CellSummary
 from ..tables.score_table import score_details
-from ..tables.table import Table, number
+from ..tables.table import Table, format_number
 from ..tasks import Task
 from ..tasks.custom.audit import CustomTaskAudit
 from .model_facts import summary_values
@@ -115,4 +115,4 @@ class FinetuneResult:
 
 
 def _percent(fraction: float | None) -> str:
-    return number(None if fraction is None else 100 * fraction)
+    return format_number(None if fraction is None else 100 * fraction)

@@ -32,7 +32,7 @@ from ..stats.intervals import (
 )
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
-from ..tables.table import Table, interval, number
+from ..tables.table import Table, format_interval, format_number
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord
@@ -132,7 +132,7 @@ class ScoredPredictions:
         low, high = self.interval
         is_narrow = self.units < MIN_UNITS and self.task.metric != "pearson"  # Fisher's z accounts for the sample size
         warning = f"; too narrow with only {self.units} {self.unit}s" if is_narrow else ""
-        return f"{interval((100 * low, 100 * high))} ({self.method}{warning})"
+        return f"{format_interval((100 * low, 100 * high))} ({self.method}{warning})"
 
 
 def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions:
@@ -318,4 +318,4 @@ def _row(name: str, precision: float, recall: float, f1: float, gold: int, predi
 
 
 def _percent(fraction: float) -> str:
-    return number(100 * fraction)
+    return format_number(100 * fraction)

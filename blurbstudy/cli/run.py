@@ -94,14 +94,14 @@ def report(
     """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
     from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
-    from ..study.study import METADATA
+    from ..study.study import NOTEBOOK_METADATA
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
     run_store = RunStore(store or paths.store_folder(scale or "mini"))
     if run_store.folder.exists() and not run_store.folder.is_dir():
         raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
-    stored, chosen = run_store.all_metadata(METADATA), select_notebooks(only)
+    stored, chosen = run_store.all_metadata(NOTEBOOK_METADATA), select_notebooks(only)
     metadata = {notebook: values for notebook, values in stored.items() if notebook in chosen}
     if not metadata and stored:
         raise StudyError(

@@ -15,7 +15,7 @@ from typing import Any
 from .. import errors, paths
 from ..engine.sources.sources import MINI
 from ..errors import flat_message
-from ..study.study import is_no_finding
+from ..study.study import is_demo
 
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
 STAMP = "blurbstudy_stamp"  # metadata of an executed notebook: its scale and store, so that no report mixes them
@@ -125,6 +125,6 @@ def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: Mappin
     if failure is not None:
         copy.metadata[FAILURE] = failure
     scale = parameters.get("scale", MINI)
-    no_finding = is_no_finding(scale, parameters.get("data", MINI))
+    no_finding = is_demo(scale, parameters.get("data", MINI))
     copy.metadata[STAMP] = stamp(scale, parameters.get("store")) | {"no_finding": no_finding}
     nbformat.write(copy, path)

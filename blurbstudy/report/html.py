@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__, paths
 from ..engine.sources.sources import MINI
 from ..sections import NOTEBOOKS
-from ..study.study import NO_FINDING
+from ..study.study import NOT_A_RESULT
 from ..tables.header import STYLE_FILE
-from ..tables.paper import OURS
-from ..tables.table import Answer, slug
+from ..tables.paper import NOTEBOOK_OF
+from ..tables.table import KeyFinding, slug
 from ..training.provenance import commit
 from .execute import FAILURE, STAMP, stamp
 
@@ -62,7 +62,7 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
     pages = [_page(folder / "notebooks", stem, mine=mine) for stem in NOTEBOOKS]
     frame = {
         "scale": scale,
-        "no_finding": NO_FINDING if scale == MINI or any(page.no_finding for page in pages) else "",
+        "no_finding": NOT_A_RESULT if scale == MINI or any(page.no_finding for page in pages) else "",
         "style": STYLE_FILE.read_text(encoding="utf-8"),
         "script": (script := SCRIPT_FILE.read_text(encoding="utf-8")),
         "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
@@ -72,7 +72,7 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
     for page in pages:
         if page.made:
             values = frame | {"stem": page.stem, "title": page.title, "failure": page.failure}
-            values["no_finding"] = NO_FINDING if page.no_finding else ""
+            values["no_finding"] = NOT_A_RESULT if page.no_finding else ""
             (folder / f"{page.stem}.html").write_text(_linked(_page_html(page, values), pages), encoding="utf-8")
         else:
             (folder / f"{page.stem}.html").unlink(missing_ok=True)
@@ -98,7 +98,7 @@ def _paper_tables(pages: Sequence[Page]) -> list[dict[str, str]]:
         for table in page.tables:
             name = table["title"].partition(".")[0]
             found.setdefault(name, {"title": table["title"], "href": f"{page.stem}.html#{table['id']}"})
-    return [found.get(name, {"title": f"{name} ({stem})"}) for name, stem in OURS.items()]
+    return [found.get(name, {"title": f"{name} ({stem})"}) for name, stem in NOTEBOOK_OF.items()]
 
 
 def _linked(html: str, pages: Sequence[Page]) -> str:
@@ -123,7 +123,7 @@ def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
         notebook = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if not set(_LEFT_OUT) & set(cell.metadata.get("tags", ()))]
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    answers = [output.data[Answer.MIME] for output in outputs if Answer.MIME in output.get("data", {})]
+    answers = [output.data[KeyFinding.MIME] for output in outputs if KeyFinding.MIME in output.get("data", {})]
     shown = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
     figures = [found for html in shown for found in _FIGURE.findall(html)]
     return Page(

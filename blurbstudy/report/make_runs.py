@@ -90,7 +90,7 @@ class _Sweep:
 
 def _prepare(study: Study[Any]) -> dict[str, RunConfig]:
     """Save the parameters, compute what comes before the grids, and return the runs of the grids."""
-    with contextlib.nullcontext() if study.specs else contextlib.suppress(ParameterError):
+    with contextlib.nullcontext() if study.encoder_specs else contextlib.suppress(ParameterError):
         study.save_parameters()  # a notebook that only reads the store needs no data
     if isinstance(study.section, PreparedSection):
         study.section.prepare(study)
@@ -108,7 +108,7 @@ def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
     """
     failures: dict[str, str] = {}
     groups: dict[tuple[str, PretrainingPlan], list[Study[Any]]] = {}
-    for study in (one for one in studies if one.specs):
+    for study in (one for one in studies if one.encoder_specs):
         try:
             groups.setdefault((study.data, study.pretraining_plan), []).append(study)
         except StudyError as error:
@@ -156,7 +156,7 @@ def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
     values = {
         "store": str(studies[0].store.folder.resolve()),
         "engine": {"device": engine.device, "workers": engine.workers, "population": engine.population},
-        "sources": sources_to_dict(merged_sources([study for study in studies if study.specs])),
+        "sources": sources_to_dict(merged_sources([study for study in studies if study.encoder_specs])),
         "configs": [run.to_dict() for run in configs.values()],
     }
     with disk_errors(file, "name another file (--plan-only)"):

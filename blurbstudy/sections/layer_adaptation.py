@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ..study.conditions import layer_techniques
 from ..study.grid import Grid
 from ..study.parameter_types import Epochs, MaxLength
 from ..study.parameters import LayerParameters, TrainingParameters
-from ..study.parts import layer_techniques
 from ..study.study import Study
 
 NOTEBOOK = "03_layer_adaptation"
@@ -34,4 +34,4 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     }
     bases = {task.name: by_type[task.task_type] for task in study.tasks if task.task_type in by_type}
     techniques = layer_techniques(chosen, combinations=chosen.combinations)
-    return {"table4": study.grid(techniques, bases=bases, parts=study.paper_parts())}
+    return {"table4": study.grid(techniques, bases=bases, columns=study.paper_columns())}

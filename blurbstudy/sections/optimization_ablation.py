@@ -39,5 +39,5 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`table3`: every encoder under every setting on sentence similarity."""
     chosen = study.parameters
     recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields)
-    parts = study.single_parts("similarity")
-    return {"table3": study.grid(settings(chosen), bases={part.label: recipe for part in parts}, parts=parts)}
+    parts = study.task_columns("similarity")
+    return {"table3": study.grid(settings(chosen), bases={part.label: recipe for part in parts}, columns=parts)}

@@ -1,4 +1,8 @@
-"""The runs behind a table, laid out as its cells (Grid), and what became of them (Results)."""
+"""The runs behind a table, laid out as its cells (`Grid`), and their results (`Results`).
+
+A grid crosses three factors. Levels (techniques, depths, recipes or pretraining objectives) are compared with one
+another within a group (an encoder, usually) and a column (a task, or the mean of several).
+"""
 
 from __future__ import annotations
 
@@ -13,53 +17,63 @@ from ..stats.collapse import GoldReference
 from ..stats.summary import CellSummary, Comparison, compare, summarize
 from ..training.run_record import RunRecord
 
-ROW = "Pretrained"  # the one row of a grid whose columns are encoders; it is named nowhere
 
+class Condition(NamedTuple):
+    """What the runs of one cell have in common."""
 
-class CellKey(NamedTuple):
-    """Where a cell stands."""
-
-    encoder: str  # display name
-    setting: str  # technique or optimization setting
-    part: str  # label of the task, or of the tasks whose mean is taken
+    group: str  # usually the encoder; '' where the grid has one unnamed group
+    level: str  # what is compared: a technique, a number of layers, a recipe, a pretraining objective
+    column: str  # label of a TaskColumn
 
     @property
     def panel(self) -> str:
-        """What its settings are compared within: `BERT, BIOSSES`."""
-        return ", ".join(name for name in (self.encoder, self.part) if name != ROW)
+        """Group and column, within which levels are compared: `BERT, BIOSSES`."""
+        return f"{self.group}, {self.column}" if self.group else self.column
 
     @property
-    def where(self) -> str:
-        """A cell in words."""
-        return f"{self.panel}, {self.setting}"
+    def name(self) -> str:
+        """`BERT, BIOSSES, Layer freeze`."""
+        return f"{self.panel}, {self.level}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Axes:
+    """What a grid's groups and levels are, as headings of a table."""
+
+    group: str | None  # None: one group without a name
+    level: str
+
+
+ENCODERS_BY_TECHNIQUE = Axes(group="Encoder", level="Technique")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskColumn:
     """One task, or several of which each seed's mean is taken."""
 
-    label: str  # as the column says
+    label: str
     tasks: tuple[str, ...]
     paper: str = ""  # the paper's column, where its table has several
-    paper_label: str = "paper"  # says where the paper's number is of other tasks than ours
+    paper_label: str = "paper"  # names the paper's number where it is of other tasks than ours
     weights: Mapping[str, float] | None = None  # of tasks in the mean; None: equal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Encoders x settings x parts; every cell is a set of runs that differ in task and seed alone."""
+    """Groups x levels x task columns; the runs of a cell differ only in task and seed."""
 
-    encoders: Mapping[str, str]  # display name -> why there are no runs, or ''
-    settings: tuple[str, ...]
-    parts: tuple[Part, ...]
-    recipes: Mapping[tuple[str, str], Recipe]  # (setting, task)
+    groups: tuple[str, ...]
+    levels: tuple[str, ...]
+    columns: tuple[TaskColumn, ...]
+    axes: Axes = ENCODERS_BY_TECHNIQUE
+    recipes: Mapping[tuple[str, str], Recipe]  # (level, task)
     seeds: tuple[int, ...]
-    cells: Mapping[CellKey, tuple[RunConfig, ...]]
-    remarks: Mapping[str, str] = field(default_factory=dict)  # display name -> what must be known beside its numbers
-    layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers
-    techniques: Mapping[str, Sequence[Stabilizer]] = field(default_factory=dict)  # setting -> its techniques
-    absent: Mapping[str, str] = field(default_factory=dict)  # setting -> why it has no runs
-    clusters: Mapping[str, int] = field(default_factory=dict)  # encoder fingerprint -> pretraining seed, if several
+    cells: Mapping[Condition, tuple[RunConfig, ...]]
+    missing_reasons: Mapping[str, str] = field(default_factory=dict)  # group or level -> why it has no runs
+    notes: Mapping[str, str] = field(default_factory=dict)  # group or level -> what readers of its numbers must know
+    layers: Mapping[str, int] = field(default_factory=dict)  # group -> layers of its encoder
+    techniques: Mapping[str, Sequence[Stabilizer]] = field(default_factory=dict)  # by level
+    pretraining_seeds: Mapping[str, int] = field(default_factory=dict)  # by encoder fingerprint, if several
 
     @property
     def configs(self) -> list[RunConfig]:
@@ -69,98 +83,102 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """The grid's runs that there are, with what they are judged against."""
+    """The grid's available runs, with the gold labels that they are scored against."""
 
     grid: Grid
     records: Mapping[str, RunRecord]  # run id -> record
     references: Mapping[str, GoldReference]  # task -> gold labels
-    origin: str  # parameters file, scale; for captions
+    provenance: str  # parameters file, scale; for captions
 
-    def cell(self, key: CellKey) -> list[RunRecord]:
-        """The cell's runs that there are; empty where a task of it has none at all."""
-        found = [self.records[config.id] for config in self.grid.cells.get(key, ()) if config.id in self.records]
-        part = self.part(key.part)
-        return found if {record.config.task for record in found} == set(part.tasks) else []
+    def cell(self, condition: Condition) -> list[RunRecord]:
+        """The cell's available runs; empty where one of its tasks has none."""
+        configs = self.grid.cells.get(condition, ())
+        records = [self.records[config.id] for config in configs if config.id in self.records]
+        tasks = set(self.column(condition.column).tasks)
+        return records if {record.config.task for record in records} == tasks else []
 
     @cached_property
-    def summaries(self) -> dict[CellKey, CellSummary]:
+    def summaries(self) -> dict[Condition, CellSummary]:
         """Every cell that has runs, in numbers."""
-        cells = {key: self.cell(key) for key in self.cell_keys()}
+        cells = {condition: self.cell(condition) for condition in self.conditions()}
         return {
-            key: summarize(records, self.references, clusters=self.grid.clusters, weights=self.part(key.part).weights)
-            for key, records in cells.items()
+            condition: summarize(
+                records,
+                self.references,
+                clusters=self.grid.pretraining_seeds,
+                weights=self.column(condition.column).weights,
+            )
+            for condition, records in cells.items()
             if records
         }
 
-    def compared(self, first: CellKey, second: CellKey, *, confidence: float = 0.95) -> Comparison | None:
+    def compare(self, first: Condition, second: Condition, *, confidence: float = 0.95) -> Comparison | None:
         """The first cell minus the second; None where one has no runs."""
         a, b = self.cell(first), self.cell(second)
         if not a or not b:
             return None
-        weights = self.part(first.part).weights
-        return compare(a, b, self.references, clusters=self.grid.clusters, weights=weights, confidence=confidence)
+        seeds, weights = self.grid.pretraining_seeds, self.column(first.column).weights
+        return compare(a, b, self.references, clusters=seeds, weights=weights, confidence=confidence)
 
-    def only(self, *, encoders: Sequence[str], parts: Sequence[Part]) -> Results:
-        """The same results seen through some encoders and parts alone."""
-        labels = {part.label for part in parts}
-        cells = {k: runs for k, runs in self.grid.cells.items() if k.encoder in encoders and k.part in labels}
-        tasks = {task for part in parts for task in part.tasks}
+    def select(self, *, groups: Sequence[str], columns: Sequence[TaskColumn]) -> Results:
+        """The same results restricted to some groups and columns."""
+        labels = {column.label for column in columns}
+        tasks = {task for column in columns for task in column.tasks}
         grid = replace(
             self.grid,
-            encoders={name: self.grid.encoders[name] for name in encoders},
-            parts=tuple(parts),
-            cells=cells,
+            groups=tuple(groups),
+            columns=tuple(columns),
+            cells={k: runs for k, runs in self.grid.cells.items() if k.group in groups and k.column in labels},
             recipes={key: recipe for key, recipe in self.grid.recipes.items() if key[1] in tasks},
-            remarks={k: text for k, text in self.grid.remarks.items() if k in (*encoders, *self.grid.settings)},
+            notes={name: text for name, text in self.grid.notes.items() if name in (*groups, *self.grid.levels)},
         )
         return replace(self, grid=grid)
 
-    def part(self, label: str) -> Part:
-        """The part of that label."""
-        return next(part for part in self.grid.parts if part.label == label)
+    def column(self, label: str) -> TaskColumn:
+        """The column with that label."""
+        return next(column for column in self.grid.columns if column.label == label)
 
-    def cell_keys(self, *, parts: Sequence[Part] = ()) -> list[CellKey]:
-        """Every cell of the grid, encoders first, whether it has runs or not."""
-        chosen = parts or self.grid.parts
+    def conditions(self, *, columns: Sequence[TaskColumn] = ()) -> list[Condition]:
+        """Every cell of the grid, group by group, with or without runs."""
         return [
-            CellKey(encoder, setting, part.label)
-            for encoder in self.grid.encoders
-            for setting in self.grid.settings
-            for part in chosen
+            Condition(group, level, column.label)
+            for group in self.grid.groups
+            for level in self.grid.levels
+            for column in columns or self.grid.columns
         ]
 
     @property
     def caption(self) -> str:
         """Runs, seeds, commit, parameters file and scale: where the numbers come from."""
         configs = self.grid.configs
-        there = [self.records[config.id] for config in configs if config.id in self.records]
-        commits = sorted({str(record.environment.get("commit") or "unknown") for record in there})
-        runs = f"{len(there)} runs" if len(there) == len(configs) else f"{len(there)} of {len(configs)} runs"
-        over_seeds = sorted({summary.seed_method for summary in self.summaries.values() if summary.seed_interval})
-        methods = methods_in_words([summary.example_method for summary in self.summaries.values()])
-        said = [
+        records = [self.records[config.id] for config in configs if config.id in self.records]
+        commits = sorted({str(record.environment.get("commit") or "unknown") for record in records})
+        runs = f"{len(records)} runs" if len(records) == len(configs) else f"{len(records)} of {len(configs)} runs"
+        seed_methods = sorted({summary.seed_method for summary in self.summaries.values() if summary.seed_interval})
+        example_methods = format_methods([summary.example_method for summary in self.summaries.values()])
+        parts = [
             runs,
-            seeds_in_words(self.grid.seeds),
+            format_seeds(self.grid.seeds),
             f"commit {' and '.join(commits)}" if commits else "commit: no runs",
-            self.origin,
+            self.provenance,
         ]
-        if methods:
-            over_seeds = " or ".join(over_seeds) or "none"
-            said.append(f"95% intervals over seeds: {over_seeds}; over test examples: {methods}")
-        said += [f"{name}: {text}" for name, text in self.grid.remarks.items()]
-        return " · ".join(said)
+        if example_methods:
+            over_seeds = " or ".join(seed_methods) or "none"
+            parts.append(f"95% intervals over seeds: {over_seeds}; over test examples: {example_methods}")
+        parts += [f"{name}: {text}" for name, text in self.grid.notes.items()]
+        return " · ".join(parts)
 
 
-def methods_in_words(methods: Sequence[str]) -> str:
-    """Each way once, though a cell of several tasks has several: `Fisher's z; bootstrap over documents, questions`."""
-    single = sorted({one for method in methods for one in method.split(" and ")})
+def format_methods(methods: Sequence[str]) -> str:
+    """Each method once: `Fisher's z; bootstrap over documents, questions`."""
+    single = sorted({method for text in methods for method in text.split(" and ")})
     start = "bootstrap over "
-    drawn = [one.removeprefix(start) for one in single if one.startswith(start)]
-    said = [one for one in single if not one.startswith(start)]
-    return "; ".join([*said, *([start + ", ".join(drawn)] if drawn else [])])
+    units = [method.removeprefix(start) for method in single if method.startswith(start)]
+    others = [method for method in single if not method.startswith(start)]
+    return "; ".join([*others, *([start + ", ".join(units)] if units else [])])
 
 
-def seeds_in_words(seeds: Sequence[int]) -> str:
+def format_seeds(seeds: Sequence[int]) -> str:
     """`seed 3`, `seeds 1 to 5`, `seeds 1, 3, 7`."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"

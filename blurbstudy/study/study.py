@@ -23,25 +23,25 @@ from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
 from ..training.provenance import pick_device
 from . import parameters
-from .grid import CellKey, Grid, Part, Results
+from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, Results, TaskColumn
 from .parameter_types import read_seeds
 from .parameters import RUNTIME, CommonParameters
 from .section import Section
 
-METADATA = "notebook"  # kind of metadata in the store: the parameters that a notebook was last executed with
-NO_FINDING = "Demo on synthetic data: these numbers are not results."
+NOTEBOOK_METADATA = "notebook"  # kind of metadata in the store: the parameters that a notebook was last executed with
+NOT_A_RESULT = "Demo on synthetic data: these numbers are not results."
 PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
 P = TypeVar("P", bound=CommonParameters)
 _CHECKED: set[str] = set()  # notebooks whose parameter names this process has checked
 
 
-def pretraining_name(name: str, seed: int) -> str:
+def pretraining_seed_name(name: str, seed: int) -> str:
     """The display name of an encoder pretrained from another seed."""
     return f"{name} (pretraining seed {seed})" if seed else name
 
 
-def is_no_finding(scale: str, data: str | None) -> bool:
+def is_demo(scale: str, data: str | None) -> bool:
     """Whether numbers only demonstrate that the code works: at scale mini, and on generated data at any scale."""
     return MINI in (scale, str(data or paths.data_folder()))
 
@@ -107,12 +107,12 @@ class Study(Generic[P]):
     @property
     def source_request(self) -> dict[str, Any]:
         """What `resolve_sources` is asked for: tasks, encoders, data, pretraining."""
-        specs = {name: parameters.hub_id(spec) for name, spec in self.specs.items()}
+        specs = {name: parameters.hub_id(spec) for name, spec in self.encoder_specs.items()}
         encoders = {name: spec for name, spec in specs.items() if spec is not None}
         for name, spec in list(encoders.items()):
             seeded = spec.startswith(PRETRAIN) and "@" not in spec
-            seeds = range(1, self.pretraining_seeds if seeded else 1)
-            encoders |= {pretraining_name(name, seed): f"{spec}@{seed}" for seed in seeds}
+            seeds = range(1, self.n_pretraining_seeds if seeded else 1)
+            encoders |= {pretraining_seed_name(name, seed): f"{spec}@{seed}" for seed in seeds}
         return {
             "tasks": [task.name for task in self.tasks],
             "encoders": encoders,
@@ -121,7 +121,7 @@ class Study(Generic[P]):
         }
 
     @property
-    def pretraining_seeds(self) -> int:
+    def n_pretraining_seeds(self) -> int:
         """How often each encoder given as pretrain:OBJECTIVE is pretrained."""
         return getattr(self.parameters, "pretraining_seeds", 1)
 
@@ -139,16 +139,16 @@ class Study(Generic[P]):
         )
 
     @property
-    def clusters(self) -> dict[str, int]:
+    def pretraining_seeds(self) -> dict[str, int]:
         """Encoder fingerprint -> pretraining seed; empty where each objective is pretrained once."""
-        if self.pretraining_seeds < 2:
+        if self.n_pretraining_seeds < 2:
             return {}
         encoders = self.sources.encoders
         return {
-            encoders[pretraining_name(name, seed)].fingerprint: seed
+            encoders[pretraining_seed_name(name, seed)].fingerprint: seed
             for name in self.encoders
-            for seed in range(self.pretraining_seeds)
-            if pretraining_name(name, seed) in encoders
+            for seed in range(self.n_pretraining_seeds)
+            if pretraining_seed_name(name, seed) in encoders
         }
 
     @property
@@ -170,10 +170,10 @@ class Study(Generic[P]):
     def encoders(self) -> dict[str, str]:
         """Display name -> why no runs can be made with it, or ''."""
         missing = "not released" if self.parameters.scale == "paper" else "no path given"
-        return {name: missing if spec is None else "" for name, spec in self.specs.items()}
+        return {name: missing if spec is None else "" for name, spec in self.encoder_specs.items()}
 
     @property
-    def specs(self) -> dict[str, str | None]:
+    def encoder_specs(self) -> dict[str, str | None]:
         """Display name -> spec of each encoder that the section uses; None where it is not given."""
         return self.parameters.encoder_specs
 
@@ -194,11 +194,11 @@ class Study(Generic[P]):
             raise ParameterError(f"tasks={self.parameters.tasks!r} has no {kind} task; add {known}")
         return chosen
 
-    def single_parts(self, kind: str) -> tuple[Part, ...]:
+    def task_columns(self, kind: str) -> tuple[TaskColumn, ...]:
         """One part per task of a type."""
-        return tuple(Part(label=task.name, tasks=(task.name,)) for task in self.tasks_of(kind))
+        return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(kind))
 
-    def paper_parts(self) -> tuple[Part, ...]:
+    def paper_columns(self) -> tuple[TaskColumn, ...]:
         """SS and QA as in the paper; the label says so where QA lacks one of its tasks."""
         parts = []
         for kind, column in PAPER_COLUMNS.items():
@@ -207,7 +207,7 @@ class Study(Generic[P]):
             suffix = "" if complete else f" ({' and '.join(chosen)} alone)"
             label = "paper" if complete else "paper, mean of both"
             if chosen:
-                parts.append(Part(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
+                parts.append(TaskColumn(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
         return tuple(parts)
 
     def recipe(self, **fields: Any) -> Recipe:
@@ -219,9 +219,10 @@ class Study(Generic[P]):
         settings: Mapping[str, Sequence[Stabilizer]],
         *,
         bases: Mapping[str | tuple[str, str], Recipe],
-        parts: Sequence[Part],
+        columns: Sequence[TaskColumn],
         seeds: Sequence[int] = (),
         encoders: Sequence[str] = (),
+        axes: Axes = ENCODERS_BY_TECHNIQUE,
     ) -> Grid:
         """Every encoder under every setting on every part: a setting is a list of techniques upon a task's base recipe
         (`bases` by task, or by setting and task where settings differ in it).
@@ -236,8 +237,8 @@ class Study(Generic[P]):
         recipes = {
             (setting, task): stabilize(bases.get((setting, task)) or bases[task], *techniques)
             for setting, techniques in settings.items()
-            for part in parts
-            for task in part.tasks
+            for column in columns
+            for task in column.tasks
         }
         chosen = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
         available = [name for name in chosen if name in self.sources.encoders]
@@ -246,32 +247,34 @@ class Study(Generic[P]):
             for n_layers in layers.values():
                 check_recipe(recipe, n_layers)
         cells = {
-            CellKey(name, setting, part.label): tuple(
+            Condition(name, setting, column.label): tuple(
                 self.run_config(task, encoder, recipe=recipes[setting, task], seed=seed)
-                for task in part.tasks
+                for task in column.tasks
                 for encoder in self.pretrained_variants(name)
                 for seed in seeds or self.seeds
             )
             for name in available
             for setting in settings
-            for part in parts
+            for column in columns
         }
         return Grid(
-            encoders=chosen,
-            settings=tuple(settings),
-            parts=tuple(parts),
+            groups=tuple(chosen),
+            levels=tuple(settings),
+            columns=tuple(columns),
+            axes=axes,
             recipes=recipes,
             seeds=self.seeds,
             cells=cells,
-            remarks=self.remarks,
+            missing_reasons={name: why for name, why in chosen.items() if why},
+            notes=self.encoder_notes,
             layers=layers,
             techniques={setting: tuple(techniques) for setting, techniques in settings.items()},
-            clusters=self.clusters,
+            pretraining_seeds=self.pretraining_seeds,
         )
 
     def pretrained_variants(self, name: str) -> list[str]:
         """An encoder and those that differ from it only in their pretraining seed."""
-        names = [pretraining_name(name, seed) for seed in range(self.pretraining_seeds)]
+        names = [pretraining_seed_name(name, seed) for seed in range(self.n_pretraining_seeds)]
         return [name for name in names if name in self.sources.encoders]
 
     def run_config(self, task: str, encoder: str, *, recipe: Recipe, seed: int) -> RunConfig:
@@ -279,9 +282,9 @@ class Study(Generic[P]):
         return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=self.parameters.precision)
 
     @property
-    def remarks(self) -> dict[str, str]:
+    def encoder_notes(self) -> dict[str, str]:
         """Display name -> a remark shown with every number of that encoder."""
-        return {name: text for name, text in self.parameters.encoder_remarks.items() if name in self.specs}
+        return {name: text for name, text in self.parameters.encoder_remarks.items() if name in self.encoder_specs}
 
     def results(self, grid: Grid) -> Results:
         """The grid's results. Runs in the store are reused; missing ones are trained if the study trains.
@@ -296,7 +299,7 @@ class Study(Generic[P]):
             ).records
         else:
             records = find_runs(grid.configs, self.store).records
-        return Results(grid=grid, records=records, references=self.references, origin=self.origin)
+        return Results(grid=grid, records=records, references=self.references, provenance=self.provenance)
 
     @property
     def engine(self) -> LocalEngine:
@@ -310,27 +313,27 @@ class Study(Generic[P]):
         """Save in the store what this notebook is executed with, so that a report needs nothing else."""
         if self.trains:
             values = self.parameters.model_dump(mode="json", exclude={"train_missing"})
-            self.store.put_metadata(METADATA, self.notebook, values | {"data": self.data})
+            self.store.put_metadata(NOTEBOOK_METADATA, self.notebook, values | {"data": self.data})
 
     @property
-    def origin(self) -> str:
+    def provenance(self) -> str:
         """Parameters file, what differs from it, and at mini the warning; for captions."""
         values = self.parameters.model_dump(mode="json")
         scale = self.parameters.scale
         listed = parameters.scale_parameters(scale, self.notebook)
         text = f"parameters/{scale}/{self.notebook}.yaml and common.yaml"
         changed = [
-            f"{name} {show_value(value)}"
+            f"{name} {format_value(value)}"
             for name, value in values.items()
             if name in listed and value != listed[name] and name not in (*RUNTIME, "encoder_remarks")
         ]
         text += f" (changed: {'; '.join(changed)})" if changed else ""
-        return f"{text} · scale {scale}" + (f" · {NO_FINDING}" if self.no_finding else "")
+        return f"{text} · scale {scale}" + (f" · {NOT_A_RESULT}" if self.is_demo else "")
 
     @property
-    def no_finding(self) -> bool:
+    def is_demo(self) -> bool:
         """Whether captions and banner must say that the numbers are not results."""
-        return is_no_finding(self.parameters.scale, self.parameters.data)
+        return is_demo(self.parameters.scale, self.parameters.data)
 
 
 def stored_study(section: Section, values: Mapping[str, Any], *, store: Path) -> Study[Any]:
@@ -346,12 +349,12 @@ def stored_study(section: Section, values: Mapping[str, Any], *, store: Path) ->
     return Study.of(section, parsed)
 
 
-def show_value(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value for a caption; of a path only the last name."""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {show_value(entry)}" for name, entry in value.items()) or "none"
+        return ", ".join(f"{name}: {format_value(entry)}" for name, entry in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(show_value, value))
+        return ", ".join(map(format_value, value))
     if isinstance(value, str) and ("/" in value or "\\" in value):
         return PureWindowsPath(value).name or value  # which knows both kinds of slash
     if value is None or isinstance(value, bool):

@@ -49,7 +49,7 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Points:
+class SeedScores:
     """The seeds of one setting: one score each, in percent."""
 
     setting: str  # on the horizontal axis
@@ -59,7 +59,7 @@ class Points:
     trivial: float | None = None
 
 
-def verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def without_mathtext(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Names are shown as they are: a dollar sign in them begins no formula."""
 
     @functools.wraps(draw)
@@ -72,7 +72,7 @@ def verbatim(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-@verbatim
+@without_mathtext
 def depth_figure(
     plans: Mapping[str, DepthPlan],
     *,
@@ -137,25 +137,25 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     """
     from .score_table import paper_score, percent_scores
 
-    panels: dict[str, list[Points]] = {}
-    parts = {part.label: part for part in results.grid.parts}
-    run = {key.encoder for key in results.summaries} or set(results.grid.encoders)
-    for key in (key for key in results.cell_keys() if key.encoder in run):
+    panels: dict[str, list[SeedScores]] = {}
+    parts = {part.label: part for part in results.grid.columns}
+    run = {key.group for key in results.summaries} or set(results.grid.groups)
+    for key in (key for key in results.conditions() if key.group in run):
         summary = results.summaries.get(key)
-        points = Points(
-            setting=key.setting,
+        points = SeedScores(
+            setting=key.level,
             scores=percent_scores(summary) if summary else [],
             failed=[reason is not None for reason in summary.failures] if summary else [],
-            paper=paper_score(paper, key, parts[key.part]),
+            paper=paper_score(paper, key, parts[key.column]),
             trivial=summary.trivial * 100 if summary else None,
         )
         panels.setdefault(key.panel, []).append(points)
     return points_figure(panels, title=title, caption=results.caption)
 
 
-@verbatim
+@without_mathtext
 def points_figure(
-    panels: Mapping[str, Sequence[Points]], *, title: str, caption: str = "", notes: Sequence[str] = ()
+    panels: Mapping[str, Sequence[SeedScores]], *, title: str, caption: str = "", notes: Sequence[str] = ()
 ) -> Figure:
     """One panel per encoder and task: settings side by side, every seed a point, failed runs crossed."""
     from matplotlib.lines import Line2D
@@ -184,7 +184,7 @@ def points_figure(
     return Figure(title=title, alt=_points_in_words(panels), svg=as_svg(drawing), caption=caption, notes=notes)
 
 
-def _draw_seeds(axes: Axes, points: Sequence[Points]) -> None:
+def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
     """One panel."""
     values = [score for entry in points for score in entry.scores if score is not None]
     marks = [entry.paper for entry in points if entry.paper is not None]
@@ -265,7 +265,7 @@ def _plans_in_words(plans: Mapping[str, DepthPlan]) -> str:
     return " ".join(sentences)
 
 
-def _points_in_words(panels: Mapping[str, Sequence[Points]]) -> str:
+def _points_in_words(panels: Mapping[str, Sequence[SeedScores]]) -> str:
     sentences = []
     for name, points in panels.items():
         for entry in points:

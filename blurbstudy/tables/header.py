@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from ..study.study import NO_FINDING, Study, show_value
+from ..study.study import NOT_A_RESULT, Study, format_value
 
 STYLE_FILE = Path(__file__).with_name("report.css")
 
@@ -19,9 +19,9 @@ class Header:
     def _repr_html_(self) -> str:
         parameters = self.study.parameters
         style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
-        banner = f'<p class="banner own">{escape(NO_FINDING)}</p>' if self.study.no_finding else ""
+        banner = f'<p class="banner own">{escape(NOT_A_RESULT)}</p>' if self.study.is_demo else ""
         rows = "".join(
-            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(show_value(value))}</td>"
+            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(format_value(value))}</td>"
             f"<td>{escape(type(parameters).model_fields[name].description or '')}</td></tr>"
             for name, value in parameters.model_dump(mode="json").items()
             if name != "train_missing"
@@ -31,4 +31,4 @@ class Header:
         details = (
             f'<details class="given"><summary>All parameters</summary><figure class="table">{table}</figure></details>'
         )
-        return f'{style}{banner}<p class="given">{escape(self.study.origin)}</p>{details}'
+        return f'{style}{banner}<p class="given">{escape(self.study.provenance)}</p>{details}'

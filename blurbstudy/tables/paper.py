@@ -10,7 +10,7 @@ import yaml
 
 from ..errors import ParameterError
 
-OURS = {  # table or figure of the paper -> the notebook that rebuilds it; ours bears the same name
+NOTEBOOK_OF = {  # table or figure of the paper -> the notebook that rebuilds it; ours bears the same name
     "Table 1": "00_overview",
     "Figure 1": "00_overview",
     "Table 2": "01_pretraining_ablation",
@@ -52,16 +52,16 @@ def paper_number(table: str, *keys: str) -> float | None:
     return float(cell) if isinstance(cell, (int, float)) else None
 
 
-def paper_cell(table: str, *, row: str, column: str, part: str = "") -> float | None:
-    """The number beside our cell, whichever way round the paper printed the table."""
+def paper_cell(table: str, *, group: str, level: str, column: str = "") -> float | None:
+    """The paper's number of a condition, whichever way round the table is printed."""
     axis = paper_tables().get(table, {}).get("axis")
-    if axis == "settings":  # a column per setting, a row per part
-        return paper_number(table, column, part)
+    if axis == "levels":
+        return paper_number(table, level, column)
     if axis == "columns":
-        return paper_number(table, column, row)
-    if axis == "pairs":  # a column per row heading and setting, a row per part
-        return paper_number(table, f"{row} {column.lower()}", part)
-    return paper_number(table, row, column, part) if part else paper_number(table, row, column)
+        return paper_number(table, level, group)
+    if axis == "pairs":  # a column per group and level
+        return paper_number(table, f"{group} {level.lower()}", column)
+    return paper_number(table, group, level, *filter(None, [column]))
 
 
 def paper_notes(table: str) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
 from ..stats.summary import CellSummary
-from ..study.grid import CellKey, Part, Results
+from ..study.grid import Condition, Results, TaskColumn
 from .paper import paper_cell, paper_notes
-from .table import NOT_RUN, Score, Table, interval, number
+from .table import NOT_RUN, Score, Table, format_interval, format_number
 
-FEW = 4  # cells that a sentence names one by one
+MAX_NAMED = 4  # cells that a sentence names one by one
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
 
@@ -22,28 +22,28 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
     `paper` names the paper's table whose numbers are shown next to ours, by the encoder's display name.
     """
     grid = results.grid
-    cells = {key: cell_score(results, key, paper=paper) for key in results.cell_keys()}
+    cells = {key: cell_score(results, key, paper=paper) for key in results.conditions()}
     if wide:
-        (part,) = grid.parts
-        columns = ("Encoder", *grid.settings)
+        (part,) = grid.columns
+        columns = ("Encoder", *grid.levels)
         rows = [
-            (_encoder(results, name), *(cells[CellKey(name, setting, part.label)] for setting in grid.settings))
-            for name in grid.encoders
+            (_encoder(results, name), *(cells[Condition(name, setting, part.label)] for setting in grid.levels))
+            for name in grid.groups
         ]
-        heads = 1
+        n_header_columns = 1
     else:
-        columns = ("Encoder", "Technique", *(part.label for part in grid.parts))
+        columns = ("Encoder", "Technique", *(part.label for part in grid.columns))
         rows = [
-            (_encoder(results, name), setting, *(cells[CellKey(name, setting, part.label)] for part in grid.parts))
-            for name in grid.encoders
-            for setting in grid.settings
+            (_encoder(results, name), setting, *(cells[Condition(name, setting, part.label)] for part in grid.columns))
+            for name in grid.groups
+            for setting in grid.levels
         ]
-        heads = 2
+        n_header_columns = 2
     return Table(
         title=title,
         columns=columns,
         rows=rows,
-        heads=heads,
+        n_header_columns=n_header_columns,
         caption=results.caption,
         notes=cell_notes(results, paper),
         runs=run_ids(results),
@@ -52,23 +52,24 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
 
 def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
     """Cell -> ids of its runs: what every number of a table is of."""
-    return {where(key): summary.run_ids for key, summary in results.summaries.items()}
+    return {key.name: summary.run_ids for key, summary in results.summaries.items()}
 
 
-def paper_score(paper: str, key: CellKey, part: Part) -> float | None:
+def paper_score(paper: str, key: Condition, column: TaskColumn) -> float | None:
     """The paper's number of a cell, in percent."""
-    return paper_cell(paper, row=key.encoder, column=key.setting, part=part.paper)
+    return paper_cell(paper, group=key.group, level=key.level, column=column.paper)
 
 
-def cell_score(results: Results, key: CellKey, *, paper: str, below: str = "") -> Score:
-    """A cell with its uncertainty and the paper's number, and what is said `below` them."""
-    part = next(part for part in results.grid.parts if part.label == key.part)
+def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = "") -> Score:
+    """A cell with its uncertainty and the paper's number, and a footnote below them."""
+    part = results.column(key.column)
     summary = results.summaries.get(key)
     expected = len(results.grid.cells.get(key, ())) // len(part.tasks) or len(results.grid.seeds)
     printed, label = paper_score(paper, key, part), part.paper_label
     if summary is None:
-        state = results.grid.encoders[key.encoder] or results.grid.absent.get(key.setting) or NOT_RUN
-        return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state, below=below)
+        reasons = results.grid.missing_reasons
+        state = reasons.get(key.group) or reasons.get(key.level) or NOT_RUN
+        return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state, footnote=footnote)
     return Score(
         mean=percent(summary.mean),
         n=summary.n_scored,
@@ -83,13 +84,13 @@ def cell_score(results: Results, key: CellKey, *, paper: str, below: str = "") -
         trivial=percent(summary.trivial),
         paper=printed,
         paper_label=label,
-        below=below,
+        footnote=footnote,
         run_ids=summary.run_ids,
     )
 
 
 def _encoder(results: Results, name: str) -> str:
-    remark = results.grid.remarks.get(name, "")
+    remark = results.grid.notes.get(name, "")
     return f"{name}\n{remark}" if remark else name
 
 
@@ -117,11 +118,11 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
 
 
-def seed_notes(results: Results, methods: Mapping[CellKey, str]) -> list[str]:
+def seed_notes(results: Results, methods: Mapping[Condition, str]) -> list[str]:
     """How pretraining seeds and fine-tuning seeds enter the interval over seeds, and where that could not be done."""
-    if not results.grid.clusters:
+    if not results.grid.pretraining_seeds:
         return []
-    cells: dict[str, list[CellKey]] = {}
+    cells: dict[str, list[Condition]] = {}
     for key, method in methods.items():
         cells.setdefault(method, []).append(key)
     notes = [
@@ -131,19 +132,19 @@ def seed_notes(results: Results, methods: Mapping[CellKey, str]) -> list[str]:
         "freedom are fewer than the runs. sd: over all runs."
     ]
     other = [method for method in cells if method not in (CROSSED, STUDENT)]  # Student's alone: a cell without scores
-    return notes + [f"Interval over seeds of {listed(cells[method])}: {method}." for method in other]
+    return notes + [f"Interval over seeds of {name_cells(cells[method])}: {method}." for method in other]
 
 
-def where(key: CellKey) -> str:
+def where(key: Condition) -> str:
     """A cell in words."""
-    return key.where
+    return key.name
 
 
-def listed(keys: Sequence[CellKey]) -> str:
+def name_cells(keys: Sequence[Condition]) -> str:
     """A few cells by name; of many, how many there are on each part."""
-    if len(keys) <= FEW:
-        return "; ".join(map(where, keys))
-    counts = Counter(key.part for key in keys)
+    if len(keys) <= MAX_NAMED:
+        return "; ".join(key.name for key in keys)
+    counts = Counter(key.column for key in keys)
     return ", ".join(f"{count} on {part}" for part, count in counts.items())
 
 
@@ -159,7 +160,7 @@ def recipe_table(results: Results, *, title: str = "Recipes behind the columns")
     rows = [(setting, ", ".join(names), *values) for (setting, *values), names in tasks.items()]
     columns = ("Setting", "Tasks", *(name.replace("_", " ").capitalize() for name in differing))
     notes = ["The same in all: " + ", ".join(shared).replace("_", " ") + "."]
-    return Table(title=title, columns=columns, rows=rows, heads=2, caption=results.origin, notes=notes)
+    return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=results.provenance, notes=notes)
 
 
 def _recipe_fields(recipe: Recipe) -> dict[str, str]:
@@ -195,12 +196,12 @@ def percent_scores(summary: CellSummary) -> list[float | None]:
 def score_details(summary: CellSummary) -> list[tuple[str, str]]:
     """A cell as labelled text, for a terminal."""
     return [
-        ("mean", number(percent(summary.mean))),
-        ("sd", number(percent(summary.sd))),
+        ("mean", format_number(percent(summary.mean))),
+        ("sd", format_number(percent(summary.sd))),
         ("n", str(summary.n_scored)),
-        ("95% over seeds", interval(percents(summary.clipped_seed_interval))),
-        ("over examples", interval(percents(summary.example_interval))),
-        ("worst", number(percent(summary.worst))),
+        ("95% over seeds", format_interval(percents(summary.clipped_seed_interval))),
+        ("over examples", format_interval(percents(summary.example_interval))),
+        ("worst", format_number(percent(summary.worst))),
         ("failed", f"{summary.failed} of {summary.n}"),
-        ("trivial", number(percent(summary.trivial))),
+        ("trivial", format_number(percent(summary.trivial))),
     ]

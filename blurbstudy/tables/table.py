@@ -34,8 +34,8 @@ class Score:
     paper: float | None = None
     paper_label: str = "paper"  # says where the paper's number is of something else
     state: str = NOT_RUN  # shown where there is no mean
-    below: str = ""  # a line below all else: the recipe behind the cell
-    tool: bool = False  # of a tool taken as it is: one score, no seeds
+    footnote: str = ""  # a line below all else: the recipe behind the cell
+    single_run: bool = False  # of a tool taken as it is: one score, no seeds
     run_ids: tuple[str, ...] = ()  # the runs that it is of
 
     FIELDS = ("mean", "sd", "n", "seeds low", "seeds high", "examples low", "examples high", "worst", "failed", "runs",
@@ -61,31 +61,31 @@ class Score:
 
     def html(self) -> str:
         """The mean large, the rest small beside it."""
-        paper = _detail(self.paper_label, number(self.paper), "paper") if self.paper is not None else ""
+        paper = _detail(self.paper_label, format_number(self.paper), "paper") if self.paper is not None else ""
         if self.mean is None and not self.runs:
             missing = f'<span class="missing">{escape(self.state)}</span>'
             return f'<div class="score">{missing}<dl>{paper}</dl>{self._below()}</div>'
-        if self.tool:
-            examples = _detail("examples", interval(self.over_examples))
-            return f'<div class="score"><b>{number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
+        if self.single_run:
+            examples = _detail("examples", format_interval(self.over_examples))
+            return f'<div class="score"><b>{format_number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
         count = str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"
         alone = self.n == 1 and self.over_seeds is None
         details = [
-            *([] if alone else [_detail("sd", number(self.sd))]),
+            *([] if alone else [_detail("sd", format_number(self.sd))]),
             _detail("n", count),
-            _detail("seeds", ONE_SEED if alone else interval(self.over_seeds)),
-            _detail("examples", interval(self.over_examples)),
-            *([] if alone else [_detail("worst", number(self.worst))]),
+            _detail("seeds", ONE_SEED if alone else format_interval(self.over_seeds)),
+            _detail("examples", format_interval(self.over_examples)),
+            *([] if alone else [_detail("worst", format_number(self.worst))]),
             _detail("failed", f"{self.failed} of {self.runs} ({self.failed_on_test})", "failed" if self.failed else ""),
-            _detail("trivial", number(self.trivial)),
+            _detail("trivial", format_number(self.trivial)),
             paper,
         ]
         mark = ' class="collapsed"' if self.failed else ""
-        mean = number(self.mean) if self.mean is not None else "no score"
+        mean = format_number(self.mean) if self.mean is not None else "no score"
         return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._below()}</div>'
 
     def _below(self) -> str:
-        return f'<p class="below">{escape(self.below)}</p>' if self.below else ""
+        return f'<p class="below">{escape(self.footnote)}</p>' if self.footnote else ""
 
 
 def _detail(label: str, value: str, mark: str = "") -> str:
@@ -93,7 +93,7 @@ def _detail(label: str, value: str, mark: str = "") -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class HtmlCell:
     """A cell that is more than text: HTML that is safe already, with the text and the value that it stands for."""
 
     markup: str
@@ -105,14 +105,14 @@ class Drawn:
         return self.markup
 
 
-Cell = str | Score | Drawn
+Cell = str | Score | HtmlCell
 
 
-def detailed(value: float | None, said: str, details: Sequence[str]) -> Drawn:
+def number_with_details(value: float | None, said: str, details: Sequence[str]) -> HtmlCell:
     """A number as it is said, and lines below it in the small print of score cells."""
     marks = ("under paper" if line.startswith("paper") else "under" for line in details)
     small = "".join(f'<small class="{mark}">{escape(line)}</small>' for mark, line in zip(marks, details, strict=True))
-    return Drawn(markup=escape(said) + small, text="\n".join([said, *details]), value=value)
+    return HtmlCell(markup=escape(said) + small, text="\n".join([said, *details]), value=value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +124,16 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     notes: Sequence[str] = ()
-    heads: int = 1
+    n_header_columns: int = 1
     runs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what is counted -> ids of its runs
     kind: str = ""  # a further class for the stylesheet
-    front: str = ""  # the question of the report's first page that it is shown under; '': not there
+    front_page_question: str = ""  # the question of the report's first page that it is shown under; '': not there
     folded: bool = False  # whether it opens on a click: long, and the detail of what is shown above it
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
         body = "".join(f"<tr>{self._row(row)}</tr>" for row in self._spanned())
-        notes = "".join(f"<li>{lines(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{html_lines(note)}</li>" for note in self.notes)
         caption = f'<p class="source">{escape(self.caption)}</p>' if self.caption else ""
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -141,10 +141,10 @@ class Table:
         scores = max((sum(isinstance(cell, Score) for cell in row) for row in self.rows), default=0)
         shape = "table narrow" if scores > 2 else "table"  # narrow: a cell's details below one another
         shape += f" {self.kind}" if self.kind else ""
-        front = f' data-front="{escape(self.front, quote=True)}"' if self.front else ""
+        front = f' data-front="{escape(self.front_page_question, quote=True)}"' if self.front_page_question else ""
         frame = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>'
         if self.folded:
-            frame = f'<details class="folded"><summary>{counted(len(self.rows), "row")}</summary>{frame}</details>'
+            frame = f'<details class="folded"><summary>{format_count(len(self.rows), "row")}</summary>{frame}</details>'
         return (
             f'<figure class="{shape}" id="{slug(self.title)}"{front}><figcaption>{escape(self.title)}</figcaption>'
             f"{frame}{self._files()}{caption}{listed}</figure>"
@@ -167,7 +167,7 @@ class Table:
     def _cell_runs(self) -> dict[str, Sequence[str]]:
         """Of each score cell, by its row and column."""
         return {
-            ", ".join([*(str(head).splitlines()[0] for head in row[: self.heads]), column]): cell.run_ids
+            ", ".join([*(str(head).splitlines()[0] for head in row[: self.n_header_columns]), column]): cell.run_ids
             for row in self.rows
             for column, cell in zip(self.columns, row, strict=False)
             if isinstance(cell, Score)
@@ -182,16 +182,16 @@ class Table:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
-            no_formula(name)
+            escape_spreadsheet(name)
             for column, parts in zip(self.columns, scored, strict=False)
             for name in ([f"{column}: {part}" for part in Score.FIELDS] if parts else [column])
         )
         for row in self.rows:
             cells: list[object] = []
             for cell, parts in zip(row, scored, strict=False):
-                values = cell.values if isinstance(cell, Score) else (_plain(cell),)
+                values = cell.values if isinstance(cell, Score) else (_plain_text(cell),)
                 cells += [*values, *(("",) * (len(Score.FIELDS) - len(values)) if parts else ())]
-            writer.writerow(no_formula(cell) for cell in cells)
+            writer.writerow(escape_spreadsheet(cell) for cell in cells)
         return text.getvalue()
 
     def _row(self, row: Sequence[tuple[Cell, int]]) -> str:
@@ -200,20 +200,20 @@ class Table:
             if span == 0:
                 continue
             rows = f' rowspan="{span}"' if span > 1 else ""
-            if index < self.heads:
+            if index < self.n_header_columns:
                 name, _, remark = str(cell).partition("\n")
-                small = f"<small>{lines(remark)}</small>" if remark else ""
-                cells.append(f'<th scope="row"{rows}>{lines(name)}{small}</th>')
+                small = f"<small>{html_lines(remark)}</small>" if remark else ""
+                cells.append(f'<th scope="row"{rows}>{html_lines(name)}{small}</th>')
             else:
-                value = cell.mean if isinstance(cell, Score) else cell.value if isinstance(cell, Drawn) else None
+                value = cell.mean if isinstance(cell, Score) else cell.value if isinstance(cell, HtmlCell) else None
                 sort = "" if value is None else f' data-value="{value:g}"'
-                cells.append(f"<td{sort}>{lines(cell) if isinstance(cell, str) else cell.html()}</td>")
+                cells.append(f"<td{sort}>{html_lines(cell) if isinstance(cell, str) else cell.html()}</td>")
         return "".join(cells)
 
     def _spanned(self) -> list[list[tuple[Cell, int]]]:
         """Each cell with its row span; the first heading of equal neighbours spans them all (span 0: covered)."""
         spans = [1] * len(self.rows)
-        if self.heads > 1:
+        if self.n_header_columns > 1:
             for index in range(len(self.rows) - 1, 0, -1):
                 if self.rows[index][0] == self.rows[index - 1][0]:
                     spans[index - 1], spans[index] = spans[index] + 1, 0
@@ -221,22 +221,24 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class KeyFinding:
     """What a notebook's numbers say, in sentences; the report's first page shows it again."""
 
     question: str
     sentences: Sequence[str]
-    front: bool = False  # whether it answers a question of the whole study
+    on_front_page: bool = False  # whether it answers a question of the whole study
 
     MIME = "application/vnd.blurbstudy.answer+json"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         items = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences)
-        plain = {"question": self.question, "sentences": list(self.sentences)} | ({"front": True} if self.front else {})
+        plain = {"question": self.question, "sentences": list(self.sentences)} | (
+            {"front": True} if self.on_front_page else {}
+        )
         return {"text/html": f'<ul class="answer">{items}</ul>', self.MIME: plain}
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Two decimals as the paper, with a true minus; an en dash where there is no value."""
     if value is None:
         return "–"
@@ -244,40 +246,43 @@ def number(value: float | None) -> str:
     return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
 
 
-def signed(value: float | None) -> str:
+def format_signed(value: float | None) -> str:
     """A difference: two decimals with its sign."""
     if value is None:
         return "–"
-    return number(value) if value < 0 or number(value) == "0.00" else f"+{number(value)}"
+    return format_number(value) if value < 0 or format_number(value) == "0.00" else f"+{format_number(value)}"
 
 
-def both_intervals(over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None) -> str:
+def describe_intervals(over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None) -> str:
     """How sure a difference is, in a sentence; a single seed is said in words."""
-    seeds = "one seed, so no interval over seeds" if over_seeds is None else f"over seeds {interval(over_seeds)}"
-    examples = "no interval" if over_examples is None else interval(over_examples)
+    seeds = "one seed, so no interval over seeds" if over_seeds is None else f"over seeds {format_interval(over_seeds)}"
+    examples = "no interval" if over_examples is None else format_interval(over_examples)
     return f"{seeds}; over test examples {examples}"
 
 
-def seeds_and_examples(
+def interval_lines(
     over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None
 ) -> tuple[str, str]:
     """Both intervals as lines below a number."""
-    return f"seeds {ONE_SEED if over_seeds is None else interval(over_seeds)}", f"examples {interval(over_examples)}"
+    return (
+        f"seeds {ONE_SEED if over_seeds is None else format_interval(over_seeds)}",
+        f"examples {format_interval(over_examples)}",
+    )
 
 
-def interval(bounds: tuple[float, float] | None) -> str:
+def format_interval(bounds: tuple[float, float] | None) -> str:
     """`[low, high]`, or an en dash."""
-    return "–" if bounds is None else f"[{number(bounds[0])}, {number(bounds[1])}]"
+    return "–" if bounds is None else f"[{format_number(bounds[0])}, {format_number(bounds[1])}]"
 
 
-def counted(n: int, what: str) -> str:
+def format_count(n: int, what: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{n:,} {what}{'s'[: n != 1]}"
 
 
-def page_link(stem: str) -> Drawn:
+def page_link(stem: str) -> HtmlCell:
     """A notebook by its name; the report makes it a link to that page, by the page's title."""
-    return Drawn(markup=f'<span data-page="{escape(stem, quote=True)}">{escape(stem)}</span>', text=stem)
+    return HtmlCell(markup=f'<span data-page="{escape(stem, quote=True)}">{escape(stem)}</span>', text=stem)
 
 
 def slug(title: str) -> str:
@@ -285,13 +290,13 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "table"
 
 
-def _plain(cell: str | Drawn) -> str:
+def _plain_text(cell: str | HtmlCell) -> str:
     """Text for a program: a plain minus, nothing where there is no value."""
-    text = cell.text if isinstance(cell, Drawn) else str(cell)
+    text = cell.text if isinstance(cell, HtmlCell) else str(cell)
     return "" if text == "–" else text.replace("−", "-").replace("\u00a0", " ")
 
 
-def no_formula(cell: object) -> object:
+def escape_spreadsheet(cell: object) -> object:
     """A cell of a CSV file that no spreadsheet runs: text that begins as a formula does gets an apostrophe before it.
     Numbers stay, with what is said below or behind them, unless that calls something.
     """
@@ -300,6 +305,6 @@ def no_formula(cell: object) -> object:
     return cell if re.match(r"[+-]\d[\d.,]*%?(?![^\s])[^|!]*$", cell) else f"'{cell}"
 
 
-def lines(text: str) -> str:
+def html_lines(text: str) -> str:
     """Escaped text whose line breaks are kept; `words` in backticks are code."""
     return "<br>".join(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(part)) for part in text.split("\n"))

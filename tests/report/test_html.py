@@ -11,8 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from blurbstudy.report.execute import FAILURE, STAMP, stamp
 from blurbstudy.report.html import SCRIPT_FILE, build_report
 from blurbstudy.sections import NOTEBOOKS
-from blurbstudy.tables.paper import OURS
-from blurbstudy.tables.table import Answer, Table, page_link
+from blurbstudy.tables.paper import NOTEBOOK_OF
+from blurbstudy.tables.table import KeyFinding, Table, page_link
 
 EVIL = "<script>alert(1)</script>"
 
@@ -20,7 +20,7 @@ EVIL = "<script>alert(1)</script>"
 @pytest.fixture
 def report(tmp_path):
     """A report of one executed notebook, which failed after an answer; the others were not executed."""
-    answer = Answer(question=f"Why? {EVIL}", sentences=[f"Because. {EVIL}"])
+    answer = KeyFinding(question=f"Why? {EVIL}", sentences=[f"Because. {EVIL}"])
     outputs = [
         new_output("display_data", data={"text/html": "<style>p{}</style><p>shown</p>"}),
         new_output("display_data", data=answer._repr_mimebundle_()),
@@ -61,8 +61,8 @@ def test_the_policy_of_every_page_lets_the_reports_own_script_run_and_nothing_be
 
 
 def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_there(tmp_path):
-    stem = OURS["Table 3"]
-    table = Table(title="Table 3. Optimization", columns=("a",), rows=[("x",)], front="Asked?")
+    stem = NOTEBOOK_OF["Table 3"]
+    table = Table(title="Table 3. Optimization", columns=("a",), rows=[("x",)], front_page_question="Asked?")
     other = Table(title="Something else", columns=("a",), rows=[("y",)])
     outputs = [new_output("display_data", data={"text/html": one._repr_html_()}) for one in (table, other)]
     executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
@@ -70,7 +70,7 @@ def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_th
     assert f'href="{stem}.html#table-3-optimization"' in html and f'href="{stem}.html#something-else"' in html
     page = (tmp_path / f"{stem}.html").read_text()
     assert 'id="table-3-optimization"' in page and 'id="something-else"' in page
-    for name, notebook in OURS.items():
+    for name, notebook in NOTEBOOK_OF.items():
         assert name == "Table 3" or f"{name} ({notebook})" in html
     assert html.count('<figure class="table" id="table-3-optimization"') == 1  # shown here too
     assert 'id="something-else"' not in html
@@ -79,7 +79,7 @@ def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_th
 def test_answers_to_the_questions_of_the_study_stand_first_and_once(tmp_path):
     first, second = NOTEBOOKS[:2]
     for stem, front in ((first, False), (second, True)):
-        answer = Answer(question=f"Of {stem}?", sentences=["Yes."], front=front)
+        answer = KeyFinding(question=f"Of {stem}?", sentences=["Yes."], on_front_page=front)
         outputs = [new_output("display_data", data=answer._repr_mimebundle_())]
         executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
     html = build_report(tmp_path, scale="mini", store="s").read_text()
@@ -91,9 +91,9 @@ def test_answers_to_the_questions_of_the_study_stand_first_and_once(tmp_path):
 def test_a_table_of_the_first_page_stands_under_its_question_and_names_pages_by_links(tmp_path):
     first, second, third = NOTEBOOKS[:3]
     rows = [("x", page_link(first)), ("y", page_link(third))]
-    table = Table(title="Shown", columns=("a", "b"), rows=rows, front="Safe & sound?")
+    table = Table(title="Shown", columns=("a", "b"), rows=rows, front_page_question="Safe & sound?")
     for stem, said in ((first, "Safe & sound?"), (second, "And then?")):
-        answer = Answer(question=said, sentences=["Yes."], front=True)
+        answer = KeyFinding(question=said, sentences=["Yes."], on_front_page=True)
         outputs = [new_output("display_data", data=answer._repr_mimebundle_())]
         outputs += [new_output("display_data", data={"text/html": table._repr_html_()})] * (stem == first)
         executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])

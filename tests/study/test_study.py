@@ -56,7 +56,7 @@ def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path,
     study, trained = results(train_missing=True)
     _, rebuilt = results(train_missing=False)
     for found in (trained, rebuilt):
-        assert len(found.records) == 8 and set(found.grid.clusters.values()) == {0, 1}
+        assert len(found.records) == 8 and set(found.grid.pretraining_seeds.values()) == {0, 1}
         (row,) = objective_table(found, title="Table 2").rows
         assert [cell.n for cell in row[1:]] == [4, 0, 4] and row[2].state == "no path given"
         assert [row[1:3] for row in variance_table(found).rows] == [("BERT", "2"), ("ELECTRA", "2")]
@@ -95,16 +95,17 @@ def test_a_layer_both_frozen_and_re_initialized_is_refused(make_study):
 
 
 def test_the_qa_column_names_its_tasks_where_one_is_missing(make_study):
-    assert [part.label for part in make_study().paper_parts()] == ["SS", "QA"]
-    alone = make_study(tasks=["BIOSSES", "PubMedQA"]).paper_parts()[1]
+    assert [part.label for part in make_study().paper_columns()] == ["SS", "QA"]
+    alone = make_study(tasks=["BIOSSES", "PubMedQA"]).paper_columns()[1]
     assert (alone.label, alone.paper, alone.paper_label) == ("QA (PubMedQA alone)", "QA", "paper, mean of both")
 
 
 def test_an_encoder_without_a_path_has_no_runs_but_a_row(make_study, tiny_encoder):
     study = make_study(encoders={"BERT": str(tiny_encoder), "BERT (no NSP)": None})
     made = grid(study, {"Baseline": []})
-    assert made.encoders == {"BERT": "", "BERT (no NSP)": "no path given"}
-    assert {key.encoder for key in made.cells} == {"BERT"}
+    assert made.groups == ("BERT", "BERT (no NSP)")
+    assert made.missing_reasons == {"BERT (no NSP)": "no path given"}
+    assert {key.group for key in made.cells} == {"BERT"}
 
 
 def test_a_report_without_the_runs_trains_nothing_and_says_so(make_study, monkeypatch):
@@ -125,7 +126,7 @@ def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatc
 
 
 def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_study):
-    origin = make_study().origin
+    origin = make_study().provenance
     assert "parameters/mini/03_layer_adaptation.yaml and common.yaml" in origin
     assert "changed: encoders BERT" in origin and "store" not in origin and "not results" in origin
 
@@ -139,12 +140,12 @@ def test_captions_name_the_parameters_file_what_was_changed_and_the_scale(make_s
 )  # fmt: skip
 def test_the_mini_scale_and_generated_data_are_no_finding(monkeypatch, scale, data, setting, expected):
     monkeypatch.setenv("BLURBSTUDY_DATA", setting)
-    assert module.is_no_finding(scale, data) is expected
+    assert module.is_demo(scale, data) is expected
 
 
 def test_generated_data_carry_the_banner_at_any_scale(make_study):
     study = make_study(scale="small", data="mini")
-    assert "not results" in study.origin and 'class="banner' in Header(study)._repr_html_()
+    assert "not results" in study.provenance and 'class="banner' in Header(study)._repr_html_()
 
 
 def test_folders_are_shown_by_their_last_name(make_study, tmp_path):
@@ -155,4 +156,4 @@ def test_folders_are_shown_by_their_last_name(make_study, tmp_path):
 
 def grid(study, settings):
     bases = {"BIOSSES": study.recipe(epochs=1, max_length=48)}
-    return study.grid(settings, bases=bases, parts=study.single_parts("similarity"))
+    return study.grid(settings, bases=bases, columns=study.task_columns("similarity"))

@@ -6,14 +6,14 @@ import statistics
 import pytest
 from scipy import stats
 
-from blurbstudy.study.grid import CellKey
+from blurbstudy.study.grid import Condition
 from blurbstudy.tables.comparison_table import (
-    against_paper,
+    compare_with_paper,
     comparisons,
-    few_or_counted,
-    findings,
-    p_value,
+    format_p_value,
+    key_findings,
     paired_table,
+    summarize_sentences,
 )
 
 GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
@@ -22,7 +22,7 @@ GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
 def test_comparisons_are_paired_by_seed_and_corrected_by_holm(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": [89, 92, 92, 92]})
     found = comparisons(results, baseline="Baseline")
-    freeze, reinit = (found[CellKey("BERT", name, "QA")] for name in ("Layer freeze", "Layer reinit"))
+    freeze, reinit = (found[Condition("BERT", name, "QA")] for name in ("Layer freeze", "Layer reinit"))
     raw = stats.ttest_rel(BAD, GOOD).pvalue
     assert freeze[0].difference * 100 == pytest.approx(statistics.mean(BAD) - statistics.mean(GOOD))
     assert freeze[1] == pytest.approx(min(1.0, 2 * raw))
@@ -50,7 +50,7 @@ def test_pairs_are_counted_by_both_kinds_of_seed(make_results, twice_pretrained)
 
 def test_a_clear_difference_is_a_finding_and_an_unclear_one_is_undecided(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": [89, 92, 92, 92]})
-    said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
+    said = " ".join(key_findings(results, question="?", baseline="Baseline").sentences)
     assert "Layer freeze is worse than Baseline by 9.50" in said
     assert "Undecided: 1 of 2" in said
 
@@ -60,7 +60,7 @@ def test_what_is_clear_over_seeds_alone_is_undecided_and_both_intervals_are_said
     results = make_results({"Baseline": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]})
     ((comparison, p),) = comparisons(results, baseline="Baseline").values()
     assert p < 0.05 and comparison.example_interval[0] <= 0
-    said = findings(results, question="?", baseline="Baseline").sentences
+    said = key_findings(results, question="?", baseline="Baseline").sentences
     assert "is better" not in " ".join(said)
     assert "Layer freeze against Baseline is undecided" in said[1]
     assert "clear over seeds, not over test examples" in said[1]
@@ -70,12 +70,12 @@ def test_what_is_clear_over_seeds_alone_is_undecided_and_both_intervals_are_said
 
 def test_where_every_run_on_both_sides_collapsed_neither_is_called_better(make_results):
     results = make_results({"Baseline": [60, 61, 60, 62], "Layer freeze": [30, 31, 29, 30]})
-    said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
+    said = " ".join(key_findings(results, question="?", baseline="Baseline").sentences)
     assert said.endswith("Undecided: 1 of 1 comparisons with Baseline, all since both sides collapsed with every seed.")
     assert "worse" not in said
     assert paired_table(results, title="t", baseline="Baseline", paper="table4").rows[0][7] == "both collapsed"
     assert "undecided here, both collapsed" in " ".join(
-        against_paper(results, baseline="Baseline", paper="table4").sentences
+        compare_with_paper(results, baseline="Baseline", paper="table4").sentences
     )
 
 
@@ -83,10 +83,10 @@ def test_cells_with_the_baselines_own_runs_are_not_tested_and_do_not_count_in_ho
     alone = make_results({"Baseline": GOOD, "Layer freeze": BAD})
     grid = alone.grid
     cells = dict(grid.cells)
-    cells[CellKey("BERT", "Layerwise decay", "QA")] = cells[CellKey("BERT", "Baseline", "QA")]
-    cells[CellKey("BERT", "Layer reinit", "QA")] = cells[CellKey("BERT", "Layer freeze", "QA")]
-    settings = (*grid.settings, "Layerwise decay", "Layer reinit")
-    results = dataclasses.replace(alone, grid=dataclasses.replace(grid, cells=cells, settings=settings))
+    cells[Condition("BERT", "Layerwise decay", "QA")] = cells[Condition("BERT", "Baseline", "QA")]
+    cells[Condition("BERT", "Layer reinit", "QA")] = cells[Condition("BERT", "Layer freeze", "QA")]
+    settings = (*grid.levels, "Layerwise decay", "Layer reinit")
+    results = dataclasses.replace(alone, grid=dataclasses.replace(grid, cells=cells, levels=settings))
     assert comparisons(results, baseline="Baseline") == comparisons(alone, baseline="Baseline")
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
     assert len(table.rows) == 1 and "over the 1 comparisons" in table.notes[0]
@@ -98,13 +98,13 @@ def test_cells_with_the_baselines_own_runs_are_not_tested_and_do_not_count_in_ho
 
 def test_nothing_run_is_said_as_such(make_results):
     results = make_results({"Baseline": GOOD}, missing={"Baseline"})
-    assert findings(results, question="?", baseline="Baseline").sentences == ["Nothing has been run yet."]
+    assert key_findings(results, question="?", baseline="Baseline").sentences == ["Nothing has been run yet."]
     assert paired_table(results, title="t", baseline="Baseline", paper="table4").rows[0][0] == "not run"
 
 
 def test_against_the_paper_says_whether_the_direction_is_the_same(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": BAD})
-    freeze, reinit = against_paper(results, baseline="Baseline", paper="table4").sentences
+    freeze, reinit = compare_with_paper(results, baseline="Baseline", paper="table4").sentences
     assert "the paper +4.60, here −9.50" in freeze and freeze.endswith(": opposite direction.")
     assert "the paper −2.40, here −9.50" in reinit and reinit.endswith(": same direction.")
 
@@ -113,37 +113,37 @@ def test_against_the_paper_says_whether_the_direction_is_the_same(make_results):
 def test_against_the_paper_a_difference_that_might_be_none_points_nowhere(make_results, freeze):
     """Over seeds, over questions, and where one seed gives no interval."""
     results = make_results({"Baseline": [90] * 4, "Layer freeze": freeze})
-    (said,) = against_paper(results, baseline="Baseline", paper="table4").sentences
+    (said,) = compare_with_paper(results, baseline="Baseline", paper="table4").sentences
     assert said.endswith(": undecided here.")
 
 
 @pytest.mark.parametrize(("p", "text"), [(None, "–"), (0.0001, "< 0.001"), (0.0312, "0.031"), (1.0, "1")])
 def test_p_values_have_two_digits_and_a_floor(p, text):
-    assert p_value(p) == text
+    assert format_p_value(p) == text
 
 
 def test_many_comparisons_that_point_nowhere_are_counted_not_listed(make_results):
     techniques = ("Layer freeze", "Layerwise decay", "Layer reinit")
     results = make_results({"Baseline": GOOD, **{name: [89, 92, 92, 92] for name in techniques}})
     told = [("undecided here", "a"), ("same direction", "b"), *[("undecided here, both collapsed", "c")] * 4]
-    assert few_or_counted(told, what="with X") == [
+    assert summarize_sentences(told, what="with X") == [
         "b",
         "Of 6 comparisons with X that the paper prints too: 4 undecided here, both collapsed, 1 undecided here. The "
         "tables have their numbers.",
     ]
-    assert len(against_paper(results, baseline="Baseline", paper="table4").sentences) == 3  # few: each is said
+    assert len(compare_with_paper(results, baseline="Baseline", paper="table4").sentences) == 3  # few: each is said
 
 
 def test_many_comparisons_of_collapsed_runs_are_counted_not_listed(make_results):
     results = make_results({"Baseline": [60, 61], **{f"Technique {i}": [30 + i, 31] for i in range(6)}})
-    said = " ".join(findings(results, question="?", baseline="Baseline").sentences)
+    said = " ".join(key_findings(results, question="?", baseline="Baseline").sentences)
     assert "Fine-tuning collapsed in all 14 cases" in said
     assert "Undecided: 6 of 6 comparisons with Baseline, all since both sides collapsed with every seed." in said
 
 
 def test_of_several_settings_that_collapsed_with_every_seed_none_is_named_as_the_worst(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": [60, 61, 60, 62], "Layer reinit": [30, 31, 29, 30]})
-    said = findings(results, question="?", baseline="Baseline").sentences[0]
+    said = key_findings(results, question="?", baseline="Baseline").sentences[0]
     assert said == (
         "Fine-tuning collapsed in 8 of 12 cases (a setting with a seed): with every seed in 2 of 3 cells of the table."
     )

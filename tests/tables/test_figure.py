@@ -5,7 +5,7 @@ import re
 
 from blurbstudy.config import Recipe
 from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, depth_plan, stabilize
-from blurbstudy.tables.figure import Points, depth_figure, points_figure, seeds_figure
+from blurbstudy.tables.figure import SeedScores, depth_figure, points_figure, seeds_figure
 
 
 def plans(**settings):
@@ -37,7 +37,7 @@ def test_the_same_plans_give_the_same_bytes():
 
 
 def test_seeds_are_told_in_words_with_failures_and_the_papers_number():
-    points = Points(
+    points = SeedScores(
         setting="Baseline", scores=[90.0, None, 80.0], failed=[False, True, False], paper=71.7, trivial=60.0
     )
     alt = points_figure({"BERT": [points]}, title="t").alt
@@ -45,12 +45,9 @@ def test_seeds_are_told_in_words_with_failures_and_the_papers_number():
 
 
 def test_encoders_without_runs_have_no_panel_unless_none_has(make_results):
-    encoders = {"BERT": "", "ELECTRA": "not released"}
-    assert (
-        "ELECTRA"
-        not in seeds_figure(make_results({"Baseline": [90]}, encoders=encoders), title="t", paper="table4").alt
-    )
-    none = make_results({"Baseline": [90]}, missing={"Baseline"}, encoders=encoders)
+    groups = {"groups": ("BERT", "ELECTRA"), "missing_reasons": {"ELECTRA": "not released"}}
+    assert "ELECTRA" not in seeds_figure(make_results({"Baseline": [90]}, **groups), title="t", paper="table4").alt
+    none = make_results({"Baseline": [90]}, missing={"Baseline"}, **groups)
     assert "ELECTRA" in seeds_figure(none, title="t", paper="table4").alt
 
 
@@ -64,7 +61,7 @@ def test_a_figure_is_whole_in_itself_and_escapes_its_texts(make_results):
 
 def test_dollar_signs_in_names_are_no_formula():
     names = ["A $\\frac{1}$ b", "x^{$", "$x^{$", "$\\nonsense$"]
-    points = Points(setting="$\\frac{$", scores=[90.0], failed=[False])
+    points = SeedScores(setting="$\\frac{$", scores=[90.0], failed=[False])
     shown = "".join(texts(points_figure({name: [points] for name in names}, title="$x^{$")))
     assert all(name in shown for name in names)
     assert "$x^{$" in "".join(texts(depth_figure(plans(**{"$x^{$": [Freeze(1)]}))))

@@ -34,14 +34,14 @@ def test_table_4_agrees_with_tables_2_and_3():
 
 
 def test_a_cell_is_found_whichever_way_round_the_paper_printed_the_table():
-    assert paper_cell("table3", row="ELECTRA", column="Standard epochs") == 49.87
-    assert paper_cell("table4", row="BERT", column="Layer freeze", part="QA") == 76.3
+    assert paper_cell("table3", group="ELECTRA", level="Standard epochs") == 49.87
+    assert paper_cell("table4", group="BERT", level="Layer freeze", column="QA") == 76.3
 
 
 def test_a_cell_that_the_paper_has_not_is_none():
-    assert paper_cell("table3", row="MiniLM", column="Standard epochs") is None
-    assert paper_cell("table3", row="BERT", column="Neither adjustment") is None
-    assert paper_cell("table5", row="BioBERT-LARGE", column="Layer freeze", part="SS") is None
+    assert paper_cell("table3", group="MiniLM", level="Standard epochs") is None
+    assert paper_cell("table3", group="BERT", level="Neither adjustment") is None
+    assert paper_cell("table5", group="BioBERT-LARGE", level="Layer freeze", column="SS") is None
 
 
 def test_an_unknown_table_is_an_error_that_lists_the_known_ones():

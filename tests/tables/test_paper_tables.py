@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from blurbstudy.sections import NOTEBOOKS
-from blurbstudy.tables.paper import OURS, paper_tables
+from blurbstudy.tables.paper import NOTEBOOK_OF, paper_tables
 
 STEMS = NOTEBOOKS
 # Numbers that the paper prints in each table; one that is lost from the data file is missed here.
@@ -67,13 +67,13 @@ def test_no_number_is_missing_from_the_papers_data(table):
 
 
 def test_every_table_from_1_to_11_has_a_notebook_that_rebuilds_it():
-    assert set(OURS) == {"Figure 1", *(f"Table {n}" for n in range(1, 12))}
+    assert set(NOTEBOOK_OF) == {"Figure 1", *(f"Table {n}" for n in range(1, 12))}
 
 
-@pytest.mark.parametrize("stem", list(dict.fromkeys(OURS.values())))
+@pytest.mark.parametrize("stem", list(dict.fromkeys(NOTEBOOK_OF.values())))
 def test_every_table_of_the_paper_has_ours_of_the_same_number(stem, tiny_study):
     titles = [title for title, _ in figures(tiny_study, stem)]
-    mine = [name for name, own in OURS.items() if own == stem]
+    mine = [name for name, own in NOTEBOOK_OF.items() if own == stem]
     assert [name for name in mine if not any(title.startswith(f"{name}. ") for title in titles)] == []
 
 
@@ -110,7 +110,7 @@ BESIDE = {"table2": "Table 2.", "table3": "Table 3.", "table4": "Table 4."}  # w
 @pytest.mark.parametrize("table", BESIDE)
 def test_every_printed_number_of_an_encoder_that_is_named_stands_beside_ours(table, tiny_study):
     """The tiny study names BERT (with runs) and BERT without NSP (without): rows without runs show it too."""
-    stem = OURS[BESIDE[table].rstrip(".")]
+    stem = NOTEBOOK_OF[BESIDE[table].rstrip(".")]
     ((_, body),) = [entry for entry in figures(tiny_study, stem) if entry[0].startswith(BESIDE[table])]
     shown = sorted(re.findall(r'<div class="paper"><dt>[^<]*</dt><dd>([\d.]+)</dd>', body))
     cells = paper_tables()[table]["cells"]

@@ -5,7 +5,7 @@ import statistics
 import pytest
 from scipy import stats
 
-from blurbstudy.study.grid import seeds_in_words
+from blurbstudy.study.grid import format_seeds
 from blurbstudy.tables.score_table import recipe_table, score_table
 from blurbstudy.tables.table import Score
 
@@ -62,8 +62,9 @@ def test_a_cell_without_runs_is_not_run(make_results):
 
 
 def test_an_encoder_that_was_never_released_has_rows_that_say_so(make_results):
-    encoders = {"BERT": "", "BERT (no NSP)": "not released"}
-    results = make_results({"Baseline": GOOD}, encoders=encoders)
+    results = make_results(
+        {"Baseline": GOOD}, groups=("BERT", "BERT (no NSP)"), missing_reasons={"BERT (no NSP)": "not released"}
+    )
     row = score_table(results, title="t", paper="table4").rows[1]
     assert row[0] == "BERT (no NSP)" and row[2] == Score(mean=None, expected=4, paper=70.0, state="not released")
 
@@ -75,7 +76,7 @@ def test_the_caption_names_runs_seeds_commit_parameters_and_scale(make_results):
 
 
 def test_a_remark_stands_beside_every_number_of_its_encoder(make_results):
-    results = make_results({"Baseline": GOOD}, remarks={"BERT": "its pooler is not NSP-trained"})
+    results = make_results({"Baseline": GOOD}, notes={"BERT": "its pooler is not NSP-trained"})
     table = score_table(results, title="t", paper="table4")
     assert "not NSP-trained" in table.rows[0][0] and "not NSP-trained" in table.caption
 
@@ -91,4 +92,4 @@ def test_the_recipe_table_shows_what_differs_and_says_once_what_is_shared(make_r
     ("seeds", "text"), [((3,), "seed 3"), ((1, 2, 3), "seeds 1 to 3"), ((1, 3, 7), "seeds 1, 3, 7")]
 )
 def test_seeds_are_said_briefly(seeds, text):
-    assert seeds_in_words(seeds) == text
+    assert format_seeds(seeds) == text

@@ -9,16 +9,16 @@ import re
 import pytest
 
 from blurbstudy.tables.table import (
-    Answer,
-    Drawn,
+    HtmlCell,
+    KeyFinding,
     Score,
     Table,
-    both_intervals,
-    detailed,
-    interval,
-    lines,
-    number,
-    signed,
+    describe_intervals,
+    format_interval,
+    format_number,
+    format_signed,
+    html_lines,
+    number_with_details,
 )
 
 WHOLE = Score(
@@ -47,11 +47,15 @@ def test_of_a_single_seed_no_spread_is_shown_and_it_is_said_in_words():
     html = Score(mean=70.0, n=1, runs=1, expected=1, worst=70.0, over_examples=(60.0, 80.0)).html()
     assert ">one, no interval<" in html and '–</dd></div><div class=""><dt>examples' not in html
     assert "<dt>sd</dt>" not in html and "<dt>worst</dt>" not in html and "[60.00, 80.00]" in html
-    assert both_intervals(None, (1.0, 2.0)) == "one seed, so no interval over seeds; over test examples [1.00, 2.00]"
+    assert (
+        describe_intervals(None, (1.0, 2.0)) == "one seed, so no interval over seeds; over test examples [1.00, 2.00]"
+    )
 
 
 def test_lines_below_a_number_are_small_and_sorted_by_the_number():
-    table = Table(title="t", columns=("x", "y"), rows=(("a", detailed(0.1, "+10.00", ["seeds [<]", "paper 3"])),))
+    table = Table(
+        title="t", columns=("x", "y"), rows=(("a", number_with_details(0.1, "+10.00", ["seeds [<]", "paper 3"])),)
+    )
     html = table._repr_html_()
     assert '<td data-value="0.1">+10.00<small class="under">seeds [&lt;]</small>' in html
     assert '<small class="under paper">paper 3</small>' in html and "+10.00\nseeds [<]\npaper 3" in table.csv()
@@ -65,39 +69,45 @@ def test_text_from_data_is_escaped_everywhere():
     evil = "<script>alert('x')</script>"
     score = Score(mean=None, state=evil)
     table = Table(title=evil, columns=(evil,), rows=((evil, score),), caption=evil, notes=(evil,))
-    answer = Answer(question=evil, sentences=(evil,))
+    answer = KeyFinding(question=evil, sentences=(evil,))
     for html in (table._repr_html_(), answer._repr_mimebundle_()["text/html"]):
         assert "<script" not in html and "&lt;script&gt;" in html
 
 
 def test_equal_neighbouring_headings_become_one_that_spans_them():
     rows = (("BERT", "a", "1"), ("BERT", "b", "2"), ("ELECTRA", "a", "3"))
-    html = Table(title="t", columns=("x", "y", "z"), rows=rows, heads=2)._repr_html_()
+    html = Table(title="t", columns=("x", "y", "z"), rows=rows, n_header_columns=2)._repr_html_()
     assert html.count(">BERT<") == 1 and 'rowspan="2"' in html and html.count('scope="row"') == 5
 
 
 def test_an_answer_carries_its_sentences_for_the_first_page():
-    bundle = Answer(question="Why?", sentences=("Because.",))._repr_mimebundle_()
-    assert bundle[Answer.MIME] == {"question": "Why?", "sentences": ["Because."]}
+    bundle = KeyFinding(question="Why?", sentences=("Because.",))._repr_mimebundle_()
+    assert bundle[KeyFinding.MIME] == {"question": "Why?", "sentences": ["Because."]}
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(93.456, "93.46"), (-0.5, "−0.50"), (-0.001, "0.00"), (0.0, "0.00"), (None, "–")]
 )
 def test_numbers_have_two_decimals_and_a_true_minus(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_differences_carry_their_sign_unless_they_round_to_nothing():
-    assert [signed(value) for value in (1.0, -1.0, 0.001, -0.001, None)] == ["+1.00", "−1.00", "0.00", "0.00", "–"]
+    assert [format_signed(value) for value in (1.0, -1.0, 0.001, -0.001, None)] == [
+        "+1.00",
+        "−1.00",
+        "0.00",
+        "0.00",
+        "–",
+    ]
 
 
 def test_an_interval_that_does_not_exist_is_a_dash():
-    assert interval(None) == "–" and interval((-1.0, 2.0)) == "[−1.00, 2.00]"
+    assert format_interval(None) == "–" and format_interval((-1.0, 2.0)) == "[−1.00, 2.00]"
 
 
 def test_backticks_become_code_after_escaping():
-    assert lines("a `b<c` d\ne") == "a <code>b&lt;c</code> d<br>e"
+    assert html_lines("a `b<c` d\ne") == "a <code>b&lt;c</code> d<br>e"
 
 
 def test_a_table_is_there_as_csv_with_every_number_unrounded_and_the_ids_of_its_runs():
@@ -114,7 +124,9 @@ def test_a_table_is_there_as_csv_with_every_number_unrounded_and_the_ids_of_its_
 
 
 def test_text_cells_are_plain_in_csv():
-    table = Table(title="t", columns=("x", "y"), rows=(("−1.50", Drawn(markup="<b>2/3</b>", text="2/3", value=0.67)),))
+    table = Table(
+        title="t", columns=("x", "y"), rows=(("−1.50", HtmlCell(markup="<b>2/3</b>", text="2/3", value=0.67)),)
+    )
     assert table.csv().splitlines()[1] == "-1.50,2/3"
     assert 'data-value="0.67"' in table._repr_html_() and "<b>2/3</b>" in table._repr_html_()
 

@@ -26,12 +26,12 @@ RULES = {
 
 @dataclass(frozen=True, order=True)
 class Address:
-    """Where a cell stands: in which notebook's grids, under which encoder, setting and part."""
+    """A condition in the grids of a notebook."""
 
     notebook: str
-    encoder: str  # display name
-    setting: str
-    part: str  # a task, several (SS, QA), or the BLURB score
+    group: str  # as in Condition
+    level: str
+    column: str  # label of a task, several (SS, QA), or the BLURB score
     grid: str = ""  # one of the notebook's grids; '': the first that has the cell
 
 
@@ -157,7 +157,7 @@ def _combinations(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _values(address: Address) -> dict[str, str]:
-    return {name: getattr(address, name) for name in ("notebook", "encoder", "setting", "part", "grid")}
+    return {name: getattr(address, name) for name in ("notebook", "group", "level", "column", "grid")}
 
 
 @cache

@@ -9,8 +9,8 @@ from html import escape
 from ...stabilizers import RemoveLayers
 from ...stats.collapse import failure_reason
 from ...stats.intervals import wilson_interval
-from ...study.grid import ROW, CellKey, Grid, Results
-from ...tables.table import Answer, Drawn, Table
+from ...study.grid import Condition, Grid, Results
+from ...tables.table import HtmlCell, KeyFinding, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
 
@@ -60,8 +60,8 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
     return {row: {task: Tally(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()}
 
 
-def _row(grid: Grid, key: CellKey, *, by_encoder: bool) -> str:
-    encoder, setting = (key.setting, SHARED) if key.encoder == ROW else (key.encoder, key.setting)
+def _row(grid: Grid, key: Condition, *, by_encoder: bool) -> str:
+    encoder, setting = (key.level, SHARED) if grid.axes.group is None else (key.group, key.level)
     if any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques):
         setting += " layers removed"
     return f"{encoder} · {setting}" if by_encoder else setting
@@ -106,30 +106,30 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         "Runs whose dev joined train are left out, since no dev is there to judge them on."
     ]
     return Table(title=title, columns=("Setting", *tasks), rows=rows or [("no runs yet",)], caption=evidence.caption,
-                 notes=notes, runs=runs, kind="heat", front=QUESTION if front else "")  # fmt: skip
+                 notes=notes, runs=runs, kind="heat", front_page_question=QUESTION if front else "")  # fmt: skip
 
 
-def _cell(tally: Tally | None) -> Drawn:
+def _cell(tally: Tally | None) -> HtmlCell:
     if tally is None:
-        return Drawn(markup='<span class="shade none">–</span>', text="–")
+        return HtmlCell(markup='<span class="shade none">–</span>', text="–")
     share = tally.n_failed / tally.n
     shade = sum(share > bound for bound in SHADES)
     text = f"{tally.n_failed}/{tally.n}"
     said = f"{tally.n_failed} of {tally.n} runs failed"
     markup = f'<span class="shade s{shade}" title="{escape(said, quote=True)}">{text}</span>'
-    return Drawn(markup=markup, text=text, value=share)
+    return HtmlCell(markup=markup, text=text, value=share)
 
 
-def safety_answer(evidence: Evidence) -> Answer:
+def safety_answer(evidence: Evidence) -> KeyFinding:
     """Which settings were never seen to fail, how sure that is, and where runs fail most."""
     rates = {}
     for row, own in tallies(evidence).items():
         runs = sum(tally.n for tally in own.values())
         rates[row.splitlines()[0]] = (sum(tally.n_failed for tally in own.values()), runs, tuple(own))
     if not rates:
-        return Answer(question=QUESTION, sentences=["Nothing has been run yet."], front=True)
+        return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
     said = [_safe(rates), _unsafe(rates), *_tasks(evidence)]
-    return Answer(question=QUESTION, sentences=[text for text in said if text], front=True)
+    return KeyFinding(question=QUESTION, sentences=[text for text in said if text], on_front_page=True)
 
 
 Rates = Mapping[str, tuple[int, int, Sequence[str]]]  # setting -> failed, runs, tasks

@@ -12,10 +12,10 @@ from typing import Any
 from ...errors import StudyError, flat_message
 from ...stabilizers import RemoveLayers
 from ...stats.contrasts import Cell, SeededCell
-from ...study.grid import CellKey, Grid, Results, seeds_in_words
-from ...study.study import METADATA, Study, stored_study
+from ...study.grid import Condition, Grid, Results, format_seeds
+from ...study.study import NOTEBOOK_METADATA, Study, stored_study
 from .. import NOTEBOOKS, get_section
-from ..large_models.selection import stabilized
+from ..large_models.selection import best_technique_results
 from ..scispacy.grids import FINE_TUNED
 from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
 from ..scispacy.tables10_11 import models_in_words
@@ -47,7 +47,7 @@ class Evidence:
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})
         said = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
-        said += [seeds_in_words(seeds) if seeds else "seeds: no runs"]
+        said += [format_seeds(seeds) if seeds else "seeds: no runs"]
         said += [f"commit {' and '.join(commits)}" if commits else "commit: no runs", self.origin]
         return " · ".join(said)
 
@@ -62,11 +62,11 @@ class Evidence:
         for notebook, grids in self.results.items():
             chosen = {"chosen": self.chosen[notebook]} if notebook in self.chosen else {}
             for name, results in {**grids, **chosen}.items():
-                for key in (key for key in results.cell_keys() if results.cell(key)):
+                for key in (key for key in results.conditions() if results.cell(key)):
                     cell, address = _cell_runs(results, key), Address(notebook, *key)
-                    for setting in filter(None, (key.setting, _share_removed(results.grid, key))):
-                        cells.setdefault(replace(address, setting=setting), cell)
-                        cells[replace(address, setting=setting, grid=name)] = cell
+                    for level in filter(None, (key.level, _share_removed(results.grid, key))):
+                        cells.setdefault(replace(address, level=level), cell)
+                        cells[replace(address, level=level, grid=name)] = cell
         return cells | self._entity_cells
 
     @property
@@ -77,8 +77,8 @@ class Evidence:
         found: dict[Address, Cell] = {}
         for results in self.results.get(SCISPACY, {}).values():
             for table, seen in by_table(results).items():
-                for key in (key for key in results.cell_keys() if key.setting == FINE_TUNED and results.cell(key)):
-                    address = Address(SCISPACY, paper_column(key.encoder), BY_TABLE[table], key.part)
+                for key in (key for key in results.conditions() if key.level == FINE_TUNED and results.cell(key)):
+                    address = Address(SCISPACY, paper_column(key.group), BY_TABLE[table], key.column)
                     found[address] = replace(_cell_runs(seen, key), failure_references=results.references)
         if self.baselines is not None:
             for (table, name, part), cell in system_cells(self.baselines).items():
@@ -86,27 +86,27 @@ class Evidence:
         return found
 
 
-def _share_removed(grid: Grid, key: CellKey) -> str | None:
+def _share_removed(grid: Grid, key: Condition) -> str | None:
     """A name for "no layer removed" and "half of the layers removed" that fits an encoder of any depth."""
     if not any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques):
         return None
-    removed = sum(one.layers for one in grid.techniques[key.setting] if isinstance(one, RemoveLayers))
-    return {0: "none removed", grid.layers[key.encoder]: "half removed"}.get(2 * removed)
+    removed = sum(one.layers for one in grid.techniques[key.level] if isinstance(one, RemoveLayers))
+    return {0: "none removed", grid.layers[key.group]: "half removed"}.get(2 * removed)
 
 
-def _cell_runs(results: Results, key: CellKey) -> SeededCell:
+def _cell_runs(results: Results, key: Condition) -> SeededCell:
     return SeededCell(
         records=results.cell(key),
         references=results.references,
-        clusters=results.grid.clusters,
-        weights=results.part(key.part).weights,
+        clusters=results.grid.pretraining_seeds,
+        weights=results.column(key.column).weights,
     )
 
 
 def gather(study: Study[Parameters]) -> Evidence:
     """What the study's store holds of every other notebook, as last executed at this scale; nothing is run."""
     study.save_parameters()
-    metadata = study.store.all_metadata(METADATA)
+    metadata = study.store.all_metadata(NOTEBOOK_METADATA)
     studies: dict[str, Study[Any]] = {}
     results: dict[str, dict[str, Results]] = {}
     missing: dict[str, str] = {}
@@ -123,7 +123,7 @@ def gather(study: Study[Parameters]) -> Evidence:
             continue
         studies[notebook] = one
     large = (
-        {LARGE_MODELS: stabilized(studies[LARGE_MODELS], results[LARGE_MODELS]["large"])}
+        {LARGE_MODELS: best_technique_results(studies[LARGE_MODELS], results[LARGE_MODELS]["large"])}
         if LARGE_MODELS in studies
         else {}
     )
@@ -132,5 +132,5 @@ def gather(study: Study[Parameters]) -> Evidence:
         chosen=large,
         baselines=scispacy_baselines(studies[SCISPACY]) if SCISPACY in studies else None,
         missing=missing,
-        origin=study.origin,
+        origin=study.provenance,
     )

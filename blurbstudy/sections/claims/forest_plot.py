@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ...tables.score_table import PERCENT
-from ...tables.table import Drawn, signed
+from ...tables.table import HtmlCell, format_signed
 from .verdicts import OPEN, OPPOSES, SUPPORTS, Judgement
 
 WIDTH, LINE, EDGE = 190, 7, 8  # of the drawing, of a comparison, and of what is left free at the sides
@@ -17,7 +17,7 @@ MOST = 60.0  # and at most: what goes beyond is cut off, with an arrow
 KINDS = {SUPPORTS: "supports", OPPOSES: "opposes", OPEN: "open"}
 
 
-def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Drawn:
+def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> HtmlCell:
     """Comparisons that have runs, one line each; nothing where there is none.
 
     Args:
@@ -25,7 +25,7 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Dra
     """
     drawn = [judgement for judgement in judgements if judgement.difference is not None]
     if not drawn:
-        return Drawn(markup='<span class="missing">no runs</span>', text="no runs")
+        return HtmlCell(markup='<span class="missing">no runs</span>', text="no runs")
     bounds = [bound for one in drawn for bound in _bounds(one)]
     reach = min(MOST, max(LEAST, margin, *map(abs, bounds)))
     height = LINE * len(drawn) + 16
@@ -35,7 +35,7 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Dra
     band = f'<rect class="band" x="{at(-margin):.1f}" y="0" width="{at(margin) - at(-margin):.1f}" height="{bottom}"/>'
     zero = f'<line class="zero" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="0" y2="{bottom}"/>'
     ends = "".join(
-        f'<text x="{at(value):.1f}" y="{height - 3}" text-anchor="{anchor}">{signed(value).split(".")[0]}</text>'
+        f'<text x="{at(value):.1f}" y="{height - 3}" text-anchor="{anchor}">{format_signed(value).split(".")[0]}</text>'
         for value, anchor in ((-reach, "start"), (0.0, "middle"), (reach, "end"))
     )
     said = in_words(drawn, label=label)
@@ -43,16 +43,15 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Dra
         f'<svg class="forest" role="img" aria-label="{escape(said, quote=True)}" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}">{band}{zero}{lines}{ends}</svg>'
     )
-    return Drawn(markup=svg, text="; ".join(signed(one.difference * PERCENT) for one in drawn))
+    return HtmlCell(markup=svg, text="; ".join(format_signed(one.difference * PERCENT) for one in drawn))
 
 
 def in_words(judgements: Sequence[Judgement], *, label: str) -> str:
     """What the figure shows."""
     counts = ", ".join(f"{sum(one.outcome == kind for one in judgements)} {name}" for kind, name in KINDS.items())
     values = [one.difference * PERCENT for one in judgements]
-    return (
-        f"{label} {len(judgements)} differences from {signed(min(values))} to {signed(max(values))} points: {counts}."
-    )
+    span = f"{format_signed(min(values))} to {format_signed(max(values))}"
+    return f"{label} {len(judgements)} differences from {span} points: {counts}."
 
 
 class _Axis:

@@ -10,10 +10,10 @@ from statistics import fmean
 
 from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...stats.summary import Comparison
-from ...study.grid import CellKey, Results
+from ...study.grid import Condition, Results
 from ...tables.comparison_table import comparisons
-from ...tables.score_table import percent, percents, where
-from ...tables.table import Answer, Table, counted, interval, number, page_link, signed
+from ...tables.score_table import percent, percents
+from ...tables.table import KeyFinding, Table, format_count, format_interval, format_number, format_signed, page_link
 from .evidence import Evidence
 
 BASELINES = {  # notebook -> what its techniques are held against
@@ -34,7 +34,7 @@ def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
     """(notebook, grid, baseline) of every grid that holds its notebook's baseline."""
     for stem, grids in evidence.results.items():
         baseline = BASELINES.get(stem)
-        yield from ((stem, results, baseline) for results in grids.values() if baseline in results.grid.settings)
+        yield from ((stem, results, baseline) for results in grids.values() if baseline in results.grid.levels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,9 @@ def techniques(evidence: Evidence) -> list[Technique]:
     for stem, results, baseline in baseline_grids(evidence):
         gains = dict(_gains(results, baseline=baseline))
         compared = comparisons(results, baseline=baseline)
-        for setting in (name for name in results.grid.settings if name != baseline):
-            mine = {key: gain for key, gain in gains.items() if key.setting == setting}
-            both = [one for key in mine for one in (key, key._replace(setting=baseline))]
+        for setting in (name for name in results.grid.levels if name != baseline):
+            mine = {key: gain for key, gain in gains.items() if key.level == setting}
+            both = [one for key in mine for one in (key, key._replace(level=baseline))]
             if mine:
                 found.append(
                     Technique(
@@ -85,16 +85,16 @@ def techniques(evidence: Evidence) -> list[Technique]:
     return found
 
 
-def _encoder(results: Results, key: CellKey) -> str:
+def _encoder(results: Results, key: Condition) -> str:
     """The encoder that was run; a grid may name it by the paper's column."""
-    first_seed = results.grid.clusters  # encoder fingerprint -> pretraining seed
+    first_seed = results.grid.pretraining_seeds  # encoder fingerprint -> pretraining seed
     names = {
         run.encoder_name for run in results.grid.cells.get(key, ()) if not first_seed.get(run.encoder_fingerprint, 0)
     }
-    return names.pop() if len(names) == 1 and names != {""} else key.encoder
+    return names.pop() if len(names) == 1 and names != {""} else key.group
 
 
-def _joins_dev(results: Results, key: CellKey) -> bool:
+def _joins_dev(results: Results, key: Condition) -> bool:
     """Whether the failures of a cell are judged without dev, by a laxer rule than those of other cells."""
     return any(config.recipe.train_on_dev for config in results.grid.cells.get(key, ()))
 
@@ -116,7 +116,7 @@ def technique_gains(evidence: Evidence) -> Table:
                 _few(one.encoders, "encoders"),
                 page_link(one.stem),
                 *counts,
-                *(signed(percent(mean)) for mean in means),
+                *(format_signed(percent(mean)) for mean in means),
                 *(f"{failed} of {n}" for failed, n in map(one.collapsed, (0, 1))),
             )
         )
@@ -132,7 +132,7 @@ def technique_gains(evidence: Evidence) -> Table:
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(title="Techniques against their baselines", columns=columns, rows=rows, notes=notes, runs=runs,
-                 caption=evidence.caption, front=QUESTION)  # fmt: skip
+                 caption=evidence.caption, front_page_question=QUESTION)  # fmt: skip
 
 
 def gain_table(evidence: Evidence) -> Table:
@@ -140,18 +140,18 @@ def gain_table(evidence: Evidence) -> Table:
     rows, runs = [], {}
     for stem, results, baseline in baseline_grids(evidence):
         for key, gain in _gains(results, baseline=baseline):
-            both, encoder = (key, key._replace(setting=baseline)), _encoder(results, key)
+            both, encoder = (key, key._replace(level=baseline)), _encoder(results, key)
             ids = tuple(run for one in both for run in results.summaries[one].run_ids)
-            runs[f"{stem}: {where(key._replace(encoder=encoder))}"] = ids
+            runs[f"{stem}: {key._replace(group=encoder).name}"] = ids
             rows.append(
                 (
-                    f"{key.setting}\nagainst {baseline}, {stem}",
-                    f"{encoder}, {key.part}",
-                    signed(percent(gain.total)),
-                    signed(percent(gain.fewer_collapsed)),
-                    interval(percents(gain.interval)),
-                    signed(percent(gain.noncollapsed_change)),
-                    signed(percent(gain.collapsed_change)),
+                    f"{key.level}\nagainst {baseline}, {stem}",
+                    f"{encoder}, {key.column}",
+                    format_signed(percent(gain.total)),
+                    format_signed(percent(gain.fewer_collapsed)),
+                    format_interval(percents(gain.interval)),
+                    format_signed(percent(gain.noncollapsed_change)),
+                    format_signed(percent(gain.collapsed_change)),
                     " / ".join(f"{failed} of {n}" for failed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
@@ -167,31 +167,42 @@ def gain_table(evidence: Evidence) -> Table:
         APART,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
-    return Table(title="What each technique buys, and how", columns=columns, rows=rows, heads=2, notes=notes, runs=runs,
-                 caption=evidence.caption, folded=True)  # fmt: skip
+    return Table(
+        title="What each technique buys, and how",
+        columns=columns,
+        rows=rows,
+        n_header_columns=2,
+        notes=notes,
+        runs=runs,
+        caption=evidence.caption,
+        folded=True,
+    )
 
 
-def _gains(results: Results, *, baseline: str) -> Iterator[tuple[CellKey, Gain]]:
-    for key in (key for key in results.summaries if key.setting != baseline):
-        other = results.summaries.get(key._replace(setting=baseline))
+def _gains(results: Results, *, baseline: str) -> Iterator[tuple[Condition, Gain]]:
+    for key in (key for key in results.summaries if key.level != baseline):
+        other = results.summaries.get(key._replace(level=baseline))
         if other is None or other.run_ids == results.summaries[key].run_ids:  # where nothing was searched for
             continue
-        if _joins_dev(results, key) != _joins_dev(results, key._replace(setting=baseline)):
+        if _joins_dev(results, key) != _joins_dev(results, key._replace(level=baseline)):
             continue
         gain = decompose(results.summaries[key], other)
         if gain is not None:
             yield key, gain
 
 
-def gains_answer(evidence: Evidence) -> Answer:
+def gains_answer(evidence: Evidence) -> KeyFinding:
     """Which techniques are better or worse anywhere, and under which another share of runs collapses."""
     found = techniques(evidence)
     if not found:
-        return Answer(question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], front=True)
+        return KeyFinding(
+            question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], on_front_page=True
+        )
     outcomes = [outcome for one in found for outcome in one.outcomes]
     said = [
         f"{kind.capitalize()} than its baseline: " + "; ".join(
-            f"{one.name}, {one.outcomes.count(kind)} of {counted(len(one.outcomes), 'comparison')}" for one in having
+            f"{one.name}, {one.outcomes.count(kind)} of {format_count(len(one.outcomes), 'comparison')}"
+            for one in having
         ) + "."
         for kind in ("better", "worse")
         if (having := [one for one in found if kind in one.outcomes])
@@ -200,8 +211,8 @@ def gains_answer(evidence: Evidence) -> Answer:
     if undecided == len(outcomes):
         said.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
     elif undecided:
-        said.append(f"{undecided} of {counted(len(outcomes), 'comparison')} with a baseline are undecided.")
-    return Answer(question=QUESTION, sentences=[*said, _saves(found)], front=True)
+        said.append(f"{undecided} of {format_count(len(outcomes), 'comparison')} with a baseline are undecided.")
+    return KeyFinding(question=QUESTION, sentences=[*said, _saves(found)], on_front_page=True)
 
 
 def _all(n: int) -> str:
@@ -218,9 +229,9 @@ def _saves(found: Sequence[Technique]) -> str:
     return f"Another share of runs collapsed than under the baseline with: {listed}."
 
 
-def _outcome(results: Results, key: CellKey, comparison: Comparison, p: float | None, *, baseline: str) -> str:
+def _outcome(results: Results, key: Condition, comparison: Comparison, p: float | None, *, baseline: str) -> str:
     """better, worse or undecided, by both uncertainties."""
-    both = [results.summaries[k] for k in (key, key._replace(setting=baseline))]
+    both = [results.summaries[k] for k in (key, key._replace(level=baseline))]
     bounds = comparison.example_interval
     clear = p is not None and p < 0.05 and bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
     if not clear or all(one.failed == one.n for one in both):
@@ -228,7 +239,7 @@ def _outcome(results: Results, key: CellKey, comparison: Comparison, p: float | 
     return "better" if comparison.difference > 0 else "worse"
 
 
-def certainty_answer(evidence: Evidence) -> Answer:
+def certainty_answer(evidence: Evidence) -> KeyFinding:
     """How sure the scores are: widths of both intervals, and what they leave undecided."""
     cells = {
         summary.run_ids: summary
@@ -241,17 +252,17 @@ def certainty_answer(evidence: Evidence) -> Answer:
     both = [one for one in alive if one.seed_interval is not None and one.example_interval is not None]
     if not both:
         none = "No cell has both intervals and a run that did not collapse yet."
-        return Answer(question="How sure is this?", sentences=[none], front=True)
+        return KeyFinding(question="How sure is this?", sentences=[none], on_front_page=True)
     seeds, examples = ([_half(getattr(one, name)) for one in both] for name in ("seed_interval", "example_interval"))
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
-    widths = [number(percent(_median(halves))) for halves in (seeds, examples)]
+    widths = [format_number(percent(_median(halves))) for halves in (seeds, examples)]
     ns = [one.n for one in both]
     said = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
         f"cells, each of {_span(ns)} seeds, not all of which collapsed).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
-    return Answer(question="How sure is this?", sentences=said, front=True)
+    return KeyFinding(question="How sure is this?", sentences=said, on_front_page=True)
 
 
 def _span(ns: Sequence[int]) -> str:

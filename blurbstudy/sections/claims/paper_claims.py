@@ -7,37 +7,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...study.grid import ROW
 from ...tables.paper import paper_cell, paper_number
-from ...tables.table import Answer, Table, number, signed
+from ...tables.table import KeyFinding, Table, format_number, format_signed
 from .claims import EXPECTATIONS, Address, Claim, Contrast, load_claims, load_disagreements
 from .verdicts import agrees
 
 NAMED = 3  # comparisons that a cell names one by one
-FIELDS = ("encoder", "setting", "part")
+FIELDS = {"group": "encoders", "level": "settings", "column": "tasks"}  # of an address -> what several are
 
 
 def disagreement_table(*, margin: float) -> Table:
     """Where the paper's own numbers do not fit one another, or its text."""
     rows = [
-        (entry.says, "\n".join(f"{_cell_name(cell)}: {number(paper_number(*cell))}" for cell in entry.cells))
+        (entry.says, "\n".join(f"{_cell_name(cell)}: {format_number(paper_number(*cell))}" for cell in entry.cells))
         for entry in load_disagreements()
     ]
     for claim in load_claims():
         against = _disagreeing(claim, margin=margin)
         if against and not fits(claim, margin=margin):
-            said = "\n".join(f"{_short(c)}: {signed(d)}" for c, d in against[:NAMED])
+            said = "\n".join(f"{_short(c)}: {format_signed(d)}" for c, d in against[:NAMED])
             more = f"\nand {len(against) - NAMED} more" if len(against) > NAMED else ""
             rows.append((f"{claim.statement}\nsection {claim.section}; these numbers say otherwise", f"{said}{more}"))
     notes = [
         "Numbers as printed, in percent; a difference counts as negligible within "
-        f"{number(margin)} points. Nothing here comes from runs: it is what the paper says against itself."
+        f"{format_number(margin)} points. Nothing here comes from runs: it is what the paper says against itself."
     ]
     return Table(title="Where the paper disagrees with itself", columns=("What", "Numbers"), rows=rows, notes=notes,
                  caption="The paper's Tables 2 to 11.")  # fmt: skip
 
 
-def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> Answer:
+def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> KeyFinding:
     """Whether the paper's own numbers, at face value, support its claims, with our `verdicts` (by claim id)."""
     said, whole = [], 0
     for claim in load_claims():
@@ -50,9 +49,9 @@ def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> Answe
             )
     first = (
         f"Of {whole} claims that its tables can speak to, the paper's own numbers fit {whole - len(said)}, at a margin "
-        f"of {number(margin)} points."
+        f"of {format_number(margin)} points."
     )
-    return Answer(question="Against the paper", sentences=[first, *said])
+    return KeyFinding(question="Against the paper", sentences=[first, *said])
 
 
 def fits(claim: Claim, *, margin: float) -> bool:
@@ -89,18 +88,18 @@ def _other_names(address: Address, other: Address) -> list[str]:
 
 def _names(address: Address) -> list[str]:
     """Where a cell stands; the one row of a grid of objectives has no name of its own."""
-    return [getattr(address, name) for name in FIELDS if getattr(address, name) != ROW]
+    return [getattr(address, name) for name in FIELDS if getattr(address, name)]
 
 
 def _pooled(side: Sequence[Address], other: Sequence[Address]) -> str:
     """What is the same in all cells of a side, and how many cells there are."""
     said = []
-    for name in FIELDS:
+    for name, plural in FIELDS.items():
         values = list(dict.fromkeys(getattr(address, name) for address in side))
         if len(values) == 1:
-            said += [values[0]] if values[0] != ROW else []
+            said += [values[0]] if values[0] else []
         elif set(values) != {getattr(address, name) for address in other}:
-            said.append(" and ".join(values) if len(values) <= NAMED else f"{len(values)} {name}s")
+            said.append(" and ".join(values) if len(values) <= NAMED else f"{len(values)} {plural}")
     return ", ".join(said) + f" ({len(side)} cells)"
 
 
@@ -128,7 +127,7 @@ def _printed_pair(first: Address, second: Address, paper: Mapping[str, Any]) -> 
 def _printed_number(address: Address, paper: Mapping[str, Any]) -> float | None:
     """A cell of the paper; `keys` and `names` say how its table calls what our grid calls otherwise."""
     if "keys" not in paper:
-        return paper_cell(paper["table"], row=address.encoder, column=address.setting, part=address.part)
+        return paper_cell(paper["table"], group=address.group, level=address.level, column=address.column)
     ours = {name: getattr(address, name) for name in FIELDS}
     named = [key.format(**ours) for key in (paper["table"], *paper["keys"])]
     return paper_number(*(paper.get("names", {}).get(key, key) for key in named))
@@ -149,7 +148,7 @@ def printed_agreement(claim: Claim, *, margin: float) -> str:
     if not printed:
         return "–"
     against = _disagreeing(claim, margin=margin)
-    named = "; ".join(f"{_short(contrast)} {signed(difference)}" for contrast, difference in against[:NAMED])
+    named = "; ".join(f"{_short(contrast)} {format_signed(difference)}" for contrast, difference in against[:NAMED])
     more = f"; and {len(against) - NAMED} more" if len(against) > NAMED else ""
     return f"{len(printed) - len(against)} of {len(printed)} as claimed" + (f"; not: {named}{more}" if against else "")
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from ...study.study import NO_FINDING, Study
-from ...tables.comparison_table import p_value
+from ...study.study import NOT_A_RESULT, Study
+from ...tables.comparison_table import format_p_value
 from ...tables.score_table import PERCENT, percent, percents
-from ...tables.table import Answer, Drawn, Table, detailed, interval, number, seeds_and_examples, signed
+from ...tables.table import (
+    HtmlCell,
+    KeyFinding,
+    Table,
+    format_interval,
+    format_number,
+    format_signed,
+    interval_lines,
+    number_with_details,
+)
 from .claims import RULES, load_claims
 from .evidence import Evidence, gather
 from .forest_plot import forest
@@ -41,7 +50,7 @@ def claim_verdicts(study: Study[Parameters]) -> Verdicts:
     """Judge every claim from the runs that the study's store holds; nothing is run."""
     evidence, margin = gather(study), study.parameters.margin
     verdicts = tuple(judge(claim, evidence.at, margin=margin) for claim in load_claims())
-    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, no_finding=study.no_finding)
+    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, no_finding=study.is_demo)
 
 
 def verdict_table(found: Verdicts) -> Table:
@@ -65,7 +74,7 @@ def verdict_table(found: Verdicts) -> Table:
         "have no runs here, or the same runs on both sides. One supports or opposes where both uncertainties do: "
         "Student's t over seeds (paired, Holm's correction within the claim) and the bootstrap over test examples; how "
         "often runs fail, by Fisher's exact test.",
-        f"A difference counts as negligible within {number(found.margin)} points (score times 100).",
+        f"A difference counts as negligible within {format_number(found.margin)} points (score times 100).",
         *(f"Rule `{name}`: {text}." for name, text in RULES.items()),
         "All and most cannot be confirmed where fewer than half of the comparisons have runs.",
         "Differences: each comparison as a point with its 95% intervals, thick over seeds, thin over test examples; "
@@ -80,7 +89,7 @@ def verdict_table(found: Verdicts) -> Table:
             f"its one score, over seeds and on the same draws of test examples. {found.evidence.systems}."
         )
     if found.no_finding:
-        notes.insert(0, f"{NO_FINDING} So is no verdict in this table.")
+        notes.insert(0, f"{NOT_A_RESULT} So is no verdict in this table.")
     runs = {one.claim.id: _run_ids(one) for one in found.verdicts}
     return Table(title="Verdicts on the paper's claims", columns=columns, rows=rows, notes=notes, kind="verdicts",
                  caption=found.evidence.caption, runs=runs)  # fmt: skip
@@ -98,13 +107,13 @@ def contrast_table(found: Verdicts) -> Table:
                     one.claim.id,
                     said,
                     f"{judgement.outcome}{f': {judgement.why}' if judgement.why else ''}",
-                    signed(percent(judgement.difference)),
-                    interval(percents(judgement.over_seeds)),
-                    interval(percents(judgement.over_examples)),
-                    p_value(judgement.p),
+                    format_signed(percent(judgement.difference)),
+                    format_interval(percents(judgement.over_seeds)),
+                    format_interval(percents(judgement.over_examples)),
+                    format_p_value(judgement.p),
                     str(judgement.n),
                     " / ".join(judgement.failed),
-                    signed(printed_difference(judgement.contrast)),
+                    format_signed(printed_difference(judgement.contrast)),
                 )
             )
     columns = ("Claim", "What is claimed", "The runs", "Difference", "over seeds", "over examples", "p (Holm)", "n",
@@ -116,19 +125,27 @@ def contrast_table(found: Verdicts) -> Table:
         "claim and that of its opposite, after Holm's correction within the claim."
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
-    return Table(title="The comparisons behind the verdicts", columns=columns, heads=2, notes=notes, runs=runs,
-                 rows=rows, caption=found.evidence.caption, folded=True)  # fmt: skip
+    return Table(
+        title="The comparisons behind the verdicts",
+        columns=columns,
+        n_header_columns=2,
+        notes=notes,
+        runs=runs,
+        rows=rows,
+        caption=found.evidence.caption,
+        folded=True,
+    )
 
 
-def verdicts_answer(found: Verdicts) -> Answer:
+def verdicts_answer(found: Verdicts) -> KeyFinding:
     """How many claims came out how, and which were decided."""
     counts = ", ".join(f"{len(found.of(verdict))} {verdict}" for verdict in VERDICTS)
-    said = [f"{NO_FINDING} The verdicts below are none either."] if found.no_finding else []
+    said = [f"{NOT_A_RESULT} The verdicts below are none either."] if found.no_finding else []
     said.append(f"Of {len(found.verdicts)} claims: {counts}.")
     for verdict in (CONFIRMED, CONTRADICTED):
         for one in found.of(verdict):
             said.append(f"{verdict.capitalize()}: {one.claim.statement.rstrip('.')} ({_counted(one)}).")
-    return Answer(question="Which of the paper's claims hold?", sentences=said, front=True)
+    return KeyFinding(question="Which of the paper's claims hold?", sentences=said, on_front_page=True)
 
 
 def _place(section: str) -> str:
@@ -141,10 +158,10 @@ def _place(section: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _badge(one: Verdict) -> Drawn:
+def _badge(one: Verdict) -> HtmlCell:
     kind, counts = one.verdict.split()[0], _counted(one)
     markup = f'<span class="verdict {kind}">{escape(one.verdict)}</span><small>{escape(counts)}</small>'
-    return Drawn(markup=markup, text=f"{one.verdict} ({counts})", value=VERDICTS.index(one.verdict))
+    return HtmlCell(markup=markup, text=f"{one.verdict} ({counts})", value=VERDICTS.index(one.verdict))
 
 
 def _counted(one: Verdict) -> str:
@@ -164,7 +181,7 @@ def _counted(one: Verdict) -> str:
     return text + (f"; {missing} more {'have' if missing > 1 else 'has'} no runs" if missing else "")
 
 
-def _numbers(one: Verdict) -> Drawn | str:
+def _numbers(one: Verdict) -> HtmlCell | str:
     """One comparison in full; several by their range and median."""
     tested = [judgement for judgement in one.judgements if judgement.difference is not None]
     if len(tested) == 1:
@@ -172,17 +189,19 @@ def _numbers(one: Verdict) -> Drawn | str:
     if not tested:
         return "–"
     values = sorted(judgement.difference * PERCENT for judgement in tested)
-    if signed(values[0]) == signed(values[-1]):
-        return f"all {signed(values[0])}"
+    if format_signed(values[0]) == format_signed(values[-1]):
+        return f"all {format_signed(values[0])}"
     middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
-    return f"{signed(values[0])} to {signed(values[-1])}, median {signed(middle)}"
+    return f"{format_signed(values[0])} to {format_signed(values[-1])}, median {format_signed(middle)}"
 
 
-def _one_in_numbers(judgement: Judgement) -> Drawn:
-    seeds, examples = seeds_and_examples(percents(judgement.over_seeds), percents(judgement.over_examples))
+def _one_in_numbers(judgement: Judgement) -> HtmlCell:
+    seeds, examples = interval_lines(percents(judgement.over_seeds), percents(judgement.over_examples))
     said = [seeds, *([examples] if judgement.over_examples is not None else [])]
-    p = f"p {p_value(judgement.p)}, " if judgement.p is not None else ""
-    return detailed(judgement.difference, signed(percent(judgement.difference)), [*said, f"{p}n {judgement.n}"])
+    p = f"p {format_p_value(judgement.p)}, " if judgement.p is not None else ""
+    return number_with_details(
+        judgement.difference, format_signed(percent(judgement.difference)), [*said, f"{p}n {judgement.n}"]
+    )
 
 
 def _run_ids(one: Verdict) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
 from ...study.study import Study
-from ...tables.table import Answer, Table, counted
+from ...tables.table import KeyFinding, Table, format_count
 from ...tasks import Task
 from ...training.run_record import RunRecord
 from .grids import Parameters
@@ -126,12 +126,12 @@ class StoreCatalog:
         seeds = sorted({run.config.seed for run in runs})
         commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
         span = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "no seeds"
-        return f"{counted(len(runs), 'run')} · {span} · commit {' and '.join(commits) or 'none'} · {self.origin}"
+        return f"{format_count(len(runs), 'run')} · {span} · commit {' and '.join(commits) or 'none'} · {self.origin}"
 
     @property
     def empty(self) -> Message:
         """Shown for a store without runs."""
-        corrupt = f" {counted(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
+        corrupt = f" {format_count(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
         return Message(text=f"This run store has no runs yet.{corrupt} {self.remedy}")
 
 
@@ -139,7 +139,7 @@ def open_catalog(study: Study[Parameters]) -> StoreCatalog:
     """Read the notebook's run store. Corrupt records are listed in `unreadable` instead of raising."""
     return read_store(
         study.store,
-        origin=study.origin,
+        origin=study.provenance,
         remedy=f"To fill it: blurbstudy run --scale {study.parameters.scale}. Then run this notebook again.",
     )
 
@@ -282,24 +282,24 @@ def store_table(catalog: StoreCatalog) -> Table | Message:
     )
 
 
-def store_answer(catalog: StoreCatalog) -> Answer:
+def store_answer(catalog: StoreCatalog) -> KeyFinding:
     """What can be explored, in a few sentences."""
     question = "Which runs can be explored?"
     if not catalog.groups:
-        return Answer(question=question, sentences=[catalog.empty.text])
+        return KeyFinding(question=question, sentences=[catalog.empty.text])
     runs = [run for group in catalog.groups for run in group.runs.values()]
     diverged = sum(run.status != "finished" for run in runs)
     hours = sum(run.seconds for run in runs) / 3600
     sentences = [
-        f"{counted(len(runs), 'run')} in {counted(len(catalog.groups), 'setting')}: "
-        f"{counted(len(catalog.encoders), 'encoder')} on {counted(len(catalog.tasks), 'task')}, {hours:.2g} hours of "
-        f"training. In {diverged or 'none'} of them the loss diverged.",
+        f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
+        f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
+        f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged.",
         "In JupyterLab (make lab), this notebook lets you select techniques and see what they do to each depth, browse "
         "these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
     ]
     if catalog.unreadable:
-        sentences.append(f"Omitted, unreadable: {counted(len(catalog.unreadable), 'record')}.")
-    return Answer(question=question, sentences=sentences)
+        sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")
+    return KeyFinding(question=question, sentences=sentences)
 
 
 def save_parameters_if_possible(study: Study) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from ...stats.summary import Comparison, compare
-from ...tables.comparison_table import p_value
-from ...tables.figure import Figure, Points, points_figure
+from ...tables.comparison_table import format_p_value
+from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.score_table import percent, percents
-from ...tables.table import Table, interval, signed
+from ...tables.table import Table, format_interval, format_signed
 from .catalog import Message, RunGroup, StoreCatalog
 from .runs import group_points
 
@@ -61,10 +61,10 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
     title = f"{first.task.name}: {second.encoder}, {second.name} against {first.encoder}, {first.name}"
     columns = ("Difference", "95% CI (seeds)", "p", "95% CI (test examples)", "Pairs", "Failed")
     row = (
-        signed(percent(comparison.difference)),
-        interval(percents(comparison.seed_interval)),
-        p_value(comparison.p_seeds),
-        interval(percents(comparison.example_interval)),
+        format_signed(percent(comparison.difference)),
+        format_interval(percents(comparison.seed_interval)),
+        format_p_value(comparison.p_seeds),
+        format_interval(percents(comparison.example_interval)),
         str(comparison.n_pairs),
         f"{failed[0]} of {len(second.runs)} against {failed[1]} of {len(first.runs)}",
     )
@@ -89,7 +89,7 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
     )
 
 
-def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> Points:
+def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> SeedScores:
     """Labelled with the encoder where the two groups differ in it."""
     points = group_points(catalog, group)
     same = both[0].encoder == both[1].encoder
@@ -107,10 +107,10 @@ def verdict(comparison: Comparison, *, all_failed: bool = False) -> str:
     bounds = comparison.example_interval
     over_seeds, over_examples = comparison.p_seeds < ALPHA, bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
     word = "better" if comparison.difference > 0 else "worse"
-    by = f"by {signed(percent(abs(comparison.difference))).lstrip('+')}"
+    by = f"by {format_signed(percent(abs(comparison.difference))).lstrip('+')}"
     if over_seeds and over_examples:
         return f"The second setting is {word} {by}: significant over seeds and over test examples."
     if over_seeds or over_examples:
         certain, uncertain = ("seeds", "test examples") if over_seeds else ("test examples", "seeds")
         return f"Undecided: the second is {word} {by}, significant over {certain} but not over {uncertain}."
-    return f"Undecided: a difference of {signed(percent(comparison.difference))} is within both uncertainties."
+    return f"Undecided: a difference of {format_signed(percent(comparison.difference))} is within both uncertainties."

@@ -20,7 +20,7 @@ from ...stabilizers import (
     stabilize,
 )
 from ...tables.figure import Figure, depth_figure
-from ...tables.table import counted, number
+from ...tables.table import format_count, format_number
 from ...tasks import Task
 from ...training import total_steps
 from .catalog import Message, RunGroup, StoreCatalog
@@ -143,9 +143,13 @@ def describe_matching_runs(catalog: StoreCatalog, recipe: Recipe, *, encoder: st
 def _outcome(catalog: StoreCatalog, group: RunGroup) -> str:
     scores = scores_by_seed(group)
     present = [score for score in scores.values() if score is not None]
-    mean = f"mean {number(sum(present) / len(present))}, worst {number(min(present))}" if present else "no score"
+    mean = (
+        f"mean {format_number(sum(present) / len(present))}, worst {format_number(min(present))}"
+        if present
+        else "no score"
+    )
     failed = sum(reason is not None for reason in catalog.failures(group).values())
-    return f"{mean} over {counted(len(scores), 'seed')}, {failed} failed"
+    return f"{mean} over {format_count(len(scores), 'seed')}, {failed} failed"
 
 
 def scores_by_seed(group: RunGroup) -> Mapping[int, float | None]:

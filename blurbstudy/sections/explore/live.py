@@ -17,7 +17,7 @@ from ...errors import Interrupted, ParameterError
 from ...study.parameters import hub_id
 from ...study.study import Study
 from ...tables.figure import Figure
-from ...tables.table import number
+from ...tables.table import format_number
 from ...tasks import get_task
 from ...training.population import Member
 from ...training.trainer import finite_curve
@@ -119,7 +119,7 @@ class LiveRun:
         if result.missing:
             return f"Stopped {self._at}. It left no record in the store."
         scores = (result[config.id].scores.get(split) for split in ("dev", "test"))
-        dev, test = (number(None if value is None else 100 * value) for value in scores)
+        dev, test = (format_number(None if value is None else 100 * value) for value in scores)
         origin = "already in the store, not trained again," if reused else "stored"
         return f"Finished: dev {dev}, test {test} (times 100), one seed; {origin} as run {config.id}."
 

@@ -15,7 +15,7 @@ from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags
 from ...stats.collapse import GoldReference, is_unscored
-from ...tables.table import Table, counted
+from ...tables.table import Table, format_count
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
 from ...training.run_record import RunRecord
 from .catalog import Message, RunGroup, StoreCatalog
@@ -207,7 +207,7 @@ def predictions_html(
     selected = [result for result in results if result.wrong or not wrong_only]
     items = "".join(example_html(task, result, texts[result.id]) for result in selected[start : start + count])
     wrong = sum(result.wrong for result in results)
-    summary = f"{group.title}, seed {seed}: {wrong:,} of {counted(len(results), 'test example')} wrong"
+    summary = f"{group.title}, seed {seed}: {wrong:,} of {format_count(len(results), 'test example')} wrong"
     examples = f'<ol class="texts">{items}</ol>' if items else "<p>None.</p>"
     body = f'<p>{escape(summary)}.</p><p class="marks">{_legend(task)}</p>{examples}'
     return f'<div class="predictions">{body}</div>', len(selected)
@@ -247,4 +247,4 @@ def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | M
     title = f"Test examples with wrong predictions, {task.name}"
     columns = ("Encoder", "Setting", "Examples", "Wrong", "Wrong with every seed", "Ids")
     caption = catalog.caption(groups[:MAX_GROUPS])
-    return Table(title=title, columns=columns, rows=rows, heads=2, caption=caption, notes=notes)
+    return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=caption, notes=notes)

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...tables.figure import COLORS, DASHES, Figure, Points, as_svg, canvas, points_figure, verbatim
-from ...tables.table import Table, counted, number
+from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas, points_figure, without_mathtext
+from ...tables.table import Table, format_count, format_number
 from .catalog import Message, RunGroup, StoreCatalog
 from .depth import scores_by_seed
 
@@ -44,7 +44,7 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
     if not groups:
         return NO_MATCH
     drawn = groups[:MAX_GROUPS]
-    panels: dict[str, list[Points]] = {}
+    panels: dict[str, list[SeedScores]] = {}
     for group in drawn:
         panels.setdefault(f"{group.encoder} · {group.task.name}", []).append(group_points(catalog, group))
     notes = ["Failed: by the study's definition, on dev. Dashed line: the trivial baseline."]
@@ -55,9 +55,9 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
     )
 
 
-def group_points(catalog: StoreCatalog, group: RunGroup) -> Points:
+def group_points(catalog: StoreCatalog, group: RunGroup) -> SeedScores:
     reference = catalog.references(group)[group.task.name]
-    return Points(
+    return SeedScores(
         setting=group.name,
         scores=list(scores_by_seed(group).values()),
         failed=[reason is not None for reason in catalog.failures(group).values()],
@@ -81,9 +81,9 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
                 f"{group.encoder} · {group.task.name}",
                 group.name,
                 str(len(group.runs)),
-                number(statistics.fmean(scores) if scores else None),
-                number(statistics.stdev(scores) if len(scores) > 1 else None),
-                number(min(scores, default=None)),
+                format_number(statistics.fmean(scores) if scores else None),
+                format_number(statistics.stdev(scores) if len(scores) > 1 else None),
+                format_number(min(scores, default=None)),
                 f"{len(reasons)}" + (f" ({causes})" if causes else ""),
                 ", ".join(run.id[:ID_DIGITS] for run in group.runs.values()),
             )
@@ -93,7 +93,7 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
         title="These settings in numbers",
         columns=columns,
         rows=rows,
-        heads=2,
+        n_header_columns=2,
         caption=catalog.caption(groups),
         notes=[
             f"Test scores times 100. sd and worst: over seeds. Failed: on dev. Run ids: their first {ID_DIGITS} digits."
@@ -118,7 +118,7 @@ def longest_curve(catalog: StoreCatalog) -> RunGroup | None:
     )
 
 
-@verbatim
+@without_mathtext
 def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "") -> Figure:
     """Training loss and dev score against optimizer steps, one line per run."""
     drawing, ((left, right),) = canvas(width=10.0, height=3.5, rows=1, cols=2)
@@ -156,5 +156,5 @@ def _describe_curves(curves: Mapping[str, Curve]) -> str:
         )
         text = f"loss {losses[0]:.3g} to {losses[-1]:.3g}" if losses else "no loss yet"
         text += f", dev score {100 * scores[0]:.1f} to {100 * scores[-1]:.1f}" if scores else ", no dev score"
-        sentences.append(f"{name}: {counted(len(curve.values('step')), 'point')}, {text}.")
+        sentences.append(f"{name}: {format_count(len(curve.values('step')), 'point')}, {text}.")
     return "Learning curves, training loss and dev score against steps. " + " ".join(sentences)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pydantic import Field
 
 from ...stabilizers import Stabilizer
-from ...study.grid import Grid, Part
+from ...study.conditions import BASELINE, layer_techniques, recipes_by_type
+from ...study.grid import Grid, TaskColumn
 from ...study.parameter_types import MAX_SEEDS, Decay, Encoders, FrozenLayers, Names
 from ...study.parameters import LayerParameters, TaskTypeParameters
-from ...study.parts import BASELINE, layer_techniques, recipes_by_type
 from ...study.study import Study
 
 NOTEBOOK = "04_large_models"
@@ -65,23 +65,23 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     the other tasks, which the paper finds stable, with the first `seeds_otherwise` seeds.
     """
     chosen, bases = study.parameters, {**recipes_by_type(study)}
-    tried, names, counterparts = study.paper_parts(), list(chosen.large_encoders), chosen.counterparts
-    grid = study.grid(settings(chosen), bases=bases, parts=tried, encoders=names)
+    tried, names, counterparts = study.paper_columns(), list(chosen.large_encoders), chosen.counterparts
+    grid = study.grid(settings(chosen), bases=bases, columns=tried, encoders=names)
     base_encoders = [name for name in study.encoders if name in counterparts.values()]
     if base_encoders:
-        base_grid = study.grid(settings(chosen, base=True), bases=bases, parts=tried, encoders=base_encoders)
+        base_grid = study.grid(settings(chosen, base=True), bases=bases, columns=tried, encoders=base_encoders)
         grid = _with_counterparts(grid, base_grid)
     others = tuple(
-        Part(label=task.name, tasks=(task.name,))
+        TaskColumn(label=task.name, tasks=(task.name,))
         for task in study.tasks
         if not any(task.name in part.tasks for part in tried)
     )
-    plain = study.grid({BASELINE: []}, bases=bases, parts=others, seeds=study.seeds[: chosen.seeds_otherwise])
+    plain = study.grid({BASELINE: []}, bases=bases, columns=others, seeds=study.seeds[: chosen.seeds_otherwise])
     on_all = [name for name in names if chosen.on_all_tasks is None or name in chosen.on_all_tasks]
     included = {*on_all, *(counterparts[name] for name in on_all if name in counterparts)}
-    cells = {key: runs for key, runs in plain.cells.items() if key.encoder in included}
+    cells = {key: runs for key, runs in plain.cells.items() if key.group in included}
     recipes = {**grid.recipes, **plain.recipes}
-    return {"large": replace(grid, parts=(*tried, *others), cells={**grid.cells, **cells}, recipes=recipes)}
+    return {"large": replace(grid, columns=(*tried, *others), cells={**grid.cells, **cells}, recipes=recipes)}
 
 
 def _with_counterparts(large: Grid, base: Grid) -> Grid:
@@ -93,7 +93,8 @@ def _with_counterparts(large: Grid, base: Grid) -> Grid:
     }
     return replace(
         large,
-        encoders={**large.encoders, **base.encoders},
+        groups=(*large.groups, *base.groups),
+        missing_reasons={**large.missing_reasons, **base.missing_reasons},
         cells={**large.cells, **base.cells},
         recipes={**large.recipes, **differing},
         layers={**large.layers, **base.layers},

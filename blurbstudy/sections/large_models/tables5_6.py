@@ -8,24 +8,24 @@ from ...engine.sources.encoder_spec import PRETRAIN, read_pretrain_spec
 from ...models import Architecture
 from ...stats.intervals import holm
 from ...stats.summary import Comparison
-from ...study.grid import CellKey, Part, Results
-from ...study.parts import BLURB
+from ...study.conditions import BLURB
+from ...study.grid import Condition, Results, TaskColumn
 from ...study.study import Study
-from ...tables.comparison_table import excludes_zero, p_value
+from ...tables.comparison_table import excludes_zero, format_p_value
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
 from ...tables.table import (
-    Answer,
     Cell,
-    Drawn,
+    HtmlCell,
+    KeyFinding,
     Score,
     Table,
-    both_intervals,
-    detailed,
-    interval,
-    number,
-    seeds_and_examples,
-    signed,
+    describe_intervals,
+    format_interval,
+    format_number,
+    format_signed,
+    interval_lines,
+    number_with_details,
 )
 from .grids import LARGE, NOT_ASKED, TWIN
 
@@ -35,11 +35,11 @@ DELTA = "delta BASE model"  # the paper's row
 
 def large_table(study: Study, chosen: Results, *, title: str) -> Table:
     """Table 6: a row per task, a column per LARGE encoder, and the difference to the BASE twin below."""
-    names = chosen.grid.settings
+    names = chosen.grid.levels
     rows: list[tuple[Cell, ...]] = [
-        (part.label, *(_large_cell(study, chosen, name, part) for name in names)) for part in chosen.grid.parts
+        (part.label, *(_large_cell(study, chosen, name, part) for name in names)) for part in chosen.grid.columns
     ]
-    if any(part.label == BLURB for part in chosen.grid.parts):
+    if any(part.label == BLURB for part in chosen.grid.columns):
         rows.append(("Δ BASE twin, BLURB score", *(_delta(study, chosen, name) for name in names)))
     notes = cell_notes(chosen, PAPER)
     notes.insert(1, "Δ BASE twin: the BLURB score less that of the BASE twin on the same tasks, seeds and techniques, "
@@ -47,40 +47,42 @@ def large_table(study: Study, chosen: Results, *, title: str) -> Table:
     return Table(title=title, columns=("Task", *names), rows=rows, caption=_large_only(chosen).caption, notes=notes)
 
 
-def _large_cell(study: Study, chosen: Results, name: str, part: Part) -> Score:
-    cell = cell_score(chosen, CellKey(LARGE, name, part.label), paper=PAPER)
+def _large_cell(study: Study, chosen: Results, name: str, part: TaskColumn) -> Score:
+    cell = cell_score(chosen, Condition(LARGE, name, part.label), paper=PAPER)
     cell = replace(cell, paper=paper_number(PAPER, name, part.label))
-    given = study.specs[name] is not None
+    given = study.encoder_specs[name] is not None
     return (
-        replace(cell, state=NOT_ASKED) if given and CellKey(LARGE, name, part.label) not in chosen.grid.cells else cell
+        replace(cell, state=NOT_ASKED)
+        if given and Condition(LARGE, name, part.label) not in chosen.grid.cells
+        else cell
     )
 
 
-def _delta(study: Study, chosen: Results, name: str) -> Drawn:
+def _delta(study: Study, chosen: Results, name: str) -> HtmlCell:
     printed = paper_number(PAPER, name, DELTA)
-    paper = [f"paper {signed(printed)}"] if printed is not None else []
+    paper = [f"paper {format_signed(printed)}"] if printed is not None else []
     change = twin_comparison(chosen, name, BLURB)
     if change is None or change.difference is None:
-        return detailed(None, "–", paper)
-    both = seeds_and_examples(percents(change.seed_interval), percents(change.example_interval))
+        return number_with_details(None, "–", paper)
+    both = interval_lines(percents(change.seed_interval), percents(change.example_interval))
     said = [f"to {study.parameters.counterparts[name]}", *both, *paper]
-    return detailed(change.difference, signed(percent(change.difference)), said)
+    return number_with_details(change.difference, format_signed(percent(change.difference)), said)
 
 
 def _large_only(chosen: Results) -> Results:
-    return chosen.only(encoders=[LARGE], parts=chosen.grid.parts)
+    return chosen.select(groups=[LARGE], columns=chosen.grid.columns)
 
 
 def twin_comparison(chosen: Results, name: str, part: str) -> Comparison | None:
     """A LARGE encoder less its BASE twin under the same techniques; None where one has no runs."""
-    return chosen.compared(CellKey(LARGE, name, part), CellKey(TWIN, name, part))
+    return chosen.compare(Condition(LARGE, name, part), Condition(TWIN, name, part))
 
 
 def twin_comparisons(chosen: Results) -> dict[tuple[str, str], tuple[Comparison, float | None]]:
     """(LARGE encoder, part) -> comparison with its twin, and its p after Holm's correction over all of them."""
     found = {}
-    for name in chosen.grid.settings:
-        for part in chosen.grid.parts:
+    for name in chosen.grid.levels:
+        for part in chosen.grid.columns:
             change = twin_comparison(chosen, name, part.label)
             if change is not None and change.difference is not None:
                 found[name, part.label] = change
@@ -92,16 +94,16 @@ def twin_table(study: Study, chosen: Results) -> Table:
     """Task by task: the LARGE encoder, its BASE twin, and their difference."""
     twins, rows = study.parameters.counterparts, []
     for (name, part), (change, p) in twin_comparisons(chosen).items():
-        means = [chosen.summaries[CellKey(row, name, part)].mean for row in (LARGE, TWIN)]
+        means = [chosen.summaries[Condition(row, name, part)].mean for row in (LARGE, TWIN)]
         rows.append(
             (
                 f"{name}\nbeside {twins[name]}",
                 part,
-                *(number(percent(mean)) for mean in means),
-                signed(percent(change.difference)),
-                interval(percents(change.seed_interval)),
-                p_value(p),
-                interval(percents(change.example_interval)),
+                *(format_number(percent(mean)) for mean in means),
+                format_signed(percent(change.difference)),
+                format_interval(percents(change.seed_interval)),
+                format_p_value(p),
+                format_interval(percents(change.example_interval)),
                 str(change.n_pairs),
             )
         )
@@ -116,20 +118,26 @@ def twin_table(study: Study, chosen: Results) -> Table:
         "over examples",
         "pairs",
     )
-    without = [name for name in chosen.grid.settings if study.specs[name] is not None and name not in twins]
+    without = [name for name in chosen.grid.levels if study.encoder_specs[name] is not None and name not in twins]
     notes = [
         "Difference: LARGE less BASE twin, both with the technique that LARGE takes on the task, times 100, paired by "
         f"seed; 95% intervals; p: paired t-test over seeds, Holm's correction over {len(rows)} comparisons.",
         *([f"No BASE twin is given for {', '.join(without)}."] if without else []),
     ]
-    return Table(title="LARGE against BASE, with the same techniques", columns=columns, heads=2, caption=chosen.caption,
-                 rows=rows or [("not run", *("–" for _ in columns[1:]))], notes=notes)  # fmt: skip
+    return Table(
+        title="LARGE against BASE, with the same techniques",
+        columns=columns,
+        n_header_columns=2,
+        caption=chosen.caption,
+        rows=rows or [("not run", *("–" for _ in columns[1:]))],
+        notes=notes,
+    )
 
 
-def large_answer(study: Study, chosen: Results) -> Answer:
+def large_answer(study: Study, chosen: Results) -> KeyFinding:
     """Whether size pays: the BLURB score against the BASE twin's, and on how many tasks it is decided."""
     sentences, compared = [], twin_comparisons(chosen)
-    for name in chosen.grid.settings:
+    for name in chosen.grid.levels:
         own = {part: one for (large, part), one in compared.items() if large == name and part != BLURB}
         if not own:
             continue
@@ -145,28 +153,28 @@ def large_answer(study: Study, chosen: Results) -> Answer:
         whole, _ = compared.get((name, BLURB), (None, None))
         if whole is not None:
             said += (
-                f"; BLURB score {signed(whole.difference * PERCENT)} ("
-                f"{both_intervals(percents(whole.seed_interval), percents(whole.example_interval))})"
+                f"; BLURB score {format_signed(whole.difference * PERCENT)} ("
+                f"{describe_intervals(percents(whole.seed_interval), percents(whole.example_interval))})"
             )
         sentences.append(f"{said}.")
-    return Answer(question="Is LARGE better than BASE?", sentences=sentences or ["Nothing has been run yet."])
+    return KeyFinding(question="Is LARGE better than BASE?", sentences=sentences or ["Nothing has been run yet."])
 
 
-def large_against_paper(study: Study, chosen: Results) -> Answer:
+def large_against_paper(study: Study, chosen: Results) -> KeyFinding:
     """The difference to BASE beside the paper's, encoder by encoder."""
     sentences = []
-    for name in chosen.grid.settings:
+    for name in chosen.grid.levels:
         printed, change = paper_number(PAPER, name, DELTA), twin_comparison(chosen, name, BLURB)
         if printed is None or change is None or change.difference is None:
             continue
         clear = excludes_zero(change.seed_interval) and excludes_zero(change.example_interval)
         agree = "same direction" if printed * change.difference > 0 else "opposite direction"
         sentences.append(
-            f"{name}, BLURB score against BASE: the paper {signed(printed)}, which fits no BASE score that it prints; "
-            f"here {signed(change.difference * PERCENT)} against {study.parameters.counterparts[name]} with the same "
-            f"techniques: {agree if clear else 'undecided here'}."
+            f"{name}, BLURB score against BASE: the paper {format_signed(printed)}, which fits no BASE score that it "
+            f"prints; here {format_signed(change.difference * PERCENT)} against {study.parameters.counterparts[name]} "
+            f"with the same techniques: {agree if clear else 'undecided here'}."
         )
-    return Answer(question="LARGE against BASE, beside the paper", sentences=sentences or ["No difference yet."])
+    return KeyFinding(question="LARGE against BASE, beside the paper", sentences=sentences or ["No difference yet."])
 
 
 def stand_in_table(study: Study) -> Table:
@@ -179,9 +187,9 @@ def stand_in_table(study: Study) -> Table:
                 name,
                 _given(study, name, spec),
                 _shape(study, name),
-                f"{twin}\n{_given(study, twin, study.specs[twin])}" if twin else "none given",
+                f"{twin}\n{_given(study, twin, study.encoder_specs[twin])}" if twin else "none given",
                 _shape(study, twin) if twin else "–",
-                study.remarks.get(name, ""),
+                study.encoder_notes.get(name, ""),
             )
         )
     columns = ("Row of the paper", "What it is here", "Shape", "BASE twin", "Shape of the twin", "Remark")
@@ -190,7 +198,7 @@ def stand_in_table(study: Study) -> Table:
         "pretraining, or one pretrained on general-domain text. Its numbers say nothing of the encoder it stands for."
     ]
     stands = any(str(spec).startswith(PRETRAIN) for spec in study.parameters.large_encoders.values())
-    return Table(title="Which encoder stands for which", columns=columns, rows=rows, caption=study.origin,
+    return Table(title="Which encoder stands for which", columns=columns, rows=rows, caption=study.provenance,
                  notes=notes if stands else [])  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, verbatim
-from ...tables.table import Answer, Table, number
+from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
+from ...tables.table import KeyFinding, Table, format_number
 from ...tasks import SPLITS, Task
 from ...tasks.audit import ALL_SPLITS, LIMITS
 from .data_audit import REMEDY, Audit
@@ -105,11 +105,11 @@ def size_reason(task: Task, split: str, size: int, *, generated: bool) -> str:
     return "unexplained"
 
 
-def audit_answer(audit: Audit) -> Answer:
+def audit_answer(audit: Audit) -> KeyFinding:
     """What must be known of the data before any score is read, in a few sentences."""
     question = "What is in the data?"
     if not audit.known:
-        return Answer(question=question, sentences=[f"Not known: the numbers are {REMEDY}."])
+        return KeyFinding(question=question, sentences=[f"Not known: the numbers are {REMEDY}."])
     sentences = [_size_sentence(audit), _duplicate_sentence(audit)]
     tagged = {
         task.name: audit.data[task.name]["splits"]["test"]["mentions"]["io_ceiling"]
@@ -119,10 +119,10 @@ def audit_answer(audit: Audit) -> Answer:
     if tagged:
         lowest = min(tagged, key=tagged.get)
         sentences.append(
-            f"With IO tags an exact predictor would score {number(100 * tagged[lowest])} on {lowest}: mentions that "
-            "follow one another directly merge."
+            f"With IO tags an exact predictor would score {format_number(100 * tagged[lowest])} on {lowest}: mentions "
+            "that follow one another directly merge."
         )
-    return Answer(question=question, sentences=sentences)
+    return KeyFinding(question=question, sentences=sentences)
 
 
 def _size_sentence(audit: Audit) -> str:
@@ -155,7 +155,7 @@ def _duplicate_sentence(audit: Audit) -> str:
     return f"{worst} shares most with train: {most:,} of {examples:,} examples ({share:.1f}%) occur there {how}."
 
 
-@verbatim
+@without_mathtext
 def length_figure(audit: Audit) -> Figure:
     """One line per task: the middle half of its examples thick, 5% to 95% thin, the longest a mark; limits dashed."""
     from matplotlib.lines import Line2D

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...tables.table import Table, number
+from ...tables.table import Table, format_number
 from ...tasks import SPLITS, Task, trivial_predictions
 from ...tasks.audit import ALL_SPLITS, LIMITS
 from ...tasks.duplicates import JACCARD_THRESHOLD
@@ -79,7 +79,7 @@ def limit_table(audit: Audit) -> Table:
         *_vocabulary_notes(audit),
         *audit.notes,
     ]
-    return Table(title="What a length limit costs (test)", columns=columns, rows=rows, heads=1 + several,
+    return Table(title="What a length limit costs (test)", columns=columns, rows=rows, n_header_columns=1 + several,
                  caption=audit.origin, notes=notes)  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def label_table(audit: Audit) -> Table:
     for task in audit.known:
         names, shares = _label_rows(task, audit.data[task.name]["splits"])
         reference = audit.references[task.name]
-        trivial = [number(100 * reference.trivial_score(split)) for split in ("dev", "test")]
+        trivial = [format_number(100 * reference.trivial_score(split)) for split in ("dev", "test")]
         rows.append(
             (task.name, "\n".join(names), *map("\n".join, shares), _trivial_name(audit, task), *trivial)
         )  # fmt: skip
@@ -204,7 +204,7 @@ def mention_table(audit: Audit) -> Table:
                     percent(found["single"], n),
                     f"{found['longest']}",
                     f"{found['adjacent']:,} ({percent(found['adjacent'], n)})",
-                    number(100 * found["io_ceiling"]),
+                    format_number(100 * found["io_ceiling"]),
                     percent(found["unseen"], n),
                     percent(found["unseen_forms"], found["forms"]),
                 )

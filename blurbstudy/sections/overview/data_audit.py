@@ -119,8 +119,8 @@ def data_audit(study: Study[Parameters]) -> Audit:
         general=general,
         general_missing=load.general_missing,
         references=study.references,
-        generated=study.no_finding,
-        origin=study.origin,
+        generated=study.is_demo,
+        origin=study.provenance,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ...errors import ParameterError
-from ...study.grid import CellKey, Grid, Part
+from ...study.grid import Condition, Grid, TaskColumn
 from ...study.parameter_types import BatchSize, Epochs, Evaluations, LearningRate, MaxLength
 from ...study.parameters import LayerParameters
 from ...study.study import Study
@@ -54,11 +54,12 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     cells = {}
     if encoder and not missing:
         run = study.run_config(task.name, encoder, recipe=recipe, seed=study.seeds[0])
-        cells[CellKey(encoder, SETTING, task.name)] = (run,)
+        cells[Condition(encoder, SETTING, task.name)] = (run,)
     grid = Grid(
-        encoders={encoder or "none": missing},
-        settings=(SETTING,),
-        parts=(Part(label=task.name, tasks=(task.name,)),),
+        groups=(encoder or "none",),
+        missing_reasons={encoder or "none": missing} if missing else {},
+        levels=(SETTING,),
+        columns=(TaskColumn(label=task.name, tasks=(task.name,)),),
         recipes={(SETTING, task.name): recipe},
         seeds=study.seeds[:1],
         cells=cells,

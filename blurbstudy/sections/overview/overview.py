@@ -8,9 +8,9 @@ from ...metrics import METRICS
 from ...models import Architecture
 from ...stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
 from ...stats.collapse import load_references
-from ...study.parts import layer_techniques
+from ...study.conditions import layer_techniques
 from ...study.study import Study
-from ...tables.table import Answer, Table
+from ...tables.table import KeyFinding, Table
 from ...tasks import SPLITS, Task
 from .grids import Parameters
 
@@ -61,7 +61,7 @@ def task_table(study: Study) -> Table:
         "Fisher's z, and differences alone are bootstrapped). Terms: licence or conditions of use of BLURB's files. "
         "Data: fingerprint of the files."
     ]
-    return Table(title="Tasks of this run", columns=columns, rows=rows, caption=study.origin, notes=notes)
+    return Table(title="Tasks of this run", columns=columns, rows=rows, caption=study.provenance, notes=notes)
 
 
 def _predicted(task: Task) -> str:
@@ -78,7 +78,7 @@ def encoder_table(study: Study) -> Table:
     rows = []
     for name, missing in study.encoders.items():
         source = study.sources.encoders.get(name)
-        remark = study.remarks.get(name, "")
+        remark = study.encoder_notes.get(name, "")
         if source is None:
             rows.append((name, missing or "not in this store", *("–" for _ in columns[2:-1]), remark))
             continue
@@ -91,10 +91,10 @@ def encoder_table(study: Study) -> Table:
         )
         said = "\n".join(text for text in (f"given as {Path(source.spec).name}", remark) if text)
         rows.append((name, *shown, f"{shape['vocab_size']:,}", source.fingerprint, said))
-    return Table(title="Encoders of this run", columns=columns, rows=rows, caption=study.origin)
+    return Table(title="Encoders of this run", columns=columns, rows=rows, caption=study.provenance)
 
 
-def overview_answer(study: Study) -> Answer:
+def overview_answer(study: Study) -> KeyFinding:
     """What this run of the study covers, in a few sentences."""
     found = study.sources.encoders.values()
     layers = ", ".join(f"{source.name} ({source.architecture['n_layers']} layers)" for source in found)
@@ -107,4 +107,4 @@ def overview_answer(study: Study) -> Answer:
         "A run counts as collapsed if its predictions are constant, its loss diverged, or its dev score "
         "cannot be told from the trivial score."
     ]
-    return Answer(question="What is compared, on what, and with what?", sentences=sentences)
+    return KeyFinding(question="What is compared, on what, and with what?", sentences=sentences)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...metrics import Convention, io_ceiling, scoring_conventions
 from ...stats.collapse import GoldReference
 from ...study.grid import Results
-from ...tables.table import NOT_RUN, Answer, Table, number, signed
+from ...tables.table import NOT_RUN, KeyFinding, Table, format_number, format_signed
 from ...tasks.audit import LIMITS
 from ...training.run_record import RunRecord
 from .data_audit import Audit, kept_words
@@ -21,16 +21,16 @@ def scoring_table(results: Results, audit: Audit) -> Table:
     columns = ("Convention", "What counts", "Precision", "Recall", "F1", "F1 − strict")
     title = f"{QUESTION} One run on {name}, test"
     if record is None:
-        rows = [(NOT_RUN, _why_not(results), *[number(None)] * 4)]
-        return Table(title=title, columns=columns, rows=rows, caption=results.origin)
+        rows = [(NOT_RUN, _why_not(results), *[format_number(None)] * 4)]
+        return Table(title=title, columns=columns, rows=rows, caption=results.provenance)
     found, reference = conventions(results, audit), results.references[name]
     strict = found[0]
     rows = [
         (
             convention.name,
             convention.meaning,
-            *(number(100 * value) for value in (convention.precision, convention.recall, convention.f1)),
-            "" if convention is strict else signed(100 * (convention.f1 - strict.f1)),
+            *(format_number(100 * value) for value in (convention.precision, convention.recall, convention.f1)),
+            "" if convention is strict else format_signed(100 * (convention.f1 - strict.f1)),
         )
         for convention in found
     ]
@@ -38,8 +38,8 @@ def scoring_table(results: Results, audit: Audit) -> Table:
         (
             "ceiling of IO tags",
             "strict BIO score of an exact predictor that is trained and decoded with IO tags",
-            *[number(None)] * 2,
-            number(100 * io_ceiling(reference.gold["test"].gold)),
+            *[format_number(None)] * 2,
+            format_number(100 * io_ceiling(reference.gold["test"].gold)),
             "",
         )
     )
@@ -51,7 +51,7 @@ def scoring_table(results: Results, audit: Audit) -> Table:
         "Long sentences cut: sub-words by this encoder's vocabulary; a limit that every sentence keeps is left out.",
     ]
     commit = record.environment.get("commit") or "unknown"
-    caption = f"1 run · seed {record.config.seed} · commit {commit} · {results.origin}"
+    caption = f"1 run · seed {record.config.seed} · commit {commit} · {results.provenance}"
     return Table(title=title, columns=columns, rows=rows, caption=caption, notes=notes)
 
 
@@ -71,31 +71,32 @@ def conventions(results: Results, audit: Audit) -> list[Convention]:
     return found
 
 
-def scoring_answer(results: Results, audit: Audit) -> Answer:
+def scoring_answer(results: Results, audit: Audit) -> KeyFinding:
     """How far apart the same predictions score."""
     name, record = _record(results)
     if record is None:
-        return Answer(question=QUESTION, sentences=[f"Not known: {_why_not(results)}."])
+        return KeyFinding(question=QUESTION, sentences=[f"Not known: {_why_not(results)}."])
     strict, *others = conventions(results, audit)
     others = [other for other in others if other.name != "word level"]  # words are no mentions
     low, high = min(others, key=lambda c: c.f1), max(others, key=lambda c: c.f1)
     sentence = (
-        f"On {name}, the same predictions score {number(100 * strict.f1)} strictly (BLURB), {number(100 * high.f1)} as "
-        f"“{high.name}” ({signed(100 * (high.f1 - strict.f1))}) and {number(100 * low.f1)} as “{low.name}” "
-        f"({signed(100 * (low.f1 - strict.f1))}): numbers by different conventions are no comparison."
+        f"On {name}, the same predictions score {format_number(100 * strict.f1)} strictly (BLURB), "
+        f"{format_number(100 * high.f1)} as “{high.name}” ({format_signed(100 * (high.f1 - strict.f1))}) and "
+        f"{format_number(100 * low.f1)} as “{low.name}” ({format_signed(100 * (low.f1 - strict.f1))}): numbers "
+        "by different conventions are no comparison."
     )
-    return Answer(question=QUESTION, sentences=[sentence])
+    return KeyFinding(question=QUESTION, sentences=[sentence])
 
 
 def _record(results: Results) -> tuple[str, RunRecord | None]:
     """The task, and its run where there is one with predictions."""
-    (part,) = results.grid.parts
+    (part,) = results.grid.columns
     found = [record for record in results.records.values() if record.predictions.get("test")]
     return part.label, found[0] if found else None
 
 
 def _why_not(results: Results) -> str:
-    (missing,) = results.grid.encoders.values()
+    missing = "".join(results.grid.missing_reasons.values())
     diverged = "the run's loss diverged" if results.records else "this run is not in the store"
     return missing or diverged
 

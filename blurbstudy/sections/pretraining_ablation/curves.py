@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...study.study import Study
-from ...tables.figure import COLORS, DASHES, Figure, as_svg, canvas, verbatim
-from ...tables.table import Table, number
+from ...tables.figure import COLORS, DASHES, Figure, as_svg, canvas, without_mathtext
+from ...tables.table import Table, format_number
 
 PANELS = (  # (title, what is drawn, axis)
     ("Masked words, held-out loss", "word_loss", "loss (nats)"),
@@ -37,7 +37,7 @@ def pretraining_table(study: Study) -> Table:
                 f"{last['step']:,}",
                 f"{last['tokens'] / max(1, record['corpus']['tokens']):.1f}",
                 f"{record['seconds']:,.0f}",
-                number(last["word_loss"]),
+                format_number(last["word_loss"]),
                 _percent(last, "word_accuracy"),
                 _percent(last, "next_accuracy"),
                 _percent(last, "discriminator_accuracy"),
@@ -55,10 +55,10 @@ def pretraining_table(study: Study) -> Table:
         *_texts(study),
     ]
     empty = [("no encoder of our own pretraining", *("–" for _ in columns[1:]))]
-    return Table(title="Pretraining", columns=columns, rows=rows or empty, caption=study.origin, notes=notes)
+    return Table(title="Pretraining", columns=columns, rows=rows or empty, caption=study.provenance, notes=notes)
 
 
-@verbatim
+@without_mathtext
 def curves_figure(study: Study) -> Figure:
     """Held-out curves against tokens seen, one line per encoder; ELECTRA's discriminator in a panel of its own."""
     records = _records(study)
@@ -85,7 +85,7 @@ def curves_figure(study: Study) -> Figure:
     notes = [CUTS, "A generator is smaller than its encoder and is thrown away: its curve shows that it learns, and "
              "compares with no other."]  # fmt: skip
     return Figure(title="Pretraining curves", alt=" ".join(said) or "No encoder of our own pretraining.",
-                  svg=as_svg(drawing), caption=study.origin, notes=notes)  # fmt: skip
+                  svg=as_svg(drawing), caption=study.provenance, notes=notes)  # fmt: skip
 
 
 def _draw_trivial(panel: Any, records: Mapping[str, Any], value: str) -> None:
@@ -149,4 +149,4 @@ def _texts(study: Study) -> list[str]:
 
 
 def _percent(point: Mapping[str, float], name: str) -> str:
-    return number(100 * point[name]) if name in point else "–"
+    return format_number(100 * point[name]) if name in point else "–"

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pydantic import Field
 
 from ...config import Recipe
-from ...study.grid import ROW, CellKey, Grid, Part
+from ...study.conditions import blurb_columns, recipes_by_type
+from ...study.grid import Axes, Condition, Grid, TaskColumn
 from ...study.parameters import TaskTypeParameters
-from ...study.parts import blurb_parts, recipes_by_type
 from ...study.study import Study
 
 NOTEBOOK = "01_pretraining_ablation"
 ONE_SEGMENT, TWO_SEGMENTS = "One segment id", "Two segment ids"
+STANDARD = "Standard fine-tuning"
 
 
 class Parameters(TaskTypeParameters):
@@ -35,20 +36,20 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     recipes = segment_recipes(bases, [part.label for part in parts])
     return {
         "table2": objective_grid(study, bases),
-        "segment_ids": study.grid({TWO_SEGMENTS: [], ONE_SEGMENT: []}, bases=recipes, parts=parts),
+        "segment_ids": study.grid({TWO_SEGMENTS: [], ONE_SEGMENT: []}, bases=recipes, columns=parts),
     }
 
 
 def objective_grid(study: Study[Parameters], bases: Mapping[str, Recipe]) -> Grid:
     """Every encoder on every task with one recipe per task; the encoders are what is compared."""
-    grid = study.grid({ROW: []}, bases={**bases}, parts=blurb_parts(study))
+    grid = study.grid({STANDARD: []}, bases={**bases}, columns=blurb_columns(study))
     return replace(
         grid,
-        encoders={ROW: ""},
-        settings=tuple(grid.encoders),
+        axes=Axes(group=None, level="Encoder"),
+        groups=("",),
+        levels=grid.groups,
         recipes={("every objective", task): recipe for (_, task), recipe in grid.recipes.items()},
-        cells={CellKey(ROW, key.encoder, key.part): configs for key, configs in grid.cells.items()},
-        absent={name: why for name, why in grid.encoders.items() if why},
+        cells={Condition("", key.group, key.column): configs for key, configs in grid.cells.items()},
     )
 
 
@@ -58,10 +59,10 @@ def segment_recipes(bases: Mapping[str, Recipe], tasks: Sequence[str]) -> dict[s
     return {(name, task): bases[task].replace(segment_ids=ids) for name, ids in values.items() for task in tasks}
 
 
-def pair_parts(study: Study[Parameters]) -> tuple[Part, ...]:
+def pair_parts(study: Study[Parameters]) -> tuple[TaskColumn, ...]:
     """The tasks that read two texts."""
     return tuple(
-        Part(label=task.name, tasks=(task.name,), paper=task.name)
+        TaskColumn(label=task.name, tasks=(task.name,), paper=task.name)
         for task in study.tasks
         if len(task.text_columns) == 2
     )

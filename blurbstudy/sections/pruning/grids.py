@@ -8,10 +8,10 @@ from pydantic import Field
 
 from ...errors import ParameterError
 from ...stabilizers import RemoveLayers, Stabilizer
+from ...study.conditions import blurb_columns, recipes_by_type
 from ...study.grid import Grid
 from ...study.parameter_types import LayerCount, Margin
 from ...study.parameters import TaskTypeParameters
-from ...study.parts import blurb_parts, recipes_by_type
 from ...study.study import Study
 
 NOTEBOOK = "05_pruning"
@@ -48,7 +48,7 @@ class Parameters(TaskTypeParameters):
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`table7`: the encoder at every depth on every task, and the BLURB score."""
     bases = {**recipes_by_type(study)}
-    return {"table7": study.grid(settings(study), bases=bases, parts=blurb_parts(study))}
+    return {"table7": study.grid(settings(study), bases=bases, columns=blurb_columns(study))}
 
 
 def settings(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:

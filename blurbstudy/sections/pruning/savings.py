@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from ...models import Architecture
-from ...study.grid import CellKey, Grid, Results
+from ...study.grid import Condition, Grid, Results
 from ...study.study import Study
-from ...tables.figure import BLUE, GREEN, VERMILION, Figure, as_svg, canvas, verbatim
+from ...tables.figure import BLUE, GREEN, VERMILION, Figure, as_svg, canvas, without_mathtext
 from ...tables.score_table import PERCENT, percent, percents
-from ...tables.table import Table, interval, signed
+from ...tables.table import Table, format_interval, format_signed
 from ...training.run_record import RunRecord
 from .grids import depth, removed_layers
 
@@ -22,23 +22,23 @@ LEAST = 1e-6  # seconds: no run is faster, and none is divided by 0
 
 def savings_table(study: Study, results: Results, whole: Results) -> Table:
     """Depth by depth: what is saved, beside the loss in `whole`, the same runs seen as one part."""
-    (name,), (part,) = results.grid.encoders, whole.grid.parts
-    baseline = results.grid.settings[0]
+    (name,), (part,) = results.grid.groups, whole.grid.columns
+    baseline = results.grid.levels[0]
     source = study.sources.encoders.get(name)
     shape = Architecture(**source.architecture) if source else None
     rows = []
-    for setting in results.grid.settings:
+    for setting in results.grid.levels:
         removed = removed_layers(results.grid, setting)
-        change = whole.compared(CellKey(name, setting, part.label), CellKey(name, baseline, part.label))
+        change = whole.compare(Condition(name, setting, part.label), Condition(name, baseline, part.label))
         changed = change is not None and change.difference is not None and setting != baseline
         rows.append(
             (
                 f"{setting} removed",
                 _parameters(shape, depth(study) - removed),
                 *spent(results, setting, baseline),
-                signed(percent(change.difference)) if changed else "–",
-                interval(percents(change.seed_interval)) if changed else "–",
-                interval(percents(change.example_interval)) if changed else "–",
+                format_signed(percent(change.difference)) if changed else "–",
+                format_interval(percents(change.seed_interval)) if changed else "–",
+                format_interval(percents(change.example_interval)) if changed else "–",
                 _hardest(results, setting, baseline),
             )
         )
@@ -94,7 +94,7 @@ def _parameters(shape: Architecture | None, left: int) -> str:
 
 def _runs(results: Results, setting: str) -> dict[tuple[str, int], RunRecord]:
     """(task, seed) -> record, of all runs at a depth."""
-    found = (record for key in results.cell_keys() if key.setting == setting for record in results.cell(key))
+    found = (record for key in results.conditions() if key.level == setting for record in results.cell(key))
     return {(record.config.task, record.config.seed): record for record in found}
 
 
@@ -109,21 +109,21 @@ def _machines(results: Results) -> str:
 def _hardest(results: Results, setting: str, baseline: str) -> str:
     found = _differences(results, setting, baseline)
     worst = min(found, key=found.get, default=None)
-    return "–" if worst is None or setting == baseline else f"{worst} {signed(found[worst])}"
+    return "–" if worst is None or setting == baseline else f"{worst} {format_signed(found[worst])}"
 
 
 def _differences(results: Results, setting: str, baseline: str) -> dict[str, float]:
     """Task -> difference to full depth, in points."""
-    (name,) = results.grid.encoders
+    (name,) = results.grid.groups
     found = {}
-    for part in (part for part in results.grid.parts if len(part.tasks) == 1):
-        change = results.compared(CellKey(name, setting, part.label), CellKey(name, baseline, part.label))
+    for part in (part for part in results.grid.columns if len(part.tasks) == 1):
+        change = results.compare(Condition(name, setting, part.label), Condition(name, baseline, part.label))
         if change is not None and change.difference is not None:
             found[part.label] = change.difference * PERCENT
     return found
 
 
-@verbatim
+@without_mathtext
 def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     """A panel per group of tasks, a line per task: the difference to full depth against the share of layers removed.
 
@@ -135,8 +135,8 @@ def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[t
         groups.setdefault(task.group, []).append(task.name)
     drawing, grid = canvas(width=11.0, height=0.6 + 2.7 * -(-len(groups) // 3), rows=-(-len(groups) // 3), cols=3)
     flat, said = [axes for row in grid for axes in row], []
-    baseline = results.grid.settings[0]
-    found = {setting: _differences(results, setting, baseline) for setting in results.grid.settings}
+    baseline = results.grid.levels[0]
+    found = {setting: _differences(results, setting, baseline) for setting in results.grid.levels}
     for axes, (group, tasks) in zip(flat, groups.items(), strict=False):
         for index, task in enumerate(tasks):
             shown = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)], "ms": 4}
@@ -144,7 +144,7 @@ def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[t
             axes.plot(*zip(*points, strict=True), lw=1.8, label=task, **shown) if points else None
             if papers.get(task):
                 axes.plot(*zip(*papers[task], strict=True), lw=1, ls="--", mfc="none", alpha=0.7, **shown)
-            ours = ", ".join(f"{signed(y)} at {x:.0f}%" for x, y in points if x) or "not run"
+            ours = ", ".join(f"{format_signed(y)} at {x:.0f}%" for x, y in points if x) or "not run"
             said.append(f"{task}: {ours}.")
         axes.axhline(0, color="#6b7280", lw=0.8)
         axes.set_title(group, fontsize=10, loc="left", fontweight="bold")

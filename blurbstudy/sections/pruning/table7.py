@@ -9,21 +9,21 @@ from typing import NamedTuple
 
 from ...stats.intervals import Interval
 from ...stats.summary import Comparison
-from ...study.grid import CellKey, Grid, Part, Results
-from ...study.parts import BLURB
+from ...study.conditions import BLURB
+from ...study.grid import Condition, Grid, Results, TaskColumn
 from ...study.study import Study
 from ...tables.paper import paper_number, paper_tables
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
 from ...tables.table import (
-    Answer,
-    Drawn,
+    HtmlCell,
+    KeyFinding,
     Score,
     Table,
-    both_intervals,
-    detailed,
-    interval,
-    seeds_and_examples,
-    signed,
+    describe_intervals,
+    format_interval,
+    format_signed,
+    interval_lines,
+    number_with_details,
 )
 from .grids import PAPER_LAYERS, removed_layers
 from .savings import saved, share_of_seconds
@@ -57,13 +57,13 @@ def drops(results: Results) -> dict[str, Drop]:
     is made of those of all depths, each at a confidence so high that all hold at once (Bonferroni): where they do, the
     worst true difference lies between the lowest of their lower and the lowest of their upper bounds.
     """
-    baseline, *cut = results.grid.settings
-    (name,) = results.grid.encoders
+    baseline, *cut = results.grid.levels
+    (name,) = results.grid.groups
     found = {}
-    for part in results.grid.parts:
-        keys = {setting: CellKey(name, setting, part.label) for setting in results.grid.settings}
+    for part in results.grid.columns:
+        keys = {setting: Condition(name, setting, part.label) for setting in results.grid.levels}
         at_once = 1 - 0.05 / max(1, len(cut))
-        compared = {s: results.compared(keys[s], keys[baseline], confidence=at_once) for s in cut}
+        compared = {s: results.compare(keys[s], keys[baseline], confidence=at_once) for s in cut}
         compared = {s: one for s, one in compared.items() if one is not None and one.difference is not None}
         if not compared:
             continue
@@ -74,7 +74,7 @@ def drops(results: Results) -> dict[str, Drop]:
             at=at,
             over_seeds=_lowest([one.seed_interval for one in compared.values()]),
             over_examples=_lowest([one.example_interval for one in compared.values()]),
-            half=results.compared(keys[half], keys[baseline]) if half else None,
+            half=results.compare(keys[half], keys[baseline]) if half else None,
             collapsed=results.summaries[keys[baseline]].failed == results.summaries[keys[baseline]].n,
         )
     return found
@@ -89,7 +89,7 @@ def _lowest(intervals: Sequence[Interval | None]) -> Interval | None:
 def half_depth(results: Results) -> str | None:
     """The setting that removes half of the layers, or the nearest to it; None where nothing is removed."""
     return min(
-        results.grid.settings[1:], key=lambda setting: abs(_share(results.grid, setting) - Fraction(1, 2)), default=None
+        results.grid.levels[1:], key=lambda setting: abs(_share(results.grid, setting) - Fraction(1, 2)), default=None
     )
 
 
@@ -107,14 +107,14 @@ def paper_column(grid: Grid, setting: str) -> str:
 
 def pruning_table(results: Results, *, title: str) -> Table:
     """A row per task, a column per depth, the worst drop and the drop at half depth."""
-    (name,) = results.grid.encoders
+    (name,) = results.grid.groups
     found, half = drops(results), half_depth(results)
     rows = []
-    for part in results.grid.parts:
-        cells = [_cell(results, CellKey(name, setting, part.label)) for setting in results.grid.settings]
+    for part in results.grid.columns:
+        cells = [_cell(results, Condition(name, setting, part.label)) for setting in results.grid.levels]
         rows.append((part.label, *cells, *_told(found.get(part.label), part)))
     columns = (
-        "Task", *(f"{setting} removed" for setting in results.grid.settings), "Worst drop",
+        "Task", *(f"{setting} removed" for setting in results.grid.levels), "Worst drop",
         f"Drop at half depth ({half})" if half else "Drop at half depth",
     )  # fmt: skip
     notes = [
@@ -123,30 +123,30 @@ def pruning_table(results: Results, *, title: str) -> Table:
         "seed. Its 95% intervals hold for all depths at once (Bonferroni), since the worst of several is picked after "
         "looking. Drop at half depth: one difference, with 95% intervals of its own.",
     ]
-    unmatched = [setting for setting in results.grid.settings if not paper_column(results.grid, setting)]
+    unmatched = [setting for setting in results.grid.levels if not paper_column(results.grid, setting)]
     if unmatched:
         notes.append(f"The paper removes 0, 2, 4 and 6 of 12 layers; it has no number for {', '.join(unmatched)}.")
     return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes)
 
 
-def _cell(results: Results, key: CellKey) -> Score:
+def _cell(results: Results, key: Condition) -> Score:
     cell = cell_score(results, key, paper=PAPER)
-    column = paper_column(results.grid, key.setting)
-    return replace(cell, paper=paper_number(PAPER, column, key.part) if column else None)
+    column = paper_column(results.grid, key.level)
+    return replace(cell, paper=paper_number(PAPER, column, key.column) if column else None)
 
 
-def _told(drop: Drop | None, part: Part) -> tuple[Drawn | str, Drawn | str]:
+def _told(drop: Drop | None, part: TaskColumn) -> tuple[HtmlCell | str, HtmlCell | str]:
     printed = paper_number(PAPER, DROP, part.label)
-    paper = [f"paper {signed(printed)}"] if printed is not None else []
+    paper = [f"paper {format_signed(printed)}"] if printed is not None else []
     if drop is None:
-        return detailed(None, "–", paper), "–"
-    both = seeds_and_examples(percents(drop.over_seeds), percents(drop.over_examples))
-    worst = detailed(drop.worst, f"{signed(percent(drop.worst))} at {drop.at}", [*both, *paper])
+        return number_with_details(None, "–", paper), "–"
+    both = interval_lines(percents(drop.over_seeds), percents(drop.over_examples))
+    worst = number_with_details(drop.worst, f"{format_signed(percent(drop.worst))} at {drop.at}", [*both, *paper])
     half = drop.half
     if half is None:
         return worst, "–"
-    both = seeds_and_examples(percents(half.seed_interval), percents(half.example_interval))
-    return worst, detailed(half.difference, signed(percent(half.difference)), both)
+    both = interval_lines(percents(half.seed_interval), percents(half.example_interval))
+    return worst, number_with_details(half.difference, format_signed(percent(half.difference)), both)
 
 
 def group_results(study: Study, results: Results) -> Results:
@@ -154,23 +154,25 @@ def group_results(study: Study, results: Results) -> Results:
     groups: dict[str, list[str]] = {}
     for task in study.tasks:
         groups.setdefault(task.group, []).append(task.name)
-    return _by_parts(results, [Part(label=group, tasks=tuple(tasks)) for group, tasks in groups.items()])
+    return _by_parts(results, [TaskColumn(label=group, tasks=tuple(tasks)) for group, tasks in groups.items()])
 
 
 def overall(study: Study, results: Results) -> Results:
     """The same runs, with one part: the BLURB score, or the mean of the tasks where they are not all of BLURB."""
-    whole = next((part for part in results.grid.parts if part.label == BLURB), None)
-    return _by_parts(results, [whole or Part(label="mean of the tasks", tasks=tuple(t.name for t in study.tasks))])
+    whole = next((part for part in results.grid.columns if part.label == BLURB), None)
+    return _by_parts(
+        results, [whole or TaskColumn(label="mean of the tasks", tasks=tuple(t.name for t in study.tasks))]
+    )
 
 
-def _by_parts(results: Results, parts: Sequence[Part]) -> Results:
-    (name,) = results.grid.encoders
+def _by_parts(results: Results, parts: Sequence[TaskColumn]) -> Results:
+    (name,) = results.grid.groups
     cells = {}
-    for setting in results.grid.settings:
+    for setting in results.grid.levels:
         for part in parts:
-            runs = [run for task in part.tasks for run in results.grid.cells.get(CellKey(name, setting, task), ())]
-            cells |= {CellKey(name, setting, part.label): tuple(runs)} if runs else {}
-    return replace(results, grid=replace(results.grid, parts=tuple(parts), cells=cells))
+            runs = [run for task in part.tasks for run in results.grid.cells.get(Condition(name, setting, task), ())]
+            cells |= {Condition(name, setting, part.label): tuple(runs)} if runs else {}
+    return replace(results, grid=replace(results.grid, columns=tuple(parts), cells=cells))
 
 
 def verdict(drop: Drop, *, margin: float) -> str:
@@ -201,7 +203,7 @@ def paper_verdict(tasks: Sequence[str], *, margin: float) -> PaperDrops:
         return PaperDrops("–", "")
     beyond = sum(value < -margin for value in printed)
     said = MATTERS if beyond == len(printed) else SPARED if not beyond else f"{beyond} of {len(printed)} beyond it"
-    worst, best = signed(min(printed)), signed(max(printed))
+    worst, best = format_signed(min(printed)), format_signed(max(printed))
     return PaperDrops(said, worst if worst == best else f"{worst} to {best}")
 
 
@@ -210,13 +212,13 @@ def group_table(study: Study, results: Results, *, margin: float) -> Table:
     groups = group_results(study, results)
     by_group, by_task = drops(groups), drops(results)
     rows = []
-    for part in groups.grid.parts:
+    for part in groups.grid.columns:
         lines = [("mean of the group", by_group.get(part.label), part.tasks)] if len(part.tasks) > 1 else []
         lines += [(task, by_task.get(task), (task,)) for task in part.tasks]
         for label, drop, tasks in lines:
             told = ("–",) * 4 if drop is None else (
-                f"{signed(percent(drop.worst))} at {drop.at}", interval(percents(drop.over_seeds)),
-                interval(percents(drop.over_examples)), verdict(drop, margin=margin),
+                f"{format_signed(percent(drop.worst))} at {drop.at}", format_interval(percents(drop.over_seeds)),
+                format_interval(percents(drop.over_examples)), verdict(drop, margin=margin),
             )  # fmt: skip
             rows.append((part.label, label, *told, str(paper_verdict(tasks, margin=margin))))
     columns = ("Group", "Task", "Worst drop", "over seeds", "over examples", "Here", "The paper's drops")
@@ -226,10 +228,17 @@ def group_table(study: Study, results: Results, *, margin: float) -> Table:
         "whatever has a single seed, or has collapsed with every seed at full depth. The paper's drops are called by "
         "their size alone: beyond that margin or not."
     ]
-    return Table(title="Where depth matters", columns=columns, rows=rows, heads=2, caption=results.caption, notes=notes)
+    return Table(
+        title="Where depth matters",
+        columns=columns,
+        rows=rows,
+        n_header_columns=2,
+        caption=results.caption,
+        notes=notes,
+    )
 
 
-def pruning_answer(study: Study, results: Results, *, margin: float) -> Answer:
+def pruning_answer(study: Study, results: Results, *, margin: float) -> KeyFinding:
     """Which groups of tasks need their top layers, and what removal saves at half depth."""
     half, groups = half_depth(results), group_results(study, results)
     found = {part: verdict(drop, margin=margin) for part, drop in drops(groups).items()}
@@ -243,29 +252,29 @@ def pruning_answer(study: Study, results: Results, *, margin: float) -> Answer:
             continue
         collapsed = [task for task, own in drops(results).items() if own.collapsed]
         within = f" ({', '.join(collapsed)} among them, where every run at full depth collapsed)" if collapsed else ""
-        changed = share_of_seconds(results, half, results.grid.settings[0])
+        changed = share_of_seconds(results, half, results.grid.levels[0])
         sentences.append(
-            f"Removing {half} layers changes the {part}{within} by {signed(percent(drop.half.difference))} ("
-            f"{both_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))}), and the "
+            f"Removing {half} layers changes the {part}{within} by {format_signed(percent(drop.half.difference))} ("
+            f"{describe_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))}), and the "
             f"seconds of a run by {saved(changed)} (median of pairs of one task and seed)."
         )
-    return Answer(question="Which tasks need the top layers?", sentences=sentences or ["Nothing has been run yet."])
+    return KeyFinding(question="Which tasks need the top layers?", sentences=sentences or ["Nothing has been run yet."])
 
 
-def pruning_against_paper(study: Study, results: Results, *, margin: float) -> Answer:
+def pruning_against_paper(study: Study, results: Results, *, margin: float) -> KeyFinding:
     """Verdicts by group beside what the paper's drops say."""
     sentences = []
     groups = group_results(study, results)
     for part, drop in drops(groups).items():
         ours = verdict(drop, margin=margin)
-        theirs = paper_verdict(groups.part(part).tasks, margin=margin)
+        theirs = paper_verdict(groups.column(part).tasks, margin=margin)
         outcome = "undecided here" if ours == UNDECIDED else "agrees" if _agrees(ours, theirs.verdict) else "differs"
         sentences.append(
             f"{part[0].upper()}{part[1:]}: the paper's drops are {theirs.span} ({theirs.verdict}); here the worst of "
-            f"the group's mean is {signed(percent(drop.worst))} ("
-            f"{both_intervals(percents(drop.over_seeds), percents(drop.over_examples))}; {ours}): {outcome}."
+            f"the group's mean is {format_signed(percent(drop.worst))} ("
+            f"{describe_intervals(percents(drop.over_seeds), percents(drop.over_examples))}; {ours}): {outcome}."
         )
-    return Answer(question="Against the paper", sentences=sentences or ["No group has runs at two depths yet."])
+    return KeyFinding(question="Against the paper", sentences=sentences or ["No group has runs at two depths yet."])
 
 
 def _agrees(ours: str, theirs: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...baselines import MODELS
-from ...study.grid import CellKey, Results
-from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, verbatim
+from ...study.grid import Condition, Results
+from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, percents
-from ...tables.table import Answer, both_intervals, number, signed
+from ...tables.table import KeyFinding, describe_intervals, format_number, format_signed
 from .grids import FINE_TUNED, MEAN
 from .scores import RELAXED, STRICT, Baselines, Gap, by_table, gap, is_released, paper_column
 from .tables10_11 import models_in_words
@@ -16,10 +16,10 @@ QUESTION = "How far is fine-tuning ahead of an off-the-shelf tool?"
 Pair = tuple[float | None, float | None]  # by exact boundaries, and by overlap; in percent
 
 
-def scispacy_answer(baselines: Baselines, results: Results) -> Answer:
+def scispacy_answer(baselines: Baselines, results: Results) -> KeyFinding:
     """The gap by exact boundaries, and what is left of it where overlap counts."""
     sentences = [_which(baselines)] if baselines.found else []
-    for encoder in results.grid.encoders:
+    for encoder in results.grid.groups:
         parts = _parts_of(baselines, results, encoder)
         for part in [MEAN] if MEAN in parts else parts:
             exact, overlap = _gaps(baselines, results, encoder, part)
@@ -29,7 +29,7 @@ def scispacy_answer(baselines: Baselines, results: Results) -> Answer:
                 f"{encoder} against the better of scispaCy's models, {sets}: by exact boundaries "
                 f"{_in_words(exact)}. Where overlap counts {_in_words(overlap)}. The difference {change}."
             )
-    return Answer(question=QUESTION, sentences=sentences or ["Nothing has been run yet."])
+    return KeyFinding(question=QUESTION, sentences=sentences or ["Nothing has been run yet."])
 
 
 def _which(baselines: Baselines) -> str:
@@ -54,8 +54,8 @@ def _in_words(one: Gap) -> str:
     word = {"same": "better", "other": "worse"}.get(_direction(one, 1.0), "neither surely better nor worse")
     if one.over_seeds is None:
         word = "not yet to be called better or worse"
-    both = both_intervals(percents(one.over_seeds), percents(one.over_examples))
-    return f"{word}, {signed(one.difference * PERCENT)} ({both})"
+    both = describe_intervals(percents(one.over_seeds), percents(one.over_examples))
+    return f"{word}, {format_signed(one.difference * PERCENT)} ({both})"
 
 
 def _direction(one: Gap, printed: float) -> str:
@@ -66,27 +66,27 @@ def _direction(one: Gap, printed: float) -> str:
     return "same" if printed * one.difference > 0 else "other"
 
 
-def scispacy_against_paper(baselines: Baselines, results: Results) -> Answer:
+def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding:
     """scispaCy's columns and the gap beside the paper's."""
     sentences = []
     for model in MODELS:
         for table, how in ((STRICT, "exact"), (RELAXED, "overlap")):
             differences = _to_paper(baselines, model.name, table)
             if differences:
-                listed = ", ".join(f"{part} {signed(value)}" for part, value in differences.items())
+                listed = ", ".join(f"{part} {format_signed(value)}" for part, value in differences.items())
                 sentences.append(f"scispaCy {model.name}, {how}: here less the paper: {listed}.")
-    for encoder in results.grid.encoders:
+    for encoder in results.grid.groups:
         for part in _parts_of(baselines, results, encoder):
             told = [_beside_paper(one) for one in _gaps(baselines, results, encoder, part) if one.paper is not None]
             if len(told) == 2:
                 sentences.append(f"{encoder} less scispaCy max, {part}: exact {told[0]}; overlap {told[1]}.")
     sentences += [f"The paper has no column for {name}." for name in _unprinted(results)]
-    return Answer(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+    return KeyFinding(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
 
 
 def _beside_paper(one: Gap) -> str:
     same = {"same": "same direction", "other": "opposite direction"}.get(_direction(one, one.paper), "undecided here")
-    return f"{signed(one.paper)} in the paper, {signed(one.difference * PERCENT)} here, {same}"
+    return f"{format_signed(one.paper)} in the paper, {format_signed(one.difference * PERCENT)} here, {same}"
 
 
 def _to_paper(baselines: Baselines, name: str, table: str) -> dict[str, float]:
@@ -99,16 +99,16 @@ def _to_paper(baselines: Baselines, name: str, table: str) -> dict[str, float]:
 
 
 def _unprinted(results: Results) -> list[str]:
-    return [name for name in results.grid.encoders if paper_number(STRICT, paper_column(name), MEAN) is None]
+    return [name for name in results.grid.groups if paper_number(STRICT, paper_column(name), MEAN) is None]
 
 
-@verbatim
+@without_mathtext
 def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Figure:
     """Every system on every set: from exact boundaries (full) to overlap (hollow), the paper's two numbers below."""
     from matplotlib.lines import Line2D
 
     tables = by_table(results)
-    systems = [f"scispaCy {model.name}" for model in MODELS] + list(results.grid.encoders)
+    systems = [f"scispaCy {model.name}" for model in MODELS] + list(results.grid.groups)
     parts = baselines.parts
     drawing, axes = canvas(width=8.6, height=1.4 + 0.27 * len(parts) * (len(systems) + 1))
     places, names, said = [], [], []
@@ -120,7 +120,7 @@ def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Fig
         _draw_pair(axes, theirs, y + 0.24, GREEN, marker="D")
         places, names = [*places, y], [*names, system]
         if ours[0] is not None:
-            said.append(f"{part}, {system}: {number(ours[0])} exact, {number(ours[1])} overlap.")
+            said.append(f"{part}, {system}: {format_number(ours[0])} exact, {format_number(ours[1])} overlap.")
         if row % len(systems) == 0:
             axes.text(0.0, y - 0.75, part, fontsize=9, fontweight="bold", va="center")
     axes.set_yticks(places, names, fontsize=8.5)
@@ -148,7 +148,7 @@ def _pair(baselines: Baselines, tables: dict[str, Results], system: str, part: s
     if system.startswith("scispaCy "):
         judged = [baselines.judged(table, system.removeprefix("scispaCy "), part) for table in tables]
         return tuple(None if one is None else one.score * PERCENT for one in judged)
-    summaries = [own.summaries.get(CellKey(system, FINE_TUNED, part)) for own in tables.values()]
+    summaries = [own.summaries.get(Condition(system, FINE_TUNED, part)) for own in tables.values()]
     return tuple(None if one is None or one.mean is None else one.mean * PERCENT for one in summaries)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ...errors import ParameterError
-from ...study.grid import Grid, Part
+from ...study.grid import Grid, TaskColumn
 from ...study.parameter_types import Epochs, MaxLength, TaskNames
 from ...study.parameters import TrainingParameters
 from ...study.study import Study
@@ -49,7 +49,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         raise ParameterError(
             f"ner_tasks={chosen.ner_tasks!r}: {wrong[0]} is not an entity set of this run; use {names}"
         )
-    parts = [Part(label=task.name, tasks=(task.name,), paper=task.name) for task in tasks]
+    parts = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in tasks]
     if len(tasks) == len(NER):
-        parts.append(Part(label=MEAN, tasks=tuple(task.name for task in tasks), paper=MEAN))
-    return {"ner": study.grid({FINE_TUNED: []}, bases={task.name: recipe for task in tasks}, parts=parts)}
+        parts.append(TaskColumn(label=MEAN, tasks=tuple(task.name for task in tasks), paper=MEAN))
+    return {"ner": study.grid({FINE_TUNED: []}, bases={task.name: recipe for task in tasks}, columns=parts)}

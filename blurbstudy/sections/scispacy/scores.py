@@ -20,7 +20,7 @@ from ...stats.collapse import GoldReference
 from ...stats.contrasts import SingleSystem
 from ...stats.intervals import RESAMPLES, Interval, bootstrap_scores, percentile_interval, t_interval
 from ...stats.summary import CellSummary
-from ...study.grid import CellKey, Results
+from ...study.grid import Condition, Results
 from ...study.study import Study
 from ...tables.paper import paper_number
 from ...tasks import Task
@@ -150,7 +150,7 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
         found = keep_baselines(study.store, asked, workers=chosen.workers, deadline=study.deadline)
     missing |= {one.name: REMEDY for one in asked if one.name not in found}
     references = {task.name: study.references[task.name] for task in tasks}
-    return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.origin)
+    return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.provenance)
 
 
 def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], SingleSystem]:
@@ -195,7 +195,7 @@ class Gap:
 
 def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, part: str) -> Gap | None:
     """By the metric of that table; None where one side has no score. `results` are by that metric."""
-    key = CellKey(encoder, FINE_TUNED, part)
+    key = Condition(encoder, FINE_TUNED, part)
     oracle, summary = baselines.judged(table, ORACLE, part), results.summaries.get(key)
     if oracle is None or summary is None or summary.mean is None:
         return None
@@ -211,7 +211,7 @@ def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, par
     )
 
 
-def _encoder_draws(results: Results, key: CellKey, summary: CellSummary) -> np.ndarray | None:
+def _encoder_draws(results: Results, key: Condition, summary: CellSummary) -> np.ndarray | None:
     cell = group_by_task(results.cell(key), results.references, {}, None)
     seeds = [seed for seed, score in zip(summary.seeds, summary.scores, strict=True) if score is not None]
     return bootstrap_means(cell, results.references, seeds=seeds, split="test", draws=bootstrap_draws)

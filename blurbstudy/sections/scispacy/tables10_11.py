@@ -8,10 +8,10 @@ from dataclasses import replace
 from ...baselines import MODELS, evaluated_tags, scispacy_score, score_on_scispacy_gold
 from ...baselines.corpora import merged_labels
 from ...metrics import precision_recall_f1
-from ...study.grid import CellKey, Results
+from ...study.grid import Condition, Results
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percents
-from ...tables.table import NOT_RUN, Score, Table, interval, number, signed
+from ...tables.table import NOT_RUN, Score, Table, format_interval, format_number, format_signed
 from ...tasks import Task
 from .grids import FINE_TUNED
 from .scores import METRIC_OF, ORACLE, STRICT, Baselines, by_table, gap, is_released, learned_from, paper_column
@@ -31,7 +31,7 @@ def baseline_table(baselines: Baselines, results: Results, *, title: str, paper:
     """
     names = [*(model.name for model in MODELS), ORACLE]
     strict, mine = results, by_table(results)[paper]
-    encoders = list(results.grid.encoders)
+    encoders = list(results.grid.groups)
     rows = [
         (
             part,
@@ -55,14 +55,19 @@ def tool_score(baselines: Baselines, name: str, part: str, *, paper: str) -> Sco
         state = baselines.missing.get(name) or (NOT_RUN if name != ORACLE else "not both models there")
         return Score(mean=None, paper=printed, state=state)
     return Score(
-        mean=judged.score * PERCENT, over_examples=percents(judged.interval), paper=printed, n=1, runs=1, tool=True
+        mean=judged.score * PERCENT,
+        over_examples=percents(judged.interval),
+        paper=printed,
+        n=1,
+        runs=1,
+        single_run=True,
     )
 
 
 def _encoder_score(mine: Results, strict: Results, encoder: str, part: str, *, paper: str) -> Score:
-    printed, key = paper_number(paper, paper_column(encoder), part), CellKey(encoder, FINE_TUNED, part)
+    printed, key = paper_number(paper, paper_column(encoder), part), Condition(encoder, FINE_TUNED, part)
     if key not in strict.grid.cells:
-        return Score(mean=None, paper=printed, state=strict.grid.encoders[encoder] or "not asked for")
+        return Score(mean=None, paper=printed, state=strict.grid.missing_reasons.get(encoder) or "not asked for")
     score, judged = (replace(cell_score(results, key, paper=paper), paper=printed) for results in (mine, strict))
     return replace(score, failed=judged.failed, failed_on_test=judged.failed_on_test)
 
@@ -116,7 +121,7 @@ def model_table(baselines: Baselines) -> Table:
                 "as released" if released else f"train of {learned_from(model.name)}",
                 ", ".join(told["types"]),
                 "as released" if released else f"{told['epochs']}, {told['seed']}",
-                number(None if dev is None else dev * PERCENT),
+                format_number(None if dev is None else dev * PERCENT),
                 _counting(baselines, model.name),
             )
         )
@@ -151,15 +156,15 @@ def gap_table(baselines: Baselines, results: Results) -> Table:
     rows = []
     tables = by_table(results)
     for part in baselines.parts:
-        for encoder in results.grid.encoders:
+        for encoder in results.grid.groups:
             gaps = [gap(baselines, own, table=table, encoder=encoder, part=part) for table, own in tables.items()]
             if None not in gaps:
                 cells = [
                     (
-                        signed(one.difference * PERCENT),
-                        interval(percents(one.over_seeds)),
-                        interval(percents(one.over_examples)),
-                        signed(one.paper),
+                        format_signed(one.difference * PERCENT),
+                        format_interval(percents(one.over_seeds)),
+                        format_interval(percents(one.over_examples)),
+                        format_signed(one.paper),
                     )
                     for one in gaps
                 ]
@@ -170,7 +175,7 @@ def gap_table(baselines: Baselines, results: Results) -> Table:
         "too small."
     ]
     return Table(
-        title="How far encoders are ahead", columns=columns, heads=2, notes=notes,
+        title="How far encoders are ahead", columns=columns, n_header_columns=2, notes=notes,
         rows=rows or [(NOT_RUN, *["–"] * (len(columns) - 1))],
         caption=f"{results.caption} · {models_in_words(baselines)}",
     )  # fmt: skip
@@ -191,7 +196,7 @@ def slips_table(baselines: Baselines) -> Table:
     ]
     return Table(
         title="How much is reading and scoring: the same predictions by scispaCy's own pipeline", columns=columns,
-        rows=rows or [(NOT_RUN, *["–"] * (len(columns) - 1))], heads=2, notes=notes,
+        rows=rows or [(NOT_RUN, *["–"] * (len(columns) - 1))], n_header_columns=2, notes=notes,
         caption=f"{models_in_words(baselines)} · {baselines.origin}",
     )  # fmt: skip
 
@@ -232,7 +237,7 @@ def _by_each(gold: Sequence[str], predicted: Sequence[str]) -> list[float | None
 
 def _told(scores: Sequence[float | None]) -> list[str]:
     ours, *others = (None if score is None else score * PERCENT for score in scores)
-    told = [number(ours)]
+    told = [format_number(ours)]
     for score in others:
-        told += [number(score), "–" if score is None else signed(score - ours)]
+        told += [format_number(score), "–" if score is None else format_signed(score - ours)]
     return told

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...search.search import N_STARTUP_TRIALS, SearchResult
 from ...study.study import Study
-from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, verbatim
+from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
 from ...tables.score_table import PERCENT
 from .searches import Searched
 from .tables8_9 import search_caption
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOOKS = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"))  # of encoders, in order
 
 
-@verbatim
+@without_mathtext
 def expected_figure(
     study: Study, searched: Searched, *, title: str = "Expected best dev score by the number of trials"
 ) -> Figure:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...config import Recipe, RunConfig
-from ...study.grid import CellKey, Grid
-from ...study.parts import blurb_parts, recipes_by_type
+from ...study.conditions import blurb_columns, recipes_by_type
+from ...study.grid import Condition, Grid
 from ...study.study import Study
 from .parameters import Parameters
 from .searches import DEV_APART, Searched, optimal_recipe, planned_searches, search_results, trial_configs
@@ -64,13 +64,13 @@ def optimal_grid(
         for joined in [task.name in train_on_dev]
         for setting in (STANDARD, OPTIMAL, *([DEV_APART] if joined else []))
     }
-    parts, cells = blurb_parts(study), {}
+    parts, cells = blurb_columns(study), {}
     for column, name in available.items():
         for setting in (STANDARD, OPTIMAL, DEV_APART):
             for part in parts:
                 by_task = {task: recipes.get((column, setting, task)) for task in part.tasks}
                 if None not in by_task.values():
-                    cells[CellKey(column, setting, part.label)] = tuple(
+                    cells[Condition(column, setting, part.label)] = tuple(
                         study.run_config(task, name, recipe=recipe, seed=seed)
                         for task, recipe in by_task.items()
                         if recipe is not None
@@ -82,13 +82,14 @@ def optimal_grid(
         if recipe is not None
     }
     return Grid(
-        encoders={column: "" if column in available else _why_not(study, name) for column, name in columns.items()},
-        settings=(STANDARD, OPTIMAL, DEV_APART),
-        parts=parts,
+        groups=tuple(columns),
+        missing_reasons={column: _why_not(study, name) for column, name in columns.items() if column not in available},
+        levels=(STANDARD, OPTIMAL, DEV_APART),
+        columns=parts,
         recipes=shown,
         seeds=study.seeds,
         cells=cells,
-        remarks={column: _stands(study, column, name) for column, name in available.items()},
+        notes={column: _stands(study, column, name) for column, name in available.items()},
     )
 
 
@@ -98,4 +99,4 @@ def _why_not(study: Study[Parameters], name: str | None) -> str:
 
 def _stands(study: Study[Parameters], column: str, name: str) -> str:
     here = study.sources.encoders[name]
-    return f"here {name} ({here.description}){f'; {study.remarks[name]}' if name in study.remarks else ''}"
+    return f"here {name} ({here.description}){f'; {study.encoder_notes[name]}' if name in study.encoder_notes else ''}"

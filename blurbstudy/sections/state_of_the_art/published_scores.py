@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 
 from ...stats.summary import CellSummary
-from ...study.grid import CellKey, Results
+from ...study.grid import Condition, Results
 from ...study.study import Study
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
-from ...tables.table import NOT_RUN, Drawn, Table, detailed, number, seeds_and_examples
+from ...tables.table import NOT_RUN, HtmlCell, Table, format_number, interval_lines, number_with_details
 from .grids import OPTIMAL
 
 PEERS_FILE = Path(__file__).with_name("peers.yaml")
@@ -41,32 +41,32 @@ def peer_table(study: Study, tables: Mapping[str, Results], *, title: str = "Pub
     ours = [
         (f"{column}-{size}, here", results, column)
         for size, results in tables.items()
-        for column in results.grid.encoders
-        if any(key.encoder == column and key.setting == OPTIMAL for key in results.summaries)
+        for column in results.grid.groups
+        if any(key.group == column and key.level == OPTIMAL for key in results.summaries)
     ]
     rows = []
-    for part in next(iter(tables.values())).grid.parts:
-        mine = [results.summaries.get(CellKey(column, OPTIMAL, part.label)) for _, results, column in ours]
+    for part in next(iter(tables.values())).grid.columns:
+        mine = [results.summaries.get(Condition(column, OPTIMAL, part.label)) for _, results, column in ours]
         theirs = [paper_number(table, column, part.label) for table, column in PAPER.values()]
         theirs += [system["cells"].get(part.label) for system in peers().values()]
-        rows.append((part.label, *map(_ours, mine), *map(number, theirs)))
+        rows.append((part.label, *map(_ours, mine), *map(format_number, theirs)))
     columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in PAPER), *peers())
     notes = [
         "Test scores times 100, each by its authors' own search. Below, of ours alone: 95% intervals over "
         "seeds and over test examples. A published score says of neither how sure it is.",
         *(f"{name}: {system['source']}." for name, system in peers().items()),
     ]
-    if study.no_finding:
+    if study.is_demo:
         notes.insert(1, "Ours are of generated data and a tiny encoder here, and compare with none of the others.")
     return Table(title=title, columns=columns, rows=rows, caption=_caption(tables.values()), notes=notes,
                  kind="tight")  # fmt: skip
 
 
-def _ours(summary: CellSummary | None) -> Drawn | str:
+def _ours(summary: CellSummary | None) -> HtmlCell | str:
     if summary is None or summary.mean is None:
         return NOT_RUN
-    both = seeds_and_examples(percents(summary.seed_interval), percents(summary.example_interval))
-    return detailed(summary.mean, number(percent(summary.mean)), both)
+    both = interval_lines(percents(summary.seed_interval), percents(summary.example_interval))
+    return number_with_details(summary.mean, format_number(percent(summary.mean)), both)
 
 
 def _caption(tables: Sequence[Results]) -> str:

@@ -13,9 +13,9 @@ from ...search.database import SearchDatabase, database_url
 from ...search.search import Search, SearchResult, found_in_store, planned_search, run_searches
 from ...search.space import search_space
 from ...stats.collapse import load_references
+from ...study.conditions import recipes_by_type
 from ...study.grid import Results
 from ...study.parameter_types import read_seeds
-from ...study.parts import recipes_by_type
 from ...study.study import Study
 from ...tasks import SPLITS, Task
 from .parameters import Parameters
@@ -151,6 +151,6 @@ def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_de
 def restricted(results: Results, searched: Searched) -> Results:
     """The results on tasks that were searched, and on their mean, by the standard and by the optimal recipe."""
     tasks = {task for _, task in searched}
-    parts = tuple(part for part in results.grid.parts if tasks & set(part.tasks))
-    settings = tuple(name for name in results.grid.settings if name != DEV_APART)
-    return replace(results, grid=replace(results.grid, parts=parts, settings=settings))
+    parts = tuple(part for part in results.grid.columns if tasks & set(part.tasks))
+    settings = tuple(name for name in results.grid.levels if name != DEV_APART)
+    return replace(results, grid=replace(results.grid, columns=parts, levels=settings))

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from ...engine.sweep import find_runs
 from ...search.search import Search, SearchResult
 from ...search.space import TECHNIQUES
-from ...study.grid import CellKey, Results, seeds_in_words
-from ...study.parts import BLURB
+from ...study.conditions import BLURB
+from ...study.grid import Condition, Results, format_seeds
 from ...study.study import Study
 from ...tables.score_table import PERCENT, cell_notes, cell_score
-from ...tables.table import NOT_RUN, Answer, Table, number
+from ...tables.table import NOT_RUN, KeyFinding, Table, format_number
 from .grids import OPTIMAL, STANDARD
 from .searches import Searched
 
@@ -29,15 +29,15 @@ def optimal_table(
 ) -> Table:
     """A row per task; of each encoder standard and optimal side by side, each optimal cell with its recipe."""
     rows = []
-    for part in results.grid.parts:
+    for part in results.grid.columns:
         cells = []
         for column, name in columns.items():
             for setting in (STANDARD, OPTIMAL):
-                key, said = CellKey(column, setting, part.label), ""
+                key, said = Condition(column, setting, part.label), ""
                 found = searched.get((name, part.label))
                 if setting == OPTIMAL and part.label != BLURB and (found or key in results.grid.cells):
                     said = recipe_in_short(found, train_on_dev=part.label in train_on_dev)
-                cells.append(cell_score(results, key, paper=paper, below=said))
+                cells.append(cell_score(results, key, paper=paper, footnote=said))
         rows.append((part.label, *cells))
     heads = [f"{column} {setting.lower()}" for column in columns for setting in (STANDARD, OPTIMAL)]
     mine = {key: found for key, found in searched.items() if key[0] in columns.values()}
@@ -46,22 +46,22 @@ def optimal_table(
 
 
 def _search_notes(results: Results, searched: Searched, *, train_on_dev: Sequence[str]) -> list[str]:
-    tasks = [part.label for part in results.grid.parts if any(task == part.label for _, task in searched)]
-    of_all = len([part for part in results.grid.parts if part.label != BLURB])
+    tasks = [part.label for part in results.grid.columns if any(task == part.label for _, task in searched)]
+    of_all = len([part for part in results.grid.columns if part.label != BLURB])
     if not tasks:
         return ["Nothing was searched: optimal is standard."]
     first = next(iter(searched.values()))
     notes = [
         f"Optimal: the best of {most_trials(searched.values())} trials on dev, by the mean over "
-        f"{seeds_in_words(first.search.seeds)}; the standard recipe is always among the trials. Test was looked at "
-        f"once, with {seeds_in_words(results.grid.seeds)}, which no trial has had."
+        f"{format_seeds(first.search.seeds)}; the standard recipe is always among the trials. Test was looked at "
+        f"once, with {format_seeds(results.grid.seeds)}, which no trial has had."
     ]
     if len(tasks) < of_all:
         notes.append(
             f"Searched on {len(tasks)} of {of_all} tasks: {', '.join(tasks)}. On the others optimal is as standard, "
             f"within {BLURB} as well."
         )
-    joined = [part.label for part in results.grid.parts if part.label in train_on_dev]
+    joined = [part.label for part in results.grid.columns if part.label in train_on_dev]
     if joined:
         notes.append(f"Dev joined to train once the recipe was chosen: {', '.join(joined)}; its failures are then "
                      "judged on test alone, and only if predictions are constant.")  # fmt: skip
@@ -108,7 +108,7 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
         values = found.values
         standard = found.standard.value if found.standard else None
         rows.append((task, encoder, f"{len(values)}\u00a0of\u00a0{min(found.budget, found.search.space.size)}",
-                     *(number(None if value is None else value * PERCENT)
+                     *(format_number(None if value is None else value * PERCENT)
                        for value in (standard, max(values, default=None), min(values, default=None))),
                      recipe_in_short(found, train_on_dev=False)))  # fmt: skip
     notes = [
@@ -118,7 +118,14 @@ def search_table(study: Study, searched: Searched, *, title: str = "The searches
         *_space_notes([found.search for found in searched.values()]),
     ]
     rows = rows or [("nothing searched", *("–" for _ in columns[1:]))]
-    return Table(title=title, columns=columns, rows=rows, heads=2, caption=search_caption(study, searched), notes=notes)
+    return Table(
+        title=title,
+        columns=columns,
+        rows=rows,
+        n_header_columns=2,
+        caption=search_caption(study, searched),
+        notes=notes,
+    )
 
 
 def _space_notes(searches: Sequence[Search]) -> list[str]:
@@ -140,11 +147,12 @@ def search_caption(study: Study, searched: Searched) -> str:
     commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
     runs = f"{len(records)} runs" if len(records) == len(configs) else f"{len(records)} of {len(configs)} runs"
     seeds = next((found.search.seeds for found in searched.values()), ())
-    return " · ".join([runs, seeds_in_words(seeds) if seeds else "no seeds",
-                       f"commit {' and '.join(commits)}" if commits else "commit: no runs", study.origin])  # fmt: skip
+    return " · ".join([runs, format_seeds(seeds) if seeds else "no seeds",
+                       f"commit {' and '.join(commits)}" if commits else "commit: no runs",
+                       study.provenance])  # fmt: skip
 
 
-def search_answer(searched: Searched) -> Answer:
+def search_answer(searched: Searched) -> KeyFinding:
     """What the searches chose, and how much of their budget that took."""
     sentences = []
     for (encoder, task), found in searched.items():
@@ -154,7 +162,7 @@ def search_answer(searched: Searched) -> Answer:
         place = found.trials.index(found.best) + 1
         sentences.append(
             f"{task}, {encoder}: chosen on dev at trial {place} of {len(found.trials)}: "
-            f"{recipe_in_short(found, train_on_dev=False)} (dev {number(found.best.value * PERCENT)}, the best of "
-            f"{len(found.trials)}; standard {number(found.standard.value * PERCENT)})."
+            f"{recipe_in_short(found, train_on_dev=False)} (dev {format_number(found.best.value * PERCENT)}, the best of "
+            f"{len(found.trials)}; standard {format_number(found.standard.value * PERCENT)})."
         )
-    return Answer(question="What did the search choose?", sentences=sentences or [f"Nothing searched: {NOT_RUN}."])
+    return KeyFinding(question="What did the search choose?", sentences=sentences or [f"Nothing searched: {NOT_RUN}."])

@@ -27,8 +27,8 @@ def test_lists_stand_for_one_contrast_per_combination_and_what_second_leaves_out
     assert len(claim.contrasts) == 4 * 3
     for contrast in claim.contrasts:
         (first,), (second,) = contrast.first, contrast.second
-        assert first.setting == "Layer reinit" != second.setting
-        assert (first.encoder, first.part) == (second.encoder, second.part)
+        assert first.level == "Layer reinit" != second.level
+        assert (first.group, first.column) == (second.group, second.column)
 
 
 def test_a_pooled_contrast_keeps_all_cells_of_a_side_together():
@@ -42,15 +42,15 @@ def test_where_one_field_is_pooled_the_others_still_stand_for_a_contrast_each():
     assert len(claim.contrasts) == 4 * 3
     for contrast in claim.contrasts:
         for side in (contrast.first, contrast.second):
-            assert [address.part for address in side] == ["SS", "QA"] and len({one.encoder for one in side}) == 1
+            assert [address.column for address in side] == ["SS", "QA"] and len({one.group for one in side}) == 1
 
 
 def test_than_is_both_cells_again_with_other_values():
     (claim,) = [claim for claim in load_claims() if claim.id == "domain-large-gains-most"]
     assert len(claim.contrasts) == 2 * 2
     for contrast in claim.contrasts:
-        assert [one.encoder for one in contrast.than] == ["LARGE", "BASE twin"]
-        assert {one.setting for one in contrast.than} < {"BioBERT-LARGE", "BlueBERT-LARGE"}
+        assert [one.group for one in contrast.than] == ["LARGE", "BASE twin"]
+        assert {one.level for one in contrast.than} < {"BioBERT-LARGE", "BlueBERT-LARGE"}
 
 
 def test_no_contrast_is_of_a_cell_with_itself():
@@ -59,8 +59,8 @@ def test_no_contrast_is_of_a_cell_with_itself():
 
 @pytest.mark.parametrize(("name", "value"), [("rule", "perhaps"), ("expect", "nicer")])
 def test_an_unknown_word_is_refused_with_the_known_ones(name, value, tmp_path, monkeypatch):
-    cell = {"encoder": "a", "setting": "b", "part": "c"}
-    contrast = {"expect": "higher", "notebook": "n", "first": cell, "second": {"setting": "d"}}
+    cell = {"group": "a", "level": "b", "column": "c"}
+    contrast = {"expect": "higher", "notebook": "n", "first": cell, "second": {"level": "d"}}
     entry = {"id": "x", "section": "1", "statement": "s", "confirmed_if": "c", "contradicted_if": "d", "rule": "all"}
     (contrast if name == "expect" else entry)[name] = value
     file = tmp_path / "claims.yaml"

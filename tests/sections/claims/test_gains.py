@@ -6,7 +6,7 @@ import pytest
 
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.gains import certainty_answer, gain_table, gains_answer, technique_gains
-from blurbstudy.tables.table import signed
+from blurbstudy.tables.table import format_signed
 
 STEM = "03_layer_adaptation"
 GOOD, BAD, HOPELESS = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81], [60, 61, 60, 62, 61]
@@ -26,7 +26,7 @@ def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results)
     assert len(table.runs[f"{STEM}: BERT, QA, Layer freeze"]) == 10
     (row,) = technique_gains(evidence).rows
     assert (row[0], row[1], row[2].text) == ("Layer freeze\nagainst Baseline", "BERT", STEM)
-    assert row[6] == signed(total) and row[7] == signed(fewer) and row[8:] == ("0 of 5", "3 of 5")
+    assert row[6] == format_signed(total) and row[7] == format_signed(fewer) and row[8:] == ("0 of 5", "3 of 5")
     said = gains_answer(evidence).sentences[-1]
     assert said.endswith("with: Layer freeze against Baseline (BERT), 0 of 5 against 3 of 5.")
 

@@ -59,4 +59,4 @@ def test_a_contrast_in_words_says_once_what_both_cells_share():
     first = contrast_in_words(CLAIMS["longer-training-needed"].contrasts[0])
     assert first == "BERT, Improved optimization, BIOSSES scores higher than Standard epochs"
     pooled = contrast_in_words(CLAIMS["instability-is-low-resource"].contrasts[0])
-    assert pooled == "BIOSSES and PubMedQA and BioASQ (12 cells) fails more often than 10 parts (40 cells)"
+    assert pooled == "BIOSSES and PubMedQA and BioASQ (12 cells) fails more often than 10 tasks (40 cells)"

@@ -10,8 +10,8 @@ from blurbstudy.sections.claims.forest_plot import forest
 from blurbstudy.sections.claims.verdict_tables import Verdicts, contrast_table, verdict_table, verdicts_answer
 from blurbstudy.sections.claims.verdicts import judge
 from blurbstudy.stabilizers import RemoveLayers
-from blurbstudy.study.grid import CellKey
-from blurbstudy.study.study import NO_FINDING
+from blurbstudy.study.grid import Condition
+from blurbstudy.study.study import NOT_A_RESULT
 
 STEM = "03_layer_adaptation"
 GOOD, BAD = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81]
@@ -49,10 +49,10 @@ def test_the_caption_of_the_verdicts_says_runs_seeds_commit_and_scale(evidence):
 
 def test_verdicts_on_generated_data_are_said_to_be_no_findings(evidence):
     found = verdicts(evidence, no_finding=True)
-    assert verdict_table(found).notes[0].startswith(NO_FINDING)
-    assert verdicts_answer(found).sentences[0].startswith(NO_FINDING)
+    assert verdict_table(found).notes[0].startswith(NOT_A_RESULT)
+    assert verdicts_answer(found).sentences[0].startswith(NOT_A_RESULT)
     plain = dataclasses.replace(found, no_finding=False)
-    assert not any(NO_FINDING in said for said in verdicts_answer(plain).sentences)
+    assert not any(NOT_A_RESULT in said for said in verdicts_answer(plain).sentences)
 
 
 def test_every_comparison_names_its_runs(evidence):
@@ -76,7 +76,7 @@ def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_r
     evidence = Evidence(results={"05_pruning": {"table7": results}})
     for name, setting in (("none removed", "0 of 12"), ("half removed", "6 of 12")):
         found = evidence.at(Address("05_pruning", "BERT", name, "QA"))
-        assert found.records == results.cell(CellKey("BERT", setting, "QA"))
+        assert found.records == results.cell(Condition("BERT", setting, "QA"))
     assert evidence.at(Address("05_pruning", "BERT", "a third removed", "QA")) is None
 
 
@@ -85,7 +85,7 @@ def test_a_second_grid_with_the_same_names_is_found_beside_the_first(make_result
     evidence = Evidence(results={"06_state_of_the_art": {"table8": first, "table9": second}})
     for name, results in (("", first), ("table8", first), ("table9", second)):
         found = evidence.at(Address("06_state_of_the_art", "BERT", "Standard", "QA", name))
-        assert found.summary.mean == results.summaries[CellKey("BERT", "Standard", "QA")].mean
+        assert found.summary.mean == results.summaries[Condition("BERT", "Standard", "QA")].mean
 
 
 def test_the_small_figure_says_in_words_what_it_shows(evidence):

@@ -116,6 +116,8 @@ def test_encoders_of_one_name_are_told_apart(make_catalog):
     catalog = make_catalog({"Baseline": GOOD})
     records = catalog.records(catalog.groups[0])
     config = records[1].config
-    twin = RunConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {"encoder": "f" * 20})
+    twin = RunConfig(
+        **{f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {"encoder_fingerprint": "f" * 20}
+    )
     names = encoder_names([records[0], dataclasses.replace(records[1], config=twin)])
     assert names == {"e" * 20: "BERT (eeeeee)", "f" * 20: "BERT (ffffff)"}

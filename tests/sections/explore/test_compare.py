@@ -5,7 +5,7 @@ from scipy import stats
 
 from blurbstudy.sections.explore.catalog import Message
 from blurbstudy.sections.explore.compare import comparable_groups, compare_groups, default_pair
-from blurbstudy.tables.table import signed
+from blurbstudy.tables.table import format_signed
 
 GOOD, BAD = [90, 92, 91, 93], [70, 75, 69, 74]
 
@@ -18,7 +18,7 @@ def pair(catalog):
 def test_the_second_minus_the_first_paired_by_seed(make_catalog):
     made = pair(make_catalog({"Baseline": GOOD, "Layer freeze": BAD}))
     (row,) = made.table.rows
-    assert row[0] == signed(sum(BAD) / 4 - sum(GOOD) / 4) and row[4:] == ("4", "0 of 4 against 0 of 4")
+    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4) and row[4:] == ("4", "0 of 4 against 0 of 4")
     assert stats.ttest_rel(BAD, GOOD).pvalue < 0.001 and row[2] == "< 0.001"
     assert made.verdict == "The second setting is worse by 19.50: significant over seeds and over test examples."
 

@@ -5,11 +5,16 @@ import pytest
 from blurbstudy.sections import large_models as section
 from blurbstudy.sections.large_models import tables5_6 as large_models
 from blurbstudy.sections.large_models.grids import LARGE, TWIN
-from blurbstudy.sections.large_models.selection import best_settings, choice_table, stabilized, techniques_view
+from blurbstudy.sections.large_models.selection import (
+    best_technique_results,
+    choice_table,
+    choose_on_dev,
+    techniques_view,
+)
 from blurbstudy.study import study as module
-from blurbstudy.study.grid import CellKey
+from blurbstudy.study.conditions import BLURB
+from blurbstudy.study.grid import Condition
 from blurbstudy.study.parameters import scale_parameters
-from blurbstudy.study.parts import BLURB
 from blurbstudy.study.study import Study
 from blurbstudy.tables.paper import paper_tables
 from blurbstudy.tasks import TASKS, get_task
@@ -59,7 +64,7 @@ def invented(study, grid, *, score):
             config=config, status="finished", stopped_at_step=1, selected_step=1, scores={}, curve={},
             predictions=predictions, seconds=1.0, peak_bytes=1, environment={"commit": "abc"},
         )  # fmt: skip
-    return large_models.Results(grid=grid, records=records, references=references, origin="origin")
+    return large_models.Results(grid=grid, records=records, references=references, provenance="origin")
 
 
 def wrong(task, truth):
@@ -86,26 +91,26 @@ QA = ["PubMedQA", "BioASQ", "BIOSSES"]
 def test_techniques_are_tried_on_ss_and_qa_and_the_other_tasks_are_taken_as_they_are(grid):
     _, made = grid(seeds_otherwise=1)
     assert made.settings == SETTINGS
-    counted = {key: len(runs) for key, runs in made.cells.items() if key.encoder == "PubMedBERT-LARGE"}
+    counted = {key: len(runs) for key, runs in made.cells.items() if key.group == "PubMedBERT-LARGE"}
     assert counted == {
-        **{CellKey("PubMedBERT-LARGE", setting, "SS"): 2 for setting in SETTINGS},
-        **{CellKey("PubMedBERT-LARGE", setting, "QA"): 4 for setting in SETTINGS},
-        **{CellKey("PubMedBERT-LARGE", "Baseline", task.name): 1 for task in TASKS if task.name not in QA},
+        **{Condition("PubMedBERT-LARGE", setting, "SS"): 2 for setting in SETTINGS},
+        **{Condition("PubMedBERT-LARGE", setting, "QA"): 4 for setting in SETTINGS},
+        **{Condition("PubMedBERT-LARGE", "Baseline", task.name): 1 for task in TASKS if task.name not in QA},
     }
-    assert {key.encoder for key in made.cells} == {"PubMedBERT-LARGE", "BERT"}
+    assert {key.group for key in made.cells} == {"PubMedBERT-LARGE", "BERT"}
 
 
 def test_encoders_that_all_tasks_are_not_asked_of_have_ss_and_qa_alone(grid):
     _, made = grid(on_all_tasks=[])
-    assert {key.part for key in made.cells} == {"SS", "QA"}
+    assert {key.column for key in made.cells} == {"SS", "QA"}
 
 
 def test_twins_are_frozen_and_decayed_at_their_own_depth(grid):
     study, made = grid(tasks=QA)
     for name, frozen, decay in (("PubMedBERT-LARGE", 2, 0.9), ("BERT", 1, 0.8)):
-        (run, *_) = made.cells[CellKey(name, "Layer freeze", "SS")]
+        (run, *_) = made.cells[Condition(name, "Layer freeze", "SS")]
         assert run.recipe.stabilizers["freeze"]["layers"] == frozen
-        (run, *_) = made.cells[CellKey(name, "Layerwise decay", "SS")]
+        (run, *_) = made.cells[Condition(name, "Layerwise decay", "SS")]
         assert run.recipe.stabilizers["layerwise_decay"]["factor"] == decay
     assert ("Layer freeze, BASE twin", "BIOSSES") in made.recipes
     assert ("Layer reinit, BASE twin", "BIOSSES") not in made.recipes  # it is the same recipe
@@ -123,11 +128,11 @@ def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
         return 0.95 if technique(config) == best else 0.7
 
     results = invented(study, made, score=score)
-    chosen = best_settings(techniques_view(study, results))
+    chosen = choose_on_dev(techniques_view(study, results))
     assert chosen["PubMedBERT-LARGE", "QA"] == "Layerwise decay"
-    final = stabilized(study, results)
+    final = best_technique_results(study, results)
     for row in (LARGE, TWIN):
-        runs = final.grid.cells[CellKey(row, "PubMedBERT-LARGE", "BioASQ")]
+        runs = final.grid.cells[Condition(row, "PubMedBERT-LARGE", "BioASQ")]
         assert {technique(run) for run in runs} == {"Layerwise decay"}
     table = choice_table(study, results)
     row = next(row for row in table.rows if row[:2] == ("PubMedBERT-LARGE", "QA"))
@@ -137,7 +142,7 @@ def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
 def test_large_and_twin_are_paired_by_seed(grid):
     study, made = grid(tasks=QA)
     results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
-    final = stabilized(study, results)
+    final = best_technique_results(study, results)
     change, _ = large_models.twin_comparisons(final)["PubMedBERT-LARGE", "BioASQ"]
     reference = study.references["BioASQ"].gold["test"].gold
     n = len(reference)
@@ -149,9 +154,9 @@ def test_large_and_twin_are_paired_by_seed(grid):
 def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
     study, made = grid(seeds_otherwise=1)
     results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
-    final = stabilized(study, results)
-    assert {run.seed for run in final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", BLURB)]} == {1}
-    assert len(final.grid.cells[CellKey(LARGE, "PubMedBERT-LARGE", "BIOSSES")]) == 2
+    final = best_technique_results(study, results)
+    assert {run.seed for run in final.grid.cells[Condition(LARGE, "PubMedBERT-LARGE", BLURB)]} == {1}
+    assert len(final.grid.cells[Condition(LARGE, "PubMedBERT-LARGE", "BIOSSES")]) == 2
     table = large_models.large_table(study, final, title="Table 6")
     assert [row[0] for row in table.rows] == [*(task.name for task in TASKS), BLURB, "Δ BASE twin, BLURB score"]
     assert table.rows[-1][1].text == "–\npaper −0.59" and table.rows[-1][2].text.endswith("paper +0.58")
@@ -164,7 +169,7 @@ def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
 
 def test_every_number_of_the_papers_table_6_stands_in_ours(grid):
     study, made = grid(seeds_otherwise=1)
-    final = stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    final = best_technique_results(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.large_table(study, final, title="Table 6")
     for column, name in enumerate(table.columns[1:], 1):
         printed = paper_tables()["table6"]["cells"][name]
@@ -175,7 +180,7 @@ def test_every_number_of_the_papers_table_6_stands_in_ours(grid):
 
 def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
     study, made = grid(on_all_tasks=[], tasks=["BIOSSES", "PubMedQA", "BioASQ", "GAD"])
-    final = stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    final = best_technique_results(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.large_table(study, final, title="Table 6")
     (gad,) = [row for row in table.rows if row[0] == "GAD"]
     assert [cell.state for cell in gad[1:]] == ["no path given", "not asked for (on_all_tasks)"]
@@ -183,7 +188,7 @@ def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
 
 def test_a_large_encoder_without_a_twin_has_no_difference(grid):
     study, made = grid(tasks=QA, encoders={"MiniLM": None})
-    final = stabilized(study, invented(study, made, score=lambda *_: 0.9))
+    final = best_technique_results(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.twin_table(study, final)
     assert table.rows[0][0] == "not run" and "No BASE twin is given for PubMedBERT-LARGE." in table.notes
     assert large_models.large_answer(study, final).sentences == ["Nothing has been run yet."]

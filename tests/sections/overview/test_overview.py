@@ -18,7 +18,7 @@ def reference(task):
 
 def test_every_task_stands_there_with_its_terms(monkeypatch):
     monkeypatch.setattr(overview, "load_references", lambda *_: {task.name: reference(task) for task in TASKS})
-    study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=TASKS, origin="")
+    study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=TASKS, provenance="")
     table = overview.task_table(study)
     terms, metric = table.columns.index("Terms"), table.columns.index("Metric")
     assert [(row[0], row[terms]) for row in table.rows] == [
@@ -32,7 +32,7 @@ def test_what_the_bootstrap_draws_is_what_the_files_name(monkeypatch):
     alone = reference(task)
     named = Gold(ids=alone.gold["test"].ids, units=("d",) * len(alone.gold["test"].ids), gold=alone.gold["test"].gold)
     documents = GoldReference(task=task, data=alone.data, gold=dict(alone.gold) | {"test": named})
-    study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=[task], origin="")
+    study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=[task], provenance="")
     for found, unit in ((alone, "sentence"), (documents, "document")):
         monkeypatch.setattr(overview, "load_references", lambda *_, found=found: {task.name: found})
         table = overview.task_table(study)

@@ -58,7 +58,7 @@ def results(grid, *, predicted=PREDICTED):
             else {}, seconds=1.0, peak_bytes=1, environment={"commit": "abcdef1234"},
         )  # fmt: skip
     reference = GoldReference(task=TASK, data="d" * 20, gold=dict.fromkeys(("train", "dev", "test"), gold))
-    return Results(grid=grid, records=records, references={TASK.name: reference}, origin="parameters/x.yaml")
+    return Results(grid=grid, records=records, references={TASK.name: reference}, provenance="parameters/x.yaml")
 
 
 def audit(kept):
@@ -115,7 +115,7 @@ def test_without_a_run_table_and_answer_say_why(given, predicted, why):
 
 def test_a_run_that_is_not_in_the_store_is_told():
     grid = scoring_grid(study())
-    found = Results(grid=grid, records={}, references={}, origin="x")
+    found = Results(grid=grid, records={}, references={}, provenance="x")
     assert "this run is not in the store" in scoring_answer(found, audit([])).sentences[0]
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from blurbstudy.metrics import blurb_score
 from blurbstudy.sections.pretraining_ablation.table2 import (
-    ROW,
     interaction_table,
     learned_answer,
     means_table,
@@ -16,8 +15,8 @@ from blurbstudy.sections.pretraining_ablation.table2 import (
     objectives_against_paper,
     variance_table,
 )
-from blurbstudy.study.grid import CellKey, Grid, Part, Results
-from blurbstudy.study.parts import BLURB, blurb_parts
+from blurbstudy.study.conditions import BLURB, blurb_columns
+from blurbstudy.study.grid import Axes, Condition, Grid, Results, TaskColumn
 from blurbstudy.tables.paper import paper_cell, paper_tables
 from blurbstudy.tasks import TASKS
 
@@ -36,15 +35,20 @@ def table2(make_results):
 
     def make(right=RIGHT, **more):
         found = make_results(right, **more)
-        part = Part(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
-        cells = {CellKey(ROW, key.setting, "BioASQ"): runs for key, runs in found.grid.cells.items()}
-        return replace(found, grid=replace(found.grid, encoders={ROW: ""}, parts=(part,), cells=cells))
+        part = TaskColumn(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
+        cells = {Condition("", key.level, "BioASQ"): runs for key, runs in found.grid.cells.items()}
+        return replace(
+            found,
+            grid=replace(
+                found.grid, axes=Axes(group=None, level="Encoder"), groups=("",), columns=(part,), cells=cells
+            ),
+        )
 
     return make
 
 
 def test_the_blurb_part_weighs_tasks_as_the_blurb_score_does():
-    part = blurb_parts(AllTasks)[-1]
+    part = blurb_columns(AllTasks)[-1]
     scores = {task.name: (7 * i % 13) / 13 for i, task in enumerate(TASKS)}
     assert part.label == BLURB and sum(part.weights.values()) == pytest.approx(1)
     weighted = sum(part.weights[name] * score for name, score in scores.items())
@@ -54,7 +58,7 @@ def test_the_blurb_part_weighs_tasks_as_the_blurb_score_does():
 def test_every_number_of_the_papers_table_stands_beside_its_cell():
     for objective, column in paper_tables()["table2"]["cells"].items():
         for task, printed in column.items():
-            assert paper_cell("table2", row=ROW, column=objective, part=task) == printed
+            assert paper_cell("table2", group="", level=objective, column=task) == printed
 
 
 def test_a_row_per_task_a_column_per_objective(table2):
@@ -73,8 +77,8 @@ def test_a_glance_has_the_means_and_how_many_runs_failed(table2):
 
 def test_an_objective_without_encoder_says_why(table2):
     results = table2()
-    results = replace(results, grid=replace(results.grid, settings=("BERT", "BERT (no NSP)"),
-                                            absent={"BERT (no NSP)": "not released"}))  # fmt: skip
+    results = replace(results, grid=replace(results.grid, levels=("BERT", "BERT (no NSP)"),
+                                            missing_reasons={"BERT (no NSP)": "not released"}))  # fmt: skip
     ((_, _, absent),) = objective_table(results, title="Table 2").rows
     assert absent.mean is None and absent.state == "not released" and absent.paper == 83.57
 
@@ -141,12 +145,12 @@ def test_an_interaction_is_shown_beside_each_change(make_results):
     grid: Grid = bert.grid
     records, cells = dict(bert.records), dict(grid.cells)
     for name, source in ((second, first), (first, second)):  # the other encoder: the other way round
-        runs = tuple(replace(run, encoder="f" * 20) for run in grid.cells[CellKey("BERT", name, "QA")])
-        cells[CellKey("ELECTRA", name, "QA")] = runs
-        models = grid.cells[CellKey("BERT", source, "QA")]
+        runs = tuple(replace(run, encoder="f" * 20) for run in grid.cells[Condition("BERT", name, "QA")])
+        cells[Condition("ELECTRA", name, "QA")] = runs
+        models = grid.cells[Condition("BERT", source, "QA")]
         records |= {run.id: replace(bert.records[m.id], config=run) for run, m in zip(runs, models, strict=True)}
-    grid = replace(grid, encoders={"BERT": "", "ELECTRA": ""}, cells=cells)
-    results = Results(grid=grid, records=records, references=bert.references, origin="x")
+    grid = replace(grid, groups=("BERT", "ELECTRA"), cells=cells)
+    results = Results(grid=grid, records=records, references=bert.references, provenance="x")
     table = interaction_table(results, title="Segments", first=first, second=second, baseline="BERT")
     rows = {row[1]: row for row in table.rows}
     assert rows["BERT"][2] == "+9.67" and rows["BERT"][6] == "–"

@@ -9,7 +9,7 @@ from blurbstudy.models import Architecture
 from blurbstudy.sections.pruning.savings import drops_figure, saved, savings_table, spent
 from blurbstudy.sections.pruning.table7 import overall
 from blurbstudy.stabilizers import RemoveLayers
-from blurbstudy.study.grid import CellKey, Part
+from blurbstudy.study.grid import Condition, TaskColumn
 from blurbstudy.tasks import get_task
 
 SHAPE = Architecture(family="bert", vocab_size=100, n_layers=4, width=32, n_heads=2, intermediate=64)
@@ -24,16 +24,16 @@ STUDY = SimpleNamespace(
 def cut(make_results):
     """Full depth: 3 seeds of 4 s and 2 MiB; half: 2 seconds and 1 MiB, without the last seed."""
     found = make_results({"0 of 4": [90, 88, 92], "2 of 4": [80, 79]})
-    part = Part(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
-    cells = {CellKey("BERT", key.setting, "BioASQ"): runs for key, runs in found.grid.cells.items()}
+    part = TaskColumn(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
+    cells = {Condition("BERT", key.level, "BioASQ"): runs for key, runs in found.grid.cells.items()}
     techniques = {"0 of 4": (), "2 of 4": (RemoveLayers(2),)}
-    half = {run.id for run in cells[CellKey("BERT", "2 of 4", "BioASQ")]}
+    half = {run.id for run in cells[Condition("BERT", "2 of 4", "BioASQ")]}
     records = {
         name: replace(record, seconds=2.0 + record.config.seed if name in half else 4.0 + 2 * record.config.seed,
                       peak_bytes=(1 if name in half else 2) << 20)
         for name, record in found.records.items()
     }  # fmt: skip
-    grid = replace(found.grid, parts=(part,), cells=cells, layers={"BERT": 4}, techniques=techniques)
+    grid = replace(found.grid, columns=(part,), cells=cells, layers={"BERT": 4}, techniques=techniques)
     return replace(found, records=records, grid=grid)
 
 

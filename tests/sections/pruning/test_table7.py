@@ -12,7 +12,7 @@ from blurbstudy.sections.pruning import table7 as pruning
 from blurbstudy.sections.pruning.grids import settings as settings_of
 from blurbstudy.sections.pruning.table7 import Drop, drops, half_depth, verdict
 from blurbstudy.stabilizers import RemoveLayers
-from blurbstudy.study.grid import CellKey, Part
+from blurbstudy.study.grid import Condition, TaskColumn
 from blurbstudy.tables.paper import paper_tables
 from blurbstudy.tasks import get_task
 
@@ -25,12 +25,12 @@ def cut(make_results):
 
     def make(right=RIGHT, **more):
         found = make_results(right, **more)
-        part = Part(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
-        cells = {CellKey("BERT", key.setting, "BioASQ"): runs for key, runs in found.grid.cells.items()}
-        counts = {setting: int(setting.split()[0]) for setting in found.grid.settings}
+        part = TaskColumn(label="BioASQ", tasks=("BioASQ",), paper="BioASQ")
+        cells = {Condition("BERT", key.level, "BioASQ"): runs for key, runs in found.grid.cells.items()}
+        counts = {setting: int(setting.split()[0]) for setting in found.grid.levels}
         techniques = {setting: (RemoveLayers(count),) if count else () for setting, count in counts.items()}
         layers = {"BERT": int(next(iter(counts)).split()[-1])}
-        changed = {"parts": (part,), "cells": cells, "techniques": techniques, "layers": layers}
+        changed = {"columns": (part,), "cells": cells, "techniques": techniques, "layers": layers}
         return replace(found, grid=replace(found.grid, **changed))
 
     return make

@@ -23,7 +23,7 @@ from blurbstudy.sections.scispacy import tables10_11 as scispacy_tables
 from blurbstudy.sections.scispacy.grids import FINE_TUNED, MEAN, NER
 from blurbstudy.sections.scispacy.scores import ORACLE, RELAXED, STRICT, relaxed
 from blurbstudy.study import study as study_module
-from blurbstudy.study.grid import CellKey
+from blurbstudy.study.grid import Condition
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.training.run_record import RunRecord
@@ -98,7 +98,7 @@ def results(make_study):
             config=config, status="finished", stopped_at_step=1, selected_step=1, scores={"dev": 0.9, "test": 0.9},
             curve={}, predictions=predictions, seconds=1.0, peak_bytes=1, environment={"commit": "abcdef1234"},
         )  # fmt: skip
-    return module.Results(grid=grid, records=records, references=references, origin=study.origin)
+    return module.Results(grid=grid, records=records, references=references, provenance=study.provenance)
 
 
 def words(table):
@@ -158,7 +158,7 @@ def test_a_gap_is_the_difference_and_is_paired_over_examples(baselines, results)
     for part in (NER[0].name, MEAN):
         for table, own in module.by_table(results).items():
             one = module.gap(baselines, own, table=table, encoder="BERT", part=part)
-            summary = own.summaries[CellKey("BERT", FINE_TUNED, part)]
+            summary = own.summaries[Condition("BERT", FINE_TUNED, part)]
             oracle = baselines.judged(table, ORACLE, part)
             assert one.difference == pytest.approx(summary.mean - oracle.score)
             assert one.over_examples[0] < one.difference < one.over_examples[1]
@@ -179,9 +179,9 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
         assert len(judgements) == 2 * len(NER)
         for judgement in judgements[: len(NER)]:  # BASE; LARGE has no runs
             (first,), (second,) = judgement.contrast.first, judgement.contrast.second
-            assert (first.setting, second.encoder) == (shown_as, "scispaCy max")
+            assert (first.level, second.encoder) == (shown_as, "scispaCy max")
             own = module.by_table(results)[table]
-            one = module.gap(baselines, own, table=table, encoder="BERT", part=first.part)
+            one = module.gap(baselines, own, table=table, encoder="BERT", part=first.column)
             assert judgement.difference == pytest.approx(one.difference)
             assert judgement.over_seeds == pytest.approx(one.over_seeds)
             assert judgement.over_examples == pytest.approx(one.over_examples) and judgement.failed[1] == "–"
@@ -258,7 +258,7 @@ def test_a_report_asks_the_store_alone(make_study, monkeypatch):
     found = module.scispacy_baselines(make_study(train_missing=False))
     assert found.found == {} and set(found.missing.values()) == {module.REMEDY}
     results = module.Results(grid=scispacy.grids(make_study())["ner"], records={},
-                             references=found.references, origin="x")  # fmt: skip
+                             references=found.references, provenance="x")  # fmt: skip
     for make in (tables10_11.gap_table, answers.scispacy_answer, answers.scispacy_against_paper):
         assert make(found, results)
     assert (
@@ -269,6 +269,6 @@ def test_a_report_asks_the_store_alone(make_study, monkeypatch):
 
 def test_encoders_can_be_asked_for_on_some_sets_alone(make_study):
     grid = scispacy.grids(make_study(ner_tasks=["BC5-chem", "NCBI-disease"]))["ner"]
-    assert [part.label for part in grid.parts] == ["BC5-chem", "NCBI-disease"]
+    assert [part.label for part in grid.columns] == ["BC5-chem", "NCBI-disease"]
     with pytest.raises(ParameterError, match="BIOSSES is not an entity set of this run"):
         scispacy.grids(make_study(ner_tasks=["BIOSSES"]))

@@ -64,11 +64,11 @@ def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values):
     results = study.results(state_of_the_art.grids(study, searched)["table8"])
     one = searched["BERT", "BIOSSES"]
     assert one.is_finished and len(one.trials) == 5
-    (key,) = (key for key in results.grid.cells if (key.setting, key.part) == (OPTIMAL, "BIOSSES"))
-    (standard,) = (k for k in results.grid.cells if (k.setting, k.part) == (STANDARD, "BIOSSES"))
+    (key,) = (key for key in results.grid.cells if (key.level, key.column) == (OPTIMAL, "BIOSSES"))
+    (standard,) = (k for k in results.grid.cells if (k.level, k.column) == (STANDARD, "BIOSSES"))
     assert all(config.recipe.train_on_dev for config in results.grid.cells[key])
     assert not set(results.grid.cells[key]) & set(results.grid.cells[standard])
-    apart = results.grid.cells[key._replace(setting=DEV_APART)]
+    apart = results.grid.cells[key._replace(level=DEV_APART)]
     assert [config.recipe.replace(train_on_dev=True, checkpoint_selection="last") for config in apart] == [
         config.recipe for config in results.grid.cells[key]
     ]
@@ -91,8 +91,11 @@ def test_a_report_of_a_search_that_was_never_made_says_so(values):
     searched = search_results(report)
     assert searched["BERT", "BIOSSES"].best is None
     grid = state_of_the_art.grids(report, searched)["table8"]
-    assert {(k.setting, k.part) for k in grid.cells if k.part == "BIOSSES"} == {(STANDARD, "BIOSSES")}  # nor dev apart
-    assert grid.encoders == {"PubMedBERT": "", "PubMedELECTRA": "no path given"}
+    assert {(k.level, k.column) for k in grid.cells if k.column == "BIOSSES"} == {
+        (STANDARD, "BIOSSES")
+    }  # nor dev apart
+    assert grid.groups == ("PubMedBERT", "PubMedELECTRA")
+    assert grid.missing_reasons == {"PubMedELECTRA": "no path given"}
 
 
 def test_a_search_that_the_deadline_ends_counts_the_runs_that_are_left_and_resumes(values):

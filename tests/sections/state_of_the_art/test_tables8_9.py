@@ -19,7 +19,7 @@ from blurbstudy.sections.state_of_the_art.tables8_9 import (
     search_table,
 )
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study.grid import CellKey
+from blurbstudy.study.grid import Condition
 from blurbstudy.tables.paper import paper_cell, paper_tables
 
 COLUMNS = {"PubMedBERT": "BERT", "PubMedELECTRA": "ELECTRA"}
@@ -41,16 +41,24 @@ def found():
 def results(make_results):
     """Standard and optimal runs of PubMedBERT's column on BioASQ; PubMedELECTRA has none."""
     made = make_results({STANDARD: [80, 82, 81], OPTIMAL: [90, 91, 92]})
-    part = replace(made.grid.parts[0], label="BioASQ", paper="BioASQ")
-    cells = {CellKey("PubMedBERT", key.setting, "BioASQ"): runs for key, runs in made.grid.cells.items()}
-    encoders = {"PubMedBERT": "", "PubMedELECTRA": "no path given"}
-    return replace(made, grid=replace(made.grid, parts=(part,), cells=cells, encoders=encoders))
+    part = replace(made.grid.columns[0], label="BioASQ", paper="BioASQ")
+    cells = {Condition("PubMedBERT", key.level, "BioASQ"): runs for key, runs in made.grid.cells.items()}
+    return replace(
+        made,
+        grid=replace(
+            made.grid,
+            columns=(part,),
+            cells=cells,
+            groups=("PubMedBERT", "PubMedELECTRA"),
+            missing_reasons={"PubMedELECTRA": "no path given"},
+        ),
+    )
 
 
 class AStudy:
     """What tables of searches ask of a study."""
 
-    origin, no_finding = "parameters/mini/x.yaml", True
+    provenance, is_demo = "parameters/mini/x.yaml", True
 
     def __init__(self, folder):
         self.store = RunStore(folder)
@@ -65,7 +73,7 @@ def test_every_number_of_the_papers_table_stands_beside_its_cell(table):
     for column, cells in paper_tables()[table]["cells"].items():
         name, _, setting = column.partition(" ")
         for task, printed in cells.items():
-            assert paper_cell(table, row=name, column=setting.capitalize(), part=task) == printed
+            assert paper_cell(table, group=name, level=setting.capitalize(), column=task) == printed
 
 
 def test_standard_and_optimal_stand_side_by_side_with_the_recipe_below(results, found):
@@ -76,7 +84,7 @@ def test_standard_and_optimal_stand_side_by_side_with_the_recipe_below(results, 
     ((name, standard, optimal, none, _),) = table.rows
     assert name == "BioASQ" and (standard.mean, optimal.mean) == (pytest.approx(81), pytest.approx(91))
     assert (standard.paper, optimal.paper) == (87.56, 91.79)
-    assert standard.below == "" and optimal.below == "freeze 6, one segment id"
+    assert standard.footnote == "" and optimal.footnote == "freeze 6, one segment id"
     assert none.state == "no path given" and none.paper == 87.71
     assert "freeze 6, one segment id" in table._repr_html_()
 
@@ -89,15 +97,15 @@ def test_the_notes_say_how_many_trials_which_seeds_and_which_tasks(results, foun
 
 
 def test_tasks_without_a_search_are_named_and_their_cells_say_so(results, found):
-    other = replace(results.grid.parts[0], label="HoC", tasks=("HoC",))
+    other = replace(results.grid.columns[0], label="HoC", tasks=("HoC",))
     cells = dict(results.grid.cells)
     for setting in (STANDARD, OPTIMAL):
-        cells[CellKey("PubMedBERT", setting, "HoC")] = cells[CellKey("PubMedBERT", setting, "BioASQ")]
-    two = replace(results, grid=replace(results.grid, parts=(*results.grid.parts, other), cells=cells))
+        cells[Condition("PubMedBERT", setting, "HoC")] = cells[Condition("PubMedBERT", setting, "BioASQ")]
+    two = replace(results, grid=replace(results.grid, columns=(*results.grid.columns, other), cells=cells))
     table = table8(two, {("BERT", "BioASQ"): found})
-    assert table.rows[1][2].below == "not searched: as standard"
+    assert table.rows[1][2].footnote == "not searched: as standard"
     assert any(note.startswith("Searched on 1 of 2 tasks: BioASQ.") for note in table.notes)
-    assert [part.label for part in restricted(two, {("BERT", "BioASQ"): found}).grid.parts] == ["BioASQ"]
+    assert [part.label for part in restricted(two, {("BERT", "BioASQ"): found}).grid.columns] == ["BioASQ"]
 
 
 def test_the_chosen_recipe_takes_dev_into_train_where_asked_for(found):

@@ -8,7 +8,7 @@ from scipy import stats
 from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
 from blurbstudy.sections.state_of_the_art.searches import DEV_APART
 from blurbstudy.sections.state_of_the_art.train_plus_dev import joined_dev_table
-from blurbstudy.study.grid import CellKey
+from blurbstudy.study.grid import Condition
 
 WITH, WITHOUT = [90, 93, 91], [85, 84, 88]
 
@@ -27,11 +27,11 @@ def test_both_means_and_the_paired_difference_stand_in_a_row(results):
 
 def test_its_runs_are_those_with_dev_and_those_without(results):
     (runs,) = joined_dev_table({"BASE": results}).runs.values()
-    cells = [results.grid.cells[CellKey("BERT", setting, "QA")] for setting in (OPTIMAL, DEV_APART)]
+    cells = [results.grid.cells[Condition("BERT", setting, "QA")] for setting in (OPTIMAL, DEV_APART)]
     assert set(runs) == {config.id for cell in cells for config in cell}
 
 
 def test_where_dev_joins_no_train_the_table_says_so(results):
-    cells = {key: runs for key, runs in results.grid.cells.items() if key.setting != DEV_APART}
+    cells = {key: runs for key, runs in results.grid.cells.items() if key.level != DEV_APART}
     table = joined_dev_table({"BASE": replace(results, grid=replace(results.grid, cells=cells))})
     assert table.rows[0][0] == "not run" and len(table.rows[0]) == len(table.columns)

@@ -10,7 +10,7 @@ from ..config import Recipe
 from ..errors import ParameterError
 from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer
 from ..tasks import TASKS
-from .grid import Part
+from .grid import TaskColumn
 from .parameters import LayerParameters, TaskTypeParameters
 from .study import Study
 
@@ -36,13 +36,13 @@ def layer_techniques(parameters: LayerParameters, *, combinations: bool = False)
     return single | combined if combinations else single
 
 
-def blurb_parts(study: Study[Any]) -> tuple[Part, ...]:
+def blurb_columns(study: Study[Any]) -> tuple[TaskColumn, ...]:
     """One part per task and, where all of BLURB is there, its score: the mean over groups of the mean within each."""
-    parts = [Part(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
+    parts = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
     if {task.name for task in study.tasks} == {task.name for task in TASKS}:
         sizes = Counter(task.group for task in study.tasks)
         weights = {task.name: 1 / (len(sizes) * sizes[task.group]) for task in study.tasks}
-        parts.append(Part(label=BLURB, tasks=tuple(weights), paper=BLURB, weights=weights))
+        parts.append(TaskColumn(label=BLURB, tasks=tuple(weights), paper=BLURB, weights=weights))
     return tuple(parts)
 
 
