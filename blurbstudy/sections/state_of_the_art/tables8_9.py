@@ -162,7 +162,7 @@ def search_answer(searched: Searched) -> KeyFinding:
         place = found.trials.index(found.best) + 1
         sentences.append(
             f"{task}, {encoder}: chosen on dev at trial {place} of {len(found.trials)}: "
-            f"{recipe_in_short(found, train_on_dev=False)} (dev {format_number(found.best.value * PERCENT)}, the best of "
-            f"{len(found.trials)}; standard {format_number(found.standard.value * PERCENT)})."
+            f"{recipe_in_short(found, train_on_dev=False)} (dev {format_number(found.best.value * PERCENT)}, the best "
+            f"of {len(found.trials)}; standard {format_number(found.standard.value * PERCENT)})."
         )
     return KeyFinding(question="What did the search choose?", sentences=sentences or [f"Nothing searched: {NOT_RUN}."])

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from blurbstudy.config import Recipe, RunConfig
+from blurbstudy.config import Recipe
 from blurbstudy.sections.explore.catalog import (
     describe_techniques,
     encoder_names,
@@ -116,8 +116,6 @@ def test_encoders_of_one_name_are_told_apart(make_catalog):
     catalog = make_catalog({"Baseline": GOOD})
     records = catalog.records(catalog.groups[0])
     config = records[1].config
-    twin = RunConfig(
-        **{f.name: getattr(config, f.name) for f in dataclasses.fields(config)} | {"encoder_fingerprint": "f" * 20}
-    )
+    twin = dataclasses.replace(config, encoder_fingerprint="f" * 20)
     names = encoder_names([records[0], dataclasses.replace(records[1], config=twin)])
     assert names == {"e" * 20: "BERT (eeeeee)", "f" * 20: "BERT (ffffff)"}
