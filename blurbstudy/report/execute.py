@@ -18,7 +18,7 @@ from ..errors import flat_message
 from ..study.study import is_demo
 
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
-STAMP = "blurbstudy_stamp"  # metadata of an executed notebook: its scale and store, so that no report mixes them
+PROVENANCE = "blurbstudy_stamp"  # metadata of an executed notebook: its scale and store, so that no report mixes them
 MAX_KERNELS = 4  # of a few hundred MB each
 
 
@@ -110,7 +110,7 @@ def _message(error: Any) -> str:
     return text if is_study_error else f"{kind}: {text}"
 
 
-def stamp(scale: str, store: Path | str | None) -> dict[str, str]:
+def provenance(scale: str, store: Path | str | None) -> dict[str, str]:
     """Scale and store of a page; the store as a digest of its path, since a report names no path of a machine."""
     folder = Path(store or paths.store_folder(scale)).resolve()
     return {"scale": scale, "store": hashlib.sha256(str(folder).encode()).hexdigest()[:16]}
@@ -126,5 +126,5 @@ def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: Mappin
         copy.metadata[FAILURE] = failure
     scale = parameters.get("scale", MINI)
     no_finding = is_demo(scale, parameters.get("data", MINI))
-    copy.metadata[STAMP] = stamp(scale, parameters.get("store")) | {"no_finding": no_finding}
+    copy.metadata[PROVENANCE] = provenance(scale, parameters.get("store")) | {"no_finding": no_finding}
     nbformat.write(copy, path)

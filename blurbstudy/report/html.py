@@ -1,159 +1,180 @@
-"""The HTML report: executed notebooks as pages through our own nbconvert template, and a first page that answers.
+"""The HTML report: executed notebooks as pages through our nbconvert template, and a front page with the answers.
 
-No page asks for another file but the pages beside it: stylesheet and figures are inside.
+Every page is self-contained: stylesheet, script and figures are inside. Links lead only to other pages of the report.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape, unescape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from .. import __version__, paths
 from ..engine.sources.sources import MINI
 from ..sections import NOTEBOOKS
 from ..study.study import NOT_A_RESULT
-from ..tables.header import STYLE_FILE
+from ..tables.header import STYLE_FILE, Header
 from ..tables.paper import NOTEBOOK_OF
-from ..tables.table import KeyFinding, slug
+from ..tables.table import FIGURES_MIME, FigureInfo, KeyFinding, page_link, slug
 from ..training.provenance import commit
-from .execute import FAILURE, STAMP, stamp
+from .execute import FAILURE, PROVENANCE, provenance
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-TEMPLATE = "template"  # folder beside this file, an nbconvert template upon `basic`
+TEMPLATE = "template"  # folder beside this file, an nbconvert template that extends `basic`
 SCRIPT_FILE = Path(__file__).parent / TEMPLATE / "report.js"
-_FIGURE = re.compile(r'<figure class="(?:table|drawing)[^"]*" id="([^"]*)"[^>]*><figcaption>(.*?)</figcaption>', re.S)
-_FRONT = re.compile(r'<figure [^>]*\bdata-front="([^"]*)">.*?</figure>', re.S)
-_PAGE = re.compile(r'<span data-page="(\w+)">.*?</span>')
-_LEFT_OUT = (
+_HIDDEN_TAGS = {
     "papermill-error-cell-tag",
-    "skip-execution",  # widgets; above each stands a figure
-    "injected-parameters",  # names folders of the machine; the page lists all parameters, folders by their last name
-)
+    "skip-execution",  # widgets; a static figure is shown above each
+    "injected-parameters",  # contain paths of this machine; the page lists all parameters, paths by their last name
+}
+
+
+class FrontFigure(TypedDict):
+    """A table of the front page."""
+
+    question: str
+    html: str
+
+
+class PaperTable(TypedDict):
+    """A table of the paper in the contents."""
+
+    title: str
+    href: str  # '' if its page was not executed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One notebook in the report."""
+    """One notebook of the report."""
 
-    stem: str
+    notebook: str
     title: str
-    made: bool  # whether there is an executed copy, of this scale and this store
-    no_finding: bool = False  # generated data, or the mini scale
-    failure: str = ""
-    answers: Sequence[dict[str, Any]] = ()
-    tables: Sequence[dict[str, str]] = ()  # id and title of every table and figure
-    front: Sequence[dict[str, str]] = ()  # tables for the first page, each with the question that it stands under
-    notebook: NotebookNode | None = field(default=None, repr=False)
+    executed: bool  # at this scale and with this store
+    is_demo: bool  # on generated data or at the mini scale
+    failure: str
+    answers: Sequence[Mapping[str, object]]  # as KeyFinding displays itself
+    figures: Sequence[FigureInfo]  # every table and figure
+    front: Sequence[FrontFigure]
+    content: NotebookNode
 
 
 def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -> Path:
-    """Write a page for every notebook in `folder`/notebooks that was executed at this scale with this store (default:
-    runs/SCALE), and index.html; its path is returned.
+    """Write a page for each notebook in `folder`/notebooks that was executed at this scale with this store (default:
+    runs/SCALE), and the front page.
+
+    Returns:
+        the path of the front page, index.html.
     """
-    mine = stamp(scale, store)
-    pages = [_page(folder / "notebooks", stem, mine=mine) for stem in NOTEBOOKS]
+    expected = provenance(scale, store)
+    pages = [_read_page(folder / "notebooks", notebook, expected) for notebook in NOTEBOOKS]
+    script = SCRIPT_FILE.read_text(encoding="utf-8")
     frame = {
         "scale": scale,
-        "no_finding": NOT_A_RESULT if scale == MINI or any(page.no_finding for page in pages) else "",
+        "banner": NOT_A_RESULT if scale == MINI or any(page.is_demo for page in pages) else "",
         "style": STYLE_FILE.read_text(encoding="utf-8"),
-        "script": (script := SCRIPT_FILE.read_text(encoding="utf-8")),
+        "script": script,
         "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         "pages": pages,
         "made_by": f"Made by blurbstudy {__version__}, commit {commit() or 'unknown'}, scale {scale}",
     }
-    for page in pages:
-        if page.made:
-            values = frame | {"stem": page.stem, "title": page.title, "failure": page.failure}
-            values["no_finding"] = NOT_A_RESULT if page.no_finding else ""
-            (folder / f"{page.stem}.html").write_text(_linked(_page_html(page, values), pages), encoding="utf-8")
-        else:
-            (folder / f"{page.stem}.html").unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    for page in pages:
+        file = folder / f"{page.notebook}.html"
+        if page.executed:
+            values = {"notebook": page.notebook, "title": page.title, "failure": page.failure}
+            values["banner"] = NOT_A_RESULT if page.is_demo else ""
+            file.write_text(_link_notebooks(_page_html(page, frame | values), pages), encoding="utf-8")
+        else:
+            file.unlink(missing_ok=True)
     index = folder / "index.html"
-    answers = [
-        one | {"stem": page.stem, "id": slug(one["question"])}
-        for page in pages
-        for one in page.answers
-        if one.get("front")
-    ]
-    figures = [one | {"html": _linked(one["html"], pages)} for page in pages for one in page.front]
-    asked = {one["question"] for one in answers}
-    shown = {"answers": answers, "figures": figures, "others": [f for f in figures if f["question"] not in asked]}
-    index.write_text(_front_html(frame | shown | {"stem": "", "paper": _paper_tables(pages)}), encoding="utf-8")
+    index.write_text(_link_notebooks(_front_html(frame | _front_values(pages)), pages), encoding="utf-8")
     return index
 
 
-def _paper_tables(pages: Sequence[Page]) -> list[dict[str, str]]:
-    """Every table of the paper, and where ours stands; without `href` where it does not yet."""
-    found = {}
+def _front_values(pages: Sequence[Page]) -> dict[str, object]:
+    answers = [
+        {**answer, "notebook": page.notebook, "id": slug(str(answer["question"]))}
+        for page in pages
+        for answer in page.answers
+        if answer.get("front")
+    ]
+    questions = {answer["question"] for answer in answers}
+    figures = [figure for page in pages for figure in page.front]
+    return {
+        "notebook": "",
+        "answers": answers,
+        "figures": figures,
+        "other_figures": [figure for figure in figures if figure["question"] not in questions],
+        "paper": [_paper_table(name, notebook, pages) for name, notebook in NOTEBOOK_OF.items()],
+    }
+
+
+def _paper_table(name: str, notebook: str, pages: Sequence[Page]) -> PaperTable:
+    """Our version of a table of the paper: its title begins with the same name."""
     for page in pages:
-        for table in page.tables:
-            name = table["title"].partition(".")[0]
-            found.setdefault(name, {"title": table["title"], "href": f"{page.stem}.html#{table['id']}"})
-    return [found.get(name, {"title": f"{name} ({stem})"}) for name, stem in NOTEBOOK_OF.items()]
+        for figure in page.figures:
+            if figure["title"].startswith(f"{name}."):
+                return {"title": figure["title"], "href": f"{page.notebook}.html#{figure['id']}"}
+    return {"title": f"{name} ({notebook})", "href": ""}
 
 
-def _linked(html: str, pages: Sequence[Page]) -> str:
-    """Names of notebooks as links to their pages, where there are such."""
-    titles = {page.stem: escape(page.title) for page in pages if page.made}
-
-    def link(found: re.Match[str]) -> str:
-        stem = found[1]
-        return f'<a href="{stem}.html">{titles[stem]}</a>' if stem in titles else stem
-
-    return _PAGE.sub(link, html)
-
-
-def _page(folder: Path, stem: str, *, mine: Mapping[str, str]) -> Page:
-    import nbformat
-
-    executed = folder / f"{stem}.ipynb"
-    notebook = nbformat.read(executed, as_version=4) if executed.is_file() else None
-    found = notebook.metadata.get(STAMP, {}) if notebook else {}
-    made = mine.items() <= dict(found).items()
-    if not made:  # never executed, or at another scale or with another store
-        notebook = nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if not set(_LEFT_OUT) & set(cell.metadata.get("tags", ()))]
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    answers = [output.data[KeyFinding.MIME] for output in outputs if KeyFinding.MIME in output.get("data", {})]
-    shown = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
-    figures = [found for html in shown for found in _FIGURE.findall(html)]
-    return Page(
-        stem=stem,
-        title=notebook.metadata.get("title", stem),
-        made=made,
-        no_finding=made and found.get("no_finding", True),
-        failure=notebook.metadata.get(FAILURE, ""),
-        answers=answers,
-        tables=[{"id": name, "title": unescape(title)} for name, title in figures] if made else (),
-        front=[{"question": unescape(one[1]), "html": one[0]} for html in shown for one in _FRONT.finditer(html)]
-        if made
-        else (),
-        notebook=notebook,
-    )
-
-
-def _page_html(page: Page, values: dict[str, Any]) -> str:
-    from nbconvert import HTMLExporter
-
-    for cell in page.notebook.cells:
-        for output in cell.get("outputs", ()):
-            if "text/html" in output.get("data", {}):  # the notebook brings the stylesheet along; the page has it
-                output.data["text/html"] = re.sub(r"<style>.*?</style>", "", output.data["text/html"], flags=re.S)
-    exporter = HTMLExporter(template_name=TEMPLATE, extra_template_basedirs=[str(Path(__file__).parent)])
-    html, _ = exporter.from_notebook_node(page.notebook, resources={"page": values})
+def _link_notebooks(html: str, pages: Sequence[Page]) -> str:
+    """Replace names of notebooks (see `page_link`) by links to their pages."""
+    for page in pages:
+        link = f'<a href="{page.notebook}.html">{escape(page.title)}</a>' if page.executed else page.notebook
+        html = html.replace(page_link(page.notebook).markup, link)
     return html
 
 
-def _front_html(values: dict[str, Any]) -> str:
+def _read_page(folder: Path, notebook: str, expected: Mapping[str, str]) -> Page:
+    import nbformat
+
+    file = folder / f"{notebook}.ipynb"
+    content = nbformat.read(file, as_version=4) if file.is_file() else nbformat.v4.new_notebook()
+    actual = dict(content.metadata.get(PROVENANCE, {}))
+    executed = expected.items() <= actual.items()
+    if not executed:  # never, or at another scale or with another store
+        content = nbformat.read(paths.NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
+    content.cells = [cell for cell in content.cells if not _HIDDEN_TAGS & set(cell.metadata.get("tags", ()))]
+    data = list(_output_data(content)) if executed else []
+    figures = [(info, one["text/html"]) for one in data for info in one.get(FIGURES_MIME, ())]
+    return Page(
+        notebook=notebook,
+        title=content.metadata.get("title", notebook),
+        executed=executed,
+        is_demo=executed and actual.get("no_finding", True),
+        failure=content.metadata.get(FAILURE, ""),
+        answers=[one[KeyFinding.MIME] for one in data if KeyFinding.MIME in one],
+        figures=[info for info, _ in figures],
+        front=[{"question": info["front"], "html": html} for info, html in figures if info["front"]],
+        content=content,
+    )
+
+
+def _output_data(content: NotebookNode) -> Iterator[NotebookNode]:
+    """The MIME bundle of every output: MIME type -> content."""
+    for cell in content.cells:
+        yield from (output.data for output in cell.get("outputs", ()) if "data" in output)
+
+
+def _page_html(page: Page, values: Mapping[str, object]) -> str:
+    from nbconvert import HTMLExporter
+
+    for data in _output_data(page.content):
+        if Header.MIME in data:  # the page has the stylesheet in its head
+            data["text/html"] = data[Header.MIME]["html"]
+    exporter = HTMLExporter(template_name=TEMPLATE, extra_template_basedirs=[str(Path(__file__).parent)])
+    html, _ = exporter.from_notebook_node(page.content, resources={"page": values})
+    return html
+
+
+def _front_html(values: Mapping[str, object]) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent / TEMPLATE)

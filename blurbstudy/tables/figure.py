@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from .table import slug
+from .table import FigureInfo, figures_bundle, slug
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +34,13 @@ class Figure:
     svg: str
     caption: str = ""
     notes: Sequence[str] = ()
+
+    @property
+    def info(self) -> FigureInfo:
+        return {"id": slug(self.title), "title": self.title, "front": ""}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return figures_bundle(self._repr_html_(), self.info)
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.svg.encode()).decode()

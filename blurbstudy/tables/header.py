@@ -13,12 +13,19 @@ STYLE_FILE = Path(__file__).with_name("report.css")
 class Header:
     """The head of a notebook's page."""
 
+    MIME = "application/vnd.blurbstudy.header+json"  # the same without the stylesheet, for a page that has it already
+
     def __init__(self, study: Study) -> None:
         self.study = study
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return {"text/html": self._repr_html_(), self.MIME: {"html": self._html()}}
+
     def _repr_html_(self) -> str:
+        return f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>{self._html()}"
+
+    def _html(self) -> str:
         parameters = self.study.parameters
-        style = f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>"
         banner = f'<p class="banner own">{escape(NOT_A_RESULT)}</p>' if self.study.is_demo else ""
         rows = "".join(
             f"<tr><th scope='row'>{escape(name)}</th><td>{escape(format_value(value))}</td>"
@@ -31,4 +38,4 @@ class Header:
         details = (
             f'<details class="given"><summary>All parameters</summary><figure class="table">{table}</figure></details>'
         )
-        return f'{style}{banner}<p class="given">{escape(self.study.provenance)}</p>{details}'
+        return f'{banner}<p class="given">{escape(self.study.provenance)}</p>{details}'

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TypedDict
 
 NOT_RUN = "not run"
 ONE_SEED = "one, no interval"
@@ -115,6 +116,22 @@ def number_with_details(value: float | None, said: str, details: Sequence[str]) 
     return HtmlCell(markup=escape(said) + small, text="\n".join([said, *details]), value=value)
 
 
+class FigureInfo(TypedDict):
+    """A table or figure of a notebook's output, as the report lists it."""
+
+    id: str  # of its HTML element
+    title: str
+    front: str  # the question of the report's first page that it is shown under; '': not there
+
+
+FIGURES_MIME = "application/vnd.blurbstudy.figures+json"  # list of FigureInfo
+
+
+def figures_bundle(html: str, *figures: FigureInfo) -> dict[str, object]:
+    """The output of a notebook that shows some tables and figures."""
+    return {"text/html": html, FIGURES_MIME: list(figures)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A captioned table; `heads` cells of each row are row headings. Shown by notebooks and the report alike."""
@@ -130,6 +147,13 @@ class Table:
     front_page_question: str = ""  # the question of the report's first page that it is shown under; '': not there
     folded: bool = False  # whether it opens on a click: long, and the detail of what is shown above it
 
+    @property
+    def info(self) -> FigureInfo:
+        return {"id": slug(self.title), "title": self.title, "front": self.front_page_question}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return figures_bundle(self._repr_html_(), self.info)
+
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
         body = "".join(f"<tr>{self._row(row)}</tr>" for row in self._spanned())
@@ -141,12 +165,11 @@ class Table:
         scores = max((sum(isinstance(cell, Score) for cell in row) for row in self.rows), default=0)
         shape = "table narrow" if scores > 2 else "table"  # narrow: a cell's details below one another
         shape += f" {self.kind}" if self.kind else ""
-        front = f' data-front="{escape(self.front_page_question, quote=True)}"' if self.front_page_question else ""
         frame = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>'
         if self.folded:
             frame = f'<details class="folded"><summary>{format_count(len(self.rows), "row")}</summary>{frame}</details>'
         return (
-            f'<figure class="{shape}" id="{slug(self.title)}"{front}><figcaption>{escape(self.title)}</figcaption>'
+            f'<figure class="{shape}" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
             f"{frame}{self._files()}{caption}{listed}</figure>"
         )
 
@@ -281,7 +304,7 @@ def format_count(n: int, what: str) -> str:
 
 
 def page_link(stem: str) -> HtmlCell:
-    """A notebook by its name; the report makes it a link to that page, by the page's title."""
+    """A notebook by its name; the report replaces the markup by a link to that page, with the page's title."""
     return HtmlCell(markup=f'<span data-page="{escape(stem, quote=True)}">{escape(stem)}</span>', text=stem)
 
 

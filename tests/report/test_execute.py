@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from blurbstudy import paths
-from blurbstudy.report.execute import FAILURE, STAMP, execute_notebooks, stamp
+from blurbstudy.report.execute import FAILURE, PROVENANCE, execute_notebooks, provenance
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_the_executed_copy_says_what_failed(executed):
 
 @pytest.mark.parametrize("stem", ["00_wrong", "02_fine"])
 def test_the_executed_copy_says_of_which_scale_and_store_it_is(executed, stem):
-    made = nbformat.read(executed[stem].path, as_version=4).metadata[STAMP]
-    assert made == stamp("mini", None) | {"no_finding": True}
+    made = nbformat.read(executed[stem].path, as_version=4).metadata[PROVENANCE]
+    assert made == provenance("mini", None) | {"no_finding": True}
 
 
 def test_notebooks_execute_side_by_side(tmp_path):

@@ -8,9 +8,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from blurbstudy.report.execute import FAILURE, STAMP, stamp
+from blurbstudy.report.execute import FAILURE, PROVENANCE, provenance
 from blurbstudy.report.html import SCRIPT_FILE, build_report
 from blurbstudy.sections import NOTEBOOKS
+from blurbstudy.tables.header import Header
 from blurbstudy.tables.paper import NOTEBOOK_OF
 from blurbstudy.tables.table import KeyFinding, Table, page_link
 
@@ -22,7 +23,7 @@ def report(tmp_path):
     """A report of one executed notebook, which failed after an answer; the others were not executed."""
     answer = KeyFinding(question=f"Why? {EVIL}", sentences=[f"Because. {EVIL}"])
     outputs = [
-        new_output("display_data", data={"text/html": "<style>p{}</style><p>shown</p>"}),
+        new_output("display_data", data={"text/html": "<style>p{}</style>", Header.MIME: {"html": "<p>shown</p>"}}),
         new_output("display_data", data=answer._repr_mimebundle_()),
         new_output("stream", name="stderr", text=f"a message {EVIL}"),
         new_output("error", ename="ParameterError", evalue=f"wrong {EVIL}", traceback=[f"line {EVIL}"]),
@@ -30,7 +31,7 @@ def report(tmp_path):
     marker = new_markdown_cell("papermill's own", metadata={"tags": ["papermill-error-cell-tag"]})
     cells = [marker, new_markdown_cell("# A heading"), new_code_cell(f"x = '{EVIL}'", outputs=outputs)]
     (tmp_path / "notebooks").mkdir()
-    made = {STAMP: stamp("mini", None) | {"no_finding": True}}
+    made = {PROVENANCE: provenance("mini", None) | {"no_finding": True}}
     notebook = new_notebook(cells=cells, metadata={"title": "Overview", FAILURE: f"wrong {EVIL}"} | made)
     nbformat.write(notebook, tmp_path / "notebooks" / f"{NOTEBOOKS[0]}.ipynb")
     build_report(tmp_path, scale="mini")
@@ -64,7 +65,7 @@ def test_the_first_page_links_every_table_of_the_paper_or_says_that_it_is_not_th
     stem = NOTEBOOK_OF["Table 3"]
     table = Table(title="Table 3. Optimization", columns=("a",), rows=[("x",)], front_page_question="Asked?")
     other = Table(title="Something else", columns=("a",), rows=[("y",)])
-    outputs = [new_output("display_data", data={"text/html": one._repr_html_()}) for one in (table, other)]
+    outputs = [new_output("display_data", data=one._repr_mimebundle_()) for one in (table, other)]
     executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
     html = build_report(tmp_path, scale="mini", store="s").read_text()
     assert f'href="{stem}.html#table-3-optimization"' in html and f'href="{stem}.html#something-else"' in html
@@ -95,7 +96,7 @@ def test_a_table_of_the_first_page_stands_under_its_question_and_names_pages_by_
     for stem, said in ((first, "Safe & sound?"), (second, "And then?")):
         answer = KeyFinding(question=said, sentences=["Yes."], on_front_page=True)
         outputs = [new_output("display_data", data=answer._repr_mimebundle_())]
-        outputs += [new_output("display_data", data={"text/html": table._repr_html_()})] * (stem == first)
+        outputs += [new_output("display_data", data=table._repr_mimebundle_())] * (stem == first)
         executed(tmp_path, stem, scale="mini", store="s", cells=[new_code_cell("x", outputs=outputs)])
     html = build_report(tmp_path, scale="mini", store="s").read_text()
     assert html.index(">Safe &amp; sound?<") < html.index('id="shown"') < html.index(">And then?<")
@@ -146,7 +147,7 @@ def test_a_page_whose_notebook_is_gone_is_removed(tmp_path):
 def executed(folder, stem, *, scale, store, no_finding=False, cells=()):
     """An executed copy as `blurbstudy run` leaves it."""
     (folder / "notebooks").mkdir(exist_ok=True)
-    metadata = {"title": stem, STAMP: stamp(scale, store) | {"no_finding": no_finding}}
+    metadata = {"title": stem, PROVENANCE: provenance(scale, store) | {"no_finding": no_finding}}
     nbformat.write(new_notebook(cells=list(cells), metadata=metadata), folder / "notebooks" / f"{stem}.ipynb")
 
 
@@ -164,8 +165,12 @@ def test_a_page_of_another_scale_or_store_is_not_shown_as_this_ones(tmp_path, sc
 
 def test_the_stamp_knows_a_folder_by_any_of_its_names_and_does_not_hold_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert stamp("mini", "runs/mini") == stamp("mini", None) == stamp("mini", tmp_path / "x" / ".." / "runs" / "mini")
-    assert "runs" not in stamp("mini", None)["store"]
+    assert (
+        provenance("mini", "runs/mini")
+        == provenance("mini", None)
+        == provenance("mini", tmp_path / "x" / ".." / "runs" / "mini")
+    )
+    assert "runs" not in provenance("mini", None)["store"]
 
 
 def test_generated_data_are_no_finding_at_any_scale(tmp_path):

@@ -9,7 +9,7 @@ from ...stats.summary import Comparison, compare
 from ...tables.comparison_table import format_p_value
 from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.score_table import percent, percents
-from ...tables.table import Table, format_interval, format_signed
+from ...tables.table import Table, figures_bundle, format_interval, format_signed
 from .catalog import Message, RunGroup, StoreCatalog
 from .runs import group_points
 
@@ -23,6 +23,9 @@ class PairComparison:
     verdict: str  # one sentence
     table: Table
     figure: Figure
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return figures_bundle(self._repr_html_(), self.table.info, self.figure.info)
 
     def _repr_html_(self) -> str:
         return f'<p class="verdict">{escape(self.verdict)}</p>{self.table._repr_html_()}{self.figure._repr_html_()}'

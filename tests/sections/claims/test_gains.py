@@ -91,4 +91,4 @@ def test_nothing_run_is_said_as_such():
     empty = Evidence(results={})
     assert gain_table(empty).rows[0][0] == technique_gains(empty).rows[0][0] == "no runs yet"
     for answer in (gains_answer(empty), certainty_answer(empty)):
-        assert answer.front and len(answer.sentences) == 1
+        assert answer.on_front_page and len(answer.sentences) == 1
