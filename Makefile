@@ -13,13 +13,14 @@ STAMP := $(VENV)/.made-from-constraints
 PEERS := $(VENV)/.made-with-benchmark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lab check docs benchmark benchmark-gpu clean
+.PHONY: help setup report test test-slow lab check docs benchmark benchmark-gpu clean
 
 help:
 	@echo "make report   run the study at SCALE=$(SCALE) and write report/$(SCALE)/index.html"
-	@echo "make test     run the tests"
+	@echo "make test     run the tests (about 8 minutes on two cores)"
+	@echo "make test-slow   run the tests with browsers, whole studies and killed processes (up to 25 minutes)"
 	@echo "make lab      open the notebooks in JupyterLab"
-	@echo "make check    check lint and formatting"
+	@echo "make check    check lint, formatting and types"
 	@echo "make docs     regenerate docs/cli.md"
 	@echo "make setup    create $(VENV) with all packages (the other targets do this too)"
 	@echo "make benchmark DATA=DIR ENCODER=DIR   compare speed and memory with Hugging Face Trainer on the CPU"
@@ -46,7 +47,10 @@ report: $(STAMP)
 	@echo "Open report/$(SCALE)/index.html in a browser."
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) -m "not slow" $(ARGS)
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest $(TESTS) -m slow $(ARGS)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(ARGS) notebooks
@@ -54,6 +58,7 @@ lab: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python --level error
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate_cli.py

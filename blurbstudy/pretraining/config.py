@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ..config import RENAMED_FIELDS
 from ..errors import CheckpointError, ParameterError
 from ..models import Architecture
 
@@ -154,6 +155,8 @@ def _from_values(values: Mapping[str, Any], objective: str | None, source: str) 
 def _config(values: Mapping[str, Any], source: str) -> PretrainingConfig:
     fields = dataclasses.fields(PretrainingConfig)
     unknown = sorted(set(values) - {field.name for field in fields}, key=str)
+    if unknown and (name := RENAMED_FIELDS.get(unknown[0])):
+        raise ParameterError(f"{source}: field {unknown[0]!r} is now {name!r}; rename it")
     if unknown:
         raise ParameterError(
             f"{source}: unknown field {unknown[0]!r}; known: {', '.join(f.name for f in fields)}, "

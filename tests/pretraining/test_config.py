@@ -63,6 +63,7 @@ def test_the_paper_masks_15_percent_of_whole_words():
     ("changes", "message"),
     [
         ({"widht": 8}, "unknown field 'widht'; known: vocab_size"),
+        ({"clip": 1.0}, "the configuration: field 'clip' is now 'max_grad_norm'; rename it"),
         ({"width": 33}, "width=33 must be a multiple of n_heads=2"),
         ({"max_length": 64}, "max_length=64 exceeds max_positions=48; lower it"),
         ({"mask_rate": 1.5}, "mask_rate=1.5 is out of bounds; use 0.01 to 0.9"),

@@ -132,6 +132,12 @@ def test_a_file_with_an_unknown_name_is_an_error_that_lists_the_known_ones():
         get_section("08_claims").Parameters.parse(values, origin="here")
 
 
+def test_a_renamed_parameter_is_an_error_with_its_new_name():
+    values = scale_parameters("mini", "02_optimization_ablation") | {"evaluations": 2}
+    with pytest.raises(ParameterError, match=r"parameter 'evaluations' \(here\) is now 'n_evaluations'; rename it"):
+        get_section("02_optimization_ablation").Parameters.parse(values, origin="here")
+
+
 def test_a_missing_value_is_an_error_that_says_where_to_set_it():
     values = {name: value for name, value in scale_parameters("mini", "08_claims").items() if name != "margin"}
     with pytest.raises(ParameterError, match="parameter 'margin' has no value; set it in the parameters file or with"):
