@@ -82,7 +82,7 @@ def main() -> None:
 
 def identity(system: str, inputs: BenchmarkInputs) -> str:
     """Of all that decides a system's runs but the seed."""
-    arguments = {"side": system, "fitting": dataclasses.asdict(inputs.fitting), "data": inputs.fingerprint}
+    arguments = {"system": system, "fitting": dataclasses.asdict(inputs.fitting), "data": inputs.fingerprint}
     arguments |= {"encoder": inputs.checkpoint.fingerprint, "recipe": inputs.recipe.to_dict()}
     if system == "ours":
         arguments["revision"] = TRAINER_REVISION
@@ -97,8 +97,8 @@ def finished(file: Path, inputs: BenchmarkInputs) -> dict[tuple[str, int], dict[
             run = json.loads(line)
         except ValueError:
             continue
-        if run["identity"] == identity(run["side"], inputs):
-            runs[run["side"], run["seed"]] = run
+        if run["identity"] == identity(run["system"], inputs):
+            runs[run["system"], run["seed"]] = run
     return runs
 
 
@@ -130,7 +130,7 @@ def train_run(system: str, seed: int, inputs: BenchmarkInputs) -> dict[str, Any]
         scores, loss = run["scores"], run["train_loss"]
     values = {"dev": scores["dev"], "test": scores["test"], "train_loss": loss}
     return {
-        "side": system,
+        "system": system,
         "seed": seed,
         "identity": identity(system, inputs),
         **values,

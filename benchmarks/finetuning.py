@@ -167,14 +167,14 @@ def compare(name: str, row: Row, args: argparse.Namespace) -> dict[str, Any]:
     log(f"{row.title}: the reference's best of a short piece: {reference['chosen']}")
     minutes = args.repeats * expected_seconds(row, inputs, reference["piece_seconds"]) / 60
     log(f"{row.title}: about {minutes:.0f} minutes for {args.repeats} repeats")
-    reference_job = shared | reference["chosen"] | {"side": "peer", "seeds": list(range(1, row.runs + 1))}
+    reference_job = shared | reference["chosen"] | {"system": "reference", "seeds": list(range(1, row.runs + 1))}
     systems: dict[str, list[dict]] = {REFERENCE: [reference_job]}
     if args.grouped and not row.predicts:
         systems[f"{REFERENCE}, grouped by length"] = [reference_job | {"grouped": True}]
     for setup in setups(row):
         seeds = list(range(1, setup.runs + 1))
         jobs = [
-            {"side": "ours", "threads": setup.threads, "seeds": seeds[i :: setup.processes]}
+            {"system": "ours", "threads": setup.threads, "seeds": seeds[i :: setup.processes]}
             for i in range(setup.processes)
         ]
         systems[setup.name] = [shared | job for job in jobs]
@@ -183,7 +183,7 @@ def compare(name: str, row: Row, args: argparse.Namespace) -> dict[str, Any]:
     began = time.perf_counter()
     for repeat in range(args.repeats):
         rates.append(
-            run_system(finetuning_workers.__file__, [{"side": "rates", "threads": cores()}])["answers"][0]["rates"]
+            run_system(finetuning_workers.__file__, [{"system": "rates", "threads": cores()}])["answers"][0]["rates"]
         )
         for system in list(systems) if repeat % 2 == 0 else list(reversed(systems)):
             repeats[system].append(run_system(finetuning_workers.__file__, systems[system]))
@@ -192,14 +192,14 @@ def compare(name: str, row: Row, args: argparse.Namespace) -> dict[str, Any]:
         log(f"{row.title}: about {left / 60:.1f} minutes left of this row")
     results = summary(name, row, inputs, reference, repeats, medians(rates))
     if not row.predicts:
-        job = shared | {"side": "profile", "threads": 1, "seeds": [1]}
+        job = shared | {"system": "profile", "threads": 1, "seeds": [1]}
         results["where_time_goes"] = run_system(finetuning_workers.__file__, [job])["answers"][0]["shares"]
     return results
 
 
 def try_settings(row: Row, shared: dict[str, Any], *, tiny: bool) -> dict[str, Any]:
     """The reference's settings on a short piece: all that were tried, in seconds, and the fastest."""
-    answer = run_system(finetuning_workers.__file__, [shared | {"side": "trials", "threads": cores(), "few": tiny}])[
+    answer = run_system(finetuning_workers.__file__, [shared | {"system": "trials", "threads": cores(), "few": tiny}])[
         "answers"
     ][0]
     best = min(answer["trials"], key=lambda trial: trial["piece_seconds"])
@@ -265,8 +265,8 @@ def summary(
         "steps": inputs.steps,
         "operations_per_run": needed,
         "rates": rates,
-        "peer": reference,
-        "sides": results,
+        "reference": reference,
+        "systems": results,
     }
     if row.predicts:
         found_row["same_predictions"] = same_predictions(repeats, setups(row)[0].name)
@@ -291,7 +291,7 @@ def table(results: dict[str, Any]) -> list[str]:
         f"{where['cores']} cores ({where['processor']}), {versions}; median of {results['settings']['repeats']}",
         "",
     ]
-    heads = ["row", "side", "runs", "s a run", "peer / ours", "goal", "of the matrix rate", "peak MiB", "ours / peer"]
+    heads = ["row", "system", "runs", "s a run", "peer / ours", "goal", "of the matrix rate", "peak MiB", "ours / peer"]
     lines += [f"| {' | '.join([*heads, 'whole s'])} |", "| --- " * (len(heads) + 1) + "|"]
     for row in results["rows"].values():
         fitting = row["fitting"]
@@ -302,16 +302,16 @@ def table(results: dict[str, Any]) -> list[str]:
             if row["title"].startswith("prediction")
             else (f"{train[0]} sequences x {fitting['epochs']:g} epochs")
         )
-        for number, (system, item) in enumerate(row["sides"].items()):
+        for number, (system, item) in enumerate(row["systems"].items()):
             reference = system.startswith(REFERENCE)
-            chosen = ", ".join(f"{name} {value}" for name, value in row["peer"]["chosen"].items())
+            chosen = ", ".join(f"{name} {value}" for name, value in row["reference"]["chosen"].items())
             cells = [
                 f"{row['title']}{share}: {what}" if not number else "",
                 f"{system} ({chosen})" if reference else system,
                 f"{item['runs']}",
                 f"{item['seconds_per_run']:.2f}",
                 "" if system == REFERENCE else f"{item['ratio']:.2f}",
-                f"{row['goal']:g}" if number == list(row["sides"]).index(first_setup(row)) else "",
+                f"{row['goal']:g}" if number == list(row["systems"]).index(first_setup(row)) else "",
                 f"{100 * item['share_of_rate']:.0f}%",
                 f"{item['median']['peak_mib']:.0f}" if item["memory_ratio"] else "not told",
                 "" if system == REFERENCE or not item["memory_ratio"] else f"{item['memory_ratio']:.2f}",
@@ -332,7 +332,7 @@ def table(results: dict[str, Any]) -> list[str]:
 
 def first_setup(row: dict[str, Any]) -> str:
     """The system that the goal is about."""
-    return next(system for system in row["sides"] if not system.startswith(REFERENCE))
+    return next(system for system in row["systems"] if not system.startswith(REFERENCE))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """What a process of finetuning.py does: makes runs or predictions of one system, tries the reference's settings on a
-short piece, measures the machine's matrix rate, or profiles a run of ours. A job's `side` says which.
+short piece, measures the machine's matrix rate, or profiles a run of ours. A job's `system` says which.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ PROFILED_STEPS = 8
 
 def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """By the job's system."""
-    if job["side"] == "rates":
+    if job["system"] == "rates":
         return rates
     inputs = read_inputs(FinetuningSettings(**job["fitting"]), encoder=job["encoder"], data=job["data"])
-    if job["side"] == "trials":
+    if job["system"] == "trials":
         return (prediction_trials if job["predicts"] else training_trials)(inputs, job)
-    if job["side"] == "profile":
+    if job["system"] == "profile":
         return lambda: {"seconds": [0.0], "shares": profile(inputs)}
     prepared = {
         ("ours", False): our_training,
         ("ours", True): our_prediction,
-        ("peer", False): reference_training,
-        ("peer", True): reference_prediction,
+        ("reference", False): reference_training,
+        ("reference", True): reference_prediction,
     }
-    return prepared[job["side"], job["predicts"]](inputs, job)
+    return prepared[job["system"], job["predicts"]](inputs, job)
 
 
 def rates() -> dict[str, Any]:

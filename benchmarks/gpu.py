@@ -117,7 +117,7 @@ def main() -> None:
             args.data = str(synthetic_data(Path(folder) / "data"))
         for name in args.rows:
             row = toy(ROWS[name]) if args.tiny else ROWS[name]
-            item = results["rows"][name] = {"title": row.title, "goal": row.goal, "sides": {}}
+            item = results["rows"][name] = {"title": row.title, "goal": row.goal, "systems": {}}
             left = ends - time.monotonic()
             if left < row.expected:
                 item["left_out"] = f"{left:.0f} s were left, {row.expected} are expected"
@@ -125,7 +125,7 @@ def main() -> None:
             for system, measured in (
                 measure_systems(name, row, args, Path(folder), ends) if "left_out" not in item else ()
             ):
-                item["sides"][system] = measured
+                item["systems"][system] = measured
                 conclude(item, row)
                 measure.write_json(args.out, results)
                 log(f"{row.title}: {system}: {describe(measured)}")
@@ -173,9 +173,11 @@ def systems(name: str, row: Row, args: argparse.Namespace, folder: Path) -> dict
         shared |= {"corpus": str(args.corpus or corpus_file(folder / "text.jsonl", tiny=args.tiny)), "dropout": 0.1}
         shared |= {"shape": row.shape, "steps": 8 if args.tiny else PRETRAINING_STEPS, "precision": "bfloat16"}
         tokens = pretraining.SHAPES[row.shape]["batch_tokens"]
-        ours = [shared | {"side": "ours", "micro_batch_tokens": tokens // parts} for parts in (1, 2, 4)]
-        results = {OURS: ours, REFERENCE: [shared | {"side": "trainer"}]}
-        return results if args.tiny else results | {f"{REFERENCE}, compiled": [shared | {"side": pretraining.COMPILED}]}
+        ours = [shared | {"system": "ours", "micro_batch_tokens": tokens // parts} for parts in (1, 2, 4)]
+        results = {OURS: ours, REFERENCE: [shared | {"system": "trainer"}]}
+        return (
+            results if args.tiny else results | {f"{REFERENCE}, compiled": [shared | {"system": pretraining.COMPILED}]}
+        )
     encoder = folder / row.shape
     if not encoder.exists():
         random_encoder(encoder, row.shape, data=args.data, tasks=TASKS, tokenizer=args.tokenizer)
@@ -183,8 +185,8 @@ def systems(name: str, row: Row, args: argparse.Namespace, folder: Path) -> dict
     members = [row.runs]
     while members[-1] > 1:
         members.append(-(-members[-1] // 2))
-    ours = [shared | {"side": "ours", "seeds": list(range(1, row.runs + 1)), "members": count} for count in members]
-    return {OURS: ours, REFERENCE: [shared | {"side": "peer", "seeds": list(range(1, row.reference_runs + 1))}]}
+    ours = [shared | {"system": "ours", "seeds": list(range(1, row.runs + 1)), "members": count} for count in members]
+    return {OURS: ours, REFERENCE: [shared | {"system": "reference", "seeds": list(range(1, row.reference_runs + 1))}]}
 
 
 def corpus_file(path: Path, *, tiny: bool) -> Path:
@@ -194,10 +196,10 @@ def corpus_file(path: Path, *, tiny: bool) -> Path:
 
 def conclude(item: dict[str, Any], row: Row) -> None:
     """The row's result, as far as its systems are there."""
-    ours, theirs = (item["sides"].get(system, {}) for system in (OURS, REFERENCE))
+    ours, theirs = (item["systems"].get(system, {}) for system in (OURS, REFERENCE))
     if row.fitting is None:
         measured = {
-            system: each["tokens_per_second"] for system, each in item["sides"].items() if "tokens_per_second" in each
+            system: each["tokens_per_second"] for system, each in item["systems"].items() if "tokens_per_second" in each
         }
         if OURS in measured:
             item["ratios"] = {system: measured[OURS] / value for system, value in measured.items() if system != OURS}
@@ -225,12 +227,12 @@ def table(results: dict[str, Any]) -> list[str]:
     """Markdown."""
     where = results["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
-    heads = ["row", "side", "speed", "peer / ours", "goal", "of the matrix rate", "GPU memory MiB"]
+    heads = ["row", "system", "speed", "peer / ours", "goal", "of the matrix rate", "GPU memory MiB"]
     lines = [f"{where['gpu']}, {versions}", "", f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for row in results["rows"].values():
         if "left_out" in row:
             lines.append(f"| {row['title']} | left out: {row['left_out']} | | | {row['goal']:g} | | |")
-        for system, measured in row["sides"].items():
+        for system, measured in row["systems"].items():
             ours = system == OURS
             cells = [row["title"] if ours else "", system]
             if "failed" in measured:
@@ -269,7 +271,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     inputs = read_inputs(FinetuningSettings(**job["fitting"]), encoder=job["encoder"], data=job["data"])
     architecture = inputs.checkpoint.architecture
     needed = run_operations(architecture, inputs.features, epochs=inputs.fitting.epochs, **inputs.shape)
-    train = our_runs if job["side"] == "ours" else reference_runs
+    train = our_runs if job["system"] == "ours" else reference_runs
 
     def go() -> dict[str, Any]:
         runs, scores, device_bytes = train(inputs, job)

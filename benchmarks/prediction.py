@@ -84,7 +84,7 @@ def read_texts(path: Path, count: int) -> list[str]:
 def compare(shared: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
     """Tries the reference's settings, then measures both systems."""
     program = prediction_workers.__file__
-    job = shared | {"side": "trials", "threads": cores(), "count": TRIED, "few": args.tiny}
+    job = shared | {"system": "trials", "threads": cores(), "count": TRIED, "few": args.tiny}
     trials = run_system(program, [job])["answers"][0]
     best = min(trials["trials"], key=lambda trial: trial["piece_seconds"])
     chosen = {name: value for name, value in best.items() if name != "piece_seconds"}
@@ -93,9 +93,9 @@ def compare(shared: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
         f"the same entities: {100 * trials['same']:.2f}%"
     )
     systems = {
-        REFERENCE: shared | chosen | {"side": "peer"},
-        f"one process, {cores()} threads": shared | {"side": "ours", "threads": cores()},
-        "one process, one thread": shared | {"side": "ours", "threads": 1},
+        REFERENCE: shared | chosen | {"system": "reference"},
+        f"one process, {cores()} threads": shared | {"system": "ours", "threads": cores()},
+        "one process, one thread": shared | {"system": "ours", "threads": 1},
     }
     repeats: dict[str, list[dict]] = {system: [] for system in systems}
     began = time.perf_counter()
@@ -115,8 +115,8 @@ def compare(shared: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
         "settings": {"repeats": args.repeats, "tiny": args.tiny},
         "environment": measure.environment(),
         "goal": GOAL,
-        "peer": {"chosen": chosen, **trials},
-        "sides": results,
+        "reference": {"chosen": chosen, **trials},
+        "systems": results,
     }
 
 
@@ -133,8 +133,8 @@ def table(results: dict[str, Any]) -> list[str]:
         "| side | s | texts / s | peer / ours | entities | peak MiB | whole s |",
         "| --- " * 7 + "|",
     ]
-    for system, item in results["sides"].items():
-        chosen = ", ".join(f"{name} {value}" for name, value in results["peer"]["chosen"].items())
+    for system, item in results["systems"].items():
+        chosen = ", ".join(f"{name} {value}" for name, value in results["reference"]["chosen"].items())
         median = item["median"]
         cells = [
             f"{system} ({chosen})" if system == REFERENCE else system,

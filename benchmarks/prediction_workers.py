@@ -57,7 +57,7 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
 def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """By the job's system."""
     texts = json.loads(Path(job["texts"]).read_text(encoding="utf-8"))
-    return {"ours": our_system, "peer": reference_system, "trials": trials}[job["side"]](texts, job)
+    return {"ours": our_system, "reference": reference_system, "trials": trials}[job["system"]](texts, job)
 
 
 def our_system(texts: list[str], job: dict[str, Any]) -> Callable[[], dict[str, Any]]:

@@ -78,7 +78,7 @@ def main() -> None:
         for repeat in range(args.repeats):
             for dropout in args.dropout:
                 for system in args.systems if repeat % 2 == 0 else reversed(args.systems):
-                    job = {"side": system, "corpus": str(text), "shape": args.shape, "dropout": dropout}
+                    job = {"system": system, "corpus": str(text), "shape": args.shape, "dropout": dropout}
                     job |= {"steps": args.steps, "device": args.device, "threads": args.threads}
                     results = run_system(__file__, [job])
                     results |= results.pop("answers")[0]
@@ -105,7 +105,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
     def go() -> dict[str, Any]:
         stamps: list[tuple[float, int]] = []  # at the end of each step: time, tokens seen
-        if job["side"] == "ours":
+        if job["system"] == "ours":
             train_ours(config, job, stamps)
         else:
             train_reference(config, prepared, job, stamps)
@@ -173,7 +173,7 @@ def train_reference(config, prepared, job: dict[str, Any], stamps: list) -> None
     import transformers
 
     transformers.logging.set_verbosity_error()
-    cuda, padded = job["device"] == "cuda", job["side"] == "trainer, padded lines"
+    cuda, padded = job["device"] == "cuda", job["system"] == "trainer, padded lines"
     tokenizer = prepared.tokenizer
     rows = padded_rows(prepared, config) if padded else full_rows(prepared)
     lengths = [len(row["input_ids"]) for row in rows]
@@ -230,7 +230,7 @@ def train_reference(config, prepared, job: dict[str, Any], stamps: list) -> None
             dataloader_pin_memory=cuda,
             dataloader_drop_last=True,
             dataloader_num_workers=LOADER_PROCESSES if cuda and not padded else 0,
-            torch_compile=job["side"] == COMPILED,
+            torch_compile=job["system"] == COMPILED,
         )
         trainer = transformers.Trainer(
             model, arguments, train_dataset=rows, data_collator=counted, callbacks=[Stamps()]
@@ -284,7 +284,7 @@ def report(measured: dict, args: argparse.Namespace) -> None:
         median = {system: medians(repeats) for system, repeats in systems.items()}
         for system, values in median.items():
             ratio = median["ours"]["tokens_per_second"] / values["tokens_per_second"]
-            rows.append({"dropout": dropout, "side": system, "ratio": ratio} | values)
+            rows.append({"dropout": dropout, "system": system, "ratio": ratio} | values)
             print(
                 f"| {dropout:g} | {system} | {values['tokens_per_second']:.0f} | {100 * values['achieved']:.0f}% | "
                 f"{values['peak_mib']:.0f} | {ratio:.2f} |"

@@ -91,7 +91,7 @@ def test_the_cpu_benchmark_runs_at_toy_size(tmp_path):
     done = run("finetuning.py", "--tiny", "--rows", "biosses", "--repeats", "1", "--out", str(out))
     actual = json.loads(out.read_text())
     row = actual["rows"]["biosses"]
-    reference, several, each = row["sides"].values()
+    reference, several, each = row["systems"].values()
     assert reference["ratio"] == reference["memory_ratio"] == 1
     assert (several["processes"], each["processes"]) == (min(2, len(os.sched_getaffinity(0))), 1)
     for system in (reference, several, each):
@@ -103,7 +103,7 @@ def test_the_cpu_benchmark_runs_at_toy_size(tmp_path):
     assert several["ratio"] == pytest.approx(reference["seconds_per_run"] / several["seconds_per_run"])
     assert several["scores"] == each["scores"]  # a run does not depend on where it is made
     assert sum(row["where_time_goes"].values()) == pytest.approx(1, abs=0.01)
-    assert {trial["threads"] for trial in row["peer"]["trials"]} >= {1}
+    assert {trial["threads"] for trial in row["reference"]["trials"]} >= {1}
     assert actual["environment"]["versions"]["transformers"] in done.stdout
     assert cells(done.stdout, "BIOSSES, 25%")[6] == f"{100 * reference['share_of_rate']:.0f}%"
 
@@ -123,11 +123,11 @@ def test_the_prediction_benchmark_gives_both_sides_the_same_work(benchmark, monk
     settings = call(prediction, monkeypatch, capsys, *words)
     torch.set_num_threads(threads)
     actual = json.loads(out.read_text())
-    reference, ours, _ = actual["sides"].values()
-    assert actual["peer"]["same"] == 1 and actual["texts"]["number"] == 8
+    reference, ours, _ = actual["systems"].values()
+    assert actual["reference"]["same"] == 1 and actual["texts"]["number"] == 8
     assert ours["entities"] > 10
     assert ours["ratio"] == reference["median"]["seconds"] / ours["median"]["seconds"]
-    assert {trial["given"] for trial in actual["peer"]["trials"]} == {"abstracts", "sentences"}
+    assert {trial["given"] for trial in actual["reference"]["trials"]} == {"abstracts", "sentences"}
     assert cells(settings.out, "transformers pipeline")[5] == "not told"
     words = [sentence for text in prediction.read_texts(mini_data / "corpus.jsonl", 8) for sentence in text.split()]
     assert 0.03 < ours["entities"] / len(words) < 0.3
@@ -140,11 +140,11 @@ def test_the_gpu_benchmark_runs_at_toy_size_with_little_installed(tmp_path):
     rows = json.loads(out.read_text())["rows"]
     assert list(rows) == ["biosses", "bc5", "large", "pretraining"]
     for row in rows.values():
-        assert all("failed" not in system for system in row["sides"].values()), row
+        assert all("failed" not in system for system in row["systems"].values()), row
         assert set(row["ratios"]) == {"Hugging Face Trainer"}
-        assert all(0 < system["achieved"] < 1 for system in row["sides"].values())
+        assert all(0 < system["achieved"] < 1 for system in row["systems"].values())
     for name in ("biosses", "bc5", "large"):
-        ours, reference = rows[name]["sides"].values()
+        ours, reference = rows[name]["systems"].values()
         assert len(ours["scores"]) == rows[name]["members"] == 3
         assert len(reference["scores"]) == len(reference["runs"]) == 1
         assert rows[name]["peer_seconds"] == pytest.approx(3 * reference["runs"][0])
@@ -172,7 +172,7 @@ def test_a_gpu_row_that_no_longer_fits_the_budget_is_left_out_and_said(benchmark
         benchmark("gpu"), monkeypatch, capsys, "--tiny", "--rows", "large", "--budget", "0", "--out", str(out)
     )
     row = json.loads(out.read_text())["rows"]["large"]
-    assert row["sides"] == {} and "are expected" in row["left_out"]
+    assert row["systems"] == {} and "are expected" in row["left_out"]
     assert "left out" in cells(settings.out, "8 BIOSSES runs")[1]
 
 
@@ -182,7 +182,7 @@ def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_pa
 
     def system(program, jobs, timeout):
         queries.append(jobs[0].get("members"))
-        fits = jobs[0]["side"] == "peer" or jobs[0]["members"] <= 5
+        fits = jobs[0]["system"] == "reference" or jobs[0]["members"] <= 5
         answer = {"runs": [2.0], "device_mib": 500.0} if fits else {"failed": "out of memory"}
         return {"seconds": 2.0, "answers": [answer]}
 
@@ -192,7 +192,7 @@ def test_a_population_that_does_not_fit_is_halved(benchmark, monkeypatch, tmp_pa
     row = gpu.ROWS["biosses"]
     measured = dict(gpu.measure_systems("biosses", row, args, tmp_path, ends=float("inf")))
     assert queries == [20, 10, 5, None]
-    item = {"sides": measured}
+    item = {"systems": measured}
     gpu.conclude(item, row)
     assert (item["members"], item["mib_per_member"], item["peer_seconds"]) == (5, 100.0, 40.0)
 
@@ -219,9 +219,9 @@ def test_a_system_that_does_not_tell_memory_still_gets_its_table(benchmark):
         "title": "BIOSSES",
         "goal": 2,
         "fitting": {"share": 1, "epochs": 1},
-        "peer": {"chosen": {"threads": 1}},
+        "reference": {"chosen": {"threads": 1}},
         "sequences_and_tokens": {"train": [16, 99], "test": [4, 30]},
-        "sides": {finetuning.REFERENCE: system, "ours": system},
+        "systems": {finetuning.REFERENCE: system, "ours": system},
         "rates": {"one_thread": 1e9, "all_cores": 1e9},
     }
     where = {"cores": 2, "processor": "", "versions": {}}
@@ -376,7 +376,7 @@ def test_agreement_makes_no_run_twice_and_compares_both_sides(
     assert not (tmp_path / "agreement.json").exists()
     kept = (tmp_path / "agreement.jsonl").read_text()
     with (tmp_path / "agreement.jsonl").open("a") as lines:
-        lines.write('{"side": "trainer", "se')  # cut off
+        lines.write('{"system": "trainer", "se')  # cut off
     done = call(agreement, monkeypatch, capsys, *words, "--seeds", "1-2")
     lines = (tmp_path / "agreement.jsonl").read_text().splitlines()
     assert "\n".join(lines[:2]) + "\n" == kept and len(lines) == 5
