@@ -314,7 +314,7 @@ def test_an_exported_run_is_scored_as_in_its_store(tmp_path, make_results, name)
         for split in ("dev", "test")
     }
     (any_run,) = make_results({"one": [80]}).records.values()
-    config = dataclasses.replace(any_run.config, task=name, data=data_fingerprint(task, folder))
+    config = dataclasses.replace(any_run.config, task=name, data_fingerprint=data_fingerprint(task, folder))
     record = dataclasses.replace(any_run, config=config, predictions=predicted)
     store.put(record)
     for split in predicted:

@@ -217,7 +217,7 @@ def test_ctrl_c_kills_the_processes_and_leaves_the_store_clean(store, sources, m
 
 
 def test_data_that_change_during_a_sweep_are_rejected(store, sources, make_grid):
-    configs = [dataclasses.replace(config, data="0" * 20) for config in make_grid(sources, 1)]
+    configs = [dataclasses.replace(config, data_fingerprint="0" * 20) for config in make_grid(sources, 1)]
     changed = dataclasses.replace(sources, fingerprints={"BIOSSES": "0" * 20})
     (failure,) = LocalEngine(workers=1).run(configs, store, sources=changed)
     assert "the files of BIOSSES changed since the start" in failure.cause

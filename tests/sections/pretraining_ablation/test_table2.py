@@ -145,7 +145,7 @@ def test_an_interaction_is_shown_beside_each_change(make_results):
     grid: Grid = bert.grid
     records, cells = dict(bert.records), dict(grid.cells)
     for name, source in ((second, first), (first, second)):  # the other encoder: the other way round
-        runs = tuple(replace(run, encoder="f" * 20) for run in grid.cells[Condition("BERT", name, "QA")])
+        runs = tuple(replace(run, encoder_fingerprint="f" * 20) for run in grid.cells[Condition("BERT", name, "QA")])
         cells[Condition("ELECTRA", name, "QA")] = runs
         models = grid.cells[Condition("BERT", source, "QA")]
         records |= {run.id: replace(bert.records[m.id], config=run) for run, m in zip(runs, models, strict=True)}
