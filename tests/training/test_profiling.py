@@ -33,7 +33,8 @@ shape = Architecture(family="bert", vocab_size=200, n_layers=4, width=192, n_hea
                      max_positions=128)
 given = {"features": {"train": split(40), "dev": split(16), "test": split(16)}, "task": get_task("BIOSSES"),
          "checkpoint": random_checkpoint(shape), "device": "cpu"}
-config = RunConfig(task="BIOSSES", data_fingerprint="d", encoder_fingerprint="e", seed=1, recipe=Recipe(epochs=4, max_length=128))
+recipe = Recipe(epochs=4, max_length=128)
+config = RunConfig(task="BIOSSES", data_fingerprint="d", encoder_fingerprint="e", seed=1, recipe=recipe)
 members = clones(config, int(sys.argv[1]))
 if sys.argv[2] == "profile":
     usage = profile_memory(members, **given)
