@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from .language import Sentence, realize, setting, state_fact
+from .phrases import PHRASES
 from .world import DISEASE_FAMILIES, DRUG_CLASSES, FIELDS, GENE_FAMILIES, Entity, Fact, Trial, World
 
 N_STUDIES = 1600  # abstracts in addition to one report per trial
@@ -19,36 +20,8 @@ FAMILY_OF = {suffix: name for suffix, name, _ in DISEASE_FAMILIES}
 _OPENINGS = ("", "we found that ", "our data show that ", "in addition, ", "moreover, ", "furthermore, ")
 _CONCLUSIONS = ("these results confirm that ", "we conclude that ", "taken together, ", "in conclusion, ")
 
-RESULTS = {
-    "yes": (
-        "the {outcome} was significantly {good} with {drug} than with {comparator} (p < 0.001)",
-        "compared with {comparator}, {drug} led to a {good} {outcome} (p = 0.002)",
-        "at week {weeks}, the {outcome} was {good} in the {drug} group, a significant difference (p < 0.01)",
-    ),
-    # A significant change for the worse is also a no, so the good direction of the outcome matters.
-    "no": (
-        "the {outcome} was significantly {bad} with {drug} than with {comparator} (p < 0.001)",
-        "the {outcome} did not differ between {drug} and {comparator} (p = 0.62)",
-        "compared with {comparator}, {drug} did not change the {outcome} (p = 0.48)",
-        "at week {weeks}, the {outcome} was similar in both groups (p = 0.81)",
-    ),
-    "maybe": (
-        "the {outcome} tended to be {good} with {drug}, but the difference was not significant (p = 0.07)",
-        "the {outcome} was {good} with {drug} at first, but similar to {comparator} at week {weeks} (p = 0.06)",
-        "the {outcome} was {good} with {drug} in a subgroup only, and not overall (p = 0.09)",
-    ),
-}
-_ASIDES = ("no serious adverse events occurred", "{n} patients completed the study", "side effects were mild")
-_SECOND_RESULTS = {
-    "yes": ("{drug} was well tolerated and more patients responded", "the effect of {drug} was seen in most patients"),
-    "no": ("few patients responded to {drug}", "the response to {drug} was no better than in the control group"),
-    "maybe": ("the response to {drug} varied widely between patients", "many patients of the {drug} group were lost"),
-}
-_TRIAL_CONCLUSIONS = {
-    "yes": ("{drug} improves {outcome} in {participants} with {disease}", "{drug} is of benefit in {disease}"),
-    "no": ("{drug} does not improve {outcome} in {participants} with {disease}", "{drug} is of no use in {disease}"),
-    "maybe": ("it remains unclear whether {drug} helps in {disease}", "larger trials of {drug} are needed"),
-}
+_TRIALS = PHRASES["trials"]
+RESULTS = _TRIALS["results"]
 
 
 @dataclass(frozen=True)
@@ -89,9 +62,9 @@ def trial_report(rng: Random, trial: Trial) -> Report:
         ),
         (
             realize(rng, rng.choice(RESULTS[trial.verdict]) + ".", **slots),
-            realize(rng, rng.choice(_SECOND_RESULTS[trial.verdict] + _ASIDES) + ".", **slots),
+            realize(rng, rng.choice(_TRIALS["second_results"][trial.verdict] + _TRIALS["asides"]) + ".", **slots),
         ),
-        realize(rng, rng.choice(_TRIAL_CONCLUSIONS[trial.verdict]) + ".", **slots),
+        realize(rng, rng.choice(_TRIALS["conclusions"][trial.verdict]) + ".", **slots),
     )
 
 

@@ -13,7 +13,8 @@ from random import Random
 from ..blurb import BC2GM, BC5_CHEM, BC5_DISEASE, JNLPBA, NCBI_DISEASE
 from ..task import Task
 from .language import FORMS, Sentence, draw_unused, phrased, train_subset
-from .naming import CELL_NAMES, DISEASE_NAMES, DRUG_NAMES, GENE_NAMES, Names, Scene
+from .phrases import PHRASES
+from .scene import CELL_NAMES, DISEASE_NAMES, DRUG_NAMES, GENE_NAMES, Names, Scene
 from .tagging import KEEP_PUNCTUATION, SPLIT_PUNCTUATION, document_start, lengths, tagged
 from .world import World
 
@@ -42,123 +43,16 @@ class Source:
     unknown: frozenset[str] = frozenset()  # phrasings that are not used
 
 
-BC5 = Source(
-    facts=("treats", "treats", "causes", "causes", "avoid", "raises", "substrate", "associated"),
-    stated=0.5,
-    closings=("", "", " in {n} patients", " at a {specialty} clinic", " among {adjective} patients"),
-    patterns=(
-        "We report {effect} in a {weeks}-year-old patient who took {drug} for {disease}",
-        "{drug}-induced {effect} resolved after {weeks} weeks",
-        "{drug} and {drug2} were given to {n} patients at a {specialty} clinic",
-        "The {drug} {drug2} combination was stopped after {weeks} weeks because of {effect}",
-        "{disease} ({initials}) was diagnosed in {n} of the {drug}-treated patients",
-        "Plasma {drug} was measured {n} times by two laboratories ({capitals})",
-        "{effect} and {effect2} were the most frequent complaints in {n} patients",
-        "Rats received {n} mg/kg of {drug} daily",
-        "Patients with {disease} {disease2} overlap were excluded after {weeks} weeks",
-        "There were no cases of severe {disease} among {n} controls",
-        "The diagnosis was confirmed by biopsy of the {organ} in {n} patients",
-        "Apoptosis in the {adjective} stroma was seen in {n} biopsies",
-        "{gene} levels were not related to the dose of {drug} in {n} patients",
-        "The prognosis of the {n} patients at the {specialty} clinic was good",
-        "A single dose of oral {drug} ({n} mg) was given on day {weeks}",
-        "Anti-{drug} antibodies were found in {n} patients with {disease}",
-        "Nine of {n} {initials} patients ({disease}) had {effect}",
-        "Follow-up at the {specialty} clinic lasted {weeks} weeks in {n} cases",
-    ),
-    names={"drug": DRUG_NAMES, "disease": DISEASE_NAMES},
-)
-NCBI = Source(
-    facts=("associated", "associated", "associated", "treats", "promotes", "expressed"),
-    stated=0.5,
-    closings=("", "", " in {n} families", " in {adjective} tissue", " in {code} cells"),
-    patterns=(
-        "Mutations in {gene} were found in {n} families with {disease}",
-        "{disease} ({initials}) is a rare condition of the {organ} with onset at {weeks} years",
-        "Carriers of {gene} variants do not develop {disease} before {weeks} years of age",
-        "The gene for {disease} maps near {gene} in {n} families",
-        "{disease} and {disease2} are allelic in {n} families",
-        "The diagnosis of {disease} rests on biopsy of the {organ}",
-        "Families with {disease} {disease2} overlap were typed at {n} loci",
-        "In {disease} ({initials}), {n} {initials} patients carried a {gene} mutation",
-        "{n} unrelated {disease} patients were screened for {gene} variants",
-        "Sequencing of {gene} showed {n} variants of unknown meaning",
-        "The stroma of the {organ} was stained for {gene} in {n} cases",
-        "The prognosis depended on age at diagnosis and on {gene} in {n} patients",
-        "A family history of {disease} raised the risk of {disease2} {n}-fold",
-        "{disease} is the most frequent {generic} of the {organ}",
-        "Haplotypes of {n} controls were typed by two laboratories ({capitals})",
-        "Apoptosis was normal in {n} {code} cells",
-    ),
-    names={"disease": (0.6, DISEASE_NAMES[1])},
-)
-GENES = Source(
-    facts=(
-        "inhibits",
-        "activates",
-        "agonist",
-        "antagonist",
-        "substrate",
-        "associated",
-        "associated",
-        "expressed",
-        "promotes",
-        "promotes",
-        "causes",
-    ),
-    stated=0.5,
-    closings=("", "", " in {code} cells", " in {cells}", " in cultured {cells}", " in {adjective} samples"),
-    patterns=(
-        "Transfection of {gene} into {code} cells raised {gene2} levels {n}-fold",
-        "The {gene} {gene2} complex was isolated from {n} {code} cells",
-        "{gene}-deficient mice lived for {weeks} weeks",
-        "Binding of {gene} to {gene2} requires {n} residues",
-        "{gene}, {gene2} and {gene3} were amplified in {n} cycles",
-        "Expression of {gene} was measured in the {organ} of {n} mice",
-        "{code} cells were kept in medium for {weeks} days",
-        "{drug} was dissolved in water and given to {n} mice for {weeks} days",
-        "{gene} mutants grew {n} times slower than strain {code}",
-        "Strain {code} was grown overnight in {n} ml of medium",
-        "We cloned {gene} from strain {code} in {weeks} days",
-        "Antibodies against {gene} ({n} ng) stained the stroma of the {organ}",
-        "{gene}/{gene2} double mutants did not survive week {weeks}",
-        "Patients with {disease} were followed for {weeks} weeks ({capitals})",
-        "Phosphorylation of {gene} at residue {n} was lost in {code} cells",
-        "Line {code} was treated with {drug} for {weeks} days",
-        "The parent lines {code}, {code2} and {code3} were frozen for {weeks} days",
-        "{code} and {code2} were the fastest growing of all {n} strains",
-        "{gene} and {gene2} were the most abundant of all {n} transcripts",
-        "Human line {code} and mouse line {code2} lack {gene} after {weeks} days",
-        "Protein was isolated from {code} and {code2} after {weeks} days",
-        "Protein levels of {gene} and {gene2} rose after {weeks} days",
-    ),
-    names={"gene": GENE_NAMES},
-)
-MOLECULES = Source(
-    facts=("inhibits", "activates", "agonist", "associated", "expressed", "promotes", "promotes"),
-    stated=0.35,
-    closings=("", " in {cells}", " in {cells}", " in {line}", " in both {cells} and {line}"),
-    patterns=(
-        "Transfection of {gene} into {line} raised the level of {gene2} {n}-fold",
-        "The {gene} {gene2} complex was isolated from {cells}",
-        "Activation of {gene} by {gene2} in {cells} requires {n} residues",
-        "{gene}, {gene2} and {gene3} were amplified from {n} ng of DNA",
-        "{cells} and {cells2} express {gene} after {n} hours",
-        "Stimulation of {cells} with {gene} led to binding of {gene2} to {gene3}",
-        "We kept {line} in medium for {n} hours",
-        "{gene} was found in {cells} but not in {cells2} or {line}",
-        "In {line}, {gene} and {gene2} compete for {n} binding sites",
-        "Neither {gene} nor {gene2} was induced by {drug} within {n} hours",
-        "Antibodies against {gene} stained {cells} of {n} donors",
-        "Patients with {disease} had fewer {cells} than {n} controls",
-        "The results of {n} experiments were averaged ({capitals})",
-        "A fusion of {gene} with {gene2} was expressed in {line} and in {cells}",
-        "{code} and {code2} were the fastest growing of all {n} strains of mice",
-        "{gene} and {gene2} were the most abundant of all {n} transcripts",
-        "Mice of the strains {code}, {code2} and {code3} were bled {n} times",
-    ),
-    names={"gene": GENE_NAMES, "cells": CELL_NAMES},
-)
+def _source(dataset: str, names: Names) -> Source:
+    values = PHRASES[dataset]
+    facts, closings, patterns = (tuple(values[key]) for key in ("facts", "closings", "patterns"))
+    return Source(facts=facts, stated=values["stated"], closings=closings, patterns=patterns, names=names)
+
+
+BC5 = _source("BC5CDR", {"drug": DRUG_NAMES, "disease": DISEASE_NAMES})
+NCBI = _source("NCBI-disease", {"disease": (0.6, DISEASE_NAMES[1])})
+GENES = _source("BC2GM", {"gene": GENE_NAMES})
+MOLECULES = _source("JNLPBA", {"gene": GENE_NAMES, "cells": CELL_NAMES})
 
 
 def known_in_train(rng: Random, world: World, source: Source) -> tuple[World, Source]:

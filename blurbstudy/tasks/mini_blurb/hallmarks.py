@@ -11,7 +11,8 @@ from random import Random
 from ..blurb import HOC
 from ..task import Task
 from .language import FORMS, Sentence, draw_unused
-from .naming import Scene
+from .phrases import PHRASES
+from .scene import Scene
 from .tagging import KEEP_PUNCTUATION, lengths, words
 from .world import Entity, Fact, World, stratified_values
 
@@ -40,31 +41,9 @@ _ASSERTED, _DENIED = (
     tuple(clause.format(s="{gene}", o="{hallmark}") for clause in clauses)
     for clauses in (FORMS["promotes"].asserts, FORMS["promotes"].denies)
 )
-_EVIDENCE = (
-    *_ASSERTED,
-    "knockdown of {gene} led to less {hallmark}",
-    "{hallmark} was marked in {gene}-positive {tumor}",
-    "overexpression of {gene} was followed by {hallmark}",
-    "{gene} drove {hallmark}",
-)
-_NO_EVIDENCE = (
-    *_DENIED,
-    "whether {gene} affects {hallmark} is not known",
-    "assays of {hallmark} were done {weeks} times",
-    "{hallmark} was the same with and without {gene}",
-    "the role of {gene} in {hallmark} is debated",
-    "we looked for {hallmark} and for {gene}",
-    "{gene} was first described in a screen for {hallmark}",
-)
-_OTHERS = (
-    "{gene} was measured in {n} samples of {tumor}",
-    "{gene} levels were related to age in {n} patients with {tumor}",
-    "patients with {tumor} were treated with {drug} for {weeks} weeks",
-    "{code} cells were grown in medium for {n} hours",
-    "the prognosis of {tumor} was poor in {n} patients",
-    "variants of {gene} were typed in {n} controls",
-    "{tumor} is a tumor of the {organ} that occurs in {n} of a million",
-)
+_EVIDENCE = (*_ASSERTED, *PHRASES["HoC"]["evidence"])
+_NO_EVIDENCE = (*_DENIED, *PHRASES["HoC"]["no_evidence"])
+_OTHERS = tuple(PHRASES["HoC"]["others"])
 
 
 def make_hoc(rng: Random, world: World, in_corpus: frozenset[str]) -> dict[Task, dict[str, list[str]]]:

@@ -12,8 +12,9 @@ from random import Random
 
 from ..blurb import EBM_PICO
 from ..task import Task
-from .abstracts import CLASS_OF, FAMILY_OF, RESULTS, SPECIALTY_OF, with_article
+from .abstracts import CLASS_OF, FAMILY_OF, SPECIALTY_OF, with_article
 from .language import Sentence, draw_unused, realize, train_subset
+from .phrases import PHRASES
 from .tagging import KEEP_PUNCTUATION, document_start, lengths, pico, tagged
 from .world import OUTCOMES, SIDE_EFFECTS, Entity, Trial, World
 
@@ -23,61 +24,7 @@ LENGTHS = (7, 8, 9, 10)  # sentences of a document
 _KIND = "PICO"
 _FIRST_PMID = 92_000_001
 # Part of a report -> its patterns. A report has any number of the optional parts.
-_PATTERNS = {
-    "title": (
-        "{drug} versus {control} in {who}: a randomized trial.",
-        "Effect of {drug} on {outcome} in {who}.",
-        "A randomized comparison of {drug} and {control} for {who}.",
-        "{drug} and {outcome} in {who}: a study at {visits} {specialty} units.",
-    ),
-    "background": (
-        "{name} is {family} of the {organ} and has been treated with {other_drug} since {year}.",
-        "{name} is {family} of the {organ} that affects one of {dose} {participants}.",
-        "{drug_name} is {class} that has been used in {other_disease} since {year}.",
-        "Little is known about {outcome_name} in {name}, and {other_drug} failed in {year}.",
-        "In {year}, a survey of {specialty} units found that {outcome_name} is often poor in {name}.",
-    ),
-    "aim": (
-        "We compared {drug} with {control} in {who} for {outcome}.",
-        "To determine whether {drug} changes {outcome} in {who}.",
-        "This trial of the {specialty} group asked whether {who} benefit from {drug}.",
-        "The aim was to assess {outcome} after {weeks} weeks of {drug} in {who}.",
-    ),
-    "methods": (
-        "{crowd} were randomized to {drug} or {control} for {weeks} weeks.",
-        "{crowd} were assigned at random to receive {drug} ({dose} mg daily) or {control}.",
-        "In a double-blind design, {drug} ({dose} mg) or {control} was given to {crowd}.",
-        "{crowd} received either {drug} or {control}, and were seen {visits} times.",
-    ),
-    "design": (
-        "The primary outcome of the {visits} centers was {outcome}, and {outcome2} was secondary.",
-        "In {year}, we began to measure {outcome}, {outcome2} and {outcome3} at week {weeks}.",
-        "{outcome} and {outcome2} were recorded by {visits} blinded nurses.",
-        "Those who had taken {other_drug} within {visits} weeks were excluded.",
-        "The trial was run at {visits} {specialty} centers between {year} and 2019.",
-    ),
-    **{f"result {verdict}": patterns for verdict, patterns in RESULTS.items()},
-    "findings": (
-        "{outcome2} did not differ between the {drug} and {control} groups ({percent}% against {percent2}%).",
-        "{effect} occurred in {percent}% of those on {drug} and in {percent2}% of those on {control}.",
-        "{effect} was more frequent with {drug} than with {control} (p = 0.{percent}).",
-        "There was no difference in {outcome2} or {effect} ({percent}% against {percent2}%).",
-        "Of all who entered, {percent}% completed the {weeks} weeks.",
-        "After {visits} visits, {outcome3} favored {drug} over {control}.",
-    ),
-    "conclusion yes": (
-        "{drug} improves {outcome} in {who}.",
-        "{who} benefit from {drug} at {dose} mg.",
-    ),
-    "conclusion no": (
-        "{drug} does not improve {outcome} in {who}.",
-        "{who} do not benefit from {drug} at {dose} mg.",
-    ),
-    "conclusion maybe": (
-        "it remains unclear whether {drug} improves {outcome} in {who}.",
-        "larger trials of {drug}, with {dose} {participants} or more, are needed.",
-    ),
-}
+_PATTERNS: dict[str, list[str]] = PHRASES["EBM PICO"]
 _ORDER = ("title", "background", "aim", "methods", "design", "result", "findings", "conclusion")
 _OPTIONAL = ("background", "design", "findings")
 _CORE = tuple(part for part in _ORDER if part not in _OPTIONAL)

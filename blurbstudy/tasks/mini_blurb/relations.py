@@ -7,7 +7,7 @@ contains both masks matters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from random import Random
@@ -15,7 +15,8 @@ from random import Random
 from ..blurb import CHEMPROT, DDI, GAD
 from ..task import Task
 from .language import Mention, Sentence, draw_unused, phrased, setting
-from .naming import Scene
+from .phrases import PHRASES
+from .scene import Scene
 from .world import Entity, Fact, World, stratified_values
 
 CHEMPROT_SIZES = {"train": 700, "dev": 200, "test": 300}  # pairs
@@ -32,78 +33,18 @@ _OPENINGS = ("", "", "we found that ", "our data show that ", "in this study, ",
 class Scheme:
     """How one dataset's sentences are built and its pairs named."""
 
-    kinds: tuple[str, str]  # of a pair's entities
+    kinds: Sequence[str]  # two, of a pair's entities
     masks: Mapping[str, str]  # kind of entity -> what stands in its place
     labels: Mapping[str, str]  # kind of fact -> label
     negative: str  # label of all other pairs
     shares: Mapping[str, float]  # kind of fact -> how often it is stated
     denied: float  # share of denials
-    frames: tuple[str, ...]  # of sentences: {a} and {b} are facts, other slots naming.Scene's
+    frames: Sequence[str]  # of sentences: {a} and {b} are facts, other slots scene.Scene's
 
 
-CHEMICAL_GENE = Scheme(
-    kinds=("drug", "gene"),
-    masks={"drug": "@CHEMICAL$", "gene": "@GENE$"},
-    labels={"activates": "CPR:3", "inhibits": "CPR:4", "agonist": "CPR:5", "antagonist": "CPR:6", "substrate": "CPR:9"},
-    negative="false",
-    shares={"activates": 0.16, "inhibits": 0.5, "agonist": 0.09, "antagonist": 0.09, "substrate": 0.16},
-    denied=0.35,
-    frames=(
-        "{a}",
-        "{a}, and {b}",
-        "{a}, whereas {b}",
-        "although {b}, {a}",
-        "in cells that express {gene}, {a}",
-        "in rats given {drug}, {a}",
-        "{a} in the presence of {drug}",
-        "in {gene}-deficient mice, {a}",
-        "{drug} was given to cells that express {gene} and {gene2}",
-        "{a}, and {b} in rats given {drug}",
-        "levels of {gene} were measured before {drug} was given, and {a}",
-        "in cells that express {gene} and {gene2}, {a}",
-        "{a} in rats given {drug} or {drug2}",
-    ),
-)
-DRUG_DRUG = Scheme(
-    kinds=("drug", "drug"),
-    masks={"drug": "@DRUG$"},
-    labels={"raises": "DDI-mechanism", "adds": "DDI-effect", "avoid": "DDI-advise", "interacts": "DDI-int"},
-    negative="DDI-false",
-    shares={"raises": 0.32, "adds": 0.39, "avoid": 0.21, "interacts": 0.08},
-    denied=0.25,
-    frames=(
-        "{a}",
-        "{a}, and {b}",
-        "{a}, but {b}",
-        "although {b}, {a}",
-        "in patients who also take {drug}, {a}",
-        "{a} in patients who also take {drug} or {drug2}",
-        "{drug}, {drug2} and {drug3} are given by mouth",
-        "unlike {drug} and {drug2}, some drugs interact, and {a}",
-        "{drug} was replaced by {drug2}, as {a}",
-        "{drug} and {drug2} are approved for {disease}, and {drug3} and {drug4} for {disease2}",
-    ),
-)
-GENE_DISEASE = Scheme(
-    kinds=("gene", "disease"),
-    masks={"gene": "@GENE$", "disease": "@DISEASE$"},
-    labels={"associated": "1"},
-    negative="0",
-    shares={"associated": 1.0},
-    denied=0.3,
-    frames=(
-        "{a}",
-        "{a}",
-        "{a}, and {b}",
-        "{a}, whereas {b}",
-        "although {b}, {a}",
-        "in patients with {disease}, {a}",
-        "{a}, but its link with {gene} is unknown",
-        "{gene} was typed in {n} patients with {disease}",
-        "whether {gene} variants play a role in {disease} was studied in {n} families",
-        "{a}, independent of {gene} and of {disease}",
-    ),
-)
+CHEMICAL_GENE = Scheme(**PHRASES["ChemProt"])
+DRUG_DRUG = Scheme(**PHRASES["DDI"])
+GENE_DISEASE = Scheme(**PHRASES["GAD"])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from functools import cached_property
 from itertools import combinations
 from random import Random
 
+from .phrases import PHRASES
+
 # suffix, what it is called, gene family it acts on, how
 DRUG_CLASSES = (
     ("tinib", "kinase inhibitor", "K", "inhibits"),
@@ -40,18 +42,7 @@ FIELDS = (
     ("retina", "retinal", "photoreceptors", "ophthalmology"),
     ("bone", "skeletal", "osteoblasts", "rheumatology"),
 )
-SIDE_EFFECTS = (
-    "nausea",
-    "headache",
-    "dizziness",
-    "skin rash",
-    "dry mouth",
-    "insomnia",
-    "weight gain",
-    "muscle cramps",
-    "low blood pressure",
-    "diarrhea",
-)
+SIDE_EFFECTS = tuple(PHRASES["words"]["side_effects"])
 # The ten hallmarks of cancer: how HoC labels them, then the words that abstracts use.
 HALLMARKS = (
     ("sustaining proliferative signaling", "cell proliferation", "growth factor signaling", "mitogenic signaling"),
@@ -86,28 +77,7 @@ INTERACTIONS = ("raises", "adds", "avoid", "interacts")  # mechanism, effect, ad
 VERDICTS = {"yes": 0.55, "no": 0.34, "maybe": 0.11}  # shares among trials, as in PubMedQA
 N_TRIALS = 420
 
-SYLLABLES = (
-    "bra",
-    "cel",
-    "dor",
-    "fen",
-    "gal",
-    "hym",
-    "jor",
-    "kel",
-    "lum",
-    "mor",
-    "nav",
-    "pex",
-    "quin",
-    "rom",
-    "sul",
-    "tav",
-    "vel",
-    "wex",
-    "yar",
-    "zan",
-)
+SYLLABLES = tuple(PHRASES["words"]["syllables"])
 CONSONANTS = "BCDFGMNPSTVWXZ"
 
 

@@ -12,40 +12,15 @@ from dataclasses import replace
 from random import Random
 
 from .language import Sentence, realize
+from .phrases import PHRASES
 from .world import CONSONANTS, DISEASE_FAMILIES, FIELDS, GENE_FAMILIES, SIDE_EFFECTS, SYLLABLES, Entity, World
 
 # kind -> probability of a longer name, and the longer names. The probabilities follow the real datasets.
 Names = Mapping[str, tuple[float, tuple[str, ...]]]
-DRUG_NAMES = (0.15, ("{name} hydrochloride", "{name} sodium", "hydroxy-{name}", "pro-{name}", "{name} sulfate"))
-DISEASE_NAMES = (
-    0.5,
-    (
-        "acute {name}",
-        "chronic {name}",
-        "{adjective} {name}",
-        "early-onset {name}",
-        "{name} of the {organ}",
-        "hereditary {name}",
-        "type 2 {name}",
-        "recurrent {adjective} {name}",
-    ),
-)
-GENE_NAMES = (
-    0.5,
-    (
-        "human {name}",
-        "{name} gene",
-        "{name} {family}",
-        "{name} protein",
-        "mouse {name} {family}",
-        "{name} promoter",
-        "{name} mRNA",
-        "{name}-{number}",
-        "{name} alpha",
-        "soluble {name}",
-    ),
-)
-CELL_NAMES = (0.4, ("human {name}", "primary {name}", "{adjective} {name}"))
+DRUG_NAMES = (0.15, tuple(PHRASES["names"]["drug"]))
+DISEASE_NAMES = (0.5, tuple(PHRASES["names"]["disease"]))
+GENE_NAMES = (0.5, tuple(PHRASES["names"]["gene"]))
+CELL_NAMES = (0.4, tuple(PHRASES["names"]["cells"]))
 
 _EFFECTS = tuple(Entity("effect", "", (name,)) for name in SIDE_EFFECTS)
 _CELLS = tuple(Entity("cells", "", (cells,), organ) for organ, _, cells, _ in FIELDS)

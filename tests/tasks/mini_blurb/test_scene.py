@@ -6,7 +6,7 @@ import re
 from random import Random
 
 from blurbstudy.tasks.mini_blurb.entities import BC5, GENES, MOLECULES, NCBI
-from blurbstudy.tasks.mini_blurb.naming import GENE_NAMES, Scene, abbreviation, code_name, long_name
+from blurbstudy.tasks.mini_blurb.scene import GENE_NAMES, Scene, abbreviation, code_name, long_name
 from blurbstudy.tasks.mini_blurb.world import make_world
 
 WORLD = make_world(Random(0))
