@@ -24,7 +24,7 @@ class Parameters(TrainingParameters, LayerParameters):
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """`table4`: every encoder under every setting on SS and QA."""
+    """`table4`: every encoder under every technique on SS and QA."""
     chosen = study.parameters
     by_type = {
         "similarity": study.recipe(

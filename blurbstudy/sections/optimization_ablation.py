@@ -5,13 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer
-from ..study.grid import Grid
+from ..study.grid import Axes, Grid
 from ..study.parameter_types import Epochs, MaxLength
 from ..study.parameters import TrainingParameters
 from ..study.study import Study
 
 NOTEBOOK = "02_optimization_ablation"
 BASELINE = "Improved optimization"
+AXES = Axes(group="Encoder", level="Optimization")
 
 
 class Parameters(TrainingParameters):
@@ -24,8 +25,8 @@ class Parameters(TrainingParameters):
     max_length: MaxLength = Field(description="sub-words per sequence, special tokens included")
 
 
-def settings(parameters: Parameters) -> dict[str, list[Stabilizer]]:
-    """The rows of Table 3: both adjustments, each without the other, and neither."""
+def techniques(parameters: Parameters) -> dict[str, list[Stabilizer]]:
+    """Level of Table 3 -> techniques: both adjustments, one of them, neither."""
     longer, standard = LongerTraining(parameters.epochs_long), LongerTraining(parameters.epochs_standard)
     return {
         BASELINE: [longer, BiasCorrection(True)],
@@ -36,8 +37,9 @@ def settings(parameters: Parameters) -> dict[str, list[Stabilizer]]:
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """`table3`: every encoder under every setting on sentence similarity."""
+    """`table3`: every encoder under every optimization on sentence similarity."""
     chosen = study.parameters
     recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields)
-    parts = study.task_columns("similarity")
-    return {"table3": study.grid(settings(chosen), bases={part.label: recipe for part in parts}, columns=parts)}
+    columns = study.task_columns("similarity")
+    bases = {column.label: recipe for column in columns}
+    return {"table3": study.grid(techniques(chosen), bases=bases, columns=columns, axes=AXES)}

@@ -216,59 +216,62 @@ class Study(Generic[P]):
 
     def grid(
         self,
-        settings: Mapping[str, Sequence[Stabilizer]],
+        techniques: Mapping[str, Sequence[Stabilizer]],
         *,
-        bases: Mapping[str | tuple[str, str], Recipe],
+        bases: Mapping[str, Recipe],
         columns: Sequence[TaskColumn],
         seeds: Sequence[int] = (),
         encoders: Sequence[str] = (),
         axes: Axes = ENCODERS_BY_TECHNIQUE,
+        overrides: Mapping[str, Mapping[str, object]] | None = None,
     ) -> Grid:
-        """Every encoder under every setting on every part: a setting is a list of techniques upon a task's base recipe
-        (`bases` by task, or by setting and task where settings differ in it).
+        """Every encoder at every level on every task column.
 
         Args:
+            techniques: level -> techniques on top of the base recipe.
+            bases: task -> base recipe.
             seeds: some of the study's; none: all.
             encoders: likewise, by display name.
+            overrides: level -> fields of the base recipe that it changes.
 
         Raises:
             ParameterError: a technique does not fit an encoder (checked before anything runs).
         """
         recipes = {
-            (setting, task): stabilize(bases.get((setting, task)) or bases[task], *techniques)
-            for setting, techniques in settings.items()
+            (level, task): stabilize(bases[task].replace(**(overrides or {}).get(level, {})), *stabilizers)
+            for level, stabilizers in techniques.items()
             for column in columns
             for task in column.tasks
         }
-        chosen = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
-        available = [name for name in chosen if name in self.sources.encoders]
+        reasons = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
+        available = [name for name in reasons if name in self.sources.encoders]
         layers = {name: self.sources.encoders[name].architecture["n_layers"] for name in available}
         for recipe in recipes.values():
             for n_layers in layers.values():
                 check_recipe(recipe, n_layers)
         cells = {
-            Condition(name, setting, column.label): tuple(
-                self.run_config(task, encoder, recipe=recipes[setting, task], seed=seed)
+            Condition(name, level, column.label): tuple(
+                self.run_config(task, encoder, recipe=recipes[level, task], seed=seed)
                 for task in column.tasks
                 for encoder in self.pretrained_variants(name)
                 for seed in seeds or self.seeds
             )
             for name in available
-            for setting in settings
+            for level in techniques
             for column in columns
         }
         return Grid(
-            groups=tuple(chosen),
-            levels=tuple(settings),
+            groups=tuple(reasons),
+            levels=tuple(techniques),
             columns=tuple(columns),
             axes=axes,
             recipes=recipes,
             seeds=self.seeds,
             cells=cells,
-            missing_reasons={name: why for name, why in chosen.items() if why},
+            missing_reasons={name: why for name, why in reasons.items() if why},
             notes=self.encoder_notes,
             layers=layers,
-            techniques={setting: tuple(techniques) for setting, techniques in settings.items()},
+            techniques={level: tuple(stabilizers) for level, stabilizers in techniques.items()},
             pretraining_seeds=self.pretraining_seeds,
         )
 

@@ -6,10 +6,11 @@ import base64
 import functools
 import io
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, ParamSpec
 
 from .table import FigureInfo, figures_bundle, slug
 
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette, told apart by colour-blind readers; markers differ as well.
 BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
+COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
 FIGURE_1 = "Figure 1. What each technique does to each depth of the encoder"
+
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A drawing with the text that replaces it and the text below it."""
+    """An SVG drawing with its alternative text, caption and notes."""
 
     title: str
     alt: str
@@ -57,26 +63,26 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedScores:
-    """The seeds of one setting: one score each, in percent."""
+    """The scores of one condition, one per seed, in percent."""
 
-    setting: str  # on the horizontal axis
+    label: str  # on the horizontal axis
     scores: Sequence[float | None]  # per seed; None: no score (the loss diverged)
     failed: Sequence[bool]  # per seed
     paper: float | None = None
     trivial: float | None = None
 
 
-def without_mathtext(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Names are shown as they are: a dollar sign in them begins no formula."""
+def without_mathtext(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw without parsing `$` in names as mathematics."""
 
     @functools.wraps(draw)
-    def drawn(*positional: object, **named: object) -> Figure:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
         from matplotlib import rc_context
 
         with rc_context({"text.parse_math": False}):
-            return draw(*positional, **named)
+            return draw(*args, **kwargs)
 
-    return drawn
+    return wrapper
 
 
 @without_mathtext
@@ -88,10 +94,12 @@ def depth_figure(
     caption: str = "",
     notes: Sequence[str] = (),
 ) -> Figure:
-    """One column of depths per technique, bottom to top, coloured by the factor on its learning rate.
+    """One column of depths per technique, bottom to top, coloured by the factor on the learning rate.
 
-    Frozen depths are hatched grey, re-initialized ones carry a thick border and a mark. `top` names the highest depth
-    where it is no pooler and head.
+    Frozen depths are hatched grey; re-initialized ones have a thick border and a mark.
+
+    Args:
+        top: name of the highest depth; '': as in the plans.
     """
     from matplotlib import colormaps, colors, patches
 
@@ -103,16 +111,18 @@ def depth_figure(
     for x, plan in enumerate(plans.values()):
         for depth, scale in enumerate(plan.lr_scales):
             frozen, fresh = scale == 0, depth in plan.reinitialized
-            # Removed layers leave a gap below the pooler, so that equal depths stand side by side.
+            # Removed layers leave a gap below the pooler, so that equal depths are aligned.
             y = depth + (plan.removed if depth == len(plan.lr_scales) - 1 else 0)
-            face = "#d4d7dc" if frozen else shades(norm(scale))
+            face = "#d4d7dc" if frozen else colors.to_hex(shades(norm(scale)))
             box = {"facecolor": face, "edgecolor": VERMILION if fresh else "white", "linewidth": 2.4 if fresh else 1.0}
             hatch = "////" if frozen else None
             axes.add_patch(patches.Rectangle((x - 0.4, y - 0.42), 0.8, 0.84, hatch=hatch, zorder=2 + fresh, **box))
             dark = not frozen and norm(scale) > 0.5
             text = "0" if frozen else f"{scale:.2g}"
-            axes.text(x, y, text + (" new" if fresh else ""), ha="center", va="center", fontsize=8, zorder=5,
-                      color="white" if dark else "#1c2430", bbox=_halo(face) if frozen else None)  # fmt: skip
+            text += " new" if fresh else ""
+            halo = {"facecolor": face, "edgecolor": "none", "pad": 1.0} if frozen else None
+            color = "white" if dark else "#1c2430"
+            axes.text(x, y, text, ha="center", va="center", fontsize=8, zorder=5, color=color, bbox=halo)
     full = max(plans.values(), key=lambda plan: len(plan.lr_scales) + plan.removed)
     names = ["embeddings", *(f"layer {i + 1}" for i in range(depths - 2)), top or full.labels[-1]]
     axes.set_yticks(range(depths), names)
@@ -120,7 +130,7 @@ def depth_figure(
     axes.set_xlim(-0.6, len(plans) - 0.4)
     axes.set_ylim(-0.7, depths - 0.3)
     axes.tick_params(length=0)
-    _frameless(axes)
+    axes.spines[:].set_visible(False)
     legend = [
         patches.Patch(facecolor=shades(norm(1.0)), label="full learning rate"),
         patches.Patch(facecolor=shades(norm(0.3)), label="reduced (factor as written)"),
@@ -130,7 +140,7 @@ def depth_figure(
     drawing.legend(handles=legend, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     return Figure(
         title=title,
-        alt="Columns of layers, one column per technique, coloured by learning-rate factor. " + _plans_in_words(plans),
+        alt="Columns of layers, one column per technique, coloured by learning-rate factor. " + _describe_plans(plans),
         svg=as_svg(drawing),
         caption=caption,
         notes=notes,
@@ -138,25 +148,26 @@ def depth_figure(
 
 
 def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
-    """Every seed of every cell as a point, the paper's numbers beside them: one panel per encoder and part.
+    """Every seed as a point, next to the paper's numbers: one panel per group and task column.
 
-    Encoders without any run are left out, unless none has.
+    Groups without runs are left out, unless none has any.
     """
     from .score_table import paper_score, percent_scores
 
     panels: dict[str, list[SeedScores]] = {}
-    parts = {part.label: part for part in results.grid.columns}
-    run = {key.group for key in results.summaries} or set(results.grid.groups)
-    for key in (key for key in results.conditions() if key.group in run):
-        summary = results.summaries.get(key)
+    groups = {condition.group for condition in results.summaries} or set(results.grid.groups)
+    for condition in results.conditions():
+        if condition.group not in groups:
+            continue
+        summary = results.summaries.get(condition)
         points = SeedScores(
-            setting=key.level,
+            label=condition.level,
             scores=percent_scores(summary) if summary else [],
             failed=[reason is not None for reason in summary.failures] if summary else [],
-            paper=paper_score(paper, key, parts[key.column]),
+            paper=paper_score(paper, condition, results.column(condition.column)),
             trivial=summary.trivial * 100 if summary else None,
         )
-        panels.setdefault(key.panel, []).append(points)
+        panels.setdefault(condition.panel, []).append(points)
     return points_figure(panels, title=title, caption=results.caption)
 
 
@@ -164,7 +175,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
 def points_figure(
     panels: Mapping[str, Sequence[SeedScores]], *, title: str, caption: str = "", notes: Sequence[str] = ()
 ) -> Figure:
-    """One panel per encoder and task: settings side by side, every seed a point, failed runs crossed."""
+    """One panel per name: conditions along the axis, every seed a point, failed runs crossed."""
     from matplotlib.lines import Line2D
 
     widest = max(len(points) for points in panels.values())
@@ -172,14 +183,12 @@ def points_figure(
     rows = math.ceil(len(panels) / columns)
     room = 1.35 * widest * columns
     width = max(8.6, min(room, max(11.0, 1.0 * widest * columns)))  # what a page has, and more where labels need it
-    drawing, grid = canvas(width=width, height=0.7 + 2.9 * rows, rows=rows, cols=columns)
-    flat = [axes for row in grid for axes in row]
+    drawing, flat = canvas_grid(width=width, height=0.7 + 2.9 * rows, rows=rows, cols=columns)
     for axes, (name, points) in zip(flat, panels.items(), strict=False):
         _draw_seeds(axes, points)
         axes.set_title(name, fontsize=10, loc="left", fontweight="bold")
         axes.set_ylabel("test score × 100", fontsize=9)
-    for axes in flat[len(panels) :]:
-        axes.set_axis_off()
+    hide_unused(flat[len(panels) :])
     marks = [
         Line2D([], [], marker="o", ls="", color=BLUE, label="a seed"),
         Line2D([], [], marker="X", ls="", color=VERMILION, label="a failed run (at the bottom: no score)"),
@@ -188,11 +197,10 @@ def points_figure(
         Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
     ]
     drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
-    return Figure(title=title, alt=_points_in_words(panels), svg=as_svg(drawing), caption=caption, notes=notes)
+    return Figure(title=title, alt=_describe_points(panels), svg=as_svg(drawing), caption=caption, notes=notes)
 
 
 def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
-    """One panel."""
     values = [score for entry in points for score in entry.scores if score is not None]
     marks = [entry.paper for entry in points if entry.paper is not None]
     trivial = next((entry.trivial for entry in points if entry.trivial is not None), None)
@@ -201,11 +209,21 @@ def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
     low, high = min(every) - room, max(every) + room
     for x, entry in enumerate(points):
         for index, (score, failed) in enumerate(zip(entry.scores, entry.failed, strict=True)):
-            # Spread by seed number, the same in every setting, so that a seed can be followed by eye.
-            at = x - 0.12 + 0.24 * (index + 0.5) / len(entry.scores)
-            kind = {"marker": "X", "color": VERMILION, "s": 46} if failed else {"marker": "o", "color": BLUE, "s": 28}
-            axes.scatter(at, low if score is None else score, zorder=3, alpha=0.85, linewidths=0.4, edgecolors="white",
-                         clip_on=False, **kind)  # fmt: skip
+            # A seed has the same offset in every condition, so that it can be followed by eye.
+            x_seed = x - 0.12 + 0.24 * (index + 0.5) / len(entry.scores)
+            marker, color, size = ("X", VERMILION, 46) if failed else ("o", BLUE, 28)
+            axes.scatter(
+                x_seed,
+                low if score is None else score,
+                s=size,
+                color=color,
+                marker=marker,
+                zorder=3,
+                alpha=0.85,
+                linewidths=0.4,
+                edgecolors="white",
+                clip_on=False,
+            )
         scored = [score for score in entry.scores if score is not None]
         if scored:
             mean = sum(scored) / len(scored)
@@ -214,26 +232,43 @@ def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
             axes.scatter(x + 0.32, entry.paper, marker="D", s=34, facecolors="none", edgecolors=GREEN, zorder=3)
     if trivial is not None:
         axes.axhline(trivial, ls="--", lw=1, color=GREY, zorder=1)
-    axes.set_xticks(range(len(points)), [_wrapped(entry.setting) for entry in points], fontsize=8.5)
+    axes.set_xticks(range(len(points)), [_wrapped(entry.label) for entry in points], fontsize=8.5)
     axes.set_xlim(-0.5, len(points) - 0.5)
     axes.set_ylim(low, high)
-    axes.grid(axis="y", color="#e5e7eb", lw=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_axes(axes)
 
 
-def canvas(*, width: float, height: float, rows: int = 0, cols: int = 1) -> tuple[Drawing, Axes]:
-    """A drawing that belongs to no window, with one plot, or with a grid of them."""
+def canvas(*, width: float, height: float) -> tuple[Drawing, Axes]:
+    """A drawing with one plot, without pyplot's windows; sizes in inches."""
+    drawing, (axes,) = canvas_grid(width=width, height=height)
+    return drawing, axes
+
+
+def canvas_grid(*, width: float, height: float, rows: int = 1, cols: int = 1) -> tuple[Drawing, list[Axes]]:
+    """A drawing with rows x cols plots, row by row; sizes in inches."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(drawing)
-    return drawing, drawing.subplots(rows, cols, squeeze=False) if rows else drawing.subplots()
+    return drawing, list(drawing.subplots(rows, cols, squeeze=False).flat)
+
+
+def hide_unused(axes: Sequence[Axes]) -> None:
+    """Switch off plots of a grid that stay empty."""
+    for unused in axes:
+        unused.set_axis_off()
+
+
+def style_axes(axes: Axes, *, grid: Literal["x", "y", "both"] = "y") -> None:
+    """A light grid behind the data, and no frame at the top and right."""
+    axes.grid(axis=grid, color="#e5e7eb", lw=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def as_svg(drawing: Drawing) -> str:
-    """Same drawing, same bytes: no date, and ids from a fixed salt."""
+    """The drawing as SVG text, reproducible: no date, and ids from a fixed salt."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -242,48 +277,30 @@ def as_svg(drawing: Drawing) -> str:
     return buffer.getvalue()
 
 
-def _halo(face: str) -> dict[str, object]:
-    return {"facecolor": face, "edgecolor": "none", "pad": 1.0}
-
-
-def _frameless(axes: Axes) -> None:
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
 def _wrapped(name: str) -> str:
-    """A label on at most a few short lines."""
-    import textwrap
-
     return "\n".join(textwrap.wrap(name, 13, break_long_words=False))
 
 
-def _plans_in_words(plans: Mapping[str, DepthPlan]) -> str:
+def _describe_plans(plans: Mapping[str, DepthPlan]) -> str:
     sentences = []
     for name, plan in plans.items():
         frozen = [label for label, scale in zip(plan.labels, plan.lr_scales, strict=True) if scale == 0]
         fresh = [plan.labels[depth] for depth in sorted(plan.reinitialized)]
         moving = [scale for scale in plan.lr_scales if scale > 0]
-        said = [f"rate factors {min(moving):.2g} to {max(moving):.2g}" if moving else "nothing moves"]
-        said += [f"{', '.join(frozen)} frozen"] if frozen else []
-        said += [f"{', '.join(fresh)} re-initialized"] if fresh else []
-        said += [f"the top {plan.removed} layers removed"] if plan.removed else []
-        sentences.append(f"{name}: {'; '.join(said)}.")
+        parts = [f"rate factors {min(moving):.2g} to {max(moving):.2g}" if moving else "nothing moves"]
+        parts += [f"{', '.join(frozen)} frozen"] if frozen else []
+        parts += [f"{', '.join(fresh)} re-initialized"] if fresh else []
+        parts += [f"the top {plan.removed} layers removed"] if plan.removed else []
+        sentences.append(f"{name}: {'; '.join(parts)}.")
     return " ".join(sentences)
 
 
-def _points_in_words(panels: Mapping[str, Sequence[SeedScores]]) -> str:
+def _describe_points(panels: Mapping[str, Sequence[SeedScores]]) -> str:
     sentences = []
     for name, points in panels.items():
         for entry in points:
             scored = [score for score in entry.scores if score is not None]
             span = f"{min(scored):.1f} to {max(scored):.1f}" if scored else "no score"
-            said = f"{name}, {entry.setting}: {len(entry.scores)} seeds, {span}, {sum(entry.failed)} failed"
-            sentences.append(said + (f", the paper {entry.paper:.1f}." if entry.paper is not None else "."))
+            text = f"{name}, {entry.label}: {len(entry.scores)} seeds, {span}, {sum(entry.failed)} failed"
+            sentences.append(text + (f", the paper {entry.paper:.1f}." if entry.paper is not None else "."))
     return "Seeds as points. " + " ".join(sentences)
-
-
-COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
-
-
-DASHES = ("-", "--", "-.", ":")

@@ -1,4 +1,4 @@
-"""Tables of scores: every cell with its uncertainty and the paper's number; and the recipes behind them."""
+"""Tables of scores, with uncertainty and the paper's number in every cell, and the recipes behind them."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from ..stats.crossed_seeds import CROSSED, STUDENT
 from ..stats.summary import CellSummary
 from ..study.grid import Condition, Results, TaskColumn
 from .paper import paper_cell, paper_notes
-from .table import NOT_RUN, Score, Table, format_interval, format_number
+from .table import NOT_RUN, RowHeader, Score, Table, format_interval, format_number
 
-MAX_NAMED = 4  # cells that a sentence names one by one
+MAX_NAMED = 4  # cells that a sentence lists by name; of more it gives their number
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
 
 def score_table(results: Results, *, title: str, paper: str, wide: bool = False) -> Table:
-    """One cell per encoder, setting and part. `wide`: settings as columns (the grid then has one part).
+    """One cell per group, level and task column.
 
-    `paper` names the paper's table whose numbers are shown next to ours, by the encoder's display name.
+    Args:
+        paper: the paper's table whose numbers are shown next to ours.
+        wide: levels as columns; only for grids of one task column.
     """
     grid = results.grid
     cells = {key: cell_score(results, key, paper=paper) for key in results.conditions()}
     if wide:
-        (part,) = grid.columns
-        columns = ("Encoder", *grid.levels)
+        (column,) = grid.columns
+        columns = (grid.axes.group or "", *grid.levels)
         rows = [
-            (_encoder(results, name), *(cells[Condition(name, setting, part.label)] for setting in grid.levels))
+            (_group_header(results, name), *(cells[Condition(name, level, column.label)] for level in grid.levels))
             for name in grid.groups
         ]
-        n_header_columns = 1
     else:
-        columns = ("Encoder", "Technique", *(part.label for part in grid.columns))
+        columns = (grid.axes.group or "", grid.axes.level, *(column.label for column in grid.columns))
         rows = [
-            (_encoder(results, name), setting, *(cells[Condition(name, setting, part.label)] for part in grid.columns))
+            (_group_header(results, name), level, *(cells[Condition(name, level, c.label)] for c in grid.columns))
             for name in grid.groups
-            for setting in grid.levels
+            for level in grid.levels
         ]
-        n_header_columns = 2
     return Table(
         title=title,
         columns=columns,
         rows=rows,
-        n_header_columns=n_header_columns,
+        n_header_columns=1 if wide else 2,
         caption=results.caption,
         notes=cell_notes(results, paper),
         runs=run_ids(results),
@@ -51,7 +51,7 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
 
 
 def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
-    """Cell -> ids of its runs: what every number of a table is of."""
+    """Name of a cell -> ids of its runs."""
     return {key.name: summary.run_ids for key, summary in results.summaries.items()}
 
 
@@ -62,10 +62,10 @@ def paper_score(paper: str, key: Condition, column: TaskColumn) -> float | None:
 
 def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = "") -> Score:
     """A cell with its uncertainty and the paper's number, and a footnote below them."""
-    part = results.column(key.column)
+    column = results.column(key.column)
     summary = results.summaries.get(key)
-    expected = len(results.grid.cells.get(key, ())) // len(part.tasks) or len(results.grid.seeds)
-    printed, label = paper_score(paper, key, part), part.paper_label
+    expected = len(results.grid.cells.get(key, ())) // len(column.tasks) or len(results.grid.seeds)
+    printed, label = paper_score(paper, key, column), column.paper_label
     if summary is None:
         reasons = results.grid.missing_reasons
         state = reasons.get(key.group) or reasons.get(key.level) or NOT_RUN
@@ -89,9 +89,9 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
     )
 
 
-def _encoder(results: Results, name: str) -> str:
-    remark = results.grid.notes.get(name, "")
-    return f"{name}\n{remark}" if remark else name
+def _group_header(results: Results, name: str) -> str | RowHeader:
+    note = results.grid.notes.get(name, "")
+    return RowHeader(name, note) if note else name
 
 
 def cell_notes(results: Results, paper: str) -> list[str]:
@@ -119,7 +119,7 @@ def cell_notes(results: Results, paper: str) -> list[str]:
 
 
 def seed_notes(results: Results, methods: Mapping[Condition, str]) -> list[str]:
-    """How pretraining seeds and fine-tuning seeds enter the interval over seeds, and where that could not be done."""
+    """How the interval over seeds treats pretraining and fine-tuning seeds, and which cells use another method."""
     if not results.grid.pretraining_seeds:
         return []
     cells: dict[str, list[Condition]] = {}
@@ -141,23 +141,23 @@ def where(key: Condition) -> str:
 
 
 def name_cells(keys: Sequence[Condition]) -> str:
-    """A few cells by name; of many, how many there are on each part."""
+    """A few cells by name; of many, their number in each column."""
     if len(keys) <= MAX_NAMED:
         return "; ".join(key.name for key in keys)
     counts = Counter(key.column for key in keys)
-    return ", ".join(f"{count} on {part}" for part, count in counts.items())
+    return ", ".join(f"{count} on {column}" for column, count in counts.items())
 
 
 def recipe_table(results: Results, *, title: str = "Recipes behind the columns") -> Table:
-    """What differs between the settings; tasks of one recipe share a row, and what all share stands below."""
+    """The recipe fields that differ, one row per level and set of tasks; the shared fields are in a note."""
     recipes = {key: _recipe_fields(recipe) for key, recipe in results.grid.recipes.items()}
     fields = list(next(iter(recipes.values())))
     differing = [name for name in fields if len({values[name] for values in recipes.values()}) > 1]
     shared = [f"{name} {next(iter(recipes.values()))[name]}" for name in fields if name not in differing]
     tasks: dict[tuple[str, ...], list[str]] = {}
-    for (setting, task), values in recipes.items():
-        tasks.setdefault((setting, *(values[name] for name in differing)), []).append(task)
-    rows = [(setting, ", ".join(names), *values) for (setting, *values), names in tasks.items()]
+    for (level, task), values in recipes.items():
+        tasks.setdefault((level, *(values[name] for name in differing)), []).append(task)
+    rows = [(level, ", ".join(names), *values) for (level, *values), names in tasks.items()]
     columns = ("Setting", "Tasks", *(name.replace("_", " ").capitalize() for name in differing))
     notes = ["The same in all: " + ", ".join(shared).replace("_", " ") + "."]
     return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=results.provenance, notes=notes)
@@ -165,26 +165,27 @@ def recipe_table(results: Results, *, title: str = "Recipes behind the columns")
 
 def _recipe_fields(recipe: Recipe) -> dict[str, str]:
     values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
-    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
-    techniques = [
-        f"{name.replace('_', ' ')}: {', '.join(f'{option} {_switch(value)}' for option, value in options.items())}"
-        for name, options in recipe.stabilizers.items()
-    ]
-    shown = {name: _switch(value) for name, value in shown.items()}
-    return shown | {"techniques": "\n".join(techniques) or "none"}
+    techniques = []
+    for name, options in recipe.stabilizers.items():
+        settings = ", ".join(f"{option} {_format_field(value)}" for option, value in options.items())
+        techniques.append(f"{name.replace('_', ' ')}: {settings}")
+    fields = {name: _format_field(value) for name, value in values.items()}
+    return fields | {"techniques": "\n".join(techniques) or "none"}
 
 
-def _switch(value: object) -> str:
-    return {"True": "on", "False": "off"}.get(str(value), str(value))
+def _format_field(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def percent(value: float | None) -> float | None:
-    """A fraction, in percent."""
+    """A fraction in percent."""
     return None if value is None else value * PERCENT
 
 
 def percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
-    """An interval of fractions, in percent."""
+    """An interval of fractions in percent."""
     return None if bounds is None else (bounds[0] * PERCENT, bounds[1] * PERCENT)
 
 

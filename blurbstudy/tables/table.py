@@ -1,5 +1,6 @@
-"""Tables as HTML: a score cell with its uncertainty, and the frame around it, with the same table as CSV and the runs
-behind each number. Text from data is escaped here.
+"""Tables as HTML and CSV: score cells with their uncertainty, and the ids of the runs behind each number.
+
+Text is escaped here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ONE_SEED = "one, no interval"
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One cell: a mean with all that says how far to trust it. Values are in percent, as the paper prints them."""
+    """A mean with its uncertainty. Values are in percent, as the paper prints them."""
 
     mean: float | None  # over seeds
     n: int = 0  # seeds with a score
@@ -29,22 +30,22 @@ class Score:
     worst: float | None = None
     failed: int = 0  # seeds that failed, by the definition of the study, judged on dev
     failed_on_test: int = 0  # the same judged on test
-    runs: int = 0  # seeds there are
-    expected: int = 0  # seeds asked for
+    runs: int = 0  # seeds with a run
+    expected: int = 0  # seeds of the grid
     trivial: float | None = None  # score of the trivial prediction
     paper: float | None = None
-    paper_label: str = "paper"  # says where the paper's number is of something else
+    paper_label: str = "paper"  # names the paper's number where it is of something else
     state: str = NOT_RUN  # shown where there is no mean
-    footnote: str = ""  # a line below all else: the recipe behind the cell
-    single_run: bool = False  # of a tool taken as it is: one score, no seeds
-    run_ids: tuple[str, ...] = ()  # the runs that it is of
+    footnote: str = ""  # shown below the details: the recipe behind the cell
+    single_run: bool = False  # an off-the-shelf tool: one score, no seeds
+    run_ids: tuple[str, ...] = ()  # of the runs behind it
 
     FIELDS = ("mean", "sd", "n", "seeds low", "seeds high", "examples low", "examples high", "worst", "failed", "runs",
               "trivial", "paper", "run ids")  # fmt: skip
 
     @property
     def values(self) -> tuple[object, ...]:
-        """What FIELDS names, unrounded, for a program."""
+        """The values of FIELDS, unrounded."""
         low, high = self.over_seeds or (None, None)
         examples_low, examples_high = self.over_examples or (None, None)
         counts = (self.failed, self.runs) if self.runs else (None, None)
@@ -61,31 +62,31 @@ class Score:
         )
 
     def html(self) -> str:
-        """The mean large, the rest small beside it."""
+        """The mean, with the details in small print."""
         paper = _detail(self.paper_label, format_number(self.paper), "paper") if self.paper is not None else ""
         if self.mean is None and not self.runs:
             missing = f'<span class="missing">{escape(self.state)}</span>'
-            return f'<div class="score">{missing}<dl>{paper}</dl>{self._below()}</div>'
+            return f'<div class="score">{missing}<dl>{paper}</dl>{self._footnote_html()}</div>'
         if self.single_run:
             examples = _detail("examples", format_interval(self.over_examples))
             return f'<div class="score"><b>{format_number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
         count = str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"
-        alone = self.n == 1 and self.over_seeds is None
+        one_seed = self.n == 1 and self.over_seeds is None
         details = [
-            *([] if alone else [_detail("sd", format_number(self.sd))]),
+            *([] if one_seed else [_detail("sd", format_number(self.sd))]),
             _detail("n", count),
-            _detail("seeds", ONE_SEED if alone else format_interval(self.over_seeds)),
+            _detail("seeds", ONE_SEED if one_seed else format_interval(self.over_seeds)),
             _detail("examples", format_interval(self.over_examples)),
-            *([] if alone else [_detail("worst", format_number(self.worst))]),
+            *([] if one_seed else [_detail("worst", format_number(self.worst))]),
             _detail("failed", f"{self.failed} of {self.runs} ({self.failed_on_test})", "failed" if self.failed else ""),
             _detail("trivial", format_number(self.trivial)),
             paper,
         ]
         mark = ' class="collapsed"' if self.failed else ""
         mean = format_number(self.mean) if self.mean is not None else "no score"
-        return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._below()}</div>'
+        return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._footnote_html()}</div>'
 
-    def _below(self) -> str:
+    def _footnote_html(self) -> str:
         return f'<p class="below">{escape(self.footnote)}</p>' if self.footnote else ""
 
 
@@ -95,25 +96,40 @@ def _detail(label: str, value: str, mark: str = "") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class HtmlCell:
-    """A cell that is more than text: HTML that is safe already, with the text and the value that it stands for."""
+    """A cell of HTML."""
 
-    markup: str
-    text: str
+    markup: str  # already escaped
+    text: str  # the same as plain text
     value: float | None = None  # by which the column is sorted; None: by the text
 
     def html(self) -> str:
-        """As it is."""
+        """The markup."""
         return self.markup
 
 
-Cell = str | Score | HtmlCell
+@dataclass(frozen=True)
+class RowHeader:
+    """The heading of a row, with a note in small print."""
+
+    text: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.text}\n{self.note}"
+
+    def html(self) -> str:
+        """Both lines."""
+        return f"{html_lines(self.text)}<small>{html_lines(self.note)}</small>"
 
 
-def number_with_details(value: float | None, said: str, details: Sequence[str]) -> HtmlCell:
-    """A number as it is said, and lines below it in the small print of score cells."""
+Cell = str | Score | HtmlCell | RowHeader
+
+
+def number_with_details(value: float | None, text: str, details: Sequence[str]) -> HtmlCell:
+    """A number as `text`, and lines below it in the small print of score cells."""
     marks = ("under paper" if line.startswith("paper") else "under" for line in details)
     small = "".join(f'<small class="{mark}">{escape(line)}</small>' for mark, line in zip(marks, details, strict=True))
-    return HtmlCell(markup=escape(said) + small, text="\n".join([said, *details]), value=value)
+    return HtmlCell(markup=escape(text) + small, text="\n".join([text, *details]), value=value)
 
 
 class FigureInfo(TypedDict):
@@ -134,18 +150,18 @@ def figures_bundle(html: str, *figures: FigureInfo) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A captioned table; `heads` cells of each row are row headings. Shown by notebooks and the report alike."""
+    """A captioned table, shown by notebooks and the report."""
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[Cell]]  # the first `n_header_columns` cells of a row are its headings
     caption: str = ""
     notes: Sequence[str] = ()
     n_header_columns: int = 1
-    runs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what is counted -> ids of its runs
-    kind: str = ""  # a further class for the stylesheet
-    front_page_question: str = ""  # the question of the report's first page that it is shown under; '': not there
-    folded: bool = False  # whether it opens on a click: long, and the detail of what is shown above it
+    runs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # number or cell -> ids of the runs behind it
+    kind: str = ""  # class for the stylesheet
+    front_page_question: str = ""  # question on the report's first page that it answers; '': none
+    folded: bool = False  # collapsed until clicked: long tables of details
 
     @property
     def info(self) -> FigureInfo:
@@ -177,11 +193,11 @@ class Table:
         """The table as a file, and the ids of the runs behind its numbers."""
         data = base64.b64encode(self.csv().encode()).decode()
         link = f'<a download="{slug(self.title)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">CSV</a>'
-        counted = self.runs or self._cell_runs()
-        ids = {run for runs in counted.values() for run in runs}
+        runs_of = self.runs or self._cell_runs()
+        ids = {run for runs in runs_of.values() for run in runs}
         if not ids:
             return f'<div class="files">{link}</div>'
-        items = "".join(f"<dt>{escape(name)}</dt><dd>{' '.join(runs)}</dd>" for name, runs in counted.items() if runs)
+        items = "".join(f"<dt>{escape(name)}</dt><dd>{' '.join(runs)}</dd>" for name, runs in runs_of.items() if runs)
         return (
             f'<div class="files">{link}<details class="runs"><summary>ids of its {len(ids)} runs</summary>'
             f"<dl>{items}</dl></details></div>"
@@ -190,14 +206,14 @@ class Table:
     def _cell_runs(self) -> dict[str, Sequence[str]]:
         """Of each score cell, by its row and column."""
         return {
-            ", ".join([*(str(head).splitlines()[0] for head in row[: self.n_header_columns]), column]): cell.run_ids
+            ", ".join([*map(_heading, row[: self.n_header_columns]), column]): cell.run_ids
             for row in self.rows
             for column, cell in zip(self.columns, row, strict=False)
             if isinstance(cell, Score)
         }
 
     def csv(self) -> str:
-        """The table for a program: a score cell is one column per number, unrounded, its run ids among them."""
+        """The table as CSV: a score cell becomes the columns of `Score.FIELDS`, unrounded."""
         scored = [
             any(isinstance(row[index], Score) for row in self.rows if index < len(row))
             for index in range(max(len(self.columns), *map(len, self.rows), 0))
@@ -224,17 +240,15 @@ class Table:
                 continue
             rows = f' rowspan="{span}"' if span > 1 else ""
             if index < self.n_header_columns:
-                name, _, remark = str(cell).partition("\n")
-                small = f"<small>{html_lines(remark)}</small>" if remark else ""
-                cells.append(f'<th scope="row"{rows}>{html_lines(name)}{small}</th>')
+                cells.append(f'<th scope="row"{rows}>{_html(cell)}</th>')
             else:
                 value = cell.mean if isinstance(cell, Score) else cell.value if isinstance(cell, HtmlCell) else None
                 sort = "" if value is None else f' data-value="{value:g}"'
-                cells.append(f"<td{sort}>{html_lines(cell) if isinstance(cell, str) else cell.html()}</td>")
+                cells.append(f"<td{sort}>{_html(cell)}</td>")
         return "".join(cells)
 
     def _spanned(self) -> list[list[tuple[Cell, int]]]:
-        """Each cell with its row span; the first heading of equal neighbours spans them all (span 0: covered)."""
+        """Each cell with its row span; equal first headings are merged (span 0: covered by the one above)."""
         spans = [1] * len(self.rows)
         if self.n_header_columns > 1:
             for index in range(len(self.rows) - 1, 0, -1):
@@ -245,11 +259,11 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyFinding:
-    """What a notebook's numbers say, in sentences; the report's first page shows it again."""
+    """What a notebook's numbers say, in sentences; the report's first page repeats it."""
 
     question: str
     sentences: Sequence[str]
-    on_front_page: bool = False  # whether it answers a question of the whole study
+    on_front_page: bool = False  # answers a question of the whole study
 
     MIME = "application/vnd.blurbstudy.answer+json"
 
@@ -262,7 +276,7 @@ class KeyFinding:
 
 
 def format_number(value: float | None) -> str:
-    """Two decimals as the paper, with a true minus; an en dash where there is no value."""
+    """Two decimals with a true minus sign; an en dash for None."""
     if value is None:
         return "–"
     text = f"{value:.2f}"
@@ -270,14 +284,14 @@ def format_number(value: float | None) -> str:
 
 
 def format_signed(value: float | None) -> str:
-    """A difference: two decimals with its sign."""
+    """A difference: two decimals with their sign."""
     if value is None:
         return "–"
     return format_number(value) if value < 0 or format_number(value) == "0.00" else f"+{format_number(value)}"
 
 
 def describe_intervals(over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None) -> str:
-    """How sure a difference is, in a sentence; a single seed is said in words."""
+    """Both intervals of a difference, as part of a sentence."""
     seeds = "one seed, so no interval over seeds" if over_seeds is None else f"over seeds {format_interval(over_seeds)}"
     examples = "no interval" if over_examples is None else format_interval(over_examples)
     return f"{seeds}; over test examples {examples}"
@@ -286,7 +300,7 @@ def describe_intervals(over_seeds: tuple[float, float] | None, over_examples: tu
 def interval_lines(
     over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None
 ) -> tuple[str, str]:
-    """Both intervals as lines below a number."""
+    """Both intervals of a number, each as a line."""
     return (
         f"seeds {ONE_SEED if over_seeds is None else format_interval(over_seeds)}",
         f"examples {format_interval(over_examples)}",
@@ -298,30 +312,38 @@ def format_interval(bounds: tuple[float, float] | None) -> str:
     return "–" if bounds is None else f"[{format_number(bounds[0])}, {format_number(bounds[1])}]"
 
 
-def format_count(n: int, what: str) -> str:
+def format_count(n: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
-    return f"{n:,} {what}{'s'[: n != 1]}"
+    return f"{n:,} {noun}{'s'[: n != 1]}"
 
 
-def page_link(stem: str) -> HtmlCell:
-    """A notebook by its name; the report replaces the markup by a link to that page, with the page's title."""
-    return HtmlCell(markup=f'<span data-page="{escape(stem, quote=True)}">{escape(stem)}</span>', text=stem)
+def page_link(notebook: str) -> HtmlCell:
+    """A notebook's name, which the report turns into a link to its page."""
+    return HtmlCell(markup=f'<span data-page="{escape(notebook, quote=True)}">{escape(notebook)}</span>', text=notebook)
 
 
 def slug(title: str) -> str:
-    """A title as an address within a page, and as a file's name."""
+    """A title as an HTML id and file name."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "table"
 
 
-def _plain_text(cell: str | HtmlCell) -> str:
-    """Text for a program: a plain minus, nothing where there is no value."""
+def _html(cell: Cell) -> str:
+    return html_lines(cell) if isinstance(cell, str) else cell.html()
+
+
+def _heading(cell: Cell) -> str:
+    return cell.text if isinstance(cell, RowHeader) else str(cell)
+
+
+def _plain_text(cell: str | HtmlCell | RowHeader) -> str:
+    """Text for CSV: an ASCII minus, empty for a missing value."""
     text = cell.text if isinstance(cell, HtmlCell) else str(cell)
     return "" if text == "–" else text.replace("−", "-").replace("\u00a0", " ")
 
 
 def escape_spreadsheet(cell: object) -> object:
-    """A cell of a CSV file that no spreadsheet runs: text that begins as a formula does gets an apostrophe before it.
-    Numbers stay, with what is said below or behind them, unless that calls something.
+    """A CSV cell that no spreadsheet runs: text that starts like a formula gets an apostrophe in front. Numbers stay as
+    they are, and so does text after them, unless it calls something.
     """
     if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
         return cell
@@ -329,5 +351,5 @@ def escape_spreadsheet(cell: object) -> object:
 
 
 def html_lines(text: str) -> str:
-    """Escaped text whose line breaks are kept; `words` in backticks are code."""
+    """Escaped text with its line breaks; `words` in backticks become code."""
     return "<br>".join(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(part)) for part in text.split("\n"))

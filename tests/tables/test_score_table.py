@@ -78,7 +78,7 @@ def test_the_caption_names_runs_seeds_commit_parameters_and_scale(make_results):
 def test_a_remark_stands_beside_every_number_of_its_encoder(make_results):
     results = make_results({"Baseline": GOOD}, notes={"BERT": "its pooler is not NSP-trained"})
     table = score_table(results, title="t", paper="table4")
-    assert "not NSP-trained" in table.rows[0][0] and "not NSP-trained" in table.caption
+    assert "not NSP-trained" in table.rows[0][0].note and "not NSP-trained" in table.caption
 
 
 def test_the_recipe_table_shows_what_differs_and_says_once_what_is_shared(make_results):

@@ -13,7 +13,16 @@ from ...stats.summary import Comparison
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import comparisons
 from ...tables.score_table import percent, percents
-from ...tables.table import KeyFinding, Table, format_count, format_interval, format_number, format_signed, page_link
+from ...tables.table import (
+    KeyFinding,
+    RowHeader,
+    Table,
+    format_count,
+    format_interval,
+    format_number,
+    format_signed,
+    page_link,
+)
 from .evidence import Evidence
 
 BASELINES = {  # notebook -> what its techniques are held against
@@ -112,7 +121,7 @@ def technique_gains(evidence: Evidence) -> Table:
         means = (fmean(getattr(gain, part) for gain in one.gains) for part in ("total", "fewer_collapsed"))
         rows.append(
             (
-                f"{one.setting}\nagainst {one.baseline}",
+                RowHeader(one.setting, f"against {one.baseline}"),
                 _few(one.encoders, "encoders"),
                 page_link(one.stem),
                 *counts,
@@ -145,7 +154,7 @@ def gain_table(evidence: Evidence) -> Table:
             runs[f"{stem}: {key._replace(group=encoder).name}"] = ids
             rows.append(
                 (
-                    f"{key.level}\nagainst {baseline}, {stem}",
+                    RowHeader(key.level, f"against {baseline}, {stem}"),
                     f"{encoder}, {key.column}",
                     format_signed(percent(gain.total)),
                     format_signed(percent(gain.fewer_collapsed)),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...tables.paper import paper_cell, paper_number
-from ...tables.table import KeyFinding, Table, format_number, format_signed
+from ...tables.table import KeyFinding, RowHeader, Table, format_number, format_signed
 from .claims import EXPECTATIONS, Address, Claim, Contrast, load_claims, load_disagreements
 from .verdicts import agrees
 
@@ -27,7 +27,9 @@ def disagreement_table(*, margin: float) -> Table:
         if against and not fits(claim, margin=margin):
             said = "\n".join(f"{_short(c)}: {format_signed(d)}" for c, d in against[:NAMED])
             more = f"\nand {len(against) - NAMED} more" if len(against) > NAMED else ""
-            rows.append((f"{claim.statement}\nsection {claim.section}; these numbers say otherwise", f"{said}{more}"))
+            rows.append(
+                (RowHeader(claim.statement, f"section {claim.section}; these numbers say otherwise"), f"{said}{more}")
+            )
     notes = [
         "Numbers as printed, in percent; a difference counts as negligible within "
         f"{format_number(margin)} points. Nothing here comes from runs: it is what the paper says against itself."

@@ -11,6 +11,7 @@ from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import (
     HtmlCell,
     KeyFinding,
+    RowHeader,
     Table,
     format_interval,
     format_number,
@@ -60,8 +61,11 @@ def verdict_table(found: Verdicts) -> Table:
         claim = one.claim
         rows.append(
             (
-                f"{claim.statement}\n{_place(claim.section)}. Confirmed if {claim.confirmed_if}. Contradicted if "
-                f"{claim.contradicted_if}.",
+                RowHeader(
+                    claim.statement,
+                    f"{_place(claim.section)}. Confirmed if {claim.confirmed_if}. Contradicted if "
+                    f"{claim.contradicted_if}.",
+                ),
                 _badge(one),
                 forest(one.judgements, margin=margin_of(claim, found.margin), label=claim.statement),
                 _numbers(one),

@@ -96,7 +96,7 @@ def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, Run
     """Labelled with the encoder where the two groups differ in it."""
     points = group_points(catalog, group)
     same = both[0].encoder == both[1].encoder
-    return points if same else replace(points, setting=f"{group.encoder}, {group.name}")
+    return points if same else replace(points, label=f"{group.encoder}, {group.name}")
 
 
 def verdict(comparison: Comparison, *, all_failed: bool = False) -> str:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas, points_figure, without_mathtext
+from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas_grid, points_figure, without_mathtext
 from ...tables.table import Table, format_count, format_number
 from .catalog import Message, RunGroup, StoreCatalog
 from .depth import scores_by_seed
@@ -58,7 +58,7 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
 def group_points(catalog: StoreCatalog, group: RunGroup) -> SeedScores:
     reference = catalog.references(group)[group.task.name]
     return SeedScores(
-        setting=group.name,
+        label=group.name,
         scores=list(scores_by_seed(group).values()),
         failed=[reason is not None for reason in catalog.failures(group).values()],
         trivial=100 * reference.trivial_score("test"),
@@ -121,7 +121,7 @@ def longest_curve(catalog: StoreCatalog) -> RunGroup | None:
 @without_mathtext
 def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "") -> Figure:
     """Training loss and dev score against optimizer steps, one line per run."""
-    drawing, ((left, right),) = canvas(width=10.0, height=3.5, rows=1, cols=2)
+    drawing, (left, right) = canvas_grid(width=10.0, height=3.5, cols=2)
     for index, (name, curve) in enumerate(curves.items()):
         style = {"color": COLORS[index % len(COLORS)], "ls": DASHES[index % len(DASHES)], "lw": 1.7, "marker": "o"}
         if curve.losses:

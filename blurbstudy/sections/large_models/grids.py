@@ -64,7 +64,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`large`: every LARGE encoder and every BASE counterpart, under each technique on SS and QA, and without one on
     the other tasks, which the paper finds stable, with the first `seeds_otherwise` seeds.
     """
-    chosen, bases = study.parameters, {**recipes_by_type(study)}
+    chosen, bases = study.parameters, recipes_by_type(study)
     tried, names, counterparts = study.paper_columns(), list(chosen.large_encoders), chosen.counterparts
     grid = study.grid(settings(chosen), bases=bases, columns=tried, encoders=names)
     base_encoders = [name for name in study.encoders if name in counterparts.values()]

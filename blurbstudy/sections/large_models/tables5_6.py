@@ -18,6 +18,7 @@ from ...tables.table import (
     Cell,
     HtmlCell,
     KeyFinding,
+    RowHeader,
     Score,
     Table,
     describe_intervals,
@@ -97,7 +98,7 @@ def twin_table(study: Study, chosen: Results) -> Table:
         means = [chosen.summaries[Condition(row, name, part)].mean for row in (LARGE, TWIN)]
         rows.append(
             (
-                f"{name}\nbeside {twins[name]}",
+                RowHeader(name, f"against {twins[name]}"),
                 part,
                 *(format_number(percent(mean)) for mean in means),
                 format_signed(percent(change.difference)),

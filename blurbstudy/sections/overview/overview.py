@@ -10,7 +10,7 @@ from ...stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabi
 from ...stats.collapse import load_references
 from ...study.conditions import layer_techniques
 from ...study.study import Study
-from ...tables.table import KeyFinding, Table
+from ...tables.table import KeyFinding, RowHeader, Table
 from ...tasks import SPLITS, Task
 from .grids import Parameters
 
@@ -50,7 +50,7 @@ def task_table(study: Study) -> Table:
         # No line break within.
         examples = "\u00a0/\u00a0".join(f"{len(reference.gold[split].gold):,}" for split in SPLITS)
         score = METRICS[task.metric].title
-        name = f"{task.name}\n{task.group}"
+        name = RowHeader(task.name, task.group)
         rows.append(
             (name, examples, _predicted(task), score, reference.resampling_unit("test"), task.terms, reference.data)
         )

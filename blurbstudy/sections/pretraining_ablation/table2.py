@@ -1,143 +1,168 @@
-"""Table 2 and what belongs to it: pretraining objectives side by side, and segment ids crossed with them."""
+"""Table 2: pretraining objectives side by side, and segment ids crossed with them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from ...stats.crossed_seeds import VarianceParts
 from ...stats.intervals import holm
 from ...stats.summary import CellSummary, Comparison, interaction
 from ...study.conditions import BLURB
 from ...study.grid import Condition, Results
-from ...tables.comparison_table import agreement, comparisons, format_p_value, summarize_sentences
-from ...tables.paper import paper_notes
-from ...tables.score_table import (
-    PERCENT,
-    cell_notes,
-    cell_score,
-    name_cells,
-    paper_score,
-    percent,
-    percents,
-    run_ids,
-    seed_notes,
+from ...tables.comparison_table import (
+    agreement,
+    comparisons,
+    describe_difference,
+    format_p_value,
+    paper_difference,
+    summarize_sentences,
 )
-from ...tables.table import KeyFinding, Table, describe_intervals, format_interval, format_number, format_signed
+from ...tables.paper import paper_notes
+from ...tables.score_table import cell_notes, cell_score, name_cells, percent, percents, run_ids, seed_notes
+from ...tables.table import NOT_RUN, KeyFinding, Table, format_interval, format_number, format_signed
 
-CLOSELY = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)  # where the paper's text says most
+PAPER = "table2"
+DISCUSSED_IN_PAPER = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)
 
 
-def objective_table(results: Results, *, title: str, paper: str = "table2") -> Table:
+def objective_table(results: Results, *, title: str) -> Table:
     """A row per task, a column per objective, the paper's number in each cell."""
-    names = results.grid.levels
     rows = [
-        (
-            part.label,
-            *(cell_score(results, Condition("", name, part.label), paper=paper) for name in names),
-        )
-        for part in results.grid.columns
+        (label, *(cell_score(results, Condition("", name, label), paper=PAPER) for name in results.grid.levels))
+        for label in _labels(results)
     ]
-    notes = cell_notes(results, paper)
-    if any(part.label == BLURB for part in results.grid.columns):
-        notes.insert(1, "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed; failed: "
-                        "seeds with a collapsed run in any task.")  # fmt: skip
-    return Table(title=title, columns=("Task", *results.grid.levels), rows=rows, caption=results.caption, notes=notes,
-                 runs=run_ids(results))  # fmt: skip
+    notes = cell_notes(results, PAPER)
+    if BLURB in _labels(results):
+        notes.insert(
+            1,
+            "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed; failed: seeds "
+            "with a collapsed run in any task.",
+        )
+    columns = ("Task", *results.grid.levels)
+    return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, runs=run_ids(results))
 
 
 def means_table(results: Results, *, title: str) -> Table:
-    """Table 2 at a glance: means alone, with how many runs have failed."""
-    rows = []
-    for part in results.grid.columns:
-        cells = []
-        for name in results.grid.levels:
-            summary = results.summaries.get(Condition("", name, part.label))
-            mean = None if summary is None or summary.mean is None else summary.mean * PERCENT
-            failed = f" ×{summary.failed}" if summary is not None and summary.failed else ""
-            cells.append(f"{format_number(mean)}{failed}")
-        rows.append((part.label, *cells))
-    notes = ["Means over seeds, times 100; ×n: so many of its seeds failed on dev. Means alone rank nothing: the table "
-             "below has their uncertainty."]  # fmt: skip
-    return Table(title=title, columns=("Task", *results.grid.levels), rows=rows, caption=results.caption, notes=notes,
-                 runs=run_ids(results))  # fmt: skip
-
-
-def learned_answer(results: Results) -> KeyFinding:
-    """Which tasks are learned at all at this scale: what a comparison on the others is worth."""
-    found: dict[str, list[str]] = {"in every run": [], "in some runs": [], "in no run": []}
-    for part in results.grid.columns:
-        summaries = [results.summaries[key] for key in results.conditions(columns=[part]) if key in results.summaries]
-        runs, failed = sum(s.n for s in summaries), sum(s.failed for s in summaries)
-        if runs and part.label != BLURB:
-            where = "in every run" if not failed else "in no run" if failed == runs else "in some runs"
-            found[where].append(part.label if where != "in some runs" else f"{part.label} ({runs - failed} of {runs})")
-    said = [f"Credibly better than the trivial answer on dev {where}: {', '.join(names)}."
-            for where, names in found.items() if names]  # fmt: skip
-    if found["in no run"]:
-        said.append(
-            "Where no run is, differences say nothing of the objectives: it takes more data, or a larger encoder."
+    """Table 2 at a glance: means alone, with the number of failed runs."""
+    rows = [
+        (
+            label,
+            *(_mean_and_failures(results.summaries.get(Condition("", name, label))) for name in results.grid.levels),
         )
-    return KeyFinding(
-        question="Which tasks are learned at this scale?", sentences=said or ["Nothing has been run yet."]
-    )
+        for label in _labels(results)
+    ]
+    notes = [
+        "Means over seeds, times 100; ×n: n of its seeds failed on dev. Do not rank objectives by means alone: the "
+        "table below has their uncertainty."
+    ]
+    columns = ("Task", *results.grid.levels)
+    return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, runs=run_ids(results))
 
 
-def objectives_against_paper(results: Results, *, baseline: str, paper: str = "table2") -> KeyFinding:
-    """Differences to the baseline beside the paper's: each where its text says most, counted elsewhere."""
-    closely, counted = [], Counter()
-    for key, (comparison, _) in comparisons(results, baseline=baseline).items():
-        part = results.column(key.column)
-        theirs = [paper_score(paper, k, part) for k in (key, key._replace(level=baseline))]
-        if None in theirs or comparison.difference is None:
+def _labels(results: Results) -> list[str]:
+    return [column.label for column in results.grid.columns]
+
+
+def _mean_and_failures(summary: CellSummary | None) -> str:
+    if summary is None:
+        return format_number(None)
+    return format_number(percent(summary.mean)) + (f" ×{summary.failed}" if summary.failed else "")
+
+
+def learnable_tasks(results: Results) -> KeyFinding:
+    """Which tasks are learned at all at this scale, which bounds what comparisons on them can show."""
+    names: dict[str, list[str]] = {"in every run": [], "in some runs": [], "in no run": []}
+    for column in results.grid.columns:
+        conditions = results.conditions(columns=[column])
+        summaries = [results.summaries[condition] for condition in conditions if condition in results.summaries]
+        runs, failed = sum(summary.n for summary in summaries), sum(summary.failed for summary in summaries)
+        if not runs or column.label == BLURB:
             continue
-        printed = theirs[0] - theirs[1]
-        outcome = agreement(results, key, comparison, baseline=baseline, printed=printed)
-        if key.column not in CLOSELY:
-            counted[outcome] += 1
-            continue
-        both = describe_intervals(percents(comparison.seed_interval), percents(comparison.example_interval))
-        said = (
-            f"{key.column}, {key.level} against {baseline}: the paper {format_signed(printed)}, here "
-            f"{format_signed(comparison.difference * PERCENT)} ({both}): {outcome}."
+        if failed in (0, runs):
+            names["in no run" if failed else "in every run"].append(column.label)
+        else:
+            names["in some runs"].append(f"{column.label} ({runs - failed} of {runs})")
+    sentences = [
+        f"Significantly better than the trivial baseline on dev {where}: {', '.join(tasks)}."
+        for where, tasks in names.items()
+        if tasks
+    ]
+    if names["in no run"]:
+        sentences.append(
+            "Differences on tasks that no run has learned say nothing about the objectives; use more data or a larger "
+            "encoder."
         )
-        closely.append((outcome, said))
-    sentences = summarize_sentences(closely, what=f"on {', '.join(CLOSELY)}")
-    if counted:
-        by_outcome = ", ".join(f"{count} {outcome}" for outcome, count in counted.most_common())
-        sentences.append(f"The other tasks, {sum(counted.values())} comparisons: {by_outcome}.")
+    question = "Which tasks are learned at this scale?"
+    return KeyFinding(question=question, sentences=sentences or ["Nothing has been run yet."])
+
+
+def compare_objectives_with_paper(results: Results, *, baseline: str) -> KeyFinding:
+    """Differences to the baseline next to the paper's: each where the paper discusses it, counted elsewhere."""
+    outcomes, counts = [], Counter[str]()
+    for condition, (comparison, _) in comparisons(results, baseline=baseline).items():
+        printed = paper_difference(results, condition, baseline=baseline, paper=PAPER)
+        if printed is None or comparison.difference is None:
+            continue
+        outcome = agreement(results, condition, comparison, baseline=baseline, printed=printed)
+        if condition.column in DISCUSSED_IN_PAPER:
+            text = describe_difference(comparison, printed=printed, outcome=outcome)
+            outcomes.append((outcome, f"{condition.column}, {condition.level} against {baseline}: {text}"))
+        else:
+            counts[outcome] += 1
+    sentences = summarize_sentences(outcomes, what=f"on {', '.join(DISCUSSED_IN_PAPER)}")
+    if counts:
+        by_outcome = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+        sentences.append(f"The other tasks, {counts.total()} comparisons: {by_outcome}.")
     return KeyFinding(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
 
 
 def variance_table(results: Results) -> Table:
-    """Where the spread of scores comes from: the pretraining seed, the fine-tuning seed, or neither alone."""
-    columns = ("Task", "Objective", "Pretraining seeds", "Fine-tuning seeds", "sd by pretraining seed",
-               "sd by fine-tuning seed", "sd of the rest")  # fmt: skip
-    found = {key: summary for key, summary in results.summaries.items() if summary.variance is not None}
+    """How much of the spread of scores the pretraining seed, the fine-tuning seed and the rest explain."""
+    columns = (
+        "Task", "Objective", "Pretraining seeds", "Fine-tuning seeds", "sd by pretraining seed",
+        "sd by fine-tuning seed", "sd of the rest",
+    )  # fmt: skip
+    variances = {
+        condition: summary.variance for condition, summary in results.summaries.items() if summary.variance is not None
+    }
     rows = []
-    for key, parts in ((key, summary.variance) for key, summary in found.items()):
-        sds = (parts.pretraining, parts.finetuning, parts.residual)
-        counts = (str(parts.n_encoders), str(parts.n_seeds))
-        rows.append((key.column, key.level, *counts, *(format_number(percent(sd)) for sd in sds)))
-    notes = _variance_notes(found)
+    for condition, variance in variances.items():
+        sds = (variance.pretraining, variance.finetuning, variance.residual)
+        counts = (str(variance.n_encoders), str(variance.n_seeds))
+        rows.append((condition.column, condition.level, *counts, *(format_number(percent(sd)) for sd in sds)))
+    notes = _variance_notes(results.summaries, variances)
     if not rows:
         rows = [("each objective was pretrained once", "–", "1", "–", "–", "–", "–")]
-        notes = ["With pretraining_seeds=2 or more the two are told apart."]
-    return Table(title="Pretraining seeds and fine-tuning seeds", columns=columns, rows=rows, n_header_columns=2,
-                 caption=results.caption, notes=notes, runs=run_ids(results))  # fmt: skip
+        notes = ["Set pretraining_seeds to 2 or more to separate the two."]
+    return Table(
+        title="Pretraining seeds and fine-tuning seeds",
+        columns=columns,
+        rows=rows,
+        n_header_columns=2,
+        caption=results.caption,
+        notes=notes,
+        runs=run_ids(results),
+    )
 
 
-def _variance_notes(summaries: Mapping[Condition, CellSummary]) -> list[str]:
+def _variance_notes(
+    summaries: Mapping[Condition, CellSummary], variances: Mapping[Condition, VarianceParts]
+) -> list[str]:
     notes = [
-        "Every pretraining seed is fine-tuned with the same seeds, so a score is taken as the mean, and what the "
-        "pretraining seed adds whatever the fine-tuning seed, and what the fine-tuning seed adds whatever the encoder, "
-        "and the rest, which only the pair of the two explains: the standard deviation of each, times 100 (two-way "
-        "crossed random effects, from mean squares). 0: not told from the rest. From few seeds they are rough: an sd "
-        "from two seeds tells little more than its order of magnitude."
+        "Every pretraining seed is fine-tuned with the same seeds. A score is modelled as the mean plus an effect of "
+        "the pretraining seed, an effect of the fine-tuning seed and a rest that depends on the pair: the standard "
+        "deviation of each, times 100 (two-way crossed random effects, from mean squares). 0: not distinguishable "
+        "from the rest. With few seeds these are rough: an sd from two seeds gives only an order of magnitude."
     ]
-    single = [key for key, one in summaries.items() if 1 in (one.variance.n_encoders, one.variance.n_seeds)]
+    single = [condition for condition, variance in variances.items() if 1 in (variance.n_encoders, variance.n_seeds)]
     if single:
-        notes.append(f"With a single seed of one kind, the other's sd holds the rest as well: {name_cells(single)}.")
-    fewer = [key for key, one in summaries.items() if one.variance.n_seeds < len({seed for _, seed in one.seeds})]
+        notes.append(f"With a single seed of one kind, the other's sd includes the rest: {name_cells(single)}.")
+    fewer = [
+        condition
+        for condition, variance in variances.items()
+        if variance.n_seeds < len({seed[1] for seed in summaries[condition].seeds if isinstance(seed, tuple)})
+    ]
     if fewer:
         notes.append(
             f"Of the fine-tuning seeds, only those scored with every pretraining seed are used: {name_cells(fewer)}."
@@ -146,59 +171,64 @@ def _variance_notes(summaries: Mapping[Condition, CellSummary]) -> list[str]:
 
 
 def interaction_table(results: Results, *, title: str, first: str, second: str, baseline: str) -> Table:
-    """What changing from `second` to `first` does to each encoder, and how that differs from what it does to the
-    baseline encoder.
-    """
+    """The effect of level `first` against `second` on each encoder, and its difference from the baseline encoder's."""
     changes: dict[Condition, Comparison] = {}
-    for key in results.conditions():
-        change = results.compare(key, key._replace(level=second)) if key.level == first else None
-        if change is not None:
-            changes[key] = change
+    for column in results.grid.columns:
+        for group in results.grid.groups:
+            condition = Condition(group, first, column.label)
+            change = results.compare(condition, condition._replace(level=second))
+            if change is not None:
+                changes[condition] = change
     corrected = holm([change.p_seeds for change in changes.values()])
-    rows = []
-    for (key, change), p in zip(changes.items(), corrected, strict=True):
-        beside = _beside(results, key, second=second, baseline=baseline)
-        rows.append(
-            (
-                key.column,
-                key.group,
-                *_told(change),
-                format_p_value(p),
-                *(_told(beside) if beside else ("–", "–", "–")),
-            )
+    rows = [
+        (
+            condition.column,
+            condition.group,
+            *_difference_cells(change),
+            format_p_value(p),
+            *_difference_cells(_interaction(results, condition, second=second, baseline=baseline)),
         )
-    columns = ("Task", "Encoder", "Difference", "over seeds", "over examples", "p (Holm)", f"less {baseline}'s",
-               "over seeds", "over examples")  # fmt: skip
+        for (condition, change), p in zip(changes.items(), corrected, strict=True)
+    ]
+    columns = (
+        "Task", "Encoder", "Difference", "over seeds", "over examples", "p (Holm)", f"less {baseline}'s", "over seeds",
+        "over examples",
+    )  # fmt: skip
     notes = [
         f"Difference: {first.lower()} less {second.lower()}, times 100, paired by seed. The last three columns: that "
-        f"difference less {baseline}'s on the same task (the interaction), with 95% intervals; where they hold 0, the "
-        "objective is not seen to change what segment ids do.",
-        *seed_notes(results, {key: change.seed_method for key, change in changes.items()}),
-        *(f"On the paper: {note}" for note in paper_notes("table2") if "segment" in note.lower()),
+        f"difference less {baseline}'s on the same task (the interaction), with 95% intervals. Where they contain 0, "
+        "there is no evidence that the objective changes the effect of segment ids.",
+        *seed_notes(results, {condition: change.seed_method for condition, change in changes.items()}),
+        *(f"On the paper: {note}" for note in paper_notes(PAPER) if "segment" in note.lower()),
     ]
-    return Table(title=title, columns=columns, rows=sorted(rows, key=lambda row: _place(results, row)) or
-                 [("not run", *("–" for _ in columns[1:]))], n_header_columns=2, caption=results.caption, notes=notes,
-                 runs=run_ids(results))  # fmt: skip
+    return Table(
+        title=title,
+        columns=columns,
+        rows=rows or [(NOT_RUN, *("–" for _ in columns[1:]))],
+        n_header_columns=2,
+        caption=results.caption,
+        notes=notes,
+        runs=run_ids(results),
+    )
 
 
-def _place(results: Results, row: Sequence[str]) -> tuple[int, int]:
-    return [part.label for part in results.grid.columns].index(row[0]), list(results.grid.groups).index(row[1])
-
-
-def _beside(results: Results, key: Condition, *, second: str, baseline: str) -> Comparison | None:
-    if key.group == baseline:
+def _interaction(results: Results, condition: Condition, *, second: str, baseline: str) -> Comparison | None:
+    """The change of an encoder less that of the baseline encoder; None for the baseline itself, or without runs."""
+    if condition.group == baseline:
         return None
-    other = key._replace(group=baseline)
-    cells = [results.cell(k) for k in (key, key._replace(level=second), other, other._replace(level=second))]
-    if not all(cells):
+    reference = condition._replace(group=baseline)
+    ours = results.cell(condition), results.cell(condition._replace(level=second))
+    theirs = results.cell(reference), results.cell(reference._replace(level=second))
+    if not all((*ours, *theirs)):
         return None
-    return interaction(cells[:2], cells[2:], results.references, clusters=results.grid.pretraining_seeds)
+    return interaction(ours, theirs, results.references, clusters=results.grid.pretraining_seeds)
 
 
-def _told(change: Comparison) -> tuple[str, str, str]:
-    difference = None if change.difference is None else change.difference * PERCENT
+def _difference_cells(change: Comparison | None) -> tuple[str, str, str]:
+    if change is None:
+        return "–", "–", "–"
     return (
-        format_signed(difference),
+        format_signed(percent(change.difference)),
         format_interval(percents(change.seed_interval)),
         format_interval(percents(change.example_interval)),
     )

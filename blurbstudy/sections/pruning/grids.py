@@ -1,4 +1,4 @@
-"""What notebook 05 asks for: one encoder at several depths on every task."""
+"""Notebook 05's parameters and grid: one encoder at several depths on every task."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pydantic import Field
 from ...errors import ParameterError
 from ...stabilizers import RemoveLayers, Stabilizer
 from ...study.conditions import blurb_columns, recipes_by_type
-from ...study.grid import Grid
+from ...study.grid import Axes, Grid
 from ...study.parameter_types import LayerCount, Margin
 from ...study.parameters import TaskTypeParameters
 from ...study.study import Study
 
 NOTEBOOK = "05_pruning"
 PAPER_LAYERS = 12  # of the encoder in the paper's table
+AXES = Axes(group="Encoder", level="Layers removed")
 
 
 class Parameters(TaskTypeParameters):
-    """What notebook 05 takes."""
+    """Parameters of notebook 05."""
 
     pruned: str | None = Field(description="display name of the encoder that is pruned; None: the first that is given")
     removed: Annotated[list[LayerCount], Field(min_length=1)] = Field(
@@ -47,19 +48,19 @@ class Parameters(TaskTypeParameters):
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`table7`: the encoder at every depth on every task, and the BLURB score."""
-    bases = {**recipes_by_type(study)}
-    return {"table7": study.grid(settings(study), bases=bases, columns=blurb_columns(study))}
+    bases = recipes_by_type(study)
+    return {"table7": study.grid(removals(study), bases=bases, columns=blurb_columns(study), axes=AXES)}
 
 
-def settings(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:
-    """Label -> technique: how many top layers are removed, in proportion to the encoder's depth.
+def removals(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:
+    """Level -> technique: how many top layers are removed, in proportion to the encoder's depth.
 
     Raises:
         ParameterError: full depth is missing, or no layer is left.
     """
     removed = list(study.parameters.removed)
     if 0 not in removed:
-        raise ParameterError(f"removed={removed!r} lacks 0, from which every drop is counted; add it")
+        raise ParameterError(f"removed={removed!r} lacks 0, the full depth that drops refer to; add it")
     n_layers = depth(study)
     counts = sorted({round(number * n_layers / PAPER_LAYERS) for number in removed})
     if counts[-1] >= n_layers:
@@ -77,8 +78,12 @@ def depth(study: Study[Parameters]) -> int:
     return source.architecture["n_layers"] if source else PAPER_LAYERS
 
 
-def removed_layers(grid: Grid, setting: str) -> int:
-    """How many top layers a setting removes."""
-    return sum(
-        technique.layers for technique in grid.techniques.get(setting, ()) if isinstance(technique, RemoveLayers)
-    )
+def removed_layers(grid: Grid, level: str) -> int:
+    """How many top layers a level removes."""
+    return sum(one.layers for one in grid.techniques.get(level, ()) if isinstance(one, RemoveLayers))
+
+
+def removed_share(grid: Grid, level: str) -> float:
+    """The fraction of the layers that a level removes."""
+    (n_layers,) = grid.layers.values()
+    return removed_layers(grid, level) / n_layers

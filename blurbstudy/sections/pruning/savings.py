@@ -1,130 +1,136 @@
-"""What removing layers saves in parameters, seconds and memory, beside the loss in score; and drops as a figure."""
+"""What removing layers saves in parameters, seconds and memory, next to the loss in score; and drops as a figure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 
 from ...models import Architecture
-from ...study.grid import Condition, Grid, Results
+from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.figure import BLUE, GREEN, VERMILION, Figure, as_svg, canvas, without_mathtext
+from ...tables.figure import COLORS, Figure, as_svg, canvas_grid, hide_unused, style_axes, without_mathtext
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import Table, format_interval, format_signed
 from ...training.run_record import RunRecord
-from .grids import depth, removed_layers
+from .grids import Parameters, depth, removed_layers, removed_share
 
-COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00")
 MARKERS = "osD^v"
-LEAST = 1e-6  # seconds: no run is faster, and none is divided by 0
+MIN_SECONDS = 1e-6  # avoids division by zero
 
 
-def savings_table(study: Study, results: Results, whole: Results) -> Table:
-    """Depth by depth: what is saved, beside the loss in `whole`, the same runs seen as one part."""
-    (name,), (part,) = results.grid.groups, whole.grid.columns
+def savings_table(study: Study[Parameters], results: Results, mean_results: Results) -> Table:
+    """Depth by depth: what is saved, and the loss in `mean_results`, the same runs with one task column."""
+    (name,), (column,) = results.grid.groups, mean_results.grid.columns
     baseline = results.grid.levels[0]
     source = study.sources.encoders.get(name)
-    shape = Architecture(**source.architecture) if source else None
+    architecture = Architecture(**source.architecture) if source else None
     rows = []
-    for setting in results.grid.levels:
-        removed = removed_layers(results.grid, setting)
-        change = whole.compare(Condition(name, setting, part.label), Condition(name, baseline, part.label))
-        changed = change is not None and change.difference is not None and setting != baseline
-        rows.append(
-            (
-                f"{setting} removed",
-                _parameters(shape, depth(study) - removed),
-                *spent(results, setting, baseline),
-                format_signed(percent(change.difference)) if changed else "–",
-                format_interval(percents(change.seed_interval)) if changed else "–",
-                format_interval(percents(change.example_interval)) if changed else "–",
-                _hardest(results, setting, baseline),
-            )
+    for level in results.grid.levels:
+        condition = Condition(name, level, column.label)
+        change = mean_results.compare(condition, condition._replace(level=baseline)) if level != baseline else None
+        row = (
+            f"{level} removed",
+            _parameters(architecture, depth(study) - removed_layers(results.grid, level)),
+            *runtime_and_memory(results, level, baseline),
+            format_signed(percent(change.difference)) if change else "–",
+            format_interval(percents(change.seed_interval)) if change else "–",
+            format_interval(percents(change.example_interval)) if change else "–",
+            _largest_drop(results, level, baseline),
         )
-    columns = ("Layers", "Parameters", "Seconds of a run", "Peak memory", f"{part.label[0].upper()}{part.label[1:]}",
-               "over seeds", "over examples", "Lost most")  # fmt: skip
+        rows.append(row)
+    score = f"{column.label[0].upper()}{column.label[1:]}"
+    columns = (
+        "Layers", "Parameters", "Seconds of a run", "Peak memory", score, "over seeds", "over examples", "Largest drop",
+    )  # fmt: skip
     notes = [
-        "Parameters: of embeddings and layers. Seconds: mean over runs that there are at both depths (same task, same "
-        "seed), training and evaluation together, as their records say; in brackets, against full depth, the median of "
-        "such pairs. A run of a population is given an equal share of its time.",
-        "Memory: the mean of what the records call the peak: on a GPU of the allocator, on a CPU of the whole process, "
-        "Python and libraries included, so that little of it is saved; both while the run's population was trained.",
+        "Parameters: of embeddings and layers. Seconds: training and evaluation, mean over the runs that exist at both "
+        "depths (same task, same seed); in brackets, the median change of such pairs against full depth. A run of a "
+        "population counts an equal share of its time.",
+        "Memory: mean of the recorded peaks: of the allocator on a GPU, of the whole process with Python and libraries "
+        "on a CPU, where little of it is saved; both while the run's population was trained.",
         f"Made on: {_machines(results)}. Runs of full depth may come from another notebook, at another time.",
-        f"{columns[4]}: the difference to full depth, with 95% intervals. Lost most: the task with the lowest one.",
+        f"{score}: the difference to full depth, with 95% intervals. Largest drop: the task with the lowest one.",
     ]
-    return Table(title="What removal saves, and what it costs", columns=columns, rows=rows, caption=results.caption,
-                 notes=notes)  # fmt: skip
+    return Table(
+        title="What removal saves, and what it costs", columns=columns, rows=rows, caption=results.caption, notes=notes
+    )
 
 
-def spent(results: Results, setting: str, baseline: str) -> tuple[str, str]:
+def runtime_and_memory(results: Results, level: str, baseline: str) -> tuple[str, str]:
     """Seconds and peak memory of the runs at this depth, against those of the same task and seed at full depth."""
-    mine, theirs = _runs(results, setting), _runs(results, baseline)
-    both = [(mine[key], theirs[key]) for key in mine if key in theirs]
-    if not both:
+    pairs = _pairs(results, level, baseline)
+    if not pairs:
         return "–", "–"
-    seconds = sum(one.seconds for one, _ in both) / len(both)
-    peak = sum(one.peak_bytes for one, _ in both) / len(both)
-    faster = share_of_seconds(results, setting, baseline)
-    smaller = median(one.peak_bytes / max(full.peak_bytes, 1) for one, full in both)
-    return f"{seconds:.3g} ({saved(faster)})", f"{peak / 2**20:,.0f} MiB ({saved(smaller)})"
+    seconds, peak = fmean(run.seconds for run, _ in pairs), fmean(run.peak_bytes for run, _ in pairs)
+    memory_ratio = median(run.peak_bytes / max(full.peak_bytes, 1) for run, full in pairs)
+    return (
+        f"{seconds:.3g} ({format_saving(time_ratio(results, level, baseline))})",
+        f"{peak / 2**20:,.0f} MiB ({format_saving(memory_ratio)})",
+    )
 
 
-def share_of_seconds(results: Results, setting: str, baseline: str) -> float:
-    """Of a run at full depth: the median over pairs of one task and seed, which one run that had to wait does not move.
-
-    There is at least one pair.
-    """
-    mine, theirs = _runs(results, setting), _runs(results, baseline)
-    return median(mine[key].seconds / max(theirs[key].seconds, LEAST) for key in mine if key in theirs)
+def time_ratio(results: Results, level: str, baseline: str) -> float:
+    """Seconds of a run over those at full depth: the median over pairs of one task and seed."""
+    return median(run.seconds / max(full.seconds, MIN_SECONDS) for run, full in _pairs(results, level, baseline))
 
 
-def saved(share: float) -> str:
-    """How much less than at full depth a share of it is: '−31%'."""
-    change = round(100 * (share - 1))
+def format_saving(ratio: float) -> str:
+    """A ratio to full depth as a change: `−31%`."""
+    change = round(100 * (ratio - 1))
     return f"{change:+d}%".replace("-", "−") if change else "0%"
 
 
-def _parameters(shape: Architecture | None, left: int) -> str:
-    if shape is None:
+def _parameters(architecture: Architecture | None, n_layers: int) -> str:
+    if architecture is None:
         return "–"
-    count = shape.with_layers(left).n_parameters
-    return f"{count / 1e6:.3g} M ({saved(count / shape.n_parameters)})"
+    count = architecture.with_layers(n_layers).n_parameters
+    return f"{count / 1e6:.3g} M ({format_saving(count / architecture.n_parameters)})"
 
 
-def _runs(results: Results, setting: str) -> dict[tuple[str, int], RunRecord]:
+def _pairs(results: Results, level: str, baseline: str) -> list[tuple[RunRecord, RunRecord]]:
+    """Runs at this depth and at full depth with the same task and seed."""
+    reduced, full = _runs(results, level), _runs(results, baseline)
+    return [(run, full[key]) for key, run in reduced.items() if key in full]
+
+
+def _runs(results: Results, level: str) -> dict[tuple[str, int], RunRecord]:
     """(task, seed) -> record, of all runs at a depth."""
-    found = (record for key in results.conditions() if key.level == setting for record in results.cell(key))
-    return {(record.config.task, record.config.seed): record for record in found}
+    records = (record for key in results.conditions() if key.level == level for record in results.cell(key))
+    return {(record.config.task, record.config.seed): record for record in records}
 
 
 def _machines(results: Results) -> str:
-    made = Counter(
+    counts = Counter(
         f"{record.environment.get('device', 'unknown device')}, {record.environment.get('population', '?')} at once"
         for record in results.records.values()
     )
-    return "; ".join(f"{text} ({count} runs)" for text, count in sorted(made.items())) or "nothing yet"
+    return "; ".join(f"{text} ({count} runs)" for text, count in sorted(counts.items())) or "nothing yet"
 
 
-def _hardest(results: Results, setting: str, baseline: str) -> str:
-    found = _differences(results, setting, baseline)
-    worst = min(found, key=found.get, default=None)
-    return "–" if worst is None or setting == baseline else f"{worst} {format_signed(found[worst])}"
+def _largest_drop(results: Results, level: str, baseline: str) -> str:
+    differences = _differences(results, level, baseline)
+    if not differences or level == baseline:
+        return "–"
+    worst = min(differences, key=lambda task: differences[task])
+    return f"{worst} {format_signed(differences[worst])}"
 
 
-def _differences(results: Results, setting: str, baseline: str) -> dict[str, float]:
+def _differences(results: Results, level: str, baseline: str) -> dict[str, float]:
     """Task -> difference to full depth, in points."""
     (name,) = results.grid.groups
-    found = {}
-    for part in (part for part in results.grid.columns if len(part.tasks) == 1):
-        change = results.compare(Condition(name, setting, part.label), Condition(name, baseline, part.label))
+    differences = {}
+    for label in (column.label for column in results.grid.columns if len(column.tasks) == 1):
+        change = results.compare(Condition(name, level, label), Condition(name, baseline, label))
         if change is not None and change.difference is not None:
-            found[part.label] = change.difference * PERCENT
-    return found
+            differences[label] = change.difference * PERCENT
+    return differences
 
 
 @without_mathtext
-def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+def drops_figure(
+    study: Study[Parameters], results: Results, papers: Mapping[str, Sequence[tuple[float, float]]]
+) -> Figure:
     """A panel per group of tasks, a line per task: the difference to full depth against the share of layers removed.
 
     Args:
@@ -133,35 +139,35 @@ def drops_figure(study: Study, results: Results, papers: Mapping[str, Sequence[t
     groups: dict[str, list[str]] = {}
     for task in study.tasks:
         groups.setdefault(task.group, []).append(task.name)
-    drawing, grid = canvas(width=11.0, height=0.6 + 2.7 * -(-len(groups) // 3), rows=-(-len(groups) // 3), cols=3)
-    flat, said = [axes for row in grid for axes in row], []
-    baseline = results.grid.levels[0]
-    found = {setting: _differences(results, setting, baseline) for setting in results.grid.levels}
-    for axes, (group, tasks) in zip(flat, groups.items(), strict=False):
+    rows = -(-len(groups) // 3)
+    drawing, panels = canvas_grid(width=11.0, height=0.6 + 2.7 * rows, rows=rows, cols=3)
+    levels, descriptions = results.grid.levels, []
+    differences = {level: _differences(results, level, levels[0]) for level in levels}
+    for axes, (group, tasks) in zip(panels, groups.items(), strict=False):
         for index, task in enumerate(tasks):
-            shown = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)], "ms": 4}
-            points = [(_share(results.grid, setting), own[task]) for setting, own in found.items() if task in own]
-            axes.plot(*zip(*points, strict=True), lw=1.8, label=task, **shown) if points else None
+            style = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)], "ms": 4}
+            points = [
+                (100 * removed_share(results.grid, level), drops[task])
+                for level, drops in differences.items()
+                if task in drops
+            ]
+            if points:
+                axes.plot(*zip(*points, strict=True), lw=1.8, label=task, **style)
             if papers.get(task):
-                axes.plot(*zip(*papers[task], strict=True), lw=1, ls="--", mfc="none", alpha=0.7, **shown)
+                axes.plot(*zip(*papers[task], strict=True), lw=1, ls="--", mfc="none", alpha=0.7, **style)
             ours = ", ".join(f"{format_signed(y)} at {x:.0f}%" for x, y in points if x) or "not run"
-            said.append(f"{task}: {ours}.")
+            descriptions.append(f"{task}: {ours}.")
         axes.axhline(0, color="#6b7280", lw=0.8)
         axes.set_title(group, fontsize=10, loc="left", fontweight="bold")
         axes.set_xlabel("% of layers removed", fontsize=9)
         axes.set_ylabel("points to full depth", fontsize=9)
-        axes.grid(color="#e5e7eb", lw=0.7)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_axes(axes, grid="both")
         if axes.get_legend_handles_labels()[1]:
             axes.legend(frameon=False, fontsize=7.5)
-    for axes in flat[len(groups) :]:
-        axes.set_axis_off()
-    notes = ["Full lines: means over seeds here. Dashed, with hollow marks: the paper's. No intervals are drawn; they "
-             "are in the tables."]  # fmt: skip
-    return Figure(title="Drops by depth", alt=" ".join(said), svg=as_svg(drawing), caption=results.caption, notes=notes)
-
-
-def _share(grid: Grid, setting: str) -> float:
-    """Percent of the layers that a setting removes."""
-    (layers,) = grid.layers.values()
-    return 100 * removed_layers(grid, setting) / layers
+    hide_unused(panels[len(groups) :])
+    notes = [
+        "Full lines: means over seeds here. Dashed, with hollow marks: the paper's. The intervals are in the tables."
+    ]
+    return Figure(
+        title="Drops by depth", alt=" ".join(descriptions), svg=as_svg(drawing), caption=results.caption, notes=notes
+    )

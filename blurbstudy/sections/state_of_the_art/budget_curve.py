@@ -1,4 +1,4 @@
-"""What a search can be expected to find, by its budget (Dodge et al. 2019): a curve per encoder, a panel per task."""
+"""The expected best of a search by its budget (Dodge et al. 2019): a curve per encoder, a panel per task."""
 
 from __future__ import annotations
 
@@ -10,62 +10,70 @@ import numpy as np
 
 from ...search.search import N_STARTUP_TRIALS, SearchResult
 from ...study.study import Study
-from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
+from ...tables.figure import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    Figure,
+    as_svg,
+    canvas_grid,
+    hide_unused,
+    style_axes,
+    without_mathtext,
+)
 from ...tables.score_table import PERCENT
+from .parameters import Parameters
 from .searches import Searched
 from .tables8_9 import search_caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOOKS = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"))  # of encoders, in order
+STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"))  # of encoders, in order
 
 
 @without_mathtext
 def expected_figure(
-    study: Study, searched: Searched, *, title: str = "Expected best dev score by the number of trials"
+    study: Study[Parameters], searched: Searched, *, title: str = "Expected best dev score by the number of trials"
 ) -> Figure:
-    """Expected maximum of so many trials, with a band of one standard deviation; each trial a point at the right."""
+    """Expected maximum by number of trials, with a band of one standard deviation; trials as points on the right."""
     panels = panels_of(searched)
     columns = min(2, max(len(panels), 1))
     rows = max(1, math.ceil(len(panels) / columns))
-    drawing, grid = canvas(width=4.6 * columns + 0.4, height=0.7 + 3.0 * rows, rows=rows, cols=columns)
-    flat = [axes for row in grid for axes in row]
-    for axes, (task, found) in zip(flat, panels.items(), strict=False):
-        for (colour, style), (encoder, one) in zip(LOOKS, found.items(), strict=False):
-            _draw(axes, one, label=encoder, colour=colour, style=style)
+    drawing, plots = canvas_grid(width=4.6 * columns + 0.4, height=0.7 + 3.0 * rows, rows=rows, cols=columns)
+    for axes, (task, by_encoder) in zip(plots, panels.items(), strict=False):
+        for (colour, style), (encoder, result) in zip(STYLES, by_encoder.items(), strict=False):
+            _draw(axes, result, label=encoder, colour=colour, style=style)
         axes.set_title(task, fontsize=10, loc="left", fontweight="bold")
         axes.set_xlabel("trials", fontsize=9)
         axes.set_ylabel("dev score × 100", fontsize=9)
-        axes.grid(axis="y", color="#e5e7eb", lw=0.7)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xticks(_whole_ticks(max(len(one.values) for one in found.values())))
+        style_axes(axes)
+        axes.set_xticks(_trial_ticks(max(len(result.values) for result in by_encoder.values())))
         axes.legend(frameon=False, fontsize=8.5, loc="best")
-    for axes in flat[len(panels) :]:
-        axes.set_axis_off()
+    hide_unused(plots[len(panels) :])
     notes = [
-        "Line: the mean of the highest of so many trials, drawn with replacement from those that were run; band: one "
-        "standard deviation of it. Points: the trials themselves, a cross the standard recipe. The formula is that of "
-        f"trials drawn at random; after the first {N_STARTUP_TRIALS}, ours were asked for where earlier ones had done "
-        "well, so the curve says what these recipes hold, not how fast the search was."
+        "Line: the mean of the best of n trials, drawn with replacement from those that were run; band: its standard "
+        "deviation. Points: the trials; cross: the standard recipe. The formula assumes random trials, but after the "
+        f"first {N_STARTUP_TRIALS} the sampler favours recipes like earlier good ones. The curve therefore describes "
+        "these recipes, not the speed of the search."
     ]
     return Figure(
-        title=title, alt=_in_words(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
+        title=title, alt=_describe(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
     )
 
 
 def panels_of(searched: Searched) -> dict[str, dict[str, SearchResult]]:
     """Task -> encoder -> search, of those that have at least one trial with a value."""
     panels: dict[str, dict[str, SearchResult]] = {}
-    for (encoder, task), found in searched.items():
-        if found.values:
-            panels.setdefault(task, {})[encoder] = found
+    for (encoder, task), result in searched.items():
+        if result.values:
+            panels.setdefault(task, {})[encoder] = result
     return panels
 
 
-def _draw(axes: Axes, found: SearchResult, *, label: str, colour: str, style: str) -> None:
-    values = [value * PERCENT for value in found.values]
+def _draw(axes: Axes, result: SearchResult, *, label: str, colour: str, style: str) -> None:
+    values = [value * PERCENT for value in result.values]
     mean, spread = expected_maximum(values)
     budgets = range(1, len(values) + 1)
     axes.fill_between(budgets, mean - spread, mean + spread, color=colour, alpha=0.13, lw=0)
@@ -75,23 +83,24 @@ def _draw(axes: Axes, found: SearchResult, *, label: str, colour: str, style: st
     axes.scatter(right[:1], values[:1], s=34, color=colour, marker="x", lw=1.6)
 
 
-def _whole_ticks(most: int) -> list[int]:
-    """A few numbers of trials, from 1 on."""
-    return list(range(1, most + 1, max(1, most // 8)))
+def _trial_ticks(n_trials: int) -> list[int]:
+    return list(range(1, n_trials + 1, max(1, n_trials // 8)))
 
 
-def _in_words(panels: Mapping[str, Mapping[str, SearchResult]]) -> str:
+def _describe(panels: Mapping[str, Mapping[str, SearchResult]]) -> str:
     sentences: Sequence[str] = [
-        f"{task}, {encoder}: expected {expected_maximum(found.values)[0][0] * PERCENT:.1f} from one trial, "
-        f"{max(found.values) * PERCENT:.1f} the best of {len(found.values)}."
-        for task, own in panels.items()
-        for encoder, found in own.items()
+        f"{task}, {encoder}: expected {expected_maximum(result.values)[0][0] * PERCENT:.1f} from one trial, "
+        f"{max(result.values) * PERCENT:.1f} the best of {len(result.values)}."
+        for task, by_encoder in panels.items()
+        for encoder, result in by_encoder.items()
     ]
-    return "Curves of the expected best dev score by the number of trials. " + " ".join(sentences or ["None was run."])
+    return "Curves of the expected best dev score by the number of trials. " + " ".join(
+        sentences or ["No trial has been run."]
+    )
 
 
 def expected_maximum(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the highest of 1, 2, ... len(values) draws: each (len(values),)."""
+    """Mean and standard deviation of the maximum of 1 to len(values) draws with replacement: (len(values),) each."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     n = len(ordered)
     draws = np.arange(1, n + 1)[:, None]  # (budgets, 1)

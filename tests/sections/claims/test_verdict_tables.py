@@ -32,7 +32,7 @@ def verdicts(evidence, *, no_finding=False):
 def test_every_claim_has_a_row_with_verdict_figure_numbers_and_the_papers_own(evidence):
     table = verdict_table(verdicts(evidence))
     assert len(table.rows) == len(load_claims())
-    rows = {row[0].split("\n")[0]: row for row in table.rows}
+    rows = {row[0].text: row for row in table.rows}
     freezing = rows["Freezing lower layers helps BERT models trained on masked words."]
     assert "the one comparison supports it; 5 more have no runs" in freezing[1].text
     assert "<svg" in freezing[2].markup and freezing[3].text.startswith("+9.40\nseeds [")

@@ -90,7 +90,7 @@ QA = ["PubMedQA", "BioASQ", "BIOSSES"]
 
 def test_techniques_are_tried_on_ss_and_qa_and_the_other_tasks_are_taken_as_they_are(grid):
     _, made = grid(seeds_otherwise=1)
-    assert made.settings == SETTINGS
+    assert made.levels == SETTINGS
     counted = {key: len(runs) for key, runs in made.cells.items() if key.group == "PubMedBERT-LARGE"}
     assert counted == {
         **{Condition("PubMedBERT-LARGE", setting, "SS"): 2 for setting in SETTINGS},
@@ -148,7 +148,7 @@ def test_large_and_twin_are_paired_by_seed(grid):
     n = len(reference)
     assert change.difference == pytest.approx((round(0.9 * n) - round(0.8 * n)) / n) and change.n_pairs == 2
     (row,) = [row for row in large_models.twin_table(study, final).rows if row[1] == "BioASQ"]
-    assert row[0] == "PubMedBERT-LARGE\nbeside BERT" and row[4].startswith("+")
+    assert str(row[0]) == "PubMedBERT-LARGE\nagainst BERT" and row[4].startswith("+")
 
 
 def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):

@@ -21,7 +21,7 @@ def test_every_task_stands_there_with_its_terms(monkeypatch):
     study = SimpleNamespace(store=None, sources=SimpleNamespace(fingerprints={}), tasks=TASKS, provenance="")
     table = overview.task_table(study)
     terms, metric = table.columns.index("Terms"), table.columns.index("Metric")
-    assert [(row[0], row[terms]) for row in table.rows] == [
+    assert [(str(row[0]), row[terms]) for row in table.rows] == [
         (f"{task.name}\n{task.group}", task.terms) for task in TASKS
     ]
     assert [row[metric] for row in table.rows] == [METRICS[task.metric].title for task in TASKS]

@@ -72,6 +72,6 @@ def test_unequal_lengths_of_training_are_said(make_study, tokens, step, said):
 def test_encoders_without_a_record_are_named(make_study):
     assert not any("Without a row" in note for note in pretraining_table(make_study(BERT=BERT)).notes)
     notes = pretraining_table(make_study(BERT=BERT, Hub=None, Mine=None)).notes
-    assert any("no record of their pretraining is at hand: Hub, Mine." in note for note in notes)
+    assert any("their pretraining record is not available: Hub, Mine." in note for note in notes)
     empty = pretraining_table(make_study(Hub=None))
-    assert empty.rows[0][0] == "no encoder of our own pretraining" and "Hub" in empty._repr_html_()
+    assert empty.rows[0][0] == "no encoder was pretrained here" and "Hub" in empty._repr_html_()

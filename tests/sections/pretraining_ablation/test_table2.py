@@ -8,11 +8,11 @@ import pytest
 
 from blurbstudy.metrics import blurb_score
 from blurbstudy.sections.pretraining_ablation.table2 import (
+    compare_objectives_with_paper,
     interaction_table,
-    learned_answer,
+    learnable_tasks,
     means_table,
     objective_table,
-    objectives_against_paper,
     variance_table,
 )
 from blurbstudy.study.conditions import BLURB, blurb_columns
@@ -24,7 +24,7 @@ RIGHT = {"BERT": [90, 88, 92], "ELECTRA": [70, 74, 72]}  # of 100, per seed
 
 
 class AllTasks:
-    """What blurb_parts asks of a study."""
+    """The part of a study that blurb_columns reads."""
 
     tasks = TASKS
 
@@ -84,12 +84,14 @@ def test_an_objective_without_encoder_says_why(table2):
 
 
 def test_differences_point_where_the_papers_point_or_nowhere(table2):
-    (sentence,) = objectives_against_paper(table2(), baseline="BERT").sentences
+    (sentence,) = compare_objectives_with_paper(table2(), baseline="BERT").sentences
     assert sentence.startswith("BioASQ, ELECTRA against BERT: the paper ") and "here −18.00" in sentence
     assert sentence.endswith("opposite direction.")
     better = table2({"BERT": [70, 74, 72], "ELECTRA": [90, 88, 92]})
-    assert objectives_against_paper(better, baseline="BERT").sentences[0].endswith("same direction.")
-    (sentence,) = objectives_against_paper(table2({"BERT": [90, 70], "ELECTRA": [71, 89]}), baseline="BERT").sentences
+    assert compare_objectives_with_paper(better, baseline="BERT").sentences[0].endswith("same direction.")
+    (sentence,) = compare_objectives_with_paper(
+        table2({"BERT": [90, 70], "ELECTRA": [71, 89]}), baseline="BERT"
+    ).sentences
     assert sentence.endswith("undecided here.")
 
 
@@ -102,7 +104,7 @@ def test_differences_point_where_the_papers_point_or_nowhere(table2):
     ],
 )
 def test_what_is_learned_is_told_by_task(table2, right, said):
-    assert said in learned_answer(table2(right)).sentences[0]
+    assert said in learnable_tasks(table2(right)).sentences[0]
 
 
 def test_pretraining_seeds_are_told_apart(table2, twice_pretrained):
@@ -124,7 +126,7 @@ def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pre
     said = "BioASQ, BERT; BioASQ, ELECTRA"
     expected = f"Interval over seeds of {said}: Student's t over pretraining seeds alone, at one fine-tuning seed."
     assert expected in objective_table(single, title="x").notes
-    assert f"With a single seed of one kind, the other's sd holds the rest as well: {said}." in (
+    assert f"With a single seed of one kind, the other's sd includes the rest: {said}." in (
         variance_table(single).notes
     )
     incomplete = twice_pretrained(table2(), shift=4, lost=(3,))
@@ -159,7 +161,7 @@ def test_an_interaction_is_shown_beside_each_change(make_results):
 
 def test_tables_without_runs_say_so(table2):
     results = table2(missing=("BERT", "ELECTRA"))
-    assert learned_answer(results).sentences == ["Nothing has been run yet."]
-    assert objectives_against_paper(results, baseline="BERT").sentences == ["No comparison has both numbers yet."]
+    assert learnable_tasks(results).sentences == ["Nothing has been run yet."]
+    assert compare_objectives_with_paper(results, baseline="BERT").sentences == ["No comparison has both numbers yet."]
     empty = interaction_table(results, title="x", first="BERT", second="ELECTRA", baseline="BERT")
     assert empty.rows[0][0] == "not run" and "not run" in empty._repr_html_()

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from blurbstudy.models import Architecture
-from blurbstudy.sections.pruning.savings import drops_figure, saved, savings_table, spent
-from blurbstudy.sections.pruning.table7 import overall
+from blurbstudy.sections.pruning.savings import drops_figure, format_saving, runtime_and_memory, savings_table
+from blurbstudy.sections.pruning.table7 import blurb_score_results
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import Condition, TaskColumn
 from blurbstudy.tasks import get_task
@@ -39,12 +39,12 @@ def cut(make_results):
 
 def test_seconds_and_memory_are_compared_on_the_seeds_that_both_have(cut):
     """Seeds 1 and 2: 3 and 4 seconds against 6 and 8."""
-    assert spent(cut, "2 of 4", "0 of 4") == ("3.5 (−50%)", "1 MiB (−50%)")
-    assert spent(cut, "0 of 4", "0 of 4") == ("8 (0%)", "2 MiB (0%)")
+    assert runtime_and_memory(cut, "2 of 4", "0 of 4") == ("3.5 (−50%)", "1 MiB (−50%)")
+    assert runtime_and_memory(cut, "0 of 4", "0 of 4") == ("8 (0%)", "2 MiB (0%)")
 
 
 def test_savings_stand_beside_the_loss(cut):
-    table = savings_table(STUDY, cut, overall(STUDY, cut))
+    table = savings_table(STUDY, cut, blurb_score_results(STUDY, cut))
     full, half = table.rows
     layers = SHAPE.n_parameters - SHAPE.with_layers(2).n_parameters
     share = round(100 * layers / SHAPE.n_parameters)
@@ -56,7 +56,7 @@ def test_savings_stand_beside_the_loss(cut):
 
 @pytest.mark.parametrize(("value", "full", "said"), [(50, 100, "−50%"), (100, 100, "0%"), (120, 100, "+20%")])
 def test_what_is_saved_is_negative(value, full, said):
-    assert saved(value / full) == said
+    assert format_saving(value / full) == said
 
 
 def test_the_figure_tells_every_drop_in_words(cut):

@@ -9,8 +9,8 @@ from scipy import stats
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections.pruning import table7 as pruning
-from blurbstudy.sections.pruning.grids import settings as settings_of
-from blurbstudy.sections.pruning.table7 import Drop, drops, half_depth, verdict
+from blurbstudy.sections.pruning.grids import removals
+from blurbstudy.sections.pruning.table7 import Drop, half_depth, max_drops, verdict
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import Condition, TaskColumn
 from blurbstudy.tables.paper import paper_tables
@@ -39,40 +39,40 @@ def cut(make_results):
 STUDY = SimpleNamespace(tasks=[get_task("BioASQ")], encoders={"BERT": ""}, sources=SimpleNamespace(encoders={}))
 
 
-def removal_settings(n_layers, removed):
+def pruning_levels(n_layers, removed):
     sources = {} if n_layers is None else {"BERT": SimpleNamespace(architecture={"n_layers": n_layers})}
     study = SimpleNamespace(
         encoders={"BERT": ""},
         sources=SimpleNamespace(encoders=sources),
         parameters=SimpleNamespace(removed=removed),
     )
-    return settings_of(study)
+    return removals(study)
 
 
 @pytest.mark.parametrize(
     ("n_layers", "counts"), [(12, [0, 2, 4, 6]), (24, [0, 4, 8, 12]), (6, [0, 1, 2, 3]), (4, [0, 1, 2]), (2, [0, 1])]
 )
 def test_layers_go_in_proportion_to_the_papers_twelve(n_layers, counts):
-    settings = removal_settings(n_layers, [0, 2, 4, 6])
+    settings = pruning_levels(n_layers, [0, 2, 4, 6])
     assert list(settings) == [f"{count} of {n_layers}" for count in counts]
     assert list(settings.values()) == [[RemoveLayers(count)] if count else [] for count in counts]
 
 
 def test_an_encoder_that_is_not_at_hand_has_the_papers_depths():
-    assert list(removal_settings(None, [0, 6])) == ["0 of 12", "6 of 12"]
+    assert list(pruning_levels(None, [0, 6])) == ["0 of 12", "6 of 12"]
 
 
 @pytest.mark.parametrize(
-    ("removed", "said"), [([2, 4], "lacks 0, from which every drop is counted"), ([0, 12], "leaves none of 6")]
+    ("removed", "said"), [([2, 4], "lacks 0, the full depth that drops refer to"), ([0, 12], "leaves none of 6")]
 )
 def test_depths_that_make_no_sense_are_refused(removed, said):
     with pytest.raises(ParameterError, match=said):
-        removal_settings(6, removed)
+        pruning_levels(6, removed)
 
 
 def test_the_drop_is_the_worst_over_depths_not_the_deepest(cut):
-    drop = drops(cut())["BioASQ"]
-    assert drop.at == "2 of 12" and drop.worst == pytest.approx(np.mean([-0.20, -0.19, -0.18, -0.19]))
+    drop = max_drops(cut())["BioASQ"]
+    assert drop.level == "2 of 12" and drop.worst == pytest.approx(np.mean([-0.20, -0.19, -0.18, -0.19]))
     assert drop.half.difference == pytest.approx(np.mean([-0.15, -0.11, -0.14, -0.18]))
 
 
@@ -84,7 +84,7 @@ def test_intervals_of_the_worst_drop_hold_for_all_depths_at_once(cut):
         change = (np.array(RIGHT[setting]) - full) / 100
         each.append(stats.t.interval(0.975, 3, loc=change.mean(), scale=stats.sem(change)))
     expected = min(low for low, _ in each), min(high for _, high in each)
-    drop = drops(cut())["BioASQ"]
+    drop = max_drops(cut())["BioASQ"]
     assert drop.over_seeds == pytest.approx(expected)
     low, high = drop.over_examples
     assert low < drop.worst < high < 0
@@ -107,7 +107,7 @@ def test_the_simultaneous_interval_holds_the_true_worst_as_often_as_it_says():
 
 
 def test_with_one_removed_depth_worst_and_half_are_the_same(cut):
-    drop = drops(cut({"0 of 4": [90, 88, 92], "2 of 4": [80, 79, 85]}))["BioASQ"]
+    drop = max_drops(cut({"0 of 4": [90, 88, 92], "2 of 4": [80, 79, 85]}))["BioASQ"]
     assert drop.over_seeds == drop.half.seed_interval and drop.over_examples == drop.half.example_interval
 
 
@@ -118,7 +118,7 @@ def test_half_depth_is_the_nearest_there_is(cut):
 
 
 def test_a_single_seed_has_a_drop_without_an_interval_over_seeds(cut):
-    drop = drops(cut({"0 of 12": [90], "2 of 12": [70], "6 of 12": [75]}))["BioASQ"]
+    drop = max_drops(cut({"0 of 12": [90], "2 of 12": [70], "6 of 12": [75]}))["BioASQ"]
     assert drop.worst == pytest.approx(-0.2) and drop.over_seeds is None and drop.over_examples is not None
     assert verdict(drop, margin=2.5) == "undecided"
 
@@ -126,24 +126,24 @@ def test_a_single_seed_has_a_drop_without_an_interval_over_seeds(cut):
 @pytest.mark.parametrize(
     ("seeds", "examples", "said"),
     [
-        ((-0.05, -0.03), (-0.06, -0.01), "depth matters"),
-        ((-0.02, -0.01), (-0.02, -0.005), "a small drop"),
-        ((-0.02, 0.01), (-0.024, 0.02), "depth hardly matters"),
+        ((-0.05, -0.03), (-0.06, -0.01), "substantial drop"),
+        ((-0.02, -0.01), (-0.02, -0.005), "small drop"),
+        ((-0.02, 0.01), (-0.024, 0.02), "negligible drop"),
         ((-0.02, 0.01), (-0.10, 0.02), "undecided"),
         ((-0.05, -0.03), (-0.06, 0.01), "undecided"),
         (None, (-0.06, -0.01), "undecided"),
     ],
 )
 def test_a_verdict_needs_both_uncertainties(seeds, examples, said):
-    drop = Drop(worst=-0.02, at="2 of 12", over_seeds=seeds, over_examples=examples, half=None)
+    drop = Drop(worst=-0.02, level="2 of 12", over_seeds=seeds, over_examples=examples, half=None)
     assert verdict(drop, margin=2.5) == said
     assert verdict(replace(drop, collapsed=True), margin=2.5) == "undecided"
 
 
 def test_what_has_collapsed_at_full_depth_has_nothing_to_lose(cut):
     """60 of 100 right is what the majority class scores."""
-    assert drops(cut({"0 of 4": [60, 61, 60], "2 of 4": [60, 61, 60]}))["BioASQ"].collapsed
-    assert not drops(cut())["BioASQ"].collapsed
+    assert max_drops(cut({"0 of 4": [60, 61, 60], "2 of 4": [60, 61, 60]}))["BioASQ"].collapsed
+    assert not max_drops(cut())["BioASQ"].collapsed
 
 
 def test_the_table_has_the_papers_numbers_where_the_share_is_the_same(cut):
@@ -170,7 +170,7 @@ def test_the_papers_groups_fall_on_two_sides_of_the_margin():
     """As section 3.5 says: relations and questions are hit, the others are not."""
     for kind in ("ner", "pico", "relation", "similarity", "document", "question"):
         tasks = [task.name for task in pruning_tasks() if task.task_type == kind]
-        hit = pruning.paper_verdict(tasks, margin=2.5).verdict == "depth matters"
+        hit = pruning.paper_verdict(tasks, margin=2.5).verdict == "substantial drop"
         assert hit == (kind in ("relation", "question")), kind
 
 
@@ -183,36 +183,40 @@ def pruning_tasks():
 def test_groups_and_tasks_have_verdicts_of_ours_and_of_the_papers(cut):
     (row,) = pruning.group_table(STUDY, cut(), margin=2.5).rows
     assert row[:3] == ("question answering", "BioASQ", "−19.00 at 2 of 12")
-    assert row[5:] == ("depth matters", "depth matters\n−13.56")
+    assert row[5:] == ("substantial drop", "substantial drop\n−13.56")
 
 
 def test_answers_say_what_is_hit_and_what_half_depth_costs(cut):
-    said = pruning.pruning_answer(STUDY, cut(), margin=2.5).sentences
-    assert said[0] == "Depth matters: question answering."
+    said = pruning.pruning_findings(STUDY, cut(), margin=2.5).sentences
+    assert said[0] == "Removing top layers costs substantially: question answering."
     assert said[1].startswith("Removing 6 of 12 layers changes the mean of the tasks by −14.50 (over seeds [")
-    (sentence,) = pruning.pruning_against_paper(STUDY, cut(), margin=2.5).sentences
-    assert "the paper's drops are −13.56 (depth matters)" in sentence and sentence.endswith("depth matters): agrees.")
+    (sentence,) = pruning.compare_pruning_with_paper(STUDY, cut(), margin=2.5).sentences
+    assert "the paper's drops are −13.56 (substantial drop)" in sentence and sentence.endswith(
+        "substantial drop): agrees."
+    )
 
 
 def test_an_answer_names_what_had_nothing_to_lose_and_tells_seconds_by_the_median_of_pairs(cut):
-    said = pruning.pruning_answer(STUDY, cut({"0 of 12": [60] * 4, "6 of 12": [61] * 4}), margin=2.5).sentences[-1]
+    said = pruning.pruning_findings(STUDY, cut({"0 of 12": [60] * 4, "6 of 12": [61] * 4}), margin=2.5).sentences[-1]
     assert said.startswith("Removing 6 of 12 layers changes the mean of the tasks (BioASQ among them, where every run")
     assert said.endswith("and the seconds of a run by 0% (median of pairs of one task and seed).")
 
 
 def test_half_depth_without_runs_is_left_out_of_the_answer(cut):
     results = cut(missing=("6 of 12",))
-    assert drops(results)["BioASQ"].half is None
-    assert pruning.pruning_answer(STUDY, results, margin=2.5).sentences == ["Depth matters: question answering."]
+    assert max_drops(results)["BioASQ"].half is None
+    assert pruning.pruning_findings(STUDY, results, margin=2.5).sentences == [
+        "Removing top layers costs substantially: question answering."
+    ]
 
 
 def test_without_runs_nothing_is_said(cut):
     results = cut(missing=tuple(RIGHT))
-    assert drops(results) == {}
-    assert pruning.pruning_answer(STUDY, results, margin=2.5).sentences == ["Nothing has been run yet."]
+    assert max_drops(results) == {}
+    assert pruning.pruning_findings(STUDY, results, margin=2.5).sentences == ["Nothing has been run yet."]
     assert pruning.group_table(STUDY, results, margin=2.5).rows[0][2] == "–"
     assert "not run" in pruning.pruning_table(results, title="x")._repr_html_()
-    assert pruning.pruning_against_paper(STUDY, results, margin=2.5).sentences == [
+    assert pruning.compare_pruning_with_paper(STUDY, results, margin=2.5).sentences == [
         "No group has runs at two depths yet."
     ]
 

@@ -157,7 +157,7 @@ def test_the_table_of_searches_shows_dev_alone_and_the_space(found, tmp_path):
 def test_the_curve_tells_its_numbers_in_words(found, tmp_path):
     figure = expected_figure(AStudy(tmp_path), {("BERT", "BioASQ"): found})
     assert "BioASQ, BERT: expected 62.5 from one trial, 75.0 the best of 3." in figure.alt
-    assert "None was run" in expected_figure(AStudy(tmp_path), {}).alt
+    assert "No trial has been run" in expected_figure(AStudy(tmp_path), {}).alt
 
 
 def test_peers_stand_beside_our_optimal_cells(results, tmp_path):
