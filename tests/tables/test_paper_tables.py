@@ -39,7 +39,7 @@ NO_RUNS = {  # of data, encoders, techniques, recipes, pretraining and the paper
     "Recipes behind the columns",
     "Recipe of the encoders",
     "Table 1. Techniques of stabilization in recent studies (rebuilt)",
-    "Which encoder stands for which",
+    "The encoder behind each row",
     "The models behind scispaCy's columns",
     "How much is reading and scoring: the same predictions by scispaCy's own pipeline",
     "Where the paper disagrees with itself",

@@ -1,4 +1,4 @@
-"""What notebook 04 asks for: LARGE encoders and their BASE counterparts under each technique."""
+"""Notebook 04's parameters and grid: LARGE encoders and their BASE counterparts under each technique."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...study.parameters import LayerParameters, TaskTypeParameters
 from ...study.study import Study
 
 NOTEBOOK = "04_large_models"
-LARGE, TWIN = "LARGE", "BASE twin"  # the two rows of the grid whose settings are LARGE encoders
-NOT_ASKED = "not asked for (on_all_tasks)"
+LARGE, BASE_COUNTERPART = "LARGE", "BASE counterpart"  # groups of the grid whose levels are LARGE encoders
+NOT_REQUESTED = "not requested (on_all_tasks)"
 
 
 class Parameters(TaskTypeParameters, LayerParameters):
-    """What notebook 04 takes."""
+    """Parameters of notebook 04."""
 
     large_encoders: Encoders = Field(
         description="the paper's rows: directory, Hub id, hub:NAME, pretrain:OBJECTIVE?config=NAME&corpus=FILE, or None"
@@ -50,11 +50,11 @@ class Parameters(TaskTypeParameters, LayerParameters):
         return {**self.encoders, **self.base_encoders}
 
 
-def settings(parameters: Parameters, *, base: bool = False) -> dict[str, list[Stabilizer]]:
-    """The settings of Table 5: the baseline and each layer-specific technique.
+def techniques(parameters: Parameters, *, base: bool = False) -> dict[str, list[Stabilizer]]:
+    """Level of Table 5 -> techniques: the baseline and each layer-specific technique.
 
     Args:
-        base: at the depth of a BASE encoder.
+        base: with the parameters of BASE counterparts.
     """
     changed = {"freeze": parameters.twin_freeze, "decay": parameters.twin_decay} if base else {}
     return layer_techniques(parameters.model_copy(update=changed))
@@ -65,31 +65,32 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     the other tasks, which the paper finds stable, with the first `seeds_otherwise` seeds.
     """
     chosen, bases = study.parameters, recipes_by_type(study)
-    tried, names, counterparts = study.paper_columns(), list(chosen.large_encoders), chosen.counterparts
-    grid = study.grid(settings(chosen), bases=bases, columns=tried, encoders=names)
+    tuned, names, counterparts = study.paper_columns(), list(chosen.large_encoders), chosen.counterparts
+    grid = study.grid(techniques(chosen), bases=bases, columns=tuned, encoders=names)
     base_encoders = [name for name in study.encoders if name in counterparts.values()]
     if base_encoders:
-        base_grid = study.grid(settings(chosen, base=True), bases=bases, columns=tried, encoders=base_encoders)
+        base_grid = study.grid(techniques(chosen, base=True), bases=bases, columns=tuned, encoders=base_encoders)
         grid = _with_counterparts(grid, base_grid)
     others = tuple(
         TaskColumn(label=task.name, tasks=(task.name,))
         for task in study.tasks
-        if not any(task.name in part.tasks for part in tried)
+        if not any(task.name in column.tasks for column in tuned)
     )
-    plain = study.grid({BASELINE: []}, bases=bases, columns=others, seeds=study.seeds[: chosen.seeds_otherwise])
+    seeds = study.seeds[: chosen.seeds_otherwise]
+    baselines = study.grid({BASELINE: []}, bases=bases, columns=others, seeds=seeds)
     on_all = [name for name in names if chosen.on_all_tasks is None or name in chosen.on_all_tasks]
     included = {*on_all, *(counterparts[name] for name in on_all if name in counterparts)}
-    cells = {key: runs for key, runs in plain.cells.items() if key.group in included}
-    recipes = {**grid.recipes, **plain.recipes}
-    return {"large": replace(grid, columns=(*tried, *others), cells={**grid.cells, **cells}, recipes=recipes)}
+    cells = {key: runs for key, runs in baselines.cells.items() if key.group in included}
+    recipes = {**grid.recipes, **baselines.recipes}
+    return {"large": replace(grid, columns=(*tuned, *others), cells={**grid.cells, **cells}, recipes=recipes)}
 
 
 def _with_counterparts(large: Grid, base: Grid) -> Grid:
     """Both grids in one; recipes of the BASE counterparts that differ get a name of their own."""
     differing = {
-        (f"{setting}, {TWIN}", task): recipe
-        for (setting, task), recipe in base.recipes.items()
-        if recipe != large.recipes[setting, task]
+        (f"{level}, {BASE_COUNTERPART}", task): recipe
+        for (level, task), recipe in base.recipes.items()
+        if recipe != large.recipes[level, task]
     }
     return replace(
         large,

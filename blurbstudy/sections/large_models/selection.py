@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
-import numpy as np
+from statistics import fmean
 
 from ...stats.cells import common_seeds, group_by_task, seed_score
 from ...study.conditions import blurb_columns
@@ -13,96 +12,98 @@ from ...study.study import Study
 from ...tables.paper import paper_number
 from ...tables.score_table import percent
 from ...tables.table import Table, format_number
-from .grids import BASELINE, LARGE, TWIN
+from .grids import BASE_COUNTERPART, BASELINE, LARGE, Parameters
+
+AXES = Axes(group="Size", level="LARGE encoder")
 
 
-def techniques_view(study: Study, results: Results) -> Results:
+def technique_results(study: Study[Parameters], results: Results) -> Results:
     """The LARGE encoders under each technique on SS and QA: Table 5."""
     return results.select(groups=list(study.parameters.large_encoders), columns=study.paper_columns())
 
 
 def choose_on_dev(results: Results) -> dict[tuple[str, str], str]:
-    """(encoder, part) -> the setting with the best mean on dev over seeds; the first of equals, so the simplest."""
-    found: dict[tuple[str, str], str] = {}
-    for key in results.conditions():
-        mean = dev_mean(results, key)
-        before = found.get((key.group, key.column))
-        if mean is not None and (before is None or mean > dev_mean(results, key._replace(level=before))):
-            found[key.group, key.column] = key.level
-    return found
+    """(encoder, task column) -> the technique with the best mean dev score; the first of equals, so the simplest."""
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    for group, level, column in results.conditions():
+        mean = dev_mean(results, Condition(group, level, column))
+        if mean is not None and ((group, column) not in best or mean > best[group, column][0]):
+            best[group, column] = mean, level
+    return {key: level for key, (_, level) in best.items()}
 
 
-def dev_mean(results: Results, key: Condition) -> float | None:
-    """The mean of a cell's dev scores over the seeds that have one."""
-    records = results.cell(key)
+def dev_mean(results: Results, condition: Condition) -> float | None:
+    """The mean dev score of a cell over the seeds that have one."""
+    records = results.cell(condition)
     if not records:
         return None
-    cell = group_by_task(
-        records, results.references, results.grid.pretraining_seeds, results.column(key.column).weights
-    )
+    weights = results.column(condition.column).weights
+    cell = group_by_task(records, results.references, results.grid.pretraining_seeds, weights)
     scores = [seed_score(cell, results.references, seed=seed, split="dev") for seed in common_seeds(cell)]
     scored = [score for score in scores if score is not None]
-    return float(np.mean(scored)) if scored else None
+    return fmean(scored) if scored else None
 
 
-def best_technique_results(study: Study, results: Results) -> Results:
-    """Each LARGE encoder on every task with its technique chosen on dev, and its BASE twin with the same technique."""
-    best, twins = choose_on_dev(techniques_view(study, results)), study.parameters.counterparts
-    part_of = {task: part.label for part in results.grid.columns for task in part.tasks}
-    large, cells, recipes = list(study.parameters.large_encoders), {}, {}
-    parts = tuple(replace(part, paper="") for part in blurb_columns(study))
-    for row, names in ((LARGE, {name: name for name in large}), (TWIN, twins)):
-        for name, encoder in names.items():
-            own = {}
+def best_technique_results(study: Study[Parameters], results: Results) -> Results:
+    """Each LARGE encoder on every task with the technique chosen on dev, and its BASE counterpart with the same one."""
+    best = choose_on_dev(technique_results(study, results))
+    column_of = {task: column.label for column in results.grid.columns for task in column.tasks}
+    large_encoders = tuple(study.parameters.large_encoders)
+    columns = tuple(replace(column, paper="") for column in blurb_columns(study))
+    sizes = {LARGE: {name: name for name in large_encoders}, BASE_COUNTERPART: study.parameters.counterparts}
+    cells, recipes = {}, {}
+    for size, encoders in sizes.items():
+        for name, encoder in encoders.items():
+            runs_of = {}
             for task in (task.name for task in study.tasks):
-                setting = best.get((name, part_of[task]), BASELINE)
-                runs = results.grid.cells.get(Condition(encoder, setting, part_of[task]), ())
-                own[task] = tuple(config for config in runs if config.task == task)
-                recipes[name, task] = results.grid.recipes[setting, task]
-            seeds = set.intersection(*({config.seed for config in runs} for runs in own.values()))
-            for part in parts:
-                several = len(part.tasks) > 1  # whose seeds all have to be there
-                runs = [run for task in part.tasks for run in own[task] if not several or run.seed in seeds]
-                cells |= {Condition(row, name, part.label): tuple(runs)} if runs else {}
+                level = best.get((name, column_of[task]), BASELINE)
+                runs = results.grid.cells.get(Condition(encoder, level, column_of[task]), ())
+                runs_of[task] = [config for config in runs if config.task == task]
+                recipes[name, task] = results.grid.recipes[level, task]
+            seeds = set.intersection(*({config.seed for config in runs} for runs in runs_of.values()))
+            for column in columns:
+                # A mean over tasks takes the seeds that all of them have.
+                single = len(column.tasks) == 1
+                runs = tuple(run for task in column.tasks for run in runs_of[task] if single or run.seed in seeds)
+                if runs:
+                    cells[Condition(size, name, column.label)] = runs
     grid = replace(
         results.grid,
-        axes=Axes(group="Size", level="LARGE encoder"),
-        groups=(LARGE, TWIN),
-        levels=tuple(large),
-        columns=parts,
+        axes=AXES,
+        groups=tuple(sizes),
+        levels=large_encoders,
+        columns=columns,
         recipes=recipes,
         cells=cells,
     )
     return replace(results, grid=grid)
 
 
-def choice_table(study: Study, results: Results) -> Table:
-    """Which technique each LARGE encoder takes on SS and on QA, and how they did on dev."""
-    view = techniques_view(study, results)
-    best, settings = choose_on_dev(view), view.grid.levels
+def choice_table(study: Study[Parameters], results: Results) -> Table:
+    """Which technique each LARGE encoder takes on SS and on QA, and how all did on dev."""
+    techniques = technique_results(study, results)
+    best, levels = choose_on_dev(techniques), techniques.grid.levels
     rows = []
-    for name in view.grid.groups:
-        for part in view.grid.columns:
-            keys = [Condition(name, setting, part.label) for setting in settings]
-            printed = {key.level: paper_number("table5", name, key.level, part.paper) for key in keys}
-            known = {setting: value for setting, value in printed.items() if value is not None}
-            chosen = best.get((name, part.label), "–")
-            papers = max(known, key=known.get) if known else "–"
-            rows.append(
-                (name, part.label, *(format_number(percent(dev_mean(view, key))) for key in keys), chosen, papers)
-            )
-    columns = ("Encoder", "Tasks", *settings, "Chosen", "The paper's")
+    for group in techniques.grid.groups:
+        for column in techniques.grid.columns:
+            means = [dev_mean(techniques, Condition(group, level, column.label)) for level in levels]
+            printed = [(paper_number("table5", group, level, column.paper), level) for level in levels]
+            known = [(score, level) for score, level in printed if score is not None]
+            papers_best = max(known, key=lambda entry: entry[0])[1] if known else "–"
+            chosen = best.get((group, column.label), "–")
+            rows.append((group, column.label, *(format_number(percent(mean)) for mean in means), chosen, papers_best))
+    columns = ("Encoder", "Tasks", *levels, "Chosen", "The paper's")
     notes = [
-        "Mean score on dev over seeds, times 100. The best on dev is taken, so that test is not looked at twice; of "
-        "equal ones the first. On the other tasks, which the paper finds stable, the baseline is taken: longer "
-        "training and bias correction, no layer-specific technique. The paper's: the best that it prints "
-        "on test; it does not say how it chose."
+        "Mean score on dev over seeds, times 100. The technique with the best mean on dev is chosen, the first of "
+        "equals, so that test is used only once. The other tasks, which the paper finds stable, take the baseline: "
+        "longer training and bias correction, no layer-specific technique. The paper's: the best that it prints on "
+        "test; it does not say how it chose."
     ]
     return Table(
         title="The technique of each encoder, chosen on dev",
         columns=columns,
         n_header_columns=2,
-        caption=view.caption,
+        caption=techniques.caption,
         rows=rows,
         notes=notes,
     )

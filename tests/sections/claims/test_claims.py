@@ -49,7 +49,7 @@ def test_than_is_both_cells_again_with_other_values():
     (claim,) = [claim for claim in load_claims() if claim.id == "domain-large-gains-most"]
     assert len(claim.contrasts) == 2 * 2
     for contrast in claim.contrasts:
-        assert [one.group for one in contrast.than] == ["LARGE", "BASE twin"]
+        assert [one.group for one in contrast.than] == ["LARGE", "BASE counterpart"]
         assert {one.level for one in contrast.than} < {"BioBERT-LARGE", "BlueBERT-LARGE"}
 
 

@@ -1,15 +1,15 @@
-"""Tables 5 and 6: the technique is chosen on dev, and LARGE is compared with its BASE twin under the same one."""
+"""Tables 5 and 6: the technique is chosen on dev, and LARGE is compared with BASE under the same one."""
 
 import pytest
 
 from blurbstudy.sections import large_models as section
 from blurbstudy.sections.large_models import tables5_6 as large_models
-from blurbstudy.sections.large_models.grids import LARGE, TWIN
+from blurbstudy.sections.large_models.grids import BASE_COUNTERPART, LARGE
 from blurbstudy.sections.large_models.selection import (
     best_technique_results,
     choice_table,
     choose_on_dev,
-    techniques_view,
+    technique_results,
 )
 from blurbstudy.study import study as module
 from blurbstudy.study.conditions import BLURB
@@ -112,8 +112,8 @@ def test_twins_are_frozen_and_decayed_at_their_own_depth(grid):
         assert run.recipe.stabilizers["freeze"]["layers"] == frozen
         (run, *_) = made.cells[Condition(name, "Layerwise decay", "SS")]
         assert run.recipe.stabilizers["layerwise_decay"]["factor"] == decay
-    assert ("Layer freeze, BASE twin", "BIOSSES") in made.recipes
-    assert ("Layer reinit, BASE twin", "BIOSSES") not in made.recipes  # it is the same recipe
+    assert ("Layer freeze, BASE counterpart", "BIOSSES") in made.recipes
+    assert ("Layer reinit, BASE counterpart", "BIOSSES") not in made.recipes  # it is the same recipe
 
 
 def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
@@ -128,10 +128,10 @@ def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
         return 0.95 if technique(config) == best else 0.7
 
     results = invented(study, made, score=score)
-    chosen = choose_on_dev(techniques_view(study, results))
+    chosen = choose_on_dev(technique_results(study, results))
     assert chosen["PubMedBERT-LARGE", "QA"] == "Layerwise decay"
     final = best_technique_results(study, results)
-    for row in (LARGE, TWIN):
+    for row in (LARGE, BASE_COUNTERPART):
         runs = final.grid.cells[Condition(row, "PubMedBERT-LARGE", "BioASQ")]
         assert {technique(run) for run in runs} == {"Layerwise decay"}
     table = choice_table(study, results)
@@ -143,11 +143,11 @@ def test_large_and_twin_are_paired_by_seed(grid):
     study, made = grid(tasks=QA)
     results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
     final = best_technique_results(study, results)
-    change, _ = large_models.twin_comparisons(final)["PubMedBERT-LARGE", "BioASQ"]
+    change, _ = large_models.base_comparisons(final)["PubMedBERT-LARGE", "BioASQ"]
     reference = study.references["BioASQ"].gold["test"].gold
     n = len(reference)
     assert change.difference == pytest.approx((round(0.9 * n) - round(0.8 * n)) / n) and change.n_pairs == 2
-    (row,) = [row for row in large_models.twin_table(study, final).rows if row[1] == "BioASQ"]
+    (row,) = [row for row in large_models.base_table(study, final).rows if row[1] == "BioASQ"]
     assert str(row[0]) == "PubMedBERT-LARGE\nagainst BERT" and row[4].startswith("+")
 
 
@@ -158,12 +158,12 @@ def test_the_blurb_score_is_of_the_seeds_that_all_tasks_have(grid):
     assert {run.seed for run in final.grid.cells[Condition(LARGE, "PubMedBERT-LARGE", BLURB)]} == {1}
     assert len(final.grid.cells[Condition(LARGE, "PubMedBERT-LARGE", "BIOSSES")]) == 2
     table = large_models.large_table(study, final, title="Table 6")
-    assert [row[0] for row in table.rows] == [*(task.name for task in TASKS), BLURB, "Δ BASE twin, BLURB score"]
+    assert [row[0] for row in table.rows] == [*(task.name for task in TASKS), BLURB, "Δ BASE counterpart, BLURB score"]
     assert table.rows[-1][1].text == "–\npaper −0.59" and table.rows[-1][2].text.endswith("paper +0.58")
     assert table.rows[-2][2].expected == 1
-    (sentence,) = large_models.large_answer(study, final).sentences
+    (sentence,) = large_models.large_findings(study, final).sentences
     assert "PubMedBERT-LARGE against BERT with the same techniques" in sentence and "of 13 tasks" in sentence
-    (sentence,) = large_models.large_against_paper(study, final).sentences
+    (sentence,) = large_models.compare_large_with_paper(study, final).sentences
     assert "the paper +0.58" in sentence and sentence.endswith("undecided here.")  # one seed
 
 
@@ -183,25 +183,25 @@ def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
     final = best_technique_results(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.large_table(study, final, title="Table 6")
     (gad,) = [row for row in table.rows if row[0] == "GAD"]
-    assert [cell.state for cell in gad[1:]] == ["no path given", "not asked for (on_all_tasks)"]
+    assert [cell.state for cell in gad[1:]] == ["no path given", "not requested (on_all_tasks)"]
 
 
 def test_a_large_encoder_without_a_twin_has_no_difference(grid):
     study, made = grid(tasks=QA, encoders={"MiniLM": None})
     final = best_technique_results(study, invented(study, made, score=lambda *_: 0.9))
-    table = large_models.twin_table(study, final)
-    assert table.rows[0][0] == "not run" and "No BASE twin is given for PubMedBERT-LARGE." in table.notes
-    assert large_models.large_answer(study, final).sentences == ["Nothing has been run yet."]
+    table = large_models.base_table(study, final)
+    assert table.rows[0][0] == "not run" and "No BASE counterpart is given for PubMedBERT-LARGE." in table.notes
+    assert large_models.large_findings(study, final).sentences == ["Nothing has been run yet."]
 
 
 def test_the_table_of_encoders_says_which_stands_for_which(make_study, tmp_path, monkeypatch):
     study = make_study()
-    bio, pubmed = large_models.stand_in_table(study).rows
+    bio, pubmed = large_models.substitute_encoder_table(study).rows
     assert bio[:3] == ("BioBERT-LARGE", "no path given", "–")
     assert pubmed[2].startswith("3 layers of width 32") and pubmed[4].startswith("2 layers of width 32")
     spec = "pretrain:bert?config=mini-large&corpus=general"
-    told = large_models._given(study, "BioBERT-LARGE", spec)
-    assert told == "stand-in, pretrained here: bert, configuration mini-large, generated general-domain text"
+    told = large_models._describe_encoder(study, "BioBERT-LARGE", spec)
+    assert told == "substitute, pretrained here: bert, configuration mini-large, generated general-domain text"
 
 
 def test_a_plan_names_every_run_though_the_technique_is_chosen_later(make_study, grid, monkeypatch):
