@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from pathlib import Path
 from ..config import Recipe, recipe_from_dict
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
-from ..engine.sources.sources import EncoderSource, Sources, checkpoint_outline
+from ..engine.sources.sources import EncoderSource, Sources, checkpoint_without_weights
 from ..engine.sweep import run_missing
 from ..engine.zero_shot import zero_shot_by_split
 from ..errors import ParameterError, StudyError
 from ..inference.model_directory.heads import head_layout, missing_in_transformers
 from ..inference.model_directory.settings import settings_of
-from ..models import Architecture
 from ..paths import models_folder
 from ..stats.collapse import GoldReference, failure_reason, is_unscored, load_references
 from ..stats.summary import summarize
@@ -173,7 +171,7 @@ def _export_best(
     if difference:
         notes.append(f"warning: the model was trained again and differs from the run: {difference}")
     head = settings_of(reference.task, best.config.recipe).head
-    layout = head_layout(Architecture(**sources.encoder_of(best.config).architecture), head)
+    layout = head_layout(sources.encoder_of(best.config).architecture, head)
     notes += filter(None, [missing_in_transformers(layout, head)])
     return ExportedModel(folder=folder, notes=(*notes, f"the model has seed {best.config.seed}, the best on dev"))
 
@@ -188,7 +186,7 @@ def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[
 
 def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> CustomTaskAudit:
     """The audit of a custom task's files with the encoder's tokenizer."""
-    tokenizer = dataclasses.replace(checkpoint_outline(encoder), path=Path(encoder.path or "")).tokenizer()
+    tokenizer = checkpoint_without_weights(encoder).tokenizer()
     return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length)
 
 
@@ -219,7 +217,7 @@ def _resolve_recipe(
         return recipe
     preset = _recipe_preset(recipe, task)
     if preset == DEFAULT:
-        return default_recipe(task, positions=sources.encoders[encoder].architecture["max_positions"])
+        return default_recipe(task, positions=sources.encoders[encoder].architecture.max_positions)
     if preset != RECOMMENDED:
         raise ParameterError(f"recipe={preset!r} is unknown; use {RECOMMENDED}, {DEFAULT}, or a YAML file of fields")
     recommendation = recommendation_of(task, encoder, sources=sources, store=store, device=device)

@@ -221,7 +221,7 @@ def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = Non
     with tempfile.TemporaryDirectory(prefix="blurbstudy-") as folder:
         sources = resolve_sources(RunStore(Path(folder)), tasks=[known_task], encoders={spec: hub_id(spec)}, data=data)
         source = sources.encoders[spec]
-    limit = max_length or default_recipe(known_task, positions=source.architecture["max_positions"]).max_length
+    limit = max_length or default_recipe(known_task, positions=source.architecture.max_positions).max_length
     result = audit_with(source, known_task, max_length=limit)
     rows = [tuple(fact.split(": ", 1)) for fact in result.facts]
     notes = [f"warning: {warning}" for warning in result.warnings] or ["no warnings"]

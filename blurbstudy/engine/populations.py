@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import RunConfig
 from ..errors import DataError
-from ..models import Architecture, Checkpoint, load_checkpoint
+from ..models import Checkpoint, load_checkpoint
 from ..store.run_store import RunStore
 from ..store.run_weights import weight_saver
 from ..tasks import Task, data_fingerprint, read_split
@@ -65,7 +65,7 @@ def plan_populations(
 
 def default_population_size(sources: Sources, config: RunConfig, *, device: str) -> int:
     """The largest population that is useful on the device, if memory suffices."""
-    architecture = Architecture(**sources.encoder_of(config).architecture)
+    architecture = sources.encoder_of(config).architecture
     if architecture.config:
         return 1  # a transformers module trains its members in turn: a larger population would only take memory
     if device != "cpu":

@@ -13,7 +13,7 @@ from ..training.run_record import RunRecord
 from ..training.trainer import StepCallback
 from .engine import LocalEngine
 from .progress import Progress
-from .sources.sources import Sources, checkpoint_outline
+from .sources.sources import Sources, checkpoint_without_weights
 from .sweep_state import FailedPopulation, SweepProgress
 
 MAX_LISTED = 3  # run ids in an error
@@ -83,7 +83,7 @@ def run_missing(
     before = find_runs(requested.values(), store)
     if not before.missing:
         return before
-    if not sources.live:
+    if not sources.can_train:
         first = before.missing[0]
         raise StoreError(
             f"{store.folder}: {len(before.missing)} of {len(requested)} runs are missing (the first: {first.task}, "
@@ -122,7 +122,7 @@ def check_runs(configs: Iterable[RunConfig], sources: Sources) -> None:
         ParameterError: one does not.
     """
     for config in configs:
-        check_population([config], checkpoint_outline(sources.encoder_of(config)))
+        check_population([config], checkpoint_without_weights(sources.encoder_of(config)))
 
 
 def _failure_message(

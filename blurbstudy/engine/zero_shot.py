@@ -50,7 +50,7 @@ def zero_shot_scores(
     Raises:
         StudyError: data or encoder cannot be read.
     """
-    limit = min(max_length, encoder.architecture["max_positions"])
+    limit = min(max_length, encoder.architecture.max_positions)
     data = sources.fingerprints[task.name]
     name = f"{task.name} {data} {encoder.fingerprint} {limit}"
     scores = dict((store.metadata(METADATA, name) or {}).get("scores", {}))

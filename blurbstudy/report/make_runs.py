@@ -14,8 +14,8 @@ from typing import Any
 from ..config import RunConfig
 from ..engine.deadline import Deadline
 from ..engine.sources.encoder_spec import PRETRAIN
-from ..engine.sources.encoders import pretrained_encoders
-from ..engine.sources.resolve import wanted_encoders
+from ..engine.sources.encoders import ensure_encoders
+from ..engine.sources.resolve import encoders_to_pretrain
 from ..engine.sources.sources import PretrainingPlan, Sources, data_folder, sources_to_dict
 from ..engine.sweep import check_runs, run_missing
 from ..errors import ParameterError, StudyError, flat_message
@@ -115,7 +115,7 @@ def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
             failures[study.notebook] = flat_message(error)
     for (data, plan), group in groups.items():
         requests = {
-            study.notebook: wanted_encoders(
+            study.notebook: encoders_to_pretrain(
                 {name: spec for name, spec in study.source_request["encoders"].items() if spec.startswith(PRETRAIN)},
                 folder=data_folder(data),
                 plan=plan,
@@ -129,7 +129,7 @@ def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
             for folder, (name, one) in by_folder.items()
         }
         try:
-            pretrained_encoders(distinct, workers=group[0].parameters.workers, deadline=group[0].deadline)
+            ensure_encoders(distinct, workers=group[0].parameters.workers, deadline=group[0].deadline)
         except StudyError as error:
             failures |= {
                 notebook: flat_message(error)

@@ -11,7 +11,7 @@ from ..engine.estimates.flops import pretraining_seconds
 from ..engine.estimates.memory import free_bytes
 from ..engine.estimates.sweep_estimate import estimate_sweep
 from ..engine.progress import format_duration
-from ..engine.sources.planned import planned_sources
+from ..engine.sources.dry_run import dry_run_sources
 from ..engine.sources.sources import MINI
 from ..engine.workers.process import available_cpus
 from ..pretraining.encoder_cache import EncoderRequest
@@ -142,7 +142,7 @@ def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any],
     request = study.source_request
     device = "cpu" if study.parameters.pretraining.config == MINI else study.engine.resolved_device()
     request["pretraining"] = replace(request["pretraining"], device=device)
-    study.sources, to_pretrain = planned_sources(study.store, **request)
+    study.sources, to_pretrain = dry_run_sources(study.store, **request)
     return study, to_pretrain
 
 

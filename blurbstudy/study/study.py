@@ -245,7 +245,7 @@ class Study(Generic[P]):
         }
         reasons = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
         available = [name for name in reasons if name in self.sources.encoders]
-        layers = {name: self.sources.encoders[name].architecture["n_layers"] for name in available}
+        layers = {name: self.sources.encoders[name].architecture.n_layers for name in available}
         for recipe in recipes.values():
             for n_layers in layers.values():
                 check_recipe(recipe, n_layers)

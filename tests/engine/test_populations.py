@@ -65,7 +65,7 @@ def test_small_encoders_train_by_fours_on_a_cpu_and_large_ones_alone(sources, ma
     (config,) = make_grid(sources, 1)
     assert default_population_size(sources, config, device="cpu") == 4
     tiny = sources.encoders["tiny"]
-    large = dataclasses.replace(tiny, architecture=tiny.architecture | {"n_layers": 500})
+    large = dataclasses.replace(tiny, architecture=tiny.architecture.with_layers(500))
     assert default_population_size(dataclasses.replace(sources, encoders={"tiny": large}), config, device="cpu") == 1
     assert default_population_size(sources, config, device="cuda") == 32
 

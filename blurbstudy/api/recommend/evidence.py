@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...config import Recipe
-from ...engine.sources.sources import MINI
+from ...engine.sources.sources import MINI, EncoderSource
 from ...errors import StudyError
 from ...stats.collapse import GoldReference, failure_reason, load_references
 from ...stats.intervals import Interval, wilson_interval
@@ -60,7 +60,8 @@ def local_runs(
         encoder: fingerprint.
     """
     mini = {fact["fingerprint"] for fact in store.all_metadata("data").values() if fact.get("data") == MINI}
-    shapes = {fact["fingerprint"]: fact["architecture"] for fact in store.all_metadata("encoders").values()}
+    encoders = map(EncoderSource.from_dict, store.all_metadata("encoders").values())
+    shapes = {encoder.fingerprint: encoder.architecture for encoder in encoders}
     exact: list[RunRecord] = []
     similar: dict[tuple[str, str], list[RunRecord]] = {}
     references: dict[tuple[str, str], GoldReference] = {}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...engine.sources.sources import EncoderSource
 from ...engine.zero_shot import ZeroShotScore
+from ...models import Architecture
 from ...store.run_store import Gold
 from ...tasks import Task
 from ...tasks.task import example_size
@@ -68,26 +67,26 @@ def profile_of(
         size_in_units=sum(example_size(task, label) for label in train.gold),
         size=size_of(shape),
         family=family_of(shape),
-        layers=shape["n_layers"],
-        positions=shape["max_positions"],
+        layers=shape.n_layers,
+        positions=shape.max_positions,
         sentence_tuned=detected if sentence_tuned is None else sentence_tuned,
         mean_pooled=_is_mean_pooled(folder / "1_Pooling" / "config.json"),
         zero_shot=zero_shot,
     )
 
 
-def size_of(shape: Mapping[str, Any]) -> str:
-    """SMALL, BASE or LARGE, from the fields of an architecture."""
-    width, layers = shape["width"], shape["n_layers"]
-    parameters = layers * (4 * width * width + 2 * width * shape["intermediate"])
+def size_of(shape: Architecture) -> str:
+    """SMALL, BASE or LARGE, from the depth and the parameters of the layers."""
+    width, layers = shape.width, shape.n_layers
+    parameters = layers * (4 * width * width + 2 * width * shape.intermediate)
     if layers >= MIN_LARGE_LAYERS or parameters >= MIN_LARGE_PARAMETERS:
         return "LARGE"
     return "BASE" if parameters >= MIN_BASE_PARAMETERS else "SMALL"
 
 
-def family_of(shape: Mapping[str, Any]) -> str:
+def family_of(shape: Architecture) -> str:
     """The pretraining objective: a key of PRETRAININGS."""
-    return "electra" if shape["family"] == "electra" else "mlm"
+    return "electra" if shape.family == "electra" else "mlm"
 
 
 def _is_mean_pooled(path: Path) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...config import RunConfig
 from ...models import Architecture
@@ -71,7 +70,7 @@ class CostModel:
         return rate_key(self._shape(config), precision=config.precision, device=self.device)
 
     def _shape(self, config: RunConfig) -> Architecture:
-        return Architecture(**self.sources.encoder_of(config).architecture)
+        return self.sources.encoder_of(config).architecture
 
 
 def rate_key(shape: Architecture, *, precision: str, device: str) -> str:
@@ -91,14 +90,10 @@ def forward_flops(shape: Architecture, tokens: int) -> float:
 
 
 def pretraining_seconds(
-    encoder: EncoderRequest, architecture: Mapping[str, Any], cache: MeasurementCache | None = None
+    encoder: EncoderRequest, architecture: Architecture, cache: MeasurementCache | None = None
 ) -> float:
-    """Expected seconds of a pretraining on one core or GPU.
-
-    Args:
-        architecture: of the encoder, fields of `models.Architecture`.
-    """
-    settings, shape = encoder.pretraining_config, Architecture(**architecture)
+    """Expected seconds of a pretraining on one core or GPU."""
+    settings, shape = encoder.pretraining_config, architecture
     tokens = settings.batch_tokens or settings.batch_size * settings.max_length
     key = rate_key(shape, precision=encoder.precision, device=encoder.device)
     rate = (cache or MeasurementCache()).number("rate", key) or FLOPS_PER_SECOND

@@ -34,7 +34,7 @@ def profile_key(config: RunConfig, *, sources: Sources, device: str) -> str:
     encoder = sources.encoder_of(config)
     task, data, _, *shared = population_key(config)
     values = {
-        "architecture": dict(encoder.architecture),
+        "architecture": encoder.architecture.to_dict(),
         "task": [task, data],
         "shared": shared,  # precision, removed and frozen layers, and the recipe fields that a population shares
         "keeps_best": config.recipe.checkpoint_selection == "best_dev",

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -120,9 +120,8 @@ class Capacity:
         return self.workers * bound <= MEMORY_FRACTION * self.free / 2
 
 
-def upper_bound_bytes(architecture: Mapping[str, Any], config: RunConfig) -> int:
+def upper_bound_bytes(shape: Architecture, config: RunConfig) -> int:
     """An upper bound for one member, from its shape alone: every sequence has the maximum length."""
-    shape = Architecture(**architecture)
     length = config.recipe.max_length
     # transformers modules pad and keep every head's scores in full; DeBERTa has scores of three kinds.
     factor = 4 if shape.config else 1
@@ -130,9 +129,8 @@ def upper_bound_bytes(architecture: Mapping[str, Any], config: RunConfig) -> int
     return 4 * (4 * shape.n_parameters + per_token * config.recipe.batch_size * length)
 
 
-def optimizer_state_bytes(architecture: Mapping[str, Any], config: RunConfig) -> int:
+def optimizer_state_bytes(shape: Architecture, config: RunConfig) -> int:
     """A lower bound for one member: its weights and, unless some are frozen, their gradient and both moments."""
-    shape = Architecture(**architecture)
     plan = depth_plan(config.recipe, shape.n_layers)
     return 4 * replace(shape, n_layers=plan.n_layers).n_parameters * (1 if plan.frozen else 4)
 

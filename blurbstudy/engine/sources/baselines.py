@@ -1,6 +1,6 @@
-"""What baseline models find in the test sets, kept in the run store: tags without text. A report needs no spaCy.
+"""Predictions of baseline models on the test sets, stored as tags without text, so that a report needs no spaCy.
 
-A model that is missing is trained, and test sets are read with it, in a process of its own; several go side by side.
+A missing model is trained, and test sets are tagged with it, in a worker process; several run in parallel.
 """
 
 from __future__ import annotations
@@ -34,79 +34,97 @@ from ..workers.main import Handler, OnSteps
 from ..workers.parallel import ParallelProgress, run_in_subprocesses
 from ..workers.process import available_cpus
 
-MODEL_FACT = "baseline models"  # kind of fact: which model answered to what was asked for
-TAGS_FACT = "baseline tags"  # kind of fact: what a model found in a test set
-AUTO = "auto"  # the released model where it is installed, else a retrained one; RETRAINED: always that
+MODEL_METADATA = "baseline models"  # kind of metadata: the model that serves a request
+TAGS_METADATA = "baseline tags"  # kind of metadata: a model's tags of a test set
+RELEASED_OR_RETRAINED = "auto"  # the released model if it is installed, else a retrained one; RETRAINED: always that
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a study asks for by the name of one model."""
+class BaselineRequest:
+    """A baseline model that a study needs, and the test sets to tag with it."""
 
-    wanted: BaselineSpec  # how it is retrained
-    source: str = AUTO
-    tasks: Mapping[str, str]  # whose test sets it reads -> fingerprint of the files
+    spec: BaselineSpec  # how it is retrained
+    source: str = RELEASED_OR_RETRAINED
+    tasks: Mapping[str, str]  # to tag -> fingerprint of the files
 
     @property
     def name(self) -> str:
-        """Of the model."""
-        return self.wanted.name
+        return self.spec.name
 
     @property
     def key(self) -> str:
-        """Of its fact; the same in a report, which knows nothing of what is installed."""
-        return f"{self.name} {self.source} {self.wanted.fingerprint}"
+        """Of its metadata; independent of what is installed, since a report does not know that."""
+        return f"{self.name} {self.source} {self.spec.fingerprint}"
 
     @property
     def version(self) -> str | None:
-        """Of the released model, where that is to be used."""
+        """Of the released model; None if a retrained model is to be used."""
         return None if self.source == RETRAINED else released_version(get_model(self.name).package)
 
     @property
     def fingerprint(self) -> str:
-        """Of the model that answers here and now."""
+        """Of the model to be used here."""
         if self.version is None:
-            return self.wanted.fingerprint
+            return self.spec.fingerprint
         return fingerprint(f"{get_model(self.name).package} {self.version}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """A model as the store knows it, and the typed tags that it gave to each test set."""
+class ModelInfo:
+    """A baseline model as the store describes it."""
 
-    model: Mapping[str, Any]
-    tags: Mapping[str, Sequence[str]]  # task -> one string per sentence; those that there are
+    name: str
+    origin: str  # RELEASED | RETRAINED
+    package: str  # with version; of a retrained model ''
+    fingerprint: str
+    types: Sequence[str]  # of entities
+    dev_f1: float | None  # on its own dev set, by spaCy's scorer
+    epochs: int | None  # of a retrained model
+    seed: int | None
+    spacy: str  # version
+    commit: str | None
 
 
-def find_baseline(store: RunStore, asked: Asked) -> Found | None:
-    """From the store alone; None where it has no such model."""
-    model = store.metadata(MODEL_FACT, asked.key)
-    if model is None:
+@dataclass(frozen=True, kw_only=True)
+class BaselinePredictions:
+    """A baseline model and its typed tags of the test sets."""
+
+    model: ModelInfo
+    tags: Mapping[str, Sequence[str]]  # task -> one string per sentence; of the tasks that were tagged
+
+
+def find_baseline(store: RunStore, request: BaselineRequest) -> BaselinePredictions | None:
+    """From the store alone; None if it has no such model."""
+    values = store.metadata(MODEL_METADATA, request.key)
+    if values is None:
         return None
-    facts = {task: store.metadata(TAGS_FACT, _tags_key(task, data, model)) for task, data in asked.tasks.items()}
-    return Found(model=model, tags={task: fact["tags"] for task, fact in facts.items() if fact is not None})
+    model = ModelInfo(**values)
+    cached = {task: store.metadata(TAGS_METADATA, _tags_key(task, data, model)) for task, data in request.tasks.items()}
+    return BaselinePredictions(model=model, tags={task: one["tags"] for task, one in cached.items() if one is not None})
 
 
-def keep_baselines(
+def ensure_baselines(
     store: RunStore,
-    asked: Sequence[Asked],
+    requests: Sequence[BaselineRequest],
     *,
     workers: int = 0,
     progress: str = "auto",
     deadline: Deadline | None = None,
-) -> dict[str, Found]:
-    """Name -> model with the tags of every test set; what the store lacks is made now and kept in it. Left out is what
-    the time of the command was too short for: a training that it ended begins anew.
+) -> dict[str, BaselinePredictions]:
+    """Name -> model with the tags of every test set. What the store lacks is made and stored. Models that the deadline
+    leaves no time for are left out; an interrupted training starts from scratch next time.
 
     Args:
-        workers: processes side by side; 0: one per core.
+        workers: parallel processes; 0: one per core.
         progress: auto | silent.
 
     Raises:
-        StudyError: a model could not be trained or loaded, or the data are missing; what was finished is kept.
+        StudyError: a model could not be trained or loaded, or data are missing; finished results stay in the store.
     """
     deadline = deadline or Deadline()
-    jobs = {f"scispaCy {one.name}": _job(store, one) for one in asked if not _is_whole(store, one)}
+    jobs = {
+        f"scispaCy {request.name}": _job(store, request) for request in requests if _complete(store, request) is None
+    }
     if jobs:
         steps = [job["steps"] for job in jobs.values()]
         with Progress(" and ".join(jobs), total=sum(steps), runs=len(jobs), unit="models", mode=progress) as bar:
@@ -114,74 +132,74 @@ def keep_baselines(
                 jobs,
                 ParallelProgress(steps, bar),
                 module=__name__,
-                action="reading with",
+                action="tagging with",
                 workers=min(workers or available_cpus(), len(jobs)),
                 deadline=deadline,
             )
-    whole = {
-        one.name: found for one in asked if _is_whole(store, one) and (found := find_baseline(store, one)) is not None
-    }
-    deadline.skip(baselines=[f"scispaCy {one.name}" for one in asked if one.name not in whole])
-    return whole
+    results = {request.name: _complete(store, request) for request in requests}
+    deadline.skip(baselines=[f"scispaCy {name}" for name, predictions in results.items() if predictions is None])
+    return {name: predictions for name, predictions in results.items() if predictions is not None}
 
 
 def make_handler(setup: dict[str, Any]) -> Handler:
-    """In a worker process: reads test sets with one model, trained first if need be."""
+    """In a worker process: tags test sets with one model, trained first if it is missing."""
     deadline = Deadline(at=setup["deadline"])
 
-    def handle(request: dict[str, Any], on_steps: OnSteps) -> None:
-        _read_test_sets(request, on_steps, deadline)
+    def handle(job: dict[str, Any], on_steps: OnSteps) -> None:
+        values = job["request"]
+        request = BaselineRequest(**(values | {"spec": BaselineSpec(**values["spec"])}))
+        _tag_test_sets(request, RunStore(job["store"]), steps=job["steps"], on_steps=on_steps, deadline=deadline)
 
     return handle
 
 
-def _is_whole(store: RunStore, asked: Asked) -> bool:
-    found = find_baseline(store, asked)
-    return found is not None and found.model["fingerprint"] == asked.fingerprint and set(found.tags) == set(asked.tasks)
+def _complete(store: RunStore, request: BaselineRequest) -> BaselinePredictions | None:
+    """The predictions, if they are of the model to be used here and cover every task."""
+    predictions = find_baseline(store, request)
+    if predictions is None or predictions.model.fingerprint != request.fingerprint:
+        return None
+    return predictions if set(predictions.tags) == set(request.tasks) else None
 
 
-def _job(store: RunStore, asked: Asked) -> dict[str, Any]:
-    to_train = asked.version is None and not asked.wanted.folder().is_dir()
-    sentences = sum(len(store.gold(t, data, "train").gold) for t, data in list(asked.wanted.fingerprints.items())[:1])
-    return {
-        "wanted": asdict(asked.wanted),
-        "source": asked.source,
-        "tasks": dict(asked.tasks),
-        "store": str(store.folder.resolve()),
-        "steps": len(asked.tasks) + (total_steps(sentences, asked.wanted.epochs) if to_train else 0),
-    }
+def _job(store: RunStore, request: BaselineRequest) -> dict[str, Any]:
+    spec, steps = request.spec, len(request.tasks)
+    if request.version is None and not spec.folder().is_dir():
+        task, data = next(iter(spec.fingerprints.items()))
+        steps += total_steps(len(store.gold(task, data, "train").gold), spec.epochs)
+    return {"request": asdict(request), "store": str(store.folder.resolve()), "steps": steps}
 
 
-def _read_test_sets(job: dict[str, Any], on_progress: OnSteps, deadline: Deadline) -> None:
-    asked = Asked(wanted=BaselineSpec(**job["wanted"]), source=job["source"], tasks=job["tasks"])
-    store, steps = RunStore(job["store"]), job["steps"]
-    package = get_model(asked.name).package
-    if asked.version is None:
-        where = ensure_model(
-            asked.wanted, on_progress=lambda done, _: on_progress(min(done, steps - 1), steps), stop=deadline.passed
+def _tag_test_sets(
+    request: BaselineRequest, store: RunStore, *, steps: int, on_steps: OnSteps, deadline: Deadline
+) -> None:
+    spec, version, package = request.spec, request.version, get_model(request.name).package
+    model: str | Path = package
+    if version is None:
+        model = ensure_model(
+            spec, on_progress=lambda done, _: on_steps(min(done, steps - 1), steps), stop=deadline.passed
         )
-    nlp = load_model(package if asked.version else where)
-    model = {
-        "name": asked.name,
-        "origin": RELEASED if asked.version else RETRAINED,
-        "package": f"{package} {asked.version}" if asked.version else "",
-        "fingerprint": asked.fingerprint,
-        "types": entity_types(nlp),
-        "dev_f1": (nlp.meta.get("performance") or {}).get("ents_f"),  # on its own dev set, by spaCy's scorer
-        "epochs": None if asked.version else asked.wanted.epochs,
-        "seed": None if asked.version else asked.wanted.seed,
-        "spacy": metadata.version("spacy"),
-        "commit": software_versions()["commit"],
-    }
-    for left, (task, data) in zip(range(len(asked.tasks) - 1, -1, -1), asked.tasks.items(), strict=True):
-        folder = Path(asked.wanted.data_folder)
+    nlp = load_model(model)
+    info = ModelInfo(
+        name=request.name,
+        origin=RELEASED if version else RETRAINED,
+        package=f"{package} {version}" if version else "",
+        fingerprint=request.fingerprint,
+        types=entity_types(nlp),
+        dev_f1=(nlp.meta.get("performance") or {}).get("ents_f"),
+        epochs=None if version else spec.epochs,
+        seed=None if version else spec.seed,
+        spacy=metadata.version("spacy"),
+        commit=software_versions()["commit"],
+    )
+    folder = Path(spec.data_folder)
+    for done, (task, data) in enumerate(request.tasks.items(), steps - len(request.tasks) + 1):
         sentences = [example.texts for example in read_task(get_task(task), folder)["test"]]
         if data_fingerprint(get_task(task), folder) != data:
-            raise DataError(f"{folder}: the files of {task} changed meanwhile; start again")
-        store.put_metadata(TAGS_FACT, _tags_key(task, data, model), {"tags": list(predicted_tags(nlp, sentences))})
-        on_progress(steps - left, steps)
-    store.put_metadata(MODEL_FACT, asked.key, model)
+            raise DataError(f"{folder}: the files of {task} changed during this command; run it again")
+        store.put_metadata(TAGS_METADATA, _tags_key(task, data, info), {"tags": list(predicted_tags(nlp, sentences))})
+        on_steps(done, steps)
+    store.put_metadata(MODEL_METADATA, request.key, asdict(info))
 
 
-def _tags_key(task: str, data: str, model: Mapping[str, Any]) -> str:
-    return f"{task} {data} {model['name']} {model['fingerprint']}"
+def _tags_key(task: str, data: str, model: ModelInfo) -> str:
+    return f"{task} {data} {model.name} {model.fingerprint}"

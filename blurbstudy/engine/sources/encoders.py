@@ -1,5 +1,5 @@
-"""Encoders pretrained on the spot, side by side: on a CPU one process per core, each with one thread, so that what
-comes out does not depend on how many there are; on CUDA one after another.
+"""Pretraining of missing encoders: on a CPU in parallel processes of one thread, so that results do not depend on their
+number; on CUDA one after another.
 """
 
 from __future__ import annotations
@@ -19,36 +19,40 @@ from ..workers.parallel import ParallelProgress, run_in_subprocesses
 from ..workers.process import available_cpus
 
 
-def pretrained_encoders(
-    wanted: Mapping[str, EncoderRequest], *, workers: int = 0, progress: str = "auto", deadline: Deadline | None = None
+def ensure_encoders(
+    requests: Mapping[str, EncoderRequest],
+    *,
+    workers: int = 0,
+    progress: str = "auto",
+    deadline: Deadline | None = None,
 ) -> dict[str, Path]:
-    """Display name -> checkpoint directory; missing encoders are pretrained now. An encoder that is not finished at
-    the deadline is left out: its checkpoint is saved, and the next call resumes it.
+    """Display name -> checkpoint directory; missing encoders are pretrained. An encoder that is not finished at the
+    deadline is left out: its checkpoint is saved, and the next call resumes it.
 
     Args:
         workers: processes on a CPU; 0: one per core.
         progress: auto | silent.
 
     Raises:
-        StudyError: an encoder could not be made; those that were finished are kept.
+        StudyError: an encoder could not be pretrained; finished encoders stay in the cache.
     """
     deadline = deadline or Deadline()
-    folders = {name: one.folder() for name, one in wanted.items()}
-    missing = {name: one for name, one in wanted.items() if not folders[name].is_dir()}
+    folders = {name: request.folder() for name, request in requests.items()}
+    missing = {name: request for name, request in requests.items() if not folders[name].is_dir()}
     if missing:
-        on_cpu = all(one.device == "cpu" for one in missing.values())
-        side_by_side = min(workers or available_cpus(), len(missing)) if on_cpu else 1
-        steps = [one.steps for one in missing.values()]
+        on_cpu = all(request.device == "cpu" for request in missing.values())
+        n_processes = min(workers or available_cpus(), len(missing)) if on_cpu else 1
+        steps = [request.steps for request in missing.values()]
         label = f"pretrain {', '.join(missing)}" if len(missing) < 3 else f"pretrain {len(missing)} encoders"
         with Progress(label, total=sum(steps), runs=len(missing), unit="encoders", mode=progress) as bar:
-            _pretrain(missing, ParallelProgress(steps, bar), workers=side_by_side, deadline=deadline)
+            _pretrain(missing, ParallelProgress(steps, bar), workers=n_processes, deadline=deadline)
     skipped = [name for name in missing if not folders[name].is_dir()]
     deadline.skip(encoders=skipped)
     return {name: folder for name, folder in folders.items() if name not in skipped}
 
 
 def make_handler(setup: dict[str, Any]) -> Handler:
-    """In a worker process: pretrains the encoder that a request describes."""
+    """In a worker process: pretrains the requested encoder."""
     deadline = Deadline(at=setup["deadline"])
 
     def handle(request: dict[str, Any], on_steps: OnSteps) -> None:
@@ -62,15 +66,15 @@ def _pretrain(
     missing: Mapping[str, EncoderRequest], progress: ParallelProgress, *, workers: int, deadline: Deadline
 ) -> None:
     if workers > 1:
-        jobs = {name: asdict(one) for name, one in missing.items()}
+        jobs = {name: asdict(request) for name, request in missing.items()}
         run_in_subprocesses(jobs, progress, module=__name__, action="pretraining", workers=workers, deadline=deadline)
         return
-    for index, one in enumerate(missing.values()):
+    for index, request in enumerate(missing.values()):
         if deadline.passed():
             return
         with contextlib.suppress(Interrupted):  # by the deadline
             make_encoder(
-                one,
+                request,
                 on_progress=lambda done, total, index=index: progress.update(index, done / total),
                 stop=deadline.passed,
             )

@@ -1,4 +1,4 @@
-"""Resolves what a study names (tasks, encoders, data) into sources; writes gold labels and metadata to the store."""
+"""Resolve tasks, encoders and data of a study into sources, and write gold labels and metadata to the store."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ from ...tasks import Task, data_fingerprint, get_task, read_task
 from ..deadline import Deadline
 from .encoder_spec import PRETRAIN, read_pretrain_spec
 from .sources import (
-    _ENCODER_FACT,
     MINI,
-    UNFINISHED,
+    PENDING_ENCODERS,
     EncoderSource,
     PretrainingPlan,
     Sources,
-    _data_key,
-    _encoder_key,
     data_folder,
+    data_key,
+    encoder_key,
 )
 
 if TYPE_CHECKING:
     from ...pretraining.encoder_cache import EncoderRequest
 
-SLOWER = (
-    "{name}: {description}, one run after another: the slower path (our own encoder is BERT's, ELECTRA's and RoBERTa's)"
+SLOW_PATH_NOTICE = (
+    "{name}: {description}. Its runs train one at a time, which is slower: only BERT, ELECTRA and RoBERTa "
+    "encoders train several runs at once"
 )
-
-
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -50,15 +48,15 @@ def resolve_sources(
     progress: str = "auto",
     deadline: Deadline | None = None,
 ) -> Sources:
-    """Find data and encoders on disk, making mini-BLURB and pretrained mini encoders where asked for, and keep their
-    facts and gold labels in the store.
+    """Find data and encoders on disk, generate mini-BLURB and pretrain encoders if requested, and write metadata and
+    gold labels to the store.
 
     Args:
-        tasks: names of BLURB's, or tasks.
-        encoders: display name -> directory, Hub id or 'pretrain:OBJECTIVE'; those without (None) are left out.
-        data: 'mini', or the folder that holds the datasets' folders.
-        pretraining: how the latter are made.
-        workers: encoders that are pretrained side by side on a CPU; 0: one per core.
+        tasks: names of BLURB's tasks, or tasks.
+        encoders: display name -> directory, Hub id or 'pretrain:OBJECTIVE'; those without one (None) are left out.
+        data: 'mini', or the folder with one folder per dataset.
+        pretraining: defaults for specs 'pretrain:OBJECTIVE'.
+        workers: encoders that are pretrained in parallel on a CPU; 0: one per core.
         progress: of pretraining, auto | silent.
         deadline: no pretraining starts or continues after it.
 
@@ -69,40 +67,40 @@ def resolve_sources(
         StoreError: the store cannot be written.
     """
     store.check_writable()
-    chosen = [task if isinstance(task, Task) else get_task(task) for task in tasks]
+    resolved_tasks = [task if isinstance(task, Task) else get_task(task) for task in tasks]
     folder = data_folder(data)
     fingerprints, sizes = {}, {}
-    for task in chosen:
+    for task in resolved_tasks:
         fingerprints[task.name] = data_fingerprint(task, folder)
         save_task(store, task, fingerprints[task.name])
-        sizes[task.name] = _keep_gold(store, task, folder, fingerprint=fingerprints[task.name])
+        sizes[task.name] = _store_gold(store, task, folder, fingerprint=fingerprints[task.name])
         values = {"task": task.name, "data": str(data), "fingerprint": fingerprints[task.name]}
-        store.put_metadata("data", _data_key(task.name, data), values | {"sizes": sizes[task.name]})
-    found = {}
+        store.put_metadata("data", data_key(task.name, data), values | {"sizes": sizes[task.name]})
+    resolved = {}
     plan = pretraining or PretrainingPlan()
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
-    places = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress, deadline=deadline)
+    folders = _encoder_folders(specs, folder=folder, plan=plan, workers=workers, progress=progress, deadline=deadline)
     for name, spec in specs.items():
-        if name not in places:  # a report then knows that its runs are not made yet
-            store.put_metadata(UNFINISHED, _encoder_key(name, spec, data, plan), {"name": name, "spec": spec})
+        key = encoder_key(name, spec, data, plan)
+        if name not in folders:  # a report then knows that its runs are still missing
+            store.put_metadata(PENDING_ENCODERS, key, {"name": name, "spec": spec})
             continue
-        found[name] = live_encoder(name, spec, places[name])
-        if found[name].architecture.get("config") and progress != "silent":
-            print(SLOWER.format(name=name, description=found[name].description), file=sys.stderr)
-        fact = {key: getattr(found[name], key) for key in _ENCODER_FACT}
-        store.put_metadata("encoders", _encoder_key(name, spec, data, plan), fact)
+        encoder = resolved[name] = read_encoder(name, spec, folders[name])
+        if encoder.architecture.config and progress != "silent":
+            print(SLOW_PATH_NOTICE.format(name=name, description=encoder.description), file=sys.stderr)
+        store.put_metadata("encoders", key, encoder.to_dict())
     return Sources(
         data=str(data),
         data_folder=str(folder.resolve()),
         fingerprints=fingerprints,
         sizes=sizes,
-        encoders=found,
-        own={task.name: task for task in chosen if task.custom},
+        encoders=resolved,
+        custom_tasks={task.name: task for task in resolved_tasks if task.custom},
     )
 
 
-def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
-    """Keep the gold labels of all splits unless they are there; examples per split."""
+def _store_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
+    """Store the gold labels of all splits unless they are there; return the number of examples per split."""
     if not all(store.has_gold(task.name, fingerprint, split) for split in task.splits):
         for split, examples in read_task(task, folder).items():
             store.put_gold(
@@ -116,20 +114,20 @@ def _keep_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -
     return {split: len(store.gold(task.name, fingerprint, split).gold) for split in task.splits}
 
 
-def live_encoder(name: str, spec: str, path: Path) -> EncoderSource:
-    """An encoder as its directory tells it."""
+def read_encoder(name: str, spec: str, path: Path) -> EncoderSource:
+    """Describe an encoder from its checkpoint directory."""
     architecture = read_architecture(path)
     return EncoderSource(
         name=name,
         spec=spec,
         path=str(path.resolve()),
         fingerprint=checkpoint_fingerprint(path),
-        architecture=architecture.to_dict(),
+        architecture=architecture,
         description=(
             f"{architecture.title}, {architecture.n_layers} layers, width {architecture.width}, "
             f"{architecture.n_parameters / 1e6:.3g} M parameters"
             + (", one segment id" if architecture.n_segments == 1 else "")
-            + (", by transformers' own module" if architecture.config else "")
+            + (", run by its transformers module" if architecture.config else "")
         ),
         pretraining=_pretraining_record(path),
     )
@@ -153,52 +151,52 @@ def _encoder_folders(
     progress: str,
     deadline: Deadline | None,
 ) -> dict[str, Path]:
-    """Display name -> checkpoint directory; what is to be pretrained is, last, when all else has been found. What the
-    time of the command was too short for is left out.
+    """Display name -> checkpoint directory. Pretraining comes after all other encoders were found; encoders that it
+    could not finish before the deadline are left out.
     """
-    wanted = wanted_encoders(specs, folder=folder, plan=plan)
-    found = {name: given_folder(name, spec) for name, spec in specs.items() if name not in wanted}
-    if wanted:
-        from .encoders import pretrained_encoders
+    requests = encoders_to_pretrain(specs, folder=folder, plan=plan)
+    folders = {name: resolve_checkpoint(name, spec) for name, spec in specs.items() if name not in requests}
+    if requests:
+        from .encoders import ensure_encoders
 
-        found |= pretrained_encoders(wanted, workers=workers, progress=progress, deadline=deadline)
-    return found
-
-
-def wanted_encoders(specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan) -> dict[str, EncoderRequest]:
-    """Display name -> what is to be pretrained, of those given as pretrain:OBJECTIVE."""
-    own = {name: spec for name, spec in specs.items() if spec.startswith(PRETRAIN)}
-    # Data without a corpus of its own (BLURB's) takes mini-BLURB's.
-    corpus = folder if not own or (folder / "corpus.jsonl").is_file() else data_folder(MINI)
-    return {name: _wanted(name, spec, corpus / "corpus.jsonl", plan) for name, spec in own.items()}
+        folders |= ensure_encoders(requests, workers=workers, progress=progress, deadline=deadline)
+    return folders
 
 
-def _wanted(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> EncoderRequest:
+def encoders_to_pretrain(specs: Mapping[str, str], *, folder: Path, plan: PretrainingPlan) -> dict[str, EncoderRequest]:
+    """Display name -> request, for encoders given as pretrain:OBJECTIVE."""
+    to_pretrain = {name: spec for name, spec in specs.items() if spec.startswith(PRETRAIN)}
+    # Data without a corpus (BLURB's) use mini-BLURB's.
+    corpus = folder if not to_pretrain or (folder / "corpus.jsonl").is_file() else data_folder(MINI)
+    return {name: _pretrain_request(name, spec, corpus / "corpus.jsonl", plan) for name, spec in to_pretrain.items()}
+
+
+def _pretrain_request(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> EncoderRequest:
     from ...pretraining import get_objective
     from ...pretraining.encoder_cache import EncoderRequest
     from ...tasks.mini_blurb.general_text import general_corpus
 
-    asked = read_pretrain_spec(name, spec)
-    own = str(general_corpus()) if asked.corpus == "general" else asked.corpus
+    options = read_pretrain_spec(name, spec)
+    given_corpus = str(general_corpus()) if options.corpus == "general" else options.corpus
     return EncoderRequest(
-        objective=get_objective(asked.objective).name,
-        corpus=(own,) if own else plan.corpus or (str(corpus),),
-        config=asked.config or plan.config,
-        tokens=plan.tokens if asked.tokens is None else asked.tokens,
+        objective=get_objective(options.objective).name,
+        corpus=(given_corpus,) if given_corpus else plan.corpus or (str(corpus),),
+        config=options.config or plan.config,
+        tokens=plan.tokens if options.tokens is None else options.tokens,
         precision=plan.precision,
-        seed=asked.seed,
+        seed=options.seed,
         device=plan.device,
     )
 
 
-def given_folder(name: str, spec: str) -> Path:
+def resolve_checkpoint(name: str, spec: str) -> Path:
     """The checkpoint directory of an encoder given by path or Hub id."""
-    given = Path(spec).expanduser()
-    if given.is_dir():
-        return checkpoint_folder(given)
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        return checkpoint_folder(folder)
     if not _HUB_ID.fullmatch(spec):
         raise ParameterError(
-            f"encoder {name!r}: {spec} is no folder; name a checkpoint directory, a Hub id such as org/name, "
-            f"or {PRETRAIN}bert"
+            f"encoder {name!r}: {spec} is not a folder; use a checkpoint directory, a Hub id such as org/name, or "
+            f"{PRETRAIN}bert"
         )
     return checkpoint_folder(spec)

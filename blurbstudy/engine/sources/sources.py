@@ -1,4 +1,4 @@
-"""Where data and encoders come from, and what identifies them: from disk (live) or a store's facts (report)."""
+"""Data and encoders of a study and their fingerprints, from disk (to train) or from a store's metadata (to report)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ...store.run_store import RunStore
 from ...tasks import Task, get_task, task_from_dict
 from .encoder_spec import PRETRAIN
 
-MINI = "mini"  # the data that is generated: mini-BLURB
+MINI = "mini"  # the generated data: mini-BLURB
+PENDING_ENCODERS = "unfinished"  # kind of metadata: an encoder whose pretraining the deadline interrupted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,50 +28,60 @@ class EncoderSource:
     spec: str  # as given: a directory, a Hub id, or 'pretrain:bert'
     path: str | None  # checkpoint directory; None in report mode
     fingerprint: str
-    architecture: Mapping[str, Any]  # fields of models.Architecture
+    architecture: Architecture
     description: str  # one line for captions
     pretraining: Mapping[str, Any] | None = None  # pretraining.json of an encoder that blurbstudy pretrained
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the store's metadata and other processes; the path is omitted, since it holds on this machine alone."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "path"}
+        return values | {"architecture": self.architecture.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, path: str | None = None) -> EncoderSource:
+        """The inverse of to_dict."""
+        return cls(**(dict(values) | {"architecture": Architecture(**values["architecture"]), "path": path}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainingPlan:
-    """How encoders given as pretrain:OBJECTIVE are made."""
+    """How encoders given as pretrain:OBJECTIVE are pretrained."""
 
     config: str = "mini"  # a name among pretraining's configurations, or a YAML file
     corpus: tuple[str, ...] = ()  # files; none: that of the data, or mini-BLURB's
-    tokens: int = 0  # to be seen; 0: the configuration's steps
+    tokens: int = 0  # to train on; 0: the configuration's steps
     precision: str = "float32"
     device: str = "cpu"
 
     def label(self) -> str:
-        """What tells encoders of one spec apart in a store; '' for the default."""
+        """Distinguishes encoders with the same spec in a store; '' for the default."""
         parts = [self.config, *(Path(file).name for file in self.corpus), f"{self.tokens} tokens", self.precision]
         return "" if self == PretrainingPlan(device=self.device) else f" by {', '.join(parts)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The data and encoders that a notebook's runs are made from."""
+    """The data and encoders of a notebook's runs."""
 
     data: str  # as given: 'mini' or a folder
-    data_folder: str | None  # holds the datasets' folders; None in report mode
+    data_folder: str | None  # with one folder per dataset; None in report mode
     fingerprints: Mapping[str, str]  # task -> fingerprint of its files
     sizes: Mapping[str, Mapping[str, int]]  # task -> split -> examples
     encoders: Mapping[str, EncoderSource]  # by display name
-    own: Mapping[str, Task] = field(default_factory=dict)  # custom tasks by name; all others are BLURB's
+    custom_tasks: Mapping[str, Task] = field(default_factory=dict)  # by name; all others are BLURB's
 
     @property
-    def live(self) -> bool:
-        """Whether data and encoders are at hand, so that runs can be made; False in report mode."""
+    def can_train(self) -> bool:
+        """Whether data and encoders are available; False in report mode."""
         return self.data_folder is not None
 
     def task(self, name: str) -> Task:
-        """The task of that name: a custom task, or BLURB's.
+        """The custom or BLURB task of that name.
 
         Raises:
             ParameterError: there is none.
         """
-        return self.own.get(name) or get_task(name)
+        return self.custom_tasks.get(name) or get_task(name)
 
     def run_config(
         self, task: str, encoder: str, *, recipe: Recipe, seed: int, precision: str = "float32"
@@ -89,7 +100,7 @@ class Sources:
             task=task,
             data_fingerprint=self.fingerprints[task],
             encoder_fingerprint=self.encoders[encoder].fingerprint,
-            recipe=canonical(_applicable(recipe, known_task, self.encoders[encoder])),
+            recipe=canonical(_drop_inactive_fields(recipe, known_task, self.encoders[encoder])),
             seed=seed,
             precision=precision,
             encoder_name=encoder,
@@ -101,8 +112,8 @@ class Sources:
         Raises:
             StudyError: the run is of data or an encoder that is not among these sources.
         """
-        found = next((e for e in self.encoders.values() if e.fingerprint == config.encoder_fingerprint), None)
-        if found is None:
+        encoder = next((one for one in self.encoders.values() if one.fingerprint == config.encoder_fingerprint), None)
+        if encoder is None:
             raise StudyError(
                 f"run {config.id}: encoder {config.encoder_name!r} ({config.encoder_fingerprint}) is not among these"
             )
@@ -110,7 +121,7 @@ class Sources:
             raise StudyError(
                 f"run {config.id}: its data ({config.task}, {config.data_fingerprint}) are not among these sources"
             )
-        return found
+        return encoder
 
 
 def sources_from_store(
@@ -121,87 +132,85 @@ def sources_from_store(
     data: str = MINI,
     pretraining: PretrainingPlan | None = None,
 ) -> Sources:
-    """The same sources from a store's facts alone: no data and no encoder is read. Encoders whose pretraining had not
-    come to its end are left out.
+    """The same sources from a store's metadata alone: no data and no encoder is read. Encoders whose pretraining is
+    unfinished are left out.
 
     Raises:
-        StoreError: the store was never used with such data or such an encoder.
+        StoreError: the store was never used with this data or this encoder.
     """
     remedy = "execute the notebook with these parameters first (blurbstudy run), then report"
-    facts = {}
+    datasets = {}
     for name in (get_task(task).name for task in tasks):
-        facts[name] = store.metadata("data", _data_key(name, data))
-        if facts[name] is None:
-            raise StoreError(f"{store.folder}: holds no runs on {name} from data={str(data)!r}; {remedy}")
-    found = {}
+        values = store.metadata("data", data_key(name, data))
+        if values is None:
+            raise StoreError(f"{store.folder}: has no runs on {name} from data={str(data)!r}; {remedy}")
+        datasets[name] = values
+    resolved = {}
     for name, spec in encoders.items():
         if spec is None:
             continue
-        key = _encoder_key(name, spec, data, pretraining or PretrainingPlan())
-        fact = store.metadata("encoders", key)
-        if fact is None and store.metadata(UNFINISHED, key) is not None:
-            continue
-        if fact is None:
-            raise StoreError(f"{store.folder}: holds no runs of encoder {name!r} ({spec}); {remedy}")
-        found[name] = EncoderSource(path=None, **fact)
+        key = encoder_key(name, spec, data, pretraining or PretrainingPlan())
+        values = store.metadata("encoders", key)
+        if values is not None:
+            resolved[name] = EncoderSource.from_dict(values)
+        elif store.metadata(PENDING_ENCODERS, key) is None:
+            raise StoreError(f"{store.folder}: has no runs of encoder {name!r} ({spec}); {remedy}")
     return Sources(
         data=str(data),
         data_folder=None,
-        fingerprints={name: fact["fingerprint"] for name, fact in facts.items()},
-        sizes={name: fact["sizes"] for name, fact in facts.items()},
-        encoders=found,
+        fingerprints={name: values["fingerprint"] for name, values in datasets.items()},
+        sizes={name: values["sizes"] for name, values in datasets.items()},
+        encoders=resolved,
     )
 
 
-def checkpoint_outline(encoder: EncoderSource) -> Checkpoint:
-    """The encoder's checkpoint without its weights: enough to see whether a recipe fits."""
-    return Checkpoint(Architecture(**encoder.architecture), weights={}, fingerprint=encoder.fingerprint)
+def checkpoint_without_weights(encoder: EncoderSource) -> Checkpoint:
+    """Enough to check a recipe and, if the encoder has a path, to load its tokenizer."""
+    path = Path(encoder.path) if encoder.path else None
+    return Checkpoint(encoder.architecture, weights={}, fingerprint=encoder.fingerprint, path=path)
 
 
 def sources_to_dict(sources: Sources) -> dict[str, Any]:
     """Plain values only, for another process."""
-    return dataclasses.asdict(sources)
+    encoders = {name: one.to_dict() | {"path": one.path} for name, one in sources.encoders.items()}
+    return dataclasses.asdict(dataclasses.replace(sources, encoders={})) | {"encoders": encoders}
 
 
 def sources_from_dict(values: Mapping[str, Any]) -> Sources:
     """The inverse of sources_to_dict."""
-    encoders = {name: EncoderSource(**encoder) for name, encoder in values["encoders"].items()}
-    own = {name: task_from_dict(task) for name, task in values["own"].items()}
-    return Sources(**(dict(values) | {"encoders": encoders, "own": own}))
+    encoders = {name: EncoderSource.from_dict(one, path=one["path"]) for name, one in values["encoders"].items()}
+    custom_tasks = {name: task_from_dict(task) for name, task in values["custom_tasks"].items()}
+    return Sources(**(dict(values) | {"encoders": encoders, "custom_tasks": custom_tasks}))
 
 
-_ENCODER_FACT = ("name", "spec", "fingerprint", "architecture", "description", "pretraining")
-
-
-def _data_key(task: str, data: str) -> str:
+def data_key(task: str, data: str) -> str:
+    """Key of a dataset's metadata in the store."""
     return f"{task} from {str(data).rstrip('/')}"
 
 
-def _encoder_key(name: str, spec: str, data: str, plan: PretrainingPlan) -> str:
+def encoder_key(name: str, spec: str, data: str, plan: PretrainingPlan) -> str:
+    """Key of an encoder's metadata in the store."""
     corpus = f" on {str(data).rstrip('/')}{plan.label()}" if str(spec).startswith(PRETRAIN) else ""
     return f"{name} from {str(spec).rstrip('/')}{corpus}"
 
 
-def _applicable(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
-    """The recipe with the default for every field that task and encoder make no use of: one run, one id.
+def _drop_inactive_fields(recipe: Recipe, task: Task, encoder: EncoderSource) -> Recipe:
+    """The recipe with defaults for all fields that task and encoder do not use, so that equal runs have one id.
 
     Raises:
         ParameterError: a head that compares two texts, on a task that does not.
     """
     if recipe.head == "cosine" and task.output != "score":
         raise ParameterError(
-            f"head='cosine' compares two texts, and {task.name} is of kind {task.task_type}; use pooler or gelu"
+            f"head='cosine' compares two texts, but {task.name} is a {task.task_type} task; use pooler or gelu"
         )
     default = Recipe()
-    inactive = inactive_fields(recipe, task, n_segments=encoder.architecture["n_segments"])
+    inactive = inactive_fields(recipe, task, n_segments=encoder.architecture.n_segments)
     return recipe.replace(**{name: getattr(default, name) for name in inactive})
 
 
-UNFINISHED = "unfinished"  # kind of fact: an encoder that the time of the command was too short to pretrain
-
-
 def data_folder(data: str) -> Path:
-    """The folder that holds the datasets' folders: the one named, or the generated mini-BLURB."""
+    """The folder with one folder per dataset: the given one, or the generated mini-BLURB."""
     if str(data) != MINI:
         return Path(data).expanduser()
     from ...tasks.mini_blurb import mini_blurb_folder

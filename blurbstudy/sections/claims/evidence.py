@@ -18,7 +18,7 @@ from .. import NOTEBOOKS, get_section
 from ..large_models.selection import best_technique_results
 from ..scispacy.grids import FINE_TUNED
 from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
-from ..scispacy.tables10_11 import models_in_words
+from ..scispacy.tables10_11 import describe_models
 from .claims import Address
 from .grids import Parameters
 
@@ -54,7 +54,7 @@ class Evidence:
     @property
     def systems(self) -> str:
         """Which models stand behind the cells of scispaCy, for a note; '' where there are none."""
-        return models_in_words(self.baselines) if self.baselines is not None and self.baselines.found else ""
+        return describe_models(self.baselines) if self.baselines is not None and self.baselines.predictions else ""
 
     @cached_property
     def _cells(self) -> dict[Address, Cell]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...engine.sources.encoder_spec import PRETRAIN, read_pretrain_spec
-from ...models import Architecture
 from ...stats.intervals import holm
 from ...stats.summary import Comparison
 from ...study.conditions import BLURB
@@ -204,12 +203,12 @@ def _describe_encoder(study: Study[Parameters], name: str, spec: str | None) -> 
         return study.encoders[name]
     if not spec.startswith(PRETRAIN):
         return spec.rstrip("/").rsplit("/", 1)[-1].removeprefix("hub:")
-    return f"substitute, pretrained here: {read_pretrain_spec(name, spec).in_words}"
+    return f"substitute, pretrained here: {read_pretrain_spec(name, spec).description}"
 
 
 def _describe_shape(study: Study[Parameters], name: str) -> str:
     source = study.sources.encoders.get(name)
     if source is None:
         return "–"
-    shape = Architecture(**source.architecture)
+    shape = source.architecture
     return f"{shape.n_layers} layers of width {shape.width}\n{shape.n_parameters / 1e6:.3g} M parameters"

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.progress import Progress
-from ...engine.sources.sources import EncoderSource
-from ...models import Architecture, Checkpoint
+from ...engine.sources.sources import EncoderSource, checkpoint_without_weights
 from ...stats.collapse import GoldReference
 from ...study.parameters import hub_id
 from ...tasks import Task, read_task
@@ -170,7 +168,7 @@ class _Tokenizers:
         """The one of parameter `general_vocabulary`; None with the reason in `general_missing`."""
         spec = hub_id(self._study.parameters.general_vocabulary)
         encoders = list(self._study.sources.encoders.values())
-        size = encoders[0].architecture["vocab_size"] if encoders else 0
+        size = encoders[0].architecture.vocab_size if encoders else 0
         if spec is None:
             self.general_missing = "general_vocabulary is null"
             return None
@@ -225,10 +223,7 @@ class _Loaded:
 
 
 def _encoder_tokenizer(source: EncoderSource) -> _Loaded:
-    outline = Checkpoint(
-        Architecture(**source.architecture), weights={}, fingerprint=source.fingerprint, path=Path(source.path)
-    )
-    return _Loaded(outline.tokenizer().backend_tokenizer)
+    return _Loaded(checkpoint_without_weights(source).tokenizer().backend_tokenizer)
 
 
 def _general(spec: str, size: int) -> _Loaded:

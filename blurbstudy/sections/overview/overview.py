@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...metrics import METRICS
-from ...models import Architecture
 from ...stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
 from ...stats.collapse import load_references
 from ...study.conditions import layer_techniques
@@ -37,7 +36,7 @@ def depth_plans(study: Study[Parameters]) -> dict[str, DepthPlan]:
     """What each technique and combination does to each depth of the run's first encoder (12 layers without one)."""
     settings = layer_techniques(study.parameters, combinations=True)
     architectures = [source.architecture for source in study.sources.encoders.values()]
-    n_layers = architectures[0]["n_layers"] if architectures else ASSUMED_LAYERS
+    n_layers = architectures[0].n_layers if architectures else ASSUMED_LAYERS
     return {name: depth_plan(stabilize(study.recipe(), *used), n_layers) for name, used in settings.items()}
 
 
@@ -84,20 +83,20 @@ def encoder_table(study: Study) -> Table:
             continue
         shape = source.architecture
         shown = (
-            shape["family"],
-            str(shape["n_layers"]),
-            str(shape["width"]),
-            f"{Architecture(**shape).n_parameters / 1e6:.3g} M",
+            shape.family,
+            str(shape.n_layers),
+            str(shape.width),
+            f"{shape.n_parameters / 1e6:.3g} M",
         )
         said = "\n".join(text for text in (f"given as {Path(source.spec).name}", remark) if text)
-        rows.append((name, *shown, f"{shape['vocab_size']:,}", source.fingerprint, said))
+        rows.append((name, *shown, f"{shape.vocab_size:,}", source.fingerprint, said))
     return Table(title="Encoders of this run", columns=columns, rows=rows, caption=study.provenance)
 
 
 def overview_answer(study: Study) -> KeyFinding:
     """What this run of the study covers, in a few sentences."""
     found = study.sources.encoders.values()
-    layers = ", ".join(f"{source.name} ({source.architecture['n_layers']} layers)" for source in found)
+    layers = ", ".join(f"{source.name} ({source.architecture.n_layers} layers)" for source in found)
     empty = [f"{name} ({missing})" for name, missing in study.encoders.items() if missing]
     names = [task.name for task in study.tasks]
     tasks = ", ".join(names) if len(names) < MANY else f"{len(names)} datasets"

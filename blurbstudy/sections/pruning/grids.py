@@ -75,7 +75,7 @@ def depth(study: Study[Parameters]) -> int:
     """Layers of the pruned encoder; the paper's where none is available."""
     (name,) = study.encoders
     source = study.sources.encoders.get(name)
-    return source.architecture["n_layers"] if source else PAPER_LAYERS
+    return source.architecture.n_layers if source else PAPER_LAYERS
 
 
 def removed_layers(grid: Grid, level: str) -> int:

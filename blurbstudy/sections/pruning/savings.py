@@ -24,7 +24,7 @@ def savings_table(study: Study[Parameters], results: Results, mean_results: Resu
     (name,), (column,) = results.grid.groups, mean_results.grid.columns
     baseline = results.grid.levels[0]
     source = study.sources.encoders.get(name)
-    architecture = Architecture(**source.architecture) if source else None
+    architecture = source.architecture if source else None
     rows = []
     for level in results.grid.levels:
         condition = Condition(name, level, column.label)

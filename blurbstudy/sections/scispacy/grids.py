@@ -1,4 +1,4 @@
-"""What notebook 07 asks for: every encoder on the entity sets that scispaCy's models are scored on."""
+"""Grid of notebook 07: every encoder on the entity sets that scispaCy's models are scored on."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...study.study import Study
 from ...tasks import TASKS, get_task
 
 NOTEBOOK = "07_scispacy"
-FINE_TUNED = "Fine-tuned"  # the one setting of the grid
-MEAN = "Mean Score"  # as the paper's row
+FINE_TUNED = "Fine-tuned"  # the only level of the grid
+MEAN = "Mean Score"  # the paper's name of the row
 NER = tuple(task for task in TASKS if task.task_type == "ner")
 
 
 class Parameters(TrainingParameters):
-    """What notebook 07 takes."""
+    """Parameters of notebook 07."""
 
     scispacy_source: Literal["auto", "retrained"] = Field(
         description="auto: the released models where installed, else retrained; retrained: always retrained"
@@ -35,21 +35,23 @@ class Parameters(TrainingParameters):
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """`ner`: every encoder on every entity set, and the mean of the five where all are there.
+    """`ner`: every encoder on every entity set, and the mean if all five are there.
 
     Raises:
         ParameterError: ner_tasks names a task that is not one of the study's entity sets.
     """
-    chosen = study.parameters
-    recipe = study.recipe(epochs=chosen.ner_epochs, max_length=chosen.ner_max_length, **chosen.shared_fields)
+    parameters = study.parameters
+    recipe = study.recipe(
+        epochs=parameters.ner_epochs, max_length=parameters.ner_max_length, **parameters.shared_fields
+    )
     known = study.tasks_of("ner")
-    tasks = known if chosen.ner_tasks is None else tuple(get_task(name) for name in chosen.ner_tasks)
+    tasks = known if parameters.ner_tasks is None else tuple(get_task(name) for name in parameters.ner_tasks)
     if wrong := [task.name for task in tasks if task not in known]:
         names = " or ".join(task.name for task in known)
         raise ParameterError(
-            f"ner_tasks={chosen.ner_tasks!r}: {wrong[0]} is not an entity set of this run; use {names}"
+            f"ner_tasks={parameters.ner_tasks!r}: {wrong[0]} is not an entity set of this run; use {names}"
         )
-    parts = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in tasks]
+    columns = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in tasks]
     if len(tasks) == len(NER):
-        parts.append(TaskColumn(label=MEAN, tasks=tuple(task.name for task in tasks), paper=MEAN))
-    return {"ner": study.grid({FINE_TUNED: []}, bases={task.name: recipe for task in tasks}, columns=parts)}
+        columns.append(TaskColumn(label=MEAN, tasks=tuple(task.name for task in tasks), paper=MEAN))
+    return {"ner": study.grid({FINE_TUNED: []}, bases={task.name: recipe for task in tasks}, columns=columns)}

@@ -1,6 +1,6 @@
-"""scispaCy's models beside fine-tuned encoders: what they found in the test sets, judged by the study's own metrics.
+"""scispaCy's models and fine-tuned encoders, scored by the study's metrics on the test sets: for Tables 10 and 11.
 
-Tables 10 and 11 stand on this; what the run store lacks is missing here, with the reason.
+What the run store lacks is missing here, with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluated_type, get_model
-from ...engine.sources.baselines import Asked, Found, find_baseline, keep_baselines
+from ...engine.sources.baselines import BaselinePredictions, BaselineRequest, ensure_baselines, find_baseline
 from ...metrics import METRICS
 from ...stats.cells import bootstrap_draws, bootstrap_means, group_by_task
 from ...stats.collapse import GoldReference
@@ -26,7 +26,7 @@ from ...tables.paper import paper_number
 from ...tasks import Task
 from .grids import FINE_TUNED, MEAN, NER, Parameters
 
-ORACLE = "max"  # per test set, the model that scores best on it
+ORACLE = "max"  # the model that scores best on each test set
 STRICT, RELAXED = "table10", "table11"  # the paper's tables
 METRIC_OF = {STRICT: "entity_f1", RELAXED: "relaxed_f1"}
 PAPER_COLUMNS = {"BERT": "PubMedBERT BASE"}  # display name -> the paper's column, where they differ
@@ -34,12 +34,12 @@ REMEDY = "not in this store: execute 07_scispacy with its data (blurbstudy run),
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """One score of a model, or of their oracle, in fractions."""
+class BaselineScore:
+    """The score of a model or of the oracle, as a fraction."""
 
     score: float
-    draws: np.ndarray | None  # (RESAMPLES,) of test examples; None below two units
-    model: str  # whose it is; of a mean of several, ''
+    draws: np.ndarray | None  # (RESAMPLES,) bootstrap replicates over test examples; None below two units
+    model: str  # '' for a mean over test sets
 
     @property
     def interval(self) -> Interval | None:
@@ -49,63 +49,74 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Baselines:
-    """What the tables of this notebook are made from, encoders aside."""
+    """scispaCy's models, their predictions and their scores."""
 
     tasks: tuple[Task, ...]
-    found: Mapping[str, Found]  # name of a model -> what the store has of it
-    missing: Mapping[str, str]  # name of a model -> why there is nothing
+    predictions: Mapping[str, BaselinePredictions]  # by name of the model
+    missing: Mapping[str, str]  # name of a model -> why it has no predictions
     references: Mapping[str, GoldReference]
-    origin: str  # for captions
+    provenance: str  # for captions
 
     @cached_property
-    def _judged(self) -> dict[tuple[str, str, str], Judged]:
+    def _scores(self) -> dict[tuple[str, str, str], BaselineScore]:
         return {
-            (table, name, task.name): self._judge(METRIC_OF[table], name, task)
-            for task in self.tasks  # outermost: draws of one test set are made once
+            (table, name, task.name): self._compute_score(METRIC_OF[table], name, task)
+            for task in self.tasks  # outermost: bootstrap resamples of a test set are cached
             for table in METRIC_OF
-            for name in self.found
-            if task.name in self.found[name].tags
+            for name in self.predictions
+            if task.name in self.predictions[name].tags
         }
 
     @property
-    def parts(self) -> list[str]:
-        """Rows: tasks and, where all five are there, their mean."""
+    def columns(self) -> list[str]:
+        """Tasks and, if all five are there, their mean."""
         names = [task.name for task in self.tasks]
         return [*names, MEAN] if len(names) == len(NER) else names
 
-    def kind(self, name: str, task: Task) -> str | None:
-        """The type that counts on a task; None: every mention does."""
-        return evaluated_type(task, self.found[name].model["types"])
+    def evaluated_type(self, name: str, task: Task) -> str | None:
+        """The entity type of a model that is evaluated on a task; None: all its mentions are."""
+        return evaluated_type(task, self.predictions[name].model.types)
 
-    def predicted(self, name: str, task: Task) -> list[str]:
-        """Bare tags of a model's mentions that count."""
-        return [evaluated_tags(tags, self.kind(name, task)) for tags in self.found[name].tags[task.name]]
+    def evaluated_tags(self, name: str, task: Task) -> list[str]:
+        """The tags, without types, of a model's evaluated mentions."""
+        kind = self.evaluated_type(name, task)
+        return [evaluated_tags(tags, kind) for tags in self.predictions[name].tags[task.name]]
 
-    def judged(self, table: str, name: str, part: str) -> Judged | None:
-        """The score of a model, or of the oracle over them, on a task or the mean; None where something is missing."""
-        if part != MEAN:
-            own = [name] if name != ORACLE else [model.name for model in MODELS]
-            there = [self._judged.get((table, one, part)) for one in own]
-            return None if None in there else max(there, key=lambda one: one.score)
-        parts = [self.judged(table, name, task.name) for task in self.tasks]
-        return None if None in parts else _mean(parts)
+    def score(self, table: str, name: str, column: str) -> BaselineScore | None:
+        """The score of a model or the oracle on a task or the mean; None if anything is missing."""
+        if column == MEAN:
+            by_task = _complete([self.score(table, name, task.name) for task in self.tasks])
+            return None if by_task is None else _mean(by_task)
+        names = [name] if name != ORACLE else [model.name for model in MODELS]
+        scores = _complete([self._scores.get((table, one, column)) for one in names])
+        return None if scores is None else max(scores, key=lambda score: score.score)
 
-    def _judge(self, metric: str, name: str, task: Task) -> Judged:
-        truth, predicted = self.references[task.name].gold["test"], self.predicted(name, task)
-        return Judged(
-            score=METRICS[metric].score(truth.gold, predicted),
-            draws=bootstrap_scores(metric, truth.gold, predicted, units=truth.units),
+    def _compute_score(self, metric: str, name: str, task: Task) -> BaselineScore:
+        gold, predicted = self.references[task.name].gold["test"], self.evaluated_tags(name, task)
+        return BaselineScore(
+            score=METRICS[metric].score(gold.gold, predicted),
+            draws=bootstrap_scores(metric, gold.gold, predicted, units=gold.units),
             model=name,
         )
 
 
-def _mean(parts: Sequence[Judged]) -> Judged:
-    """The mean over tasks, each with its own bootstrap, paired with `cells.bootstrap_means`."""
-    draws = None
-    if all(one.draws is not None for one in parts):
-        orders = [np.random.default_rng(i).permutation(RESAMPLES) if i else slice(None) for i in range(len(parts))]
-        draws = sum(one.draws[order] for one, order in zip(parts, orders, strict=True)) / len(parts)
-    return Judged(score=float(np.mean([one.score for one in parts])), draws=draws, model="")
+def _complete(scores: Sequence[BaselineScore | None]) -> list[BaselineScore] | None:
+    present = [score for score in scores if score is not None]
+    return present if len(present) == len(scores) else None
+
+
+def _mean(scores: Sequence[BaselineScore]) -> BaselineScore:
+    return BaselineScore(score=float(np.mean([score.score for score in scores])), draws=_mean_draws(scores), model="")
+
+
+def _mean_draws(scores: Sequence[BaselineScore]) -> np.ndarray | None:
+    """Replicates of the mean; those of the tasks are shuffled as in `cells.bootstrap_means`."""
+    total = np.zeros(RESAMPLES)
+    for index, score in enumerate(scores):
+        if score.draws is None:
+            return None
+        total += score.draws[np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)]
+    return total / len(scores)
 
 
 def prepare(study: Study[Parameters]) -> None:
@@ -114,61 +125,64 @@ def prepare(study: Study[Parameters]) -> None:
 
 
 def scispacy_baselines(study: Study[Parameters]) -> Baselines:
-    """Both models on every entity set of the study; a study that does not train reads the store alone.
+    """Both models on every entity set of the study; a study that does not train only reads the store.
 
     Raises:
         ParameterError: the study has no entity set.
         StudyError: a model could not be trained or loaded.
     """
-    chosen, tasks = study.parameters, study.tasks_of("ner")
+    parameters, tasks = study.parameters, study.tasks_of("ner")
     fingerprints = study.sources.fingerprints
-    asked, missing = [], {}
+    requests: list[BaselineRequest] = []
+    missing: dict[str, str] = {}
     for model in MODELS:
         lacking = [name for name in model.types if name not in fingerprints]
         if lacking:
-            missing[model.name] = f"learns from {' and '.join(lacking)}, not among the tasks of this run"
+            missing[model.name] = f"trains on {' and '.join(lacking)}, not among the tasks of this run"
             continue
-        wanted = BaselineSpec(
+        spec = BaselineSpec(
             name=model.name,
             data_folder=study.sources.data_folder or "",
             fingerprints={name: fingerprints[name] for name in model.types},
-            epochs=chosen.spacy_epochs,
-            seed=chosen.spacy_seed,
+            epochs=parameters.spacy_epochs,
+            seed=parameters.spacy_seed,
         )
-        asked.append(
-            Asked(
-                wanted=wanted,
-                source=chosen.scispacy_source,
-                tasks={task.name: fingerprints[task.name] for task in tasks},
-            )
-        )
-    if not study.trains:
-        kept = {one.name: find_baseline(study.store, one) for one in asked}
-        found = {name: one for name, one in kept.items() if one is not None}
-    else:
+        test_sets = {task.name: fingerprints[task.name] for task in tasks}
+        requests.append(BaselineRequest(spec=spec, source=parameters.scispacy_source, tasks=test_sets))
+    if study.trains:
         study.save_parameters()
-        found = keep_baselines(study.store, asked, workers=chosen.workers, deadline=study.deadline)
-    missing |= {one.name: REMEDY for one in asked if one.name not in found}
-    references = {task.name: study.references[task.name] for task in tasks}
-    return Baselines(tasks=tasks, found=found, missing=missing, references=references, origin=study.provenance)
+        predictions = ensure_baselines(study.store, requests, workers=parameters.workers, deadline=study.deadline)
+    else:
+        stored = {request.name: find_baseline(study.store, request) for request in requests}
+        predictions = {name: one for name, one in stored.items() if one is not None}
+    missing |= {request.name: REMEDY for request in requests if request.name not in predictions}
+    return Baselines(
+        tasks=tasks,
+        predictions=predictions,
+        missing=missing,
+        references={task.name: study.references[task.name] for task in tasks},
+        provenance=study.provenance,
+    )
 
 
 def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], SingleSystem]:
-    """(The paper's table, model or oracle, set or mean) -> its score and draws: what claims are judged with."""
-    tasks = {part: [part] if part != MEAN else [task.name for task in baselines.tasks] for part in baselines.parts}
-    found = {}
-    for table, name, part in itertools.product(METRIC_OF, (*(model.name for model in MODELS), ORACLE), tasks):
-        judged = baselines.judged(table, name, part)
-        if judged is not None:
-            found[table, name, part] = SingleSystem(
-                score=judged.score, draws=judged.draws, tasks=frozenset(tasks[part])
+    """(The paper's table, model or oracle, task or mean) -> its score and replicates, to judge claims with."""
+    tasks = {
+        column: [column] if column != MEAN else [task.name for task in baselines.tasks] for column in baselines.columns
+    }
+    cells = {}
+    for table, name, column in itertools.product(METRIC_OF, (*(model.name for model in MODELS), ORACLE), tasks):
+        score = baselines.score(table, name, column)
+        if score is not None:
+            cells[table, name, column] = SingleSystem(
+                score=score.score, draws=score.draws, tasks=frozenset(tasks[column])
             )
-    return found
+    return cells
 
 
 def relaxed(results: Results) -> Results:
-    """The same runs, where overlap with a gold mention counts. Whether one has failed is not to be asked of it: that is
-    judged strictly.
+    """The same runs, scored by overlap with gold mentions. Its failures are meaningless: they are defined by exact
+    boundaries.
     """
     references = {
         name: replace(reference, task=replace(reference.task, metric=METRIC_OF[RELAXED]))
@@ -189,30 +203,31 @@ class Gap:
 
     difference: float
     over_seeds: Interval | None
-    over_examples: Interval | None  # paired: both on the same draws of test examples
+    over_examples: Interval | None  # paired: both on the same resamples of test examples
     paper: float | None  # in percent
 
 
-def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, part: str) -> Gap | None:
-    """By the metric of that table; None where one side has no score. `results` are by that metric."""
-    key = Condition(encoder, FINE_TUNED, part)
-    oracle, summary = baselines.judged(table, ORACLE, part), results.summaries.get(key)
+def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, column: str) -> Gap | None:
+    """By the metric of the table, as `results` are; None if one side has no score."""
+    condition = Condition(encoder, FINE_TUNED, column)
+    oracle, summary = baselines.score(table, ORACLE, column), results.summaries.get(condition)
     if oracle is None or summary is None or summary.mean is None:
         return None
-    scores = [score - oracle.score for score in summary.scores if score is not None]
-    drawn = _encoder_draws(results, key, summary)
-    paired = None if drawn is None or oracle.draws is None else drawn - oracle.draws
-    theirs = [paper_number(table, column, part) for column in (paper_column(encoder), f"scispaCy {ORACLE}")]
+    draws = _encoder_draws(results, condition, summary)
+    paired = None if draws is None or oracle.draws is None else draws - oracle.draws
+    printed, printed_oracle = (
+        paper_number(table, name, column) for name in (paper_column(encoder), f"scispaCy {ORACLE}")
+    )
     return Gap(
         difference=summary.mean - oracle.score,
-        over_seeds=t_interval(scores),
+        over_seeds=t_interval([score - oracle.score for score in summary.scores if score is not None]),
         over_examples=percentile_interval(paired),
-        paper=None if None in theirs else theirs[0] - theirs[1],
+        paper=None if printed is None or printed_oracle is None else printed - printed_oracle,
     )
 
 
-def _encoder_draws(results: Results, key: Condition, summary: CellSummary) -> np.ndarray | None:
-    cell = group_by_task(results.cell(key), results.references, {}, None)
+def _encoder_draws(results: Results, condition: Condition, summary: CellSummary) -> np.ndarray | None:
+    cell = group_by_task(results.cell(condition), results.references, {}, None)
     seeds = [seed for seed, score in zip(summary.seeds, summary.scores, strict=True) if score is not None]
     return bootstrap_means(cell, results.references, seeds=seeds, split="test", draws=bootstrap_draws)
 
@@ -222,11 +237,11 @@ def paper_column(encoder: str) -> str:
     return PAPER_COLUMNS.get(encoder, encoder)
 
 
-def is_released(found: Found) -> bool:
-    """Whether the model is scispaCy's own."""
-    return found.model["origin"] == RELEASED
+def is_released(predictions: BaselinePredictions) -> bool:
+    """Whether the model was released by scispaCy."""
+    return predictions.model.origin == RELEASED
 
 
-def learned_from(name: str) -> str:
-    """The tasks whose train sets a retrained model learned from, in words."""
+def training_tasks(name: str) -> str:
+    """The tasks that a retrained model was trained on, in words."""
     return " and ".join(get_model(name).types)

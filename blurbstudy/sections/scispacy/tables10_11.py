@@ -1,4 +1,4 @@
-"""Tables 10 and 11, the models behind them, and how much of scispaCy's scores is its own reading and scoring."""
+"""Tables 10 and 11, the models behind them, and how scispaCy's own reader and scorer change its scores."""
 
 from __future__ import annotations
 
@@ -14,49 +14,51 @@ from ...tables.score_table import PERCENT, cell_notes, cell_score, percents
 from ...tables.table import NOT_RUN, Score, Table, format_interval, format_number, format_signed
 from ...tasks import Task
 from .grids import FINE_TUNED
-from .scores import METRIC_OF, ORACLE, STRICT, Baselines, by_table, gap, is_released, learned_from, paper_column
+from .scores import METRIC_OF, ORACLE, STRICT, Baselines, by_table, gap, is_released, paper_column, training_tasks
 
-BOTH = "both types"  # of BC5CDR at once
-EVERY = "every mention"
+BOTH_TYPES = "both types"  # of BC5CDR
+EVERY_MENTION = "every mention"
 NO_VECTORS = (
-    "A retrained model has no word vectors (scispaCy's own, of 50,000 words from PubMed, are no part of its "
-    "configuration), so it stands for the released one and is no copy of it."
+    "A retrained model has no word vectors: scispaCy's (50,000 words from PubMed) are not part of its published "
+    "configuration. It approximates the released model."
 )
 
 
 def baseline_table(baselines: Baselines, results: Results, *, title: str, paper: str) -> Table:
-    """A row per entity set and their mean; scispaCy's models, their oracle, then encoders, the paper's number in each.
+    """A row per entity set and their mean; scispaCy's models, their oracle and encoders, with the paper's numbers.
 
-    `paper`: table10 (exact boundaries) or table11 (overlap counts).
+    Args:
+        paper: table10 (exact boundaries) or table11 (overlap).
     """
     names = [*(model.name for model in MODELS), ORACLE]
-    strict, mine = results, by_table(results)[paper]
-    encoders = list(results.grid.groups)
+    encoders, scored = list(results.grid.groups), by_table(results)[paper]
     rows = [
         (
-            part,
-            *(tool_score(baselines, name, part, paper=paper) for name in names),
-            *(_encoder_score(mine, strict, encoder, part, paper=paper) for encoder in encoders),
+            column,
+            *(tool_score(baselines, name, column, paper=paper) for name in names),
+            *(_encoder_score(scored, results, encoder, column, paper=paper) for encoder in encoders),
         )
-        for part in baselines.parts
+        for column in baselines.columns
     ]
     tools = [*(f"scispaCy {name}" for name in names[:-1]), "scispaCy max (best of 2 on test)"]
-    columns = ("Entity set", *tools, *encoders)
     return Table(
-        title=title, columns=columns, rows=rows, notes=_notes(baselines, results, paper=paper),
-        caption=f"{results.caption} · {models_in_words(baselines)}",
-    )  # fmt: skip
+        title=title,
+        columns=("Entity set", *tools, *encoders),
+        rows=rows,
+        notes=_notes(baselines, results, paper=paper),
+        caption=f"{results.caption} · {describe_models(baselines)}",
+    )
 
 
-def tool_score(baselines: Baselines, name: str, part: str, *, paper: str) -> Score:
+def tool_score(baselines: Baselines, name: str, column: str, *, paper: str) -> Score:
     """A cell of a model, or of the oracle over both."""
-    judged, printed = baselines.judged(paper, name, part), paper_number(paper, f"scispaCy {name}", part)
-    if judged is None:
-        state = baselines.missing.get(name) or (NOT_RUN if name != ORACLE else "not both models there")
+    score, printed = baselines.score(paper, name, column), paper_number(paper, f"scispaCy {name}", column)
+    if score is None:
+        state = baselines.missing.get(name) or (NOT_RUN if name != ORACLE else "needs both models")
         return Score(mean=None, paper=printed, state=state)
     return Score(
-        mean=judged.score * PERCENT,
-        over_examples=percents(judged.interval),
+        mean=score.score * PERCENT,
+        over_examples=percents(score.interval),
         paper=printed,
         n=1,
         runs=1,
@@ -64,180 +66,205 @@ def tool_score(baselines: Baselines, name: str, part: str, *, paper: str) -> Sco
     )
 
 
-def _encoder_score(mine: Results, strict: Results, encoder: str, part: str, *, paper: str) -> Score:
-    printed, key = paper_number(paper, paper_column(encoder), part), Condition(encoder, FINE_TUNED, part)
-    if key not in strict.grid.cells:
-        return Score(mean=None, paper=printed, state=strict.grid.missing_reasons.get(encoder) or "not asked for")
-    score, judged = (replace(cell_score(results, key, paper=paper), paper=printed) for results in (mine, strict))
-    return replace(score, failed=judged.failed, failed_on_test=judged.failed_on_test)
+def _encoder_score(scored: Results, strict: Results, encoder: str, column: str, *, paper: str) -> Score:
+    """The score by the table's metric, with failures by exact boundaries (`strict`)."""
+    printed, condition = paper_number(paper, paper_column(encoder), column), Condition(encoder, FINE_TUNED, column)
+    if condition not in strict.grid.cells:
+        return Score(mean=None, paper=printed, state=strict.grid.missing_reasons.get(encoder) or "not requested")
+    score, exact = (cell_score(results, condition, paper=paper) for results in (scored, strict))
+    return replace(score, paper=printed, failed=exact.failed, failed_on_test=exact.failed_on_test)
 
 
 def _notes(baselines: Baselines, results: Results, *, paper: str) -> list[str]:
-    meaning = (
-        "Exact: a mention counts where its boundaries are exactly right, micro F1 over mentions."
+    definition = (
+        "Exact: a predicted mention is correct if both boundaries match. Micro F1 over mentions."
         if paper == STRICT
-        else "Overlap: a mention counts where it overlaps one of the other side (any overlap); micro F1 over mentions. "
-        "Whether a run has failed is judged by exact boundaries here too."
+        else "Overlap: a mention is correct if it overlaps one of the other side. Micro F1 over mentions. Failed "
+        "runs are still defined by exact boundaries."
     )
     notes = [
-        meaning,
-        "Both systems read the tokens of our files. Of scispaCy's mentions, CHEMICAL alone counts on the chemical set, "
-        "DISEASE alone on the disease sets, every mention where a model knows no such type, as the paper's numbers "
-        "imply (3.60 of a gene model on chemicals, 6.73 of a chemical and disease model on genes).",
-        "max: per set, the model that scores better on test, which cannot be known in advance: an upper bound. One "
-        "model each, so no interval over seeds.",
+        definition,
+        "Both systems read the tokens of our files. Of scispaCy's mentions, only CHEMICAL is evaluated on the chemical "
+        "set and only DISEASE on the disease sets; all mentions are evaluated if a model does not have that type. The "
+        "paper's numbers imply the same (3.60 of a gene model on chemicals, 6.73 of a chemical and disease model on "
+        "genes).",
+        "max: for each set, the model with the better test score. It cannot be known in advance, so this is an upper "
+        "bound. There is one run per model, so no interval over seeds.",
     ]
-    if any(not is_released(found) for found in baselines.found.values()):
+    if any(not is_released(predictions) for predictions in baselines.predictions.values()):
         notes.append(NO_VECTORS)
     return notes + cell_notes(results, paper)
 
 
-def models_in_words(baselines: Baselines) -> str:
-    """Which models stand behind the columns, for a caption."""
-    said = []
-    for name, found in baselines.found.items():
-        model = found.model
-        how = model["package"] if is_released(found) else f"retrained, {model['epochs']} epochs, seed {model['seed']}"
-        said.append(f"scispaCy {name}: {how}, id {model['fingerprint']}, commit {model['commit'] or 'unknown'}")
-    said += [f"scispaCy {name}: {why}" for name, why in baselines.missing.items()]
-    return "; ".join(said)
+def describe_models(baselines: Baselines) -> str:
+    """The models behind the columns, for a caption."""
+    sentences = []
+    for name, predictions in baselines.predictions.items():
+        model = predictions.model
+        how = model.package if is_released(predictions) else f"retrained, {model.epochs} epochs, seed {model.seed}"
+        sentences.append(f"scispaCy {name}: {how}, id {model.fingerprint}, commit {model.commit or 'unknown'}")
+    sentences += [f"scispaCy {name}: {reason}" for name, reason in baselines.missing.items()]
+    return "; ".join(sentences)
 
 
 def model_table(baselines: Baselines) -> Table:
-    """Which model answered to which name, what it learned from, what of it counts on each set."""
-    columns = ("Model", "Which", "Learned from", "Types", "Epochs, seed", "F1 on its dev", "Counts")
+    """Which model stands for each name, its training data, and which of its mentions are evaluated on each set."""
+    columns = ("Model", "Version", "Trained on", "Types", "Epochs, seed", "F1 on its dev", "Evaluated")
     rows = []
-    for model in MODELS:
-        found = baselines.found.get(model.name)
-        if found is None:
-            rows.append((f"scispaCy {model.name}", baselines.missing[model.name], *["–"] * (len(columns) - 2)))
+    for name in (model.name for model in MODELS):
+        predictions = baselines.predictions.get(name)
+        if predictions is None:
+            rows.append((f"scispaCy {name}", baselines.missing[name], *["–"] * (len(columns) - 2)))
             continue
-        told, released = found.model, is_released(found)
-        dev = told["dev_f1"]
+        model, released = predictions.model, is_released(predictions)
         rows.append(
             (
-                f"scispaCy {model.name}",
-                f"released: {told['package']}" if released else "retrained here, published configuration",
-                "as released" if released else f"train of {learned_from(model.name)}",
-                ", ".join(told["types"]),
-                "as released" if released else f"{told['epochs']}, {told['seed']}",
-                format_number(None if dev is None else dev * PERCENT),
-                _counting(baselines, model.name),
+                f"scispaCy {name}",
+                f"released: {model.package}" if released else "retrained here, published configuration",
+                "as released" if released else f"train of {training_tasks(name)}",
+                ", ".join(model.types),
+                "as released" if released else f"{model.epochs}, {model.seed}",
+                format_number(None if model.dev_f1 is None else model.dev_f1 * PERCENT),
+                _evaluated_types(baselines, name),
             )
         )
     notes = [
-        "Released models are used where they are installed (ordinary spaCy packages, read by spaCy alone; nothing is "
-        "downloaded). Else models are trained by spaCy's own loop with scispaCy's published configuration on the same "
-        "corpora: BC5CDR with both types, from BLURB's two files of the same sentences; JNLPBA with its types "
-        "collapsed, as BLURB has it; both read rightly, not as scispaCy's own reader does. The weights kept are those "
-        "best on dev, looked at every 500 steps.",
+        "Released models are used if they are installed (ordinary spaCy packages; nothing is downloaded). Otherwise "
+        "models are trained by spaCy with scispaCy's published configuration on the same corpora: BC5CDR with both "
+        "types, merged from BLURB's two files of the same sentences, and JNLPBA with its types collapsed, as in BLURB. "
+        "Both are read without the errors of scispaCy's own reader. The weights with the best dev score, evaluated "
+        "every 500 steps, are used.",
         NO_VECTORS,
     ]
     return Table(
-        title="The models behind scispaCy's columns", columns=columns, rows=rows, notes=notes,
-        caption=f"{models_in_words(baselines)} · {baselines.origin}",
-    )  # fmt: skip
-
-
-def _counting(baselines: Baselines, name: str) -> str:
-    """Which mentions of a model count on which sets: `DISEASE: BC5-disease, NCBI-disease`."""
-    sets: dict[str, list[str]] = {}
-    for task in baselines.tasks:
-        sets.setdefault(baselines.kind(name, task) or EVERY, []).append(task.name)
-    return (
-        "\n".join(f"{kind}: {', '.join(names)}" for kind, names in sets.items()) if len(sets) > 1 else next(iter(sets))
+        title="The models behind scispaCy's columns",
+        columns=columns,
+        rows=rows,
+        notes=notes,
+        caption=f"{describe_models(baselines)} · {baselines.provenance}",
     )
 
 
+def _evaluated_types(baselines: Baselines, name: str) -> str:
+    """Types with their sets, `DISEASE: BC5-disease, NCBI-disease`; just the type if it is the same on all sets."""
+    sets: dict[str, list[str]] = {}
+    for task in baselines.tasks:
+        sets.setdefault(baselines.evaluated_type(name, task) or EVERY_MENTION, []).append(task.name)
+    if len(sets) == 1:
+        return next(iter(sets))
+    return "\n".join(f"{kind}: {', '.join(names)}" for kind, names in sets.items())
+
+
 def gap_table(baselines: Baselines, results: Results) -> Table:
-    """Encoders less the oracle over scispaCy's models, by exact boundaries and by overlap."""
-    columns = ("Entity set", "Encoder", "Exact", "over seeds", "over examples", "the paper's", "Overlap", "over seeds",
-               "over examples", "the paper's")  # fmt: skip
-    rows = []
-    tables = by_table(results)
-    for part in baselines.parts:
+    """Encoders minus the oracle over scispaCy's models, by exact boundaries and by overlap."""
+    numbers = ("95% CI (seeds)", "95% CI (test examples)", "Paper")
+    columns = ("Entity set", "Encoder", "Exact", *numbers, "Overlap", *numbers)
+    rows, tables = [], by_table(results)
+    for column in baselines.columns:
         for encoder in results.grid.groups:
-            gaps = [gap(baselines, own, table=table, encoder=encoder, part=part) for table, own in tables.items()]
-            if None not in gaps:
-                cells = [
-                    (
-                        format_signed(one.difference * PERCENT),
-                        format_interval(percents(one.over_seeds)),
-                        format_interval(percents(one.over_examples)),
-                        format_signed(one.paper),
-                    )
-                    for one in gaps
-                ]
-                rows.append((part, encoder, *cells[0], *cells[1]))
+            cells: list[str] = []
+            for table, scored in tables.items():
+                difference = gap(baselines, scored, table=table, encoder=encoder, column=column)
+                if difference is None:
+                    break
+                cells += (
+                    format_signed(difference.difference * PERCENT),
+                    format_interval(percents(difference.over_seeds)),
+                    format_interval(percents(difference.over_examples)),
+                    format_signed(difference.paper),
+                )
+            else:
+                rows.append((column, encoder, *cells))
     notes = [
-        "Encoder less scispaCy max, times 100, mean over seeds; 95% intervals, over examples paired (both systems on "
-        "the same draws of test sentences or documents). The oracle is chosen on test, so these gaps are, if anything, "
-        "too small."
+        "Encoder minus scispaCy max, times 100, mean over seeds. The interval over test examples is paired (both "
+        "systems on the same resampled sentences or documents). The oracle is chosen on test, so these gaps are, if "
+        "anything, too small."
     ]
     return Table(
-        title="How far encoders are ahead", columns=columns, n_header_columns=2, notes=notes,
+        title="How far encoders are ahead",
+        columns=columns,
+        n_header_columns=2,
+        notes=notes,
         rows=rows or [(NOT_RUN, *["–"] * (len(columns) - 1))],
-        caption=f"{results.caption} · {models_in_words(baselines)}",
-    )  # fmt: skip
+        caption=f"{results.caption} · {describe_models(baselines)}",
+    )
 
 
-def slips_table(baselines: Baselines) -> Table:
-    """The same predictions by our metric, with gold as scispaCy's reader has it, and summed as its scorer does."""
-    columns = ("Entity set", "Model", "Counts", "Our F1", "its reading", "less ours", "its summing", "less ours",
-               "every type", "less ours")  # fmt: skip
-    rows = [row for task in baselines.tasks for row in _slips_of(baselines, task)]
-    rows += _both_types(baselines)
+def scorer_discrepancy_table(baselines: Baselines) -> Table:
+    """The same predictions by our metric, on gold as scispaCy's reader has it, and summed as its scorer does."""
+    columns = (
+        "Entity set",
+        "Model",
+        "Evaluated",
+        "Our F1",
+        "its reader",
+        "minus ours",
+        "its scorer",
+        "minus ours",
+        "all types",
+        "minus ours",
+    )
+    rows = [row for task in baselines.tasks for row in _discrepancy_rows(baselines, task)]
+    rows += _both_types_rows(baselines)
     notes = [
-        "The same predictions in each row, exact boundaries. Its reading: scispaCy's reader begins a gold mention only "
-        "after a word outside, so neighbours merge and none of them can be found. Its summing: gold read so, counts "
-        "summed over a set, so two types with equal counts count once, which only more than one type can show. Every "
-        "type: our reading, but mentions of the other type count too: what typing is worth on sets of one type.",
-        f"{BOTH}: BC5CDR's test with chemicals and diseases in one gold, as scispaCy scores its model.",
+        "Each row scores the same predictions by exact boundaries. Its reader: scispaCy's reader starts a gold mention "
+        "only after a word outside mentions, so adjacent mentions merge and none of them can be found. Its scorer: "
+        "gold as read by that reader, and counts summed over a set, so that two types with equal counts are counted "
+        "once; only models with several types are affected. All types: our reader, but mentions of the other type are "
+        "evaluated too: this shows the effect of typing on sets of one type.",
+        f"{BOTH_TYPES}: BC5CDR's test set with chemicals and diseases together, as scispaCy scores its model.",
     ]
     return Table(
-        title="How much is reading and scoring: the same predictions by scispaCy's own pipeline", columns=columns,
-        rows=rows or [(NOT_RUN, *["–"] * (len(columns) - 1))], n_header_columns=2, notes=notes,
-        caption=f"{models_in_words(baselines)} · {baselines.origin}",
-    )  # fmt: skip
+        title="The same predictions, read and scored by scispaCy's own pipeline",
+        columns=columns,
+        rows=rows or [(NOT_RUN, *["–"] * (len(columns) - 1))],
+        n_header_columns=2,
+        notes=notes,
+        caption=f"{describe_models(baselines)} · {baselines.provenance}",
+    )
 
 
-def _slips_of(baselines: Baselines, task: Task) -> list[tuple[str, ...]]:
+def _discrepancy_rows(baselines: Baselines, task: Task) -> list[tuple[str, ...]]:
     rows = []
     gold = list(map(str, baselines.references[task.name].gold["test"].gold))
-    for name, found in baselines.found.items():
-        if task.name in found.tags:
-            kind = baselines.kind(name, task)
-            every = [evaluated_tags(tags, None) for tags in found.tags[task.name]]
-            scores = _by_each(gold, baselines.predicted(name, task))
-            scores.append(None if kind is None else precision_recall_f1(METRIC_OF[STRICT], gold, every).f1)
-            rows.append((task.name, f"scispaCy {name}", kind or EVERY, *_told(scores)))
+    for name, predictions in baselines.predictions.items():
+        if task.name in predictions.tags:
+            kind = baselines.evaluated_type(name, task)
+            all_types = [evaluated_tags(tags, None) for tags in predictions.tags[task.name]]
+            scores = _three_scores(gold, baselines.evaluated_tags(name, task))
+            scores.append(None if kind is None else precision_recall_f1(METRIC_OF[STRICT], gold, all_types).f1)
+            rows.append((task.name, f"scispaCy {name}", kind or EVERY_MENTION, *_format_scores(scores)))
     return rows
 
 
-def _both_types(baselines: Baselines) -> list[tuple[str, ...]]:
-    """BC5CDR's model on both its sets at once, the only one that several types can be summed for."""
+def _both_types_rows(baselines: Baselines) -> list[tuple[str, ...]]:
+    """BC5CDR's model on both its sets together."""
     rows = []
     for model in MODELS:
-        found = baselines.found.get(model.name)
-        if found is None or len(model.types) < 2 or not set(model.types) <= set(found.tags):
+        predictions = baselines.predictions.get(model.name)
+        if predictions is None or len(model.types) < 2 or not set(model.types) <= set(predictions.tags):
             continue
-        truth = {kind: baselines.references[task].gold["test"] for task, kind in model.types.items()}
-        gold = merged_labels({kind: list(map(str, own.gold)) for kind, own in truth.items()})
-        predicted = list(found.tags[next(iter(model.types))])
-        if set(model.types.values()) <= set(found.model["types"]):
-            rows.append((learned_from(model.name), f"scispaCy {model.name}", BOTH, *_told([*_by_each(gold, predicted),
-                         None])))  # fmt: skip
+        gold = merged_labels(
+            {kind: list(map(str, baselines.references[task].gold["test"].gold)) for task, kind in model.types.items()}
+        )
+        predicted = list(predictions.tags[next(iter(model.types))])
+        if set(model.types.values()) <= set(predictions.model.types):
+            scores = _format_scores([*_three_scores(gold, predicted), None])
+            rows.append((training_tasks(model.name), f"scispaCy {model.name}", BOTH_TYPES, *scores))
     return rows
 
 
-def _by_each(gold: Sequence[str], predicted: Sequence[str]) -> list[float | None]:
+def _three_scores(gold: Sequence[str], predicted: Sequence[str]) -> list[float | None]:
+    """F1 by our metric, on gold as scispaCy reads it, and by scispaCy's scorer."""
     ours = precision_recall_f1(METRIC_OF[STRICT], gold, predicted)
-    return [ours.f1, *(way(gold, predicted).f1 for way in (score_on_scispacy_gold, scispacy_score))]
+    return [ours.f1, score_on_scispacy_gold(gold, predicted).f1, scispacy_score(gold, predicted).f1]
 
 
-def _told(scores: Sequence[float | None]) -> list[str]:
+def _format_scores(scores: Sequence[float | None]) -> list[str]:
+    """The first score, then each other with its difference to the first."""
     ours, *others = (None if score is None else score * PERCENT for score in scores)
-    told = [format_number(ours)]
+    cells = [format_number(ours)]
     for score in others:
-        told += [format_number(score), "–" if score is None else format_signed(score - ours)]
-    return told
+        difference = None if score is None or ours is None else score - ours
+        cells += [format_number(score), format_signed(difference)]
+    return cells

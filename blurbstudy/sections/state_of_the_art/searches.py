@@ -48,9 +48,9 @@ def searches_of(study: Study[Parameters]) -> list[Search]:
         for encoder in encoders:
             architecture = study.sources.encoders[encoder].architecture
             for task in (task for task in study.tasks if task.name in names):
-                segments = min(len(task.text_columns), architecture["n_segments"])
+                segments = min(len(task.text_columns), architecture.n_segments)
                 space = search_space(bases[task.name], _choices(task, chosen), segments=segments)
-                space.check(architecture["n_layers"])
+                space.check(architecture.n_layers)
                 searches.append(
                     Search(
                         task=task.name,

@@ -9,6 +9,7 @@ from blurbstudy.api.recommend.rules import SEEDS, apply_rules, recipe_of, study_
 from blurbstudy.api.recommend.task_profile import KINDS, TaskProfile, size_of
 from blurbstudy.config import Recipe
 from blurbstudy.engine.zero_shot import ZeroShotScore
+from blurbstudy.models import Architecture
 from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
 from blurbstudy.tables.paper import paper_number
@@ -125,10 +126,20 @@ def test_a_cosine_head_is_for_encoders_with_a_good_zero_shot_cosine(case, head):
 
 
 def test_encoder_size_depends_on_layers_and_their_parameters_not_on_the_vocabulary():
-    assert size_of({"width": 768, "n_layers": 12, "intermediate": 3072, "vocab_size": 250_000}) == "BASE"
-    assert size_of({"width": 1024, "n_layers": 24, "intermediate": 4096}) == "LARGE"
-    assert size_of({"width": 32, "n_layers": 24, "intermediate": 128}) == "LARGE"
-    assert size_of({"width": 384, "n_layers": 6, "intermediate": 1536}) == "SMALL"
+    def size(n_layers, width, vocab_size=30_522):
+        return size_of(
+            Architecture(
+                family="bert",
+                vocab_size=vocab_size,
+                n_layers=n_layers,
+                width=width,
+                n_heads=2,
+                intermediate=4 * width,
+            )
+        )
+
+    assert size(12, 768, vocab_size=250_000) == "BASE"
+    assert size(24, 1024) == "LARGE" and size(24, 32) == "LARGE" and size(6, 384) == "SMALL"
 
 
 def test_paper_results_are_from_the_task_of_nearest_size_and_compare_the_sizes():

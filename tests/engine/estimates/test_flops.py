@@ -9,7 +9,6 @@ from blurbstudy.engine.estimates.measurements import MeasurementCache
 from blurbstudy.engine.estimates.sweep_estimate import estimate_sweep
 from blurbstudy.engine.populations import run_steps
 from blurbstudy.engine.sweep import run_missing
-from blurbstudy.models import Architecture
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +23,7 @@ def sources(store, make_sources):
 
 
 def test_a_forward_pass_takes_two_operations_per_weight_of_the_layers_and_token(sources):
-    shape = Architecture(**sources.encoders["tiny"].architecture)
+    shape = sources.encoders["tiny"].architecture
     fewer = dataclasses.replace(shape, n_layers=shape.n_layers - 1)
     biases_and_norms = 4 * shape.width + (shape.intermediate + shape.width) + 4 * shape.width
     matrices = shape.n_parameters - fewer.n_parameters - biases_and_norms

@@ -33,9 +33,9 @@ def test_a_profile_exceeds_the_weights_and_is_cached(trainer, make_grid, monkeyp
     capacity = Capacity(trainer, 2, free=64 * 2**20)
     capacity.measure([config])
     footprint = capacity.footprint(config)
-    weights = trainer.sources.encoders["tiny"].architecture
+    shape = trainer.sources.encoders["tiny"].architecture
     assert footprint.fixed > 50 * 2**20  # Python and torch
-    assert 16 * module.Architecture(**weights).n_parameters <= footprint.member < 2**30
+    assert 16 * shape.n_parameters <= footprint.member < 2**30
     monkeypatch.setattr(module, "profile", lambda *_: pytest.fail("measured again"))
     again = Capacity(trainer, 2, free=64 * 2**20)
     again.measure([config])
@@ -48,8 +48,7 @@ def test_a_member_takes_at_least_its_optimizer_state(trainer, make_grid):
         make_grid(trainer.sources, 1, stabilizers=stabilizers)[0]
         for stabilizers in ({}, {"freeze": {"layers": 1}}, {"remove_layers": {"layers": 1}})
     )
-    parameters = module.Architecture(**shape).n_parameters
-    fewer = module.Architecture(**(shape | {"n_layers": shape["n_layers"] - 1})).n_parameters
+    parameters, fewer = shape.n_parameters, shape.with_layers(shape.n_layers - 1).n_parameters
     states = [module.optimizer_state_bytes(shape, one) for one in (config, frozen, shallow)]
     assert states == [16 * parameters, 4 * parameters, 16 * fewer]
     noise = [MemoryUsage(before=1000, peak=1500), MemoryUsage(before=1000, peak=1499)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from blurbstudy.engine.sources.encoder_spec import PretrainSpec, read_pretrain_spec
-from blurbstudy.engine.sources.resolve import wanted_encoders
+from blurbstudy.engine.sources.resolve import encoders_to_pretrain
 from blurbstudy.engine.sources.sources import PretrainingPlan
 from blurbstudy.errors import ParameterError
 
@@ -30,11 +30,11 @@ def test_a_spec_says_what_is_to_be_pretrained(spec, expected):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("pretrain:bert@x", "names no seed"),
-        ("pretrain:bert?size=large", "is no pretraining; after . give each of config, corpus, tokens"),
-        ("pretrain:bert?config=", "is no pretraining"),
-        ("pretrain:bert?config=mini&config=small", "is no pretraining"),
-        ("pretrain:bert?tokens=many", "is no pretraining"),
+        ("pretrain:bert@x", "has no valid seed"),
+        ("pretrain:bert?size=large", "has invalid options; after . use each of config, corpus, tokens"),
+        ("pretrain:bert?config=", "has invalid options"),
+        ("pretrain:bert?config=mini&config=small", "has invalid options"),
+        ("pretrain:bert?tokens=many", "has invalid options"),
     ],
 )
 def test_a_spec_that_says_something_else_is_refused(spec, said):
@@ -48,7 +48,7 @@ def test_what_a_spec_leaves_open_is_the_plans(mini_data):
         "plain": "pretrain:bert", "large": "pretrain:bert?config=mini-large&tokens=0", "other": "pretrain:bert@1",
         "general": "pretrain:bert?corpus=general", "given": "elsewhere",
     }  # fmt: skip
-    wanted = wanted_encoders(specs, folder=mini_data, plan=plan)
+    wanted = encoders_to_pretrain(specs, folder=mini_data, plan=plan)
     assert set(wanted) == set(specs) - {"given"}
     plain = wanted["plain"]
     assert (plain.config, plain.tokens, plain.seed) == ("small", 700, 0)
@@ -60,7 +60,7 @@ def test_what_a_spec_leaves_open_is_the_plans(mini_data):
 
 
 def test_general_text_is_no_text_of_mini_blurb(mini_data):
-    (file,) = wanted_encoders({"x": "pretrain:bert?corpus=general"}, folder=mini_data, plan=PretrainingPlan())[
+    (file,) = encoders_to_pretrain({"x": "pretrain:bert?corpus=general"}, folder=mini_data, plan=PretrainingPlan())[
         "x"
     ].corpus
     with open(file, encoding="utf-8") as lines:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from blurbstudy.engine.deadline import Deadline
 from blurbstudy.engine.progress import Progress
 from blurbstudy.engine.sources import encoders as pretraining
-from blurbstudy.engine.sources.encoders import pretrained_encoders
+from blurbstudy.engine.sources.encoders import ensure_encoders
 from blurbstudy.errors import StudyError
 from blurbstudy.pretraining import OBJECTIVES
 from blurbstudy.pretraining.checkpoints import latest_checkpoint
@@ -43,9 +43,9 @@ def wanted(tmp_path, monkeypatch):
 
 
 def test_side_by_side_gives_the_same_bits_as_one_after_another(wanted, tmp_path, monkeypatch):
-    side_by_side = pretrained_encoders(wanted(*OBJECTIVES), workers=2, progress="silent")
+    side_by_side = ensure_encoders(wanted(*OBJECTIVES), workers=2, progress="silent")
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "other"))
-    alone = pretrained_encoders(wanted(*OBJECTIVES), workers=1, progress="silent")
+    alone = ensure_encoders(wanted(*OBJECTIVES), workers=1, progress="silent")
     assert list(alone) == list(OBJECTIVES)
     for name in OBJECTIVES:
         a, b = (load_file(made[name] / "model.safetensors") for made in (side_by_side, alone))
@@ -53,9 +53,9 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(wanted, tmp_path,
 
 
 def test_what_is_there_is_not_made_again_and_another_seed_or_length_is_another(wanted):
-    first = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    first = ensure_encoders(wanted("bert"), progress="silent")["bert"]
     made = (first / "model.safetensors").stat().st_mtime_ns
-    assert pretrained_encoders(wanted("bert"), progress="silent")["bert"] == first
+    assert ensure_encoders(wanted("bert"), progress="silent")["bert"] == first
     assert (first / "model.safetensors").stat().st_mtime_ns == made
     others = [wanted("bert", **change)["bert"].folder() for change in ({"seed": 1}, {"tokens": 500})]
     assert len({first, *others}) == 3
@@ -65,9 +65,9 @@ def test_a_failure_is_told_and_the_others_are_kept(wanted):
     asked = wanted("bert", "no-nsp", "electra")
     bad = wanted("single-sequence", tokens=10**14)["single-sequence"]  # more steps than a configuration allows
     with pytest.raises(StudyError, match="pretraining wrong failed: steps="):
-        pretrained_encoders(asked | {"wrong": bad}, workers=1 + len(asked), progress="silent")
+        ensure_encoders(asked | {"wrong": bad}, workers=1 + len(asked), progress="silent")
     kept = [name for name, one in asked.items() if one.folder().is_dir()]
-    pretrained_encoders(asked, workers=2, progress="silent")
+    ensure_encoders(asked, workers=2, progress="silent")
     assert all(one.folder().is_dir() for one in asked.values()) and set(kept) <= set(asked)
 
 
@@ -75,7 +75,7 @@ def test_a_failure_is_told_and_the_others_are_kept(wanted):
 def test_after_the_deadline_nothing_starts(wanted, workers):
     deadline = Deadline(at=time.time() - 1)
     options = {"workers": workers, "progress": "silent", "deadline": deadline}
-    assert pretrained_encoders(wanted("bert", "electra"), **options) == {}
+    assert ensure_encoders(wanted("bert", "electra"), **options) == {}
     assert deadline.skipped_encoders == ["bert", "electra"]
     assert not wanted("bert")["bert"].folder().parent.exists()
 
@@ -93,15 +93,15 @@ def test_a_pretraining_that_the_deadline_stopped_resumes_to_the_same_bits(wanted
 
     monkeypatch.setattr(pretraining, "make_encoder", make_and_pass_deadline)
     options = {"workers": 1, "progress": "silent", "deadline": deadline}
-    assert pretrained_encoders(wanted("bert", "electra"), **options) == {}
+    assert ensure_encoders(wanted("bert", "electra"), **options) == {}
     assert deadline.skipped_encoders == ["bert", "electra"]
     assert 4 <= len(steps) <= 5 and steps[-1][1] == 6
     monkeypatch.undo()
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
-    resumed = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    resumed = ensure_encoders(wanted("bert"), progress="silent")["bert"]
     assert json.loads((resumed / "pretraining.json").read_text())["sessions"] == 2
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "other"))
-    uninterrupted = pretrained_encoders(wanted("bert"), progress="silent")["bert"]
+    uninterrupted = ensure_encoders(wanted("bert"), progress="silent")["bert"]
     a, b = (load_file(made / "model.safetensors") for made in (resumed, uninterrupted))
     assert all((a[key] == b[key]).all() for key in a)
 
@@ -109,7 +109,7 @@ def test_a_pretraining_that_the_deadline_stopped_resumes_to_the_same_bits(wanted
 def test_pretrainings_in_processes_save_a_checkpoint_at_the_deadline(wanted):
     """So many steps that no machine finishes them in time."""
     encoders, deadline = wanted("bert", "electra", tokens=20_000_000), Deadline(at=time.time() + 20)
-    assert pretrained_encoders(encoders, workers=2, progress="silent", deadline=deadline) == {}
+    assert ensure_encoders(encoders, workers=2, progress="silent", deadline=deadline) == {}
     assert deadline.skipped_encoders == ["bert", "electra"]
     for one in encoders.values():
         assert latest_checkpoint(one.folder().parent / f".begun-{one.folder().name}").progress.step > 0
@@ -123,5 +123,5 @@ def test_progress_reaches_all_steps_and_encoders(wanted, monkeypatch):
         update(bar, done, runs_done=runs_done, current=current)
 
     monkeypatch.setattr(Progress, "update", noted)
-    pretrained_encoders(wanted("bert", "no-nsp"), workers=2, progress="silent")
+    ensure_encoders(wanted("bert", "no-nsp"), workers=2, progress="silent")
     assert updates[-1] == ("pretrain bert, no-nsp", "encoders", 12, 2, 12, 2)

@@ -9,7 +9,7 @@ from blurbstudy.config import Recipe
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sources.sources import (
     PretrainingPlan,
-    checkpoint_outline,
+    checkpoint_without_weights,
     sources_from_dict,
     sources_from_store,
     sources_to_dict,
@@ -23,7 +23,7 @@ from blurbstudy.tasks import data_fingerprint, get_task, read_task
 def test_live_sources_know_data_and_encoders(store, make_sources, mini_data, tiny_encoder):
     sources = make_sources(store)
     task = get_task("BIOSSES")
-    assert sources.live and sources.data_folder == str(mini_data)
+    assert sources.can_train and sources.data_folder == str(mini_data)
     assert sources.fingerprints == {"BIOSSES": data_fingerprint(task, mini_data)}
     assert sources.sizes["BIOSSES"]["train"] == len(read_task(task, mini_data)["train"])
     encoder = sources.encoders["tiny"]
@@ -34,7 +34,7 @@ def test_live_sources_know_data_and_encoders(store, make_sources, mini_data, tin
 def test_the_store_alone_gives_the_same_sources_without_paths(store, make_sources, tiny_encoder):
     live = make_sources(store)
     again = sources_from_store(store, tasks=["biosses"], encoders={"tiny": str(tiny_encoder)}, data="mini")
-    assert not again.live
+    assert not again.can_train
     encoders = {"tiny": dataclasses.replace(live.encoders["tiny"], path=None)}
     assert again == dataclasses.replace(live, data_folder=None, encoders=encoders)
     config = {"recipe": Recipe(), "seed": 1}
@@ -46,15 +46,15 @@ def test_an_encoder_of_transformers_own_is_told_and_comes_back_from_the_store(
 ):
     encoders = {"tiny": str(tiny_modernbert)}
     live = other_sources.encoders["tiny"]
-    said = "ModernBERT, 3 layers, width 16, 0.0137 M parameters, one segment id, by transformers' own module"
+    said = "ModernBERT, 3 layers, width 16, 0.0137 M parameters, one segment id, run by its transformers module"
     assert live.description == said and capsys.readouterr().err == ""
     again = sources_from_store(store, tasks=["biosses"], encoders=encoders, data="mini").encoders["tiny"]
     assert again == dataclasses.replace(live, path=None)
-    shape = checkpoint_outline(again).architecture
+    shape = checkpoint_without_weights(again).architecture
     assert shape == read_architecture(tiny_modernbert) and shape.n_parameters == sum(shape.counts)
     resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, data="mini")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"tiny: {said}, one run after another: the slower path")
+    assert line.startswith(f"tiny: {said}. Its runs train one at a time")
 
 
 def test_gold_labels_are_kept_without_text(store, make_sources, mini_data):
@@ -76,7 +76,7 @@ def test_what_the_store_does_not_know_must_be_executed_first(store, make_sources
 
 def test_an_encoder_that_is_nowhere_is_refused(store, tmp_path):
     for spec in (str(tmp_path / "none"), "./none", "a/b/c"):
-        with pytest.raises(ParameterError, match=r"encoder 'mine': .*none|a/b/c is no folder; name a checkpoint"):
+        with pytest.raises(ParameterError, match=r"encoder 'mine': .*none|a/b/c is not a folder; use a checkpoint"):
             resolve_sources(store, tasks=["BIOSSES"], encoders={"mine": spec}, data="mini")
 
 
@@ -101,11 +101,11 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(tmp_path
 def test_encoders_pretrained_on_the_spot_take_the_data_s_own_corpus(store, tiny_encoder, mini_data, monkeypatch):
     asked = {}
 
-    def pretrained_encoders(wanted, *, workers, progress, deadline):
+    def ensure_encoders(wanted, *, workers, progress, deadline):
         asked.update(wanted)
         return dict.fromkeys(wanted, tiny_encoder)
 
-    monkeypatch.setattr("blurbstudy.engine.sources.encoders.pretrained_encoders", pretrained_encoders)
+    monkeypatch.setattr("blurbstudy.engine.sources.encoders.ensure_encoders", ensure_encoders)
     encoders = {"mini": "pretrain:bert", "again": "pretrain:electra@2"}
     sources = resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, progress="silent")
     corpus = (str(mini_data / "corpus.jsonl"),)
@@ -121,7 +121,7 @@ def test_an_encoder_that_the_clock_left_is_left_out_and_known_to_the_store_until
     store, tiny_encoder, monkeypatch
 ):
     made = {}
-    monkeypatch.setattr("blurbstudy.engine.sources.encoders.pretrained_encoders", lambda wanted, **_: dict(made))
+    monkeypatch.setattr("blurbstudy.engine.sources.encoders.ensure_encoders", lambda wanted, **_: dict(made))
     asked = {"tasks": ["BIOSSES"], "encoders": {"own": "pretrain:bert", "tiny": str(tiny_encoder)}}
     for found in (resolve_sources(store, **asked), sources_from_store(store, **asked)):
         assert list(found.encoders) == ["tiny"]
@@ -132,7 +132,7 @@ def test_an_encoder_that_the_clock_left_is_left_out_and_known_to_the_store_until
 
 def test_encoders_pretrained_otherwise_are_others_in_a_store(store, tiny_encoder, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "blurbstudy.engine.sources.encoders.pretrained_encoders",
+        "blurbstudy.engine.sources.encoders.ensure_encoders",
         lambda wanted, **_: dict.fromkeys(wanted, tiny_encoder),
     )
     plan = PretrainingPlan(config="small", corpus=(str(tmp_path / "text.jsonl"),), tokens=1000)
@@ -145,7 +145,7 @@ def test_encoders_pretrained_otherwise_are_others_in_a_store(store, tiny_encoder
 
 @pytest.mark.parametrize(
     ("spec", "said"),
-    [("pretrain:gpt", "objective='gpt' is unknown; use bert or no-nsp"), ("pretrain:bert@x", "names no seed")],
+    [("pretrain:gpt", "objective='gpt' is unknown; use bert or no-nsp"), ("pretrain:bert@x", "has no valid seed")],
 )
 def test_an_unknown_way_of_pretraining_is_refused(store, spec, said):
     with pytest.raises(ParameterError, match=said):
@@ -156,7 +156,7 @@ def test_runs_of_unknown_data_and_encoders_are_refused(store, make_sources, make
     sources = make_sources(store)
     (config,) = make_grid(sources, 1)
     assert sources.encoder_of(config).name == "tiny"
-    for change in ({"encoder": "0" * 20}, {"data": "0" * 20}):
+    for change in ({"encoder_fingerprint": "0" * 20}, {"data_fingerprint": "0" * 20}):
         with pytest.raises(StudyError, match="not among these"):
             sources.encoder_of(dataclasses.replace(config, **change))
     for task, encoder in (("BIOSSES", "huge"), ("BioASQ", "tiny")):
@@ -189,5 +189,5 @@ def test_fields_that_a_task_makes_no_use_of_do_not_make_another_run(tmp_path, mi
         assert all(run_id(task, **{name: other[name]}) != run_id(task) for name in used)
     assert run_id("BIOSSES", head="cosine") != run_id("BIOSSES")
     assert run_id("BIOSSES", head="cosine", segment_ids="single") == run_id("BIOSSES", head="cosine")
-    with pytest.raises(ParameterError, match="head='cosine' compares two texts, and BC5-chem is of kind ner"):
+    with pytest.raises(ParameterError, match="head='cosine' compares two texts, but BC5-chem is a ner task"):
         run_id("BC5-chem", head="cosine")

@@ -16,7 +16,7 @@ SHAPE = Architecture(family="bert", vocab_size=100, n_layers=4, width=32, n_head
 STUDY = SimpleNamespace(
     tasks=[get_task("BioASQ")],
     encoders={"BERT": ""},
-    sources=SimpleNamespace(encoders={"BERT": SimpleNamespace(architecture=SHAPE.to_dict())}),
+    sources=SimpleNamespace(encoders={"BERT": SimpleNamespace(architecture=SHAPE)}),
 )
 
 

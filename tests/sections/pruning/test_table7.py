@@ -40,7 +40,7 @@ STUDY = SimpleNamespace(tasks=[get_task("BioASQ")], encoders={"BERT": ""}, sourc
 
 
 def pruning_levels(n_layers, removed):
-    sources = {} if n_layers is None else {"BERT": SimpleNamespace(architecture={"n_layers": n_layers})}
+    sources = {} if n_layers is None else {"BERT": SimpleNamespace(architecture=SimpleNamespace(n_layers=n_layers))}
     study = SimpleNamespace(
         encoders={"BERT": ""},
         sources=SimpleNamespace(encoders=sources),

@@ -10,7 +10,7 @@ from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from blurbstudy.baselines import MODELS, RETRAINED
-from blurbstudy.engine.sources.baselines import Found
+from blurbstudy.engine.sources.baselines import BaselinePredictions, ModelInfo
 from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import score
 from blurbstudy.sections import scispacy
@@ -51,7 +51,7 @@ def baselines(make_study, monkeypatch):
     study = make_study()
     references = study.references
     shares = {"bc5cdr": (0.9, 0.8, 0.7, 0.0, 0.1), "jnlpba": (0.1, 0.0, 0.0, 0.6, 0.8)}
-    found = {}
+    predictions = {}
     for name, of_tasks in shares.items():
         tags = {}
         for task, share in zip(NER, of_tasks, strict=True):
@@ -65,10 +65,20 @@ def baselines(make_study, monkeypatch):
                 for x, y in zip(tags["BC5-chem"], tags["BC5-disease"], strict=True)
             ]
             tags["BC5-chem"] = tags["BC5-disease"] = both
-        model = {"name": name, "origin": RETRAINED, "package": "", "fingerprint": name * 3, "types": TYPES[name],
-                 "dev_f1": 0.5, "epochs": 4, "seed": 0, "spacy": "3.8", "commit": "abc"}  # fmt: skip
-        found[name] = Found(model=model, tags=tags)
-    monkeypatch.setattr(module, "keep_baselines", lambda store, asked, *, workers, deadline: found)
+        model = ModelInfo(
+            name=name,
+            origin=RETRAINED,
+            package="",
+            fingerprint=name * 3,
+            types=TYPES[name],
+            dev_f1=0.5,
+            epochs=4,
+            seed=0,
+            spacy="3.8",
+            commit="abc",
+        )
+        predictions[name] = BaselinePredictions(model=model, tags=tags)
+    monkeypatch.setattr(module, "ensure_baselines", lambda store, requests, *, workers, deadline: predictions)
     return module.scispacy_baselines(study)
 
 
@@ -111,20 +121,20 @@ def test_scores_are_seqevals_on_the_mentions_that_count(baselines):
                 baselines.references[task.name].gold["test"].gold]  # fmt: skip
         for name in TYPES:
             predicted = [
-                tags.replace("B", "B-X").replace("I", "I-X").split() for tags in baselines.predicted(name, task)
+                tags.replace("B", "B-X").replace("I", "I-X").split() for tags in baselines.evaluated_tags(name, task)
             ]
             oracle = f1_score(gold, predicted, mode="strict", scheme=IOB2, zero_division=0)
-            assert baselines.judged(STRICT, name, task.name).score == pytest.approx(oracle)
+            assert baselines.score(STRICT, name, task.name).score == pytest.approx(oracle)
 
 
 def test_the_oracle_takes_the_better_model_of_each_set_and_the_mean_is_of_sets(baselines):
-    best = {task.name: baselines.judged(STRICT, ORACLE, task.name) for task in NER}
+    best = {task.name: baselines.score(STRICT, ORACLE, task.name) for task in NER}
     assert [one.model for one in best.values()] == ["bc5cdr"] * 3 + ["jnlpba"] * 2
     for name in (*TYPES, ORACLE):
-        own = [baselines.judged(RELAXED, name, task.name).score for task in NER]
-        assert baselines.judged(RELAXED, name, MEAN).score == pytest.approx(np.mean(own))
-    both = [baselines.judged(STRICT, name, MEAN).score for name in TYPES]
-    assert baselines.judged(STRICT, ORACLE, MEAN).score > max(both)
+        own = [baselines.score(RELAXED, name, task.name).score for task in NER]
+        assert baselines.score(RELAXED, name, MEAN).score == pytest.approx(np.mean(own))
+    both = [baselines.score(STRICT, name, MEAN).score for name in TYPES]
+    assert baselines.score(STRICT, ORACLE, MEAN).score > max(both)
 
 
 def test_both_tables_have_every_set_the_mean_and_the_papers_numbers(baselines, results):
@@ -157,14 +167,14 @@ def test_an_encoders_relaxed_cell_is_scored_by_overlap_and_its_failures_stay_str
 def test_a_gap_is_the_difference_and_is_paired_over_examples(baselines, results):
     for part in (NER[0].name, MEAN):
         for table, own in module.by_table(results).items():
-            one = module.gap(baselines, own, table=table, encoder="BERT", part=part)
+            one = module.gap(baselines, own, table=table, encoder="BERT", column=part)
             summary = own.summaries[Condition("BERT", FINE_TUNED, part)]
-            oracle = baselines.judged(table, ORACLE, part)
+            oracle = baselines.score(table, ORACLE, part)
             assert one.difference == pytest.approx(summary.mean - oracle.score)
             assert one.over_examples[0] < one.difference < one.over_examples[1]
             apart = np.hypot(*(np.ptp(bounds) for bounds in (summary.example_interval, oracle.interval)))
             assert np.ptp(one.over_examples) < 1.1 * apart
-    same = module.gap(*_as_the_oracle(baselines, results), table=STRICT, encoder="BERT", part=NER[0].name)
+    same = module.gap(*_as_the_oracle(baselines, results), table=STRICT, encoder="BERT", column=NER[0].name)
     assert same.difference == 0 and same.over_examples == (0, 0)
 
 
@@ -179,16 +189,16 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
         assert len(judgements) == 2 * len(NER)
         for judgement in judgements[: len(NER)]:  # BASE; LARGE has no runs
             (first,), (second,) = judgement.contrast.first, judgement.contrast.second
-            assert (first.level, second.encoder) == (shown_as, "scispaCy max")
+            assert (first.level, second.group) == (shown_as, "scispaCy max")
             own = module.by_table(results)[table]
-            one = module.gap(baselines, own, table=table, encoder="BERT", part=first.column)
+            one = module.gap(baselines, own, table=table, encoder="BERT", column=first.column)
             assert judgement.difference == pytest.approx(one.difference)
             assert judgement.over_seeds == pytest.approx(one.over_seeds)
             assert judgement.over_examples == pytest.approx(one.over_examples) and judgement.failed[1] == "–"
         assert {one.outcome for one in judgements[len(NER) :]} == {UNTESTED}
     (shrinks, _) = judge(claims["boundaries-explain-part-of-the-lead"], evidence.at, margin=2.0).judgements
     gaps = [
-        module.gap(baselines, own, table=table, encoder="BERT", part=MEAN).difference
+        module.gap(baselines, own, table=table, encoder="BERT", column=MEAN).difference
         for table, own in module.by_table(results).items()
     ]
     assert shrinks.difference == pytest.approx(gaps[0] - gaps[1])
@@ -198,7 +208,7 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
 def _as_the_oracle(baselines, results):
     """The encoder predicts what the better model does: nothing is left of the gap, draw by draw."""
     task = NER[0]
-    predicted = baselines.predicted("bc5cdr", task)
+    predicted = baselines.evaluated_tags("bc5cdr", task)
     records = {
         run_id: dataclasses.replace(record, predictions=record.predictions | {"test": predicted})
         if record.config.task == task.name
@@ -210,27 +220,27 @@ def _as_the_oracle(baselines, results):
 
 def test_the_answer_says_who_stands_for_scispacy_and_what_overlap_changes(baselines, results):
     told = answers.scispacy_answer(baselines, results).sentences
-    assert "retrained by the published configuration, without word vectors" in told[0]
+    assert "retrained with the published configuration, without word vectors" in told[0]
     assert told[1].startswith(
         "BERT against the better of scispaCy's models, mean of the five sets: by exact boundaries better, +"
     )
     beside = " ".join(answers.scispacy_against_paper(baselines, results).sentences)
-    assert "BERT less scispaCy max, BC5-chem: exact +6.84 in the paper, " in beside
+    assert "BERT minus scispaCy max, BC5-chem: exact +6.84 in the paper, " in beside
     assert "The paper has no column for Mine." in beside
 
 
 def test_slips_are_the_same_predictions_read_and_summed_otherwise(baselines):
-    table = tables10_11.slips_table(baselines)
+    table = tables10_11.scorer_discrepancy_table(baselines)
     rows = {tuple(row[:3]): row[3:] for row in table.rows}
     assert len(rows) == 2 * len(NER) + 1
     ours, read, less, *_ = rows["BC5-chem", "scispaCy bc5cdr", "CHEMICAL"]
     assert float(read) < float(ours) and less.startswith("−")  # mini-BLURB has neighbours
     assert rows["BC2GM", "scispaCy jnlpba", "every mention"][-1] == "–"  # every type counts already
-    assert ("BC5-chem and BC5-disease", "scispaCy bc5cdr", scispacy_tables.BOTH) in rows
+    assert ("BC5-chem and BC5-disease", "scispaCy bc5cdr", scispacy_tables.BOTH_TYPES) in rows
 
 
 def test_every_type_counted_costs_precision_where_a_model_finds_both(baselines):
-    rows = {tuple(row[:2]): row[3:] for row in tables10_11.slips_table(baselines).rows}
+    rows = {tuple(row[:2]): row[3:] for row in tables10_11.scorer_discrepancy_table(baselines).rows}
     ours, every = (float(rows["BC5-chem", "scispaCy bc5cdr"][i]) for i in (0, 5))
     assert every < ours
 
@@ -243,26 +253,26 @@ def test_the_figure_speaks_of_every_system(baselines, results):
 
 
 def test_a_model_whose_corpora_are_no_tasks_of_the_run_is_missing_with_the_reason(make_study, monkeypatch):
-    monkeypatch.setattr(module, "keep_baselines", lambda *_, **__: {})
+    monkeypatch.setattr(module, "ensure_baselines", lambda *_, **__: {})
     study = make_study(tasks=["BC5-chem", "JNLPBA"])
     found = module.scispacy_baselines(study)
-    assert "learns from BC5-disease" in found.missing["bc5cdr"] and module.REMEDY in found.missing["jnlpba"]
-    assert found.parts == ["BC5-chem", "JNLPBA"]
+    assert "trains on BC5-disease" in found.missing["bc5cdr"] and module.REMEDY in found.missing["jnlpba"]
+    assert found.columns == ["BC5-chem", "JNLPBA"]
     table = tables10_11.model_table(found)
     assert [len(row) for row in table.rows] == [len(table.columns)] * len(MODELS)
 
 
 def test_a_report_asks_the_store_alone(make_study, monkeypatch):
     make_study().sources  # noqa: B018 - the store then knows data and encoder
-    monkeypatch.setattr(module, "keep_baselines", lambda *_, **__: pytest.fail("a report makes nothing"))
+    monkeypatch.setattr(module, "ensure_baselines", lambda *_, **__: pytest.fail("a report makes nothing"))
     found = module.scispacy_baselines(make_study(train_missing=False))
-    assert found.found == {} and set(found.missing.values()) == {module.REMEDY}
+    assert found.predictions == {} and set(found.missing.values()) == {module.REMEDY}
     results = module.Results(grid=scispacy.grids(make_study())["ner"], records={},
                              references=found.references, provenance="x")  # fmt: skip
     for make in (tables10_11.gap_table, answers.scispacy_answer, answers.scispacy_against_paper):
         assert make(found, results)
     assert (
-        "not run" in words(tables10_11.slips_table(found))
+        "not run" in words(tables10_11.scorer_discrepancy_table(found))
         and "svg" in answers.overlap_figure(found, results, title="").svg
     )
 

@@ -1,4 +1,4 @@
-"""The sources of runs that are only planned: no encoder is pretrained, and nothing is written into the store."""
+"""Sources for a dry run: no encoder is pretrained, and nothing is written to the store."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...pretraining import get_objective
 from ...pretraining.encoder_cache import EncoderRequest
 from ...store.run_store import RunStore
 from ...tasks import SPLITS, Task, data_fingerprint, get_task, read_task
-from .resolve import given_folder, live_encoder, wanted_encoders
+from .resolve import encoders_to_pretrain, read_encoder, resolve_checkpoint
 from .sources import MINI, EncoderSource, PretrainingPlan, Sources, data_folder
 
 
-def planned_sources(
+def dry_run_sources(
     store: RunStore,
     *,
     tasks: Sequence[str],
@@ -22,11 +22,11 @@ def planned_sources(
     data: str = MINI,
     pretraining: PretrainingPlan | None = None,
 ) -> tuple[Sources, dict[str, EncoderRequest]]:
-    """As `resolve_sources`; an encoder that is still to be pretrained has the shape that it will have, and for a
-    fingerprint what is wanted, so that no store holds a run of it.
+    """As `resolve_sources`, with a placeholder for each encoder to pretrain: it has the final architecture, and the
+    fingerprint of its request, so that the store has no runs of it.
 
     Returns:
-        the sources, and display name -> what is to be pretrained.
+        the sources, and display name -> request for each encoder to pretrain.
 
     Raises:
         as `resolve_sources`.
@@ -35,35 +35,35 @@ def planned_sources(
     fingerprints = {task.name: data_fingerprint(task, folder) for task in chosen}
     sizes = {task.name: _sizes(store, task, folder, fingerprint=fingerprints[task.name]) for task in chosen}
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
-    wanted = wanted_encoders(specs, folder=folder, plan=pretraining or PretrainingPlan())
-    missing = {name: one for name, one in wanted.items() if not one.folder().is_dir()}
-    found = {}
+    requests = encoders_to_pretrain(specs, folder=folder, plan=pretraining or PretrainingPlan())
+    missing = {name: request for name, request in requests.items() if not request.folder().is_dir()}
+    resolved = {}
     for name, spec in specs.items():
         if name in missing:
-            found[name] = _to_be_pretrained(name, spec, missing[name])
+            resolved[name] = _placeholder(name, spec, missing[name])
         else:
-            path = wanted[name].folder() if name in wanted else given_folder(name, spec)
-            found[name] = live_encoder(name, spec, path)
+            path = requests[name].folder() if name in requests else resolve_checkpoint(name, spec)
+            resolved[name] = read_encoder(name, spec, path)
     sources = Sources(
-        data=str(data), data_folder=str(folder.resolve()), fingerprints=fingerprints, sizes=sizes, encoders=found
+        data=str(data), data_folder=str(folder.resolve()), fingerprints=fingerprints, sizes=sizes, encoders=resolved
     )
     return sources, missing
 
 
 def _sizes(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
-    """Examples per split, as the store knows them or the files have them."""
+    """Examples per split, from the store if it has them, else from the files."""
     if all(store.has_gold(task.name, fingerprint, split) for split in SPLITS):
         return {split: len(store.gold(task.name, fingerprint, split).gold) for split in SPLITS}
     return {split: len(examples) for split, examples in read_task(task, folder).items()}
 
 
-def _to_be_pretrained(name: str, spec: str, wanted: EncoderRequest) -> EncoderSource:
-    objective, settings = get_objective(wanted.objective), wanted.pretraining_config
+def _placeholder(name: str, spec: str, request: EncoderRequest) -> EncoderSource:
+    objective, settings = get_objective(request.objective), request.pretraining_config
     return EncoderSource(
         name=name,
         spec=spec,
         path=None,
-        fingerprint=fingerprint(wanted.folder().name),
-        architecture=settings.architecture(objective.family, settings.vocab_size).to_dict(),
+        fingerprint=fingerprint(request.folder().name),
+        architecture=settings.architecture(objective.family, settings.vocab_size),
         description="to be pretrained",
     )
