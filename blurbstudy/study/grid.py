@@ -150,6 +150,11 @@ class Results:
     @property
     def caption(self) -> str:
         """Runs, seeds, commit, parameters file and scale: where the numbers come from."""
+        return merge_captions([self])
+
+    @cached_property
+    def caption_parts(self) -> list[str]:
+        """The parts of the caption."""
         configs = self.grid.configs
         records = [self.records[config.id] for config in configs if config.id in self.records]
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records})
@@ -165,8 +170,12 @@ class Results:
         if example_methods:
             over_seeds = " or ".join(seed_methods) or "none"
             parts.append(f"95% intervals over seeds: {over_seeds}; over test examples: {example_methods}")
-        parts += [f"{name}: {text}" for name, text in self.grid.notes.items()]
-        return " · ".join(parts)
+        return parts + [f"{name}: {text}" for name, text in self.grid.notes.items()]
+
+
+def merge_captions(results: Sequence[Results]) -> str:
+    """One caption for several results; parts that they share are given once."""
+    return " · ".join(dict.fromkeys(part for one in results for part in one.caption_parts))
 
 
 def format_methods(methods: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from ..stats.intervals import Interval, holm
 from ..stats.summary import CellSummary, Comparison
 from ..study.grid import Condition, Results
 from .score_table import MAX_NAMED, PERCENT, paper_score, percent, percents, run_ids, seed_notes
-from .table import NOT_RUN, KeyFinding, Table, describe_intervals, format_interval, format_number, format_signed
+from .table import KeyFinding, Table, describe_intervals, empty_row, format_interval, format_number, format_signed
 
 PAIRS_NOTE = (
     "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
@@ -89,7 +89,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     return Table(
         title=title,
         columns=columns,
-        rows=rows or [(NOT_RUN, *("–" for _ in columns[1:]))],
+        rows=rows or [empty_row(columns)],
         n_header_columns=2,
         caption=results.caption,
         notes=notes,

@@ -317,6 +317,11 @@ def format_count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'s'[: n != 1]}"
 
 
+def empty_row(columns: Sequence[str], text: str = NOT_RUN) -> tuple[str, ...]:
+    """The row of a table without data."""
+    return (text, *("–" for _ in columns[1:]))
+
+
 def page_link(notebook: str) -> HtmlCell:
     """A notebook's name, which the report turns into a link to its page."""
     return HtmlCell(markup=f'<span data-page="{escape(notebook, quote=True)}">{escape(notebook)}</span>', text=notebook)

@@ -14,7 +14,6 @@ from ...tables.comparison_table import excludes_zero, format_p_value
 from ...tables.paper import paper_number
 from ...tables.score_table import cell_notes, cell_score, percent, percents
 from ...tables.table import (
-    NOT_RUN,
     Cell,
     HtmlCell,
     KeyFinding,
@@ -22,6 +21,7 @@ from ...tables.table import (
     Score,
     Table,
     describe_intervals,
+    empty_row,
     format_interval,
     format_number,
     format_signed,
@@ -121,7 +121,7 @@ def base_table(study: Study[Parameters], chosen: Results) -> Table:
         columns=columns,
         n_header_columns=2,
         caption=chosen.caption,
-        rows=rows or [(NOT_RUN, *("–" for _ in columns[1:]))],
+        rows=rows or [empty_row(columns)],
         notes=notes,
     )
 

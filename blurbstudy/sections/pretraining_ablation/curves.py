@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...study.study import Study
 from ...tables.figure import COLORS, DASHES, GREY, Figure, as_svg, canvas_grid, style_axes, without_mathtext
-from ...tables.table import Table, format_number
+from ...tables.table import Table, empty_row, format_number
 from .grids import Parameters
 
 if TYPE_CHECKING:
@@ -63,8 +63,13 @@ def pretraining_table(study: Study[Parameters]) -> Table:
         *_missing_record_notes(study, records),
         *_corpus_notes(records),
     ]
-    empty = [("no encoder was pretrained here", *("–" for _ in columns[1:]))]
-    return Table(title="Pretraining", columns=columns, rows=rows or empty, caption=study.provenance, notes=notes)
+    return Table(
+        title="Pretraining",
+        columns=columns,
+        rows=rows or [empty_row(columns, "no encoder was pretrained here")],
+        caption=study.provenance,
+        notes=notes,
+    )
 
 
 @without_mathtext

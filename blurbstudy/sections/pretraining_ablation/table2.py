@@ -20,7 +20,7 @@ from ...tables.comparison_table import (
 )
 from ...tables.paper import paper_notes
 from ...tables.score_table import cell_notes, cell_score, name_cells, percent, percents, run_ids, seed_notes
-from ...tables.table import NOT_RUN, KeyFinding, Table, format_interval, format_number, format_signed
+from ...tables.table import KeyFinding, Table, empty_row, format_interval, format_number, format_signed
 
 PAPER = "table2"
 DISCUSSED_IN_PAPER = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)
@@ -204,7 +204,7 @@ def interaction_table(results: Results, *, title: str, first: str, second: str, 
     return Table(
         title=title,
         columns=columns,
-        rows=rows or [(NOT_RUN, *("–" for _ in columns[1:]))],
+        rows=rows or [empty_row(columns)],
         n_header_columns=2,
         caption=results.caption,
         notes=notes,

@@ -1,4 +1,4 @@
-"""What notebook 06 takes: standard recipes, search spaces, and which encoders stand for the paper's."""
+"""Parameters of notebook 06: standard recipes, search spaces, and which encoders take the place of the paper's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOTEBOOK = "06_state_of_the_art"
 
 
 class Parameters(TaskTypeParameters):
-    """What notebook 06 takes."""
+    """Parameters of notebook 06."""
 
     base_columns: Columns = Field(description="Table 8: the paper's column: the encoder that stands for it, or None")
     large_columns: Columns = Field(description="Table 9, likewise")

@@ -1,24 +1,25 @@
-"""What others have published on BLURB, beside our own best: their scores, and ours with their interval."""
+"""What others have published on BLURB, next to our best scores with their intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
 from ...stats.summary import CellSummary
-from ...study.grid import Condition, Results
+from ...study.grid import Condition, Results, merge_captions
 from ...study.study import Study
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
 from ...tables.table import NOT_RUN, HtmlCell, Table, format_number, interval_lines, number_with_details
 from .grids import OPTIMAL
+from .parameters import Parameters
 
-PEERS_FILE = Path(__file__).with_name("peers.yaml")
-PAPER = {  # our name of a column of the paper -> its table and column
+PUBLISHED_FILE = Path(__file__).with_name("published_scores.yaml")
+PAPER = {  # column here -> the paper's table and column
     "PubMedBERT-BASE": ("table8", "PubMedBERT optimal"),
     "PubMedELECTRA-BASE": ("table8", "PubMedELECTRA optimal"),
     "PubMedBERT-LARGE": ("table9", "PubMedBERT optimal"),
@@ -26,48 +27,52 @@ PAPER = {  # our name of a column of the paper -> its table and column
 }
 
 
+class PublishedSystem(TypedDict):
+    """A system with its published scores."""
+
+    source: str
+    cells: dict[str, float]  # task, or BLURB score -> score, in percent
+
+
 @cache
-def peers() -> dict[str, Any]:
+def published_systems() -> dict[str, PublishedSystem]:
     """System -> its source and scores."""
-    return yaml.safe_load(PEERS_FILE.read_text(encoding="utf-8"))
+    return yaml.safe_load(PUBLISHED_FILE.read_text(encoding="utf-8"))
 
 
-def peer_table(study: Study, tables: Mapping[str, Results], *, title: str = "Published scores beside ours") -> Table:
-    """A row per task: of each optimal column of ours the mean with both intervals, then the paper's, then the peers'.
+def published_scores_table(study: Study[Parameters], tables: Mapping[str, Results]) -> Table:
+    """A row per task: our optimal scores with both intervals, the paper's, and those of published systems.
 
     Args:
         tables: BASE or LARGE -> results.
     """
+    systems = published_systems()
     ours = [
-        (f"{column}-{size}, here", results, column)
+        (f"{group}-{size}, here", results, group)
         for size, results in tables.items()
-        for column in results.grid.groups
-        if any(key.group == column and key.level == OPTIMAL for key in results.summaries)
+        for group in results.grid.groups
+        if any(key.group == group and key.level == OPTIMAL for key in results.summaries)
     ]
     rows = []
-    for part in next(iter(tables.values())).grid.columns:
-        mine = [results.summaries.get(Condition(column, OPTIMAL, part.label)) for _, results, column in ours]
-        theirs = [paper_number(table, column, part.label) for table, column in PAPER.values()]
-        theirs += [system["cells"].get(part.label) for system in peers().values()]
-        rows.append((part.label, *map(_ours, mine), *map(format_number, theirs)))
-    columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in PAPER), *peers())
+    for label in (column.label for column in next(iter(tables.values())).grid.columns):
+        summaries = [results.summaries.get(Condition(group, OPTIMAL, label)) for _, results, group in ours]
+        published = [paper_number(table, column, label) for table, column in PAPER.values()]
+        published += [system["cells"].get(label) for system in systems.values()]
+        rows.append((label, *map(_our_score, summaries), *map(format_number, published)))
+    columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in PAPER), *systems)
     notes = [
-        "Test scores times 100, each by its authors' own search. Below, of ours alone: 95% intervals over "
-        "seeds and over test examples. A published score says of neither how sure it is.",
-        *(f"{name}: {system['source']}." for name, system in peers().items()),
+        "Test scores times 100, each from its authors' own search. Ours have their 95% intervals over seeds and over "
+        "test examples below; published scores come without intervals.",
+        *(f"{name}: {system['source']}." for name, system in systems.items()),
     ]
     if study.is_demo:
-        notes.insert(1, "Ours are of generated data and a tiny encoder here, and compare with none of the others.")
-    return Table(title=title, columns=columns, rows=rows, caption=_caption(tables.values()), notes=notes,
-                 kind="tight")  # fmt: skip
+        notes.insert(1, "Ours are from generated data and a tiny encoder here, and compare with none of the others.")
+    caption = merge_captions(list(tables.values()))
+    return Table(title="Published scores", columns=columns, rows=rows, caption=caption, notes=notes, kind="tight")
 
 
-def _ours(summary: CellSummary | None) -> HtmlCell | str:
+def _our_score(summary: CellSummary | None) -> HtmlCell | str:
     if summary is None or summary.mean is None:
         return NOT_RUN
-    both = interval_lines(percents(summary.seed_interval), percents(summary.example_interval))
-    return number_with_details(summary.mean, format_number(percent(summary.mean)), both)
-
-
-def _caption(tables: Sequence[Results]) -> str:
-    return " · ".join(dict.fromkeys(part for results in tables for part in results.caption.split(" · ")))
+    intervals = interval_lines(percents(summary.seed_interval), percents(summary.example_interval))
+    return number_with_details(summary.mean, format_number(percent(summary.mean)), intervals)

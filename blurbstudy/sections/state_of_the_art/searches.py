@@ -1,4 +1,4 @@
-"""Notebook 06's hyperparameter searches: run, read from a store, or bounded for a plan."""
+"""Notebook 06's hyperparameter searches: run, read from a store, or estimated for a plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...study.study import Study
 from ...tasks import SPLITS, Task
 from .parameters import Parameters
 
-DEV_APART = "Optimal, dev apart"  # the chosen recipe trained without dev, where the optimal one is trained on it too
+OPTIMAL_WITHOUT_DEV = "Optimal, without dev"  # the chosen recipe trained on train alone, where OPTIMAL also uses dev
 
 Searched = Mapping[tuple[str, str], SearchResult]  # (encoder's display name, task)
 
@@ -65,8 +65,11 @@ def searches_of(study: Study[Parameters]) -> list[Search]:
 
 
 def _choices(task: Task, chosen: Parameters) -> dict[str, Sequence[Any]]:
-    epochs: Mapping[str, Sequence[float]] = {**chosen.search_epochs}
-    return dict(chosen.search_space) | ({"epochs": epochs[task.task_type]} if task.task_type in epochs else {})
+    by_type: Mapping[str, Sequence[float]] = {**chosen.search_epochs}
+    choices: dict[str, Sequence[Any]] = {**chosen.search_space}
+    if task.task_type in by_type:
+        choices["epochs"] = by_type[task.task_type]
+    return choices
 
 
 def search_results(study: Study[Parameters]) -> Searched:
@@ -100,21 +103,23 @@ def search_results(study: Study[Parameters]) -> Searched:
 
 
 def _skip_unfinished(study: Study[Parameters], results: Sequence[SearchResult]) -> None:
-    """Count the runs of trials that the deadline left; which they are is not known, only how many."""
-    for one in (one for one in results if not one.is_finished):
-        rest = planned_search(one.search, trials=one.budget, store=study.store, reference=None)
-        pending = rest.trials[len(one.values) :]
+    """Report the trials that the deadline left to it; their recipes are not known yet, only their number."""
+    for result in results:
+        if result.is_finished:
+            continue
+        rest = planned_search(result.search, trials=result.budget, store=study.store, reference=None)
+        pending = rest.trials[len(result.values) :]
         study.deadline.skip(runs=[config.id for trial in pending for config in trial.configs])
 
 
 def prepare(study: Study[Parameters]) -> None:
-    """Run what is missing of the searches, before the grids that depend on what they choose."""
+    """Run what is missing of the searches, which the grids depend on."""
     search_results(study)
 
 
 def planned_searches(study: Study[Parameters]) -> Searched:
-    """The searches as far as they can be foreseen: known trials, others drawn at random, the longest recipe chosen."""
-    return _by_encoder_and_task([_planned(study, one) for one in searches_of(study)])
+    """The searches as a plan counts them: known trials, others drawn at random, the longest recipe chosen."""
+    return _by_encoder_and_task([_planned(study, search) for search in searches_of(study)])
 
 
 def _planned(study: Study[Parameters], search: Search) -> SearchResult:
@@ -132,12 +137,14 @@ def trial_configs(searched: Searched) -> Iterator[RunConfig]:
 
 
 def _by_encoder_and_task(results: Sequence[SearchResult]) -> Searched:
-    return {(one.search.encoder, one.search.task): one for one in results}
+    return {(result.search.encoder, result.search.task): result for result in results}
 
 
 def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_dev: bool) -> Recipe | None:
-    """The recipe that the search chose, or the standard one where there was no search, trained on dev too where asked
-    for; None while the search is unfinished.
+    """The recipe that the search chose, or the standard one without a search; None while the search is unfinished.
+
+    Args:
+        train_on_dev: also train on dev.
     """
     if result is None:
         chosen = standard
@@ -148,9 +155,9 @@ def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_de
     return chosen.replace(train_on_dev=True, checkpoint_selection="last") if train_on_dev else chosen
 
 
-def restricted(results: Results, searched: Searched) -> Results:
-    """The results on tasks that were searched, and on their mean, by the standard and by the optimal recipe."""
+def searched_only(results: Results, searched: Searched) -> Results:
+    """The results by the standard and the optimal recipe on tasks that were searched, and on means over them."""
     tasks = {task for _, task in searched}
-    parts = tuple(part for part in results.grid.columns if tasks & set(part.tasks))
-    settings = tuple(name for name in results.grid.levels if name != DEV_APART)
-    return replace(results, grid=replace(results.grid, columns=parts, levels=settings))
+    columns = tuple(column for column in results.grid.columns if tasks & set(column.tasks))
+    levels = tuple(level for level in results.grid.levels if level != OPTIMAL_WITHOUT_DEV)
+    return replace(results, grid=replace(results.grid, columns=columns, levels=levels))

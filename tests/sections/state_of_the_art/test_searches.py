@@ -9,7 +9,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.report.plan import planned_configs, planned_study
 from blurbstudy.sections import state_of_the_art
 from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
-from blurbstudy.sections.state_of_the_art.searches import DEV_APART, search_results, searches_of
+from blurbstudy.sections.state_of_the_art.searches import OPTIMAL_WITHOUT_DEV, search_results, searches_of
 from blurbstudy.study.parameter_types import TASK_TYPES
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
@@ -68,7 +68,7 @@ def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values):
     (standard,) = (k for k in results.grid.cells if (k.level, k.column) == (STANDARD, "BIOSSES"))
     assert all(config.recipe.train_on_dev for config in results.grid.cells[key])
     assert not set(results.grid.cells[key]) & set(results.grid.cells[standard])
-    apart = results.grid.cells[key._replace(level=DEV_APART)]
+    apart = results.grid.cells[key._replace(level=OPTIMAL_WITHOUT_DEV)]
     assert [config.recipe.replace(train_on_dev=True, checkpoint_selection="last") for config in apart] == [
         config.recipe for config in results.grid.cells[key]
     ]

@@ -9,13 +9,13 @@ from blurbstudy.search.search import Search, SearchResult, Trial
 from blurbstudy.search.space import search_space
 from blurbstudy.sections.state_of_the_art.budget_curve import expected_figure
 from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
-from blurbstudy.sections.state_of_the_art.published_scores import peer_table
-from blurbstudy.sections.state_of_the_art.searches import optimal_recipe, restricted
+from blurbstudy.sections.state_of_the_art.published_scores import published_scores_table
+from blurbstudy.sections.state_of_the_art.searches import optimal_recipe, searched_only
 from blurbstudy.sections.state_of_the_art.tables8_9 import (
-    in_words,
+    describe_changes,
+    format_choice,
     optimal_table,
-    recipe_in_short,
-    search_answer,
+    search_findings,
     search_table,
 )
 from blurbstudy.store.run_store import RunStore
@@ -92,7 +92,7 @@ def test_standard_and_optimal_stand_side_by_side_with_the_recipe_below(results, 
 def test_the_notes_say_how_many_trials_which_seeds_and_which_tasks(results, found):
     notes = " ".join(table8(results, {("BERT", "BioASQ"): found}, train_on_dev=["BioASQ"]).notes)
     assert "best of 3 trials on dev" in notes and "seed 101" in notes and "seeds 1 to 3, which no trial" in notes
-    assert "Dev joined to train once the recipe was chosen: BioASQ" in notes
+    assert "Trained on train and dev once the recipe was chosen: BioASQ" in notes
     assert "Nothing was searched" in table8(results, {}).notes[0]
 
 
@@ -105,7 +105,7 @@ def test_tasks_without_a_search_are_named_and_their_cells_say_so(results, found)
     table = table8(two, {("BERT", "BioASQ"): found})
     assert table.rows[1][2].footnote == "not searched: as standard"
     assert any(note.startswith("Searched on 1 of 2 tasks: BioASQ.") for note in table.notes)
-    assert [part.label for part in restricted(two, {("BERT", "BioASQ"): found}).grid.columns] == ["BioASQ"]
+    assert [part.label for part in searched_only(two, {("BERT", "BioASQ"): found}).grid.columns] == ["BioASQ"]
 
 
 def test_the_chosen_recipe_takes_dev_into_train_where_asked_for(found):
@@ -125,13 +125,13 @@ def test_where_nothing_was_searched_dev_joins_train_as_well(found):
 def test_a_search_that_is_not_at_its_end_chooses_nothing(found, results):
     half = replace(found, budget=5)
     assert half.best is None and optimal_recipe(half, BASE, train_on_dev=False) is None
-    assert recipe_in_short(half, train_on_dev=False) == "search not at its end: 3 of 5 trials"
-    assert "search not at its end" in search_answer({("BERT", "BioASQ"): half}).sentences[0]
+    assert describe_changes(half, train_on_dev=False) == "search unfinished: 3 of 5 trials"
+    assert "search unfinished" in search_findings({("BERT", "BioASQ"): half}).sentences[0]
 
 
 def test_the_standard_recipe_may_win(found):
     trials = (replace(found.trials[0], value=0.9), *found.trials[1:])
-    assert recipe_in_short(replace(found, trials=trials), train_on_dev=False) == "the standard recipe was best"
+    assert describe_changes(replace(found, trials=trials), train_on_dev=False) == "the standard recipe was best"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_the_standard_recipe_may_win(found):
     ],
 )  # fmt: skip
 def test_choices_are_said_in_words(name, value, said):
-    assert in_words(name, value) == said
+    assert format_choice(name, value) == said
 
 
 def test_the_table_of_searches_shows_dev_alone_and_the_space(found, tmp_path):
@@ -161,7 +161,7 @@ def test_the_curve_tells_its_numbers_in_words(found, tmp_path):
 
 
 def test_peers_stand_beside_our_optimal_cells(results, tmp_path):
-    table = peer_table(AStudy(tmp_path), {"BASE": results})
+    table = published_scores_table(AStudy(tmp_path), {"BASE": results})
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["PubMedBERT-BASE, here"].text.startswith("91.00\nseeds [") and row["BioLinkBERT-LARGE"] == "94.80"
     assert row["PubMedBERT-BASE, the paper"] == "91.79" and "PubMedELECTRA-BASE, here" not in row
