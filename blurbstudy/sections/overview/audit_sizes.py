@@ -1,4 +1,4 @@
-"""Sizes of the datasets against what was published, and what the whole data audit says in a few sentences."""
+"""Sizes of the datasets compared with published ones, and the data audit in a few sentences."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NONE = "–"
 
 @cache
 def published_sizes() -> dict[str, dict[str, Any]]:
-    """What other papers print: name -> paper, checked, sizes (task -> split -> number), counts."""
+    """Sizes printed in other papers: name -> paper, checked, sizes (task -> split -> number), counts."""
     return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
 
 
 def size_table(audit: Audit) -> Table:
-    """Sizes as read beside BLURB's table and others', each difference to BLURB's with its reason."""
+    """Our sizes, BLURB's and those of other papers; each difference to BLURB's with its reason."""
     others = published_sizes()
     rows = [
         (
@@ -43,15 +43,16 @@ def size_table(audit: Audit) -> Table:
     notes = [
         "Train / dev / test. Files: counted in the data of this run, in the unit of BLURB's table (Gu et al. 2021, "
         "table 1). " + " ".join(sources),
-        "BLUE counts otherwise: of ChemProt and DDI the pairs with a relation, of HoC the documents with a label; the "
-        "files counted that way stand below its numbers. What then still differs (its own cut of HoC's 1,580 labelled "
-        "documents into splits, and of DDI's train and dev; some pairs of ChemProt) no file here explains.",
-        "BioBERT's table (Lee et al. 2020) could not be checked against its source and is left out.",
+        "BLUE counts differently: in ChemProt and DDI only pairs with a relation, in HoC only documents with a label. "
+        "Our files counted that way are below its numbers. No file here explains the remaining differences (BLUE's "
+        "own division of HoC's 1,580 labelled documents and of DDI's train and dev; some pairs of ChemProt).",
+        "BioBERT's table (Lee et al. 2020) is omitted because it could not be checked against its source.",
         *audit.notes,
     ]
     columns = ("Task", "Counted", "Files", "BLURB's table", *(f"{name}'s table" for name in others), "Files − BLURB")
-    return Table(title="How large each dataset is, and is said to be", columns=columns, rows=rows,
-                 caption=audit.origin, notes=notes)  # fmt: skip
+    return Table(
+        title="Dataset sizes, here and as published", columns=columns, rows=rows, caption=audit.provenance, notes=notes
+    )
 
 
 def _splits(sizes: Mapping[str, int]) -> str:
@@ -65,9 +66,9 @@ def _other_size(audit: Audit, task: Task, other: Mapping[str, Any]) -> str:
     count = COUNTS.get(other["counts"].get(task.name, ""))
     if count is None:
         return _splits(sizes)
-    what, counted = count
-    mine = {split: counted(task, audit.data[task.name]["splits"][split]) for split in SPLITS}
-    return f"{_splits(sizes)}\nfiles, {what}:\n{_splits(mine)}"
+    name, count_split = count
+    ours = {split: count_split(task, audit.data[task.name]["splits"][split]) for split in SPLITS}
+    return f"{_splits(sizes)}\nfiles, {name}:\n{_splits(ours)}"
 
 
 def _positive(task: Task, split: Mapping[str, Any]) -> int:
@@ -87,7 +88,7 @@ def _differs(audit: Audit, task: Task, split: str) -> bool:
 
 
 def _differences(audit: Audit, task: Task) -> str:
-    """A line per reason: the splits that differ for it, by how much."""
+    """One line per reason: the splits that differ, and by how much."""
     reasons: dict[str, list[str]] = {}
     for split in (split for split in SPLITS if _differs(audit, task, split)):
         size = audit.data[task.name]["splits"][split]["size"]
@@ -106,21 +107,21 @@ def size_reason(task: Task, split: str, size: int, *, generated: bool) -> str:
 
 
 def audit_answer(audit: Audit) -> KeyFinding:
-    """What must be known of the data before any score is read, in a few sentences."""
+    """What to know about the data before reading any score, in a few sentences."""
     question = "What is in the data?"
     if not audit.known:
-        return KeyFinding(question=question, sentences=[f"Not known: the numbers are {REMEDY}."])
+        return KeyFinding(question=question, sentences=[f"Unknown: the counts are {REMEDY}."])
     sentences = [_size_sentence(audit), _duplicate_sentence(audit)]
-    tagged = {
+    ceilings = {
         task.name: audit.data[task.name]["splits"]["test"]["mentions"]["io_ceiling"]
         for task in audit.known
         if task.task_type == "ner"
     }
-    if tagged:
-        lowest = min(tagged, key=tagged.get)
+    if ceilings:
+        lowest = min(ceilings, key=lambda name: ceilings[name])
         sentences.append(
-            f"With IO tags an exact predictor would score {format_number(100 * tagged[lowest])} on {lowest}: mentions "
-            "that follow one another directly merge."
+            f"With IO tags an exact predictor would score only {format_number(100 * ceilings[lowest])} on {lowest}, "
+            "because adjacent mentions merge."
         )
     return KeyFinding(question=question, sentences=sentences)
 
@@ -135,24 +136,30 @@ def _size_sentence(audit: Audit) -> str:
     ]
     unexplained = reasons.count("unexplained")
     splits = len(audit.known) * len(SPLITS)
-    said = f"{splits - len(differing)} of {splits} splits of {len(audit.known)} datasets have the size of BLURB's table"
+    equal = (
+        f"{splits - len(differing)} of {splits} splits of {len(audit.known)} datasets have the size of BLURB's table"
+    )
+    if not differing:
+        return f"{equal}."
     names = ", ".join(f"{task.name} {split}" for task, split in differing)
-    rest = f"{unexplained} of them unexplained" if unexplained else "each listed with what is known of it"
-    return f"{said}; {names} differ{'s' * (len(differing) == 1)}, {rest}." if differing else f"{said}."
+    details = f"{unexplained} of them unexplained" if unexplained else "each listed with what is known about it"
+    return f"{equal}; {names} differ{'s' * (len(differing) == 1)}, {details}."
 
 
 def _duplicate_sentence(audit: Audit) -> str:
     shares = {}
     for task in audit.known:
-        for split, found in audit.data[task.name]["duplicates"].items():
-            most = max(found["near"], found["masked_near"] or 0)
-            shares[f"{task.name} {split}"] = (100 * most / found["examples"], most, found["examples"])
-    worst = max(shares, key=shares.get)
-    share, most, examples = shares[worst]
-    if not most:
+        for split, counts in audit.data[task.name]["duplicates"].items():
+            shared = max(counts["near"], counts["masked_near"] or 0)
+            shares[f"{task.name} {split}"] = (100 * shared / counts["examples"], shared, counts["examples"])
+    worst = max(shares, key=lambda name: shares[name])
+    share, shared, examples = shares[worst]
+    if not shared:
         return "No example of dev or test occurs in train, verbatim or nearly so."
-    how = "in nearly the same words, masks of entities aside"
-    return f"{worst} shares most with train: {most:,} of {examples:,} examples ({share:.1f}%) occur there {how}."
+    return (
+        f"{worst} shares most with train: {shared:,} of {examples:,} examples ({share:.1f}%) occur there in nearly "
+        "the same words, ignoring entity masks."
+    )
 
 
 @without_mathtext
@@ -163,8 +170,8 @@ def length_figure(audit: Audit) -> Figure:
     vocabulary = audit.vocabularies[0] if audit.vocabularies else None
     spreads = {}
     for task in audit.known:
-        found = audit.of(task, vocabulary) if vocabulary else None
-        spreads[task.name] = found["lengths"][ALL_SPLITS] if found else audit.data[task.name]["words"]
+        counts = audit.of(task, vocabulary) if vocabulary else None
+        spreads[task.name] = counts["lengths"][ALL_SPLITS] if counts else audit.data[task.name]["words"]
     drawing, axes = canvas(width=9.6, height=1.5 + 0.34 * max(1, len(spreads)))
     for y, spread in enumerate(spreads.values()):
         axes.plot([spread["q05"], spread["q95"]], [y, y], color=BLUE, lw=1.6, zorder=2)
@@ -191,12 +198,14 @@ def length_figure(audit: Audit) -> Figure:
         Line2D([], [], ls="--", lw=1, color=GREY, label="usual limits"),
     ]
     drawing.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
-    said = [f"{name}: median {s['q50']:.0f}, 95% at most {s['q95']:.0f}, longest {s['max']:.0f}." for name, s in
-            spreads.items()]  # fmt: skip
+    descriptions = [
+        f"{name}: median {spread['q50']:.0f}, 95% at most {spread['q95']:.0f}, longest {spread['max']:.0f}."
+        for name, spread in spreads.items()
+    ]
     return Figure(
         title="Lengths of examples, and the usual limits",
-        alt=f"Length of an example in {unit}, one line per task. " + " ".join(said),
+        alt=f"Length of an example in {unit}, one line per task. " + " ".join(descriptions),
         svg=as_svg(drawing),
-        caption=audit.origin,
+        caption=audit.provenance,
         notes=audit.notes,
     )

@@ -1,6 +1,6 @@
-"""Tables of the data audit: lengths and limits, labels, duplicates, mentions, how words are broken up.
+"""Tables of the data audit: lengths and limits, labels, duplicates, mentions, vocabularies.
 
-Shares are in percent. Every number is counted from the files; where the store lacks them, a table says so.
+Shares are in percent. Every number is counted from the files; a table says which the store lacks.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ def length_table(audit: Audit) -> Table:
     """Words and sub-words of an example: median, 95th percentile, maximum; all splits together."""
     rows = []
     for task in audit.known:
-        words = _three(audit.data[task.name]["words"])
-        pieces = [
-            _three(found["lengths"][ALL_SPLITS]) if (found := audit.of(task, v)) else NONE for v in audit.vocabularies
+        words = _quantiles(audit.data[task.name]["words"])
+        subwords = [
+            _quantiles(counts["lengths"][ALL_SPLITS]) if (counts := audit.of(task, vocabulary)) else NONE
+            for vocabulary in audit.vocabularies
         ]
-        rows.append((task.name, EXAMPLE[task.task_type], words, *pieces))
+        rows.append((task.name, EXAMPLE[task.task_type], words, *subwords))
     columns = ("Task", "An example is", "Words", *(f"Sub-words, {v.name}" for v in audit.vocabularies))
     notes = [
-        "Median / 95th percentile / maximum over all splits. Words: tokens of the tagged files, else what spaces "
-        "separate. Sub-words: special tokens included.",
+        "Median / 95th percentile / maximum over all splits. Words: tokens of the tagged files, otherwise separated by "
+        "spaces. Sub-words: special tokens included.",
         *_vocabulary_notes(audit),
         *audit.notes,
     ]
-    return Table(title="How long the examples are", columns=columns, rows=rows, caption=audit.origin, notes=notes)
+    return Table(title="How long the examples are", columns=columns, rows=rows, caption=audit.provenance, notes=notes)
 
 
 EXAMPLE = {
@@ -47,100 +48,116 @@ EXAMPLE = {
 }
 
 
-def _three(spread: Mapping[str, float]) -> str:
+def _quantiles(spread: Mapping[str, float]) -> str:
     return " / ".join(f"{spread[name]:,.0f}" for name in ("q50", "q95", "max"))
 
 
 def _vocabulary_notes(audit: Audit) -> list[str]:
     if not audit.vocabularies:
-        return ["Sub-words: no encoder of this run is at hand."]
+        return ["Sub-words: no encoder of this run is available."]
     return [f"Vocabulary of {v.name}: {v.entries:,} entries." for v in audit.vocabularies]
 
 
 def limit_table(audit: Audit) -> Table:
-    """What each length limit costs on test: examples that are longer, and mentions or sub-words past it."""
+    """The effect of each length limit on test: longer examples, and mentions or sub-words beyond it."""
     several = len(audit.vocabularies) > 1
     rows = [
         (
             task.name,
             *([vocabulary.name] if several else []),
-            *(_limit_cell(task, audit.data[task.name], found, limit) if found else NONE for limit in LIMITS),
+            *(_limit_cell(task, audit.data[task.name], counts, limit) if counts else NONE for limit in LIMITS),
         )
         for task in audit.known
         for vocabulary in audit.vocabularies
-        for found in [audit.of(task, vocabulary)]
+        for counts in [audit.of(task, vocabulary)]
     ]
     columns = ("Task", *(["Vocabulary"] if several else []), *(f"{limit} sub-words" for limit in LIMITS))
     notes = [
-        "% of test examples that are longer than the limit, and what lies past it. Tagged sentences: here, longer ones "
-        "are split into windows and nothing is lost; a program that drops the words past its limit does not count the "
-        "mentions (PICO words) that begin there, which flatters its recall. All others are cut, here as elsewhere: the "
-        "share of test sub-words that no model sees.",
+        "% of test examples that are longer than the limit, and what is beyond it. Tagged sentences: we split longer "
+        "ones into windows and lose nothing; a program that drops the words beyond its limit also drops the mentions "
+        "(PICO words) that begin there from its gold labels, which inflates its recall. All other examples are "
+        "truncated, here as elsewhere: % of test sub-words that no model sees.",
         *_vocabulary_notes(audit),
         *audit.notes,
     ]
-    return Table(title="What a length limit costs (test)", columns=columns, rows=rows, n_header_columns=1 + several,
-                 caption=audit.origin, notes=notes)  # fmt: skip
+    return Table(
+        title="What a length limit costs (test)",
+        columns=columns,
+        rows=rows,
+        n_header_columns=1 + several,
+        caption=audit.provenance,
+        notes=notes,
+    )
 
 
-def _limit_cell(task: Task, data: Mapping[str, Any], found: Mapping[str, Any], limit: int) -> str:
-    cost, split = found["limits"]["test"][str(limit)], data["splits"]["test"]
+def _limit_cell(task: Task, data: Mapping[str, Any], counts: Mapping[str, Any], limit: int) -> str:
+    cost, split = counts["limits"]["test"][str(limit)], data["splits"]["test"]
     if not cost["over"]:
         return "none"
-    said = f"{percent(cost['over'], split['examples'])}% longer"
+    longer = f"{percent(cost['over'], split['examples'])}% longer"
     if task.output == "token_labels":
-        return f"{said}\n{cost['past']:,} of {split['size']:,} {task.size_unit}"
-    return f"{said}\n{percent(cost['cut'], found['lengths']['test']['total'])}% cut"
+        return f"{longer}\n{cost['past']:,} of {split['size']:,} {task.size_unit}"
+    return f"{longer}\n{percent(cost['cut'], counts['lengths']['test']['total'])}% truncated"
 
 
-def percent(part: float, whole: float) -> str:
-    """A share in percent with one decimal; `<0.1` where it is more than none but rounds to none."""
-    share = 100 * part / whole if whole else 0.0
+def percent(part: float, total: float) -> str:
+    """A share in percent with one decimal; `<0.1` if it is positive but rounds to 0."""
+    share = 100 * part / total if total else 0.0
     return "<0.1" if 0 < share < 0.05 else f"{share:.1f}"
 
 
 def label_table(audit: Audit) -> Table:
-    """Label shares of each split, and what predictions that read nothing score on dev and test."""
+    """Label shares of each split, and the trivial baseline on dev and test."""
     rows = []
     for task in audit.known:
         names, shares = _label_rows(task, audit.data[task.name]["splits"])
         reference = audit.references[task.name]
         trivial = [format_number(100 * reference.trivial_score(split)) for split in ("dev", "test")]
-        rows.append(
-            (task.name, "\n".join(names), *map("\n".join, shares), _trivial_name(audit, task), *trivial)
-        )  # fmt: skip
+        rows.append((task.name, "\n".join(names), *map("\n".join, shares), _trivial_name(audit, task), *trivial))
     columns = (
-        "Task", "Label", "Train, %", "Dev, %", "Test, %", "Trivial prediction", "Its score, dev", "Its score, test"
-    )  # fmt: skip
+        "Task",
+        "Label",
+        "Train, %",
+        "Dev, %",
+        "Test, %",
+        "Trivial prediction",
+        "Its score, dev",
+        "Its score, test",
+    )
     notes = [
         "Tagged sentences: % of words. HoC: % of documents, which may have several labels. BIOSSES: mean ± standard "
-        "deviation of its scores. Trivial prediction: what train alone suggests, by the task's metric × 100; it tells "
-        "when a high number is none (a correlation with a constant is 0).",
+        "deviation of its scores. Trivial prediction: from the labels of train alone, scored by the task's metric, "
+        "times 100. A score near it is not an achievement, however high (the correlation with a constant is 0).",
         *audit.notes,
     ]
-    return Table(title="How labels are spread, and what guessing scores", columns=columns, rows=rows,
-                 caption=audit.origin, notes=notes)  # fmt: skip
+    return Table(
+        title="Label distributions and trivial baselines",
+        columns=columns,
+        rows=rows,
+        caption=audit.provenance,
+        notes=notes,
+    )
 
 
 def _label_rows(task: Task, splits: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Names, and per split their shares in the same order."""
+    """Names, and their shares per split."""
     counts = [splits[split]["labels"] for split in SPLITS]
     if task.output == "score":
-        return ["score"], [[f"{own['mean']:.2f} ± {own['sd']:.2f}"] for own in counts]
+        return ["score"], [[f"{split['mean']:.2f} ± {split['sd']:.2f}"] for split in counts]
     if task.task_type == "ner":
-        names, parts = ["in a mention"], [[own["B"] + own["I"]] for own in counts]
+        names, parts = ["in a mention"], [[split["B"] + split["I"]] for split in counts]
     else:
         keys = (
             task.positive_labels
             if task.task_type == "pico"
             else (*task.labels, *([""] if task.output == "multi_label" else []))
         )
-        names, parts = [key or "none of them" for key in keys], [[own[key] for key in keys] for own in counts]
-    wholes = [
-        splits[split]["examples"] if task.output == "multi_label" else sum(own.values())
-        for split, own in zip(SPLITS, counts, strict=True)
+        names, parts = [key or "none of them" for key in keys], [[split[key] for key in keys] for split in counts]
+    totals = [
+        splits[name]["examples"] if task.output == "multi_label" else sum(split.values())
+        for name, split in zip(SPLITS, counts, strict=True)
     ]
-    return names, [[percent(n, whole) for n in own] for own, whole in zip(parts, wholes, strict=True)]
+    return names, [[percent(n, total) for n in split] for split, total in zip(parts, totals, strict=True)]
 
 
 def _trivial_name(audit: Audit, task: Task) -> str:
@@ -157,100 +174,124 @@ def duplicate_table(audit: Audit) -> Table:
     """Dev and test examples that also occur in train."""
     rows = []
     for task in audit.known:
-        found = audit.data[task.name]["duplicates"]
-        shown = [_of_both(found, key) for key in ("exact", "other_label", "near", "masked_exact", "masked_near")]
-        rows.append((task.name, _of_both(found, "examples"), *shown, _of_both(found, "documents")))
+        counts = audit.data[task.name]["duplicates"]
+        keys = ("examples", "exact", "other_label", "near", "masked_exact", "masked_near", "documents")
+        rows.append((task.name, *(_dev_and_test(counts, key) for key in keys)))
     columns = (
-        "Task", "Examples", "Same text", "Other label", "Nearly same", "Masks alike", "Same words", "Document",
-    )  # fmt: skip
+        "Task",
+        "Examples",
+        "Same text",
+        "Other label",
+        "Nearly same",
+        "Masks alike",
+        "Same words",
+        "Document",
+    )
     notes = [
-        "Dev / test: examples with such a one in train (% of the split). Same text: letter case and spaces aside. "
-        "Other label: of these, those whose label this text never has in train (of a tagged sentence: tags). "
-        f"Nearly same: Jaccard similarity of the sets of word 3-grams at least {JACCARD_THRESHOLD:g}, the same "
+        "Dev / test: number of examples with such a duplicate in train (% of the split). Same text: ignoring case and "
+        "spaces. Other label: of these, examples whose label (tags, in a tagged sentence) this text never has in "
+        f"train. Nearly same: Jaccard similarity of the sets of word 3-grams at least {JACCARD_THRESHOLD:g}, the same "
         "text included.",
-        "Relations, where an example is a sentence with one pair of entities masked: Masks alike: the same text where "
-        f"every mask is read as one. Same words: Jaccard similarity of word sets at least {JACCARD_THRESHOLD:g}, "
-        "masks left out, as where the same sentence occurs in train with another pair masked.",
-        "Document: examples whose document has others in train; – where every one stands alone.",
+        "Only for relations, whose examples are sentences with one pair of entities masked. Masks alike: the same "
+        f"text if all masks are equal. Same words: Jaccard similarity of word sets at least {JACCARD_THRESHOLD:g}, "
+        "ignoring masks; for example the same sentence with another pair masked.",
+        "Document: examples from a document that also has examples in train; – if every example is a document.",
         *audit.notes,
     ]
-    return Table(title="What dev / test share with train", columns=columns, rows=rows, caption=audit.origin,
-                 notes=notes)  # fmt: skip
+    return Table(
+        title="What dev / test share with train", columns=columns, rows=rows, caption=audit.provenance, notes=notes
+    )
 
 
-def _of_both(found: Mapping[str, Mapping[str, int | None]], key: str) -> str:
+def _dev_and_test(duplicates: Mapping[str, Any], key: str) -> str:
     """A count of dev and of test, each with its share in percent."""
-    counts = [(found[split][key], found[split]["examples"]) for split in ("dev", "test")]
+    counts = [(duplicates[split][key], duplicates[split]["examples"]) for split in ("dev", "test")]
     if counts[0][0] is None:
         return NONE
-    shown = [
-        f"{n:,}" if key in ("examples", "other_label") or not n else f"{n:,} ({percent(n, of)})" for n, of in counts
-    ]
-    return " / ".join(shown).replace(" ", "\u00a0")  # no line break within
+    plain = key in ("examples", "other_label")
+    cells = [f"{n:,}" if plain or not n else f"{n:,} ({percent(n, total)})" for n, total in counts]
+    return " / ".join(cells).replace(" ", "\u00a0")  # no line break within
 
 
 def mention_table(audit: Audit) -> Table:
     """Entity mentions of test: length, adjacency, novelty, and the ceiling of IO tags."""
     rows = []
     for task in audit.known:
-        found = audit.data[task.name]["splits"]["test"]["mentions"]
-        if found is not None:
-            n = found["mentions"]
+        counts = audit.data[task.name]["splits"]["test"]["mentions"]
+        if counts is not None:
+            n = counts["mentions"]
             rows.append(
                 (
                     task.name,
                     f"{n:,}",
-                    f"{found['words']:.2f}",
-                    percent(found["single"], n),
-                    f"{found['longest']}",
-                    f"{found['adjacent']:,} ({percent(found['adjacent'], n)})",
-                    format_number(100 * found["io_ceiling"]),
-                    percent(found["unseen"], n),
-                    percent(found["unseen_forms"], found["forms"]),
+                    f"{counts['words']:.2f}",
+                    percent(counts["single"], n),
+                    f"{counts['longest']}",
+                    f"{counts['adjacent']:,} ({percent(counts['adjacent'], n)})",
+                    format_number(100 * counts["io_ceiling"]),
+                    percent(counts["unseen"], n),
+                    percent(counts["unseen_forms"], counts["forms"]),
                 )
             )
     columns = (
-        "Task", "Mentions", "Words, mean", "One word, %", "Longest", "Adjacent (%)", "IO ceiling, F1", "Unseen, %",
+        "Task",
+        "Mentions",
+        "Words, mean",
+        "One word, %",
+        "Longest",
+        "Adjacent (%)",
+        "IO ceiling, F1",
+        "Unseen, %",
         "Unseen forms, %",
-    )  # fmt: skip
+    )
     notes = [
-        "Adjacent: mentions that follow another with no word between (% of mentions). IO tags merge them, so that even "
-        "an exact predictor reaches only the ceiling (strict entity-level F1 × 100). Longest: words. Unseen: mentions "
-        "whose words, letter case aside, are no mention of train; unseen forms: each distinct one counted once.",
+        "Adjacent: mentions directly after another one (% of mentions). IO tags merge them, so even an exact "
+        "predictor only reaches the ceiling (strict entity-level F1, times 100). Longest: in words. Unseen: mentions "
+        "whose words, ignoring case, are not a mention in train; unseen forms: the same with each distinct form "
+        "counted once.",
         *audit.notes,
     ]
-    return Table(title="Mentions of the entity tasks (test)", columns=columns, rows=rows, caption=audit.origin,
-                 notes=notes)  # fmt: skip
+    return Table(
+        title="Mentions of the entity tasks (test)", columns=columns, rows=rows, caption=audit.provenance, notes=notes
+    )
 
 
 def vocabulary_table(audit: Audit) -> Table:
-    """Sub-words per word and share of words kept whole, with a general vocabulary and the encoders' own."""
-    chosen = ([audit.general] if audit.general else []) + list(audit.vocabularies)
+    """Sub-words per word and share of unsplit words, with a general vocabulary and those of the encoders."""
+    compared = ([audit.general] if audit.general else []) + list(audit.vocabularies)
     rows = [
-        (task.name, *(_words(audit, task, vocabulary, key) for key in ("subwords", "whole") for vocabulary in chosen))
+        (
+            task.name,
+            *(_words(audit, task, vocabulary, key) for key in ("subwords", "whole") for vocabulary in compared),
+        )
         for task in audit.known
     ]
-    columns = ("Task", *(f"{what}, {v.name}" for what in ("Sub-words per word", "Whole words, %") for v in chosen))
+    columns = (
+        "Task",
+        *(f"{what}, {v.name}" for what in ("Sub-words per word", "Unsplit words, %") for v in compared),
+    )
     if audit.general:
-        said = f"{audit.general.name}: {audit.general.origin}, {audit.general.entries:,} entries."
+        comparison = f"{audit.general.name}: {audit.general.origin}, {audit.general.entries:,} entries."
         if audit.general.name == GENERATED:
-            said += " It has no biomedical text, and no result depends on it."
+            comparison += " That text is not biomedical, and no result depends on this vocabulary."
         if any(audit.general.entries < vocabulary.entries for vocabulary in audit.vocabularies):
-            said += " Smaller than the encoder's, which by itself breaks up more words."
+            comparison += " It is smaller than the encoder's, which by itself splits more words."
     else:
-        said = f"No general vocabulary to compare with: {audit.general_missing}."
+        comparison = f"No general vocabulary to compare with: {audit.general_missing}."
     notes = [
-        "Running words with a letter, all splits together; masks of entities are none. Whole: one sub-word, not "
-        "unknown. The more a word is broken up, the more of it the model must put together.",
-        said,
+        "Running words that contain a letter, all splits together, without entity masks. Unsplit: a single sub-word, "
+        "not unknown. A model must compose the meaning of words that are split.",
+        comparison,
         *_vocabulary_notes(audit),
         *audit.notes,
     ]
-    return Table(title="How vocabularies break up words", columns=columns, rows=rows, caption=audit.origin, notes=notes)
+    return Table(
+        title="How vocabularies split words", columns=columns, rows=rows, caption=audit.provenance, notes=notes
+    )
 
 
 def _words(audit: Audit, task: Task, vocabulary: Vocabulary, key: str) -> str:
-    found = audit.of(task, vocabulary)
-    if found is None:
+    counts = audit.of(task, vocabulary)
+    if counts is None:
         return NONE
-    return f"{found['words'][key]:.2f}" if key == "subwords" else f"{100 * found['words'][key]:.1f}"
+    return f"{counts['words'][key]:.2f}" if key == "subwords" else f"{100 * counts['words'][key]:.1f}"

@@ -1,6 +1,6 @@
-"""The data audit of a run: made once per dataset and vocabulary, kept in the run store as plain numbers.
+"""The data audit of a run: computed once per dataset and vocabulary, and stored as plain numbers.
 
-A report needs the store alone; what the store lacks is None here, and the tables say so.
+A report needs only the store. What the store lacks is missing here, and the tables say so.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from ...study.study import Study
     from .grids import Parameters
 
-FACT = "audit"  # kind of fact: numbers of a dataset, or of a dataset under a vocabulary
-VOCABULARY_FACT = "vocabularies"  # kind of fact: what an encoder's fingerprint means for its vocabulary
+AUDIT_METADATA = "audit"  # kind of metadata: counts of a dataset, or of a dataset with a vocabulary
+VOCABULARY_METADATA = "vocabularies"  # kind of metadata: the vocabulary of an encoder
 NO_VOCABULARY = "none"  # in place of a fingerprint
-DATA, LENGTHS, WORDS = "data", "lengths", "words"  # what is counted: what needs no vocabulary, all else, or words alone
+DATA, LENGTHS, WORDS = "data", "lengths", "words"  # counts without a vocabulary, with one, and with one for words only
 COUNTS: Mapping[str, Callable[[Task, Splits, Any], dict[str, Any]]] = {
     DATA: lambda task, splits, tokenizer: audit_data(task, splits),
     LENGTHS: audit_vocabulary,
@@ -46,51 +46,51 @@ REMEDY = "not in this store: execute 00_overview with its data (blurbstudy run),
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """A tokenizer, as tables name it."""
+    """A tokenizer."""
 
     name: str  # display names of the encoders that have it, "general", or GENERATED
     fingerprint: str
     entries: int
-    origin: str = ""  # of a general one: where it comes from
+    origin: str = ""  # of a general one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What the tables of the audit are made from."""
+    """The counts behind the tables of the audit."""
 
     tasks: tuple[Task, ...]
-    data: Mapping[str, dict[str, Any] | None]  # task -> see tasks.audit.audit_data
-    under: Mapping[tuple[str, str], dict[str, Any] | None]  # (task, vocabulary) -> audit_vocabulary's; general: `words`
-    vocabularies: tuple[Vocabulary, ...]  # of the run's encoders, each once
+    data: Mapping[str, dict[str, Any]]  # task -> see tasks.audit.audit_data
+    with_vocabulary: Mapping[tuple[str, str], dict[str, Any]]  # (task, vocabulary); of the general one `words`
+    vocabularies: tuple[Vocabulary, ...]  # of the encoders, without duplicates
     general: Vocabulary | None
-    general_missing: str  # why there is no general one, or ''
+    general_missing: str  # why there is none, or ''
     references: Mapping[str, GoldReference]
-    generated: bool  # numbers of an invented world
-    origin: str  # for captions
+    generated: bool  # data are generated
+    provenance: str  # for captions
 
     def of(self, task: Task, vocabulary: Vocabulary) -> dict[str, Any] | None:
-        """A task's numbers under a vocabulary."""
-        return self.under.get((task.name, vocabulary.fingerprint))
+        """A task's counts with a vocabulary."""
+        return self.with_vocabulary.get((task.name, vocabulary.fingerprint))
 
     @property
     def notes(self) -> list[str]:
-        """Which tasks the store has no numbers of."""
-        missing = [task.name for task in self.tasks if self.data[task.name] is None]
+        """Which tasks the store has no counts of."""
+        missing = [task.name for task in self.tasks if task.name not in self.data]
         return [f"{', '.join(missing)}: {REMEDY}."] if missing else []
 
     @property
     def known(self) -> tuple[Task, ...]:
-        """The tasks that there are numbers of."""
-        return tuple(task for task in self.tasks if self.data[task.name] is not None)
+        """The tasks with counts."""
+        return tuple(task for task in self.tasks if task.name in self.data)
 
 
 def prepare(study: Study[Parameters]) -> None:
-    """Audit the datasets and vocabularies that the store has no numbers of."""
+    """Audit the datasets and vocabularies that the store has no counts of."""
     data_audit(study)
 
 
 def data_audit(study: Study[Parameters]) -> Audit:
-    """The audit of the study's tasks with the vocabularies of its encoders; in a report from the store alone.
+    """The audit of the study's tasks with the vocabularies of its encoders; a report only reads the store.
 
     Raises:
         ParameterError: general_vocabulary cannot be found.
@@ -98,7 +98,7 @@ def data_audit(study: Study[Parameters]) -> Audit:
     """
     load = _Tokenizers(study)
     vocabularies, general = load.of_encoders(), load.general()
-    # Vocabulary -> what is counted with it; one of an encoder that serves as the general one too is read once.
+    # Vocabulary -> what is counted with it. An encoder's vocabulary can also be the general one.
     counted = {NO_VOCABULARY: DATA} | ({general.fingerprint: WORDS} if general else {})
     counted |= {vocabulary.fingerprint: LENGTHS for vocabulary in vocabularies}
     keys = {
@@ -107,18 +107,19 @@ def data_audit(study: Study[Parameters]) -> Audit:
         for print_, what in counted.items()
     }
     if study.trains:
-        _make_missing(study, keys, counted, load)
-    facts = {place: study.store.metadata(FACT, key) for place, key in keys.items()}
+        _compute_missing(study, keys, counted, load)
+    stored = {pair: study.store.metadata(AUDIT_METADATA, key) for pair, key in keys.items()}
+    counts = {pair: values for pair, values in stored.items() if values is not None}
     return Audit(
         tasks=study.tasks,
-        data={task.name: facts[task.name, NO_VOCABULARY] for task in study.tasks},
-        under={place: values for place, values in facts.items() if place[1] != NO_VOCABULARY},
+        data={task: values for (task, print_), values in counts.items() if print_ == NO_VOCABULARY},
+        with_vocabulary={pair: values for pair, values in counts.items() if pair[1] != NO_VOCABULARY},
         vocabularies=tuple(vocabularies),
         general=general,
         general_missing=load.general_missing,
         references=study.references,
         generated=study.is_demo,
-        origin=study.provenance,
+        provenance=study.provenance,
     )
 
 
@@ -126,31 +127,30 @@ def _key(task: str, data: str, *, vocabulary: str, what: str) -> str:
     return f"{task} {data} {what} vocabulary {vocabulary} revision {AUDIT_REVISION}"
 
 
-def _make_missing(
-    study: Study, keys: Mapping[tuple[str, str], str], counted: Mapping[str, str], load: _Tokenizers
+def _compute_missing(
+    study: Study[Parameters], keys: Mapping[tuple[str, str], str], counted: Mapping[str, str], load: _Tokenizers
 ) -> None:
-    """Audit what the store has no numbers of, dataset by dataset."""
-    kept = study.store.all_metadata(FACT)
-    missing = {place: key for place, key in keys.items() if key not in kept}
+    stored = study.store.all_metadata(AUDIT_METADATA)
+    missing = {pair: key for pair, key in keys.items() if key not in stored}
     todo = [task for task in study.tasks if any(name == task.name for name, _ in missing)]
     if not todo:
         return
     with Progress("audit of the data", total=len(todo), runs=len(todo)) as bar:
         for done, task in enumerate(todo, 1):
-            splits = read_task(task, study.sources.data_folder)
+            splits = read_task(task, study.sources.data_folder or "")
             for (name, print_), key in missing.items():
                 if name == task.name:
                     count = COUNTS[counted[print_]]
-                    study.store.put_metadata(FACT, key, count(task, splits, load.by_fingerprint(print_)))
+                    study.store.put_metadata(AUDIT_METADATA, key, count(task, splits, load.by_fingerprint(print_)))
             bar.update(done, runs_done=done)
 
 
 class _Tokenizers:
-    """The vocabularies of a study: as the store remembers them, or loaded where it does not (never in a report)."""
+    """The vocabularies of a study: from the store, or loaded if it has none of them (never in a report)."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study[Parameters]) -> None:
         self._study, self._store = study, study.store
-        self._loaders: dict[str, Callable[[], _Loaded]] = {}  # fingerprint -> how to load it
+        self._loaders: dict[str, Callable[[], LoadedTokenizer]] = {}  # by fingerprint
         self.general_missing = ""
 
     def of_encoders(self) -> list[Vocabulary]:
@@ -158,14 +158,17 @@ class _Tokenizers:
         names: dict[str, list[str]] = {}
         entries: dict[str, int] = {}
         for name, source in self._study.sources.encoders.items():
-            fact = self._fact(source.fingerprint, lambda source=source: _encoder_tokenizer(source))
-            if fact is not None:
-                names.setdefault(fact["fingerprint"], []).append(name)
-                entries[fact["fingerprint"]] = fact["entries"]
-        return [Vocabulary(name=", ".join(own), fingerprint=f, entries=entries[f]) for f, own in names.items()]
+            stored = self._metadata(source.fingerprint, lambda source=source: _encoder_tokenizer(source))
+            if stored is not None:
+                names.setdefault(stored["fingerprint"], []).append(name)
+                entries[stored["fingerprint"]] = stored["entries"]
+        return [
+            Vocabulary(name=", ".join(encoders), fingerprint=print_, entries=entries[print_])
+            for print_, encoders in names.items()
+        ]
 
     def general(self) -> Vocabulary | None:
-        """The one of parameter `general_vocabulary`; None with the reason in `general_missing`."""
+        """The vocabulary of parameter `general_vocabulary`; None with the reason in `general_missing`."""
         spec = hub_id(self._study.parameters.general_vocabulary)
         encoders = list(self._study.sources.encoders.values())
         size = encoders[0].architecture.vocab_size if encoders else 0
@@ -173,70 +176,74 @@ class _Tokenizers:
             self.general_missing = "general_vocabulary is null"
             return None
         if spec == TRAINED and not encoders:
-            self.general_missing = "no encoder says how large it should be"
+            self.general_missing = "without an encoder its size is unknown"
             return None
         name = f"general {spec} {size if spec == TRAINED else ''}".strip()
-        fact = self._fact(name, lambda: _general(spec, size), fresh=True)  # its name does not fix what it holds
-        if fact is None:
+        # A general vocabulary can change under the same name, so stored values serve only a report.
+        stored = self._metadata(name, lambda: _general(spec, size), reload=True)
+        if stored is None:
             self.general_missing = REMEDY
             return None
-        self.general_missing = fact["missing"]
-        if fact["missing"]:
+        self.general_missing = stored["missing"]
+        if stored["missing"]:
             return None
         name = GENERATED if spec == TRAINED else "general"
-        return Vocabulary(name=name, fingerprint=fact["fingerprint"], entries=fact["entries"], origin=fact["origin"])
+        return Vocabulary(
+            name=name, fingerprint=stored["fingerprint"], entries=stored["entries"], origin=stored["origin"]
+        )
 
     def by_fingerprint(self, fingerprint: str) -> Tokenizer | None:
-        """A vocabulary that was asked for before; None for what needs none."""
+        """A vocabulary returned before; None for NO_VOCABULARY."""
         return None if fingerprint == NO_VOCABULARY else self._loaders[fingerprint]().tokenizer
 
-    def _fact(self, name: str, load: Callable[[], _Loaded], *, fresh: bool = False) -> dict[str, Any] | None:
-        """Fingerprint and entries of a vocabulary: kept in the store, or found by loading it; with `fresh`, what the
-        store has serves a report alone.
-        """
+    def _metadata(
+        self, name: str, load: Callable[[], LoadedTokenizer], *, reload: bool = False
+    ) -> dict[str, Any] | None:
+        """Metadata of a vocabulary: from the store, or by loading it and storing them."""
         load = cache(load)
-        stale = fresh and self._study.trains
-        fact = None if stale else self._store.metadata(VOCABULARY_FACT, name)
-        if fact is None and self._study.trains:
-            fact = load().fact
-            self._store.put_metadata(VOCABULARY_FACT, name, fact)
-        if fact is not None:
-            self._loaders.setdefault(fact["fingerprint"], load)
-        return fact
+        stale = reload and self._study.trains
+        metadata = None if stale else self._store.metadata(VOCABULARY_METADATA, name)
+        if metadata is None and self._study.trains:
+            metadata = load().metadata
+            self._store.put_metadata(VOCABULARY_METADATA, name, metadata)
+        if metadata is not None:
+            self._loaders.setdefault(metadata["fingerprint"], load)
+        return metadata
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class LoadedTokenizer:
+    """A tokenizer, or why there is none."""
+
     tokenizer: Tokenizer | None
     origin: str = ""
-    missing: str = ""  # why there is none
+    missing: str = ""  # the reason
 
     @property
-    def fact(self) -> dict[str, Any]:
-        there = self.tokenizer is not None
+    def metadata(self) -> dict[str, Any]:
         return {
-            "fingerprint": tokenizer_fingerprint(self.tokenizer) if there else "",
-            "entries": self.tokenizer.get_vocab_size() if there else 0,
+            "fingerprint": "" if self.tokenizer is None else tokenizer_fingerprint(self.tokenizer),
+            "entries": 0 if self.tokenizer is None else self.tokenizer.get_vocab_size(),
             "origin": self.origin,
             "missing": self.missing,
         }
 
 
-def _encoder_tokenizer(source: EncoderSource) -> _Loaded:
-    return _Loaded(checkpoint_without_weights(source).tokenizer().backend_tokenizer)
+def _encoder_tokenizer(source: EncoderSource) -> LoadedTokenizer:
+    return LoadedTokenizer(checkpoint_without_weights(source).tokenizer().backend_tokenizer)
 
 
-def _general(spec: str, size: int) -> _Loaded:
-    return _Loaded(*general_tokenizer(spec, size=size))
+def _general(spec: str, size: int) -> LoadedTokenizer:
+    return LoadedTokenizer(*general_tokenizer(spec, size=size))
 
 
-def kept_words(audit: Audit, task: Task, *, limit: int, sentences: int) -> Sequence[int | None] | None:
-    """How many words of each test sentence begin within a limit (None: all), under the first encoder's vocabulary;
-    None where that is not known or every sentence fits.
+def words_within_limit(audit: Audit, task: Task, *, limit: int, sentences: int) -> Sequence[int | None] | None:
+    """Number of words of each test sentence that begin within a limit (None: all), with the first encoder's vocabulary;
+    None if that is unknown or every sentence fits.
     """
-    found = audit.of(task, audit.vocabularies[0]) if audit.vocabularies else None
-    longer = found["limits"]["test"][str(limit)].get("kept") if found else None
-    if not longer:
+    counts = audit.of(task, audit.vocabularies[0]) if audit.vocabularies else None
+    truncated = counts["limits"]["test"][str(limit)].get("kept") if counts else None
+    if not truncated:
         return None
-    cut = dict(longer)
-    return [cut.get(i) for i in range(sentences)]
+    words = dict(truncated)
+    return [words.get(i) for i in range(sentences)]

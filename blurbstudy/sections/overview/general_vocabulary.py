@@ -1,4 +1,4 @@
-"""A general-domain vocabulary for comparison: loaded from disk or the Hub, or trained on generated text."""
+"""A general-domain vocabulary for comparison: from disk or the Hub, or trained on generated text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GENERATED = "general (generated)"  # name of a trained one in tables
 
 
 def general_tokenizer(spec: str, *, size: int) -> tuple[Tokenizer | None, str, str]:
-    """Tokenizer, where it comes from, and why there is none ('' where there is one).
+    """Tokenizer, its origin, and the reason if there is none.
 
     Args:
         spec: TRAINED, a directory or a Hub id.
@@ -27,21 +27,21 @@ def general_tokenizer(spec: str, *, size: int) -> tuple[Tokenizer | None, str, s
     Raises:
         ParameterError: the directory or Hub id has no fast tokenizer.
     """
-    return _trained(size) if spec == TRAINED else (_loaded(spec), Path(spec).name, "")
+    return _train(size) if spec == TRAINED else (_load(spec), Path(spec).name, "")
 
 
-def _loaded(spec: str) -> Tokenizer:
+def _load(spec: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
     folder = Path(spec).expanduser()
     try:
-        found = AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             folder if folder.is_dir() else spec,
             local_files_only=folder.is_dir(),
             use_fast=True,
             trust_remote_code=False,
         )
-        return found.backend_tokenizer
+        return tokenizer.backend_tokenizer
     except Exception as error:  # transformers raises many kinds
         cause = " ".join(str(error).split())[:120]
         raise ParameterError(
@@ -50,7 +50,7 @@ def _loaded(spec: str) -> Tokenizer:
         ) from None
 
 
-def _trained(size: int) -> tuple[Tokenizer | None, str, str]:
+def _train(size: int) -> tuple[Tokenizer | None, str, str]:
     from tokenizers import Tokenizer
 
     from ...pretraining.corpus.documents import read_documents

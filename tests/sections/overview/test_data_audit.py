@@ -26,7 +26,7 @@ from blurbstudy.sections.overview.audit_tables import (
     percent,
     vocabulary_table,
 )
-from blurbstudy.sections.overview.data_audit import FACT, REMEDY, data_audit, kept_words
+from blurbstudy.sections.overview.data_audit import AUDIT_METADATA, REMEDY, data_audit, words_within_limit
 from blurbstudy.sections.overview.general_vocabulary import general_tokenizer
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as study_module
@@ -93,7 +93,7 @@ def test_what_was_audited_is_not_read_again(audit, make_study, monkeypatch):
 
 
 def test_the_store_keeps_numbers_and_no_text(audit, folder, mini_data):
-    facts = json.dumps(RunStore(folder).all_metadata(FACT))
+    facts = json.dumps(RunStore(folder).all_metadata(AUDIT_METADATA))
     first = (mini_data / get_task("BioASQ").folder / "test.tsv").read_text().splitlines()[0].split("\t")[1]
     assert first not in facts and len(facts) > 1000
 
@@ -108,7 +108,7 @@ def test_a_report_rebuilds_every_table_from_the_store_alone(audit, make_study, m
 
 def test_a_report_without_the_facts_says_so(audit, make_study, folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "store")
-    shutil.rmtree(tmp_path / "store" / "facts" / FACT)
+    shutil.rmtree(tmp_path / "store" / "facts" / AUDIT_METADATA)
     bare = data_audit(make_study(store=str(tmp_path / "store"), train_missing=False))
     for make in TABLES:
         table = make(bare)
@@ -143,7 +143,7 @@ def test_published_sizes_name_tasks_of_blurb_and_their_source():
 
 def test_a_column_left_out_gives_its_reason(make_study):
     table = vocabulary_table(data_audit(make_study(general_vocabulary=None)))
-    assert table.columns == ("Task", "Sub-words per word, BERT, Twin", "Whole words, %, BERT, Twin")
+    assert table.columns == ("Task", "Sub-words per word, BERT, Twin", "Unsplit words, %, BERT, Twin")
     assert "general_vocabulary is null" in text(table)
 
 
@@ -151,8 +151,8 @@ def test_without_an_encoder_words_are_counted_and_sub_words_are_not(make_study):
     bare = data_audit(make_study(encoders={"BERT": None}))
     assert length_table(bare).columns == ("Task", "An example is", "Words")
     assert limit_table(bare).rows == []
-    assert "no encoder of this run is at hand" in text(length_table(bare))
-    assert kept_words(bare, get_task("BC5-chem"), limit=64, sentences=3) is None
+    assert "no encoder of this run is available" in text(length_table(bare))
+    assert words_within_limit(bare, get_task("BC5-chem"), limit=64, sentences=3) is None
 
 
 def test_the_trained_vocabulary_says_what_it_was_trained_on(audit):
@@ -187,9 +187,9 @@ def test_a_directory_serves_as_general_vocabulary(make_study, tiny_encoder):
 def test_words_kept_within_a_limit_are_those_of_the_longer_sentences_alone(audit):
     task, (vocabulary,) = get_task("BC5-chem"), audit.vocabularies
     limits = {"test": {"64": {"kept": [[1, 40], [3, 7]]}, "128": {"kept": []}}}
-    known = dataclasses.replace(audit, under={(task.name, vocabulary.fingerprint): {"limits": limits}})
-    assert kept_words(known, task, limit=64, sentences=5) == [None, 40, None, 7, None]
-    assert kept_words(known, task, limit=128, sentences=5) is None  # every sentence fits
+    known = dataclasses.replace(audit, with_vocabulary={(task.name, vocabulary.fingerprint): {"limits": limits}})
+    assert words_within_limit(known, task, limit=64, sentences=5) == [None, 40, None, 7, None]
+    assert words_within_limit(known, task, limit=128, sentences=5) is None  # every sentence fits
 
 
 def test_shares_are_never_rounded_to_nothing():

@@ -33,4 +33,4 @@ def test_our_row_is_read_from_the_package():
 
 def test_the_table_says_that_it_is_rebuilt():
     table = related_table()
-    assert "rebuilt" in table.title and any("Rebuilt from sections 2.4 and 4" in note for note in table.notes)
+    assert "reconstructed" in table.title and any("Rebuilt from sections 2.4 and 4" in note for note in table.notes)
