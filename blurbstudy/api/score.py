@@ -154,11 +154,7 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
 def score_examples(
     predicted: Sequence[str | float], examples: Sequence[Example], task: Task, folder: Path, *, split: str, origin: str
 ) -> ScoredPredictions:
-    """Score predictions for the examples of a split, in their order.
-
-    Raises:
-        DataError: the train file, which some trivial baselines need, is missing or malformed.
-    """
+    """Score predictions for the examples of a split, in their order."""
     gold = {split: _gold(examples)}
     if task.output in ("single_label", "multi_label"):  # other trivial baselines need no training labels
         gold["train"] = _gold(read_split(task, folder, split="train"))
@@ -172,11 +168,6 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
 
     Args:
         task: if given, must be the run's task.
-
-    Raises:
-        ParameterError: the split is unknown, or the task is not the run's.
-        StoreError: the store lacks the run or its gold labels.
-        StudyError: the run has no score on the split.
     """
     record = _scored_record(run_id, store, split=split, task=task)
     reference = load_references(store, [record])[record.config.task]

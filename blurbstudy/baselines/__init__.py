@@ -4,22 +4,3 @@ from .models import MODELS, RELEASED, RETRAINED, BaselineModel, evaluated_tags, 
 from .prediction import entity_types, load_model, predicted_tags, released_version
 from .scispacy_scorer import scispacy_score, score_on_scispacy_gold
 from .training import BaselineSpec, ensure_model, total_steps
-
-__all__ = [
-    "MODELS",
-    "RELEASED",
-    "RETRAINED",
-    "BaselineModel",
-    "BaselineSpec",
-    "evaluated_tags",
-    "evaluated_type",
-    "entity_types",
-    "get_model",
-    "load_model",
-    "ensure_model",
-    "predicted_tags",
-    "score_on_scispacy_gold",
-    "released_version",
-    "scispacy_score",
-    "total_steps",
-]

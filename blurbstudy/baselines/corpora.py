@@ -16,9 +16,6 @@ def typed_corpus(types: Mapping[str, str], folder: Path) -> dict[str, list[Sente
 
     Args:
         types: task -> type of its mentions, as {"BC5-chem": "CHEMICAL", ...}.
-
-    Raises:
-        DataError: a file is missing or malformed, the tasks have different sentences, or mentions of two tasks overlap.
     """
     examples = {name: read_task(get_task(name), folder) for name in types}
     return {

@@ -77,10 +77,6 @@ def ensure_model(
     Args:
         on_progress: called with (steps done, steps); not called if the model is cached.
         stop: called after every step; True stops the training without a result.
-
-    Raises:
-        DataError: the data are missing or malformed, or have other fingerprints.
-        Interrupted: `stop` returned True.
     """
     return ensure_directory(spec.folder(), lambda folder: _train(spec, folder, on_progress=on_progress, stop=stop))
 

@@ -156,11 +156,7 @@ def _parse_number(text: str, units: Mapping[str, int]) -> int | None:
 
 
 def _check_output_dir(out: Path, *, resume: bool) -> None:
-    """Check that a run may write to `out`.
-
-    Raises:
-        ParameterError: it has other contents, or an unfinished run and --resume is missing.
-    """
+    """Check that a run may write to `out`."""
     from ..pretraining.checkpoints import CHECKPOINTS_FOLDER
     from ..pretraining.export import is_published
 

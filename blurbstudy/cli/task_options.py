@@ -91,12 +91,7 @@ class TaskOptions:
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def load(self) -> tuple[Task, str]:
-        """The task and the folder of its data ("" for a custom task, which names its files).
-
-        Raises:
-            ParameterError: the task is unknown, options contradict each other, or the data are not named.
-            DataError: files of a custom task are missing or malformed.
-        """
+        """The task and the folder of its data ("" for a custom task, which names its files)."""
         task = self._load_task()
         return task, "" if task.custom else require_data(self.data)
 
@@ -133,12 +128,7 @@ class TaskOptions:
 
 
 def load_task(name: str) -> Task:
-    """The task of a YAML definition, or the BLURB task of that name.
-
-    Raises:
-        ParameterError: the task is unknown, or the file is not a definition.
-        DataError: its files are missing or malformed.
-    """
+    """The task of a YAML definition, or the BLURB task of that name."""
     from ..tasks import get_task, load_custom_task
 
     return load_custom_task(name) if Path(name).suffix.lower() in SUFFIXES else get_task(name)

@@ -140,10 +140,6 @@ class PopulationTrainer:
 
         Args:
             on_progress: receives the steps done and the steps of all members, after every step.
-
-        Raises:
-            StudyError: data or encoder cannot be read, or changed since the sweep was planned.
-            StoreError: the store cannot be written.
         """
         first = population[0]
         checkpoint = self._load(first)

@@ -44,11 +44,7 @@ class SweepResult(Mapping[str, RunRecord]):
 
 
 def find_runs(configs: Iterable[RunConfig], store: RunStore) -> SweepResult:
-    """The records that are in the store; nothing is trained.
-
-    Raises:
-        StoreError: a record is corrupt.
-    """
+    """The records that are in the store; nothing is trained."""
     distinct = {config.id: config for config in configs}
     stored = {run_id: store.get(run_id) for run_id in distinct}
     records = {run_id: record for run_id, record in stored.items() if record is not None}
@@ -116,11 +112,7 @@ def run_missing(
 
 
 def check_runs(configs: Iterable[RunConfig], sources: Sources) -> None:
-    """Check that every recipe fits its encoder.
-
-    Raises:
-        ParameterError: one does not.
-    """
+    """Check that every recipe fits its encoder."""
     for config in configs:
         check_population([config], checkpoint_without_weights(sources.encoder_of(config)))
 

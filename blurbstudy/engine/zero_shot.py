@@ -45,11 +45,7 @@ def zero_shot_scores(
     max_length: int,
     device: str = "auto",
 ) -> tuple[ZeroShotScore, ...]:
-    """One score per group of splits, whose pairs are pooled; computed unless the store has it.
-
-    Raises:
-        StudyError: data or encoder cannot be read.
-    """
+    """One score per group of splits, whose pairs are pooled; computed unless the store has it."""
     limit = min(max_length, encoder.architecture.max_positions)
     data = sources.fingerprints[task.name]
     name = f"{task.name} {data} {encoder.fingerprint} {limit}"

@@ -15,9 +15,6 @@ from .predictor import Prediction, Predictor
 def predict_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[str | float]:
     """Predictions in the order of the examples and in the form of `Example.label`; the words of tagged sentences are
     not split again.
-
-    Raises:
-        ParameterError: the model's task does not fit.
     """
     check_fits(predictor.task, task)
     predictions = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])

@@ -18,34 +18,6 @@ from .pearson import PEARSON, is_correlated, pearson
 from .pico_f1 import PICO_F1, pico_f1, pico_scores
 from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
-__all__ = [
-    "COUNTING",
-    "METRICS",
-    "Convention",
-    "Mention",
-    "Metric",
-    "PrecisionRecallF1",
-    "accuracy",
-    "bio_to_io",
-    "blurb_score",
-    "document_f1",
-    "entity_f1",
-    "entity_scores",
-    "example_based_f1",
-    "group_means",
-    "io_ceiling",
-    "io_to_bio",
-    "is_correlated",
-    "decode_tags",
-    "micro_f1",
-    "pearson",
-    "pico_f1",
-    "pico_scores",
-    "precision_recall_f1",
-    "score",
-    "scoring_conventions",
-]
-
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (

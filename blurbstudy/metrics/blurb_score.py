@@ -16,9 +16,6 @@ def blurb_score(scores: Mapping[str, float | None], *, groups: Mapping[str, str]
     Args:
         scores: task -> score.
         groups: task -> group; every task listed here needs a score.
-
-    Raises:
-        ParameterError: groups is empty, or a task has no finite score.
     """
     means = group_means(scores, groups=groups)
     return math.fsum(means.values()) / len(means)

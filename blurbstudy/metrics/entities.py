@@ -60,20 +60,12 @@ DECODERS: dict[str, tuple[bool, bool]] = {"strict": (True, False), "default": (T
 
 
 def bio_to_io(tags: Sequence[str]) -> list[str]:
-    """IO tags: every B becomes I. Adjacent mentions of one type merge irreversibly.
-
-    Raises:
-        ParameterError: a tag is not O, B, I, B-TYPE or I-TYPE.
-    """
+    """IO tags: every B becomes I. Adjacent mentions of one type merge irreversibly."""
     return [OUTSIDE if tag == OUTSIDE else _tag("I", split_tag(tag)[1]) for tag in tags]
 
 
 def io_to_bio(tags: Sequence[str]) -> list[str]:
-    """BIO tags in which each maximal run of one type is one mention.
-
-    Raises:
-        ParameterError: a tag is not O, B, I, B-TYPE or I-TYPE.
-    """
+    """BIO tags in which each maximal run of one type is one mention."""
     bio = [OUTSIDE] * len(tags)
     for start, end, kind in decode_tags(tags, scheme="io"):
         bio[start:end] = [_tag("B", kind)] + [_tag("I", kind)] * (end - start - 1)

@@ -13,11 +13,7 @@ from .metric import Metric
 
 
 def entity_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
-    """F1 of mentions under strict BIO, a fraction. Sentences are tags joined by spaces; convert IO tags by io_to_bio.
-
-    Raises:
-        ParameterError: a tag is unknown, or a sentence has a different number of predicted tags.
-    """
+    """F1 of mentions under strict BIO, a fraction. Sentences are tags joined by spaces; see io_to_bio for IO tags."""
     return ENTITY_F1.score(gold, predicted)
 
 
@@ -28,9 +24,6 @@ def entity_terms(
 
     Args:
         scheme: key of entities.DECODERS.
-
-    Raises:
-        ParameterError: a tag is unknown, or a sentence has a different number of predicted tags.
     """
     rows = []
     for truth, guess in tag_pairs(gold, predicted):
@@ -41,11 +34,7 @@ def entity_terms(
 
 
 def entity_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, PrecisionRecallF1]:
-    """Entity type -> precision, recall, F1 and counts of its mentions under strict BIO, types sorted.
-
-    Raises:
-        ParameterError: a tag is unknown, or a sentence has a different number of predicted tags.
-    """
+    """Entity type -> precision, recall, F1 and counts of its mentions under strict BIO, types sorted."""
     counts: dict[str, np.ndarray] = {}
     for truth, guess in tag_pairs(gold, predicted):
         expected, actual = set(decode_tags(truth)), set(decode_tags(guess))
@@ -56,11 +45,7 @@ def entity_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, Pr
 
 
 def word_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequence[str] = ()) -> np.ndarray:
-    """COUNTS of each sentence's words inside mentions, matched by type, B and I alike: (sentences, 4).
-
-    Raises:
-        ParameterError: a tag is unknown, or a sentence has a different number of predicted tags.
-    """
+    """COUNTS of each sentence's words inside mentions, matched by type, B and I alike: (sentences, 4)."""
     rows = []
     for truth, guess in tag_pairs(gold, predicted):
         expected, actual = bio_to_io(truth), bio_to_io(guess)
@@ -70,11 +55,7 @@ def word_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequenc
 
 
 def io_ceiling(gold: Sequence[str]) -> float:
-    """The best entity F1 possible with IO tags, a fraction: they cannot separate adjacent mentions.
-
-    Raises:
-        ParameterError: a tag is unknown.
-    """
+    """The best entity F1 possible with IO tags, a fraction: they cannot separate adjacent mentions."""
     return entity_f1(gold, [" ".join(io_to_bio(bio_to_io(label.split()))) for label in gold])
 
 

@@ -12,11 +12,7 @@ from .metric import Metric
 
 
 def micro_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
-    """Micro F1, a fraction. Examples of other classes, such as "false", count only if a positive class is predicted.
-
-    Raises:
-        ParameterError: `positives` is empty.
-    """
+    """Micro F1, a fraction. Examples of other classes, such as "false", count only if a positive class is predicted."""
     return MICRO_F1.score(gold, predicted, positives=positives)
 
 

@@ -13,11 +13,7 @@ from .metric import Metric
 
 
 def pico_f1(gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]) -> float:
-    """Macro F1 over the positive tags, a fraction; a class absent from both sides counts as 0.
-
-    Raises:
-        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
-    """
+    """Macro F1 over the positive tags, a fraction; a class absent from both sides counts as 0."""
     return PICO_F1.score(gold, predicted, positives=positives)
 
 
@@ -47,11 +43,7 @@ def pico_from_sums(sums: np.ndarray) -> np.ndarray:
 def pico_scores(
     gold: Sequence[str], predicted: Sequence[str], *, positives: Sequence[str]
 ) -> dict[str, PrecisionRecallF1]:
-    """Class -> precision, recall, F1 and counts of its words.
-
-    Raises:
-        ParameterError: `positives` is empty, or a sentence has a different number of predicted tags.
-    """
+    """Class -> precision, recall, F1 and counts of its words."""
     sums = _by_class(pico_terms(gold, predicted, positives).sum(axis=0))
     return {tag: scores_from_counts(class_sums) for tag, class_sums in zip(positives, sums, strict=True)}
 

@@ -24,9 +24,6 @@ def relaxed_terms(
 
     Args:
         rule: key of RULES.
-
-    Raises:
-        ParameterError: a tag is unknown, or a sentence has a different number of predicted tags.
     """
     rows = []
     for truth, guess in tag_pairs(gold, predicted):

@@ -14,23 +14,3 @@ from .classifier import Classifier, DepthParameter, FinetunedWeights, reinitiali
 from .encoder import Encoder
 from .packing import PackedBatch, pack
 from .rng import DropoutStream, seed_for
-
-__all__ = [
-    "Architecture",
-    "Checkpoint",
-    "Classifier",
-    "DepthParameter",
-    "DropoutStream",
-    "Encoder",
-    "FinetunedWeights",
-    "PackedBatch",
-    "checkpoint_fingerprint",
-    "checkpoint_folder",
-    "export_checkpoint",
-    "load_checkpoint",
-    "pack",
-    "random_checkpoint",
-    "read_architecture",
-    "reinitialize",
-    "seed_for",
-]

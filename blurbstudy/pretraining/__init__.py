@@ -3,18 +3,6 @@
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
 from .encoder_cache import pretrained_encoder
+from .loop import PRETRAINER_REVISION, Callbacks, TrainingOptions
 from .objectives.registry import OBJECTIVES, get_objective
-from .pretrainer import PRETRAINER_REVISION, Callbacks, TrainingOptions, pretrain
-
-__all__ = [
-    "OBJECTIVES",
-    "PRETRAINER_REVISION",
-    "Callbacks",
-    "Corpus",
-    "PretrainingConfig",
-    "TrainingOptions",
-    "get_objective",
-    "pretrain",
-    "pretrained_encoder",
-    "pretraining_config",
-]
+from .pretrainer import pretrain

@@ -96,21 +96,13 @@ def clear_checkpoints(out: Path) -> None:
 
 
 def save_curve(out: Path, curve: list[dict[str, float]]) -> None:
-    """Write the points of the curve so far.
-
-    Raises:
-        DiskError: the disk is full or not writable.
-    """
+    """Write the points of the curve so far."""
     with disk_errors(out, DISK_HINT):
         (out / CURVE_FILE).write_text("".join(json.dumps(point) + "\n" for point in curve), encoding="utf-8")
 
 
 def save_checkpoint(out: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under `out` and delete all but the last MAX_CHECKPOINTS.
-
-    Raises:
-        DiskError: the disk is full or not writable; earlier checkpoints are intact.
-    """
+    """Write a checkpoint under `out` and delete all but the last MAX_CHECKPOINTS."""
     parent = out / CHECKPOINTS_FOLDER
     with disk_errors(parent, DISK_HINT):
         remove_unfinished(parent, older_than=0.0)

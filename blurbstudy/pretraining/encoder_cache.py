@@ -15,8 +15,9 @@ from ..paths import cache_folder
 from ..training.provenance import one_torch_thread
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
+from .loop import PRETRAINER_REVISION, Callbacks, TrainingOptions
 from .objectives.registry import get_objective
-from .pretrainer import PRETRAINER_REVISION, Callbacks, TrainingOptions, pretrain
+from .pretrainer import pretrain
 
 CORPUS_FILE = "corpus.jsonl"  # in the folder of mini-BLURB
 SAVE_EVERY = 120.0  # seconds between two checkpoints
@@ -103,9 +104,6 @@ def make_encoder(
     Args:
         on_progress: called with (steps done, steps); not called if the encoder is cached.
         stop: called at every step; True saves a checkpoint and stops.
-
-    Raises:
-        Interrupted: `stop` returned True.
     """
     folder = request.folder()
     work_folder = folder.parent / f".begun-{folder.name}"

@@ -113,9 +113,6 @@ def publish(
 
     Args:
         shard_bytes: maximum size of a file of weights; 0: one file, model.safetensors.
-
-    Raises:
-        DiskError: the disk is full or not writable; earlier contents of `folder` are intact.
     """
     with disk_errors(folder, DISK_HINT):
         folder.mkdir(parents=True, exist_ok=True)

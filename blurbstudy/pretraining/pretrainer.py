@@ -16,10 +16,8 @@ from .corpus.prepared_corpus import prepare_corpus
 from .corpus.wordpiece import load_vocabulary, vocabulary_digest
 from .distributed import process_group
 from .export import PretrainingRecord, check_intermediate
-from .loop import PRETRAINER_REVISION, Callbacks, PretrainingLoop, TrainingOptions
+from .loop import Callbacks, PretrainingLoop, TrainingOptions
 from .objectives.registry import Objective
-
-__all__ = ["PRETRAINER_REVISION", "Callbacks", "TrainingOptions", "pretrain"]
 
 
 def pretrain(

@@ -31,11 +31,7 @@ class SearchDatabase:
             self.storage: RDBStorage = optuna.storages.RDBStorage(url)
 
     def study(self, name: str) -> Study:
-        """The study of that name, created if needed.
-
-        Raises:
-            StoreError: the database cannot be read or written.
-        """
+        """The study of that name, created if needed."""
         import optuna
 
         with self._errors():

@@ -145,10 +145,6 @@ def run_searches(
 
     Args:
         batch_size: trials of each search that are sampled, and their runs made, at once.
-
-    Raises:
-        StoreError: the database or the store cannot be read or written.
-        StudyError: as `make` raises.
     """
     ongoing = [
         OngoingSearch(search, database.study(search.name), budget=trials, reference=references[search.task])

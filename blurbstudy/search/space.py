@@ -90,9 +90,6 @@ def search_space(standard: Recipe, choices: Mapping[str, Sequence[Value]], *, se
     Args:
         choices: dimension -> values.
         segments: number of segments of an example; with one, segment ids are no dimension.
-
-    Raises:
-        ParameterError: an unknown dimension, or a value out of bounds.
     """
     check_choices(choices)
     dimensions = {}

@@ -25,25 +25,6 @@ from .stabilizer import Stabilizer
 # In the order in which they compose. A new technique is one file and one entry here.
 STABILIZERS = (RemoveLayers, Reinitialize, Freeze, LayerwiseDecay, BiasCorrection, LongerTraining)
 
-__all__ = [
-    "STABILIZERS",
-    "BiasCorrection",
-    "DepthPlan",
-    "Freeze",
-    "LayerwiseDecay",
-    "LongerTraining",
-    "Reinitialize",
-    "RemoveLayers",
-    "Stabilizer",
-    "apply_to_member",
-    "canonical",
-    "check_recipe",
-    "depth_plan",
-    "inactive_fields",
-    "stabilize",
-    "stabilizers_of",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DepthPlan:

@@ -192,11 +192,7 @@ class _Merge:
             raise import_error(self.file, f"{len(self.wrong)} runs have wrong scores; first: {self.wrong[0]}", remedy)
 
     def write(self, on_progress: OnProgress) -> None:
-        """Write what the store lacks, runs last.
-
-        Raises:
-            DiskError: the disk refused.
-        """
+        """Write what the store lacks, runs last."""
         names = sorted(self.new) + self.replaced
         with disk_errors(self.store.folder, DISK_HINT):
             for done, name in enumerate(names, 1):

@@ -21,12 +21,7 @@ def save_task(store: RunStore, task: Task, data: str) -> None:
 
 
 def stored_task(store: RunStore, name: str, data: str) -> Task:
-    """The custom task of that name and data in the store, otherwise BLURB's task of that name.
-
-    Raises:
-        ParameterError: there is none.
-        StoreError: the stored definition is malformed.
-    """
+    """The custom task of that name and data in the store, otherwise BLURB's task of that name."""
     values = store.metadata(METADATA_KIND, _key(name, data))
     return get_task(name) if values is None else _parse_task(name, values, folder=store.folder)
 

@@ -40,20 +40,12 @@ def has_weights(store: RunStore, run_id: str) -> bool:
 
 
 def weights_metadata(store: RunStore, run_id: str) -> dict[str, Any]:
-    """The metadata of a run's saved weights: its id and configuration, and the rule by which they were saved.
-
-    Raises:
-        StoreError: the file is missing or corrupt.
-    """
+    """The metadata of a run's saved weights: its id and configuration, and the rule by which they were saved."""
     return _read(store, run_id, "run", dict)
 
 
 def word_splitter(store: RunStore, run_id: str) -> str:
-    """The rule that splits text into words as the run's training data were; '' for tasks without words.
-
-    Raises:
-        StoreError: the file is missing or corrupt.
-    """
+    """The rule that splits text into words as the run's training data were; '' for tasks without words."""
     return _read(store, run_id, "words", str)
 
 
@@ -111,9 +103,6 @@ def save_weights(
 
     Args:
         run: further metadata of the run.
-
-    Raises:
-        DiskError: the disk refused; nothing incomplete remains.
     """
     folder = weights_folder(store, record.id)
     with disk_errors(store.folder, DISK_HINT), atomic_directory(folder, replace=True) as temporary:

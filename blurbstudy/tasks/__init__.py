@@ -33,34 +33,6 @@ from .task import (
 if TYPE_CHECKING:
     import datasets
 
-__all__ = [
-    "ALL_TASKS",
-    "OUTPUT_TYPES",
-    "OUTSIDE",
-    "READERS",
-    "SPLITS",
-    "TASKS",
-    "CustomForm",
-    "Example",
-    "Task",
-    "custom_task",
-    "data_fingerprint",
-    "dataset_folder",
-    "example_size",
-    "get_task",
-    "load_custom_task",
-    "read_split",
-    "read_task",
-    "split_file",
-    "split_labels",
-    "split_tags",
-    "task_from_dict",
-    "task_to_dict",
-    "to_datasets",
-    "trivial_predictions",
-]
-
-
 ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's and additional datasets
 
 
@@ -114,9 +86,6 @@ def to_datasets(task: Task, folder: Path | str = ".") -> datasets.DatasetDict:
 
     Tagged sentences have words (strings) and tags (ClassLabels), documents text and labels (ClassLabels). Other tasks
     have their texts and label, a ClassLabel or a float for a score.
-
-    Raises:
-        DataError: a file is missing or malformed.
     """
     import datasets
 
@@ -161,9 +130,6 @@ def data_fingerprint(task: Task, folder: Path | str = ".") -> str:
     """20 hexadecimal digits of a SHA-256 over the bytes of the task's split files.
 
     For a custom task it also covers the parts of the definition that decide what is read, predicted or scored.
-
-    Raises:
-        DataError: a file is missing.
     """
     digest = hashlib.sha256()
     if task.custom:

@@ -266,11 +266,7 @@ def task_features(
     max_length: int,
     segment_ids: str,
 ) -> dict[str, Features]:
-    """Split -> packed features of its file.
-
-    Raises:
-        DataError: a file is missing or malformed.
-    """
+    """Split -> packed features of its file."""
     return {
         split: tokenize(examples, tokenizer, task, max_length=max_length, segment_ids=segment_ids)
         for split, examples in read_task(task, folder).items()

@@ -20,11 +20,7 @@ def task_to_dict(task: Task) -> dict[str, Any]:
 
 
 def task_from_dict(values: Mapping[str, Any]) -> Task:
-    """The inverse of task_to_dict, also after a round trip through JSON.
-
-    Raises:
-        KeyError, TypeError or AttributeError: the values describe no task.
-    """
+    """The inverse of task_to_dict, also after a round trip through JSON."""
     fields: dict[str, Any] = dict(values)
     fields |= {name: tuple(fields[name]) for name in ("columns", "labels", "positive_labels")}
     fields["bounds"] = None if fields["bounds"] is None else tuple(fields["bounds"])

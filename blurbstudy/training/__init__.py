@@ -6,19 +6,3 @@ from .provenance import pick_device
 from .run_record import RunRecord, run_record_from_dict
 from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps
 from .trainer import check_population, train_population
-
-__all__ = [
-    "MemberHyperparameters",
-    "Population",
-    "PopulationAdamW",
-    "RunRecord",
-    "check_population",
-    "evaluation_steps",
-    "lr_factor",
-    "pick_device",
-    "population_key",
-    "run_record_from_dict",
-    "steps_per_epoch",
-    "total_steps",
-    "train_population",
-]

@@ -36,9 +36,6 @@ def profile_memory(
 ) -> MemoryUsage:
     """Peak memory over steps on the longest sequences that could share a batch, alternating with others, and over an
     evaluation of the longest.
-
-    Raises:
-        MemoryError, RuntimeError: the population does not fit (memory.is_out_of_memory).
     """
     used_device = pick_device(device)
 

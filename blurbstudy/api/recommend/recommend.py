@@ -173,11 +173,7 @@ def recommend(
     sentence_tuned: bool | None = None,
     device: str = "auto",
 ) -> Recommendation:
-    """Recommend a recipe. Nothing is trained; metadata of data and encoder, and a zero-shot score, enter the store.
-
-    Raises:
-        StudyError: data, encoder or store cannot be read or written.
-    """
+    """Recommend a recipe. Nothing is trained; metadata of data and encoder, and a zero-shot score, enter the store."""
     run_store = RunStore(store)
     if task.custom:
         check_trainable(task)

@@ -142,9 +142,6 @@ class AutoEncoder(nn.Module):
 def from_transformers(state: dict[str, Tensor], architecture: Architecture) -> tuple[dict[str, Tensor], list[str]]:
     """Weights (float32, contiguous) by transformers' names (but our name for the word embeddings; with the pooler, if
     the state has one), and the names that the state lacks.
-
-    Raises:
-        RuntimeError: a tensor does not fit.
     """
     loaded, missing = read_state(architecture.config, state, n_layers=architecture.n_layers)
     expected = [*shapes(architecture.config, architecture.n_layers)]

@@ -85,11 +85,7 @@ class Corpus:
                 raise DataError(f"{file}: changed while it was being read; run again when it is complete")
 
     def documents(self, activity: str = "reading", on_progress: CorpusProgress | None = None) -> Iterator[Document]:
-        """Yield the documents of the corpus, without test text unless it is included.
-
-        Raises:
-            DataError: a file is missing, corrupt, empty or not UTF-8, or a line is not a document.
-        """
+        """Yield the documents of the corpus, without test text unless it is included."""
         for _, document in self._read(activity, on_progress):
             if self.include_test_text or not document.is_test_text:
                 yield document

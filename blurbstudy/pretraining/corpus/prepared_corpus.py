@@ -45,11 +45,6 @@ def prepare_corpus(
             one (see load_vocabulary).
         held_out: fraction of documents on which neither the vocabulary nor the encoder is trained.
         on_progress: called while files are read; not at all if everything is cached.
-
-    Raises:
-        DataError: a file of the corpus cannot be read, or there are too few documents.
-        ParameterError: the vocabulary cannot be loaded, or its size is too small for the text.
-        StudyError: the cache folder cannot be written.
     """
 
     @functools.cache

@@ -37,22 +37,14 @@ class CustomTaskAudit:
 
 
 def check_trainable(task: Task) -> None:
-    """Check that a task can be trained on: well-formed files, enough examples, more than one class.
-
-    Raises:
-        DataError: names file, line if there is one, and remedy.
-    """
+    """Check that a task can be trained on: well-formed files, enough examples, more than one class."""
     lines = locate_examples(task)
     _refuse_too_few(lines)
     _refuse_one_class(lines)
 
 
 def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> CustomTaskAudit:
-    """The audit of a task that passes `check_trainable`.
-
-    Raises:
-        DataError: a file is missing or malformed; names file, line and remedy.
-    """
+    """The audit of a task that passes `check_trainable`."""
     lines = locate_examples(task)
     counts = {split: sub_word_counts(task, examples, tokenizer) for split, examples in lines.splits.items()}
     warnings = (

@@ -48,11 +48,7 @@ NUMBERED_READERS: dict[str, Callable[[Path, Task], list[NumberedExample]]] = {  
 
 
 def read_custom(path: Path, task: Task) -> list[Example]:
-    """The examples of a custom task's file, in file order.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, or a line does not fit the task.
-    """
+    """The examples of a custom task's file, in file order."""
     return [example for _, example in NUMBERED_READERS[task.reader](path, task)]
 
 
@@ -69,9 +65,6 @@ def detect_tagged_format(path: Path, form: str) -> str:
 
     Args:
         form: the format that its suffix suggests.
-
-    Raises:
-        DataError: the file cannot be read.
     """
     if form == "tagged-jsonl":
         return "tagged-jsonl" if _has_words(path) else "span-jsonl"

@@ -40,11 +40,7 @@ class ExampleLocations:
 
 
 def locate_examples(task: Task) -> ExampleLocations:
-    """Read the files of a custom task.
-
-    Raises:
-        DataError: a file is missing or malformed; names file, line and remedy.
-    """
+    """Read the files of a custom task."""
     numbered: dict[str, list[NumberedExample]] = {
         split: NUMBERED_READERS[task.of_split(split).reader](display_path(task.files[split]), task.of_split(split))
         for split in task.splits

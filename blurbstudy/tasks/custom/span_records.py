@@ -29,11 +29,7 @@ ACCEPTED = ("accept", "")  # Prodigy's answers of accepted texts, unlike reject 
 
 
 def json_documents(path: Path, task: Task) -> tuple[list[StandoffDocument], int]:
-    """The documents of a JSONL file, and the number left out because the annotator did not accept them.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, or a line is invalid for the task.
-    """
+    """The documents of a JSONL file, and the number left out because the annotator did not accept them."""
     errors = LineErrors(path)
     documents, rejected = [], 0
     for number, record in json_records(path, errors):
@@ -46,11 +42,7 @@ def json_documents(path: Path, task: Task) -> tuple[list[StandoffDocument], int]
 
 
 def table_documents(path: Path, task: Task) -> list[StandoffDocument]:
-    """The documents of a CSV or TSV file.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, lacks a column, or a line is invalid for the task.
-    """
+    """The documents of a CSV or TSV file."""
     errors = LineErrors(path)
     if task.form.start:
         documents = _by_mention(path, task, errors)

@@ -74,11 +74,7 @@ DOCUMENTS: dict[str, Callable[[Path, Task, SpanCounts], list[StandoffDocument]]]
 
 
 def read_spans_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The sentences of a file of documents with spans, with the documents' lines; the unit is the document.
-
-    Raises:
-        DataError: the file is missing or malformed; names file and line.
-    """
+    """The sentences of a file of documents with spans, with the documents' lines; the unit is the document."""
     return _read(path, task)[0]
 
 

@@ -36,21 +36,13 @@ NumberedExample = tuple[int, Example]  # number of its first line; the example
 
 
 def read_table_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The examples of a TSV or CSV file (by Task.reader) with their lines.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, lacks a column, or a line is invalid for the task.
-    """
+    """The examples of a TSV or CSV file (by Task.reader) with their lines."""
     errors = LineErrors(path)
     return _examples(path, table_records(path, task, errors), task, errors)
 
 
 def read_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The examples of a JSONL file with their lines.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, or a line is invalid for the task.
-    """
+    """The examples of a JSONL file with their lines."""
     errors = LineErrors(path)
     return _examples(path, json_records(path, errors), task, errors)
 

@@ -25,21 +25,13 @@ Tagged = tuple[list[int], str, str, list[str], list[str]]  # lines of the words,
 
 
 def read_conll_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The sentences of a CoNLL file with the lines of their first words.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, or a line is invalid for the task.
-    """
+    """The sentences of a CoNLL file with the lines of their first words."""
     errors = LineErrors(path)
     return _examples(path, conll_sentences(path, task, errors), task, errors)
 
 
 def read_tagged_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
-    """The sentences of a JSONL file with lists of words and tags, and their lines.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, or a line is invalid for the task.
-    """
+    """The sentences of a JSONL file with lists of words and tags, and their lines."""
     errors = LineErrors(path)
     return _examples(path, jsonl_sentences(path, task, errors), task, errors)
 
@@ -201,11 +193,7 @@ class TagSchemeError(ValueError):
 
 
 def to_bio(tags: Sequence[str], scheme: str) -> list[str]:
-    """The tags of one sentence in IOB2.
-
-    Raises:
-        TagSchemeError: a tag is not in the scheme, or invalid at its position.
-    """
+    """The tags of one sentence in IOB2."""
     return SCHEMES[scheme](tags)
 
 

@@ -121,9 +121,6 @@ def execute(
 
     Returns:
         Failures, one line each.
-
-    Raises:
-        DataError: the base is not a web address, or the folder cannot be written or is in use by another download.
     """
     check_base(base)
     failures: list[str] = []

@@ -60,11 +60,7 @@ def load_manifest() -> Mapping[str, DatasetSource]:
 
 
 def read_sources(text: str) -> dict[str, DatasetSource]:
-    """Task name -> its files, from YAML in the format of files.yaml.
-
-    Raises:
-        ValueError: a path leaves the dataset's folder, or a checksum, commit or input is invalid.
-    """
+    """Task name -> its files, from YAML in the format of files.yaml."""
     table = yaml.safe_load(text)
     return {name: _source(name, entry, table["repositories"]) for name, entry in table["datasets"].items()}
 

@@ -15,34 +15,16 @@ from typing import Any
 from ..custom.formats import FORMATS, read_custom
 from ..task import Example, Task
 from .conll import read_conll
-from .lines import MAX_QUOTED, describe_columns, quote, raise_data_error, read_lines, read_text
-
-__all__ = [
-    "READERS",
-    "MAX_QUOTED",
-    "read_conll",
-    "read_json_by_id",
-    "read_labelled_sentences",
-    "read_tsv",
-    "read_tsv_with_header",
-]
+from .lines import describe_columns, quote, raise_data_error, read_lines, read_text
 
 
 def read_tsv(path: Path, task: Task) -> list[Example]:
-    """One example per line with columns id, texts, label, separated by tabs.
-
-    Raises:
-        DataError: the file is missing, not UTF-8, or a line is invalid for the task.
-    """
+    """One example per line with columns id, texts, label, separated by tabs."""
     return _examples(path, task, _rows(path, read_lines(path), task, first_line=1))
 
 
 def read_tsv_with_header(path: Path, task: Task) -> list[Example]:
-    """As `read_tsv`, with a header line.
-
-    Raises:
-        DataError: as `read_tsv`, or the header has other columns.
-    """
+    """As `read_tsv`, with a header line."""
     return _examples(path, task, _rows_after_header(path, task))
 
 

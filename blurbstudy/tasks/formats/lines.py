@@ -61,11 +61,7 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a file without line ends and without empty lines at its end.
-
-    Raises:
-        DataError: as `text_of`.
-    """
+    """The lines of a file without line ends and without empty lines at its end."""
     # str.splitlines also splits at characters that may occur in a sentence, such as U+2028.
     lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     while lines and not lines[-1].strip():

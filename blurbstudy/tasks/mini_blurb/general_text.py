@@ -59,11 +59,7 @@ class _Fact:
 
 
 def general_corpus(seed: int = 0) -> Path:
-    """Return the general-domain text of that seed as a corpus file in the cache; generate it if it is missing.
-
-    Raises:
-        DiskError: the cache cannot be written.
-    """
+    """Return the general-domain text of that seed as a corpus file in the cache; generate it if it is missing."""
     file = cache_folder().absolute() / f"general-text-v{GENERAL_VERSION}-seed{seed}.jsonl"
     if not file.is_file():
         documents = make_general_documents(Random(f"mini-blurb {seed} general"))

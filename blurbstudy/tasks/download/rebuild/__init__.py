@@ -10,8 +10,6 @@ from .ddi import rebuild_ddi
 from .pico import rebuild_pico
 from .pubmedqa import rebuild_pubmedqa
 
-__all__ = ["REBUILDS", "rebuild_chemprot", "rebuild_ddi", "rebuild_pico", "rebuild_pubmedqa"]
-
 # (folder of the dataset, file name) -> its bytes; DataError if a raw file is missing or malformed
 REBUILDS: dict[str, Callable[[Path, str], bytes]] = {
     "chemprot": rebuild_chemprot,
