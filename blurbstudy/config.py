@@ -22,6 +22,8 @@ from .errors import ParameterError
 TRAINER_REVISION = 3
 
 Scalar = str | int | float | bool
+JsonObject = dict[str, Any]  # values of JSON or YAML by name
+JsonMapping = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ class Recipe:
         """How two texts enter the encoder: pair | single (segment ids of one sequence), or bi_encoder (separately)."""
         return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for YAML, JSON and hashing."""
         return dataclasses.asdict(self)
 
@@ -140,7 +142,7 @@ _CHOICES = {
     "checkpoint_selection": ("last", "best_dev"),
 }
 
-_DEFAULTS: dict[str, Any] = Recipe().to_dict()
+_DEFAULTS: JsonObject = Recipe().to_dict()
 # Former name -> name, for the error that a file written for an earlier version meets.
 RENAMED_FIELDS = {
     "warmup": "warmup_ratio",
@@ -155,7 +157,7 @@ RENAMED_FIELDS = {
 }
 
 
-def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
+def recipe_from_dict(values: JsonMapping) -> Recipe:
     """The inverse of Recipe.to_dict; missing fields have their defaults.
 
     Raises:
@@ -225,12 +227,12 @@ class RunConfig:
         values["recipe"] = {name: value for name, value in values["recipe"].items() if value != _DEFAULTS[name]}
         return fingerprint(values)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for JSON and hashing."""
         return dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
 
 
-def run_config_from_dict(values: Mapping[str, Any]) -> RunConfig:
+def run_config_from_dict(values: JsonMapping) -> RunConfig:
     """The inverse of RunConfig.to_dict."""
     values = dict(values)
     return RunConfig(recipe=recipe_from_dict(values.pop("recipe")), **values)

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ..config import Recipe
+from ..config import JsonObject, Recipe
 from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
@@ -39,7 +38,7 @@ class FinetuneResult:
     model_notes: tuple[str, ...] = ()  # remarks on the model, or why there is none
     model_problem: str = ""  # why the export failed
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """JSON values; scores are fractions."""
         runs = [
             {

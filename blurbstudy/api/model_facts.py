@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from ..config import JsonMapping, JsonObject
 from ..stats.collapse import GoldReference, failure_reason, is_unscored
 from ..stats.summary import CellSummary, summarize
 from ..store.run_store import RunStore
@@ -36,10 +36,10 @@ def run_facts(
     seeds: Sequence[RunRecord],
     reference: GoldReference,
     *,
-    encoder: Mapping[str, Any],
+    encoder: JsonMapping,
     data: str,
-    again: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    again: JsonMapping | None = None,
+) -> JsonObject:
     """The `run` entry of blurbstudy.json and of the model card: JSON values without paths of this machine.
 
     Args:
@@ -92,7 +92,7 @@ def run_facts(
     } | ({"again": dict(again)} if again else {})
 
 
-def summary_values(summary: CellSummary) -> dict[str, Any]:
+def summary_values(summary: CellSummary) -> JsonObject:
     """A summary as JSON values; scores are fractions."""
     return {
         "n": summary.n,
@@ -110,7 +110,7 @@ def summary_values(summary: CellSummary) -> dict[str, Any]:
     }
 
 
-def encoder_metadata(store: RunStore, fingerprint: str) -> dict[str, Any]:
+def encoder_metadata(store: RunStore, fingerprint: str) -> JsonObject:
     """What a store records of an encoder (name, spec and more); {} if nothing."""
     facts = store.all_metadata("encoders").values()
     return next((fact for fact in facts if fact.get("fingerprint") == fingerprint), {})

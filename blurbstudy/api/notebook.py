@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from .. import paths
-from ..config import Recipe, recipe_from_dict
+from ..config import JsonMapping, Recipe, recipe_from_dict
 from ..engine.progress import progress_bar
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import data_folder
@@ -52,7 +52,7 @@ def finetune(
     encoder: str | Path,
     *,
     seeds: int | str | Sequence[int] = 5,
-    recipe: Recipe | Mapping[str, Any] | str | None = None,
+    recipe: Recipe | JsonMapping | str | None = None,
     data: str | Path | None = None,
     store: str | Path = "runs/finetune",
     model_dir: str | Path | None = None,

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ..config import JsonObject
 from ..errors import ParameterError, StoreError, StudyError
 from ..metrics import (
     COUNTING,
@@ -65,7 +65,7 @@ class ScoredPredictions:
     conventions: Sequence[Convention]  # other ways to count entities, strict first
     others: Mapping[str, float]  # additional metrics by name
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """JSON values; scores are fractions."""
         return {
             "task": self.task.name,

@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..config import fingerprint
+from ..config import JsonObject, fingerprint
 from ..errors import DataError, Interrupted
 from ..filesystem import ensure_directory
 from ..paths import cache_folder
@@ -44,7 +44,7 @@ class BaselineSpec:
     seed: int = 0
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> JsonObject:
         """Everything that determines the weights, except software versions."""
         return {
             "name": self.name,
@@ -95,7 +95,7 @@ def _train(
             raise DataError(f"{data}: the files of {task} have changed; run again")
     _log_steps(total_steps(len(corpus["train"]), spec.epochs), on_progress=on_progress, stop=stop)
     with tempfile.TemporaryDirectory(prefix="blurbstudy-") as scratch:
-        overrides: dict[str, Any] = {"system.seed": spec.seed, "training.max_epochs": spec.epochs}
+        overrides: JsonObject = {"system.seed": spec.seed, "training.max_epochs": spec.epochs}
         for split, sentences in corpus.items():
             file = Path(scratch) / f"{split}.spacy"
             packed_sentences(sentences).to_disk(file)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from .. import paths
+from ..config import JsonObject
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _folder(data: str | None) -> Path:
     return Path(folder).expanduser()
 
 
-def _facts(task: Task) -> dict[str, Any]:
+def _facts(task: Task) -> JsonObject:
     from ..tasks.download.manifest import load_manifest
 
     names = ("name", "group", "metric", "folder", "terms", "source", "citation")

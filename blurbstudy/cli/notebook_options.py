@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .. import paths
+from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError, StudyError
 
 Scale = Annotated[str, typer.Option(help="Parameter set: mini, small or paper.")]
@@ -23,9 +24,7 @@ TUTORIALS = ("10_your_own_data",)  # not part of the study
 WITHOUT_RUNS = ("08_claims", "90_explore")  # they show the runs of other notebooks, so need no encoder
 
 
-def notebook_parameters(
-    *, scale: str, only: Sequence[str] | None, overrides: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+def notebook_parameters(*, scale: str, only: Sequence[str] | None, overrides: JsonMapping) -> dict[str, JsonObject]:
     """Notebook -> parameters, from the scale's files and the command line, checked.
 
     Raises:
@@ -67,11 +66,11 @@ def select_notebooks(only: Sequence[str] | None) -> list[str]:
     return [notebook for notebook in NOTEBOOKS if not only or notebook in only]
 
 
-def parse_overrides(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> dict[str, Any]:
+def parse_overrides(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> JsonObject:
     """Overrides from the command line, values read as YAML."""
     import yaml
 
-    overrides: dict[str, Any] = {}
+    overrides: JsonObject = {}
     for word in parameters or ():
         name, equals, text = word.partition("=")
         if not equals:
@@ -90,7 +89,7 @@ def parse_overrides(parameters: Sequence[str] | None, *, data: str | None, store
     return overrides | {name: value for name, value in options.items() if value is not None}
 
 
-def _check_encoders(plan: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_encoders(plan: Mapping[str, JsonMapping]) -> None:
     """Refuse a run in which no encoder has a path: it would make empty tables."""
     for values in (values for notebook, values in plan.items() if notebook not in WITHOUT_RUNS):
         names = list(values["encoders"])

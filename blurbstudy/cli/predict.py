@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..config import JsonObject
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _progress_bar(size: int | None) -> Iterator[ProgressCallback | None]:
         return
     from tqdm import tqdm
 
-    options: dict[str, Any] = {"total": size, "unit": "B", "unit_scale": True} if size else {"unit": " documents"}
+    options: JsonObject = {"total": size, "unit": "B", "unit_scale": True} if size else {"unit": " documents"}
     with tqdm(**options, desc="predict", dynamic_ncols=True, smoothing=0.1) as bar:
 
         def progress(item: Item, documents: int, entities: int) -> None:

@@ -9,10 +9,11 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..config import JsonMapping
 from ..errors import Interrupted, ParameterError
 from .pretraining_progress import PretrainingProgress
 
@@ -202,7 +203,7 @@ def _print_result(out: Path, record: PretrainingRecord, counts: tuple[int, ...])
     )
 
 
-def _resume_environment(out: Path, *, verbose: bool) -> Mapping[str, Any]:
+def _resume_environment(out: Path, *, verbose: bool) -> JsonMapping:
     """Return the environment of the last checkpoint; empty if there is none."""
     from ..pretraining.checkpoints import CHECKPOINTS_FOLDER, latest_checkpoint
 
@@ -214,7 +215,7 @@ def _resume_environment(out: Path, *, verbose: bool) -> Mapping[str, Any]:
     return checkpoint.environment if checkpoint else {}
 
 
-def _set_threads(threads: int, out: Path, saved: Mapping[str, Any]) -> None:
+def _set_threads(threads: int, out: Path, saved: JsonMapping) -> None:
     """Set the number of threads: as requested, else as in the checkpoint, else all cores."""
     import torch
 
@@ -225,7 +226,7 @@ def _set_threads(threads: int, out: Path, saved: Mapping[str, Any]) -> None:
     torch.set_num_threads(threads or before or max(1, (os.cpu_count() or 1) // local_processes))
 
 
-def _warn_if_changed(out: Path, saved: Mapping[str, Any], current: Mapping[str, int]) -> None:
+def _warn_if_changed(out: Path, saved: JsonMapping, current: Mapping[str, int]) -> None:
     """Warn about changes that affect the dropout masks."""
     for name, value in current.items():
         if saved and saved.get(name) != value:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .. import paths
+from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError, StoreError, StudyError
 from .notebook_options import (
     Data,
@@ -120,7 +121,7 @@ def report(
 
 
 def _execute(
-    plan: Mapping[str, Mapping[str, Any]],
+    plan: Mapping[str, JsonMapping],
     *,
     folder: Path,
     scale: str,
@@ -151,7 +152,7 @@ def _execute(
         raise typer.Exit(2 if messages or failed else EXIT_TIME_UP)
 
 
-def _stored_parameters(notebook: str, values: Mapping[str, Any], *, store: Path) -> dict[str, Any]:
+def _stored_parameters(notebook: str, values: JsonMapping, *, store: Path) -> JsonObject:
     """What the store says that a notebook was executed with, checked."""
     from ..sections import get_section
     from ..study.study import stored_study

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import paths
+from ..config import JsonObject
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class TaskOptions:
                 f"--task {self.task} is a kind of task, but --data {self.data} is not a folder with train.*, dev.*, "
                 "test.*; name yours"
             )
-        arguments: dict[str, Any] = dict(definition)
+        arguments: JsonObject = dict(definition)
         if self.columns is not None:
             arguments["columns"] = parse_columns(self.columns)
         make_task: Callable[..., Task] = custom_task

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import RunConfig
+from ..config import JsonMapping, JsonObject, RunConfig
 from ..errors import DataError
 from ..models import Checkpoint, load_checkpoint
 from ..store.run_store import RunStore
@@ -116,7 +116,7 @@ class PopulationTrainer:
         self._checkpoint: tuple[str, Checkpoint] | None = None
         self._features: dict[Any, dict[str, Features]] = {}
 
-    def to_config(self) -> dict[str, Any]:
+    def to_config(self) -> JsonObject:
         """JSON values for `from_config` in another process."""
         return {
             "store": str(self.store.folder.resolve()),
@@ -126,7 +126,7 @@ class PopulationTrainer:
         }
 
     @classmethod
-    def from_config(cls, values: Mapping[str, Any]) -> PopulationTrainer:
+    def from_config(cls, values: JsonMapping) -> PopulationTrainer:
         """The inverse of `to_config`."""
         return cls(
             RunStore(values["store"]),

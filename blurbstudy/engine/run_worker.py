@@ -7,9 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
-from ..config import run_config_from_dict
+from ..config import JsonObject, run_config_from_dict
 from .deadline import Deadline
 from .populations import Population, PopulationTrainer
 from .run_locks import claim_runs
@@ -23,14 +22,14 @@ RETRY_SECONDS = 0.2  # until a population is tried again that another command is
 IDLE_SECONDS = 0.1  # between two looks at an empty queue
 
 
-def make_handler(setup: dict[str, Any]) -> Handler:
+def make_handler(setup: JsonObject) -> Handler:
     """In the worker process: serves {kind: train | profile_memory, configs}."""
     import torch
 
     torch.set_num_threads(1)
     trainer = PopulationTrainer.from_config(setup)
 
-    def handle(request: dict[str, Any], on_steps: OnSteps) -> dict[str, Any] | None:
+    def handle(request: JsonObject, on_steps: OnSteps) -> JsonObject | None:
         configs = [run_config_from_dict(values) for values in request["configs"]]
         if request["kind"] == "profile_memory":
             return dataclasses.asdict(trainer.profile_memory(configs))

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..config import JsonMapping, JsonObject
 from ..errors import CheckpointError, one_line
 from .auto.introspection import module_layout
 from .auto.module import IGNORED_CONFIG_KEYS, auto_config, check_family, configuration, shapes
@@ -100,12 +100,12 @@ class Architecture:
         """The same encoder with its lowest `n_layers` layers only."""
         return dataclasses.replace(self, n_layers=n_layers)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for JSON; `config` and `counts` only if they are set."""
         auto = {"config": self.config, "counts": list(self.counts)} if self.config else {}
         return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("config", "counts")} | auto
 
-    def to_config(self) -> dict[str, Any]:
+    def to_config(self) -> JsonObject:
         """The contents of a Hugging Face config.json."""
         if self.config:
             return auto_config(self.config, self.n_layers)
@@ -126,7 +126,7 @@ class Architecture:
         return config | ({"embedding_size": self.embedding_width} if self.family == "electra" else {})
 
 
-def architecture_from_config(config: Mapping[str, Any], where: str) -> Architecture:
+def architecture_from_config(config: JsonMapping, where: str) -> Architecture:
     """The architecture that a config.json describes; `where` names it in errors.
 
     Raises:
@@ -163,7 +163,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         raise CheckpointError(f"{where}: {error}") from None
 
 
-def auto_architecture(config: Mapping[str, Any], where: str) -> Architecture:
+def auto_architecture(config: JsonMapping, where: str) -> Architecture:
     """The architecture of any other encoder of transformers; `where` names it in errors.
 
     Raises:
@@ -203,7 +203,7 @@ def _size(config: Any, *names: str) -> int:
     return next((getattr(config, name) for name in names if isinstance(getattr(config, name, None), int)), 0)
 
 
-def _family_by_sizes(config: Mapping[str, Any]) -> str | None:
+def _family_by_sizes(config: JsonMapping) -> str | None:
     """The family of a config.json older than `model_type`, as in BERT's own release: BERT, if it has BERT's sizes."""
     sizes = {"vocab_size", "num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size"}
     is_bert = sizes | {"type_vocab_size"} <= set(config) and "embedding_size" not in config

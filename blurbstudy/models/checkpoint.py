@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import fingerprint
+from ..config import JsonObject, fingerprint
 from ..errors import CheckpointError, one_line
 from .architecture import Architecture, architecture_from_config
 from .state_dict_names import from_hugging_face, shapes, to_hugging_face
@@ -185,16 +185,16 @@ def _adds_first_token(tokenizer: Any) -> bool:
     return len(encoding["input_ids"]) > 1 and bool(encoding["special_tokens_mask"][0])
 
 
-def _missing_tokenizer_settings(folder: Path, family: str) -> dict[str, Any]:
+def _missing_tokenizer_settings(folder: Path, family: str) -> JsonObject:
     """Arguments for transformers that a checkpoint's files leave out."""
-    arguments: dict[str, Any] = {"do_lower_case": False} if is_cased_by_vocabulary(folder) else {}
+    arguments: JsonObject = {"do_lower_case": False} if is_cased_by_vocabulary(folder) else {}
     settings = _read_json(folder / "config.json") | _read_json(folder / "tokenizer_config.json")
     if not {"model_type", "tokenizer_class"} & set(settings):
         arguments["tokenizer_type"] = family
     return arguments
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _read_json(file: Path) -> JsonObject:
     """The object in a JSON file; empty if there is none."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))

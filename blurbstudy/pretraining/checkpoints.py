@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError
 from ..filesystem import atomic_directory, disk_errors, file_lock, remove_unfinished
 from ..training.optimizer import PopulationAdamW
@@ -51,7 +52,7 @@ class TrainingProgress:
         for number in (self.seconds, *self.losses, *(value for point in self.curve for value in point.values())):
             _require_type(number, int, float)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return plain values."""
         return dict(self.__dict__)
 
@@ -62,8 +63,8 @@ class Checkpoint:
 
     progress: TrainingProgress
     tensors: dict[str, Tensor]  # weights and Adam's moments, by name
-    identity: dict[str, Any]  # settings that must not change on resuming
-    environment: dict[str, Any]  # threads, processes, versions: these can affect the last bits
+    identity: JsonObject  # settings that must not change on resuming
+    environment: JsonObject  # threads, processes, versions: these can affect the last bits
 
 
 @contextlib.contextmanager
@@ -134,7 +135,7 @@ def delete_checkpoints(out: Path) -> None:
     (out / CURVE_FILE).unlink(missing_ok=True)
 
 
-def check_resumable(saved: Mapping[str, Any], current: Mapping[str, Any], *, out: Path) -> None:
+def check_resumable(saved: JsonMapping, current: JsonMapping, *, out: Path) -> None:
     """Check that a run is resumed with the settings it was started with. Names missing in `current` are ignored.
 
     Raises:
@@ -154,7 +155,7 @@ def check_resumable(saved: Mapping[str, Any], current: Mapping[str, Any], *, out
         raise ParameterError(f"{out}: cannot resume: {reason}; use the original settings, or another --out")
 
 
-def _difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> str:
+def _difference(saved: JsonMapping, current: JsonMapping) -> str:
     names = [name for name in {**saved, **current} if saved.get(name) != current.get(name)]
     return "it was started with " + ", ".join(f"{name} {saved.get(name)}, not {current.get(name)}" for name in names)
 

@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from ..config import RENAMED_FIELDS
+from ..config import RENAMED_FIELDS, JsonMapping, JsonObject
 from ..errors import CheckpointError, ParameterError
 from ..models import Architecture
 
@@ -77,7 +76,7 @@ class PretrainingConfig:
         except CheckpointError as error:
             raise ParameterError(str(error)) from None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the settings as plain values."""
         return dataclasses.asdict(self)
 
@@ -112,7 +111,7 @@ _BOUNDS = {
 }
 
 
-def pretraining_config(name_or_file: str | Path | Mapping[str, Any], objective: str | None = None) -> PretrainingConfig:
+def pretraining_config(name_or_file: str | Path | JsonMapping, objective: str | None = None) -> PretrainingConfig:
     """Load a configuration by the name of a file in configs/, by the path of a YAML file, or from plain values.
 
     Args:
@@ -141,7 +140,7 @@ def pretraining_config(name_or_file: str | Path | Mapping[str, Any], objective: 
     return _from_values(values, objective, str(path))
 
 
-def _from_values(values: Mapping[str, Any], objective: str | None, source: str) -> PretrainingConfig:
+def _from_values(values: JsonMapping, objective: str | None, source: str) -> PretrainingConfig:
     shared = {name: value for name, value in values.items() if name not in OBJECTIVE_NAMES}
     blocks = {name: values[name] for name in OBJECTIVE_NAMES if name in values}
     for name, block in blocks.items():
@@ -152,7 +151,7 @@ def _from_values(values: Mapping[str, Any], objective: str | None, source: str) 
     return _config(shared | dict(overrides), source)
 
 
-def _config(values: Mapping[str, Any], source: str) -> PretrainingConfig:
+def _config(values: JsonMapping, source: str) -> PretrainingConfig:
     fields = dataclasses.fields(PretrainingConfig)
     unknown = sorted(set(values) - {field.name for field in fields}, key=str)
     if unknown and (name := RENAMED_FIELDS.get(unknown[0])):

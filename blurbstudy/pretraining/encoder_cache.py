@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import fingerprint
+from ..config import JsonObject, fingerprint
 from ..filesystem import ensure_directory
 from ..paths import cache_folder
 from ..training.provenance import one_torch_thread
@@ -49,7 +49,7 @@ class EncoderRequest:
 
     def folder(self) -> Path:
         """Return the encoder's folder in the cache."""
-        identity: dict[str, Any] = {
+        identity: JsonObject = {
             "corpus": Corpus(tuple(map(Path, self.corpus))).fingerprint,
             "config": self.pretraining_config.to_dict(),
             "objective": self.objective,

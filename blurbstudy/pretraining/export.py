@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData
 from torch import Tensor
 
+from ..config import JsonObject
 from ..errors import ParameterError
 from ..filesystem import UNFINISHED, disk_errors, fsync, remove_unfinished
 from ..models import Architecture, export_checkpoint
@@ -69,20 +70,20 @@ class PretrainingRecord:
     config: PretrainingConfig
     seed: int
     precision: str
-    corpus: dict[str, Any]  # prepared_corpus.PreparedCorpus.metadata
+    corpus: JsonObject  # prepared_corpus.PreparedCorpus.metadata
     step: int  # optimizer steps taken
     tokens: int  # seen
     curve: list[dict[str, float]]  # step, tokens, train_loss, and the held-out metrics of objectives.base.METRICS
     seconds: float  # wall-clock time of training, without evaluation and saving
     sessions: int  # number of times the run was started or resumed
-    environment: dict[str, Any]  # device, threads, processes, versions
+    environment: JsonObject  # device, threads, processes, versions
 
     @property
     def finished(self) -> bool:
         """Whether all steps were taken."""
         return self.step == self.config.steps
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return plain values, as stored in RECORD_FILE."""
         return {
             "objective": self.objective.name,
@@ -209,7 +210,7 @@ def model_card(record: PretrainingRecord, architecture: Architecture) -> str:
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
 
 
-def effective_settings(record: PretrainingRecord, architecture: Architecture) -> dict[str, Any]:
+def effective_settings(record: PretrainingRecord, architecture: Architecture) -> JsonObject:
     """Return the settings that had an effect; the vocabulary size is the actual one."""
     settings = record.config.to_dict() | {"vocab_size": architecture.vocab_size}
     unused = ["batch_size"] if record.config.batch_tokens else ["batch_tokens"]

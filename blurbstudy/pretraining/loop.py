@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..config import JsonObject
 from ..errors import Interrupted, StudyError
 from ..models import DropoutStream, seed_for
 from ..training.optimizer import MemberHyperparameters, PopulationAdamW
@@ -131,7 +132,7 @@ class PretrainingLoop:
             beta2=config.adam_beta2,
             eps=config.adam_epsilon,
         )
-        self.identity: dict[str, Any] = {
+        self.identity: JsonObject = {
             "config": config.to_dict(),
             "vocabulary": text.metadata["vocabulary_digest"],
             "pretrainer_revision": PRETRAINER_REVISION,

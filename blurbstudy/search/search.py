@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..config import TRAINER_REVISION, RunConfig, fingerprint
+from ..config import TRAINER_REVISION, JsonObject, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
 from ..engine.sweep import find_runs
 from ..stats.collapse import GoldReference, is_unscored
@@ -283,7 +283,7 @@ class OngoingSearch:
         """The result so far."""
         return SearchResult(search=self.search, budget=self.budget, trials=tuple(self.trials.values())[: self.budget])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """JSON values for the store."""
         result, search = self.result(), self.search
         best = result.best
@@ -309,7 +309,7 @@ def _sampler(seed: str) -> Any:
     return TPESampler(seed=number, n_startup_trials=N_STARTUP_TRIALS, multivariate=True, constant_liar=True)
 
 
-def _distributions(space: SearchSpace) -> dict[str, Any]:
+def _distributions(space: SearchSpace) -> JsonObject:
     from optuna.distributions import CategoricalDistribution
 
     return {name: CategoricalDistribution(values) for name, values in space.choices.items()}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Generator
 
-from ..config import Recipe
+from ..config import JsonMapping, JsonObject, Recipe
 from ..errors import ParameterError
 from ..models import Classifier
 
@@ -55,12 +54,12 @@ class Stabilizer(ABC):
         """A factor on the learning rate of each depth, 0 to n_layers + 1."""
         return [1.0] * (n_layers + 2)
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> JsonObject:
         """The technique's settings, as in a recipe."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Stabilizer:
+    def from_options(cls, options: JsonMapping) -> Stabilizer:
         """The technique with the settings of a recipe.
 
         Raises:

@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError, StoreError
 from ..filesystem import atomic_open, atomic_write, disk_errors, write_once
 from ..tasks import Task
@@ -171,7 +171,7 @@ class _Merge:
         else:
             self.metadata_kept += 1
 
-    def _rescore(self, record: Mapping[str, Any] | None) -> None:
+    def _rescore(self, record: JsonMapping | None) -> None:
         problem = self.rescoring.mismatch(record) if record else ""
         self.unscored += problem is None
         if record and problem:
@@ -250,7 +250,7 @@ def import_error(file: Path, problem: str, remedy: str) -> StoreError:
     return StoreError(f"{file}: import rejected: {problem}; {remedy}. Nothing was imported")
 
 
-def _check_content(name: str, store: RunStore) -> dict[str, Any] | None:
+def _check_content(name: str, store: RunStore) -> JsonObject | None:
     """The values of a file, checked; None for a run of another version of this package.
 
     Raises:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from ..config import JsonMapping
 from ..errors import StoreError
 from ..metrics import METRICS
 from ..tasks import Task, get_task, task_from_dict, task_to_dict
@@ -26,7 +25,7 @@ def stored_task(store: RunStore, name: str, data: str) -> Task:
     return get_task(name) if values is None else _parse_task(name, values, folder=store.folder)
 
 
-def _parse_task(name: str, values: Mapping[str, Any], *, folder: Path) -> Task:
+def _parse_task(name: str, values: JsonMapping, *, folder: Path) -> Task:
     try:
         task = task_from_dict(values)
         labels_are_text = all(isinstance(label, str) for label in (*task.labels, *task.positive_labels))

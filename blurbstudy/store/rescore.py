@@ -6,10 +6,10 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from ..config import JsonMapping
 from ..errors import ParameterError, StoreError
 from ..metrics import METRICS, score
 from ..tasks import Task, get_task
@@ -31,7 +31,7 @@ class Rescoring:
         self._task = functools.lru_cache(maxsize=CACHED_GOLD)(task)
         self._terms: dict[tuple[str, tuple[str, ...], str, str], np.ndarray] = {}  # see _pair -> terms of the metric
 
-    def mismatch(self, record: Mapping[str, Any]) -> str | None:
+    def mismatch(self, record: JsonMapping) -> str | None:
         """How a run's stored scores differ from those of its predictions.
 
         Args:

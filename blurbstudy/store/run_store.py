@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import TRAINER_REVISION, canonical_json, run_config_from_dict
+from ..config import TRAINER_REVISION, JsonMapping, JsonObject, canonical_json, run_config_from_dict
 from ..errors import StoreError, StudyError
 from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
 from ..training.run_record import RunRecord, run_record_from_dict
@@ -158,7 +158,7 @@ class RunStore:
 
     # Metadata
 
-    def put_metadata(self, kind: str, name: str, values: Mapping[str, Any]) -> None:
+    def put_metadata(self, kind: str, name: str, values: JsonMapping) -> None:
         """Store JSON values about an encoder, a dataset or a notebook, replacing older ones."""
         text = canonical_json({"name": name, "values": _json_safe(values)})
         path = self._metadata_path(kind, name)
@@ -166,12 +166,12 @@ class RunStore:
             with disk_errors(self.folder, DISK_HINT):
                 atomic_write(path, text)
 
-    def metadata(self, kind: str, name: str) -> dict[str, Any] | None:
+    def metadata(self, kind: str, name: str) -> JsonObject | None:
         """The values of a kind and a name, or None."""
         named = _read_metadata(self._metadata_path(kind, name))
         return None if named is None else named[1]
 
-    def all_metadata(self, kind: str) -> dict[str, dict[str, Any]]:
+    def all_metadata(self, kind: str) -> dict[str, JsonObject]:
         """The values of a kind by name, sorted."""
         named = [_read_metadata(path) for path in self.folder.glob(f"facts/{safe_filename(kind)}/*.json")]
         return dict(sorted((pair for pair in named if pair is not None), key=lambda pair: pair[0]))
@@ -218,7 +218,7 @@ def parse_record(text: str, *, path: Path) -> RunRecord | None:
         raise StoreError(f"{path}: corrupt run record ({_one_line(error)}); {_RECORD_HINT}") from None
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> JsonObject | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
@@ -230,7 +230,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         raise _corrupt(path, error) from None
 
 
-def _read_metadata(path: Path) -> tuple[str, dict[str, Any]] | None:
+def _read_metadata(path: Path) -> tuple[str, JsonObject] | None:
     """Name and values; None if there is no such file."""
     content = _read_json(path)
     if content is None:

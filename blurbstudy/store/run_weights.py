@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..config import RunConfig
+from ..config import JsonObject, RunConfig
 from ..errors import StoreError
 from ..filesystem import atomic_directory, atomic_write, disk_errors
 from ..inference.model_directory.directory import METADATA_FILE, write_model_files
@@ -39,7 +39,7 @@ def has_weights(store: RunStore, run_id: str) -> bool:
     return (weights_folder(store, run_id) / METADATA_FILE).is_file()
 
 
-def weights_metadata(store: RunStore, run_id: str) -> dict[str, Any]:
+def weights_metadata(store: RunStore, run_id: str) -> JsonObject:
     """The metadata of a run's saved weights: its id and configuration, and the rule by which they were saved."""
     return _read(store, run_id, "run", dict)
 
@@ -97,7 +97,7 @@ def save_weights(
     task: Task,
     settings: ModelSettings,
     tokenizer: Any,
-    run: dict[str, Any],
+    run: JsonObject,
 ) -> None:
     """Save the weights of a run.
 
@@ -155,7 +155,7 @@ def _other_seeds(store: RunStore, config: RunConfig) -> list[str]:
     return [run_id for run_id, other in configs.items() if isinstance(other, dict) and _same_condition(other, config)]
 
 
-def _metadata_if_present(store: RunStore, run_id: str) -> dict[str, Any]:
+def _metadata_if_present(store: RunStore, run_id: str) -> JsonObject:
     """As `weights_metadata`; {} if another process has just deleted them."""
     try:
         return weights_metadata(store, run_id)
@@ -165,7 +165,7 @@ def _metadata_if_present(store: RunStore, run_id: str) -> dict[str, Any]:
         return {}
 
 
-def _same_condition(other: dict[str, Any], config: RunConfig) -> bool:
+def _same_condition(other: JsonObject, config: RunConfig) -> bool:
     ignored = ("seed", "encoder_name")
     values = json.loads(json.dumps(config.to_dict()))
     return {k: v for k, v in other.items() if k not in ignored} == {k: v for k, v in values.items() if k not in ignored}

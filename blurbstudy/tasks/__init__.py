@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import canonical_json
+from ..config import JsonObject, canonical_json
 from ..errors import DataError, ParameterError
 from ..paths import DATA_ENV
 from .blurb import OTHER_TASKS, TASKS
@@ -99,7 +99,7 @@ def to_datasets(task: Task, folder: Path | str = ".") -> datasets.DatasetDict:
     )
 
 
-def _features(task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+def _features(task: Task) -> tuple[JsonObject, JsonObject]:
     """The datasets features of the inputs and of the target (one column)."""
     import datasets
 

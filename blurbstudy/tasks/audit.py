@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..config import fingerprint
+from ..config import JsonObject, fingerprint
 from ..metrics import Mention, decode_tags, io_ceiling
 from .duplicates import duplicates
 from .features import without_truncation
@@ -30,7 +29,7 @@ _WORD = re.compile(r"\w+")
 Splits = Mapping[str, Sequence[Example]]
 
 
-def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
+def audit_data(task: Task, splits: Splits) -> JsonObject:
     """The statistics that need no vocabulary.
 
     Returns:
@@ -59,7 +58,7 @@ def audit_data(task: Task, splits: Splits) -> dict[str, Any]:
     }
 
 
-def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> dict[str, Any]:
+def audit_vocabulary(task: Task, splits: Splits, tokenizer: Tokenizer) -> JsonObject:
     """The statistics that depend on the vocabulary.
 
     Returns:
@@ -216,7 +215,7 @@ def _truncation_cost(
     *,
     limit: int,
     special: int,
-) -> dict[str, Any]:
+) -> JsonObject:
     """What a length limit costs.
 
     Returns:
@@ -224,7 +223,7 @@ def _truncation_cost(
         start beyond it; kept (NER): [index, words that start within it] of each longer sentence.
     """
     longer = [i for i, length in enumerate(lengths) if length > limit]
-    cost: dict[str, Any] = {"over": len(longer), "cut": sum(lengths[i] - limit for i in longer)}
+    cost: JsonObject = {"over": len(longer), "cut": sum(lengths[i] - limit for i in longer)}
     if task.output != "token_labels":
         return cost
     within_limit = {i: int((np.cumsum(pieces[i]) - pieces[i] < limit - special).sum()) for i in longer}

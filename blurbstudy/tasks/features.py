@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from ..config import JsonObject
 from . import read_task
 from .task import Example, Task, split_labels, split_tags
 
@@ -176,7 +177,7 @@ def without_truncation(tokenizer: Tokenizer, *, words: bool) -> Tokenizer:
 _WITH_SPACE = {"ByteLevel": {"add_prefix_space": True}, "Metaspace": {"prepend_scheme": "always"}}
 
 
-def _pre_tokenizers(state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def _pre_tokenizers(state: JsonObject | None) -> Iterator[JsonObject]:
     """The steps of a pre-tokenizer in the format of tokenizer.json."""
     if state and state["type"] == "Sequence":
         for step in state["pretokenizers"]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
+from ..config import JsonMapping, JsonObject
 from .task import CustomForm, Task
 
 # Fields of a custom task that decide what is read, predicted or scored.
@@ -14,21 +13,21 @@ _FINGERPRINT_FIELDS = ("task_type", "reader", "columns", "labels", "positive_lab
 SPLIT_REVISION = 2  # revision of the rule in custom.dev_split; another rule yields other data
 
 
-def task_to_dict(task: Task) -> dict[str, Any]:
+def task_to_dict(task: Task) -> JsonObject:
     """The task as plain values."""
     return dataclasses.asdict(task)
 
 
-def task_from_dict(values: Mapping[str, Any]) -> Task:
+def task_from_dict(values: JsonMapping) -> Task:
     """The inverse of task_to_dict, also after a round trip through JSON."""
-    fields: dict[str, Any] = dict(values)
+    fields: JsonObject = dict(values)
     fields |= {name: tuple(fields[name]) for name in ("columns", "labels", "positive_labels")}
     fields["bounds"] = None if fields["bounds"] is None else tuple(fields["bounds"])
     fields["custom"] = None if fields["custom"] is None else _custom_from_dict(fields["custom"])
     return Task(**fields)
 
 
-def fingerprint_values(task: Task) -> dict[str, Any]:
+def fingerprint_values(task: Task) -> JsonObject:
     """What identifies a custom task's data besides the bytes of its files; fields of `CustomForm` with their default
     value are left out, so that a new field leaves existing fingerprints as they are.
     """
@@ -40,7 +39,7 @@ def fingerprint_values(task: Task) -> dict[str, Any]:
     return {name: getattr(task, name) for name in _FINGERPRINT_FIELDS} | {"custom": custom}
 
 
-def _custom_from_dict(values: Mapping[str, Any]) -> CustomForm:
+def _custom_from_dict(values: JsonMapping) -> CustomForm:
     overrides = {
         split: changed | {name: tuple(changed[name]) for name in ("columns", "one_hot")}
         for split, changed in values["split_overrides"].items()

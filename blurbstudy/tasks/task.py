@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..config import JsonMapping
+
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of words outside mentions
 
@@ -45,9 +47,7 @@ class CustomForm:
     one_hot: tuple[str, ...] = ()  # columns of labels with 1 or 0; (): one column of labels
     center: float = 0.0  # scores are trained as (score - center) / scale
     scale: float = 1.0
-    split_overrides: Mapping[str, Mapping[str, Any]] = field(
-        hash=False, default_factory=dict
-    )  # split -> differing fields
+    split_overrides: Mapping[str, JsonMapping] = field(hash=False, default_factory=dict)  # split -> differing fields
 
 
 @dataclass(frozen=True, kw_only=True)

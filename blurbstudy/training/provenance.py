@@ -7,10 +7,10 @@ import functools
 import platform
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
+from ..config import JsonObject
 from ..errors import ParameterError
 from ..paths import PROJECT
 
@@ -47,7 +47,7 @@ def describe_device(device: torch.device) -> str:
 
 
 @functools.cache
-def software_versions() -> dict[str, Any]:
+def software_versions() -> JsonObject:
     """Versions of the libraries, and the project's commit ("" outside a checkout)."""
     import numpy
     import tokenizers

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..config import RunConfig, run_config_from_dict
+from ..config import JsonMapping, JsonObject, RunConfig, run_config_from_dict
 
 FORMAT = 2  # version of the record's JSON
 
@@ -26,19 +26,19 @@ class RunRecord:
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time
     peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
-    environment: Mapping[str, Any] = field(default_factory=dict)  # device, population, versions, commit, dropout
+    environment: JsonMapping = field(default_factory=dict)  # device, population, versions, commit, dropout
 
     @property
     def id(self) -> str:
         """The run's id; see RunConfig.id."""
         return self.config.id
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values for JSON."""
         return dataclasses.asdict(self) | {"config": self.config.to_dict(), "id": self.id, "format": FORMAT}
 
 
-def run_record_from_dict(values: Mapping[str, Any]) -> RunRecord:
+def run_record_from_dict(values: JsonMapping) -> RunRecord:
     """The inverse of RunRecord.to_dict.
 
     Raises:
@@ -57,7 +57,7 @@ CONTENT = ("status", "stopped_at_step", "selected_step", "scores", "curve", "pre
 TOLERANCE = 1e-3  # absolute or relative: other machines add in another order
 
 
-def run_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+def run_difference(ours: JsonMapping, theirs: JsonMapping) -> str:
     """The first difference between the outcomes of two records of one run; '' if there is none."""
     for name in CONTENT:
         if (values := _difference(ours.get(name), theirs.get(name))) is not None:
@@ -66,7 +66,7 @@ def run_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
     return ""
 
 
-def _provenance(values: Mapping[str, Any]) -> str:
+def _provenance(values: JsonMapping) -> str:
     provenance = values.get("environment")
     provenance = provenance if isinstance(provenance, dict) else {}
     return f"{provenance.get('device') or 'unknown device'}, commit {provenance.get('commit') or 'unknown'}"

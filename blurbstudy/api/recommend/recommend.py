@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ...config import Recipe
+from ...config import JsonObject, Recipe
 from ...engine.estimates.flops import CostModel
 from ...engine.progress import format_duration
 from ...engine.sources.resolve import resolve_sources
@@ -60,7 +60,7 @@ class Recommendation:
         """The nearest evidence with a count of failed runs."""
         return next((evidence for evidence in self.evidence if evidence.runs), None)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """JSON values; scores in percent."""
         zero_shot = self.profile.zero_shot
         evidence = [(dataclasses.asdict(item), item.failed_interval) for item in self.evidence]

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ...config import Recipe, recipe_from_dict
+from ...config import JsonObject, Recipe, recipe_from_dict
 from ...tables.paper import paper_number
 from ...training import total_steps
 from .task_profile import KINDS, TaskProfile
@@ -268,7 +268,7 @@ def _change5(encoder: str, technique: str, part: str) -> str:
 
 
 @cache
-def study_runs() -> dict[str, dict[str, Any]]:
+def study_runs() -> dict[str, JsonObject]:
     """The entries of study_runs.yaml by name."""
     return yaml.safe_load(STUDY_RUNS_FILE.read_text(encoding="utf-8"))
 

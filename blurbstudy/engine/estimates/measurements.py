@@ -6,13 +6,12 @@ import contextlib
 import json
 import platform
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import torch
 
-from ...config import TRAINER_REVISION, RunConfig, canonical_json, fingerprint
+from ...config import TRAINER_REVISION, JsonMapping, JsonObject, RunConfig, canonical_json, fingerprint
 from ...filesystem import atomic_write
 from ...paths import cache_folder
 from ...training import population_key
@@ -80,7 +79,7 @@ class MeasurementCache:
         with contextlib.suppress(OSError):
             atomic_write(self.file, canonical_json(self._values))
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> JsonObject:
         with contextlib.suppress(OSError, ValueError):
             values = json.loads(self.file.read_text(encoding="utf-8"))
             if isinstance(values, dict):
@@ -88,7 +87,7 @@ class MeasurementCache:
         return {}
 
 
-def hardware_key(device: str) -> dict[str, Any]:
+def hardware_key(device: str) -> JsonObject:
     """What determines speed and memory apart from the run itself."""
     return {
         "device": describe_device(torch.device(device)),
@@ -101,5 +100,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 
-def _digest(values: Mapping[str, Any]) -> str:
+def _digest(values: JsonMapping) -> str:
     return fingerprint(values)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ...config import RunConfig
+from ...config import JsonMapping, RunConfig
 from ...models import Architecture
 from ...stabilizers import depth_plan
 from ...training import population_key

@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
+from ...config import JsonObject
 from ...errors import Interrupted
 from .messages import Failed, Finished, Message, StepsDone, Stopped, encode, failure_message
 
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.5  # between two checks that the parent is alive
 REPORT_SECONDS = 0.25  # between two reports of progress
 
 OnSteps = Callable[[int, int], None]  # steps done, steps in total
-Handler = Callable[[dict[str, Any], OnSteps], dict[str, Any] | None]  # request, on_steps -> result
+Handler = Callable[[JsonObject, OnSteps], JsonObject | None]  # request, on_steps -> result
 
 
 def main(parent: int) -> None:
@@ -48,7 +48,7 @@ def main(parent: int) -> None:
         emit(message)
 
 
-def _serve(handle: Handler, request: dict[str, Any], emit: Callable[[Message], None]) -> Message:
+def _serve(handle: Handler, request: JsonObject, emit: Callable[[Message], None]) -> Message:
     reported = 0.0
 
     def on_steps(done: int, total: int) -> None:

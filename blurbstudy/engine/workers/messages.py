@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from ...config import JsonObject
 from ...errors import DiskError, StoreError, StudyError
 
 
@@ -21,7 +21,7 @@ class StepsDone:
 class Finished:
     """A request succeeded."""
 
-    result: dict[str, Any] | None = None  # JSON values
+    result: JsonObject | None = None  # JSON values
 
 
 @dataclass(frozen=True, kw_only=True)

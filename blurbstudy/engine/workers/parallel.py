@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any
 
+from ...config import JsonMapping
 from ...errors import StudyError
 from ..deadline import Deadline
 from ..progress import Progress
@@ -37,7 +37,7 @@ class ParallelProgress:
 
 
 def run_in_subprocesses(
-    jobs: Mapping[str, Mapping[str, Any]],
+    jobs: Mapping[str, JsonMapping],
     progress: ParallelProgress,
     *,
     module: str,
@@ -58,7 +58,7 @@ def run_in_subprocesses(
     alive: set[WorkerProcess] = set()
     with ThreadPoolExecutor(workers) as pool:
 
-        def run_one(name: str, request: Mapping[str, Any], index: int) -> None:
+        def run_one(name: str, request: JsonMapping, index: int) -> None:
             if deadline.passed():
                 return
             process = WorkerProcess(module, {"deadline": deadline.at})

@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from ...config import JsonMapping
 from .messages import Failed, Message, StepsDone, decode
 
 # The kernel kills where memory ran out; a library whose allocation is refused may abort or write to an invalid address.
@@ -29,7 +29,7 @@ class WorkerProcess:
         setup: JSON values for `make_handler`.
     """
 
-    def __init__(self, module: str, setup: Mapping[str, Any]) -> None:
+    def __init__(self, module: str, setup: JsonMapping) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.main", str(os.getpid())],
@@ -49,7 +49,7 @@ class WorkerProcess:
         """Whether it can serve another request."""
         return self._process.poll() is None
 
-    def request(self, values: Mapping[str, Any]) -> Iterator[Message]:
+    def request(self, values: JsonMapping) -> Iterator[Message]:
         """Send a request (JSON values) and yield its messages: any number of `StepsDone`, then one of another kind.
 
         The death of the process is a `Failed` as well.
@@ -71,7 +71,7 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 stream.close()  # type: ignore[union-attr]
 
-    def _send(self, values: Mapping[str, Any]) -> None:
+    def _send(self, values: JsonMapping) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died: reading its messages reports that
             self._process.stdin.write(json.dumps(values).encode() + b"\n")

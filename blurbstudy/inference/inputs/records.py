@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, BinaryIO
 
+from ...config import JsonMapping
 from ...errors import DataError, ParameterError
 from ...tasks import Task
 from ...tasks.custom.columns import COLUMN_ALIASES
@@ -21,7 +22,7 @@ from .documents import Document, Item, Line, ReadError, decode_lines, read_error
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
 USUAL_TEXTS = COLUMN_ALIASES["text"]
 
-Record = tuple[int, Mapping[str, Any] | ReadError, int]  # number of its first line; values; bytes read
+Record = tuple[int, JsonMapping | ReadError, int]  # number of its first line; values; bytes read
 Fields = tuple[int, list[str] | ReadError, int]
 
 
@@ -71,7 +72,7 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
 
 
 def _document(
-    where: str, number: int, record: Mapping[str, Any], roles: Mapping[str, str], task: Task, *, count: int
+    where: str, number: int, record: JsonMapping, roles: Mapping[str, str], task: Task, *, count: int
 ) -> Document | ReadError:
     if missing := [name for name in roles.values() if name not in record]:
         expected = f"an object with {', '.join(roles.values())}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ...config import recipe_from_dict
+from ...config import JsonMapping, recipe_from_dict
 from ...metrics import METRICS
 from ...models import Architecture
 from ...stabilizers import inactive_fields
@@ -39,7 +39,7 @@ NO_CITATION = "none"  # Task.citation of a custom task without one
 
 
 def model_card(
-    task: Task, settings: ModelSettings, layout: HeadLayout, run: Mapping[str, Any], *, directory_name: str
+    task: Task, settings: ModelSettings, layout: HeadLayout, run: JsonMapping, *, directory_name: str
 ) -> str:
     """The card as Markdown, with the Hub's metadata and evaluation results (`model-index`) as front matter.
 
@@ -81,7 +81,7 @@ def model_card(
     return str(card).rstrip() + "\n"
 
 
-def _card_data(task: Task, run: Mapping[str, Any], layout: HeadLayout) -> ModelCardData:
+def _card_data(task: Task, run: JsonMapping, layout: HeadLayout) -> ModelCardData:
     """Front matter for the Hub; language and domain only for BLURB's tasks, since those of custom tasks are unknown."""
     pipeline, library = (
         "token-classification" if task.output == "token_labels" else "text-classification",
@@ -115,16 +115,16 @@ def _card_data(task: Task, run: Mapping[str, Any], layout: HeadLayout) -> ModelC
     )
 
 
-def _title(task: Task, run: Mapping[str, Any]) -> str:
+def _title(task: Task, run: JsonMapping) -> str:
     return " ".join(f"{run['encoder']['name']} fine-tuned on {task.name}".split())
 
 
-def _encoder(run: Mapping[str, Any], architecture: Architecture) -> str:
+def _encoder(run: JsonMapping, architecture: Architecture) -> str:
     shape = f"{architecture.title}, {architecture.n_layers} layers, width {architecture.width}"
     return f"{run['encoder']['name']} ({shape})"
 
 
-def _score_rows(run: Mapping[str, Any]) -> list[list[str]]:
+def _score_rows(run: JsonMapping) -> list[list[str]]:
     rows = []
     for split, summaries in run["summary"].items():
         model, seeds = summaries["model"], summaries["seeds"]
@@ -137,7 +137,7 @@ def _score_rows(run: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _notes(run: Mapping[str, Any]) -> list[str]:
+def _notes(run: JsonMapping) -> list[str]:
     notes = []
     if "dev" in run["summary"]:
         better = "the test score" if "test" in run["summary"] else "the mean over seeds"
@@ -165,7 +165,7 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _run_rows(run: Mapping[str, Any]) -> list[list[str]]:
+def _run_rows(run: JsonMapping) -> list[list[str]]:
     return [
         [
             f"{seed['seed']}{' (this model)' * (seed['id'] == run['id'])}",
@@ -178,7 +178,7 @@ def _run_rows(run: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _failures(run: Mapping[str, Any]) -> str:
+def _failures(run: JsonMapping) -> str:
     failed, n = sum(seed["failed"] is not None for seed in run["seeds"]), len(run["seeds"])
     warning = " **All runs failed; do not rely on this model.**" if failed == n else ""
     return (
@@ -187,7 +187,7 @@ def _failures(run: Mapping[str, Any]) -> str:
     )
 
 
-def _data(task: Task, run: Mapping[str, Any]) -> list[str]:
+def _data(task: Task, run: JsonMapping) -> list[str]:
     sizes = ", ".join(f"{split} {count:,}" for split, count in run["data"]["examples"].items())
     split_off = "; dev was split off train" if task.custom and task.custom.dev_share else ""
     terms = _escape_markdown(task.terms)
@@ -202,7 +202,7 @@ def _data(task: Task, run: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _recipe(task: Task, run: Mapping[str, Any], architecture: Architecture) -> list[tuple[str, Any]]:
+def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tuple[str, Any]]:
     """The settings that affect this task."""
     recipe = recipe_from_dict(run["recipe"])
     inactive = inactive_fields(recipe, task, n_segments=architecture.n_segments)
@@ -217,7 +217,7 @@ def _format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _limitations(task: Task, run: Mapping[str, Any]) -> list[str]:
+def _limitations(task: Task, run: JsonMapping) -> list[str]:
     tested = "synthetic text" if run["generated"] else f"text like that of {_escape_markdown(task.name)}"
     lines = [
         f"The model was evaluated on {tested} only. Scores may be much lower on other text, such as other journals, "

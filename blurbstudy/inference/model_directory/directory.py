@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...config import JsonMapping, JsonObject
 from ...errors import CheckpointError
 from ...metrics import METRICS
 from ...models import Checkpoint, Classifier, FinetunedWeights
@@ -50,7 +51,7 @@ class ModelDirectory:
     settings: ModelSettings
     checkpoint: Checkpoint  # the encoder; its tokenizer is the directory's
     head: Mapping[str, Tensor]  # head.weight, head.bias; pooler.dense.* if the head has a pooler
-    run: Mapping[str, Any]  # metadata of the training run (api.model_facts)
+    run: JsonMapping  # metadata of the training run (api.model_facts)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -65,7 +66,7 @@ def write_model_files(
     task: Task,
     settings: ModelSettings,
     tokenizer: Any,
-    run: Mapping[str, Any],
+    run: JsonMapping,
     card: str = "",
 ) -> None:
     """Write all files of a model directory into an existing, empty folder.
@@ -102,7 +103,7 @@ def fold_output_scale(trained: FinetunedWeights, task: Task) -> FinetunedWeights
     return dataclasses.replace(trained, head=head | {"head.bias": head["head.bias"] + center})
 
 
-def metadata(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dict[str, Any]:
+def metadata(task: Task, settings: ModelSettings, run: JsonMapping) -> JsonObject:
     """The contents of blurbstudy.json, without paths of the training machine."""
     unscaled = (
         None if task.custom is None else dataclasses.replace(task.custom, center=0.0, scale=1.0)
@@ -111,7 +112,7 @@ def metadata(task: Task, settings: ModelSettings, run: Mapping[str, Any]) -> dic
     return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
 
-def label_config(task: Task, tag_scheme: str) -> dict[str, Any]:
+def label_config(task: Task, tag_scheme: str) -> JsonObject:
     """The entries of config.json on the head's outputs."""
     labels = head_labels(task, tag_scheme) or (SCORE,)
     problem = PROBLEM_TYPES.get(task.output)
@@ -168,7 +169,7 @@ def _state_dict(trained: FinetunedWeights, layout: HeadLayout) -> dict[str, Tens
     return named | {layout.names[ours]: tensor.contiguous() for ours, tensor in trained.head.items()}
 
 
-def _read_metadata(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
+def _read_metadata(path: Path) -> tuple[Task, ModelSettings, JsonObject]:
     values = _read_json(path)
     if values.get("format") != FORMAT:
         raise CheckpointError(
@@ -192,9 +193,7 @@ def _read_metadata(path: Path) -> tuple[Task, ModelSettings, dict[str, Any]]:
     return task, settings, run
 
 
-def _check_head(
-    folder: Path, config: Mapping[str, Any], layout: HeadLayout, task: Task, settings: ModelSettings
-) -> None:
+def _check_head(folder: Path, config: JsonMapping, layout: HeadLayout, task: Task, settings: ModelSettings) -> None:
     """Refuse a config.json that contradicts blurbstudy.json."""
     if config.get("architectures") != [layout.class_name]:
         raise CheckpointError(
@@ -226,7 +225,7 @@ def _head(folder: Path, state: Mapping[str, Tensor], layout: HeadLayout, *, outp
     return head
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> JsonObject:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -237,7 +236,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+def _write_json(path: Path, values: JsonMapping) -> None:
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 

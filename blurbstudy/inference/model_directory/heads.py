@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from ...config import JsonMapping
 from ...models import Architecture
 from ...models.architecture import CLASSES
 
@@ -56,7 +56,7 @@ class HeadLayout:
     prefix: str  # of the encoder's parameter names in the class
     names: Mapping[str, str]  # our parameter names of the head -> those of the class
     coverage: str = FULL  # FULL, ENCODER_ONLY (blurbstudy alone loads the head) or NONE (a head without weights)
-    settings: Mapping[str, Any] = field(default_factory=dict)  # entries of config.json that the head needs
+    settings: JsonMapping = field(default_factory=dict)  # entries of config.json that the head needs
 
 
 def head_layout(architecture: Architecture, head: str) -> HeadLayout:

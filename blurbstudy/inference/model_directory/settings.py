@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
-from ...config import Recipe
+from ...config import JsonObject, Recipe
 from ...tasks import Task
 
 
@@ -25,7 +24,7 @@ class ModelSettings:
         """How the encoder reads two texts: in one sequence (`segment_ids`) or separately ("bi_encoder"); see Recipe."""
         return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """JSON values."""
         return dataclasses.asdict(self)
 

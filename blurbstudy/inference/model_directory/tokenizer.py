@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
+from ...config import JsonObject
 from ...tasks.features import second_text, special_tokens, without_truncation
 from .settings import ModelSettings
 
@@ -41,7 +42,7 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, settings: ModelSettings, pa
     backend = without_truncation(tokenizer.backend_tokenizer, words=bool(settings.words))
     (with_segments(backend) if has_types else backend).save(str(folder / "tokenizer.json"))
     path = folder / "tokenizer_config.json"
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    config: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     config = {name: value for name, value in config.items() if name not in DROPPED_SETTINGS}
     config |= {"model_max_length": settings.max_length, "padding_side": "right", "truncation_side": "right"}
     if settings.words:

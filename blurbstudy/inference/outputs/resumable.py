@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self, TextIO
+from typing import BinaryIO, Protocol, Self, TextIO
 
-from ...config import canonical_json
+from ...config import JsonMapping, canonical_json
 from ...errors import ParameterError
 from ...filesystem import disk_errors
 from ...tasks import Task
@@ -79,7 +79,7 @@ class FileOutput:
         ParameterError: the file exists, or cannot be written.
     """
 
-    def __init__(self, path: Path, task: Task, format_name: str, *, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, task: Task, format_name: str, *, settings: JsonMapping) -> None:
         _refuse_existing(path, f"name a file for --format {format_name}")
         digest = hashlib.sha256(canonical_json(dict(settings)).encode()).hexdigest()[:8]
         self._path, self._task, self._format = path, task, OUTPUT_FORMATS[format_name]
@@ -180,9 +180,7 @@ class BratOutput:
                     (self._partial / name).write_bytes(text.encode())  # bytes: line endings stay as they are
 
 
-def open_output(
-    path: Path | None, stream: TextIO, task: Task, format_name: str, *, settings: Mapping[str, Any]
-) -> Output:
+def open_output(path: Path | None, stream: TextIO, task: Task, format_name: str, *, settings: JsonMapping) -> Output:
     """The output at a path, or the stream if there is no path.
 
     Raises:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...config import JsonMapping, JsonObject
 from ...errors import CheckpointError, one_line
 
 # Left out of a configuration: custom code, precision, attention kernels, and options of heads.
@@ -42,7 +43,7 @@ PER_LAYER_KEYS = ("attention_window", "layer_types", "mlp_layer_types")  # lists
 SENTINEL = 0.27182817459
 
 
-def check_family(config: Mapping[str, Any]) -> None:
+def check_family(config: JsonMapping) -> None:
     """Checks that transformers has the architecture, and that it is a bidirectional text encoder.
 
     Raises:
@@ -67,7 +68,7 @@ def check_family(config: Mapping[str, Any]) -> None:
         )
 
 
-def configuration(config: str, *, n_layers: int | None = None, changes: Mapping[str, Any] | None = None) -> Any:
+def configuration(config: str, *, n_layers: int | None = None, changes: JsonMapping | None = None) -> Any:
     """transformers' configuration object, which is dynamically typed.
 
     Args:
@@ -95,7 +96,7 @@ def configuration(config: str, *, n_layers: int | None = None, changes: Mapping[
     return loaded
 
 
-def build(config: str, *, n_layers: int, changes: Mapping[str, Any] | None = None, fresh: bool = False) -> Any:
+def build(config: str, *, n_layers: int, changes: JsonMapping | None = None, fresh: bool = False) -> Any:
     """transformers' module, without a pooler, float32; weights uninitialized (`fresh`: as transformers draws them).
 
     Raises:
@@ -178,7 +179,7 @@ def weights_in(body: nn.Module) -> list[tuple[str, Tensor]]:
     return [*body.named_parameters(), *tables]
 
 
-def auto_config(config: str, n_layers: int) -> dict[str, Any]:
+def auto_config(config: str, n_layers: int) -> JsonObject:
     """The contents of config.json, at this depth."""
     values = configuration(config, n_layers=n_layers).to_dict()
     values = {k: v for k, v in values.items() if k not in IGNORED_CONFIG_KEYS and not k.startswith("_")}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...config import fingerprint
+from ...config import JsonObject, fingerprint
 from ...filesystem import ensure_directory
 from ...paths import cache_folder
 from .corpus import Corpus, CorpusProgress, CorpusStats, TokenizedCorpus
@@ -28,7 +28,7 @@ class PreparedCorpus:
     tokenizer: Any  # transformers' PreTrainedTokenizerFast
     train: TokenizedCorpus
     held_out: TokenizedCorpus
-    metadata: dict[str, Any]  # plain values, for records and the model card
+    metadata: JsonObject  # plain values, for records and the model card
 
 
 def prepare_corpus(

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from ...config import fingerprint
+from ...config import JsonObject, fingerprint
 from ...errors import DataError
 from ...filesystem import ensure_directory
 from ...paths import cache_folder
@@ -44,7 +44,7 @@ def tokenize_corpus(
     held_out: float,
     statistics: Callable[[], CorpusStats],
     on_progress: CorpusProgress | None = None,
-) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any]]:
+) -> tuple[TokenizedCorpus, TokenizedCorpus, JsonObject]:
     """Tokenize a corpus unless it is cached.
 
     Args:
@@ -69,7 +69,7 @@ def tokenize_corpus(
     return _open(ensure_directory(cache_folder().absolute() / "tokens" / digest, build, is_complete=_is_complete))
 
 
-def _open(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any]]:
+def _open(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, JsonObject]:
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
     columns = meta["columns"]
     train, held_out = (
@@ -79,7 +79,7 @@ def _open(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, dict[str, Any
     return train, held_out, meta
 
 
-def _memory_map(file: Path, column: dict[str, Any]) -> np.ndarray:
+def _memory_map(file: Path, column: JsonObject) -> np.ndarray:
     dtype = np.dtype(column["dtype"])
     if file.stat().st_size != column["length"] * dtype.itemsize:
         raise ValueError(f"{file}: wrong size")
@@ -201,7 +201,7 @@ class _Part:
         self.documents.append(self.documents.last + np.cumsum(counts))
         self.tokens.append(ids)
 
-    def finish(self) -> dict[str, dict[str, Any]]:
+    def finish(self) -> dict[str, JsonObject]:
         """Flush all columns to disk and return their entries for meta.json."""
         return {name: getattr(self, name).finish() for name in COLUMNS}
 
@@ -220,7 +220,7 @@ class _Column:
             self.crc32 = zlib.crc32(data, self.crc32)
             self.length, self.last = self.length + len(values), int(values[-1])
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> JsonObject:
         _fsync(self.stream)
         return {"dtype": self.dtype.str, "length": self.length, "crc32": self.crc32}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from ...config import JsonMapping, JsonObject
 from ...errors import DataError, ParameterError
 from ..formats.lines import quote, read_lines
 from ..task import Task
@@ -91,7 +91,7 @@ def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str |
     return dataclasses.replace(task, columns=columns, custom=custom)
 
 
-def _several_labels(named: Mapping[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def _several_labels(named: JsonMapping, fields: Sequence[str]) -> tuple[JsonObject, list[str]]:
     """The roles without the label, and the label's columns if there are several (a list, or names joined by +)."""
     label = named.get("label")
     if isinstance(label, str) and "+" in label and label not in fields:

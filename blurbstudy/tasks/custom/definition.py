@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from ...config import JsonMapping, JsonObject
 from ...errors import ParameterError
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
@@ -110,7 +111,7 @@ def load_custom_task(path: Path | str) -> Task:
     if missing := [name for name in ("kind", "files") if name not in values]:
         raise ParameterError(f"{path}: lacks {missing[0]}; write lines such as `kind: ner` and `files: DIR`")
     try:
-        options: dict[str, Any] = {"name": path.stem} | values
+        options: JsonObject = {"name": path.stem} | values
         return custom_task(**options | {"files": resolve_relative(path, values["files"])})
     except ParameterError as error:
         raise ParameterError(f"{path}: {error}") from None
@@ -194,7 +195,7 @@ def custom_task(
     return _with_positives(task, task_type_alias, negative, metric) if task.output == "single_label" else task
 
 
-def _with_forms(task: Task, forms: Mapping[str, str], columns: Mapping[str, Any], scheme: str | None) -> Task:
+def _with_forms(task: Task, forms: Mapping[str, str], columns: JsonMapping, scheme: str | None) -> Task:
     """The task with columns and tag schemes; splits in another format than train's have their own."""
     others = {}
     for form in dict.fromkeys(forms.values()):
@@ -216,7 +217,7 @@ def _with_forms(task: Task, forms: Mapping[str, str], columns: Mapping[str, Any]
 PER_FILE_FIELDS = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm
 
 
-def _has_columns(path: Path, form: str, columns: Mapping[str, Any]) -> bool:
+def _has_columns(path: Path, form: str, columns: JsonMapping) -> bool:
     """Whether a file in another format has the columns named for train."""
     if form == "conll" or form in WITHOUT_COLUMNS:
         return False

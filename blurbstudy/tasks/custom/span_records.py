@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...config import JsonMapping
 from ..formats.lines import LineErrors, quote, raise_data_error
 from ..formats.standoff import Entity, Problem, StandoffDocument, check_span
 from ..task import Task
@@ -70,7 +71,7 @@ def _checked(path: Path, documents: list[StandoffDocument], task: Task, errors: 
 
 
 def _document(
-    path: Path, number: int, record: Mapping[str, Any], task: Task, errors: LineErrors, *, count: int
+    path: Path, number: int, record: JsonMapping, task: Task, errors: LineErrors, *, count: int
 ) -> StandoffDocument | None:
     """A text with its entities in one cell, or None if the line has an error."""
     text_column, spans_column = task.columns

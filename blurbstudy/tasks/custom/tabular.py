@@ -10,10 +10,11 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...config import JsonMapping
 from ..formats.lines import MAX_BYTES, LineErrors, quote, raise_data_error, read_lines, read_text
 from ..task import Example, Task
 
@@ -31,7 +32,7 @@ BOOLEAN_VALUES = {
     "": False,
 }  # of a label's column
 Row = tuple[int, list[str]]  # number of its first line; its fields
-Record = tuple[int, Mapping[str, Any]]  # number of its first line; column or key -> value
+Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
 
 
@@ -180,7 +181,7 @@ def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErr
     return examples
 
 
-def _example(number: int, record: Mapping[str, Any], task: Task, errors: LineErrors, *, count: int) -> Example | None:
+def _example(number: int, record: JsonMapping, task: Task, errors: LineErrors, *, count: int) -> Example | None:
     """The example of a record, or None if the line has an error."""
     custom, label_column, required = task.form, task.columns[-1], _required_columns(task)
     for name in required:
@@ -210,7 +211,7 @@ def _example(number: int, record: Mapping[str, Any], task: Task, errors: LineErr
     return Example(name, unit, tuple(texts), label)
 
 
-def _marked(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[list[str], str]:
+def _marked(record: JsonMapping, columns: Sequence[str]) -> tuple[list[str], str]:
     """The columns with 1, and a column with another value than 1 and 0, or ""."""
     marks = {name: BOOLEAN_VALUES.get(_word(record[name]).lower()) for name in columns}
     wrong = next((name for name, mark in marks.items() if mark is None), "")

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import yaml
 
+from ...config import JsonMapping
 from .. import dataset_folder
 from ..task import Task
 
@@ -87,7 +87,7 @@ def manual_instructions(task: Task, source: DatasetSource, *, folder: Path | str
     return f"put {names}{instead} into {dataset_folder(task, Path(folder))}, in the form of {task.source}{note}"
 
 
-def _source(dataset: str, entry: Mapping[str, Any], repositories: Mapping[str, Mapping[str, str]]) -> DatasetSource:
+def _source(dataset: str, entry: JsonMapping, repositories: Mapping[str, Mapping[str, str]]) -> DatasetSource:
     files = {name: _file(f"{dataset}/{name}", name, facts, repositories) for name, facts in entry["files"].items()}
     for file in files.values():
         for needed in file.inputs:
@@ -96,7 +96,7 @@ def _source(dataset: str, entry: Mapping[str, Any], repositories: Mapping[str, M
     return DatasetSource(files=files, required_terms=entry.get("condition", ""), note=entry.get("note", ""))
 
 
-def _file(where: str, name: str, facts: Mapping[str, Any], repositories: Mapping[str, Mapping[str, str]]) -> DataFile:
+def _file(where: str, name: str, facts: JsonMapping, repositories: Mapping[str, Mapping[str, str]]) -> DataFile:
     repository = repositories[facts["from"]] if "from" in facts else {"name": "", "commit": ""}
     file = DataFile(
         name=name,

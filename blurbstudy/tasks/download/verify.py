@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...config import JsonObject
 from ...errors import DataError
 from .. import READERS, SPLITS, TASKS, Example, Task, example_size, split_file
 from ..duplicates import named_documents
@@ -71,7 +72,7 @@ class DataCheck:
         """The problems of all datasets, one line each."""
         return [f"{check.task}: {problem}" for check in self.tasks for problem in check.problems]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """The result as plain values."""
         return asdict(self) | {"problems": self.problems}
 

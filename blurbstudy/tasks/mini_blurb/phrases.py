@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-PHRASES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text(encoding="utf-8"))
+from ...config import JsonObject
+
+PHRASES: JsonObject = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ import json
 import math
 from pathlib import Path
 from random import Random
-from typing import Any
 
+from ....config import JsonObject
 from ...formats.lines import raise_data_error, read_text
 
 ALL = "ori_pqal.json"
@@ -17,7 +17,7 @@ ANSWERS = ("yes", "no", "maybe")  # the order in which their questions are shuff
 FOLDS = 10
 SEED = 0
 
-Questions = dict[str, Any]  # PMID -> record; the order matters
+Questions = JsonObject  # PMID -> record; the order matters
 
 
 def rebuild_pubmedqa(folder: Path, name: str) -> bytes:
