@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..config import JsonMapping, JsonObject, RunConfig
 from ..errors import DataError
@@ -50,7 +49,7 @@ def plan_populations(
             return max_members(config)
         return max_members or default_population_size(sources, config, device=device)
 
-    groups: dict[Any, Population] = {}
+    groups: dict[tuple, Population] = {}
     for config in configs:
         key = (config.task, config.data_fingerprint, config.encoder_fingerprint, population_key(config))
         groups.setdefault(key, []).append(config)
@@ -114,7 +113,7 @@ class PopulationTrainer:
         self.store, self.sources, self.device, self.keep_weights = store, sources, device, keep_weights
         self.on_step = on_step
         self._checkpoint: tuple[str, Checkpoint] | None = None
-        self._features: dict[Any, dict[str, Features]] = {}
+        self._features: dict[tuple, dict[str, Features]] = {}
 
     def to_config(self) -> JsonObject:
         """JSON values for `from_config` in another process."""

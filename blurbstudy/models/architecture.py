@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from ..config import JsonMapping, JsonObject
 from ..errors import CheckpointError, one_line
@@ -199,7 +198,7 @@ def auto_architecture(config: JsonMapping, where: str) -> Architecture:
         raise CheckpointError(f"{where}: {error}") from None
 
 
-def _size(config: Any, *names: str) -> int:
+def _size(config: object, *names: str) -> int:
     return next((getattr(config, name) for name in names if isinstance(getattr(config, name, None), int)), 0)
 
 

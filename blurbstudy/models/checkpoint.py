@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from ..errors import CheckpointError, one_line
 from .architecture import Architecture, architecture_from_config
 from .state_dict_names import from_hugging_face, shapes, to_hugging_face
 from .weight_files import content_digest, read_weights, weights_digests, write_weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 TOKENIZERS = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))  # one tokenizer each; last: RoBERTa's
 TOKENIZER_FILES = (
@@ -46,7 +49,7 @@ class Checkpoint:
     fingerprint: str  # of configuration, weights and tokenizer files
     path: Path | None = None  # None: not on disk
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> PreTrainedTokenizerFast:
         """The checkpoint's fast tokenizer (transformers).
 
         Raises:
@@ -179,7 +182,7 @@ def _tokenizer_files(folder: Path) -> tuple[str, ...]:
     return TOKENIZER_FILES if (folder / "tokenizer.json").exists() else (*TOKENIZER_FILES, *SENTENCE_PIECES)
 
 
-def _adds_first_token(tokenizer: Any) -> bool:
+def _adds_first_token(tokenizer: PreTrainedTokenizerFast) -> bool:
     """Whether the tokenizer adds a special token before a text."""
     encoding = tokenizer("a", return_special_tokens_mask=True)
     return len(encoding["input_ids"]) > 1 and bool(encoding["special_tokens_mask"][0])
@@ -234,7 +237,7 @@ def export_checkpoint(
     architecture: Architecture,
     *,
     folder: Path | str,
-    tokenizer: Any = None,
+    tokenizer: PreTrainedTokenizerFast | None = None,
     shard_bytes: int = 0,
 ) -> Path:
     """Writes a directory that AutoModel.from_pretrained loads: config.json, weights, tokenizer files.

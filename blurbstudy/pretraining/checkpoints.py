@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -183,7 +182,7 @@ def _read(folder: Path) -> Checkpoint | None:
         return None
 
 
-def _require_type(value: Any, *types: type) -> None:
+def _require_type(value: object, *types: type) -> None:
     if type(value) not in types:  # not isinstance, because a bool is not a number here
         raise TypeError(f"expected {types[0].__name__}, got {value!r}")
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from huggingface_hub import ModelCard, ModelCardData
 from torch import Tensor
@@ -20,6 +20,9 @@ from ..models.weight_files import delete_other_weights
 from .checkpoints import DISK_HINT
 from .config import PretrainingConfig
 from .objectives.registry import Objective
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 INTERMEDIATE_FOLDER = "ladder"  # in the output folder
 RECORD_FILE = "pretraining.json"  # settings, corpus and learning curve
@@ -105,7 +108,7 @@ def publish(
     record: PretrainingRecord,
     weights: dict[str, Tensor],
     architecture: Architecture,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerFast,
     folder: Path,
     *,
     shard_bytes: int = 0,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -40,6 +40,9 @@ from .gradient_accumulation import explain_out_of_memory, max_micro_batch_tokens
 from .objectives.base import Batch, PretrainingModel
 from .objectives.masking import Vocabulary
 from .objectives.registry import Objective
+
+if TYPE_CHECKING:
+    pass
 
 # Raised by any change of code that alters the encoder that comes out.
 PRETRAINER_REVISION = 3

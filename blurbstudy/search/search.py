@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..config import TRAINER_REVISION, JsonObject, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
@@ -23,6 +23,7 @@ from ..training.run_record import RunRecord
 from .space import SearchSpace, Value
 
 if TYPE_CHECKING:
+    from optuna.samplers import TPESampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
     from optuna.trial import Trial as OptunaTrial
@@ -301,7 +302,7 @@ class OngoingSearch:
         }
 
 
-def _sampler(seed: str) -> Any:
+def _sampler(seed: str) -> TPESampler:
     from optuna.samplers import TPESampler
 
     number = int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16)

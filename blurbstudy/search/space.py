@@ -9,7 +9,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..config import Recipe
 from ..errors import ParameterError
@@ -18,7 +17,7 @@ from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, chec
 Value = str | int | float | bool
 
 # Dimension -> its technique, and the choice that leaves it out. All else are fields of a recipe.
-TECHNIQUES: Mapping[str, tuple[Callable[[Any], Stabilizer], Value]] = {
+TECHNIQUES: Mapping[str, tuple[Callable[..., Stabilizer], Value]] = {
     "freeze": (Freeze, 0),
     "decay": (LayerwiseDecay, 1.0),
     "reinit_layers": (Reinitialize, 0),  # the pooler with them

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import JsonObject, RunConfig
 from ..errors import StoreError
@@ -24,6 +24,9 @@ from ..tasks import Task
 from ..training.run_record import RunRecord
 from ..training.trainer import WeightsCallback
 from .run_store import DISK_HINT, RunStore
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 KEEP = ("none", "best", "all")  # whose weights are saved; best: of each condition, the best seed on dev
 FOLDER = "weights"
@@ -64,7 +67,12 @@ def _read(store: RunStore, run_id: str, key: str, form: type) -> Any:
 
 
 def weight_saver(
-    store: RunStore, keep: str, *, task: Task, tokenizer: Callable[[], Any], words: Callable[[], str]
+    store: RunStore,
+    keep: str,
+    *,
+    task: Task,
+    tokenizer: Callable[[], PreTrainedTokenizerFast],
+    words: Callable[[], str],
 ) -> WeightsCallback | None:
     """A callback of the trainer that saves weights by the rule `keep`; None if none are saved.
 
@@ -96,7 +104,7 @@ def save_weights(
     *,
     task: Task,
     settings: ModelSettings,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerFast,
     run: JsonObject,
 ) -> None:
     """Save the weights of a run.
@@ -121,7 +129,7 @@ def _prune(store: RunStore, run_ids: Iterable[str]) -> None:
             shutil.rmtree(weights_folder(store, run_id), ignore_errors=True)
 
 
-def update_weights_metadata(store: RunStore, run_id: str, **metadata: Any) -> None:
+def update_weights_metadata(store: RunStore, run_id: str, **metadata: object) -> None:
     """Add to the metadata of a run's saved weights."""
     path = weights_folder(store, run_id) / METADATA_FILE
     values = json.loads(path.read_text(encoding="utf-8"))

@@ -113,7 +113,7 @@ def _features(task: Task) -> tuple[JsonObject, JsonObject]:
     return inputs, {"label": label}
 
 
-def _columns(task: Task, examples: list[Example], inputs: list[str], target: str) -> dict[str, list[Any]]:
+def _columns(task: Task, examples: list[Example], inputs: list[str], target: str) -> dict[str, list]:
     columns = {"id": [e.id for e in examples], "unit": [e.unit for e in examples]}
     if task.output == "token_labels":
         return columns | {

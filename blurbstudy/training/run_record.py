@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..config import JsonMapping, JsonObject, RunConfig, run_config_from_dict
 
@@ -72,12 +71,12 @@ def _provenance(values: JsonMapping) -> str:
     return f"{provenance.get('device') or 'unknown device'}, commit {provenance.get('commit') or 'unknown'}"
 
 
-def _difference(ours: Any, theirs: Any) -> tuple[Any, Any] | None:
+def _difference(ours: object, theirs: object) -> tuple[object, object] | None:
     """The first two values that differ (floats by more than TOLERANCE)."""
     if isinstance(ours, float) and isinstance(theirs, float):
         return None if math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE) else (ours, theirs)
     if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
-        pairs: Iterable[tuple[Any, Any]] = ((ours[name], theirs[name]) for name in ours)
+        pairs: Iterable[tuple[object, object]] = ((ours[name], theirs[name]) for name in ours)
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         pairs = zip(ours, theirs, strict=True)
     else:

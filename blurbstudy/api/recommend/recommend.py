@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -237,7 +236,7 @@ def _zero_shot_score(
     return score
 
 
-def _inline_yaml(value: Any) -> str:
+def _inline_yaml(value: object) -> str:
     return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
 
 

@@ -73,7 +73,7 @@ class MeasurementCache:
             return None
         return form(**values)
 
-    def put(self, kind: str, key: str, values: Any) -> None:
+    def put(self, kind: str, key: str, values: object) -> None:
         """Store JSON values, for this command and the next."""
         self._values = self._read() | self._values | {f"{kind} {key}": values}  # others may have measured since
         with contextlib.suppress(OSError):
@@ -96,7 +96,7 @@ def hardware_key(device: str) -> JsonObject:
     }
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 

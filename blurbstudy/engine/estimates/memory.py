@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -53,7 +52,7 @@ class Capacity:
     def __post_init__(self) -> None:
         self.free = free_bytes(self.trainer.device) if self.free is None else self.free
         self._footprints: dict[str, Footprint | None] = {}
-        self._keys: dict[Any, str] = {}
+        self._keys: dict[tuple, str] = {}
 
     def measure(self, configs: Sequence[RunConfig]) -> None:
         """Profile one run of each class, unless the cache has its footprint or it obviously fits."""

@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -202,7 +201,7 @@ def _data(task: Task, run: JsonMapping) -> list[str]:
     ]
 
 
-def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tuple[str, Any]]:
+def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tuple[str, object]]:
     """The settings that affect this task."""
     recipe = recipe_from_dict(run["recipe"])
     inactive = inactive_fields(recipe, task, n_segments=architecture.n_segments)
@@ -211,7 +210,7 @@ def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tu
     return [(name.replace("_", " "), value) for name, value in values.items()] + [("precision", run["precision"])]
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

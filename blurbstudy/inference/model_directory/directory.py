@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -29,6 +29,9 @@ from ...tasks.text.words import WORD_SPLITTERS
 from .heads import HEADS, NONE, HeadLayout, head_layout
 from .settings import ModelSettings
 from .tokenizer import write_sentence_transformer_files, write_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 FORMAT = 2  # of blurbstudy.json
 METADATA_FILE = "blurbstudy.json"
@@ -65,7 +68,7 @@ def write_model_files(
     *,
     task: Task,
     settings: ModelSettings,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerFast,
     run: JsonMapping,
     card: str = "",
 ) -> None:

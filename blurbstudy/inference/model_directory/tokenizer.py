@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
@@ -12,6 +12,9 @@ from tokenizers.processors import TemplateProcessing
 from ...config import JsonObject
 from ...tasks.features import second_text, special_tokens, without_truncation
 from .settings import ModelSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 DROPPED_SETTINGS = (
     "max_length",
@@ -28,7 +31,9 @@ DROPPED_SETTINGS = (
 )
 
 
-def write_tokenizer(tokenizer: Any, folder: Path, *, settings: ModelSettings, pad_id: int, segments: int) -> None:
+def write_tokenizer(
+    tokenizer: PreTrainedTokenizerFast, folder: Path, *, settings: ModelSettings, pad_id: int, segments: int
+) -> None:
     """Save tokenizer.json and tokenizer_config.json: maximum length as in the recipe, padding and truncation on the
     right but not enabled, and token types only if the model was trained with them.
 
@@ -86,5 +91,5 @@ def write_sentence_transformer_files(folder: Path, *, width: int, max_length: in
     _write(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
 
 
-def _write(path: Path, values: Any) -> None:
+def _write(path: Path, values: object) -> None:
     path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import CheckpointError, one_line
 from .module import build, config_key, configuration
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 PROBE_LAYERS, PROBE_WORDS = 3, 64
 WORD_EMBEDDINGS = "embeddings.word_embeddings"  # our parameter name, whatever transformers calls it
@@ -87,7 +90,7 @@ def _layer_lists(body: nn.Module, n_layers: int) -> list[str]:
     return names
 
 
-def _word_embeddings(body: Any) -> str:
+def _word_embeddings(body: PreTrainedModel) -> str:
     table = body.get_input_embeddings()
     names = [name for name, module in body.named_modules() if module is table]
     if not isinstance(table, nn.Embedding) or table.num_embeddings != PROBE_WORDS or not names:
@@ -103,7 +106,7 @@ def _probe_inputs(*lengths: int) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def _hidden_states(body: Any, ids: Tensor, mask: Tensor) -> Tensor:
+def _hidden_states(body: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
     try:
         hidden = body(input_ids=ids, attention_mask=mask)[0]
     except Exception as error:  # whatever inputs an architecture needs besides text
@@ -115,11 +118,11 @@ def _hidden_states(body: Any, ids: Tensor, mask: Tensor) -> Tensor:
     return hidden
 
 
-def _params_after_layers(body: nn.Module, layer_lists: list[str]) -> list[str]:
+def _params_after_layers(body: PreTrainedModel, layer_lists: list[str]) -> list[str]:
     """Parameters outside the layers that the module's output depends on, but the last layer's output does not."""
     outputs: list[Tensor] = []
 
-    def save_output(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    def save_output(_module: nn.Module, _inputs: object, output: Tensor | tuple[Tensor, ...]) -> None:
         outputs.append(output if isinstance(output, Tensor) else output[0])
 
     hooks = [body.get_submodule(name)[-1].register_forward_hook(save_output) for name in layer_lists]  # type: ignore
@@ -136,7 +139,7 @@ def _params_after_layers(body: nn.Module, layer_lists: list[str]) -> list[str]:
     return [name for name in after if not any(name.startswith(f"{layers}.") for layers in layer_lists)]
 
 
-def _check_padding(body: Any) -> None:
+def _check_padding(body: PreTrainedModel) -> None:
     """Checks that a text's hidden states do not depend on its padding."""
     ids, mask = _probe_inputs(5, 3)
     with torch.no_grad():
@@ -148,7 +151,7 @@ def _check_padding(body: Any) -> None:
         )
 
 
-def _padding_positions(body: Any, pad_id: int | None) -> int:
+def _padding_positions(body: PreTrainedModel, pad_id: int | None) -> int:
     """Position rows that only padding uses: RoBERTa's family counts positions from the row after padding."""
     n_positions = body.config.max_position_embeddings
     for module in body.modules():

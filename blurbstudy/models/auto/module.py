@@ -10,13 +10,16 @@ import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from ...config import JsonMapping, JsonObject
 from ...errors import CheckpointError, one_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 # Left out of a configuration: custom code, precision, attention kernels, and options of heads.
 IGNORED_CONFIG_KEYS = (
@@ -68,7 +71,7 @@ def check_family(config: JsonMapping) -> None:
         )
 
 
-def configuration(config: str, *, n_layers: int | None = None, changes: JsonMapping | None = None) -> Any:
+def configuration(config: str, *, n_layers: int | None = None, changes: JsonMapping | None = None) -> PreTrainedConfig:
     """transformers' configuration object, which is dynamically typed.
 
     Args:
@@ -96,7 +99,7 @@ def configuration(config: str, *, n_layers: int | None = None, changes: JsonMapp
     return loaded
 
 
-def build(config: str, *, n_layers: int, changes: JsonMapping | None = None, fresh: bool = False) -> Any:
+def build(config: str, *, n_layers: int, changes: JsonMapping | None = None, fresh: bool = False) -> PreTrainedModel:
     """transformers' module, without a pooler, float32; weights uninitialized (`fresh`: as transformers draws them).
 
     Raises:

@@ -99,7 +99,7 @@ def _json_lines(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Docume
         yield document
 
 
-def _document(record: Any, number: int) -> Document:
+def _document(record: object, number: int) -> Document:
     if not isinstance(record, dict):
         raise TypeError("expected a JSON object")
     if "sentences" not in record and "sections" not in record:
@@ -121,16 +121,17 @@ def _document(record: Any, number: int) -> Document:
     return Document(str(record.get("id", number)), non_blank, bool(record.get("blurb_test")))
 
 
-def _list(value: Any, name: str) -> list[Any]:
+def _list(value: object, name: str) -> list:
     if not isinstance(value, list):
         raise TypeError(f"{name} must be a list")
     return value
 
 
-def _strings(value: Any, name: str) -> list[str]:
-    if not all(isinstance(text, str) for text in _list(value, name)):
+def _strings(value: object, name: str) -> list[str]:
+    texts = _list(value, name)
+    if not all(isinstance(text, str) for text in texts):
         raise TypeError(f"{name} must be a list of strings")
-    return value
+    return texts
 
 
 def _plain_text(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[Document]:

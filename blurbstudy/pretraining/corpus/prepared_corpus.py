@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ...paths import cache_folder
 from .corpus import Corpus, CorpusProgress, CorpusStats, TokenizedCorpus
 from .token_cache import tokenize_corpus
 from .wordpiece import load_vocabulary, tokenizer_from_json, train_vocabulary, vocabulary_digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 VOCABULARY_REVISION = 1  # raised by any change of code that alters a trained vocabulary
 VOCABULARY_FILE = "tokenizer.json"
@@ -90,7 +93,7 @@ def _trained_tokenizer(
     *,
     statistics: Callable[[], CorpusStats],
     on_progress: CorpusProgress | None,
-) -> Any:
+) -> PreTrainedTokenizerFast:
     def build(folder: Path) -> None:
         stats = statistics()
         with corpus.guard_unchanged():
@@ -104,12 +107,13 @@ def _trained_tokenizer(
     identity = {"corpus": corpus.fingerprint, "held_out": held_out, "size": size, "revision": VOCABULARY_REVISION}
     digest = fingerprint(identity)
     folder = cache_folder().absolute() / "vocabularies" / f"corpus-{size}-{digest}"
-    return _read_tokenizer(
-        ensure_directory(folder, build, is_complete=lambda folder: _read_tokenizer(folder) is not None)
-    )
+    ensure_directory(folder, build, is_complete=lambda folder: _read_tokenizer(folder) is not None)
+    tokenizer = _read_tokenizer(folder)
+    assert tokenizer is not None, "complete"
+    return tokenizer
 
 
-def _read_tokenizer(folder: Path) -> Any:
+def _read_tokenizer(folder: Path) -> PreTrainedTokenizerFast | None:
     """The cached tokenizer; None if it is missing or corrupt."""
     try:
         return tokenizer_from_json((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))

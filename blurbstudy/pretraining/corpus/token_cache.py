@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -28,6 +28,9 @@ from .corpus import Corpus, CorpusProgress, CorpusStats, TokenizedCorpus
 from .documents import Document
 from .wordpiece import vocabulary_digest
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
 REVISION = 1  # raised by any change of code that alters what is written
 PARTS = ("train", "held_out")
 COLUMNS = ("tokens", "sentences", "documents")
@@ -39,7 +42,7 @@ MAX_CACHED_WORDS = 1_000_000  # strings between spaces whose ids are kept in mem
 
 def tokenize_corpus(
     corpus: Corpus,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerFast,
     *,
     held_out: float,
     statistics: Callable[[], CorpusStats],
@@ -100,7 +103,12 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _write(
-    folder: Path, corpus: Corpus, tokenizer: Any, *, statistics: CorpusStats, on_progress: CorpusProgress | None
+    folder: Path,
+    corpus: Corpus,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    statistics: CorpusStats,
+    on_progress: CorpusProgress | None,
 ) -> None:
     """Tokenize the corpus into an empty folder."""
     encoder = _CachingEncoder(tokenizer)
@@ -155,7 +163,7 @@ class _CachingEncoder:
     This is several times faster than tokenizing all text.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
@@ -225,6 +233,6 @@ class _Column:
         return {"dtype": self.dtype.str, "length": self.length, "crc32": self.crc32}
 
 
-def _fsync(stream: Any) -> None:
+def _fsync(stream: IO) -> None:
     stream.flush()
     os.fsync(stream.fileno())

@@ -11,12 +11,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from ...config import fingerprint
 from ...errors import ParameterError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4
 CONTINUATION_PREFIX = "##"  # of every sub-word that does not start a word
@@ -28,7 +31,7 @@ MAX_OCCURRENCES = 200_000_000  # passed to `tokenizers`; counts of a larger text
 _HINT = "name a folder with a Hugging Face tokenizer, or a vocab.txt (read as uncased)"
 
 
-def train_vocabulary(sentences: Iterable[str], size: int) -> Any:
+def train_vocabulary(sentences: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     """Train a transformers fast tokenizer (lower case, accents stripped) with at most `size` entries.
 
     Raises:
@@ -43,13 +46,13 @@ def train_vocabulary(sentences: Iterable[str], size: int) -> Any:
     return _wordpiece_tokenizer(_train_merges(words, alphabet, size))
 
 
-def is_continuation(tokenizer: Any) -> list[bool]:
+def is_continuation(tokenizer: PreTrainedTokenizerFast) -> list[bool]:
     """For each id, tell whether the entry continues a word (starts with ##)."""
-    entries = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    entries = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     return [entry.startswith(CONTINUATION_PREFIX) and len(entry) > len(CONTINUATION_PREFIX) for entry in entries]
 
 
-def load_vocabulary(path: Path | str) -> Any:
+def load_vocabulary(path: Path | str) -> PreTrainedTokenizerFast:
     """Load a WordPiece tokenizer from a folder, or an uncased one from a vocab.txt.
 
     Raises:
@@ -66,19 +69,19 @@ def load_vocabulary(path: Path | str) -> Any:
     return tokenizer
 
 
-def vocabulary_digest(tokenizer: Any) -> str:
+def vocabulary_digest(tokenizer: PreTrainedTokenizerFast) -> str:
     """Return 20 hexadecimal digits that identify everything that determines the ids of a text."""
     parts = json.loads(tokenizer.backend_tokenizer.to_str())
     relevant = {name: parts[name] for name in ("normalizer", "pre_tokenizer", "model", "added_tokens")}
     return fingerprint(relevant)
 
 
-def tokenizer_from_json(text: str) -> Any:
+def tokenizer_from_json(text: str) -> PreTrainedTokenizerFast:
     """Rebuild the tokenizer of `train_vocabulary` from its `backend_tokenizer.to_str()`."""
     return _bert_tokenizer(Tokenizer.from_str(text))
 
 
-def _load_folder(folder: Path) -> Any:
+def _load_folder(folder: Path) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer
 
     try:
@@ -174,7 +177,7 @@ def _occurrences(words: Counter[str]) -> Iterator[str]:
             remaining -= 10_000
 
 
-def _wordpiece_tokenizer(vocabulary: dict[str, int]) -> Any:
+def _wordpiece_tokenizer(vocabulary: dict[str, int]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(
         models.WordPiece(vocabulary, unk_token="[UNK]", continuing_subword_prefix=CONTINUATION_PREFIX)
     )
@@ -186,7 +189,7 @@ def _wordpiece_tokenizer(vocabulary: dict[str, int]) -> Any:
     return _bert_tokenizer(tokenizer)
 
 
-def _bert_tokenizer(tokenizer: Tokenizer) -> Any:
+def _bert_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     from transformers import BertTokenizer
 
     return BertTokenizer(tokenizer_object=tokenizer, do_lower_case=True)

@@ -28,7 +28,7 @@ def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str
     return name
 
 
-def check_number(name: str, value: Any, low: float, high: float) -> float:
+def check_number(name: str, value: object, low: float, high: float) -> float:
     """A number within bounds, or a ParameterError."""
     parsed = number(value)
     if parsed is None or not low <= parsed <= high:
@@ -36,7 +36,7 @@ def check_number(name: str, value: Any, low: float, high: float) -> float:
     return parsed
 
 
-def check_bounds(bounds: Any) -> tuple[float, float] | None:
+def check_bounds(bounds: object) -> tuple[float, float] | None:
     """The lowest and highest score, or None."""
     if bounds is None:
         return None
@@ -47,14 +47,14 @@ def check_bounds(bounds: Any) -> tuple[float, float] | None:
     return low, high
 
 
-def check_discontinuous(policy: Any) -> str:
+def check_discontinuous(policy: object) -> str:
     """The policy for discontinuous entities, or a ParameterError."""
     if policy not in DISCONTINUOUS_POLICIES:
         raise ParameterError(f"discontinuous={str(policy)!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
     return policy
 
 
-def check_separator(separator: Any) -> str:
+def check_separator(separator: object) -> str:
     """The separator of labels in one column, or a ParameterError."""
     if not isinstance(separator, str) or not separator:
         raise ParameterError(f"separator={separator!r} must be a non-empty text; write separator: ';'")

@@ -10,7 +10,6 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -303,5 +302,5 @@ def _labels_of(task: Task, examples: list[Example]) -> list[str]:
     return [str(example.label) for example in examples]
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     return str(value).strip()

@@ -20,7 +20,7 @@ SPLIT_NAMES = {  # split -> stems of its file in a folder
 _NAME = re.compile(r"[^\w. -]+")
 
 
-def resolve_relative(path: Path, files: Any) -> Any:
+def resolve_relative(path: Path, files: object) -> Any:
     """Paths resolved relative to the folder of a definition."""
     if isinstance(files, Mapping):
         return {split: path.parent / Path(str(file)).expanduser() for split, file in files.items() if file}
@@ -33,7 +33,7 @@ def display_path(path: str) -> Path:
     return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
 
 
-def split_files(files: Any) -> dict[str, Path]:
+def split_files(files: Path | str | Mapping[str, Path | str]) -> dict[str, Path]:
     """Split -> file, in the order of SPLITS.
 
     Raises:
@@ -82,7 +82,7 @@ def _is_data(path: Path) -> bool:
     return is_standoff_folder(path) if path.is_dir() else path.suffix.lower() in SUFFIXES
 
 
-def file_formats(files: Mapping[str, Path], named: Any, *, tags: bool) -> dict[str, str]:
+def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | None, *, tags: bool) -> dict[str, str]:
     """Split -> key of FORMATS: the one named (for all files or by split), or detected from suffix and first line.
 
     Raises:

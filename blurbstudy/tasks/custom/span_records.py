@@ -95,7 +95,7 @@ def _document(
     return StandoffDocument(id=name, text=text, entities=tuple(entities), path=path, line=number, group=group)
 
 
-def _listed(value: Any) -> list[Any] | None:
+def _listed(value: object) -> list | None:
     """The entities of a cell, a list in JSON or Python syntax, or None."""
     if isinstance(value, str):
         if not value.strip():
@@ -110,9 +110,9 @@ def _listed(value: Any) -> list[Any] | None:
     return value if isinstance(value, list) else [] if value is None else None
 
 
-def _entity(text: str, value: Any, line: int) -> tuple[Entity | None, Problem | None]:
+def _entity(text: str, value: object, line: int) -> tuple[Entity | None, Problem | None]:
     """An entity of a text and its problem, if any."""
-    parts: list[Any]
+    parts: list
     if isinstance(value, Mapping):
         parts = [next((value[name] for name in names if name in value), None) for names in KEYS.values()]
     elif isinstance(value, (list, tuple)) and len(value) == 3:

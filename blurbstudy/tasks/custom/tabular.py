@@ -228,7 +228,7 @@ def join_texts(value: Any) -> tuple[str, str]:
     return "" if wrong else text, wrong
 
 
-def check_text(value: Any) -> str:
+def check_text(value: object) -> str:
     """The problem with a text, or ""."""
     if not isinstance(value, str):
         return "no" if value is None else f"a JSON {type(value).__name__} as"
@@ -243,7 +243,7 @@ def check_text(value: Any) -> str:
     return ""
 
 
-def _label(value: Any, task: Task) -> tuple[str | float, str]:
+def _label(value: object, task: Task) -> tuple[str | float, str]:
     """The label in the form of Example.label, and the expected value if it is invalid, or ""."""
     if task.output == "score":
         return _score(value, task)
@@ -275,7 +275,7 @@ def _score(value: Any, task: Task) -> tuple[float, str]:
     return number, ""
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     """A label as text, also from JSON booleans and numbers."""
     if isinstance(value, bool):
         return str(value).lower()

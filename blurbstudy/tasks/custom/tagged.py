@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ...metrics import bio_to_io, io_to_bio
 from ..formats.conll import Block, read_sentences
@@ -79,7 +78,7 @@ def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
     """The sentences with lists of equal length; others are added to the errors."""
     custom, (words_key, tags_key) = task.form, task.columns
     for count, (number, record) in enumerate(json_records(path, errors), 1):
-        lists: list[Any] = [record.get(key) for key in (words_key, tags_key)]
+        lists: list = [record.get(key) for key in (words_key, tags_key)]
         if not all(isinstance(values, list) and all(isinstance(part, str) for part in values) for values in lists):
             actual = f"{words_key} and {tags_key} that are not two lists of strings"
             errors.add(
