@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...config import JsonMapping
 from ...engine.sources.sources import EncoderSource
 from ...engine.zero_shot import ZeroShotScore
 from ...models import Architecture

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...config import JsonMapping, RunConfig
+from ...config import RunConfig
 from ...models import Architecture
 from ...pretraining.encoder_cache import EncoderRequest
 from ...training import evaluation_steps, population_key

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ...config import JsonMapping, RunConfig
+from ...config import RunConfig
 from ...models import Architecture
 from ...stabilizers import depth_plan
 from ...training import population_key
