@@ -44,7 +44,7 @@ def make_studies(plan: Mapping[str, Mapping[str, Any]], *, deadline: Deadline | 
     """
     sections = {notebook: get_section(notebook) for notebook in plan}
     return [
-        Study.of(section, section.Parameters.parse(plan[name]), deadline=deadline) for name, section in sections.items()
+        Study(section, section.Parameters.parse(plan[name]), deadline=deadline) for name, section in sections.items()
     ]
 
 

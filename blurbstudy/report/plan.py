@@ -138,7 +138,7 @@ def planned_configs(study: Study[Any]) -> dict[str, RunConfig]:
 def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any], dict[str, EncoderRequest]]:
     """A study with placeholders for encoders that are still to be pretrained: display name -> request."""
     section = get_section(notebook)
-    study = Study.of(section, section.Parameters.parse({**values, "train_missing": False}))
+    study = Study(section, section.Parameters.parse({**values, "train_missing": False}))
     request = study.source_request
     device = "cpu" if study.parameters.pretraining.config == MINI else study.engine.resolved_device()
     request["pretraining"] = replace(request["pretraining"], device=device)

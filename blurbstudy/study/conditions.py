@@ -1,4 +1,4 @@
-"""Groups of tasks that tables are about: BLURB's kinds, and the recipe of each."""
+"""Conditions that several sections share: layer-specific techniques, BLURB's task columns, recipes by task type."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .grid import TaskColumn
 from .parameters import LayerParameters, TaskTypeParameters
 from .study import Study
 
-BASELINE = "Baseline"  # the setting without a technique
+BASELINE = "Baseline"  # the level without a technique
 BLURB = "BLURB score"
 
 
 def layer_techniques(parameters: LayerParameters, *, combinations: bool = False) -> dict[str, list[Stabilizer]]:
-    """Setting -> techniques, the rows of Table 4: the baseline, each technique, and on request their combinations."""
+    """Level -> techniques of Table 4: the baseline, each technique, and on request their combinations."""
     freeze, decay = Freeze(parameters.freeze), LayerwiseDecay(parameters.decay)
     reinit = Reinitialize(parameters.reinit_layers, pooler=parameters.reinit_pooler)
     single: dict[str, list[Stabilizer]] = {
@@ -37,13 +37,13 @@ def layer_techniques(parameters: LayerParameters, *, combinations: bool = False)
 
 
 def blurb_columns(study: Study[Any]) -> tuple[TaskColumn, ...]:
-    """One part per task and, where all of BLURB is there, its score: the mean over groups of the mean within each."""
-    parts = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
+    """A column per task, and for all of BLURB's tasks the BLURB score: the mean over groups of the mean within each."""
+    columns = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
     if {task.name for task in study.tasks} == {task.name for task in TASKS}:
         sizes = Counter(task.group for task in study.tasks)
         weights = {task.name: 1 / (len(sizes) * sizes[task.group]) for task in study.tasks}
-        parts.append(TaskColumn(label=BLURB, tasks=tuple(weights), paper=BLURB, weights=weights))
-    return tuple(parts)
+        columns.append(TaskColumn(label=BLURB, tasks=tuple(weights), paper=BLURB, weights=weights))
+    return tuple(columns)
 
 
 def recipes_by_type(study: Study[Any]) -> dict[str, Recipe]:

@@ -175,7 +175,7 @@ class Results:
 
 def merge_captions(results: Sequence[Results]) -> str:
     """One caption for several results; parts that they share are given once."""
-    return " · ".join(dict.fromkeys(part for one in results for part in one.caption_parts))
+    return " · ".join(dict.fromkeys(part for result in results for part in result.caption_parts))
 
 
 def format_methods(methods: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Self, TypeVar
 
 import yaml
@@ -146,24 +146,24 @@ def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> st
     """The first problem in one line: name, value, what is allowed, what the parameter means."""
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""
-    place = f" ({origin})" if origin else ""
+    where = f" ({origin})" if origin else ""
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, StudyError):
         return str(cause)
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         if name in RENAMED_PARAMETERS:
-            return f"parameter {name!r}{place} is now {RENAMED_PARAMETERS[name]!r}; rename it"
-        return f"unknown parameter {name!r}{place}; known: {', '.join(model.model_fields)}"
+            return f"parameter {name!r}{where} is now {RENAMED_PARAMETERS[name]!r}; rename it"
+        return f"unknown parameter {name!r}{where}; known: {', '.join(model.model_fields)}"
     if first["type"] == "missing" and len(first["loc"]) == 1:
-        return f"parameter {name!r} has no value{place}; set it in the parameters file or with -p {name} VALUE"
+        return f"parameter {name!r} has no value{where}; set it in the parameters file or with -p {name} VALUE"
     inner = ".".join(
         str(part) for part in first["loc"][1:] if not str(part).startswith(("function-", "list[", "dict["))
     )
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
     must = message if first["type"] == "value_error" else f"must be {message[:1].lower() + message[1:]}"
     meaning = model.model_fields[name].description if name in model.model_fields else ""
-    shown = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
-    return f"{shown}: {must}{f'; {name} is: {meaning}' if meaning else ''}{place}"
+    parameter = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
+    return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
 
 
 def scale_parameters(scale: str, notebook: str) -> dict[str, Any]:
@@ -183,6 +183,31 @@ def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
     """The files that set a notebook's parameters at a scale, those that exist."""
     folder = paths.PARAMETERS / scale
     return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
+
+
+def describe_origin(scale: str, notebook: str, values: Mapping[str, Any]) -> str:
+    """The parameters files of a notebook, and the values that differ from theirs."""
+    defaults = scale_parameters(scale, notebook)
+    changed = [
+        f"{name} {format_value(value)}"
+        for name, value in values.items()
+        if name in defaults and value != defaults[name] and name not in (*RUNTIME, "encoder_remarks")
+    ]
+    changes = f" (changed: {'; '.join(changed)})" if changed else ""
+    return f"parameters/{scale}/{notebook}.yaml and common.yaml{changes} · scale {scale}"
+
+
+def format_value(value: object) -> str:
+    """A value for a caption; of a path only the last name."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {format_value(entry)}" for name, entry in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(format_value, value))
+    if isinstance(value, str) and ("/" in value or "\\" in value):
+        return PureWindowsPath(value).name or value  # splits at both kinds of slash
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "null" if value is None else str(value)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

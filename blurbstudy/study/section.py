@@ -1,4 +1,4 @@
-"""What a section of the study is: one notebook's parameters and the grids of runs that it asks for."""
+"""The interface of a section: one notebook's parameters and its grids of runs."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path, PureWindowsPath
-from typing import Any, Generic, Self, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypedDict, TypeVar
 
 from .. import paths
 from ..config import Recipe, RunConfig, recipe_from_dict
@@ -25,10 +25,10 @@ from ..training.provenance import pick_device
 from . import parameters
 from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, Results, TaskColumn
 from .parameter_types import read_seeds
-from .parameters import RUNTIME, CommonParameters
+from .parameters import CommonParameters
 from .section import Section
 
-NOTEBOOK_METADATA = "notebook"  # kind of metadata in the store: the parameters that a notebook was last executed with
+NOTEBOOK_METADATA = "notebook"  # kind of metadata: the parameters of a notebook's last execution
 NOT_A_RESULT = "Demo on synthetic data: these numbers are not results."
 PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
@@ -46,41 +46,34 @@ def is_demo(scale: str, data: str | None) -> bool:
     return MINI in (scale, str(data or paths.data_folder()))
 
 
+class SourceRequest(TypedDict):
+    """What `resolve_sources` and `sources_from_store` look up."""
+
+    tasks: list[str]
+    encoders: dict[str, str]  # display name -> spec
+    data: str  # 'mini' or the folder of the datasets
+    pretraining: PretrainingPlan
+
+
 class Study(Generic[P]):
-    """One section's questions to the run store. Creating it checks the parameters and runs nothing.
+    """One section's parameters and what they lead to. Creating it checks the parameters and runs nothing.
 
     Args:
         section: a module of `blurbstudy.sections`.
-        namespace: the notebook's `globals()`.
+        given: a notebook's `globals()`, or the section's parameters.
+        deadline: after which no training starts.
 
     Raises:
         ParameterError: an unknown parameter, or a value of another type or out of bounds.
         StoreError: the run store cannot be written.
     """
 
-    section: Section
     parameters: P
 
-    deadline: Deadline  # after which no training starts
-
-    def __init__(self, section: Section, namespace: Mapping[str, Any]) -> None:
-        if Path.cwd() == paths.NOTEBOOKS:
-            os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
-        values = parameters.namespace_parameters(
-            namespace, section.Parameters.model_fields, check_unknown=section.NOTEBOOK not in _CHECKED
-        )
-        parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
-        self._set_up(section, parsed)
-        _CHECKED.add(section.NOTEBOOK)
-
-    @classmethod
-    def of(cls, section: Section, parsed: CommonParameters, *, deadline: Deadline | None = None) -> Self:
-        """The study of a section with these parameters, outside a notebook."""
-        study = cls.__new__(cls)
-        study._set_up(section, parsed, deadline)
-        return study
-
-    def _set_up(self, section: Section, parsed: Any, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self, section: Section, given: Mapping[str, Any] | CommonParameters, *, deadline: Deadline | None = None
+    ) -> None:
+        parsed: Any = given if isinstance(given, CommonParameters) else _notebook_parameters(section, given)
         self.deadline = deadline or Deadline()
         self.section, self.parameters = section, parsed
         self.notebook = section.NOTEBOOK
@@ -92,7 +85,7 @@ class Study(Generic[P]):
 
     @property
     def trains(self) -> bool:
-        """Whether missing runs are trained (parameter `train_missing`), or the store is only read."""
+        """Whether missing runs are trained; otherwise the store is only read."""
         return self.parameters.train_missing
 
     @cached_property
@@ -105,8 +98,8 @@ class Study(Generic[P]):
         return sources_from_store(self.store, **self.source_request)
 
     @property
-    def source_request(self) -> dict[str, Any]:
-        """What `resolve_sources` is asked for: tasks, encoders, data, pretraining."""
+    def source_request(self) -> SourceRequest:
+        """The data and encoders that the study needs."""
         specs = {name: parameters.hub_id(spec) for name, spec in self.encoder_specs.items()}
         encoders = {name: spec for name, spec in specs.items() if spec is not None}
         for name, spec in list(encoders.items()):
@@ -182,36 +175,36 @@ class Study(Generic[P]):
         """Task -> gold labels, from the store."""
         return load_references(self.store, self.sources.fingerprints)
 
-    def tasks_of(self, kind: str) -> tuple[Task, ...]:
+    def tasks_of(self, task_type: str) -> tuple[Task, ...]:
         """The study's tasks of a type (similarity, question).
 
         Raises:
             ParameterError: there is none.
         """
-        chosen = tuple(task for task in self.tasks if task.task_type == kind)
+        chosen = tuple(task for task in self.tasks if task.task_type == task_type)
         if not chosen:
-            known = " or ".join(task.name for task in TASKS if task.task_type == kind)
-            raise ParameterError(f"tasks={self.parameters.tasks!r} has no {kind} task; add {known}")
+            known = " or ".join(task.name for task in TASKS if task.task_type == task_type)
+            raise ParameterError(f"tasks={self.parameters.tasks!r} has no {task_type} task; add {known}")
         return chosen
 
-    def task_columns(self, kind: str) -> tuple[TaskColumn, ...]:
-        """One part per task of a type."""
-        return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(kind))
+    def task_columns(self, task_type: str) -> tuple[TaskColumn, ...]:
+        """One column per task of a type."""
+        return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(task_type))
 
     def paper_columns(self) -> tuple[TaskColumn, ...]:
-        """SS and QA as in the paper; the label says so where QA lacks one of its tasks."""
-        parts = []
-        for kind, column in PAPER_COLUMNS.items():
-            chosen = tuple(task.name for task in self.tasks if task.task_type == kind)
-            complete = set(chosen) == {task.name for task in TASKS if task.task_type == kind}
+        """SS and QA as in the paper; where QA lacks a task, its label names the other."""
+        columns = []
+        for task_type, column in PAPER_COLUMNS.items():
+            chosen = tuple(task.name for task in self.tasks if task.task_type == task_type)
+            complete = set(chosen) == {task.name for task in TASKS if task.task_type == task_type}
             suffix = "" if complete else f" ({' and '.join(chosen)} alone)"
             label = "paper" if complete else "paper, mean of both"
             if chosen:
-                parts.append(TaskColumn(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
-        return tuple(parts)
+                columns.append(TaskColumn(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
+        return tuple(columns)
 
     def recipe(self, **fields: Any) -> Recipe:
-        """A recipe; fields that are not named keep their defaults."""
+        """A recipe; other fields keep their defaults."""
         return recipe_from_dict(fields)
 
     def grid(
@@ -306,14 +299,14 @@ class Study(Generic[P]):
 
     @property
     def engine(self) -> LocalEngine:
-        """What trains the runs."""
+        """The engine that trains missing runs."""
         chosen = self.parameters
         return LocalEngine(
             device=chosen.device, workers=chosen.workers, population=chosen.population, deadline=self.deadline
         )
 
     def save_parameters(self) -> None:
-        """Save in the store what this notebook is executed with, so that a report needs nothing else."""
+        """Save the parameters in the store, so that a report needs nothing else."""
         if self.trains:
             values = self.parameters.model_dump(mode="json", exclude={"train_missing"})
             self.store.put_metadata(NOTEBOOK_METADATA, self.notebook, values | {"data": self.data})
@@ -322,16 +315,8 @@ class Study(Generic[P]):
     def provenance(self) -> str:
         """Parameters file, what differs from it, and at mini the warning; for captions."""
         values = self.parameters.model_dump(mode="json")
-        scale = self.parameters.scale
-        listed = parameters.scale_parameters(scale, self.notebook)
-        text = f"parameters/{scale}/{self.notebook}.yaml and common.yaml"
-        changed = [
-            f"{name} {format_value(value)}"
-            for name, value in values.items()
-            if name in listed and value != listed[name] and name not in (*RUNTIME, "encoder_remarks")
-        ]
-        text += f" (changed: {'; '.join(changed)})" if changed else ""
-        return f"{text} · scale {scale}" + (f" · {NOT_A_RESULT}" if self.is_demo else "")
+        text = parameters.describe_origin(self.parameters.scale, self.notebook, values)
+        return f"{text} · {NOT_A_RESULT}" if self.is_demo else text
 
     @property
     def is_demo(self) -> bool:
@@ -339,8 +324,20 @@ class Study(Generic[P]):
         return is_demo(self.parameters.scale, self.parameters.data)
 
 
+def _notebook_parameters(section: Section, namespace: Mapping[str, Any]) -> CommonParameters:
+    """The parameters in a notebook's globals; the working directory becomes the project's."""
+    if Path.cwd() == paths.NOTEBOOKS:
+        os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
+    values = parameters.namespace_parameters(
+        namespace, section.Parameters.model_fields, check_unknown=section.NOTEBOOK not in _CHECKED
+    )
+    parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
+    _CHECKED.add(section.NOTEBOOK)
+    return parsed
+
+
 def stored_study(section: Section, values: Mapping[str, Any], *, store: Path) -> Study[Any]:
-    """The study of a section as the store says that it was last executed; it reads the store alone.
+    """The study of a section's last execution by its stored parameters; it only reads the store.
 
     Raises:
         ParameterError: the stored parameters are no longer valid.
@@ -349,17 +346,4 @@ def stored_study(section: Section, values: Mapping[str, Any], *, store: Path) ->
     parsed = section.Parameters.parse(
         {**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}"
     )
-    return Study.of(section, parsed)
-
-
-def format_value(value: Any) -> str:
-    """A value for a caption; of a path only the last name."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {format_value(entry)}" for name, entry in value.items()) or "none"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(format_value, value))
-    if isinstance(value, str) and ("/" in value or "\\" in value):
-        return PureWindowsPath(value).name or value  # which knows both kinds of slash
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "on", False: "off"}[value]
-    return str(value)
+    return Study(section, parsed)

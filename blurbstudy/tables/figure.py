@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Literal, ParamSpec
 
+import matplotlib
+from matplotlib import colormaps, colors, patches, rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+
+from .score_table import paper_score, percent_scores
 from .table import FigureInfo, figures_bundle, slug
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
     from ..stabilizers import DepthPlan
     from ..study.grid import Results
 
@@ -77,8 +82,6 @@ def without_mathtext(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @functools.wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        from matplotlib import rc_context
-
         with rc_context({"text.parse_math": False}):
             return draw(*args, **kwargs)
 
@@ -101,8 +104,6 @@ def depth_figure(
     Args:
         top: name of the highest depth; '': as in the plans.
     """
-    from matplotlib import colormaps, colors, patches
-
     norm = colors.LogNorm(vmin=0.05, vmax=1.0, clip=True)
     shades = colormaps["viridis_r"]
     depths = max(len(plan.lr_scales) + plan.removed for plan in plans.values())
@@ -152,8 +153,6 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
 
     Groups without runs are left out, unless none has any.
     """
-    from .score_table import paper_score, percent_scores
-
     panels: dict[str, list[SeedScores]] = {}
     groups = {condition.group for condition in results.summaries} or set(results.grid.groups)
     for condition in results.conditions():
@@ -176,8 +175,6 @@ def points_figure(
     panels: Mapping[str, Sequence[SeedScores]], *, title: str, caption: str = "", notes: Sequence[str] = ()
 ) -> Figure:
     """One panel per name: conditions along the axis, every seed a point, failed runs crossed."""
-    from matplotlib.lines import Line2D
-
     widest = max(len(points) for points in panels.values())
     columns = 1 if widest > 4 else min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -246,9 +243,6 @@ def canvas(*, width: float, height: float) -> tuple[Drawing, Axes]:
 
 def canvas_grid(*, width: float, height: float, rows: int = 1, cols: int = 1) -> tuple[Drawing, list[Axes]]:
     """A drawing with rows x cols plots, row by row; sizes in inches."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as Drawing
-
     drawing = Drawing(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(drawing)
     return drawing, list(drawing.subplots(rows, cols, squeeze=False).flat)
@@ -269,8 +263,6 @@ def style_axes(axes: Axes, *, grid: Literal["x", "y", "both"] = "y") -> None:
 
 def as_svg(drawing: Drawing) -> str:
     """The drawing as SVG text, reproducible: no date, and ids from a fixed salt."""
-    import matplotlib
-
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "blurbstudy", "svg.fonttype": "path"}):
         drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

@@ -1,11 +1,12 @@
-"""What a notebook shows first: the stylesheet of its tables, and the parameters it was given with their meanings."""
+"""The head of a notebook: the stylesheet of its tables, and its parameters with their meanings."""
 
 from __future__ import annotations
 
 from html import escape
 from pathlib import Path
 
-from ..study.study import NOT_A_RESULT, Study, format_value
+from ..study.parameters import format_value
+from ..study.study import NOT_A_RESULT, Study
 
 STYLE_FILE = Path(__file__).with_name("report.css")
 

@@ -42,8 +42,8 @@ class Parameters(TaskTypeParameters, LayerParameters):
     @property
     def counterparts(self) -> dict[str, str]:
         """LARGE encoder that is given -> its BASE counterpart, where that is named and known."""
-        given = [name for name, spec in self.large_encoders.items() if spec is not None]
-        return {name: self.twins[name] for name in given if self.twins.get(name) in self._known_base_encoders}
+        available = [name for name, spec in self.large_encoders.items() if spec is not None]
+        return {name: self.twins[name] for name in available if self.twins.get(name) in self._known_base_encoders}
 
     @property
     def _known_base_encoders(self) -> dict[str, str | None]:

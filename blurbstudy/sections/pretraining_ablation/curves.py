@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from ...study.study import Study
 from ...tables.figure import COLORS, DASHES, GREY, Figure, as_svg, canvas_grid, style_axes, without_mathtext
 from ...tables.table import Table, empty_row, format_number
 from .grids import Parameters
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Record = Mapping[str, Any]  # a pretraining record, from JSON
 

@@ -39,8 +39,8 @@ class Parameters(TaskTypeParameters):
         """
         name = self.pruned
         if name is None:
-            given = (name for name, spec in self.encoders.items() if spec is not None)
-            name = next(given, next(iter(self.encoders)))
+            available = (name for name, spec in self.encoders.items() if spec is not None)
+            name = next(available, next(iter(self.encoders)))
         if name not in self.encoders:
             raise ParameterError(f"pruned={name!r} is not an encoder; use {' or '.join(self.encoders)}, or null")
         return {name: self.encoders[name]}
@@ -80,7 +80,7 @@ def depth(study: Study[Parameters]) -> int:
 
 def removed_layers(grid: Grid, level: str) -> int:
     """How many top layers a level removes."""
-    return sum(one.layers for one in grid.techniques.get(level, ()) if isinstance(one, RemoveLayers))
+    return sum(technique.layers for technique in grid.techniques.get(level, ()) if isinstance(technique, RemoveLayers))
 
 
 def removed_share(grid: Grid, level: str) -> float:

@@ -66,7 +66,7 @@ def max_drops(results: Results) -> dict[str, Drop]:
         full = Condition(name, baseline, label)
         changes = {level: results.compare(full._replace(level=level), full, confidence=confidence) for level in reduced}
         changes = {level: change for level, change in changes.items() if change is not None}
-        differences = {level: one.difference for level, one in changes.items() if one.difference is not None}
+        differences = {level: c.difference for level, c in changes.items() if c.difference is not None}
         if not differences:
             continue
         worst = min(differences, key=lambda level: differences[level])
@@ -248,7 +248,7 @@ def pruning_findings(study: Study[Parameters], results: Results, *, margin: floa
     for label, drop in max_drops(blurb_score_results(study, results)).items():
         if drop.half is None or half is None:
             continue
-        collapsed = [task for task, one in max_drops(results).items() if one.collapsed]
+        collapsed = [task for task, task_drop in max_drops(results).items() if task_drop.collapsed]
         among = f" ({', '.join(collapsed)} among them, where every run at full depth collapsed)" if collapsed else ""
         changed = time_ratio(results, half, results.grid.levels[0])
         intervals = describe_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))

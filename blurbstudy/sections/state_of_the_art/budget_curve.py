@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ...search.search import N_STARTUP_TRIALS, SearchResult
 from ...study.study import Study
@@ -26,9 +26,6 @@ from ...tables.score_table import PERCENT
 from .parameters import Parameters
 from .searches import Searched
 from .tables8_9 import search_caption
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"))  # of encoders, in order
 
