@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ..study.conditions import layer_techniques
+from ..study.conditions import layer_techniques, technique_grid
 from ..study.grid import Grid
 from ..study.parameter_types import Epochs, MaxLength
 from ..study.parameters import LayerParameters, TrainingParameters
@@ -34,4 +34,4 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     }
     bases = {task.name: by_type[task.task_type] for task in study.tasks if task.task_type in by_type}
     techniques = layer_techniques(chosen, combinations=chosen.combinations)
-    return {"table4": study.grid(techniques, bases=bases, columns=study.paper_columns())}
+    return {"table4": technique_grid(study, techniques, bases=bases, columns=study.paper_columns())}

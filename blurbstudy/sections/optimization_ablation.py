@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer
+from ..study.conditions import technique_grid
 from ..study.grid import Axes, Grid
 from ..study.parameter_types import Epochs, MaxLength
 from ..study.parameters import TrainingParameters
@@ -42,4 +43,4 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields)
     columns = study.task_columns("similarity")
     bases = {column.label: recipe for column in columns}
-    return {"table3": study.grid(techniques(chosen), bases=bases, columns=columns, axes=AXES)}
+    return {"table3": technique_grid(study, techniques(chosen), bases=bases, columns=columns, axes=AXES)}

@@ -59,16 +59,16 @@ def mean_over_seeds(scores: Mapping[Seed, float], *, confidence: float = 0.95) -
         return SeedMean(mean=None, interval=None, p=None, method=STUDENT)
     mean = float(np.mean(values))
     if isinstance(next(iter(scores)), int):
-        return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values),
-                        method=STUDENT)  # fmt: skip
+        return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values), method=STUDENT)
     pairs = {seed: score for seed, score in scores.items() if isinstance(seed, tuple)}
     table = complete_table(pairs)
     a, n = table.shape
     complete, parts = table.size == len(values), variance_parts(table)
     if a == 1 or (n == 1 and complete):
         method = ONE_PRETRAINING if a == 1 else ONE_FINETUNING
-        return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values), method=method,
-                        parts=parts)  # fmt: skip
+        return SeedMean(
+            mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values), method=method, parts=parts
+        )
     if n < 2:
         return SeedMean(mean=mean, interval=None, p=None, method=TOO_FEW, parts=parts)
     estimates = _variances_of_the_mean(table, list(pairs))

@@ -58,8 +58,11 @@ GroupScores = tuple[np.ndarray, np.ndarray]  # scores (n,), whether failed (n,)
 
 
 def _scored(cell: CellSummary) -> GroupScores:
-    scored = [(score, reason is not None) for score, reason in zip(cell.scores, cell.failures, strict=True)
-            if score is not None]  # fmt: skip
+    scored = [
+        (score, reason is not None)
+        for score, reason in zip(cell.scores, cell.failures, strict=True)
+        if score is not None
+    ]
     return np.array([score for score, _ in scored]), np.array([failed for _, failed in scored], dtype=bool)
 
 

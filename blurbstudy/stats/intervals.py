@@ -79,7 +79,8 @@ def fisher_exact_p(successes: int, n: int, others: int, n_others: int) -> float:
     """Two-sided p that two proportions are the same, by Fisher's exact test."""
     from scipy.stats import fisher_exact
 
-    return float(fisher_exact([[successes, n - successes], [others, n_others - others]]).pvalue)
+    _, p = fisher_exact([[successes, n - successes], [others, n_others - others]])
+    return float(p)
 
 
 def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:

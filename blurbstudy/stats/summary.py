@@ -221,9 +221,16 @@ def contrast_groups(groups: Sequence[ContrastGroup], *, confidence: float = 0.95
     seeds, differences = list(pairs), list(pairs.values())
     if not pairs:
         return Comparison(
-            n_pairs=0, difference=None, sd=None, seed_interval=None, seed_method=STUDENT, p_seeds=None,
-            example_interval=None, p_examples=None, seeds=(),
-        )  # fmt: skip
+            n_pairs=0,
+            difference=None,
+            sd=None,
+            seed_interval=None,
+            seed_method=STUDENT,
+            p_seeds=None,
+            example_interval=None,
+            p_examples=None,
+            seeds=(),
+        )
     over_seeds = mean_over_seeds(pairs, confidence=confidence)
     replicates = [group.bootstrap(seeds) for group in groups]
     complete = [means for means in replicates if means is not None]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..config import Recipe
 from ..errors import ParameterError
-from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer
+from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, check_recipe, stabilize
 from ..tasks import TASKS
-from .grid import TaskColumn
+from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
 from .parameters import LayerParameters, TaskTypeParameters
 from .study import Study
 
@@ -34,6 +34,68 @@ def layer_techniques(parameters: LayerParameters, *, combinations: bool = False)
         "Freeze and decay": [freeze, decay],
     }
     return single | combined if combinations else single
+
+
+def technique_grid(
+    study: Study[Any],
+    techniques: Mapping[str, Sequence[Stabilizer]],
+    *,
+    bases: Mapping[str, Recipe],
+    columns: Sequence[TaskColumn],
+    seeds: Sequence[int] = (),
+    encoders: Sequence[str] = (),
+    axes: Axes = ENCODERS_BY_TECHNIQUE,
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
+) -> Grid:
+    """Every encoder at every level on every task column.
+
+    Args:
+        techniques: level -> techniques on top of the base recipe.
+        bases: task -> base recipe.
+        seeds: some of the study's; none: all.
+        encoders: likewise, by display name.
+        overrides: level -> fields of the base recipe that it changes.
+
+    Raises:
+        ParameterError: a technique does not fit an encoder (checked before anything runs).
+    """
+    recipes = {
+        (level, task): stabilize(bases[task].replace(**(overrides or {}).get(level, {})), *stabilizers)
+        for level, stabilizers in techniques.items()
+        for column in columns
+        for task in column.tasks
+    }
+    reasons = {name: why for name, why in study.encoders.items() if not encoders or name in encoders}
+    available = [name for name in reasons if name in study.sources.encoders]
+    layers = {name: study.sources.encoders[name].architecture.n_layers for name in available}
+    for recipe in recipes.values():
+        for n_layers in layers.values():
+            check_recipe(recipe, n_layers)
+    cells = {
+        Condition(name, level, column.label): tuple(
+            study.run_config(task, encoder, recipe=recipes[level, task], seed=seed)
+            for task in column.tasks
+            for encoder in study.pretrained_variants(name)
+            for seed in seeds or study.seeds
+        )
+        for name in available
+        for level in techniques
+        for column in columns
+    }
+    return Grid(
+        groups=tuple(reasons),
+        levels=tuple(techniques),
+        columns=tuple(columns),
+        axes=axes,
+        recipes=recipes,
+        seeds=study.seeds,
+        cells=cells,
+        missing_reasons={name: why for name, why in reasons.items() if why},
+        notes=study.encoder_notes,
+        layers=layers,
+        techniques={level: tuple(stabilizers) for level, stabilizers in techniques.items()},
+        pretraining_seeds=study.pretraining_seeds,
+    )
 
 
 def blurb_columns(study: Study[Any]) -> tuple[TaskColumn, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar
@@ -17,13 +17,12 @@ from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, Sources, sources_from_store
 from ..engine.sweep import find_runs, run_missing
 from ..errors import ParameterError
-from ..stabilizers import Stabilizer, check_recipe, stabilize
 from ..stats.collapse import GoldReference, load_references
 from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
 from ..training.provenance import pick_device
 from . import parameters
-from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, Results, TaskColumn
+from .grid import Grid, Results, TaskColumn
 from .parameter_types import read_seeds
 from .parameters import CommonParameters
 from .section import Section
@@ -206,67 +205,6 @@ class Study(Generic[P]):
     def recipe(self, **fields: Any) -> Recipe:
         """A recipe; other fields keep their defaults."""
         return recipe_from_dict(fields)
-
-    def grid(
-        self,
-        techniques: Mapping[str, Sequence[Stabilizer]],
-        *,
-        bases: Mapping[str, Recipe],
-        columns: Sequence[TaskColumn],
-        seeds: Sequence[int] = (),
-        encoders: Sequence[str] = (),
-        axes: Axes = ENCODERS_BY_TECHNIQUE,
-        overrides: Mapping[str, Mapping[str, object]] | None = None,
-    ) -> Grid:
-        """Every encoder at every level on every task column.
-
-        Args:
-            techniques: level -> techniques on top of the base recipe.
-            bases: task -> base recipe.
-            seeds: some of the study's; none: all.
-            encoders: likewise, by display name.
-            overrides: level -> fields of the base recipe that it changes.
-
-        Raises:
-            ParameterError: a technique does not fit an encoder (checked before anything runs).
-        """
-        recipes = {
-            (level, task): stabilize(bases[task].replace(**(overrides or {}).get(level, {})), *stabilizers)
-            for level, stabilizers in techniques.items()
-            for column in columns
-            for task in column.tasks
-        }
-        reasons = {name: why for name, why in self.encoders.items() if not encoders or name in encoders}
-        available = [name for name in reasons if name in self.sources.encoders]
-        layers = {name: self.sources.encoders[name].architecture.n_layers for name in available}
-        for recipe in recipes.values():
-            for n_layers in layers.values():
-                check_recipe(recipe, n_layers)
-        cells = {
-            Condition(name, level, column.label): tuple(
-                self.run_config(task, encoder, recipe=recipes[level, task], seed=seed)
-                for task in column.tasks
-                for encoder in self.pretrained_variants(name)
-                for seed in seeds or self.seeds
-            )
-            for name in available
-            for level in techniques
-            for column in columns
-        }
-        return Grid(
-            groups=tuple(reasons),
-            levels=tuple(techniques),
-            columns=tuple(columns),
-            axes=axes,
-            recipes=recipes,
-            seeds=self.seeds,
-            cells=cells,
-            missing_reasons={name: why for name, why in reasons.items() if why},
-            notes=self.encoder_notes,
-            layers=layers,
-            techniques={level: tuple(stabilizers) for level, stabilizers in techniques.items()},
-            pretraining_seeds=self.pretraining_seeds,
-        )
 
     def pretrained_variants(self, name: str) -> list[str]:
         """An encoder and those that differ from it only in their pretraining seed."""

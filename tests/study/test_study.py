@@ -11,6 +11,7 @@ from blurbstudy.sections.pretraining_ablation.table2 import objective_table, var
 from blurbstudy.stabilizers import Freeze, Reinitialize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study import study as module
+from blurbstudy.study.conditions import technique_grid
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.tables.header import Header
@@ -156,4 +157,4 @@ def test_folders_are_shown_by_their_last_name(make_study, tmp_path):
 
 def grid(study, settings):
     bases = {"BIOSSES": study.recipe(epochs=1, max_length=48)}
-    return study.grid(settings, bases=bases, columns=study.task_columns("similarity"))
+    return technique_grid(study, settings, bases=bases, columns=study.task_columns("similarity"))

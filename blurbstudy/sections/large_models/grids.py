@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from ...stabilizers import Stabilizer
-from ...study.conditions import BASELINE, layer_techniques, recipes_by_type
+from ...study.conditions import BASELINE, layer_techniques, recipes_by_type, technique_grid
 from ...study.grid import Grid, TaskColumn
 from ...study.parameter_types import MAX_SEEDS, Decay, Encoders, FrozenLayers, Names
 from ...study.parameters import LayerParameters, TaskTypeParameters
@@ -66,10 +66,12 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """
     chosen, bases = study.parameters, recipes_by_type(study)
     tuned, names, counterparts = study.paper_columns(), list(chosen.large_encoders), chosen.counterparts
-    grid = study.grid(techniques(chosen), bases=bases, columns=tuned, encoders=names)
+    grid = technique_grid(study, techniques(chosen), bases=bases, columns=tuned, encoders=names)
     base_encoders = [name for name in study.encoders if name in counterparts.values()]
     if base_encoders:
-        base_grid = study.grid(techniques(chosen, base=True), bases=bases, columns=tuned, encoders=base_encoders)
+        base_grid = technique_grid(
+            study, techniques(chosen, base=True), bases=bases, columns=tuned, encoders=base_encoders
+        )
         grid = _with_counterparts(grid, base_grid)
     others = tuple(
         TaskColumn(label=task.name, tasks=(task.name,))
@@ -77,7 +79,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         if not any(task.name in column.tasks for column in tuned)
     )
     seeds = study.seeds[: chosen.seeds_otherwise]
-    baselines = study.grid({BASELINE: []}, bases=bases, columns=others, seeds=seeds)
+    baselines = technique_grid(study, {BASELINE: []}, bases=bases, columns=others, seeds=seeds)
     on_all = [name for name in names if chosen.on_all_tasks is None or name in chosen.on_all_tasks]
     included = {*on_all, *(counterparts[name] for name in on_all if name in counterparts)}
     cells = {key: runs for key, runs in baselines.cells.items() if key.group in included}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from ...config import Recipe
-from ...study.conditions import blurb_columns, recipes_by_type
+from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Condition, Grid, TaskColumn
 from ...study.parameters import TaskTypeParameters
 from ...study.study import Study
@@ -34,7 +34,8 @@ class Parameters(TaskTypeParameters):
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`table2`: every encoder on every task; `segment_ids`: one or two segment ids, on the tasks of two texts."""
     bases = recipes_by_type(study)
-    segments = study.grid(
+    segments = technique_grid(
+        study,
         {TWO_SEGMENTS: [], ONE_SEGMENT: []},
         bases=bases,
         columns=pair_columns(study) if study.parameters.segment_ids else (),
@@ -46,7 +47,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
 
 def objective_grid(study: Study[Parameters], bases: Mapping[str, Recipe]) -> Grid:
     """Every encoder on every task with one recipe per task; the encoders are what is compared."""
-    grid = study.grid({STANDARD: []}, bases=bases, columns=blurb_columns(study))
+    grid = technique_grid(study, {STANDARD: []}, bases=bases, columns=blurb_columns(study))
     return replace(
         grid,
         axes=OBJECTIVE_AXES,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ...errors import ParameterError
 from ...stabilizers import RemoveLayers, Stabilizer
-from ...study.conditions import blurb_columns, recipes_by_type
+from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Grid
 from ...study.parameter_types import LayerCount, Margin
 from ...study.parameters import TaskTypeParameters
@@ -49,7 +49,7 @@ class Parameters(TaskTypeParameters):
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`table7`: the encoder at every depth on every task, and the BLURB score."""
     bases = recipes_by_type(study)
-    return {"table7": study.grid(removals(study), bases=bases, columns=blurb_columns(study), axes=AXES)}
+    return {"table7": technique_grid(study, removals(study), bases=bases, columns=blurb_columns(study), axes=AXES)}
 
 
 def removals(study: Study[Parameters]) -> dict[str, list[Stabilizer]]:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ...errors import ParameterError
+from ...study.conditions import technique_grid
 from ...study.grid import Grid, TaskColumn
 from ...study.parameter_types import Epochs, MaxLength, TaskNames
 from ...study.parameters import TrainingParameters
@@ -54,4 +55,6 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     columns = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in tasks]
     if len(tasks) == len(NER):
         columns.append(TaskColumn(label=MEAN, tasks=tuple(task.name for task in tasks), paper=MEAN))
-    return {"ner": study.grid({FINE_TUNED: []}, bases={task.name: recipe for task in tasks}, columns=columns)}
+    return {
+        "ner": technique_grid(study, {FINE_TUNED: []}, bases={task.name: recipe for task in tasks}, columns=columns)
+    }
