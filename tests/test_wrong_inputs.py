@@ -164,7 +164,7 @@ def state(folder: Path) -> dict[str, str]:
 def finetune(command, tiny_encoder, tmp_path, monkeypatch):
     """blurbstudy finetune in an empty folder, one seed, a tiny recipe, no network."""
     monkeypatch.setenv("TINY_ENCODER", str(tiny_encoder))
-    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 64\nevaluations: 1\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 64\nn_evaluations: 1\n")
 
     def run(words: list[str]):
         encoder = [] if "--encoder" in words else ["--encoder", tiny_encoder]

@@ -55,7 +55,7 @@ def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_en
     assert result["zero_shot_cosine"]["n"] == 60 and result["situation"]["sentence_tuned"] is True
     assert set(result["evidence"][0]) == {
         "origin",
-        "words",
+        "description",
         "low",
         "high",
         "runs",

@@ -25,7 +25,7 @@ def command(command, tmp_path, monkeypatch):
     monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
     (tmp_path / "a.conll").write_text(sentences(120))
     (tmp_path / "b.conll").write_text(sentences(30, start=500))
-    (tmp_path / "recipe.yaml").write_text("epochs: 6\nlearning_rate: 5e-3\nmax_length: 32\nevaluations: 1\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 6\nlearning_rate: 5e-3\nmax_length: 32\nn_evaluations: 1\n")
     return command
 
 
@@ -142,7 +142,7 @@ def test_files_from_which_nothing_can_be_learned_leave_no_store(finetune, tmp_pa
 
 
 def test_joining_dev_is_refused_where_nothing_would_be_left_to_score(finetune, tmp_path):
-    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 32\njoin_dev: true\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 32\ntrain_on_dev: true\n")
     code, _, errors = finetune("--task", "ner", "--train", "a.conll")
     assert code == 2 and errors.splitlines()[-1] == (
         "blurbstudy: train_on_dev=True: a has no test set, so no split remains to score; set it to false"
