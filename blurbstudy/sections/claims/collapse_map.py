@@ -16,13 +16,13 @@ from .evidence import Evidence
 
 SHARED = "One recipe per task"  # the setting of the grid whose columns are objectives
 SHADES = (0.0, 0.1, 0.25, 0.5, 0.75)  # upper bounds of the first five of six shades
-SCORED_ALONE = "00_overview"  # its one run is there to be scored in several ways, not to be compared
-FEW = 3  # settings that a sentence names
+EXCLUDED_NOTEBOOK = "00_overview"  # its one run is there to be scored in several ways, not to be compared
+MAX_NAMED = 3  # settings that a sentence names
 QUESTION = "Which settings are safe?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class FailureCount:
     """Runs of one setting on one task."""
 
     failed: Mapping[str, bool]  # run id -> whether it failed on dev
@@ -38,16 +38,16 @@ class Tally:
         return sum(self.failed.values())
 
 
-Tallies = dict[str, dict[str, Tally]]  # row -> task -> tally
+FailureCounts = dict[str, dict[str, FailureCount]]  # row -> task -> tally
 
 
-def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
+def count_failures(evidence: Evidence, *, by_encoder: bool = False) -> FailureCounts:
     """Setting (with `by_encoder`: encoder and setting) -> task -> its runs; of settings with the very runs of others
     the first is kept, with their names.
     """
     found: dict[str, dict[str, dict[str, bool]]] = {}
     known: dict[str, bool] = {}
-    compared = [grids for stem, grids in evidence.results.items() if stem != SCORED_ALONE]
+    compared = [grids for stem, grids in evidence.results.items() if stem != EXCLUDED_NOTEBOOK]
     for grids in compared:
         for results in grids.values():
             for key in results.grid.cells:
@@ -57,7 +57,9 @@ def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
                     if config.id in results.records and not config.recipe.train_on_dev:
                         failed = _failed(results, config.id, known)
                         found.setdefault(row, {}).setdefault(config.task, {})[config.id] = failed
-    return {row: {task: Tally(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()}
+    return {
+        row: {task: FailureCount(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()
+    }
 
 
 def _row(grid: Grid, key: Condition, *, by_encoder: bool) -> str:
@@ -90,7 +92,7 @@ def _merged(found: dict[str, dict[str, dict[str, bool]]]) -> dict[str, dict[str,
 
 def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool = False) -> Table:
     """Settings x tasks, each cell the share of runs that failed; all encoders together unless they are told apart."""
-    rows_of = tallies(evidence, by_encoder=by_encoder)
+    rows_of = count_failures(evidence, by_encoder=by_encoder)
     tasks = [task.name for task in ALL_TASKS if any(task.name in own for own in rows_of.values())]
     rows = [(row, *(_cell(own.get(task)) for task in tasks)) for row, own in rows_of.items()]
     runs = {
@@ -109,7 +111,7 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
                  notes=notes, runs=runs, kind="heat", front_page_question=QUESTION if front else "")  # fmt: skip
 
 
-def _cell(tally: Tally | None) -> HtmlCell:
+def _cell(tally: FailureCount | None) -> HtmlCell:
     if tally is None:
         return HtmlCell(markup='<span class="shade none">–</span>', text="–")
     share = tally.n_failed / tally.n
@@ -123,7 +125,7 @@ def _cell(tally: Tally | None) -> HtmlCell:
 def safety_answer(evidence: Evidence) -> KeyFinding:
     """Which settings were never seen to fail, how sure that is, and where runs fail most."""
     rates = {}
-    for row, own in tallies(evidence).items():
+    for row, own in count_failures(evidence).items():
         runs = sum(tally.n for tally in own.values())
         rates[row.splitlines()[0]] = (sum(tally.n_failed for tally in own.values()), runs, tuple(own))
     if not rates:
@@ -140,15 +142,15 @@ def _safe(rates: Rates) -> str:
     if not never:
         return "No setting is free of collapsed runs on all the tasks that it was tried on."
     named = "; ".join(
-        f"{row} (0 of {n}: with 95% confidence fewer than {100 * wilson_interval(0, n)[1]:.0f} in 100, on "
-        f"{_listed(tasks)})"
+        f"{row} (0 of {n}: with 95% confidence fewer than {100 * (wilson_interval(0, n) or (0.0, 1.0))[1]:.0f} in "
+        f"100, on {_listed(tasks)})"
         for row, (n, tasks) in never.items()
     )
     return f"No run collapsed under: {named}."
 
 
 def _unsafe(rates: Rates) -> str:
-    worst = sorted(((f / n, row, f, n, t) for row, (f, n, t) in rates.items() if f), key=lambda e: -e[0])[:FEW]
+    worst = sorted(((f / n, row, f, n, t) for row, (f, n, t) in rates.items() if f), key=lambda e: -e[0])[:MAX_NAMED]
     named = "; ".join(f"{row} ({failed} of {n}, on {_listed(tasks)})" for _, row, failed, n, tasks in worst)
     return f"Collapse is most frequent under: {named}." if worst else ""
 
@@ -156,7 +158,7 @@ def _unsafe(rates: Rates) -> str:
 def _tasks(evidence: Evidence) -> list[str]:
     """On which tasks nothing ever fails, and on which everything does, whatever the setting."""
     own: dict[str, dict[str, bool]] = {}
-    for tasks in tallies(evidence).values():
+    for tasks in count_failures(evidence).values():
         for task, tally in tasks.items():
             own.setdefault(task, {}).update(tally.failed)
     said = []
@@ -168,4 +170,4 @@ def _tasks(evidence: Evidence) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= FEW + 2 else f"{len(names)} tasks"
+    return ", ".join(names) if len(names) <= MAX_NAMED + 2 else f"{len(names)} tasks"

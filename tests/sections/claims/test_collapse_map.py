@@ -2,7 +2,7 @@
 
 import re
 
-from blurbstudy.sections.claims.collapse_map import collapse_table, safety_answer, tallies
+from blurbstudy.sections.claims.collapse_map import collapse_table, count_failures, safety_answer
 from blurbstudy.sections.claims.evidence import Evidence
 
 GOOD, HOPELESS = [90, 92, 91, 93, 90], [60, 61, 60, 62, 61]
@@ -12,7 +12,7 @@ RIGHT = {"Baseline": HOPELESS, "Layer freeze": GOOD, "Layerwise decay": [*GOOD[:
 def test_each_run_counts_once_and_settings_with_the_same_runs_share_a_row(make_results):
     same = make_results({"Improved optimization": HOPELESS})  # by its recipe the runs of the baseline
     evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "02": {"table3": same}})
-    counts = {row: (own["BioASQ"].n_failed, own["BioASQ"].n) for row, own in tallies(evidence).items()}
+    counts = {row: (own["BioASQ"].n_failed, own["BioASQ"].n) for row, own in count_failures(evidence).items()}
     assert counts == {"Baseline\nalso Improved optimization": (5, 5), "Layer freeze": (0, 5), "Layerwise decay": (2, 5)}
 
 
@@ -26,7 +26,7 @@ def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
 
 def test_runs_that_are_judged_without_dev_are_not_called_safe(make_results, joined):
     evidence = Evidence(results={"06": {"table8": joined(make_results(RIGHT), "Layer freeze")}})
-    assert "Layer freeze" not in tallies(evidence)
+    assert "Layer freeze" not in count_failures(evidence)
     assert safety_answer(evidence).sentences[0].startswith("No setting is free of collapsed runs")
 
 
