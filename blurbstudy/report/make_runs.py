@@ -1,5 +1,5 @@
-"""Everything that the notebooks of a command show and the store lacks, made in this process: encoders, searches,
-baselines, audits, and the runs of all notebooks in one sweep.
+"""Makes what the notebooks of a command need and the store lacks: encoders, searches, baselines, audits, and the runs
+of all notebooks in one sweep.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def make_all_runs(studies: Sequence[Study[Any]]) -> Made:
     """
     made = Made(failures=pretrain_encoders(studies))
     sweeps: dict[tuple[str, str, int, int], _Sweep] = {}  # studies of the same data and engine share one
-    for study in (one for one in studies if one.notebook not in made.failures):
+    for study in (study for study in studies if study.notebook not in made.failures):
         try:
             configs = _prepare(study)
         except StudyError as error:
@@ -101,14 +101,14 @@ def _prepare(study: Study[Any]) -> dict[str, RunConfig]:
 
 
 def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
-    """Pretrain the missing encoders of all studies side by side.
+    """Pretrain the missing encoders of all studies, in parallel.
 
     Returns:
         notebook -> why it lacks an encoder, in one line.
     """
     failures: dict[str, str] = {}
     groups: dict[tuple[str, PretrainingPlan], list[Study[Any]]] = {}
-    for study in (one for one in studies if one.encoder_specs):
+    for study in (study for study in studies if study.encoder_specs):
         try:
             groups.setdefault((study.data, study.pretraining_plan), []).append(study)
         except StudyError as error:
@@ -122,29 +122,31 @@ def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
             )
             for study in group
         }
-        by_folder = {one.folder(): (name, one) for wanted in requests.values() for name, one in wanted.items()}
+        by_folder = {
+            request.folder(): (name, request) for encoders in requests.values() for name, request in encoders.items()
+        }
         names = [name for name, _ in by_folder.values()]
         distinct = {
-            name if names.count(name) == 1 else f"{name} ({folder.name})": one
-            for folder, (name, one) in by_folder.items()
+            name if names.count(name) == 1 else f"{name} ({folder.name})": request
+            for folder, (name, request) in by_folder.items()
         }
         try:
             ensure_encoders(distinct, workers=group[0].parameters.workers, deadline=group[0].deadline)
         except StudyError as error:
             failures |= {
                 notebook: flat_message(error)
-                for notebook, wanted in requests.items()
-                if not all(one.folder().is_dir() for one in wanted.values())
+                for notebook, encoders in requests.items()
+                if not all(request.folder().is_dir() for request in encoders.values())
             }
     return failures
 
 
 def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
-    """Write the runs that the studies want, with their sources, as JSON: `python -m blurbstudy.engine.train_plan FILE`
+    """Write the runs that the studies need, with their sources, as JSON: `python -m blurbstudy.engine.train_plan FILE`
     trains those that the store lacks, where only what training needs is installed. Encoders are pretrained first.
 
     Returns:
-        how many runs are wanted.
+        the number of runs.
 
     Raises:
         StudyError: data or an encoder are missing, or the file cannot be written.
@@ -167,7 +169,7 @@ def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
 def merged_sources(studies: Iterable[Study[Any]]) -> Sources:
     """The data and encoders of several studies together; encoders by fingerprint, since names may differ."""
     sources = [study.sources for study in studies]
-    encoders = {one.fingerprint: one for source in sources for one in source.encoders.values()}
+    encoders = {encoder.fingerprint: encoder for source in sources for encoder in source.encoders.values()}
     return replace(
         sources[0],
         fingerprints={task: print_ for source in sources for task, print_ in source.fingerprints.items()},

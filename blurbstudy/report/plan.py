@@ -33,11 +33,11 @@ class NotebookPlan:
     """One notebook's share; runs and encoders of an earlier notebook are not counted again."""
 
     notebook: str
-    runs: int  # wanted
+    runs: int
     done: int  # in the store
-    to_train: int  # missing, and not wanted by an earlier notebook
+    to_train: int  # missing, and not counted by an earlier notebook
     encoders: int  # to pretrain
-    tokens: int  # that these will see
+    tokens: int  # that these train on
     populations: int
     process_bytes: int  # of the largest process, or of the GPU
     workers: int  # processes side by side
@@ -64,7 +64,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """Estimated wall-clock time."""
-        return sum(one.seconds for one in self.notebooks)
+        return sum(notebook.seconds for notebook in self.notebooks)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
@@ -88,7 +88,7 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
         device = study.engine.resolved_device()
         done |= {run_id for run_id in configs if run_id in store}
         missing = [run for run_id, run in configs.items() if run_id not in known_runs | done]
-        encoders = {one.folder().name: (name, one) for name, one in to_pretrain.items()}
+        encoders = {request.folder().name: (name, request) for name, request in to_pretrain.items()}
         encoders = {key: value for key, value in encoders.items() if key not in known_encoders}
         sweep = estimate_sweep(
             missing,
@@ -105,7 +105,7 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
                 done=sum(run_id in done for run_id in configs),
                 to_train=len(missing),
                 encoders=len(encoders),
-                tokens=sum(_tokens(one) for _, one in encoders.values()),
+                tokens=sum(_tokens(request) for _, request in encoders.values()),
                 populations=sweep.populations,
                 process_bytes=sweep.process_bytes,
                 workers=sweep.workers,
@@ -128,7 +128,7 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
 
 
 def planned_configs(study: Study[Any]) -> dict[str, RunConfig]:
-    """Run id -> configuration of every run that the study wants, as far as it can be foreseen."""
+    """Run id -> configuration of every run of the study, as far as it is known in advance."""
     section: Any = study.section
     if hasattr(section, "planned_configs"):
         return {run.id: run for run in section.planned_configs(study)}
@@ -148,8 +148,8 @@ def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any],
 
 def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, EncoderRequest]]) -> float:
     shapes = {name: encoder.architecture for name, encoder in study.sources.encoders.items()}
-    seconds = [pretraining_seconds(one, shapes[name]) for name, one in encoders]
-    on_cpu = all(one.device == "cpu" for _, one in encoders)
+    seconds = [pretraining_seconds(request, shapes[name]) for name, request in encoders]
+    on_cpu = all(request.device == "cpu" for _, request in encoders)
     side_by_side = min(study.parameters.workers or available_cpus(), len(seconds)) if on_cpu else 1
     return sum(seconds) / max(1, side_by_side)
 
@@ -162,16 +162,16 @@ def _tokens(request: EncoderRequest) -> int:
 def plan_text(plan: Plan) -> str:
     """The plan as a table for a terminal, with what the time assumes."""
     columns = ("notebook", "runs", "done", "to train", "populations", "encoders to pretrain", "memory", "time")
-    rows = [columns, *(_row(one) for one in plan.notebooks)]
-    largest = max(plan.notebooks, key=lambda one: one.process_bytes * one.workers)
+    rows = [columns, *map(_row, plan.notebooks)]
+    largest = max(plan.notebooks, key=lambda notebook: notebook.process_bytes * notebook.workers)
     total = NotebookPlan(
         notebook="in all",
         runs=plan.runs,
         done=plan.done,
         to_train=plan.missing,
-        encoders=sum(one.encoders for one in plan.notebooks),
-        tokens=sum(one.tokens for one in plan.notebooks),
-        populations=sum(one.populations for one in plan.notebooks),
+        encoders=sum(notebook.encoders for notebook in plan.notebooks),
+        tokens=sum(notebook.tokens for notebook in plan.notebooks),
+        populations=sum(notebook.populations for notebook in plan.notebooks),
         process_bytes=largest.process_bytes,
         workers=largest.workers,
         seconds=plan.seconds,
@@ -183,7 +183,7 @@ def plan_text(plan: Plan) -> str:
         for cells in (list(zip(row, widths, strict=True)) for row in rows)
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    shared = sum(one.runs for one in plan.notebooks) - plan.runs
+    shared = sum(notebook.runs for notebook in plan.notebooks) - plan.runs
     free = "unknown" if plan.free_bytes is None else _gigabytes(plan.free_bytes)
     lines += [
         "",
@@ -195,11 +195,11 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _row(one: NotebookPlan) -> tuple[str, ...]:
-    encoders = f"{one.encoders} ({one.tokens / 1e6:,.1f} M tokens)" if one.encoders else "0"
-    counts = (f"{count:,}" for count in (one.runs, one.done, one.to_train, one.populations))
-    memory = f"{one.workers} x {_gigabytes(one.process_bytes)}" if one.process_bytes else "-"
-    return one.notebook, *counts, encoders, memory, format_duration(one.seconds)
+def _row(notebook: NotebookPlan) -> tuple[str, ...]:
+    encoders = f"{notebook.encoders} ({notebook.tokens / 1e6:,.1f} M tokens)" if notebook.encoders else "0"
+    counts = (f"{count:,}" for count in (notebook.runs, notebook.done, notebook.to_train, notebook.populations))
+    memory = f"{notebook.workers} x {_gigabytes(notebook.process_bytes)}" if notebook.process_bytes else "-"
+    return notebook.notebook, *counts, encoders, memory, format_duration(notebook.seconds)
 
 
 def _gigabytes(n_bytes: float) -> str:

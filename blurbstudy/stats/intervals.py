@@ -79,8 +79,8 @@ def fisher_exact_p(successes: int, n: int, others: int, n_others: int) -> float:
     """Two-sided p that two proportions are the same, by Fisher's exact test."""
     from scipy.stats import fisher_exact
 
-    _, p = fisher_exact([[successes, n - successes], [others, n_others - others]])
-    return float(p)
+    table = [[successes, n - successes], [others, n_others - others]]
+    return float(np.asarray(fisher_exact(table))[1])
 
 
 def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:

@@ -23,25 +23,25 @@ FIGURE = re.compile(r'<figure class="(table|drawing)[^>]*><figcaption>(.*?)</fig
 SOURCES = (r"\d+ (of \d+ )?runs?\b", r"seeds? ", r"commit( |: no runs)", r"scale mini")
 DRAWN = "Figure 1"  # from the techniques themselves, of no run
 NO_RUNS = {  # of data, encoders, techniques, recipes, pretraining and the paper itself: no score of a run is in them
-    "Techniques that keep fine-tuning stable",
+    "Techniques that stabilize fine-tuning",
     "Tasks of this run",
     "Encoders of this run",
-    "How large each dataset is, and is said to be",
+    "Dataset sizes, here and as published",
     "How long the examples are",
     "Lengths of examples, and the usual limits",
     "What a length limit costs (test)",
-    "How labels are spread, and what guessing scores",
+    "Label distributions and trivial baselines",
     "What dev / test share with train",
     "Mentions of the entity tasks (test)",
-    "How vocabularies break up words",
+    "How vocabularies split words",
     "Pretraining",
     "Pretraining curves",
     "Recipes behind the columns",
     "Recipe of the encoders",
-    "Table 1. Techniques of stabilization in recent studies (rebuilt)",
+    "Table 1. Stabilization techniques in recent studies (reconstructed)",
     "The encoder behind each row",
     "The models behind scispaCy's columns",
-    "How much is reading and scoring: the same predictions by scispaCy's own pipeline",
+    "The same predictions, read and scored by scispaCy's own pipeline",
     "Where the paper disagrees with itself",
 }
 

@@ -1,5 +1,5 @@
-"""The paper's claims (Tinn et al. 2021) as data: each is a set of contrasts between two cells of our tables, and a rule
-that makes one verdict of them. What runs say of them is judged in `verdicts`.
+"""The paper's claims (Tinn et al. 2021) as data: each is a set of contrasts between cells of our tables, and a rule
+that combines them into one verdict. `verdicts` judges them from runs.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from ...errors import StudyError
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
 RULES = {
-    "all": "every comparison must support it; one that opposes it contradicts it",
-    "most": "more than half of the comparisons must support it; half that oppose it contradict it",
-    "any": "one comparison that supports it is enough; it is contradicted where all oppose it",
+    "all": "confirmed if every comparison supports the claim, contradicted if one opposes it",
+    "most": "confirmed if more than half of the comparisons support the claim, contradicted if half oppose it",
+    "any": "confirmed if one comparison supports the claim, contradicted if all oppose it",
 }
+
+FIELDS = ("notebook", "group", "level", "column", "grid")  # of a CellRef
 
 
 @dataclass(frozen=True, order=True)
-class Address:
+class CellRef:
     """A condition in the grids of a notebook."""
 
     notebook: str
@@ -37,15 +39,19 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Two cells, or two sets of cells whose runs are counted together (failures alone), and what is claimed of them; or
-    four, of which the difference of the first two less that of the others.
+    """Two cells, or two sets of cells whose failures are pooled, and a claim about their difference; or four cells, and
+    a claim about the difference of the first two minus that of the others.
     """
 
     expect: str  # a name in EXPECTATIONS
-    first: tuple[Address, ...]
-    second: tuple[Address, ...]
-    than: tuple[Address, ...] = ()  # two more, or none
+    first: tuple[CellRef, ...]
+    second: tuple[CellRef, ...]
+    versus: tuple[CellRef, ...] = ()  # two further cells, or none
     paper: Mapping[str, Any] = field(default_factory=dict)  # where the paper prints the two numbers
+
+    @property
+    def is_pooled(self) -> bool:
+        return len(self.first) > 1 or len(self.second) > 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +59,7 @@ class Claim:
     """One statement of the paper, and what would confirm or contradict it."""
 
     id: str
-    section: str
+    sections: tuple[str, ...]  # of the paper
     statement: str  # in our words
     confirmed_if: str
     contradicted_if: str
@@ -64,31 +70,33 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What is claimed of a difference, as thresholds in margins; within them supports, beyond them opposes."""
+    """A claim about a difference: inside its thresholds the difference supports the claim, outside it opposes it."""
 
-    says: str  # in words
-    above: float | None = None  # supports where the difference is above so many margins
-    below: float | None = None  # supports where it is below; with both, between the two
+    phrase: str
+    above: float | None = None  # supports if the difference is above so many margins
+    below: float | None = None  # supports if it is below; with both, between the two
     outside: bool = False  # supports outside the two instead of between them
-    of_failures: bool = False  # the difference is one of shares of failed runs, not of scores
+    of_failures: bool = False  # a difference of shares of failed runs, not of scores
 
 
 EXPECTATIONS = {
-    "higher": Expectation(says="scores higher than", above=0),
-    "much_higher": Expectation(says="scores higher, by more than the margin, than", above=1),
-    "alike": Expectation(says="scores within the margin of", above=-1, below=1),
-    "different": Expectation(says="scores differently, by more than the margin, from", above=-1, below=1, outside=True),
-    "not_lower": Expectation(says="scores lower, if at all, by less than the margin than", above=-1),
-    "not_higher": Expectation(says="scores higher, if at all, by less than the margin than", below=1),
-    "fails_more": Expectation(says="fails more often than", above=0, of_failures=True),
+    "higher": Expectation(phrase="scores higher than", above=0),
+    "higher_by_margin": Expectation(phrase="scores higher, by more than the margin, than", above=1),
+    "equivalent": Expectation(phrase="scores within the margin of", above=-1, below=1),
+    "different": Expectation(
+        phrase="scores differently, by more than the margin, from", above=-1, below=1, outside=True
+    ),
+    "not_lower": Expectation(phrase="scores lower, if at all, by less than the margin than", above=-1),
+    "not_higher": Expectation(phrase="scores higher, if at all, by less than the margin than", below=1),
+    "fails_more": Expectation(phrase="fails more often than", above=0, of_failures=True),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disagreement:
-    """Numbers that the paper prints and that do not fit one another, or not its text."""
+class Inconsistency:
+    """Numbers printed in the paper that contradict each other or its text."""
 
-    says: str
+    statement: str
     cells: tuple[tuple[str, ...], ...]  # a table's name, then the keys of the cell from the outside in
 
 
@@ -97,73 +105,81 @@ def load_claims() -> tuple[Claim, ...]:
     """Every claim, in the order of the paper's sections.
 
     Raises:
-        StudyError: the data file names an unknown rule, expectation or key, or one id twice.
+        StudyError: the data file has an unknown rule, expectation or key, or a duplicate id.
     """
     claims = tuple(_claim(entry) for entry in yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))["claims"])
     twice = [name for name, count in Counter(claim.id for claim in claims).items() if count > 1]
     if twice:
-        raise StudyError(f"{CLAIMS_FILE.name}: claim {twice[0]!r} is there twice; give each an id of its own")
+        raise StudyError(f"{CLAIMS_FILE.name}: claim {twice[0]!r} is there twice; ids must be unique")
     return claims
 
 
 def _claim(entry: Mapping[str, Any]) -> Claim:
-    contrasts = tuple(one for given in entry["contrasts"] for one in _contrasts(given, claim=entry["id"]))
+    contrasts = tuple(one for group in entry["contrasts"] for one in _contrasts(group, claim=entry["id"]))
     if entry["rule"] not in RULES:
         raise StudyError(f"claim {entry['id']}: rule={entry['rule']!r} is unknown; use {' or '.join(RULES)}")
-    return Claim(**{**entry, "contrasts": contrasts})
+    return Claim(**{**entry, "sections": tuple(entry["sections"]), "contrasts": contrasts})
 
 
-def _contrasts(given: Mapping[str, Any], *, claim: str) -> list[Contrast]:
-    """The contrasts that one entry stands for: one for each combination of its lists that are not pooled."""
-    if given["expect"] not in EXPECTATIONS:
-        raise StudyError(f"claim {claim}: expect={given['expect']!r} is unknown; use {' or '.join(EXPECTATIONS)}")
-    paper = given.get("paper", {})
+def _contrasts(entry: Mapping[str, Any], *, claim: str) -> list[Contrast]:
+    """The contrasts of one entry: one per combination of its lists that are not pooled."""
+    expect, paper = entry["expect"], entry.get("paper", {})
+    if expect not in EXPECTATIONS:
+        raise StudyError(f"claim {claim}: expect={expect!r} is unknown; use {' or '.join(EXPECTATIONS)}")
     paper = {"table": paper} if isinstance(paper, str) else paper
-    firsts = _addresses({"notebook": given["notebook"]} | given["first"])
-    pairs = [(one, two) for one in firsts for two in _addresses(_values(one) | given["second"]) if one != two]
-    if "pooled" in given:
+    firsts = _combinations({"notebook": entry["notebook"]} | entry["first"])
+    pairs = [
+        (CellRef(**first), CellRef(**second))
+        for first in firsts
+        for second in _combinations(_ordered(first | entry["second"]))
+        if first != second
+    ]
+    if "pooled" in entry:
+        pooled = FIELDS if entry["pooled"] is True else entry["pooled"]
         return [
-            Contrast(expect=given["expect"], first=tuple(dict.fromkeys(first)), second=tuple(dict.fromkeys(second)),
-                     paper=paper)
-            for first, second in (zip(*group, strict=True) for group in _grouped(pairs, pooled=given["pooled"]))
-        ]  # fmt: skip
-    others = [dict(zip(given["than"], c, strict=True)) for c in _combinations(given["than"])] if "than" in given else []
+            Contrast(
+                expect=expect, first=_unique(a for a, _ in group), second=_unique(b for _, b in group), paper=paper
+            )
+            for group in _group_pairs(pairs, pooled=pooled)
+        ]
+    others = list(_combinations(entry["versus"])) if "versus" in entry else []
     return [
-        Contrast(expect=given["expect"], first=(one,), second=(two,), than=than, paper=paper)
-        for one, two in pairs
-        for than in ([(replace(one, **other), replace(two, **other)) for other in others] or [()])
+        Contrast(expect=expect, first=(first,), second=(second,), versus=versus, paper=paper)
+        for first, second in pairs
+        for versus in ([(replace(first, **other), replace(second, **other)) for other in others] or [()])
     ]
 
 
-Pairs = list[tuple[Address, Address]]
-
-
-def _grouped(pairs: Pairs, *, pooled: Sequence[str] | bool) -> Iterable[Pairs]:
-    """Pairs that differ in nothing but the pooled fields stand together."""
-    groups: dict[tuple[str, ...], Pairs] = {}
+def _group_pairs(
+    pairs: Iterable[tuple[CellRef, CellRef]], *, pooled: Sequence[str]
+) -> Iterable[list[tuple[CellRef, CellRef]]]:
+    """Pairs that differ only in the pooled fields are one group."""
+    groups: dict[tuple[str, ...], list[tuple[CellRef, CellRef]]] = {}
     for pair in pairs:
-        values = [_values(one) for one in pair]
-        kept = () if pooled is True else tuple(own[name] for own in values for name in own if name not in pooled)
-        groups.setdefault(kept, []).append(pair)
+        key = tuple(getattr(ref, name) for ref in pair for name in FIELDS if name not in pooled)
+        groups.setdefault(key, []).append(pair)
     return groups.values()
 
 
-def _addresses(values: Mapping[str, Any]) -> list[Address]:
-    return [Address(**dict(zip(values, chosen, strict=True))) for chosen in _combinations(values)]
+def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in FIELDS if name in values}
 
 
-def _combinations(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    return itertools.product(*(value if isinstance(value, list) else [value] for value in values.values()))
+def _unique(refs: Iterable[CellRef]) -> tuple[CellRef, ...]:
+    return tuple(dict.fromkeys(refs))
 
 
-def _values(address: Address) -> dict[str, str]:
-    return {name: getattr(address, name) for name in ("notebook", "group", "level", "column", "grid")}
+def _combinations(values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Every choice of one value per field, of fields that may have a list."""
+    lists = (value if isinstance(value, list) else [value] for value in values.values())
+    return (dict(zip(values, choice, strict=True)) for choice in itertools.product(*lists))
 
 
 @cache
-def load_disagreements() -> tuple[Disagreement, ...]:
-    """Where the paper disagrees with itself in numbers."""
-    entries = yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))["disagreements"]
+def load_inconsistencies() -> tuple[Inconsistency, ...]:
+    """Where the paper's numbers are inconsistent."""
+    entries = yaml.safe_load(CLAIMS_FILE.read_text(encoding="utf-8"))["inconsistencies"]
     return tuple(
-        Disagreement(says=" ".join(entry["says"].split()), cells=tuple(map(tuple, entry["cells"]))) for entry in entries
+        Inconsistency(statement=" ".join(entry["statement"].split()), cells=tuple(map(tuple, entry["cells"])))
+        for entry in entries
     )

@@ -1,171 +1,193 @@
-"""Where fine-tuning collapses: the share of failed runs over settings x tasks, as a table whose cells are shaded."""
+"""Where fine-tuning collapses: the share of failed runs by setting and task, as a table with shaded cells."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
+from ...config import RunConfig
 from ...stabilizers import RemoveLayers
 from ...stats.collapse import failure_reason
 from ...stats.intervals import wilson_interval
 from ...study.grid import Condition, Grid, Results
-from ...tables.table import HtmlCell, KeyFinding, Table
+from ...tables.table import HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
 
 SHARED = "One recipe per task"  # the setting of the grid whose columns are objectives
 SHADES = (0.0, 0.1, 0.25, 0.5, 0.75)  # upper bounds of the first five of six shades
-SCORED_ALONE = "00_overview"  # its one run is there to be scored in several ways, not to be compared
-FEW = 3  # settings that a sentence names
+EXCLUDED_NOTEBOOK = "00_overview"  # its one run is scored by several conventions, not compared
+MAX_NAMED = 3  # settings that a sentence names
 QUESTION = "Which settings are safe?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class FailureCount:
     """Runs of one setting on one task."""
 
     failed: Mapping[str, bool]  # run id -> whether it failed on dev
 
     @property
     def n(self) -> int:
-        """How many runs."""
         return len(self.failed)
 
     @property
     def n_failed(self) -> int:
-        """How many of them failed."""
         return sum(self.failed.values())
 
 
-Tallies = dict[str, dict[str, Tally]]  # row -> task -> tally
+@dataclass(frozen=True, kw_only=True)
+class SettingFailures:
+    """Failures of one setting (of one encoder, or of all together), by task."""
+
+    setting: str
+    encoder: str = ""  # '': all
+    by_task: Mapping[str, FailureCount]
+    aliases: list[str] = field(default_factory=list)  # later settings all of whose runs are among these
+
+    @property
+    def name(self) -> str:
+        return f"{self.encoder} · {self.setting}" if self.encoder else self.setting
+
+    @property
+    def run_ids(self) -> set[str]:
+        return {run_id for count in self.by_task.values() for run_id in count.failed}
+
+    @property
+    def total(self) -> FailureCount:
+        """Over all tasks."""
+        return FailureCount(failed={run: failed for one in self.by_task.values() for run, failed in one.failed.items()})
 
 
-def tallies(evidence: Evidence, *, by_encoder: bool = False) -> Tallies:
-    """Setting (with `by_encoder`: encoder and setting) -> task -> its runs; of settings with the very runs of others
-    the first is kept, with their names.
-    """
-    found: dict[str, dict[str, dict[str, bool]]] = {}
+def count_failures(evidence: Evidence, *, by_encoder: bool = False) -> list[SettingFailures]:
+    """The failures of every setting; a setting without runs of its own is an alias of an earlier one."""
+    failures: dict[tuple[str, str], dict[str, dict[str, bool]]] = {}
     known: dict[str, bool] = {}
-    compared = [grids for stem, grids in evidence.results.items() if stem != SCORED_ALONE]
-    for grids in compared:
-        for results in grids.values():
-            for key in results.grid.cells:
-                row = _row(results.grid, key, by_encoder=by_encoder)
-                for config in results.grid.cells[key]:
-                    # Where dev joined train a run is judged by less, and would look safer than it is.
-                    if config.id in results.records and not config.recipe.train_on_dev:
-                        failed = _failed(results, config.id, known)
-                        found.setdefault(row, {}).setdefault(config.task, {})[config.id] = failed
-    return {row: {task: Tally(failed=runs) for task, runs in tasks.items()} for row, tasks in _merged(found).items()}
-
-
-def _row(grid: Grid, key: Condition, *, by_encoder: bool) -> str:
-    encoder, setting = (key.level, SHARED) if grid.axes.group is None else (key.group, key.level)
-    if any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques):
-        setting += " layers removed"
-    return f"{encoder} · {setting}" if by_encoder else setting
-
-
-def _failed(results: Results, run_id: str, known: dict[str, bool]) -> bool:
-    if run_id not in known:
-        record = results.records[run_id]
-        known[run_id] = failure_reason(record, results.references[record.config.task]) is not None
-    return known[run_id]
-
-
-def _merged(found: dict[str, dict[str, dict[str, bool]]]) -> dict[str, dict[str, dict[str, bool]]]:
-    """Rows whose runs are all in an earlier row are named there instead."""
-    kept: dict[str, dict[str, dict[str, bool]]] = {}
-    names: dict[str, list[str]] = {}
-    for row, tasks in found.items():
-        runs = {run for one in tasks.values() for run in one}
-        same = next((r for r, own in kept.items() if runs <= {run for one in own.values() for run in one}), None)
+    for encoder, setting, config, results in _finished_runs(evidence):
+        if config.id not in known:
+            record = results.records[config.id]
+            known[config.id] = failure_reason(record, results.references[config.task]) is not None
+        key = (encoder if by_encoder else "", setting)
+        failures.setdefault(key, {}).setdefault(config.task, {})[config.id] = known[config.id]
+    rows: list[SettingFailures] = []
+    for (encoder, setting), tasks in failures.items():
+        by_task = {task: FailureCount(failed=runs) for task, runs in tasks.items()}
+        row = SettingFailures(setting=setting, encoder=encoder, by_task=by_task)
+        same = next((earlier for earlier in rows if row.run_ids <= earlier.run_ids), None)
         if same is None:
-            kept[row], names[row] = tasks, []
+            rows.append(row)
         else:
-            names[same].append(row.split(" · ")[-1])
-    return {f"{row}\nalso {', '.join(names[row])}" if names[row] else row: tasks for row, tasks in kept.items()}
+            same.aliases.append(setting)
+    return rows
+
+
+def _finished_runs(evidence: Evidence) -> Iterator[tuple[str, str, RunConfig, Results]]:
+    """(Encoder, setting, run, its results), without runs trained on dev: judged without dev, they would look safer."""
+    for notebook, grids in evidence.results.items():
+        for results in grids.values() if notebook != EXCLUDED_NOTEBOOK else ():
+            for condition, configs in results.grid.cells.items():
+                encoder, setting = _encoder_and_setting(results.grid, condition)
+                for config in configs:
+                    if config.id in results.records and not config.recipe.train_on_dev:
+                        yield encoder, setting, config, results
+
+
+def _encoder_and_setting(grid: Grid, condition: Condition) -> tuple[str, str]:
+    if grid.axes.group is None:
+        return condition.level, SHARED
+    removes = any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques)
+    return condition.group, f"{condition.level} layers removed" if removes else condition.level
 
 
 def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool = False) -> Table:
-    """Settings x tasks, each cell the share of runs that failed; all encoders together unless they are told apart."""
-    rows_of = tallies(evidence, by_encoder=by_encoder)
-    tasks = [task.name for task in ALL_TASKS if any(task.name in own for own in rows_of.values())]
-    rows = [(row, *(_cell(own.get(task)) for task in tasks)) for row, own in rows_of.items()]
+    """The share of failed runs of each setting on each task, with all encoders together unless `by_encoder`."""
+    settings = count_failures(evidence, by_encoder=by_encoder)
+    tasks = [task.name for task in ALL_TASKS if any(task.name in setting.by_task for setting in settings)]
+    rows = [(_header(setting), *(_cell(setting.by_task.get(task)) for task in tasks)) for setting in settings]
     runs = {
-        f"{row.splitlines()[0]}, {task}": tuple(tally.failed)
-        for row, own in rows_of.items()
-        for task, tally in own.items()
+        f"{setting.name}, {task}": tuple(count.failed)
+        for setting in settings
+        for task, count in setting.by_task.items()
     }
-    title = "Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses"
     together = "" if by_encoder else " All encoders together."
     notes = [
-        f"Failed runs of all runs of a setting (row) on a task (column); the darker, the more.{together} Failed: the "
-        "loss diverged, constant predictions, or a dev score that cannot be told from the trivial one. "
-        "Runs whose dev joined train are left out, since no dev is there to judge them on."
+        f"Failed runs of all runs of a setting (row) on a task (column); darker means more.{together} Failed: the "
+        "loss diverged, the predictions are constant, or the dev score is not significantly above the trivial "
+        "baseline. Runs trained on train and dev are omitted, since no dev is left to judge them on."
     ]
-    return Table(title=title, columns=("Setting", *tasks), rows=rows or [("no runs yet",)], caption=evidence.caption,
-                 notes=notes, runs=runs, kind="heat", front_page_question=QUESTION if front else "")  # fmt: skip
+    return Table(
+        title="Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses",
+        columns=("Setting", *tasks),
+        rows=rows or [("no runs yet",)],
+        caption=evidence.caption,
+        notes=notes,
+        runs=runs,
+        kind="heat",
+        front_page_question=QUESTION if front else "",
+    )
 
 
-def _cell(tally: Tally | None) -> HtmlCell:
-    if tally is None:
+def _header(setting: SettingFailures) -> RowHeader | str:
+    return RowHeader(setting.name, f"also {', '.join(setting.aliases)}") if setting.aliases else setting.name
+
+
+def _cell(count: FailureCount | None) -> HtmlCell:
+    if count is None:
         return HtmlCell(markup='<span class="shade none">–</span>', text="–")
-    share = tally.n_failed / tally.n
+    share = count.n_failed / count.n
     shade = sum(share > bound for bound in SHADES)
-    text = f"{tally.n_failed}/{tally.n}"
-    said = f"{tally.n_failed} of {tally.n} runs failed"
-    markup = f'<span class="shade s{shade}" title="{escape(said, quote=True)}">{text}</span>'
-    return HtmlCell(markup=markup, text=text, value=share)
+    text = f"{count.n_failed}/{count.n}"
+    title = escape(f"{count.n_failed} of {count.n} runs failed", quote=True)
+    return HtmlCell(markup=f'<span class="shade s{shade}" title="{title}">{text}</span>', text=text, value=share)
 
 
 def safety_answer(evidence: Evidence) -> KeyFinding:
-    """Which settings were never seen to fail, how sure that is, and where runs fail most."""
-    rates = {}
-    for row, own in tallies(evidence).items():
-        runs = sum(tally.n for tally in own.values())
-        rates[row.splitlines()[0]] = (sum(tally.n_failed for tally in own.values()), runs, tuple(own))
-    if not rates:
+    """Which settings never failed, how certain that is, and where runs fail most."""
+    settings = count_failures(evidence)
+    if not settings:
         return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
-    said = [_safe(rates), _unsafe(rates), *_tasks(evidence)]
-    return KeyFinding(question=QUESTION, sentences=[text for text in said if text], on_front_page=True)
+    sentences = [_safe_settings(settings), *_unsafe_settings(settings), *_extreme_tasks(settings)]
+    return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
 
 
-Rates = Mapping[str, tuple[int, int, Sequence[str]]]  # setting -> failed, runs, tasks
+def _safe_settings(settings: Sequence[SettingFailures]) -> str:
+    safe = []
+    for setting in settings:
+        n = setting.total.n
+        interval = wilson_interval(0, n)
+        if not setting.total.n_failed and interval is not None:
+            limit = f"{100 * interval[1]:.0f} in 100"
+            tasks = _list_tasks(list(setting.by_task))
+            safe.append(f"{setting.name} (0 of {n}: with 95% confidence fewer than {limit}, on {tasks})")
+    if not safe:
+        return "Every setting had failed runs on some of its tasks."
+    return f"No run failed under: {'; '.join(safe)}."
 
 
-def _safe(rates: Rates) -> str:
-    never = {row: (n, tasks) for row, (failed, n, tasks) in rates.items() if not failed}
-    if not never:
-        return "No setting is free of collapsed runs on all the tasks that it was tried on."
-    named = "; ".join(
-        f"{row} (0 of {n}: with 95% confidence fewer than {100 * wilson_interval(0, n)[1]:.0f} in 100, on "
-        f"{_listed(tasks)})"
-        for row, (n, tasks) in never.items()
+def _unsafe_settings(settings: Sequence[SettingFailures]) -> list[str]:
+    unsafe = [setting for setting in settings if setting.total.n_failed]
+    worst = sorted(unsafe, key=lambda setting: -setting.total.n_failed / setting.total.n)[:MAX_NAMED]
+    listed = "; ".join(
+        f"{one.name} ({one.total.n_failed} of {one.total.n}, on {_list_tasks(list(one.by_task))})" for one in worst
     )
-    return f"No run collapsed under: {named}."
+    return [f"Runs fail most often under: {listed}."] if worst else []
 
 
-def _unsafe(rates: Rates) -> str:
-    worst = sorted(((f / n, row, f, n, t) for row, (f, n, t) in rates.items() if f), key=lambda e: -e[0])[:FEW]
-    named = "; ".join(f"{row} ({failed} of {n}, on {_listed(tasks)})" for _, row, failed, n, tasks in worst)
-    return f"Collapse is most frequent under: {named}." if worst else ""
+def _extreme_tasks(settings: Sequence[SettingFailures]) -> list[str]:
+    """Tasks on which no run, or every run, failed."""
+    failed: dict[str, dict[str, bool]] = {}
+    for setting in settings:
+        for task, count in setting.by_task.items():
+            failed.setdefault(task, {}).update(count.failed)
+    never = [task for task, runs in failed.items() if not any(runs.values())]
+    always = [task for task, runs in failed.items() if all(runs.values())]
+    return [
+        f"Under every setting, {which} run failed on {_list_tasks(tasks)}."
+        for which, tasks in (("no", never), ("every", always))
+        if tasks
+    ]
 
 
-def _tasks(evidence: Evidence) -> list[str]:
-    """On which tasks nothing ever fails, and on which everything does, whatever the setting."""
-    own: dict[str, dict[str, bool]] = {}
-    for tasks in tallies(evidence).values():
-        for task, tally in tasks.items():
-            own.setdefault(task, {}).update(tally.failed)
-    said = []
-    for words, wanted in (("collapsed in no run", 0.0), ("collapsed in every run", 1.0)):
-        names = [task for task, runs in own.items() if sum(runs.values()) / len(runs) == wanted]
-        if names:
-            said.append(f"Whatever the setting, fine-tuning {words} on {_listed(names)}.")
-    return said
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= FEW + 2 else f"{len(names)} tasks"
+def _list_tasks(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= MAX_NAMED + 2 else f"{len(names)} tasks"

@@ -1,5 +1,5 @@
-"""Runs of all notebooks of a study, found in the run store by the parameters that each was last executed with, and what
-scispaCy's models have predicted.
+"""The runs of all notebooks of a study, found in the run store by the parameters that each was last executed with, and
+the predictions of scispaCy's models.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..large_models.selection import best_technique_results
 from ..scispacy.grids import FINE_TUNED
 from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
 from ..scispacy.tables10_11 import describe_models
-from .claims import Address
+from .claims import CellRef
 from .grids import Parameters
 
 LARGE_MODELS, SCISPACY = "04_large_models", "07_scispacy"
@@ -28,7 +28,7 @@ BY_TABLE = {"table10": "Exact boundaries", "table11": "Overlap counts"}  # setti
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The grids of each notebook with the runs that there are."""
+    """The grids of each notebook with their available runs."""
 
     results: Mapping[str, Mapping[str, Results]]  # notebook -> name of a grid -> its results
     chosen: Mapping[str, Results] = field(default_factory=dict)  # notebook -> some of the same runs, chosen on dev
@@ -36,59 +36,59 @@ class Evidence:
     missing: Mapping[str, str] = field(default_factory=dict)  # notebook -> why nothing of it is here
     origin: str = ""  # parameters file and scale, for captions
 
-    def at(self, address: Address) -> Cell | None:
-        """The runs of a cell, or the system without seeds; None where there are none."""
-        return self._cells.get(address)
+    def cell(self, ref: CellRef) -> Cell | None:
+        """The runs of a cell, or its system without seeds; None if there are none."""
+        return self._cells.get(ref)
 
     @property
     def caption(self) -> str:
-        """Runs, seeds, commit and parameters: where the numbers come from."""
+        """Provenance: runs, seeds, commit and parameters."""
         records = {r.id: r for grids in self.results.values() for one in grids.values() for r in one.records.values()}
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})
-        said = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
-        said += [format_seeds(seeds) if seeds else "seeds: no runs"]
-        said += [f"commit {' and '.join(commits)}" if commits else "commit: no runs", self.origin]
-        return " · ".join(said)
+        parts = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
+        parts += [format_seeds(seeds) if seeds else "seeds: no runs"]
+        parts += [f"commit {' and '.join(commits)}" if commits else "commit: no runs", self.origin]
+        return " · ".join(parts)
 
     @property
     def systems(self) -> str:
-        """Which models stand behind the cells of scispaCy, for a note; '' where there are none."""
+        """Description of scispaCy's models, for a note; '' without them."""
         return describe_models(self.baselines) if self.baselines is not None and self.baselines.predictions else ""
 
     @cached_property
-    def _cells(self) -> dict[Address, Cell]:
-        cells: dict[Address, Cell] = {}
+    def _cells(self) -> dict[CellRef, Cell]:
+        cells: dict[CellRef, Cell] = {}
         for notebook, grids in self.results.items():
             chosen = {"chosen": self.chosen[notebook]} if notebook in self.chosen else {}
             for name, results in {**grids, **chosen}.items():
                 for key in (key for key in results.conditions() if results.cell(key)):
-                    cell, address = _cell_runs(results, key), Address(notebook, *key)
+                    cell, ref = _cell_runs(results, key), CellRef(notebook, *key)
                     for level in filter(None, (key.level, _share_removed(results.grid, key))):
-                        cells.setdefault(replace(address, level=level), cell)
-                        cells[replace(address, level=level, grid=name)] = cell
+                        cells.setdefault(replace(ref, level=level), cell)
+                        cells[replace(ref, level=level, grid=name)] = cell
         return cells | self._entity_cells
 
     @property
-    def _entity_cells(self) -> dict[Address, Cell]:
-        """Encoders and scispaCy's models by exact boundaries and where overlap counts; encoders bear the names of the
-        paper's columns.
-        """
-        found: dict[Address, Cell] = {}
+    def _entity_cells(self) -> dict[CellRef, Cell]:
+        """Encoders (by the paper's names) and scispaCy's models, by exact boundaries and by overlap."""
+        cells: dict[CellRef, Cell] = {}
         for results in self.results.get(SCISPACY, {}).values():
-            for table, seen in by_table(results).items():
+            for table, scored in by_table(results).items():
                 for key in (key for key in results.conditions() if key.level == FINE_TUNED and results.cell(key)):
-                    address = Address(SCISPACY, paper_column(key.group), BY_TABLE[table], key.column)
-                    found[address] = replace(_cell_runs(seen, key), failure_references=results.references)
+                    ref = CellRef(SCISPACY, paper_column(key.group), BY_TABLE[table], key.column)
+                    cells[ref] = replace(_cell_runs(scored, key), failure_references=results.references)
         if self.baselines is not None:
-            for (table, name, part), cell in system_cells(self.baselines).items():
-                found[Address(SCISPACY, f"scispaCy {name}", BY_TABLE[table], part)] = cell
-        return found
+            for (table, name, column), cell in system_cells(self.baselines).items():
+                cells[CellRef(SCISPACY, f"scispaCy {name}", BY_TABLE[table], column)] = cell
+        return cells
 
 
 def _share_removed(grid: Grid, key: Condition) -> str | None:
     """A name for "no layer removed" and "half of the layers removed" that fits an encoder of any depth."""
-    if not any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques):
+    if not any(
+        isinstance(technique, RemoveLayers) for techniques in grid.techniques.values() for technique in techniques
+    ):
         return None
     removed = sum(one.layers for one in grid.techniques[key.level] if isinstance(one, RemoveLayers))
     return {0: "none removed", grid.layers[key.group]: "half removed"}.get(2 * removed)
@@ -103,8 +103,8 @@ def _cell_runs(results: Results, key: Condition) -> SeededCell:
     )
 
 
-def gather(study: Study[Parameters]) -> Evidence:
-    """What the study's store holds of every other notebook, as last executed at this scale; nothing is run."""
+def collect_runs(study: Study[Parameters]) -> Evidence:
+    """The runs of every other notebook in the study's store, as last executed at this scale; nothing is run."""
     study.save_parameters()
     metadata = study.store.all_metadata(NOTEBOOK_METADATA)
     studies: dict[str, Study[Any]] = {}
@@ -116,12 +116,12 @@ def gather(study: Study[Parameters]) -> Evidence:
             missing[notebook] = "not executed with this run store"
             continue
         try:
-            one = stored_study(get_section(notebook), values, store=study.store.folder)
-            results[notebook] = {name: one.results(grid) for name, grid in one.section.grids(one).items()}
+            other = stored_study(get_section(notebook), values, store=study.store.folder)
+            results[notebook] = {name: other.results(grid) for name, grid in other.section.grids(other).items()}
         except StudyError as error:  # executed with parameters, data or an encoder that are no longer known
             missing[notebook] = flat_message(error)
             continue
-        studies[notebook] = one
+        studies[notebook] = other
     large = (
         {LARGE_MODELS: best_technique_results(studies[LARGE_MODELS], results[LARGE_MODELS]["large"])}
         if LARGE_MODELS in studies

@@ -31,9 +31,9 @@ BASELINES = {  # notebook -> what its techniques are held against
     "04_large_models": "Baseline",
     "06_state_of_the_art": "Standard",
 }
-APART = (
-    "Cells where dev joined train on one side alone are left out: without dev, fewer runs are found to have collapsed. "
-    "The same recipe with dev apart stands for them."
+EXCLUDED_NOTE = (
+    "Cells with runs trained on train and dev on one side only are omitted: without dev, fewer runs are judged as "
+    "failed. The same recipe without training on dev is compared instead."
 )
 QUESTION = "What does each technique buy?"
 NAMED = 3  # encoders or techniques that are named one by one
@@ -47,7 +47,7 @@ def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Technique:
+class TechniqueEffect:
     """One technique of one grid against the baseline there."""
 
     setting: str
@@ -68,9 +68,9 @@ class Technique:
         return f"{self.setting} against {self.baseline} ({_few(self.encoders, 'encoders')})"
 
 
-def techniques(evidence: Evidence) -> list[Technique]:
+def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
     """Every technique of every grid that has runs on both sides."""
-    found = []
+    effects = []
     for stem, results, baseline in baseline_grids(evidence):
         gains = dict(_gains(results, baseline=baseline))
         compared = comparisons(results, baseline=baseline)
@@ -78,8 +78,8 @@ def techniques(evidence: Evidence) -> list[Technique]:
             mine = {key: gain for key, gain in gains.items() if key.level == setting}
             both = [one for key in mine for one in (key, key._replace(level=baseline))]
             if mine:
-                found.append(
-                    Technique(
+                effects.append(
+                    TechniqueEffect(
                         setting=setting,
                         baseline=baseline,
                         stem=stem,
@@ -91,7 +91,7 @@ def techniques(evidence: Evidence) -> list[Technique]:
                         run_ids=tuple(dict.fromkeys(run for key in both for run in results.summaries[key].run_ids)),
                     )
                 )
-    return found
+    return effects
 
 
 def _encoder(results: Results, key: Condition) -> str:
@@ -115,7 +115,7 @@ def _few(names: Sequence[str], what: str) -> str:
 def technique_gains(evidence: Evidence) -> Table:
     """A row per technique: how often better or worse, the mean change, and how much of it is fewer collapses."""
     rows, runs = [], {}
-    for one in techniques(evidence):
+    for one in technique_effects(evidence):
         runs[f"{one.name}, {one.stem}"] = one.run_ids
         counts = (str(one.outcomes.count(kind)) for kind in ("better", "worse", "undecided"))
         means = (fmean(getattr(gain, part) for gain in one.gains) for part in ("total", "fewer_collapsed"))
@@ -137,7 +137,7 @@ def technique_gains(evidence: Evidence) -> Table:
         "examples), and not where every run collapsed on both sides.",
         "Mean change: of the mean scores, times 100, over all of them, decided or not; next to it, the part that comes "
         "from another share of collapsed runs. Collapsed: judged on dev, of the runs with a score.",
-        APART,
+        EXCLUDED_NOTE,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(title="Techniques against their baselines", columns=columns, rows=rows, notes=notes, runs=runs,
@@ -171,9 +171,9 @@ def gain_table(evidence: Evidence) -> Table:
         "1955): another share of collapsed runs, another mean of the runs that did not collapse, another mean of those "
         "that did. A group that is empty on one side is taken to score there as on the other.",
         "Collapsed: judged on dev, of the runs with a score; under the technique / under the baseline. Runs whose loss "
-        "left the finite numbers have no score and are in no part.",
+        "diverged have no score and are in no part.",
         f"95%: bootstrap over seeds, of the part by fewer collapsed runs; from {MIN_SEEDS} seeds a side upwards.",
-        APART,
+        EXCLUDED_NOTE,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(
@@ -202,35 +202,35 @@ def _gains(results: Results, *, baseline: str) -> Iterator[tuple[Condition, Gain
 
 def gains_answer(evidence: Evidence) -> KeyFinding:
     """Which techniques are better or worse anywhere, and under which another share of runs collapses."""
-    found = techniques(evidence)
-    if not found:
+    effects = technique_effects(evidence)
+    if not effects:
         return KeyFinding(
             question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], on_front_page=True
         )
-    outcomes = [outcome for one in found for outcome in one.outcomes]
-    said = [
+    outcomes = [outcome for one in effects for outcome in one.outcomes]
+    sentences = [
         f"{kind.capitalize()} than its baseline: " + "; ".join(
             f"{one.name}, {one.outcomes.count(kind)} of {format_count(len(one.outcomes), 'comparison')}"
             for one in having
         ) + "."
         for kind in ("better", "worse")
-        if (having := [one for one in found if kind in one.outcomes])
+        if (having := [one for one in effects if kind in one.outcomes])
     ]  # fmt: skip
     undecided = outcomes.count("undecided")
     if undecided == len(outcomes):
-        said.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
+        sentences.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
     elif undecided:
-        said.append(f"{undecided} of {format_count(len(outcomes), 'comparison')} with a baseline are undecided.")
-    return KeyFinding(question=QUESTION, sentences=[*said, _saves(found)], on_front_page=True)
+        sentences.append(f"{undecided} of {format_count(len(outcomes), 'comparison')} with a baseline are undecided.")
+    return KeyFinding(question=QUESTION, sentences=[*sentences, _saves(effects)], on_front_page=True)
 
 
 def _all(n: int) -> str:
     return "the one comparison is" if n == 1 else f"all {n} comparisons are"
 
 
-def _saves(found: Sequence[Technique]) -> str:
+def _saves(effects: Sequence[TechniqueEffect]) -> str:
     """Under which techniques another share of runs collapsed than under the baseline."""
-    both = {one.name: (one.collapsed(0), one.collapsed(1)) for one in found}
+    both = {one.name: (one.collapsed(0), one.collapsed(1)) for one in effects}
     changed = {name: (a, b) for name, (a, b) in both.items() if a[0] * b[1] != b[0] * a[1]}
     if not changed:
         return "Under each technique as large a share of runs collapsed as under its baseline."
@@ -243,7 +243,7 @@ def _outcome(results: Results, key: Condition, comparison: Comparison, p: float 
     both = [results.summaries[k] for k in (key, key._replace(level=baseline))]
     bounds = comparison.example_interval
     clear = p is not None and p < 0.05 and bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-    if not clear or all(one.failed == one.n for one in both):
+    if not clear or comparison.difference is None or all(one.failed == one.n for one in both):
         return "undecided"
     return "better" if comparison.difference > 0 else "worse"
 
@@ -266,12 +266,12 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
     widths = [format_number(percent(_median(halves))) for halves in (seeds, examples)]
     ns = [one.n for one in both]
-    said = [
+    sentences = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
         f"cells, each of {_span(ns)} seeds, not all of which collapsed).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
-    return KeyFinding(question="How sure is this?", sentences=said, on_front_page=True)
+    return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
 
 
 def _span(ns: Sequence[int]) -> str:

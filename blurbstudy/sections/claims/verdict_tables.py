@@ -1,7 +1,8 @@
-"""The verdicts on the paper's claims as tables and sentences, each beside what the paper's own numbers say of it."""
+"""The verdicts on the paper's claims as tables and sentences, compared with the paper's own numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -20,27 +21,46 @@ from ...tables.table import (
     number_with_details,
 )
 from .claims import RULES, load_claims
-from .evidence import Evidence, gather
+from .evidence import Evidence, collect_runs
 from .forest_plot import forest
 from .grids import Parameters
-from .paper_claims import contrast_in_words, margin_of, printed_agreement, printed_difference
-from .verdicts import CONFIRMED, CONTRADICTED, OPEN, OPPOSES, SUPPORTS, UNTESTED, VERDICTS, Judgement, Verdict, judge
+from .paper_claims import describe_contrast, margin_of, printed_agreement, printed_difference
+from .verdicts import (
+    CONFIRMED,
+    CONTRADICTED,
+    INCONCLUSIVE,
+    INCONCLUSIVE_VERDICT,
+    NOT_TESTED,
+    OPPOSES,
+    SUPPORTS,
+    UNTESTED,
+    VERDICTS,
+    Judgement,
+    Verdict,
+    judge,
+)
 
-SAYS = {  # outcome -> what one comparison does, and what several do
+VERBS = {  # outcome -> of one comparison, and of several
     SUPPORTS: ("supports it", "support it"),
     OPPOSES: ("opposes it", "oppose it"),
-    OPEN: ("leaves it open", "leave it open"),
+    INCONCLUSIVE: ("is inconclusive", "are inconclusive"),
+}
+CSS_CLASSES = {
+    CONFIRMED: "confirmed",
+    CONTRADICTED: "contradicted",
+    INCONCLUSIVE_VERDICT: "inconclusive",
+    NOT_TESTED: "not",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
-    """Every claim with its verdict, and the runs that they rest on."""
+    """Every claim with its verdict, and the runs behind them."""
 
     verdicts: tuple[Verdict, ...]
     evidence: Evidence
     margin: float  # points
-    no_finding: bool
+    is_demo: bool
 
     def of(self, verdict: str) -> list[Verdict]:
         """Claims of one verdict."""
@@ -48,68 +68,75 @@ class Verdicts:
 
 
 def claim_verdicts(study: Study[Parameters]) -> Verdicts:
-    """Judge every claim from the runs that the study's store holds; nothing is run."""
-    evidence, margin = gather(study), study.parameters.margin
-    verdicts = tuple(judge(claim, evidence.at, margin=margin) for claim in load_claims())
-    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, no_finding=study.is_demo)
+    """Judge every claim from the runs in the study's store; nothing is run."""
+    evidence, margin = collect_runs(study), study.parameters.margin
+    verdicts = tuple(judge(claim, evidence.cell, margin=margin) for claim in load_claims())
+    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, is_demo=study.is_demo)
 
 
-def verdict_table(found: Verdicts) -> Table:
-    """A row per claim: what is claimed, the verdict, the comparisons behind it in a small figure, the paper's own."""
+def verdict_table(verdicts: Verdicts) -> Table:
+    """A row per claim: statement, verdict, its comparisons as a figure and as numbers, and the paper's numbers."""
     rows = []
-    for one in found.verdicts:
+    for one in verdicts.verdicts:
         claim = one.claim
         rows.append(
             (
                 RowHeader(
                     claim.statement,
-                    f"{_place(claim.section)}. Confirmed if {claim.confirmed_if}. Contradicted if "
+                    f"{_format_sections(claim.sections)}. Confirmed if {claim.confirmed_if}. Contradicted if "
                     f"{claim.contradicted_if}.",
                 ),
                 _badge(one),
-                forest(one.judgements, margin=margin_of(claim, found.margin), label=claim.statement),
+                forest(one.judgements, margin=margin_of(claim, verdicts.margin), label=claim.statement),
                 _numbers(one),
-                printed_agreement(claim, margin=margin_of(claim, found.margin)),
+                printed_agreement(claim, margin=margin_of(claim, verdicts.margin)),
             )
         )
     columns = ("Claim", "Verdict", "Differences", "In numbers", "The paper's own numbers")
     notes = [
-        "Verdict: of the comparisons that decide the claim, how many support it, oppose it or leave it open; the rest "
-        "have no runs here, or the same runs on both sides. One supports or opposes where both uncertainties do: "
-        "Student's t over seeds (paired, Holm's correction within the claim) and the bootstrap over test examples; how "
-        "often runs fail, by Fisher's exact test.",
-        f"A difference counts as negligible within {format_number(found.margin)} points (score times 100).",
+        "Verdict: how many of the claim's comparisons support it, oppose it or are inconclusive; the others have no "
+        "runs here, or the same runs on both sides. A comparison supports or opposes the claim only if it is "
+        "significant both over seeds (paired Student's t, Holm's correction within the claim) and over test examples "
+        "(bootstrap). Failure rates are compared by Fisher's exact test.",
+        f"A difference within {format_number(verdicts.margin)} points (score times 100) counts as negligible.",
         *(f"Rule `{name}`: {text}." for name, text in RULES.items()),
-        "All and most cannot be confirmed where fewer than half of the comparisons have runs.",
-        "Differences: each comparison as a point with its 95% intervals, thick over seeds, thin over test examples; "
-        "the line is 0, the band the margin. The paper's own numbers: whether the differences that it prints are as "
-        "it claims, taken at face value.",
-        *(f"No runs of {stem}: {why}." for stem, why in found.evidence.missing.items()),
+        "Claims with rule `all` or `most` cannot be confirmed if fewer than half of their comparisons have runs.",
+        "Differences: each comparison is a point with its 95% intervals, thick over seeds, thin over test examples; "
+        "the line is 0, the band is the margin. The paper's own numbers: whether its printed differences, taken at "
+        "face value, agree with the claim.",
+        *(f"No runs of {stem}: {why}." for stem, why in verdicts.evidence.missing.items()),
     ]
-    if found.evidence.systems:
+    if verdicts.evidence.systems:
         notes.append(
-            "scispaCy max: for each test set the model that scores better on it, an oracle that is not available in "
-            "advance. A model has one set of predictions and no seeds: what an encoder's seed scores is held against "
-            f"its one score, over seeds and on the same draws of test examples. {found.evidence.systems}."
+            "scispaCy max: for each test set the model with the better score on it, an oracle that is not available "
+            "in advance. A model has one set of predictions and no seeds: every seed of an encoder is compared with "
+            f"its one score, on the same resamples of test examples. {verdicts.evidence.systems}."
         )
-    if found.no_finding:
-        notes.insert(0, f"{NOT_A_RESULT} So is no verdict in this table.")
-    runs = {one.claim.id: _run_ids(one) for one in found.verdicts}
-    return Table(title="Verdicts on the paper's claims", columns=columns, rows=rows, notes=notes, kind="verdicts",
-                 caption=found.evidence.caption, runs=runs)  # fmt: skip
+    if verdicts.is_demo:
+        notes.insert(0, f"{NOT_A_RESULT} The same is true of the verdicts in this table.")
+    runs = {one.claim.id: _run_ids(one) for one in verdicts.verdicts}
+    return Table(
+        title="Verdicts on the paper's claims",
+        columns=columns,
+        rows=rows,
+        notes=notes,
+        kind="verdicts",
+        caption=verdicts.evidence.caption,
+        runs=runs,
+    )
 
 
-def contrast_table(found: Verdicts) -> Table:
-    """Every comparison that has runs, with its numbers and the paper's."""
+def contrast_table(verdicts: Verdicts) -> Table:
+    """Every comparison with runs, with its numbers and the paper's."""
     rows, runs = [], {}
-    for one in found.verdicts:
+    for one in verdicts.verdicts:
         for judgement in (j for j in one.judgements if j.outcome != UNTESTED):
-            said = contrast_in_words(judgement.contrast)
-            runs[f"{one.claim.id}: {said}"] = judgement.run_ids
+            description = describe_contrast(judgement.contrast)
+            runs[f"{one.claim.id}: {description}"] = judgement.run_ids
             rows.append(
                 (
                     one.claim.id,
-                    said,
+                    description,
                     f"{judgement.outcome}{f': {judgement.why}' if judgement.why else ''}",
                     format_signed(percent(judgement.difference)),
                     format_interval(percents(judgement.over_seeds)),
@@ -120,13 +147,15 @@ def contrast_table(found: Verdicts) -> Table:
                     format_signed(printed_difference(judgement.contrast)),
                 )
             )
-    columns = ("Claim", "What is claimed", "The runs", "Difference", "over seeds", "over examples", "p (Holm)", "n",
-               "failed", "The paper's")  # fmt: skip
+    columns = (
+        *("Claim", "Comparison", "Outcome", "Difference", "95% CI (seeds)", "95% CI (test examples)"),
+        *("p (Holm)", "n", "Failed", "Paper"),
+    )
     notes = [
-        "Difference: the first less the second, times 100; of comparisons of failures, of the shares of failed runs. "
-        "n: pairs of seeds, or runs on both sides; beside a system without seeds, seeds. failed: of the first / of the "
-        "second. Beyond the same of: a difference less the same difference elsewhere. p: the smaller of that of the "
-        "claim and that of its opposite, after Holm's correction within the claim."
+        "Difference: the first minus the second, times 100; for comparisons of failures, of the shares of failed "
+        "runs. n: pairs of seeds, or runs on both sides; against a system without seeds, seeds. Failed: of the first "
+        "/ of the second. Beyond the same of: a difference minus the same difference elsewhere. p: the smaller of the "
+        "p-values of the claim and of its opposite, after Holm's correction within the claim."
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(
@@ -136,51 +165,51 @@ def contrast_table(found: Verdicts) -> Table:
         notes=notes,
         runs=runs,
         rows=rows,
-        caption=found.evidence.caption,
+        caption=verdicts.evidence.caption,
         folded=True,
     )
 
 
-def verdicts_answer(found: Verdicts) -> KeyFinding:
-    """How many claims came out how, and which were decided."""
-    counts = ", ".join(f"{len(found.of(verdict))} {verdict}" for verdict in VERDICTS)
-    said = [f"{NOT_A_RESULT} The verdicts below are none either."] if found.no_finding else []
-    said.append(f"Of {len(found.verdicts)} claims: {counts}.")
+def verdicts_answer(verdicts: Verdicts) -> KeyFinding:
+    """The number of claims per verdict, and the decided ones."""
+    counts = ", ".join(f"{len(verdicts.of(verdict))} {verdict}" for verdict in VERDICTS)
+    sentences = [f"{NOT_A_RESULT} The same is true of the verdicts below."] if verdicts.is_demo else []
+    sentences.append(f"Of {len(verdicts.verdicts)} claims: {counts}.")
     for verdict in (CONFIRMED, CONTRADICTED):
-        for one in found.of(verdict):
-            said.append(f"{verdict.capitalize()}: {one.claim.statement.rstrip('.')} ({_counted(one)}).")
-    return KeyFinding(question="Which of the paper's claims hold?", sentences=said, on_front_page=True)
+        for one in verdicts.of(verdict):
+            statement = one.claim.statement.rstrip(".")
+            sentences.append(f"{verdict.capitalize()}: {statement} ({_describe_outcomes(one)}).")
+    return KeyFinding(question="Which of the paper's claims hold?", sentences=sentences, on_front_page=True)
 
 
-def _place(section: str) -> str:
-    """`Abstract; 3.4` -> `Abstract, section 3.4`."""
-    places = section.split("; ")
-    numbers = [place for place in places if place[0].isdigit()]
-    said = [place for place in places if place not in numbers]
-    said += [f"section{'s'[: len(numbers) > 1]} {' and '.join(numbers)}"] if numbers else []
-    text = ", ".join(said)
+def _format_sections(sections: Sequence[str]) -> str:
+    """`("Abstract", "3.4")` -> `Abstract, section 3.4`."""
+    numbers = [section for section in sections if section[0].isdigit()]
+    parts = [section for section in sections if section not in numbers]
+    parts += [f"section{'s'[: len(numbers) > 1]} {' and '.join(numbers)}"] if numbers else []
+    text = ", ".join(parts)
     return text[0].upper() + text[1:]
 
 
 def _badge(one: Verdict) -> HtmlCell:
-    kind, counts = one.verdict.split()[0], _counted(one)
+    kind, counts = CSS_CLASSES[one.verdict], _describe_outcomes(one)
     markup = f'<span class="verdict {kind}">{escape(one.verdict)}</span><small>{escape(counts)}</small>'
     return HtmlCell(markup=markup, text=f"{one.verdict} ({counts})", value=VERDICTS.index(one.verdict))
 
 
-def _counted(one: Verdict) -> str:
-    """`of 6 comparisons 3 support it, 1 opposes it, 2 leave it open; 2 more have no runs`."""
+def _describe_outcomes(one: Verdict) -> str:
+    """`of 6 comparisons 3 support it, 1 opposes it, 2 are inconclusive; 2 more have no runs`."""
     missing = one.count(UNTESTED)
     tested = len(one.judgements) - missing
     if not tested:
         return f"no runs for {'its one comparison' if missing == 1 else f'any of {missing} comparisons'}"
-    said = {outcome: one.count(outcome) for outcome in SAYS if one.count(outcome)}
-    if len(said) == 1:
-        ((outcome, n),) = said.items()
+    counts = {outcome: one.count(outcome) for outcome in VERBS if one.count(outcome)}
+    if len(counts) == 1:
+        ((outcome, n),) = counts.items()
         several = "both comparisons" if n == 2 else f"all {n} comparisons"
-        text = f"the one comparison {SAYS[outcome][0]}" if n == 1 else f"{several} {SAYS[outcome][1]}"
+        text = f"the one comparison {VERBS[outcome][0]}" if n == 1 else f"{several} {VERBS[outcome][1]}"
     else:
-        listed = ", ".join(f"{n} {SAYS[outcome][n > 1]}" for outcome, n in said.items())
+        listed = ", ".join(f"{n} {VERBS[outcome][n > 1]}" for outcome, n in counts.items())
         text = f"of {tested} comparisons {listed}"
     return text + (f"; {missing} more {'have' if missing > 1 else 'has'} no runs" if missing else "")
 
@@ -189,23 +218,22 @@ def _numbers(one: Verdict) -> HtmlCell | str:
     """One comparison in full; several by their range and median."""
     tested = [judgement for judgement in one.judgements if judgement.difference is not None]
     if len(tested) == 1:
-        return _one_in_numbers(tested[0])
+        return _full_numbers(tested[0])
     if not tested:
         return "–"
-    values = sorted(judgement.difference * PERCENT for judgement in tested)
+    values = sorted(judgement.difference * PERCENT for judgement in tested if judgement.difference is not None)
     if format_signed(values[0]) == format_signed(values[-1]):
         return f"all {format_signed(values[0])}"
     middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
     return f"{format_signed(values[0])} to {format_signed(values[-1])}, median {format_signed(middle)}"
 
 
-def _one_in_numbers(judgement: Judgement) -> HtmlCell:
+def _full_numbers(judgement: Judgement) -> HtmlCell:
     seeds, examples = interval_lines(percents(judgement.over_seeds), percents(judgement.over_examples))
-    said = [seeds, *([examples] if judgement.over_examples is not None else [])]
+    lines = [seeds, *([examples] if judgement.over_examples is not None else [])]
     p = f"p {format_p_value(judgement.p)}, " if judgement.p is not None else ""
-    return number_with_details(
-        judgement.difference, format_signed(percent(judgement.difference)), [*said, f"{p}n {judgement.n}"]
-    )
+    difference = format_signed(percent(judgement.difference))
+    return number_with_details(judgement.difference, difference, [*lines, f"{p}n {judgement.n}"])
 
 
 def _run_ids(one: Verdict) -> tuple[str, ...]:

@@ -1,40 +1,42 @@
-"""What runs say of the paper's claims: each contrast supports its claim, opposes it or leaves it open, and together
-they make a verdict.
+"""Verdicts on the paper's claims: each contrast supports its claim, opposes it or is inconclusive, and a rule combines
+them.
 
-A contrast decides only where both uncertainties do: Student's t over seeds, by Holm's correction within the claim, and
-the bootstrap over test examples. A contrast of how often runs fail has the first alone (Fisher's exact test).
+A contrast is decided only if both uncertainties agree: Student's t over seeds, with Holm's correction within the claim,
+and the bootstrap over test examples. Contrasts of failure rates only have the first (Fisher's exact test).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...stats.contrasts import Cell, SeededCell, contrast_cells
 from ...stats.crossed_seeds import mean_over_seeds
 from ...stats.intervals import Interval, fisher_exact_p, holm, newcombe_interval
 from ...stats.summary import Comparison
-from .claims import EXPECTATIONS, Address, Claim, Contrast, Expectation
+from .claims import EXPECTATIONS, CellRef, Claim, Contrast, Expectation
 
 CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
-UNDECIDABLE, NOT_TESTED = "undecidable at this n", "not tested at this scale"
-VERDICTS = (CONFIRMED, CONTRADICTED, UNDECIDABLE, NOT_TESTED)
-SUPPORTS, OPPOSES, OPEN, UNTESTED = "supports", "opposes", "open", "not tested"
+INCONCLUSIVE_VERDICT, NOT_TESTED = "inconclusive (n too small)", "not tested"
+VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE_VERDICT, NOT_TESTED)
+SUPPORTS, OPPOSES, INCONCLUSIVE, UNTESTED = "supports", "opposes", "inconclusive", "not tested"
 LEVEL = 0.05  # two-sided, after Holm's correction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What the runs say of one contrast."""
+    """The outcome of one contrast."""
 
     contrast: Contrast
     outcome: str  # SUPPORTS, OPPOSES, OPEN or UNTESTED
-    why: str = ""  # where it is open or not tested
+    why: str = ""  # if inconclusive or not tested
     difference: float | None = None  # first less second: of scores, or of shares of failed runs; a fraction
     over_seeds: Interval | None = None  # 95%
     over_examples: Interval | None = None  # 95%; of failures: None
-    p: float | None = None  # of the outcome, after Holm's correction within the claim; where open, the smaller of both
+    p: float | None = (
+        None  # of the outcome, after Holm's correction within the claim; if inconclusive, the smaller of both
+    )
     n: int = 0  # pairs of seeds; of failures: runs on both sides
     failed: tuple[str, str] = ("", "")  # `2 of 8`, of the first and of the second; of a system without seeds `–`
     run_ids: tuple[str, ...] = ()
@@ -42,47 +44,46 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the runs say of a claim."""
+    """The verdict on a claim, with its contrasts."""
 
     claim: Claim
     verdict: str  # one of VERDICTS
     judgements: tuple[Judgement, ...]
 
     def count(self, outcome: str) -> int:
-        """How many contrasts came out so."""
+        """Number of contrasts with this outcome."""
         return sum(judgement.outcome == outcome for judgement in self.judgements)
 
     @property
     def tested(self) -> int:
-        """Contrasts that have runs on both sides."""
+        """Number of contrasts with runs on both sides."""
         return len(self.judgements) - self.count(UNTESTED)
 
 
-Cells = Callable[[Address], Cell | None]  # what is at an address; None where nothing is
+Cells = Callable[[CellRef], Cell | None]  # None where there are no runs
 
 
 def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
-    """The verdict on a claim from the runs that there are.
+    """The verdict on a claim from the available runs.
 
     Args:
         margin: points (score times 100) within which a difference counts as negligible.
     """
     margin = (margin if claim.margin is None else claim.margin) / 100
-    found = [_measured(contrast, cells, margin=margin) for contrast in claim.contrasts]
-    supported = holm([p for _, p, _ in found])
-    opposed = holm([p for _, _, p in found])
+    estimates = [_estimate(contrast, cells, margin=margin) for contrast in claim.contrasts]
+    p_for = holm([estimate.p_for for estimate in estimates])
+    p_against = holm([estimate.p_against for estimate in estimates])
     judgements = tuple(
-        _decided(judgement, for_it=p, against_it=q, margin=margin)
-        for (judgement, _, _), p, q in zip(found, supported, opposed, strict=True)
+        _decide(estimate.judgement, p_for=p, p_against=q, margin=margin)
+        for estimate, p, q in zip(estimates, p_for, p_against, strict=True)
     )
-    return Verdict(
-        claim=claim, verdict=verdict_of(claim.rule, [one.outcome for one in judgements]), judgements=judgements
-    )
+    outcomes = [judgement.outcome for judgement in judgements]
+    return Verdict(claim=claim, verdict=verdict_of(claim.rule, outcomes), judgements=judgements)
 
 
 def verdict_of(rule: str, outcomes: Sequence[str]) -> str:
-    """One verdict from what each contrast says. What was tested decides; but where fewer than half were, `all` and
-    `most` cannot be confirmed.
+    """Combine outcomes by a rule. Untested contrasts are ignored, but `all` and `most` cannot be confirmed if more than
+    half are untested.
     """
     tested = [outcome for outcome in outcomes if outcome != UNTESTED]
     supports, opposes = tested.count(SUPPORTS), tested.count(OPPOSES)
@@ -97,75 +98,101 @@ def verdict_of(rule: str, outcomes: Sequence[str]) -> str:
         confirmed, contradicted = enough and supports == len(tested), opposes > 0
     if confirmed or contradicted:
         return CONFIRMED if confirmed else CONTRADICTED
-    return UNDECIDABLE if enough else NOT_TESTED
+    return INCONCLUSIVE_VERDICT if enough else NOT_TESTED
 
 
 def agrees(expect: str, difference: float, *, margin: float) -> bool:
-    """Whether a difference by itself, without any uncertainty, is as claimed: what a printed table can say."""
-    return _lies_within(EXPECTATIONS[expect], (difference, difference), margin=margin)
+    """Whether a difference without uncertainty, such as a printed one, is as claimed."""
+    return _is_inside(EXPECTATIONS[expect], (difference, difference), margin=margin)
 
 
-def _measured(contrast: Contrast, cells: Cells, *, margin: float) -> tuple[Judgement, float | None, float | None]:
-    """A contrast in numbers, not yet decided, with the p of what it claims and of its opposite."""
-    first, second, than = ([cells(one) for one in side] for side in (contrast.first, contrast.second, contrast.than))
-    if None in (*first, *second, *than):
-        return Judgement(contrast=contrast, outcome=UNTESTED, why="no runs"), None, None
+@dataclass(frozen=True, kw_only=True)
+class _Estimate:
+    """A contrast in numbers, before its outcome is decided."""
+
+    judgement: Judgement
+    p_for: float | None = None  # of what is claimed
+    p_against: float | None = None  # of its opposite
+
+
+def _estimate(contrast: Contrast, cells: Cells, *, margin: float) -> _Estimate:
+    first, second, versus = (_find(refs, cells) for refs in (contrast.first, contrast.second, contrast.versus))
+    if first is None or second is None or versus is None:
+        return _Estimate(judgement=Judgement(contrast=contrast, outcome=UNTESTED, why="no runs"))
     if EXPECTATIONS[contrast.expect].of_failures:
-        return _failures_measured(contrast, first, second)
-    sides = (*first, *second, *than)
-    if _same_runs(*sides[:2]) or (than and _same_runs(*than)):
-        return Judgement(contrast=contrast, outcome=UNTESTED, why="the same runs on both sides"), None, None
+        return _estimate_failures(contrast, first, second)
+    if _same_runs(first[0], second[0]) or (versus and _same_runs(versus[0], versus[1])):
+        why = "the same runs on both sides"
+        return _Estimate(judgement=Judgement(contrast=contrast, outcome=UNTESTED, why=why))
+    sides = (*first, *second, *versus)
     change = contrast_cells(sides)
     why = ""
     if change.n_pairs < 2:
         why = "fewer than two pairs of seeds"
     elif all(side.failed == side.n for side in sides):
-        why = "every run collapsed on both sides"
+        why = "every run failed on both sides"
     judgement = Judgement(
         contrast=contrast,
-        outcome=OPEN,
+        outcome=INCONCLUSIVE,
         why=why,
         difference=change.difference,
         over_seeds=change.seed_interval,
         over_examples=change.example_interval,
         n=change.n_pairs,
-        failed=tuple(f"{one.failed} of {one.n}" if isinstance(one, SeededCell) else "–" for one in sides[:2]),
-        run_ids=tuple(dict.fromkeys(itertools.chain(*(side.run_ids for side in sides)))),
+        failed=(_failed_of(sides[0]), _failed_of(sides[1])),
+        run_ids=_run_ids(sides),
     )
     if why:
-        return judgement, None, None
-    return judgement, *_p_values(contrast.expect, change, margin=margin)
+        return _Estimate(judgement=judgement)
+    p_for, p_against = _p_values(contrast.expect, change, margin=margin)
+    return _Estimate(judgement=judgement, p_for=p_for, p_against=p_against)
+
+
+def _find(refs: Sequence[CellRef], cells: Cells) -> list[Cell] | None:
+    """All cells, or None if one is missing."""
+    present = [cell for cell in map(cells, refs) if cell is not None]
+    return present if len(present) == len(refs) else None
+
+
+def _failed_of(cell: Cell) -> str:
+    return f"{cell.failed} of {cell.n}" if isinstance(cell, SeededCell) else "–"
+
+
+def _run_ids(cells: Iterable[Cell]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(cell.run_ids for cell in cells)))
 
 
 def _same_runs(first: Cell, second: Cell) -> bool:
-    """Whether a cell would be compared with itself, as where a search was not asked for and optimal is standard."""
+    """Whether a cell would be compared with itself, such as Optimal with Standard if no search was requested."""
     return first is second or (bool(first.run_ids) and first.run_ids == second.run_ids and first.tasks == second.tasks)
 
 
-def _failures_measured(
-    contrast: Contrast, first: Sequence[SeededCell], second: Sequence[SeededCell]
-) -> tuple[Judgement, float | None, float | None]:
+def _estimate_failures(contrast: Contrast, first: Sequence[Cell], second: Sequence[Cell]) -> _Estimate:
     (failed, runs), (others_failed, others) = (
-        (sum(one.failed for one in side), sum(one.n for one in side)) for side in (first, second)
+        (sum(cell.failed for cell in side), sum(cell.n for cell in side)) for side in (first, second)
     )
     p = fisher_exact_p(failed, runs, others_failed, others)
     difference = failed / runs - others_failed / others
     judgement = Judgement(
         contrast=contrast,
-        outcome=OPEN,
+        outcome=INCONCLUSIVE,
         difference=difference,
         over_seeds=newcombe_interval(failed, runs, others_failed, others),
         n=runs + others,
         failed=(f"{failed} of {runs}", f"{others_failed} of {others}"),
-        run_ids=tuple(dict.fromkeys(run for one in (*first, *second) for run in one.run_ids)),
+        run_ids=_run_ids((*first, *second)),
     )
-    return judgement, p if difference > 0 else 1.0, p if difference < 0 else 1.0
+    return _Estimate(
+        judgement=judgement,
+        p_for=p if difference > 0 else 1.0,
+        p_against=p if difference < 0 else 1.0,
+    )
 
 
 def _p_values(expect: str, change: Comparison, *, margin: float) -> tuple[float | None, float | None]:
-    """Of the claim, and of its opposite: two-sided p of Student's t against each threshold, 1 on its wrong side."""
+    """For the claim and for its opposite: two-sided p of Student's t against each threshold, 1 on its wrong side."""
     expectation = EXPECTATIONS[expect]
-    inside, outside = [], []  # p that the difference lies on the inner, and on the outer side of each threshold
+    inside, outside = [], []  # p for each threshold, of the difference being inside and outside of it
     for threshold, sign in ((expectation.above, 1), (expectation.below, -1)):
         if threshold is None:
             continue
@@ -173,42 +200,42 @@ def _p_values(expect: str, change: Comparison, *, margin: float) -> tuple[float 
             seed: sign * (difference - threshold * margin)
             for seed, difference in zip(change.seeds, change.differences, strict=True)
         }
-        found = mean_over_seeds(shifted)
-        if found.p is None:
+        mean = mean_over_seeds(shifted)
+        if mean.p is None or mean.mean is None:
             return None, None
-        inside.append(found.p if found.mean > 0 else 1.0)
-        outside.append(found.p if found.mean < 0 else 1.0)
+        inside.append(mean.p if mean.mean > 0 else 1.0)
+        outside.append(mean.p if mean.mean < 0 else 1.0)
     between, beyond = max(inside), min(1.0, len(outside) * min(outside))  # two chances to lie beyond
     return (beyond, between) if expectation.outside else (between, beyond)
 
 
-def _decided(judgement: Judgement, *, for_it: float | None, against_it: float | None, margin: float) -> Judgement:
+def _decide(judgement: Judgement, *, p_for: float | None, p_against: float | None, margin: float) -> Judgement:
     """The judgement with its outcome."""
-    if judgement.outcome == UNTESTED or for_it is None or against_it is None:
-        why = judgement.why or "Student's t does not exist: every pair of seeds differs by the same"
+    if judgement.outcome == UNTESTED or p_for is None or p_against is None:
+        why = judgement.why or "Student's t is undefined: all pairs of seeds have the same difference"
         return replace(judgement, why=why)
     expectation = EXPECTATIONS[judgement.contrast.expect]
     within, beyond = True, True
     if not expectation.of_failures:
-        within = _lies_within(expectation, judgement.over_examples, margin=margin)
-        beyond = _lies_beyond(expectation, judgement.over_examples, margin=margin)
-    if for_it < LEVEL and within:
-        return replace(judgement, outcome=SUPPORTS, p=for_it)
-    if against_it < LEVEL and beyond:
-        return replace(judgement, outcome=OPPOSES, p=against_it)
-    p = min(for_it, against_it)
-    unclear = "clear over seeds, not over test examples" if p < LEVEL else "the seeds do not tell"
-    return replace(judgement, p=p, why=unclear)
+        within = _is_inside(expectation, judgement.over_examples, margin=margin)
+        beyond = _is_outside(expectation, judgement.over_examples, margin=margin)
+    if p_for < LEVEL and within:
+        return replace(judgement, outcome=SUPPORTS, p=p_for)
+    if p_against < LEVEL and beyond:
+        return replace(judgement, outcome=OPPOSES, p=p_against)
+    p = min(p_for, p_against)
+    why = "significant over seeds, not over test examples" if p < LEVEL else "not significant over seeds"
+    return replace(judgement, p=p, why=why)
 
 
-def _lies_within(expectation: Expectation, bounds: Interval | None, *, margin: float) -> bool:
+def _is_inside(expectation: Expectation, bounds: Interval | None, *, margin: float) -> bool:
     """Whether a whole interval is as claimed."""
-    return _between(expectation, bounds, margin) if not expectation.outside else _beyond(expectation, bounds, margin)
+    return _beyond(expectation, bounds, margin) if expectation.outside else _between(expectation, bounds, margin)
 
 
-def _lies_beyond(expectation: Expectation, bounds: Interval | None, *, margin: float) -> bool:
+def _is_outside(expectation: Expectation, bounds: Interval | None, *, margin: float) -> bool:
     """Whether a whole interval is the opposite of what is claimed."""
-    return _beyond(expectation, bounds, margin) if not expectation.outside else _between(expectation, bounds, margin)
+    return _between(expectation, bounds, margin) if expectation.outside else _beyond(expectation, bounds, margin)
 
 
 def _between(expectation: Expectation, bounds: Interval | None, margin: float) -> bool:

@@ -5,20 +5,20 @@ import yaml
 
 from blurbstudy.errors import StudyError
 from blurbstudy.sections.claims import claims as module
-from blurbstudy.sections.claims.claims import EXPECTATIONS, RULES, load_claims, load_disagreements
+from blurbstudy.sections.claims.claims import EXPECTATIONS, RULES, load_claims, load_inconsistencies
 
 SECTIONS = {"Abstract", "1", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "4", "5"}
 
 
 def test_every_claim_says_where_it_stands_and_what_would_confirm_or_contradict_it():
     for claim in load_claims():
-        assert set(claim.section.split("; ")) <= SECTIONS, claim.id
+        assert set(claim.sections) <= SECTIONS, claim.id
         assert claim.statement and claim.confirmed_if and claim.contradicted_if and claim.contrasts, claim.id
         assert claim.rule in RULES and {contrast.expect for contrast in claim.contrasts} <= set(EXPECTATIONS)
 
 
 def test_every_section_with_results_has_claims():
-    found = {section for claim in load_claims() for section in claim.section.split("; ")}
+    found = {section for claim in load_claims() for section in claim.sections}
     assert found == SECTIONS
 
 
@@ -42,15 +42,15 @@ def test_where_one_field_is_pooled_the_others_still_stand_for_a_contrast_each():
     assert len(claim.contrasts) == 4 * 3
     for contrast in claim.contrasts:
         for side in (contrast.first, contrast.second):
-            assert [address.column for address in side] == ["SS", "QA"] and len({one.group for one in side}) == 1
+            assert [ref.column for ref in side] == ["SS", "QA"] and len({one.group for one in side}) == 1
 
 
 def test_than_is_both_cells_again_with_other_values():
     (claim,) = [claim for claim in load_claims() if claim.id == "domain-large-gains-most"]
     assert len(claim.contrasts) == 2 * 2
     for contrast in claim.contrasts:
-        assert [one.group for one in contrast.than] == ["LARGE", "BASE counterpart"]
-        assert {one.level for one in contrast.than} < {"BioBERT-LARGE", "BlueBERT-LARGE"}
+        assert [one.group for one in contrast.versus] == ["LARGE", "BASE counterpart"]
+        assert {one.level for one in contrast.versus} < {"BioBERT-LARGE", "BlueBERT-LARGE"}
 
 
 def test_no_contrast_is_of_a_cell_with_itself():
@@ -80,4 +80,4 @@ def test_two_claims_of_one_id_are_refused(tmp_path, monkeypatch):
 
 
 def test_disagreements_name_two_cells_or_more():
-    assert load_disagreements() and all(len(entry.cells) > 1 for entry in load_disagreements())
+    assert load_inconsistencies() and all(len(entry.cells) > 1 for entry in load_inconsistencies())

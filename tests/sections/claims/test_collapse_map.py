@@ -2,7 +2,7 @@
 
 import re
 
-from blurbstudy.sections.claims.collapse_map import collapse_table, safety_answer, tallies
+from blurbstudy.sections.claims.collapse_map import collapse_table, count_failures, safety_answer
 from blurbstudy.sections.claims.evidence import Evidence
 
 GOOD, HOPELESS = [90, 92, 91, 93, 90], [60, 61, 60, 62, 61]
@@ -12,8 +12,11 @@ RIGHT = {"Baseline": HOPELESS, "Layer freeze": GOOD, "Layerwise decay": [*GOOD[:
 def test_each_run_counts_once_and_settings_with_the_same_runs_share_a_row(make_results):
     same = make_results({"Improved optimization": HOPELESS})  # by its recipe the runs of the baseline
     evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "02": {"table3": same}})
-    counts = {row: (own["BioASQ"].n_failed, own["BioASQ"].n) for row, own in tallies(evidence).items()}
-    assert counts == {"Baseline\nalso Improved optimization": (5, 5), "Layer freeze": (0, 5), "Layerwise decay": (2, 5)}
+    settings = count_failures(evidence)
+    counts = {one.name: (one.by_task["BioASQ"].n_failed, one.by_task["BioASQ"].n) for one in settings}
+    assert counts == {"Baseline": (5, 5), "Layer freeze": (0, 5), "Layerwise decay": (2, 5)}
+    assert [one.aliases for one in settings] == [["Improved optimization"], [], []]
+    assert collapse_table(evidence).rows[0][0].note == "also Improved optimization"
 
 
 def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
@@ -26,8 +29,8 @@ def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
 
 def test_runs_that_are_judged_without_dev_are_not_called_safe(make_results, joined):
     evidence = Evidence(results={"06": {"table8": joined(make_results(RIGHT), "Layer freeze")}})
-    assert "Layer freeze" not in tallies(evidence)
-    assert safety_answer(evidence).sentences[0].startswith("No setting is free of collapsed runs")
+    assert "Layer freeze" not in [one.name for one in count_failures(evidence)]
+    assert safety_answer(evidence).sentences[0].startswith("Every setting had failed runs")
 
 
 def test_encoders_are_told_apart_where_asked_for(make_results):
@@ -38,11 +41,9 @@ def test_encoders_are_told_apart_where_asked_for(make_results):
 def test_a_setting_that_never_failed_is_called_safe_only_as_far_as_its_runs_go(make_results):
     said = safety_answer(Evidence(results={"03": {"table4": make_results(RIGHT)}})).sentences
     assert said[0] == (
-        "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
+        "No run failed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
     )
-    assert (
-        said[1] == "Collapse is most frequent under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
-    )
+    assert said[1] == "Runs fail most often under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
 
 
 def test_nothing_run_is_said_as_such():

@@ -65,7 +65,7 @@ def test_runs_that_are_judged_without_dev_are_no_gain_by_fewer_collapsed_runs(ma
     evidence = Evidence(results={"06_state_of_the_art": {"table8": joined(both, "Optimal")}})
     assert [row[0].text for row in technique_gains(evidence).rows] == ["Optimal, dev apart"]
     assert "0 of 5 against 5 of 5" in gains_answer(evidence).sentences[-1]
-    assert any("left out: without dev" in note for note in gain_table(evidence).notes)
+    assert any("omitted: without dev" in note for note in gain_table(evidence).notes)
 
 
 def test_a_setting_with_the_very_runs_of_its_baseline_is_no_comparison(make_results):

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from blurbstudy.sections.claims.claims import Address, load_claims
+from blurbstudy.sections.claims.claims import CellRef, load_claims
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.forest_plot import forest
 from blurbstudy.sections.claims.verdict_tables import Verdicts, contrast_table, verdict_table, verdicts_answer
@@ -24,9 +24,9 @@ def evidence(make_results):
     return Evidence(results={STEM: {"table4": results}}, origin="parameters/mini/08_claims.yaml · scale mini")
 
 
-def verdicts(evidence, *, no_finding=False):
-    found = tuple(judge(claim, evidence.at, margin=2.0) for claim in load_claims())
-    return Verdicts(verdicts=found, evidence=evidence, margin=2.0, no_finding=no_finding)
+def verdicts(evidence, *, is_demo=False):
+    found = tuple(judge(claim, evidence.cell, margin=2.0) for claim in load_claims())
+    return Verdicts(verdicts=found, evidence=evidence, margin=2.0, is_demo=is_demo)
 
 
 def test_every_claim_has_a_row_with_verdict_figure_numbers_and_the_papers_own(evidence):
@@ -38,7 +38,7 @@ def test_every_claim_has_a_row_with_verdict_figure_numbers_and_the_papers_own(ev
     assert "<svg" in freezing[2].markup and freezing[3].text.startswith("+9.40\nseeds [")
     assert freezing[4].startswith("4 of 6 as claimed; not: BERT, Layer freeze, SS against Baseline −0.60")
     untested = rows["Relations and question answering lose much when layers are removed."]
-    assert "not tested at this scale" in untested[1].text and untested[2].text == "no runs"
+    assert "not tested" in untested[1].text and untested[2].text == "no runs"
 
 
 def test_the_caption_of_the_verdicts_says_runs_seeds_commit_and_scale(evidence):
@@ -47,11 +47,11 @@ def test_the_caption_of_the_verdicts_says_runs_seeds_commit_and_scale(evidence):
         assert text in caption
 
 
-def test_verdicts_on_generated_data_are_said_to_be_no_findings(evidence):
-    found = verdicts(evidence, no_finding=True)
+def test_verdicts_on_generated_data_are_said_to_be_is_demos(evidence):
+    found = verdicts(evidence, is_demo=True)
     assert verdict_table(found).notes[0].startswith(NOT_A_RESULT)
     assert verdicts_answer(found).sentences[0].startswith(NOT_A_RESULT)
-    plain = dataclasses.replace(found, no_finding=False)
+    plain = dataclasses.replace(found, is_demo=False)
     assert not any(NOT_A_RESULT in said for said in verdicts_answer(plain).sentences)
 
 
@@ -63,7 +63,7 @@ def test_every_comparison_names_its_runs(evidence):
 
 def test_without_runs_no_claim_is_tested_and_the_page_says_why():
     found = verdicts(Evidence(results={}, missing={STEM: "not executed with this run store"}))
-    assert len(found.of("not tested at this scale")) == len(load_claims())
+    assert len(found.of("not tested")) == len(load_claims())
     assert f"No runs of {STEM}: not executed with this run store." in verdict_table(found).notes
     assert contrast_table(found).rows[0][0] == "no runs yet"
 
@@ -75,23 +75,23 @@ def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_r
     results = dataclasses.replace(results, grid=grid)
     evidence = Evidence(results={"05_pruning": {"table7": results}})
     for name, setting in (("none removed", "0 of 12"), ("half removed", "6 of 12")):
-        found = evidence.at(Address("05_pruning", "BERT", name, "QA"))
+        found = evidence.cell(CellRef("05_pruning", "BERT", name, "QA"))
         assert found.records == results.cell(Condition("BERT", setting, "QA"))
-    assert evidence.at(Address("05_pruning", "BERT", "a third removed", "QA")) is None
+    assert evidence.cell(CellRef("05_pruning", "BERT", "a third removed", "QA")) is None
 
 
 def test_a_second_grid_with_the_same_names_is_found_beside_the_first(make_results):
     first, second = make_results({"Standard": GOOD}), make_results({"Standard": BAD})
     evidence = Evidence(results={"06_state_of_the_art": {"table8": first, "table9": second}})
     for name, results in (("", first), ("table8", first), ("table9", second)):
-        found = evidence.at(Address("06_state_of_the_art", "BERT", "Standard", "QA", name))
+        found = evidence.cell(CellRef("06_state_of_the_art", "BERT", "Standard", "QA", name))
         assert found.summary.mean == results.summaries[Condition("BERT", "Standard", "QA")].mean
 
 
 def test_the_small_figure_says_in_words_what_it_shows(evidence):
     (claim,) = [claim for claim in load_claims() if claim.id == "freezing-helps-bert"]
-    found = judge(claim, evidence.at, margin=2.0)
+    found = judge(claim, evidence.cell, margin=2.0)
     drawn = forest(found.judgements, margin=2.0, label="Freezing <helps>.")
-    said = "Freezing &lt;helps&gt;. 1 differences from +9.40 to +9.40 points: 1 supports, 0 opposes, 0 open."
+    said = "Freezing &lt;helps&gt;. 1 differences from +9.40 to +9.40 points: 1 supports, 0 opposes, 0 inconclusive."
     assert f'role="img" aria-label="{said}"' in drawn.markup
     assert drawn.markup.count("<circle") == 1

@@ -3,15 +3,15 @@
 import pytest
 from scipy import stats
 
-from blurbstudy.sections.claims.claims import Address, Claim, Contrast
+from blurbstudy.sections.claims.claims import CellRef, Claim, Contrast
 from blurbstudy.sections.claims.verdicts import (
     CONFIRMED,
     CONTRADICTED,
+    INCONCLUSIVE,
+    INCONCLUSIVE_VERDICT,
     NOT_TESTED,
-    OPEN,
     OPPOSES,
     SUPPORTS,
-    UNDECIDABLE,
     UNTESTED,
     SeededCell,
     agrees,
@@ -22,7 +22,7 @@ from blurbstudy.stats.contrasts import SingleSystem
 
 GOLD = ["yes"] * 120 + ["no"] * 80
 WRONG = {"yes": "no", "no": "yes"}
-A, B, C = (Address("n", "BERT", name, "BioASQ") for name in "abc")
+A, B, C = (CellRef("n", "BERT", name, "BioASQ") for name in "abc")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def make_cells(make_record, make_reference):
                 make_record(seed, task="BioASQ", test=answers(count), learning_rate=1e-5 * (1 + "abc".index(name)))
                 for seed, count in enumerate(counts, start=1)
             ]
-            cells[Address("n", "BERT", name, "BioASQ")] = SeededCell(records=records, references=references)
+            cells[CellRef("n", "BERT", name, "BioASQ")] = SeededCell(records=records, references=references)
         return cells.get
 
     return make
@@ -55,7 +55,7 @@ def claim(*contrasts, **given):
 
 
 def claim_of(*made, rule="all", margin=None):
-    words = dict(id="x", section="1", statement="s", confirmed_if="c", contradicted_if="d")
+    words = dict(id="x", sections=("1",), statement="s", confirmed_if="c", contradicted_if="d")
     return Claim(**words, rule=rule, contrasts=made, margin=margin)
 
 
@@ -67,11 +67,11 @@ GOOD, BAD, SAME = [184, 188, 186, 190, 187], [150, 156, 148, 153, 151], [185, 18
     [
         ("higher", GOOD, BAD, SUPPORTS),
         ("higher", BAD, GOOD, OPPOSES),
-        ("higher", GOOD, SAME, OPEN),
-        ("much_higher", GOOD, BAD, SUPPORTS),
-        ("much_higher", SAME, GOOD, OPPOSES),  # credibly less than the margin ahead
-        ("alike", GOOD, SAME, SUPPORTS),
-        ("alike", GOOD, BAD, OPPOSES),
+        ("higher", GOOD, SAME, INCONCLUSIVE),
+        ("higher_by_margin", GOOD, BAD, SUPPORTS),
+        ("higher_by_margin", SAME, GOOD, OPPOSES),  # credibly less than the margin ahead
+        ("equivalent", GOOD, SAME, SUPPORTS),
+        ("equivalent", GOOD, BAD, OPPOSES),
         ("different", BAD, GOOD, SUPPORTS),
         ("different", GOOD, SAME, OPPOSES),
         ("not_lower", GOOD, SAME, SUPPORTS),
@@ -87,24 +87,24 @@ def test_a_contrast_supports_or_opposes_what_is_claimed(make_cells, expect, a, b
 
 def test_p_is_that_of_the_paired_t_test_against_the_margin_and_corrected_by_holm(make_cells):
     cells = make_cells(a=GOOD, b=BAD, c=SAME)
-    one, two = judge(claim(("much_higher", A, B), ("higher", A, C)), cells, margin=5.0).judgements
+    one, two = judge(claim(("higher_by_margin", A, B), ("higher", A, C)), cells, margin=5.0).judgements
     alone = stats.ttest_1samp([(x - y) / 200 - 0.05 for x, y in zip(GOOD, BAD, strict=True)], 0).pvalue
     assert one.p == pytest.approx(2 * alone)
     other = stats.ttest_rel(GOOD, SAME).pvalue
-    assert two.outcome == OPEN and two.p == pytest.approx(min(1.0, other), rel=1e-6)
+    assert two.outcome == INCONCLUSIVE and two.p == pytest.approx(min(1.0, other), rel=1e-6)
 
 
 def test_what_is_clear_over_seeds_alone_is_open_and_says_so(make_cells):
     cells = make_cells(a=[181, 181, 181, 181, 182], b=[180] * 5)
     (judgement,) = judge(claim(("higher", A, B)), cells, margin=2.0).judgements
     assert judgement.p < 0.05 and judgement.over_examples[0] <= 0
-    assert (judgement.outcome, judgement.why) == (OPEN, "clear over seeds, not over test examples")
+    assert (judgement.outcome, judgement.why) == (INCONCLUSIVE, "significant over seeds, not over test examples")
 
 
 def test_where_every_run_collapsed_on_both_sides_nothing_is_decided(make_cells):
     cells = make_cells(a=[118, 120, 119], b=[80, 82, 81])
     (judgement,) = judge(claim(("higher", A, B)), cells, margin=2.0).judgements
-    assert (judgement.outcome, judgement.why) == (OPEN, "every run collapsed on both sides")
+    assert (judgement.outcome, judgement.why) == (INCONCLUSIVE, "every run failed on both sides")
 
 
 def test_a_system_without_seeds_is_held_against_every_seed(make_cells, make_reference):
@@ -116,7 +116,7 @@ def test_a_system_without_seeds_is_held_against_every_seed(make_cells, make_refe
         tasks=frozenset({"BioASQ"}),
         trivial=0.6,
     )
-    (judgement,) = judge(claim(("much_higher", A, B)), {A: runs(A), B: once}.get, margin=5.0).judgements
+    (judgement,) = judge(claim(("higher_by_margin", A, B)), {A: runs(A), B: once}.get, margin=5.0).judgements
     assert judgement.p == pytest.approx(stats.ttest_1samp([x / 200 for x in GOOD], 0.75 + 0.05).pvalue)
     assert (judgement.outcome, judgement.n, judgement.failed) == (SUPPORTS, 5, ("0 of 5", "–"))
     assert set(judgement.run_ids) == {record.id for record in runs(A).records}
@@ -124,7 +124,7 @@ def test_a_system_without_seeds_is_held_against_every_seed(make_cells, make_refe
 
 def test_of_four_cells_the_second_difference_is_taken_away(make_cells):
     cells = make_cells(a=GOOD, b=BAD, c=SAME)
-    made = Contrast(expect="higher", first=(A,), second=(B,), than=(A, C))
+    made = Contrast(expect="higher", first=(A,), second=(B,), versus=(A, C))
     (judgement,) = judge(claim_of(made), cells, margin=2.0).judgements
     values = [(x - y - (x - z)) / 200 for x, y, z in zip(GOOD, BAD, SAME, strict=True)]
     assert judgement.difference == pytest.approx(sum(values) / 5)
@@ -139,7 +139,7 @@ def test_cells_of_the_very_same_runs_are_not_tested(make_cells):
 
 def test_a_single_pair_of_seeds_decides_nothing(make_cells):
     (judgement,) = judge(claim(("higher", A, B)), make_cells(a=[190], b=[150]), margin=2.0).judgements
-    assert (judgement.outcome, judgement.why) == (OPEN, "fewer than two pairs of seeds")
+    assert (judgement.outcome, judgement.why) == (INCONCLUSIVE, "fewer than two pairs of seeds")
 
 
 def test_a_claim_without_runs_is_not_tested(make_cells):
@@ -158,32 +158,32 @@ def test_how_often_runs_fail_is_told_by_fishers_exact_test(make_cells):
 
 def test_the_claims_own_margin_counts_before_the_studys(make_cells):
     cells = make_cells(a=GOOD, b=BAD)
-    assert judge(claim(("much_higher", A, B)), cells, margin=30.0).verdict == CONTRADICTED
-    assert judge(claim(("much_higher", A, B), margin=5.0), cells, margin=30.0).verdict == CONFIRMED
+    assert judge(claim(("higher_by_margin", A, B)), cells, margin=30.0).verdict == CONTRADICTED
+    assert judge(claim(("higher_by_margin", A, B), margin=5.0), cells, margin=30.0).verdict == CONFIRMED
 
 
 def test_a_judgement_names_the_runs_of_both_sides(make_cells):
     cells = make_cells(a=GOOD, b=BAD)
     (judgement,) = judge(claim(("higher", A, B)), cells, margin=2.0).judgements
-    assert set(judgement.run_ids) == {record.id for address in (A, B) for record in cells(address).records}
+    assert set(judgement.run_ids) == {record.id for ref in (A, B) for record in cells(ref).records}
 
 
 @pytest.mark.parametrize(
     ("rule", "outcomes", "verdict"),
     [
         ("all", [SUPPORTS, SUPPORTS], CONFIRMED),
-        ("all", [SUPPORTS, OPEN], UNDECIDABLE),
+        ("all", [SUPPORTS, INCONCLUSIVE], INCONCLUSIVE_VERDICT),
         ("all", [SUPPORTS, OPPOSES], CONTRADICTED),
         ("all", [SUPPORTS, UNTESTED], CONFIRMED),
         ("all", [SUPPORTS, UNTESTED, UNTESTED], NOT_TESTED),
         ("all", [OPPOSES, UNTESTED, UNTESTED], CONTRADICTED),
         ("most", [SUPPORTS, SUPPORTS, OPPOSES], CONFIRMED),
         ("most", [SUPPORTS, OPPOSES], CONTRADICTED),
-        ("most", [SUPPORTS, OPEN, OPEN], UNDECIDABLE),
-        ("any", [OPEN, SUPPORTS, UNTESTED, UNTESTED, UNTESTED], CONFIRMED),
+        ("most", [SUPPORTS, INCONCLUSIVE, INCONCLUSIVE], INCONCLUSIVE_VERDICT),
+        ("any", [INCONCLUSIVE, SUPPORTS, UNTESTED, UNTESTED, UNTESTED], CONFIRMED),
         ("any", [OPPOSES, OPPOSES], CONTRADICTED),
-        ("any", [OPPOSES, OPEN], UNDECIDABLE),
-        ("any", [OPPOSES, UNTESTED], UNDECIDABLE),
+        ("any", [OPPOSES, INCONCLUSIVE], INCONCLUSIVE_VERDICT),
+        ("any", [OPPOSES, UNTESTED], INCONCLUSIVE_VERDICT),
         ("all", [UNTESTED], NOT_TESTED),
     ],
 )
@@ -193,5 +193,5 @@ def test_a_rule_makes_one_verdict_of_several_outcomes(rule, outcomes, verdict):
 
 def test_a_printed_difference_is_taken_at_face_value():
     assert agrees("higher", 0.1, margin=2.0) and not agrees("higher", -0.1, margin=2.0)
-    assert agrees("alike", -1.9, margin=2.0) and not agrees("alike", -2.1, margin=2.0)
+    assert agrees("equivalent", -1.9, margin=2.0) and not agrees("equivalent", -2.1, margin=2.0)
     assert agrees("different", -2.1, margin=2.0) and not agrees("different", 1.9, margin=2.0)

@@ -31,6 +31,8 @@ def test_our_row_is_read_from_the_package():
         assert ours[column] == ("yes" if name else "no")
 
 
-def test_the_table_says_that_it_is_rebuilt():
+def test_the_table_says_that_it_is_reconstructed():
     table = related_table()
-    assert "reconstructed" in table.title and any("Rebuilt from sections 2.4 and 4" in note for note in table.notes)
+    assert "reconstructed" in table.title and any(
+        "Reconstructed from sections 2.4 and 4" in note for note in table.notes
+    )

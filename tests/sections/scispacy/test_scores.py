@@ -185,7 +185,7 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
         ("finetuned-beats-scispacy", STRICT, "Exact boundaries"),
         ("finetuned-beats-scispacy-relaxed", RELAXED, "Overlap counts"),
     ):
-        judgements = judge(claims[name], evidence.at, margin=2.0).judgements
+        judgements = judge(claims[name], evidence.cell, margin=2.0).judgements
         assert len(judgements) == 2 * len(NER)
         for judgement in judgements[: len(NER)]:  # BASE; LARGE has no runs
             (first,), (second,) = judgement.contrast.first, judgement.contrast.second
@@ -196,7 +196,7 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
             assert judgement.over_seeds == pytest.approx(one.over_seeds)
             assert judgement.over_examples == pytest.approx(one.over_examples) and judgement.failed[1] == "–"
         assert {one.outcome for one in judgements[len(NER) :]} == {UNTESTED}
-    (shrinks, _) = judge(claims["boundaries-explain-part-of-the-lead"], evidence.at, margin=2.0).judgements
+    (shrinks, _) = judge(claims["boundaries-explain-part-of-the-lead"], evidence.cell, margin=2.0).judgements
     gaps = [
         module.gap(baselines, own, table=table, encoder="BERT", column=MEAN).difference
         for table, own in module.by_table(results).items()
