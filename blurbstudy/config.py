@@ -222,9 +222,9 @@ class RunConfig:
 
         A recipe field counts only where it differs from its default: a new field leaves existing ids as they are.
         """
-        values = self.to_dict() | {"trainer_revision": TRAINER_REVISION}
+        recipe = {name: value for name, value in self.recipe.to_dict().items() if value != _DEFAULTS[name]}
+        values = self.to_dict() | {"recipe": recipe, "trainer_revision": TRAINER_REVISION}
         del values["encoder_name"]
-        values["recipe"] = {name: value for name, value in values["recipe"].items() if value != _DEFAULTS[name]}
         return fingerprint(values)
 
     def to_dict(self) -> JsonObject:
