@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..config import load_recipe
 from ..errors import ParameterError, StudyError
 from .task_options import TaskOptions, with_task_options
 
@@ -49,7 +50,6 @@ def finetune(
     `blurbstudy predict`. Runs that the store already has are not repeated.
     """
     from ..api.finetune import DEFAULT, RECOMMENDED, fine_tune
-    from ..config import load_recipe
     from ..study.parameter_types import read_seeds
 
     if no_model and model_dir is not None:
