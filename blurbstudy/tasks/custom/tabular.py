@@ -23,9 +23,8 @@ _SEPARATED = {
     "csv": "quote fields with a comma, semicolon or line break",
 }
 # Of a label's column.
-BOOLEAN_VALUES: dict[str, bool] = dict.fromkeys(("1", "1.0", "true"), True) | dict.fromkeys(
-    ("0", "0.0", "false", ""), False
-)
+TRUE, FALSE = ("1", "1.0", "true"), ("0", "0.0", "false", "")
+BOOLEAN_VALUES: dict[str, bool] = {value: value in TRUE for value in (*TRUE, *FALSE)}
 Row = tuple[int, list[str]]  # number of its first line; its fields
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
