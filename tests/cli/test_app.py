@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def finetune(command, tiny_encoder, tmp_path):
     """blurbstudy finetune on mini-BLURB's BIOSSES with one epoch."""
-    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nn_evaluations: 1\n")
 
     def run(*words, encoder=tiny_encoder):
         options = ["--data", "mini", "--recipe", "recipe.yaml", "--store", tmp_path / "store", "--device", "cpu"]
@@ -295,10 +295,10 @@ def test_finetune_without_json_is_a_table_for_people(finetune):
 def test_finetune_takes_a_roberta_to_pairs_and_to_words(finetune, tiny_roberta, tmp_path):
     out = finetune("--seeds", "1", encoder=tiny_roberta)[1]
     assert re.match(r"BIOSSES \(pearson, times 100\), RoBERTa, 2 layers, .*, one segment id$", out.splitlines()[0])
-    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nevaluations: 1\nsegment_ids: single\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 1\nmax_length: 48\nn_evaluations: 1\nsegment_ids: single\n")
     again = json.loads(finetune("--seeds", "1", "--json", encoder=tiny_roberta)[1])
     assert (again["trained"], again["reused"]) == (0, 1)  # it has one segment id in any case
-    (tmp_path / "recipe.yaml").write_text("epochs: 0.1\nmax_length: 48\nevaluations: 1\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 0.1\nmax_length: 48\nn_evaluations: 1\n")
     code, out, _ = finetune("--task", "NCBI-disease", "--seeds", "1", "--json", encoder=tiny_roberta)
     (run,) = json.loads(out)["runs"]
     assert code == 0 and run["test"] is not None
@@ -310,7 +310,7 @@ def test_finetune_takes_an_encoder_of_transformers_own_and_says_that_it_is_slowe
     assert (code, found["trained"]) == (0, 2) and all(run["test"] is not None for run in found["runs"])
     assert errors.count("the slower path") == 1 and "ModernBERT, 3 layers" in errors
     stabilized = (
-        "epochs: 0.1\nmax_length: 48\nevaluations: 1\nstabilizers: {freeze: {layers: 1}, reinitialize: {layers: 1}}\n"
+        "epochs: 0.1\nmax_length: 48\nn_evaluations: 1\nstabilizers: {freeze: {layers: 1}, reinitialize: {layers: 1}}\n"
     )
     (tmp_path / "recipe.yaml").write_text(stabilized)
     code, out, _ = finetune("--task", "NCBI-disease", "--seeds", "1", "--json", encoder=tiny_modernbert)

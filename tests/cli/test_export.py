@@ -16,7 +16,7 @@ from blurbstudy.store.run_store import RunStore
 @pytest.fixture
 def finetune(command, tiny_encoder, tmp_path):
     """Run blurbstudy finetune on mini-BLURB's GAD with two seeds; returns exit code, result, stderr."""
-    (tmp_path / "recipe.yaml").write_text("epochs: 0.5\nmax_length: 48\nevaluations: 1\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 0.5\nmax_length: 48\nn_evaluations: 1\n")
 
     def run(*words):
         options = ["--data", "mini", "--recipe", "recipe.yaml", "--store", "store", "--device", "cpu", "--json"]

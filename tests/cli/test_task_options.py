@@ -25,7 +25,7 @@ def command(command, tmp_path, monkeypatch):
     monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
     (tmp_path / "a.conll").write_text(sentences(120))
     (tmp_path / "b.conll").write_text(sentences(30, start=500))
-    (tmp_path / "recipe.yaml").write_text("epochs: 6\nlearning_rate: 5e-3\nmax_length: 32\nevaluations: 1\n")
+    (tmp_path / "recipe.yaml").write_text("epochs: 6\nlearning_rate: 5e-3\nmax_length: 32\nn_evaluations: 1\n")
     return command
 
 
