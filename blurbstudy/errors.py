@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 
-def flat_message(error: BaseException) -> str:
+def flat_message(error: BaseException | str) -> str:
     """The whole message of an error without line breaks."""
     return " ".join(str(error).split())
+
+
+def typed_message(error: BaseException, *, length: int = 200) -> str:
+    """Type and message of an error without line breaks, at most `length` characters."""
+    return flat_message(f"{type(error).__name__}: {error}")[:length]
 
 
 class StudyError(ValueError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..tasks import Task
     from ..tasks.download.download import DownloadPlan, FileRequest
+    from ..tasks.download.manifest import DatasetSource
     from ..tasks.download.verify import DataCheck
 
 data_app = typer.Typer(no_args_is_help=True, help="List, check and download BLURB's datasets.")
@@ -38,7 +39,7 @@ def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
 
     tasks, sources = _require_blurb(_tasks(task)), load_manifest()
     if as_json:
-        _print_json({"datasets": [_facts(listed_task) for listed_task in tasks]})
+        _print_json({"datasets": [_facts(listed_task, sources[listed_task.name]) for listed_task in tasks]})
         return
     columns = ("name", "kind", "group", "metric", "counted", "train", "dev", "test")
     rows = [
@@ -168,11 +169,8 @@ def _folder(data: str | None) -> Path:
     return Path(folder).expanduser()
 
 
-def _facts(task: Task) -> JsonObject:
-    from ..tasks.download.manifest import load_manifest
-
+def _facts(task: Task, source: DatasetSource) -> JsonObject:
     names = ("name", "group", "metric", "folder", "terms", "source", "citation")
-    source = load_manifest()[task.name]
     return {name: getattr(task, name) for name in names} | {
         "kind": task.task_type,
         "counted": task.size_unit,

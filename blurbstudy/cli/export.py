@@ -39,9 +39,7 @@ def export(
     Training is deterministic on one machine, so a run that is trained again reproduces its recorded predictions. The
     command prints a warning if it does not.
     """
-    from ..api.export_model import check_target, ensure_weights, export_run, sources_of_run
-    from ..store.run_store import RunStore
-    from ..store.run_weights import has_weights
+    from ..api.export_model import RunStore, check_target, ensure_weights, export_run, has_weights, sources_of_run
 
     run_store = RunStore(store)
     record = run_store.get(_resolve_run_id(run_store.ids(), run_id, store=store))

@@ -10,36 +10,15 @@ from typing import Annotated
 
 import typer
 
+from ..config import load_recipe
 from ..errors import ParameterError, StudyError
-from .task_options import (
-    ColumnsOption,
-    DataOption,
-    DevOption,
-    DiscontinuousOption,
-    FormatOption,
-    MetricOption,
-    NegativeOption,
-    SchemeOption,
-    TaskOption,
-    TaskOptions,
-    TestOption,
-    TrainOption,
-)
+from .task_options import TaskOptions, with_task_options
 
 
+@with_task_options
 def finetune(
-    task: TaskOption,
+    options: TaskOptions,
     encoder: Annotated[str, typer.Option(help="Checkpoint directory, Hub id, hub:NAME or pretrain:bert.")],
-    data: DataOption = None,
-    train: TrainOption = None,
-    dev: DevOption = None,
-    test: TestOption = None,
-    columns: ColumnsOption = None,
-    file_format: FormatOption = None,
-    scheme: SchemeOption = None,
-    metric: MetricOption = None,
-    negative: NegativeOption = None,
-    discontinuous: DiscontinuousOption = None,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -71,24 +50,11 @@ def finetune(
     `blurbstudy predict`. Runs that the store already has are not repeated.
     """
     from ..api.finetune import DEFAULT, RECOMMENDED, fine_tune
-    from ..config import load_recipe
     from ..study.parameter_types import read_seeds
 
     if no_model and model_dir is not None:
         raise ParameterError("--no-model and --model-dir are mutually exclusive; remove one of them")
-    known_task, folder = TaskOptions(
-        task=task,
-        data=data,
-        train=train,
-        dev=dev,
-        test=test,
-        columns=columns,
-        format=file_format,
-        scheme=scheme,
-        metric=metric,
-        negative=negative,
-        discontinuous=discontinuous,
-    ).load()
+    known_task, folder = options.load()
     seed_list = read_seeds(seeds)
     chosen_recipe = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result

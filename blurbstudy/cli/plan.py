@@ -24,8 +24,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Show which runs are done and missing, and how long the missing ones take. Nothing is trained or written."""
-    from ..report.plan import make_plan, plan_text
-    from ..store.run_store import RunStore
+    from ..report.plan import RunStore, make_plan, plan_text
 
     overrides = parse_overrides(parameter, data=data, store=store) | ({} if device is None else {"device": device})
     values = notebook_parameters(scale=scale, only=only, overrides=overrides)

@@ -13,6 +13,7 @@ import typer
 
 from ..config import JsonObject
 from ..errors import ParameterError
+from .task_options import parse_columns
 
 if TYPE_CHECKING:
     from ..inference.inputs.documents import Item
@@ -104,16 +105,13 @@ def _predict(
 ) -> None:
     from ..inference.inputs import readers
     from ..inference.model_directory.directory import read_model_directory
-    from ..inference.outputs.formats import check_fits, output_format
-    from ..inference.outputs.resumable import open_output
-    from ..inference.pipeline import predict_to_output
-    from ..inference.predictor import Predictor
-    from .task_options import parse_columns
+    from ..inference.outputs import formats, resumable
+    from ..inference.pipeline import Predictor, predict_to_output
 
-    output_name = output_format(format_name, None if to is None else to.name)
+    output_name = formats.output_format(format_name, None if to is None else to.name)
     directory = read_model_directory(model)
     task = directory.task
-    check_fits(output_name, task)
+    formats.check_fits(output_name, task)
     roles = parse_columns(columns) if columns is not None else {}
     input_name = readers.input_format(source, task, input_format)
     items = readers.read_documents(source, task, format_name=input_name, columns=roles)
@@ -123,7 +121,7 @@ def _predict(
         "columns": roles,
         "batch tokens": batch_tokens,
     }
-    output = open_output(to, sys.stdout, task, output_name, settings=settings)
+    output = resumable.open_output(to, sys.stdout, task, output_name, settings=settings)
     predictor = Predictor(directory, device=device, batch_tokens=batch_tokens)
     if output.ids:
         typer.echo(f"{to}: resuming after {_count(len(output.ids), 'document')}", err=True)

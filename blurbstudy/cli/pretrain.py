@@ -15,6 +15,7 @@ import typer
 
 from ..config import JsonMapping
 from ..errors import Interrupted, ParameterError
+from ..filesystem import remove_unfinished
 from .pretraining_progress import PretrainingProgress
 
 if TYPE_CHECKING:
@@ -67,14 +68,12 @@ def pretrain(
 
     On several GPUs: torchrun --nproc-per-node N -m blurbstudy pretrain ...
     """
-    from ..pretraining import Callbacks, Corpus, TrainingOptions, get_objective, pretraining_config
-    from ..pretraining import pretrain as train
-    from ..pretraining.export import is_published
+    from .. import pretraining
     from ..pretraining.gradient_accumulation import max_micro_batch_tokens
     from ..training.provenance import pick_device
 
-    objective_ = get_objective(objective)
-    settings = pretraining_config(config, objective_.name)
+    objective_ = pretraining.get_objective(objective)
+    settings = pretraining.pretraining_config(config, objective_.name)
     n_tokens = _parse_count("--tokens", tokens) if tokens else 0
     shard_bytes = _parse_size("--shard-size", shard_size) if shard_size else 0
     counts = tuple(sorted(_parse_count("--checkpoint-at", word) for word in checkpoint_at.split(",") if word.strip()))
@@ -91,7 +90,7 @@ def pretrain(
     if precision == "auto":
         precision = "bfloat16" if on_gpu else "float32"
     is_main = int(os.environ.get("RANK", "0")) == 0
-    if resume and is_published(out):
+    if resume and pretraining.is_published(out):
         if is_main:
             _print_already_done(out)
         return
@@ -111,16 +110,16 @@ def pretrain(
                 raise Interrupted(f"{out}: stopped while reading the corpus; finished parts are cached")
             progress.corpus(activity, documents, done, total)
 
-        record = train(
+        record = pretraining.pretrain(
             objective_,
             settings,
-            corpus=Corpus(tuple(corpus), include_test_text=include_test_text),
+            corpus=pretraining.Corpus(tuple(corpus), include_test_text=include_test_text),
             out=out,
             seed=seed,
             tokens=n_tokens,
             precision=precision,
             vocabulary=vocabulary,
-            options=TrainingOptions(
+            options=pretraining.TrainingOptions(
                 device=device,
                 micro_batch_tokens=micro_batch_tokens,
                 save_every=save_every,
@@ -128,7 +127,9 @@ def pretrain(
                 resume=resume,
                 shard_bytes=shard_bytes,
             ),
-            callbacks=Callbacks(on_step=progress.step, on_corpus_progress=on_corpus_progress, should_stop=should_stop),
+            callbacks=pretraining.Callbacks(
+                on_step=progress.step, on_corpus_progress=on_corpus_progress, should_stop=should_stop
+            ),
         )
     if is_main:
         _print_result(out, record, counts)
@@ -158,8 +159,7 @@ def _parse_number(text: str, units: Mapping[str, int]) -> int | None:
 
 def _check_output_dir(out: Path, *, resume: bool) -> None:
     """Check that a run may write to `out`."""
-    from ..pretraining.checkpoints import CHECKPOINTS_FOLDER
-    from ..pretraining.export import is_published
+    from ..pretraining import CHECKPOINTS_FOLDER, is_published
 
     if not out.exists():
         return
@@ -176,9 +176,7 @@ def _check_output_dir(out: Path, *, resume: bool) -> None:
 
 def _print_already_done(out: Path) -> None:
     """Describe the finished encoder, and remove what a process killed after its last file left behind."""
-    from ..filesystem import remove_unfinished
-    from ..pretraining.checkpoints import delete_checkpoints
-    from ..pretraining.export import RECORD_FILE
+    from ..pretraining import RECORD_FILE, delete_checkpoints
 
     delete_checkpoints(out)
     remove_unfinished(out, older_than=0.0)
@@ -191,7 +189,7 @@ def _print_already_done(out: Path) -> None:
 
 
 def _print_result(out: Path, record: PretrainingRecord, counts: tuple[int, ...]) -> None:
-    from ..pretraining.export import intermediate_folder, is_published
+    from ..pretraining import intermediate_folder, is_published
 
     for count in counts:
         if not is_published(intermediate_folder(out, count)):
@@ -205,7 +203,7 @@ def _print_result(out: Path, record: PretrainingRecord, counts: tuple[int, ...])
 
 def _resume_environment(out: Path, *, verbose: bool) -> JsonMapping:
     """Return the environment of the last checkpoint; empty if there is none."""
-    from ..pretraining.checkpoints import CHECKPOINTS_FOLDER, latest_checkpoint
+    from ..pretraining import CHECKPOINTS_FOLDER, latest_checkpoint
 
     if not (out / CHECKPOINTS_FOLDER).is_dir():
         return {}

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from ..engine.progress import format_duration
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -68,13 +70,5 @@ class PretrainingProgress:
         self.last_log = now
         remaining = (now - self.start) * (total - done) / max(1, done - initial)
         percent = 100 * done / max(1, total)
-        print(
-            f"{activity}: {percent:.0f}%, {details}, about {_format_duration(remaining)} left",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-def _format_duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+        line = f"{activity}: {percent:.0f}%, {details}, about {format_duration(remaining)} left"
+        print(line, file=sys.stderr, flush=True)

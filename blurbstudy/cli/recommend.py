@@ -10,35 +10,13 @@ from typing import Annotated
 
 import typer
 
-from .task_options import (
-    ColumnsOption,
-    DataOption,
-    DevOption,
-    DiscontinuousOption,
-    FormatOption,
-    MetricOption,
-    NegativeOption,
-    SchemeOption,
-    TaskOption,
-    TaskOptions,
-    TestOption,
-    TrainOption,
-)
+from .task_options import TaskOptions, with_task_options
 
 
+@with_task_options
 def recommend(
-    task: TaskOption,
+    options: TaskOptions,
     encoder: Annotated[str, typer.Option(help="Checkpoint directory, Hub id or hub:NAME.")],
-    data: DataOption = None,
-    train: TrainOption = None,
-    dev: DevOption = None,
-    test: TestOption = None,
-    columns: ColumnsOption = None,
-    file_format: FormatOption = None,
-    scheme: SchemeOption = None,
-    metric: MetricOption = None,
-    negative: NegativeOption = None,
-    discontinuous: DiscontinuousOption = None,
     sentence_tuned: Annotated[
         bool | None,
         typer.Option(
@@ -58,19 +36,7 @@ def recommend(
     """
     from ..api.recommend import recommend as api
 
-    known_task, folder = TaskOptions(
-        task=task,
-        data=data,
-        train=train,
-        dev=dev,
-        test=test,
-        columns=columns,
-        format=file_format,
-        scheme=scheme,
-        metric=metric,
-        negative=negative,
-        discontinuous=discontinuous,
-    ).load()
+    known_task, folder = options.load()
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
         recommendation = api.recommend(
             known_task, encoder, data=folder, store=store, sentence_tuned=sentence_tuned, device=device

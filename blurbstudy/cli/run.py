@@ -131,13 +131,11 @@ def _execute(
     remaining: str = "",
 ) -> None:
     """Execute the notebooks, write the report, and say where it is; exit code 2 after a failure, 3 if work remains."""
-    from ..report.execute import execute_notebooks
-    from ..report.html import build_report
-    from ..report.progress_bar import notebook_bar
+    from ..report import execute, html, progress_bar
 
-    with notebook_bar(len(plan)) as on_end:
-        executions = execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
-    index = build_report(folder, scale=scale, store=store)
+    with progress_bar.notebook_bar(len(plan)) as on_end:
+        executions = execute.execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
+    index = html.build_report(folder, scale=scale, store=store)
     typer.echo(f"report: {index}\nopen it in a browser: {index.resolve().as_uri()}")
     messages: dict[str, list[str]] = {}
     for execution in executions:

@@ -63,8 +63,7 @@ def _score_file(path: Path, task: str | None, data: str | None, split: str) -> S
 
 
 def _score_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
-    from ..api.score import score_run
-    from ..store.run_store import RunStore
+    from ..api.score import RunStore, score_run
 
     if store is None:
         raise ParameterError("no store; name the run store that contains the run (--store DIR)")
@@ -72,9 +71,7 @@ def _score_run(run: str, store: Path | None, task: str | None, split: str) -> Sc
 
 
 def _export(run: str, store: Path | None, data: str | None, split: str, *, file: Path) -> None:
-    from ..api.score import export_predictions
-    from ..store.custom_tasks import stored_task
-    from ..store.run_store import RunStore
+    from ..api.score import RunStore, export_predictions, stored_task
 
     run_store = RunStore(store or Path())
     record = run_store.get(run)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,66 +21,56 @@ if TYPE_CHECKING:
 SUFFIXES = (".yaml", ".yml")  # of task definitions
 _SPLITS = ("train", "dev", "test")
 
-TaskOption = Annotated[
-    str,
-    typer.Option(
-        help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a kind of task (ner, "
-        "classification, relation, pairs, question, similarity, multi-label, pico) with --train or --data."
-    ),
-]
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With a kind of task: the folder of "
-        "your train.*, dev.* and test.* files."
-    ),
-]
-TrainOption = Annotated[
-    Path | None, typer.Option(help="Only with a kind of task: TSV, CSV, JSONL, CoNLL, PubTator or brat.")
-]
-DevOption = Annotated[Path | None, typer.Option(help="Only with a kind of task (default: split off train).")]
-TestOption = Annotated[Path | None, typer.Option(help="Only with a kind of task (default: none; scores are on dev).")]
-ColumnsOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Only with a kind of task: text=NAME,label=NAME, also text2, id, document, start, end (default: columns "
-        "with usual names)."
-    ),
-]
-FormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        help="Only with a kind of task: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
-    ),
-]
-SchemeOption = Annotated[str | None, typer.Option(help="Tag scheme: iob1, iob2, iobes or io (default: detected).")]
-MetricOption = Annotated[
-    str | None, typer.Option(help="Only with a kind of task (default: the usual metric of that kind).")
-]
-NegativeOption = Annotated[
-    str | None, typer.Option(help="Only with a kind of task: the negative label, which F1 excludes.")
-]
-DiscontinuousOption = Annotated[
-    str | None, typer.Option(help="Only with a kind of task: refuse (default) or skip discontinuous entities.")
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions:
-    """What the command line says of a task; all but `task` and `data` need a kind of task."""
+    """The options that name a task; all but `task` and `data` need a kind of task."""
 
-    task: str  # BLURB's name, a YAML file, or a kind
-    data: str | None = None
-    train: Path | None = None
-    dev: Path | None = None
-    test: Path | None = None
-    columns: str | None = None  # role=name, separated by commas
-    format: str | None = None
-    scheme: str | None = None
-    metric: str | None = None
-    negative: str | None = None
-    discontinuous: str | None = None
+    task: Annotated[
+        str,
+        typer.Option(
+            help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a kind of task (ner, "
+            "classification, relation, pairs, question, similarity, multi-label, pico) with --train or --data."
+        ),
+    ]
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With a kind of task: the folder of "
+            "your train.*, dev.* and test.* files."
+        ),
+    ] = None
+    train: Annotated[
+        Path | None, typer.Option(help="Only with a kind of task: TSV, CSV, JSONL, CoNLL, PubTator or brat.")
+    ] = None
+    dev: Annotated[Path | None, typer.Option(help="Only with a kind of task (default: split off train).")] = None
+    test: Annotated[Path | None, typer.Option(help="Only with a kind of task (default: none; scores are on dev).")] = (
+        None
+    )
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Only with a kind of task: text=NAME,label=NAME, also text2, id, document, start, end (default: "
+            "columns with usual names)."
+        ),
+    ] = None
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Only with a kind of task: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
+        ),
+    ] = None
+    scheme: Annotated[str | None, typer.Option(help="Tag scheme: iob1, iob2, iobes or io (default: detected).")] = None
+    metric: Annotated[
+        str | None, typer.Option(help="Only with a kind of task (default: the usual metric of that kind).")
+    ] = None
+    negative: Annotated[
+        str | None, typer.Option(help="Only with a kind of task: the negative label, which F1 excludes.")
+    ] = None
+    discontinuous: Annotated[
+        str | None, typer.Option(help="Only with a kind of task: refuse (default) or skip discontinuous entities.")
+    ] = None
 
     @property
     def files(self) -> dict[str, Path]:
@@ -126,6 +118,23 @@ class TaskOptions:
             arguments["columns"] = parse_columns(self.columns)
         make_task: Callable[..., Task] = custom_task
         return make_task(kind=self.task, files=files or str(self.data), **arguments)
+
+
+def with_task_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with an option for each field of TaskOptions instead of its first parameter, which receives them."""
+
+    @functools.wraps(command)
+    def wrapper(**options: Any) -> None:
+        chosen = {field.name: options.pop(field.name) for field in fields(TaskOptions)}
+        command(TaskOptions(**chosen), **options)
+
+    parameters = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    of_task = list(inspect.signature(TaskOptions, eval_str=True).parameters.values())
+    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*of_task, *parameters)]
+    keyword_only.sort(key=lambda parameter: parameter.default is not parameter.empty)  # required options first
+    wrapper.__signature__ = inspect.Signature(keyword_only)  # pyright: ignore[reportAttributeAccessIssue]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword_only}
+    return wrapper
 
 
 def load_task(name: str) -> Task:

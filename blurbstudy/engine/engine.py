@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from ..config import RunConfig
 from ..errors import Interrupted, ParameterError
 from ..store.run_store import RunStore
@@ -56,8 +58,6 @@ class LocalEngine:
         Raises:
             ParameterError: CUDA is requested but not available.
         """
-        import torch
-
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ParameterError("device='cuda' is not available on this machine; use auto or cpu")
         return ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device

@@ -7,7 +7,6 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any
 
 INTERVAL = 0.5  # seconds between two updates of a bar
@@ -49,9 +48,7 @@ class Progress:
         self.update(0, runs_done=0)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+import torch
+
 from ..config import JsonObject, run_config_from_dict
 from .deadline import Deadline
 from .populations import Population, PopulationTrainer
@@ -24,8 +26,6 @@ IDLE_SECONDS = 0.1  # between two looks at an empty queue
 
 def make_handler(setup: JsonObject) -> Handler:
     """In the worker process: serves {kind: train | profile_memory, configs}."""
-    import torch
-
     torch.set_num_threads(1)
     trainer = PopulationTrainer.from_config(setup)
 

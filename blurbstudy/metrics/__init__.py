@@ -33,9 +33,8 @@ METRICS: dict[str, Metric] = {
         EXAMPLE_BASED_F1,
     )
 }
-COUNTING = tuple(
-    name for name, metric in METRICS.items() if metric.from_sums is f1_from_counts
-)  # metrics with one precision and recall
+# Metrics with one precision and recall.
+COUNTING = tuple(name for name, metric in METRICS.items() if metric.from_sums is f1_from_counts)
 
 
 def score(metric: str, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()) -> float:

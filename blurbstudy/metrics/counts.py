@@ -8,12 +8,8 @@ import numpy as np
 
 from .metric import ratio
 
-COUNTS = (
-    "found",
-    "gold",
-    "right",
-    "predicted",
-)  # order of the terms of all counting metrics; found and right: matched mentions of gold and of predictions
+# Order of the terms of all counting metrics; found and right: matched mentions of gold and of predictions.
+COUNTS = ("found", "gold", "right", "predicted")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,6 @@ class Checkpoint:
         """20 hexadecimal digits of a SHA-256 over all that determines the output of `tokenizer()`: its files, the
         family, and the versions of the libraries. No tokenizer is loaded.
         """
-        from importlib.metadata import version
-
         lines = [self.architecture.family, *(f"{name} {version(name)}" for name in ("tokenizers", "transformers"))]
         if self.path:
             files = [self.path / name for name in (*_tokenizer_files(self.path), ADDED_TOKENS)]

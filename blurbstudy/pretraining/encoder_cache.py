@@ -58,8 +58,7 @@ class EncoderRequest:
             "seed": self.seed,
             "pretrainer_revision": PRETRAINER_REVISION,
         }
-        digest = fingerprint(identity)
-        name = f"{self.objective}-{Path(self.config).stem}-{self.seed}-{digest}"
+        name = f"{self.objective}-{Path(self.config).stem}-{self.seed}-{fingerprint(identity)}"
         return cache_folder().absolute() / "encoders" / name
 
 

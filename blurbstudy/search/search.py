@@ -68,8 +68,7 @@ class Search:
             "startup": N_STARTUP_TRIALS,
             "revision": TRAINER_REVISION,
         }
-        digest = fingerprint(identity)
-        return f"{self.task} {digest}"
+        return f"{self.task} {fingerprint(identity)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..config import JsonMapping, JsonObject
-from ..errors import ParameterError, StoreError
+from ..errors import ParameterError, StoreError, typed_message
 from ..filesystem import atomic_open, atomic_write, disk_errors, write_once
 from ..tasks import Task
 from ..training.run_record import RunRecord, run_difference
@@ -148,8 +148,8 @@ class _Merge:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, StoreError) and str(self.source.folder) not in str(error):
                 raise  # about the store's own file
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise import_error(self.file, f"{name} is malformed ({reason})", "export the store again") from None
+            problem = f"{name} is malformed ({typed_message(error)})"
+            raise import_error(self.file, problem, "export the store again") from None
 
     def _compare(self, name: str) -> None:
         mine, theirs = (store.folder / name for store in (self.store, self.source))
@@ -240,8 +240,8 @@ def _extract(file: Path, folder: Path) -> list[str]:
     except StoreError:
         raise
     except _CORRUPT_ERRORS as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise import_error(file, f"is not a complete archive ({reason})", "export the store again") from None
+        problem = f"is not a complete archive ({typed_message(error)})"
+        raise import_error(file, problem, "export the store again") from None
     return names
 
 

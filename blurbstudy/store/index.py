@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..config import TRAINER_REVISION, Recipe, RunConfig, canonical_json
+from ..config import TRAINER_REVISION, JsonObject, Recipe, RunConfig, canonical_json, fingerprint
 from ..errors import StoreError
 from ..paths import cache_folder
 from ..training.run_record import RunRecord, run_record_from_dict
@@ -130,22 +129,21 @@ def runs_of_condition(store: RunStore, config: RunConfig) -> list[RunRecord]:
 def condition_key(config: RunConfig) -> str:
     """12 hexadecimal digits that are equal for runs that differ in their seed alone."""
     values = {key: value for key, value in config.to_dict().items() if key not in ("seed", "encoder_name")}
-    return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:12]
+    return fingerprint(values)[:12]
 
 
 def index_file(store: RunStore) -> Path:
     """Where the index of a store lies; each version of the code has its own."""
-    digest = hashlib.sha256(_identity(store).encode()).hexdigest()[:20]
-    return cache_folder().absolute() / FOLDER / f"{digest}.sqlite3"
+    return cache_folder().absolute() / FOLDER / f"{fingerprint(_identity(store))}.sqlite3"
 
 
-def _identity(store: RunStore) -> str:
+def _identity(store: RunStore) -> JsonObject:
     forms = {
         form.__name__: {field.name: repr(field.default) for field in dataclasses.fields(form)}
         for form in (Recipe, RunConfig, RunRecord)
     }
     revisions = {"index": INDEX_REVISION, "trainer": TRAINER_REVISION}
-    return canonical_json({"store": str(store.folder.resolve()), "revisions": revisions, "forms": forms})
+    return {"store": str(store.folder.resolve()), "revisions": revisions, "forms": forms}
 
 
 def _open_file(file: Path) -> sqlite3.Connection:

@@ -6,7 +6,6 @@ table can be rebuilt from the store alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import TRAINER_REVISION, JsonMapping, JsonObject, canonical_json, run_config_from_dict
-from ..errors import StoreError, StudyError
+from ..config import TRAINER_REVISION, JsonMapping, JsonObject, canonical_json, fingerprint, run_config_from_dict
+from ..errors import StoreError, StudyError, typed_message
 from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
 from ..training.run_record import RunRecord, run_record_from_dict
 
@@ -188,7 +187,7 @@ def gold_file(task: str, data: str, split: str) -> str:
 def metadata_file(kind: str, name: str) -> str:
     """The file of the metadata of a kind and a name, relative to the store."""
     # Names are free text (paths, Hub ids): a readable part, and a digest that keeps them apart.
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    digest = fingerprint(name)[:8]
     return f"facts/{safe_filename(kind)}/{safe_filename(name)[:60]}.{digest}.json"
 
 
@@ -215,7 +214,7 @@ def parse_record(text: str, *, path: Path) -> RunRecord | None:
             raise ValueError(f"its id {values['id']} does not fit its configuration")
         return run_record_from_dict(values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: corrupt run record ({_one_line(error)}); {_RECORD_HINT}") from None
+        raise StoreError(f"{path}: corrupt run record ({typed_message(error)}); {_RECORD_HINT}") from None
 
 
 def _read_json(path: Path) -> JsonObject | None:
@@ -243,7 +242,7 @@ def _read_metadata(path: Path) -> tuple[str, JsonObject] | None:
 
 def _corrupt(path: Path, error: Exception) -> StoreError:
     remedy = "delete it and run again; finished runs are safe"
-    return StoreError(f"{path}: cannot be read ({_one_line(error)}); {remedy}")
+    return StoreError(f"{path}: cannot be read ({typed_message(error)}); {remedy}")
 
 
 def _json_safe(values: Any) -> Any:
@@ -264,7 +263,3 @@ def _plain(value: Any) -> Any:
 def safe_filename(name: str) -> str:
     """The name with letters, digits, dots and hyphens only, so that it cannot lead out of a folder."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.") or "unnamed"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -70,9 +70,7 @@ class Task:
     unit_id_prefix: int = 0  # number of leading dot-separated parts of an id that name its unit; 0: set by the reader
     size_unit: str  # unit of sizes: mentions | PICO words | pairs | sentences | documents | questions
     sizes: Mapping[str, int] = field(hash=False)  # split -> published number (Gu et al. 2021, table 1)
-    known_sizes: Mapping[str, int] = field(
-        hash=False, default_factory=dict
-    )  # split -> size of the public files, if different
+    known_sizes: Mapping[str, int] = field(hash=False, default_factory=dict)  # split -> differing size of public files
     known_differences: Mapping[str, str] = field(hash=False, default_factory=dict)  # split -> reason for the difference
     source: str  # origin of the files
     terms: str  # licence or conditions of use

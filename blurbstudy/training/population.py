@@ -45,15 +45,8 @@ def population_key(config: RunConfig) -> tuple[object, ...]:
     frozen = sum(s.frozen_depths() for s in stabilizers_of(recipe) if isinstance(s, Freeze))
     removed = recipe.stabilizers.get("remove_layers", {}).get("layers", 0)
     shared = tuple(getattr(recipe, name) for name in SHARED_FIELDS)
-    return (
-        config.task,
-        config.data_fingerprint,
-        config.encoder_fingerprint,
-        config.precision,
-        removed,
-        frozen,
-        *shared,
-    )
+    identity = (config.task, config.data_fingerprint, config.encoder_fingerprint, config.precision)
+    return (*identity, removed, frozen, *shared)
 
 
 @dataclass(frozen=True, eq=False)

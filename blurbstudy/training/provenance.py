@@ -8,6 +8,8 @@ import platform
 import subprocess
 from collections.abc import Iterator
 
+import numpy
+import tokenizers
 import torch
 
 from ..config import JsonObject
@@ -49,8 +51,6 @@ def describe_device(device: torch.device) -> str:
 @functools.cache
 def software_versions() -> JsonObject:
     """Versions of the libraries, and the project's commit ("" outside a checkout)."""
-    import numpy
-    import tokenizers
     import transformers
 
     from .. import __version__

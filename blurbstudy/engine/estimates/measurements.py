@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import torch
 
-from ...config import TRAINER_REVISION, JsonMapping, JsonObject, RunConfig, canonical_json, fingerprint
+from ...config import TRAINER_REVISION, JsonObject, RunConfig, canonical_json, fingerprint
 from ...filesystem import atomic_write
 from ...paths import cache_folder
 from ...training import population_key
@@ -38,7 +38,7 @@ def profile_key(config: RunConfig, *, sources: Sources, device: str) -> str:
         "shared": shared,  # precision, removed and frozen layers, and the recipe fields that a population shares
         "keeps_best": config.recipe.checkpoint_selection == "best_dev",
     }
-    return _digest(values | hardware_key(device))
+    return fingerprint(values | hardware_key(device))
 
 
 def measurements_file() -> Path:
@@ -98,7 +98,3 @@ def hardware_key(device: str) -> JsonObject:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
-
-
-def _digest(values: JsonMapping) -> str:
-    return fingerprint(values)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from ...config import JsonObject
 from ...errors import Interrupted
+from ...training.memory import free_memory
 from .messages import Failed, Finished, Message, StepsDone, Stopped, encode, failure_message
 
 POLL_SECONDS = 0.5  # between two checks that the parent is alive
@@ -42,8 +43,6 @@ def main(parent: int) -> None:
     for line in sys.stdin:
         message = _serve(handle, json.loads(line), emit)
         if isinstance(message, Failed):  # now that the error, and all that it referred to, is gone
-            from ...training.memory import free_memory
-
             free_memory()
         emit(message)
 

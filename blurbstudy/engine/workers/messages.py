@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from ...config import JsonObject
 from ...errors import DiskError, StoreError, StudyError
+from ...training.memory import is_out_of_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,6 @@ def decode(line: str | bytes) -> Message:
 
 def failure_message(error: Exception) -> Failed:
     """The error in one line, with the two kinds that matter to a sweep: the store refuses, memory ran out."""
-    from ...training.memory import is_out_of_memory
-
     text = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
     return Failed(
         error=" ".join(text.split()),

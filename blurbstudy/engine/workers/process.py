@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...config import JsonMapping
+from ...training.memory import mentions_out_of_memory
 from .messages import Failed, Message, StepsDone, decode
 
 # The kernel kills where memory ran out; a library whose allocation is refused may abort or write to an invalid address.
@@ -78,8 +79,6 @@ class WorkerProcess:
             self._process.stdin.flush()
 
     def _explain_death(self) -> Failed:
-        from ...training.memory import mentions_out_of_memory
-
         code = self._process.wait()
         self._stderr.seek(0)
         stderr = self._stderr.read().decode(errors="replace")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...config import JsonMapping, JsonObject
-from ...errors import CheckpointError
+from ...errors import CheckpointError, flat_message, typed_message
 from ...metrics import METRICS
 from ...models import Checkpoint, Classifier, FinetunedWeights
 from ...models.checkpoint import checkpoint_of
@@ -108,9 +108,8 @@ def fold_output_scale(trained: FinetunedWeights, task: Task) -> FinetunedWeights
 
 def metadata(task: Task, settings: ModelSettings, run: JsonMapping) -> JsonObject:
     """The contents of blurbstudy.json, without paths of the training machine."""
-    unscaled = (
-        None if task.custom is None else dataclasses.replace(task.custom, center=0.0, scale=1.0)
-    )  # folded into the head
+    # The scale is folded into the head.
+    unscaled = None if task.custom is None else dataclasses.replace(task.custom, center=0.0, scale=1.0)
     portable = dataclasses.replace(task, files={}, fallback_files={}, folder=".", custom=unscaled)
     return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
@@ -191,8 +190,7 @@ def _read_metadata(path: Path) -> tuple[Task, ModelSettings, JsonObject]:
         if isinstance(settings.max_length, bool) or not isinstance(settings.max_length, int) or settings.max_length < 4:
             raise ValueError(f"max_length {settings.max_length!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise CheckpointError(f"{path}: invalid ({problem}); {_RESTORE}") from None
+        raise CheckpointError(f"{path}: invalid ({typed_message(error)}); {_RESTORE}") from None
     return task, settings, run
 
 
@@ -232,8 +230,7 @@ def _read_json(path: Path) -> JsonObject:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        problem = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path}: cannot be read ({problem}); {_RESTORE}") from None
+        raise CheckpointError(f"{path}: cannot be read ({flat_message(error)[:200]}); {_RESTORE}") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: expected a JSON object, got {type(values).__name__}; {_RESTORE}")
     return values

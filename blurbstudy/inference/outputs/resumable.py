@@ -7,16 +7,14 @@ The other formats start again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Protocol, Self, TextIO
 
-from ...config import JsonMapping, canonical_json
+from ...config import JsonMapping, fingerprint
 from ...errors import ParameterError
 from ...filesystem import disk_errors
 from ...tasks import Task
@@ -37,9 +35,7 @@ class Output(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
 
     def write(self, predictions: Sequence[Prediction]) -> None:
         """Append predictions."""
@@ -57,9 +53,7 @@ class StreamOutput:
         self._stream.write(self._format.begin(self._task))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._stream.write(self._format.end(self._task))
             self._stream.flush()
@@ -81,7 +75,7 @@ class FileOutput:
 
     def __init__(self, path: Path, task: Task, format_name: str, *, settings: JsonMapping) -> None:
         _refuse_existing(path, f"name a file for --format {format_name}")
-        digest = hashlib.sha256(canonical_json(dict(settings)).encode()).hexdigest()[:8]
+        digest = fingerprint(dict(settings))[:8]
         self._path, self._task, self._format = path, task, OUTPUT_FORMATS[format_name]
         self._partial = path.with_name(f"{path.name}.{digest}.partial")
         self._file: BinaryIO | None = None
@@ -111,9 +105,7 @@ class FileOutput:
             self._append("" if self._size else self._format.begin(self._task))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         assert self._file is not None
         with disk_errors(self._path, HINT):
             with self._file:
@@ -162,9 +154,7 @@ class BratOutput:
             self._partial.mkdir(parents=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with disk_errors(self._folder, HINT):
             if kind is not None:
                 shutil.rmtree(self._partial, ignore_errors=True)

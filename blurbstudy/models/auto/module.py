@@ -52,19 +52,18 @@ def check_family(config: JsonMapping) -> None:
     Raises:
         CheckpointError: it is not.
     """
-    from transformers import CONFIG_MAPPING
-    from transformers.models.auto.configuration_auto import (
-        CONFIG_MAPPING_NAMES,  # pyright: ignore[reportPrivateImportUsage]
-    )
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    from transformers.models.auto import configuration_auto, modeling_auto
 
     family = config.get("model_type")
-    if not isinstance(family, str) or family not in CONFIG_MAPPING_NAMES:
+    known = configuration_auto.CONFIG_MAPPING_NAMES  # pyright: ignore[reportPrivateImportUsage]
+    if not isinstance(family, str) or family not in known:
         code = "; custom code (auto_map) is never run" if config.get("auto_map") else ""
         raise CheckpointError(f"model_type {family!r} is not supported, transformers does not have it{code}")
     is_decoder = config.get("is_decoder") or config.get("is_encoder_decoder")
-    is_multimodal = bool(CONFIG_MAPPING[family].sub_configs)  # images or sound, with separate encoders
-    if is_decoder or is_multimodal or family not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+    is_multimodal = bool(
+        configuration_auto.CONFIG_MAPPING[family].sub_configs
+    )  # images or sound, with separate encoders
+    if is_decoder or is_multimodal or family not in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise CheckpointError(
             f"model_type {family!r} is not supported, it is not a bidirectional text encoder; "
             "use one pretrained by masked language modeling, such as BERT, ELECTRA, RoBERTa, DeBERTa or ModernBERT"
@@ -105,15 +104,14 @@ def build(config: str, *, n_layers: int, changes: JsonMapping | None = None, fre
     Raises:
         CheckpointError: transformers cannot build it.
     """
-    from transformers import AutoModel
-    from transformers.initialization import no_init_weights
+    from transformers import AutoModel, initialization
 
     settings = configuration(config, n_layers=n_layers, changes=changes)
     for name, value in settings.to_dict().items():
         if "dropout" in name and isinstance(value, (int, float)) and not isinstance(value, bool):
             setattr(settings, name, SENTINEL)
     try:
-        with _silence_transformers(), nullcontext() if fresh else no_init_weights():
+        with _silence_transformers(), nullcontext() if fresh else initialization.no_init_weights():
             body = AutoModel.from_config(settings, trust_remote_code=False, dtype=torch.float32)
     except Exception as error:  # transformers raises many kinds
         raise CheckpointError(

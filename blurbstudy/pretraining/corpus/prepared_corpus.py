@@ -105,8 +105,7 @@ def _trained_tokenizer(
         (folder / VOCABULARY_FILE).write_text(tokenizer_json, encoding="utf-8")
 
     identity = {"corpus": corpus.fingerprint, "held_out": held_out, "size": size, "revision": VOCABULARY_REVISION}
-    digest = fingerprint(identity)
-    folder = cache_folder().absolute() / "vocabularies" / f"corpus-{size}-{digest}"
+    folder = cache_folder().absolute() / "vocabularies" / f"corpus-{size}-{fingerprint(identity)}"
     ensure_directory(folder, build, is_complete=lambda folder: _read_tokenizer(folder) is not None)
     tokenizer = _read_tokenizer(folder)
     assert tokenizer is not None, "complete"

@@ -68,8 +68,8 @@ def tokenize_corpus(
         "held_out": held_out,
         "revision": REVISION,
     }
-    digest = fingerprint(identity)
-    return _open(ensure_directory(cache_folder().absolute() / "tokens" / digest, build, is_complete=_is_complete))
+    folder = cache_folder().absolute() / "tokens" / fingerprint(identity)
+    return _open(ensure_directory(folder, build, is_complete=_is_complete))
 
 
 def _open(folder: Path) -> tuple[TokenizedCorpus, TokenizedCorpus, JsonObject]:

@@ -72,12 +72,8 @@ def _refuse_too_few(lines: ExampleLocations) -> None:
         total = sum(len(lines.splits[split_name]) for split_name in ("train", "dev"))
         actual = f"{_count(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
         remedy = "add more, name a dev file, or raise dev_share (examples of one document or text stay together)"
-        raise_data_error(
-            lines.file(split),
-            actual,
-            f"at least {MIN_EXAMPLES['train']} in train and {MIN_EXAMPLES['dev']} in dev",
-            remedy,
-        )
+        least = f"at least {MIN_EXAMPLES['train']} in train and {MIN_EXAMPLES['dev']} in dev"
+        raise_data_error(lines.file(split), actual, least, remedy)
 
 
 def _refuse_one_class(lines: ExampleLocations) -> None:

@@ -246,10 +246,8 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
         labels = tags_of_types(names, kind=task.task_type)
         positives = labels[1:] if task.task_type == "pico" else ()
         return dataclasses.replace(task, labels=labels, positive_labels=positives)
-    if task.output == "multi_label":
-        if comma := next((name for name in names if "," in name), None):
-            raise ParameterError(f"labels: {quote(comma)} contains a comma, which separates labels; write it without")
-        return dataclasses.replace(task, labels=tuple(names))
+    if task.output == "multi_label" and (comma := next((name for name in names if "," in name), None)):
+        raise ParameterError(f"labels: {quote(comma)} contains a comma, which separates labels; write it without")
     return dataclasses.replace(task, labels=tuple(names))
 
 

@@ -17,11 +17,8 @@ from ..task import Example, Task, split_labels, split_tags
 
 SCORE_BINS = 5  # of equal size, to stratify scores
 MIN_SHARED_WORDS = 6  # shorter sentences do not connect documents
-MAX_SHARED_DOCUMENTS = (
-    None,
-    2,
-    1,
-)  # texts in more documents do not connect them (None: no limit); tried in order until
+# Texts in more documents do not connect them (None: no limit); tried in order until MIN_DEV_FRACTION is reached.
+MAX_SHARED_DOCUMENTS = (None, 2, 1)
 MIN_DEV_FRACTION = 0.5  # dev has at least this fraction of its intended size
 MAX_PASSES = 50  # over all groups; few move after the second
 ROUNDING = 1e-9

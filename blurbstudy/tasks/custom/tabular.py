@@ -22,15 +22,9 @@ _SEPARATED = {
     "tsv": "texts may not contain tabs or line breaks",
     "csv": "quote fields with a comma, semicolon or line break",
 }
-BOOLEAN_VALUES = {
-    "1": True,
-    "1.0": True,
-    "true": True,
-    "0": False,
-    "0.0": False,
-    "false": False,
-    "": False,
-}  # of a label's column
+# Of a label's column.
+TRUE, FALSE = ("1", "1.0", "true"), ("0", "0.0", "false", "")
+BOOLEAN_VALUES: dict[str, bool] = {value: value in TRUE for value in (*TRUE, *FALSE)}
 Row = tuple[int, list[str]]  # number of its first line; its fields
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example

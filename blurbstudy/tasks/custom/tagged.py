@@ -81,18 +81,13 @@ def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
         lists: list = [record.get(key) for key in (words_key, tags_key)]
         if not all(isinstance(values, list) and all(isinstance(part, str) for part in values) for values in lists):
             actual = f"{words_key} and {tags_key} that are not two lists of strings"
-            errors.add(
-                number, actual, f'{{"{words_key}": ["..."], "{tags_key}": ["O"]}}', "use lists of words and tags"
-            )
+            expected = f'{{"{words_key}": ["..."], "{tags_key}": ["O"]}}'
+            errors.add(number, actual, expected, "use lists of words and tags")
             continue
         words, tags = lists
         if len(words) != len(tags) or not words:
-            errors.add(
-                number,
-                f"{len(tags)} tags for {len(words)} words",
-                "one tag per word and at least one word",
-                "restore the line",
-            )
+            actual = f"{len(tags)} tags for {len(words)} words"
+            errors.add(number, actual, "one tag per word and at least one word", "restore the line")
             continue
         if bad := next((w for w in words if not w.strip() or "\0" in w), None):
             errors.add(number, f"the word {quote(bad)}", "a word", "restore it or remove it")
@@ -125,9 +120,8 @@ def _examples(path: Path, sentences: Iterator[Tagged], task: Task, errors: LineE
             bio = bio_to_io(bio)
         if task.labels and (unknown := [i for i, tag in enumerate(bio) if tag not in task.labels]):
             types = " or ".join(entity_types(task.labels))
-            errors.add(
-                lines[unknown[0]], f"tag {quote(tags[unknown[0]])}", f"O, or a tag of {types}", "correct the tag"
-            )
+            actual = f"tag {quote(tags[unknown[0]])}"
+            errors.add(lines[unknown[0]], actual, f"O, or a tag of {types}", "correct the tag")
             continue
         if name in names:
             errors.add(lines[0], f"{task.form.id} {quote(name)} a second time", "unique ids", "remove or rename one")

@@ -105,34 +105,19 @@ def _words_and_tags(path: Path, block: Block, task: Task) -> tuple[list[str], li
     must_begin = "B" in task.labels  # then I must follow B or I
     before = OUTSIDE
     for number, line in enumerate(block.lines, block.first):
+        where = f"{path}, line {number}"
         word, tab, tag = line.partition("\t")
         if not tab or "\t" in tag:
             expected = f"2 separated by a tab ({', '.join(task.columns)}), or an empty line after a sentence"
-            raise_data_error(
-                f"{path}, line {number}",
-                describe_columns(line),
-                expected,
-                "restore the line; tokens may not contain tabs",
-            )
+            raise_data_error(where, describe_columns(line), expected, "restore the line; tokens may not contain tabs")
         if not word.strip():
-            raise_data_error(
-                f"{path}, line {number}",
-                f"an empty {task.columns[0]}",
-                "a word",
-                "restore it or remove the line",
-            )
+            raise_data_error(where, f"an empty {task.columns[0]}", "a word", "restore it or remove the line")
         tag = tag.strip()
         if tag not in task.labels:
-            raise_data_error(
-                f"{path}, line {number}", f"{task.columns[1]} {quote(tag)}", " or ".join(task.labels), "correct the tag"
-            )
+            raise_data_error(where, f"{task.columns[1]} {quote(tag)}", " or ".join(task.labels), "correct the tag")
         if must_begin and tag == "I" and before == OUTSIDE:
-            raise_data_error(
-                f"{path}, line {number}",
-                "tag 'I' outside a mention",
-                "B at the first word of a mention",
-                "correct the tag",
-            )
+            actual, expected = "tag 'I' outside a mention", "B at the first word of a mention"
+            raise_data_error(where, actual, expected, "correct the tag")
         before = tag
         words.append(word)
         tags.append(tag)

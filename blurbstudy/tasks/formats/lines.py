@@ -41,12 +41,8 @@ def read_text(path: Path) -> str:
             raise_data_error(str(path), actual, f"at most {MAX_BYTES / 1e9:g} GB of text", "check the path")
         data = path.read_bytes()
     except OSError as error:
-        raise_data_error(
-            str(path),
-            f"a file that cannot be read ({error.strerror})",
-            "a readable file",
-            "check the path and its permissions",
-        )
+        actual = f"a file that cannot be read ({error.strerror})"
+        raise_data_error(str(path), actual, "a readable file", "check the path and its permissions")
     if (kind := next((known for magic, known in MAGIC_BYTES.items() if data.startswith(magic)), None)) is not None:
         raise_data_error(str(path), kind[0], "text in UTF-8", kind[1])
     if (nul := data.find(0)) >= 0:

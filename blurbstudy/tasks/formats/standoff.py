@@ -70,12 +70,8 @@ def read_brat(folder: Path, *, discontinuous: str = "refuse", annotated: bool = 
         raise_data_error(str(folder), "no .txt file", "NAME.txt and NAME.ann files", "name the folder of these files")
     for path in sorted(folder.glob("*.ann")):
         if path.stem not in texts:
-            raise_data_error(
-                str(path),
-                "no .txt of that name",
-                f"{path.stem}.txt in the same folder",
-                "add it or remove the .ann file",
-            )
+            expected = f"{path.stem}.txt in the same folder"
+            raise_data_error(str(path), "no .txt of that name", expected, "add it or remove the .ann file")
     return [_brat_document(path, discontinuous, annotated) for path in texts.values()]
 
 
