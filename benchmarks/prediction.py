@@ -128,7 +128,7 @@ def table(results: dict[str, Any]) -> list[str]:
         f"{where['cores']} cores ({where['processor']}), {versions}; median of {results['settings']['repeats']}",
         "",
         f"{texts['number']} texts, {texts['characters']} characters; the same entities: "
-        f"{100 * results['peer']['same']:.2f}%; goal {results['goal']:g}",
+        f"{100 * results['reference']['same']:.2f}%; goal {results['goal']:g}",
         "",
         "| side | s | texts / s | peer / ours | entities | peak MiB | whole s |",
         "| --- " * 7 + "|",
