@@ -72,7 +72,7 @@ def export_run(
         reference,
         encoder=encoder_metadata(store, record.config.encoder_fingerprint),
         data=data_given(store, record.config.data_fingerprint),
-        again=weights.get("again"),
+        repeated=weights.get("again"),
     ) | ({"recipe_source": recipe_source} if recipe_source else {})
     hint = "name another folder (--to; --model-dir of finetune). Finished runs are safe"
     with disk_errors(folder, hint), atomic_directory(folder, replace=True) as temporary:

@@ -12,8 +12,9 @@ from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
 from ..stats.summary import CellSummary
+from ..tables.formatting import format_number
 from ..tables.score_table import score_details
-from ..tables.table import Table, format_number
+from ..tables.table import Table
 from ..tasks import Task
 from ..tasks.custom.audit import CustomTaskAudit
 from .model_facts import summary_values

@@ -38,7 +38,7 @@ def run_facts(
     *,
     encoder: JsonMapping,
     data: str,
-    again: JsonMapping | None = None,
+    repeated: JsonMapping | None = None,
 ) -> JsonObject:
     """The `run` entry of blurbstudy.json and of the model card: JSON values without paths of this machine.
 
@@ -46,7 +46,7 @@ def run_facts(
         seeds: the runs with the same configuration, including this one.
         encoder: as recorded in the store (`encoder_metadata`).
         data: mini, or a folder, as named by the user.
-        again: scores and difference of weights from a second training that did not reproduce the run.
+        repeated: scores and difference of weights from a second training that did not reproduce the run.
     """
     splits = [split for split in ("dev", "test") if not is_unscored(record, split)]
     references = {record.config.task: reference}
@@ -89,7 +89,7 @@ def run_facts(
             for seed in seeds
         ],
         "versions": _versions(record),
-    } | ({"again": dict(again)} if again else {})
+    } | ({"again": dict(repeated)} if repeated else {})
 
 
 def summary_values(summary: CellSummary) -> JsonObject:

@@ -32,7 +32,8 @@ from ..stats.intervals import (
 )
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
-from ..tables.table import Table, format_interval, format_number
+from ..tables.formatting import format_interval, format_number
+from ..tables.table import Table
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord

@@ -55,12 +55,12 @@ app.add_typer(store_app, name="store")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 2 (an error that the user can fix), 3 (--minutes is over) or 130 (interrupted)."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     rank = os.environ.get("RANK", "0")
     who = "blurbstudy" if rank == "0" else f"blurbstudy, process {rank}"  # of those that torchrun started
     try:
-        refuse_renamed_options(given)
-        app(args=expand_arguments(given), prog_name="blurbstudy")
+        refuse_renamed_options(words)
+        app(args=expand_arguments(words), prog_name="blurbstudy")
     except Interrupted as error:
         print(f"{who}: {error}; the same command with --resume goes on", file=sys.stderr)
         sys.exit(INTERRUPTED)

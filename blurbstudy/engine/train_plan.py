@@ -26,7 +26,7 @@ def train_plan(file: Path, *, progress: str = "auto") -> SweepResult:
     """
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        configs = [run_config_from_dict(one) for one in values["configs"]]
+        configs = [run_config_from_dict(config) for config in values["configs"]]
         sources, engine = sources_from_dict(values["sources"]), LocalEngine(**values["engine"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(f"{file}: not a plan of `blurbstudy run --plan-only` ({flat_message(error)})") from None

@@ -30,7 +30,7 @@ def check_fits(model: Task, task: Task) -> None:
         )
     shared = set(model.labels) & set(task.labels) - {OUTSIDE}
     if task.labels and not shared:
-        labels = " and ".join(f"{one.name}: {', '.join(_labels(one))}" for one in (model, task))
+        labels = " and ".join(f"{side.name}: {', '.join(_labels(side))}" for side in (model, task))
         raise ParameterError(f"model and task share no label ({labels}); name a model that was trained for the task")
 
 

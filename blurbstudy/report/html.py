@@ -17,9 +17,10 @@ from .. import __version__, paths
 from ..engine.sources.sources import MINI
 from ..sections import NOTEBOOKS
 from ..study.study import NOT_A_RESULT
+from ..tables.formatting import slug
 from ..tables.header import STYLE_FILE, Header
 from ..tables.paper import NOTEBOOK_OF
-from ..tables.table import FIGURES_MIME, FigureInfo, KeyFinding, page_link, slug
+from ..tables.table import FIGURES_MIME, FigureInfo, KeyFinding, page_link
 from ..training.provenance import commit
 from .execute import FAILURE, PROVENANCE, provenance
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from ..stats.intervals import Interval, holm
 from ..stats.summary import CellSummary, Comparison
 from ..study.grid import Condition, Results
+from .formatting import describe_intervals, format_interval, format_number, format_signed
 from .score_table import MAX_NAMED, PERCENT, paper_score, percent, percents, run_ids, seed_notes
-from .table import KeyFinding, Table, describe_intervals, empty_row, format_interval, format_number, format_signed
+from .table import KeyFinding, Table, empty_row
 
 PAIRS_NOTE = (
     "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "

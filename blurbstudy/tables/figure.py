@@ -19,8 +19,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
+from .formatting import slug
 from .score_table import paper_score, percent_scores
-from .table import FigureInfo, figures_bundle, slug
+from .table import FigureInfo, figures_bundle
 
 if TYPE_CHECKING:
     from ..stabilizers import DepthPlan

@@ -9,8 +9,9 @@ from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
 from ..stats.summary import CellSummary
 from ..study.grid import Condition, Results, TaskColumn
+from .formatting import format_interval, format_number
 from .paper import paper_cell, paper_notes
-from .table import NOT_RUN, RowHeader, Score, Table, format_interval, format_number
+from .table import NOT_RUN, RowHeader, Score, Table
 
 MAX_NAMED = 4  # cells that a sentence lists by name; of more it gives their number
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper

@@ -102,8 +102,8 @@ class Task:
         """
         from . import custom_task
 
-        given = {"train": train, "dev": dev, "test": test}
-        files = {split: file for split, file in given.items() if file is not None}
+        named = {"train": train, "dev": dev, "test": test}
+        files = {split: file for split, file in named.items() if file is not None}
         return custom_task(kind=kind, files=files, **options)
 
     @classmethod

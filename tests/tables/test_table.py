@@ -8,18 +8,8 @@ import re
 
 import pytest
 
-from blurbstudy.tables.table import (
-    HtmlCell,
-    KeyFinding,
-    Score,
-    Table,
-    describe_intervals,
-    format_interval,
-    format_number,
-    format_signed,
-    html_lines,
-    number_with_details,
-)
+from blurbstudy.tables.formatting import describe_intervals, format_interval, format_number, format_signed, html_lines
+from blurbstudy.tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
 
 WHOLE = Score(
     mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, failed=2,

@@ -54,12 +54,11 @@ def apply_rules(profile: TaskProfile) -> tuple[Decision, ...]:
         _max_length(profile),
     ]
     if profile.kind == "question":
-        one, two = (
+        single, pair = (
             _paper("segment_ids", "BERT", f"{n} segment id{s}", "PubMedQA") for n, s in (("One", ""), ("Two", "s"))
         )
-        why = (
-            f"two segment ids are better on BIOSSES and BioASQ, but not on PubMedQA ({two}; one: {one}); try single too"
-        )
+        scores = f"{pair}; one: {single}"
+        why = f"two segment ids are better on BIOSSES and BioASQ, but not on PubMedQA ({scores}); try single too"
         decisions.append(_decide("segment_ids", "pair", why, f"{TINN}, section 3.1"))
     if profile.kind == "ner":
         why = "IO merges adjacent mentions, which limits an exact predictor to 98.2 (BC2GM) and 98.4 (JNLPBA)"

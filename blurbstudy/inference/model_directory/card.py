@@ -150,11 +150,11 @@ def _notes(run: JsonMapping) -> list[str]:
         seeds = summaries["seeds"]
         methods = f"{seeds['interval_over_examples_by']} (over examples); {seeds['seeds_by']} (over seeds)"
         notes.append(f"Confidence intervals on {split}: {_escape_text(methods)}.")
-    if again := run.get("again"):
-        scores = [f"{split} {_score(value)}" for split, value in again["scores"].items() if value is not None]
+    if repeated := run.get("again"):
+        scores = [f"{split} {_score(value)}" for split, value in repeated["scores"].items() if value is not None]
         notes.append(
             "These weights come from a second training of the same configuration and differ from those of the run "
-            f"above: {_escape_text(again['difference'])}. Their scores: {', '.join(scores)}."
+            f"above: {_escape_text(repeated['difference'])}. Their scores: {', '.join(scores)}."
         )
     if run["precision"] != "float32":
         notes.append(

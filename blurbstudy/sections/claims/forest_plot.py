@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ...tables.formatting import format_signed
 from ...tables.score_table import PERCENT
-from ...tables.table import HtmlCell, format_signed
+from ...tables.table import HtmlCell
 from .verdicts import INCONCLUSIVE, OPPOSES, SUPPORTS, Judgement
 
 WIDTH, LINE, EDGE = 190, 7, 8  # of the drawing, of a comparison, and of the margins at the sides

@@ -12,17 +12,9 @@ from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...stats.summary import Comparison
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import comparisons
+from ...tables.formatting import format_count, format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
-from ...tables.table import (
-    KeyFinding,
-    RowHeader,
-    Table,
-    format_count,
-    format_interval,
-    format_number,
-    format_signed,
-    page_link,
-)
+from ...tables.table import KeyFinding, RowHeader, Table, page_link
 from .evidence import Evidence
 
 BASELINES = {  # notebook -> what its techniques are held against

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...tables.formatting import format_number, format_signed
 from ...tables.paper import paper_cell, paper_number
-from ...tables.table import KeyFinding, RowHeader, Table, format_number, format_signed
+from ...tables.table import KeyFinding, RowHeader, Table
 from .claims import EXPECTATIONS, CellRef, Claim, Contrast, load_claims, load_inconsistencies
 from .verdicts import agrees
 

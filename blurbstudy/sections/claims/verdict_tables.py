@@ -8,18 +8,9 @@ from html import escape
 
 from ...study.study import NOT_A_RESULT, Study
 from ...tables.comparison_table import format_p_value
+from ...tables.formatting import format_interval, format_number, format_signed, interval_lines
 from ...tables.score_table import PERCENT, percent, percents
-from ...tables.table import (
-    HtmlCell,
-    KeyFinding,
-    RowHeader,
-    Table,
-    format_interval,
-    format_number,
-    format_signed,
-    interval_lines,
-    number_with_details,
-)
+from ...tables.table import HtmlCell, KeyFinding, RowHeader, Table, number_with_details
 from .claims import RULES, load_claims
 from .evidence import Evidence, collect_runs
 from .forest_plot import forest

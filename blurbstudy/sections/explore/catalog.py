@@ -17,7 +17,8 @@ from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
 from ...study.study import Study
-from ...tables.table import KeyFinding, Table, format_count
+from ...tables.formatting import format_count
+from ...tables.table import KeyFinding, Table
 from ...tasks import Task
 from ...training.run_record import RunRecord
 from .grids import Parameters

@@ -8,8 +8,9 @@ from html import escape
 from ...stats.summary import Comparison, compare
 from ...tables.comparison_table import format_p_value
 from ...tables.figure import Figure, SeedScores, points_figure
+from ...tables.formatting import format_interval, format_signed
 from ...tables.score_table import percent, percents
-from ...tables.table import Table, figures_bundle, format_interval, format_signed
+from ...tables.table import Table, figures_bundle
 from .catalog import Message, RunGroup, StoreCatalog
 from .runs import group_points
 

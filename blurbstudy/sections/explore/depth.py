@@ -20,7 +20,7 @@ from ...stabilizers import (
     stabilize,
 )
 from ...tables.figure import Figure, depth_figure
-from ...tables.table import format_count, format_number
+from ...tables.formatting import format_count, format_number
 from ...tasks import Task
 from ...training import total_steps
 from .catalog import Message, RunGroup, StoreCatalog

@@ -17,7 +17,7 @@ from ...errors import Interrupted, ParameterError
 from ...study.parameters import hub_id
 from ...study.study import Study
 from ...tables.figure import Figure
-from ...tables.table import format_number
+from ...tables.formatting import format_number
 from ...tasks import get_task
 from ...training.population import Member
 from ...training.trainer import finite_curve

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas_grid, points_figure, without_mathtext
-from ...tables.table import Table, format_count, format_number
+from ...tables.formatting import format_count, format_number
+from ...tables.table import Table
 from .catalog import Message, RunGroup, StoreCatalog
 from .depth import scores_by_seed
 

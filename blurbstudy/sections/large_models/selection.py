@@ -9,9 +9,10 @@ from ...stats.cells import common_seeds, group_by_task, seed_score
 from ...study.conditions import blurb_columns
 from ...study.grid import Axes, Condition, Results
 from ...study.study import Study
+from ...tables.formatting import format_number
 from ...tables.paper import paper_number
 from ...tables.score_table import percent
-from ...tables.table import Table, format_number
+from ...tables.table import Table
 from .grids import BASE_COUNTERPART, BASELINE, LARGE, Parameters
 
 AXES = Axes(group="Size", level="LARGE encoder")

@@ -11,23 +11,10 @@ from ...study.conditions import BLURB
 from ...study.grid import Condition, Results
 from ...study.study import Study
 from ...tables.comparison_table import excludes_zero, format_p_value
+from ...tables.formatting import describe_intervals, format_interval, format_number, format_signed, interval_lines
 from ...tables.paper import paper_number
 from ...tables.score_table import cell_notes, cell_score, percent, percents
-from ...tables.table import (
-    Cell,
-    HtmlCell,
-    KeyFinding,
-    RowHeader,
-    Score,
-    Table,
-    describe_intervals,
-    empty_row,
-    format_interval,
-    format_number,
-    format_signed,
-    interval_lines,
-    number_with_details,
-)
+from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Score, Table, empty_row, number_with_details
 from .grids import BASE_COUNTERPART, LARGE, NOT_REQUESTED, Parameters
 
 PAPER = "table6"

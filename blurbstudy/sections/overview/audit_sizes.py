@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
-from ...tables.table import KeyFinding, Table, format_number
+from ...tables.formatting import format_number
+from ...tables.table import KeyFinding, Table
 from ...tasks import SPLITS, Task
 from ...tasks.audit import ALL_SPLITS, LIMITS
 from .data_audit import REMEDY, Audit

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...tables.table import Table, format_number
+from ...tables.formatting import format_number
+from ...tables.table import Table
 from ...tasks import SPLITS, Task, trivial_predictions
 from ...tasks.audit import ALL_SPLITS, LIMITS
 from ...tasks.duplicates import JACCARD_THRESHOLD

@@ -7,7 +7,8 @@ from dataclasses import replace
 from ...metrics import Convention, io_ceiling, scoring_conventions
 from ...stats.collapse import GoldReference
 from ...study.grid import Results
-from ...tables.table import NOT_RUN, KeyFinding, Table, format_number, format_signed
+from ...tables.formatting import format_number, format_signed
+from ...tables.table import NOT_RUN, KeyFinding, Table
 from ...tasks.audit import LIMITS
 from ...training.run_record import RunRecord
 from .data_audit import Audit, words_within_limit

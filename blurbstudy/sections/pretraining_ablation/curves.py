@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 
 from ...study.study import Study
 from ...tables.figure import COLORS, DASHES, GREY, Figure, as_svg, canvas_grid, style_axes, without_mathtext
-from ...tables.table import Table, empty_row, format_number
+from ...tables.formatting import format_number
+from ...tables.table import Table, empty_row
 from .grids import Parameters
 
 Record = Mapping[str, Any]  # a pretraining record, from JSON

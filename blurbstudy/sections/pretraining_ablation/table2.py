@@ -18,9 +18,10 @@ from ...tables.comparison_table import (
     paper_difference,
     summarize_sentences,
 )
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import paper_notes
 from ...tables.score_table import cell_notes, cell_score, name_cells, percent, percents, run_ids, seed_notes
-from ...tables.table import KeyFinding, Table, empty_row, format_interval, format_number, format_signed
+from ...tables.table import KeyFinding, Table, empty_row
 
 PAPER = "table2"
 DISCUSSED_IN_PAPER = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)

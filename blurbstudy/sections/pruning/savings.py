@@ -10,8 +10,9 @@ from ...models import Architecture
 from ...study.grid import Condition, Results
 from ...study.study import Study
 from ...tables.figure import COLORS, Figure, as_svg, canvas_grid, hide_unused, style_axes, without_mathtext
+from ...tables.formatting import format_interval, format_signed
 from ...tables.score_table import PERCENT, percent, percents
-from ...tables.table import Table, format_interval, format_signed
+from ...tables.table import Table
 from ...training.run_record import RunRecord
 from .grids import Parameters, depth, removed_layers, removed_share
 

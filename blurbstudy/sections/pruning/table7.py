@@ -11,19 +11,10 @@ from ...stats.summary import Comparison
 from ...study.conditions import BLURB
 from ...study.grid import Condition, Grid, Results, TaskColumn
 from ...study.study import Study
+from ...tables.formatting import describe_intervals, format_interval, format_signed, interval_lines
 from ...tables.paper import paper_number, paper_tables
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
-from ...tables.table import (
-    HtmlCell,
-    KeyFinding,
-    Score,
-    Table,
-    describe_intervals,
-    format_interval,
-    format_signed,
-    interval_lines,
-    number_with_details,
-)
+from ...tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
 from .grids import PAPER_LAYERS, Parameters, removed_layers, removed_share
 from .savings import format_saving, time_ratio
 

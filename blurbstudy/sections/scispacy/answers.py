@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from ...baselines import MODELS
 from ...study.grid import Condition, Results
 from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
+from ...tables.formatting import describe_intervals, format_number, format_signed
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, percent, percents
-from ...tables.table import KeyFinding, describe_intervals, format_number, format_signed
+from ...tables.table import KeyFinding
 from .grids import FINE_TUNED, MEAN
 from .scores import RELAXED, STRICT, Baselines, Gap, by_table, gap, is_released, paper_column
 from .tables10_11 import describe_models

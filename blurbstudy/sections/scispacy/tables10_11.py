@@ -9,9 +9,10 @@ from ...baselines import MODELS, evaluated_tags, scispacy_score, score_on_scispa
 from ...baselines.corpora import merged_labels
 from ...metrics import precision_recall_f1
 from ...study.grid import Condition, Results
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percents
-from ...tables.table import NOT_RUN, Score, Table, format_interval, format_number, format_signed
+from ...tables.table import NOT_RUN, Score, Table
 from ...tasks import Task
 from .grids import FINE_TUNED
 from .scores import METRIC_OF, ORACLE, STRICT, Baselines, by_table, gap, is_released, paper_column, training_tasks

@@ -12,9 +12,10 @@ import yaml
 from ...stats.summary import CellSummary
 from ...study.grid import Condition, Results, merge_captions
 from ...study.study import Study
+from ...tables.formatting import format_number, interval_lines
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
-from ...tables.table import NOT_RUN, HtmlCell, Table, format_number, interval_lines, number_with_details
+from ...tables.table import NOT_RUN, HtmlCell, Table, number_with_details
 from .grids import OPTIMAL
 from .parameters import Parameters
 

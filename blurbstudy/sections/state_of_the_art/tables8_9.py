@@ -10,8 +10,9 @@ from ...search.space import TECHNIQUES
 from ...study.conditions import BLURB
 from ...study.grid import Condition, Results, format_seeds
 from ...study.study import Study
+from ...tables.formatting import format_number
 from ...tables.score_table import cell_notes, cell_score, percent
-from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row, format_number
+from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row
 from .grids import OPTIMAL, STANDARD
 from .parameters import Parameters
 from .searches import Searched

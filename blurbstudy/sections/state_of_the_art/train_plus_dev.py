@@ -8,8 +8,9 @@ from ...stats.intervals import holm
 from ...stats.summary import Comparison
 from ...study.grid import Condition, Results, merge_captions
 from ...tables.comparison_table import format_p_value
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
-from ...tables.table import Table, empty_row, format_interval, format_number, format_signed
+from ...tables.table import Table, empty_row
 from .grids import OPTIMAL
 from .searches import OPTIMAL_WITHOUT_DEV
 

@@ -6,7 +6,7 @@ import pytest
 
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.gains import certainty_answer, gain_table, gains_answer, technique_gains
-from blurbstudy.tables.table import format_signed
+from blurbstudy.tables.formatting import format_signed
 
 STEM = "03_layer_adaptation"
 GOOD, BAD, HOPELESS = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81], [60, 61, 60, 62, 61]

@@ -5,7 +5,7 @@ from scipy import stats
 
 from blurbstudy.sections.explore.catalog import Message
 from blurbstudy.sections.explore.compare import comparable_groups, compare_groups, default_pair
-from blurbstudy.tables.table import format_signed
+from blurbstudy.tables.formatting import format_signed
 
 GOOD, BAD = [90, 92, 91, 93], [70, 75, 69, 74]
 

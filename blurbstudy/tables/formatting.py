@@ -1,0 +1,69 @@
+"""Numbers, intervals and counts as text, and text as HTML or CSV."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+ONE_SEED = "one, no interval"
+
+
+def format_number(value: float | None) -> str:
+    """Two decimals with a true minus sign; an en dash for None."""
+    if value is None:
+        return "–"
+    text = f"{value:.2f}"
+    return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def format_signed(value: float | None) -> str:
+    """A difference: two decimals with their sign."""
+    if value is None:
+        return "–"
+    return format_number(value) if value < 0 or format_number(value) == "0.00" else f"+{format_number(value)}"
+
+
+def describe_intervals(over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None) -> str:
+    """Both intervals of a difference, as part of a sentence."""
+    seeds = "one seed, so no interval over seeds" if over_seeds is None else f"over seeds {format_interval(over_seeds)}"
+    examples = "no interval" if over_examples is None else format_interval(over_examples)
+    return f"{seeds}; over test examples {examples}"
+
+
+def interval_lines(
+    over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None
+) -> tuple[str, str]:
+    """Both intervals of a number, each as a line."""
+    return (
+        f"seeds {ONE_SEED if over_seeds is None else format_interval(over_seeds)}",
+        f"examples {format_interval(over_examples)}",
+    )
+
+
+def format_interval(bounds: tuple[float, float] | None) -> str:
+    """`[low, high]`, or an en dash."""
+    return "–" if bounds is None else f"[{format_number(bounds[0])}, {format_number(bounds[1])}]"
+
+
+def format_count(n: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{n:,} {noun}{'s'[: n != 1]}"
+
+
+def slug(title: str) -> str:
+    """A title as an HTML id and file name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "table"
+
+
+def escape_spreadsheet(cell: object) -> object:
+    """A CSV cell that no spreadsheet runs: text that starts like a formula gets an apostrophe in front. Numbers stay as
+    they are, and so does text after them, unless it calls something.
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    return cell if re.match(r"[+-]\d[\d.,]*%?(?![^\s])[^|!]*$", cell) else f"'{cell}"
+
+
+def html_lines(text: str) -> str:
+    """Escaped text with its line breaks; `words` in backticks become code."""
+    return "<br>".join(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(part)) for part in text.split("\n"))
