@@ -40,6 +40,8 @@ LACKING = (  # on a bare GPU machine; tqdm, which transformers needs, is there b
 SITECUSTOMIZE = f"""
 import builtins, sys
 
+pytestmark = pytest.mark.slow
+
 for name in {LACKING!r}:
     sys.modules[name] = None
 plain_import = builtins.__import__

@@ -11,6 +11,8 @@ TESTS = Path(__file__).resolve().parent
 ONE = """
 import pytest
 
+pytestmark = pytest.mark.slow
+
 @pytest.mark.browser
 def test_a_page_opens(browser):
     browser.new_page().close()

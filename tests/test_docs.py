@@ -245,6 +245,7 @@ def test_the_readme_is_short_and_its_picture_is_the_only_one():
     assert pictures == re.findall(r"\]\((images/[^)]+)\)", readme)
 
 
+@pytest.mark.slow
 def test_the_quick_start_runs(tmp_path, mini_data, tiny_encoder):
     """README's two commands and its Python, on generated files with a tiny encoder."""
     from blurbstudy.tasks.mini_blurb.raw_files import write_raw_files

@@ -193,6 +193,8 @@ PLANNED = (
     + """
 from blurbstudy.cli.notebook_options import notebook_parameters
 from blurbstudy.report.plan import planned_configs, planned_study
+
+pytestmark = pytest.mark.slow
 notebook = "02_optimization_ablation"
 overrides = {"encoders": ENCODERS, "store": "runs/none"}
 values = notebook_parameters(scale="mini", only=[notebook], overrides=overrides)[notebook]

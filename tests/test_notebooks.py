@@ -143,6 +143,7 @@ def test_a_tutorial_refuses_unknown_parameters(stem, tmp_path):
         execute(stem, tmp_path, nonsense=1)
 
 
+@pytest.mark.slow
 def test_your_own_data_goes_through_from_raw_files_to_marked_text(tmp_path, tiny_encoder):
     given = {"encoder": str(tiny_encoder), "folder": str(tmp_path / "work"), "seeds": 1, "epochs": 2}
     executed = execute("10_your_own_data", tmp_path, device="cpu", **given)

@@ -6,6 +6,8 @@ from blurbstudy.baselines import entity_types, evaluated_tags, load_model, predi
 from blurbstudy.metrics import decode_tags, entity_f1
 from blurbstudy.tasks import get_task, read_task
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def nlp(chemical_model):

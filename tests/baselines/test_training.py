@@ -92,6 +92,7 @@ def small_data(mini_data, tmp_path):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_in_another_process(small_data, tmp_path):
     """Each process has its own hash seed and cache."""
     digests = []

@@ -236,6 +236,7 @@ def test_a_file_in_the_place_of_the_store_is_said_by_report(command, tmp_path):
     assert code == 2 and "file: is a file; name the folder of a run store" in errors
 
 
+@pytest.mark.slow
 def test_a_file_in_the_place_of_the_report_is_one_line(command, tmp_path, tiny_encoder):
     (tmp_path / "file").write_text("")
     words = ["-p", "encoders", f"{{BERT: '{tiny_encoder}'}}", "--only", "00_overview", "--report", "file"]

@@ -116,6 +116,7 @@ def test_an_impossible_shard_size_is_an_error_before_the_first_step(corpus, conf
     assert code == 2 and message in output and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"steps": 400}))
     assert run(*arguments(corpus, config, tmp_path / "uninterrupted"), capsys=capsys)[0] == 0
@@ -133,6 +134,7 @@ def test_killed_and_resumed_equals_uninterrupted(corpus, config, tmp_path, capsy
     assert code == 0 and "already finished" in message
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_checkpoint_the_run_starts_over(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"steps": 400, "n_evaluations": 400}))
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"

@@ -267,6 +267,7 @@ def until(condition, seconds=240):
     return condition()
 
 
+@pytest.mark.slow
 def test_after_sigkill_the_same_command_completes_the_same_records(tmp_path, tiny_encoder, make_sources, make_grid):
     script = tmp_path / "sweep.py"
     script.write_text(SWEEP)

@@ -33,6 +33,8 @@ from blurbstudy.store.run_store import RunStore
 from blurbstudy.training.profiling import clones
 from transformers import AutoTokenizer
 
+pytestmark = pytest.mark.slow
+
 folder, room, runs, tokenizer = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 torch.set_num_threads(1)
 shape = Architecture(family="bert", vocab_size=300, n_layers=3, width=256, n_heads=4, intermediate=1024,

@@ -73,6 +73,7 @@ def start(tmp_path, store, tiny_encoder):
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="compares lock files")
 def test_two_commands_train_every_run_once(start, store):
     commands = [start(SWEEP), start(SWEEP)]

@@ -78,6 +78,7 @@ def run(predictor, source, to: Path, format_name: str, *, skip_errors: bool = Fa
     return predict_to_output(predictor, items, output, skip_errors=skip_errors, progress=progress)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["jsonl", "html"])
 def test_a_killed_run_repeats_to_the_same_bytes(predictor, model, source, tmp_path, format_name):
     run(predictor, source, tmp_path / "uninterrupted" / "out", format_name)

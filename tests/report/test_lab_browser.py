@@ -22,7 +22,7 @@ from blurbstudy.engine.sweep import run_missing
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import get_task, read_split
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TOKEN = "0123456789abcdef" * 3
 PATIENCE = 120_000  # milliseconds: the machine may be busy with other tests

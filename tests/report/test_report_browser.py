@@ -4,7 +4,7 @@ import pytest
 
 from blurbstudy.sections import NOTEBOOKS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = ["index", *NOTEBOOKS]
 

@@ -37,6 +37,7 @@ PRETRAINED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path, monkeypatch):
     """Two objectives x two pretraining seeds x two fine-tuning seeds on BIOSSES, then all of it from the store."""
     monkeypatch.setattr(module, "_CHECKED", set())

@@ -81,6 +81,7 @@ def test_members_that_end_early_leave_the_others_as_they_were(make_config, simil
     np.testing.assert_allclose(together[1].curve["train_loss"], alone.curve["train_loss"], rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_bfloat16_scores_as_float32_over_seeds(make_config, similarity, checkpoint, device):
     means = {}
     for precision in ("float32", "bfloat16"):

@@ -51,6 +51,7 @@ def grown(members, what):
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is reset by /proc/self/clear_refs")
 def test_a_profile_bounds_the_peak_of_training_and_members_add_up():
     each, two, four = (grown(n, "profile") for n in (1, 2, 4))

@@ -42,6 +42,7 @@ def wanted(tmp_path, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_the_same_bits_as_one_after_another(wanted, tmp_path, monkeypatch):
     side_by_side = ensure_encoders(wanted(*OBJECTIVES), workers=2, progress="silent")
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "other"))
@@ -61,6 +62,7 @@ def test_what_is_there_is_not_made_again_and_another_seed_or_length_is_another(w
     assert len({first, *others}) == 3
 
 
+@pytest.mark.slow
 def test_a_failure_is_told_and_the_others_are_kept(wanted):
     asked = wanted("bert", "no-nsp", "electra")
     bad = wanted("single-sequence", tokens=10**14)["single-sequence"]  # more steps than a configuration allows
