@@ -174,7 +174,7 @@ def recipe_from_dict(values: JsonMapping) -> Recipe:
     return Recipe(**numbers)
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> Any:
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -238,12 +238,12 @@ def run_config_from_dict(values: JsonMapping) -> RunConfig:
     return RunConfig(recipe=recipe_from_dict(values.pop("recipe")), **values)
 
 
-def canonical_json(values: Any) -> str:
+def canonical_json(values: object) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def fingerprint(values: Any) -> str:
+def fingerprint(values: object) -> str:
     """20 hexadecimal digits of a SHA-256 over bytes, a string (UTF-8), or the canonical JSON of other values."""
     if not isinstance(values, bytes):
         values = (values if isinstance(values, str) else canonical_json(values)).encode()

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .. import errors, paths
+from ..config import JsonMapping
 from ..engine.sources.sources import MINI
 from ..errors import flat_message
 from ..study.study import is_demo
@@ -33,7 +33,7 @@ class Execution:
 
 
 def execute_notebooks(
-    plan: Mapping[str, Mapping[str, Any]],
+    plan: Mapping[str, JsonMapping],
     *,
     out: Path,
     failures: Mapping[str, str] | None = None,
@@ -64,7 +64,7 @@ def execute_notebooks(
     return [executions[notebook] for notebook in plan]
 
 
-def _execute_in_thread(notebook: str, values: Mapping[str, Any], *, out: Path, failure: str | None) -> Execution:
+def _execute_in_thread(notebook: str, values: JsonMapping, *, out: Path, failure: str | None) -> Execution:
     """`execute_notebook` in a thread of its own, in which Jupyter opens an event loop and leaves it open."""
     from jupyter_core.utils import ensure_event_loop
 
@@ -74,9 +74,7 @@ def _execute_in_thread(notebook: str, values: Mapping[str, Any], *, out: Path, f
         ensure_event_loop().close()
 
 
-def execute_notebook(
-    notebook: str, parameters: Mapping[str, Any], *, out: Path, failure: str | None = None
-) -> Execution:
+def execute_notebook(notebook: str, parameters: JsonMapping, *, out: Path, failure: str | None = None) -> Execution:
     """Execute one notebook; a failure in it is returned, and noted in the executed copy."""
     import papermill
     from papermill.exceptions import PapermillException
@@ -101,7 +99,7 @@ def execute_notebook(
     return Execution(notebook=notebook, path=path, seconds=time.monotonic() - start, failure=failure)
 
 
-def _message(error: Any) -> str:
+def _message(error: object) -> str:
     """The message of a StudyError as it was raised; any other error with its type before it."""
     kind, message = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
     known = getattr(errors, kind, None)
@@ -116,7 +114,7 @@ def provenance(scale: str, store: Path | str | None) -> dict[str, str]:
     return {"scale": scale, "store": hashlib.sha256(str(folder).encode()).hexdigest()[:16]}
 
 
-def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: Mapping[str, Any]) -> None:
+def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: JsonMapping) -> None:
     """Leave an executed copy that says what it is of and what failed, even where the kernel never started."""
     import nbformat
 

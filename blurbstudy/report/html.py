@@ -144,14 +144,14 @@ def _read_page(folder: Path, notebook: str, expected: Mapping[str, str]) -> Page
         content = nbformat.read(paths.NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
     content.cells = [cell for cell in content.cells if not _HIDDEN_TAGS & set(cell.metadata.get("tags", ()))]
     data = list(_output_data(content)) if executed else []
-    figures = [(info, one["text/html"]) for one in data for info in one.get(FIGURES_MIME, ())]
+    figures = [(info, output["text/html"]) for output in data for info in output.get(FIGURES_MIME, ())]
     return Page(
         notebook=notebook,
         title=content.metadata.get("title", notebook),
         executed=executed,
         is_demo=executed and actual.get("no_finding", True),
         failure=content.metadata.get(FAILURE, ""),
-        answers=[one[KeyFinding.MIME] for one in data if KeyFinding.MIME in one],
+        answers=[output[KeyFinding.MIME] for output in data if KeyFinding.MIME in output],
         figures=[info for info, _ in figures],
         front=[{"question": info["front"], "html": html} for info, html in figures if info["front"]],
         content=content,

@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from ..config import RunConfig
+from ..config import JsonMapping, RunConfig
 from ..engine.deadline import Deadline
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.encoders import ensure_encoders
@@ -21,6 +20,7 @@ from ..engine.sweep import check_runs, run_missing
 from ..errors import ParameterError, StudyError, flat_message
 from ..filesystem import atomic_write, disk_errors
 from ..sections import get_section
+from ..study.parameters import CommonParameters
 from ..study.section import PreparedSection
 from ..study.study import Study
 from .plan import planned_configs
@@ -36,7 +36,7 @@ class Made:
     reused: int = 0
 
 
-def make_studies(plan: Mapping[str, Mapping[str, Any]], *, deadline: Deadline | None = None) -> list[Study[Any]]:
+def make_studies(plan: Mapping[str, JsonMapping], *, deadline: Deadline | None = None) -> list[Study[CommonParameters]]:
     """The studies of notebooks (notebook -> parameters), in their order.
 
     Raises:
@@ -48,7 +48,7 @@ def make_studies(plan: Mapping[str, Mapping[str, Any]], *, deadline: Deadline | 
     ]
 
 
-def make_all_runs(studies: Sequence[Study[Any]]) -> Made:
+def make_all_runs(studies: Sequence[Study[CommonParameters]]) -> Made:
     """Make everything that the studies lack. A notebook whose data, encoders or recipes fail does not stop the others.
 
     Raises:
@@ -84,11 +84,11 @@ def make_all_runs(studies: Sequence[Study[Any]]) -> Made:
 
 @dataclass
 class _Sweep:
-    studies: list[Study[Any]] = field(default_factory=list)
+    studies: list[Study[CommonParameters]] = field(default_factory=list)
     configs: dict[str, RunConfig] = field(default_factory=dict)
 
 
-def _prepare(study: Study[Any]) -> dict[str, RunConfig]:
+def _prepare(study: Study[CommonParameters]) -> dict[str, RunConfig]:
     """Save the parameters, compute what comes before the grids, and return the runs of the grids."""
     with contextlib.nullcontext() if study.encoder_specs else contextlib.suppress(ParameterError):
         study.save_parameters()  # a notebook that only reads the store needs no data
@@ -100,14 +100,14 @@ def _prepare(study: Study[Any]) -> dict[str, RunConfig]:
     return configs
 
 
-def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
+def pretrain_encoders(studies: Sequence[Study[CommonParameters]]) -> dict[str, str]:
     """Pretrain the missing encoders of all studies, in parallel.
 
     Returns:
         notebook -> why it lacks an encoder, in one line.
     """
     failures: dict[str, str] = {}
-    groups: dict[tuple[str, PretrainingPlan], list[Study[Any]]] = {}
+    groups: dict[tuple[str, PretrainingPlan], list[Study[CommonParameters]]] = {}
     for study in (study for study in studies if study.encoder_specs):
         try:
             groups.setdefault((study.data, study.pretraining_plan), []).append(study)
@@ -141,7 +141,7 @@ def pretrain_encoders(studies: Sequence[Study[Any]]) -> dict[str, str]:
     return failures
 
 
-def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
+def write_plan(studies: Sequence[Study[CommonParameters]], file: Path) -> int:
     """Write the runs that the studies need, with their sources, as JSON: `python -m blurbstudy.engine.train_plan FILE`
     trains those that the store lacks, where only what training needs is installed. Encoders are pretrained first.
 
@@ -166,7 +166,7 @@ def write_plan(studies: Sequence[Study[Any]], file: Path) -> int:
     return len(configs)
 
 
-def merged_sources(studies: Iterable[Study[Any]]) -> Sources:
+def merged_sources(studies: Iterable[Study[CommonParameters]]) -> Sources:
     """The data and encoders of several studies together; encoders by fingerprint, since names may differ."""
     sources = [study.sources for study in studies]
     encoders = {encoder.fingerprint: encoder for source in sources for encoder in source.encoders.values()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..config import RunConfig
+from ..config import JsonMapping, JsonObject, RunConfig
 from ..engine.estimates.flops import pretraining_seconds
 from ..engine.estimates.memory import free_bytes
 from ..engine.estimates.sweep_estimate import estimate_sweep
@@ -17,6 +17,7 @@ from ..engine.workers.process import available_cpus
 from ..pretraining.encoder_cache import EncoderRequest
 from ..sections import get_section
 from ..store.run_store import RunStore
+from ..study.parameters import CommonParameters
 from ..study.study import Study
 
 ASSUMPTIONS = (
@@ -66,13 +67,13 @@ class Plan:
         """Estimated wall-clock time."""
         return sum(notebook.seconds for notebook in self.notebooks)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain values only."""
         derived = {"missing": self.missing, "seconds": self.seconds, "assumptions": list(ASSUMPTIONS)}
         return asdict(self) | derived
 
 
-def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunStore) -> Plan:
+def make_plan(plan: Mapping[str, JsonMapping], *, scale: str, store: RunStore) -> Plan:
     """The plan of some notebooks (notebook -> parameters); nothing is trained or written.
 
     Raises:
@@ -127,7 +128,7 @@ def make_plan(plan: Mapping[str, Mapping[str, Any]], *, scale: str, store: RunSt
     )
 
 
-def planned_configs(study: Study[Any]) -> dict[str, RunConfig]:
+def planned_configs(study: Study[CommonParameters]) -> dict[str, RunConfig]:
     """Run id -> configuration of every run of the study, as far as it is known in advance."""
     section: Any = study.section
     if hasattr(section, "planned_configs"):
@@ -135,7 +136,7 @@ def planned_configs(study: Study[Any]) -> dict[str, RunConfig]:
     return {run.id: run for grid in section.grids(study).values() for run in grid.configs}
 
 
-def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any], dict[str, EncoderRequest]]:
+def planned_study(notebook: str, values: JsonMapping) -> tuple[Study[CommonParameters], dict[str, EncoderRequest]]:
     """A study with placeholders for encoders that are still to be pretrained: display name -> request."""
     section = get_section(notebook)
     study = Study(section, section.Parameters.parse({**values, "train_missing": False}))
@@ -146,7 +147,7 @@ def planned_study(notebook: str, values: Mapping[str, Any]) -> tuple[Study[Any],
     return study, to_pretrain
 
 
-def _pretraining_seconds(study: Study[Any], encoders: Sequence[tuple[str, EncoderRequest]]) -> float:
+def _pretraining_seconds(study: Study[CommonParameters], encoders: Sequence[tuple[str, EncoderRequest]]) -> float:
     shapes = {name: encoder.architecture for name, encoder in study.sources.encoders.items()}
     seconds = [pretraining_seconds(request, shapes[name]) for name, request in encoders]
     on_cpu = all(request.device == "cpu" for _, request in encoders)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import Field
 
+from ..config import JsonMapping
 from ..study.parameter_types import Device, Epochs, LearningRate, MaxLength
 from ..study.parameters import Model, namespace_parameters, parse_parameters
 
@@ -28,7 +26,7 @@ class Parameters(Model):
     device: Device = Field(description="auto, cpu or cuda")
 
 
-def read_parameters(namespace: Mapping[str, Any]) -> Parameters:
+def read_parameters(namespace: JsonMapping) -> Parameters:
     """The parameters in the notebook's `globals()`.
 
     Raises:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..config import Recipe
 from ..errors import ParameterError
 from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, check_recipe, stabilize
 from ..tasks import TASKS
 from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
-from .parameters import LayerParameters, TaskTypeParameters
+from .parameters import CommonParameters, LayerParameters, TaskTypeParameters
 from .study import Study
 
 BASELINE = "Baseline"  # the level without a technique
@@ -37,7 +36,7 @@ def layer_techniques(parameters: LayerParameters, *, combinations: bool = False)
 
 
 def technique_grid(
-    study: Study[Any],
+    study: Study[CommonParameters],
     techniques: Mapping[str, Sequence[Stabilizer]],
     *,
     bases: Mapping[str, Recipe],
@@ -98,7 +97,7 @@ def technique_grid(
     )
 
 
-def blurb_columns(study: Study[Any]) -> tuple[TaskColumn, ...]:
+def blurb_columns(study: Study[CommonParameters]) -> tuple[TaskColumn, ...]:
     """A column per task, and for all of BLURB's tasks the BLURB score: the mean over groups of the mean within each."""
     columns = [TaskColumn(label=task.name, tasks=(task.name,), paper=task.name) for task in study.tasks]
     if {task.name for task in study.tasks} == {task.name for task in TASKS}:
@@ -108,13 +107,13 @@ def blurb_columns(study: Study[Any]) -> tuple[TaskColumn, ...]:
     return tuple(columns)
 
 
-def recipes_by_type(study: Study[Any]) -> dict[str, Recipe]:
+def recipes_by_type(study: Study[TaskTypeParameters]) -> dict[str, Recipe]:
     """Task -> recipe, with the epochs and sequence length of its type (`TaskTypeParameters`).
 
     Raises:
         ParameterError: epochs or max_lengths lack the type of a task.
     """
-    chosen: TaskTypeParameters = study.parameters
+    chosen = study.parameters
     for name in ("epochs", "max_lengths"):
         lacking = sorted({task.task_type for task in study.tasks} - set(getattr(chosen, name)))
         if lacking:

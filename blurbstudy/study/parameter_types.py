@@ -35,7 +35,7 @@ Encoders = Annotated[dict[str, str | None], Field(min_length=1)]
 Columns = Annotated[dict[str, str | None], Field(min_length=1)]
 
 
-def read_seeds(value: Any) -> tuple[int, ...]:
+def read_seeds(value: object) -> tuple[int, ...]:
     """Seeds from a number n (1 to n), a list, or text such as '1-5' or '1,3,7'.
 
     Raises:
@@ -68,13 +68,13 @@ def read_seeds(value: Any) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Raises ParameterError where the value is not among the choices."""
     if value not in choices:
         raise ParameterError(f"{name}={value!r} is unknown; use {' or '.join(choices)}")
 
 
-def _check_seeds(value: Any) -> Any:
+def _check_seeds(value: object) -> object:
     read_seeds(value)
     return value
 
@@ -103,7 +103,7 @@ def _check_epoch_choices(choices: dict[str, list[float]]) -> dict[str, list[floa
     return choices
 
 
-Seeds = Annotated[Any, BeforeValidator(_check_seeds)]
+Seeds = Annotated[object, BeforeValidator(_check_seeds)]
 Names = Annotated[list[str], AfterValidator(_check_distinct)]  # may be empty
 TaskNames = Annotated[list[str], Field(min_length=1), AfterValidator(_check_distinct)]
 SearchSpace = Annotated[dict[str, list[Any]], AfterValidator(_check_space)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
-from ..config import RENAMED_FIELDS
+from ..config import RENAMED_FIELDS, JsonMapping, JsonObject
 from ..errors import ParameterError, StudyError
 from .parameter_types import (
     SCALES,
@@ -55,7 +55,7 @@ class Pretraining(Model):
     precision: Precision
 
 
-def parse_parameters(model: type[M], values: Mapping[str, Any], *, origin: str = "") -> M:
+def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -> M:
     """The model with these values.
 
     Args:
@@ -92,7 +92,7 @@ class CommonParameters(Model):
     precision: Precision = Field(description="float32, or bfloat16 (float32 master weights)")
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], *, origin: str = "") -> Self:
+    def parse(cls, values: JsonMapping, *, origin: str = "") -> Self:
         """The parameters with these values.
 
         Args:
@@ -117,7 +117,7 @@ class TrainingParameters(CommonParameters):
     n_evaluations: Evaluations = Field(description="dev evaluations per run")
 
     @property
-    def shared_fields(self) -> dict[str, Any]:
+    def shared_fields(self) -> JsonObject:
         """The fields of `Recipe` that all runs share."""
         return {
             "learning_rate": self.learning_rate,
@@ -166,14 +166,14 @@ def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> st
     return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
 
 
-def scale_parameters(scale: str, notebook: str) -> dict[str, Any]:
+def scale_parameters(scale: str, notebook: str) -> JsonObject:
     """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a missing file adds none.
 
     Raises:
         ParameterError: unknown scale, or a file that is not a mapping.
     """
     check_choice("scale", scale, SCALES)
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     for path in parameter_files(scale, notebook):
         values |= read_mapping(path)
     return values
@@ -185,7 +185,7 @@ def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
     return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
 
 
-def describe_origin(scale: str, notebook: str, values: Mapping[str, Any]) -> str:
+def describe_origin(scale: str, notebook: str, values: JsonMapping) -> str:
     """The parameters files of a notebook, and the values that differ from theirs."""
     defaults = scale_parameters(scale, notebook)
     changed = [
@@ -210,7 +210,7 @@ def format_value(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> JsonObject:
     """A YAML file of `name: value` lines.
 
     Raises:
@@ -227,7 +227,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return values
 
 
-def namespace_parameters(namespace: Mapping[str, Any], known: Iterable[str], *, check_unknown: bool) -> dict[str, Any]:
+def namespace_parameters(namespace: JsonMapping, known: Iterable[str], *, check_unknown: bool) -> JsonObject:
     """The parameters among a notebook's globals.
 
     Args:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar
 
 from .. import paths
-from ..config import Recipe, RunConfig, recipe_from_dict
+from ..config import JsonMapping, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
 from ..engine.engine import LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
@@ -31,7 +30,7 @@ NOTEBOOK_METADATA = "notebook"  # kind of metadata: the parameters of a notebook
 NOT_A_RESULT = "Demo on synthetic data: these numbers are not results."
 PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
-P = TypeVar("P", bound=CommonParameters)
+P = TypeVar("P", bound=CommonParameters, covariant=True)
 _CHECKED: set[str] = set()  # notebooks whose parameter names this process has checked
 
 
@@ -59,7 +58,7 @@ class Study(Generic[P]):
 
     Args:
         section: a module of `blurbstudy.sections`.
-        given: a notebook's `globals()`, or the section's parameters.
+        values: a notebook's `globals()`, or the section's parameters.
         deadline: after which no training starts.
 
     Raises:
@@ -70,9 +69,9 @@ class Study(Generic[P]):
     parameters: P
 
     def __init__(
-        self, section: Section, given: Mapping[str, Any] | CommonParameters, *, deadline: Deadline | None = None
+        self, section: Section, values: JsonMapping | CommonParameters, *, deadline: Deadline | None = None
     ) -> None:
-        parsed: Any = given if isinstance(given, CommonParameters) else _notebook_parameters(section, given)
+        parsed: Any = values if isinstance(values, CommonParameters) else _notebook_parameters(section, values)
         self.deadline = deadline or Deadline()
         self.section, self.parameters = section, parsed
         self.notebook = section.NOTEBOOK
@@ -202,7 +201,7 @@ class Study(Generic[P]):
                 columns.append(TaskColumn(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
         return tuple(columns)
 
-    def recipe(self, **fields: Any) -> Recipe:
+    def recipe(self, **fields: object) -> Recipe:
         """A recipe; other fields keep their defaults."""
         return recipe_from_dict(fields)
 
@@ -262,7 +261,7 @@ class Study(Generic[P]):
         return is_demo(self.parameters.scale, self.parameters.data)
 
 
-def _notebook_parameters(section: Section, namespace: Mapping[str, Any]) -> CommonParameters:
+def _notebook_parameters(section: Section, namespace: JsonMapping) -> CommonParameters:
     """The parameters in a notebook's globals; the working directory becomes the project's."""
     if Path.cwd() == paths.NOTEBOOKS:
         os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
@@ -274,7 +273,7 @@ def _notebook_parameters(section: Section, namespace: Mapping[str, Any]) -> Comm
     return parsed
 
 
-def stored_study(section: Section, values: Mapping[str, Any], *, store: Path) -> Study[Any]:
+def stored_study(section: Section, values: JsonMapping, *, store: Path) -> Study[CommonParameters]:
     """The study of a section's last execution by its stored parameters; it only reads the store.
 
     Raises:

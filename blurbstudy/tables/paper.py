@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from ..config import JsonObject
 from ..errors import ParameterError
 
 NOTEBOOK_OF = {  # table or figure of the paper -> the notebook that rebuilds it; ours bears the same name
@@ -28,7 +28,7 @@ PAPER_FILE = Path(__file__).with_name("paper_tables.yaml")
 
 
 @cache
-def paper_tables() -> dict[str, Any]:
+def paper_tables() -> JsonObject:
     """Every table of the paper by name (`table2` ...): title, cells, notes."""
     return yaml.safe_load(PAPER_FILE.read_text(encoding="utf-8"))
 

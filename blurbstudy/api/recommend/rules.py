@@ -246,7 +246,7 @@ def _max_length(profile: TaskProfile) -> Decision:
     return _decide("max_length", min(256, profile.positions), why, JUDGEMENT)
 
 
-def _decide(field: str, value: Any, why: str, source: str) -> Decision:
+def _decide(field: str, value: object, why: str, source: str) -> Decision:
     return Decision(field=field, value=value, why=why, source=source)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from ...baselines import (
     RELEASED,
@@ -23,7 +22,7 @@ from ...baselines import (
     released_version,
     total_steps,
 )
-from ...config import fingerprint
+from ...config import JsonObject, fingerprint
 from ...errors import DataError
 from ...store.run_store import RunStore
 from ...tasks import data_fingerprint, get_task, read_task
@@ -100,7 +99,7 @@ def find_baseline(store: RunStore, request: BaselineRequest) -> BaselinePredicti
         return None
     model = ModelInfo(**values)
     cached = {task: store.metadata(TAGS_METADATA, _tags_key(task, data, model)) for task, data in request.tasks.items()}
-    return BaselinePredictions(model=model, tags={task: one["tags"] for task, one in cached.items() if one is not None})
+    return BaselinePredictions(model=model, tags={task: entry["tags"] for task, entry in cached.items() if entry})
 
 
 def ensure_baselines(
@@ -141,11 +140,11 @@ def ensure_baselines(
     return {name: predictions for name, predictions in results.items() if predictions is not None}
 
 
-def make_handler(setup: dict[str, Any]) -> Handler:
+def make_handler(setup: JsonObject) -> Handler:
     """In a worker process: tags test sets with one model, trained first if it is missing."""
     deadline = Deadline(at=setup["deadline"])
 
-    def handle(job: dict[str, Any], on_steps: OnSteps) -> None:
+    def handle(job: JsonObject, on_steps: OnSteps) -> None:
         values = job["request"]
         request = BaselineRequest(**(values | {"spec": BaselineSpec(**values["spec"])}))
         _tag_test_sets(request, RunStore(job["store"]), steps=job["steps"], on_steps=on_steps, deadline=deadline)
@@ -161,7 +160,7 @@ def _complete(store: RunStore, request: BaselineRequest) -> BaselinePredictions 
     return predictions if set(predictions.tags) == set(request.tasks) else None
 
 
-def _job(store: RunStore, request: BaselineRequest) -> dict[str, Any]:
+def _job(store: RunStore, request: BaselineRequest) -> JsonObject:
     spec, steps = request.spec, len(request.tasks)
     if request.version is None and not spec.folder().is_dir():
         task, data = next(iter(spec.fingerprints.items()))

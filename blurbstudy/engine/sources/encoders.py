@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from ...config import JsonObject
 from ...errors import Interrupted
 from ...pretraining.encoder_cache import EncoderRequest, make_encoder
 from ..deadline import Deadline
@@ -51,11 +51,11 @@ def ensure_encoders(
     return {name: folder for name, folder in folders.items() if name not in skipped}
 
 
-def make_handler(setup: dict[str, Any]) -> Handler:
+def make_handler(setup: JsonObject) -> Handler:
     """In a worker process: pretrains the requested encoder."""
     deadline = Deadline(at=setup["deadline"])
 
-    def handle(request: dict[str, Any], on_steps: OnSteps) -> None:
+    def handle(request: JsonObject, on_steps: OnSteps) -> None:
         encoder = EncoderRequest(**{**request, "corpus": tuple(request["corpus"])})
         make_encoder(encoder, on_progress=on_steps, stop=deadline.passed)
 

@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ...config import JsonObject
 from ...errors import ParameterError
 from ...models import checkpoint_fingerprint, checkpoint_folder, read_architecture
 from ...store.custom_tasks import save_task
@@ -133,7 +134,7 @@ def read_encoder(name: str, spec: str, path: Path) -> EncoderSource:
     )
 
 
-def _pretraining_record(path: Path) -> dict[str, Any] | None:
+def _pretraining_record(path: Path) -> JsonObject | None:
     """The pretraining record of an encoder that blurbstudy pretrained; None if there is none or it cannot be read."""
     try:
         record = json.loads((path / "pretraining.json").read_text(encoding="utf-8"))

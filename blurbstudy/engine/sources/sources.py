@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ...config import Recipe, RunConfig
+from ...config import JsonMapping, JsonObject, Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...models import Architecture, Checkpoint
 from ...stabilizers import canonical, inactive_fields
@@ -30,15 +29,15 @@ class EncoderSource:
     fingerprint: str
     architecture: Architecture
     description: str  # one line for captions
-    pretraining: Mapping[str, Any] | None = None  # pretraining.json of an encoder that blurbstudy pretrained
+    pretraining: JsonMapping | None = None  # pretraining.json of an encoder that blurbstudy pretrained
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """For the store's metadata and other processes; the path is omitted, since it holds on this machine alone."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "path"}
         return values | {"architecture": self.architecture.to_dict()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, path: str | None = None) -> EncoderSource:
+    def from_dict(cls, values: JsonMapping, *, path: str | None = None) -> EncoderSource:
         """The inverse of to_dict."""
         return cls(**(dict(values) | {"architecture": Architecture(**values["architecture"]), "path": path}))
 
@@ -112,7 +111,7 @@ class Sources:
         Raises:
             StudyError: the run is of data or an encoder that is not among these sources.
         """
-        encoder = next((one for one in self.encoders.values() if one.fingerprint == config.encoder_fingerprint), None)
+        encoder = next((e for e in self.encoders.values() if e.fingerprint == config.encoder_fingerprint), None)
         if encoder is None:
             raise StudyError(
                 f"run {config.id}: encoder {config.encoder_name!r} ({config.encoder_fingerprint}) is not among these"
@@ -170,15 +169,15 @@ def checkpoint_without_weights(encoder: EncoderSource) -> Checkpoint:
     return Checkpoint(encoder.architecture, weights={}, fingerprint=encoder.fingerprint, path=path)
 
 
-def sources_to_dict(sources: Sources) -> dict[str, Any]:
+def sources_to_dict(sources: Sources) -> JsonObject:
     """Plain values only, for another process."""
-    encoders = {name: one.to_dict() | {"path": one.path} for name, one in sources.encoders.items()}
+    encoders = {name: e.to_dict() | {"path": e.path} for name, e in sources.encoders.items()}
     return dataclasses.asdict(dataclasses.replace(sources, encoders={})) | {"encoders": encoders}
 
 
-def sources_from_dict(values: Mapping[str, Any]) -> Sources:
+def sources_from_dict(values: JsonMapping) -> Sources:
     """The inverse of sources_to_dict."""
-    encoders = {name: EncoderSource.from_dict(one, path=one["path"]) for name, one in values["encoders"].items()}
+    encoders = {name: EncoderSource.from_dict(e, path=e["path"]) for name, e in values["encoders"].items()}
     custom_tasks = {name: task_from_dict(task) for name, task in values["custom_tasks"].items()}
     return Sources(**(dict(values) | {"encoders": encoders, "custom_tasks": custom_tasks}))
 

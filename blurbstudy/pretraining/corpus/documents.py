@@ -18,12 +18,16 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ...errors import DataError
 
-OPENERS: dict[str, Callable[[BinaryIO], Any]] = {".gz": lambda raw: gzip.GzipFile(fileobj=raw), ".xz": lzma.LZMAFile}
+OPENERS: dict[str, Callable[[BinaryIO], BufferedIOBase]] = {
+    ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
+    ".xz": lzma.LZMAFile,
+}
 MAX_LINE_BYTES = 1 << 26  # a longer line is not text
 MAX_DOCUMENT_LINES = 100_000  # in plain text; a longer document means that blank lines are missing
 MAX_SENTENCE_WORDS = 100  # in plain text; a longer line is split into sentences

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from ...config import JsonMapping, JsonObject
 from ...errors import StudyError
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
@@ -47,7 +47,7 @@ class Contrast:
     first: tuple[CellRef, ...]
     second: tuple[CellRef, ...]
     versus: tuple[CellRef, ...] = ()  # two further cells, or none
-    paper: Mapping[str, Any] = field(default_factory=dict)  # where the paper prints the two numbers
+    paper: JsonMapping = field(default_factory=dict)  # where the paper prints the two numbers
 
     @property
     def is_pooled(self) -> bool:
@@ -114,14 +114,14 @@ def load_claims() -> tuple[Claim, ...]:
     return claims
 
 
-def _claim(entry: Mapping[str, Any]) -> Claim:
-    contrasts = tuple(one for group in entry["contrasts"] for one in _contrasts(group, claim=entry["id"]))
+def _claim(entry: JsonMapping) -> Claim:
+    contrasts = tuple(contrast for group in entry["contrasts"] for contrast in _contrasts(group, claim=entry["id"]))
     if entry["rule"] not in RULES:
         raise StudyError(f"claim {entry['id']}: rule={entry['rule']!r} is unknown; use {' or '.join(RULES)}")
     return Claim(**{**entry, "sections": tuple(entry["sections"]), "contrasts": contrasts})
 
 
-def _contrasts(entry: Mapping[str, Any], *, claim: str) -> list[Contrast]:
+def _contrasts(entry: JsonMapping, *, claim: str) -> list[Contrast]:
     """The contrasts of one entry: one per combination of its lists that are not pooled."""
     expect, paper = entry["expect"], entry.get("paper", {})
     if expect not in EXPECTATIONS:
@@ -161,7 +161,7 @@ def _group_pairs(
     return groups.values()
 
 
-def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
+def _ordered(values: JsonMapping) -> JsonObject:
     return {name: values[name] for name in FIELDS if name in values}
 
 
@@ -169,7 +169,7 @@ def _unique(refs: Iterable[CellRef]) -> tuple[CellRef, ...]:
     return tuple(dict.fromkeys(refs))
 
 
-def _combinations(values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _combinations(values: JsonMapping) -> Iterator[dict[str, str]]:
     """Every choice of one value per field, of fields that may have a list."""
     lists = (value if isinstance(value, list) else [value] for value in values.values())
     return (dict(zip(values, choice, strict=True)) for choice in itertools.product(*lists))

@@ -57,7 +57,9 @@ class SettingFailures:
     @property
     def total(self) -> FailureCount:
         """Over all tasks."""
-        return FailureCount(failed={run: failed for one in self.by_task.values() for run, failed in one.failed.items()})
+        return FailureCount(
+            failed={run: failed for task in self.by_task.values() for run, failed in task.failed.items()}
+        )
 
 
 def count_failures(evidence: Evidence, *, by_encoder: bool = False) -> list[SettingFailures]:
@@ -96,7 +98,7 @@ def _finished_runs(evidence: Evidence) -> Iterator[tuple[str, str, RunConfig, Re
 def _encoder_and_setting(grid: Grid, condition: Condition) -> tuple[str, str]:
     if grid.axes.group is None:
         return condition.level, SHARED
-    removes = any(isinstance(one, RemoveLayers) for techniques in grid.techniques.values() for one in techniques)
+    removes = any(isinstance(t, RemoveLayers) for techniques in grid.techniques.values() for t in techniques)
     return condition.group, f"{condition.level} layers removed" if removes else condition.level
 
 
@@ -169,7 +171,7 @@ def _unsafe_settings(settings: Sequence[SettingFailures]) -> list[str]:
     unsafe = [setting for setting in settings if setting.total.n_failed]
     worst = sorted(unsafe, key=lambda setting: -setting.total.n_failed / setting.total.n)[:MAX_NAMED]
     listed = "; ".join(
-        f"{one.name} ({one.total.n_failed} of {one.total.n}, on {_list_tasks(list(one.by_task))})" for one in worst
+        f"{s.name} ({s.total.n_failed} of {s.total.n}, on {_list_tasks(list(s.by_task))})" for s in worst
     )
     return [f"Runs fail most often under: {listed}."] if worst else []
 

@@ -43,7 +43,7 @@ class Evidence:
     @property
     def caption(self) -> str:
         """Provenance: runs, seeds, commit and parameters."""
-        records = {r.id: r for grids in self.results.values() for one in grids.values() for r in one.records.values()}
+        records = {r.id: r for grids in self.results.values() for g in grids.values() for r in g.records.values()}
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})
         parts = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
@@ -90,7 +90,7 @@ def _share_removed(grid: Grid, key: Condition) -> str | None:
         isinstance(technique, RemoveLayers) for techniques in grid.techniques.values() for technique in techniques
     ):
         return None
-    removed = sum(one.layers for one in grid.techniques[key.level] if isinstance(one, RemoveLayers))
+    removed = sum(technique.layers for technique in grid.techniques[key.level] if isinstance(technique, RemoveLayers))
     return {0: "none removed", grid.layers[key.group]: "half removed"}.get(2 * removed)
 
 

@@ -23,16 +23,14 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Htm
     Args:
         margin: points, drawn as a band around 0.
     """
-    points = [(one, one.difference * PERCENT) for one in judgements if one.difference is not None]
+    points = [(j, j.difference * PERCENT) for j in judgements if j.difference is not None]
     if not points:
         return HtmlCell(markup='<span class="missing">no runs</span>', text="no runs")
-    bounds = [
-        abs(bound * PERCENT) for one, _ in points for bound in (*(one.over_seeds or ()), *(one.over_examples or ()))
-    ]
+    bounds = [abs(bound * PERCENT) for j, _ in points for bound in (*(j.over_seeds or ()), *(j.over_examples or ()))]
     reach = min(MAX_REACH, max(MIN_REACH, margin, *bounds, *(abs(value) for _, value in points)))
     height = LINE * len(points) + 16
     at = _Axis(reach)
-    lines = "".join(_line(one, value, at, y=LINE * row + LINE / 2) for row, (one, value) in enumerate(points))
+    lines = "".join(_line(j, value, at, y=LINE * row + LINE / 2) for row, (j, value) in enumerate(points))
     bottom = height - 14
     band = f'<rect class="band" x="{at(-margin):.1f}" y="0" width="{at(margin) - at(-margin):.1f}" height="{bottom}"/>'
     zero = f'<line class="zero" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="0" y2="{bottom}"/>'
@@ -54,7 +52,7 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Htm
 
 def _describe(points: Sequence[tuple[Judgement, float]], *, label: str) -> str:
     counts = ", ".join(
-        f"{sum(one.outcome == outcome for one, _ in points)} {outcome}" for outcome in (SUPPORTS, OPPOSES, INCONCLUSIVE)
+        f"{sum(j.outcome == outcome for j, _ in points)} {outcome}" for outcome in (SUPPORTS, OPPOSES, INCONCLUSIVE)
     )
     values = [value for _, value in points]
     span = f"from {format_signed(min(values))} to {format_signed(max(values))} points"

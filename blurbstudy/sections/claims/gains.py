@@ -68,7 +68,7 @@ def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
         compared = comparisons(results, baseline=baseline)
         for setting in (name for name in results.grid.levels if name != baseline):
             mine = {key: gain for key, gain in gains.items() if key.level == setting}
-            both = [one for key in mine for one in (key, key._replace(level=baseline))]
+            both = [condition for key in mine for condition in (key, key._replace(level=baseline))]
             if mine:
                 effects.append(
                     TechniqueEffect(
@@ -107,18 +107,18 @@ def _few(names: Sequence[str], what: str) -> str:
 def technique_gains(evidence: Evidence) -> Table:
     """A row per technique: how often better or worse, the mean change, and how much of it is fewer collapses."""
     rows, runs = [], {}
-    for one in technique_effects(evidence):
-        runs[f"{one.name}, {one.stem}"] = one.run_ids
-        counts = (str(one.outcomes.count(kind)) for kind in ("better", "worse", "undecided"))
-        means = (fmean(getattr(gain, part) for gain in one.gains) for part in ("total", "fewer_collapsed"))
+    for effect in technique_effects(evidence):
+        runs[f"{effect.name}, {effect.stem}"] = effect.run_ids
+        counts = (str(effect.outcomes.count(kind)) for kind in ("better", "worse", "undecided"))
+        means = (fmean(getattr(gain, part) for gain in effect.gains) for part in ("total", "fewer_collapsed"))
         rows.append(
             (
-                RowHeader(one.setting, f"against {one.baseline}"),
-                _few(one.encoders, "encoders"),
-                page_link(one.stem),
+                RowHeader(effect.setting, f"against {effect.baseline}"),
+                _few(effect.encoders, "encoders"),
+                page_link(effect.stem),
                 *counts,
                 *(format_signed(percent(mean)) for mean in means),
-                *(f"{failed} of {n}" for failed, n in map(one.collapsed, (0, 1))),
+                *(f"{failed} of {n}" for failed, n in map(effect.collapsed, (0, 1))),
             )
         )
     columns = ("Technique", "Encoders", "Page", "Better", "Worse", "Undecided", "Mean change",
@@ -132,8 +132,15 @@ def technique_gains(evidence: Evidence) -> Table:
         EXCLUDED_NOTE,
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
-    return Table(title="Techniques against their baselines", columns=columns, rows=rows, notes=notes, runs=runs,
-                 caption=evidence.caption, front_page_question=QUESTION)  # fmt: skip
+    return Table(
+        title="Techniques against their baselines",
+        columns=columns,
+        rows=rows,
+        notes=notes,
+        runs=runs,
+        caption=evidence.caption,
+        front_page_question=QUESTION,
+    )
 
 
 def gain_table(evidence: Evidence) -> Table:
@@ -142,7 +149,7 @@ def gain_table(evidence: Evidence) -> Table:
     for stem, results, baseline in baseline_grids(evidence):
         for key, gain in _gains(results, baseline=baseline):
             both, encoder = (key, key._replace(level=baseline)), _encoder(results, key)
-            ids = tuple(run for one in both for run in results.summaries[one].run_ids)
+            ids = tuple(run for condition in both for run in results.summaries[condition].run_ids)
             runs[f"{stem}: {key._replace(group=encoder).name}"] = ids
             rows.append(
                 (
@@ -199,15 +206,16 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
         return KeyFinding(
             question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], on_front_page=True
         )
-    outcomes = [outcome for one in effects for outcome in one.outcomes]
-    sentences = [
-        f"{kind.capitalize()} than its baseline: " + "; ".join(
-            f"{one.name}, {one.outcomes.count(kind)} of {format_count(len(one.outcomes), 'comparison')}"
-            for one in having
-        ) + "."
-        for kind in ("better", "worse")
-        if (having := [one for one in effects if kind in one.outcomes])
-    ]  # fmt: skip
+    outcomes = [outcome for effect in effects for outcome in effect.outcomes]
+    sentences = []
+    for kind in ("better", "worse"):
+        listed = "; ".join(
+            f"{effect.name}, {effect.outcomes.count(kind)} of {format_count(len(effect.outcomes), 'comparison')}"
+            for effect in effects
+            if kind in effect.outcomes
+        )
+        if listed:
+            sentences.append(f"{kind.capitalize()} than its baseline: {listed}.")
     undecided = outcomes.count("undecided")
     if undecided == len(outcomes):
         sentences.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
@@ -222,7 +230,7 @@ def _all(n: int) -> str:
 
 def _saves(effects: Sequence[TechniqueEffect]) -> str:
     """Under which techniques another share of runs collapsed than under the baseline."""
-    both = {one.name: (one.collapsed(0), one.collapsed(1)) for one in effects}
+    both = {effect.name: (effect.collapsed(0), effect.collapsed(1)) for effect in effects}
     changed = {name: (a, b) for name, (a, b) in both.items() if a[0] * b[1] != b[0] * a[1]}
     if not changed:
         return "Under each technique as large a share of runs collapsed as under its baseline."
@@ -235,7 +243,7 @@ def _outcome(results: Results, key: Condition, comparison: Comparison, p: float 
     both = [results.summaries[k] for k in (key, key._replace(level=baseline))]
     bounds = comparison.example_interval
     clear = p is not None and p < 0.05 and bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-    if not clear or comparison.difference is None or all(one.failed == one.n for one in both):
+    if not clear or comparison.difference is None or all(summary.failed == summary.n for summary in both):
         return "undecided"
     return "better" if comparison.difference > 0 else "worse"
 
@@ -249,15 +257,17 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
         for summary in results.summaries.values()
     }
     # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.
-    alive = [one for one in cells.values() if one.failed < one.n]
-    both = [one for one in alive if one.seed_interval is not None and one.example_interval is not None]
+    alive = [summary for summary in cells.values() if summary.failed < summary.n]
+    both = [summary for summary in alive if summary.seed_interval is not None and summary.example_interval is not None]
     if not both:
         none = "No cell has both intervals and a run that did not collapse yet."
         return KeyFinding(question="How sure is this?", sentences=[none], on_front_page=True)
-    seeds, examples = ([_half(getattr(one, name)) for one in both] for name in ("seed_interval", "example_interval"))
+    seeds, examples = (
+        [_half(getattr(summary, name)) for summary in both] for name in ("seed_interval", "example_interval")
+    )
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
     widths = [format_number(percent(_median(halves))) for halves in (seeds, examples)]
-    ns = [one.n for one in both]
+    ns = [summary.n for summary in both]
     sentences = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
         f"cells, each of {_span(ns)} seeds, not all of which collapsed).",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from ...config import JsonMapping
 from ...tables.formatting import format_number, format_signed
 from ...tables.paper import paper_cell, paper_number
 from ...tables.table import KeyFinding, RowHeader, Table
@@ -124,7 +124,7 @@ def printed_difference(contrast: Contrast) -> float | None:
     return None if other is None else difference - other
 
 
-def _printed_pair(first: CellRef, second: CellRef, paper: Mapping[str, Any]) -> float | None:
+def _printed_pair(first: CellRef, second: CellRef, paper: JsonMapping) -> float | None:
     """One cell minus another, possibly of two tables; or a difference that is itself printed."""
     if "difference" in paper:
         return _printed_number(first, paper["difference"])
@@ -133,7 +133,7 @@ def _printed_pair(first: CellRef, second: CellRef, paper: Mapping[str, Any]) -> 
     return None if minuend is None or subtrahend is None else minuend - subtrahend
 
 
-def _printed_number(ref: CellRef, paper: Mapping[str, Any]) -> float | None:
+def _printed_number(ref: CellRef, paper: JsonMapping) -> float | None:
     """A cell of the paper; `keys` and `names` say how its table calls what our grid calls otherwise."""
     if "keys" not in paper:
         return paper_cell(paper["table"], group=ref.group, level=ref.level, column=ref.column)

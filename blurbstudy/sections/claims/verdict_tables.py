@@ -55,7 +55,7 @@ class Verdicts:
 
     def of(self, verdict: str) -> list[Verdict]:
         """Claims of one verdict."""
-        return [one for one in self.verdicts if one.verdict == verdict]
+        return [judged for judged in self.verdicts if judged.verdict == verdict]
 
 
 def claim_verdicts(study: Study[Parameters]) -> Verdicts:
@@ -68,8 +68,8 @@ def claim_verdicts(study: Study[Parameters]) -> Verdicts:
 def verdict_table(verdicts: Verdicts) -> Table:
     """A row per claim: statement, verdict, its comparisons as a figure and as numbers, and the paper's numbers."""
     rows = []
-    for one in verdicts.verdicts:
-        claim = one.claim
+    for judged in verdicts.verdicts:
+        claim = judged.claim
         rows.append(
             (
                 RowHeader(
@@ -77,9 +77,9 @@ def verdict_table(verdicts: Verdicts) -> Table:
                     f"{_format_sections(claim.sections)}. Confirmed if {claim.confirmed_if}. Contradicted if "
                     f"{claim.contradicted_if}.",
                 ),
-                _badge(one),
-                forest(one.judgements, margin=margin_of(claim, verdicts.margin), label=claim.statement),
-                _numbers(one),
+                _badge(judged),
+                forest(judged.judgements, margin=margin_of(claim, verdicts.margin), label=claim.statement),
+                _numbers(judged),
                 printed_agreement(claim, margin=margin_of(claim, verdicts.margin)),
             )
         )
@@ -105,7 +105,7 @@ def verdict_table(verdicts: Verdicts) -> Table:
         )
     if verdicts.is_demo:
         notes.insert(0, f"{NOT_A_RESULT} The same is true of the verdicts in this table.")
-    runs = {one.claim.id: _run_ids(one) for one in verdicts.verdicts}
+    runs = {judged.claim.id: _run_ids(judged) for judged in verdicts.verdicts}
     return Table(
         title="Verdicts on the paper's claims",
         columns=columns,
@@ -120,13 +120,13 @@ def verdict_table(verdicts: Verdicts) -> Table:
 def contrast_table(verdicts: Verdicts) -> Table:
     """Every comparison with runs, with its numbers and the paper's."""
     rows, runs = [], {}
-    for one in verdicts.verdicts:
-        for judgement in (j for j in one.judgements if j.outcome != UNTESTED):
+    for judged in verdicts.verdicts:
+        for judgement in (j for j in judged.judgements if j.outcome != UNTESTED):
             description = describe_contrast(judgement.contrast)
-            runs[f"{one.claim.id}: {description}"] = judgement.run_ids
+            runs[f"{judged.claim.id}: {description}"] = judgement.run_ids
             rows.append(
                 (
-                    one.claim.id,
+                    judged.claim.id,
                     description,
                     f"{judgement.outcome}{f': {judgement.why}' if judgement.why else ''}",
                     format_signed(percent(judgement.difference)),
@@ -167,9 +167,9 @@ def verdicts_answer(verdicts: Verdicts) -> KeyFinding:
     sentences = [f"{NOT_A_RESULT} The same is true of the verdicts below."] if verdicts.is_demo else []
     sentences.append(f"Of {len(verdicts.verdicts)} claims: {counts}.")
     for verdict in (CONFIRMED, CONTRADICTED):
-        for one in verdicts.of(verdict):
-            statement = one.claim.statement.rstrip(".")
-            sentences.append(f"{verdict.capitalize()}: {statement} ({_describe_outcomes(one)}).")
+        for judged in verdicts.of(verdict):
+            statement = judged.claim.statement.rstrip(".")
+            sentences.append(f"{verdict.capitalize()}: {statement} ({_describe_outcomes(judged)}).")
     return KeyFinding(question="Which of the paper's claims hold?", sentences=sentences, on_front_page=True)
 
 
@@ -182,19 +182,19 @@ def _format_sections(sections: Sequence[str]) -> str:
     return text[0].upper() + text[1:]
 
 
-def _badge(one: Verdict) -> HtmlCell:
-    kind, counts = CSS_CLASSES[one.verdict], _describe_outcomes(one)
-    markup = f'<span class="verdict {kind}">{escape(one.verdict)}</span><small>{escape(counts)}</small>'
-    return HtmlCell(markup=markup, text=f"{one.verdict} ({counts})", value=VERDICTS.index(one.verdict))
+def _badge(judged: Verdict) -> HtmlCell:
+    kind, counts = CSS_CLASSES[judged.verdict], _describe_outcomes(judged)
+    markup = f'<span class="verdict {kind}">{escape(judged.verdict)}</span><small>{escape(counts)}</small>'
+    return HtmlCell(markup=markup, text=f"{judged.verdict} ({counts})", value=VERDICTS.index(judged.verdict))
 
 
-def _describe_outcomes(one: Verdict) -> str:
+def _describe_outcomes(judged: Verdict) -> str:
     """`of 6 comparisons 3 support it, 1 opposes it, 2 are inconclusive; 2 more have no runs`."""
-    missing = one.count(UNTESTED)
-    tested = len(one.judgements) - missing
+    missing = judged.count(UNTESTED)
+    tested = len(judged.judgements) - missing
     if not tested:
         return f"no runs for {'its one comparison' if missing == 1 else f'any of {missing} comparisons'}"
-    counts = {outcome: one.count(outcome) for outcome in VERBS if one.count(outcome)}
+    counts = {outcome: judged.count(outcome) for outcome in VERBS if judged.count(outcome)}
     if len(counts) == 1:
         ((outcome, n),) = counts.items()
         several = "both comparisons" if n == 2 else f"all {n} comparisons"
@@ -205,9 +205,9 @@ def _describe_outcomes(one: Verdict) -> str:
     return text + (f"; {missing} more {'have' if missing > 1 else 'has'} no runs" if missing else "")
 
 
-def _numbers(one: Verdict) -> HtmlCell | str:
+def _numbers(judged: Verdict) -> HtmlCell | str:
     """One comparison in full; several by their range and median."""
-    tested = [judgement for judgement in one.judgements if judgement.difference is not None]
+    tested = [judgement for judgement in judged.judgements if judgement.difference is not None]
     if len(tested) == 1:
         return _full_numbers(tested[0])
     if not tested:
@@ -227,5 +227,5 @@ def _full_numbers(judgement: Judgement) -> HtmlCell:
     return number_with_details(judgement.difference, difference, [*lines, f"{p}n {judgement.n}"])
 
 
-def _run_ids(one: Verdict) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(run for judgement in one.judgements for run in judgement.run_ids))
+def _run_ids(judged: Verdict) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run for judgement in judged.judgements for run in judgement.run_ids))

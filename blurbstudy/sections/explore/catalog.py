@@ -221,8 +221,8 @@ def describe_techniques(recipe: Recipe) -> str:
     except ParameterError:  # a technique of another version
         return " + ".join(recipe.stabilizers)
     names = [
-        " ".join([one.title, *filter(None, (_describe_option(name, value) for name, value in one.options().items()))])
-        for one in stabilizers
+        " ".join([s.title, *filter(None, (_describe_option(name, value) for name, value in s.options().items()))])
+        for s in stabilizers
     ]
     return " + ".join(names) or "Baseline"
 

@@ -60,7 +60,7 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
     if second not in comparable_groups(catalog, first):
         return Message(text=f"{first.title} and {second.title} share no task and seed. Select two that do.")
     comparison = compare(catalog.records(second), catalog.records(first), catalog.references(first))
-    failed = [sum(reason is not None for reason in catalog.failures(one).values()) for one in (second, first)]
+    failed = [sum(reason is not None for reason in catalog.failures(group).values()) for group in (second, first)]
     all_failed = failed == [len(second.runs), len(first.runs)]
     title = f"{first.task.name}: {second.encoder}, {second.name} against {first.encoder}, {first.name}"
     columns = ("Difference", "95% CI (seeds)", "p", "95% CI (test examples)", "Pairs", "Failed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ipywidgets as widgets
@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from .depth import TechniqueSelection
 
 Control = TypeVar("Control", bound=widgets.Widget)
-Callback = Callable[[Any], None]  # takes the change, as traitlets describes it
+Callback = Callable[[Mapping[str, object]], None]  # takes the change, as traitlets describes it
 
 
 def row(*controls: widgets.Widget) -> widgets.HBox:

@@ -157,9 +157,9 @@ def word_marks(task: Task, result: ExampleResult) -> Iterator[WordMark]:
             kind, note = _word_kind(gold, predicted), _types(gold, predicted)
             yield WordMark(index=index, kind=kind, note=note, span=(gold, predicted))
         return
-    mentions = [decode_tags(one) for one in tags]
+    mentions = [decode_tags(labels) for labels in tags]
     for index in range(len(tags[0])):
-        gold, predicted = (_mention_at(one, index) for one in mentions)
+        gold, predicted = (_mention_at(spans, index) for spans in mentions)
         yield WordMark(index=index, kind=_word_kind(gold, predicted), span=(gold, predicted))
 
 
@@ -232,7 +232,7 @@ def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | M
     for group in groups[:MAX_GROUPS]:
         reference = catalog.references(group)[group.task.name]
         scored = [record for record in catalog.records(group) if not is_unscored(record, "test")]
-        wrong = [{one.id for one in example_results(group.task, reference, record) if one.wrong} for record in scored]
+        wrong = [{r.id for r in example_results(group.task, reference, record) if r.wrong} for record in scored]
         always = set.intersection(*wrong) if wrong else set()
         counts = ", ".join(f"seed {r.config.seed}: {len(w)}" for r, w in zip(scored, wrong, strict=True))
         ids = [name for name in reference.gold["test"].ids if name in always]

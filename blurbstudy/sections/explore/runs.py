@@ -44,15 +44,15 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
         return catalog.empty
     if not groups:
         return NO_MATCH
-    drawn = groups[:MAX_GROUPS]
+    first = groups[:MAX_GROUPS]
     panels: dict[str, list[SeedScores]] = {}
-    for group in drawn:
+    for group in first:
         panels.setdefault(f"{group.encoder} · {group.task.name}", []).append(group_points(catalog, group))
     notes = ["Failed: by the study's definition, on dev. Dashed line: the trivial baseline."]
-    if len(groups) > len(drawn):
-        notes.append(f"The first {len(drawn)} of {len(groups)} settings. Filter further to see the others.")
+    if len(groups) > len(first):
+        notes.append(f"The first {len(first)} of {len(groups)} settings. Filter further to see the others.")
     return points_figure(
-        panels, title="Every run of these settings, by seed", caption=catalog.caption(drawn), notes=notes
+        panels, title="Every run of these settings, by seed", caption=catalog.caption(first), notes=notes
     )
 
 

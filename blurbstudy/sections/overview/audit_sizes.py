@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from ...config import JsonMapping, JsonObject
 from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
 from ...tables.formatting import format_number
 from ...tables.table import KeyFinding, Table
@@ -21,7 +21,7 @@ NONE = "–"
 
 
 @cache
-def published_sizes() -> dict[str, dict[str, Any]]:
+def published_sizes() -> dict[str, JsonObject]:
     """Sizes printed in other papers: name -> paper, checked, sizes (task -> split -> number), counts."""
     return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
 
@@ -60,7 +60,7 @@ def _splits(sizes: Mapping[str, int]) -> str:
     return "\u00a0/\u00a0".join(f"{sizes[split]:,}" for split in SPLITS)  # no line break within
 
 
-def _other_size(audit: Audit, task: Task, other: Mapping[str, Any]) -> str:
+def _other_size(audit: Audit, task: Task, other: JsonMapping) -> str:
     sizes = other["sizes"].get(task.name)
     if sizes is None:
         return NONE
@@ -72,11 +72,11 @@ def _other_size(audit: Audit, task: Task, other: Mapping[str, Any]) -> str:
     return f"{_splits(sizes)}\nfiles, {name}:\n{_splits(ours)}"
 
 
-def _positive(task: Task, split: Mapping[str, Any]) -> int:
+def _positive(task: Task, split: JsonMapping) -> int:
     return sum(split["labels"][label] for label in task.positive_labels)
 
 
-def _labelled(task: Task, split: Mapping[str, Any]) -> int:
+def _labelled(task: Task, split: JsonMapping) -> int:
     return split["examples"] - split["labels"][""]
 
 

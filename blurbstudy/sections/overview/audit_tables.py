@@ -6,8 +6,8 @@ Shares are in percent. Every number is counted from the files; a table says whic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ...config import JsonMapping
 from ...tables.formatting import format_number
 from ...tables.table import Table
 from ...tasks import SPLITS, Task, trivial_predictions
@@ -91,7 +91,7 @@ def limit_table(audit: Audit) -> Table:
     )
 
 
-def _limit_cell(task: Task, data: Mapping[str, Any], counts: Mapping[str, Any], limit: int) -> str:
+def _limit_cell(task: Task, data: JsonMapping, counts: JsonMapping, limit: int) -> str:
     cost, split = counts["limits"]["test"][str(limit)], data["splits"]["test"]
     if not cost["over"]:
         return "none"
@@ -140,7 +140,7 @@ def label_table(audit: Audit) -> Table:
     )
 
 
-def _label_rows(task: Task, splits: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def _label_rows(task: Task, splits: JsonMapping) -> tuple[list[str], list[list[str]]]:
     """Names, and their shares per split."""
     counts = [splits[split]["labels"] for split in SPLITS]
     if task.output == "score":
@@ -204,7 +204,7 @@ def duplicate_table(audit: Audit) -> Table:
     )
 
 
-def _dev_and_test(duplicates: Mapping[str, Any], key: str) -> str:
+def _dev_and_test(duplicates: JsonMapping, key: str) -> str:
     """A count of dev and of test, each with its share in percent."""
     counts = [(duplicates[split][key], duplicates[split]["examples"]) for split in ("dev", "test")]
     if counts[0][0] is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ...config import JsonObject
 from ...engine.progress import Progress
 from ...engine.sources.sources import EncoderSource, checkpoint_without_weights
 from ...stats.collapse import GoldReference
@@ -36,7 +37,7 @@ AUDIT_METADATA = "audit"  # kind of metadata: counts of a dataset, or of a datas
 VOCABULARY_METADATA = "vocabularies"  # kind of metadata: the vocabulary of an encoder
 NO_VOCABULARY = "none"  # in place of a fingerprint
 DATA, LENGTHS, WORDS = "data", "lengths", "words"  # counts without a vocabulary, with one, and with one for words only
-COUNTS: Mapping[str, Callable[[Task, Splits, Any], dict[str, Any]]] = {
+COUNTS: Mapping[str, Callable[[Task, Splits, Any], JsonObject]] = {
     DATA: lambda task, splits, tokenizer: audit_data(task, splits),
     LENGTHS: audit_vocabulary,
     WORDS: lambda task, splits, tokenizer: {"words": fertility(running_words(splits), tokenizer)},
@@ -59,8 +60,8 @@ class Audit:
     """The counts behind the tables of the audit."""
 
     tasks: tuple[Task, ...]
-    data: Mapping[str, dict[str, Any]]  # task -> see tasks.audit.audit_data
-    with_vocabulary: Mapping[tuple[str, str], dict[str, Any]]  # (task, vocabulary); of the general one `words`
+    data: Mapping[str, JsonObject]  # task -> see tasks.audit.audit_data
+    with_vocabulary: Mapping[tuple[str, str], JsonObject]  # (task, vocabulary); of the general one `words`
     vocabularies: tuple[Vocabulary, ...]  # of the encoders, without duplicates
     general: Vocabulary | None
     general_missing: str  # why there is none, or ''
@@ -68,7 +69,7 @@ class Audit:
     generated: bool  # data are generated
     provenance: str  # for captions
 
-    def of(self, task: Task, vocabulary: Vocabulary) -> dict[str, Any] | None:
+    def of(self, task: Task, vocabulary: Vocabulary) -> JsonObject | None:
         """A task's counts with a vocabulary."""
         return self.with_vocabulary.get((task.name, vocabulary.fingerprint))
 
@@ -196,9 +197,7 @@ class _Tokenizers:
         """A vocabulary returned before; None for NO_VOCABULARY."""
         return None if fingerprint == NO_VOCABULARY else self._loaders[fingerprint]().tokenizer
 
-    def _metadata(
-        self, name: str, load: Callable[[], LoadedTokenizer], *, reload: bool = False
-    ) -> dict[str, Any] | None:
+    def _metadata(self, name: str, load: Callable[[], LoadedTokenizer], *, reload: bool = False) -> JsonObject | None:
         """Metadata of a vocabulary: from the store, or by loading it and storing them."""
         load = cache(load)
         stale = reload and self._study.trains
@@ -220,7 +219,7 @@ class LoadedTokenizer:
     missing: str = ""  # the reason
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> JsonObject:
         return {
             "fingerprint": "" if self.tokenizer is None else tokenizer_fingerprint(self.tokenizer),
             "entries": 0 if self.tokenizer is None else self.tokenizer.get_vocab_size(),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from ...config import JsonObject
 from ...stabilizers import STABILIZERS
 from ...tables.table import Table
 
@@ -16,7 +16,7 @@ YES, NO = "yes", "no"
 
 
 @cache
-def related_work() -> dict[str, Any]:
+def related_work() -> JsonObject:
     """The studies and techniques that the paper's text names."""
     return yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
@@ -48,7 +48,7 @@ def related_table() -> Table:
     )
 
 
-def _cells(study: dict[str, Any], columns: list[str]) -> list[str]:
+def _cells(study: JsonObject, columns: list[str]) -> list[str]:
     cells = {column: f"{YES} ({section})" for column, section in study["techniques"].items()}
     cells |= {column: f"{NO} (4)" for column in study.get("left_out", {})}
     return [cells.get(column, "") for column in columns]

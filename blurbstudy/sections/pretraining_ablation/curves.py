@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 
+from ...config import JsonMapping
 from ...study.study import Study
 from ...tables.figure import COLORS, DASHES, GREY, Figure, as_svg, canvas_grid, style_axes, without_mathtext
 from ...tables.formatting import format_number
 from ...tables.table import Table, empty_row
 from .grids import Parameters
 
-Record = Mapping[str, Any]  # a pretraining record, from JSON
+Record = JsonMapping  # a pretraining record, from JSON
 
 PANELS = (  # (title, metric, axis label)
     ("Masked words, held-out loss", "word_loss", "loss (nats)"),

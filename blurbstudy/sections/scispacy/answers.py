@@ -62,20 +62,20 @@ def _gaps_by_column(baselines: Baselines, tables: Mapping[str, Results], encoder
     return gaps
 
 
-def _describe_gap(one: Gap) -> str:
-    word = {"same": "better", "other": "worse"}.get(_direction(one, 1.0), "neither significantly better nor worse")
-    if one.over_seeds is None:
+def _describe_gap(gap: Gap) -> str:
+    word = {"same": "better", "other": "worse"}.get(_direction(gap, 1.0), "neither significantly better nor worse")
+    if gap.over_seeds is None:
         word = "undecided"
-    intervals = describe_intervals(percents(one.over_seeds), percents(one.over_examples))
-    return f"{word}, {format_signed(one.difference * PERCENT)} ({intervals})"
+    intervals = describe_intervals(percents(gap.over_seeds), percents(gap.over_examples))
+    return f"{word}, {format_signed(gap.difference * PERCENT)} ({intervals})"
 
 
-def _direction(one: Gap, printed: float) -> str:
+def _direction(gap: Gap, printed: float) -> str:
     """same | other | undecided, compared with a printed difference; decided only if both intervals exclude 0."""
-    bounds = (one.over_seeds, one.over_examples)
+    bounds = (gap.over_seeds, gap.over_examples)
     if any(bound is None or bound[0] <= 0 <= bound[1] for bound in bounds):
         return "undecided"
-    return "same" if printed * one.difference > 0 else "other"
+    return "same" if printed * gap.difference > 0 else "other"
 
 
 def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding:
@@ -99,11 +99,11 @@ def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding
     return KeyFinding(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
 
 
-def _compare_with_printed(one: Gap, printed: float) -> str:
+def _compare_with_printed(gap: Gap, printed: float) -> str:
     agreement = {"same": "same direction", "other": "opposite direction"}.get(
-        _direction(one, printed), "undecided here"
+        _direction(gap, printed), "undecided here"
     )
-    return f"{format_signed(printed)} in the paper, {format_signed(one.difference * PERCENT)} here, {agreement}"
+    return f"{format_signed(printed)} in the paper, {format_signed(gap.difference * PERCENT)} here, {agreement}"
 
 
 def _differences_to_paper(baselines: Baselines, name: str, table: str) -> dict[str, float]:

@@ -88,7 +88,7 @@ class Baselines:
             by_task = _complete([self.score(table, name, task.name) for task in self.tasks])
             return None if by_task is None else _mean(by_task)
         names = [name] if name != ORACLE else [model.name for model in MODELS]
-        scores = _complete([self._scores.get((table, one, column)) for one in names])
+        scores = _complete([self._scores.get((table, name, column)) for name in names])
         return None if scores is None else max(scores, key=lambda score: score.score)
 
     def _compute_score(self, metric: str, name: str, task: Task) -> BaselineScore:
@@ -154,7 +154,7 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
         predictions = ensure_baselines(study.store, requests, workers=parameters.workers, deadline=study.deadline)
     else:
         stored = {request.name: find_baseline(study.store, request) for request in requests}
-        predictions = {name: one for name, one in stored.items() if one is not None}
+        predictions = {name: tags for name, tags in stored.items() if tags is not None}
     missing |= {request.name: REMEDY for request in requests if request.name not in predictions}
     return Baselines(
         tasks=tasks,
