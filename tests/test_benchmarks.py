@@ -20,6 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from blurbstudy.models import Architecture, Classifier, export_checkpoint, load_checkpoint, pack
 from blurbstudy.tasks.features import Features
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 LACKING = (  # on a bare GPU machine; tqdm, which transformers needs, is there but not for this package
     "datasets",
@@ -39,8 +41,6 @@ LACKING = (  # on a bare GPU machine; tqdm, which transformers needs, is there b
 # Python runs a module of this name at its start, in every process that the benchmark starts too.
 SITECUSTOMIZE = f"""
 import builtins, sys
-
-pytestmark = pytest.mark.slow
 
 for name in {LACKING!r}:
     sys.modules[name] = None

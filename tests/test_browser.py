@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).resolve().parent
 ONE = """
 import pytest
-
-pytestmark = pytest.mark.slow
 
 @pytest.mark.browser
 def test_a_page_opens(browser):

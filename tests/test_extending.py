@@ -20,6 +20,8 @@ import pytest
 
 from blurbstudy.models import checkpoint_fingerprint
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = PROJECT / "docs" / "extending"
 MOST_SECONDS = 600  # each takes a few on a core of its own; machines that do other things meanwhile are slow
@@ -193,8 +195,6 @@ PLANNED = (
     + """
 from blurbstudy.cli.notebook_options import notebook_parameters
 from blurbstudy.report.plan import planned_configs, planned_study
-
-pytestmark = pytest.mark.slow
 notebook = "02_optimization_ablation"
 overrides = {"encoders": ENCODERS, "store": "runs/none"}
 values = notebook_parameters(scale="mini", only=[notebook], overrides=overrides)[notebook]

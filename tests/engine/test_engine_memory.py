@@ -16,6 +16,8 @@ from blurbstudy.engine.workers.messages import Failed
 from blurbstudy.engine.workers.process import WorkerProcess, worker_environment
 from blurbstudy.store.run_store import RunStore
 
+pytestmark = pytest.mark.slow
+
 # Two processes: one that measures what a member takes, and one under a limit on its address space (setrlimit) with
 # room for so many members. In one, memory that was freed would stay mapped and leave room.
 LIMITED = """
@@ -32,8 +34,6 @@ from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.training.profiling import clones
 from transformers import AutoTokenizer
-
-pytestmark = pytest.mark.slow
 
 folder, room, runs, tokenizer = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 torch.set_num_threads(1)
