@@ -309,7 +309,7 @@ def test_finetune_takes_an_encoder_of_transformers_own_and_says_that_it_is_slowe
     code, out, errors = finetune("--seeds", "1-2", "--json", encoder=tiny_modernbert)
     found = json.loads(out)
     assert (code, found["trained"]) == (0, 2) and all(run["test"] is not None for run in found["runs"])
-    assert errors.count("run one at a time") == 1 and "ModernBERT, 3 layers" in errors
+    assert errors.count("train one at a time") == 1 and "ModernBERT, 3 layers" in errors
     stabilized = (
         "epochs: 0.1\nmax_length: 48\nn_evaluations: 1\nstabilizers: {freeze: {layers: 1}, reinitialize: {layers: 1}}\n"
     )
