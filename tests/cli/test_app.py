@@ -113,6 +113,7 @@ def test_minutes_that_are_none_are_refused_before_anything_starts(command, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_the_clock_ends_reports_what_there_is_and_the_same_command_goes_on(command, tmp_path, tiny_encoder):
     words = ["run", "--only", "03_layer_adaptation", "-p", "encoders", f"{{BERT: '{tiny_encoder}'}}"]
     words += ["-p", "tasks", "[BIOSSES]", "-p", "seeds", "2", "-p", "freeze", "1", "-p", "reinit_layers", "1"]
@@ -127,6 +128,7 @@ def test_a_run_that_the_clock_ends_reports_what_there_is_and_the_same_command_go
     assert code == 0 and "time limit" not in errors and len(RunStore("runs/mini")) == int(found[1]) > 0
 
 
+@pytest.mark.slow
 def test_a_pretraining_that_the_clock_ends_is_named_and_the_report_says_not_run(command, tmp_path, monkeypatch):
     monkeypatch.setenv("BLURBSTUDY_CACHE", str(tmp_path / "cache"))
     words = ["--only", "01_pretraining_ablation", "-p", "encoders", "{BERT: pretrain:bert, ELECTRA: pretrain:electra}"]

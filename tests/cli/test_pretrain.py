@@ -175,6 +175,7 @@ def assert_same_encoder(one: Path, two: Path) -> None:
         np.testing.assert_allclose(weights(two)[name], values, atol=2e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_encoder_as_one(corpus, config, tmp_path, capsys):
     assert run(*arguments(corpus, config, tmp_path / "one"), capsys=capsys)[0] == 0
     message = by_two_processes(*arguments(corpus, config, tmp_path / "two", "--micro-batch-tokens", "100"))
@@ -182,6 +183,7 @@ def test_two_processes_give_the_same_encoder_as_one(corpus, config, tmp_path, ca
     assert_same_encoder(tmp_path / "one", tmp_path / "two")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held_out_sequences", [512, 1])
 def test_two_processes_share_evaluation_batches_of_one_batch_or_one_sequence(
     corpus, config, tmp_path, capsys, held_out_sequences
@@ -193,6 +195,7 @@ def test_two_processes_share_evaluation_batches_of_one_batch_or_one_sequence(
     assert_same_encoder(tmp_path / "one", tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_with_dropout_two_processes_equal_one_with_two_micro_batches(corpus, config, tmp_path, capsys):
     config.write_text(yaml.safe_dump(CONFIG | {"batch_tokens": 200, "dropout": 0.1}))
     parts = ("--micro-batch-tokens", "150")  # two of a step's 160 to 240

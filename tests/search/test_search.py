@@ -255,6 +255,7 @@ for number in range(14):
 """
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_does_not_hang_on_the_process():
     """Hash seeds differ from process to process."""
     said = [
