@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from .. import paths
 from ..config import JsonMapping, JsonObject
@@ -68,8 +69,6 @@ def select_notebooks(only: Sequence[str] | None) -> list[str]:
 
 def parse_overrides(parameters: Sequence[str] | None, *, data: str | None, store: Path | None) -> JsonObject:
     """Overrides from the command line, values read as YAML."""
-    import yaml
-
     overrides: JsonObject = {}
     for word in parameters or ():
         name, equals, text = word.partition("=")

@@ -11,6 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+import papermill
+from jupyter_core.utils import ensure_event_loop
+from papermill.exceptions import PapermillException
+
 from .. import errors, paths
 from ..config import JsonMapping
 from ..engine.sources.sources import MINI
@@ -66,8 +71,6 @@ def execute_notebooks(
 
 def _execute_in_thread(notebook: str, values: JsonMapping, *, out: Path, failure: str | None) -> Execution:
     """`execute_notebook` in a thread of its own, in which Jupyter opens an event loop and leaves it open."""
-    from jupyter_core.utils import ensure_event_loop
-
     try:
         return execute_notebook(notebook, values, out=out, failure=failure)
     finally:
@@ -76,9 +79,6 @@ def _execute_in_thread(notebook: str, values: JsonMapping, *, out: Path, failure
 
 def execute_notebook(notebook: str, parameters: JsonMapping, *, out: Path, failure: str | None = None) -> Execution:
     """Execute one notebook; a failure in it is returned, and noted in the executed copy."""
-    import papermill
-    from papermill.exceptions import PapermillException
-
     logging.getLogger("papermill").setLevel(logging.ERROR)
     path, start = out / f"{notebook}.ipynb", time.monotonic()
     path.unlink(missing_ok=True)  # a copy of an earlier execution must not pass for this one's
@@ -116,8 +116,6 @@ def provenance(scale: str, store: Path | str | None) -> dict[str, str]:
 
 def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: JsonMapping) -> None:
     """Leave an executed copy that says what it is of and what failed, even where the kernel never started."""
-    import nbformat
-
     source = path if path.is_file() else paths.NOTEBOOKS / f"{notebook}.ipynb"
     copy = nbformat.read(source, as_version=4)
     if failure is not None:

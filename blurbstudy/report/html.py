@@ -11,7 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
+
+import jinja2
+import nbformat
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
 
 from .. import __version__, paths
 from ..engine.sources.sources import MINI
@@ -23,9 +28,6 @@ from ..tables.paper import NOTEBOOK_OF
 from ..tables.table import FIGURES_MIME, FigureInfo, KeyFinding, page_link
 from ..training.provenance import commit
 from .execute import FAILURE, PROVENANCE, provenance
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 TEMPLATE = "template"  # folder beside this file, an nbconvert template that extends `basic`
 SCRIPT_FILE = Path(__file__).parent / TEMPLATE / "report.js"
@@ -134,8 +136,6 @@ def _link_notebooks(html: str, pages: Sequence[Page]) -> str:
 
 
 def _read_page(folder: Path, notebook: str, expected: Mapping[str, str]) -> Page:
-    import nbformat
-
     file = folder / f"{notebook}.ipynb"
     content = nbformat.read(file, as_version=4) if file.is_file() else nbformat.v4.new_notebook()
     actual = dict(content.metadata.get(PROVENANCE, {}))
@@ -165,8 +165,6 @@ def _output_data(content: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def _page_html(page: Page, values: Mapping[str, object]) -> str:
-    from nbconvert import HTMLExporter
-
     for data in _output_data(page.content):
         if Header.MIME in data:  # the page has the stylesheet in its head
             data["text/html"] = data[Header.MIME]["html"]
@@ -176,8 +174,6 @@ def _page_html(page: Page, values: Mapping[str, object]) -> str:
 
 
 def _front_html(values: Mapping[str, object]) -> str:
-    import jinja2
-
     loader = jinja2.FileSystemLoader(Path(__file__).parent / TEMPLATE)
     environment = jinja2.Environment(loader=loader, autoescape=True)
     return environment.get_template("front.html.j2").render(page=values)

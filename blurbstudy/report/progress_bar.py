@@ -7,6 +7,8 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator
 
+from tqdm import tqdm
+
 from .execute import Execution
 
 
@@ -17,8 +19,6 @@ def notebook_bar(total: int) -> Iterator[Callable[[Execution], None]]:
     Yields:
         what to call with each execution as it ends.
     """
-    from tqdm import tqdm
-
     live, ended = sys.stderr.isatty(), itertools.count(1)
     with tqdm(total=total, desc="notebooks", unit="notebook", dynamic_ncols=True, disable=not live) as bar:
 

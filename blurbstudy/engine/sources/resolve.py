@@ -7,16 +7,19 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...config import JsonObject
 from ...errors import ParameterError
 from ...models import checkpoint_fingerprint, checkpoint_folder, read_architecture
+from ...pretraining.encoder_cache import EncoderRequest
+from ...pretraining.objectives.registry import get_objective
 from ...store.custom_tasks import save_task
 from ...store.run_store import RunStore
 from ...tasks import Task, data_fingerprint, get_task, read_task
+from ...tasks.mini_blurb.general_text import general_corpus
 from ..deadline import Deadline
 from .encoder_spec import PRETRAIN, read_pretrain_spec
+from .encoders import ensure_encoders
 from .sources import (
     MINI,
     PENDING_ENCODERS,
@@ -27,9 +30,6 @@ from .sources import (
     data_key,
     encoder_key,
 )
-
-if TYPE_CHECKING:
-    from ...pretraining.encoder_cache import EncoderRequest
 
 SLOW_PATH_NOTICE = (
     "{name}: {description}. Its runs train one at a time, which is slower: only BERT, ELECTRA and RoBERTa "
@@ -158,8 +158,6 @@ def _encoder_folders(
     requests = encoders_to_pretrain(specs, folder=folder, plan=plan)
     folders = {name: resolve_checkpoint(name, spec) for name, spec in specs.items() if name not in requests}
     if requests:
-        from .encoders import ensure_encoders
-
         folders |= ensure_encoders(requests, workers=workers, progress=progress, deadline=deadline)
     return folders
 
@@ -173,10 +171,6 @@ def encoders_to_pretrain(specs: Mapping[str, str], *, folder: Path, plan: Pretra
 
 
 def _pretrain_request(name: str, spec: str, corpus: Path, plan: PretrainingPlan) -> EncoderRequest:
-    from ...pretraining import get_objective
-    from ...pretraining.encoder_cache import EncoderRequest
-    from ...tasks.mini_blurb.general_text import general_corpus
-
     options = read_pretrain_spec(name, spec)
     given_corpus = str(general_corpus()) if options.corpus == "general" else options.corpus
     return EncoderRequest(

@@ -13,6 +13,7 @@ from ...models import Architecture, Checkpoint
 from ...stabilizers import canonical, inactive_fields
 from ...store.run_store import RunStore
 from ...tasks import Task, get_task, task_from_dict
+from ...tasks.mini_blurb import mini_blurb_folder
 from .encoder_spec import PRETRAIN
 
 MINI = "mini"  # the generated data: mini-BLURB
@@ -212,6 +213,4 @@ def data_folder(data: str) -> Path:
     """The folder with one folder per dataset: the given one, or the generated mini-BLURB."""
     if str(data) != MINI:
         return Path(data).expanduser()
-    from ...tasks.mini_blurb import mini_blurb_folder
-
     return mini_blurb_folder()

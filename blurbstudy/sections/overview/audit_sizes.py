@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from matplotlib.lines import Line2D
 
 from ...config import JsonMapping, JsonObject
 from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
@@ -166,8 +167,6 @@ def _duplicate_sentence(audit: Audit) -> str:
 @without_mathtext
 def length_figure(audit: Audit) -> Figure:
     """One line per task: the middle half of its examples thick, 5% to 95% thin, the longest a mark; limits dashed."""
-    from matplotlib.lines import Line2D
-
     vocabulary = audit.vocabularies[0] if audit.vocabularies else None
     spreads = {}
     for task in audit.known:

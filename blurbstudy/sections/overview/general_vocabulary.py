@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer
 
 from ...errors import ParameterError
 from ...filesystem import atomic_write, disk_errors
 from ...paths import CACHE_HINT, cache_folder
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from ...pretraining.corpus.documents import read_documents
+from ...pretraining.corpus.wordpiece import train_vocabulary
+from ...tasks.mini_blurb.general_text import general_corpus
 
 TRAINED = "trained"
 GENERATED = "general (generated)"  # name of a trained one in tables
@@ -51,12 +52,6 @@ def _load(spec: str) -> Tokenizer:
 
 
 def _train(size: int) -> tuple[Tokenizer | None, str, str]:
-    from tokenizers import Tokenizer
-
-    from ...pretraining.corpus.documents import read_documents
-    from ...pretraining.corpus.wordpiece import train_vocabulary
-    from ...tasks.mini_blurb.general_text import general_corpus
-
     text = [sentence for document in read_documents(general_corpus()) for sentence in document.sentences]
     origin = "a WordPiece vocabulary trained on the generated general-domain text of mini-BLURB"
     digest = hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]

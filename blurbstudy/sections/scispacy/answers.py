@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from ...baselines import MODELS
 from ...study.grid import Condition, Results
@@ -15,9 +17,6 @@ from ...tables.table import KeyFinding
 from .grids import FINE_TUNED, MEAN
 from .scores import RELAXED, STRICT, Baselines, Gap, by_table, gap, is_released, paper_column
 from .tables10_11 import describe_models
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 QUESTION = "How far is fine-tuning ahead of an off-the-shelf tool?"
 Pair = tuple[float, float]  # by exact boundaries, and by overlap; in percent
@@ -118,8 +117,6 @@ def _differences_to_paper(baselines: Baselines, name: str, table: str) -> dict[s
 @without_mathtext
 def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Figure:
     """Every system on every set: from exact boundaries (filled) to overlap (hollow), the paper's two numbers below."""
-    from matplotlib.lines import Line2D
-
     models = {f"scispaCy {model.name}": model.name for model in MODELS}
     systems, tables = [*models, *results.grid.groups], by_table(results)
     drawing, axes = canvas(width=8.6, height=1.4 + 0.27 * len(baselines.columns) * (len(systems) + 1))
