@@ -37,7 +37,7 @@ def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
     """List name, kind, group, metric, sizes, terms and source of each dataset; with --task also its files."""
     from ..tasks.download.manifest import load_manifest, manual_instructions
 
-    tasks, sources = _require_blurb(_tasks(task)), load_manifest()
+    tasks, sources = _tasks(task, blurb_only=True), load_manifest()
     if as_json:
         _print_json({"datasets": [_facts(listed_task, sources[listed_task.name]) for listed_task in tasks]})
         return
@@ -113,7 +113,7 @@ def download(
 
     base = mirror or PUBLIC
     check_base(base)
-    plan = plan_download(to, _require_blurb(_tasks(task)))
+    plan = plan_download(to, _tasks(task, blurb_only=True))
     if not accept_terms:
         check_terms(plan)
     if not plan.to_download and not plan.to_rebuild:
@@ -140,20 +140,14 @@ def download(
     typer.echo(f"done; verify all datasets with blurbstudy data check --data {to}")
 
 
-def _tasks(names: Sequence[str] | None) -> list[Task]:
+def _tasks(names: Sequence[str] | None, *, blurb_only: bool = False) -> list[Task]:
     """The datasets of these names in the study's order; without names BLURB's 13."""
     from ..tasks import ALL_TASKS, TASKS, get_task
 
     requested = [get_task(name) for name in names or ()]
-    return [task for task in ALL_TASKS if task in (requested or TASKS)]
-
-
-def _require_blurb(tasks: Sequence[Task]) -> Sequence[Task]:
-    """The same tasks, if all of them are BLURB's: the files of others are unknown."""
-    from ..tasks import TASKS
-
-    others = [task.name for task in tasks if task.name not in {task.name for task in TASKS}]
-    if others:
+    tasks = [task for task in ALL_TASKS if task in (requested or TASKS)]
+    others = [task.name for task in tasks if task not in TASKS]
+    if blurb_only and others:  # the files of others are unknown
         raise ParameterError(f"--task {others[0]}: not one of BLURB's 13 datasets; only data check supports it")
     return tasks
 

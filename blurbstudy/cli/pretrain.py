@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..config import JsonMapping
 from ..errors import Interrupted, ParameterError
-from ..filesystem import remove_unfinished
 from .pretraining_progress import PretrainingProgress
-
-if TYPE_CHECKING:
-    from ..pretraining.export import PretrainingRecord
 
 TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 BYTE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -71,6 +66,7 @@ def pretrain(
     from .. import pretraining
     from ..pretraining.gradient_accumulation import max_micro_batch_tokens
     from ..training.provenance import pick_device
+    from . import pretraining_output as output
 
     objective_ = pretraining.get_objective(objective)
     settings = pretraining.pretraining_config(config, objective_.name)
@@ -92,13 +88,13 @@ def pretrain(
     is_main = int(os.environ.get("RANK", "0")) == 0
     if resume and pretraining.is_published(out):
         if is_main:
-            _print_already_done(out)
+            output.print_already_done(out)
         return
     if is_main:  # in another process, the main one may have started to write
-        _check_output_dir(out, resume=resume)
-    saved = _resume_environment(out, verbose=is_main) if resume else {}
+        output.check_output_dir(out, resume=resume)
+    saved = output.resume_environment(out, verbose=is_main) if resume else {}
     if not on_gpu:
-        _set_threads(threads, out, saved)
+        output.set_threads(threads, out, saved)
     micro_batch_tokens = max_micro_batch_tokens(micro_batch_tokens or saved.get("micro_batch_tokens", 0), device_)
     if settings.dropout and is_main:
         processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -132,7 +128,7 @@ def pretrain(
             ),
         )
     if is_main:
-        _print_result(out, record, counts)
+        output.print_result(out, record, counts)
 
 
 def _parse_count(option: str, text: str) -> int:
@@ -155,73 +151,6 @@ def _parse_number(text: str, units: Mapping[str, int]) -> int | None:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Z]?)", text.strip().upper().replace("_", ""))
     number = round(float(match[1]) * units[match[2]]) if match and match[2] in units else 0
     return number if 0 < number <= 10**15 else None
-
-
-def _check_output_dir(out: Path, *, resume: bool) -> None:
-    """Check that a run may write to `out`."""
-    from ..pretraining import CHECKPOINTS_FOLDER, is_published
-
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise ParameterError(f"{out}: is a file; name a folder with --out")
-    if is_published(out):
-        raise ParameterError(f"{out}: already has a pretrained encoder; name another folder with --out")
-    if (out / CHECKPOINTS_FOLDER).is_dir():
-        if not resume:
-            raise ParameterError(f"{out}: has an unfinished pretraining; continue with --resume, or use another --out")
-    elif any(out.iterdir()):
-        raise ParameterError(f"{out}: is not empty and has no pretraining to resume; name another folder with --out")
-
-
-def _print_already_done(out: Path) -> None:
-    """Describe the finished encoder, and remove what a process killed after its last file left behind."""
-    from ..pretraining import RECORD_FILE, delete_checkpoints
-
-    delete_checkpoints(out)
-    remove_unfinished(out, older_than=0.0)
-    try:
-        record = json.loads((out / RECORD_FILE).read_text(encoding="utf-8"))
-        summary = f"objective {record['objective']}, seed {record['seed']}, {record['tokens']:,} tokens"
-    except (OSError, ValueError, KeyError, TypeError):
-        summary = f"cannot read {RECORD_FILE}"
-    typer.echo(f"{out}: already finished ({summary}); nothing to do")
-
-
-def _print_result(out: Path, record: PretrainingRecord, counts: tuple[int, ...]) -> None:
-    from ..pretraining import intermediate_folder, is_published
-
-    for count in counts:
-        if not is_published(intermediate_folder(out, count)):
-            typer.echo(f"--checkpoint-at {count}: not exported, because the run saw {record.tokens:,} tokens", err=True)
-    last = record.curve[-1]
-    typer.echo(
-        f"{out}: {record.tokens:,} tokens in {record.seconds:.0f} s ({record.tokens / record.seconds:,.0f} tokens/s); "
-        f"held-out MLM loss {last['word_loss']:.3f}, accuracy {100 * last['word_accuracy']:.1f}%"
-    )
-
-
-def _resume_environment(out: Path, *, verbose: bool) -> JsonMapping:
-    """Return the environment of the last checkpoint; empty if there is none."""
-    from ..pretraining import CHECKPOINTS_FOLDER, latest_checkpoint
-
-    if not (out / CHECKPOINTS_FOLDER).is_dir():
-        return {}
-    checkpoint = latest_checkpoint(out)
-    if checkpoint is None and verbose:
-        typer.echo(f"{out}: no intact checkpoint; starting from the beginning", err=True)
-    return checkpoint.environment if checkpoint else {}
-
-
-def _set_threads(threads: int, out: Path, saved: JsonMapping) -> None:
-    """Set the number of threads: as requested, else as in the checkpoint, else all cores."""
-    import torch
-
-    before = saved.get("threads")
-    if threads and before and threads != before:
-        typer.echo(f"{out}: started with {before} threads; with {threads}, results differ in the last bits", err=True)
-    local_processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    torch.set_num_threads(threads or before or max(1, (os.cpu_count() or 1) // local_processes))
 
 
 def _warn_if_changed(out: Path, saved: JsonMapping, current: Mapping[str, int]) -> None:

@@ -45,9 +45,7 @@ def score(
     if predictions is not None:
         scored = _score_file(predictions, task, data, split)
     else:
-        scored = _score_run(str(run), store, task, split)
-        if export is not None:
-            _export(str(run), store, data, split, file=export)
+        scored = _score_run(str(run), store, task, split, data=data, export=export)
     typer.echo(json.dumps(scored.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else scored.text())
     if export is not None and not as_json:
         typer.echo(f"predictions written to {export}")
@@ -62,22 +60,22 @@ def _score_file(path: Path, task: str | None, data: str | None, split: str) -> S
     return score_file(path, known_task, Path() if known_task.custom else _data_folder(data), split=split)
 
 
-def _score_run(run: str, store: Path | None, task: str | None, split: str) -> ScoredPredictions:
-    from ..api.score import RunStore, score_run
+def _score_run(
+    run: str, store: Path | None, task: str | None, split: str, *, data: str | None, export: Path | None
+) -> ScoredPredictions:
+    from ..api.score import RunStore, export_predictions, score_run, stored_task
 
     if store is None:
         raise ParameterError("no store; name the run store that contains the run (--store DIR)")
-    return score_run(run, RunStore(store), split=split, task=None if task is None else load_task(task))
-
-
-def _export(run: str, store: Path | None, data: str | None, split: str, *, file: Path) -> None:
-    from ..api.score import RunStore, export_predictions, stored_task
-
-    run_store = RunStore(store or Path())
-    record = run_store.get(run)
-    assert record is not None  # scored before
-    task = stored_task(run_store, record.config.task, record.config.data_fingerprint)
-    export_predictions(run, run_store, folder=Path() if task.custom else _data_folder(data), file=file, split=split)
+    run_store = RunStore(store)
+    scored = score_run(run, run_store, split=split, task=None if task is None else load_task(task))
+    if export is not None:
+        record = run_store.get(run)
+        assert record is not None  # it has been scored
+        known = stored_task(run_store, record.config.task, record.config.data_fingerprint)
+        folder = Path() if known.custom else _data_folder(data)
+        export_predictions(run, run_store, folder=folder, file=export, split=split)
+    return scored
 
 
 def _data_folder(data: str | None) -> Path:

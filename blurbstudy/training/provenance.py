@@ -12,6 +12,7 @@ import numpy
 import tokenizers
 import torch
 
+from .. import __version__
 from ..config import JsonObject
 from ..errors import ParameterError
 from ..paths import PROJECT
@@ -52,8 +53,6 @@ def describe_device(device: torch.device) -> str:
 def software_versions() -> JsonObject:
     """Versions of the libraries, and the project's commit ("" outside a checkout)."""
     import transformers
-
-    from .. import __version__
 
     versions = {
         "blurbstudy": __version__,
