@@ -23,12 +23,13 @@ from ..errors import ParameterError
 from ..filesystem import atomic_directory, disk_errors, file_lock, remove_unfinished
 from ..training.optimizer import PopulationAdamW
 
-# Names of files and keys are those of existing runs.
+# Names of files, and most keys, are those of 0.1.0.
 CHECKPOINTS_FOLDER = "state"  # in the output folder; it exists while the run is unfinished
 LOCK_FILE = ".lock"  # in CHECKPOINTS_FOLDER, while a process writes to the output folder
 CURVE_FILE = "curve.jsonl"  # in the output folder: points of the learning curve so far
 MAX_CHECKPOINTS = 2  # a corrupt checkpoint falls back to the one before
 DISK_HINT = "move other files to another disk, then resume from the last checkpoint (--resume)"
+FORMER_KEY = "circumstances"  # of METADATA_FILE in 0.1.0, now "environment"
 TENSORS_FILE, METADATA_FILE = "numbers.safetensors", "state.json"
 
 
@@ -124,8 +125,17 @@ def save_checkpoint(out: Path, checkpoint: Checkpoint) -> Path:
 
 
 def latest_checkpoint(out: Path) -> Checkpoint | None:
-    """Read the newest intact checkpoint; None if there is none."""
-    return next(filter(None, map(_read, _folders(out))), None)
+    """Read the newest intact checkpoint; None if there is none.
+
+    Raises:
+        ParameterError: a checkpoint is of 0.1.0, whose settings have other names.
+    """
+    folders = _folders(out)
+    if former := next(filter(_is_former, folders), None):
+        raise ParameterError(
+            f"{former}: was written by an earlier version of blurbstudy; resume with that version, or use another --out"
+        )
+    return next(filter(None, map(_read, folders)), None)
 
 
 def delete_checkpoints(out: Path) -> None:
@@ -162,6 +172,13 @@ def _difference(saved: JsonMapping, current: JsonMapping) -> str:
 def _folders(out: Path) -> list[Path]:
     """Folders of checkpoints, newest first."""
     return sorted((out / CHECKPOINTS_FOLDER).glob("step-*"), reverse=True)
+
+
+def _is_former(folder: Path) -> bool:
+    try:
+        return FORMER_KEY in json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):  # corrupt
+        return False
 
 
 def _read(folder: Path) -> Checkpoint | None:

@@ -55,6 +55,17 @@ def run_until(corpus, out, *, after=7, **more):
     return out
 
 
+def test_a_checkpoint_of_an_earlier_version_is_refused_and_kept(tiny_corpus, tmp_path):
+    out = run_until(tiny_corpus, tmp_path / "out")
+    for file in out.glob("state/*/state.json"):
+        file.write_text(file.read_text().replace('"environment"', '"circumstances"'))
+    with pytest.raises(
+        ParameterError, match="was written by an earlier version of blurbstudy; resume with that version"
+    ):
+        run(tiny_corpus, out, resume=True)
+    assert len(os.listdir(out / "state")) == 2
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_resumed_equals_uninterrupted_bit_for_bit(tiny_corpus, tmp_path, name):
     uninterrupted = run(tiny_corpus, tmp_path / "uninterrupted", objective=name)
