@@ -105,7 +105,7 @@ def our_model(inputs: BenchmarkInputs, seed: int):  # noqa: ANN201
     """An encoder with a fresh head."""
     from blurbstudy.models import Classifier
 
-    head = "pooler" if inputs.shape["pooled"] else "words"
+    head = "pooler" if inputs.shape["pooled"] else "token"
     architecture = inputs.checkpoint.architecture
     model = Classifier(architecture, members=1, outputs=inputs.shape["outputs"], head=head)
     model.load_member(0, inputs.checkpoint, seed=seed)

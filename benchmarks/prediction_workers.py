@@ -34,7 +34,7 @@ def make_model(folder: Path, encoder: Path, *, texts: Sequence[str]) -> Path:
     checkpoint = load_checkpoint(encoder)
     task = dataclasses.replace(get_task("NCBI-disease"), labels=LABELS, name="a random head")
     settings = settings_of(task, Recipe(max_length=min(512, checkpoint.architecture.max_positions)))
-    model = Classifier(checkpoint.architecture, members=1, outputs=len(LABELS), head="words")
+    model = Classifier(checkpoint.architecture, members=1, outputs=len(LABELS), head="token")
     model.load_member(0, checkpoint, seed=1)
 
     def write(path: Path) -> Path:

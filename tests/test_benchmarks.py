@@ -289,7 +289,7 @@ def test_operations_are_counted_as_torch_counts_them(benchmark, monkeypatch, fam
     features = like_sequences(2)  # as few rows as are not rounded up
     if pooled:
         features = replace(features, word_starts=None, targets=np.zeros(2, np.int64))
-    model = Classifier(architecture, members=1, outputs=5, head="pooler" if pooled else "words")
+    model = Classifier(architecture, members=1, outputs=5, head="pooler" if pooled else "token")
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
     for depth, modules in enumerate(model.depths()):

@@ -1,4 +1,4 @@
-"""The command line: run, plan, report, finetune, pretrain, predict, score, data, store.
+"""The command line: one function per command.
 
 A StudyError is one line on stderr and exit code 2, never a traceback."""
 
@@ -29,6 +29,7 @@ RENAMED_OPTIONS = {  # command and old option -> new option
     "finetune --keep-model": "--model-dir",
     "pretrain --ladder": "--checkpoint-at",
     "pretrain --keep-test-text": "--include-test-text",
+    "store import --replace-facts": "--replace-metadata",
 }
 INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
 

@@ -32,12 +32,14 @@ def notebook_parameters(*, scale: str, only: Sequence[str] | None, overrides: Js
         ParameterError: an unknown name or notebook, a value out of bounds, or no encoder with a path.
     """
     from ..sections import get_section
-    from ..study.parameters import parameter_files, scale_parameters
+    from ..study.parameters import RENAMED_PARAMETERS, parameter_files, scale_parameters
 
     notebooks = select_notebooks(only)
     models = {notebook: get_section(notebook).Parameters for notebook in notebooks}
     known = {name for model in models.values() for name in model.model_fields}
     if unknown := sorted(set(overrides) - known):
+        if (name := RENAMED_PARAMETERS.get(unknown[0])) in known:
+            raise ParameterError(f"-p {unknown[0]}: is now {name}")
         raise ParameterError(
             f"unknown parameter {unknown[0]!r} (-p); {', '.join(notebooks)} have {', '.join(sorted(known))}"
         )

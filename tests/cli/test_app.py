@@ -61,6 +61,8 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
     ("words", "message"),
     [
         (["-p", "nonsense", "1"], "unknown parameter 'nonsense' (-p)"),
+        (["-p", "evaluations", "2"], "-p evaluations: is now n_evaluations"),
+        (["-p", "clip", "2"], "unknown parameter 'clip' (-p)"),  # a field of recipes, not a parameter
         (["-p", "seeds", "0"], "seeds=0: expected a number such as 5"),
         (
             ["-p", "learning_rate", "fast"],

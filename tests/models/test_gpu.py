@@ -7,7 +7,7 @@ import torch
 from blurbstudy.models import Architecture, Checkpoint, Classifier, pack, random_checkpoint
 
 LENGTHS = (5, 17, 9, 2, 30)
-HEADS = {"pooler": "bert", "gelu": "electra", "words": "bert"}
+HEADS = {"pooler": "bert", "gelu": "electra", "token": "bert"}
 
 
 def checkpoint_of(family: str) -> Checkpoint:

@@ -17,7 +17,7 @@ class ModelSettings:
     tag_scheme: str  # bio | io
     head: str  # token | pooler | gelu | cosine: one of heads.HEADS
     segment_ids: str  # pair | single
-    words: str = ""  # key of WORD_RULES that splits text into words as in training; "": no word splitting
+    words: str = ""  # key of WORD_SPLITTERS that splits text into words as in training; "": no word splitting
 
     @property
     def layout(self) -> str:
@@ -33,7 +33,7 @@ def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSet
     """The settings of a model trained with a recipe.
 
     Args:
-        words: key of WORD_RULES that matches the words of the training data; ignored unless the task tags words.
+        words: key of WORD_SPLITTERS that matches the words of the training data; ignored unless the task tags words.
     """
     tags = task.output == "token_labels"
     return ModelSettings(

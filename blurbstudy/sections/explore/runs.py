@@ -140,7 +140,9 @@ def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "")
     drawing.legend(loc="outside lower center", ncols=min(6, len(curves)), frameon=False, fontsize=8.5)
     notes = ["Points: the mean loss since the previous point, and the dev score there."]
     if all(len(curve.values("step")) < 2 and not curve.losses for curve in curves.values()):
-        notes.append("These runs were scored on dev only once, at the end (recipe: evaluations): one point per curve.")
+        notes.append(
+            "These runs were scored on dev only once, at the end (recipe: n_evaluations): one point per curve."
+        )
     return Figure(title=title, alt=_describe_curves(curves), svg=as_svg(drawing), caption=caption, notes=notes)
 
 

@@ -9,6 +9,7 @@ from blurbstudy.api.recommend.rules import SEEDS, apply_rules, recipe_of, study_
 from blurbstudy.api.recommend.task_profile import KINDS, TaskProfile, size_of
 from blurbstudy.config import Recipe
 from blurbstudy.engine.zero_shot import ZeroShotScore
+from blurbstudy.inference.model_directory.heads import HEADS
 from blurbstudy.models import Architecture
 from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
@@ -158,7 +159,9 @@ def test_bundled_runs_have_comparable_sizes_heads_and_encoders():
     assert sorted((run.failed, run.runs) for run in runs) == [(0, 5), (12, 20)]
     assert bundled_runs(profile("similarity", 64, "BASE"), head="pooler", recipe=Recipe()) == []
     assert bundled_runs(profile("similarity", 5_000, "SMALL"), head="pooler", recipe=Recipe()) == []
+    assert len(bundled_runs(profile("ner", 4_560, "SMALL"), head="token", recipe=Recipe())) == 1
     for run in study_runs().values():
+        assert run["head"] in ("none", *HEADS)
         assert run["failed"] <= run["runs"] >= run["seeds"] and set(run) == set(study_runs()["minilm-pair"])
 
 
