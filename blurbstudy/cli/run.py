@@ -57,6 +57,7 @@ def run(
     """
     from ..engine.deadline import Deadline
     from ..report.make_runs import make_all_runs, make_studies, write_plan
+    from ..store.index import open_index
     from ..store.run_store import RunStore
 
     start = time.time()
@@ -65,6 +66,9 @@ def run(
     plan = notebook_parameters(scale=scale, only=only, overrides=parse_overrides(parameter, data=data, store=store))
     run_store = RunStore(next(iter(plan.values()))["store"] or paths.store_folder(scale))
     run_store.check_writable()
+    with open_index(run_store) as index:
+        if others := index.count_other_versions():
+            typer.echo(f"{run_store.folder}: {others} runs of another version of blurbstudy are not used", err=True)
     deadline = Deadline.after(minutes, start=start)
     studies = make_studies(plan, deadline=deadline)
     if plan_only is not None:
@@ -93,6 +97,7 @@ def report(
     only: Only = None,
 ) -> None:
     """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
+    from ..store.index import open_index
     from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
     from ..study.study import NOTEBOOK_METADATA
@@ -102,6 +107,13 @@ def report(
     run_store = RunStore(store or paths.store_folder(scale or "mini"))
     if run_store.folder.exists() and not run_store.folder.is_dir():
         raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
+    with open_index(run_store) as index:
+        others = index.count_other_versions()
+    if others and others == len(run_store):
+        raise StoreError(
+            f"{run_store.folder}: its runs ({others}) are of another version of blurbstudy; make them again "
+            "(blurbstudy run), or report with that version"
+        )
     stored, chosen = run_store.all_metadata(NOTEBOOK_METADATA), select_notebooks(only)
     metadata = {notebook: values for notebook, values in stored.items() if notebook in chosen}
     if not metadata and stored:

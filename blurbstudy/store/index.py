@@ -78,6 +78,11 @@ class RunIndex:
         rows = self._database.execute("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY id")
         return [error for (error,) in rows]
 
+    def count_other_versions(self) -> int:
+        """The number of runs of other trainer revisions, which no table shows."""
+        query = "SELECT count(*) FROM runs WHERE record IS NULL AND error IS NULL"
+        return self._database.execute(query).fetchone()[0]
+
     def _refresh(self) -> None:
         files = _record_files(self._store)
         indexed: dict[str, FileState] = {

@@ -13,6 +13,7 @@ import pytest
 
 from blurbstudy.cli.app import expand_arguments
 from blurbstudy.cli.notebook_options import notebook_parameters
+from blurbstudy.config import TRAINER_REVISION
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study.parameter_types import SCALES
 from blurbstudy.study.parameters import scale_parameters
@@ -149,6 +150,16 @@ def test_a_pretraining_that_the_clock_ends_is_named_and_the_report_says_not_run(
 def test_a_report_from_a_store_that_no_notebook_used_is_one_line(command):
     code, _, errors = command("report", "--store", "empty")
     assert code == 2 and "use blurbstudy run first" in errors
+
+
+def test_a_report_from_a_store_of_an_earlier_version_is_one_line(command, store, make_record):
+    store.put(make_record(1, test=[0.5, 1.5]))
+    (record,) = store.folder.glob("runs/*/*.json")
+    revision = f'"trainer_revision":{TRAINER_REVISION}'
+    record.write_text(record.read_text().replace(revision, '"trainer_revision":2'))
+    code, _, errors = command("report", "--store", str(store.folder))
+    assert code == 2 and "its runs (1) are of another version of blurbstudy; make them again" in errors
+    assert errors.count("\n") == 1
 
 
 def test_a_report_rebuilds_the_same_tables_from_the_store_alone(tiny_study, tmp_path):
