@@ -85,5 +85,9 @@ def removed_layers(grid: Grid, level: str) -> int:
 
 def removed_share(grid: Grid, level: str) -> float:
     """The fraction of the layers that a level removes."""
-    (n_layers,) = grid.layers.values()
-    return removed_layers(grid, level) / n_layers
+    return removed_layers(grid, level) / grid_depth(grid)
+
+
+def grid_depth(grid: Grid) -> int:
+    """Layers of the grid's encoder; the paper's where it is not available."""
+    return next(iter(grid.layers.values()), PAPER_LAYERS)

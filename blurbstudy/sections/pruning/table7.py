@@ -15,7 +15,7 @@ from ...tables.formatting import describe_intervals, format_interval, format_sig
 from ...tables.paper import paper_number, paper_tables
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
 from ...tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
-from .grids import PAPER_LAYERS, Parameters, removed_layers, removed_share
+from .grids import PAPER_LAYERS, Parameters, grid_depth, removed_layers
 from .savings import format_saving, time_ratio
 
 PAPER = "table7"
@@ -82,13 +82,12 @@ def _lowest(intervals: Sequence[Interval | None]) -> Interval | None:
 def half_depth(results: Results) -> str | None:
     """The level that removes half of the layers, or the nearest to it; None where nothing is removed."""
     grid = results.grid
-    return min(grid.levels[1:], key=lambda level: abs(removed_share(grid, level) - 0.5), default=None)
+    return min(grid.levels[1:], key=lambda level: abs(2 * removed_layers(grid, level) - grid_depth(grid)), default=None)
 
 
 def paper_column(grid: Grid, level: str) -> str:
     """The paper's column of the same share of layers; '' where it has none."""
-    (n_layers,) = grid.layers.values()
-    column, remainder = divmod(removed_layers(grid, level) * PAPER_LAYERS, n_layers)
+    column, remainder = divmod(removed_layers(grid, level) * PAPER_LAYERS, grid_depth(grid))
     return str(column) if not remainder and str(column) in paper_tables()[PAPER]["cells"] else ""
 
 

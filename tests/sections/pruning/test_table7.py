@@ -210,8 +210,15 @@ def test_half_depth_without_runs_is_left_out_of_the_answer(cut):
     ]
 
 
-def test_without_runs_nothing_is_said(cut):
+def test_of_two_depths_as_near_to_half_the_first_is_taken(cut):
+    assert half_depth(cut({"0 of 6": [90], "2 of 6": [80], "4 of 6": [70]})) == "2 of 6"
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_without_runs_nothing_is_said(cut, available):
     results = cut(missing=tuple(RIGHT))
+    if not available:  # the encoder is not given, or its pretraining is unfinished
+        results = replace(results, grid=replace(results.grid, layers={}))
     assert max_drops(results) == {}
     assert pruning.pruning_findings(STUDY, results, margin=2.5).sentences == ["Nothing has been run yet."]
     assert pruning.group_table(STUDY, results, margin=2.5).rows[0][2] == "–"
