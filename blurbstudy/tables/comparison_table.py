@@ -41,7 +41,7 @@ def _tested(results: Results, *, baseline: str) -> tuple[list[Condition], list[s
         if condition.level == baseline or condition not in cells:
             continue
         ids, baseline_ids = (
-            frozenset(config.id for config in cells[k]) for k in (condition, condition._replace(level=baseline))
+            frozenset(config.id for config in cells.get(k, ())) for k in (condition, condition._replace(level=baseline))
         )
         if ids == baseline_ids:
             notes.append(f"{condition.name}: the same settings as {baseline}, so the same runs; not tested.")

@@ -29,6 +29,15 @@ def test_comparisons_are_paired_by_seed_and_corrected_by_holm(make_results):
     assert reinit[1] == pytest.approx(stats.ttest_rel([89, 92, 92, 92], GOOD).pvalue)
 
 
+def test_a_baseline_without_an_encoder_leaves_nothing_to_compare(make_results):
+    """In Table 2 the baseline is an encoder, which may not be given."""
+    results = make_results({"Baseline": GOOD, "Layer freeze": BAD})
+    cells = {key: runs for key, runs in results.grid.cells.items() if key.level != "Baseline"}
+    results = dataclasses.replace(results, grid=dataclasses.replace(results.grid, cells=cells))
+    assert comparisons(results, baseline="Baseline") == {}
+    assert "not run" in paired_table(results, title="t", baseline="Baseline", paper="table4")._repr_html_()
+
+
 def test_the_paired_table_shows_the_papers_difference(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD})
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
