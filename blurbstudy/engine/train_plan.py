@@ -34,6 +34,8 @@ def train_plan(file: Path, *, progress: str = "auto") -> SweepResult:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m blurbstudy.engine.train_plan FILE")
     try:
         result = train_plan(Path(sys.argv[1]))
     except StudyError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..config import TRAINER_REVISION, JsonObject, RunConfig, fingerprint
+from ..config import JsonObject, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
 from ..engine.sweep import find_runs
 from ..stats.collapse import GoldReference, is_unscored
@@ -59,14 +59,14 @@ class Search:
 
     @cached_property
     def name(self) -> str:
-        """Name in the database and the store: a fingerprint of all that determines the trials and their values."""
-        standard = self.configs(self.space.default)[0].to_dict()
-        identity = {name: value for name, value in standard.items() if name not in ("encoder_name", "seed")}
-        identity |= {
+        """Name in the database and the store: a fingerprint of all that determines the trials and their values.
+
+        Ids stand for the runs of the standard recipe, so a new recipe field leaves the names of searches as they are.
+        """
+        identity = {
+            "standard": [config.id for config in self.configs(self.space.default)],
             "space": self.space.to_dict(),
-            "seeds": self.seeds,
             "startup": N_STARTUP_TRIALS,
-            "revision": TRAINER_REVISION,
         }
         return f"{self.task} {fingerprint(identity)}"
 

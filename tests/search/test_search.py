@@ -88,6 +88,18 @@ def scored(make_record, correlated, references):
     return make
 
 
+def test_the_name_of_a_search_holds_what_determines_its_trials(make_search):
+    search = make_search()
+    assert search.name == make_search().name
+    others = [
+        make_search(seeds=(101, 103)),
+        make_search(choices=CHOICES | {"epochs": [1, 3]}),
+        replace(search, precision="bfloat16"),
+        replace(search, space=replace(search.space, standard=STANDARD.replace(batch_size=8))),
+    ]
+    assert len({search.name, *(other.name for other in others)}) == 5
+
+
 @pytest.fixture
 def run(make_search, store, references, scored, tmp_path):
     """Runs one search in a database of its own; the result."""
