@@ -67,7 +67,7 @@ def _predicted(task: Task) -> str:
         return f"a score from {task.bounds[0]:g} to {task.bounds[1]:g}"
     if task.output == "multi_label":
         return f"any of {len(task.labels)} labels"
-    return f"{'each word: ' if task.output == 'tags' else ''}{', '.join(task.labels)}"
+    return f"{'each word: ' if task.output == 'token_labels' else ''}{', '.join(task.labels)}"
 
 
 def encoder_table(study: Study[Parameters]) -> Table:

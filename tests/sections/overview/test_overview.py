@@ -25,6 +25,9 @@ def test_every_task_stands_there_with_its_terms(monkeypatch):
         (f"{task.name}\n{task.group}", task.terms) for task in TASKS
     ]
     assert [row[metric] for row in table.rows] == [METRICS[task.metric].title for task in TASKS]
+    predicted = table.columns.index("Predicted")
+    tagged = [row[predicted].startswith("each word: ") for row in table.rows]
+    assert tagged == [task.task_type in ("ner", "pico") for task in TASKS]
 
 
 def test_what_the_bootstrap_draws_is_what_the_files_name(monkeypatch):
