@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .config import Recipe
     from .tasks import Task
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "predict", "recommend"]
 
 # name -> module that has it, imported when it is asked for: the package itself is light

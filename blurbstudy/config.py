@@ -220,11 +220,12 @@ class RunConfig:
     def id(self) -> str:
         """20 hexadecimal digits of a SHA-256 over the canonical JSON of all fields but `encoder_name`.
 
-        A recipe field counts only where it differs from its default: a new field leaves existing ids as they are.
+        A field counts only where it differs from its default: a new field leaves existing ids as they are.
         """
         recipe = {name: value for name, value in self.recipe.to_dict().items() if value != _DEFAULTS[name]}
-        values = self.to_dict() | {"recipe": recipe, "trainer_revision": TRAINER_REVISION}
-        del values["encoder_name"]
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        values |= {"recipe": recipe, "trainer_revision": TRAINER_REVISION}
+        values.pop("encoder_name", None)
         return fingerprint(values)
 
     def to_dict(self) -> JsonObject:
@@ -233,8 +234,14 @@ class RunConfig:
 
 
 def run_config_from_dict(values: JsonMapping) -> RunConfig:
-    """The inverse of RunConfig.to_dict."""
+    """The inverse of RunConfig.to_dict.
+
+    Raises:
+        ParameterError: a field is unknown, as in a run of a later version, or a value out of bounds.
+    """
     values = dict(values)
+    if unknown := sorted(values.keys() - {f.name for f in dataclasses.fields(RunConfig)}):
+        raise ParameterError(f"unknown field {unknown[0]!r} of a run")
     return RunConfig(recipe=recipe_from_dict(values.pop("recipe")), **values)
 
 

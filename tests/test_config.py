@@ -2,7 +2,15 @@
 
 import pytest
 
-from blurbstudy.config import Recipe, RunConfig, load_recipe, recipe_from_dict, run_config_from_dict
+from blurbstudy.config import (
+    TRAINER_REVISION,
+    Recipe,
+    RunConfig,
+    fingerprint,
+    load_recipe,
+    recipe_from_dict,
+    run_config_from_dict,
+)
 from blurbstudy.errors import ParameterError
 
 
@@ -109,3 +117,16 @@ def test_a_rate_written_as_yaml_1_1_reads_it_is_explained(tmp_path):
 def test_seeds_are_whole_numbers(seed):
     with pytest.raises(ParameterError, match="seed="):
         make_config(seed=seed)
+
+
+def test_an_id_covers_only_what_differs_from_the_defaults():
+    values = {"task": "BIOSSES", "data_fingerprint": "d", "encoder_fingerprint": "e", "seed": 1}
+    expected = fingerprint(values | {"recipe": {"epochs": 3.0}, "trainer_revision": TRAINER_REVISION})
+    assert make_config(recipe=Recipe(epochs=3)).id == expected
+    changed = fingerprint(values | {"recipe": {}, "precision": "bfloat16", "trainer_revision": TRAINER_REVISION})
+    assert make_config(precision="bfloat16").id == changed
+
+
+def test_a_field_of_a_later_version_is_refused_by_name():
+    with pytest.raises(ParameterError, match="unknown field 'fold' of a run"):
+        run_config_from_dict(make_config().to_dict() | {"fold": 2})

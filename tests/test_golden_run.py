@@ -10,7 +10,7 @@ from blurbstudy.tasks.features import Features
 from blurbstudy.training import train_population
 
 GOLDEN_REVISION = 3
-GOLDEN_ID = "b4742f0e006a1f7d6182"
+GOLDEN_ID = "474c5c177ffd30a50087"
 GOLDEN_LOSSES = [6.36398, 5.04041, 4.23973, 6.90065, 3.26782, 7.67041]
 GOLDEN_PREDICTIONS = [0.05564, 0.06649, 0.06597, 0.07123, 0.07245]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 INTERVAL = 0.5  # seconds between two updates of a bar
 LOG_INTERVAL = 30.0  # seconds between two lines of a log
-MODES = ("auto", "silent")
 PRIOR_WEIGHT = 0.05  # fraction done at which the measured speed counts as much as the expected one
 
 

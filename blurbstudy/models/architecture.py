@@ -82,11 +82,6 @@ class Architecture:
         return self.pad_id + 1 if self.family in PADDED_POSITIONS else 0
 
     @property
-    def head_width(self) -> int:
-        """Features per attention head."""
-        return self.width // self.n_heads
-
-    @property
     def n_parameters(self) -> int:
         """Weights of embeddings and layers (without pooler and head)."""
         if self.config:
