@@ -334,7 +334,7 @@ def test_finetune_takes_an_encoder_of_transformers_own_and_says_that_it_is_slowe
     assert code == 0 and run["test"] is not None
     out = finetune("--seeds", "1", encoder=tiny_modernbert)[1]
     assert re.match(
-        r"BIOSSES .*, ModernBERT, 3 layers, width 16, .* parameters, one segment id, by", out.splitlines()[0]
+        r"BIOSSES .*, ModernBERT, 3 layers, width 16, .* parameters, one segment id, run by", out.splitlines()[0]
     )
 
 

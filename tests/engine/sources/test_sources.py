@@ -105,7 +105,7 @@ def test_encoders_pretrained_on_the_spot_take_the_data_s_own_corpus(store, tiny_
         asked.update(wanted)
         return dict.fromkeys(wanted, tiny_encoder)
 
-    monkeypatch.setattr("blurbstudy.engine.sources.encoders.ensure_encoders", ensure_encoders)
+    monkeypatch.setattr("blurbstudy.engine.sources.resolve.ensure_encoders", ensure_encoders)
     encoders = {"mini": "pretrain:bert", "again": "pretrain:electra@2"}
     sources = resolve_sources(store, tasks=["BIOSSES"], encoders=encoders, progress="silent")
     corpus = (str(mini_data / "corpus.jsonl"),)
@@ -121,7 +121,7 @@ def test_an_encoder_that_the_clock_left_is_left_out_and_known_to_the_store_until
     store, tiny_encoder, monkeypatch
 ):
     made = {}
-    monkeypatch.setattr("blurbstudy.engine.sources.encoders.ensure_encoders", lambda wanted, **_: dict(made))
+    monkeypatch.setattr("blurbstudy.engine.sources.resolve.ensure_encoders", lambda wanted, **_: dict(made))
     asked = {"tasks": ["BIOSSES"], "encoders": {"own": "pretrain:bert", "tiny": str(tiny_encoder)}}
     for found in (resolve_sources(store, **asked), sources_from_store(store, **asked)):
         assert list(found.encoders) == ["tiny"]
@@ -132,7 +132,7 @@ def test_an_encoder_that_the_clock_left_is_left_out_and_known_to_the_store_until
 
 def test_encoders_pretrained_otherwise_are_others_in_a_store(store, tiny_encoder, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "blurbstudy.engine.sources.encoders.ensure_encoders",
+        "blurbstudy.engine.sources.resolve.ensure_encoders",
         lambda wanted, **_: dict.fromkeys(wanted, tiny_encoder),
     )
     plan = PretrainingPlan(config="small", corpus=(str(tmp_path / "text.jsonl"),), tokens=1000)

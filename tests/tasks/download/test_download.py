@@ -119,7 +119,6 @@ def test_a_refused_file_is_one_line(server, tmp_path):
     assert not isinstance(caught.value, Unreachable) and "\n" not in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # urllib3's refused sockets
 def test_an_unreachable_server_is_one_line(closed_base, tmp_path):
     with pytest.raises(Unreachable, match="download failed .*; check the network") as caught:
         download_file(FILE, tmp_path / "train.tsv", base=closed_base)
@@ -227,7 +226,6 @@ def test_a_failure_names_the_address_and_the_manual_way_and_spares_other_dataset
     assert sorted(os.listdir(tmp_path / "DDI")) == ["dev.tsv", "test.tsv", "train.tsv"]
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # urllib3's refused sockets
 def test_an_unreachable_server_is_tried_for_one_file(closed_base, tmp_path, shout):
     (tmp_path / "BIOSSES" / "raw").mkdir(parents=True)
     (tmp_path / "BIOSSES" / "raw" / "all.txt").write_bytes(RAW)
