@@ -130,7 +130,7 @@ def table(results: dict[str, Any]) -> list[str]:
         f"{texts['number']} texts, {texts['characters']} characters; the same entities: "
         f"{100 * results['reference']['same']:.2f}%; goal {results['goal']:g}",
         "",
-        "| side | s | texts / s | peer / ours | entities | peak MiB | whole s |",
+        "| system | s | texts / s | peer / ours | entities | peak MiB | whole s |",
         "| --- " * 7 + "|",
     ]
     for system, item in results["systems"].items():

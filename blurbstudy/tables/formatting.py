@@ -50,6 +50,13 @@ def format_count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'s'[: n != 1]}"
 
 
+def format_setting(value: object) -> str:
+    """A value of a recipe: `on`, `off`, a number without needless zeros, or text."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def slug(title: str) -> str:
     """A title as an HTML id and file name."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "table"

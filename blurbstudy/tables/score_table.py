@@ -9,7 +9,7 @@ from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
 from ..stats.summary import CellSummary
 from ..study.grid import Condition, Results, TaskColumn
-from .formatting import format_interval, format_number
+from .formatting import format_interval, format_number, format_setting
 from .paper import paper_cell, paper_notes
 from .table import NOT_RUN, RowHeader, Score, Table
 
@@ -168,16 +168,10 @@ def _recipe_fields(recipe: Recipe) -> dict[str, str]:
     values = {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
     techniques = []
     for name, options in recipe.stabilizers.items():
-        settings = ", ".join(f"{option} {_format_field(value)}" for option, value in options.items())
+        settings = ", ".join(f"{option} {format_setting(value)}" for option, value in options.items())
         techniques.append(f"{name.replace('_', ' ')}: {settings}")
-    fields = {name: _format_field(value) for name, value in values.items()}
+    fields = {name: format_setting(value) for name, value in values.items()}
     return fields | {"techniques": "\n".join(techniques) or "none"}
-
-
-def _format_field(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def percent(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ from ...search.space import TECHNIQUES
 from ...study.conditions import BLURB
 from ...study.grid import Condition, Results, format_seeds
 from ...study.study import Study
-from ...tables.formatting import format_number
+from ...tables.formatting import format_number, format_setting
 from ...tables.score_table import cell_notes, cell_score, percent
 from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row
 from .grids import OPTIMAL, STANDARD
@@ -102,17 +102,11 @@ def format_choice(name: str, value: object) -> str:
         return DISPLAY_NAMES[f"{name} {value}"]
     if name in TECHNIQUES and value == TECHNIQUES[name][1]:
         return f"no {DISPLAY_NAMES.get(name, name)}"
-    return f"{_display_name(name)} {_format_value(value)}"
+    return f"{_display_name(name)} {format_setting(value)}"
 
 
 def _display_name(name: str) -> str:
     return DISPLAY_NAMES.get(name, name).replace("_", " ")
-
-
-def _format_value(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def search_table(study: Study[Parameters], searched: Searched) -> Table:
@@ -152,7 +146,7 @@ def _space_notes(searches: Sequence[Search]) -> list[str]:
     tasks: dict[str, list[str]] = {}
     for search in searches:
         choices = "; ".join(
-            f"{_display_name(name)} {', '.join(map(_format_value, values))}"
+            f"{_display_name(name)} {', '.join(map(format_setting, values))}"
             for name, values in search.space.choices.items()
         )
         tasks.setdefault(f"({search.space.size} recipes): {choices}.", []).append(search.task)
