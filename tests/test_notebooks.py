@@ -75,7 +75,7 @@ def test_the_baseline_of_one_notebook_is_a_column_of_the_other(tiny_study):
     seeds of the pretraining ablation three tasks are that baseline, and three have another segment id beside. The LARGE
     encoder has 4 settings x 3 tasks x 2 seeds and 10 tasks of one seed, its BASE twin nothing of its own; removing one
     layer of two is new on 13 tasks x 2 seeds. The standard recipes of Table 8 are those of Table 2; a search adds 3
-    trials of one seed, and 2 runs of what it chose with dev joined to train, and 2 without unless it chose the standard.
+    trials of one seed, 2 runs of what it chose with dev joined to train, and 2 without unless it chose the standard.
     """
     store = RunStore(tiny_study / "store")
     (search,) = store.all_metadata("searches").values()

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from tqdm import tqdm
 
 from .. import paths
 from ..config import JsonObject
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from ..tasks import Task
     from ..tasks.download.download import DownloadPlan, FileRequest
     from ..tasks.download.manifest import DatasetSource
@@ -229,8 +228,6 @@ def _format_done(request: FileRequest, how: str) -> str:
 
 def _progress_bar(plan: DownloadPlan) -> tqdm[NoReturn]:
     """A progress bar of bytes on stderr, if it is a terminal."""
-    from tqdm import tqdm
-
     return tqdm(
         total=plan.download_bytes, unit="B", unit_scale=True, desc="downloading", dynamic_ncols=True, disable=None
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from tqdm import tqdm
 
 from ..config import JsonObject
 from ..errors import ParameterError
@@ -150,8 +151,6 @@ def _progress_bar(size: int | None) -> Iterator[ProgressCallback | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from tqdm import tqdm
-
     options: JsonObject = {"total": size, "unit": "B", "unit_scale": True} if size else {"unit": " documents"}
     with tqdm(**options, desc="predict", dynamic_ncols=True, smoothing=0.1) as bar:
 

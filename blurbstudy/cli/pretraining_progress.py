@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from ..engine.progress import format_duration
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 LOG_INTERVAL = 30.0  # seconds between two lines if stderr is not a terminal
 
@@ -54,8 +52,6 @@ class PretrainingProgress:
             self.bar.close()
         self.activity, self.start, self.last_log = activity, time.monotonic(), time.monotonic()
         if self.is_terminal:
-            from tqdm import tqdm
-
             self.bar = tqdm(total=total, desc=activity, unit=unit, unit_scale=unit == "B", dynamic_ncols=True)
 
     def _report(self, activity: str, done: int, total: int, details: str, *, initial: int = 0) -> None:

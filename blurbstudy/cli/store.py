@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from tqdm import tqdm
 
 from .. import paths
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from ..store.run_store import RunStore
 
 store_app = typer.Typer(no_args_is_help=True, help="Export a run store to one file, or import such a file.")
@@ -95,8 +94,6 @@ def _describe(counts: Mapping[str, int]) -> str:
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar per action on stderr, if that is a terminal."""
-    from tqdm import tqdm
-
     bars: dict[str, tqdm] = {}
 
     def on_progress(action: str, done: int, total: int) -> None:

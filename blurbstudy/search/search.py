@@ -224,10 +224,8 @@ class OngoingSearch:
 
     def load_trials(self) -> list[Trial]:
         """The trials in the database, up to the budget; their values are computed from the runs again."""
-        from optuna.trial import TrialState
-
         for trial in self.study.get_trials(deepcopy=False):
-            if trial.state != TrialState.WAITING:  # returned by the next ask
+            if trial.state.name != "WAITING":  # returned by the next ask
                 self._add(trial, waits=not trial.state.is_finished())
         return list(self.trials.values())[: self.budget]
 

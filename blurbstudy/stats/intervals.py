@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
+from scipy.special import stdtr, stdtrit  # scipy.stats, which wraps them, takes long to import
 
 from ..errors import ParameterError
 from ..metrics import METRICS
@@ -101,16 +102,12 @@ def t_test(differences: Sequence[float]) -> float | None:
 
 def student_interval(mean: float, *, error: float, df: float, confidence: float = 0.95) -> Interval:
     """Student's interval around a mean with this standard error, whose degrees of freedom need not be whole."""
-    from scipy.special import stdtrit  # its quantile; scipy.stats, which wraps it, takes long to import
-
     half = float(stdtrit(df, 0.5 + confidence / 2)) * error
     return mean - half, mean + half
 
 
 def student_p(mean: float, *, error: float, df: float) -> float | None:
     """Two-sided p that the mean is 0; None where t does not exist (no error, and a mean that is not 0)."""
-    from scipy.special import stdtr
-
     if error <= 1e-12:
         return 1.0 if abs(mean) <= 1e-12 else None
     return float(2 * stdtr(df, -abs(mean) / error))

@@ -35,7 +35,12 @@ HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of e
 HUB_PREFIX = "hub:"
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
-RENAMED_PARAMETERS = RENAMED_FIELDS | {"scispacy": "scispacy_source"}  # former name -> name
+RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
+    "scispacy": "scispacy_source",
+    "twins": "base_counterparts",
+    "twin_freeze": "base_freeze",
+    "twin_decay": "base_decay",
+}
 
 M = TypeVar("M", bound="Model")
 

@@ -39,7 +39,12 @@ def parse(notebook, **changes):
         ("03_layer_adaptation", "workers", -1, "workers=-1: must be greater than or equal to 0"),
         ("03_layer_adaptation", "workers", True, "workers=True: must be a valid integer"),
         ("03_layer_adaptation", "seeds", 0, "seeds=0: expected a number such as 5"),
-        ("04_large_models", "twins", {"PubMedBERT-LARGE": None}, "twins.PubMedBERT-LARGE=None: must be a valid string"),
+        (
+            "04_large_models",
+            "base_counterparts",
+            {"PubMedBERT-LARGE": None},
+            "base_counterparts.PubMedBERT-LARGE=None: must be a valid string",
+        ),
         ("04_large_models", "on_all_tasks", "BERT", "on_all_tasks='BERT': must be a valid list"),
         ("04_large_models", "seeds_otherwise", 0, "seeds_otherwise=0: must be greater than or equal to 1"),
         ("05_pruning", "removed", 4, "removed=4: must be a valid list"),

@@ -94,7 +94,7 @@ def test_base_counterparts_and_full_depth_are_runs_of_other_notebooks(scale):
     one, three, four, five = (scale_parameters(scale, NOTEBOOKS[n]) for n in (1, 3, 4, 5))
     for name in ("epochs", "max_lengths", "learning_rate", "batch_size", "n_evaluations"):
         assert one[name] == four[name] == five[name]
-    assert (three["freeze"], three["decay"]) == (four["twin_freeze"], four["twin_decay"])
+    assert (three["freeze"], three["decay"]) == (four["base_freeze"], four["base_decay"])
     for name in ("reinit_layers", "reinit_pooler"):
         assert three[name] == four[name]
 
@@ -103,7 +103,7 @@ def test_the_large_encoders_of_the_paper_are_all_in_the_file_of_hub_names():
     four = scale_parameters("paper", NOTEBOOKS[4])
     assert list(four["large_encoders"]) == list(paper_tables()["table6"]["cells"])
     known = {**four["encoders"], **four["base_encoders"]}
-    assert set(four["twins"].values()) <= set(known)
+    assert set(four["base_counterparts"].values()) <= set(known)
     for spec in (*four["large_encoders"].values(), *four["base_encoders"].values()):
         assert "/" in hub_id(spec)
 

@@ -25,13 +25,13 @@ class Parameters(TaskTypeParameters, LayerParameters):
         description="the paper's rows: directory, Hub id, hub:NAME, pretrain:OBJECTIVE?config=NAME&corpus=FILE, or None"
     )
     base_encoders: dict[str, str | None] = Field(description="BASE encoders besides those of `encoders`")
-    twins: dict[str, str] = Field(description="LARGE encoder: the BASE encoder that it is compared with")
+    base_counterparts: dict[str, str] = Field(description="LARGE encoder: the BASE encoder that it is compared with")
     on_all_tasks: Names | None = Field(
         description="LARGE encoders that are run on all tasks, not SS and QA alone; None: all"
     )
     seeds_otherwise: int = Field(ge=1, le=MAX_SEEDS, description="number of seeds on the tasks other than SS and QA")
-    twin_freeze: FrozenLayers = Field(description="freeze, for the BASE counterparts")
-    twin_decay: Decay = Field(description="decay, for the BASE counterparts")
+    base_freeze: FrozenLayers = Field(description="freeze, for the BASE counterparts")
+    base_decay: Decay = Field(description="decay, for the BASE counterparts")
 
     @property
     def encoder_specs(self) -> dict[str, str | None]:
@@ -43,7 +43,11 @@ class Parameters(TaskTypeParameters, LayerParameters):
     def counterparts(self) -> dict[str, str]:
         """LARGE encoder that is given -> its BASE counterpart, where that is named and known."""
         available = [name for name, spec in self.large_encoders.items() if spec is not None]
-        return {name: self.twins[name] for name in available if self.twins.get(name) in self._known_base_encoders}
+        return {
+            name: self.base_counterparts[name]
+            for name in available
+            if self.base_counterparts.get(name) in self._known_base_encoders
+        }
 
     @property
     def _known_base_encoders(self) -> dict[str, str | None]:
@@ -56,7 +60,7 @@ def techniques(parameters: Parameters, *, base: bool = False) -> dict[str, list[
     Args:
         base: with the parameters of BASE counterparts.
     """
-    changed = {"freeze": parameters.twin_freeze, "decay": parameters.twin_decay} if base else {}
+    changed = {"freeze": parameters.base_freeze, "decay": parameters.base_decay} if base else {}
     return layer_techniques(parameters.model_copy(update=changed))
 
 

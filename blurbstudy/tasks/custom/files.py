@@ -98,7 +98,11 @@ def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | Non
         form = by_split.get(split)
         if form is None:
             form = "brat" if path.is_dir() else SUFFIXES.get(path.suffix.lower(), ("", ""))[tags]
-            if not form or (form == "brat" and not tags):
+            if form == "brat" and not tags:
+                raise ParameterError(
+                    f"{path} is a folder; a task of this kind is read from a file ({', '.join(known)}), so name one"
+                )
+            if not form:
                 raise ParameterError(
                     f"{path}: unknown suffix; use one of the formats {', '.join(known)} and name it with --format"
                 )

@@ -41,9 +41,9 @@ def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
 def grid(make_study):
     """Study and grid; the twins freeze one layer, the LARGE encoder two."""
 
-    def make(*, seeds_otherwise=2, on_all_tasks=None, twin_freeze=1, **changes):
+    def make(*, seeds_otherwise=2, on_all_tasks=None, base_freeze=1, **changes):
         values = {"seeds_otherwise": seeds_otherwise, "on_all_tasks": on_all_tasks, "freeze": 2, "decay": 0.9}
-        values |= {"twin_freeze": twin_freeze, "twin_decay": 0.8, "reinit_layers": 1, "reinit_pooler": True}
+        values |= {"base_freeze": base_freeze, "base_decay": 0.8, "reinit_layers": 1, "reinit_pooler": True}
         study = make_study(**(values | changes))
         return study, section.grids(study)["large"]
 
