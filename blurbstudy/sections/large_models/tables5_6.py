@@ -77,7 +77,7 @@ def base_comparisons(chosen: Results) -> dict[tuple[str, str], tuple[Comparison,
 
 
 def base_table(study: Study[Parameters], chosen: Results) -> Table:
-    """Task by task: the LARGE encoder, its BASE counterpart, and their difference."""
+    """By task: the LARGE encoder, its BASE counterpart, and their difference."""
     counterparts, rows = study.parameters.counterparts, []
     for (name, column), (change, p) in base_comparisons(chosen).items():
         means = [chosen.summaries[Condition(size, name, column)].mean for size in (LARGE, BASE_COUNTERPART)]
