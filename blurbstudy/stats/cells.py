@@ -1,26 +1,24 @@
-"""The runs of a cell by task and seed: score and failure of each seed, bootstrap over test examples."""
+"""The runs of a cell by task and seed: score and status of each seed, and the interval over test examples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.special import stdtrit
 
 from ..errors import StudyError
 from ..metrics import is_correlated
 from ..training.run_record import RunRecord
-from .collapse import GoldReference, failure_reason, is_unscored
+from .contrasts import MAX_CORRELATION, ContrastGroup, ScoredTask
 from .crossed_seeds import Seed
-from .intervals import (
-    PERFECT,
-    RESAMPLES,
-    Interval,
-    fisher_interval,
-    percentile_interval,
-    perfect_score_method,
-    wilson_interval,
-)
+from .intervals import Interval, fisher_interval, percentile_interval, wilson_interval
+from .references import GoldReference, is_unscored
+from .resampling import RESAMPLES
+from .status import Judgement, RunStatus, judge_run
+
+MIN_COUNTING_UNITS = 10  # of fewer units that can be right or wrong, a bootstrap interval is too narrow
 
 
 class RunsByTask(dict[str, dict[Seed, RunRecord]]):
@@ -69,88 +67,123 @@ def common_seeds(cell: RunsByTask) -> list[Seed]:
 
 def seed_score(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed, split: str) -> float | None:
     """The mean over the tasks; None if one of them has no score."""
-    total = 0.0
-    for task, runs in cell.items():
-        score = _run_score(runs[seed], references[task], split)
-        if score is None:
-            return None
-        total += cell.weight(task) * score
-    return float(total)
+    scores = [(cell.weight(task), run_score(runs[seed], references[task], split)) for task, runs in cell.items()]
+    return (
+        sum(weight * score for weight, score in scores if score is not None)
+        if None not in dict(scores).values()
+        else None
+    )
 
 
-def _run_score(record: RunRecord, reference: GoldReference, split: str) -> float | None:
+def run_score(record: RunRecord, reference: GoldReference, split: str) -> float | None:
     """The score of the predictions, so that it fits its interval."""
     if is_unscored(record, split):
         return None
     return reference.score(reference.gold[split].gold, record.predictions[split])
 
 
-def _mean_score(records: Sequence[RunRecord], reference: GoldReference, split: str) -> float:
-    scores = (_run_score(record, reference, split) for record in records)
-    return float(np.mean([np.nan if score is None else score for score in scores]))
+def seed_judgement(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed) -> Judgement:
+    """The judgement of a seed's worst run."""
+    order = list(RunStatus)
+    return min(
+        (judge_run(runs[seed], references[task]) for task, runs in cell.items()), key=lambda j: order.index(j.status)
+    )
 
 
-def seed_failure(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed, split: str) -> str | None:
-    """The failure reason of the first task that failed, or None."""
-    reasons = (failure_reason(runs[seed], references[task], split=split) for task, runs in cell.items())
-    return next((reason for reason in reasons if reason is not None), None)
+def is_correlation(cell: RunsByTask, references: Mapping[str, GoldReference]) -> bool:
+    """Whether all scores of a cell are correlations."""
+    return all(references[task].task.metric == "pearson" for task in cell)
+
+
+def contrast_group(cell: RunsByTask, references: Mapping[str, GoldReference], *, split: str) -> ContrastGroup:
+    """A cell of runs as a group of a contrast: every scored run, collapsed ones included."""
+    seeds = [s for s in common_seeds(cell) if seed_score(cell, references, seed=s, split=split) is not None]
+    tasks = {}
+    for task, runs in cell.items():
+        reference = references[task]
+        scores = {seed: run_score(runs[seed], reference, split) for seed in seeds}
+        replicates = {seed: reference.replicates(runs[seed].predictions[split], split=split) for seed in seeds}
+        tasks[task] = ScoredTask(
+            scores={seed: score for seed, score in scores.items() if score is not None},
+            replicates={seed: np.zeros(1) if r is None else r for seed, r in replicates.items()},
+            resampling=reference.resampling(split),
+        )
+    return ContrastGroup(tasks=tasks, weights={task: cell.weight(task) for task in cell})
 
 
 def example_interval_of(
-    cell: RunsByTask, references: Mapping[str, GoldReference], *, seeds: list[Seed], split: str
+    cell: RunsByTask, references: Mapping[str, GoldReference], *, seeds: Sequence[Seed], split: str
 ) -> tuple[Interval | None, str]:
-    """95% interval over test examples of the mean over these seeds, and its method."""
-    method = " and ".join(dict.fromkeys(references[task].interval_method(split) for task in cell))
+    """95% interval over test examples of the mean over these seeds, and its method.
+
+    Correlation: Fisher's for one run, Student's t of the jackknife on the z scale for a mean. Otherwise percentiles of
+    a bootstrap over units, or Wilson's where all is right; none where few units can be right or wrong.
+    """
+    units = " and ".join(dict.fromkeys(references[task].resampling_units(split) for task in cell))
     if not seeds:
-        return None, method
-    if len(cell) == 1 and references[next(iter(cell))].task.metric == "pearson":
+        return None, f"bootstrap over {units}"
+    if len(cell) == 1:
         ((task, runs),) = cell.items()
-        truth = [float(value) for value in references[task].gold[split].gold]
-        if not any(is_correlated(truth, runs[seed].predictions[split]) for seed in seeds):
-            return None, method
-        mean = _mean_score([runs[seed] for seed in seeds], references[task], split)
-        return fisher_interval(mean, len(truth)), method
-    interval = percentile_interval(bootstrap_means(cell, references, seeds=seeds, split=split, draws=_example_draws))
-    if interval == PERFECT and len(cell) == 1:
-        n = references[next(iter(cell))].n_units(split)
-        return wilson_interval(n, n), perfect_score_method(method)
-    return interval, method
+        reference = references[task]
+        records = [runs[seed] for seed in seeds]
+        if reference.task.metric == "pearson":
+            return _correlation_interval(records, reference, split)
+        counting = max(reference.n_counting_units(r.predictions[split], split=split) for r in records)
+        if all(run_score(record, reference, split) == 1.0 for record in records):
+            return wilson_interval(counting, counting), f"Wilson over {units}, all of which are right"
+        if counting < MIN_COUNTING_UNITS:
+            return None, f"none: {counting} {units} can be right or wrong"
+    if min(references[task].n_units(split) for task in cell) < MIN_COUNTING_UNITS:
+        return None, f"none: fewer than {MIN_COUNTING_UNITS} {units}"
+    return percentile_interval(_bootstrap_means(cell, references, seeds=seeds, split=split)), f"bootstrap over {units}"
 
 
-Resampler = Callable[[list[RunRecord], GoldReference, str], np.ndarray | None]  # runs of a task -> (RESAMPLES,)
+def _correlation_interval(
+    records: Sequence[RunRecord], reference: GoldReference, split: str
+) -> tuple[Interval | None, str]:
+    truth = [float(value) for value in reference.gold[split].gold]
+    single = len(records) == 1
+    method = "Fisher's z" if single else f"jackknife over {reference.resampling_units(split)}, on Fisher's z scale"
+    if not any(is_correlated(truth, [float(v) for v in record.predictions[split]]) for record in records):
+        return None, method
+    if single:
+        score = run_score(records[0], reference, split)
+        return (None if score is None else fisher_interval(score, len(truth))), method
+    z, error = _mean_z(records, reference, split)
+    half = float(stdtrit(reference.n_units(split) - 1, 0.975)) * error
+    return (math.tanh(z - half), math.tanh(z + half)), method
 
 
-def bootstrap_means(
-    cell: RunsByTask, references: Mapping[str, GoldReference], *, seeds: list[Seed], split: str, draws: Resampler
+def _mean_z(records: Sequence[RunRecord], reference: GoldReference, split: str) -> tuple[float, float]:
+    """Mean of Fisher's z over runs, and its standard error over test units."""
+    scores = [run_score(record, reference, split) for record in records]
+    z = np.arctanh(np.clip([score for score in scores if score is not None], -MAX_CORRELATION, MAX_CORRELATION))
+    rows = [reference.replicates(record.predictions[split], split=split) for record in records]
+    replicates = [np.arctanh(np.clip(row, -MAX_CORRELATION, MAX_CORRELATION)) for row in rows if row is not None]
+    if not replicates:
+        return float(z.mean()), math.inf
+    return float(z.mean()), math.sqrt(reference.resampling(split).variance(np.mean(replicates, axis=0)))
+
+
+def _bootstrap_means(
+    cell: RunsByTask, references: Mapping[str, GoldReference], *, seeds: Sequence[Seed], split: str
 ) -> np.ndarray | None:
-    """Bootstrap replicates of the mean over the cell's tasks: (RESAMPLES,); None if a task has too few units.
+    """Draws of the mean over the cell's tasks: (RESAMPLES,); None if a task has too few units.
 
-    Tasks have different examples, so their replicates are shuffled against each other, always in the same way.
+    Tasks have different examples, so their draws are shuffled against each other, always in the same way. Those of a
+    correlation are normal on Fisher's z scale.
     """
     total = np.zeros(RESAMPLES)
     for index, (task, runs) in enumerate(cell.items()):
-        scores = draws([runs[seed] for seed in seeds], references[task], split)
-        if scores is None:
-            return None
+        reference, records = references[task], [runs[seed] for seed in seeds]
+        if reference.task.metric == "pearson":
+            z, error = _mean_z(records, reference, split)
+            draws = np.tanh(z + error * np.random.default_rng(index).standard_normal(RESAMPLES))
+        else:
+            rows = [reference.bootstrap_scores(record.predictions[split], split=split) for record in records]
+            if any(row is None for row in rows):
+                return None
+            draws = np.mean([row for row in rows if row is not None], axis=0)
         order = np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)
-        total += cell.weight(task) * scores[order]
+        total += cell.weight(task) * draws[order]
     return total
-
-
-def bootstrap_draws(records: list[RunRecord], reference: GoldReference, split: str) -> np.ndarray | None:
-    """The mean over runs of their scores on the same resampled units: (RESAMPLES,); None below two units."""
-    if reference.n_units(split) < 2:
-        return None
-    replicates = [reference.bootstrap_scores(record.predictions[split], split=split) for record in records]
-    return np.mean([scores for scores in replicates if scores is not None], axis=0)
-
-
-def _example_draws(records: list[RunRecord], reference: GoldReference, split: str) -> np.ndarray | None:
-    """Bootstrap replicates; for a correlation, draws of Fisher's z around the mean: (RESAMPLES,)."""
-    if reference.task.metric != "pearson":
-        return bootstrap_draws(records, reference, split)
-    n = len(reference.gold[split].gold)
-    mean = _mean_score(records, reference, split)
-    mean = min(max(mean, -1 + 1e-12), 1 - 1e-12)
-    normal = np.random.default_rng(n).standard_normal(RESAMPLES)
-    return np.tanh(math.atanh(mean) + normal / math.sqrt(max(n - 3, 1)))

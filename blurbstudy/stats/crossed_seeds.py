@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
-from .intervals import Interval, student_interval, student_p, t_interval, t_test
+from .intervals import Interval, student_interval, student_p
 
 Seed = int | tuple[int, int]  # of fine-tuning, or of pretraining and fine-tuning
 
@@ -46,43 +47,48 @@ class SeedMean:
     """A mean over seeds, of scores or of paired differences."""
 
     mean: float | None
-    interval: Interval | None  # 95% unless asked otherwise, around this mean
-    p: float | None  # two-sided, that the mean is 0
     method: str  # one of those above, for the reader
+    variance: float | None = None  # of the mean; None below two seeds
+    df: float | None = None  # degrees of freedom of the variance
     parts: VarianceParts | None = None  # with pretraining seeds
 
+    @property
+    def interval(self) -> Interval | None:
+        """95%, Student's t."""
+        if self.mean is None or self.variance is None or self.df is None:
+            return None
+        return student_interval(self.mean, error=math.sqrt(self.variance), df=self.df)
 
-def mean_over_seeds(scores: Mapping[Seed, float], *, confidence: float = 0.95) -> SeedMean:
-    """The mean of all scores, with Student's interval; pretraining seeds and fine-tuning seeds are taken as crossed."""
+    @property
+    def p(self) -> float | None:
+        """Two-sided, that the mean is 0."""
+        if self.mean is None or self.variance is None or self.df is None:
+            return None
+        return student_p(self.mean, error=math.sqrt(self.variance), df=self.df)
+
+
+def mean_over_seeds(scores: Mapping[Seed, float]) -> SeedMean:
+    """The mean of all scores and its variance; pretraining seeds and fine-tuning seeds are taken as crossed."""
     values = list(scores.values())
     if not values:
-        return SeedMean(mean=None, interval=None, p=None, method=STUDENT)
+        return SeedMean(mean=None, method=STUDENT)
     mean = float(np.mean(values))
-    if isinstance(next(iter(scores)), int):
-        return SeedMean(mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values), method=STUDENT)
+    variance = float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else None
+    df = float(len(values) - 1) if len(values) > 1 else None
     pairs = {seed: score for seed, score in scores.items() if isinstance(seed, tuple)}
+    if not pairs:
+        return SeedMean(mean=mean, variance=variance, df=df, method=STUDENT)
     table = complete_table(pairs)
     a, n = table.shape
     complete, parts = table.size == len(values), variance_parts(table)
     if a == 1 or (n == 1 and complete):
         method = ONE_PRETRAINING if a == 1 else ONE_FINETUNING
-        return SeedMean(
-            mean=mean, interval=t_interval(values, confidence=confidence), p=t_test(values), method=method, parts=parts
-        )
+        return SeedMean(mean=mean, variance=variance, df=df, method=method, parts=parts)
     if n < 2:
-        return SeedMean(mean=mean, interval=None, p=None, method=TOO_FEW, parts=parts)
-    estimates = _variances_of_the_mean(table, list(pairs))
-    intervals = [
-        student_interval(mean, error=math.sqrt(variance), df=df, confidence=confidence) for variance, df in estimates
-    ]
-    p_values = [student_p(mean, error=math.sqrt(variance), df=df) for variance, df in estimates]
-    return SeedMean(
-        mean=mean,
-        interval=(min(low for low, _ in intervals), max(high for _, high in intervals)),
-        p=max((p for p in p_values if p is not None), default=None),
-        method=CROSSED if complete else INCOMPLETE,
-        parts=parts,
-    )
+        return SeedMean(mean=mean, method=TOO_FEW, parts=parts)
+    # The widest 95% interval counts.
+    variance, df = max(_variances_of_the_mean(table, list(pairs)), key=lambda v: stdtrit(v[1], 0.975) * math.sqrt(v[0]))
+    return SeedMean(mean=mean, variance=variance, df=df, method=CROSSED if complete else INCOMPLETE, parts=parts)
 
 
 def complete_table(scores: Mapping[tuple[int, int], float]) -> np.ndarray:

@@ -1,28 +1,21 @@
-"""Intervals and tests: bootstrap over units, Fisher's z, Wilson, Newcombe, Student's t, Holm (Fisher 1921; Holm 1979).
-
-All are deterministic: every bootstrap draws the same resamples of the same number of units.
+"""Intervals and bounds of a score, a mean or a rate: Fisher's z, Wilson, Clopper and Pearson, Student's t, a mixture of
+collapsed and other runs; and Holm's correction (Fisher 1921; Holm 1979).
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # scipy.stats, which wraps them, takes long to import
-
-from ..errors import ParameterError
-from ..metrics import METRICS
+from scipy.special import betaincinv, stdtr, stdtrit  # scipy.stats, which wraps them, takes long to import
 
 Interval = tuple[float, float]
 
-RESAMPLES = 4000  # draws of a bootstrap
-PERFECT = (1.0, 1.0)  # what a bootstrap says where everything is right: nothing, since no resample holds an error
-MIN_UNITS = 10  # below it, a bootstrap interval is too narrow to be trusted, and its reader is told
-_PARTS = (RESAMPLES // 16,) * 16  # drawn and summed in parts, which keeps memory low
-_BOOTSTRAP_SEED = 20210909
+MIN_RUNS = 3  # an interval over fewer says nothing
+_MIXTURE_DRAWS = 20_000
+_MIXTURE_SEED = 20210909
 _NORMAL = NormalDist()
 
 
@@ -30,11 +23,6 @@ def fisher_interval(r: float, n: int, *, confidence: float = 0.95) -> Interval:
     """Two-sided interval of a Pearson correlation over n examples; (-1, 1) below four examples."""
     half = _NORMAL.inv_cdf(0.5 + confidence / 2)
     return _fisher(r, n, shift=-half), _fisher(r, n, shift=half)
-
-
-def fisher_lower_bound(r: float, n: int, *, confidence: float = 0.95) -> float:
-    """One-sided lower bound of a Pearson correlation over n examples; -1 below four examples."""
-    return _fisher(r, n, shift=-_NORMAL.inv_cdf(confidence))
 
 
 def _fisher(r: float, n: int, *, shift: float) -> float:
@@ -57,47 +45,12 @@ def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Inte
     return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
 
 
-def newcombe_interval(
-    successes: int, n: int, others: int, n_others: int, *, confidence: float = 0.95
-) -> Interval | None:
-    """Interval of the difference of two independent proportions by Newcombe's hybrid of Wilson's (1998, method 10);
-    None where one has no trials.
-    """
-    first = wilson_interval(successes, n, confidence=confidence)
-    second = wilson_interval(others, n_others, confidence=confidence)
-    if first is None or second is None:
-        return None
-    rate, other = successes / n, others / n_others
-    (low, high), (other_low, other_high) = first, second
-    difference = rate - other
-    return (
-        difference - math.hypot(rate - low, other_high - other),
-        difference + math.hypot(high - rate, other - other_low),
-    )
-
-
-def fisher_exact_p(successes: int, n: int, others: int, n_others: int) -> float:
-    """Two-sided p that two proportions are the same, by Fisher's exact test."""
-    from scipy.stats import fisher_exact
-
-    table = [[successes, n - successes], [others, n_others - others]]
-    return float(np.asarray(fisher_exact(table))[1])
-
-
 def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
     """Student's interval of the mean of independent values; None for fewer than two."""
     if len(values) < 2:
         return None
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return student_interval(float(np.mean(values)), error=error, df=len(values) - 1, confidence=confidence)
-
-
-def t_test(differences: Sequence[float]) -> float | None:
-    """Two-sided p that paired differences have mean 0; None where t does not exist (below two, or all equal)."""
-    if len(differences) < 2:
-        return None
-    error = float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
-    return student_p(float(np.mean(differences)), error=error, df=len(differences) - 1)
 
 
 def student_interval(mean: float, *, error: float, df: float, confidence: float = 0.95) -> Interval:
@@ -132,63 +85,54 @@ def percentile_interval(draws: np.ndarray | None, *, confidence: float = 0.95) -
     return float(low), float(high)
 
 
-def perfect_score_method(method: str) -> str:
-    """The method of an interval where a bootstrap would be PERFECT: Wilson's of the units, all of which are right."""
-    return f"{method.replace('bootstrap', 'Wilson')}, all of which are right"
+def binomial_lower_bound(successes: int, n: int, *, confidence: float = 0.95) -> float:
+    """One-sided lower bound of a proportion (Clopper and Pearson 1934)."""
+    return float(betaincinv(successes, n - successes + 1, 1 - confidence)) if successes else 0.0
 
 
-def percentile_lower_bound(draws: np.ndarray | None, *, confidence: float = 0.95) -> float:
-    """One-sided lower bound of bootstrap draws; minus infinity where there are none."""
-    return -math.inf if draws is None else float(np.quantile(draws, 1 - confidence))
+def student_lower_bound(value: float, *, error: float, df: float, confidence: float = 0.95) -> float:
+    """One-sided lower bound of a value with this standard error."""
+    return value - float(stdtrit(df, confidence)) * error
 
 
-def bootstrap_p(differences: np.ndarray | None) -> float | None:
-    """Two-sided p that a bootstrapped difference is 0: twice the smaller tail, ties in both, never exactly 0; None
-    where there are no draws.
-    """
-    if differences is None:
-        return None
-    tail = min(np.count_nonzero(differences <= 0), np.count_nonzero(differences >= 0))
-    return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
+def clip_interval(interval: Interval | None, *, low: float, high: float = 1.0) -> Interval | None:
+    """The part of an interval that a score can reach."""
+    return None if interval is None else (min(max(low, interval[0]), high), max(min(high, interval[1]), low))
 
 
-def bootstrap_scores(
-    metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str], positives: Sequence[str] = ()
-) -> np.ndarray | None:
-    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,). None below two units: every draw would be
-    the sample itself, and its spread 0.
+def mean_interval(values: Sequence[float], *, low: float, high: float = 1.0) -> Interval | None:
+    """95% Student's interval of a mean of scores, clipped to what a score can be; None below MIN_RUNS."""
+    return None if len(values) < MIN_RUNS else clip_interval(t_interval(values), low=low, high=high)
 
-    Draws depend on the number of units alone, so scores of two models on the same split are paired draw by draw.
+
+def mixture_interval(
+    healthy: Sequence[float], collapsed: Sequence[float], *, n: int, trivial: float, low: float, high: float = 1.0
+) -> Interval | None:
+    """95% interval of the expected score of one more run, some of which collapse; None below MIN_RUNS healthy runs.
+
+    Draws (1 - p) h + p c: the rate of collapse p from Beta(k + 1/2, n - k + 1/2) (Jeffreys), the mean h of the runs
+    that did not collapse and the mean c of those that did from Student's t around theirs. Below two collapsed scores, c
+    is the one score, or the trivial one. Where no run collapsed, the hull with Student's interval.
 
     Args:
-        units: the unit of each example.
-        positives: labels that an F1 counts.
-
-    Raises:
-        ParameterError: the metric is unknown.
+        healthy: scores of the runs that did not collapse; collapsed: those of collapsed runs that have one.
+        n: number of runs, including those without a score.
+        trivial: score of the trivial baseline.
     """
-    if metric not in METRICS:
-        raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
-    return _resampled_scores(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
-
-
-@functools.lru_cache(maxsize=1024)  # a run takes part in many comparisons; 32 kB each
-def _resampled_scores(metric: str, gold: tuple, predicted: tuple, units: tuple, positives: tuple) -> np.ndarray | None:
-    names, unit_of = np.unique(np.asarray(units), return_inverse=True)
-    if len(names) < 2:
+    if len(healthy) < MIN_RUNS:
         return None
-    terms = METRICS[metric].terms(gold, predicted, positives)  # (examples, terms): what adds up over examples
-    sums = np.zeros((len(names), terms.shape[1]))
-    np.add.at(sums, unit_of, terms)
-    counts = np.array_split(_bootstrap_counts(len(names)), len(_PARTS))
-    scores = METRICS[metric].from_sums(np.concatenate([part.astype(np.float64) @ sums for part in counts]))
-    scores.setflags(write=False)  # it is given to every caller
-    return scores
+    generator = np.random.default_rng(_MIXTURE_SEED)
+    k = n - len(healthy)
+    rate = generator.beta(k + 0.5, n - k + 0.5, _MIXTURE_DRAWS)
+    draws = (1 - rate) * _t_draws(generator, healthy)
+    draws += rate * (_t_draws(generator, collapsed) if len(collapsed) > 1 else (collapsed[0] if collapsed else trivial))
+    bounds = percentile_interval(draws)
+    plain = t_interval(healthy) if k == 0 else None
+    if bounds is not None and plain is not None:
+        bounds = min(bounds[0], plain[0]), max(bounds[1], plain[1])
+    return clip_interval(bounds, low=low, high=high)
 
 
-@functools.lru_cache(maxsize=4)
-def _bootstrap_counts(n_units: int) -> np.ndarray:
-    """How often each unit is drawn: (RESAMPLES, units) of small integers."""
-    generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
-    shares = np.full(n_units, 1 / n_units)
-    return np.concatenate([generator.multinomial(n_units, shares, size=size).astype(np.uint16) for size in _PARTS])
+def _t_draws(generator: np.random.Generator, values: Sequence[float]) -> np.ndarray:
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return float(np.mean(values)) + error * generator.standard_t(len(values) - 1, _MIXTURE_DRAWS)

@@ -1,5 +1,4 @@
-"""What a cell of a table says: mean, spread, worst, failures, two intervals; and how two cells compare (design: seeds
-and test examples are two uncertainties, and a collapsed run is a result).
+"""What a cell of a table says: how many runs collapsed, the mean of the others, and how sure both are.
 
 A cell is a set of runs that differ in their seed. Where its runs are of several tasks, a seed's score is the mean over
 the tasks (question answering: PubMedQA and BioASQ), or a weighted one (BLURB score: over groups, then within each).
@@ -10,7 +9,7 @@ pretraining and of fine-tuning; see `crossed_seeds` for how the two are crossed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,73 +17,64 @@ import numpy as np
 from ..errors import StudyError
 from ..training.run_record import RunRecord
 from .cells import (
-    RunsByTask,
-    bootstrap_draws,
-    bootstrap_means,
     common_seeds,
+    contrast_group,
     example_interval_of,
     group_by_task,
-    seed_failure,
+    is_correlation,
+    seed_judgement,
     seed_score,
 )
-from .collapse import GoldReference
-from .crossed_seeds import STUDENT, Seed, VarianceParts, mean_over_seeds
-from .intervals import Interval, bootstrap_p, percentile_interval, wilson_interval
+from .contrasts import Comparison, contrast
+from .counts import Counts
+from .crossed_seeds import Seed, VarianceParts, mean_over_seeds
+from .intervals import MIN_RUNS, Interval, clip_interval, mixture_interval, wilson_interval
+from .references import GoldReference
+from .status import Judgement, RunStatus, judge_run
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellSummary:
-    """A cell in numbers; scores are fractions. Means are over the runs that have a score (`n_scored` of `n`): a run
-    that diverged has none, a collapsed one has, and counts.
-    """
+    """A cell in numbers; scores are fractions. A run that diverged has no score; other collapsed runs have one."""
 
     tasks: tuple[str, ...]
     split: str  # whose scores these are
     n: int  # seeds; with clusters, pairs of a pretraining and a fine-tuning seed
+    runs: int  # of all tasks
+    statuses: Mapping[RunStatus, int]  # status -> runs
+    collapsed: int  # runs
+    failed: int  # runs that collapsed or are no better than trivial on dev
+    collapse_interval: Interval | None  # 95% of the rate of collapse, Wilson; None for several tasks
     n_scored: int  # seeds with a score
-    mean: float | None
-    sd: float | None  # over seeds, n - 1 in the denominator; None below two
+    mean: float | None  # over all seeds with a score
+    sd: float | None  # over all seeds with a score, n - 1 in the denominator; None below two
     worst: float | None
     best: float | None
     trivial: float  # score of the majority label of train; 0 for a correlation
-    failed: int  # seeds failed on dev, in any of the tasks
-    failed_rate: float | None
-    failed_interval: Interval | None  # 95%, Wilson
-    failed_on_test: int  # the same definition on test; 0 where there is no test set
-    reasons: Mapping[str, int]  # reason of failure on dev -> seeds
-    seed_interval: Interval | None  # 95% of the mean over seeds
+    n_noncollapsed: int  # seeds with a score and without a collapsed run
+    noncollapsed_mean: float | None
+    noncollapsed_sd: float | None
+    seed_interval: Interval | None  # 95% of `noncollapsed_mean` over seeds; None below MIN_RUNS
     seed_method: str  # how, for the caption
-    example_interval: Interval | None  # 95% over test examples, of the mean over these seeds; None: undefined
+    example_interval: Interval | None  # 95% of `noncollapsed_mean` over test examples
     example_method: str  # how, for the caption
+    mixture_interval: Interval | None  # 95% of the expected score of one more run, where a run collapsed
     seeds: tuple[Seed, ...]
     scores: tuple[float | None, ...]  # one per seed
-    failures: tuple[str | None, ...]  # one per seed: reason on dev, or None
+    judgements: tuple[Judgement, ...]  # one per seed: of its worst run
     run_ids: tuple[str, ...]
     variance: VarianceParts | None = None  # with clusters
     min_score: float = 0.0  # score that there can be; of correlations -1
 
     @property
-    def clipped_seed_interval(self) -> Interval | None:
-        """The part of the interval over seeds that holds scores: Student's, of two seeds, can reach far beyond."""
-        if self.seed_interval is None:
-            return None
-        return max(self.min_score, self.seed_interval[0]), min(1.0, self.seed_interval[1])
+    def failed_rate(self) -> float | None:
+        """Share of runs that failed."""
+        return self.failed / self.runs if self.runs else None
 
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One cell minus another, paired by seed, and by test example within the draws of a bootstrap."""
-
-    n_pairs: int  # seeds scored in both
-    difference: float | None  # mean of the paired differences; positive: the first cell is better
-    sd: float | None  # of the paired differences
-    seed_interval: Interval | None  # 95% unless asked otherwise, of the paired differences
-    seed_method: str  # how, for the reader
-    p_seeds: float | None  # two-sided, by the same t; correct a table's with `holm`
-    example_interval: Interval | None  # 95%, paired bootstrap over units; None below two
-    p_examples: float | None  # two-sided, of the same bootstrap
-    seeds: tuple[Seed, ...]
-    differences: tuple[float, ...] = ()  # one per pair
+    @property
+    def all_collapsed(self) -> bool:
+        """Whether no seed is left without a collapsed run."""
+        return self.runs > 0 and self.n_noncollapsed == 0
 
 
 def summarize(
@@ -106,144 +96,99 @@ def summarize(
     """
     cell = group_by_task(records, references, clusters or {}, weights)
     seeds = common_seeds(cell)
-    scores = [seed_score(cell, references, seed=seed, split=split) for seed in seeds]
-    scored = [value for value in scores if value is not None]
-    failures = [seed_failure(cell, references, seed=seed, split="dev") for seed in seeds]
-    tested = seeds if all("test" in references[task].gold for task in cell) else []
-    on_test = [seed_failure(cell, references, seed=seed, split="test") for seed in tested]
-    n_failed = sum(reason is not None for reason in failures)
-    good_seeds = [seed for seed, value in zip(seeds, scores, strict=True) if value is not None]
-    over_seeds = mean_over_seeds(dict(zip(good_seeds, scored, strict=True)))
-    example_interval, example_method = example_interval_of(cell, references, seeds=good_seeds, split=split)
+    scores = {seed: seed_score(cell, references, seed=seed, split=split) for seed in seeds}
+    scored = {seed: score for seed, score in scores.items() if score is not None}
+    judgements = {seed: seed_judgement(cell, references, seed=seed) for seed in seeds}
+    runs = [judge_run(by_seed[seed], references[task]).status for task, by_seed in cell.items() for seed in seeds]
+    noncollapsed = {seed: score for seed, score in scored.items() if not judgements[seed].status.collapsed}
+    over_seeds = mean_over_seeds(noncollapsed)
+    example_interval, example_method = example_interval_of(cell, references, seeds=list(noncollapsed), split=split)
+    low = -1.0 if any(references[task].task.metric == "pearson" for task in cell) else 0.0
+    trivial = sum(cell.weight(task) * references[task].trivial_score(split) for task in cell)
+    n_collapsed = sum(status.collapsed for status in runs)
+    collapsed_scores = [score for seed, score in scored.items() if seed not in noncollapsed]
     return CellSummary(
         tasks=tuple(cell),
         split=split,
         n=len(seeds),
+        runs=len(runs),
+        statuses=dict(Counter(runs)),
+        collapsed=n_collapsed,
+        failed=sum(status.failed for status in runs),
+        collapse_interval=wilson_interval(n_collapsed, len(runs)) if len(cell) == 1 else None,
         n_scored=len(scored),
-        mean=over_seeds.mean,
-        sd=float(np.std(scored, ddof=1)) if len(scored) > 1 else None,
-        worst=min(scored, default=None),
-        best=max(scored, default=None),
-        trivial=sum(cell.weight(task) * references[task].trivial_score(split) for task in cell),
-        failed=n_failed,
-        failed_rate=n_failed / len(seeds) if seeds else None,
-        failed_interval=wilson_interval(n_failed, len(seeds)),
-        failed_on_test=sum(reason is not None for reason in on_test),
-        reasons=dict(Counter(reason for reason in failures if reason is not None)),
-        seed_interval=over_seeds.interval,
+        mean=_mean(scored),
+        sd=_sd(scored),
+        worst=min(scored.values(), default=None),
+        best=max(scored.values(), default=None),
+        trivial=trivial,
+        n_noncollapsed=len(noncollapsed),
+        noncollapsed_mean=over_seeds.mean,
+        noncollapsed_sd=_sd(noncollapsed),
+        seed_interval=clip_interval(over_seeds.interval, low=low) if len(noncollapsed) >= MIN_RUNS else None,
         seed_method=over_seeds.method,
-        example_interval=example_interval,
+        example_interval=clip_interval(example_interval, low=low),
         example_method=example_method,
+        mixture_interval=mixture_interval(
+            list(noncollapsed.values()), collapsed_scores, n=len(seeds), trivial=trivial, low=low
+        )
+        if n_collapsed
+        else None,
         variance=over_seeds.parts,
-        min_score=-1.0 if any(references[task].task.metric == "pearson" for task in cell) else 0.0,
+        min_score=low,
         seeds=tuple(seeds),
-        scores=tuple(scores),
-        failures=tuple(failures),
-        run_ids=tuple(cell[task][seed].id for task in cell for seed in seeds),
+        scores=tuple(scores.values()),
+        judgements=tuple(judgements.values()),
+        run_ids=tuple(runs_of[seed].id for runs_of in cell.values() for seed in seeds),
     )
+
+
+def _mean(scores: Mapping[Seed, float]) -> float | None:
+    return float(np.mean(list(scores.values()))) if scores else None
+
+
+def _sd(scores: Mapping[Seed, float]) -> float | None:
+    return float(np.std(list(scores.values()), ddof=1)) if len(scores) > 1 else None
 
 
 def compare(
-    first: Sequence[RunRecord],
-    second: Sequence[RunRecord],
+    panels: Sequence[Sequence[Sequence[RunRecord]]],
     references: Mapping[str, GoldReference],
     *,
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
     weights: Mapping[str, float] | None = None,
-    confidence: float = 0.95,
 ) -> Comparison:
-    """Compare two cells on the same tasks, pairing runs by their seed (and by the pretraining seed, with `clusters`).
+    """The first cell minus the second; of four, minus the difference of the other two; averaged over panels.
 
     Args:
-        confidence: of both intervals; higher where several comparisons are to hold at once.
+        panels: each of two or four cells of runs on the same tasks, such as one panel per encoder.
 
     Raises:
         StudyError: the cells are of different tasks, or one is empty.
     """
-    return interaction(
-        (first, second), (), references, split=split, clusters=clusters, weights=weights, confidence=confidence
-    )
+    cells = [[group_by_task(records, references, clusters or {}, weights) for records in panel] for panel in panels]
+    first = cells[0][0]
+    for cell in (cell for panel in cells for cell in panel):
+        if set(first) != set(cell):
+            raise StudyError(f"cells of {', '.join(first)} and of {', '.join(cell)}; compare cells of the same tasks")
+    groups = [[contrast_group(cell, references, split=split) for cell in panel] for panel in cells]
+    return contrast(groups, is_z=is_correlation(first, references))
 
 
-def interaction(
-    first: tuple[Sequence[RunRecord], Sequence[RunRecord]],
-    second: tuple[Sequence[RunRecord], Sequence[RunRecord]] | tuple[()],
-    references: Mapping[str, GoldReference],
-    *,
-    split: str = "test",
-    clusters: Mapping[str, int] | None = None,
-    weights: Mapping[str, float] | None = None,
-    confidence: float = 0.95,
-) -> Comparison:
-    """The difference between two cells, less the difference between two others where there are others.
+def collapse_strata(
+    pairs: Sequence[tuple[Sequence[RunRecord], Sequence[RunRecord]]], references: Mapping[str, GoldReference]
+) -> list[Counts]:
+    """Collapsed runs of two conditions by encoder and task, for `compare_rates`.
 
-    Raises:
-        StudyError: the cells are of different tasks, or one is empty.
+    Args:
+        pairs: runs of either condition; several pairs for several encoders or tasks.
     """
-    cells = [group_by_task(records, references, clusters or {}, weights) for records in (*first, *second)]
-    for cell in cells[1:]:
-        if set(cells[0]) != set(cell):
-            raise StudyError(
-                f"cells of {', '.join(cells[0])} and of {', '.join(cell)}; compare cells of the same tasks"
-            )
-    return contrast_groups([seeded_group(cell, references, split=split) for cell in cells], confidence=confidence)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContrastGroup:
-    """One cell of a contrast."""
-
-    scores: Mapping[Seed, float] | float  # per scored seed; a number: the same for every seed
-    bootstrap: Callable[[list[Seed]], np.ndarray | None]  # seeds -> bootstrap replicates of their mean, (RESAMPLES,)
-
-
-def seeded_group(cell: RunsByTask, references: Mapping[str, GoldReference], *, split: str) -> ContrastGroup:
-    """A cell of runs as a group of a contrast."""
-    scores = {seed: seed_score(cell, references, seed=seed, split=split) for seed in common_seeds(cell)}
-    return ContrastGroup(
-        scores={seed: score for seed, score in scores.items() if score is not None},
-        bootstrap=lambda seeds: bootstrap_means(cell, references, seeds=seeds, split=split, draws=bootstrap_draws),
-    )
-
-
-def contrast_groups(groups: Sequence[ContrastGroup], *, confidence: float = 0.95) -> Comparison:
-    """The first group minus the second; of four, minus the difference of the other two."""
-    signs = (1, -1, -1, 1)[: len(groups)]
-    seeded = [group.scores for group in groups if isinstance(group.scores, Mapping)]
-    pairs = {
-        seed: sum(
-            sign * (group.scores[seed] if isinstance(group.scores, Mapping) else group.scores)
-            for sign, group in zip(signs, groups, strict=True)
-        )
-        for seed in sorted(set.intersection(*map(set, seeded)))
-    }
-    seeds, differences = list(pairs), list(pairs.values())
-    if not pairs:
-        return Comparison(
-            n_pairs=0,
-            difference=None,
-            sd=None,
-            seed_interval=None,
-            seed_method=STUDENT,
-            p_seeds=None,
-            example_interval=None,
-            p_examples=None,
-            seeds=(),
-        )
-    over_seeds = mean_over_seeds(pairs, confidence=confidence)
-    replicates = [group.bootstrap(seeds) for group in groups]
-    complete = [means for means in replicates if means is not None]
-    changes = np.array(signs) @ np.stack(complete) if len(complete) == len(groups) else None
-    return Comparison(
-        n_pairs=len(pairs),
-        difference=over_seeds.mean,
-        sd=float(np.std(differences, ddof=1)) if len(differences) > 1 else None,
-        seed_interval=over_seeds.interval,
-        seed_method=over_seeds.method,
-        p_seeds=over_seeds.p,
-        example_interval=percentile_interval(changes, confidence=confidence),
-        p_examples=bootstrap_p(changes),
-        seeds=tuple(seeds),
-        differences=tuple(differences),
-    )
+    strata: dict[tuple[str, str], list[int]] = {}
+    for pair in pairs:
+        for side, records in enumerate(pair):
+            for record in records:
+                counts = strata.setdefault((record.config.encoder_fingerprint, record.config.task), [0, 0, 0, 0])
+                counts[2 * side] += judge_run(record, references[record.config.task]).status.collapsed
+                counts[2 * side + 1] += 1
+    return [Counts(*counts) for counts in strata.values()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..config import JsonMapping, JsonObject, RunConfig, run_config_from_dict
 
-FORMAT = 2  # version of the record's JSON
+FORMAT = 3  # version of the record's JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,15 @@ class RunRecord:
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time
     peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
+    # Task loss of the last step's weights on train (at most 1,000 examples, evenly spaced), without dropout, class
+    # weights or focal term; and the smallest loss of a constant output on the same targets. None: diverged.
+    final_loss: float | None = None
+    constant_loss: float | None = None
+    # Tasks of labels: dev, test -> probabilities per example, in the order of the task's labels (of label sets: of each
+    # label), four decimals.
+    probabilities: Mapping[str, list] = field(default_factory=dict)
+    # If other weights than the last step's were selected: dev -> predictions of the last step's.
+    last_predictions: Mapping[str, list] = field(default_factory=dict)
     environment: JsonMapping = field(default_factory=dict)  # device, population, versions, commit, dropout
 
     @property
@@ -52,7 +61,18 @@ def run_record_from_dict(values: JsonMapping) -> RunRecord:
 
 
 # The outcome of a run. Seconds, peak memory, provenance and the encoder's display name may differ.
-CONTENT = ("status", "stopped_at_step", "selected_step", "scores", "curve", "predictions")
+CONTENT = (
+    "status",
+    "stopped_at_step",
+    "selected_step",
+    "scores",
+    "curve",
+    "predictions",
+    "final_loss",
+    "constant_loss",
+    "probabilities",
+    "last_predictions",
+)
 TOLERANCE = 1e-3  # absolute or relative: other machines add in another order
 
 

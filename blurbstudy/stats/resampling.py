@@ -1,0 +1,102 @@
+"""How a score would vary over other test examples: bootstrap replicates of whole units, or the jackknife where units
+are few (Efron and Tibshirani 1993, chapters 6 and 11).
+
+All are deterministic, and replicates depend on the number of units alone: those of two runs on one split are paired.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..metrics import METRICS
+
+RESAMPLES = 4000  # draws of a bootstrap
+MIN_BOOTSTRAP_UNITS = 40  # variances are by the jackknife below it
+_PARTS = (RESAMPLES // 16,) * 16  # drawn and summed in parts, which keeps memory low
+_BOOTSTRAP_SEED = 20210909
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampling:
+    """How the replicates of a split's scores are made."""
+
+    n_units: int
+
+    @property
+    def is_bootstrap(self) -> bool:
+        """Bootstrap replicates, or leave-one-unit-out scores."""
+        return self.n_units >= MIN_BOOTSTRAP_UNITS
+
+    def variance(self, replicates: np.ndarray) -> float:
+        """Variance of a statistic over units, from its replicates (...,)."""
+        if self.is_bootstrap:
+            return float(np.var(replicates, ddof=1))
+        return float((self.n_units - 1) * np.var(replicates))
+
+
+@functools.lru_cache(maxsize=1024)  # a run takes part in many comparisons
+def unit_sums(
+    metric: str, gold: tuple, predicted: tuple, units: tuple[str, ...], positives: tuple[str, ...]
+) -> np.ndarray:
+    """The metric's additive terms, summed by unit: (units, terms).
+
+    Raises:
+        ParameterError: the metric is unknown.
+    """
+    if metric not in METRICS:
+        raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
+    names, unit_of = np.unique(np.asarray(units), return_inverse=True)
+    terms = METRICS[metric].terms(gold, predicted, positives)
+    sums = np.zeros((len(names), terms.shape[1]))
+    np.add.at(sums, unit_of, terms)
+    sums.setflags(write=False)  # it is given to every caller
+    return sums
+
+
+def counting_units(sums: np.ndarray) -> np.ndarray:
+    """Which units take part in a score (units,): of an F1, those with a gold or a predicted mention."""
+    return (sums != 0).any(axis=1)
+
+
+def jackknife_scores(metric: str, sums: np.ndarray) -> np.ndarray:
+    """The metric without each unit in turn: (units,)."""
+    return METRICS[metric].from_sums(sums.sum(axis=0) - sums)
+
+
+def bootstrap_scores(
+    metric: str, gold: Sequence, predicted: Sequence, *, units: Sequence[str], positives: Sequence[str] = ()
+) -> np.ndarray | None:
+    """The metric on RESAMPLES bootstrap draws of whole units: (RESAMPLES,). None below two units: every draw would be
+    the sample itself, and its spread 0.
+
+    Args:
+        units: the unit of each example.
+        positives: labels that an F1 counts.
+
+    Raises:
+        ParameterError: the metric is unknown.
+    """
+    sums = unit_sums(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
+    return None if len(sums) < 2 else _bootstrap(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
+
+
+@functools.lru_cache(maxsize=1024)  # 32 kB each
+def _bootstrap(metric: str, gold: tuple, predicted: tuple, units: tuple, positives: tuple) -> np.ndarray:
+    sums = unit_sums(metric, gold, predicted, units, positives)
+    counts = np.array_split(_bootstrap_counts(len(sums)), len(_PARTS))
+    scores = METRICS[metric].from_sums(np.concatenate([part.astype(np.float64) @ sums for part in counts]))
+    scores.setflags(write=False)
+    return scores
+
+
+@functools.lru_cache(maxsize=4)
+def _bootstrap_counts(n_units: int) -> np.ndarray:
+    """How often each unit is drawn: (RESAMPLES, units) of small integers."""
+    generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
+    shares = np.full(n_units, 1 / n_units)
+    return np.concatenate([generator.multinomial(n_units, shares, size=size).astype(np.uint16) for size in _PARTS])

@@ -1,0 +1,153 @@
+"""The status of a run: whether its training worked, and whether its score is shown to be better than trivial.
+
+A collapsed run diverged, predicts a constant, or ends with the training loss of a constant. A failed run collapsed or
+scores no better than the trivial baseline on dev (Mosbach et al. 2021, a point estimate). A run whose score is above
+the trivial one, but whose bound is not, is *not shown* to be better: that says as much about the size of dev as about
+the run, so it is never called failed.
+
+The status describes the weights of the last step; the score may be of others (`checkpoint_selection: best_dev`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ..metrics import is_correlated
+from ..tasks import Task, split_tags
+from ..training.run_record import RunRecord
+from .intervals import binomial_lower_bound, fisher_interval, student_lower_bound, wilson_interval
+from .references import GoldReference, is_unscored
+
+NOT_TRAINED_RATIO = 0.9  # final training loss / that of the best constant prediction, from which on nothing was learned
+MIN_UNITS = 5  # below it nothing is said about a score's bound
+MIN_JACKKNIFE_UNITS = 10  # below it Student's t of a jackknife is no bound
+
+
+class RunStatus(StrEnum):
+    """In the order in which they are decided."""
+
+    DIVERGED = "diverged"  # the loss or an output became NaN or infinite
+    CONSTANT = "constant predictions"
+    NOT_TRAINED = "not trained"  # final training loss at least 0.9 times that of the best constant prediction
+    TRIVIAL = "no better than trivial"  # dev score at or below the trivial score
+    NOT_JUDGED = "not judged"  # above it, but without a bound
+    NOT_SHOWN = "not shown better than trivial"  # above it, but its 95% bound is not
+    SHOWN = "better than trivial"
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether training came to nothing."""
+        return self in (RunStatus.DIVERGED, RunStatus.CONSTANT, RunStatus.NOT_TRAINED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run collapsed or is no better than the trivial baseline."""
+        return self.collapsed or self is RunStatus.TRIVIAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A run's status, with what it rests on."""
+
+    status: RunStatus
+    reason: str = ""  # of NOT_JUDGED: why there is no bound
+    loss_ratio: float | None = None  # final training loss / loss of the best constant prediction
+
+    def __str__(self) -> str:
+        return f"{self.status.value}: {self.reason}" if self.reason else self.status.value
+
+
+def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
+    """The status of a run, judged by its training loss and on dev.
+
+    Without dev scores (`train_on_dev`) constant predictions are looked for on test, and nothing is said about the
+    score: dev was trained on, and test must not decide.
+
+    Raises:
+        StudyError: the record is of another task or other data.
+    """
+    reference.check(record)
+    ratio = loss_ratio(record)
+    joined = record.config.recipe.train_on_dev
+    split = "test" if joined else "dev"
+    if is_unscored(record, split):
+        return Judgement(status=RunStatus.DIVERGED, loss_ratio=ratio)
+    predicted = last_predictions(record, split)
+    if is_constant(predicted, reference.task):
+        return Judgement(status=RunStatus.CONSTANT, loss_ratio=ratio)
+    if ratio is not None and ratio >= NOT_TRAINED_RATIO:
+        return Judgement(status=RunStatus.NOT_TRAINED, loss_ratio=ratio)
+    if joined:
+        return Judgement(status=RunStatus.NOT_JUDGED, reason="dev was trained on", loss_ratio=ratio)
+    trivial = reference.trivial_score(split)
+    if reference.score(reference.gold[split].gold, predicted) <= trivial:
+        return Judgement(status=RunStatus.TRIVIAL, loss_ratio=ratio)
+    if ratio is None and record.constant_loss is None:
+        return Judgement(status=RunStatus.NOT_JUDGED, reason="its final training loss is unknown")
+    bound, reason = score_lower_bound(predicted, reference, split=split)
+    if bound is None:
+        return Judgement(status=RunStatus.NOT_JUDGED, reason=reason, loss_ratio=ratio)
+    status = RunStatus.SHOWN if bound > trivial else RunStatus.NOT_SHOWN
+    return Judgement(status=status, loss_ratio=ratio)
+
+
+def loss_ratio(record: RunRecord) -> float | None:
+    """Final training loss over that of the best constant prediction; None if unknown, or if a constant is perfect."""
+    if record.final_loss is None or not record.constant_loss:
+        return None
+    return record.final_loss / record.constant_loss
+
+
+def last_predictions(record: RunRecord, split: str) -> Sequence[str | float]:
+    """Predictions of the last step's weights on a split, if they were kept; otherwise of the selected weights."""
+    return record.last_predictions.get(split) or record.predictions[split]
+
+
+def score_lower_bound(
+    predicted: Sequence[str | float], reference: GoldReference, *, split: str
+) -> tuple[float | None, str]:
+    """One-sided 95% lower bound of a score over test examples, and if there is none, why.
+
+    Accuracy of independent examples: Clopper and Pearson's exact bound. Correlation: the lower end of Fisher's 95%
+    interval, which is what is printed. Otherwise Student's t of the delete-one-unit jackknife; where all replicates
+    agree, Wilson's bound of the units that count.
+    """
+    metric, truth, n_units = reference.task.metric, reference.gold[split].gold, reference.n_units(split)
+    if n_units < MIN_UNITS:
+        return None, f"{split} is {count_units(n_units, reference, split)}, too few for a bound"
+    value = reference.score(truth, predicted)
+    if metric == "pearson" and n_units == len(truth):
+        defined = is_correlated([float(v) for v in truth], [float(v) for v in predicted])
+        return (fisher_interval(value, len(truth))[0], "") if defined else (None, "the correlation is undefined")
+    if metric == "accuracy" and n_units == len(truth):
+        return binomial_lower_bound(round(value * n_units), n_units), ""
+    counting = reference.n_counting_units(predicted, split=split)
+    if counting < MIN_JACKKNIFE_UNITS:
+        return None, f"only {count_units(counting, reference, split)} of {split} can be right or wrong"
+    replicates = reference.replicates(predicted, split=split)
+    assert replicates is not None
+    variance = reference.resampling(split).variance(replicates)
+    if variance <= 1e-18:
+        wilson = wilson_interval(counting, counting, confidence=0.9) if value == 1.0 else None
+        return (None, "all examples agree") if wilson is None else (wilson[0], "")
+    return student_lower_bound(value, error=math.sqrt(variance), df=n_units - 1), ""
+
+
+def count_units(n: int, reference: GoldReference, split: str) -> str:
+    """`1 document`, `4 sentences`."""
+    return f"{n} {reference.resampling_unit(split) if n == 1 else reference.resampling_units(split)}"
+
+
+def is_constant(predicted: Sequence[str | float], task: Task) -> bool:
+    """Whether all predictions are the same; of tags, whether all words have one tag."""
+    if task.output == "token_labels":
+        return len({tag for tags in predicted for tag in split_tags(str(tags))}) <= 1
+    if task.output == "score":
+        values = np.asarray(predicted, np.float64)
+        return float(np.ptp(values)) <= 1e-6 * max(1.0, abs(float(values[0])))  # below float32 noise
+    return len(set(predicted)) <= 1
