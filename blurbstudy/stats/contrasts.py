@@ -62,8 +62,6 @@ class Comparison:
 
     n: int  # seeds scored on both sides, or on the smaller one where seeds differ; over all panels
     difference: float | None = None  # positive: the first cell is better
-    interval: Interval | None = None  # 95%, over seeds and test examples
-    narrow_interval: Interval | None = None  # 90%: within a margin means equivalent (two one-sided tests at 0.05)
     p: float | None = None  # two-sided; correct a family's with `holm`
     df: float | None = None
     detectable: float | None = None  # difference that 80% of such studies would decide at p < 0.05
@@ -75,13 +73,25 @@ class Comparison:
     seeds: tuple[Seed, ...] = ()  # where paired, of the first panel
     differences: tuple[float, ...] = ()  # one per pair, of all panels
     scale: Scale = field(default_factory=lambda: Scale(is_z=False))
-    error: float | None = None  # standard error of the difference on its scale
+    length: float = 0.0  # the difference on its scale
+    error: float | None = None  # standard error of `length`; None: nothing is decided
+
+    @property
+    def interval(self) -> Interval | None:
+        """95%, over seeds and test examples."""
+        return self.interval_at(0.95)
+
+    def interval_at(self, confidence: float) -> Interval | None:
+        """Of 90%, an interval within a margin shows equivalence: two one-sided tests at 0.05 (Schuirmann 1987)."""
+        if self.error is None or self.df is None:
+            return None
+        return _around(self.scale, self.length, error=self.error, df=self.df, confidence=confidence)
 
     def p_beyond(self, threshold: float) -> tuple[float, float] | None:
         """One-sided p that the difference is at most a threshold, and at least (score units); None if not decided."""
-        if self.difference is None or self.error is None or self.df is None:
+        if self.error is None or self.df is None:
             return None
-        distance = (self.scale.length(self.difference) - self.scale.length(threshold)) / self.error
+        distance = (self.length - self.scale.length(threshold)) / self.error
         return float(stdtr(self.df, -distance)), float(stdtr(self.df, distance))
 
 
@@ -143,6 +153,7 @@ def contrast(panels: Sequence[Sequence[ContrastGroup]], *, is_z: bool) -> Compar
         seeds=tuple(first.seeds) if paired and m == 1 else (),
         differences=tuple(scale.points(d) for part in used for d in part.differences),
         scale=scale,
+        length=length,
     )
     if min(part.smallest for part in used) < 2:
         return replace(result, reason="fewer than two seeds")
@@ -164,8 +175,6 @@ def contrast(panels: Sequence[Sequence[ContrastGroup]], *, is_z: bool) -> Compar
     reach = float(stdtrit(df, 0.975) + stdtrit(df, POWER)) * error
     return replace(
         result,
-        interval=_around(scale, length, error=error, df=df),
-        narrow_interval=_around(scale, length, error=error, df=df, confidence=0.9),
         p=min(1.0, p),
         df=df,
         detectable=scale.points(reach),

@@ -182,13 +182,14 @@ def collapse_strata(
     """Collapsed runs of two conditions by encoder and task, for `compare_rates`.
 
     Args:
-        pairs: runs of either condition; several pairs for several encoders or tasks.
+        pairs: runs of either condition; several pairs for several encoders or tasks. A run in several counts once.
     """
-    strata: dict[tuple[str, str], list[int]] = {}
+    strata: dict[tuple[str, str], tuple[dict[str, bool], dict[str, bool]]] = {}  # run id -> collapsed, of either side
     for pair in pairs:
         for side, records in enumerate(pair):
             for record in records:
-                counts = strata.setdefault((record.config.encoder_fingerprint, record.config.task), [0, 0, 0, 0])
-                counts[2 * side] += judge_run(record, references[record.config.task]).status.collapsed
-                counts[2 * side + 1] += 1
-    return [Counts(*counts) for counts in strata.values()]
+                stratum = strata.setdefault((record.config.encoder_fingerprint, record.config.task), ({}, {}))
+                stratum[side][record.id] = judge_run(record, references[record.config.task]).status.collapsed
+    return [
+        Counts(sum(first.values()), len(first), sum(second.values()), len(second)) for first, second in strata.values()
+    ]

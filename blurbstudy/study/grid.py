@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from ..config import Recipe, RunConfig
 from ..stabilizers import Stabilizer
-from ..stats.collapse import GoldReference
-from ..stats.summary import CellSummary, Comparison, compare, summarize
+from ..stats.contrasts import Comparison
+from ..stats.counts import RateComparison, compare_rates
+from ..stats.references import GoldReference
+from ..stats.summary import CellSummary, collapse_strata, compare, summarize
 from ..training.run_record import RunRecord
 
 
@@ -112,13 +114,30 @@ class Results:
             if records
         }
 
-    def compare(self, first: Condition, second: Condition, *, confidence: float = 0.95) -> Comparison | None:
-        """The first cell minus the second; None where one has no runs."""
-        a, b = self.cell(first), self.cell(second)
-        if not a or not b:
+    def compare(self, *conditions: Condition) -> Comparison | None:
+        """The first cell minus the second; of four, minus the difference of the other two. None without runs."""
+        return self.average_comparison([conditions])
+
+    def average_comparison(self, panels: Sequence[Sequence[Condition]]) -> Comparison | None:
+        """The mean over panels, such as encoders, of the first cell minus the second; None where a cell has no runs."""
+        cells = [[self.cell(condition) for condition in panel] for panel in panels]
+        if not cells or not all(records for panel in cells for records in panel):
             return None
-        seeds, weights = self.grid.pretraining_seeds, self.column(first.column).weights
-        return compare(a, b, self.references, clusters=seeds, weights=weights, confidence=confidence)
+        seeds, weights = self.grid.pretraining_seeds, self.column(panels[0][0].column).weights
+        return compare(cells, self.references, clusters=seeds, weights=weights)
+
+    def compare_collapse(self, level: str, baseline: str) -> RateComparison | None:
+        """Rates of collapse of two levels, over all groups and columns that have runs of both; None without runs.
+
+        The baseline's own runs and runs that several columns share count once.
+        """
+        pairs = []
+        for group in self.grid.groups:
+            for column in self.grid.columns:
+                sides = [self.cell(Condition(group, name, column.label)) for name in (level, baseline)]
+                if all(sides) and [r.id for r in sides[0]] != [r.id for r in sides[1]]:
+                    pairs.append((sides[0], sides[1]))
+        return compare_rates(collapse_strata(pairs, self.references))
 
     def select(self, *, groups: Sequence[str], columns: Sequence[TaskColumn]) -> Results:
         """The same results restricted to some groups and columns."""

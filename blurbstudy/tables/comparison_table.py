@@ -1,14 +1,14 @@
-"""Comparisons with a baseline: paired differences next to the paper's, as a table and in sentences."""
+"""Comparisons with a baseline: differences next to the paper's and rates of collapse, as tables and in sentences."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from ..stats.intervals import Interval, holm
-from ..stats.summary import CellSummary, Comparison
+from ..stats.contrasts import Comparison
+from ..study.decisions import Decision, Outcome, decide_collapse, decide_levels, tested_conditions
 from ..study.grid import Condition, Results
-from .formatting import describe_intervals, format_interval, format_number, format_signed
+from .formatting import format_interval, format_number, format_signed
 from .score_table import MAX_NAMED, PERCENT, paper_score, percent, percents, run_ids, seed_notes
 from .table import KeyFinding, Table, empty_row
 
@@ -16,40 +16,11 @@ PAIRS_NOTE = (
     "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
     "pairs, since those of one seed are not independent."
 )
-
-
-def comparisons(results: Results, *, baseline: str) -> dict[Condition, tuple[Comparison, float | None]]:
-    """Every level against the baseline, with the p of the paired t-test after Holm's correction over all of them.
-
-    Cells with the baseline's own runs are left out; of cells with the same runs only the first is tested.
-    """
-    compared = {}
-    for condition in _tested(results, baseline=baseline)[0]:
-        comparison = results.compare(condition, condition._replace(level=baseline))
-        if comparison is not None:
-            compared[condition] = comparison
-    corrected = holm([comparison.p_seeds for comparison in compared.values()])
-    return {key: (comparison, p) for (key, comparison), p in zip(compared.items(), corrected, strict=True)}
-
-
-def _tested(results: Results, *, baseline: str) -> tuple[list[Condition], list[str]]:
-    """Conditions to compare with the baseline, and a note on each that has the runs of another."""
-    tested: dict[tuple[frozenset[str], frozenset[str]], Condition] = {}
-    notes = []
-    cells = results.grid.cells
-    for condition in results.conditions():
-        if condition.level == baseline or condition not in cells:
-            continue
-        ids, baseline_ids = (
-            frozenset(config.id for config in cells.get(k, ())) for k in (condition, condition._replace(level=baseline))
-        )
-        if ids == baseline_ids:
-            notes.append(f"{condition.name}: the same settings as {baseline}, so the same runs; not tested.")
-        elif (ids, baseline_ids) in tested:
-            notes.append(f"{condition.name}: the same runs as {tested[ids, baseline_ids].name}; counted once.")
-        else:
-            tested[ids, baseline_ids] = condition
-    return list(tested.values()), notes
+DIFFERENCE_NOTE = (
+    "95%: interval over seeds and test examples together, whose variances are added; small below it, over each alone. "
+    "80%: the smallest difference that 80% of studies of this size would decide (p < 0.05 without correction). "
+    "Differences of correlations are taken on Fisher's z scale."
+)
 
 
 def paper_difference(results: Results, condition: Condition, *, baseline: str, paper: str) -> float | None:
@@ -60,30 +31,29 @@ def paper_difference(results: Results, condition: Condition, *, baseline: str, p
 
 
 def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
-    """Differences to the baseline, paired by seed, next to the differences between the paper's numbers."""
-    compared = comparisons(results, baseline=baseline)
+    """Differences to the baseline, next to the differences between the paper's numbers."""
+    decisions = decide_levels(results, baseline=baseline)
     rows = [
         (
-            *_row_headers(condition, several=len(results.grid.columns) > 1),
-            format_signed(percent(comparison.difference)),
-            format_interval(percents(comparison.seed_interval)),
-            format_p_value(p),
-            format_interval(percents(comparison.example_interval)),
-            _format_pairs(comparison),
-            _verdict(results, condition, comparison, p, baseline=baseline),
-            format_signed(paper_difference(results, condition, baseline=baseline, paper=paper)),
+            *_row_headers(decision, several=len(results.grid.columns) > 1),
+            *difference_cells(decision.comparison),
+            format_p_value(decision.p),
+            _format_pairs(decision),
+            decision.outcome.value,
+            format_signed(paper_difference(results, decision.condition, baseline=baseline, paper=paper)),
         )
-        for condition, (comparison, p) in compared.items()
+        for decision in decisions
     ]
     axes = results.grid.axes
-    headers = (axes.level, "Task") if axes.group is None else (axes.group, axes.level)
-    columns = (*headers, "Difference", "over seeds", "p (Holm)", "over examples", "pairs", "Here", "The paper's")
+    headers = (axes.level, "Task") if axes.group is None else (axes.level, axes.group)
+    columns = (*headers, "Difference", "95%", "80%", "p (Holm)", "seeds", "Here", "The paper's")
+    n_effects = sum(decision.is_average for decision in decisions) or len(decisions)
     notes = [
-        f"Difference to {baseline}, times 100, paired by seed; positive: better than {baseline}. 95% intervals. p: "
-        f"paired t-test over seeds, Holm's correction over the {len(compared)} comparisons of this table. Here: "
-        "better or worse where both uncertainties say so.",
-        *_tested(results, baseline=baseline)[1],
-        *seed_notes(results, {key: comparison.seed_method for key, (comparison, _) in compared.items()}),
+        f"Difference to {baseline}, times 100; positive: better than {baseline}. {DIFFERENCE_NOTE} Averages over "
+        f"encoders are tested first (Holm's correction over {n_effects}), and single encoders only where their average "
+        "is decided (Holm's correction among them). All runs with a score count, collapsed ones included.",
+        *tested_conditions(results, baseline=baseline)[1],
+        *seed_notes(results, {d.condition: d.comparison.seed_method for d in decisions if not d.is_average}),
     ]
     if results.grid.pretraining_seeds:
         notes.append(PAIRS_NOTE)
@@ -98,76 +68,112 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     )
 
 
-def _row_headers(condition: Condition, *, several: bool) -> tuple[str, str]:
-    if not condition.group:
-        return condition.level, condition.column
-    return condition.group, f"{condition.level}, {condition.column}" if several else condition.level
+def difference_cells(change: Comparison | None) -> tuple[str, str, str]:
+    """A difference, its interval with the intervals over each source below it, and what such a study decides."""
+    if change is None:
+        return "–", "–", "–"
+    if change.interval is None:
+        return format_signed(percent(change.difference)), change.reason or "–", "–"
+    parts = f"seeds {format_interval(percents(change.seed_interval))}\nexamples " + format_interval(
+        percents(change.example_interval)
+    )
+    interval = f"{format_interval(percents(change.interval))}\n{parts}"
+    return format_signed(percent(change.difference)), interval, format_number(percent(change.detectable))
 
 
-def _sides(results: Results, condition: Condition, baseline: str) -> list[CellSummary]:
-    return [results.summaries[k] for k in (condition, condition._replace(level=baseline))]
+def _row_headers(decision: Decision, *, several: bool) -> tuple[str, str]:
+    condition = decision.condition
+    level = f"{condition.level}, {condition.column}" if several and condition.group else condition.level
+    if decision.is_average:
+        level = f"{condition.level}, {condition.column}" if several else condition.level
+        return level, f"mean of {decision.groups}"
+    return (level, condition.group) if condition.group else (condition.level, condition.column)
 
 
-def _verdict(results: Results, condition: Condition, comparison: Comparison, p: float | None, *, baseline: str) -> str:
-    """better or worse where both uncertainties say so; undecided, or both collapsed with every seed."""
-    if _all_collapsed(_sides(results, condition, baseline)):
-        return "both collapsed"
-    if p is None or p >= 0.05 or comparison.difference is None or not excludes_zero(comparison.example_interval):
-        return "undecided"
-    return "better" if comparison.difference > 0 else "worse"
-
-
-def _format_pairs(comparison: Comparison) -> str:
+def _format_pairs(decision: Decision) -> str:
     """`5`; with pretraining and fine-tuning seeds `3 × 2`, or `5 of 3 × 2`."""
+    comparison = decision.comparison
     pairs = [seed for seed in comparison.seeds if isinstance(seed, tuple)]
     if not pairs:
-        return str(comparison.n_pairs)
+        return str(comparison.n) if comparison.paired else f"{comparison.n}, not paired"
     a, n = (len(set(seeds)) for seeds in zip(*pairs, strict=True))
-    return f"{a} × {n}" if a * n == comparison.n_pairs else f"{comparison.n_pairs} of {a} × {n}"
+    return f"{a} × {n}" if a * n == comparison.n else f"{comparison.n} of {a} × {n}"
+
+
+def collapse_table(results: Results, *, title: str, baseline: str) -> Table:
+    """The rate of collapse of every level against the baseline's, over all groups and columns."""
+    decided = decide_collapse(results, baseline=baseline)
+    rows = [
+        (
+            level,
+            f"{change.collapsed[0]} of {change.n[0]}",
+            f"{change.collapsed[1]} of {change.n[1]}",
+            format_signed(change.difference * PERCENT),
+            format_interval(percents(change.interval)),
+            format_p_value(p),
+            change.method,
+        )
+        for level, (change, p) in decided.items()
+    ]
+    axes = results.grid.axes
+    columns = (axes.level, "collapsed", f"{baseline}", "Difference in points", "95%", "p (Holm)", "by")
+    notes = [
+        "Runs that collapsed, counted within each encoder and task and tested exactly; Holm's correction over "
+        f"{len(decided)} rows. The difference is the mean over encoders and tasks, weighted by their runs."
+    ]
+    return Table(title=title, columns=columns, rows=rows or [empty_row(columns)], caption=results.caption, notes=notes)
 
 
 def key_findings(results: Results, *, question: str, baseline: str) -> KeyFinding:
-    """What is better or worse than the baseline by both uncertainties, and what is undecided."""
-    sentences = [_failures(results)] if results.summaries else ["Nothing has been run yet."]
-    compared = comparisons(results, baseline=baseline)
-    n_undecided, n_collapsed = 0, 0
-    for condition, (comparison, p) in compared.items():
-        sides = _sides(results, condition, baseline)
-        if _all_collapsed(sides):
-            n_collapsed += 1
-            continue
-        clear_over_seeds = p is not None and p < 0.05
-        clear_over_examples = excludes_zero(comparison.example_interval)
-        n_undecided += not (clear_over_seeds and clear_over_examples)
-        if clear_over_seeds and comparison.difference is not None:
-            word = "better" if comparison.difference > 0 else "worse"
-            verdict = (
-                f"is {word} than {baseline}" if clear_over_examples else f"against {baseline} is undecided, {word}"
-            )
-            caveat = "" if clear_over_examples else "; clear over seeds, not over test examples"
-            collapsed = " against ".join(f"{summary.failed} of {summary.n}" for summary in sides)
+    """Which rates of collapse and which means differ from the baseline's, and what is undecided."""
+    if not results.summaries:
+        return KeyFinding(question=question, sentences=["Nothing has been run yet."])
+    sentences = [_collapsed_runs(results)]
+    for level, (change, p) in decide_collapse(results, baseline=baseline).items():
+        if p < 0.05:
+            word = "fewer" if change.difference < 0 else "more"
             sentences.append(
-                f"{condition.panel}: {condition.level} {verdict} by "
-                f"{format_number(abs(comparison.difference) * PERCENT)}{caveat} (95% over seeds "
-                f"{format_interval(percents(comparison.seed_interval))}, p {format_p_value(p)} after Holm; over test "
-                f"examples {format_interval(percents(comparison.example_interval))}; collapsed: {collapsed})."
+                f"{level}: {word} runs collapse than with {baseline}, {change.collapsed[0]} of {change.n[0]} against "
+                f"{change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, {change.method})."
             )
-    if n_undecided or n_collapsed:
-        which = "all" if not n_undecided else n_collapsed
-        why = f", {which} since both sides collapsed with every seed" if n_collapsed else ""
-        sentences.append(f"Undecided: {n_undecided + n_collapsed} of {len(compared)} comparisons with {baseline}{why}.")
+    decisions = decide_levels(results, baseline=baseline)
+    sentences += [describe_decision(decision, baseline=baseline) for decision in decisions if decision.outcome.decided]
+    effects = [d for d in decisions if d.is_average] or decisions
+    undecided = [d for d in effects if not d.outcome.decided]
+    if undecided:
+        reaches = [d.comparison.detectable for d in undecided if d.comparison.detectable is not None]
+        reach = f"; studies of this size decide differences of {_range(reaches)} points" if reaches else ""
+        sentences.append(f"Undecided: {len(undecided)} of {len(effects)} comparisons with {baseline}{reach}.")
     return KeyFinding(question=question, sentences=sentences)
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (format_number(end * PERCENT) for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def describe_decision(decision: Decision, *, baseline: str) -> str:
+    """A decided difference in a sentence."""
+    condition, change = decision.condition, decision.comparison
+    assert change.difference is not None
+    where = f"{condition.column}, mean of {decision.groups} encoders" if decision.is_average else condition.panel
+    return (
+        f"{where}: {condition.level} is {decision.outcome.value} than {baseline} by "
+        f"{format_number(abs(change.difference) * PERCENT)} (95% {format_interval(percents(change.interval))}, "
+        f"p {format_p_value(decision.p)} after Holm)."
+    )
 
 
 def compare_with_paper(results: Results, *, baseline: str, paper: str) -> KeyFinding:
     """Whether our differences have the sign of the paper's, comparison by comparison."""
     outcomes = []
-    for condition, (comparison, _) in comparisons(results, baseline=baseline).items():
+    for decision in decide_levels(results, baseline=baseline):
+        condition = decision.condition
         printed = paper_difference(results, condition, baseline=baseline, paper=paper)
-        if printed is None or comparison.difference is None:
+        if decision.is_average or printed is None or decision.comparison.difference is None:
             continue
-        outcome = agreement(results, condition, comparison, baseline=baseline, printed=printed)
-        text = describe_difference(comparison, printed=printed, outcome=outcome)
+        outcome = agreement(decision, printed=printed)
+        text = describe_difference(decision.comparison, printed=printed, outcome=outcome)
         outcomes.append((outcome, f"{condition.panel}: {condition.level} against {baseline}: {text}"))
     sentences = summarize_sentences(outcomes, what=f"with {baseline}")
     printed_groups = {
@@ -182,10 +188,10 @@ def compare_with_paper(results: Results, *, baseline: str, paper: str) -> KeyFin
 
 
 def describe_difference(comparison: Comparison, *, printed: float, outcome: str) -> str:
-    """The paper's difference, ours with both intervals, and the outcome."""
-    intervals = describe_intervals(percents(comparison.seed_interval), percents(comparison.example_interval))
+    """The paper's difference, ours with its interval, and the outcome."""
     ours = format_signed(percent(comparison.difference))
-    return f"the paper {format_signed(printed)}, here {ours} ({intervals}): {outcome}."
+    interval = comparison.reason if comparison.interval is None else format_interval(percents(comparison.interval))
+    return f"the paper {format_signed(printed)}, here {ours} ({interval}): {outcome}."
 
 
 def summarize_sentences(outcomes: Sequence[tuple[str, str]], *, what: str) -> list[str]:
@@ -204,42 +210,30 @@ def summarize_sentences(outcomes: Sequence[tuple[str, str]], *, what: str) -> li
     ]
 
 
-def agreement(results: Results, condition: Condition, comparison: Comparison, *, baseline: str, printed: float) -> str:
-    """Same or opposite direction as the paper's difference; undecided where an interval contains 0."""
-    if _all_collapsed(_sides(results, condition, baseline)):
+def agreement(decision: Decision, *, printed: float) -> str:
+    """Same or opposite direction as the paper's difference, or undecided."""
+    if decision.outcome is Outcome.BOTH_COLLAPSED:
         return "undecided here, both collapsed"
-    excludes = excludes_zero(comparison.seed_interval) and excludes_zero(comparison.example_interval)
-    if not excludes or comparison.difference is None:
+    if not decision.outcome.decided or decision.comparison.difference is None:
         return "undecided here"
     if abs(printed) < 0.005:  # two decimals are printed
         return "undecided, the paper's two numbers are equal"
-    return "same direction" if printed * comparison.difference > 0 else "opposite direction"
+    return "same direction" if printed * decision.comparison.difference > 0 else "opposite direction"
 
 
-def excludes_zero(bounds: Interval | None) -> bool:
-    """Whether an interval lies on one side of 0; False for None."""
-    return bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-
-
-def _all_collapsed(summaries: Sequence[CellSummary]) -> bool:
-    return all(summary.failed == summary.n for summary in summaries)
-
-
-def _failures(results: Results) -> str:
-    # The BLURB score's cells hold the runs of the other cells.
-    summaries = {key: cell for key, cell in results.summaries.items() if results.column(key.column).weights is None}
-    failed = {key: summary.failed for key, summary in summaries.items() if summary.failed}
-    total, runs = sum(failed.values()), sum(summary.n for summary in summaries.values())
-    if not failed:
-        return f"Fine-tuning collapsed in none of {runs} cases (a setting with a seed)."
-    if total == runs:
-        return f"Fine-tuning collapsed in all {runs} cases (a setting with a seed)."
-    start = f"Fine-tuning collapsed in {total} of {runs} cases (a setting with a seed)"
-    fully_collapsed = sum(summaries[key].n == count for key, count in failed.items())
-    if fully_collapsed > 1:
-        return f"{start}: with every seed in {fully_collapsed} of {len(summaries)} cells of the table."
-    worst = max(failed, key=lambda key: failed[key] / summaries[key].n)
-    return f"{start}, most often with {worst.name} ({failed[worst]} of {summaries[worst].n})."
+def _collapsed_runs(results: Results) -> str:
+    """How many runs collapsed, and where most of them."""
+    summaries = results.summaries
+    single = {key: summary for key, summary in summaries.items() if len(summary.tasks) == 1} or summaries
+    total, runs = (sum(values) for values in zip(*((s.collapsed, s.runs) for s in single.values()), strict=True))
+    if not total:
+        return f"None of {runs} runs collapsed."
+    fully = sum(summary.collapsed == summary.runs for summary in single.values())
+    start = f"{total} of {runs} runs collapsed"
+    if fully > 1:
+        return f"{start}: all runs in {fully} of {len(single)} cells of the table."
+    worst = max(single, key=lambda key: single[key].collapsed / single[key].runs)
+    return f"{start}, most often with {worst.name} ({single[worst].collapsed} of {single[worst].runs})."
 
 
 def format_p_value(p: float | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
+from ..stats.status import NOT_TRAINED_RATIO, RunStatus
 from ..stats.summary import CellSummary
 from ..study.grid import Condition, Results, TaskColumn
 from .formatting import format_interval, format_number, format_setting
@@ -71,16 +72,21 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
         reasons = results.grid.missing_reasons
         state = reasons.get(key.group) or reasons.get(key.level) or NOT_RUN
         return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state, footnote=footnote)
+    all_collapsed = summary.all_collapsed
     return Score(
-        mean=percent(summary.mean),
-        n=summary.n_scored,
-        sd=percent(summary.sd),
+        mean=percent(summary.mean if all_collapsed else summary.noncollapsed_mean),
+        n=summary.n_scored if all_collapsed else summary.n_noncollapsed,
+        sd=percent(summary.sd if all_collapsed else summary.noncollapsed_sd),
         over_seeds=percents(summary.seed_interval),
         over_examples=percents(summary.example_interval),
+        mixture=percents(summary.mixture_interval),
         worst=percent(summary.worst),
+        collapsed=summary.collapsed,
+        collapse_rate=percents(summary.collapse_interval),
         failed=summary.failed,
-        failed_on_test=summary.failed_on_test,
-        runs=summary.n,
+        shown=summary.statuses.get(RunStatus.SHOWN, 0),
+        runs=summary.runs,
+        seeds=summary.n,
         expected=expected,
         trivial=percent(summary.trivial),
         paper=printed,
@@ -97,25 +103,26 @@ def _group_header(results: Results, name: str) -> str | RowHeader:
 
 def cell_notes(results: Results, paper: str) -> list[str]:
     """How to read a cell, why runs failed, and our notes on the paper's table."""
+    summaries = results.summaries.values()
     notes = [
-        "Large: mean over seeds, times 100; sd over seeds; seeds and examples: 95% intervals over each; failed: runs "
-        "that collapsed, judged on dev (the same on test in brackets); trivial: the majority class, or 0 for a "
-        "correlation. A run whose loss diverged has no score and is not in the mean nor in n; a "
-        "collapsed run with a score is."
+        "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all, in red); "
+        "sd over these seeds; seeds and examples: 95% intervals of that mean over each, from three seeds on; trivial: the "
+        "majority class, or 0 for a correlation; shown above: runs whose dev score is shown to be above the trivial "
+        "one. Which other runs are not says as much about the size of dev as about the runs."
     ]
-    notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
-    if any(summary.n_scored == 2 and summary.seed_method == STUDENT for summary in results.summaries.values()):
+    if any(summary.collapsed for summary in summaries):
         notes.append(
-            "Intervals over two seeds have a single degree of freedom: ±12.7 standard errors, which themselves come "
-            "from one difference. They can be far too narrow by luck (a point where two runs score the same, as "
-            "collapsed ones do), or leave the scale of the score; it takes more seeds to know."
+            "Collapsed: runs that diverged, predict a constant, or end with at least "
+            f"{NOT_TRAINED_RATIO:g} times the training loss of the best constant prediction, with the 95% interval of "
+            "their rate; next run: 95% interval of the mean score of all runs, collapsed ones included. The status is "
+            "that of the last step's weights, the score that of the selected ones."
         )
-    reasons: dict[str, int] = {}
-    for summary in results.summaries.values():
-        for reason, count in summary.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + count
-    if reasons:
-        notes.append("Failed: " + ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) + ".")
+    notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
+    counts: Counter[RunStatus] = Counter()
+    for summary in {summary.run_ids: summary for summary in summaries if len(summary.tasks) == 1}.values():
+        counts.update(summary.statuses)
+    if counts:
+        notes.append("Runs: " + ", ".join(f"{counts[s]} {s.value}" for s in RunStatus if counts[s]) + ".")
     return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
 
 
@@ -130,7 +137,8 @@ def seed_notes(results: Results, methods: Mapping[Condition, str]) -> list[str]:
         "Seeds: every pretraining seed is fine-tuned with the same seeds, so n counts pairs of the two, and the "
         "interval over seeds takes them as crossed (two-way random effects, Student's t with Satterthwaite's degrees "
         "of freedom, never narrower than over the means of encoders or of fine-tuning seeds alone): its degrees of "
-        "freedom are fewer than the runs. sd: over all runs."
+        "freedom are fewer than the runs. Two pretraining seeds decide "
+        "nothing about an objective; use five."
     ]
     other = [method for method in cells if method not in (CROSSED, STUDENT)]  # Student's alone: a cell without scores
     return notes + [f"Interval over seeds of {name_cells(cells[method])}: {method}." for method in other]
@@ -192,12 +200,14 @@ def percent_scores(summary: CellSummary) -> list[float | None]:
 def score_details(summary: CellSummary) -> list[tuple[str, str]]:
     """A cell as labelled text, for a terminal."""
     return [
-        ("mean", format_number(percent(summary.mean))),
-        ("sd", format_number(percent(summary.sd))),
-        ("n", str(summary.n_scored)),
-        ("95% over seeds", format_interval(percents(summary.clipped_seed_interval))),
+        ("mean", format_number(percent(summary.noncollapsed_mean))),
+        ("sd", format_number(percent(summary.noncollapsed_sd))),
+        ("n", str(summary.n_noncollapsed)),
+        ("95% over seeds", format_interval(percents(summary.seed_interval))),
         ("over examples", format_interval(percents(summary.example_interval))),
-        ("worst", format_number(percent(summary.worst))),
-        ("failed", f"{summary.failed} of {summary.n}"),
+        ("worst of all", format_number(percent(summary.worst))),
+        ("collapsed", f"{summary.collapsed} of {summary.runs}"),
+        ("no better than trivial", str(summary.statuses.get(RunStatus.TRIVIAL, 0))),
+        ("shown better", str(summary.statuses.get(RunStatus.SHOWN, 0))),
         ("trivial", format_number(percent(summary.trivial))),
     ]

@@ -22,15 +22,19 @@ NOT_RUN = "not run"
 class Score:
     """A mean with its uncertainty. Values are in percent, as the paper prints them."""
 
-    mean: float | None  # over seeds
-    n: int = 0  # seeds with a score
-    sd: float | None = None  # over seeds
+    mean: float | None  # over the seeds without a collapsed run; where all collapsed, over all with a score
+    n: int = 0  # seeds in the mean
+    sd: float | None = None  # over these seeds
     over_seeds: tuple[float, float] | None = None  # 95% interval of the mean
     over_examples: tuple[float, float] | None = None  # 95% interval over test examples
-    worst: float | None = None
-    failed: int = 0  # seeds that failed, by the definition of the study, judged on dev
-    failed_on_test: int = 0  # the same judged on test
-    runs: int = 0  # seeds with a run
+    mixture: tuple[float, float] | None = None  # 95% interval of one more run's score, where runs collapsed
+    worst: float | None = None  # of all seeds
+    collapsed: int = 0  # runs
+    collapse_rate: tuple[float, float] | None = None  # 95% interval
+    failed: int = 0  # runs that collapsed or are no better than trivial on dev
+    shown: int = 0  # runs shown to be better than trivial on dev
+    runs: int = 0  # of all its tasks
+    seeds: int = 0  # seeds with a run
     expected: int = 0  # seeds of the grid
     trivial: float | None = None  # score of the trivial prediction
     paper: float | None = None
@@ -40,20 +44,21 @@ class Score:
     single_run: bool = False  # an off-the-shelf tool: one score, no seeds
     run_ids: tuple[str, ...] = ()  # of the runs behind it
 
-    FIELDS = ("mean", "sd", "n", "seeds low", "seeds high", "examples low", "examples high", "worst", "failed", "runs",
-              "trivial", "paper", "run ids")  # fmt: skip
+    FIELDS = ("mean", "sd", "n", "seeds low", "seeds high", "examples low", "examples high", "next run low",
+              "next run high", "worst", "collapsed", "failed", "shown better than trivial", "runs", "trivial", "paper",
+              "run ids")  # fmt: skip
 
     @property
     def values(self) -> tuple[object, ...]:
         """The values of FIELDS, unrounded."""
         low, high = self.over_seeds or (None, None)
         examples_low, examples_high = self.over_examples or (None, None)
-        counts = (self.failed, self.runs) if self.runs else (None, None)
+        counts = (self.collapsed, self.failed, self.shown, self.runs) if self.runs else (None,) * 4
         return (
             self.state if self.mean is None and not self.runs else self.mean,
             self.sd,
             self.n if self.runs else None,
-            *(low, high, examples_low, examples_high),
+            *(low, high, examples_low, examples_high, *(self.mixture or (None, None))),
             self.worst,
             *counts,
             self.trivial,
@@ -70,19 +75,23 @@ class Score:
         if self.single_run:
             examples = _detail("examples", format_interval(self.over_examples))
             return f'<div class="score"><b>{format_number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
-        count = str(self.n) if self.runs == self.expected else f"{self.n} ({self.runs} of {self.expected})"
+        count = str(self.n) if self.seeds == self.expected else f"{self.n} ({self.seeds} of {self.expected})"
         one_seed = self.n == 1 and self.over_seeds is None
+        rate = f" {format_interval(self.collapse_rate)}" if self.collapsed and self.collapse_rate else ""
+        collapsed = f"{self.collapsed} of {self.runs}{rate}"
         details = [
+            _detail("collapsed", collapsed, "failed") if self.collapsed else "",
             *([] if one_seed else [_detail("sd", format_number(self.sd))]),
             _detail("n", count),
             _detail("seeds", ONE_SEED if one_seed else format_interval(self.over_seeds)),
             _detail("examples", format_interval(self.over_examples)),
+            _detail("next run", format_interval(self.mixture)) if self.mixture else "",
             *([] if one_seed else [_detail("worst", format_number(self.worst))]),
-            _detail("failed", f"{self.failed} of {self.runs} ({self.failed_on_test})", "failed" if self.failed else ""),
             _detail("trivial", format_number(self.trivial)),
+            _detail("shown above", f"{self.shown} of {self.runs}"),
             paper,
         ]
-        mark = ' class="collapsed"' if self.failed else ""
+        mark = ' class="collapsed"' if self.collapsed else ""
         mean = format_number(self.mean) if self.mean is not None else "no score"
         return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._footnote_html()}</div>'
 

@@ -1,0 +1,151 @@
+"""What a table of levels against a baseline decides: two families of tests, each at 0.05.
+
+Means: the effect of a level on a column, averaged over groups (encoders), with Holm's correction over levels and
+columns; then, where an effect is decided, its groups one by one, with Holm's correction among them. Averaging over encoders is
+where power is. Counts: the rate of collapse of each level over all groups and columns, with Holm's correction over
+levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..stats.contrasts import Comparison
+from ..stats.counts import RateComparison
+from ..stats.intervals import holm
+from .grid import Condition, Results
+
+LEVEL = 0.05  # of each family
+ALL_GROUPS = ""  # group of an effect that is averaged over several
+
+
+class Outcome(StrEnum):
+    """What a contrast decides."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    UNDECIDED = "undecided"
+    NOT_JUDGED = "not judged"
+    BOTH_COLLAPSED = "both collapsed"
+
+    @property
+    def decided(self) -> bool:
+        """Whether a direction is decided."""
+        return self in (Outcome.BETTER, Outcome.WORSE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One contrast with the baseline."""
+
+    condition: Condition  # group ALL_GROUPS: averaged over several groups
+    comparison: Comparison
+    p: float | None  # after Holm's correction; None: not tested
+    outcome: Outcome
+    groups: int = 1
+
+    @property
+    def is_average(self) -> bool:
+        """Whether it is an average over groups."""
+        return self.groups > 1
+
+
+def decide(comparison: Comparison, p: float | None) -> Outcome:
+    """The outcome of a contrast with this corrected p."""
+    if comparison.p is None or comparison.difference is None:
+        return Outcome.NOT_JUDGED
+    if p is None or p >= LEVEL:
+        return Outcome.UNDECIDED
+    return Outcome.BETTER if comparison.difference > 0 else Outcome.WORSE
+
+
+def decide_family(comparisons: Mapping[Condition, Comparison]) -> dict[Condition, Decision]:
+    """The decisions of one family of contrasts, with Holm's correction over all of them."""
+    corrected = holm([comparison.p for comparison in comparisons.values()])
+    return {
+        condition: Decision(condition=condition, comparison=comparison, p=p, outcome=decide(comparison, p))
+        for (condition, comparison), p in zip(comparisons.items(), corrected, strict=True)
+    }
+
+
+def decide_levels(results: Results, *, baseline: str) -> list[Decision]:
+    """Every level against the baseline: each effect over groups, followed by its groups.
+
+    Cells with the baseline's own runs are left out; of cells with the same runs only the first is tested.
+    """
+    effects: dict[Condition, list[Condition]] = {}
+    for condition in tested_conditions(results, baseline=baseline)[0]:
+        effects.setdefault(condition._replace(group=ALL_GROUPS), []).append(condition)
+    averages: dict[Condition, Comparison] = {}
+    cells: dict[Condition, dict[Condition, Comparison]] = {}
+    for effect, conditions in effects.items():
+        pairs = [(condition, condition._replace(level=baseline)) for condition in conditions]
+        compared = {pair[0]: results.compare(*pair) for pair in pairs}
+        cells[effect] = {condition: change for condition, change in compared.items() if change is not None}
+        average = results.average_comparison([pair for pair in pairs if pair[0] in cells[effect]])
+        if average is not None:
+            averages[effect] = average
+    corrected = holm([averages[effect].p for effect in averages])
+    decisions: list[Decision] = []
+    for (effect, average), p in zip(averages.items(), corrected, strict=True):
+        outcome, members = decide(average, p), cells[effect]
+        if len(members) > 1:
+            collapsed = all(_all_collapsed(results, (c, c._replace(level=baseline))) for c in members)
+            decisions.append(
+                Decision(
+                    condition=effect,
+                    comparison=average,
+                    p=p,
+                    outcome=Outcome.BOTH_COLLAPSED if collapsed else outcome,
+                    groups=len(members),
+                )
+            )
+        within = holm([change.p for change in members.values()]) if outcome.decided else [None] * len(members)
+        for (condition, change), p_within in zip(members.items(), within if len(members) > 1 else [p], strict=True):
+            collapsed = _all_collapsed(results, (condition, condition._replace(level=baseline)))
+            decided = Outcome.BOTH_COLLAPSED if collapsed else decide(change, p_within)
+            decisions.append(Decision(condition=condition, comparison=change, p=p_within, outcome=decided))
+    return decisions
+
+
+def _all_collapsed(results: Results, conditions: Sequence[Condition]) -> bool:
+    return all(results.summaries[condition].all_collapsed for condition in conditions)
+
+
+def tested_conditions(results: Results, *, baseline: str) -> tuple[list[Condition], list[str]]:
+    """Conditions to compare with the baseline, and a note on each that has the runs of another."""
+    tested: dict[tuple[frozenset[str], frozenset[str]], Condition] = {}
+    notes = []
+    cells = results.grid.cells
+    for level in results.grid.levels:
+        for column in results.grid.columns:
+            for group in results.grid.groups:
+                condition = Condition(group, level, column.label)
+                if level == baseline or condition not in cells:
+                    continue
+                ids, baseline_ids = (
+                    frozenset(config.id for config in cells.get(k, ()))
+                    for k in (condition, condition._replace(level=baseline))
+                )
+                if ids == baseline_ids:
+                    notes.append(f"{condition.name}: the same settings as {baseline}, so the same runs; not tested.")
+                elif (ids, baseline_ids) in tested:
+                    notes.append(f"{condition.name}: the same runs as {tested[ids, baseline_ids].name}; counted once.")
+                else:
+                    tested[ids, baseline_ids] = condition
+    return list(tested.values()), notes
+
+
+def decide_collapse(results: Results, *, baseline: str) -> dict[str, tuple[RateComparison, float]]:
+    """Level -> its rate of collapse less the baseline's over all groups and columns, and p after Holm's correction."""
+    compared = {
+        level: change
+        for level in results.grid.levels
+        if level != baseline and (change := results.compare_collapse(level, baseline)) is not None
+    }
+    corrected = holm([change.p for change in compared.values()])
+    return {
+        level: (change, 1.0 if p is None else p) for (level, change), p in zip(compared.items(), corrected, strict=True)
+    }
