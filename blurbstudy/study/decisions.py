@@ -1,9 +1,8 @@
 """What a table of levels against a baseline decides: two families of tests, each at 0.05.
 
-Means: the effect of a level on a column, averaged over groups (encoders), with Holm's correction over levels and
-columns; then, where an effect is decided, its groups one by one, with Holm's correction among them. Averaging over encoders is
-where power is. Counts: the rate of collapse of each level over all groups and columns, with Holm's correction over
-levels.
+Means: first the effect of each level on each column, averaged over groups (encoders), with Holm's correction; then,
+where an effect is decided, its groups one by one, with Holm's correction among them. Averages have the power.
+Counts: the rate of collapse of each level over all groups and columns, with Holm's correction over levels.
 """
 
 from __future__ import annotations

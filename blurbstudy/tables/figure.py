@@ -73,7 +73,7 @@ class SeedScores:
 
     label: str  # on the horizontal axis
     scores: Sequence[float | None]  # per seed; None: no score (the loss diverged)
-    failed: Sequence[bool]  # per seed
+    collapsed: Sequence[bool]  # per seed
     paper: float | None = None
     trivial: float | None = None
 
@@ -163,7 +163,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
         points = SeedScores(
             label=condition.level,
             scores=percent_scores(summary) if summary else [],
-            failed=[reason is not None for reason in summary.failures] if summary else [],
+            collapsed=[judgement.status.collapsed for judgement in summary.judgements] if summary else [],
             paper=paper_score(paper, condition, results.column(condition.column)),
             trivial=summary.trivial * 100 if summary else None,
         )
@@ -175,7 +175,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
 def points_figure(
     panels: Mapping[str, Sequence[SeedScores]], *, title: str, caption: str = "", notes: Sequence[str] = ()
 ) -> Figure:
-    """One panel per name: conditions along the axis, every seed a point, failed runs crossed."""
+    """One panel per name: conditions along the axis, every seed a point, collapsed runs crossed."""
     widest = max(len(points) for points in panels.values())
     columns = 1 if widest > 4 else min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -189,7 +189,7 @@ def points_figure(
     hide_unused(flat[len(panels) :])
     marks = [
         Line2D([], [], marker="o", ls="", color=BLUE, label="a seed"),
-        Line2D([], [], marker="X", ls="", color=VERMILION, label="a failed run (at the bottom: no score)"),
+        Line2D([], [], marker="X", ls="", color=VERMILION, label="a collapsed run (at the bottom: no score)"),
         Line2D([], [], marker="_", ls="", color="#1c2430", ms=14, mew=2, label="mean"),
         Line2D([], [], marker="D", ls="", mfc="none", color=GREEN, label="the paper"),
         Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
@@ -206,10 +206,10 @@ def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
     room = max(2.0, 0.08 * (max(every) - min(every)))
     low, high = min(every) - room, max(every) + room
     for x, entry in enumerate(points):
-        for index, (score, failed) in enumerate(zip(entry.scores, entry.failed, strict=True)):
+        for index, (score, collapsed) in enumerate(zip(entry.scores, entry.collapsed, strict=True)):
             # A seed has the same offset in every condition, so that it can be followed by eye.
             x_seed = x - 0.12 + 0.24 * (index + 0.5) / len(entry.scores)
-            marker, color, size = ("X", VERMILION, 46) if failed else ("o", BLUE, 28)
+            marker, color, size = ("X", VERMILION, 46) if collapsed else ("o", BLUE, 28)
             axes.scatter(
                 x_seed,
                 low if score is None else score,
@@ -294,6 +294,6 @@ def _describe_points(panels: Mapping[str, Sequence[SeedScores]]) -> str:
         for entry in points:
             scored = [score for score in entry.scores if score is not None]
             span = f"{min(scored):.1f} to {max(scored):.1f}" if scored else "no score"
-            text = f"{name}, {entry.label}: {len(entry.scores)} seeds, {span}, {sum(entry.failed)} failed"
+            text = f"{name}, {entry.label}: {len(entry.scores)} seeds, {span}, {sum(entry.collapsed)} collapsed"
             sentences.append(text + (f", the paper {entry.paper:.1f}." if entry.paper is not None else "."))
     return "Seeds as points. " + " ".join(sentences)

@@ -106,9 +106,9 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     summaries = results.summaries.values()
     notes = [
         "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all, in red); "
-        "sd over these seeds; seeds and examples: 95% intervals of that mean over each, from three seeds on; trivial: the "
-        "majority class, or 0 for a correlation; shown above: runs whose dev score is shown to be above the trivial "
-        "one. Which other runs are not says as much about the size of dev as about the runs."
+        "sd over these seeds; seeds and examples: 95% intervals of that mean over each, from three seeds on; trivial: "
+        "the majority class, or 0 for a correlation; shown above: runs whose dev score is shown to be above the "
+        "trivial one. Which other runs are not says as much about the size of dev as about the runs."
     ]
     if any(summary.collapsed for summary in summaries):
         notes.append(
@@ -142,11 +142,6 @@ def seed_notes(results: Results, methods: Mapping[Condition, str]) -> list[str]:
     ]
     other = [method for method in cells if method not in (CROSSED, STUDENT)]  # Student's alone: a cell without scores
     return notes + [f"Interval over seeds of {name_cells(cells[method])}: {method}." for method in other]
-
-
-def where(key: Condition) -> str:
-    """A cell in words."""
-    return key.name
 
 
 def name_cells(keys: Sequence[Condition]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...engine.sources.encoder_spec import PRETRAIN, read_pretrain_spec
-from ...stats.intervals import holm
-from ...stats.summary import Comparison
+from ...stats.contrasts import Comparison
 from ...study.conditions import BLURB
+from ...study.decisions import Decision, Outcome, decide_family
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.comparison_table import excludes_zero, format_p_value
-from ...tables.formatting import describe_intervals, format_interval, format_number, format_signed, interval_lines
+from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format_p_value
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import paper_number
 from ...tables.score_table import cell_notes, cell_score, percent, percents
 from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Score, Table, empty_row, number_with_details
@@ -34,7 +34,7 @@ def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Tab
     notes.insert(
         1,
         f"Δ {BASE_COUNTERPART}: the BLURB score less that of the BASE counterpart on the same tasks, seeds and "
-        "techniques, paired by seed; 95% intervals.",
+        "techniques, with its 95% interval.",
     )
     large = chosen.select(groups=[LARGE], columns=chosen.grid.columns)
     return Table(title=title, columns=("Task", *names), rows=rows, caption=large.caption, notes=notes)
@@ -54,8 +54,8 @@ def _delta(study: Study[Parameters], chosen: Results, name: str) -> HtmlCell:
     change = base_comparison(chosen, name, BLURB)
     if change is None or change.difference is None:
         return number_with_details(None, "–", paper)
-    intervals = interval_lines(percents(change.seed_interval), percents(change.example_interval))
-    details = [f"to {study.parameters.counterparts[name]}", *intervals, *paper]
+    interval = change.reason if change.interval is None else f"95% {format_interval(percents(change.interval))}"
+    details = [f"to {study.parameters.counterparts[name]}", interval, *paper]
     return number_with_details(change.difference, format_signed(percent(change.difference)), details)
 
 
@@ -64,42 +64,41 @@ def base_comparison(chosen: Results, name: str, column: str) -> Comparison | Non
     return chosen.compare(Condition(LARGE, name, column), Condition(BASE_COUNTERPART, name, column))
 
 
-def base_comparisons(chosen: Results) -> dict[tuple[str, str], tuple[Comparison, float | None]]:
-    """(LARGE encoder, task column) -> comparison with its counterpart, and its p after Holm's correction over all."""
+def base_decisions(chosen: Results) -> list[Decision]:
+    """Every LARGE encoder against its counterpart on every column, with Holm's correction over all."""
     changes = {}
     for name in chosen.grid.levels:
         for column in chosen.grid.columns:
             change = base_comparison(chosen, name, column.label)
             if change is not None and change.difference is not None:
-                changes[name, column.label] = change
-    corrected = holm([change.p_seeds for change in changes.values()])
-    return {key: (change, p) for (key, change), p in zip(changes.items(), corrected, strict=True)}
+                changes[Condition(LARGE, name, column.label)] = change
+    return list(decide_family(changes).values())
 
 
 def base_table(study: Study[Parameters], chosen: Results) -> Table:
     """By task: the LARGE encoder, its BASE counterpart, and their difference."""
     counterparts, rows = study.parameters.counterparts, []
-    for (name, column), (change, p) in base_comparisons(chosen).items():
+    for decision in base_decisions(chosen):
+        _, name, column = decision.condition
         means = [chosen.summaries[Condition(size, name, column)].mean for size in (LARGE, BASE_COUNTERPART)]
         rows.append(
             (
                 RowHeader(name, f"against {counterparts[name]}"),
                 column,
                 *(format_number(percent(mean)) for mean in means),
-                format_signed(percent(change.difference)),
-                format_interval(percents(change.seed_interval)),
-                format_p_value(p),
-                format_interval(percents(change.example_interval)),
-                str(change.n_pairs),
+                *difference_cells(decision.comparison),
+                format_p_value(decision.p),
+                str(decision.comparison.n),
+                decision.outcome.value,
             )
         )
     columns = (
-        "Encoder", "Task", LARGE, BASE_COUNTERPART, "Difference", "over seeds", "p (Holm)", "over examples", "pairs",
+        "Encoder", "Task", LARGE, BASE_COUNTERPART, "Difference", "95%", "80%", "p (Holm)", "seeds", "Here",
     )  # fmt: skip
     missing = [name for name in chosen.grid.levels if study.encoder_specs[name] and name not in counterparts]
     notes = [
-        "Difference: LARGE less its BASE counterpart, both with the technique that LARGE takes on the task, times 100, "
-        f"paired by seed; 95% intervals; p: paired t-test over seeds, Holm's correction over {len(rows)} comparisons."
+        "Difference: LARGE less its BASE counterpart, both with the technique that LARGE takes on the task, times 100; "
+        f"Holm's correction over {len(rows)} comparisons. Means of all runs, collapsed ones included. {DIFFERENCE_NOTE}"
     ]
     if missing:
         notes.append(f"No BASE counterpart is given for {', '.join(missing)}.")
@@ -115,25 +114,21 @@ def base_table(study: Study[Parameters], chosen: Results) -> Table:
 
 def large_findings(study: Study[Parameters], chosen: Results) -> KeyFinding:
     """Whether size pays: the BLURB score against the BASE counterpart's, and how many tasks decide for either."""
-    sentences, compared = [], base_comparisons(chosen)
+    sentences, decisions = [], base_decisions(chosen)
     for name in chosen.grid.levels:
-        by_task = [compared[key] for key in compared if key[0] == name and key[1] != BLURB]
+        mine = {decision.condition.column: decision for decision in decisions if decision.condition.level == name}
+        by_task = [decision.outcome for column, decision in mine.items() if column != BLURB]
         if not by_task:
             continue
-        decided = [
-            change.difference
-            for change, p in by_task
-            if change.difference is not None and p is not None and p < 0.05 and excludes_zero(change.example_interval)
-        ]
-        better, worse = sum(d > 0 for d in decided), sum(d < 0 for d in decided)
+        better, worse = by_task.count(Outcome.BETTER), by_task.count(Outcome.WORSE)
         sentence = (
             f"{name} against {study.parameters.counterparts[name]} with the same techniques: better on {better}, worse "
-            f"on {worse} and undecided on {len(by_task) - len(decided)} of {len(by_task)} tasks"
+            f"on {worse} and undecided on {len(by_task) - better - worse} of {len(by_task)} tasks"
         )
-        if (name, BLURB) in compared:
-            blurb, _ = compared[name, BLURB]
-            intervals = describe_intervals(percents(blurb.seed_interval), percents(blurb.example_interval))
-            sentence += f"; BLURB score {format_signed(percent(blurb.difference))} ({intervals})"
+        if BLURB in mine:
+            blurb = mine[BLURB].comparison
+            interval = blurb.reason if blurb.interval is None else f"95% {format_interval(percents(blurb.interval))}"
+            sentence += f"; BLURB score {format_signed(percent(blurb.difference))} ({interval})"
         sentences.append(f"{sentence}.")
     return KeyFinding(question="Is LARGE better than BASE?", sentences=sentences or ["Nothing has been run yet."])
 
@@ -145,7 +140,7 @@ def compare_large_with_paper(study: Study[Parameters], chosen: Results) -> KeyFi
         printed, change = paper_number(PAPER, name, DELTA), base_comparison(chosen, name, BLURB)
         if printed is None or change is None or change.difference is None:
             continue
-        clear = excludes_zero(change.seed_interval) and excludes_zero(change.example_interval)
+        clear = change.p is not None and change.p < 0.05
         agree = "same direction" if printed * change.difference > 0 else "opposite direction"
         sentences.append(
             f"{name}, BLURB score against BASE: the paper {format_signed(printed)}, which fits none of its BASE "

@@ -102,7 +102,7 @@ def overview_answer(study: Study[Parameters]) -> KeyFinding:
     sentences = [f"{len(STABILIZERS)} techniques, alone and combined, on {tasks}, with {layers or 'no encoder yet'}."]
     sentences += [f"Encoders without runs: {', '.join(empty)}."] if empty else []
     sentences += [
-        "A run counts as failed if its loss diverged, its predictions are constant, or its dev score is not "
-        "significantly above the trivial baseline."
+        "A run counts as collapsed if its loss diverged, its predictions are constant, or its training loss ends where "
+        "the best constant prediction's is."
     ]
     return KeyFinding(question="What is compared, on what, and with what?", sentences=sentences)

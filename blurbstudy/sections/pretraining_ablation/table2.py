@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from ...stats.contrasts import Comparison
 from ...stats.crossed_seeds import VarianceParts
-from ...stats.intervals import holm
-from ...stats.summary import CellSummary, Comparison, interaction
+from ...stats.summary import CellSummary
 from ...study.conditions import BLURB
+from ...study.decisions import decide_family, decide_levels
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import (
+    DIFFERENCE_NOTE,
     agreement,
-    comparisons,
     describe_difference,
+    difference_cells,
     format_p_value,
     paper_difference,
     summarize_sentences,
 )
-from ...tables.formatting import format_interval, format_number, format_signed
+from ...tables.formatting import format_number
 from ...tables.paper import paper_notes
-from ...tables.score_table import cell_notes, cell_score, name_cells, percent, percents, run_ids, seed_notes
+from ...tables.score_table import cell_notes, cell_score, name_cells, percent, run_ids, seed_notes
 from ...tables.table import KeyFinding, Table, empty_row
 
 PAPER = "table2"
@@ -37,25 +39,25 @@ def objective_table(results: Results, *, title: str) -> Table:
     if BLURB in _labels(results):
         notes.insert(
             1,
-            "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed; failed: seeds "
-            "with a collapsed run in any task.",
+            "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed, over the seeds "
+            "without a collapsed run on any task.",
         )
     columns = ("Task", *results.grid.levels)
     return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, runs=run_ids(results))
 
 
 def means_table(results: Results, *, title: str) -> Table:
-    """Table 2 at a glance: means alone, with the number of failed runs."""
+    """Table 2 at a glance: means alone, with the number of collapsed runs."""
     rows = [
         (
             label,
-            *(_mean_and_failures(results.summaries.get(Condition("", name, label))) for name in results.grid.levels),
+            *(_mean_and_collapses(results.summaries.get(Condition("", name, label))) for name in results.grid.levels),
         )
         for label in _labels(results)
     ]
     notes = [
-        "Means over seeds, times 100; ×n: n of its seeds failed on dev. Do not rank objectives by means alone: the "
-        "table below has their uncertainty."
+        "Means over the seeds without a collapsed run, times 100; ×n: n runs collapsed (of all, where only ×n is "
+        "shown). Do not rank objectives by means alone: the table below has their uncertainty."
     ]
     columns = ("Task", *results.grid.levels)
     return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, runs=run_ids(results))
@@ -65,10 +67,11 @@ def _labels(results: Results) -> list[str]:
     return [column.label for column in results.grid.columns]
 
 
-def _mean_and_failures(summary: CellSummary | None) -> str:
+def _mean_and_collapses(summary: CellSummary | None) -> str:
     if summary is None:
         return format_number(None)
-    return format_number(percent(summary.mean)) + (f" ×{summary.failed}" if summary.failed else "")
+    mean = "" if summary.all_collapsed else format_number(percent(summary.noncollapsed_mean))
+    return f"{mean} ×{summary.collapsed}".strip() if summary.collapsed else mean
 
 
 def learnable_tasks(results: Results) -> KeyFinding:
@@ -77,7 +80,7 @@ def learnable_tasks(results: Results) -> KeyFinding:
     for column in results.grid.columns:
         conditions = results.conditions(columns=[column])
         summaries = [results.summaries[condition] for condition in conditions if condition in results.summaries]
-        runs, failed = sum(summary.n for summary in summaries), sum(summary.failed for summary in summaries)
+        runs, failed = sum(summary.runs for summary in summaries), sum(summary.failed for summary in summaries)
         if not runs or column.label == BLURB:
             continue
         if failed in (0, runs):
@@ -85,7 +88,7 @@ def learnable_tasks(results: Results) -> KeyFinding:
         else:
             names["in some runs"].append(f"{column.label} ({runs - failed} of {runs})")
     sentences = [
-        f"Significantly better than the trivial baseline on dev {where}: {', '.join(tasks)}."
+        f"Trained, and better than the trivial baseline on dev, {where}: {', '.join(tasks)}."
         for where, tasks in names.items()
         if tasks
     ]
@@ -101,13 +104,14 @@ def learnable_tasks(results: Results) -> KeyFinding:
 def compare_objectives_with_paper(results: Results, *, baseline: str) -> KeyFinding:
     """Differences to the baseline next to the paper's: each where the paper discusses it, counted elsewhere."""
     outcomes, counts = [], Counter[str]()
-    for condition, (comparison, _) in comparisons(results, baseline=baseline).items():
+    for decision in decide_levels(results, baseline=baseline):
+        condition = decision.condition
         printed = paper_difference(results, condition, baseline=baseline, paper=PAPER)
-        if printed is None or comparison.difference is None:
+        if printed is None or decision.comparison.difference is None:
             continue
-        outcome = agreement(results, condition, comparison, baseline=baseline, printed=printed)
+        outcome = agreement(decision, printed=printed)
         if condition.column in DISCUSSED_IN_PAPER:
-            text = describe_difference(comparison, printed=printed, outcome=outcome)
+            text = describe_difference(decision.comparison, printed=printed, outcome=outcome)
             outcomes.append((outcome, f"{condition.column}, {condition.level} against {baseline}: {text}"))
         else:
             counts[outcome] += 1
@@ -180,25 +184,29 @@ def interaction_table(results: Results, *, title: str, first: str, second: str, 
             change = results.compare(condition, condition._replace(level=second))
             if change is not None:
                 changes[condition] = change
-    corrected = holm([change.p_seeds for change in changes.values()])
+    effects = decide_family(changes)
+    interactions = {
+        condition: _interaction(results, condition, second=second, baseline=baseline) for condition in changes
+    }
+    changed = decide_family({condition: change for condition, change in interactions.items() if change is not None})
     rows = [
         (
             condition.column,
             condition.group,
-            *_difference_cells(change),
-            format_p_value(p),
-            *_difference_cells(_interaction(results, condition, second=second, baseline=baseline)),
+            *difference_cells(effect.comparison),
+            format_p_value(effect.p),
+            *difference_cells(interactions[condition]),
+            format_p_value(changed[condition].p if condition in changed else None),
         )
-        for (condition, change), p in zip(changes.items(), corrected, strict=True)
+        for condition, effect in effects.items()
     ]
     columns = (
-        "Task", "Encoder", "Difference", "over seeds", "over examples", "p (Holm)", f"less {baseline}'s", "over seeds",
-        "over examples",
+        "Task", "Encoder", "Difference", "95%", "80%", "p (Holm)", f"less {baseline}'s", "95%", "80%", "p (Holm)",
     )  # fmt: skip
     notes = [
-        f"Difference: {first.lower()} less {second.lower()}, times 100, paired by seed. The last three columns: that "
-        f"difference less {baseline}'s on the same task (the interaction), with 95% intervals. Where they contain 0, "
-        "there is no evidence that the objective changes the effect of segment ids.",
+        f"Difference: {first.lower()} less {second.lower()}, times 100. The last four columns: that difference less "
+        f"{baseline}'s on the same task (the interaction). Where p is 0.05 or more, there is no evidence that the "
+        f"objective changes the effect of segment ids. {DIFFERENCE_NOTE}",
         *seed_notes(results, {condition: change.seed_method for condition, change in changes.items()}),
         *(f"On the paper: {note}" for note in paper_notes(PAPER) if "segment" in note.lower()),
     ]
@@ -218,18 +226,4 @@ def _interaction(results: Results, condition: Condition, *, second: str, baselin
     if condition.group == baseline:
         return None
     reference = condition._replace(group=baseline)
-    ours = results.cell(condition), results.cell(condition._replace(level=second))
-    theirs = results.cell(reference), results.cell(reference._replace(level=second))
-    if not all((*ours, *theirs)):
-        return None
-    return interaction(ours, theirs, results.references, clusters=results.grid.pretraining_seeds)
-
-
-def _difference_cells(change: Comparison | None) -> tuple[str, str, str]:
-    if change is None:
-        return "–", "–", "–"
-    return (
-        format_signed(percent(change.difference)),
-        format_interval(percents(change.seed_interval)),
-        format_interval(percents(change.example_interval)),
-    )
+    return results.compare(condition, condition._replace(level=second), reference, reference._replace(level=second))

@@ -35,14 +35,13 @@ def savings_table(study: Study[Parameters], results: Results, mean_results: Resu
             _parameters(architecture, depth(study) - removed_layers(results.grid, level)),
             *runtime_and_memory(results, level, baseline),
             format_signed(percent(change.difference)) if change else "–",
-            format_interval(percents(change.seed_interval)) if change else "–",
-            format_interval(percents(change.example_interval)) if change else "–",
+            format_interval(percents(change.interval)) if change else "–",
             _largest_drop(results, level, baseline),
         )
         rows.append(row)
     score = f"{column.label[0].upper()}{column.label[1:]}"
     columns = (
-        "Layers", "Parameters", "Seconds of a run", "Peak memory", score, "over seeds", "over examples", "Largest drop",
+        "Layers", "Parameters", "Seconds of a run", "Peak memory", score, "95%", "Largest drop",
     )  # fmt: skip
     notes = [
         "Parameters: of embeddings and layers. Seconds: training and evaluation, mean over the runs that exist at both "
@@ -51,7 +50,8 @@ def savings_table(study: Study[Parameters], results: Results, mean_results: Resu
         "Memory: mean of the recorded peaks: of the allocator on a GPU, of the whole process with Python and libraries "
         "on a CPU, where little of it is saved; both while the run's population was trained.",
         f"Made on: {_machines(results)}. Runs of full depth may come from another notebook, at another time.",
-        f"{score}: the difference to full depth, with 95% intervals. Largest drop: the task with the lowest one.",
+        f"{score}: the difference to full depth, with its 95% interval over seeds and test examples. Largest drop: the "
+        "task with the lowest one.",
     ]
     return Table(
         title="What removal saves, and what it costs", columns=columns, rows=rows, caption=results.caption, notes=notes

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ...stats.contrasts import Comparison
 from ...stats.intervals import Interval
-from ...stats.summary import Comparison
 from ...study.conditions import BLURB
 from ...study.grid import Condition, Grid, Results, TaskColumn
 from ...study.study import Study
-from ...tables.formatting import describe_intervals, format_interval, format_signed, interval_lines
+from ...tables.formatting import format_interval, format_signed
 from ...tables.paper import paper_number, paper_tables
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
 from ...tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
@@ -35,10 +35,9 @@ class Drop:
 
     worst: float  # the lowest difference to full depth
     level: str  # where that is
-    over_seeds: Interval | None  # 95%, of the true worst
-    over_examples: Interval | None
+    interval: Interval | None  # 95%, of the true worst, over seeds and test examples
     half: Comparison | None  # half of the layers against all
-    collapsed: bool = False  # every run at full depth has failed
+    collapsed: bool = False  # every run at full depth has collapsed
 
 
 def max_drops(results: Results) -> dict[str, Drop]:
@@ -55,7 +54,7 @@ def max_drops(results: Results) -> dict[str, Drop]:
     drops = {}
     for label in (column.label for column in results.grid.columns):
         full = Condition(name, baseline, label)
-        changes = {level: results.compare(full._replace(level=level), full, confidence=confidence) for level in reduced}
+        changes = {level: results.compare(full._replace(level=level), full) for level in reduced}
         changes = {level: change for level, change in changes.items() if change is not None}
         differences = {level: c.difference for level, c in changes.items() if c.difference is not None}
         if not differences:
@@ -64,10 +63,9 @@ def max_drops(results: Results) -> dict[str, Drop]:
         drops[label] = Drop(
             worst=differences[worst],
             level=worst,
-            over_seeds=_lowest([changes[level].seed_interval for level in differences]),
-            over_examples=_lowest([changes[level].example_interval for level in differences]),
+            interval=_lowest([changes[level].interval_at(confidence) for level in differences]),
             half=results.compare(full._replace(level=half), full) if half else None,
-            collapsed=results.summaries[full].failed == results.summaries[full].n,
+            collapsed=results.summaries[full].all_collapsed,
         )
     return drops
 
@@ -103,9 +101,9 @@ def pruning_table(results: Results, *, title: str) -> Table:
     columns = ("Task", *(f"{level} removed" for level in levels), "Worst drop", half_name)
     notes = [
         *cell_notes(results, PAPER),
-        "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths, paired by "
-        "seed. Its 95% intervals hold for all depths at once (Bonferroni), since the worst of several is picked after "
-        "looking. Drop at half depth: one difference, with 95% intervals of its own.",
+        "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths. Its 95% "
+        "interval holds for all depths at once (Bonferroni), since the worst of several is picked after looking. Drop "
+        "at half depth: one difference, with a 95% interval of its own. Intervals are over seeds and test examples.",
     ]
     unmatched = [level for level in levels if not paper_column(results.grid, level)]
     if unmatched:
@@ -124,13 +122,17 @@ def _drop_cells(drops: Mapping[str, Drop], label: str) -> tuple[HtmlCell | str, 
     paper = [f"paper {format_signed(printed)}"] if printed is not None else []
     if drop is None:
         return number_with_details(None, "–", paper), "–"
-    both = interval_lines(percents(drop.over_seeds), percents(drop.over_examples))
-    worst = number_with_details(drop.worst, f"{format_signed(percent(drop.worst))} at {drop.level}", [*both, *paper])
+    details = [_interval_line(drop.interval), *paper]
+    worst = number_with_details(drop.worst, f"{format_signed(percent(drop.worst))} at {drop.level}", details)
     half = drop.half
     if half is None:
         return worst, "–"
-    both = interval_lines(percents(half.seed_interval), percents(half.example_interval))
-    return worst, number_with_details(half.difference, format_signed(percent(half.difference)), both)
+    lines = [_interval_line(half.interval)]
+    return worst, number_with_details(half.difference, format_signed(percent(half.difference)), lines)
+
+
+def _interval_line(interval: Interval | None) -> str:
+    return f"95% {format_interval(percents(interval))}" if interval else "no interval: too few seeds"
 
 
 def group_results(study: Study[Parameters], results: Results) -> Results:
@@ -159,12 +161,12 @@ def _with_columns(results: Results, columns: Sequence[TaskColumn]) -> Results:
 
 
 def verdict(drop: Drop, *, margin: float) -> str:
-    """How large the worst drop is by both its intervals; `margin` in points."""
-    if drop.collapsed or drop.over_seeds is None or drop.over_examples is None:
+    """How large the worst drop is by its interval; `margin` in points."""
+    if drop.collapsed or drop.interval is None:
         return UNDECIDED
-    falls = all(high < 0 for _, high in (drop.over_seeds, drop.over_examples))
-    bounded = all(low > -margin / PERCENT for low, _ in (drop.over_seeds, drop.over_examples))
-    if falls:
+    low, high = drop.interval
+    bounded = low > -margin / PERCENT
+    if high < 0:
         return SMALL if bounded else SUBSTANTIAL
     return NEGLIGIBLE if bounded else UNDECIDED
 
@@ -200,21 +202,21 @@ def group_table(study: Study[Parameters], results: Results, *, margin: float) ->
         lines = [("mean of the group", by_group.get(group.label), group.tasks)] if len(group.tasks) > 1 else []
         lines += [(task, by_task.get(task), (task,)) for task in group.tasks]
         for label, drop, tasks in lines:
-            cells = ["–"] * 4
+            cells = ["–"] * 3
             if drop is not None:
                 cells = [
                     f"{format_signed(percent(drop.worst))} at {drop.level}",
-                    format_interval(percents(drop.over_seeds)),
-                    format_interval(percents(drop.over_examples)),
+                    format_interval(percents(drop.interval)),
                     verdict(drop, margin=margin),
                 ]
             rows.append((group.label, label, *cells, str(paper_verdict(tasks, margin=margin))))
-    columns = ("Group", "Task", "Worst drop", "over seeds", "over examples", "Verdict", "The paper's drops")
+    columns = ("Group", "Task", "Worst drop", "95%", "Verdict", "The paper's drops")
     notes = [
-        f"{SUBSTANTIAL.capitalize()}: both 95% intervals of the worst drop lie below 0 (those of all depths hold at "
-        f"once). {NEGLIGIBLE.capitalize()}: both lie above −{margin:g} points. Both at once: {SMALL}. Neither: "
-        f"{UNDECIDED}, as are drops from a single seed, or from a full depth at which every seed collapsed. The "
-        "paper's drops are judged by their size alone: beyond that margin or not."
+        f"{SUBSTANTIAL.capitalize()}: the 95% interval of the worst drop lies below 0 (those of all depths hold at "
+        f"once). {NEGLIGIBLE.capitalize()}: it lies above −{margin:g} points. Both: {SMALL}. Neither: {UNDECIDED}, as "
+        "are drops from a single seed, or from a full depth at which every seed collapsed. The paper's drops are "
+        "judged by their size alone: beyond that margin or not. The margin was read off the paper's own table, so that "
+        "table's agreement with it is no evidence."
     ]
     return Table(
         title="Where depth matters",
@@ -241,7 +243,7 @@ def pruning_findings(study: Study[Parameters], results: Results, *, margin: floa
         collapsed = [task for task, task_drop in max_drops(results).items() if task_drop.collapsed]
         among = f" ({', '.join(collapsed)} among them, where every run at full depth collapsed)" if collapsed else ""
         changed = time_ratio(results, half, results.grid.levels[0])
-        intervals = describe_intervals(percents(drop.half.seed_interval), percents(drop.half.example_interval))
+        intervals = _interval_line(drop.half.interval)
         sentences.append(
             f"Removing {half} layers changes the {label}{among} by {format_signed(percent(drop.half.difference))} "
             f"({intervals}), and the seconds of a run by {format_saving(changed)} (median of pairs of one task and "
@@ -259,7 +261,7 @@ def compare_pruning_with_paper(study: Study[Parameters], results: Results, *, ma
         theirs = paper_verdict(groups.column(group).tasks, margin=margin)
         agrees = (ours == SUBSTANTIAL) == (theirs.verdict != NEGLIGIBLE)
         outcome = "undecided here" if ours == UNDECIDED else "agrees" if agrees else "differs"
-        intervals = describe_intervals(percents(drop.over_seeds), percents(drop.over_examples))
+        intervals = _interval_line(drop.interval)
         sentences.append(
             f"{group[0].upper()}{group[1:]}: the paper's drops are {theirs.span} ({theirs.verdict}); here the worst "
             f"drop of the group's mean is {format_signed(percent(drop.worst))} ({intervals}; {ours}): {outcome}."

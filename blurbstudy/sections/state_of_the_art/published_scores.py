@@ -42,7 +42,7 @@ def published_systems() -> dict[str, PublishedSystem]:
 
 
 def published_scores_table(study: Study[Parameters], tables: Mapping[str, Results]) -> Table:
-    """A row per task: our optimal scores with both intervals, the paper's, and those of published systems.
+    """A row per task: our optimal scores with their intervals, the paper's, and those of published systems.
 
     Args:
         tables: BASE or LARGE -> results.
@@ -73,7 +73,10 @@ def published_scores_table(study: Study[Parameters], tables: Mapping[str, Result
 
 
 def _our_score(summary: CellSummary | None) -> HtmlCell | str:
-    if summary is None or summary.mean is None:
+    if summary is None:
         return NOT_RUN
-    intervals = interval_lines(percents(summary.seed_interval), percents(summary.example_interval))
-    return number_with_details(summary.mean, format_number(percent(summary.mean)), intervals)
+    if summary.noncollapsed_mean is None:
+        return number_with_details(None, "–", ["every run collapsed"])
+    lines = list(interval_lines(percents(summary.seed_interval), percents(summary.example_interval)))
+    lines += [f"collapsed {summary.collapsed} of {summary.runs}"] if summary.collapsed else []
+    return number_with_details(summary.noncollapsed_mean, format_number(percent(summary.noncollapsed_mean)), lines)
