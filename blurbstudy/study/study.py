@@ -16,7 +16,7 @@ from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, Sources, sources_from_store
 from ..engine.sweep import find_runs, run_missing
 from ..errors import ParameterError
-from ..stats.collapse import GoldReference, load_references
+from ..stats.references import GoldReference, load_references
 from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
 from ..training.provenance import pick_device

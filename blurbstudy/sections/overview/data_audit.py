@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...config import JsonObject
 from ...engine.progress import Progress
 from ...engine.sources.sources import EncoderSource, checkpoint_without_weights
-from ...stats.collapse import GoldReference
+from ...stats.references import GoldReference
 from ...study.parameters import hub_id
 from ...tasks import Task, read_task
 from ...tasks.audit import (

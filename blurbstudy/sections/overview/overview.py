@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...metrics import METRICS
 from ...stabilizers import STABILIZERS, DepthPlan, Stabilizer, depth_plan, stabilize
-from ...stats.collapse import load_references
+from ...stats.references import load_references
 from ...study.conditions import layer_techniques
 from ...study.study import Study
 from ...tables.table import KeyFinding, RowHeader, Table

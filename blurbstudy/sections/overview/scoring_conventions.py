@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...metrics import Convention, io_ceiling, scoring_conventions
-from ...stats.collapse import GoldReference
+from ...stats.references import GoldReference
 from ...study.grid import Results
 from ...tables.formatting import format_number, format_signed
 from ...tables.table import NOT_RUN, KeyFinding, Table

@@ -16,7 +16,7 @@ from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluat
 from ...engine.sources.baselines import BaselinePredictions, BaselineRequest, ensure_baselines, find_baseline
 from ...metrics import METRICS
 from ...stats.cells import bootstrap_draws, bootstrap_means, group_by_task
-from ...stats.collapse import GoldReference
+from ...stats.references import GoldReference
 from ...stats.contrasts import SingleSystem
 from ...stats.intervals import RESAMPLES, Interval, bootstrap_scores, percentile_interval, t_interval
 from ...stats.summary import CellSummary

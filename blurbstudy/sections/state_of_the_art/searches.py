@@ -12,7 +12,7 @@ from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
 from ...search.search import Search, SearchResult, found_in_store, planned_search, run_searches
 from ...search.space import search_space
-from ...stats.collapse import load_references
+from ...stats.references import load_references
 from ...study.conditions import recipes_by_type
 from ...study.grid import Results
 from ...study.parameter_types import read_seeds
