@@ -101,6 +101,7 @@ class Scale:
 
     is_z: bool
     middle: float = 0.0  # mean z of both sides
+    limit: float = 1.0  # largest difference that there can be, of scores as they are
 
     def forward(self, scores: np.ndarray) -> np.ndarray:
         """Scores on the scale."""
@@ -109,7 +110,7 @@ class Scale:
     def points(self, length: float) -> float:
         """A difference on the scale as a difference of scores."""
         if not self.is_z:
-            return length
+            return min(max(length, -self.limit), self.limit)
         return math.tanh(self.middle + length / 2) - math.tanh(self.middle - length / 2)
 
     def length(self, points: float) -> float:
@@ -139,7 +140,7 @@ def contrast(panels: Sequence[Sequence[ContrastGroup]], *, is_z: bool) -> Compar
         return Comparison(n=0, reason="no common scored seeds")
     used = [part for part in parts if part is not None]
     m = len(used)
-    scale = Scale(is_z=is_z, middle=sum(part.middle for part in used) / m)
+    scale = Scale(is_z=is_z, middle=sum(part.middle for part in used) / m, limit=len(panels[0]) / 2)
     length = sum(part.length for part in used) / m
     n = sum(part.n for part in used)
     shared = _unit_variance([part.mean_replicates for part in used], panels[0][0])

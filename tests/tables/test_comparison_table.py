@@ -1,4 +1,4 @@
-"""Comparisons with a baseline: paired, corrected, and undecided where either uncertainty leaves them so."""
+"""Comparisons with a baseline: one decision each, by seeds and test examples together, corrected."""
 
 import dataclasses
 import statistics
@@ -6,10 +6,11 @@ import statistics
 import pytest
 from scipy import stats
 
+from blurbstudy.study.decisions import decide_levels
 from blurbstudy.study.grid import Condition
 from blurbstudy.tables.comparison_table import (
+    collapse_table,
     compare_with_paper,
-    comparisons,
     format_p_value,
     key_findings,
     paired_table,
@@ -19,14 +20,11 @@ from blurbstudy.tables.comparison_table import (
 GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
 
 
-def test_comparisons_are_paired_by_seed_and_corrected_by_holm(make_results):
+def test_levels_are_corrected_by_holm(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": [89, 92, 92, 92]})
-    found = comparisons(results, baseline="Baseline")
-    freeze, reinit = (found[Condition("BERT", name, "QA")] for name in ("Layer freeze", "Layer reinit"))
-    raw = stats.ttest_rel(BAD, GOOD).pvalue
-    assert freeze[0].difference * 100 == pytest.approx(statistics.mean(BAD) - statistics.mean(GOOD))
-    assert freeze[1] == pytest.approx(min(1.0, 2 * raw))
-    assert reinit[1] == pytest.approx(stats.ttest_rel([89, 92, 92, 92], GOOD).pvalue)
+    freeze, reinit = decide_levels(results, baseline="Baseline")
+    assert freeze.comparison.difference * 100 == pytest.approx(statistics.mean(BAD) - statistics.mean(GOOD))
+    assert freeze.p == pytest.approx(2 * freeze.comparison.p) and reinit.p == pytest.approx(reinit.comparison.p)
 
 
 def test_a_baseline_without_an_encoder_leaves_nothing_to_compare(make_results):
@@ -34,7 +32,7 @@ def test_a_baseline_without_an_encoder_leaves_nothing_to_compare(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD})
     cells = {key: runs for key, runs in results.grid.cells.items() if key.level != "Baseline"}
     results = dataclasses.replace(results, grid=dataclasses.replace(results.grid, cells=cells))
-    assert comparisons(results, baseline="Baseline") == {}
+    assert decide_levels(results, baseline="Baseline") == []
     assert "not run" in paired_table(results, title="t", baseline="Baseline", paper="table4")._repr_html_()
 
 
@@ -43,6 +41,8 @@ def test_the_paired_table_shows_the_papers_difference(make_results):
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
     assert table.rows[0][-1] == "+4.60"  # 76.3 - 71.7
     assert table.rows[0][2] == "−9.50" and table.rows[0][7] == "worse"
+    both, seeds, examples = table.rows[0][3].split("\n")
+    assert seeds.startswith("seeds [") and examples.startswith("examples [") and both.startswith("[")
 
 
 def test_pairs_are_counted_by_both_kinds_of_seed(make_results, twice_pretrained):
@@ -64,28 +64,37 @@ def test_a_clear_difference_is_a_finding_and_an_unclear_one_is_undecided(make_re
     assert "Undecided: 1 of 2" in said
 
 
-def test_what_is_clear_over_seeds_alone_is_undecided_and_both_intervals_are_said(make_results):
+def test_what_is_clear_over_seeds_alone_is_undecided_and_the_decidable_difference_is_said(make_results):
     """With every seed the same one question more is answered right."""
     results = make_results({"Baseline": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]})
-    ((comparison, p),) = comparisons(results, baseline="Baseline").values()
-    assert p < 0.05 and comparison.example_interval[0] <= 0
+    (decision,) = decide_levels(results, baseline="Baseline")
+    assert decision.comparison.seed_interval[0] > 0 > decision.comparison.example_interval[0]
     said = key_findings(results, question="?", baseline="Baseline").sentences
-    assert "is better" not in " ".join(said)
-    assert "Layer freeze against Baseline is undecided" in said[1]
-    assert "clear over seeds, not over test examples" in said[1]
-    assert "95% over seeds [" in said[1] and "over test examples [" in said[1]
-    assert said[-1] == "Undecided: 1 of 1 comparisons with Baseline."
+    reach = f"{decision.comparison.detectable * 100:.2f}"
+    assert said == [
+        "None of 10 runs collapsed.",
+        f"Undecided: 1 of 1 comparisons with Baseline; studies of this size decide differences of {reach} points.",
+    ]
 
 
 def test_where_every_run_on_both_sides_collapsed_neither_is_called_better(make_results):
     results = make_results({"Baseline": [60, 61, 60, 62], "Layer freeze": [30, 31, 29, 30]})
     said = " ".join(key_findings(results, question="?", baseline="Baseline").sentences)
-    assert said.endswith("Undecided: 1 of 1 comparisons with Baseline, all since both sides collapsed with every seed.")
-    assert "worse" not in said
+    assert "8 of 8 runs collapsed: all runs in 2 of 2 cells" in said and "worse" not in said
     assert paired_table(results, title="t", baseline="Baseline", paper="table4").rows[0][7] == "both collapsed"
     assert "undecided here, both collapsed" in " ".join(
         compare_with_paper(results, baseline="Baseline", paper="table4").sentences
     )
+
+
+def test_rates_of_collapse_are_compared_exactly(make_results):
+    results = make_results({"Baseline": [30] * 8, "Layer freeze": [90] * 8, "Layer reinit": [30] * 7 + [90]})
+    freeze, reinit = collapse_table(results, title="c", baseline="Baseline").rows
+    assert freeze[:4] == ("Layer freeze", "0 of 8", "8 of 8", "−100.00") and freeze[6] == "Boschloo's exact test"
+    expected = stats.boschloo_exact([[0, 8], [8, 0]]).pvalue
+    assert freeze[5] == format_p_value(2 * expected) and reinit[5] == "1"
+    said = key_findings(results, question="?", baseline="Baseline").sentences
+    assert said[1].startswith("Layer freeze: fewer runs collapse than with Baseline, 0 of 8 against 8 of 8")
 
 
 def test_cells_with_the_baselines_own_runs_are_not_tested_and_do_not_count_in_holm(make_results):
@@ -96,9 +105,9 @@ def test_cells_with_the_baselines_own_runs_are_not_tested_and_do_not_count_in_ho
     cells[Condition("BERT", "Layer reinit", "QA")] = cells[Condition("BERT", "Layer freeze", "QA")]
     settings = (*grid.levels, "Layerwise decay", "Layer reinit")
     results = dataclasses.replace(alone, grid=dataclasses.replace(grid, cells=cells, levels=settings))
-    assert comparisons(results, baseline="Baseline") == comparisons(alone, baseline="Baseline")
+    assert decide_levels(results, baseline="Baseline") == decide_levels(alone, baseline="Baseline")
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
-    assert len(table.rows) == 1 and "over the 1 comparisons" in table.notes[0]
+    assert len(table.rows) == 1 and "Holm's correction over 1)" in table.notes[0]
     assert table.notes[1:] == [
         "BERT, QA, Layerwise decay: the same settings as Baseline, so the same runs; not tested.",
         "BERT, QA, Layer reinit: the same runs as BERT, QA, Layer freeze; counted once.",
@@ -141,18 +150,3 @@ def test_many_comparisons_that_point_nowhere_are_counted_not_listed(make_results
         "tables have their numbers.",
     ]
     assert len(compare_with_paper(results, baseline="Baseline", paper="table4").sentences) == 3  # few: each is said
-
-
-def test_many_comparisons_of_collapsed_runs_are_counted_not_listed(make_results):
-    results = make_results({"Baseline": [60, 61], **{f"Technique {i}": [30 + i, 31] for i in range(6)}})
-    said = " ".join(key_findings(results, question="?", baseline="Baseline").sentences)
-    assert "Fine-tuning collapsed in all 14 cases" in said
-    assert "Undecided: 6 of 6 comparisons with Baseline, all since both sides collapsed with every seed." in said
-
-
-def test_of_several_settings_that_collapsed_with_every_seed_none_is_named_as_the_worst(make_results):
-    results = make_results({"Baseline": GOOD, "Layer freeze": [60, 61, 60, 62], "Layer reinit": [30, 31, 29, 30]})
-    said = key_findings(results, question="?", baseline="Baseline").sentences[0]
-    assert said == (
-        "Fine-tuning collapsed in 8 of 12 cases (a setting with a seed): with every seed in 2 of 3 cells of the table."
-    )

@@ -38,10 +38,10 @@ def test_the_same_plans_give_the_same_bytes():
 
 def test_seeds_are_told_in_words_with_failures_and_the_papers_number():
     points = SeedScores(
-        label="Baseline", scores=[90.0, None, 80.0], failed=[False, True, False], paper=71.7, trivial=60.0
+        label="Baseline", scores=[90.0, None, 80.0], collapsed=[False, True, False], paper=71.7, trivial=60.0
     )
     alt = points_figure({"BERT": [points]}, title="t").alt
-    assert "BERT, Baseline: 3 seeds, 80.0 to 90.0, 1 failed, the paper 71.7." in alt
+    assert "BERT, Baseline: 3 seeds, 80.0 to 90.0, 1 collapsed, the paper 71.7." in alt
 
 
 def test_encoders_without_runs_have_no_panel_unless_none_has(make_results):
@@ -61,7 +61,7 @@ def test_a_figure_is_whole_in_itself_and_escapes_its_texts(make_results):
 
 def test_dollar_signs_in_names_are_no_formula():
     names = ["A $\\frac{1}$ b", "x^{$", "$x^{$", "$\\nonsense$"]
-    points = SeedScores(label="$\\frac{$", scores=[90.0], failed=[False])
+    points = SeedScores(label="$\\frac{$", scores=[90.0], collapsed=[False])
     shown = "".join(texts(points_figure({name: [points] for name in names}, title="$x^{$")))
     assert all(name in shown for name in names)
     assert "$x^{$" in "".join(texts(depth_figure(plans(**{"$x^{$": [Freeze(1)]}))))

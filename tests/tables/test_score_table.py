@@ -20,7 +20,7 @@ def test_a_cell_is_the_mean_over_seeds_with_sd_and_worst(make_results):
     cell = cells(score_table(make_results({"Baseline": GOOD}), title="t", paper="table4"))["Baseline"]
     assert cell.mean == pytest.approx(statistics.mean(GOOD))
     assert cell.sd == pytest.approx(statistics.stdev(GOOD))
-    assert (cell.worst, cell.n, cell.failed, cell.trivial) == (90.0, 4, 0, pytest.approx(60.0))
+    assert (cell.worst, cell.n, cell.collapsed, cell.trivial) == (90.0, 4, 0, pytest.approx(60.0))
 
 
 def test_the_interval_over_seeds_is_students(make_results):
@@ -29,10 +29,10 @@ def test_the_interval_over_seeds_is_students(make_results):
     assert cell.over_seeds == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("seeds", "told"), [(2, True), (3, False)])
-def test_a_table_with_intervals_over_two_seeds_says_how_little_they_tell(make_results, seeds, told):
-    table = score_table(make_results({"Baseline": GOOD[:seeds]}), title="t", paper="table4")
-    assert any("Intervals over two seeds" in note for note in table.notes) is told
+@pytest.mark.parametrize("n", [1, 2])
+def test_no_interval_is_over_fewer_than_three_seeds(make_results, n):
+    cell = cells(score_table(make_results({"Baseline": GOOD[:n]}), title="t", paper="table4"))["Baseline"]
+    assert cell.over_seeds is None and cell.over_examples is not None
 
 
 def test_the_papers_number_stands_beside_ours_where_the_paper_has_one(make_results):
@@ -43,14 +43,19 @@ def test_the_papers_number_stands_beside_ours_where_the_paper_has_one(make_resul
     assert table["Freeze and reinit"].paper is None
 
 
-def test_a_run_without_score_is_failed_and_counted_and_not_in_the_mean(make_results):
-    cell = cells(score_table(make_results({"Baseline": [90, None, 92]}), title="t", paper="table4"))["Baseline"]
-    assert (cell.mean, cell.n, cell.failed, cell.runs) == (pytest.approx(91.0), 2, 1, 3)
+@pytest.mark.parametrize("lost", [None, 40])
+def test_a_collapsed_run_is_counted_and_not_in_the_mean(make_results, lost):
+    cell = cells(score_table(make_results({"Baseline": [90, lost, 92, 94]}), title="t", paper="table4"))["Baseline"]
+    assert (cell.mean, cell.n, cell.collapsed, cell.runs) == (pytest.approx(92.0), 3, 1, 4)
+    assert cell.worst == (90.0 if lost is None else 40.0)
+    assert cell.mixture[0] < cell.over_seeds[0] and cell.mixture[1] < cell.over_seeds[1]
+    assert "1 of 4 [" in cell.html()
 
 
-def test_a_run_no_better_than_the_trivial_score_is_failed_and_stays_in_the_mean(make_results):
-    cell = cells(score_table(make_results({"Baseline": [90, 62]}), title="t", paper="table4"))["Baseline"]
-    assert (cell.mean, cell.n, cell.failed) == (pytest.approx(76.0), 2, 1)
+def test_where_every_run_collapsed_the_mean_is_of_all_and_marked(make_results):
+    cell = cells(score_table(make_results({"Baseline": [60, 30, 60]}), title="t", paper="table4"))["Baseline"]
+    assert (cell.mean, cell.collapsed, cell.over_seeds) == (pytest.approx(50.0), 3, None)
+    assert '<b class="collapsed">50.00</b>' in cell.html()
 
 
 def test_a_cell_without_runs_is_not_run(make_results):

@@ -12,14 +12,16 @@ from blurbstudy.tables.formatting import describe_intervals, format_interval, fo
 from blurbstudy.tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
 
 WHOLE = Score(
-    mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, failed=2,
-    failed_on_test=1, runs=5, expected=5, trivial=55.2, paper=71.7,
+    mean=71.104, n=5, sd=1.234, over_seeds=(70.0, 72.2), over_examples=(65.0, 77.0), worst=61.0, collapsed=2,
+    collapse_rate=(11.8, 76.9), mixture=(40.0, 71.0), failed=3, shown=2, runs=7, seeds=7, expected=7, trivial=55.2,
+    paper=71.7,
 )  # fmt: skip
 
 
-def test_a_cell_says_mean_spread_both_intervals_worst_failures_trivial_and_paper():
+def test_a_cell_says_mean_spread_intervals_worst_collapsed_runs_trivial_and_paper():
     html = WHOLE.html()
-    for text in ("71.10", "1.23", "[70.00, 72.20]", "[65.00, 77.00]", "61.00", "2 of 5 (1)", "55.20", "71.70"):
+    intervals = ("[70.00, 72.20]", "[65.00, 77.00]", "[40.00, 71.00]", "2 of 7 [11.80, 76.90]")
+    for text in ("71.10", "1.23", *intervals, "61.00", "2 of 7", "55.20", "71.70"):
         assert f">{text}<" in html
 
 
@@ -28,13 +30,13 @@ def test_a_cell_without_runs_says_why_and_keeps_the_papers_number():
     assert "not released" in html and "92.90" in html and "<b" not in html
 
 
-def test_a_cell_whose_runs_all_lack_a_score_says_so_and_counts_them_as_failed():
-    html = Score(mean=None, n=0, failed=3, failed_on_test=3, runs=3, expected=3).html()
-    assert "no score" in html and "3 of 3 (3)" in html
+def test_a_cell_whose_runs_all_lack_a_score_says_so_and_counts_them_as_collapsed():
+    html = Score(mean=None, n=0, collapsed=3, failed=3, runs=3, seeds=3, expected=3).html()
+    assert "no score" in html and "3 of 3" in html
 
 
 def test_of_a_single_seed_no_spread_is_shown_and_it_is_said_in_words():
-    html = Score(mean=70.0, n=1, runs=1, expected=1, worst=70.0, over_examples=(60.0, 80.0)).html()
+    html = Score(mean=70.0, n=1, runs=1, seeds=1, expected=1, worst=70.0, over_examples=(60.0, 80.0)).html()
     assert ">one, no interval<" in html and '–</dd></div><div class=""><dt>examples' not in html
     assert "<dt>sd</dt>" not in html and "<dt>worst</dt>" not in html and "[60.00, 80.00]" in html
     assert (
@@ -52,7 +54,7 @@ def test_lines_below_a_number_are_small_and_sorted_by_the_number():
 
 
 def test_a_cell_with_fewer_runs_than_asked_for_says_how_many_there_are():
-    assert ">4 (4 of 5)<" in Score(mean=70.0, n=4, runs=4, expected=5).html()
+    assert ">4 (4 of 5)<" in Score(mean=70.0, n=4, runs=4, seeds=4, expected=5).html()
 
 
 def test_text_from_data_is_escaped_everywhere():

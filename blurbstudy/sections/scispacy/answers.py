@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ...baselines import MODELS
+from ...stats.intervals import holm
+from ...study.decisions import decide
 from ...study.grid import Condition, Results
 from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
-from ...tables.formatting import describe_intervals, format_number, format_signed
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import paper_number
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import KeyFinding
@@ -28,14 +30,15 @@ def scispacy_answer(baselines: Baselines, results: Results) -> KeyFinding:
     tables = by_table(results)
     for encoder in results.grid.groups:
         gaps = _gaps_by_column(baselines, tables, encoder)
-        for column, (exact, overlap) in gaps.items():
-            if MEAN in gaps and column != MEAN:
-                continue
+        shown = {MEAN: gaps[MEAN]} if MEAN in gaps else gaps
+        corrected = iter(holm([gap.comparison.p for pair in shown.values() for gap in pair]))
+        for column, (exact, overlap) in shown.items():
             change = "shrinks" if abs(overlap.difference) < abs(exact.difference) else "does not shrink"
             sets = column if column != MEAN else "mean of the five sets"
             sentences.append(
                 f"{encoder} against the better of scispaCy's models, {sets}: by exact boundaries "
-                f"{_describe_gap(exact)}. By overlap {_describe_gap(overlap)}. The difference {change}."
+                f"{_describe_gap(exact, next(corrected))}. By overlap {_describe_gap(overlap, next(corrected))}. The "
+                f"difference {change}."
             )
     return KeyFinding(question=QUESTION, sentences=sentences or ["Nothing has been run yet."])
 
@@ -61,20 +64,11 @@ def _gaps_by_column(baselines: Baselines, tables: Mapping[str, Results], encoder
     return gaps
 
 
-def _describe_gap(gap: Gap) -> str:
-    word = {"same": "better", "other": "worse"}.get(_direction(gap, 1.0), "neither significantly better nor worse")
-    if gap.over_seeds is None:
-        word = "undecided"
-    intervals = describe_intervals(percents(gap.over_seeds), percents(gap.over_examples))
-    return f"{word}, {format_signed(gap.difference * PERCENT)} ({intervals})"
-
-
-def _direction(gap: Gap, printed: float) -> str:
-    """same | other | undecided, compared with a printed difference; decided only if both intervals exclude 0."""
-    bounds = (gap.over_seeds, gap.over_examples)
-    if any(bound is None or bound[0] <= 0 <= bound[1] for bound in bounds):
-        return "undecided"
-    return "same" if printed * gap.difference > 0 else "other"
+def _describe_gap(gap: Gap, p: float | None) -> str:
+    """The outcome with this corrected p, the difference and its interval."""
+    change = gap.comparison
+    interval = change.reason if change.interval is None else f"95% {format_interval(percents(change.interval))}"
+    return f"{decide(change, p).value}, {format_signed(gap.difference * PERCENT)} ({interval})"
 
 
 def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding:
@@ -99,9 +93,9 @@ def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding
 
 
 def _compare_with_printed(gap: Gap, printed: float) -> str:
-    agreement = {"same": "same direction", "other": "opposite direction"}.get(
-        _direction(gap, printed), "undecided here"
-    )
+    agreement = "undecided here"
+    if decide(gap.comparison, gap.comparison.p).decided:
+        agreement = "same direction" if printed * gap.difference > 0 else "opposite direction"
     return f"{format_signed(printed)} in the paper, {format_signed(gap.difference * PERCENT)} here, {agreement}"
 
 
@@ -168,7 +162,7 @@ def _baseline_pair(baselines: Baselines, name: str, column: str) -> Pair | None:
 
 def _encoder_pair(tables: Mapping[str, Results], encoder: str, column: str) -> Pair | None:
     summaries = (results.summaries.get(Condition(encoder, FINE_TUNED, column)) for results in tables.values())
-    return _pair(*(None if summary is None else percent(summary.mean) for summary in summaries))
+    return _pair(*(None if summary is None else percent(summary.noncollapsed_mean) for summary in summaries))
 
 
 def _pair(exact: float | None, overlap: float | None) -> Pair | None:

@@ -14,12 +14,11 @@ import numpy as np
 
 from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluated_type, get_model
 from ...engine.sources.baselines import BaselinePredictions, BaselineRequest, ensure_baselines, find_baseline
-from ...metrics import METRICS
-from ...stats.cells import bootstrap_draws, bootstrap_means, group_by_task
+from ...stats.contrasts import Comparison
+from ...stats.intervals import Interval, percentile_interval
 from ...stats.references import GoldReference
-from ...stats.contrasts import SingleSystem
-from ...stats.intervals import RESAMPLES, Interval, bootstrap_scores, percentile_interval, t_interval
-from ...stats.summary import CellSummary
+from ...stats.resampling import RESAMPLES
+from ...stats.systems import SeededCell, SingleSystem, compare_cells
 from ...study.grid import Condition, Results
 from ...study.study import Study
 from ...tables.paper import paper_number
@@ -35,16 +34,26 @@ REMEDY = "not in this store: execute 07_scispacy with its data (blurbstudy run),
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineScore:
-    """The score of a model or of the oracle, as a fraction."""
+    """The predictions of a model or of the oracle on a test set or on all, as one metric scores them."""
 
-    score: float
-    draws: np.ndarray | None  # (RESAMPLES,) bootstrap replicates over test examples; None below two units
+    system: SingleSystem
     model: str  # '' for a mean over test sets
 
     @property
+    def score(self) -> float:
+        """A fraction."""
+        return self.system.score
+
+    @property
     def interval(self) -> Interval | None:
-        """95% over test examples."""
-        return percentile_interval(self.draws)
+        """95% over test examples; None if a test set has one unit."""
+        total = np.zeros(RESAMPLES)
+        for index, (task, predicted) in enumerate(self.system.predictions.items()):
+            draws = self.system.references[task].bootstrap_scores(predicted, split="test")
+            if draws is None:
+                return None
+            total += draws[np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)]
+        return percentile_interval(total / len(self.system.predictions))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +69,8 @@ class Baselines:
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], BaselineScore]:
         return {
-            (table, name, task.name): self._compute_score(METRIC_OF[table], name, task)
-            for task in self.tasks  # outermost: bootstrap resamples of a test set are cached
+            (table, name, task.name): self._score(table, name, task)
+            for task in self.tasks
             for table in METRIC_OF
             for name in self.predictions
             if task.name in self.predictions[name].tags
@@ -91,13 +100,10 @@ class Baselines:
         scores = _complete([self._scores.get((table, name, column)) for name in names])
         return None if scores is None else max(scores, key=lambda score: score.score)
 
-    def _compute_score(self, metric: str, name: str, task: Task) -> BaselineScore:
-        gold, predicted = self.references[task.name].gold["test"], self.evaluated_tags(name, task)
-        return BaselineScore(
-            score=METRICS[metric].score(gold.gold, predicted),
-            draws=bootstrap_scores(metric, gold.gold, predicted, units=gold.units),
-            model=name,
-        )
+    def _score(self, table: str, name: str, task: Task) -> BaselineScore:
+        references = {task.name: scored_by(self.references[task.name], table)}
+        system = SingleSystem(predictions={task.name: self.evaluated_tags(name, task)}, references=references)
+        return BaselineScore(system=system, model=name)
 
 
 def _complete(scores: Sequence[BaselineScore | None]) -> list[BaselineScore] | None:
@@ -106,17 +112,16 @@ def _complete(scores: Sequence[BaselineScore | None]) -> list[BaselineScore] | N
 
 
 def _mean(scores: Sequence[BaselineScore]) -> BaselineScore:
-    return BaselineScore(score=float(np.mean([score.score for score in scores])), draws=_mean_draws(scores), model="")
+    system = SingleSystem(
+        predictions={task: tags for score in scores for task, tags in score.system.predictions.items()},
+        references={task: reference for score in scores for task, reference in score.system.references.items()},
+    )
+    return BaselineScore(system=system, model="")
 
 
-def _mean_draws(scores: Sequence[BaselineScore]) -> np.ndarray | None:
-    """Replicates of the mean; those of the tasks are shuffled as in `cells.bootstrap_means`."""
-    total = np.zeros(RESAMPLES)
-    for index, score in enumerate(scores):
-        if score.draws is None:
-            return None
-        total += score.draws[np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)]
-    return total / len(scores)
+def scored_by(reference: GoldReference, table: str) -> GoldReference:
+    """The same gold labels, scored by a table's metric."""
+    return replace(reference, task=replace(reference.task, metric=METRIC_OF[table]))
 
 
 def prepare(study: Study[Parameters]) -> None:
@@ -166,26 +171,16 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
 
 
 def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], SingleSystem]:
-    """(The paper's table, model or oracle, task or mean) -> its score and replicates, to judge claims with."""
-    tasks = {
-        column: [column] if column != MEAN else [task.name for task in baselines.tasks] for column in baselines.columns
-    }
-    cells = {}
-    for table, name, column in itertools.product(METRIC_OF, (*(model.name for model in MODELS), ORACLE), tasks):
-        score = baselines.score(table, name, column)
-        if score is not None:
-            cells[table, name, column] = SingleSystem(
-                score=score.score, draws=score.draws, tasks=frozenset(tasks[column])
-            )
-    return cells
+    """(The paper's table, model or oracle, task or mean) -> its predictions, to judge claims with."""
+    names = (*(model.name for model in MODELS), ORACLE)
+    scores = {key: baselines.score(*key) for key in itertools.product(METRIC_OF, names, baselines.columns)}
+    return {key: score.system for key, score in scores.items() if score is not None}
 
 
 def relaxed(results: Results) -> Results:
-    """The same runs, scored by overlap with gold mentions. Its failures are meaningless: they are defined by exact
-    boundaries.
-    """
+    """The same runs, scored by overlap with gold mentions. Their statuses are by exact boundaries: see `by_table`."""
     references = {
-        name: replace(reference, task=replace(reference.task, metric=METRIC_OF[RELAXED]))
+        name: scored_by(reference, RELAXED)
         for name, reference in results.references.items()
         if reference.task.task_type == "ner"
     }
@@ -199,37 +194,32 @@ def by_table(results: Results) -> dict[str, Results]:
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """How far an encoder is ahead of the oracle over scispaCy's models, in fractions."""
+    """How far an encoder is ahead of the oracle over scispaCy's models."""
 
-    difference: float
-    over_seeds: Interval | None
-    over_examples: Interval | None  # paired: both on the same resamples of test examples
+    comparison: Comparison  # paired: both on the same test examples
     paper: float | None  # in percent
+
+    @property
+    def difference(self) -> float:
+        """A fraction."""
+        return self.comparison.difference or 0.0
 
 
 def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, column: str) -> Gap | None:
     """By the metric of the table, as `results` are; None if one side has no score."""
-    condition = Condition(encoder, FINE_TUNED, column)
-    oracle, summary = baselines.score(table, ORACLE, column), results.summaries.get(condition)
-    if oracle is None or summary is None or summary.mean is None:
+    oracle, records = baselines.score(table, ORACLE, column), results.cell(Condition(encoder, FINE_TUNED, column))
+    if oracle is None or not records:
         return None
-    draws = _encoder_draws(results, condition, summary)
-    paired = None if draws is None or oracle.draws is None else draws - oracle.draws
+    runs = SeededCell(records=records, references=results.references)
+    comparison = compare_cells([[runs, oracle.system]])
+    if comparison.difference is None:
+        return None
     printed, printed_oracle = (
         paper_number(table, name, column) for name in (paper_column(encoder), f"scispaCy {ORACLE}")
     )
     return Gap(
-        difference=summary.mean - oracle.score,
-        over_seeds=t_interval([score - oracle.score for score in summary.scores if score is not None]),
-        over_examples=percentile_interval(paired),
-        paper=None if printed is None or printed_oracle is None else printed - printed_oracle,
+        comparison=comparison, paper=None if printed is None or printed_oracle is None else printed - printed_oracle
     )
-
-
-def _encoder_draws(results: Results, condition: Condition, summary: CellSummary) -> np.ndarray | None:
-    cell = group_by_task(results.cell(condition), results.references, {}, None)
-    seeds = [seed for seed, score in zip(summary.seeds, summary.scores, strict=True) if score is not None]
-    return bootstrap_means(cell, results.references, seeds=seeds, split="test", draws=bootstrap_draws)
 
 
 def paper_column(encoder: str) -> str:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from blurbstudy.metrics import METRICS
 from blurbstudy.sections.overview import overview
-from blurbstudy.stats.collapse import GoldReference
+from blurbstudy.stats.references import GoldReference
 from blurbstudy.store.run_store import Gold
 from blurbstudy.tasks import TASKS
 

@@ -9,7 +9,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import entity_f1, io_ceiling
 from blurbstudy.sections import overview
 from blurbstudy.sections.overview.scoring_conventions import conventions, scoring_answer, scoring_table
-from blurbstudy.stats.collapse import GoldReference
+from blurbstudy.stats.references import GoldReference
 from blurbstudy.store.run_store import Gold
 from blurbstudy.study.grid import Results
 from blurbstudy.study.parameters import scale_parameters

@@ -160,7 +160,7 @@ def test_an_encoders_relaxed_cell_is_scored_by_overlap_and_its_failures_stay_str
     for paper, metric in module.METRIC_OF.items():
         expected = np.mean([score(metric, gold, run.predictions["test"]) for run in runs])
         assert cells[paper].mean == pytest.approx(100 * expected)
-    assert cells[STRICT].failed == cells[RELAXED].failed == 0
+    assert cells[STRICT].collapsed == cells[RELAXED].collapsed == 0
     assert set(relaxed(results).references) == {task.name for task in NER}
 
 
@@ -171,11 +171,12 @@ def test_a_gap_is_the_difference_and_is_paired_over_examples(baselines, results)
             summary = own.summaries[Condition("BERT", FINE_TUNED, part)]
             oracle = baselines.score(table, ORACLE, part)
             assert one.difference == pytest.approx(summary.mean - oracle.score)
-            assert one.over_examples[0] < one.difference < one.over_examples[1]
+            interval = one.comparison.example_interval
+            assert interval[0] < one.difference < interval[1]
             apart = np.hypot(*(np.ptp(bounds) for bounds in (summary.example_interval, oracle.interval)))
-            assert np.ptp(one.over_examples) < 1.1 * apart
+            assert np.ptp(interval) < 1.2 * apart
     same = module.gap(*_as_the_oracle(baselines, results), table=STRICT, encoder="BERT", column=NER[0].name)
-    assert same.difference == 0 and same.over_examples == (0, 0)
+    assert same.difference == 0 and same.comparison.reason == "neither seeds nor examples vary"
 
 
 def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, results):
@@ -193,8 +194,7 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
             own = module.by_table(results)[table]
             one = module.gap(baselines, own, table=table, encoder="BERT", column=first.column)
             assert judgement.difference == pytest.approx(one.difference)
-            assert judgement.over_seeds == pytest.approx(one.over_seeds)
-            assert judgement.over_examples == pytest.approx(one.over_examples) and judgement.failed[1] == "–"
+            assert judgement.interval == pytest.approx(one.comparison.interval)
         assert {one.outcome for one in judgements[len(NER) :]} == {UNTESTED}
     (shrinks, _) = judge(claims["boundaries-explain-part-of-the-lead"], evidence.cell, margin=2.0).judgements
     gaps = [
