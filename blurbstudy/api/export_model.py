@@ -18,7 +18,7 @@ from ..inference.model_directory.directory import CARD, METADATA_FILE, metadata
 from ..inference.model_directory.heads import head_layout
 from ..inference.model_directory.settings import settings_of
 from ..models import read_architecture
-from ..stats.collapse import load_references
+from ..stats.references import load_references
 from ..store.custom_tasks import stored_task
 from ..store.index import runs_of_condition
 from ..store.run_store import RunStore

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..config import JsonObject, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
 from ..engine.sweep import find_runs
-from ..stats.collapse import GoldReference, is_unscored
+from ..stats.references import GoldReference, is_unscored
 from ..store.run_store import RunStore
 from ..training.run_record import RunRecord
 from .space import SearchSpace, Value

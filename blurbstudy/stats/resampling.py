@@ -88,14 +88,14 @@ def bootstrap_scores(
 @functools.lru_cache(maxsize=1024)  # 32 kB each
 def _bootstrap(metric: str, gold: tuple, predicted: tuple, units: tuple, positives: tuple) -> np.ndarray:
     sums = unit_sums(metric, gold, predicted, units, positives)
-    counts = np.array_split(_bootstrap_counts(len(sums)), len(_PARTS))
+    counts = np.array_split(bootstrap_counts(len(sums)), len(_PARTS))
     scores = METRICS[metric].from_sums(np.concatenate([part.astype(np.float64) @ sums for part in counts]))
     scores.setflags(write=False)
     return scores
 
 
 @functools.lru_cache(maxsize=4)
-def _bootstrap_counts(n_units: int) -> np.ndarray:
+def bootstrap_counts(n_units: int) -> np.ndarray:
     """How often each unit is drawn: (RESAMPLES, units) of small integers."""
     generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
     shares = np.full(n_units, 1 / n_units)
