@@ -102,13 +102,18 @@ def contrast_group(cell: RunsByTask, references: Mapping[str, GoldReference], *,
     for task, runs in cell.items():
         reference = references[task]
         scores = {seed: run_score(runs[seed], reference, split) for seed in seeds}
-        replicates = {seed: reference.replicates(runs[seed].predictions[split], split=split) for seed in seeds}
         tasks[task] = ScoredTask(
             scores={seed: score for seed, score in scores.items() if score is not None},
-            replicates={seed: np.zeros(1) if r is None else r for seed, r in replicates.items()},
+            replicates={s: replicate_scores(reference, runs[s].predictions[split], split=split) for s in seeds},
             resampling=reference.resampling(split),
         )
     return ContrastGroup(tasks=tasks, weights={task: cell.weight(task) for task in cell})
+
+
+def replicate_scores(reference: GoldReference, predicted: Sequence[str | float], *, split: str) -> np.ndarray:
+    """`GoldReference.replicates`; a single zero below two units, where nothing is decided."""
+    replicates = reference.replicates(predicted, split=split)
+    return np.zeros(1) if replicates is None else replicates
 
 
 def example_interval_of(

@@ -12,7 +12,8 @@ from html import escape
 from ...config import Recipe
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
-from ...stats.collapse import GoldReference, failure_reason, load_references
+from ...stats.references import GoldReference, load_references
+from ...stats.status import Judgement, judge_run
 from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
@@ -63,7 +64,7 @@ class StoreCatalog:
     layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers of its encoder
     train_sizes: Mapping[str, int] = field(default_factory=dict)  # task -> examples to train on
     _references: dict[tuple[str, str], GoldReference] = field(default_factory=dict, repr=False)
-    _failures: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _judgements: dict[str, Judgement] = field(default_factory=dict, repr=False)
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -114,12 +115,16 @@ class StoreCatalog:
             self._references[key] = load_references(self.store, {group.task.name: group.data})[group.task.name]
         return {group.task.name: self._references[key]}
 
-    def failures(self, group: RunGroup) -> dict[int, str | None]:
-        """Seed -> why its run failed on dev, or None. Results are cached."""
+    def judgements(self, group: RunGroup) -> dict[int, Judgement]:
+        """Seed -> status of its run. Results are cached."""
         reference = self.references(group)[group.task.name]
-        if any(run.id not in self._failures for run in group.runs.values()):
-            self._failures.update({record.id: failure_reason(record, reference) for record in self.records(group)})
-        return {seed: self._failures[run.id] for seed, run in group.runs.items()}
+        if any(run.id not in self._judgements for run in group.runs.values()):
+            self._judgements.update({record.id: judge_run(record, reference) for record in self.records(group)})
+        return {seed: self._judgements[run.id] for seed, run in group.runs.items()}
+
+    def n_collapsed(self, group: RunGroup) -> int:
+        """Number of collapsed runs."""
+        return sum(judgement.status.collapsed for judgement in self.judgements(group).values())
 
     def caption(self, groups: Iterable[RunGroup]) -> str:
         """Provenance: runs, seeds, commit, parameters."""

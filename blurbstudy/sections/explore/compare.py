@@ -1,20 +1,21 @@
-"""Two groups of runs compared: the paired test over seeds and the paired bootstrap over test examples."""
+"""Two groups of runs compared: one test over seeds and test examples, and the rates of collapse."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
 
-from ...stats.summary import Comparison, compare
-from ...tables.comparison_table import format_p_value
+from ...stats.contrasts import Comparison
+from ...stats.counts import Counts, compare_rates
+from ...stats.summary import compare
+from ...study.decisions import Outcome, decide
+from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format_p_value
 from ...tables.figure import Figure, SeedScores, points_figure
-from ...tables.formatting import format_interval, format_signed
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import Table, figures_bundle
 from .catalog import Message, RunGroup, StoreCatalog
 from .runs import group_points
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,30 +60,33 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
         return Message(text="No two settings of this store share a task and a seed, so there is nothing to compare.")
     if second not in comparable_groups(catalog, first):
         return Message(text=f"{first.title} and {second.title} share no task and seed. Select two that do.")
-    comparison = compare(catalog.records(second), catalog.records(first), catalog.references(first))
-    failed = [sum(reason is not None for reason in catalog.failures(group).values()) for group in (second, first)]
-    all_failed = failed == [len(second.runs), len(first.runs)]
+    comparison = compare([[catalog.records(group) for group in (second, first)]], catalog.references(first))
+    collapsed = [catalog.n_collapsed(group) for group in (second, first)]
+    runs = [len(group.runs) for group in (second, first)]
+    rates = compare_rates([Counts(collapsed[0], runs[0], collapsed[1], runs[1])])
     title = f"{first.task.name}: {second.encoder}, {second.name} against {first.encoder}, {first.name}"
-    columns = ("Difference", "95% CI (seeds)", "p", "95% CI (test examples)", "Pairs", "Failed")
+    columns = ("Difference", "95%", "80%", "p", "Seeds", "Collapsed", "Difference in points, 95%", "p")
     row = (
-        format_signed(percent(comparison.difference)),
-        format_interval(percents(comparison.seed_interval)),
-        format_p_value(comparison.p_seeds),
-        format_interval(percents(comparison.example_interval)),
-        str(comparison.n_pairs),
-        f"{failed[0]} of {len(second.runs)} against {failed[1]} of {len(first.runs)}",
+        *difference_cells(comparison),
+        format_p_value(comparison.p),
+        str(comparison.n),
+        f"{collapsed[0]} of {runs[0]} against {collapsed[1]} of {runs[1]}",
+        "–"
+        if rates is None
+        else f"{format_signed(percent(rates.difference))}\n{format_interval(percents(rates.interval))}",
+        format_p_value(None if rates is None else rates.p),
     )
     return PairComparison(
-        verdict=verdict(comparison, all_failed=all_failed),
+        verdict=verdict(comparison, all_collapsed=collapsed == runs),
         table=Table(
             title=title,
             columns=columns,
             rows=[row],
             caption=catalog.caption([first, second]),
             notes=[
-                "Test scores times 100, paired by seed; positive: the second is better. p: paired "
-                "t-test over seeds, for this one comparison. It is not valid if you try many pairs and report the "
-                "best; the tables of the study correct for that (Holm)."
+                f"Test scores times 100; positive: the second is better. {DIFFERENCE_NOTE} Rates of collapse: "
+                "Boschloo's exact test. Both p are for this one comparison. They are not valid if you try many pairs "
+                "and report the best; the tables of the study correct for that (Holm)."
             ],
         ),
         figure=points_figure(
@@ -100,21 +104,20 @@ def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, Run
     return points if same else replace(points, label=f"{group.encoder}, {group.name}")
 
 
-def verdict(comparison: Comparison, *, all_failed: bool = False) -> str:
-    """Better or worse where both intervals exclude 0; otherwise why it is undecided."""
+def verdict(comparison: Comparison, *, all_collapsed: bool = False) -> str:
+    """Better or worse by the test over seeds and examples; otherwise why it is undecided."""
     if comparison.difference is None:
         return "Undecided: no seed has a score on both sides."
-    if all_failed:
-        return "Undecided: every run of both settings failed."
-    if comparison.p_seeds is None:
-        return "Undecided: one pair of seeds says nothing about other seeds. Run more seeds."
-    bounds = comparison.example_interval
-    over_seeds, over_examples = comparison.p_seeds < ALPHA, bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-    word = "better" if comparison.difference > 0 else "worse"
-    by = f"by {format_signed(percent(abs(comparison.difference))).lstrip('+')}"
-    if over_seeds and over_examples:
-        return f"The second setting is {word} {by}: significant over seeds and over test examples."
-    if over_seeds or over_examples:
-        certain, uncertain = ("seeds", "test examples") if over_seeds else ("test examples", "seeds")
-        return f"Undecided: the second is {word} {by}, significant over {certain} but not over {uncertain}."
-    return f"Undecided: a difference of {format_signed(percent(comparison.difference))} is within both uncertainties."
+    if all_collapsed:
+        return "Undecided: every run of both settings collapsed."
+    outcome = decide(comparison, comparison.p)
+    if outcome is Outcome.NOT_JUDGED:
+        return f"Undecided: {comparison.reason}."
+    interval = format_interval(percents(comparison.interval))
+    if outcome.decided:
+        by = format_number(percent(abs(comparison.difference)))
+        return f"The second setting is {outcome.value} by {by} (95% {interval}, over seeds and test examples)."
+    return (
+        f"Undecided: a difference of {format_signed(percent(comparison.difference))} (95% {interval}). 80% of such "
+        f"studies would decide a difference of {format_number(percent(comparison.detectable))}."
+    )

@@ -148,8 +148,7 @@ def _outcome(catalog: StoreCatalog, group: RunGroup) -> str:
         if present
         else "no score"
     )
-    failed = sum(reason is not None for reason in catalog.failures(group).values())
-    return f"{mean} over {format_count(len(scores), 'seed')}, {failed} failed"
+    return f"{mean} over {format_count(len(scores), 'seed')}, {catalog.n_collapsed(group)} collapsed"
 
 
 def scores_by_seed(group: RunGroup) -> Mapping[int, float | None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags
-from ...stats.collapse import GoldReference, is_unscored
+from ...stats.references import GoldReference, is_unscored
 from ...tables.formatting import format_count
 from ...tables.table import Table
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...stats.status import NOT_TRAINED_RATIO, RunStatus
 from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas_grid, points_figure, without_mathtext
 from ...tables.formatting import format_count, format_number
 from ...tables.table import Table
@@ -15,6 +17,10 @@ from .depth import scores_by_seed
 
 MAX_GROUPS = 12  # in one figure or table
 ID_DIGITS = 10  # of a run id in a table
+COLLAPSED_NOTE = (
+    "Collapsed: the run diverged, predicts a constant, or ends with at least "
+    f"{NOT_TRAINED_RATIO:g} times the training loss of the best constant prediction."
+)
 NO_MATCH = Message(text="No setting of this store matches. Remove a filter.")
 
 
@@ -39,7 +45,7 @@ def default_groups(catalog: StoreCatalog) -> list[RunGroup]:
 
 
 def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure | Message:
-    """Every seed of some groups as a point, failed runs crossed: one panel per encoder and task."""
+    """Every seed of some groups as a point, collapsed runs crossed: one panel per encoder and task."""
     if not catalog.groups:
         return catalog.empty
     if not groups:
@@ -48,7 +54,7 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
     panels: dict[str, list[SeedScores]] = {}
     for group in first:
         panels.setdefault(f"{group.encoder} · {group.task.name}", []).append(group_points(catalog, group))
-    notes = ["Failed: by the study's definition, on dev. Dashed line: the trivial baseline."]
+    notes = [f"{COLLAPSED_NOTE} Dashed line: the trivial baseline."]
     if len(groups) > len(first):
         notes.append(f"The first {len(first)} of {len(groups)} settings. Filter further to see the others.")
     return points_figure(
@@ -61,13 +67,13 @@ def group_points(catalog: StoreCatalog, group: RunGroup) -> SeedScores:
     return SeedScores(
         label=group.name,
         scores=list(scores_by_seed(group).values()),
-        failed=[reason is not None for reason in catalog.failures(group).values()],
+        collapsed=[judgement.status.collapsed for judgement in catalog.judgements(group).values()],
         trivial=100 * reference.trivial_score("test"),
     )
 
 
 def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Message:
-    """Mean, spread and failures of some groups, with the ids of their runs."""
+    """Mean, spread and statuses of some groups, with the ids of their runs."""
     if not catalog.groups:
         return catalog.empty
     if not groups:
@@ -75,8 +81,7 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
     rows = []
     for group in groups[:MAX_GROUPS]:
         scores = [score for score in scores_by_seed(group).values() if score is not None]
-        reasons = [reason for reason in catalog.failures(group).values() if reason is not None]
-        causes = ", ".join(f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons))
+        counts = Counter(judgement.status for judgement in catalog.judgements(group).values())
         rows.append(
             (
                 f"{group.encoder} · {group.task.name}",
@@ -85,11 +90,11 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
                 format_number(statistics.fmean(scores) if scores else None),
                 format_number(statistics.stdev(scores) if len(scores) > 1 else None),
                 format_number(min(scores, default=None)),
-                f"{len(reasons)}" + (f" ({causes})" if causes else ""),
+                ", ".join(f"{counts[status]} {status.value}" for status in RunStatus if counts[status]),
                 ", ".join(run.id[:ID_DIGITS] for run in group.runs.values()),
             )
         )
-    columns = ("Encoder · task", "Setting", "Runs", "Mean", "sd", "Worst", "Failed", "Run ids")
+    columns = ("Encoder · task", "Setting", "Runs", "Mean", "sd", "Worst", "Status", "Run ids")
     return Table(
         title="These settings in numbers",
         columns=columns,
@@ -97,7 +102,8 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
         n_header_columns=2,
         caption=catalog.caption(groups),
         notes=[
-            f"Test scores times 100. sd and worst: over seeds. Failed: on dev. Run ids: their first {ID_DIGITS} digits."
+            "Test scores times 100. sd and worst: over seeds, collapsed ones included. Status: by the training loss "
+            f"and on dev. {COLLAPSED_NOTE} Run ids: their first {ID_DIGITS} digits."
         ],
     )
 

@@ -14,6 +14,7 @@ from blurbstudy.sections.explore.catalog import (
     store_table,
 )
 from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, stabilize
+from blurbstudy.stats.status import RunStatus
 from blurbstudy.store.run_store import RunStore
 
 GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
@@ -39,9 +40,11 @@ def test_settings_are_filtered_by_task_encoder_and_words(make_catalog):
     assert catalog.filter(task="GAD") == catalog.filter(words="nothing of the kind") == []
 
 
-def test_failed_runs_are_judged_by_the_studys_definition(make_catalog):
+def test_runs_are_judged_by_their_training_loss_and_on_dev(make_catalog):
     (group,) = (catalog := make_catalog({"Baseline": [90, 30, None]})).groups
-    assert list(catalog.failures(group).values()) == [None, "not above the trivial score", "loss not finite"]
+    statuses = [judgement.status for judgement in catalog.judgements(group).values()]
+    assert statuses == [RunStatus.SHOWN, RunStatus.NOT_TRAINED, RunStatus.DIVERGED]
+    assert catalog.n_collapsed(group) == 2
 
 
 def test_a_torn_record_is_told_and_the_others_are_shown(make_catalog):

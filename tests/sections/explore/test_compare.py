@@ -1,10 +1,11 @@
-"""Two settings: the paired test is SciPy's, and better is said only where both uncertainties say so."""
+"""Two settings: better is said by the test over seeds and examples, and rates of collapse stand beside."""
 
 import pytest
 from scipy import stats
 
 from blurbstudy.sections.explore.catalog import Message
 from blurbstudy.sections.explore.compare import comparable_groups, compare_groups, default_pair
+from blurbstudy.stats.summary import compare
 from blurbstudy.tables.formatting import format_signed
 
 GOOD, BAD = [90, 92, 91, 93], [70, 75, 69, 74]
@@ -15,28 +16,30 @@ def pair(catalog):
     return compare_groups(catalog, first, second)
 
 
-def test_the_second_minus_the_first_paired_by_seed(make_catalog):
-    made = pair(make_catalog({"Baseline": GOOD, "Layer freeze": BAD}))
+def test_the_second_minus_the_first_by_the_joint_test(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
+    made = pair(catalog)
     (row,) = made.table.rows
-    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4) and row[4:] == ("4", "0 of 4 against 0 of 4")
-    assert stats.ttest_rel(BAD, GOOD).pvalue < 0.001 and row[2] == "< 0.001"
-    assert made.verdict == "The second setting is worse by 19.50: significant over seeds and over test examples."
+    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4) and row[4:6] == ("4", "0 of 4 against 0 of 4")
+    first, second = catalog.groups
+    joint = compare([[catalog.records(second), catalog.records(first)]], catalog.references(first))
+    assert joint.p < 0.001 and row[3] == "< 0.001"
+    assert made.verdict.startswith("The second setting is worse by 19.50 (95% [")
 
 
-def test_p_is_that_of_scipy(make_catalog):
-    ours = [91, 90, 92, 95]
-    (row,) = pair(make_catalog({"Baseline": GOOD, "Layer freeze": ours})).table.rows
-    assert row[2] == f"{stats.ttest_rel(ours, GOOD).pvalue:.2g}"
+def test_rates_of_collapse_are_compared_by_boschloos_test(make_catalog):
+    (row,) = pair(make_catalog({"Baseline": [90] * 5, "Layer freeze": [60] * 5})).table.rows
+    oracle = stats.boschloo_exact([[5, 0], [0, 5]]).pvalue
+    assert row[5] == "5 of 5 against 0 of 5" and row[6].startswith("+100.00\n[") and row[7] == f"{oracle:.2g}"
 
 
 @pytest.mark.parametrize(
     ("right", "said"),
     [
-        ({"a": [90] * 5, "b": [91, 91, 91, 91, 92]}, "significant over seeds but not over test examples"),
-        ({"a": GOOD, "b": [91, 90, 92, 94]}, "within both uncertainties"),
-        ({"a": [30, 31], "b": [40, 20]}, "every run of both settings failed"),
-        ({"a": [90], "b": [80]}, "one pair of seeds says nothing"),
-        ({"a": [None, 90], "b": [80, None]}, "no seed has a score on both sides"),
+        ({"a": [90] * 5, "b": [91, 91, 91, 91, 92]}, "80% of such studies would decide a difference of"),
+        ({"a": [30, 31], "b": [40, 20]}, "every run of both settings collapsed"),
+        ({"a": [90], "b": [80]}, "fewer than two seeds"),
+        ({"a": [None, 90], "b": [80, None]}, "fewer than two seeds"),
     ],
 )
 def test_what_is_not_clear_is_undecided_and_says_why(make_catalog, right, said):

@@ -19,18 +19,18 @@ from blurbstudy.store.run_store import RunStore
 GOOD, BAD = [90, 92, 91, 93], [30, 85, None, 84]
 
 
-def test_every_seed_is_a_point_and_failed_ones_are_counted(make_catalog):
+def test_every_seed_is_a_point_and_collapsed_ones_are_counted(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     alt = seeds_picture(catalog, default_groups(catalog)).alt
-    assert "BERT · BioASQ, Baseline, rate 1e-05: 4 seeds, 90.0 to 93.0, 0 failed." in alt
-    assert "BERT · BioASQ, Baseline, rate 2e-05: 4 seeds, 30.0 to 85.0, 2 failed." in alt
+    assert "BERT · BioASQ, Baseline, rate 1e-05: 4 seeds, 90.0 to 93.0, 0 collapsed." in alt
+    assert "BERT · BioASQ, Baseline, rate 2e-05: 4 seeds, 30.0 to 85.0, 2 collapsed." in alt
 
 
 def test_the_table_leads_to_run_ids(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     first, second = runs_table(catalog, catalog.groups).rows
-    assert first[2:7] == ("4", "91.50", "1.29", "90.00", "0")
-    assert second[6] == "2 (1 not above the trivial score, 1 loss not finite)"
+    assert first[2:7] == ("4", "91.50", "1.29", "90.00", "4 better than trivial")
+    assert second[6] == "1 diverged, 1 not trained, 2 better than trivial"
     assert first[7] == ", ".join(run.id[:ID_DIGITS] for run in catalog.groups[0].runs.values())
 
 

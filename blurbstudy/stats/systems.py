@@ -1,0 +1,128 @@
+"""What is compared: the runs of a cell, or a system with one set of predictions and no seeds (an off-the-shelf tool).
+
+Every seed of the runs is compared with the system's one score, on the same replicates of the test examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..errors import StudyError
+from ..training.run_record import RunRecord
+from .cells import contrast_group, group_by_task, replicate_scores
+from .contrasts import Comparison, ContrastGroup, ScoredTask, contrast
+from .references import GoldReference
+from .summary import CellSummary, summarize
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeededCell:
+    """The runs of a cell, with what is needed to summarize them on test."""
+
+    records: Sequence[RunRecord]
+    references: Mapping[str, GoldReference]
+    clusters: Mapping[str, int] = field(default_factory=dict)  # encoder fingerprint -> pretraining seed
+    weights: Mapping[str, float] | None = None  # of tasks in the mean; None: equal
+    status_references: Mapping[str, GoldReference] | None = None  # if runs are judged by another metric than scored
+
+    @cached_property
+    def summary(self) -> CellSummary:
+        """Scores by `references`; statuses too, unless there are `status_references`."""
+        return summarize(self.records, self.references, clusters=self.clusters, weights=self.weights)
+
+    @cached_property
+    def statuses(self) -> CellSummary:
+        """The summary whose statuses count."""
+        if self.status_references is None:
+            return self.summary
+        return summarize(self.records, self.status_references, clusters=self.clusters, weights=self.weights)
+
+    @property
+    def all_collapsed(self) -> bool:
+        """Whether no seed is left without a collapsed run."""
+        return self.statuses.all_collapsed
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks over which a score is a mean."""
+        return frozenset(record.config.task for record in self.records)
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Ids of the runs."""
+        return tuple(record.id for record in self.records)
+
+    @cached_property
+    def group(self) -> ContrastGroup:
+        """The cell as a group of a contrast."""
+        cell = group_by_task(self.records, self.references, self.clusters, self.weights)
+        return contrast_group(cell, self.references, split="test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleSystem:
+    """A system's predictions of the test examples of one task, or of several over which its score is a mean."""
+
+    predictions: Mapping[str, Sequence[str | float]]  # by task
+    references: Mapping[str, GoldReference]
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks over which the score is a mean."""
+        return frozenset(self.predictions)
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Task -> score, a fraction."""
+        return {
+            task: self.references[task].score(self.references[task].gold["test"].gold, predicted)
+            for task, predicted in self.predictions.items()
+        }
+
+    @property
+    def score(self) -> float:
+        """The mean over the tasks."""
+        return sum(self.scores.values()) / len(self.scores)
+
+    @property
+    def all_collapsed(self) -> bool:
+        """Never: it has no runs."""
+        return False
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """None: it has no runs."""
+        return ()
+
+    @cached_property
+    def group(self) -> ContrastGroup:
+        """The system as a group of a contrast."""
+        tasks = {
+            task: ScoredTask(
+                scores={0: self.scores[task]},
+                replicates={0: replicate_scores(self.references[task], predicted, split="test")},
+                resampling=self.references[task].resampling("test"),
+            )
+            for task, predicted in self.predictions.items()
+        }
+        return ContrastGroup(tasks=tasks, weights={task: 1 / len(tasks) for task in tasks}, seeded=False)
+
+
+Cell = SeededCell | SingleSystem
+
+
+def compare_cells(panels: Sequence[Sequence[Cell]]) -> Comparison:
+    """The first cell minus the second; of four, minus the difference of the other two; averaged over panels.
+
+    Raises:
+        StudyError: the cells are of different tasks, or none of a panel has seeds.
+    """
+    cells = [cell for panel in panels for cell in panel]
+    for cell in cells[1:]:
+        if cell.tasks != cells[0].tasks:
+            names = (", ".join(sorted(compared.tasks)) for compared in (cells[0], cell))
+            raise StudyError(f"cells of {' and of '.join(names)}; compare cells of the same tasks")
+    is_z = all(cells[0].references[task].task.metric == "pearson" for task in cells[0].tasks)
+    return contrast([[cell.group for cell in panel] for panel in panels], is_z=is_z)
