@@ -175,8 +175,8 @@ def gap_table(baselines: Baselines, results: Results) -> Table:
             else:
                 rows.append((column, encoder, *cells))
     notes = [
-        "Encoder minus scispaCy max, times 100, mean over seeds. The interval is over seeds and test examples, on which "
-        "both systems are paired. The oracle is chosen on test, so these gaps are, if anything, too small."
+        "Encoder minus scispaCy max, times 100, mean over seeds. The interval is over seeds and test examples, "
+        "on which both are paired. The oracle is chosen on test, so these gaps are, if anything, too small."
     ]
     return Table(
         title="How far encoders are ahead",

@@ -39,7 +39,7 @@ def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
 
 @pytest.fixture
 def grid(make_study):
-    """Study and grid; the twins freeze one layer, the LARGE encoder two."""
+    """Study and grid; the BASE counterparts freeze one layer, the LARGE encoder two."""
 
     def make(*, seeds_otherwise=2, on_all_tasks=None, base_freeze=1, **changes):
         values = {"seeds_otherwise": seeds_otherwise, "on_all_tasks": on_all_tasks, "freeze": 2, "decay": 0.9}
@@ -105,7 +105,7 @@ def test_encoders_that_all_tasks_are_not_asked_of_have_ss_and_qa_alone(grid):
     assert {key.column for key in made.cells} == {"SS", "QA"}
 
 
-def test_twins_are_frozen_and_decayed_at_their_own_depth(grid):
+def test_base_counterparts_are_frozen_and_decayed_at_their_own_depth(grid):
     study, made = grid(tasks=QA)
     for name, frozen, decay in (("PubMedBERT-LARGE", 2, 0.9), ("BERT", 1, 0.8)):
         (run, *_) = made.cells[Condition(name, "Layer freeze", "SS")]
@@ -139,14 +139,15 @@ def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
     assert row[-2:] == ("Layerwise decay", "Layerwise decay")  # the paper's best on test: 80.4
 
 
-def test_large_and_twin_are_paired_by_seed(grid):
+def test_large_and_base_are_paired_by_seed(grid):
     study, made = grid(tasks=QA)
     results = invented(study, made, score=lambda config, _: 0.9 if is_large(study, config) else 0.8)
     final = best_technique_results(study, results)
-    change, _ = large_models.base_comparisons(final)["PubMedBERT-LARGE", "BioASQ"]
+    decisions = {decision.condition: decision for decision in large_models.base_decisions(final)}
+    change = decisions[Condition(LARGE, "PubMedBERT-LARGE", "BioASQ")].comparison
     reference = study.references["BioASQ"].gold["test"].gold
     n = len(reference)
-    assert change.difference == pytest.approx((round(0.9 * n) - round(0.8 * n)) / n) and change.n_pairs == 2
+    assert change.difference == pytest.approx((round(0.9 * n) - round(0.8 * n)) / n) and change.n == 2
     (row,) = [row for row in large_models.base_table(study, final).rows if row[1] == "BioASQ"]
     assert str(row[0]) == "PubMedBERT-LARGE\nagainst BERT" and row[4].startswith("+")
 
@@ -186,7 +187,7 @@ def test_rows_without_an_encoder_or_not_asked_for_say_so(grid):
     assert [cell.state for cell in gad[1:]] == ["no path given", "not requested (on_all_tasks)"]
 
 
-def test_a_large_encoder_without_a_twin_has_no_difference(grid):
+def test_a_large_encoder_without_a_counterpart_has_no_difference(grid):
     study, made = grid(tasks=QA, encoders={"MiniLM": None})
     final = best_technique_results(study, invented(study, made, score=lambda *_: 0.9))
     table = large_models.base_table(study, final)

@@ -76,18 +76,15 @@ def test_the_drop_is_the_worst_over_depths_not_the_deepest(cut):
     assert drop.half.difference == pytest.approx(np.mean([-0.15, -0.11, -0.14, -0.18]))
 
 
-def test_intervals_of_the_worst_drop_hold_for_all_depths_at_once(cut):
-    """Two depths, so Student's intervals at 97.5% each; the worst true difference lies between the lowest bounds."""
-    full = np.array(RIGHT["0 of 12"])
-    each = []
-    for setting in ("2 of 12", "6 of 12"):
-        change = (np.array(RIGHT[setting]) - full) / 100
-        each.append(stats.t.interval(0.975, 3, loc=change.mean(), scale=stats.sem(change)))
-    expected = min(low for low, _ in each), min(high for _, high in each)
-    drop = max_drops(cut())["BioASQ"]
-    assert drop.over_seeds == pytest.approx(expected)
-    low, high = drop.over_examples
-    assert low < drop.worst < high < 0
+def test_the_interval_of_the_worst_drop_holds_for_all_depths_at_once(cut):
+    """Two depths, so intervals at 97.5% each; the worst true difference lies between the lowest bounds."""
+    results = cut()
+    full = Condition("BERT", "0 of 12", "BioASQ")
+    each = [results.compare(full._replace(level=level), full).interval_at(0.975) for level in ("2 of 12", "6 of 12")]
+    drop = max_drops(results)["BioASQ"]
+    assert drop.interval == pytest.approx((min(low for low, _ in each), min(high for _, high in each)))
+    assert drop.interval[0] < drop.worst < drop.interval[1] < 0
+    assert drop.half.interval[0] > drop.interval[0]
     narrow = stats.t.interval(0.95, 3, loc=drop.half.difference, scale=stats.sem(np.array([-15, -11, -14, -18]) / 100))
     assert drop.half.seed_interval == pytest.approx(narrow)
 
@@ -108,7 +105,7 @@ def test_the_simultaneous_interval_holds_the_true_worst_as_often_as_it_says():
 
 def test_with_one_removed_depth_worst_and_half_are_the_same(cut):
     drop = max_drops(cut({"0 of 4": [90, 88, 92], "2 of 4": [80, 79, 85]}))["BioASQ"]
-    assert drop.over_seeds == drop.half.seed_interval and drop.over_examples == drop.half.example_interval
+    assert drop.interval == drop.half.interval
 
 
 def test_half_depth_is_the_nearest_there_is(cut):
@@ -119,23 +116,22 @@ def test_half_depth_is_the_nearest_there_is(cut):
 
 def test_a_single_seed_has_a_drop_without_an_interval_over_seeds(cut):
     drop = max_drops(cut({"0 of 12": [90], "2 of 12": [70], "6 of 12": [75]}))["BioASQ"]
-    assert drop.worst == pytest.approx(-0.2) and drop.over_seeds is None and drop.over_examples is not None
+    assert drop.worst == pytest.approx(-0.2) and drop.interval is None
     assert verdict(drop, margin=2.5) == "undecided"
 
 
 @pytest.mark.parametrize(
-    ("seeds", "examples", "said"),
+    ("interval", "said"),
     [
-        ((-0.05, -0.03), (-0.06, -0.01), "substantial drop"),
-        ((-0.02, -0.01), (-0.02, -0.005), "small drop"),
-        ((-0.02, 0.01), (-0.024, 0.02), "negligible drop"),
-        ((-0.02, 0.01), (-0.10, 0.02), "undecided"),
-        ((-0.05, -0.03), (-0.06, 0.01), "undecided"),
-        (None, (-0.06, -0.01), "undecided"),
+        ((-0.06, -0.01), "substantial drop"),
+        ((-0.02, -0.005), "small drop"),
+        ((-0.024, 0.02), "negligible drop"),
+        ((-0.10, 0.02), "undecided"),
+        (None, "undecided"),
     ],
 )
-def test_a_verdict_needs_both_uncertainties(seeds, examples, said):
-    drop = Drop(worst=-0.02, level="2 of 12", over_seeds=seeds, over_examples=examples, half=None)
+def test_a_verdict_is_by_the_interval(interval, said):
+    drop = Drop(worst=-0.02, level="2 of 12", interval=interval, half=None)
     assert verdict(drop, margin=2.5) == said
     assert verdict(replace(drop, collapsed=True), margin=2.5) == "undecided"
 
@@ -152,8 +148,8 @@ def test_the_table_has_the_papers_numbers_where_the_share_is_the_same(cut):
     assert table.columns[1:4] == ("0 of 12 removed", "2 of 12 removed", "6 of 12 removed")
     ((_, full, two, six, worst, half),) = table.rows
     assert [cell.paper for cell in (full, two, six)] == [printed[n]["BioASQ"] for n in ("0", "2", "6")]
-    assert worst.text.startswith("−19.00 at 2 of 12\nseeds [") and worst.text.endswith("paper −13.56")
-    assert half.text.startswith("−14.50\nseeds [")
+    assert worst.text.startswith("−19.00 at 2 of 12\n95% [") and worst.text.endswith("paper −13.56")
+    assert half.text.startswith("−14.50\n95% [")
     of_four = pruning.pruning_table(cut({"0 of 4": [90, 88], "1 of 4": [80, 79], "2 of 4": [70, 71]}), title="x")
     assert [cell.paper for cell in of_four.rows[0][1:4]] == [87.6, None, 74.0]
     assert any("it has no number for 1 of 4" in note for note in of_four.notes)
@@ -183,13 +179,13 @@ def pruning_tasks():
 def test_groups_and_tasks_have_verdicts_of_ours_and_of_the_papers(cut):
     (row,) = pruning.group_table(STUDY, cut(), margin=2.5).rows
     assert row[:3] == ("question answering", "BioASQ", "−19.00 at 2 of 12")
-    assert row[5:] == ("substantial drop", "substantial drop\n−13.56")
+    assert row[4:] == ("substantial drop", "substantial drop\n−13.56")
 
 
 def test_answers_say_what_is_hit_and_what_half_depth_costs(cut):
     said = pruning.pruning_findings(STUDY, cut(), margin=2.5).sentences
     assert said[0] == "Removing top layers costs substantially: question answering."
-    assert said[1].startswith("Removing 6 of 12 layers changes the mean of the tasks by −14.50 (over seeds [")
+    assert said[1].startswith("Removing 6 of 12 layers changes the mean of the tasks by −14.50 (95% [")
     (sentence,) = pruning.compare_pruning_with_paper(STUDY, cut(), margin=2.5).sentences
     assert "the paper's drops are −13.56 (substantial drop)" in sentence and sentence.endswith(
         "substantial drop): agrees."
