@@ -35,16 +35,13 @@ def out_of_bag_score(
     counting = max(reference.n_counting_units(predicted, split=split) for predicted in candidates)
     if counting < MIN_COUNTING_UNITS:
         return None, f"{split} has {count_units(counting, reference, split)} that count, too few to leave some out"
-    in_bag = np.stack([reference.bootstrap_scores(predicted, split=split) for predicted in candidates])  # (runs, draws)
-    chosen = in_bag.argmax(axis=0)
-    left_out = bootstrap_counts(sums.shape[1]) == 0  # (draws, units)
+    score, drawn = METRICS[reference.task.metric].from_sums, bootstrap_counts(sums.shape[1])  # (draws, units)
     counts = (sums != 0).any(axis=2)  # (runs, units)
-    total, n = 0.0, 0
-    for start in range(0, len(chosen), _PART):
-        draws = left_out[start : start + _PART].astype(np.float64)
-        best = chosen[start : start + _PART]
-        rows = np.arange(len(best))
-        scored = (draws @ counts.T.astype(np.float64))[rows, best] >= MIN_LEFT_OUT
-        scores = METRICS[reference.task.metric].from_sums((draws @ sums)[best, rows])
-        total, n = total + float(scores[scored].sum()), n + int(scored.sum())
-    return (total / n, "") if n else (None, f"{split} has too few examples to leave some out")
+    scores: list[float] = []
+    for start in range(0, len(drawn), _PART):
+        bags = drawn[start : start + _PART].astype(np.float64)
+        best, draws = score(bags @ sums).argmax(axis=0), np.arange(len(bags))
+        left_out = (bags == 0).astype(np.float64)
+        enough = (left_out @ counts.T)[draws, best] >= MIN_LEFT_OUT
+        scores += score((left_out @ sums)[best, draws])[enough].tolist()
+    return (float(np.mean(scores)), "") if scores else (None, f"{split} has too few examples to leave some out")
