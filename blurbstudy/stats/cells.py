@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ..errors import StudyError
-from ..metrics import is_correlated
 from ..training.run_record import RunRecord
-from .contrasts import MAX_CORRELATION, ContrastGroup, ScoredTask
+from .contrasts import ContrastGroup, ScoredTask
 from .crossed_seeds import Seed
-from .intervals import Interval, fisher_interval, percentile_interval, wilson_interval
+from .example_interval import MIN_COUNTING_UNITS, Predictions, example_interval, mean_z
+from .intervals import Interval, percentile_interval
 from .references import GoldReference, is_unscored
 from .resampling import RESAMPLES
 from .status import Judgement, RunStatus, judge_run
-
-MIN_COUNTING_UNITS = 10  # of fewer units that can be right or wrong, a bootstrap interval is too narrow
 
 
 class RunsByTask(dict[str, dict[Seed, RunRecord]]):
@@ -119,76 +115,44 @@ def replicate_scores(reference: GoldReference, predicted: Sequence[str | float],
 def example_interval_of(
     cell: RunsByTask, references: Mapping[str, GoldReference], *, seeds: Sequence[Seed], split: str
 ) -> tuple[Interval | None, str]:
-    """95% interval over test examples of the mean over these seeds, and its method.
-
-    Correlation: Fisher's for one run, Student's t of the jackknife on the z scale for a mean. Otherwise percentiles of
-    a bootstrap over units, or Wilson's where all is right; none where few units can be right or wrong.
+    """95% interval over test examples of the mean over these seeds, and its method: of one task `example_interval`, of
+    several a bootstrap over the units of each.
     """
     units = " and ".join(dict.fromkeys(references[task].resampling_units(split) for task in cell))
     if not seeds:
         return None, f"bootstrap over {units}"
+    runs = {task: [by_seed[seed].predictions[split] for seed in seeds] for task, by_seed in cell.items()}
     if len(cell) == 1:
-        ((task, runs),) = cell.items()
-        reference = references[task]
-        records = [runs[seed] for seed in seeds]
-        if reference.task.metric == "pearson":
-            return _correlation_interval(records, reference, split)
-        counting = max(reference.n_counting_units(r.predictions[split], split=split) for r in records)
-        if all(run_score(record, reference, split) == 1.0 for record in records):
-            return wilson_interval(counting, counting), f"Wilson over {units}, all of which are right"
-        if counting < MIN_COUNTING_UNITS:
-            return None, f"none: {counting} {units} can be right or wrong"
+        ((task, predicted),) = runs.items()
+        return example_interval(predicted, references[task], split=split)
     if min(references[task].n_units(split) for task in cell) < MIN_COUNTING_UNITS:
         return None, f"none: fewer than {MIN_COUNTING_UNITS} {units}"
-    return percentile_interval(_bootstrap_means(cell, references, seeds=seeds, split=split)), f"bootstrap over {units}"
-
-
-def _correlation_interval(
-    records: Sequence[RunRecord], reference: GoldReference, split: str
-) -> tuple[Interval | None, str]:
-    truth = [float(value) for value in reference.gold[split].gold]
-    single = len(records) == 1
-    method = "Fisher's z" if single else f"jackknife over {reference.resampling_units(split)}, on Fisher's z scale"
-    if not any(is_correlated(truth, [float(v) for v in record.predictions[split]]) for record in records):
-        return None, method
-    if single:
-        score = run_score(records[0], reference, split)
-        return (None if score is None else fisher_interval(score, len(truth))), method
-    z, error = _mean_z(records, reference, split)
-    half = float(stdtrit(reference.n_units(split) - 1, 0.975)) * error
-    return (math.tanh(z - half), math.tanh(z + half)), method
-
-
-def _mean_z(records: Sequence[RunRecord], reference: GoldReference, split: str) -> tuple[float, float]:
-    """Mean of Fisher's z over runs, and its standard error over test units."""
-    scores = [run_score(record, reference, split) for record in records]
-    z = np.arctanh(np.clip([score for score in scores if score is not None], -MAX_CORRELATION, MAX_CORRELATION))
-    rows = [reference.replicates(record.predictions[split], split=split) for record in records]
-    replicates = [np.arctanh(np.clip(row, -MAX_CORRELATION, MAX_CORRELATION)) for row in rows if row is not None]
-    if not replicates:
-        return float(z.mean()), math.inf
-    return float(z.mean()), math.sqrt(reference.resampling(split).variance(np.mean(replicates, axis=0)))
+    weights = {task: cell.weight(task) for task in cell}
+    draws = _bootstrap_means(runs, references, weights=weights, split=split)
+    return percentile_interval(draws), f"bootstrap over {units}"
 
 
 def _bootstrap_means(
-    cell: RunsByTask, references: Mapping[str, GoldReference], *, seeds: Sequence[Seed], split: str
-) -> np.ndarray | None:
-    """Draws of the mean over the cell's tasks: (RESAMPLES,); None if a task has too few units.
+    runs: Mapping[str, Sequence[Predictions]],
+    references: Mapping[str, GoldReference],
+    *,
+    weights: Mapping[str, float],
+    split: str,
+) -> np.ndarray:
+    """Draws of the mean over tasks: (RESAMPLES,).
 
     Tasks have different examples, so their draws are shuffled against each other, always in the same way. Those of a
     correlation are normal on Fisher's z scale.
     """
     total = np.zeros(RESAMPLES)
-    for index, (task, runs) in enumerate(cell.items()):
-        reference, records = references[task], [runs[seed] for seed in seeds]
+    for index, (task, predicted) in enumerate(runs.items()):
+        reference = references[task]
         if reference.task.metric == "pearson":
-            z, error = _mean_z(records, reference, split)
+            z, error = mean_z(predicted, reference, split)
             draws = np.tanh(z + error * np.random.default_rng(index).standard_normal(RESAMPLES))
         else:
-            rows = [reference.bootstrap_scores(record.predictions[split], split=split) for record in records]
-            if any(row is None for row in rows):
-                return None
+            rows = [reference.bootstrap_scores(of_run, split=split) for of_run in predicted]
             draws = np.mean([row for row in rows if row is not None], axis=0)
         order = np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)
-        total += cell.weight(task) * draws[order]
+        total += weights[task] * draws[order]
     return total

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..metrics import METRICS
-from .cells import MIN_COUNTING_UNITS
+from .example_interval import MIN_COUNTING_UNITS
 from .references import GoldReference
 from .resampling import bootstrap_counts
 from .status import count_units
