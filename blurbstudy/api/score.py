@@ -15,21 +15,14 @@ from ..metrics import (
     Convention,
     PrecisionRecallF1,
     entity_scores,
-    is_correlated,
     pico_scores,
     precision_recall_f1,
     scoring_conventions,
 )
-from ..stats.collapse import GoldReference, is_unscored, load_references
-from ..stats.intervals import (
-    MIN_UNITS,
-    PERFECT,
-    Interval,
-    fisher_interval,
-    percentile_interval,
-    perfect_score_method,
-    wilson_interval,
-)
+from ..stats.example_interval import example_interval
+from ..stats.intervals import Interval
+from ..stats.references import GoldReference, is_unscored, load_references
+from ..stats.status import count_units
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
 from ..tables.formatting import format_interval, format_number
@@ -56,8 +49,9 @@ class ScoredPredictions:
     origin: str  # the file of predictions, or the run
     score: float  # the task's metric
     n: int  # examples
-    unit: str  # of the bootstrap: document, sentence, ...
+    unit: str  # that is resampled: document, sentence, ...
     units: int  # their number
+    unit_count: str  # both, as text
     interval: Interval | None  # 95% over examples; None if undefined
     method: str  # of the interval, or "none: " and the reason
     trivial: float  # score of the trivial baseline
@@ -89,7 +83,7 @@ class ScoredPredictions:
 
     def text(self) -> str:
         """For the terminal; scores times 100."""
-        units = f", {self.units} {self.unit}{'s' * (self.units > 1)}" if self.units != self.n else ""
+        units = f", {self.unit_count}" if self.units != self.n else ""
         lines = [
             f"{self.task.name} {self.split}: {METRICS[self.task.metric].title} (times 100) of {self.origin}",
             f"score {_percent(self.score)}, 95% CI {self._interval()}, n = {self.n}{units}",
@@ -131,9 +125,7 @@ class ScoredPredictions:
         if self.interval is None:
             return self.method
         low, high = self.interval
-        is_narrow = self.units < MIN_UNITS and self.task.metric != "pearson"  # Fisher's z accounts for the sample size
-        warning = f"; too narrow with only {self.units} {self.unit}s" if is_narrow else ""
-        return f"{format_interval((100 * low, 100 * high))} ({self.method}{warning})"
+        return f"{format_interval((100 * low, 100 * high))} ({self.method})"
 
 
 def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions:
@@ -232,7 +224,7 @@ def score_predictions(
     """Score predictions in the order of the gold labels."""
     task, gold = reference.task, reference.gold[split].gold
     score = reference.score(gold, predicted)
-    bounds, method = _interval_over_examples(score, predicted, reference, split=split)
+    bounds, method = example_interval([predicted], reference, split=split)
     positives = {"positives": task.positive_labels}
     return ScoredPredictions(
         task=task,
@@ -242,6 +234,7 @@ def score_predictions(
         n=len(gold),
         unit=reference.resampling_unit(split),
         units=reference.n_units(split),
+        unit_count=count_units(reference.n_units(split), reference, split),
         interval=bounds,
         method=method,
         trivial=reference.trivial_score(split),
@@ -264,24 +257,6 @@ def scores_by_class(
         return pico_scores(_texts(gold), _texts(predicted), positives=task.positive_labels)
     is_typed = task.task_type == "ner" and any("-" in label for label in task.labels)
     return entity_scores(_texts(gold), _texts(predicted)) if is_typed else {}
-
-
-def _interval_over_examples(
-    score: float, predicted: Sequence[str | float], reference: GoldReference, *, split: str
-) -> tuple[Interval | None, str]:
-    """The 95% interval of a score and its method; None and the reason if it is undefined."""
-    gold, method = reference.gold[split].gold, reference.interval_method(split)
-    if reference.task.metric != "pearson":
-        bounds = percentile_interval(reference.bootstrap_scores(predicted, split=split))
-        if bounds == PERFECT:
-            n = reference.n_units(split)
-            return wilson_interval(n, n), perfect_score_method(method)
-        return bounds, method
-    gold_scores = [float(label) for label in gold]
-    if not is_correlated(gold_scores, [float(label) for label in predicted]):
-        values = "predictions" if is_correlated(gold_scores, gold_scores) else "gold scores"
-        return None, f"none: r is undefined if all {values} are equal"
-    return fisher_interval(score, len(gold)), method
 
 
 def _texts(labels: Sequence[str | float]) -> list[str]:

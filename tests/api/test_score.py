@@ -15,6 +15,7 @@ from blurbstudy import paths
 from blurbstudy.api.score import export_predictions, score_file, score_run
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.errors import DataError, ParameterError, StoreError, StudyError
+from blurbstudy.stats.references import UNMARKED_DOCUMENTS
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import data_fingerprint, get_task, read_split, split_labels, split_tags
 from blurbstudy.tasks.prediction_files import read_predictions, write_predictions
@@ -109,7 +110,8 @@ def check(found, task, gold, predicted):
     assert found.n == len(gold)
     low, high = found.interval
     assert low < found.score < high and found.trivial < found.score
-    assert found.method == ("Fisher's z" if task.metric == "pearson" else f"bootstrap over {task.unit}s")
+    units = "blocks of 10 sentences" if task.name in UNMARKED_DOCUMENTS and len(gold) >= 100 else f"{task.unit}s"
+    assert found.method == ("Fisher's z" if task.metric == "pearson" else f"bootstrap over {units}")
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -221,19 +223,32 @@ def test_the_caption_names_what_the_files_let_the_bootstrap_draw(tmp_path):
     assert scored(folder, tmp_path / "preds.tsv", entities)[0].method == "bootstrap over documents"
 
 
-def test_one_document_has_no_interval_and_a_few_have_one_with_a_warning(tmp_path):
+def test_below_ten_documents_there_is_no_interval(tmp_path):
     task = get_task("JNLPBA")
-    folder = invented(tmp_path, task, n=4)
-    found, *_ = scored(folder, tmp_path / "preds.tsv", task)
-    assert found.interval is None and found.to_dict()["interval"] is None
-    assert ", 95% CI none: one document, n = 4, 1 document\n" in found.text()
-    (tmp_path / "few").mkdir()
-    found, *_ = scored(invented(tmp_path / "few", task, n=36), tmp_path / "preds.tsv", task)
-    assert found.interval[0] < found.interval[1]
-    assert "(bootstrap over documents; too narrow with only 9 documents), n = 36, 9 documents\n" in found.text()
+    for n, said in ((4, "1 document"), (36, "9 documents")):
+        (tmp_path / str(n)).mkdir()
+        found, *_ = scored(invented(tmp_path / str(n), task, n=n), tmp_path / "preds.tsv", task)
+        assert found.interval is None and found.to_dict()["interval"] is None
+        assert f", 95% CI none: only {said}, n = {n}, {said}\n" in found.text()
     (tmp_path / "more").mkdir()
     found, *_ = scored(invented(tmp_path / "more", task, n=40), tmp_path / "preds.tsv", task)
-    assert "narrow" not in found.text()
+    assert found.interval[0] < found.interval[1] and found.method == "bootstrap over documents"
+
+
+def test_a_perfect_score_is_as_sure_as_the_sentences_that_hold_a_mention(tmp_path):
+    task = get_task("BC2GM")
+    (tmp_path / task.folder).mkdir()
+    gold = "".join(f"w{i}\t{'B' if i < 15 else 'O'}\n\n" for i in range(300))
+    (tmp_path / task.folder / task.files["test"]).write_text(gold)
+    (tmp_path / "p.tsv").write_text(gold)
+    found = score_file(tmp_path / "p.tsv", task, tmp_path)
+    assert found.interval == pytest.approx((0.7961, 1.0), abs=1e-4)  # Wilson, 15 of 15; of 300: 0.9873
+    assert found.method == "Wilson over sentences, all of which are right"
+    few = "".join(f"w{i}\t{'B' if i < 5 else 'O'}\n\n" for i in range(300))
+    (tmp_path / task.folder / task.files["test"]).write_text(few)
+    (tmp_path / "p.tsv").write_text(few.replace("w0\tB", "w0\tO"))
+    found = score_file(tmp_path / "p.tsv", task, tmp_path)
+    assert (found.interval, found.method) == (None, "none: only 5 sentences that can be right or wrong")
 
 
 def test_an_undefined_correlation_has_no_interval(tmp_path):
