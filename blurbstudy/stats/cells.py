@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import StudyError
 from ..training.run_record import RunRecord
-from .contrasts import ContrastGroup, ScoredTask
 from .crossed_seeds import Seed
 from .example_interval import MIN_COUNTING_UNITS, Predictions, example_interval, mean_z
 from .intervals import Interval, percentile_interval
+from .panels import ContrastGroup, ScoredTask
 from .references import GoldReference, is_unscored
 from .resampling import RESAMPLES
 from .status import Judgement, RunStatus, judge_run
@@ -63,12 +63,13 @@ def common_seeds(cell: RunsByTask) -> list[Seed]:
 
 def seed_score(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed, split: str) -> float | None:
     """The mean over the tasks; None if one of them has no score."""
-    scores = [(cell.weight(task), run_score(runs[seed], references[task], split)) for task, runs in cell.items()]
-    return (
-        sum(weight * score for weight, score in scores if score is not None)
-        if None not in dict(scores).values()
-        else None
-    )
+    total = 0.0
+    for task, runs in cell.items():
+        score = run_score(runs[seed], references[task], split)
+        if score is None:
+            return None
+        total += cell.weight(task) * score
+    return total
 
 
 def run_score(record: RunRecord, reference: GoldReference, split: str) -> float | None:

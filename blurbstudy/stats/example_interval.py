@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ..metrics import is_correlated
-from .contrasts import MAX_CORRELATION
 from .intervals import Interval, fisher_interval, percentile_interval, wilson_interval
 from .references import GoldReference
+from .scale import Scale
 from .status import count_units
 
 MIN_COUNTING_UNITS = 10  # of fewer units that can be right or wrong, a bootstrap interval is too narrow
@@ -69,12 +69,8 @@ def _correlation_interval(
 
 def mean_z(runs: Sequence[Predictions], reference: GoldReference, split: str) -> tuple[float, float]:
     """Mean of Fisher's z over runs, and its standard error over units; at least two units."""
-    truth = reference.gold[split].gold
-    z = np.arctanh(_clipped(np.array([reference.score(truth, predicted) for predicted in runs])))
+    truth, scale = reference.gold[split].gold, Scale(is_z=True)
+    z = scale.forward(np.array([reference.score(truth, predicted) for predicted in runs]))
     rows = [reference.replicates(predicted, split=split) for predicted in runs]
-    replicates = np.arctanh(_clipped(np.array([row for row in rows if row is not None])))
+    replicates = scale.forward(np.array([row for row in rows if row is not None]))
     return float(z.mean()), math.sqrt(reference.resampling(split).variance(replicates.mean(axis=0)))
-
-
-def _clipped(r: np.ndarray) -> np.ndarray:
-    return np.clip(r, -MAX_CORRELATION, MAX_CORRELATION)

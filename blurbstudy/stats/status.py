@@ -17,7 +17,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from ..metrics import is_correlated
 from ..tasks import Task, split_tags
 from ..training.run_record import RunRecord
 from .intervals import binomial_lower_bound, fisher_interval, student_lower_bound, wilson_interval
@@ -87,7 +86,7 @@ def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
     trivial = reference.trivial_score(split)
     if reference.score(reference.gold[split].gold, predicted) <= trivial:
         return Judgement(status=RunStatus.TRIVIAL, loss_ratio=ratio)
-    if ratio is None and record.constant_loss is None:
+    if record.final_loss is None or record.constant_loss is None:
         return Judgement(status=RunStatus.NOT_JUDGED, reason="its final training loss is unknown")
     bound, reason = score_lower_bound(predicted, reference, split=split)
     if bound is None:
@@ -113,17 +112,16 @@ def score_lower_bound(
 ) -> tuple[float | None, str]:
     """One-sided 95% lower bound of a score over test examples, and if there is none, why.
 
-    Accuracy of independent examples: Clopper and Pearson's exact bound. Correlation: the lower end of Fisher's 95%
-    interval, which is what is printed. Otherwise Student's t of the delete-one-unit jackknife; where all replicates
-    agree, Wilson's bound of the units that count.
+    Accuracy of independent examples: Clopper and Pearson's exact bound. Correlation: Fisher's z. Otherwise Student's t
+    of the variance over units (delete-one jackknife, from 40 units on bootstrap); where all replicates agree, Wilson's
+    bound of the units that count.
     """
     metric, truth, n_units = reference.task.metric, reference.gold[split].gold, reference.n_units(split)
     if n_units < MIN_UNITS:
         return None, f"{split} is {count_units(n_units, reference, split)}, too few for a bound"
     value = reference.score(truth, predicted)
     if metric == "pearson" and n_units == len(truth):
-        defined = is_correlated([float(v) for v in truth], [float(v) for v in predicted])
-        return (fisher_interval(value, len(truth))[0], "") if defined else (None, "the correlation is undefined")
+        return fisher_interval(value, n_units, confidence=0.9)[0], ""
     if metric == "accuracy" and n_units == len(truth):
         return binomial_lower_bound(round(value * n_units), n_units), ""
     counting = reference.n_counting_units(predicted, split=split)

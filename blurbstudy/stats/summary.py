@@ -58,7 +58,7 @@ class CellSummary:
     seed_method: str  # how, for the caption
     example_interval: Interval | None  # 95% of `noncollapsed_mean` over test examples
     example_method: str  # how, for the caption
-    mixture_interval: Interval | None  # 95% of the expected score of one more run, where a run collapsed
+    mixture_interval: Interval | None  # 95% of one more run's expected score, if a run collapsed; not with clusters
     seeds: tuple[Seed, ...]
     scores: tuple[float | None, ...]  # one per seed
     judgements: tuple[Judgement, ...]  # one per seed: of its worst run
@@ -132,7 +132,7 @@ def summarize(
         mixture_interval=mixture_interval(
             list(noncollapsed.values()), collapsed_scores, n=len(seeds), trivial=trivial, low=low
         )
-        if n_collapsed
+        if n_collapsed and not clusters
         else None,
         variance=over_seeds.parts,
         min_score=low,
@@ -177,19 +177,27 @@ def compare(
 
 
 def collapse_strata(
-    pairs: Sequence[tuple[Sequence[RunRecord], Sequence[RunRecord]]], references: Mapping[str, GoldReference]
+    pairs: Sequence[tuple[Sequence[RunRecord], Sequence[RunRecord]]],
+    references: Mapping[str, GoldReference],
+    *,
+    clusters: Mapping[str, int] | None = None,
 ) -> list[Counts]:
-    """Collapsed runs of two conditions by encoder and task, for `compare_rates`.
+    """Collapsed runs of two conditions by encoder and task, for `compare_rates`; where the two sides of a pair are of
+    different encoders, by pretraining seed and task, and what follows holds for these encoders.
 
     Args:
         pairs: runs of either condition; several pairs for several encoders or tasks. A run in several counts once.
+        clusters: encoder fingerprint -> pretraining seed.
     """
-    strata: dict[tuple[str, str], tuple[dict[str, bool], dict[str, bool]]] = {}  # run id -> collapsed, of either side
+    strata: dict[tuple, tuple[dict[str, bool], dict[str, bool]]] = {}  # -> run id -> collapsed, of either side
     for pair in pairs:
+        encoders = tuple(frozenset(record.config.encoder_fingerprint for record in records) for records in pair)
         for side, records in enumerate(pair):
             for record in records:
-                stratum = strata.setdefault((record.config.encoder_fingerprint, record.config.task), ({}, {}))
-                stratum[side][record.id] = judge_run(record, references[record.config.task]).status.collapsed
+                encoder, task = record.config.encoder_fingerprint, record.config.task
+                of = encoder if encoders[0] == encoders[1] else (*encoders, (clusters or {}).get(encoder, 0))
+                stratum = strata.setdefault((of, task), ({}, {}))
+                stratum[side][record.id] = judge_run(record, references[task]).status.collapsed
     return [
         Counts(sum(first.values()), len(first), sum(second.values()), len(second)) for first, second in strata.values()
     ]

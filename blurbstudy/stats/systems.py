@@ -12,7 +12,8 @@ from functools import cached_property
 from ..errors import StudyError
 from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
-from .contrasts import Comparison, ContrastGroup, ScoredTask, contrast
+from .contrasts import Comparison, contrast
+from .panels import ContrastGroup, ScoredTask
 from .references import GoldReference
 from .summary import CellSummary, summarize
 

@@ -8,7 +8,7 @@ Counts: the rate of collapse of each level over all groups and columns, with Hol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..stats.contrasts import Comparison
@@ -72,40 +72,56 @@ def decide_family(comparisons: Mapping[Condition, Comparison]) -> dict[Condition
 def decide_levels(results: Results, *, baseline: str) -> list[Decision]:
     """Every level against the baseline: each effect over groups, followed by its groups.
 
-    Cells with the baseline's own runs are left out; of cells with the same runs only the first is tested.
+    Cells with the baseline's own runs are left out; of cells with the same runs only the first is tested. Groups with
+    fewer than two scored seeds are in no average.
     """
-    effects: dict[Condition, list[Condition]] = {}
+    effects: dict[Condition, dict[Condition, Comparison]] = {}
     for condition in tested_conditions(results, baseline=baseline)[0]:
-        effects.setdefault(condition._replace(group=ALL_GROUPS), []).append(condition)
+        change = results.compare(condition, condition._replace(level=baseline))
+        if change is not None:
+            effects.setdefault(condition._replace(group=ALL_GROUPS), {})[condition] = change
     averages: dict[Condition, Comparison] = {}
-    cells: dict[Condition, dict[Condition, Comparison]] = {}
-    for effect, conditions in effects.items():
-        pairs = [(condition, condition._replace(level=baseline)) for condition in conditions]
-        compared = {pair[0]: results.compare(*pair) for pair in pairs}
-        cells[effect] = {condition: change for condition, change in compared.items() if change is not None}
-        average = results.average_comparison([pair for pair in pairs if pair[0] in cells[effect]])
-        if average is not None:
-            averages[effect] = average
-    corrected = holm([averages[effect].p for effect in averages])
+    for effect, members in effects.items():
+        used = [condition for condition, change in members.items() if change.n > 1] or list(members)
+        average = results.average_comparison([(condition, condition._replace(level=baseline)) for condition in used])
+        assert average is not None  # its cells have runs
+        averages[effect] = average
+    decisions = decide_effects(averages, effects)
+    return [
+        replace(decision, outcome=Outcome.BOTH_COLLAPSED)
+        if all(
+            _all_collapsed(results, (condition, condition._replace(level=baseline)))
+            for condition in (effects[decision.condition] if decision.is_average else [decision.condition])
+        )
+        else decision
+        for decision in decisions
+    ]
+
+
+def decide_effects(
+    averages: Mapping[Condition, Comparison], effects: Mapping[Condition, Mapping[Condition, Comparison]]
+) -> list[Decision]:
+    """The averages with Holm's correction; within each that is decided, its groups with Holm's correction.
+
+    Args:
+        averages: effect -> its average over groups.
+        effects: effect -> condition -> comparison, by group. Of an effect with one group, only the group is given back.
+    """
+    corrected = holm([average.p for average in averages.values()])
     decisions: list[Decision] = []
     for (effect, average), p in zip(averages.items(), corrected, strict=True):
-        outcome, members = decide(average, p), cells[effect]
-        if len(members) > 1:
-            collapsed = all(_all_collapsed(results, (c, c._replace(level=baseline))) for c in members)
-            decisions.append(
-                Decision(
-                    condition=effect,
-                    comparison=average,
-                    p=p,
-                    outcome=Outcome.BOTH_COLLAPSED if collapsed else outcome,
-                    groups=len(members),
-                )
-            )
-        within = holm([change.p for change in members.values()]) if outcome.decided else [None] * len(members)
-        for (condition, change), p_within in zip(members.items(), within if len(members) > 1 else [p], strict=True):
-            collapsed = _all_collapsed(results, (condition, condition._replace(level=baseline)))
-            decided = Outcome.BOTH_COLLAPSED if collapsed else decide(change, p_within)
-            decisions.append(Decision(condition=condition, comparison=change, p=p_within, outcome=decided))
+        outcome, members = decide(average, p), effects[effect]
+        tested = sum(change.n > 1 for change in members.values())
+        if tested > 1:
+            decisions.append(Decision(condition=effect, comparison=average, p=p, outcome=outcome, groups=tested))
+            own = [change.p for change in members.values()]
+            within = holm(own) if outcome.decided else [None] * len(own)
+        else:
+            within = [None if change.p is None else p for change in members.values()]
+        decisions += [
+            Decision(condition=condition, comparison=change, p=p_within, outcome=decide(change, p_within))
+            for (condition, change), p_within in zip(members.items(), within, strict=True)
+        ]
     return decisions
 
 

@@ -137,7 +137,7 @@ class Results:
                 sides = [self.cell(Condition(group, name, column.label)) for name in (level, baseline)]
                 if all(sides) and [r.id for r in sides[0]] != [r.id for r in sides[1]]:
                     pairs.append((sides[0], sides[1]))
-        return compare_rates(collapse_strata(pairs, self.references))
+        return compare_rates(collapse_strata(pairs, self.references, clusters=self.grid.pretraining_seeds))
 
     def select(self, *, groups: Sequence[str], columns: Sequence[TaskColumn]) -> Results:
         """The same results restricted to some groups and columns."""

@@ -49,15 +49,6 @@ def test_the_interval_by_hand():
     assert found.p == pytest.approx(2 * scipy.stats.t.sf(14, 1))
 
 
-def test_a_higher_confidence_widens_every_kind_of_interval():
-    found = mean_over_seeds(as_scores(BY_HAND), confidence=0.99)
-    assert found.interval == pytest.approx(scipy.stats.t.interval(0.99, 1, 14, 1))
-    for table in (BY_HAND[:1], BY_HAND[:, :1]):
-        values = table.ravel()
-        expected = scipy.stats.t.interval(0.99, len(values) - 1, values.mean(), scipy.stats.sem(values))
-        assert mean_over_seeds(as_scores(table), confidence=0.99).interval == pytest.approx(expected)
-
-
 def test_with_more_encoders_the_interval_has_satterthwaites_degrees_of_freedom():
     table = drawn(np.random.default_rng(3), (6, 5), 1, 1, 0.5)
     p, s, e = mean_squares(table)
