@@ -271,13 +271,14 @@ def _check_content(name: str, store: RunStore) -> JsonObject | None:
 
 
 def _check_record(record: RunRecord) -> None:
-    numbers = [record.seconds, record.peak_bytes, record.stopped_at_step, *record.scores.values()]
-    columns = [*record.curve.values(), *record.predictions.values()]
-    numbers += [value for column in record.curve.values() for value in column]
+    numbers = [record.seconds, record.peak_bytes, record.stopped_at_step, record.final_loss, record.constant_loss]
+    columns = [*record.curve.values(), *record.predictions.values(), *record.last_predictions.values()]
+    numbers += [*record.scores.values(), *(value for column in record.curve.values() for value in column)]
+    numbers += [value for rows in record.probabilities.values() for row in rows for value in row]
     if record.status not in ("finished", "diverged") or not isinstance(record.environment, dict):
         raise ValueError(f"status {record.status!r}")
     if not all(value is None or isinstance(value, int | float) for value in numbers):
-        raise TypeError("expected numbers or null in scores, curve, seconds and bytes")
+        raise TypeError("expected numbers or null in scores, losses, curve, probabilities, seconds and bytes")
     values = [value for column in columns for value in (column if isinstance(column, list) else [column, {}])]
     if not all(isinstance(value, str | int | float | None) for value in values):
         raise TypeError("expected lists of labels or numbers as predictions")

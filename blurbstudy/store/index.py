@@ -71,7 +71,7 @@ class RunIndex:
         where = "AND condition = ?" if condition else ""
         query = f"SELECT record FROM runs WHERE record IS NOT NULL {where} ORDER BY id"
         rows = self._database.execute(query, (condition,) if condition else ())
-        return [run_record_from_dict(json.loads(record) | {"predictions": {}}) for (record,) in rows]
+        return [run_record_from_dict(json.loads(record)) for (record,) in rows]
 
     def errors(self) -> list[str]:
         """One line per unreadable record, sorted by id."""
@@ -107,8 +107,7 @@ class RunIndex:
             return None, None, str(error)
         if record is None:
             return None, None, None
-        values = dataclasses.replace(record, predictions={}).to_dict()
-        return condition_key(record.config), canonical_json(values), None
+        return condition_key(record.config), canonical_json(record.without_predictions().to_dict()), None
 
 
 @contextlib.contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
 import torch
 
 from ..models import Classifier, PackedBatch, pack
@@ -14,6 +16,16 @@ from ..tasks.features import Features
 from ..tasks.task import OUTSIDE, denormalize_scores, head_labels, unstandardize_scores
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
+PROBABILITY_UNITS = 10_000  # probabilities have four decimals
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What one member's weights predict for a split."""
+
+    predictions: list  # one per example, in the form of Example.label
+    score: float | None  # None: an output is not finite
+    probabilities: np.ndarray | None  # see label_probabilities
 
 
 def evaluation_batches(
@@ -31,10 +43,17 @@ def evaluation_batches(
     ]
 
 
-def evaluation_groups(features: Features, *, max_tokens: int = EVALUATION_TOKENS) -> list[list[int]]:
-    """Indices of a split's sequences by batch of at most `max_tokens` tokens (or one sequence), the shortest first."""
-    order = np.argsort(features.lengths, kind="stable")
+def evaluation_groups(
+    features: Features, sequences: np.ndarray | None = None, *, max_tokens: int = EVALUATION_TOKENS
+) -> list[list[int]]:
+    """Indices of a split's sequences by batch of at most `max_tokens` tokens (or one sequence), the shortest first.
+
+    Args:
+        sequences: indices of those to evaluate; None: all.
+    """
     lengths = features.lengths
+    chosen = np.arange(len(features)) if sequences is None else sequences
+    order = chosen[np.argsort(lengths[chosen], kind="stable")]
     groups: list[list[int]] = []
     current: list[int] = []
     tokens = 0
@@ -114,6 +133,25 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: s
     if task.output == "token_labels" and len(labels) < len(task.labels):
         return _by_example(_io_to_bio(chosen, labels, features), features)
     return _by_example(labels[chosen], features)
+
+
+def label_probabilities(outputs: np.ndarray, task: Task) -> np.ndarray | None:
+    """(examples, outputs), finite -> probabilities of the task's labels, of a label set each label's own; same shape,
+    four decimals. None for tags and scores.
+
+    Rounding changes no prediction: where it would, the predicted label gets one unit of the last decimal more.
+    """
+    if task.output not in ("single_label", "multi_label"):
+        return None
+    outputs = outputs.astype(np.float64)
+    if task.output == "multi_label":
+        units = np.round(PROBABILITY_UNITS * scipy.special.expit(outputs))
+        return np.where(outputs > 0, np.maximum(units, PROBABILITY_UNITS // 2 + 1), units) / PROBABILITY_UNITS
+    units = np.round(PROBABILITY_UNITS * scipy.special.softmax(outputs, axis=-1))
+    predicted = outputs.argmax(-1)
+    tied = np.flatnonzero(units.argmax(-1) != predicted)
+    units[tied, predicted[tied]] += 1
+    return units / PROBABILITY_UNITS
 
 
 def gold_of(features: Features, task: Task) -> list[str] | list[float]:

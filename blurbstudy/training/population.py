@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..config import RunConfig
@@ -17,7 +16,8 @@ from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import head_indices, head_labels, normalize_scores, standardize_scores
-from .evaluation import pack_features, packed_targets
+from .evaluation import Evaluation, evaluation_groups, pack_features, packed_targets
+from .losses import MAX_LOSS_SEQUENCES, constant_loss, evenly_spaced, member_losses
 from .optimizer import MemberHyperparameters, PopulationAdamW
 from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps
 
@@ -63,6 +63,7 @@ class BestEvaluation:
 
     score: float
     step: int
+    dev: Evaluation
     snapshot: Snapshot
 
 
@@ -76,8 +77,9 @@ class Member:
     step: int = 0  # optimizer steps taken
     losses: list[float] = field(default_factory=list)  # since the last point of the curve
     curve: dict[str, list] = field(default_factory=lambda: {"step": [], "train_loss": [], "dev_score": []})
-    dev_predictions: list = field(default_factory=list)  # at the selected step
+    last_dev: Evaluation | None = None  # of the last evaluation
     best: BestEvaluation | None = None  # with checkpoint_selection: best_dev
+    final_loss: float | None = None  # of the last step's weights
     untrained_embedding_decay: float = 1.0  # accumulated weight decay of word embeddings that the task never uses
     seconds: float = 0.0
 
@@ -119,6 +121,10 @@ class Population:
             self.train = replace(train, targets=normalize_scores(train.targets, task))
         elif task.is_regression:
             self.train = replace(train, targets=standardize_scores(train.targets, task))
+        # The sequences (sentences of tags: their windows) on which final losses are measured.
+        self.loss_sequences = evenly_spaced(len(train), MAX_LOSS_SEQUENCES)
+        loss_targets = np.concatenate([self.train.targets_of(i) for i in self.loss_sequences])
+        self.constant_loss = constant_loss(self.train.targets[loss_targets])
         self.autocast = configs[0].precision == "bfloat16"
         self.model = Classifier(
             checkpoint.architecture,
@@ -178,6 +184,21 @@ class Population:
         if self.device.type != "cpu":
             self._prefetched = self._next_steps(), self._pack([self._indices_of(member) for member in self.members])
         return losses.detach().cpu().numpy()  # waits for the device
+
+    @torch.no_grad()
+    def final_losses(self, indices: Sequence[int]) -> np.ndarray:
+        """Mean task loss of some members on `loss_sequences`, without dropout; -> (indices,) float64."""
+        losses, counts = [], []
+        with self.model.select_members(indices) as model:
+            for group in evaluation_groups(self.train, self.loss_sequences):
+                packed, targets = self._pack([np.array(group)] * len(indices))
+                batch = packed.to(self.device)
+                with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
+                    outputs = model(batch)
+                expected = torch.from_numpy(targets).to(self.device)
+                losses.append(member_losses(outputs.float(), expected, batch.target_mask))
+                counts.append(int(packed.target_mask[0].sum()))
+        return np.average(torch.stack(losses).cpu().double().numpy(), axis=0, weights=counts)
 
     def _next_batches(self, indices: Sequence[np.ndarray] | None = None) -> tuple[PackedBatch, Tensor]:
         """The members' batches on the device; -> batch, targets (P, targets) or (P, sequences, labels)."""
@@ -251,21 +272,3 @@ def init_bias_to_label_frequency(model: Classifier, targets: np.ndarray) -> None
     frequencies = np.clip(targets.mean(0), 0.5 / n, 1 - 0.5 / n)
     assert model.head is not None
     model.head.bias.data.copy_(torch.from_numpy(np.log(frequencies / (1 - frequencies)).astype(np.float32)))
-
-
-def member_losses(outputs: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """(P,) mean loss of each member's batch over its targets: cross-entropy of labels, squared error of scores, binary
-    cross-entropy (mean over labels) of label sets.
-
-    Args:
-        outputs: (P, targets, outputs) float32.
-        targets: (P, targets) int64 labels or float32 scores, or (P, targets, outputs) float32 of 0 and 1.
-        mask: (P, targets) bool; False: no target.
-    """
-    if targets.ndim == 3:
-        losses = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(-1)
-    elif targets.is_floating_point():
-        losses = (outputs.squeeze(-1) - targets).square()
-    else:
-        losses = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-    return torch.where(mask, losses, 0.0).sum(1) / mask.sum(1)

@@ -25,8 +25,8 @@ class RunRecord:
     predictions: Mapping[str, list]  # dev, test -> one label (str) or value (float) per example, in file order
     seconds: float  # share of the population's wall-clock time
     peak_bytes: int  # peak memory of its population: of the process (CPU) or the device's allocator (CUDA)
-    # Task loss of the last step's weights on train (at most 1,000 examples, evenly spaced), without dropout, class
-    # weights or focal term; and the smallest loss of a constant output on the same targets. None: diverged.
+    # Task loss of the last step's weights on train (at most 1,000 sequences, evenly spaced), without dropout; and the
+    # smallest loss of a constant output on the same targets. In nats, or squares of trained units. None: diverged.
     final_loss: float | None = None
     constant_loss: float | None = None
     # Tasks of labels: dev, test -> probabilities per example, in the order of the task's labels (of label sets: of each
@@ -40,6 +40,10 @@ class RunRecord:
     def id(self) -> str:
         """The run's id; see RunConfig.id."""
         return self.config.id
+
+    def without_predictions(self) -> RunRecord:
+        """The record without what it holds for every example."""
+        return dataclasses.replace(self, predictions={}, probabilities={}, last_predictions={})
 
     def to_dict(self) -> JsonObject:
         """Plain values for JSON."""

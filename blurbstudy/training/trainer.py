@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,7 +16,7 @@ from ..models import Checkpoint, FinetunedWeights, PackedBatch
 from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
-from .evaluation import decode, evaluation_batches, gold_of, predict
+from .evaluation import Evaluation, decode, evaluation_batches, gold_of, label_probabilities, predict
 from .memory import peak_bytes, release_freed_memory, reset_peak
 from .population import SHARED_FIELDS, BestEvaluation, Member, Population
 from .provenance import describe_device, pick_device, software_versions
@@ -26,7 +27,6 @@ RecordCallback = Callable[[RunRecord], object]
 StepCallback = Callable[[Sequence[Member]], object]  # gets the members after a step; must not change them
 # Gets a scored run's record and a function that copies its selected weights.
 WeightsCallback = Callable[[RunRecord, Callable[[], FinetunedWeights]], object]
-Scored = tuple[list, float | None]  # predictions, score (None: an output is not finite, or there is no test set)
 
 
 def train_population(
@@ -143,14 +143,15 @@ class PopulationTraining:
                 member.losses.append(float(loss))
             self._evaluate([i for i, m in enumerate(members) if finite[i] and m.step in m.evaluate_at])
             finished = [i for i, m in enumerate(members) if finite[i] and m.step == m.total_steps]
+            self._measure_final_losses(finished)
             tested = self._test(finished)
             seconds = (time.perf_counter() - start) / len(members)
             for member in members:
                 member.seconds += seconds
             for index in finished:
-                self._record(index, tested[index])
+                self._record(index, test=tested.get(index))
             for index in np.flatnonzero(~finite):
-                self._record(int(index), None)
+                self._record(int(index))
             self._report_progress(finite)
             remaining = [i for i, m in enumerate(members) if m.config.id not in self.records]
             if 0 < len(remaining) < len(members):
@@ -159,37 +160,38 @@ class PopulationTraining:
 
     def _evaluate(self, indices: list[int]) -> None:
         """Adds a point to the learning curves of these members."""
-        scored = self._score("dev", indices) if indices and "dev" in self.splits else {}
+        evaluated = self._score("dev", indices) if indices and "dev" in self.splits else {}
         for index in indices:
             member = self.population.members[index]
             member.curve["step"].append(member.step)
             member.curve["train_loss"].append(float(np.mean(member.losses)))
             member.losses.clear()
-            if index not in scored:
-                member.curve["dev_score"].append(None)
-                continue
-            predictions, value = scored[index]
+            member.last_dev = dev = evaluated.get(index)
+            value = dev.score if dev else None
             member.curve["dev_score"].append(value)
-            if member.config.recipe.checkpoint_selection == "last":
-                member.dev_predictions = predictions
-            elif value is not None and (member.best is None or value > member.best.score):
-                member.best = BestEvaluation(value, member.step, self.population.snapshot(index))
-                member.dev_predictions = predictions
+            if dev is None or value is None or member.config.recipe.checkpoint_selection == "last":
+                continue
+            if member.best is None or value > member.best.score:
+                member.best = BestEvaluation(value, member.step, dev, self.population.snapshot(index))
         if indices:
             release_freed_memory()
 
-    def _test(self, indices: list[int]) -> dict[int, Scored]:
-        """Test predictions and score of finished members, with the weights that their recipe selects."""
+    def _measure_final_losses(self, indices: list[int]) -> None:
+        """Before other weights than the last step's are selected."""
+        losses = self.population.final_losses(indices) if indices else []
+        for index, loss in zip(indices, losses, strict=True):
+            self.population.members[index].final_loss = float(loss)
+
+    def _test(self, indices: list[int]) -> dict[int, Evaluation]:
+        """Member index -> evaluation on test, if there is one, of the weights that the recipe selects."""
         for index in indices:
             best = self.population.members[index].best
             if best is not None:
                 self.population.restore(index, best.snapshot)
-        if "test" not in self.splits:
-            return dict.fromkeys(indices, ([], None))
-        return self._score("test", indices) if indices else {}
+        return self._score("test", indices) if indices and "test" in self.splits else {}
 
-    def _score(self, split: str, indices: Sequence[int]) -> dict[int, Scored]:
-        """Member index -> predictions and score on a split."""
+    def _score(self, split: str, indices: Sequence[int]) -> dict[int, Evaluation]:
+        """Member index -> evaluation on a split."""
         features, gold, task = self.splits[split], self.gold[split], self.task
         with self.population.model.select_members(indices) as model:
             count, batches = self._batches.get(split, (0, []))
@@ -199,36 +201,45 @@ class PopulationTraining:
                 )
                 self._batches[split] = (len(indices), batches)
             outputs = predict(model, batches, device=self.device, autocast=self.population.autocast)
-        scored: dict[int, Scored] = {}
+        evaluated: dict[int, Evaluation] = {}
         for index, member_outputs in zip(indices, outputs, strict=True):
             tag_scheme = self.population.members[index].config.recipe.tag_scheme
             predictions = decode(member_outputs, features, task, tag_scheme=tag_scheme)
-            value = (
-                score(task.metric, gold, predictions, positives=task.positive_labels)
-                if np.isfinite(member_outputs).all()
-                else None
-            )
-            scored[index] = (predictions, value)
-        return scored
+            if np.isfinite(member_outputs).all():
+                value = score(task.metric, gold, predictions, positives=task.positive_labels)
+                evaluated[index] = Evaluation(predictions, value, label_probabilities(member_outputs, task))
+            else:
+                evaluated[index] = Evaluation(predictions, None, None)
+        return evaluated
 
-    def _record(self, index: int, tested: Scored | None) -> None:
-        """Records a member that has finished or (`tested` is None) diverged."""
+    def _record(self, index: int, *, test: Evaluation | None = None) -> None:
+        """Records a member that has finished or diverged."""
         member = self.population.members[index]
-        best = member.best
-        dev_score = best.score if best else (member.curve["dev_score"] or [None])[-1]
-        has_test = "test" in self.splits
-        scored = tested is not None and (tested[1] if has_test else dev_score) is not None
-        predictions = {"dev": member.dev_predictions} if member.dev_predictions else {}
-        if tested is not None and has_test:
-            predictions["test"] = tested[0]
+        best, last_dev = member.best, member.last_dev
+        dev = best.dev if best else last_dev
+        evaluated = {split: item for split, item in (("dev", dev), ("test", test)) if item is not None}
+        outcomes = [item for item in (last_dev, *evaluated.values()) if item is not None]
+        is_finite = member.final_loss is not None and math.isfinite(member.final_loss)
+        scored = is_finite and all(item.score is not None for item in outcomes)
+        if not scored:
+            evaluated = {}
+        is_earlier = scored and best is not None and best.step < member.step
         record = RunRecord(
             config=member.config,
             status="finished" if scored else "diverged",
             stopped_at_step=member.step,
             selected_step=(best.step if best else member.step) if scored else None,
-            scores={"dev": dev_score, "test": tested[1]} if scored and tested else {"dev": None, "test": None},
+            scores={split: evaluated[split].score if split in evaluated else None for split in ("dev", "test")},
             curve=finite_curve(member.curve),
-            predictions=predictions if scored else {},
+            predictions={split: item.predictions for split, item in evaluated.items()},
+            final_loss=member.final_loss if scored else None,
+            constant_loss=self.population.constant_loss if scored else None,
+            probabilities={
+                split: item.probabilities.tolist()
+                for split, item in evaluated.items()
+                if item.probabilities is not None
+            },
+            last_predictions={"dev": last_dev.predictions} if is_earlier and last_dev else {},
             seconds=round(member.seconds, 4),
             peak_bytes=peak_bytes(self.device),
             environment={

@@ -7,7 +7,7 @@ import transformers
 
 from blurbstudy.models import Classifier, Encoder, export_checkpoint, load_checkpoint, pack
 from blurbstudy.training import MemberHyperparameters, PopulationAdamW
-from blurbstudy.training.population import member_losses
+from blurbstudy.training.losses import member_losses
 
 VOCABULARY, WIDTH, LAYERS = 60, 16, 3
 CASES = [

@@ -10,6 +10,7 @@ from ...config import RunConfig
 from ...models import Architecture
 from ...pretraining.encoder_cache import EncoderRequest
 from ...training import evaluation_steps, population_key
+from ...training.losses import MAX_LOSS_SEQUENCES
 from ..populations import run_steps
 from ..sources.sources import Sources
 from .measurements import MeasurementCache, hardware_key
@@ -46,12 +47,13 @@ class CostModel:
         return self._seconds[key]
 
     def flops(self, config: RunConfig) -> float:
-        """Floating-point operations of a run: its steps, dev evaluations and test evaluation."""
+        """Floating-point operations of a run: its steps, dev and test evaluations, and final loss on train."""
         recipe, sizes = config.recipe, self.sources.sizes[config.task]
         length = min(recipe.max_length, TYPICAL_LENGTH[self.sources.task(config.task).task_type])
         steps = run_steps(config, sources=self.sources)
         points = 0 if recipe.train_on_dev else len(evaluation_steps(recipe.n_evaluations, steps))
-        evaluated = points * sizes.get("dev", 0) + sizes.get("test", 0)
+        measured = min(MAX_LOSS_SEQUENCES, sizes["train"] + (sizes.get("dev", 0) if recipe.train_on_dev else 0))
+        evaluated = points * sizes.get("dev", 0) + sizes.get("test", 0) + measured
         shape = self._shape(config)
         return steps * step_flops(shape, recipe.batch_size * length) + forward_flops(shape, evaluated * length)
 
