@@ -9,9 +9,10 @@ from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.training import train_population
 
-GOLDEN_REVISION = 3
-GOLDEN_ID = "474c5c177ffd30a50087"
+GOLDEN_REVISION = 4
+GOLDEN_ID = "3a83d40d72e68dd3abce"
 GOLDEN_LOSSES = [6.36398, 5.04041, 4.23973, 6.90065, 3.26782, 7.67041]
+GOLDEN_FINAL_LOSS, GOLDEN_CONSTANT_LOSS = 5.43790, 1.71429
 GOLDEN_PREDICTIONS = [0.05564, 0.06649, 0.06597, 0.07123, 0.07245]
 
 
@@ -52,4 +53,6 @@ def test_the_golden_run_gives_the_golden_numbers():
     assert record.id == GOLDEN_ID, "what a run id covers has changed: every store would be trained anew"
     advice = "a run's outcome has changed: if that is meant, raise TRAINER_REVISION and renew these numbers"
     assert record.curve["train_loss"] == pytest.approx(GOLDEN_LOSSES, rel=1e-3), advice
+    assert record.final_loss == pytest.approx(GOLDEN_FINAL_LOSS, rel=1e-3), advice
+    assert record.constant_loss == pytest.approx(GOLDEN_CONSTANT_LOSS, rel=1e-3), advice
     assert record.predictions["test"] == pytest.approx(GOLDEN_PREDICTIONS, rel=1e-3, abs=1e-3), advice

@@ -7,6 +7,7 @@ a file differs from the store's file of the same name, or a score from that of i
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import tempfile
@@ -233,6 +234,8 @@ def _extract(file: Path, folder: Path) -> list[str]:
             strange = next((name for name in names if not kind_of(name)), None)
             if strange is not None:
                 raise import_error(file, f"contains {strange[:100]!r}, which no run store has", "name another file")
+            if min(len(names), 0xFFFF) != _recorded_count(file, comment=archive.comment):
+                raise zipfile.BadZipFile("its directory lacks entries")
             if not names or len(set(names)) < len(names):
                 raise import_error(file, "contains no run store", "name a file that blurbstudy store export wrote")
             with disk_errors(folder, "name another folder for temporary files (TMPDIR)"):
@@ -243,6 +246,15 @@ def _extract(file: Path, folder: Path) -> list[str]:
         problem = f"is not a complete archive ({typed_message(error)})"
         raise import_error(file, problem, "export the store again") from None
     return names
+
+
+def _recorded_count(file: Path, *, comment: bytes) -> int:
+    """The number of entries that a zip file's last record gives, at most 0xFFFF. zipfile does not compare it with the
+    directory, where a wrong length of one entry hides those after it.
+    """
+    with file.open("rb") as stream:
+        stream.seek(-12 - len(comment), os.SEEK_END)
+        return int.from_bytes(stream.read(2), "little")
 
 
 def import_error(file: Path, problem: str, remedy: str) -> StoreError:

@@ -151,6 +151,10 @@ def test_a_run_made_again_elsewhere_is_the_same_and_the_one_that_is_there_stays(
         ({"stopped_at_step": 9}, "stopped_at_step 9 here"),
         ({"selected_step": 9}, "selected_step 9 here"),
         ({"curve": {"step": [10], "train_loss": [0.3], "dev_score": [0.5]}}, "curve 0.3 here"),
+        ({"final_loss": 7.5}, "final_loss 7.5 here"),
+        ({"constant_loss": None}, "constant_loss None here"),
+        ({"probabilities": {"test": [[0.5, 0.5]]}}, "probabilities {"),
+        ({"last_predictions": {"dev": [0.5, 1.25, 4.0]}}, "last_predictions {"),
     ],
 )
 def test_other_content_under_one_id_is_refused_and_nothing_is_imported(file, other, make_record, change, said):
@@ -330,6 +334,17 @@ def test_no_single_damaged_byte_lets_other_content_in(full, file, tmp_path):
             assert contents(store.folder) == expected  # a byte that says nothing: a time, a version
 
 
+def test_a_length_in_the_directory_that_hides_the_entries_after_it_is_noticed(full, file, other):
+    data = file.read_bytes()
+    start, names = data.index(b"PK\x01\x02"), sorted(contents(full.folder))
+    for hidden in range(1, len(names)):
+        place = start + sum(46 + len(name) for name in names[: -hidden - 1]) + 33  # high byte of a comment's length
+        file.write_bytes(data[:place] + b"\x5a" + data[place + 1 :])
+        with zipfile.ZipFile(file) as archive:
+            assert len(archive.namelist()) == len(names) - hidden
+        refuses(file, other, "is not a complete archive")
+
+
 def test_a_run_whose_id_does_not_fit_its_configuration_is_refused(full, file, other):
     name = first_run(full.folder)
     text = (full.folder / name).read_text()
@@ -350,6 +365,10 @@ def test_a_run_whose_id_does_not_fit_its_configuration_is_refused(full, file, ot
         {"predictions": {"test": [{"a": 1}]}},
         {"predictions": {"test": "yes"}},
         {"curve": {"train_loss": ["low"]}},
+        {"final_loss": "low"},
+        {"probabilities": {"test": [["high"]]}},
+        {"probabilities": {"test": [0.5]}},
+        {"last_predictions": {"dev": [{"a": 1}]}},
         {"environment": "a machine"},
         {"seconds": "long"},
         {"unknown": 1},

@@ -8,7 +8,8 @@ from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sources.sources import sources_from_dict, sources_to_dict
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
-from blurbstudy.stats.collapse import failure_reason, load_references
+from blurbstudy.stats.references import load_references
+from blurbstudy.stats.status import judge_run
 from blurbstudy.stats.summary import summarize
 from blurbstudy.store.archive import export_store, import_store
 from blurbstudy.store.custom_tasks import METADATA_KIND, stored_task
@@ -37,8 +38,8 @@ def test_processes_make_the_runs_of_an_own_task_and_the_store_judges_them(tmp_pa
     assert reference.task == sources.task("mine") and list(reference.gold) == ["train", "dev"]
     assert reference.gold["dev"].gold == tuple(e.label for e in read_task(reference.task)["dev"])
     summary = summarize(list(found.values()), {"mine": reference}, split="dev")
-    assert (summary.n_scored, summary.failed_on_test) == (2, 0)
-    assert summary.failed == sum(failure_reason(record, reference) is not None for record in found.values())
+    assert summary.n_scored == 2
+    assert summary.failed == sum(judge_run(record, reference).status.failed for record in found.values())
     export_store(store, tmp_path / "all.zip")
     other = RunStore(tmp_path / "other")
     done = import_store(tmp_path / "all.zip", other)
