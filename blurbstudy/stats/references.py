@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,6 +28,7 @@ EXAMPLES = {  # kind of task -> what one example is
 UNMARKED_DOCUMENTS = ("BC5-chem", "BC5-disease", "NCBI-disease")
 BLOCK = 10  # sentences
 MIN_BLOCKS = 10  # in fewer, sentences are the units
+MENTION_LISTS = "mention-lists"  # kind of metadata: scores of the list of train's mentions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class GoldReference:
     task: Task
     data: str  # fingerprint of the task's files
     gold: Mapping[str, Gold]  # train, dev, and test where there is one
+    mention_list: Mapping[str, float] = field(default_factory=dict)  # entities: split -> F1 of train's mentions
 
     def trivial_score(self, split: str) -> float:
         """Score of the trivial baseline on a split: the majority label of train, no mention, or 0 for a correlation."""
@@ -140,10 +142,18 @@ def load_references(store: RunStore, fingerprints: Mapping[str, str] | Iterable[
     tasks = {name: stored_task(store, name, data) for name, data in data_of.items()}
     return {
         name: GoldReference(
-            task=tasks[name], data=data, gold={split: store.gold(name, data, split) for split in tasks[name].splits}
+            task=tasks[name],
+            data=data,
+            gold={split: store.gold(name, data, split) for split in tasks[name].splits},
+            mention_list=store.metadata(MENTION_LISTS, mention_list_key(name, data)) or {},
         )
         for name, data in data_of.items()
     }
+
+
+def mention_list_key(task: str, data: str) -> str:
+    """Key of a task's metadata of the kind MENTION_LISTS."""
+    return f"{task} {data}"
 
 
 def is_unscored(record: RunRecord, split: str) -> bool:

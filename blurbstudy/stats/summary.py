@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import StudyError
 from ..training.run_record import RunRecord
 from .cells import (
+    RunsByTask,
     common_seeds,
     contrast_group,
     example_interval_of,
@@ -51,6 +52,7 @@ class CellSummary:
     worst: float | None
     best: float | None
     trivial: float  # score of the majority label of train; 0 for a correlation
+    mention_list: float | None  # F1 of the list of train's mentions; None for other tasks
     n_noncollapsed: int  # seeds with a score and without a collapsed run
     noncollapsed_mean: float | None
     noncollapsed_sd: float | None
@@ -122,6 +124,7 @@ def summarize(
         worst=min(scored.values(), default=None),
         best=max(scored.values(), default=None),
         trivial=trivial,
+        mention_list=_mention_list(cell, references, split),
         n_noncollapsed=len(noncollapsed),
         noncollapsed_mean=over_seeds.mean,
         noncollapsed_sd=_sd(noncollapsed),
@@ -141,6 +144,12 @@ def summarize(
         judgements=tuple(judgements.values()),
         run_ids=tuple(runs_of[seed].id for runs_of in cell.values() for seed in seeds),
     )
+
+
+def _mention_list(cell: RunsByTask, references: Mapping[str, GoldReference], split: str) -> float | None:
+    scores = [(cell.weight(task), references[task].mention_list.get(split)) for task in cell]
+    known = [weight * score for weight, score in scores if score is not None]
+    return sum(known) if len(known) == len(cell) else None
 
 
 def _mean(scores: Mapping[Seed, float]) -> float | None:

@@ -89,6 +89,7 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
         seeds=summary.n,
         expected=expected,
         trivial=percent(summary.trivial),
+        mention_list=percent(summary.mention_list),
         paper=printed,
         paper_label=label,
         footnote=footnote,
@@ -116,6 +117,11 @@ def cell_notes(results: Results, paper: str) -> list[str]:
             f"{NOT_TRAINED_RATIO:g} times the training loss of the best constant prediction, with the 95% interval of "
             "their rate; next run: 95% interval of the mean score of all runs, collapsed ones included. The status is "
             "that of the last step's weights, the score that of the selected ones."
+        )
+    if any(summary.mention_list is not None for summary in summaries):
+        notes.append(
+            "Mention list: F1 of looking up the mentions of train in the text (longest match; phrases that are "
+            "mentions in at least half of their occurrences). In red where the mean is below it."
         )
     notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
     counts: Counter[RunStatus] = Counter()
@@ -205,4 +211,5 @@ def score_details(summary: CellSummary) -> list[tuple[str, str]]:
         ("no better than trivial", str(summary.statuses.get(RunStatus.TRIVIAL, 0))),
         ("shown better", str(summary.statuses.get(RunStatus.SHOWN, 0))),
         ("trivial", format_number(percent(summary.trivial))),
+        *([("list of train's mentions", format_number(percent(summary.mention_list)))] if summary.mention_list else []),
     ]

@@ -37,6 +37,7 @@ class Score:
     seeds: int = 0  # seeds with a run
     expected: int = 0  # seeds of the grid
     trivial: float | None = None  # score of the trivial prediction
+    mention_list: float | None = None  # F1 of the list of train's mentions, for entities
     paper: float | None = None
     paper_label: str = "paper"  # names the paper's number where it is of something else
     state: str = NOT_RUN  # shown where there is no mean
@@ -44,9 +45,26 @@ class Score:
     single_run: bool = False  # an off-the-shelf tool: one score, no seeds
     run_ids: tuple[str, ...] = ()  # of the runs behind it
 
-    FIELDS = ("mean", "sd", "n", "seeds low", "seeds high", "examples low", "examples high", "next run low",
-              "next run high", "worst", "collapsed", "failed", "shown better than trivial", "runs", "trivial", "paper",
-              "run ids")  # fmt: skip
+    FIELDS = (
+        "mean",
+        "sd",
+        "n",
+        "seeds low",
+        "seeds high",
+        "examples low",
+        "examples high",
+        "next run low",
+        "next run high",
+        "worst",
+        "collapsed",
+        "failed",
+        "shown better than trivial",
+        "runs",
+        "trivial",
+        "mention list",
+        "paper",
+        "run ids",
+    )
 
     @property
     def values(self) -> tuple[object, ...]:
@@ -62,6 +80,7 @@ class Score:
             self.worst,
             *counts,
             self.trivial,
+            self.mention_list,
             self.paper,
             " ".join(self.run_ids),
         )
@@ -88,12 +107,19 @@ class Score:
             _detail("next run", format_interval(self.mixture)) if self.mixture else "",
             *([] if one_seed else [_detail("worst", format_number(self.worst))]),
             _detail("trivial", format_number(self.trivial)),
+            _detail("mention list", format_number(self.mention_list), "failed" if self._is_below_list else "")
+            if self.mention_list is not None
+            else "",
             _detail("shown above", f"{self.shown} of {self.runs}"),
             paper,
         ]
         mark = ' class="collapsed"' if self.collapsed else ""
         mean = format_number(self.mean) if self.mean is not None else "no score"
         return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._footnote_html()}</div>'
+
+    @property
+    def _is_below_list(self) -> bool:
+        return None not in (self.mean, self.mention_list) and (self.mean or 0.0) < (self.mention_list or 0.0)
 
     def _footnote_html(self) -> str:
         return f'<p class="below">{escape(self.footnote)}</p>' if self.footnote else ""

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...baselines.mention_list import mention_list_scores
 from ...config import JsonObject
 from ...errors import ParameterError
 from ...models import checkpoint_fingerprint, checkpoint_folder, read_architecture
 from ...pretraining.encoder_cache import EncoderRequest
 from ...pretraining.objectives.registry import get_objective
+from ...stats.references import MENTION_LISTS, mention_list_key
 from ...store.custom_tasks import save_task
 from ...store.run_store import RunStore
 from ...tasks import Task, data_fingerprint, get_task, read_task
@@ -101,9 +103,16 @@ def resolve_sources(
 
 
 def _store_gold(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
-    """Store the gold labels of all splits unless they are there; return the number of examples per split."""
-    if not all(store.has_gold(task.name, fingerprint, split) for split in task.splits):
-        for split, examples in read_task(task, folder).items():
+    """Store the gold labels of all splits, and of entities the scores of the list of train's mentions, unless they are
+    there; return the number of examples per split.
+    """
+    key = mention_list_key(task.name, fingerprint)
+    listed = task.task_type != "ner" or store.metadata(MENTION_LISTS, key) is not None
+    if not listed or not all(store.has_gold(task.name, fingerprint, split) for split in task.splits):
+        examples_of = read_task(task, folder)
+        if not listed:
+            store.put_metadata(MENTION_LISTS, key, mention_list_scores(task, examples_of))
+        for split, examples in examples_of.items():
             store.put_gold(
                 task.name,
                 fingerprint,
