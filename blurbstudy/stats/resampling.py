@@ -7,7 +7,7 @@ All are deterministic, and replicates depend on the number of units alone: those
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,3 +100,16 @@ def bootstrap_counts(n_units: int) -> np.ndarray:
     generator = np.random.Generator(np.random.PCG64([_BOOTSTRAP_SEED, n_units]))
     shares = np.full(n_units, 1 / n_units)
     return np.concatenate([generator.multinomial(n_units, shares, size=size).astype(np.uint16) for size in _PARTS])
+
+
+def replicates_from_sums(sums: np.ndarray, from_sums: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Any statistic on replicates of the units, whose variance `Resampling.variance` computes.
+
+    Args:
+        sums: (units, terms) additive terms; at least two units.
+        from_sums: (..., terms) -> (...).
+    """
+    if not Resampling(n_units=len(sums)).is_bootstrap:
+        return from_sums(sums.sum(axis=0) - sums)
+    parts = np.array_split(bootstrap_counts(len(sums)), len(_PARTS))
+    return np.concatenate([from_sums(part.astype(np.float64) @ sums) for part in parts])
