@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -65,25 +65,23 @@ def agreement(records: Sequence[RunRecord], reference: GoldReference, *, split: 
     """
     used = [record for record in records if not judge_run(record, reference).status.collapsed]
     output = reference.task.output
-    result = {"measure": MEASURES[output], "n": len(used), "collapsed": len(records) - len(used)}
+    result = Agreement(measure=MEASURES[output], n=len(used), collapsed=len(records) - len(used))
     if len(used) < 2:
-        return Agreement(**result)
+        return result
     predicted = [record.predictions[split] for record in used]
     _, unit_of = np.unique(np.asarray(reference.units(split)), return_inverse=True)
     if output == "score":
         scores = np.asarray(predicted, np.float64)
         value, interval = _estimate(scores, lambda runs: icc_sums(runs, unit_of), icc_from_sums, reference, split)
-        return Agreement(**result, value=value, interval=clip_interval(interval, low=-1.0))
+        return replace(result, value=value, interval=clip_interval(interval, low=-1.0))
     if output == "token_labels":
         tagged = TaggedItems(predicted, reference, split)
         value, interval = _estimate(
             tagged.present, lambda runs: tagged.pair_sums(runs, unit_of), tagged.f1_from_sums, reference, split
         )
-        shares = right_shares(tagged.present[:, tagged.is_gold])
+        result = replace(result, value=value, interval=clip_interval(interval, low=0.0))
         items = "gold words" if reference.task.task_type == "pico" else "gold mentions"
-        return Agreement(
-            **result, value=value, interval=clip_interval(interval, low=0.0), items=items, **_named(shares)
-        )
+        return _with_shares(result, tagged.present[:, tagged.is_gold], items)
     gold = [str(label) for label in reference.gold[split].gold]
     _, codes = np.unique(np.asarray([gold, *predicted], dtype=str), return_inverse=True)
     codes = codes.reshape(1 + len(used), len(gold))
@@ -94,15 +92,9 @@ def agreement(records: Sequence[RunRecord], reference: GoldReference, *, split: 
 
     value, interval = _estimate(rows, sums, agreement_from_sums, reference, split)
     kappa, kappa_interval = _estimate(rows, sums, kappa_from_sums, reference, split)
-    return Agreement(
-        **result,
-        value=value,
-        interval=clip_interval(interval, low=0.0),
-        kappa=kappa,
-        kappa_interval=clip_interval(kappa_interval, low=-1.0),
-        items="examples",
-        **_named(right_shares(rows == codes[0])),
-    )
+    result = replace(result, value=value, interval=clip_interval(interval, low=0.0))
+    result = replace(result, kappa=kappa, kappa_interval=clip_interval(kappa_interval, low=-1.0))
+    return _with_shares(result, rows == codes[0], "examples")
 
 
 def _estimate(
@@ -142,8 +134,9 @@ def right_shares(right: np.ndarray) -> tuple[float, float, float] | None:
     return by_all, 1.0 - by_all - by_none, by_none
 
 
-def _named(shares: tuple[float, float, float] | None) -> dict[str, float]:
-    return {} if shares is None else dict(zip(("all_right", "some_right", "none_right"), shares, strict=True))
+def _with_shares(result: Agreement, right: np.ndarray, items: str) -> Agreement:
+    by_all, by_some, by_none = right_shares(right) or (None, None, None)
+    return replace(result, items=items, all_right=by_all, some_right=by_some, none_right=by_none)
 
 
 def _by_unit(values: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
@@ -253,5 +246,7 @@ def _items(labels: Sequence[str | float], *, words: bool) -> set[tuple[int, int,
             if tag != "O"
         }
     return {
-        (sentence, *mention) for sentence, tags in enumerate(labels) for mention in decode_tags(split_tags(str(tags)))
+        (sentence, start, end, kind)
+        for sentence, tags in enumerate(labels)
+        for start, end, kind in decode_tags(split_tags(str(tags)))
     }
