@@ -222,13 +222,14 @@ class TaggedItems:
 
     def pair_sums(self, present: np.ndarray, unit_of: np.ndarray) -> np.ndarray:
         """Shared items, and those of both runs, by pair of runs and class: (units, pairs x classes x 2)."""
-        pairs = list(combinations(range(len(present)), 2))
-        sums = np.zeros((int(unit_of.max()) + 1, len(pairs), self._n_classes, 2))
-        units = unit_of[self._sentences]
-        for i, (first, second) in enumerate(pairs):
-            np.add.at(sums[:, i, :, 0], (units, self._classes), present[first] & present[second])
-            np.add.at(sums[:, i, :, 1], (units, self._classes), present[first].astype(int) + present[second])
-        return sums.reshape(len(sums), -1)
+        cells = unit_of[self._sentences] * self._n_classes + self._classes  # (items,)
+        shape = int(unit_of.max()) + 1, self._n_classes
+        sizes = [np.bincount(cells, run, minlength=math.prod(shape)) for run in present]
+        sums = [
+            np.stack([np.bincount(cells, present[s] & present[t], minlength=math.prod(shape)), sizes[s] + sizes[t]], -1)
+            for s, t in combinations(range(len(present)), 2)
+        ]
+        return np.stack(sums).reshape(-1, *shape, 2).swapaxes(0, 1).reshape(shape[0], -1)
 
     def f1_from_sums(self, sums: np.ndarray) -> np.ndarray:
         """Mean over pairs and classes of 2 shared / (items of one + items of the other)."""

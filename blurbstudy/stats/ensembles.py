@@ -7,8 +7,7 @@ Members are all runs that did not collapse; none is chosen by its dev score, whi
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -18,12 +17,12 @@ from ..metrics import METRICS
 from ..tasks import Task, split_tags
 from ..tasks.task import split_labels
 from ..training.run_record import RunRecord
+from .cells import replicate_scores
 from .contrasts import MIN_UNITS, Comparison, contrast
 from .crossed_seeds import Seed
 from .intervals import Interval, student_interval
 from .panels import ContrastGroup, ScoredTask
 from .references import GoldReference
-from .resampling import replicates_from_sums, unit_sums
 from .scale import Scale
 from .status import judge_run
 
@@ -90,43 +89,57 @@ def combination(records: Sequence[RunRecord], task: Task, split: str) -> str:
     return MEAN_PROBABILITY if known and records else MAJORITY
 
 
-def combine(records: Sequence[RunRecord], task: Task, split: str) -> list[str] | list[float]:
-    """The predictions of an ensemble, in the form of Example.label; of one run, its own.
+class Combiner:
+    """The predictions of any ensemble of some runs, in the form of Example.label; of one run, its own.
 
     A label is that of the largest mean probability, or of most runs; ties go to the first of the task's labels, in tags
     of each word. A set has the labels with a mean probability above 1/2, or of more than half of the runs.
     """
-    method = combination(records, task, split)
-    rows = [record.predictions[split] for record in records]
-    if len(rows) == 1:
-        return list(rows[0])
-    if method == MEAN_SCORE:
-        return np.mean(np.asarray(rows, np.float64), axis=0).tolist()
-    if method == MEAN_PROBABILITY:
-        mean = np.mean([record.probabilities[split] for record in records], axis=0)  # (examples, labels)
-        if task.output == "multi_label":
-            return _label_sets(mean > 0.5, task)
-        return [task.labels[index] for index in mean.argmax(axis=1)]
-    if task.output == "multi_label":
-        votes = [[[label in split_labels(str(one)) for label in task.labels] for one in row] for row in rows]
-        return _label_sets(2 * np.sum(votes, axis=0) > len(rows), task)
-    if task.output == "token_labels":
+
+    def __init__(self, records: Sequence[RunRecord], task: Task, split: str) -> None:
+        self.task, self.method = task, combination(records, task, split)
+        self.rows = [record.predictions[split] for record in records]
+        index = {label: i for i, label in enumerate(task.labels)}
+        if self.method == MEAN_SCORE:
+            self._values = np.asarray(self.rows, np.float64)  # (runs, examples)
+        elif self.method == MEAN_PROBABILITY:
+            self._values = np.array([record.probabilities[split] for record in records])  # (runs, examples, labels)
+        elif task.output == "multi_label":
+            sets = [[set(split_labels(str(labels))) for labels in row] for row in self.rows]
+            self._values = np.array([[[label in one for label in task.labels] for one in row] for row in sets])
+        else:
+            words = (
+                [[split_tags(str(tags)) for tags in row] for row in self.rows]
+                if self.is_tagging
+                else [[[str(label)] for label in row] for row in self.rows]
+            )
+            self._ends = np.cumsum([0, *map(len, words[0])])  # (examples + 1,)
+            self._values = np.array([[index[tag] for tags in row for tag in tags] for row in words])  # (runs, words)
+
+    @property
+    def is_tagging(self) -> bool:
+        """Whether an example has one label per word."""
+        return self.task.output == "token_labels"
+
+    def predictions(self, subset: Sequence[int]) -> list[str] | list[float]:
+        """The predictions of the ensemble of some runs."""
+        if len(subset) == 1:
+            return list(self.rows[subset[0]])
+        values, labels = self._values[list(subset)], np.array(self.task.labels)
+        if self.method == MEAN_SCORE:
+            return values.mean(axis=0).tolist()
+        if self.task.output == "multi_label":  # shares of runs, or mean probabilities
+            return [",".join(labels[row]) for row in values.mean(axis=0) > 0.5]
+        if self.method == MEAN_PROBABILITY:
+            return labels[values.mean(axis=0).argmax(axis=1)].tolist()
+        votes = np.stack([(values == label).sum(axis=0) for label in range(len(labels))])  # (labels, words)
+        chosen, ends = labels[votes.argmax(axis=0)].tolist(), self._ends
+        differ = np.concatenate([[0], np.cumsum((values != values[0]).any(axis=0))])[ends]
+        first = self.rows[subset[0]]
         return [
-            votes[0]
-            if len(set(votes)) == 1
-            else " ".join(_majority(words, task) for words in zip(*map(split_tags, votes), strict=True))
-            for votes in zip(*rows, strict=True)
+            first[i] if differ[i] == differ[i + 1] else " ".join(chosen[ends[i] : ends[i + 1]])
+            for i in range(len(first))
         ]
-    return [_majority(votes, task) for votes in zip(*rows, strict=True)]
-
-
-def _majority(votes: Sequence[str], task: Task) -> str:
-    counts = Counter(votes)
-    return max(task.labels, key=lambda label: counts[label])
-
-
-def _label_sets(chosen: np.ndarray, task: Task) -> list[str]:
-    return [",".join(label for label, is_in in zip(task.labels, row, strict=True) if is_in) for row in chosen]
 
 
 def subsets_of(n: int, size: int) -> list[tuple[int, ...]]:
@@ -182,7 +195,7 @@ def _contrast(scorer: _Scorer, subsets: Sequence[tuple[int, ...]], scale: Scale)
 
 def _interval_over_examples(scorer: _Scorer, scale: Scale, *, length: float) -> Interval | None:
     """95% of the gain of all runs together; None where units are few."""
-    resampling, runs = scorer.reference.resampling(scorer.split), range(len(scorer.records))
+    resampling, runs = scorer.reference.resampling(scorer.split), range(scorer.n)
     if resampling.n_units < MIN_UNITS:
         return None
     members = np.mean([scale.forward(scorer.replicates((run,))) for run in runs], axis=0)
@@ -192,41 +205,36 @@ def _interval_over_examples(scorer: _Scorer, scale: Scale, *, length: float) -> 
 
 
 class _Scorer:
-    """Scores of subsets of runs; what the metric counts in an example is computed once per prediction."""
+    """Scores of ensembles of runs; what the metric counts in an example is computed once per prediction."""
 
     def __init__(self, records: Sequence[RunRecord], reference: GoldReference, split: str) -> None:
-        self.records, self.reference, self.split = records, reference, split
-        self.task, self.gold, self.units = reference.task, reference.gold[split].gold, reference.units(split)
+        self.n, self.reference, self.split = len(records), reference, split
+        self.task, self.gold = reference.task, reference.gold[split].gold
         self.is_z = self.task.metric == "pearson"
-        self._terms: dict[tuple[int, str | float], np.ndarray] = {}
+        self._combiner = Combiner(records, reference.task, split)
+        self._index: dict[tuple[int, str | float], int] = {}  # (example, prediction) -> row of terms
+        self._terms: list[np.ndarray] = []
         self._scores: dict[tuple[int, ...], float] = {}
-
-    def predictions(self, subset: Sequence[int]) -> list[str] | list[float]:
-        """Of the ensemble of some runs."""
-        return combine([self.records[run] for run in subset], self.task, self.split)
 
     def score(self, subset: tuple[int, ...]) -> float:
         """Of the ensemble of some runs, a fraction."""
         if subset not in self._scores:
-            predicted = self.predictions(subset)
-            metric = METRICS[self.task.metric]
-            if self.is_z:  # its terms depend on all examples
-                self._scores[subset] = self.reference.score(self.gold, predicted)
-            else:
-                self._scores[subset] = float(metric.from_sums(sum(self._terms_of(predicted), np.zeros(()))))
+            predicted = self._combiner.predictions(subset)
+            self._scores[subset] = (
+                self.reference.score(self.gold, predicted)
+                if self.is_z  # its terms depend on all examples
+                else float(METRICS[self.task.metric].from_sums(self._summed_terms(predicted)))
+            )
         return self._scores[subset]
 
-    def _terms_of(self, predicted: Sequence[str | float]) -> Iterator[np.ndarray]:
-        new = [key for key in enumerate(predicted) if key not in self._terms]
+    def _summed_terms(self, predicted: Sequence[str | float]) -> np.ndarray:
+        new = [key for key in enumerate(predicted) if key not in self._index]
         if new:
             gold, guesses = [self.gold[i] for i, _ in new], [guess for _, guess in new]
-            rows = METRICS[self.task.metric].terms(gold, guesses, tuple(self.task.positive_labels))
-            self._terms |= dict(zip(new, rows, strict=True))
-        return (self._terms[key] for key in enumerate(predicted))
+            self._index |= {key: len(self._terms) + row for row, key in enumerate(new)}
+            self._terms += list(METRICS[self.task.metric].terms(gold, guesses, tuple(self.task.positive_labels)))
+        return np.sum([self._terms[self._index[key]] for key in enumerate(predicted)], axis=0)
 
     def replicates(self, subset: Sequence[int]) -> np.ndarray:
         """Scores of the ensemble on replicates of the split; a single 0 below two units."""
-        positives = tuple(self.task.positive_labels)
-        predicted = tuple(self.predictions(subset))
-        sums = unit_sums(self.task.metric, tuple(self.gold), predicted, tuple(self.units), positives)
-        return replicates_from_sums(sums, METRICS[self.task.metric].from_sums) if len(sums) > 1 else np.zeros(1)
+        return replicate_scores(self.reference, self._combiner.predictions(subset), split=self.split)

@@ -8,10 +8,14 @@ import pytest
 
 from blurbstudy.metrics import accuracy, entity_f1, pearson
 from blurbstudy.stats.contrasts import contrast
-from blurbstudy.stats.ensembles import MAJORITY, MEAN_PROBABILITY, MEAN_SCORE, combine, ensembles, subsets_of
+from blurbstudy.stats.ensembles import MAJORITY, MEAN_PROBABILITY, MEAN_SCORE, Combiner, ensembles, subsets_of
 from blurbstudy.stats.panels import ContrastGroup, ScoredTask
 from blurbstudy.stats.resampling import Resampling, bootstrap_counts
 from blurbstudy.tasks import get_task
+
+
+def combine(records, task, split):
+    return Combiner(records, task, split).predictions(range(len(records)))
 
 
 def with_probabilities(record, rows):
