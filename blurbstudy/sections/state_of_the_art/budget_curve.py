@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from ...search.search import N_STARTUP_TRIALS, SearchResult
+from ...stats.best_of import MIN_BAND, best_of
 from ...study.study import Study
 from ...tables.figure import (
     BLUE,
@@ -34,7 +34,7 @@ STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"))  # of enco
 def expected_figure(
     study: Study[Parameters], searched: Searched, *, title: str = "Expected best dev score by the number of trials"
 ) -> Figure:
-    """Expected maximum by number of trials, with a band of one standard deviation; trials as points on the right."""
+    """Expected maximum by number of trials, with its 95% band; trials as points on the right."""
     panels = panels_of(searched)
     columns = min(2, max(len(panels), 1))
     rows = max(1, math.ceil(len(panels) / columns))
@@ -50,10 +50,10 @@ def expected_figure(
         axes.legend(frameon=False, fontsize=8.5, loc="best")
     hide_unused(plots[len(panels) :])
     notes = [
-        "Line: the mean of the best of n trials, drawn with replacement from those that were run; band: its standard "
-        "deviation. Points: the trials; cross: the standard recipe. The formula assumes random trials, but after the "
-        f"first {N_STARTUP_TRIALS} the sampler favours recipes like earlier good ones. The curve therefore describes "
-        "these recipes, not the speed of the search."
+        "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: its "
+        f"95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard recipe. The formula "
+        f"assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like earlier good "
+        "ones. The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
         title=title, alt=_describe(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
@@ -71,10 +71,10 @@ def panels_of(searched: Searched) -> dict[str, dict[str, SearchResult]]:
 
 def _draw(axes: Axes, result: SearchResult, *, label: str, colour: str, style: str) -> None:
     values = [value * PERCENT for value in result.values]
-    mean, spread = expected_maximum(values)
-    budgets = range(1, len(values) + 1)
-    axes.fill_between(budgets, mean - spread, mean + spread, color=colour, alpha=0.13, lw=0)
-    axes.plot(budgets, mean, color=colour, ls=style, lw=1.8, label=label)
+    found = best_of(values)
+    budgets = range(1, len(found.dev) + 1)
+    axes.fill_between(budgets, found.dev - found.half, found.dev + found.half, color=colour, alpha=0.13, lw=0)
+    axes.plot(budgets, found.dev, color=colour, ls=style, lw=1.8, label=label, marker="" if len(budgets) > 1 else "_")
     right = [len(values) + 0.5] * len(values)
     axes.scatter(right, values, s=12, color=colour, alpha=0.6, lw=0)
     axes.scatter(right[:1], values[:1], s=34, color=colour, marker="x", lw=1.6)
@@ -86,7 +86,7 @@ def _trial_ticks(n_trials: int) -> list[int]:
 
 def _describe(panels: Mapping[str, Mapping[str, SearchResult]]) -> str:
     sentences: Sequence[str] = [
-        f"{task}, {encoder}: expected {expected_maximum(result.values)[0][0] * PERCENT:.1f} from one trial, "
+        f"{task}, {encoder}: expected {best_of(result.values).dev[0] * PERCENT:.1f} from one trial, "
         f"{max(result.values) * PERCENT:.1f} the best of {len(result.values)}."
         for task, by_encoder in panels.items()
         for encoder, result in by_encoder.items()
@@ -94,15 +94,3 @@ def _describe(panels: Mapping[str, Mapping[str, SearchResult]]) -> str:
     return "Curves of the expected best dev score by the number of trials. " + " ".join(
         sentences or ["No trial has been run."]
     )
-
-
-def expected_maximum(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the maximum of 1 to len(values) draws with replacement: (len(values),) each."""
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    n = len(ordered)
-    draws = np.arange(1, n + 1)[:, None]  # (budgets, 1)
-    below = (np.arange(n + 1) / n)[None, :] ** draws  # (budgets, n + 1): P(no draw is above the k lowest values)
-    chances = np.diff(below, axis=1)  # (budgets, n): P(the highest draw is the k-th value)
-    mean = chances @ ordered
-    spread = np.sqrt(np.maximum(chances @ ordered**2 - mean**2, 0.0))
-    return mean, spread
