@@ -17,7 +17,8 @@ from ..errors import ParameterError, StudyError
 from ..inference.model_directory.heads import head_layout, missing_in_transformers
 from ..inference.model_directory.settings import settings_of
 from ..paths import models_folder
-from ..stats.collapse import GoldReference, failure_reason, is_unscored, load_references
+from ..stats.references import GoldReference, is_unscored, load_references
+from ..stats.status import judge_run
 from ..stats.summary import summarize
 from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
@@ -27,7 +28,7 @@ from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_train
 from ..training.run_record import RunRecord
 from .export_model import check_target, ensure_weights, export_run, exported_run_id, is_unchanged
 from .finetune_result import FinetuneResult
-from .model_facts import best_by_dev
+from .model_facts import best_by_dev, select_by_dev
 from .recommend.recommend import recommendation_of
 from .recommend.rules import SEEDS
 from .score import scores_by_class
@@ -119,7 +120,8 @@ def fine_tune(
         recipe=resolved,
         store=store,
         sweep=sweep,
-        reasons={record.id: failure_reason(record, reference) for record in records},
+        judgements={record.id: judge_run(record, reference) for record in records},
+        best=select_by_dev(records, reference),
         dev=summarize(records, references, split="dev"),
         test=summarize(records, references) if has_test else None,
         classes=_mean_by_class(records, reference, split="test" if has_test else "dev"),
@@ -157,7 +159,7 @@ def _export_best(
         return ExportedModel(notes=("no model: no run has a score",))
     folder = model_dir or models_folder(store.folder) / f"{safe_filename(reference.task.name)}-{best.id[:8]}"
     notes = []
-    if failure_reason(best, reference) is not None:
+    if judge_run(best, reference).status.failed:
         notes.append("warning: all runs failed; the model is the best of them on dev, do not rely on it")
     if exported_run_id(folder) == best.id and not is_unchanged(folder) and not overwrite:
         notes.append(f"{folder} already has this model and was edited, so it is not replaced (--overwrite replaces it)")

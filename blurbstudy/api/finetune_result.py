@@ -11,13 +11,15 @@ from ..config import JsonObject, Recipe
 from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
+from ..inference.model_directory.card_results import describe_statuses
+from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
-from ..tables.formatting import format_number
-from ..tables.score_table import score_details
+from ..tables.formatting import format_count, format_interval, format_number
+from ..tables.score_table import percents
 from ..tables.table import Table
 from ..tasks import Task
 from ..tasks.custom.audit import CustomTaskAudit
-from .model_facts import summary_values
+from .model_facts import BestOnDev, judgement_values, status_counts, summary_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,8 @@ class FinetuneResult:
     recipe: Recipe
     store: Path
     sweep: SweepResult
-    reasons: dict[str, str | None]  # run id -> why the run failed, judged on dev
+    judgements: Mapping[str, Judgement]  # run id -> status, judged by training loss and on dev
+    best: BestOnDev | None  # None: no run has a score
     dev: CellSummary
     test: CellSummary | None  # None: no test set
     classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, on test or else on dev
@@ -46,8 +49,7 @@ class FinetuneResult:
                 "seed": record.config.seed,
                 "dev": record.scores["dev"],
                 "test": record.scores["test"],
-                "failed": self.reasons[run_id] is not None,
-                "reason": self.reasons[run_id],
+                **judgement_values(self.judgements[run_id]),
                 "seconds": round(record.seconds, 3),
                 "id": run_id,
             }
@@ -64,6 +66,8 @@ class FinetuneResult:
             "reused": self.sweep.reused,
             "runs": runs,
             "summary": {"dev": summary_values(self.dev), "test": test},
+            "best": None if self.best is None else self.best.to_dict(),
+            "warnings": self._warnings(),
             "classes": dict(self.classes),
             "model": None if self.model is None else str(self.model),
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
@@ -73,15 +77,18 @@ class FinetuneResult:
 
     def text(self) -> str:
         """A table for the terminal; scores times 100."""
-        head = f"{'seed':>6} {'dev':>8} {'test':>8} {'seconds':>8}  failed"
-        rows = [f"{seed:>6} {dev:>8} {test:>8} {sec:>8}  {failed}" for seed, dev, test, sec, failed in self._rows()]
+        head = f"{'seed':>6} {'dev':>8} {'test':>8} {'loss ratio':>11} {'seconds':>8}  status"
+        rows = [
+            f"{seed:>6} {dev:>8} {test:>8} {ratio:>11} {seconds:>8}  {status}"
+            for seed, dev, test, ratio, seconds, status in self._rows()
+        ]
         return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes()])
 
     def _repr_html_(self) -> str:
         warnings = [f"warning: {warning}" for warning in (self.audit.warnings if self.audit else ())]
         return Table(
             title=self._title(),
-            columns=("Seed", "Dev", "Test", "Seconds", "Failed"),
+            columns=("Seed", "Dev", "Test", "Loss ratio", "Seconds", "Status"),
             rows=list(self._rows()),
             caption=self.encoder.description,
             notes=[*self._notes(), *warnings],
@@ -90,19 +97,22 @@ class FinetuneResult:
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
 
-    def _rows(self) -> Iterator[tuple[str, str, str, str, str]]:
+    def _rows(self) -> Iterator[tuple[str, str, str, str, str, str]]:
         for run_id, record in self.sweep.items():
             dev, test = (_percent(record.scores[split]) for split in ("dev", "test"))
-            yield str(record.config.seed), dev, test, f"{record.seconds:.1f}", self.reasons[run_id] or "no"
+            judgement = self.judgements[run_id]
+            ratio = format_number(judgement.loss_ratio)
+            yield str(record.config.seed), dev, test, ratio, f"{record.seconds:.1f}", str(judgement)
 
     def _notes(self) -> list[str]:
-        """Summaries, comparisons and the model; one line each."""
-        notes = []
+        """Statuses, summaries, comparisons and the model; one line each."""
+        notes = [*self._status_notes()]
         for name, summary in (("dev", self.dev), ("test", self.test)):
             if summary is not None:
-                notes.append(f"{name}: " + ", ".join(f"{label} {value}" for label, value in score_details(summary)))
+                notes.append(f"{name}: {describe_scores(summary)}")
         if self.test is None:
             notes.append("test: none; scores are on dev only")
+            notes += self._best_notes()
         if self.zero_shot:
             notes.append(f"zero-shot cosine similarity of the encoder: {describe_zero_shot(self.zero_shot.values())}")
             if "dev" in self.zero_shot and self.dev.mean is not None and self.dev.mean < self.zero_shot["dev"].score:
@@ -112,6 +122,67 @@ class FinetuneResult:
             notes.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {scores}")
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
+
+    def _status_notes(self) -> Iterator[str]:
+        statuses = {judgement.status for judgement in self.judgements.values()}
+        yield f"status: {describe_statuses(status_counts(self.dev.statuses))}"
+        if RunStatus.NOT_SHOWN in statuses:
+            yield (
+                "not shown: the dev score is above the trivial one, but its 95% lower bound is not, which says as much "
+                "about the size of dev as about the run"
+            )
+        if self.recipe.checkpoint_selection != "last":
+            yield "status and loss ratio are those of the last step's weights, scores those of the best weights on dev"
+        yield from (f"warning: {warning}" for warning in self._warnings())
+
+    def _warnings(self) -> list[str]:
+        """Which runs may need more steps."""
+        undertrained = [
+            str(record.config.seed)
+            for run_id, record in self.sweep.items()
+            if (self.judgements[run_id].loss_ratio or 0.0) > UNDERTRAINED_RATIO
+        ]
+        if not undertrained:
+            return []
+        return [
+            f"with {'seeds' if len(undertrained) > 1 else 'seed'} {', '.join(undertrained)} training ended above "
+            f"{UNDERTRAINED_RATIO:g} times the loss of the best constant prediction (loss ratio); train longer"
+        ]
+
+    def _best_notes(self) -> Iterator[str]:
+        """The dev score of the model, where no test set gives a better one."""
+        best = self.best
+        if best is None or best.candidates < 2 or best.record.scores["dev"] is None:
+            return
+        naive = f"{_percent(best.record.scores['dev'])} (seed {best.record.config.seed}, the best of {best.candidates})"
+        if best.out_of_bag is None:
+            yield f"dev score of the model: {naive}, too high, since dev selected it; no correction: {best.reason}"
+        else:
+            yield (
+                f"dev score of the model: {_percent(best.out_of_bag)} (out-of-bag estimate); its own {naive} is too "
+                "high, since dev selected it"
+            )
+
+
+def describe_scores(summary: CellSummary) -> str:
+    """Mean, intervals and counts of a cell as one line; scores times 100."""
+    if not summary.n_scored:
+        return "no score"
+    parts = []
+    if summary.all_collapsed:
+        parts.append(f"mean {_percent(summary.mean)} over {format_count(summary.n_scored, 'seed')}, all collapsed")
+    else:
+        without = " without a collapsed run" if summary.collapsed else ""
+        mean, sd = _percent(summary.noncollapsed_mean), _percent(summary.noncollapsed_sd)
+        parts.append(f"mean {mean} (sd {sd}) over {format_count(summary.n_noncollapsed, 'seed')}{without}")
+        parts.append(f"95% over seeds {format_interval(percents(summary.seed_interval))}")
+        examples = percents(summary.example_interval)
+        method = summary.example_method
+        parts.append(f"over examples {method if examples is None else f'{format_interval(examples)} ({method})'}")
+    if summary.mixture_interval is not None:
+        parts.append(f"one more run, collapsed or not, 95% {format_interval(percents(summary.mixture_interval))}")
+    parts += [f"worst {_percent(summary.worst)}", f"trivial {_percent(summary.trivial)}"]
+    return ", ".join(parts)
 
 
 def _percent(fraction: float | None) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import JsonMapping, JsonObject
-from ..stats.collapse import GoldReference, failure_reason, is_unscored
+from ..stats.references import GoldReference, is_unscored
+from ..stats.selection import out_of_bag_score
+from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus, judge_run
 from ..stats.summary import CellSummary, summarize
 from ..store.run_store import RunStore
 from ..tasks import SPLITS
@@ -20,14 +24,51 @@ _GENERIC_NAMES = ("model", "encoder", "checkpoint", "final", "best")  # folder n
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
+@dataclass(frozen=True, kw_only=True)
+class BestOnDev:
+    """The run that was selected by dev, and what its dev score is worth."""
+
+    record: RunRecord
+    candidates: int  # runs among which it was selected
+    out_of_bag: float | None  # estimate of its score on other examples like dev's, a fraction
+    reason: str = ""  # why there is no estimate
+
+    def to_dict(self) -> JsonObject:
+        """JSON values; scores are fractions."""
+        return {
+            "seed": self.record.config.seed,
+            "candidates": self.candidates,
+            "dev": self.record.scores["dev"],
+            "dev_out_of_bag": self.out_of_bag,
+            "dev_out_of_bag_reason": self.reason,
+        }
+
+
 def best_by_dev(records: Sequence[RunRecord], reference: GoldReference) -> RunRecord | None:
     """The run with the highest dev score that did not fail, the first one of equals. If all runs failed: the best of
     those with a score; None without any. If dev was joined to train: the first run that did not fail.
+
+    A run that is not shown to be better than trivial has not failed: dev may be too small to show it.
     """
-    scored = [record for record in records if record.status == "finished" and not _is_empty(record)]
-    good = [record for record in scored if failure_reason(record, reference) is None]
-    candidates = good or scored
+    candidates = _candidates(records, reference)
     return max(candidates, key=lambda record: record.scores["dev"] or 0.0) if candidates else None
+
+
+def select_by_dev(records: Sequence[RunRecord], reference: GoldReference) -> BestOnDev | None:
+    """`best_by_dev`, with its dev score corrected for the selection."""
+    best = best_by_dev(records, reference)
+    if best is None:
+        return None
+    candidates = _candidates(records, reference)
+    if best.config.recipe.train_on_dev:
+        return BestOnDev(record=best, candidates=len(candidates), out_of_bag=None, reason="dev was trained on")
+    estimate, reason = out_of_bag_score([record.predictions["dev"] for record in candidates], reference)
+    return BestOnDev(record=best, candidates=len(candidates), out_of_bag=estimate, reason=reason)
+
+
+def _candidates(records: Sequence[RunRecord], reference: GoldReference) -> list[RunRecord]:
+    scored = [record for record in records if record.status == "finished" and not _is_empty(record)]
+    return [record for record in scored if not judge_run(record, reference).status.failed] or scored
 
 
 def run_facts(
@@ -50,11 +91,14 @@ def run_facts(
     """
     splits = [split for split in ("dev", "test") if not is_unscored(record, split)]
     references = {record.config.task: reference}
+    judgements = [judge_run(seed, reference) for seed in seeds]
+    best = select_by_dev(seeds, reference)
     pretrained = str(encoder.get("spec", "")).startswith(PRETRAIN)
     return {
         "id": record.id,
         "seed": record.config.seed,
         "chosen": _selection(record, seeds, reference),
+        "selection": None if best is None or best.record.id != record.id else best.to_dict(),
         "encoder": {
             "name": _display_name(record.config.encoder_name),
             "hub": _hub_id(str(encoder.get("spec", ""))),
@@ -78,36 +122,66 @@ def run_facts(
             }
             for split in splits
         },
+        "statuses": status_counts(Counter(judgement.status for judgement in judgements)),
+        "undertrained": (judge_run(record, reference).loss_ratio or 0.0) > UNDERTRAINED_RATIO,
+        "all_failed": all(judgement.status.failed for judgement in judgements),
         "seeds": [
             {
                 "seed": seed.config.seed,
                 "dev": seed.scores["dev"],
                 "test": seed.scores["test"],
-                "failed": failure_reason(seed, reference),
+                **judgement_values(judgement),
                 "id": seed.id,
             }
-            for seed in seeds
+            for seed, judgement in zip(seeds, judgements, strict=True)
         ],
         "versions": _versions(record),
     } | ({"again": dict(repeated)} if repeated else {})
 
 
+def judgement_values(judgement: Judgement) -> JsonObject:
+    """A judgement as JSON values."""
+    return {
+        "status": judgement.status.value,
+        "status_reason": judgement.reason,
+        "loss_ratio": judgement.loss_ratio,
+    }
+
+
 def summary_values(summary: CellSummary) -> JsonObject:
-    """A summary as JSON values; scores are fractions."""
+    """A summary as JSON values, by the names of CellSummary; scores are fractions. Intervals are of
+    `noncollapsed_mean`.
+    """
     return {
         "n": summary.n,
-        "scored": summary.n_scored,
+        "n_scored": summary.n_scored,
         "mean": summary.mean,
         "sd": summary.sd,
         "worst": summary.worst,
+        "best": summary.best,
+        "trivial": summary.trivial,
+        "runs": summary.runs,
+        "collapsed": summary.collapsed,
+        "collapse_interval": summary.collapse_interval,
         "failed": summary.failed,
         "failed_rate": summary.failed_rate,
-        "trivial": summary.trivial,
-        "interval_over_seeds": summary.clipped_seed_interval,
+        "shown": summary.statuses.get(RunStatus.SHOWN, 0),
+        "statuses": status_counts(summary.statuses),
+        "n_noncollapsed": summary.n_noncollapsed,
+        "noncollapsed_mean": summary.noncollapsed_mean,
+        "noncollapsed_sd": summary.noncollapsed_sd,
+        "interval_over_seeds": summary.seed_interval,
+        "interval_over_seeds_by": summary.seed_method,
         "interval_over_examples": summary.example_interval,
         "interval_over_examples_by": summary.example_method,
-        "seeds_by": summary.seed_method,
+        "mixture_interval": summary.mixture_interval,
     }
+
+
+def status_counts(statuses: Mapping[RunStatus, int]) -> dict[str, int]:
+    """Runs by status, the three kinds of collapse together, in the order in which they are decided."""
+    counts = {"collapsed": sum(n for status, n in statuses.items() if status.collapsed)}
+    return counts | {status.value: statuses.get(status, 0) for status in RunStatus if not status.collapsed}
 
 
 def encoder_metadata(store: RunStore, fingerprint: str) -> JsonObject:
@@ -129,7 +203,7 @@ def _selection(record: RunRecord, seeds: Sequence[RunRecord], reference: GoldRef
     best = best_by_dev(seeds, reference)
     if best is None or best.id != record.id:
         return "exported by its id; another seed may have a better dev score"
-    if failure_reason(record, reference) is not None:
+    if judge_run(record, reference).status.failed:
         return "the best dev score, but all runs failed"
     return "the best dev score among the runs that did not fail" if len(seeds) > 1 else "the only run"
 

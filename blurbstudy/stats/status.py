@@ -23,6 +23,7 @@ from .intervals import binomial_lower_bound, fisher_interval, student_lower_boun
 from .references import GoldReference, is_unscored
 
 NOT_TRAINED_RATIO = 0.9  # final training loss / that of the best constant prediction, from which on nothing was learned
+UNDERTRAINED_RATIO = 0.5  # above it, a run may need more steps; a remark, no status
 MIN_UNITS = 5  # below it nothing is said about a score's bound
 MIN_JACKKNIFE_UNITS = 10  # below it Student's t of a jackknife is no bound
 

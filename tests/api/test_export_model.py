@@ -20,6 +20,7 @@ from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
+from blurbstudy.stats.status import RunStatus, judge_run
 from blurbstudy.store.run_weights import has_weights, weights_folder
 from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
@@ -169,6 +170,15 @@ def test_failed_runs_are_never_the_best_unless_all_failed(make_record, make_refe
     assert best_by_dev([constant, unscored, fine], reference) is fine
     assert best_by_dev([constant, unscored], reference) is constant
     assert best_by_dev([unscored], reference) is None
+
+
+def test_a_run_that_a_small_dev_cannot_show_to_be_better_is_not_left_out(make_record, make_reference, correlated):
+    gold, weak = correlated(10, 0.5)
+    reference = make_reference("BIOSSES", gold)
+    assert judge_run(make_record(1, test=weak), reference).status is RunStatus.NOT_SHOWN
+    best = dataclasses.replace(make_record(1, test=weak), scores={"dev": 0.5, "test": 0.5})
+    untrained = dataclasses.replace(make_record(2, test=gold, final_loss=0.95), scores={"dev": 1.0, "test": 1.0})
+    assert best_by_dev([untrained, best], reference) is best
 
 
 def test_only_unchanged_model_directories_are_replaced_without_overwrite(trained, store, tmp_path):

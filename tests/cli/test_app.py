@@ -287,9 +287,12 @@ def test_finetune_prints_one_json_object_and_nothing_else(finetune):
     result = json.loads(out)
     assert code == 0
     assert [run["seed"] for run in result["runs"]] == [1, 2]
-    assert all(set(run) == {"seed", "dev", "test", "failed", "reason", "seconds", "id"} for run in result["runs"])
+    keys = {"seed", "dev", "test", "status", "status_reason", "loss_ratio", "seconds", "id"}
+    assert all(set(run) == keys for run in result["runs"])
     summary = result["summary"]["test"]
-    assert summary["n"] == 2 and len(summary["interval_over_seeds"]) == len(summary["interval_over_examples"]) == 2
+    assert summary["n"] == summary["runs"] == 2 == sum(summary["statuses"].values())
+    assert {"collapsed", "failed", "shown", "noncollapsed_mean", "noncollapsed_sd", "mixture_interval"} <= set(summary)
+    assert summary["interval_over_seeds"] is None  # of two runs it would say nothing
     assert summary["mean"] == pytest.approx(sum(run["test"] for run in result["runs"]) / 2)
 
 
@@ -305,7 +308,7 @@ def test_finetune_a_second_time_trains_nothing(finetune):
 def test_finetune_without_json_is_a_table_for_people(finetune):
     _, out, _ = finetune("--seeds", "1")
     assert out.splitlines()[0].startswith("BIOSSES (pearson, times 100), BERT, 2 layers")
-    assert "95% over seeds" in out and "1 runs trained" in out
+    assert "\nstatus: " in out and "\ntest: mean " in out and "1 runs trained" in out
 
 
 def test_finetune_takes_a_roberta_to_pairs_and_to_words(finetune, tiny_roberta, tmp_path):

@@ -32,7 +32,9 @@ def test_the_best_run_becomes_a_directory_that_transformers_loads(finetune, comm
     code, result, errors = finetune()
     assert code == 0, errors
     folder = Path(result["model"])
-    best = max(result["runs"], key=lambda run: (not run["failed"], run["dev"]))
+    failed = ("diverged", "constant predictions", "not trained", "no better than trivial")
+    best = max(result["runs"], key=lambda run: (run["status"] not in failed, run["dev"]))
+    assert result["best"]["seed"] == best["seed"]
     assert folder == Path("store-models") / f"GAD-{best['id'][:8]}"
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
     assert list(model.config.id2label.values()) == ["0", "1"]

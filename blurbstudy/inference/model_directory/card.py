@@ -15,6 +15,7 @@ from ...models import Architecture
 from ...stabilizers import inactive_fields
 from ...tasks import Task
 from ...tasks.task import head_labels
+from .card_results import escape_cell, escape_text, model_score, run_rows, score_notes, score_rows, status_lines
 from .heads import NONE, HeadLayout
 from .settings import ModelSettings
 from .usage_snippets import usage
@@ -58,16 +59,16 @@ def model_card(
         purpose=f"{PURPOSES[task.task_type]} ({_list_labels(labels) if labels else _score_range(task)})",
         n_runs=f"{n_runs} run{'s' * (n_runs != 1)} with different seeds" if n_runs != 1 else "1 run",
         seed=run["seed"],
-        selection=_escape_text(run["chosen"]),
+        selection=escape_text(run["chosen"]),
         synthetic=run["generated"],
-        metric=_escape_text(METRICS[task.metric].title),
-        scores=_score_rows(run),
-        notes=_notes(run),
-        runs=_run_rows(run),
-        failures=_failures(run),
+        metric=escape_text(METRICS[task.metric].title),
+        scores=score_rows(run),
+        notes=score_notes(run),
+        runs=run_rows(run),
+        statuses=status_lines(run),
         data=_data(task, run),
-        recipe_source=_escape_text(run.get("recipe_source") or "All settings that affect this task."),
-        recipe=[[name, _escape_cell(_format_value(value))] for name, value in _recipe(task, run, layout.architecture)],
+        recipe_source=escape_text(run.get("recipe_source") or "All settings that affect this task."),
+        recipe=[[name, escape_cell(_format_value(value))] for name, value in _recipe(task, run, layout.architecture)],
         versions=", ".join(f"{name} {value}" for name, value in run["versions"].items()) or "unknown",
         usage=usage(task, settings, layout, labels, directory_name=directory_name),
         shell_name=shlex.quote(directory_name),
@@ -97,10 +98,10 @@ def _card_data(task: Task, run: JsonMapping, layout: HeadLayout) -> ModelCardDat
             dataset_split=split,
             metric_type=metric_type,
             metric_name=METRICS[task.metric].title,
-            metric_value=round(summaries["model"]["mean"], 4),
+            metric_value=round(value, 4),
         )
-        for split, summaries in run["summary"].items()
-        if summaries["model"]["mean"] is not None
+        for split in run["summary"]
+        if (value := model_score(run, split)) is not None
     ]
     return ModelCardData(
         language=None if task.custom else "en",
@@ -121,69 +122,6 @@ def _title(task: Task, run: JsonMapping) -> str:
 def _encoder(run: JsonMapping, architecture: Architecture) -> str:
     shape = f"{architecture.title}, {architecture.n_layers} layers, width {architecture.width}"
     return f"{run['encoder']['name']} ({shape})"
-
-
-def _score_rows(run: JsonMapping) -> list[list[str]]:
-    rows = []
-    for split, summaries in run["summary"].items():
-        model, seeds = summaries["model"], summaries["seeds"]
-        intervals = [_interval(seeds["interval_over_examples"]), _interval(seeds["interval_over_seeds"])]
-        rows += [
-            [f"{split}, this model", _score(model["mean"]), _interval(model["interval_over_examples"]), ""],
-            [f"{split}, mean of {seeds['scored']} seeds", _score(seeds["mean"]), *intervals],
-            [f"{split}, trivial baseline", _score(seeds["trivial"]), "", ""],
-        ]
-    return rows
-
-
-def _notes(run: JsonMapping) -> list[str]:
-    notes = []
-    if "dev" in run["summary"]:
-        better = "the test score" if "test" in run["summary"] else "the mean over seeds"
-        notes.append(
-            "This model was selected by its dev score, which is therefore optimistically biased. The better estimate "
-            f"is {better}."
-        )
-    if "test" not in run["summary"]:
-        notes.append("There is no test set: no score here is from data that played no part in selecting the model.")
-    for split, summaries in run["summary"].items():
-        seeds = summaries["seeds"]
-        methods = f"{seeds['interval_over_examples_by']} (over examples); {seeds['seeds_by']} (over seeds)"
-        notes.append(f"Confidence intervals on {split}: {_escape_text(methods)}.")
-    if repeated := run.get("again"):
-        scores = [f"{split} {_score(value)}" for split, value in repeated["scores"].items() if value is not None]
-        notes.append(
-            "These weights come from a second training of the same configuration and differ from those of the run "
-            f"above: {_escape_text(repeated['difference'])}. Their scores: {', '.join(scores)}."
-        )
-    if run["precision"] != "float32":
-        notes.append(
-            f"Training and evaluation used {run['precision']}. The weights here are float32, so single predictions may "
-            "differ."
-        )
-    return notes
-
-
-def _run_rows(run: JsonMapping) -> list[list[str]]:
-    return [
-        [
-            f"{seed['seed']}{' (this model)' * (seed['id'] == run['id'])}",
-            _score(seed["dev"]),
-            _score(seed["test"]),
-            _escape_cell(seed["failed"] or "no"),
-            seed["id"],
-        ]
-        for seed in run["seeds"]
-    ]
-
-
-def _failures(run: JsonMapping) -> str:
-    failed, n = sum(seed["failed"] is not None for seed in run["seeds"]), len(run["seeds"])
-    warning = " **All runs failed; do not rely on this model.**" if failed == n else ""
-    return (
-        f"{failed} of {n} runs failed. A run counts as failed if its loss diverged, its predictions are constant, or "
-        f"its dev score is not significantly above the trivial baseline (one-sided 95% bound).{warning}"
-    )
 
 
 def _data(task: Task, run: JsonMapping) -> list[str]:
@@ -243,23 +181,6 @@ def _list_labels(labels: Sequence[str]) -> str:
     return f"labels: {listed}" + (f" and {len(labels) - MAX_LABELS} more" if len(labels) > MAX_LABELS else "")
 
 
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
-
-
-def _interval(bounds: Sequence[float] | None) -> str:
-    return "–" if bounds is None else f"[{100 * bounds[0]:.2f}, {100 * bounds[1]:.2f}]"
-
-
-def _escape_cell(value: str) -> str:
-    return _escape_text(value).replace("|", "\\|")
-
-
-def _escape_text(text: str) -> str:
-    """On one line and without HTML."""
-    return " ".join(str(text).split()).replace("<", "&lt;")
-
-
 def _escape_markdown(text: str) -> str:
     """A user's text, such as a label or a name, without HTML, links, images and code."""
-    return re.sub(r"[\\\[\]`*]", r"\\\g<0>", _escape_text(text.replace("&", "&amp;")))
+    return re.sub(r"[\\\[\]`*]", r"\\\g<0>", escape_text(text.replace("&", "&amp;")))

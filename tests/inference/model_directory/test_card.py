@@ -13,22 +13,34 @@ from blurbstudy.inference.model_directory.card import model_card
 from blurbstudy.inference.model_directory.heads import head_layout
 from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.models import Architecture
+from blurbstudy.stats.status import NOT_TRAINED_RATIO
 from blurbstudy.tasks import CustomForm, get_task
 
 NUMBERS = {
     "n": 2,
-    "scored": 2,
-    "mean": 0.625,
-    "sd": 0.01,
-    "worst": 0.61,
-    "failed": 1,
-    "failed_rate": 0.5,
+    "n_scored": 2,
+    "mean": 0.315,
+    "runs": 2,
+    "collapsed": 1,
+    "collapse_interval": (0.0945, 0.9055),
     "trivial": 0.125,
-    "interval_over_seeds": (0.5139, 0.736),
+    "n_noncollapsed": 1,
+    "noncollapsed_mean": 0.625,
+    "interval_over_seeds": None,
+    "interval_over_seeds_by": "Student's t",
     "interval_over_examples": (0.5733, 0.6744),
     "interval_over_examples_by": "bootstrap over documents",
-    "seeds_by": "Student's t",
+    "mixture_interval": None,
 }
+STABLE = NUMBERS | {
+    "n_noncollapsed": 5,
+    "n_scored": 5,
+    "runs": 5,
+    "collapsed": 0,
+    "interval_over_seeds": (0.5139, 0.736),
+}
+SHOWN = {"status": "better than trivial", "status_reason": "", "loss_ratio": 0.123}
+CONSTANT = {"status": "constant predictions", "status_reason": "", "loss_ratio": None}
 RUN = {
     "id": "a" * 20,
     "seed": 1,
@@ -41,12 +53,22 @@ RUN = {
     "metric": "entity_f1",
     "scores": {"dev": 0.695, "test": 0.6162},
     "summary": {
-        "dev": {"model": NUMBERS | {"mean": 0.695, "interval_over_seeds": None}, "seeds": NUMBERS},
-        "test": {"model": NUMBERS | {"mean": 0.6162, "interval_over_seeds": None}, "seeds": NUMBERS},
+        "dev": {"model": NUMBERS | {"mean": 0.695}, "seeds": NUMBERS},
+        "test": {"model": NUMBERS | {"mean": 0.6162}, "seeds": NUMBERS},
     },
+    "selection": {"seed": 1, "candidates": 2, "dev": 0.695, "dev_out_of_bag": 0.654, "dev_out_of_bag_reason": ""},
+    "statuses": {
+        "collapsed": 1,
+        "no better than trivial": 0,
+        "not judged": 0,
+        "not shown better than trivial": 0,
+        "better than trivial": 1,
+    },
+    "undertrained": False,
+    "all_failed": False,
     "seeds": [
-        {"seed": 1, "dev": 0.695, "test": 0.6162, "failed": None, "id": "a" * 20},
-        {"seed": 2, "dev": 0.0, "test": None, "failed": "constant predictions", "id": "b" * 20},
+        {"seed": 1, "dev": 0.695, "test": 0.6162, "id": "a" * 20} | SHOWN,
+        {"seed": 2, "dev": 0.0, "test": None, "id": "b" * 20} | CONSTANT,
     ],
     "versions": {"torch": "2.13"},
 }
@@ -69,10 +91,57 @@ def with_values(**values):
 def test_the_card_has_scores_with_both_intervals_and_every_run():
     text = card()
     assert "| test, this model | 61.62 | [57.33, 67.44] |  |" in text
-    assert "| test, mean of 2 seeds | 62.50 | [57.33, 67.44] | [51.39, 73.60] |" in text
-    assert "| 2 | 0.00 | – | constant predictions | bbbbbbbbbbbbbbbbbbbb |" in text
-    assert "1 of 2 runs failed." in text and "All runs failed" not in text
-    assert "bootstrap over documents" in text and "Student's t" in text
+    assert "| test, mean of 1 seed without a collapsed run | 62.50 | [57.33, 67.44] | – |" in text
+    assert "| 1 (this model) | 69.50 | 61.62 | 0.12 | better than trivial | aaaaaaaaaaaaaaaaaaaa |" in text
+    assert "| 2 | 0.00 | – | – | constant predictions | bbbbbbbbbbbbbbbbbbbb |" in text
+    assert "Confidence intervals on test: bootstrap over documents (over examples); none below three runs" in text
+    stable = card(with_values(summary={"test": {"model": STABLE | {"mean": 0.6162}, "seeds": STABLE}}))
+    assert "| test, mean of 5 seeds | 62.50 | [57.33, 67.44] | [51.39, 73.60] |" in stable
+    assert "bootstrap over documents (over examples); Student's t (over seeds)" in stable
+
+
+def test_the_card_counts_statuses_and_says_what_they_mean():
+    text = card()
+    counts = (
+        "1 collapsed / 0 no better than trivial / 0 not shown better than trivial / 1 better than trivial, of 2 runs"
+    )
+    assert f"Status: {counts}." in text and "not judged" not in text and "failed" not in text.split("## Runs")[0]
+    assert f"ends at {NOT_TRAINED_RATIO} times the loss" in text
+    assert "All runs failed" not in text and "longer training" not in text and "last step's weights" not in text
+    statuses = dict.fromkeys(RUN["statuses"], 0) | {"not judged": 2}
+    one_document = with_values(statuses=statuses, undertrained=True)
+    one_document["seeds"][0] |= {"status": "not judged", "status_reason": "dev is 1 document, too few for a bound"}
+    text = card(one_document)
+    assert "/ 2 not judged /" in text and "| not judged: dev is 1 document, too few for a bound |" in text
+    assert "ended above half the loss of the best constant prediction" in text
+    best_dev = RUN["recipe"] | {"checkpoint_selection": "best_dev"}
+    assert "Status and loss ratio are those of the last step's weights" in card(with_values(recipe=best_dev))
+
+
+def test_collapsed_runs_have_their_rate_and_what_to_expect_of_one_more():
+    seeds = STABLE | {"collapsed": 2, "n_noncollapsed": 3, "collapse_interval": (0.118, 0.769)}
+    seeds |= {"mixture_interval": (0.12, 0.6)}
+    text = card(with_values(summary={"test": {"model": STABLE, "seeds": seeds}}))
+    assert "2 of 5 runs collapsed (95% CI of the rate: [11.80, 76.90]%)" in text
+    assert "expected to score [12.00, 60.00] on test" in text
+    gone = NUMBERS | {"n_noncollapsed": 0, "collapsed": 2, "noncollapsed_mean": None, "interval_over_examples": None}
+    text = card(with_values(summary={"test": {"model": gone, "seeds": gone}}))
+    assert "| test, mean of 2 seeds, all collapsed | 31.50 |" in text
+
+
+def test_the_dev_score_of_the_selected_model_is_corrected():
+    text = card()
+    assert "| dev, this model, corrected for its selection | 65.40 |  |  |" in text
+    assert "therefore too high. The better estimate is the test score. Corrected: in draws of dev's examples" in text
+    untested = with_values(summary={"dev": RUN["summary"]["dev"]})
+    text = card(untested)
+    assert "The better estimate is the corrected one." in text
+    assert [result.metric_value for result in ModelCard(text).data.eval_results] == [0.654]
+    few = RUN["selection"] | {"dev_out_of_bag": None, "dev_out_of_bag_reason": "dev has 1 document"}
+    text = card(untested | {"selection": few})
+    assert "The better estimate is the mean over seeds. It is not corrected: dev has 1 document." in text
+    assert [result.metric_value for result in ModelCard(text).data.eval_results] == [0.695]
+    assert "selected by its dev score" not in card(with_values(selection=None))
 
 
 def test_the_card_has_data_terms_recipe_limitations_and_citation():
@@ -126,8 +195,7 @@ def test_scores_on_synthetic_data_are_not_results():
 
 
 def test_a_model_whose_runs_all_failed_has_a_warning():
-    seeds = [one | {"failed": "not above the trivial score"} for one in RUN["seeds"]]
-    assert "do not rely on this model" in card(with_values(seeds=seeds))
+    assert "**All runs failed; do not rely on this model.**" in card(with_values(all_failed=True))
 
 
 def test_without_a_test_set_the_card_warns_that_no_score_is_independent():
