@@ -49,24 +49,34 @@ class Comparison:
     scale: Scale = field(default_factory=lambda: Scale(is_z=False))
     length: float = 0.0  # the difference on its scale
     error: float | None = None  # standard error of `length`; None: nothing is decided
+    example_error: float | None = None  # the part over examples: what endless seeds would leave
+    few_seeds: Variance | None = None  # of `length` over so few seeds that their own test must agree
 
     @property
     def interval(self) -> Interval | None:
-        """95%, over seeds and test examples."""
+        """95%, over seeds and test examples; with few seeds not narrower than over seeds alone."""
         return self.interval_at(0.95)
 
     def interval_at(self, confidence: float) -> Interval | None:
         """Of 90%, an interval within a margin shows equivalence: two one-sided tests at 0.05 (Schuirmann 1987)."""
         if self.error is None or self.df is None:
             return None
-        return _around(self.scale, self.length, (self.error**2, self.df), confidence=confidence)
+        half = max(_half(variance, confidence) for variance in self._variances)
+        return self.scale.points(self.length - half), self.scale.points(self.length + half)
 
     def p_beyond(self, threshold: float) -> tuple[float, float] | None:
         """One-sided p that the difference is at most a threshold, and at least (score units); None if not decided."""
         if self.error is None or self.df is None:
             return None
-        distance = (self.length - self.scale.length(threshold)) / self.error
-        return float(stdtr(self.df, -distance)), float(stdtr(self.df, distance))
+        distance = self.length - self.scale.length(threshold)
+        above, below = (max(_tail(sign * distance, v) for v in self._variances) for sign in (1, -1))
+        return above, below
+
+    @property
+    def _variances(self) -> list[Variance]:
+        """Those by which each test must be passed."""
+        assert self.error is not None and self.df is not None
+        return [(self.error**2, self.df), *([self.few_seeds] if self.few_seeds else [])]
 
 
 def contrast(panels: Sequence[Sequence[ContrastGroup]], *, is_z: bool) -> Comparison:
@@ -123,26 +133,32 @@ def _decided(result: Comparison, parts: Sequence[Panel], group: ContrastGroup) -
     variance = max(seeds[0] + units[0] - interaction, seeds[0], units[0])
     if variance <= 1e-18:
         return replace(result, reason="neither seeds nor examples vary")
-    df = variance**2 / sum(v**2 / freedom for v, freedom in (seeds, units) if v)
-    error = math.sqrt(variance)
-    p = _two_sided(length, (variance, df))
-    if min(part.n for part in parts) <= FEW_SEEDS and seeds[0]:
-        p = max(p, _two_sided(length, seeds))
+    joint = variance, variance**2 / sum(v**2 / freedom for v, freedom in (seeds, units) if v)
+    few = seeds if min(part.n for part in parts) <= FEW_SEEDS and seeds[0] else None
+    tests = [joint, *([few] if few else [])]
     return replace(
         result,
-        p=p,
-        df=df,
-        detectable=scale.points(float(stdtrit(df, 0.975) + stdtrit(df, POWER)) * error),
+        p=2 * max(_tail(abs(length), test) for test in tests),
+        df=joint[1],
+        detectable=scale.points(max(_half(test, 0.95) + _half(test, 2 * POWER - 1) for test in tests)),
         seed_interval=_around(scale, length, seeds),
         example_interval=_around(scale, length, units),
-        error=error,
+        error=math.sqrt(variance),
+        example_error=math.sqrt(units[0]),
+        few_seeds=few,
     )
 
 
-def _two_sided(length: float, variance: Variance) -> float:
-    return 2 * float(stdtr(variance[1], -abs(length) / math.sqrt(variance[0])))
+def _tail(distance: float, variance: Variance) -> float:
+    """One-sided p of a distance in the direction that is tested."""
+    return float(stdtr(variance[1], -distance / math.sqrt(variance[0])))
 
 
-def _around(scale: Scale, length: float, variance: Variance, *, confidence: float = 0.95) -> Interval:
-    half = float(stdtrit(variance[1], 0.5 + confidence / 2)) * math.sqrt(variance[0])
+def _half(variance: Variance, confidence: float) -> float:
+    """Half the width of a two-sided interval."""
+    return float(stdtrit(variance[1], 0.5 + confidence / 2)) * math.sqrt(variance[0])
+
+
+def _around(scale: Scale, length: float, variance: Variance) -> Interval:
+    half = _half(variance, 0.95)
     return scale.points(length - half), scale.points(length + half)

@@ -5,13 +5,14 @@ Strata (an encoder, a task, a pretraining seed) may have very different rates, s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import bdtr, bdtrc, gammaln
 
 from .intervals import Interval, wilson_interval
 
@@ -116,6 +117,25 @@ def stratified_exact_p(strata: Sequence[Counts]) -> float:
     distribution /= distribution.sum()
     cutoff = distribution[observed - lowest] * (1 + 1e-7)  # ties up to rounding
     return float(min(1.0, distribution[distribution <= cutoff].sum()))
+
+
+def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided exact p that two groups of units (tasks, encoders) have the same mean: the share of all divisions into
+    groups of these sizes whose means differ at least as much.
+    """
+    values = np.array([*first, *second])
+    picks = np.array(list(itertools.combinations(range(len(values)), len(first))))
+    means = values[picks].mean(axis=1)
+    differences = np.abs(means - (values.sum() - means * len(first)) / len(second))
+    return float(np.mean(differences >= abs(np.mean(first) - np.mean(second)) - 1e-12))
+
+
+def rate_p(successes: int, n: int, rate: float) -> tuple[float, float]:
+    """One-sided exact p that a rate is at least, and at most, this one (binomial).
+
+    Also for the mean rate of several kinds of trials: where p is small, it is smaller still (Hoeffding 1956).
+    """
+    return float(bdtr(successes, n, rate)), float(bdtrc(successes - 1, n, rate)) if successes else 1.0
 
 
 def _log_choose(n: int, k: np.ndarray | int) -> np.ndarray:

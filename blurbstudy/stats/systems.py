@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
+from typing import Literal
 
 from ..errors import StudyError
 from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
 from .contrasts import Comparison, contrast
+from .counts import Counts
 from .panels import ContrastGroup, ScoredTask
 from .references import GoldReference
+from .status import judge_run
 from .summary import CellSummary, summarize
 
 
@@ -44,6 +48,16 @@ class SeededCell:
     def all_collapsed(self) -> bool:
         """Whether no seed is left without a collapsed run."""
         return self.statuses.all_collapsed
+
+    @cached_property
+    def collapses(self) -> dict[tuple[str, str], dict[str, bool]]:
+        """(encoder fingerprint, task) -> run id -> whether the run collapsed."""
+        references = self.references if self.status_references is None else self.status_references
+        runs: dict[tuple[str, str], dict[str, bool]] = {}
+        for record in self.records:
+            key = (record.config.encoder_fingerprint, record.config.task)
+            runs.setdefault(key, {})[record.id] = judge_run(record, references[record.config.task]).status.collapsed
+        return runs
 
     @property
     def tasks(self) -> frozenset[str]:
@@ -127,3 +141,32 @@ def compare_cells(panels: Sequence[Sequence[Cell]]) -> Comparison:
             raise StudyError(f"cells of {' and of '.join(names)}; compare cells of the same tasks")
     is_z = all(cells[0].references[task].task.metric == "pearson" for task in cells[0].tasks)
     return contrast([[cell.group for cell in panel] for panel in panels], is_z=is_z)
+
+
+def collapse_counts(pairs: Sequence[tuple[SeededCell, SeededCell]]) -> list[Counts]:
+    """Collapsed runs of two sides, which may have different encoders, for `compare_rates`.
+
+    Strata are the tasks of each pair of encoders with the same pretraining seed. A run in several pairs counts once.
+    """
+    strata: dict[tuple[str, str, str], tuple[dict[str, bool], dict[str, bool]]] = {}
+    for first, second in pairs:
+        for (encoder, task), runs in first.collapses.items():
+            for (other, other_task), others in second.collapses.items():
+                same_seed = first.clusters.get(encoder, 0) == second.clusters.get(other, 0)
+                if task == other_task and same_seed:
+                    stratum = strata.setdefault((encoder, other, task), ({}, {}))
+                    stratum[0].update(runs)
+                    stratum[1].update(others)
+    return [Counts(sum(a.values()), len(a), sum(b.values()), len(b)) for a, b in strata.values()]
+
+
+def collapse_rates(cells: Sequence[SeededCell], *, by: Literal["encoder", "task"]) -> dict[str, float]:
+    """Encoder or task -> its rate of collapse: the mean over its tasks, or over its encoders, of theirs."""
+    runs: dict[tuple[str, str], dict[str, bool]] = {}
+    for cell in cells:
+        for key, collapsed in cell.collapses.items():
+            runs.setdefault(key, {}).update(collapsed)
+    rates: dict[str, list[float]] = {}
+    for (encoder, task), collapsed in runs.items():
+        rates.setdefault(encoder if by == "encoder" else task, []).append(fmean(collapsed.values()))
+    return {unit: fmean(parts) for unit, parts in rates.items()}

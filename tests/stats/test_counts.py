@@ -12,6 +12,8 @@ from blurbstudy.stats.counts import (
     boschloo_p,
     compare_rates,
     newcombe_interval,
+    permutation_p,
+    rate_p,
     stratified_exact_p,
     stratified_newcombe_interval,
 )
@@ -131,3 +133,32 @@ def test_one_stratum_is_tested_by_boschloo_and_a_side_without_runs_not_at_all():
     assert found.method == "Boschloo's exact test" and found.p == boschloo_p(6, 10, 1, 10)
     assert found.interval == newcombe_interval(6, 10, 1, 10) and found.difference == pytest.approx(0.5)
     assert compare_rates([Counts(2, 5, 0, 0)]) is None
+
+
+def test_tasks_as_units_are_permuted_in_all_ways():
+    first, second = [0.8, 0.5, 0.9], [0.1, 0.0, 0.6, 0.0, 0.2]
+    oracle = scipy.stats.permutation_test(
+        (first, second), lambda x, y, axis: np.mean(x, axis) - np.mean(y, axis), n_resamples=np.inf
+    )
+    assert permutation_p(first, second) == pytest.approx(
+        np.mean(np.abs(oracle.null_distribution) >= abs(oracle.statistic) - 1e-12)
+    )
+    assert permutation_p([1.0, 0.9, 0.8], [0.0] * 10) == pytest.approx(1 / 286)  # the most extreme of C(13, 3)
+    assert permutation_p([0.5, 0.5], [0.5, 0.5, 0.5]) == 1.0
+
+
+def test_one_rate_is_tested_by_the_binomial_distribution():
+    for k in (0, 1, 5, 12):
+        assert rate_p(k, 12, 0.25) == pytest.approx(
+            (scipy.stats.binom.cdf(k, 12, 0.25), scipy.stats.binom.sf(k - 1, 12, 0.25))
+        )
+
+
+def test_a_mixture_of_rates_has_no_longer_tails_than_one_rate():
+    """Hoeffding 1956: three kinds of runs that collapse at 0, 25 and 50%, on average at 25%."""
+    kinds = [scipy.stats.binom.pmf(np.arange(6), 5, rate) for rate in (0.0, 0.25, 0.5)]
+    mixed = np.convolve(np.convolve(kinds[0], kinds[1]), kinds[2])
+    for k in range(16):
+        at_most, at_least = rate_p(k, 15, 0.25)
+        assert at_most > 0.2 or mixed[: k + 1].sum() <= at_most
+        assert at_least > 0.2 or mixed[k:].sum() <= at_least

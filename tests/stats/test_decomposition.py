@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from blurbstudy.stats.decomposition import MIN_SEEDS, decompose
+from blurbstudy.stats.status import Judgement, RunStatus
 from blurbstudy.stats.summary import CellSummary
 
+STATUSES = {False: RunStatus.NOT_SHOWN, True: RunStatus.NOT_TRAINED}  # not shown to be better is no collapse
 BLANK = {field.name: None for field in dataclasses.fields(CellSummary)}
 
 
@@ -17,7 +19,7 @@ def cell(scores, failed):
         **BLANK
         | dict(
             n=len(scores), n_scored=len(scored), mean=float(np.mean(scored)) if scored else None, scores=tuple(scores),
-            failures=tuple("collapsed" if bad else None for bad in failed),
+            judgements=tuple(Judgement(status=STATUSES[bool(bad)]) for bad in failed),
         )
     )  # fmt: skip
 
@@ -72,3 +74,29 @@ def test_the_part_by_fewer_collapses_has_an_interval_from_some_seeds_on_that_hol
     gain = decompose(cell(first, [0] * n), cell(second, [0] * (n - 3) + [1] * 3))
     assert few.interval is None
     assert gain.interval[0] <= gain.fewer_collapsed <= gain.interval[1]
+
+
+def test_rates_of_0_and_1_are_not_taken_for_certain():
+    """0 of 5 against 5 of 5: a bootstrap of the seeds would have no spread in either rate."""
+    first, second = [0.90, 0.91, 0.92, 0.89, 0.90], [0.57, 0.58, 0.57, 0.56, 0.57]
+    low, high = decompose(cell(first, [0] * 5), cell(second, [1] * 5)).interval
+    distance = np.mean(first) - np.mean(second)
+    assert low < 0.75 * distance and distance - 0.01 < high < distance + 0.03
+
+
+def test_the_interval_holds_the_true_part_in_19_of_20_studies():
+    generator = np.random.default_rng(3)
+    rates, n, held = (0.1, 0.5), 10, []
+    true = (rates[1] - rates[0]) * 0.3
+    for _ in range(400):
+        sides = []
+        for rate in rates:
+            failed = generator.random(n) < rate
+            sides.append(cell(list(np.where(failed, 0.5, 0.8) + 0.02 * generator.standard_normal(n)), failed))
+        interval = decompose(*sides).interval
+        held.append(interval is None or interval[0] <= true <= interval[1])
+    assert np.mean(held) > 0.92
+
+
+def test_where_no_run_collapsed_the_part_has_no_interval():
+    assert decompose(cell([0.9] * 5, [0] * 5), cell([0.8] * 5, [0] * 5)).interval is None

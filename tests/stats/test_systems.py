@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from blurbstudy.errors import StudyError
-from blurbstudy.stats.resampling import _bootstrap_counts
+from blurbstudy.stats.resampling import bootstrap_counts
 from blurbstudy.stats.systems import SeededCell, SingleSystem, compare_cells
 
 GOLD = ["yes"] * 60 + ["no"] * 40
@@ -46,7 +46,7 @@ def test_over_examples_both_are_scored_on_the_same_draws(runs, reference):
     share = np.mean([[p == t for p, t in zip(answers(right), GOLD, strict=True)] for right in RIGHT], axis=0)
     theirs = np.array([p == t for p, t in zip(predicted, GOLD, strict=True)], dtype=float)
     order = np.argsort([str(i) for i in range(len(GOLD))])  # units are drawn in the order of their names
-    drawn = _bootstrap_counts(len(GOLD)) @ (share - theirs)[order] / len(GOLD)
+    drawn = bootstrap_counts(len(GOLD)) @ (share - theirs)[order] / len(GOLD)
     half = stats.t.ppf(0.975, len(GOLD) - 1) * np.std(drawn, ddof=1)
     assert found.example_interval == pytest.approx((found.difference - half, found.difference + half))
 

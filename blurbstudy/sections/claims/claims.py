@@ -17,10 +17,13 @@ from ...config import JsonMapping, JsonObject
 from ...errors import StudyError
 
 CLAIMS_FILE = Path(__file__).with_name("claims.yaml")
-RULES = {
-    "all": "confirmed if every comparison supports the claim, contradicted if one opposes it",
-    "most": "confirmed if more than half of the comparisons support the claim, contradicted if half oppose it",
-    "any": "confirmed if one comparison supports the claim, contradicted if all oppose it",
+RULES = {  # each with the correction for several comparisons that it asks for
+    "all": "confirmed if every comparison supports the claim (each at 0.05), contradicted if one opposes it (Holm)",
+    "most": (
+        "confirmed if more than half of the comparisons support the claim, contradicted if half oppose it (of k "
+        "comparisons, u have to: each p times k - u + 1, Benjamini and Heller 2008)"
+    ),
+    "any": "confirmed if one comparison supports the claim (Holm), contradicted if all oppose it (each at 0.05)",
 }
 
 FIELDS = ("notebook", "group", "level", "column", "grid")  # of a CellRef
@@ -39,19 +42,24 @@ class CellRef:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
-    """Two cells, or two sets of cells whose failures are pooled, and a claim about their difference; or four cells, and
-    a claim about the difference of the first two minus that of the others.
+    """A claim about the difference of two cells.
+
+    Of several pairs of cells it is about their mean difference of scores, or about rates of collapse with each pair a
+    stratum; with two further cells, about the difference less theirs. With tasks as units, `first` and `second` are the
+    cells of two sets of tasks; without `second`, it is about the rate of collapse of `first`.
     """
 
     expect: str  # a name in EXPECTATIONS
     first: tuple[CellRef, ...]
-    second: tuple[CellRef, ...]
-    versus: tuple[CellRef, ...] = ()  # two further cells, or none
+    second: tuple[CellRef, ...] = ()
+    versus: tuple[CellRef, ...] = ()  # two further cells, or none; only of a single pair
+    by_task: bool = False  # tasks as units
     paper: JsonMapping = field(default_factory=dict)  # where the paper prints the two numbers
 
     @property
-    def is_pooled(self) -> bool:
-        return len(self.first) > 1 or len(self.second) > 1
+    def pairs(self) -> tuple[tuple[CellRef, CellRef], ...]:
+        """The pairs of cells."""
+        return tuple(zip(self.first, self.second, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,12 @@ class Claim:
     rule: str  # a name in RULES
     contrasts: tuple[Contrast, ...]
     margin: float | None = None  # points; None: the study's
+    parts: str = ""  # a field of CellRef: the rule holds for the comparisons of each of its values, and all must agree
+    caveat: str = ""  # what readers of the verdict must know
+
+    def part_of(self, contrast: Contrast) -> str:
+        """The part of the claim that a comparison belongs to; '' where it has none."""
+        return getattr(contrast.first[0], self.parts) if self.parts else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +90,7 @@ class Expectation:
     above: float | None = None  # supports if the difference is above so many margins
     below: float | None = None  # supports if it is below; with both, between the two
     outside: bool = False  # supports outside the two instead of between them
-    of_failures: bool = False  # a difference of shares of failed runs, not of scores
+    of_collapse: bool = False  # a difference of rates of collapse, or a rate, not of scores
 
 
 EXPECTATIONS = {
@@ -88,8 +102,10 @@ EXPECTATIONS = {
     ),
     "not_lower": Expectation(phrase="scores lower, if at all, by less than the margin than", above=-1),
     "not_higher": Expectation(phrase="scores higher, if at all, by less than the margin than", below=1),
-    "fails_more": Expectation(phrase="fails more often than", above=0, of_failures=True),
+    "collapses_more": Expectation(phrase="collapses more often than", above=0, of_collapse=True),
+    "seldom_collapses": Expectation(phrase="collapses in fewer than a quarter of its runs", below=0, of_collapse=True),
 }
+SELDOM = 0.25  # rate of collapse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,51 +138,47 @@ def _claim(entry: JsonMapping) -> Claim:
 
 
 def _contrasts(entry: JsonMapping, *, claim: str) -> list[Contrast]:
-    """The contrasts of one entry: one per combination of its lists that are not pooled."""
-    expect, paper = entry["expect"], entry.get("paper", {})
+    """The contrasts of one entry: one per combination of its lists, except those of the fields in `over`."""
+    expect, paper, over = entry["expect"], entry.get("paper", {}), entry.get("over", [])
     if expect not in EXPECTATIONS:
         raise StudyError(f"claim {claim}: expect={expect!r} is unknown; use {' or '.join(EXPECTATIONS)}")
     paper = {"table": paper} if isinstance(paper, str) else paper
-    firsts = _combinations({"notebook": entry["notebook"]} | entry["first"])
+    fields = {"notebook": entry["notebook"]} | entry["first"]
+    firsts = list(_combinations(fields))
+    if "second" not in entry:
+        groups = _grouped([(CellRef(**first),) for first in firsts], over=over)
+        return [Contrast(expect=expect, first=tuple(first for (first,) in group)) for group in groups]
+    if entry.get("by_task"):
+        seconds = _combinations(_ordered(fields | entry["second"]))
+        sides = [tuple(CellRef(**one) for one in side) for side in (firsts, seconds)]
+        return [Contrast(expect=expect, first=sides[0], second=sides[1], by_task=True)]
     pairs = [
         (CellRef(**first), CellRef(**second))
         for first in firsts
         for second in _combinations(_ordered(first | entry["second"]))
         if first != second
     ]
-    if "pooled" in entry:
-        pooled = FIELDS if entry["pooled"] is True else entry["pooled"]
-        return [
-            Contrast(
-                expect=expect, first=_unique(a for a, _ in group), second=_unique(b for _, b in group), paper=paper
-            )
-            for group in _group_pairs(pairs, pooled=pooled)
-        ]
     others = list(_combinations(entry["versus"])) if "versus" in entry else []
     return [
-        Contrast(expect=expect, first=(first,), second=(second,), versus=versus, paper=paper)
-        for first, second in pairs
-        for versus in ([(replace(first, **other), replace(second, **other)) for other in others] or [()])
+        Contrast(
+            expect=expect, first=tuple(a for a, _ in group), second=tuple(b for _, b in group), versus=two, paper=paper
+        )
+        for group in _grouped(pairs, over=over)
+        for two in ([tuple(replace(ref, **other) for ref in group[0]) for other in others] or [()])
     ]
 
 
-def _group_pairs(
-    pairs: Iterable[tuple[CellRef, CellRef]], *, pooled: Sequence[str]
-) -> Iterable[list[tuple[CellRef, CellRef]]]:
-    """Pairs that differ only in the pooled fields are one group."""
-    groups: dict[tuple[str, ...], list[tuple[CellRef, CellRef]]] = {}
-    for pair in pairs:
-        key = tuple(getattr(ref, name) for ref in pair for name in FIELDS if name not in pooled)
-        groups.setdefault(key, []).append(pair)
+def _grouped(refs: Iterable[tuple[CellRef, ...]], *, over: Sequence[str]) -> Iterable[list[tuple[CellRef, ...]]]:
+    """Cells or pairs of cells; those that differ in the fields of `over` alone are one group."""
+    groups: dict[tuple[str, ...], list[tuple[CellRef, ...]]] = {}
+    for entry in refs:
+        key = tuple(getattr(ref, name) for ref in entry for name in FIELDS if name not in over)
+        groups.setdefault(key, []).append(entry)
     return groups.values()
 
 
 def _ordered(values: JsonMapping) -> JsonObject:
     return {name: values[name] for name in FIELDS if name in values}
-
-
-def _unique(refs: Iterable[CellRef]) -> tuple[CellRef, ...]:
-    return tuple(dict.fromkeys(refs))
 
 
 def _combinations(values: JsonMapping) -> Iterator[dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import StudyError, flat_message
 from ...stabilizers import RemoveLayers
-from ...stats.contrasts import Cell, SeededCell
+from ...stats.systems import Cell, SeededCell
 from ...study.grid import Condition, Grid, Results, format_seeds
 from ...study.study import NOTEBOOK_METADATA, Study, stored_study
 from .. import NOTEBOOKS, get_section
@@ -23,6 +23,7 @@ from .claims import CellRef
 from .grids import Parameters
 
 LARGE_MODELS, SCISPACY = "04_large_models", "07_scispacy"
+CHOSEN = "chosen"  # grid of Table 6: each LARGE encoder with the technique that dev chose
 BY_TABLE = {"table10": "Exact boundaries", "table11": "Overlap counts"}  # settings of one and the same runs
 
 
@@ -57,17 +58,31 @@ class Evidence:
         return describe_models(self.baselines) if self.baselines is not None and self.baselines.predictions else ""
 
     @cached_property
+    def _clusters(self) -> dict[str, int]:
+        """Encoder fingerprint -> pretraining seed, of all grids."""
+        every = [results.grid for grids in self.results.values() for results in grids.values()]
+        return {encoder: seed for grid in every for encoder, seed in grid.pretraining_seeds.items()}
+
+    @cached_property
     def _cells(self) -> dict[CellRef, Cell]:
         cells: dict[CellRef, Cell] = {}
         for notebook, grids in self.results.items():
-            chosen = {"chosen": self.chosen[notebook]} if notebook in self.chosen else {}
+            chosen = {CHOSEN: self.chosen[notebook]} if notebook in self.chosen else {}
             for name, results in {**grids, **chosen}.items():
                 for key in (key for key in results.conditions() if results.cell(key)):
-                    cell, ref = _cell_runs(results, key), CellRef(notebook, *key)
-                    for level in filter(None, (key.level, _share_removed(results.grid, key))):
-                        cells.setdefault(replace(ref, level=level), cell)
-                        cells[replace(ref, level=level, grid=name)] = cell
+                    cell = self._runs(results, key)
+                    for ref in cell_refs(notebook, name, results.grid, key):
+                        cells.setdefault(replace(ref, grid=""), cell)
+                        cells[ref] = cell
         return cells | self._entity_cells
+
+    def _runs(self, results: Results, key: Condition) -> SeededCell:
+        return SeededCell(
+            records=results.cell(key),
+            references=results.references,
+            clusters=self._clusters,
+            weights=results.column(key.column).weights,
+        )
 
     @property
     def _entity_cells(self) -> dict[CellRef, Cell]:
@@ -76,12 +91,23 @@ class Evidence:
         for results in self.results.get(SCISPACY, {}).values():
             for table, scored in by_table(results).items():
                 for key in (key for key in results.conditions() if key.level == FINE_TUNED and results.cell(key)):
-                    ref = CellRef(SCISPACY, paper_column(key.group), BY_TABLE[table], key.column)
-                    cells[ref] = replace(_cell_runs(scored, key), failure_references=results.references)
+                    cell = replace(self._runs(scored, key), status_references=results.references)
+                    cells[entity_ref(paper_column(key.group), table, key.column)] = cell
         if self.baselines is not None:
             for (table, name, column), cell in system_cells(self.baselines).items():
-                cells[CellRef(SCISPACY, f"scispaCy {name}", BY_TABLE[table], column)] = cell
+                cells[entity_ref(f"scispaCy {name}", table, column)] = cell
         return cells
+
+
+def cell_refs(notebook: str, name: str, grid: Grid, key: Condition) -> list[CellRef]:
+    """What claims call a condition of a notebook's grid: by its level, and by the share of layers that it removes."""
+    levels = filter(None, (key.level, _share_removed(grid, key)))
+    return [CellRef(notebook, key.group, level, key.column, name) for level in levels]
+
+
+def entity_ref(system: str, table: str, column: str) -> CellRef:
+    """What claims call an encoder or a scispaCy model in Table 10 or 11."""
+    return CellRef(SCISPACY, system, BY_TABLE[table], column)
 
 
 def _share_removed(grid: Grid, key: Condition) -> str | None:
@@ -92,15 +118,6 @@ def _share_removed(grid: Grid, key: Condition) -> str | None:
         return None
     removed = sum(technique.layers for technique in grid.techniques[key.level] if isinstance(technique, RemoveLayers))
     return {0: "none removed", grid.layers[key.group]: "half removed"}.get(2 * removed)
-
-
-def _cell_runs(results: Results, key: Condition) -> SeededCell:
-    return SeededCell(
-        records=results.cell(key),
-        references=results.references,
-        clusters=results.grid.pretraining_seeds,
-        weights=results.column(key.column).weights,
-    )
 
 
 def collect_runs(study: Study[Parameters]) -> Evidence:

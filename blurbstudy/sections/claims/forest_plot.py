@@ -1,4 +1,4 @@
-"""A small figure of comparisons: each a point with its two intervals. It is inline SVG, so that it takes the page's
+"""A small figure of comparisons: each a point with its interval. It is inline SVG, so that it takes the page's
 colours (dark or light) and fits into a table cell.
 """
 
@@ -23,10 +23,10 @@ def forest(judgements: Sequence[Judgement], *, margin: float, label: str) -> Htm
     Args:
         margin: points, drawn as a band around 0.
     """
-    points = [(j, j.difference * PERCENT) for j in judgements if j.difference is not None]
+    points = [(j, j.estimate.difference * PERCENT) for j in judgements if j.estimate.difference is not None]
     if not points:
         return HtmlCell(markup='<span class="missing">no runs</span>', text="no runs")
-    bounds = [abs(bound * PERCENT) for j, _ in points for bound in (*(j.over_seeds or ()), *(j.over_examples or ()))]
+    bounds = [abs(bound * PERCENT) for j, _ in points for bound in j.estimate.interval or ()]
     reach = min(MAX_REACH, max(MIN_REACH, margin, *bounds, *(abs(value) for _, value in points)))
     height = LINE * len(points) + 16
     at = _Axis(reach)
@@ -71,10 +71,9 @@ class _Axis:
 
 
 def _line(judgement: Judgement, value: float, at: _Axis, *, y: float) -> str:
-    parts = []
-    for name, bounds in (("examples", judgement.over_examples), ("seeds", judgement.over_seeds)):
-        if bounds is not None:
-            low, high = (at(bound * PERCENT) for bound in bounds)
-            parts.append(f'<line class="{name}" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>')
-    parts.append(f'<circle cx="{at(value):.1f}" cy="{y}" r="2.6"/>')
-    return f'<g class="{CSS_CLASSES[judgement.outcome]}">{"".join(parts)}</g>'
+    interval = ""
+    if judgement.estimate.interval is not None:
+        low, high = (at(bound * PERCENT) for bound in judgement.estimate.interval)
+        interval = f'<line class="interval" x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}"/>'
+    point = f'<circle cx="{at(value):.1f}" cy="{y}" r="2.6"/>'
+    return f'<g class="{CSS_CLASSES[judgement.outcome]}">{interval}{point}</g>'

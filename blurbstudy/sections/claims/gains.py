@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
+from ...stats.counts import RateComparison
 from ...stats.decomposition import MIN_SEEDS, Gain, decompose
-from ...stats.summary import Comparison
+from ...study.decisions import Decision, Outcome, decide_collapse, decide_levels
 from ...study.grid import Condition, Results
-from ...tables.comparison_table import comparisons
+from ...tables.comparison_table import format_p_value
 from ...tables.formatting import format_count, format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
 from ...tables.table import KeyFinding, RowHeader, Table, page_link
@@ -23,12 +24,9 @@ BASELINES = {  # notebook -> what its techniques are held against
     "04_large_models": "Baseline",
     "06_state_of_the_art": "Standard",
 }
-EXCLUDED_NOTE = (
-    "Cells with runs trained on train and dev on one side only are omitted: without dev, fewer runs are judged as "
-    "failed. The same recipe without training on dev is compared instead."
-)
 QUESTION = "What does each technique buy?"
 NAMED = 3  # encoders or techniques that are named one by one
+LEVEL = 0.05
 
 
 def baseline_grids(evidence: Evidence) -> Iterator[tuple[str, Results, str]]:
@@ -47,17 +45,24 @@ class TechniqueEffect:
     stem: str  # notebook
     encoders: tuple[str, ...]
     gains: tuple[Gain, ...]  # of every cell
-    outcomes: tuple[str, ...]  # better, worse or undecided, of every cell that was tested
+    decisions: tuple[Decision, ...]  # on each task column: as a mean over encoders, or of the one encoder
+    rates: RateComparison | None  # of collapse, all cells together, each a stratum
+    p_rates: float | None  # after Holm's correction over the techniques of the grid
     run_ids: tuple[str, ...]
-
-    def collapsed(self, side: int) -> tuple[int, int]:
-        """(collapsed, runs) with the technique (side 0) or under the baseline (1)."""
-        return sum(gain.collapsed[side] for gain in self.gains), sum(gain.n[side] for gain in self.gains)
 
     @property
     def name(self) -> str:
         """What is held against what, with which encoders."""
         return f"{self.setting} against {self.baseline} ({_few(self.encoders, 'encoders')})"
+
+    def decided(self, outcome: Outcome) -> list[str]:
+        """The task columns with this outcome."""
+        return [decision.condition.column for decision in self.decisions if decision.outcome is outcome]
+
+    @property
+    def undecided(self) -> list[Decision]:
+        """The decisions without a direction."""
+        return [decision for decision in self.decisions if not decision.outcome.decided]
 
 
 def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
@@ -65,10 +70,12 @@ def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
     effects = []
     for stem, results, baseline in baseline_grids(evidence):
         gains = dict(_gains(results, baseline=baseline))
-        compared = comparisons(results, baseline=baseline)
+        decisions, rates = decide_levels(results, baseline=baseline), decide_collapse(results, baseline=baseline)
+        averaged = {(d.condition.level, d.condition.column) for d in decisions if d.is_average}
         for setting in (name for name in results.grid.levels if name != baseline):
             mine = {key: gain for key, gain in gains.items() if key.level == setting}
             both = [condition for key in mine for condition in (key, key._replace(level=baseline))]
+            change, p = rates.get(setting, (None, None))
             if mine:
                 effects.append(
                     TechniqueEffect(
@@ -77,9 +84,14 @@ def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
                         stem=stem,
                         encoders=tuple(dict.fromkeys(_encoder(results, key) for key in mine)),
                         gains=tuple(mine.values()),
-                        outcomes=tuple(
-                            _outcome(results, k, *compared[k], baseline=baseline) for k in mine if k in compared
+                        decisions=tuple(
+                            d
+                            for d in decisions
+                            if d.condition.level == setting
+                            and (d.is_average or (setting, d.condition.column) not in averaged)
                         ),
+                        rates=change,
+                        p_rates=p,
                         run_ids=tuple(dict.fromkeys(run for key in both for run in results.summaries[key].run_ids)),
                     )
                 )
@@ -95,41 +107,41 @@ def _encoder(results: Results, key: Condition) -> str:
     return names.pop() if len(names) == 1 and names != {""} else key.group
 
 
-def _joins_dev(results: Results, key: Condition) -> bool:
-    """Whether the failures of a cell are judged without dev, by a laxer rule than those of other cells."""
-    return any(config.recipe.train_on_dev for config in results.grid.cells.get(key, ()))
-
-
 def _few(names: Sequence[str], what: str) -> str:
     return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {what}"
 
 
 def technique_gains(evidence: Evidence) -> Table:
-    """A row per technique: how often better or worse, the mean change, and how much of it is fewer collapses."""
+    """A row per technique: where better or worse, the mean change, and how much of it is fewer collapses."""
     rows, runs = [], {}
     for effect in technique_effects(evidence):
         runs[f"{effect.name}, {effect.stem}"] = effect.run_ids
-        counts = (str(effect.outcomes.count(kind)) for kind in ("better", "worse", "undecided"))
+        reaches = [d.comparison.detectable for d in effect.undecided if d.comparison.detectable is not None]
         means = (fmean(getattr(gain, part) for gain in effect.gains) for part in ("total", "fewer_collapsed"))
+        counts = zip(effect.rates.collapsed, effect.rates.n, strict=True) if effect.rates else ()
         rows.append(
             (
                 RowHeader(effect.setting, f"against {effect.baseline}"),
                 _few(effect.encoders, "encoders"),
                 page_link(effect.stem),
-                *counts,
+                *(_few(effect.decided(outcome), "tasks") or "–" for outcome in (Outcome.BETTER, Outcome.WORSE)),
+                str(len(effect.undecided)),
+                f"{format_number(percent(min(reaches)))} to {format_number(percent(max(reaches)))}" if reaches else "–",
                 *(format_signed(percent(mean)) for mean in means),
-                *(f"{failed} of {n}" for failed, n in map(effect.collapsed, (0, 1))),
+                " / ".join(f"{collapsed} of {n}" for collapsed, n in counts) or "–",
+                format_p_value(effect.p_rates),
             )
         )
-    columns = ("Technique", "Encoders", "Page", "Better", "Worse", "Undecided", "Mean change",
-               "of it, by fewer collapsed runs", "Collapsed with it", "Collapsed without")  # fmt: skip
+    columns = ("Technique", "Encoders", "Page", "Better", "Worse", "Undecided", "80%", "Mean change",
+               "of it, by fewer collapsed runs", "Collapsed with / without", "p (Holm)")  # fmt: skip
     notes = [
-        "Better, worse, undecided: comparisons with the baseline, one per encoder and task (or group). Better or "
-        "worse: where both uncertainties say so (paired t-test over seeds with Holm's correction, bootstrap over test "
-        "examples), and not where every run collapsed on both sides.",
+        "Better, worse, undecided: on which tasks, as a mean over encoders, by one test over seeds and test examples "
+        "with Holm's correction over the techniques and tasks of the page. 80%: the smallest differences that 80% of "
+        "studies of this size would decide, of the undecided ones.",
         "Mean change: of the mean scores, times 100, over all of them, decided or not; next to it, the part that comes "
-        "from another share of collapsed runs. Collapsed: judged on dev, of the runs with a score.",
-        EXCLUDED_NOTE,
+        "from another share of collapsed runs.",
+        "Collapsed: runs of all encoders and tasks, compared exactly within each, with Holm's correction over the "
+        "techniques of the page.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(
@@ -160,7 +172,7 @@ def gain_table(evidence: Evidence) -> Table:
                     format_interval(percents(gain.interval)),
                     format_signed(percent(gain.noncollapsed_change)),
                     format_signed(percent(gain.collapsed_change)),
-                    " / ".join(f"{failed} of {n}" for failed, n in zip(gain.collapsed, gain.n, strict=True)),
+                    " / ".join(f"{collapsed} of {n}" for collapsed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
     columns = ("Technique", "Where", "Gain", "by fewer collapsed runs", "95% over seeds", "by better others",
@@ -169,10 +181,10 @@ def gain_table(evidence: Evidence) -> Table:
         "A gain is the difference of two means, times 100. It is split into three parts that add up to it (Kitagawa "
         "1955): another share of collapsed runs, another mean of the runs that did not collapse, another mean of those "
         "that did. A group that is empty on one side is taken to score there as on the other.",
-        "Collapsed: judged on dev, of the runs with a score; under the technique / under the baseline. Runs whose loss "
-        "diverged have no score and are in no part.",
-        f"95%: bootstrap over seeds, of the part by fewer collapsed runs; from {MIN_SEEDS} seeds a side upwards.",
-        EXCLUDED_NOTE,
+        "Collapsed: of the seeds with a score; under the technique / under the baseline. Runs whose loss diverged have "
+        "no score and are in no part.",
+        "95%: of the part by fewer collapsed runs; the rates from Jeffreys' posterior, the distance of collapsed and "
+        f"other runs from Student's t; from {MIN_SEEDS} seeds a side upwards, where runs of both kinds are there.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(
@@ -192,8 +204,6 @@ def _gains(results: Results, *, baseline: str) -> Iterator[tuple[Condition, Gain
         other = results.summaries.get(key._replace(level=baseline))
         if other is None or other.run_ids == results.summaries[key].run_ids:  # where nothing was searched for
             continue
-        if _joins_dev(results, key) != _joins_dev(results, key._replace(level=baseline)):
-            continue
         gain = decompose(results.summaries[key], other)
         if gain is not None:
             yield key, gain
@@ -206,46 +216,31 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
         return KeyFinding(
             question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], on_front_page=True
         )
-    outcomes = [outcome for effect in effects for outcome in effect.outcomes]
     sentences = []
-    for kind in ("better", "worse"):
+    for outcome in (Outcome.BETTER, Outcome.WORSE):
         listed = "; ".join(
-            f"{effect.name}, {effect.outcomes.count(kind)} of {format_count(len(effect.outcomes), 'comparison')}"
-            for effect in effects
-            if kind in effect.outcomes
+            f"{effect.name}, on {_few(columns, 'tasks')}" for effect in effects if (columns := effect.decided(outcome))
         )
         if listed:
-            sentences.append(f"{kind.capitalize()} than its baseline: {listed}.")
-    undecided = outcomes.count("undecided")
-    if undecided == len(outcomes):
-        sentences.append(f"No technique is better or worse than its baseline: {_all(undecided)} undecided.")
+            sentences.append(f"{outcome.value.capitalize()} than its baseline: {listed}.")
+    undecided, n = sum(len(effect.undecided) for effect in effects), sum(len(effect.decisions) for effect in effects)
+    if undecided == n:
+        sentences.append("No technique is better or worse than its baseline by the mean over encoders: all undecided.")
     elif undecided:
-        sentences.append(f"{undecided} of {format_count(len(outcomes), 'comparison')} with a baseline are undecided.")
+        sentences.append(f"{undecided} of {format_count(n, 'comparison')} with a baseline are undecided.")
     return KeyFinding(question=QUESTION, sentences=[*sentences, _saves(effects)], on_front_page=True)
-
-
-def _all(n: int) -> str:
-    return "the one comparison is" if n == 1 else f"all {n} comparisons are"
 
 
 def _saves(effects: Sequence[TechniqueEffect]) -> str:
     """Under which techniques another share of runs collapsed than under the baseline."""
-    both = {effect.name: (effect.collapsed(0), effect.collapsed(1)) for effect in effects}
-    changed = {name: (a, b) for name, (a, b) in both.items() if a[0] * b[1] != b[0] * a[1]}
+    changed = [
+        f"{effect.name}, {' against '.join(f'{k} of {n}' for k, n in zip(rates.collapsed, rates.n, strict=True))}"
+        for effect in effects
+        if (rates := effect.rates) is not None and effect.p_rates is not None and effect.p_rates < LEVEL
+    ]
     if not changed:
-        return "Under each technique as large a share of runs collapsed as under its baseline."
-    listed = "; ".join(f"{name}, {a[0]} of {a[1]} against {b[0]} of {b[1]}" for name, (a, b) in changed.items())
-    return f"Another share of runs collapsed than under the baseline with: {listed}."
-
-
-def _outcome(results: Results, key: Condition, comparison: Comparison, p: float | None, *, baseline: str) -> str:
-    """better, worse or undecided, by both uncertainties."""
-    both = [results.summaries[k] for k in (key, key._replace(level=baseline))]
-    bounds = comparison.example_interval
-    clear = p is not None and p < 0.05 and bounds is not None and (bounds[0] > 0 or bounds[1] < 0)
-    if not clear or comparison.difference is None or all(summary.failed == summary.n for summary in both):
-        return "undecided"
-    return "better" if comparison.difference > 0 else "worse"
+        return "No technique's rate of collapse differs significantly from its baseline's."
+    return f"Another share of runs collapsed than under the baseline (exact test) with: {'; '.join(changed)}."
 
 
 def certainty_answer(evidence: Evidence) -> KeyFinding:
@@ -257,7 +252,7 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
         for summary in results.summaries.values()
     }
     # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.
-    alive = [summary for summary in cells.values() if summary.failed < summary.n]
+    alive = [summary for summary in cells.values() if not summary.all_collapsed]
     both = [summary for summary in alive if summary.seed_interval is not None and summary.example_interval is not None]
     if not both:
         none = "No cell has both intervals and a run that did not collapse yet."
@@ -266,11 +261,11 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
         [_half(getattr(summary, name)) for summary in both] for name in ("seed_interval", "example_interval")
     )
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
-    widths = [format_number(percent(_median(halves))) for halves in (seeds, examples)]
+    widths = [format_number(percent(median(halves))) for halves in (seeds, examples)]
     ns = [summary.n for summary in both]
     sentences = [
         f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
-        f"cells, each of {_span(ns)} seeds, not all of which collapsed).",
+        f"cells, each of {_span(ns)} seeds, not all of which have a collapsed run).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
     return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
@@ -282,8 +277,3 @@ def _span(ns: Sequence[int]) -> str:
 
 def _half(bounds: tuple[float, float]) -> float:
     return (bounds[1] - bounds[0]) / 2
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2

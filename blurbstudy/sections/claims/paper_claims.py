@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from ...config import JsonMapping
 from ...tables.formatting import format_number, format_signed
 from ...tables.paper import paper_cell, paper_number
 from ...tables.table import KeyFinding, RowHeader, Table
 from .claims import EXPECTATIONS, CellRef, Claim, Contrast, load_claims, load_inconsistencies
-from .verdicts import agrees
 
 NAMED = 3  # comparisons that a cell names one by one
 FIELDS = {"group": "encoders", "level": "settings", "column": "tasks"}  # of an address -> what several are
@@ -25,8 +25,8 @@ def inconsistency_table(*, margin: float) -> Table:
         for entry in load_inconsistencies()
     ]
     for claim in load_claims():
-        against = _disagreeing(claim, margin=margin)
-        if against and not fits(claim, margin=margin):
+        against = _against(claim, margin=margin)
+        if against:
             numbers = "\n".join(f"{_short(c)}: {format_signed(d)}" for c, d in against[:NAMED])
             more = f"\nand {len(against) - NAMED} more" if len(against) > NAMED else ""
             rows.append(
@@ -62,9 +62,28 @@ def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> KeyFi
 
 
 def fits(claim: Claim, *, margin: float) -> bool:
-    """Whether the printed differences, at face value, are as the claim's rule asks."""
-    printed, against = len(_printed(claim)), len(_disagreeing(claim, margin=margin))
-    return {"all": not against, "most": 2 * against < printed, "any": against < printed}[claim.rule]
+    """Whether the printed differences, at face value, are as the claim's rule asks, in each of its parts."""
+    return not _against(claim, margin=margin)
+
+
+def _against(claim: Claim, *, margin: float) -> list[tuple[Contrast, float]]:
+    """The printed differences that are not as claimed, of the parts of a claim that do not hold by its rule."""
+    disagreeing = _disagreeing(claim, margin=margin)
+    against = []
+    for part in dict.fromkeys(claim.part_of(contrast) for contrast, _ in disagreeing):
+        those = [entry for entry in disagreeing if claim.part_of(entry[0]) == part]
+        n = sum(claim.part_of(contrast) == part for contrast, _ in _printed(claim))
+        if {"all": True, "most": 2 * len(those) >= n, "any": len(those) == n}[claim.rule]:
+            against += those
+    return against
+
+
+def agrees(expect: str, difference: float, *, margin: float) -> bool:
+    """Whether a difference without uncertainty, such as a printed one, is as claimed."""
+    expectation = EXPECTATIONS[expect]
+    above = expectation.above is None or difference > expectation.above * margin
+    inside = above and (expectation.below is None or difference < expectation.below * margin)
+    return inside != expectation.outside
 
 
 def margin_of(claim: Claim, margin: float) -> float:
@@ -75,10 +94,26 @@ def margin_of(claim: Claim, margin: float) -> float:
 def describe_contrast(contrast: Contrast) -> str:
     """`BERT, Layer freeze, SS scores higher than Baseline`: what both cells share is named once."""
     phrase = EXPECTATIONS[contrast.expect].phrase
-    if contrast.is_pooled:
-        return f"{_pooled(contrast.first, contrast.second)} {phrase} {_pooled(contrast.second, contrast.first)}"
-    first, second = contrast.first[0], contrast.second[0]
-    return f"{', '.join(_names(first))} {phrase} {', '.join(_other_names(second, first))}{_beyond(contrast)}"
+    if contrast.by_task:
+        return f"{_columns(contrast.first)} {phrase} {_columns(contrast.second)}, tasks as units"
+    shared = [name for name in FIELDS if len({getattr(ref, name) for ref in contrast.first}) == 1]
+    over = " and ".join(
+        f"{len({getattr(ref, name) for ref in contrast.first})} {FIELDS[name]}" for name in FIELDS if name not in shared
+    )
+    subject = ", ".join(filter(None, (getattr(contrast.first[0], name) for name in shared)))
+    if not contrast.second:
+        return f"{subject} {phrase}, over {over}" if over else f"{subject} {phrase}"
+    other = ", ".join(_other_names(contrast.second[0], contrast.first[0]))
+    if contrast.first[0].grid != contrast.second[0].grid:
+        subject += f" (Table {contrast.first[0].grid.removeprefix('table')})"
+        other = f"{other} (Table {contrast.second[0].grid.removeprefix('table')})".strip()
+    return f"{subject} {phrase} {other}{_beyond(contrast)}" + (f", over {over}" if over else "")
+
+
+def _columns(refs: Sequence[CellRef]) -> str:
+    """The tasks of some cells, or their number."""
+    names = list(dict.fromkeys(ref.column for ref in refs))
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {FIELDS['column']}"
 
 
 def _beyond(contrast: Contrast) -> str:
@@ -93,35 +128,20 @@ def _other_names(ref: CellRef, other: CellRef) -> list[str]:
     return [getattr(ref, name) for name in FIELDS if getattr(ref, name) != getattr(other, name)]
 
 
-def _names(ref: CellRef) -> list[str]:
-    """The names of a cell; a grid without groups has no name for them."""
-    return [getattr(ref, name) for name in FIELDS if getattr(ref, name)]
-
-
-def _pooled(side: Sequence[CellRef], other: Sequence[CellRef]) -> str:
-    """The names that all cells of a side share, and the number of cells."""
-    parts = []
-    for name, plural in FIELDS.items():
-        values = list(dict.fromkeys(getattr(ref, name) for ref in side))
-        if len(values) == 1:
-            parts += [values[0]] if values[0] else []
-        elif set(values) != {getattr(ref, name) for ref in other}:
-            parts.append(" and ".join(values) if len(values) <= NAMED else f"{len(values)} {plural}")
-    return ", ".join(parts) + f" ({len(side)} cells)"
-
-
 def printed_difference(contrast: Contrast) -> float | None:
-    """The paper's first number minus its second, in points (of four cells, minus the difference of the others); None if
-    one is not printed.
+    """The paper's first number minus its second, in points, as a mean over the pairs that it prints (of four cells,
+    minus the difference of the others); None if it prints none.
     """
-    first, second, versus = contrast.first, contrast.second, contrast.versus
-    if not contrast.paper or contrast.is_pooled:
+    if not contrast.paper:
         return None
-    difference = _printed_pair(first[0], second[0], contrast.paper)
-    if not versus or difference is None:
-        return difference
-    other = _printed_pair(versus[0], versus[1], contrast.paper)
-    return None if other is None else difference - other
+    pairs = [_printed_pair(first, second, contrast.paper) for first, second in contrast.pairs]
+    printed = [difference for difference in pairs if difference is not None]
+    if not printed:
+        return None
+    if not contrast.versus:
+        return fmean(printed)
+    other = _printed_pair(contrast.versus[0], contrast.versus[1], contrast.paper)
+    return None if other is None else fmean(printed) - other
 
 
 def _printed_pair(first: CellRef, second: CellRef, paper: JsonMapping) -> float | None:
@@ -163,8 +183,7 @@ def printed_agreement(claim: Claim, *, margin: float) -> str:
 
 
 def _short(contrast: Contrast) -> str:
-    first, second = contrast.first[0], contrast.second[0]
-    return f"{', '.join(_names(first))} against {', '.join(_other_names(second, first))}{_beyond(contrast)}"
+    return describe_contrast(contrast).replace(f" {EXPECTATIONS[contrast.expect].phrase} ", " against ")
 
 
 def _cell_name(cell: Sequence[str]) -> str:

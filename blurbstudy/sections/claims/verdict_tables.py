@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from statistics import median
 
 from ...study.study import NOT_A_RESULT, Study
 from ...tables.comparison_table import format_p_value
-from ...tables.formatting import format_interval, format_number, format_signed, interval_lines
+from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import HtmlCell, KeyFinding, RowHeader, Table, number_with_details
-from .claims import RULES, load_claims
+from .claims import RULES, SELDOM, load_claims
 from .evidence import Evidence, collect_runs
 from .forest_plot import forest
 from .grids import Parameters
@@ -24,6 +25,7 @@ from .verdicts import (
     NOT_TESTED,
     OPPOSES,
     SUPPORTS,
+    UNCONFIRMABLE,
     UNTESTED,
     VERDICTS,
     Judgement,
@@ -31,6 +33,7 @@ from .verdicts import (
     judge,
 )
 
+NAMED = 3  # test sets that a verdict names
 VERBS = {  # outcome -> of one comparison, and of several
     SUPPORTS: ("supports it", "support it"),
     OPPOSES: ("opposes it", "oppose it"),
@@ -39,6 +42,7 @@ VERBS = {  # outcome -> of one comparison, and of several
 CSS_CLASSES = {
     CONFIRMED: "confirmed",
     CONTRADICTED: "contradicted",
+    UNCONFIRMABLE: "inconclusive",
     INCONCLUSIVE_VERDICT: "inconclusive",
     NOT_TESTED: "not",
 }
@@ -75,7 +79,7 @@ def verdict_table(verdicts: Verdicts) -> Table:
                 RowHeader(
                     claim.statement,
                     f"{_format_sections(claim.sections)}. Confirmed if {claim.confirmed_if}. Contradicted if "
-                    f"{claim.contradicted_if}.",
+                    f"{claim.contradicted_if}." + (f" {claim.caveat}" if claim.caveat else ""),
                 ),
                 _badge(judged),
                 forest(judged.judgements, margin=margin_of(claim, verdicts.margin), label=claim.statement),
@@ -86,15 +90,20 @@ def verdict_table(verdicts: Verdicts) -> Table:
     columns = ("Claim", "Verdict", "Differences", "In numbers", "The paper's own numbers")
     notes = [
         "Verdict: how many of the claim's comparisons support it, oppose it or are inconclusive; the others have no "
-        "runs here, or the same runs on both sides. A comparison supports or opposes the claim only if it is "
-        "significant both over seeds (paired Student's t, Holm's correction within the claim) and over test examples "
-        "(bootstrap). Failure rates are compared by Fisher's exact test.",
+        "runs here, or the same runs on both sides. A comparison of scores is decided by one p over seeds and test "
+        "examples, whose variances are added; *little or no difference* by two one-sided tests at 0.05 (the 90% "
+        "interval lies within the margin). Rates of collapse (runs that diverged, predict a constant or have not "
+        "trained) are compared by exact tests, within each encoder and task.",
+        f"{UNCONFIRMABLE.capitalize()}: with endless seeds too the test examples would leave so much uncertainty that "
+        "an average study could not confirm the claim, if the true difference is that of the paper, or 0 where little "
+        "or no difference is claimed. The numbers of examples are those with which 80% of studies would.",
         f"A difference within {format_number(verdicts.margin)} points (score times 100) counts as negligible.",
         *(f"Rule `{name}`: {text}." for name, text in RULES.items()),
         "Claims with rule `all` or `most` cannot be confirmed if fewer than half of their comparisons have runs.",
-        "Differences: each comparison is a point with its 95% intervals, thick over seeds, thin over test examples; "
-        "the line is 0, the band is the margin. The paper's own numbers: whether its printed differences, taken at "
-        "face value, agree with the claim.",
+        "Differences: each comparison is a point with its 95% interval over seeds and test examples; the line is 0, "
+        "the band is the margin. In numbers, 80%: the smallest difference that 80% of studies of this size would "
+        "decide. "
+        "The paper's own numbers: whether its printed differences, taken at face value, agree with the claim.",
         *(f"No runs of {stem}: {why}." for stem, why in verdicts.evidence.missing.items()),
     ]
     if verdicts.evidence.systems:
@@ -122,31 +131,31 @@ def contrast_table(verdicts: Verdicts) -> Table:
     rows, runs = [], {}
     for judged in verdicts.verdicts:
         for judgement in (j for j in judged.judgements if j.outcome != UNTESTED):
-            description = describe_contrast(judgement.contrast)
-            runs[f"{judged.claim.id}: {description}"] = judgement.run_ids
+            description, numbers = describe_contrast(judgement.contrast), judgement.estimate
+            runs[f"{judged.claim.id}: {description}"] = numbers.run_ids
+            details = [numbers.why, f"would take {numbers.needed}" if numbers.needed else ""]
             rows.append(
                 (
                     judged.claim.id,
                     description,
-                    f"{judgement.outcome}{f': {judgement.why}' if judgement.why else ''}",
-                    format_signed(percent(judgement.difference)),
-                    format_interval(percents(judgement.over_seeds)),
-                    format_interval(percents(judgement.over_examples)),
+                    ": ".join(filter(None, [judgement.outcome, "; ".join(filter(None, details))])),
+                    format_signed(percent(numbers.difference)),
+                    format_interval(percents(numbers.interval)),
+                    format_number(percent(numbers.detectable)),
                     format_p_value(judgement.p),
-                    str(judgement.n),
-                    " / ".join(judgement.failed),
+                    str(numbers.n),
+                    " / ".join(numbers.collapsed),
                     format_signed(printed_difference(judgement.contrast)),
                 )
             )
-    columns = (
-        *("Claim", "Comparison", "Outcome", "Difference", "95% CI (seeds)", "95% CI (test examples)"),
-        *("p (Holm)", "n", "Failed", "Paper"),
-    )
+    columns = ("Claim", "Comparison", "Outcome", "Difference", "95%", "80%", "p", "n", "Collapsed", "Paper")
     notes = [
-        "Difference: the first minus the second, times 100; for comparisons of failures, of the shares of failed "
-        "runs. n: pairs of seeds, or runs on both sides; against a system without seeds, seeds. Failed: of the first "
-        "/ of the second. Beyond the same of: a difference minus the same difference elsewhere. p: the smaller of the "
-        "p-values of the claim and of its opposite, after Holm's correction within the claim."
+        "Difference: the first minus the second, times 100, of scores or of rates of collapse; of a single rate of "
+        f"collapse, less {SELDOM:.0%}. 95%: over seeds and test examples; of rates, none where tasks or encoders are "
+        "the units. 80%: the smallest difference that 80% of studies of this size would decide. n: seeds on "
+        "both sides, or runs. Collapsed: of the first / of the second. Beyond the same of: a difference minus the same "
+        "difference elsewhere. p: the smaller of the p-values of the claim and of its opposite, corrected by the "
+        "claim's rule."
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(
@@ -184,6 +193,9 @@ def _format_sections(sections: Sequence[str]) -> str:
 
 def _badge(judged: Verdict) -> HtmlCell:
     kind, counts = CSS_CLASSES[judged.verdict], _describe_outcomes(judged)
+    if judged.needed:
+        more = f" and {len(judged.needed) - NAMED} more" if len(judged.needed) > NAMED else ""
+        counts += f". It would take {'; '.join(judged.needed[:NAMED])}{more}"
     markup = f'<span class="verdict {kind}">{escape(judged.verdict)}</span><small>{escape(counts)}</small>'
     return HtmlCell(markup=markup, text=f"{judged.verdict} ({counts})", value=VERDICTS.index(judged.verdict))
 
@@ -207,25 +219,28 @@ def _describe_outcomes(judged: Verdict) -> str:
 
 def _numbers(judged: Verdict) -> HtmlCell | str:
     """One comparison in full; several by their range and median."""
-    tested = [judgement for judgement in judged.judgements if judgement.difference is not None]
+    tested = [j for j in judged.judgements if j.estimate.difference is not None]
     if len(tested) == 1:
         return _full_numbers(tested[0])
-    if not tested:
+    values = sorted(j.estimate.difference * PERCENT for j in tested if j.estimate.difference is not None)
+    if not values:
         return "–"
-    values = sorted(judgement.difference * PERCENT for judgement in tested if judgement.difference is not None)
-    if format_signed(values[0]) == format_signed(values[-1]):
-        return f"all {format_signed(values[0])}"
-    middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
-    return f"{format_signed(values[0])} to {format_signed(values[-1])}, median {format_signed(middle)}"
+    span = f"{format_signed(values[0])} to {format_signed(values[-1])}, median {format_signed(median(values))}"
+    text = f"all {format_signed(values[0])}" if format_signed(values[0]) == format_signed(values[-1]) else span
+    open_ones = (j.estimate.detectable for j in tested if j.outcome == INCONCLUSIVE)
+    reaches = [reach * PERCENT for reach in open_ones if reach is not None]
+    return text + (f"\n80%: {format_number(min(reaches))} to {format_number(max(reaches))}" if reaches else "")
 
 
 def _full_numbers(judgement: Judgement) -> HtmlCell:
-    seeds, examples = interval_lines(percents(judgement.over_seeds), percents(judgement.over_examples))
-    lines = [seeds, *([examples] if judgement.over_examples is not None else [])]
+    numbers = judgement.estimate
+    lines = [f"95% {format_interval(percents(numbers.interval))}"]
+    if judgement.outcome == INCONCLUSIVE and numbers.detectable is not None:
+        lines.append(f"80% {format_number(percent(numbers.detectable))}")
     p = f"p {format_p_value(judgement.p)}, " if judgement.p is not None else ""
-    difference = format_signed(percent(judgement.difference))
-    return number_with_details(judgement.difference, difference, [*lines, f"{p}n {judgement.n}"])
+    difference = format_signed(percent(numbers.difference))
+    return number_with_details(numbers.difference, difference, [*lines, f"{p}n {numbers.n}"])
 
 
 def _run_ids(judged: Verdict) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(run for judgement in judged.judgements for run in judgement.run_ids))
+    return tuple(dict.fromkeys(run for judgement in judged.judgements for run in judgement.estimate.run_ids))

@@ -1,45 +1,39 @@
 """Verdicts on the paper's claims: each contrast supports its claim, opposes it or is inconclusive, and a rule combines
 them.
 
-A contrast is decided only if both uncertainties agree: Student's t over seeds, with Holm's correction within the claim,
-and the bootstrap over test examples. Contrasts of failure rates only have the first (Fisher's exact test).
+A contrast is decided by one p, over seeds and test examples together, or of an exact test of rates of collapse. How p
+are corrected for several contrasts follows from the rule: where all must agree, each is tested at 0.05 (the union of
+their errors is no larger), and where one is enough, Holm's correction holds.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ...stats.contrasts import Cell, SeededCell, contrast_cells
-from ...stats.crossed_seeds import mean_over_seeds
-from ...stats.intervals import Interval, fisher_exact_p, holm, newcombe_interval
-from ...stats.summary import Comparison
-from .claims import EXPECTATIONS, CellRef, Claim, Contrast, Expectation
+from ...stats.intervals import holm
+from .claims import Claim, Contrast
+from .estimates import LEVEL, Cells, Estimate, estimate
+from .paper_claims import margin_of, printed_difference
 
-CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
-INCONCLUSIVE_VERDICT, NOT_TESTED = "inconclusive (n too small)", "not tested"
-VERDICTS = (CONFIRMED, CONTRADICTED, INCONCLUSIVE_VERDICT, NOT_TESTED)
+CONFIRMED, CONTRADICTED, NOT_TESTED = "confirmed", "contradicted", "not tested"
+UNCONFIRMABLE, INCONCLUSIVE_VERDICT = "cannot be confirmed on this test set", "inconclusive"
+VERDICTS = (CONFIRMED, CONTRADICTED, UNCONFIRMABLE, INCONCLUSIVE_VERDICT, NOT_TESTED)
 SUPPORTS, OPPOSES, INCONCLUSIVE, UNTESTED = "supports", "opposes", "inconclusive", "not tested"
-LEVEL = 0.05  # two-sided, after Holm's correction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
     """The outcome of one contrast."""
 
-    contrast: Contrast
-    outcome: str  # SUPPORTS, OPPOSES, OPEN or UNTESTED
-    why: str = ""  # if inconclusive or not tested
-    difference: float | None = None  # first less second: of scores, or of shares of failed runs; a fraction
-    over_seeds: Interval | None = None  # 95%
-    over_examples: Interval | None = None  # 95%; of failures: None
-    p: float | None = (
-        None  # of the outcome, after Holm's correction within the claim; if inconclusive, the smaller of both
-    )
-    n: int = 0  # pairs of seeds; of failures: runs on both sides
-    failed: tuple[str, str] = ("", "")  # `2 of 8`, of the first and of the second; of a system without seeds `–`
-    run_ids: tuple[str, ...] = ()
+    estimate: Estimate
+    outcome: str  # SUPPORTS, OPPOSES, INCONCLUSIVE or UNTESTED
+    p: float | None = None  # of the outcome, corrected by the claim's rule; if inconclusive, the smaller of both
+
+    @property
+    def contrast(self) -> Contrast:
+        """What is judged."""
+        return self.estimate.contrast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +53,11 @@ class Verdict:
         """Number of contrasts with runs on both sides."""
         return len(self.judgements) - self.count(UNTESTED)
 
-
-Cells = Callable[[CellRef], Cell | None]  # None where there are no runs
+    @property
+    def needed(self) -> list[str]:
+        """The test sets that would be needed where these cannot confirm an inconclusive contrast."""
+        needed = (j.estimate.needed for j in self.judgements if j.outcome == INCONCLUSIVE)
+        return list(dict.fromkeys(filter(None, needed)))
 
 
 def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
@@ -69,16 +66,83 @@ def judge(claim: Claim, cells: Cells, *, margin: float) -> Verdict:
     Args:
         margin: points (score times 100) within which a difference counts as negligible.
     """
-    margin = (margin if claim.margin is None else claim.margin) / 100
-    estimates = [_estimate(contrast, cells, margin=margin) for contrast in claim.contrasts]
-    p_for = holm([estimate.p_for for estimate in estimates])
-    p_against = holm([estimate.p_against for estimate in estimates])
-    judgements = tuple(
-        _decide(estimate.judgement, p_for=p, p_against=q, margin=margin)
-        for estimate, p, q in zip(estimates, p_for, p_against, strict=True)
-    )
-    outcomes = [judgement.outcome for judgement in judgements]
-    return Verdict(claim=claim, verdict=verdict_of(claim.rule, outcomes), judgements=judgements)
+    points = margin_of(claim, margin)
+    estimates = []
+    for contrast in claim.contrasts:
+        printed = printed_difference(contrast)
+        fraction = None if printed is None else printed / 100
+        estimates.append(estimate(contrast, cells, margin=points / 100, printed=fraction))
+    parts = _by_part(claim, estimates)
+    judgements = {
+        id(e): j for part in parts for e, j in zip(part, decide(claim.rule, part, n_parts=len(parts)), strict=True)
+    }
+    verdict = _combined([_verdict(claim.rule, [judgements[id(e)] for e in part]) for part in parts])
+    return Verdict(claim=claim, verdict=verdict, judgements=tuple(judgements[id(e)] for e in estimates))
+
+
+def _by_part(claim: Claim, estimates: Sequence[Estimate]) -> list[list[Estimate]]:
+    parts: dict[str, list[Estimate]] = {}
+    for one in estimates:
+        parts.setdefault(claim.part_of(one.contrast), []).append(one)
+    return list(parts.values())
+
+
+def decide(rule: str, estimates: Sequence[Estimate], *, n_parts: int = 1) -> list[Judgement]:
+    """The outcomes of the contrasts of one part of a claim.
+
+    Args:
+        n_parts: parts of the claim, one of which is enough to contradict it.
+    """
+    corrected_for, corrected_against = _corrected(rule, estimates)
+    judgements = []
+    for one, p_for, p_against in zip(estimates, corrected_for, corrected_against, strict=True):
+        if not one.tested:
+            judgements.append(Judgement(estimate=one, outcome=UNTESTED))
+        elif p_for is None or p_against is None:
+            judgements.append(Judgement(estimate=one, outcome=INCONCLUSIVE))
+        else:
+            p_against = min(1.0, n_parts * p_against)
+            outcome = SUPPORTS if p_for < LEVEL else OPPOSES if p_against < LEVEL else INCONCLUSIVE
+            p = {SUPPORTS: p_for, OPPOSES: p_against}.get(outcome, min(p_for, p_against))
+            judgements.append(Judgement(estimate=one, outcome=outcome, p=p))
+    return judgements
+
+
+def _corrected(rule: str, estimates: Sequence[Estimate]) -> tuple[list[float | None], list[float | None]]:
+    """p of what is claimed and of its opposite, as the rule asks."""
+    p_for, p_against = [one.p_for for one in estimates], [one.p_against for one in estimates]
+    if rule == "all":
+        return p_for, holm(p_against)
+    if rule == "any":
+        return holm(p_for), p_against
+    n = sum(one.tested for one in estimates)
+    majority = n // 2 + 1
+    return _partial_conjunction(p_for, n, needed=majority), _partial_conjunction(p_against, n, needed=n - majority + 1)
+
+
+def _partial_conjunction(p_values: Sequence[float | None], n: int, *, needed: int) -> list[float | None]:
+    """p by which at least `needed` of n contrasts hold if as many are below a level (Benjamini and Heller 2008)."""
+    return [None if p is None else min(1.0, (n - needed + 1) * p) for p in p_values]
+
+
+def _combined(verdicts: Sequence[str]) -> str:
+    """The verdict on a claim from those on its parts, all of which must hold."""
+    if CONTRADICTED in verdicts:
+        return CONTRADICTED
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return UNCONFIRMABLE if UNCONFIRMABLE in verdicts else INCONCLUSIVE_VERDICT
+
+
+def _verdict(rule: str, judgements: Sequence[Judgement]) -> str:
+    """The verdict on one part; whether an inconclusive one could have been confirmed on this test set."""
+    verdict = verdict_of(rule, [judgement.outcome for judgement in judgements])
+    if verdict != INCONCLUSIVE_VERDICT:
+        return verdict
+    hoped = [SUPPORTS if j.outcome == INCONCLUSIVE else j.outcome for j in judgements]
+    reachable = [j.outcome if j.estimate.needed else h for j, h in zip(judgements, hoped, strict=True)]
+    confirmable = verdict_of(rule, reachable) == CONFIRMED
+    return UNCONFIRMABLE if not confirmable and verdict_of(rule, hoped) == CONFIRMED else verdict
 
 
 def verdict_of(rule: str, outcomes: Sequence[str]) -> str:
@@ -99,154 +163,3 @@ def verdict_of(rule: str, outcomes: Sequence[str]) -> str:
     if confirmed or contradicted:
         return CONFIRMED if confirmed else CONTRADICTED
     return INCONCLUSIVE_VERDICT if enough else NOT_TESTED
-
-
-def agrees(expect: str, difference: float, *, margin: float) -> bool:
-    """Whether a difference without uncertainty, such as a printed one, is as claimed."""
-    return _is_inside(EXPECTATIONS[expect], (difference, difference), margin=margin)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Estimate:
-    """A contrast in numbers, before its outcome is decided."""
-
-    judgement: Judgement
-    p_for: float | None = None  # of what is claimed
-    p_against: float | None = None  # of its opposite
-
-
-def _estimate(contrast: Contrast, cells: Cells, *, margin: float) -> _Estimate:
-    first, second, versus = (_find(refs, cells) for refs in (contrast.first, contrast.second, contrast.versus))
-    if first is None or second is None or versus is None:
-        return _Estimate(judgement=Judgement(contrast=contrast, outcome=UNTESTED, why="no runs"))
-    if EXPECTATIONS[contrast.expect].of_failures:
-        return _estimate_failures(contrast, first, second)
-    if _same_runs(first[0], second[0]) or (versus and _same_runs(versus[0], versus[1])):
-        why = "the same runs on both sides"
-        return _Estimate(judgement=Judgement(contrast=contrast, outcome=UNTESTED, why=why))
-    sides = (*first, *second, *versus)
-    change = contrast_cells(sides)
-    why = ""
-    if change.n_pairs < 2:
-        why = "fewer than two pairs of seeds"
-    elif all(side.failed == side.n for side in sides):
-        why = "every run failed on both sides"
-    judgement = Judgement(
-        contrast=contrast,
-        outcome=INCONCLUSIVE,
-        why=why,
-        difference=change.difference,
-        over_seeds=change.seed_interval,
-        over_examples=change.example_interval,
-        n=change.n_pairs,
-        failed=(_failed_of(sides[0]), _failed_of(sides[1])),
-        run_ids=_run_ids(sides),
-    )
-    if why:
-        return _Estimate(judgement=judgement)
-    p_for, p_against = _p_values(contrast.expect, change, margin=margin)
-    return _Estimate(judgement=judgement, p_for=p_for, p_against=p_against)
-
-
-def _find(refs: Sequence[CellRef], cells: Cells) -> list[Cell] | None:
-    """All cells, or None if one is missing."""
-    present = [cell for cell in map(cells, refs) if cell is not None]
-    return present if len(present) == len(refs) else None
-
-
-def _failed_of(cell: Cell) -> str:
-    return f"{cell.failed} of {cell.n}" if isinstance(cell, SeededCell) else "–"
-
-
-def _run_ids(cells: Iterable[Cell]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(itertools.chain.from_iterable(cell.run_ids for cell in cells)))
-
-
-def _same_runs(first: Cell, second: Cell) -> bool:
-    """Whether a cell would be compared with itself, such as Optimal with Standard if no search was requested."""
-    return first is second or (bool(first.run_ids) and first.run_ids == second.run_ids and first.tasks == second.tasks)
-
-
-def _estimate_failures(contrast: Contrast, first: Sequence[Cell], second: Sequence[Cell]) -> _Estimate:
-    (failed, runs), (others_failed, others) = (
-        (sum(cell.failed for cell in side), sum(cell.n for cell in side)) for side in (first, second)
-    )
-    p = fisher_exact_p(failed, runs, others_failed, others)
-    difference = failed / runs - others_failed / others
-    judgement = Judgement(
-        contrast=contrast,
-        outcome=INCONCLUSIVE,
-        difference=difference,
-        over_seeds=newcombe_interval(failed, runs, others_failed, others),
-        n=runs + others,
-        failed=(f"{failed} of {runs}", f"{others_failed} of {others}"),
-        run_ids=_run_ids((*first, *second)),
-    )
-    return _Estimate(
-        judgement=judgement,
-        p_for=p if difference > 0 else 1.0,
-        p_against=p if difference < 0 else 1.0,
-    )
-
-
-def _p_values(expect: str, change: Comparison, *, margin: float) -> tuple[float | None, float | None]:
-    """For the claim and for its opposite: two-sided p of Student's t against each threshold, 1 on its wrong side."""
-    expectation = EXPECTATIONS[expect]
-    inside, outside = [], []  # p for each threshold, of the difference being inside and outside of it
-    for threshold, sign in ((expectation.above, 1), (expectation.below, -1)):
-        if threshold is None:
-            continue
-        shifted = {
-            seed: sign * (difference - threshold * margin)
-            for seed, difference in zip(change.seeds, change.differences, strict=True)
-        }
-        mean = mean_over_seeds(shifted)
-        if mean.p is None or mean.mean is None:
-            return None, None
-        inside.append(mean.p if mean.mean > 0 else 1.0)
-        outside.append(mean.p if mean.mean < 0 else 1.0)
-    between, beyond = max(inside), min(1.0, len(outside) * min(outside))  # two chances to lie beyond
-    return (beyond, between) if expectation.outside else (between, beyond)
-
-
-def _decide(judgement: Judgement, *, p_for: float | None, p_against: float | None, margin: float) -> Judgement:
-    """The judgement with its outcome."""
-    if judgement.outcome == UNTESTED or p_for is None or p_against is None:
-        why = judgement.why or "Student's t is undefined: all pairs of seeds have the same difference"
-        return replace(judgement, why=why)
-    expectation = EXPECTATIONS[judgement.contrast.expect]
-    within, beyond = True, True
-    if not expectation.of_failures:
-        within = _is_inside(expectation, judgement.over_examples, margin=margin)
-        beyond = _is_outside(expectation, judgement.over_examples, margin=margin)
-    if p_for < LEVEL and within:
-        return replace(judgement, outcome=SUPPORTS, p=p_for)
-    if p_against < LEVEL and beyond:
-        return replace(judgement, outcome=OPPOSES, p=p_against)
-    p = min(p_for, p_against)
-    why = "significant over seeds, not over test examples" if p < LEVEL else "not significant over seeds"
-    return replace(judgement, p=p, why=why)
-
-
-def _is_inside(expectation: Expectation, bounds: Interval | None, *, margin: float) -> bool:
-    """Whether a whole interval is as claimed."""
-    return _beyond(expectation, bounds, margin) if expectation.outside else _between(expectation, bounds, margin)
-
-
-def _is_outside(expectation: Expectation, bounds: Interval | None, *, margin: float) -> bool:
-    """Whether a whole interval is the opposite of what is claimed."""
-    return _between(expectation, bounds, margin) if expectation.outside else _beyond(expectation, bounds, margin)
-
-
-def _between(expectation: Expectation, bounds: Interval | None, margin: float) -> bool:
-    if bounds is None:
-        return False
-    above = expectation.above is None or bounds[0] > expectation.above * margin
-    return above and (expectation.below is None or bounds[1] < expectation.below * margin)
-
-
-def _beyond(expectation: Expectation, bounds: Interval | None, margin: float) -> bool:
-    if bounds is None:
-        return False
-    under = expectation.above is not None and bounds[1] < expectation.above * margin
-    return under or (expectation.below is not None and bounds[0] > expectation.below * margin)

@@ -23,29 +23,46 @@ def test_every_section_with_results_has_claims():
 
 
 def test_lists_stand_for_one_contrast_per_combination_and_what_second_leaves_out_is_shared():
-    (claim,) = [claim for claim in load_claims() if claim.id == "reinit-best-for-similarity"]
-    assert len(claim.contrasts) == 4 * 3
+    (claim,) = [claim for claim in load_claims() if claim.id == "decay-suits-electra"]
+    assert len(claim.contrasts) == 2 * 2
     for contrast in claim.contrasts:
         (first,), (second,) = contrast.first, contrast.second
-        assert first.level == "Layer reinit" != second.level
+        assert first.level == "Layerwise decay" != second.level
         assert (first.group, first.column) == (second.group, second.column)
 
 
-def test_a_pooled_contrast_keeps_all_cells_of_a_side_together():
+def test_with_tasks_as_units_a_side_keeps_all_its_cells():
     (claim,) = [claim for claim in load_claims() if claim.id == "instability-is-low-resource"]
     (contrast,) = claim.contrasts
-    assert (len(contrast.first), len(contrast.second)) == (4 * 3, 4 * 10)
+    assert contrast.by_task and (len(contrast.first), len(contrast.second)) == (4 * 3, 4 * 10)
 
 
-def test_where_one_field_is_pooled_the_others_still_stand_for_a_contrast_each():
+def test_over_some_fields_there_is_one_contrast_of_aligned_pairs():
     (claim,) = [claim for claim in load_claims() if claim.id == "layer-methods-stabilize-large"]
-    assert len(claim.contrasts) == 4 * 3
+    assert [contrast.second[0].level for contrast in claim.contrasts] == [
+        "Layer freeze",
+        "Layerwise decay",
+        "Layer reinit",
+    ]
     for contrast in claim.contrasts:
-        for side in (contrast.first, contrast.second):
-            assert [ref.column for ref in side] == ["SS", "QA"] and len({one.group for one in side}) == 1
+        assert len(contrast.pairs) == 4 * 2
+        assert all((one.group, one.column) == (other.group, other.column) for one, other in contrast.pairs)
 
 
-def test_than_is_both_cells_again_with_other_values():
+def test_a_rate_has_one_side():
+    (claim,) = [claim for claim in load_claims() if claim.id == "stabilized-large-stable"]
+    assert [(contrast.second, len(contrast.first)) for contrast in claim.contrasts] == [((), 3)] * 4
+
+
+def test_parts_are_the_values_of_a_field():
+    (claim,) = [claim for claim in load_claims() if claim.id == "layer-methods-beneficial"]
+    parts = [claim.part_of(contrast) for contrast in claim.contrasts]
+    assert {part: parts.count(part) for part in parts} == dict.fromkeys(
+        ("Layer freeze", "Layerwise decay", "Layer reinit"), 8
+    )
+
+
+def test_versus_is_both_cells_again_with_other_values():
     (claim,) = [claim for claim in load_claims() if claim.id == "domain-large-gains-most"]
     assert len(claim.contrasts) == 2 * 2
     for contrast in claim.contrasts:

@@ -35,7 +35,7 @@ def test_every_claim_has_a_row_with_verdict_figure_numbers_and_the_papers_own(ev
     rows = {row[0].text: row for row in table.rows}
     freezing = rows["Freezing lower layers helps BERT models trained on masked words."]
     assert "the one comparison supports it; 5 more have no runs" in freezing[1].text
-    assert "<svg" in freezing[2].markup and freezing[3].text.startswith("+9.40\nseeds [")
+    assert "<svg" in freezing[2].markup and freezing[3].text.startswith("+9.40\n95% [")
     assert freezing[4].startswith("4 of 6 as claimed; not: BERT, Layer freeze, SS against Baseline −0.60")
     untested = rows["Relations and question answering lose much when layers are removed."]
     assert "not tested" in untested[1].text and untested[2].text == "no runs"
@@ -66,6 +66,22 @@ def test_without_runs_no_claim_is_tested_and_the_page_says_why():
     assert len(found.of("not tested")) == len(load_claims())
     assert f"No runs of {STEM}: not executed with this run store." in verdict_table(found).notes
     assert contrast_table(found).rows[0][0] == "no runs yet"
+
+
+def test_the_margin_that_was_read_off_the_judged_table_is_said_to_be_circular(evidence):
+    rows = {row[0].text: row[0].note for row in verdict_table(verdicts(evidence)).rows}
+    notes = [note for text, note in rows.items() if "layers are removed" in text]
+    assert len(notes) == 2 and all("is therefore circular" in note for note in notes)
+
+
+def test_beside_an_inconclusive_comparison_stands_what_would_have_been_decided(make_results):
+    results = make_results({"Baseline": GOOD, "Layer freeze": [91, 92, 91, 92, 90]})
+    found = verdicts(Evidence(results={STEM: {"table4": results}}))
+    rows = {row[0].text: row for row in verdict_table(found).rows}
+    freezing = rows["Freezing lower layers helps BERT models trained on masked words."]
+    assert "is inconclusive" in freezing[1].text and "\n80% " in freezing[3].text
+    (row,) = [row for row in contrast_table(found).rows if row[0] == "freezing-helps-bert"]
+    assert float(row[5]) > 0
 
 
 def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_results):
