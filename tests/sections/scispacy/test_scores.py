@@ -193,15 +193,15 @@ def test_claims_find_the_oracle_and_the_encoder_by_both_readings(baselines, resu
             assert (first.level, second.group) == (shown_as, "scispaCy max")
             own = module.by_table(results)[table]
             one = module.gap(baselines, own, table=table, encoder="BERT", column=first.column)
-            assert judgement.difference == pytest.approx(one.difference)
-            assert judgement.interval == pytest.approx(one.comparison.interval)
+            assert judgement.estimate.difference == pytest.approx(one.difference)
+            assert judgement.estimate.interval == pytest.approx(one.comparison.interval)
         assert {one.outcome for one in judgements[len(NER) :]} == {UNTESTED}
     (shrinks, _) = judge(claims["boundaries-explain-part-of-the-lead"], evidence.cell, margin=2.0).judgements
     gaps = [
         module.gap(baselines, own, table=table, encoder="BERT", column=MEAN).difference
         for table, own in module.by_table(results).items()
     ]
-    assert shrinks.difference == pytest.approx(gaps[0] - gaps[1])
+    assert shrinks.estimate.difference == pytest.approx(gaps[0] - gaps[1])
     assert "scispaCy jnlpba: retrained, 4 epochs, seed 0" in evidence.systems
 
 
