@@ -20,6 +20,8 @@ from .errors import ParameterError
 # Raise it with any change of code, or of a recipe's default, that alters the outcome of a run (checked by
 # tests/test_golden_run.py).
 TRAINER_REVISION = 4
+MAX_FOLDS = 1000  # and repeats
+FOLD_FIELDS = ("n_folds", "fold", "repeat")  # of a run
 
 Scalar = str | int | float | bool
 JsonObject = dict[str, Any]  # values of JSON or YAML by name
@@ -209,8 +211,20 @@ class RunConfig:
     seed: int  # of the head, re-initialized layers, data order and dropout
     precision: str = "float32"  # float32 | bfloat16 (float32 master weights)
     encoder_name: str = ""  # for display; not part of the id
+    n_folds: int = 0  # test folds of the pooled examples (see tasks.folds); 0: the official split
+    fold: int = 0  # which of them this run tests on, from 0
+    repeat: int = 0  # which division into folds, from 0
 
     def __post_init__(self) -> None:
+        for name in FOLD_FIELDS:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_FOLDS:
+                raise ParameterError(f"{name}={value!r} is out of bounds; use a whole number from 0 to {MAX_FOLDS:,}")
+        if self.n_folds == 1 or self.fold >= max(1, self.n_folds) or (self.repeat and not self.n_folds):
+            raise ParameterError(
+                f"fold={self.fold}, repeat={self.repeat} of n_folds={self.n_folds}: use 2 folds or more, numbered "
+                "from 0; the official split (n_folds=0) has none"
+            )
         if self.precision not in ("float32", "bfloat16"):
             raise ParameterError(f"precision={self.precision!r} is unknown; use float32 or bfloat16")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
@@ -228,9 +242,19 @@ class RunConfig:
         values.pop("encoder_name", None)
         return fingerprint(values)
 
+    def without_fold(self) -> RunConfig:
+        """The same run on the official split, which takes as much memory."""
+        return dataclasses.replace(self, n_folds=0, fold=0, repeat=0)
+
     def to_dict(self) -> JsonObject:
-        """Plain values for JSON and hashing."""
-        return dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
+        """Plain values for JSON and hashing; without the fold of a run on the official split."""
+        values = dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
+        return values if self.n_folds else {name: value for name, value in values.items() if name not in FOLD_FIELDS}
+
+
+def fold_of(config: RunConfig) -> tuple[int, int, int]:
+    """Number of folds, fold and repeat of a run."""
+    return config.n_folds, config.fold, config.repeat
 
 
 def run_config_from_dict(values: JsonMapping) -> RunConfig:

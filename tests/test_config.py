@@ -1,5 +1,7 @@
 """Recipes and run ids."""
 
+import dataclasses
+
 import pytest
 
 from blurbstudy.config import (
@@ -128,5 +130,25 @@ def test_an_id_covers_only_what_differs_from_the_defaults():
 
 
 def test_a_field_of_a_later_version_is_refused_by_name():
-    with pytest.raises(ParameterError, match="unknown field 'fold' of a run"):
-        run_config_from_dict(make_config().to_dict() | {"fold": 2})
+    with pytest.raises(ParameterError, match="unknown field 'flavor' of a run"):
+        run_config_from_dict(make_config().to_dict() | {"flavor": 2})
+
+
+def test_folds_are_in_the_id_only_of_runs_that_have_them():
+    """An official run's id and values are as before there were folds; each fold of each repeat has its own id."""
+    official = RunConfig(task="BIOSSES", data_fingerprint="d", encoder_fingerprint="e", recipe=Recipe(), seed=1)
+    assert not official.to_dict().keys() & {"n_folds", "fold", "repeat"}
+    runs = [
+        dataclasses.replace(official, n_folds=n, fold=fold, repeat=repeat)
+        for n in (5, 6)
+        for fold in range(2)
+        for repeat in range(2)
+    ]
+    assert len({run.id for run in (official, *runs)}) == 9
+    assert all(run_config_from_dict(run.to_dict()) == run and run.without_fold() == official for run in runs)
+
+
+@pytest.mark.parametrize("fields", [{"n_folds": 5, "fold": 5}, {"n_folds": 1}, {"fold": 1}, {"repeat": 1}])
+def test_a_fold_is_one_of_its_folds(fields):
+    with pytest.raises(ParameterError, match="use 2 folds or more, numbered from 0"):
+        RunConfig(task="t", data_fingerprint="d", encoder_fingerprint="e", recipe=Recipe(), seed=1, **fields)

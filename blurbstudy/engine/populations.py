@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..config import JsonMapping, JsonObject, RunConfig
+from ..config import JsonMapping, JsonObject, RunConfig, fold_of
 from ..errors import DataError
 from ..models import Checkpoint, load_checkpoint
 from ..store.run_store import RunStore
@@ -14,6 +15,7 @@ from ..store.run_weights import weight_saver
 from ..tasks import Task, data_fingerprint, read_split
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
+from ..tasks.folds import fold_indices, resampled_sizes
 from ..tasks.text.words import detect_word_splitter
 from ..training import population_key, total_steps, train_population
 from ..training.profiling import MemoryUsage, profile_memory
@@ -79,8 +81,14 @@ def population_steps(population: Sequence[RunConfig], *, sources: Sources) -> in
 
 def run_steps(config: RunConfig, *, sources: Sources) -> int:
     """Optimizer steps of a run."""
-    sizes = sources.sizes[config.task]
+    sizes = run_sizes(config, sources=sources)
     return total_steps(config.recipe, sizes["train"] + (sizes["dev"] if config.recipe.train_on_dev else 0))
+
+
+def run_sizes(config: RunConfig, *, sources: Sources) -> Mapping[str, int]:
+    """Split -> examples of a run; of a fold of resampled splits, as expected."""
+    sizes = sources.sizes[config.task]
+    return resampled_sizes(sizes, config.n_folds) if config.n_folds else sizes
 
 
 def _one_per_memory_need(group: Population) -> Iterable[RunConfig]:
@@ -114,6 +122,7 @@ class PopulationTrainer:
         self.on_step = on_step
         self._checkpoint: tuple[str, Checkpoint] | None = None
         self._features: dict[tuple, dict[str, Features]] = {}
+        self._fold: tuple[tuple, dict[str, Features]] | None = None  # the last fold's features, with their key
 
     def to_config(self) -> JsonObject:
         """JSON values for `from_config` in another process."""
@@ -187,6 +196,7 @@ class PopulationTrainer:
             if checkpoint.fingerprint != config.encoder_fingerprint:
                 raise DataError(f"{source.path}: the encoder {source.name!r} changed since the start; start again")
             self._checkpoint, self._features = (config.encoder_fingerprint, checkpoint), {}
+            self._fold = None
         return self._checkpoint[1]
 
     def _word_splitter(self, task: Task) -> str:
@@ -210,4 +220,16 @@ class PopulationTrainer:
                 max_length=recipe.max_length,
                 segment_ids=recipe.layout,
             )
-        return self._features[key]
+        return self._features[key] if not config.n_folds else self._of_fold(key, config)
+
+    def _of_fold(self, key: tuple, config: RunConfig) -> dict[str, Features]:
+        """The features of a fold of resampled splits, taken from those of all splits."""
+        if self._fold is None or self._fold[0] != (key, *fold_of(config)):
+            task = self.sources.task(config.task)
+            gold = {split: self.store.gold(task.name, config.data_fingerprint, split) for split in task.splits}
+            pooled = functools.reduce(Features.joined, (self._features[key][split] for split in task.splits))
+            n_folds, fold, repeat = fold_of(config)
+            indices = fold_indices(task, gold, n_folds=n_folds, fold=fold, repeat=repeat)
+            features = {split: pooled.selected(chosen) for split, chosen in indices.items()}
+            self._fold = (key, n_folds, fold, repeat), features
+        return self._fold[1]

@@ -48,6 +48,8 @@ def group_by_task(
         if task not in references:
             raise StudyError(f"no gold labels for {task}; known: {', '.join(references)}")
         references[task].check(record)
+        if record.config.n_folds:
+            raise StudyError(f"{task}: runs on the official and on resampled splits in one cell; compare runs of one")
         if seed in cell.setdefault(task, {}):
             raise StudyError(f"{task}: two runs with seed {seed} in one cell; a cell's runs differ in their seed alone")
         cell[task][seed] = record
@@ -76,15 +78,19 @@ def run_score(record: RunRecord, reference: GoldReference, split: str) -> float 
     """The score of the predictions, so that it fits its interval."""
     if is_unscored(record, split):
         return None
+    reference = reference.of_run(record)
     return reference.score(reference.gold[split].gold, record.predictions[split])
 
 
 def seed_judgement(cell: RunsByTask, references: Mapping[str, GoldReference], *, seed: Seed) -> Judgement:
     """The judgement of a seed's worst run."""
+    return worst_judgement([judge_run(runs[seed], references[task]) for task, runs in cell.items()])
+
+
+def worst_judgement(judgements: Sequence[Judgement]) -> Judgement:
+    """The judgement with the worst status."""
     order = list(RunStatus)
-    return min(
-        (judge_run(runs[seed], references[task]) for task, runs in cell.items()), key=lambda j: order.index(j.status)
-    )
+    return min(judgements, key=lambda judgement: order.index(judgement.status))
 
 
 def is_correlation(cell: RunsByTask, references: Mapping[str, GoldReference]) -> bool:

@@ -51,6 +51,7 @@ class Comparison:
     error: float | None = None  # standard error of `length`; None: nothing is decided
     example_error: float | None = None  # the part over examples: what endless seeds would leave
     few_seeds: Variance | None = None  # of `length` over so few seeds that their own test must agree
+    nadeau_bengio: Interval | None = None  # 95%, of resampled splits
 
     @property
     def interval(self) -> Interval | None:
@@ -63,6 +64,11 @@ class Comparison:
             return None
         half = max(_half(variance, confidence) for variance in self._variances)
         return self.scale.points(self.length - half), self.scale.points(self.length + half)
+
+    def with_nadeau_bengio(self, variance: Variance | None) -> Comparison:
+        """With the interval of that variance beside the joint one."""
+        interval = None if variance is None else _around(self.scale, self.length, variance)
+        return replace(self, nadeau_bengio=interval)
 
     def p_beyond(self, threshold: float) -> tuple[float, float] | None:
         """One-sided p that the difference is at most a threshold, and at least (score units); None if not decided."""
@@ -112,10 +118,10 @@ def contrast(panels: Sequence[Sequence[ContrastGroup]], *, is_z: bool) -> Compar
 
 def _not_judged(parts: Sequence[Panel], group: ContrastGroup) -> str:
     """Why a contrast has no p; '' if it has."""
-    if min(part.n for part in parts) < 2:
+    if min(part.n for part in parts) < 2 and not group.resampled:
         return "fewer than two seeds"
     unknown = [mean.method for part in parts for mean in part.over_seeds if mean.variance is None]
-    if unknown:
+    if unknown and not group.resampled:  # one repeat has no variance over seeds; that over test units remains
         return f"no variance over seeds: {unknown[0]}"
     if min(task.resampling.n_units for task in group.tasks.values()) < MIN_UNITS:
         return f"fewer than {MIN_UNITS} test units"
@@ -134,14 +140,15 @@ def _decided(result: Comparison, parts: Sequence[Panel], group: ContrastGroup) -
     if variance <= 1e-18:
         return replace(result, reason="neither seeds nor examples vary")
     joint = variance, variance**2 / sum(v**2 / freedom for v, freedom in (seeds, units) if v)
-    few = seeds if min(part.n for part in parts) <= FEW_SEEDS and seeds[0] else None
+    n = min(part.n for part in parts)
+    few = seeds if n <= FEW_SEEDS and seeds[0] and not group.resampled else None
     tests = [joint, *([few] if few else [])]
     return replace(
         result,
         p=2 * max(_tail(abs(length), test) for test in tests),
         df=joint[1],
         detectable=scale.points(max(_half(test, 0.95) + _half(test, 2 * POWER - 1) for test in tests)),
-        seed_interval=_around(scale, length, seeds),
+        seed_interval=_around(scale, length, seeds) if n > 1 else None,
         example_interval=_around(scale, length, units),
         error=math.sqrt(variance),
         example_error=math.sqrt(units[0]),

@@ -32,12 +32,14 @@ class ScoredTask:
 class ContrastGroup:
     """One cell of a contrast: its tasks, each with the same scored seeds, and their weights, which sum to 1.
 
-    A system without seeds (`seeded` is False) has one run by any name, whose score counts for every seed.
+    A system without seeds (`seeded` is False) has one run by any name, whose score counts for every seed. On resampled
+    splits, seeds are repeats (see `resampled`).
     """
 
     tasks: Mapping[str, ScoredTask]
     weights: Mapping[str, float]
     seeded: bool = True
+    resampled: bool = False
 
     @property
     def seeds(self) -> list[Seed]:

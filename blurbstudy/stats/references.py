@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..config import fold_of
 from ..errors import StudyError
 from ..metrics import score
 from ..store.custom_tasks import stored_task
+from ..store.folds import fold_gold
 from ..store.run_store import Gold, RunStore
 from ..tasks import Task, trivial_predictions
 from ..training.run_record import RunRecord
@@ -39,6 +41,21 @@ class GoldReference:
     data: str  # fingerprint of the task's files
     gold: Mapping[str, Gold]  # train, dev, and test where there is one
     mention_list: Mapping[str, float] = field(default_factory=dict)  # entities: split -> F1 of train's mentions
+    fold_key: tuple[int, int, int] = (0, 0, 0)  # number of folds, fold and repeat; no folds: the official split
+    _folds: dict[tuple[int, int, int], GoldReference] = field(default_factory=dict, repr=False, compare=False)
+
+    def fold(self, n_folds: int, fold: int, repeat: int) -> GoldReference:
+        """The gold labels of a fold of resampled splits, from those of the official one."""
+        key = (n_folds, fold, repeat)
+        if key not in self._folds:
+            gold = fold_gold(self.task, self.gold, n_folds=n_folds, fold=fold, repeat=repeat)
+            self._folds[key] = replace(self, gold=gold, mention_list={}, fold_key=key, _folds={})
+        return self._folds[key]
+
+    def of_run(self, record: RunRecord) -> GoldReference:
+        """The gold labels that a run is scored against: of the official split, or of its fold."""
+        key = fold_of(record.config)
+        return self if key == self.fold_key else self.fold(*key)
 
     def trivial_score(self, split: str) -> float:
         """Score of the trivial baseline on a split: the majority label of train, no mention, or 0 for a correlation."""
@@ -116,10 +133,11 @@ class GoldReference:
                 f"run {record.id} is of {record.config.task} ({record.config.data_fingerprint}), the gold labels of "
                 f"{self.task.name} ({self.data}); compare runs on one dataset"
             )
+        gold = self.of_run(record).gold
         for split, predicted in record.predictions.items():
-            if predicted is not None and len(predicted) not in (0, len(self.gold[split].gold)):
+            if predicted is not None and len(predicted) not in (0, len(gold[split].gold)):
                 raise StudyError(
-                    f"run {record.id} has {len(predicted)} predictions for {len(self.gold[split].gold)} examples of "
+                    f"run {record.id} has {len(predicted)} predictions for {len(gold[split].gold)} examples of "
                     f"{self.task.name} ({split}); delete its record and run again"
                 )
 

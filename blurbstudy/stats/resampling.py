@@ -26,11 +26,12 @@ class Resampling:
     """How the replicates of a split's scores are made."""
 
     n_units: int
+    jackknife: bool = False  # however many units there are
 
     @property
     def is_bootstrap(self) -> bool:
         """Bootstrap replicates, or leave-one-unit-out scores."""
-        return self.n_units >= MIN_BOOTSTRAP_UNITS
+        return self.n_units >= MIN_BOOTSTRAP_UNITS and not self.jackknife
 
     def variance(self, replicates: np.ndarray) -> float:
         """Variance of a statistic over units, from its replicates (...,)."""

@@ -72,6 +72,7 @@ def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
         StudyError: the record is of another task or other data.
     """
     reference.check(record)
+    reference = reference.of_run(record)
     ratio = loss_ratio(record)
     joined = record.config.recipe.train_on_dev
     split = "test" if joined else "dev"

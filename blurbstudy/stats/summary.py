@@ -25,12 +25,15 @@ from .cells import (
     is_correlation,
     seed_judgement,
     seed_score,
+    worst_judgement,
 )
 from .contrasts import Comparison, contrast
 from .counts import Counts
 from .crossed_seeds import Seed, VarianceParts, mean_over_seeds
 from .intervals import MIN_RUNS, Interval, clip_interval, mixture_interval, wilson_interval
 from .references import GoldReference
+from .resampled.folds import ResampledCell, resampled_cell
+from .resampled.intervals import NADEAU_BENGIO, ResampledMean, compare_resampled, resampled_mean
 from .status import Judgement, RunStatus, judge_run
 
 
@@ -67,6 +70,7 @@ class CellSummary:
     run_ids: tuple[str, ...]
     variance: VarianceParts | None = None  # with clusters
     min_score: float = 0.0  # score that there can be; of correlations -1
+    resampled: ResampledMean | None = None  # on resampled splits, where a seed is a repeat and its score a mean
 
     @property
     def failed_rate(self) -> float | None:
@@ -87,7 +91,8 @@ def summarize(
     clusters: Mapping[str, int] | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> CellSummary:
-    """Summarize the runs of a cell: one task, or several of which each seed's mean is taken.
+    """Summarize the runs of a cell: one task, or several of which each seed's mean is taken. Of runs on resampled
+    splits, repeats take the place of seeds, and all with a score count.
 
     Args:
         clusters: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
@@ -96,6 +101,9 @@ def summarize(
     Raises:
         StudyError: no runs, a task without reference, or two runs of one task and seed.
     """
+    on_folds = resampled_cell(records, references, clusters=clusters or {})
+    if on_folds is not None:
+        return _summarize_resampled(on_folds)
     cell = group_by_task(records, references, clusters or {}, weights)
     seeds = common_seeds(cell)
     scores = {seed: seed_score(cell, references, seed=seed, split=split) for seed in seeds}
@@ -152,6 +160,48 @@ def _mention_list(cell: RunsByTask, references: Mapping[str, GoldReference], spl
     return sum(known) if len(known) == len(cell) else None
 
 
+def _summarize_resampled(cell: ResampledCell) -> CellSummary:
+    """Seeds are repeats; the interval over examples is the joint one, that over seeds Nadeau and Bengio's."""
+    records = {seed: list(by_fold.values()) for seed, by_fold in cell.runs.items()}
+    judged = {seed: [judge_run(run, cell.reference) for run in runs] for seed, runs in records.items()}
+    runs = [judgement.status for judgements in judged.values() for judgement in judgements]
+    ((name, scored),) = cell.group.tasks.items()
+    found, n_collapsed = resampled_mean(cell), sum(status.collapsed for status in runs)
+    sd, mean = _sd(scored.scores), found.mean if found else None
+    references = [cell.reference.of_run(run) for of_repeat in records.values() for run in of_repeat]
+    return CellSummary(
+        tasks=(name,),
+        split="test",
+        n=len(records),
+        runs=len(runs),
+        statuses=dict(Counter(runs)),
+        collapsed=n_collapsed,
+        failed=sum(status.failed for status in runs),
+        collapse_interval=wilson_interval(n_collapsed, len(runs)),
+        n_scored=len(scored.scores),
+        mean=mean,
+        sd=sd,
+        worst=min(scored.scores.values(), default=None),
+        best=max(scored.scores.values(), default=None),
+        trivial=float(np.mean([reference.trivial_score("test") for reference in references])),
+        mention_list=None,
+        n_noncollapsed=len(scored.scores),
+        noncollapsed_mean=mean,
+        noncollapsed_sd=sd,
+        seed_interval=found.nadeau_bengio if found else None,
+        seed_method=NADEAU_BENGIO,
+        example_interval=found.interval if found else None,
+        example_method=found.method if found else "none: no repeat has a score on every fold",
+        mixture_interval=None,
+        min_score=-1.0 if cell.scale.is_z else 0.0,
+        seeds=tuple(records),
+        scores=tuple(scored.scores.get(seed) for seed in records),
+        judgements=tuple(worst_judgement(judgements) for judgements in judged.values()),
+        run_ids=tuple(run.id for of_repeat in records.values() for run in of_repeat),
+        resampled=found,
+    )
+
+
 def _mean(scores: Mapping[Seed, float]) -> float | None:
     return float(np.mean(list(scores.values()))) if scores else None
 
@@ -176,6 +226,9 @@ def compare(
     Raises:
         StudyError: the cells are of different tasks, or one is empty.
     """
+    on_folds = [[resampled_cell(rows, references, clusters=clusters or {}) for rows in panel] for panel in panels]
+    if all(cell is not None for panel in on_folds for cell in panel):
+        return compare_resampled([[cell for cell in panel if cell is not None] for panel in on_folds])
     cells = [[group_by_task(records, references, clusters or {}, weights) for records in panel] for panel in panels]
     first = cells[0][0]
     for cell in (cell for panel in cells for cell in panel):
@@ -205,7 +258,7 @@ def collapse_strata(
             for record in records:
                 encoder, task = record.config.encoder_fingerprint, record.config.task
                 of = encoder if encoders[0] == encoders[1] else (*encoders, (clusters or {}).get(encoder, 0))
-                stratum = strata.setdefault((of, task), ({}, {}))
+                stratum = strata.setdefault((of, task, record.config.n_folds), ({}, {}))
                 stratum[side][record.id] = judge_run(record, references[task]).status.collapsed
     return [
         Counts(sum(first.values()), len(first), sum(second.values()), len(second)) for first, second in strata.values()

@@ -131,8 +131,9 @@ def runs_of_condition(store: RunStore, config: RunConfig) -> list[RunRecord]:
 
 
 def condition_key(config: RunConfig) -> str:
-    """12 hexadecimal digits that are equal for runs that differ in their seed alone."""
-    values = {key: value for key, value in config.to_dict().items() if key not in ("seed", "encoder_name")}
+    """12 hexadecimal digits that are equal for runs that differ in their seed alone (or in fold and repeat)."""
+    varying = ("seed", "encoder_name", "fold", "repeat")
+    values = {key: value for key, value in config.to_dict().items() if key not in varying}
     return fingerprint(values)[:12]
 
 

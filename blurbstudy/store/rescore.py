@@ -13,6 +13,7 @@ from ..config import JsonMapping
 from ..errors import ParameterError, StoreError
 from ..metrics import METRICS, score
 from ..tasks import Task, get_task
+from .folds import fold_gold
 from .run_store import Gold
 
 TOLERANCE = 1e-6  # the trainer holds values of a regression in float32, a store's gold labels have all digits
@@ -48,7 +49,7 @@ class Rescoring:
         splits = [
             split for split in ("dev", "test") if stored.get(split) is not None or record["predictions"].get(split)
         ]
-        truths = {split: self._gold(task.name, config["data_fingerprint"], split) for split in splits}
+        truths = self._truths(task, config, splits)
         for split in splits:
             if (truth := truths[split]) is None:
                 continue
@@ -60,6 +61,17 @@ class Rescoring:
                 rounded = None if recomputed is None else round(recomputed, 7)
                 return f"its stored {split} score is {stored.get(split)}, its predictions score {rounded}"
         return None if None in truths.values() else ""
+
+    def _truths(self, task: Task, config: JsonMapping, splits: Sequence[str]) -> dict[str, Gold | None]:
+        """Split -> gold labels of a run, or None; of a fold, all splits are needed."""
+        n_folds, data = config.get("n_folds", 0), config["data_fingerprint"]
+        gold = {split: self._gold(task.name, data, split) for split in (task.splits if n_folds else splits)}
+        known = {split: truth for split, truth in gold.items() if truth is not None}
+        if not n_folds:
+            return gold
+        if len(known) < len(gold):
+            return dict.fromkeys(splits)
+        return {**fold_gold(task, known, n_folds=n_folds, fold=config["fold"], repeat=config["repeat"])}
 
     def _score(self, task: Task, truth: Sequence[str | float], predicted: Sequence[str | float]) -> float | None:
         """The task's metric; None if predictions are missing or not finite.

@@ -83,6 +83,29 @@ class Features:
         """The same sequences with other ids (tokens,), such as rows of a smaller embedding table."""
         return replace(self, ids=ids.astype(np.int32))
 
+    def selected(self, examples: np.ndarray) -> Features:
+        """The sequences of some examples (indices), in the given order, each with all of its windows."""
+        sequences, targets, first_targets = examples, examples, None
+        if self.examples is not None:
+            windows = np.searchsorted(self.target_offsets, self.examples)  # first sequence of each example
+            sequences, targets = _ranges(windows, examples), _ranges(self.examples, examples)
+            first_targets = np.cumsum([0, *np.diff(self.examples)[examples]])
+        offsets = np.cumsum([0, *self.lengths[sequences]])
+        tokens = _ranges(self.offsets, sequences)
+        is_start = None
+        if self.word_starts is not None:
+            is_start = np.zeros(len(self.ids), bool)
+            is_start[self.word_starts] = True
+        return Features(
+            ids=self.ids[tokens],
+            segments=self.segments[tokens],
+            offsets=offsets,
+            targets=self.targets[targets],
+            word_starts=None if is_start is None else np.flatnonzero(is_start[tokens]),
+            examples=first_targets,
+            second_lengths=None if self.second_lengths is None else self.second_lengths[sequences],
+        )
+
     def joined(self, other: Features) -> Features:
         """These sequences followed by the other's."""
         return Features(
@@ -94,6 +117,12 @@ class Features:
             examples=None if self.examples is None or other.examples is None else _after(self.examples, other.examples),
             second_lengths=_joined(self.second_lengths, other.second_lengths),
         )
+
+
+def _ranges(offsets: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """All of offsets[i] to offsets[i + 1] for each index in turn."""
+    ends = offsets.tolist()
+    return np.array([j for i in indices.tolist() for j in range(ends[i], ends[i + 1])], np.int64)
 
 
 def _joined(first: np.ndarray | None, second: np.ndarray | None, *, after: int = 0) -> np.ndarray | None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import RunConfig
+from ..config import RunConfig, fold_of
 from ..models import Checkpoint, Classifier, DropoutStream, FinetunedWeights, PackedBatch, seed_for
 from ..models.auto.introspection import WORD_EMBEDDINGS
 from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
@@ -46,7 +46,7 @@ def population_key(config: RunConfig) -> tuple[object, ...]:
     removed = recipe.stabilizers.get("remove_layers", {}).get("layers", 0)
     shared = tuple(getattr(recipe, name) for name in SHARED_FIELDS)
     identity = (config.task, config.data_fingerprint, config.encoder_fingerprint, config.precision)
-    return (*identity, removed, frozen, *shared)
+    return (*identity, removed, frozen, *shared, *fold_of(config))
 
 
 @dataclass(frozen=True, eq=False)

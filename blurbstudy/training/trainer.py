@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 
-from ..config import RunConfig
+from ..config import FOLD_FIELDS, RunConfig
 from ..errors import ParameterError
 from ..metrics import score
 from ..models import Checkpoint, FinetunedWeights, PackedBatch
@@ -83,7 +83,7 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
     layers = {depth_plan(config.recipe, checkpoint.architecture.n_layers).n_layers for config in configs}
     if len(layers) > 1:
         raise ParameterError(f"runs of {sorted(layers)} layers cannot share a population; train them separately")
-    for name in ("task", "data_fingerprint", "encoder_fingerprint", "precision"):
+    for name in ("task", "data_fingerprint", "encoder_fingerprint", "precision", *FOLD_FIELDS):
         if len({getattr(config, name) for config in configs}) > 1:
             raise ParameterError(f"runs that differ in {name} cannot share a population; train them separately")
     for name in SHARED_FIELDS:

@@ -11,7 +11,7 @@ from ...models import Architecture
 from ...pretraining.encoder_cache import EncoderRequest
 from ...training import evaluation_steps, population_key
 from ...training.losses import MAX_LOSS_SEQUENCES
-from ..populations import run_steps
+from ..populations import run_sizes, run_steps
 from ..sources.sources import Sources
 from .measurements import MeasurementCache, hardware_key
 
@@ -48,7 +48,7 @@ class CostModel:
 
     def flops(self, config: RunConfig) -> float:
         """Floating-point operations of a run: its steps, dev and test evaluations, and final loss on train."""
-        recipe, sizes = config.recipe, self.sources.sizes[config.task]
+        recipe, sizes = config.recipe, run_sizes(config, sources=self.sources)
         length = min(recipe.max_length, TYPICAL_LENGTH[self.sources.task(config.task).task_type])
         steps = run_steps(config, sources=self.sources)
         points = 0 if recipe.train_on_dev else len(evaluation_steps(recipe.n_evaluations, steps))

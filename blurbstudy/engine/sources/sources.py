@@ -13,6 +13,7 @@ from ...models import Architecture, Checkpoint
 from ...stabilizers import canonical, inactive_fields
 from ...store.run_store import RunStore
 from ...tasks import Task, get_task, task_from_dict
+from ...tasks.folds import ResampledSplits, check_resampled
 from ...tasks.mini_blurb import mini_blurb_folder
 from .encoder_spec import PRETRAIN
 
@@ -105,6 +106,23 @@ class Sources:
             precision=precision,
             encoder_name=encoder,
         )
+
+    def resampled_configs(
+        self, task: str, encoder: str, *, recipe: Recipe, splits: ResampledSplits, precision: str = "float32"
+    ) -> list[RunConfig]:
+        """The runs of all folds of resampled splits, repeat by repeat.
+
+        Raises:
+            ParameterError: as `run_config`, or the task has no resampled splits.
+        """
+        check_resampled(self.task(task))
+        official = self.run_config(task, encoder, recipe=recipe, seed=0, precision=precision)
+        return [
+            dataclasses.replace(
+                official, seed=splits.seed(fold, repeat), n_folds=splits.n_folds, fold=fold, repeat=repeat
+            )
+            for fold, repeat in splits.folds()
+        ]
 
     def encoder_of(self, config: RunConfig) -> EncoderSource:
         """The encoder of a run, by its fingerprint.

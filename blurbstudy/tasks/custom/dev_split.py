@@ -27,7 +27,7 @@ EXAMPLE = "an example"  # the stratum of all examples, which balances the sizes
 
 def split_dev(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     """Train and dev in file order, by the task's dev_share and split_seed."""
-    strata = _strata(task, examples)
+    strata = label_strata(task, [example.label for example in examples])
     for max_documents in MAX_SHARED_DOCUMENTS:
         groups = _groups(examples, max_documents=max_documents)
         counts = [sum((strata[i] for i in group), Counter()) for group in groups]
@@ -75,21 +75,21 @@ def _groups(examples: Sequence[Example], *, max_documents: int | None) -> list[l
     return list(groups.values())
 
 
-def _strata(task: Task, examples: Sequence[Example]) -> list[Counter[str]]:
+def label_strata(task: Task, labels: Sequence[str | float]) -> list[Counter[str]]:
     """The strata of each example: label, labels, entity types (per mention; PICO: per word) or bin of its score."""
     if task.output == "score":
-        order = np.argsort([float(example.label) for example in examples], kind="stable")
-        bins = np.empty(len(examples), int)
-        bins[order] = np.arange(len(examples)) * SCORE_BINS // len(examples)
-        labels_of = [[f"bin {bin}"] for bin in bins]
+        order = np.argsort([float(label) for label in labels], kind="stable")
+        bins = np.empty(len(labels), int)
+        bins[order] = np.arange(len(labels)) * SCORE_BINS // len(labels)
+        names = [[f"bin {bin}"] for bin in bins]
     elif task.output == "token_labels":
         begins = "I" if task.task_type == "pico" else "B"
-        labels_of = [[tag for tag in split_tags(str(e.label)) if tag.startswith(begins)] for e in examples]
+        names = [[tag for tag in split_tags(str(label)) if tag.startswith(begins)] for label in labels]
     elif task.output == "multi_label":
-        labels_of = [split_labels(str(example.label)) for example in examples]
+        names = [split_labels(str(label)) for label in labels]
     else:
-        labels_of = [[str(example.label)] for example in examples]
-    return [Counter([*labels, EXAMPLE]) for labels in labels_of]
+        names = [[str(label)] for label in labels]
+    return [Counter([*of_example, EXAMPLE]) for of_example in names]
 
 
 def _assign_groups(counts: Sequence[Counter[str]], *, share: float, rng: np.random.Generator) -> list[bool]:

@@ -1,0 +1,1 @@
+"""Means over resampled splits, and how sure they are."""

@@ -1,0 +1,154 @@
+"""The runs of a cell on resampled splits: one per fold of every repeat, and scores by repeat.
+
+A repeat scores every example of a task once, so a repeat is to resampled splits what a seed is to the official one: its
+score is the mean over its folds (of correlations, of Fisher's z). With s the score of a fold of n units and s(-i) its
+score without unit i, the pseudo-value of unit i is n s - (n - 1) s(-i) (Tukey 1958); every unit has one per repeat, and
+the variance of their mean is that of the score over other examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...errors import StudyError
+from ...training.run_record import RunRecord
+from ..crossed_seeds import Seed
+from ..panels import ContrastGroup, ScoredTask
+from ..references import GoldReference, is_unscored
+from ..resampling import Resampling, jackknife_scores
+from ..scale import Scale
+
+MIN_UNITS = 2  # of a test fold, for pseudo-values
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResampledCell:
+    """Runs on the folds of one task that differ in fold, repeat and seed alone."""
+
+    reference: GoldReference  # of the official split
+    n_folds: int
+    runs: Mapping[Seed, Mapping[int, RunRecord]]  # repeat, from 1 -> fold -> run; with clusters, (cluster, repeat)
+
+    @property
+    def scale(self) -> Scale:
+        """What scores are averaged on."""
+        return Scale(is_z=self.reference.task.metric == "pearson")
+
+    @cached_property
+    def scored(self) -> dict[Seed, list[RunRecord]]:
+        """Repeat -> its runs by fold, of repeats with a score on every fold."""
+        return {
+            seed: [by_fold[fold] for fold in range(self.n_folds)]
+            for seed, by_fold in self.runs.items()
+            if len(by_fold) == self.n_folds and not any(is_unscored(run, "test") for run in by_fold.values())
+        }
+
+    @cached_property
+    def fold_scores(self) -> dict[tuple[Seed, int], float]:
+        """(repeat, fold) -> score on the scale, of repeats with a score on every fold."""
+        scores = {
+            (seed, fold): self._score(run) for seed, by_fold in self.scored.items() for fold, run in enumerate(by_fold)
+        }
+        return dict(zip(scores, self.scale.forward(np.array(list(scores.values()))).tolist(), strict=True))
+
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Split -> examples of the first fold; of other folds they differ by few."""
+        gold = self.reference.fold(self.n_folds, 0, 0).gold
+        return {split: len(truth.ids) for split, truth in gold.items()}
+
+    @cached_property
+    def group(self) -> ContrastGroup:
+        """The cell as a group of a contrast, whose seeds are repeats.
+
+        Raises:
+            StudyError: a test fold is a single document.
+        """
+        means = {seed: self._mean(seed) for seed in self.scored}
+        rows = {seed: self._replicates(seed, mean) for seed, mean in means.items()}
+        n_units = sum(self.reference.n_units(split) for split in self.reference.gold)
+        scored = ScoredTask(
+            scores={seed: self.as_score(mean) for seed, mean in means.items()},
+            replicates=rows,
+            resampling=Resampling(n_units=next((len(row) for row in rows.values()), n_units), jackknife=True),
+        )
+        name = self.reference.task.name
+        return ContrastGroup(tasks={name: scored}, weights={name: 1.0}, resampled=True)
+
+    def _score(self, run: RunRecord) -> float:
+        reference = self.reference.of_run(run)
+        return reference.score(reference.gold["test"].gold, run.predictions["test"])
+
+    def _mean(self, seed: Seed) -> float:
+        """Mean over the folds of a repeat, on the scale."""
+        return float(np.mean([self.fold_scores[seed, fold] for fold in range(self.n_folds)]))
+
+    def as_score(self, value: float) -> float:
+        """A value on the scale as a score."""
+        return math.tanh(value) if self.scale.is_z else value
+
+    def _replicates(self, seed: Seed, mean: float) -> np.ndarray:
+        """(units,): scores whose variance by the rule of the jackknife is that of the mean pseudo-value; units by name,
+        which is the same in every repeat.
+        """
+        folds = [pseudo_values(run, self.reference.of_run(run), self.scale) for run in self.scored[seed]]
+        n_units = sum(len(values) for _, values in folds)
+        units, values = [], []
+        for fold, (names, pseudo) in enumerate(folds):
+            score, weight = self.fold_scores[seed, fold], n_units / (self.n_folds * len(pseudo))
+            units += names
+            values.append(score + weight * (pseudo - score))  # folds count alike, of however many units they are
+        ordered = np.concatenate(values)[np.argsort(units)]
+        rows = mean + (ordered.mean() - ordered) / (n_units - 1)
+        return np.tanh(rows) if self.scale.is_z else rows
+
+
+def pseudo_values(run: RunRecord, reference: GoldReference, scale: Scale) -> tuple[list[str], np.ndarray]:
+    """Names of the units of a run's test fold, and the pseudo-value of each (units,), on the scale.
+
+    Raises:
+        StudyError: the fold is a single document.
+    """
+    sums = reference.unit_sums(run.predictions["test"], split="test")
+    n = len(sums)
+    if n < MIN_UNITS:
+        raise StudyError(f"run {run.id}: its test fold is one document; use fewer folds than {run.config.n_folds}")
+    metric, truth = reference.task.metric, reference.gold["test"].gold
+    score = scale.forward(np.array(reference.score(truth, run.predictions["test"])))
+    without = scale.forward(jackknife_scores(metric, sums))
+    return sorted(set(reference.units("test"))), n * score - (n - 1) * without
+
+
+def resampled_cell(
+    records: Sequence[RunRecord], references: Mapping[str, GoldReference], *, clusters: Mapping[str, int]
+) -> ResampledCell | None:
+    """Runs on resampled splits by repeat and fold; None for runs on the official split.
+
+    Args:
+        clusters: encoder fingerprint -> pretraining seed, where the runs are of several encoders.
+
+    Raises:
+        StudyError: the runs are of several tasks or numbers of folds, or two are of one fold.
+    """
+    if not any(record.config.n_folds for record in records):
+        return None
+    kinds = {(record.config.task, record.config.n_folds) for record in records}
+    if len(kinds) > 1:
+        raise StudyError("a cell has runs of several tasks or kinds of splits; compare runs on one kind of splits")
+    ((task, n_folds),) = kinds
+    if task not in references:
+        raise StudyError(f"no gold labels for {task}; known: {', '.join(references)}")
+    runs: dict[Seed, dict[int, RunRecord]] = {}
+    for record in records:
+        references[task].check(record)
+        config, seed = record.config, record.config.repeat + 1
+        by_fold = runs.setdefault((clusters.get(config.encoder_fingerprint, 0), seed) if clusters else seed, {})
+        if config.fold in by_fold:
+            raise StudyError(f"{task}: two runs of fold {config.fold} of repeat {seed} in one cell")
+        by_fold[config.fold] = record
+    return ResampledCell(reference=references[task], n_folds=n_folds, runs=dict(sorted(runs.items())))
