@@ -49,10 +49,11 @@ class ContrastGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Runs that vary with one set of seeds: a group, or the signed sum of groups that share their seeds."""
+    """Runs on the scale that vary with one set of seeds: a group, or the signed sum of groups that share theirs."""
 
-    values: Mapping[Seed, float]  # on the scale
-    replicates: Mapping[str, Mapping[Seed, np.ndarray]]  # task -> seed -> (replicates,), on the scale
+    seeds: Sequence[Seed]
+    values: np.ndarray  # (seeds,)
+    replicates: Mapping[str, np.ndarray]  # task -> (seeds, replicates)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ def make_panel(groups: Sequence[ContrastGroup], scale: Scale) -> Panel | None:
     if any(not group.seeds for group in seeded):
         return None
     signs, sources = _SIGNS[: len(groups)], [_source(group, scale) for group in groups]
-    means = [float(np.mean(list(source.values.values()))) for source in sources]
+    means = [float(source.values.mean()) for source in sources]
     paired = len({tuple(group.seeds) for group in seeded}) == 1
     combined = _combined(sources, signs, seeds=seeded[0].seeds) if paired else None
     varying = [combined] if combined else [s for group, s in zip(groups, sources, strict=True) if group.seeded]
@@ -91,12 +92,12 @@ def make_panel(groups: Sequence[ContrastGroup], scale: Scale) -> Panel | None:
         middle=float(np.mean(means)),
         n=min(len(group.seeds) for group in seeded),
         paired=paired,
-        seeds=tuple(combined.values) if combined else (),
-        differences=tuple(combined.values.values()) if combined else (),
-        over_seeds=tuple(mean_over_seeds(source.values) for source in varying),
+        seeds=tuple(combined.seeds) if combined else (),
+        differences=tuple(combined.values.tolist()) if combined else (),
+        over_seeds=tuple(mean_over_seeds(dict(zip(s.seeds, s.values.tolist(), strict=True))) for s in varying),
         interaction=sum(_interaction(source, groups[0]) for source in varying),
         replicates={
-            task: np.sum([sign * _mean_row(source, task) for sign, source in zip(signs, sources, strict=True)], axis=0)
+            task: _signed_sum([source.replicates[task].mean(axis=0) for source in sources], signs)
             for task in groups[0].tasks
         },
     )
@@ -119,46 +120,42 @@ def unit_variance(replicates: Mapping[str, np.ndarray], group: ContrastGroup) ->
 
 def _source(group: ContrastGroup, scale: Scale) -> Source:
     seeds = group.seeds
-    scores = {task: scale.forward(np.array([one.scores[s] for s in seeds])) for task, one in group.tasks.items()}
-    values = sum((group.weights[task] * row for task, row in scores.items()), np.zeros(len(seeds)))
-    return Source(
-        values=dict(zip(seeds, values.tolist(), strict=True)),
-        replicates={
-            task: {seed: scale.forward(one.replicates[seed]) for seed in seeds} for task, one in group.tasks.items()
-        },
-    )
+    values = np.zeros(len(seeds))
+    for name, task in group.tasks.items():
+        values += group.weights[name] * scale.forward(np.array([task.scores[seed] for seed in seeds]))
+    replicates = {
+        name: scale.forward(np.stack([task.replicates[seed] for seed in seeds])) for name, task in group.tasks.items()
+    }
+    return Source(seeds=seeds, values=values, replicates=replicates)
 
 
 def _combined(sources: Sequence[Source], signs: Sequence[int], *, seeds: Sequence[Seed]) -> Source:
     """The signed sum by seed; the one run of a system without seeds counts for each."""
-    names = [seeds if list(source.values) == list(seeds) else list(source.values) * len(seeds) for source in sources]
-    terms = list(zip(signs, sources, names, strict=True))
     return Source(
-        values={seed: sum(sign * s.values[own[i]] for sign, s, own in terms) for i, seed in enumerate(seeds)},
+        seeds=seeds,
+        values=_signed_sum([source.values for source in sources], signs),
         replicates={
-            task: {
-                seed: np.sum([sign * s.replicates[task][own[i]] for sign, s, own in terms], axis=0)
-                for i, seed in enumerate(seeds)
-            }
-            for task in sources[0].replicates
+            task: _signed_sum([source.replicates[task] for source in sources], signs) for task in sources[0].replicates
         },
     )
 
 
-def _mean_row(source: Source, task: str) -> np.ndarray:
-    return np.mean(list(source.replicates[task].values()), axis=0)
+def _signed_sum(rows: Sequence[np.ndarray], signs: Sequence[int]) -> np.ndarray:
+    total = signs[0] * rows[0]
+    for sign, row in zip(signs[1:], rows[1:], strict=True):
+        total = total + sign * row
+    return total
 
 
 def _interaction(source: Source, group: ContrastGroup) -> float:
     """V_i of the mean over runs: what the variance over units of single runs has more than that of their mean."""
-    n = len(source.values)
+    n = len(source.seeds)
     if n < 2:
         return 0.0
     single = 0.0
     for task, weight in group.weights.items():
-        rows = source.replicates[task].values()
-        single += weight**2 * float(np.mean([group.tasks[task].resampling.variance(row) for row in rows]))
-    total, _ = unit_variance({task: _mean_row(source, task) for task in group.weights}, group)
+        single += weight**2 * float(group.tasks[task].resampling.variances(source.replicates[task]).mean())
+    total, _ = unit_variance({task: rows.mean(axis=0) for task, rows in source.replicates.items()}, group)
     return max(0.0, single - total) / (n - 1)
 
 

@@ -34,10 +34,14 @@ class Resampling:
         return self.n_units >= MIN_BOOTSTRAP_UNITS and not self.jackknife
 
     def variance(self, replicates: np.ndarray) -> float:
-        """Variance of a statistic over units, from its replicates (...,)."""
+        """Variance of a statistic over units, from its replicates (replicates,)."""
+        return float(self.variances(replicates[None])[0])
+
+    def variances(self, replicates: np.ndarray) -> np.ndarray:
+        """Variances (...) of several statistics over units, from their replicates (..., replicates)."""
         if self.is_bootstrap:
-            return float(np.var(replicates, ddof=1))
-        return float((self.n_units - 1) * np.var(replicates))
+            return replicates.var(axis=-1, ddof=1)
+        return (self.n_units - 1) * replicates.var(axis=-1)
 
 
 @functools.lru_cache(maxsize=1024)  # a run takes part in many comparisons

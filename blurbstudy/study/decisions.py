@@ -155,11 +155,12 @@ def tested_conditions(results: Results, *, baseline: str) -> tuple[list[Conditio
 
 def decide_collapse(results: Results, *, baseline: str) -> dict[str, tuple[RateComparison, float]]:
     """Level -> its rate of collapse less the baseline's over all groups and columns, and p after Holm's correction."""
-    compared = {
-        level: change
-        for level in results.grid.levels
-        if level != baseline and (change := results.compare_collapse(level, baseline)) is not None
-    }
+    compared = {level: results.compare_collapse(level, baseline) for level in results.grid.levels if level != baseline}
+    return decide_rates({level: change for level, change in compared.items() if change is not None})
+
+
+def decide_rates(compared: Mapping[str, RateComparison]) -> dict[str, tuple[RateComparison, float]]:
+    """Level -> its comparison, and p after Holm's correction over levels."""
     corrected = holm([change.p for change in compared.values()])
     return {
         level: (change, 1.0 if p is None else p) for (level, change), p in zip(compared.items(), corrected, strict=True)
