@@ -50,10 +50,10 @@ def expected_figure(
         axes.legend(frameon=False, fontsize=8.5, loc="best")
     hide_unused(plots[len(panels) :])
     notes = [
-        "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: its "
-        f"95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard recipe. The formula "
-        f"assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like earlier good "
-        "ones. The curve therefore describes these recipes, not the speed of the search."
+        "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: "
+        f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard recipe. "
+        f"The formula assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like "
+        "earlier good ones. The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
         title=title, alt=_describe(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
