@@ -51,8 +51,8 @@ def expected_figure(
     hide_unused(plots[len(panels) :])
     notes = [
         "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: "
-        f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard recipe. "
-        f"The formula assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like "
+        f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard "
+        f"recipe. The formula assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like "
         "earlier good ones. The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
