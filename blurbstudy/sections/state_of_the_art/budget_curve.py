@@ -52,8 +52,8 @@ def expected_figure(
     notes = [
         "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: "
         f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard "
-        f"recipe. The formula assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like "
-        "earlier good ones. The curve therefore describes these recipes, not the speed of the search."
+        f"recipe. The formula assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours "
+        "recipes like earlier good ones. The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
         title=title, alt=_describe(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
