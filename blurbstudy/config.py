@@ -22,6 +22,7 @@ from .errors import ParameterError
 TRAINER_REVISION = 4
 MAX_FOLDS = 1000  # and repeats
 FOLD_FIELDS = ("n_folds", "fold", "repeat")  # of a run
+TRAIN_SHARES = tuple(0.5**halvings for halvings in range(7))  # of train: all, half, ... 1/64
 
 Scalar = str | int | float | bool
 JsonObject = dict[str, Any]  # values of JSON or YAML by name
@@ -214,6 +215,9 @@ class RunConfig:
     n_folds: int = 0  # test folds of the pooled examples (see tasks.folds); 0: the official split
     fold: int = 0  # which of them this run tests on, from 0
     repeat: int = 0  # which division into folds, from 0
+    train_share: float = (
+        1.0  # one of TRAIN_SHARES; the seed draws the subset (see tasks.subsets), steps are those of all
+    )
 
     def __post_init__(self) -> None:
         for name in FOLD_FIELDS:
@@ -224,6 +228,13 @@ class RunConfig:
             raise ParameterError(
                 f"fold={self.fold}, repeat={self.repeat} of n_folds={self.n_folds}: use 2 folds or more, numbered "
                 "from 0; the official split (n_folds=0) has none"
+            )
+        if self.train_share not in TRAIN_SHARES:
+            raise ParameterError(f"train_share={self.train_share!r} is out of bounds; use 1, 0.5, 0.25, ... or 1/64")
+        if self.train_share < 1 and (self.n_folds or self.recipe.train_on_dev):
+            raise ParameterError(
+                f"train_share={self.train_share:g} is of the official train split alone; use n_folds=0 and "
+                "train_on_dev=false, or all of train"
             )
         if self.precision not in ("float32", "bfloat16"):
             raise ParameterError(f"precision={self.precision!r} is unknown; use float32 or bfloat16")
@@ -242,14 +253,15 @@ class RunConfig:
         values.pop("encoder_name", None)
         return fingerprint(values)
 
-    def without_fold(self) -> RunConfig:
-        """The same run on the official split, which takes as much memory."""
-        return dataclasses.replace(self, n_folds=0, fold=0, repeat=0)
+    def on_official_split(self) -> RunConfig:
+        """The same run on the whole official split, which takes as much memory."""
+        return dataclasses.replace(self, n_folds=0, fold=0, repeat=0, train_share=1.0)
 
     def to_dict(self) -> JsonObject:
-        """Plain values for JSON and hashing; without the fold of a run on the official split."""
+        """Plain values for JSON and hashing; without the fold or the share of train of a run that has none."""
         values = dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
-        return values if self.n_folds else {name: value for name, value in values.items() if name not in FOLD_FIELDS}
+        left_out = (*(() if self.n_folds else FOLD_FIELDS), *(() if self.train_share < 1 else ("train_share",)))
+        return {name: value for name, value in values.items() if name not in left_out}
 
 
 def fold_of(config: RunConfig) -> tuple[int, int, int]:

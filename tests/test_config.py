@@ -145,7 +145,7 @@ def test_folds_are_in_the_id_only_of_runs_that_have_them():
         for repeat in range(2)
     ]
     assert len({run.id for run in (official, *runs)}) == 9
-    assert all(run_config_from_dict(run.to_dict()) == run and run.without_fold() == official for run in runs)
+    assert all(run_config_from_dict(run.to_dict()) == run and run.on_official_split() == official for run in runs)
 
 
 @pytest.mark.parametrize("fields", [{"n_folds": 5, "fold": 5}, {"n_folds": 1}, {"fold": 1}, {"repeat": 1}])

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..config import JsonMapping, JsonObject, RunConfig, fold_of
 from ..errors import DataError
 from ..models import Checkpoint, load_checkpoint
@@ -16,6 +18,7 @@ from ..tasks import Task, data_fingerprint, read_split
 from ..tasks.features import Features
 from ..tasks.features_cache import cached_features
 from ..tasks.folds import fold_indices, resampled_sizes
+from ..tasks.subsets import subset_indices
 from ..tasks.text.words import detect_word_splitter
 from ..training import population_key, total_steps, train_population
 from ..training.profiling import MemoryUsage, profile_memory
@@ -158,6 +161,7 @@ class PopulationTrainer:
             task=task,
             checkpoint=checkpoint,
             device=self.device,
+            train_subset=self._train_subset(first),
             on_progress=on_progress,
             on_record=self.store.put,  # at once: killing this process loses no finished run
             on_step=self.on_step,
@@ -198,6 +202,14 @@ class PopulationTrainer:
             self._checkpoint, self._features = (config.encoder_fingerprint, checkpoint), {}
             self._fold = None
         return self._checkpoint[1]
+
+    def _train_subset(self, config: RunConfig) -> np.ndarray | None:
+        """Indices of the training examples of a run on a share of train; None: all."""
+        if config.train_share == 1:
+            return None
+        task = self.sources.task(config.task)
+        train = self.store.gold(task.name, config.data_fingerprint, "train")
+        return subset_indices(task, train, share=config.train_share, seed=config.seed)
 
     def _word_splitter(self, task: Task) -> str:
         """The rule by which the words of train are split."""

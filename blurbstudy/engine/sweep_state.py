@@ -113,7 +113,7 @@ class SweepState:
     def split_similar(self, waiting: int, failed: Population) -> list[int] | None:
         """Split a waiting population if it needs as much memory as one that did not fit."""
         population = self.populations[waiting]
-        similar = len({population_key(one[0].without_fold()) for one in (population, failed)}) == 1
+        similar = len({population_key(one[0].on_official_split()) for one in (population, failed)}) == 1
         return self.split(waiting) if similar and len(population) >= max(2, len(failed)) else None
 
     def _skip(self, index: int) -> None:

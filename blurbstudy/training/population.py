@@ -46,7 +46,8 @@ def population_key(config: RunConfig) -> tuple[object, ...]:
     removed = recipe.stabilizers.get("remove_layers", {}).get("layers", 0)
     shared = tuple(getattr(recipe, name) for name in SHARED_FIELDS)
     identity = (config.task, config.data_fingerprint, config.encoder_fingerprint, config.precision)
-    return (*identity, removed, frozen, *shared, *fold_of(config))
+    draw = config.seed if config.train_share < 1 else None  # a subset of train is of one seed
+    return (*identity, removed, frozen, *shared, *fold_of(config), config.train_share, draw)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,7 @@ class Population:
     Args:
         configs: runs with one `population_key` (the frozen depth may differ).
         train: the split to train on; ids are indices of `rows`.
+        n_scheduled: number of sequences by which epochs are turned into steps; None: that of `train`.
         rows: sorted vocabulary ids that occur in any split; only their embeddings are trained.
     """
 
@@ -103,6 +105,7 @@ class Population:
         configs: Sequence[RunConfig],
         *,
         train: Features,
+        n_scheduled: int | None = None,
         rows: np.ndarray,
         task: Task,
         checkpoint: Checkpoint,
@@ -154,7 +157,7 @@ class Population:
             beta2=recipe.adam_beta2,
             eps=recipe.adam_epsilon,
         )
-        totals = [total_steps(config.recipe, len(train)) for config in configs]
+        totals = [total_steps(config.recipe, n_scheduled or len(train)) for config in configs]
         self.members = [
             Member(config, total, evaluation_steps(config.recipe.n_evaluations, total))
             for config, total in zip(configs, totals, strict=True)

@@ -36,6 +36,7 @@ def train_population(
     task: Task,
     checkpoint: Checkpoint,
     device: str = "auto",
+    train_subset: np.ndarray | None = None,
     on_progress: Progress | None = None,
     on_record: RecordCallback | None = None,
     on_step: StepCallback | None = None,
@@ -49,6 +50,7 @@ def train_population(
     Args:
         configs: runs of one task, encoder, precision and depth that agree in the recipe fields of SHARED_FIELDS.
         features: train, dev and test.
+        train_subset: indices of the training examples to use; steps are counted as of all.
         on_record: called with each record as soon as its run has ended, while the others continue.
         on_step: called with the members after every step, for a live learning curve.
         on_weights: called for each scored run before `on_record`.
@@ -65,6 +67,7 @@ def train_population(
         task=task,
         checkpoint=checkpoint,
         device=torch_device,
+        train_subset=train_subset,
         on_progress=on_progress,
         on_record=on_record,
         on_step=on_step,
@@ -83,9 +86,11 @@ def check_population(configs: Sequence[RunConfig], checkpoint: Checkpoint) -> No
     layers = {depth_plan(config.recipe, checkpoint.architecture.n_layers).n_layers for config in configs}
     if len(layers) > 1:
         raise ParameterError(f"runs of {sorted(layers)} layers cannot share a population; train them separately")
-    for name in ("task", "data_fingerprint", "encoder_fingerprint", "precision", *FOLD_FIELDS):
+    for name in ("task", "data_fingerprint", "encoder_fingerprint", "precision", *FOLD_FIELDS, "train_share"):
         if len({getattr(config, name) for config in configs}) > 1:
             raise ParameterError(f"runs that differ in {name} cannot share a population; train them separately")
+    if first.train_share < 1 and len({config.seed for config in configs}) > 1:
+        raise ParameterError("runs on a share of train have a subset by seed; train their seeds separately")
     for name in SHARED_FIELDS:
         if len({getattr(config.recipe, name) for config in configs}) > 1:
             raise ParameterError(f"runs that differ in {name} cannot share a population; train them separately")
@@ -107,6 +112,7 @@ class PopulationTraining:
         task: Task,
         checkpoint: Checkpoint,
         device: torch.device,
+        train_subset: np.ndarray | None = None,
         on_progress: Progress | None = None,
         on_record: RecordCallback | None = None,
         on_step: StepCallback | None = None,
@@ -119,12 +125,16 @@ class PopulationTraining:
         features = {name: split.with_ids(np.searchsorted(rows, split.ids)) for name, split in features.items()}
         train_on_dev = configs[0].recipe.train_on_dev
         train = features["train"].joined(features["dev"]) if train_on_dev else features["train"]
+        n_scheduled = len(train)
+        train = train if train_subset is None else train.selected(train_subset)
         scored = [name for name in ("test", "dev") if name in features and not (train_on_dev and name == "dev")]
         if not scored:
             raise ParameterError("train_on_dev leaves nothing to score without a test set; set train_on_dev to false")
         self.splits = {name: features[name] for name in scored}
         self.gold = {name: gold_of(split, task) for name, split in self.splits.items()}
-        self.population = Population(configs, train=train, rows=rows, task=task, checkpoint=checkpoint, device=device)
+        self.population = Population(
+            configs, train=train, n_scheduled=n_scheduled, rows=rows, task=task, checkpoint=checkpoint, device=device
+        )
         self.total_steps = sum(member.total_steps for member in self.population.members)
         self.done_steps = 0
         self.records: dict[str, RunRecord] = {}

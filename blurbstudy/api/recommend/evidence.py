@@ -70,7 +70,8 @@ def local_runs(
         shape = shapes.get(config.encoder_fingerprint)
         if config.data_fingerprint in mini or shape is None or config.recipe.head != recipe.head:
             continue
-        if (size_of(shape), family_of(shape)) != (profile.size, profile.family):
+        is_partial = config.n_folds or config.train_share < 1  # of resampled splits, or of a learning curve
+        if is_partial or (size_of(shape), family_of(shape)) != (profile.size, profile.family):
             continue
         key = (config.task, config.data_fingerprint)
         if key not in references:

@@ -31,7 +31,7 @@ def profile_key(config: RunConfig, *, sources: Sources, device: str) -> str:
         20 hexadecimal digits.
     """
     encoder = sources.encoder_of(config)
-    task, data, _, *shared = population_key(config.without_fold())
+    task, data, _, *shared = population_key(config.on_official_split())
     values = {
         "architecture": encoder.architecture.to_dict(),
         "task": [task, data],

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 
-from ...config import Recipe
+from ...config import Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
 from ...stats.references import GoldReference, load_references
@@ -176,7 +176,7 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[RunGroup]:
     names: dict[str, str] = {}
     for task in {config.task for config in firsts.values()}:
         recipes = {key: config.recipe for key, config in firsts.items() if config.task == task}
-        extra = {key: (firsts[key].precision, firsts[key].data_fingerprint[:6]) for key in recipes}
+        extra = {key: _describe_data(firsts[key]) for key in recipes}
         names |= group_names(recipes, extra)
     groups = [
         RunGroup(
@@ -191,6 +191,12 @@ def _settings(outlines: Sequence[RunRecord], store: RunStore) -> list[RunGroup]:
         for key, config in firsts.items()
     ]
     return sorted(groups, key=lambda group: (group.task.name, group.encoder, len(group.recipe.stabilizers), group.name))
+
+
+def _describe_data(config: RunConfig) -> tuple[str, str, str, str]:
+    """What can differ between runs of one task and recipe."""
+    splits = f"{config.n_folds} folds" if config.n_folds else "official split"
+    return config.precision, config.data_fingerprint[:6], splits, f"{config.train_share:g} of train"
 
 
 def encoder_names(records: Iterable[RunRecord]) -> dict[str, str]:

@@ -31,7 +31,7 @@ def split_dev(task: Task, examples: Sequence[Example]) -> tuple[list[Example], l
     for max_documents in MAX_SHARED_DOCUMENTS:
         groups = _groups(examples, max_documents=max_documents)
         counts = [sum((strata[i] for i in group), Counter()) for group in groups]
-        in_dev = _assign_groups(counts, share=task.form.dev_share, rng=np.random.default_rng(task.form.split_seed))
+        in_dev = assign_groups(counts, share=task.form.dev_share, rng=np.random.default_rng(task.form.split_seed))
         size = sum(count[EXAMPLE] for count, chosen in zip(counts, in_dev, strict=True) if chosen)
         if size >= MIN_DEV_FRACTION * task.form.dev_share * len(examples):
             break
@@ -92,7 +92,7 @@ def label_strata(task: Task, labels: Sequence[str | float]) -> list[Counter[str]
     return [Counter([*of_example, EXAMPLE]) for of_example in names]
 
 
-def _assign_groups(counts: Sequence[Counter[str]], *, share: float, rng: np.random.Generator) -> list[bool]:
+def assign_groups(counts: Sequence[Counter[str]], *, share: float, rng: np.random.Generator) -> list[bool]:
     """Whether each group is in dev. In random order, groups move while that reduces the sum over strata of the squared
     deviations from the share, relative to the stratum's size.
     """

@@ -237,7 +237,7 @@ def test_counts_of_collapsed_runs_are_kept_apart_from_the_official_split(similar
     official = [
         dataclasses.replace(
             record,
-            config=record.config.without_fold(),
+            config=record.config.on_official_split(),
             predictions={s: noisy(1.0)(1, similarity.gold[s]) for s in ("dev", "test")},
         )
         for record in records
