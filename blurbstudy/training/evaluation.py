@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.special
 import torch
 
 from ..models import Classifier, PackedBatch, pack
@@ -143,11 +142,11 @@ def label_probabilities(outputs: np.ndarray, task: Task) -> np.ndarray | None:
     """
     if task.output not in ("single_label", "multi_label"):
         return None
-    outputs = outputs.astype(np.float64)
+    logits = torch.from_numpy(outputs).double()
+    shares = logits.sigmoid() if task.output == "multi_label" else logits.softmax(-1)
+    units = (PROBABILITY_UNITS * shares).round().numpy()
     if task.output == "multi_label":
-        units = np.round(PROBABILITY_UNITS * scipy.special.expit(outputs))
         return np.where(outputs > 0, np.maximum(units, PROBABILITY_UNITS // 2 + 1), units) / PROBABILITY_UNITS
-    units = np.round(PROBABILITY_UNITS * scipy.special.softmax(outputs, axis=-1))
     predicted = outputs.argmax(-1)
     tied = np.flatnonzero(units.argmax(-1) != predicted)
     units[tied, predicted[tied]] += 1

@@ -42,6 +42,17 @@ def test_runs_are_those_of_the_files_without_predictions(store, records):
     assert all(record.predictions == {} for record in indexed_runs(store))
 
 
+def test_probabilities_and_last_predictions_are_left_out_and_losses_are_not(store, make_record):
+    record = make_record(task="PubMedQA", test=["yes", "no"])
+    kept = {"probabilities": {"test": [[0.9, 0.1, 0.0]] * 2}, "last_predictions": {"dev": ["no", "no"]}}
+    store.put(dataclasses.replace(record, final_loss=0.5, constant_loss=0.7, **kept))
+    (found,) = indexed_runs(store)
+    assert found.predictions == found.probabilities == found.last_predictions == {}
+    assert (found.final_loss, found.constant_loss) == (0.5, 0.7)
+    (complete,) = runs_of_condition(store, record.config)
+    assert complete.probabilities == kept["probabilities"]
+
+
 def test_a_store_without_runs_or_folder_is_empty(store, tmp_path):
     assert indexed_runs(store) == []
     assert not store.folder.exists() and indexed_runs(RunStore(tmp_path / "none" / "deeper")) == []

@@ -122,7 +122,8 @@ def test_a_loss_that_is_not_finite_is_recorded_as_such(make_config, similarity, 
     poisoned.weights["layers.0.up.bias"].fill_(float("inf"))
     (failed,) = train([make_config(seed=2)], similarity, poisoned)
     assert (failed.status, failed.scores) == ("diverged", {"dev": None, "test": None})
-    assert failed.stopped_at_step == 1 and failed.predictions == {}
+    assert failed.stopped_at_step == 1 and failed.predictions == failed.last_predictions == {}
+    assert failed.final_loss is None and failed.constant_loss is None
     json.dumps(failed.to_dict(), allow_nan=False)
 
 
