@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,9 +21,7 @@ MAX_LISTED = 3  # run ids in an error
 
 @dataclass(frozen=True, kw_only=True)
 class SweepResult(Mapping[str, RunRecord]):
-    """Records by run id, in the order of the configs, and where they come from. They are without probabilities, which
-    take several times the memory of all else and are in the store.
-    """
+    """Records by run id, in the order of the configs, and where they come from."""
 
     records: Mapping[str, RunRecord]
     trained: int = 0  # runs
@@ -49,11 +46,9 @@ class SweepResult(Mapping[str, RunRecord]):
 def find_runs(configs: Iterable[RunConfig], store: RunStore) -> SweepResult:
     """The records that are in the store; nothing is trained."""
     distinct = {config.id: config for config in configs}
-    records: dict[str, RunRecord] = {}
-    for run_id in distinct:
-        if (record := store.get(run_id)) is not None:
-            records[run_id] = dataclasses.replace(record, probabilities={})
-    missing = tuple(config for run_id, config in distinct.items() if run_id not in records)
+    stored = {run_id: store.get(run_id) for run_id in distinct}
+    records = {run_id: record for run_id, record in stored.items() if record is not None}
+    missing = tuple(distinct[run_id] for run_id, record in stored.items() if record is None)
     return SweepResult(records=records, reused=len(records), missing=missing)
 
 

@@ -16,10 +16,12 @@ from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import head_indices, head_labels, normalize_scores, standardize_scores
-from .evaluation import Evaluation, evaluation_groups, pack_features, packed_targets
+from .evaluation import EVALUATION_TOKENS, Evaluation, evaluation_groups, pack_features, packed_targets
 from .losses import MAX_LOSS_SEQUENCES, constant_loss, evenly_spaced, member_losses
 from .optimizer import MemberHyperparameters, PopulationAdamW
 from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps
+
+MIN_LOSS_TOKENS = 512  # per batch and member, when final losses are measured
 
 # Recipe fields that all members of a population share; the other fields may differ between members.
 SHARED_FIELDS = (
@@ -192,8 +194,9 @@ class Population:
     def final_losses(self, indices: Sequence[int]) -> np.ndarray:
         """Mean task loss of some members on `loss_sequences`, without dropout; -> (indices,) float64."""
         losses, counts = [], []
+        tokens = max(MIN_LOSS_TOKENS, EVALUATION_TOKENS // len(indices))  # more do not fit the caches of a CPU
         with self.model.select_members(indices) as model:
-            for group in evaluation_groups(self.train, self.loss_sequences):
+            for group in evaluation_groups(self.train, self.loss_sequences, max_tokens=tokens):
                 packed, targets = self._pack([np.array(group)] * len(indices))
                 batch = packed.to(self.device)
                 with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):

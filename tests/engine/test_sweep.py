@@ -60,17 +60,6 @@ def test_stored_runs_are_not_trained_again(store, sources, make_grid):
     assert dict(last) == dict(again)
 
 
-def test_probabilities_stay_in_the_store(store, sources, make_grid):
-    configs = make_grid(sources, 1)
-    run_missing(configs, store, sources=sources, engine=StubEngine())
-    path = next(store.folder.glob("runs/*/*.json"))
-    path.write_text(path.read_text().replace('"probabilities":{}', '"probabilities":{"test":[[0.25,0.75]]}'))
-    (record,) = run_missing(configs, store, sources=sources, engine=StubEngine()).values()
-    stored = store.get(record.id)
-    assert stored.probabilities == {"test": [[0.25, 0.75]]}
-    assert record == dataclasses.replace(stored, probabilities={})
-
-
 def test_records_are_in_the_order_of_the_configs_each_once(store, sources, make_grid):
     configs = make_grid(sources, 4)
     renamed = [dataclasses.replace(config, encoder_name="another name") for config in configs]
