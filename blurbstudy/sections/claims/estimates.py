@@ -12,7 +12,7 @@ from ...stats.counts import Counts, RateComparison, compare_rates, permutation_p
 from ...stats.intervals import Interval, wilson_interval
 from ...stats.systems import Cell, SeededCell, collapse_counts, collapse_rates, compare_cells
 from .claims import EXPECTATIONS, SELDOM, CellRef, Contrast, Expectation
-from .test_set_size import needed_test_set
+from .needed_sizes import needed_test_set
 
 LEVEL = 0.05
 MIN_ENCODERS = 4  # pretraining seeds a side from which on encoders are the units of a rate of collapse

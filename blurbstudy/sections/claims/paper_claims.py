@@ -51,8 +51,8 @@ def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> KeyFi
         n_claims += bool(printed)
         if printed and not fits(claim, margin=margin):
             sentences.append(
-                f"{claim.statement} Of the paper's {len(printed)} printed differences, {len(against)} contradict this; "
-                f"our verdict: {verdicts[claim.id]}."
+                f"{claim.statement} Of the paper's {len(printed)} printed differences, {len(against)} "
+                f"{'contradicts' if len(against) == 1 else 'contradict'} this; our verdict: {verdicts[claim.id]}."
             )
     summary = (
         f"The paper prints numbers for {n_claims} of its claims; they agree with {n_claims - len(sentences)}, at a "

@@ -235,7 +235,9 @@ def _numbers(judged: Verdict) -> HtmlCell | str:
 def _full_numbers(judgement: Judgement) -> HtmlCell:
     numbers = judgement.estimate
     lines = [f"95% {format_interval(percents(numbers.interval))}"]
-    if judgement.outcome == INCONCLUSIVE and numbers.detectable is not None:
+    if judgement.p is None:
+        lines.append(numbers.why)
+    elif judgement.outcome == INCONCLUSIVE and numbers.detectable is not None:
         lines.append(f"80% {format_number(percent(numbers.detectable))}")
     p = f"p {format_p_value(judgement.p)}, " if judgement.p is not None else ""
     difference = format_signed(percent(numbers.difference))
