@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ..study.conditions import layer_techniques, technique_grid
+from ..study.conditions import layer_techniques, resampled_columns, technique_grid
 from ..study.grid import Grid
 from ..study.parameter_types import Epochs, MaxLength
-from ..study.parameters import LayerParameters, TrainingParameters
+from ..study.parameters import LayerParameters, ResampledParameters, TrainingParameters
 from ..study.study import Study
 
 NOTEBOOK = "03_layer_adaptation"
 
 
-class Parameters(TrainingParameters, LayerParameters):
+class Parameters(TrainingParameters, LayerParameters, ResampledParameters):
     """What notebook 03 takes."""
 
     biosses_epochs: Epochs = Field(description="passes over the training split, sentence similarity")
@@ -34,4 +34,5 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     }
     bases = {task.name: by_type[task.task_type] for task in study.tasks if task.task_type in by_type}
     techniques = layer_techniques(chosen, combinations=chosen.combinations)
-    return {"table4": technique_grid(study, techniques, bases=bases, columns=study.paper_columns())}
+    columns = study.paper_columns() + resampled_columns(study, tuple(bases), splits=chosen.splits)
+    return {"table4": technique_grid(study, techniques, bases=bases, columns=columns)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer
-from ..study.conditions import technique_grid
+from ..study.conditions import resampled_columns, technique_grid
 from ..study.grid import Axes, Grid
 from ..study.parameter_types import Epochs, MaxLength
-from ..study.parameters import TrainingParameters
+from ..study.parameters import ResampledParameters, TrainingParameters
 from ..study.study import Study
 
 NOTEBOOK = "02_optimization_ablation"
@@ -16,7 +16,7 @@ BASELINE = "Improved optimization"
 AXES = Axes(group="Encoder", level="Optimization")
 
 
-class Parameters(TrainingParameters):
+class Parameters(TrainingParameters, ResampledParameters):
     """What notebook 02 takes."""
 
     epochs_long: Epochs = Field(description="passes over the training split, longer training")
@@ -43,4 +43,5 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields)
     columns = study.task_columns("similarity")
     bases = {column.label: recipe for column in columns}
+    columns += resampled_columns(study, tuple(bases), splits=chosen.splits)
     return {"table3": technique_grid(study, techniques(chosen), bases=bases, columns=columns, axes=AXES)}

@@ -17,6 +17,7 @@ from ..stats.contrasts import Comparison
 from ..stats.counts import RateComparison, compare_rates
 from ..stats.references import GoldReference
 from ..stats.summary import CellSummary, collapse_strata, compare, summarize
+from ..tasks.folds import ResampledSplits
 from ..training.run_record import RunRecord
 
 
@@ -58,6 +59,8 @@ class TaskColumn:
     paper: str = ""  # the paper's column, where its table has several
     paper_label: str = "paper"  # names the paper's number where it is of other tasks than ours
     weights: Mapping[str, float] | None = None  # of tasks in the mean; None: equal
+    splits: ResampledSplits | None = None  # of its one task; None: the official split
+    note: str = ""  # what readers of its numbers must know
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +192,7 @@ class Results:
         if example_methods:
             over_seeds = " or ".join(seed_methods) or "none"
             parts.append(f"95% intervals over seeds: {over_seeds}; over test examples: {example_methods}")
+        parts += [f"{column.label}: {column.note}" for column in self.grid.columns if column.note]
         return parts + [f"{name}: {text}" for name, text in self.grid.notes.items()]
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from ..errors import ParameterError
 from ..search.database import check_url
 from ..search.space import check_choices
+from ..tasks.folds import OFFICIAL, RESAMPLED_TASKS, ResampledSplits, parse_splits
 
 SCALES = ("mini", "small", "paper")
 TASK_TYPES = ("ner", "pico", "relation", "similarity", "document", "question")
@@ -74,6 +75,25 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ParameterError(f"{name}={value!r} is unknown; use {' or '.join(choices)}")
 
 
+def read_splits(value: str | dict[str, str], task: str) -> ResampledSplits | None:
+    """The resampled splits of a task, from `official`, `KxR` or such values by task; None: the official split alone.
+
+    Raises:
+        ParameterError: none of these.
+    """
+    if isinstance(value, str):
+        return parse_splits(value) if task in RESAMPLED_TASKS else None
+    return parse_splits(value.get(task, OFFICIAL))
+
+
+def _check_splits(value: str | dict[str, str]) -> str | dict[str, str]:
+    named = value if isinstance(value, dict) else {RESAMPLED_TASKS[0]: value}
+    for task, text in named.items():
+        check_choice("splits", task, RESAMPLED_TASKS)
+        parse_splits(text)
+    return value
+
+
 def _check_seeds(value: object) -> object:
     read_seeds(value)
     return value
@@ -108,4 +128,5 @@ Names = Annotated[list[str], AfterValidator(_check_distinct)]  # may be empty
 TaskNames = Annotated[list[str], Field(min_length=1), AfterValidator(_check_distinct)]
 SearchSpace = Annotated[dict[str, list[Any]], AfterValidator(_check_space)]
 EpochChoices = Annotated[dict[TaskType, list[float]], AfterValidator(_check_epoch_choices)]
+Splits = Annotated[str | dict[str, str], AfterValidator(_check_splits)]  # official, KxR, or {task: KxR}
 Database = Annotated[str | None, AfterValidator(_check_database)]

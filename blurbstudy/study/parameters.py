@@ -27,6 +27,7 @@ from .parameter_types import (
     Precision,
     Scale,
     Seeds,
+    Splits,
     TaskNames,
     check_choice,
 )
@@ -129,6 +130,14 @@ class TrainingParameters(CommonParameters):
             "batch_size": self.batch_size,
             "n_evaluations": self.n_evaluations,
         }
+
+
+class ResampledParameters(CommonParameters):
+    """Parameters of a notebook whose small tasks may be resampled."""
+
+    splits: Splits = Field(
+        description="official, or KxR: also K test folds, R repeats of BIOSSES, PubMedQA, BioASQ; or {task: KxR}"
+    )
 
 
 class TaskTypeParameters(TrainingParameters):

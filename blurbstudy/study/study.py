@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar
@@ -19,6 +20,7 @@ from ..errors import ParameterError
 from ..stats.references import GoldReference, load_references
 from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
+from ..tasks.folds import ResampledSplits
 from ..training.provenance import pick_device
 from . import parameters
 from .grid import Grid, Results, TaskColumn
@@ -213,6 +215,15 @@ class Study(Generic[P]):
     def run_config(self, task: str, encoder: str, *, recipe: Recipe, seed: int) -> RunConfig:
         """The run of a task with an encoder (display name) at the study's precision."""
         return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=self.parameters.precision)
+
+    def run_configs(
+        self, task: str, encoder: str, *, recipe: Recipe, splits: ResampledSplits | None, seeds: Sequence[int]
+    ) -> list[RunConfig]:
+        """The runs of a cell: one per seed on the official split, or one per fold of resampled ones."""
+        if splits is None:
+            return [self.run_config(task, encoder, recipe=recipe, seed=seed) for seed in seeds]
+        precision = self.parameters.precision
+        return self.sources.resampled_configs(task, encoder, recipe=recipe, splits=splits, precision=precision)
 
     @property
     def encoder_notes(self) -> dict[str, str]:

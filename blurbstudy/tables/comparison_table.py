@@ -77,6 +77,8 @@ def difference_cells(change: Comparison | None) -> tuple[str, str, str]:
     parts = f"seeds {format_interval(percents(change.seed_interval))}\nexamples " + format_interval(
         percents(change.example_interval)
     )
+    if change.nadeau_bengio is not None:
+        parts += f"\nNadeau-Bengio {format_interval(percents(change.nadeau_bengio))}"
     interval = f"{format_interval(percents(change.interval))}\n{parts}"
     return format_signed(percent(change.difference)), interval, format_number(percent(change.detectable))
 

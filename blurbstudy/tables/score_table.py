@@ -17,15 +17,23 @@ from .table import NOT_RUN, RowHeader, Score, Table
 MAX_NAMED = 4  # cells that a sentence lists by name; of more it gives their number
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
+RESAMPLED_NOTE = (
+    "Resampled columns: the mean over all test folds, of all runs with a score; n and sd count repeats. Examples: "
+    "95% interval over repeats and test examples together, from the jackknife's pseudo-values; with one repeat over "
+    "examples alone. Seeds: Nadeau and Bengio's interval (2003) over the folds, whose training sets overlap; Student's "
+    "t over them would be far too narrow."
+)
+
 
 def score_table(results: Results, *, title: str, paper: str, wide: bool = False) -> Table:
     """One cell per group, level and task column.
 
     Args:
         paper: the paper's table whose numbers are shown next to ours.
-        wide: levels as columns; only for grids of one task column.
+        wide: levels as columns, if the grid has one task column.
     """
     grid = results.grid
+    wide = wide and len(grid.columns) == 1
     cells = {key: cell_score(results, key, paper=paper) for key in results.conditions()}
     if wide:
         (column,) = grid.columns
@@ -58,7 +66,9 @@ def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
 
 
 def paper_score(paper: str, key: Condition, column: TaskColumn) -> float | None:
-    """The paper's number of a cell, in percent."""
+    """The paper's number of a cell, in percent; it has none on resampled splits."""
+    if column.splits is not None:
+        return None
     return paper_cell(paper, group=key.group, level=key.level, column=column.paper)
 
 
@@ -66,7 +76,8 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
     """A cell with its uncertainty and the paper's number, and a footnote below them."""
     column = results.column(key.column)
     summary = results.summaries.get(key)
-    expected = len(results.grid.cells.get(key, ())) // len(column.tasks) or len(results.grid.seeds)
+    folds, n_seeds = column.splits or (1, len(results.grid.seeds))
+    expected = len(results.grid.cells.get(key, ())) // (len(column.tasks) * folds) or n_seeds
     printed, label = paper_score(paper, key, column), column.paper_label
     if summary is None:
         reasons = results.grid.missing_reasons
@@ -123,6 +134,8 @@ def cell_notes(results: Results, paper: str) -> list[str]:
             "Mention list: F1 of looking up the mentions of train in the text (longest match; phrases that are "
             "mentions in at least half of their occurrences). In red where the mean is below it."
         )
+    if any(column.splits for column in results.grid.columns):
+        notes.append(RESAMPLED_NOTE)
     notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})
     counts: Counter[RunStatus] = Counter()
     for summary in {summary.run_ids: summary for summary in summaries if len(summary.tasks) == 1}.values():

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,14 +19,14 @@ from .custom.dev_split import EXAMPLE, label_strata
 from .task import Task
 
 RESAMPLED_TASKS = ("BIOSSES", "PubMedQA", "BioASQ")  # and custom ones; other test sets are large enough
+OFFICIAL = "official"  # no resampled splits
 MIN_FOLD_UNITS = 2  # of a test fold; a score that leaves one unit out needs another
 _COUNTED_DOCUMENT = re.compile(r"d\d+")  # of CoNLL files that do not name their documents
 _SEED = 20210909
 _SPLITS = re.compile(r"([1-9]\d{0,3})x([1-9]\d{0,3})")
 
 
-@dataclass(frozen=True)
-class ResampledSplits:
+class ResampledSplits(NamedTuple):
     """K test folds in R repeats."""
 
     n_folds: int
@@ -51,7 +50,7 @@ def parse_splits(text: str) -> ResampledSplits | None:
     Raises:
         ParameterError: neither, or out of bounds.
     """
-    if text == "official":
+    if text == OFFICIAL:
         return None
     match = _SPLITS.fullmatch(str(text))
     if match is None or not 2 <= int(match[1]) <= MAX_FOLDS or int(match[2]) > MAX_FOLDS:
