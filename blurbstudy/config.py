@@ -52,6 +52,7 @@ class Recipe:
     # pooler: dense, tanh, linear (BERT); gelu: dense, GELU, linear (ELECTRA in transformers); cosine (similarity tasks
     # only): the cosine of the mean tokens of two separately encoded texts (Sentence-BERT)
     head: str = "pooler"
+    center_scores: bool = False  # similarity with pooler or gelu: outputs start at the mean score of train, not at 0
     stabilizers: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)  # name -> options
     checkpoint_selection: str = "last"  # weights that are scored: of the last step, or of the best_dev evaluation
     n_evaluations: int = 10  # dev evaluations per run, evenly spaced, the last at the last step
@@ -137,7 +138,7 @@ _FLOATS = (
     "adam_epsilon",
     "max_grad_norm",
 )
-_BOOLEANS = ("bias_correction", "train_on_dev")
+_BOOLEANS = ("bias_correction", "center_scores", "train_on_dev")
 _CHOICES = {
     "tag_scheme": ("bio", "io"),
     "segment_ids": ("pair", "single"),

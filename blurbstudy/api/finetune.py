@@ -29,8 +29,8 @@ from ..training.run_record import RunRecord
 from .export_model import check_target, ensure_weights, export_run, exported_run_id, is_unchanged
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev
+from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
-from .recommend.rules import SEEDS
 from .score import scores_by_class
 
 RECOMMENDED, DEFAULT = "recommended", "default"  # recipe presets

@@ -136,5 +136,6 @@ def inactive_fields(recipe: Recipe, task: Task, *, n_segments: int) -> frozenset
         "tag_scheme": task.task_type != "ner",
         "head": task.output == "token_labels",
         "segment_ids": one_segment,
+        "center_scores": task.output != "score" or recipe.head == "cosine",
     }
     return frozenset(name for name, is_inactive in inactive.items() if is_inactive)

@@ -141,6 +141,9 @@ class Population:
         for index, config in enumerate(configs):
             self.model.load_member(index, checkpoint, seed=config.seed)
             apply_to_member(config.recipe, self.model, index, seed=config.seed)
+            if config.recipe.center_scores and task.is_regression and train.second_lengths is None:
+                assert self.model.head is not None
+                self.model.head.bias.data[index] = float(self.train.targets.mean())  # what a constant predicts best
         if task.output == "multi_label":
             init_bias_to_label_frequency(self.model, self.train.targets)
         self.model.to(device)

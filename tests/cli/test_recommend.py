@@ -7,6 +7,8 @@ import yaml
 
 from blurbstudy.config import load_recipe
 
+COLLAPSED = ("diverged", "constant predictions", "not trained")
+
 
 @pytest.fixture
 def custom_pairs(tmp_path):
@@ -29,7 +31,7 @@ def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_en
     assert code == 0, errors
     (tmp_path / "recipe.yaml").write_text(out)
     recipe = load_recipe(tmp_path / "recipe.yaml")
-    assert (recipe.head, recipe.epochs, recipe.bias_correction) == ("cosine", 40, True)
+    assert (recipe.head, recipe.epochs, recipe.bias_correction) == ("cosine", 167, True)  # 501 steps
     assert set(yaml.safe_load(out)) == {
         "head",
         "stabilizers",
@@ -46,7 +48,7 @@ def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_en
     )
     assert "Zero-shot: the cosine similarity of this encoder scores train and dev" in text
     assert "your store (store): no runs on this kind of task with a similar encoder" in text
-    assert "Failures: 0 of 5 of the most similar runs above failed (this study's: BIOSSES" in text
+    assert "Collapsed runs: 0 of 5 of the most similar runs above (this study's: BIOSSES" in text
     assert "the paper: 75.5 to 93.5 on Table 2, BIOSSES" in text and "--seeds 1-10" in text
 
     code, out, _ = command("recommend", *custom_pairs, "--encoder", tiny_encoder, "--sentence-tuned", "--json")
@@ -60,8 +62,9 @@ def test_the_output_is_a_recipe_file_with_reasons(command, custom_pairs, tiny_en
         "high",
         "runs",
         "seeds",
+        "collapsed",
         "failed",
-        "failed_interval",
+        "collapse_interval",
     }
 
 
@@ -72,9 +75,9 @@ def test_custom_tasks_use_the_recommended_recipe_and_their_runs_become_evidence(
     run = ["finetune", *custom_pairs, *options, "--seeds", "1-2", "--store", "store", "--no-model", "--json"]
     code, out, errors = command(*run)
     assert code == 0, errors
-    assert "recommended recipe: head cosine, stabilizers {}, epochs 40" in errors
+    assert "recommended recipe: head cosine, stabilizers {}, epochs 167" in errors
     result = json.loads(out)
-    assert result["trained"] == 2 and result["recipe"]["epochs"] == 40
+    assert result["trained"] == 2 and result["recipe"]["epochs"] == 167
     assert {split: score["n"] for split, score in result["zero_shot_cosine"].items()} == {"dev": 20, "test": 20}
 
     code, out, errors = command(*run)
@@ -82,8 +85,9 @@ def test_custom_tasks_use_the_recommended_recipe_and_their_runs_become_evidence(
     _, out, _ = command("recommend", *custom_pairs, *options, "--store", "store", "--json")
     evidence = json.loads(out)["evidence"]
     assert (evidence[0]["origin"], evidence[0]["runs"], evidence[0]["seeds"]) == ("this task", 2, 2)
-    low, high = evidence[0]["failed_interval"]
-    assert low <= evidence[0]["failed"] / 2 <= high
+    low, high = evidence[0]["collapse_interval"]
+    assert low <= evidence[0]["collapsed"] / 2 <= high
+    assert evidence[0]["collapsed"] == sum(run["status"] in COLLAPSED for run in result["runs"])
     mean = 100 * result["summary"]["test"]["mean"]
     assert evidence[0]["low"] == pytest.approx(mean) == pytest.approx(evidence[0]["high"])
 

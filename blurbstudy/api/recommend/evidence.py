@@ -1,4 +1,4 @@
-"""Evidence on the scores and failures of a recommended recipe: runs in the user's store, runs of this study, and the
+"""Evidence on the scores and collapses of a recommended recipe: runs in the user's store, runs of this study, and the
 paper's tables. Without evidence there is no estimate.
 """
 
@@ -12,14 +12,15 @@ import numpy as np
 from ...config import Recipe
 from ...engine.sources.sources import MINI, EncoderSource
 from ...errors import StudyError
-from ...stats.collapse import GoldReference, failure_reason, load_references
 from ...stats.intervals import Interval, wilson_interval
+from ...stats.references import GoldReference, load_references
+from ...stats.status import judge_run
 from ...store.index import indexed_runs
 from ...store.run_store import RunStore
 from ...tables.paper import paper_number
 from ...tasks import TASKS, Task
 from ...training.run_record import RunRecord
-from .rules import study_runs
+from .decision import study_runs
 from .task_profile import TaskProfile, family_of, size_of
 
 SIZE_RATIO = 3.0  # training sets of comparable size have at most this many times as many examples, or as few
@@ -41,12 +42,13 @@ class Evidence:
     high: float | None
     runs: int = 0  # 0: the origin does not count runs
     seeds: int = 0
-    failed: int = 0
+    collapsed: int = 0
+    failed: int = 0  # collapsed, or no better than trivial on dev
 
     @property
-    def failed_interval(self) -> Interval | None:
-        """Wilson's 95% interval of the failure rate; None without runs."""
-        return wilson_interval(self.failed, self.runs)
+    def collapse_interval(self) -> Interval | None:
+        """Wilson's 95% interval of the rate of collapse; None without runs."""
+        return wilson_interval(self.collapsed, self.runs)
 
 
 def local_runs(
@@ -116,9 +118,8 @@ def _evidence_of(
                 (config.task, config.data_fingerprint, config.encoder_fingerprint, config.recipe), []
             ).append(score)
     means = [100 * float(np.mean(values)) for values in scores.values()]
-    failed = [
-        failure_reason(record, references[record.config.task, record.config.data_fingerprint]) is not None
-        for record in records
+    statuses = [
+        judge_run(record, references[record.config.task, record.config.data_fingerprint]).status for record in records
     ]
     return Evidence(
         origin=origin,
@@ -127,7 +128,8 @@ def _evidence_of(
         high=max(means, default=None),
         runs=len(records),
         seeds=len({record.config.seed for record in records}),
-        failed=sum(failed),
+        collapsed=sum(status.collapsed for status in statuses),
+        failed=sum(status.failed for status in statuses),
     )
 
 
@@ -145,6 +147,7 @@ def bundled_runs(profile: TaskProfile, *, head: str, recipe: Recipe) -> list[Evi
             high=run["test"],
             runs=run["runs"],
             seeds=run["seeds"],
+            collapsed=run["collapsed"],
             failed=run["failed"],
         )
         for run in sorted(study_runs().values(), key=lambda run: run["recipe"] != name)
@@ -154,7 +157,7 @@ def bundled_runs(profile: TaskProfile, *, head: str, recipe: Recipe) -> list[Evi
 
 
 def paper_results(profile: TaskProfile, *, metric: str) -> Evidence:
-    """Printed scores on the BLURB task of this kind with the nearest training size; the paper counts no failures."""
+    """Printed scores on the BLURB task of this kind with the nearest training size; the paper counts no collapses."""
     size_of_train = max(1, profile.size_in_units)
     candidates = [task for task in TASKS if task.task_type == profile.kind and task.sizes.get("train")]
     nearest = min(candidates, key=lambda task: abs(np.log(task.sizes["train"] / size_of_train)))

@@ -1,4 +1,4 @@
-"""Recommend a recipe for a task and an encoder: settings with reasons, evidence on scores and failures, and cost.
+"""Recommend a recipe for a task and an encoder: settings with reasons, evidence on scores and collapses, and cost.
 
 For people the recommendation is a YAML file for `finetune --recipe`, with comments; for programs it is JSON.
 """
@@ -25,8 +25,9 @@ from ...tables.table import Table
 from ...tasks import Task
 from ...tasks.custom.audit import check_trainable
 from ...training.provenance import pick_device
+from .decision import SEEDS, Decision
 from .evidence import Evidence, bundled_runs, local_runs, paper_results
-from .rules import SEEDS, Decision, apply_rules, recipe_of
+from .rules import apply_rules, recipe_of
 from .task_profile import KINDS, PRETRAININGS, TaskProfile, profile_of
 
 WIDTH = 100  # characters of a comment line
@@ -56,13 +57,13 @@ class Recommendation:
 
     @property
     def nearest_runs(self) -> Evidence | None:
-        """The nearest evidence with a count of failed runs."""
+        """The nearest evidence with a count of collapsed runs."""
         return next((evidence for evidence in self.evidence if evidence.runs), None)
 
     def to_dict(self) -> JsonObject:
         """JSON values; scores in percent."""
         zero_shot = self.profile.zero_shot
-        evidence = [(dataclasses.asdict(item), item.failed_interval) for item in self.evidence]
+        evidence = [(dataclasses.asdict(item), item.collapse_interval) for item in self.evidence]
         return {
             "task": self.task.name,
             "metric": self.task.metric,
@@ -72,7 +73,7 @@ class Recommendation:
             "choices": [dataclasses.asdict(decision) for decision in self.decisions],
             "seeds": self.seeds,
             "zero_shot_cosine": None if zero_shot is None else dataclasses.asdict(zero_shot),
-            "evidence": [values | {"failed_interval": interval} for values, interval in evidence],
+            "evidence": [values | {"collapse_interval": interval} for values, interval in evidence],
             "seconds_per_run": self.seconds,
             "store": str(self.store),
         }
@@ -118,10 +119,10 @@ class Recommendation:
         return next(decision for decision in self.decisions if decision.field == field)
 
     def _expectations(self) -> Iterator[str]:
-        """Sentences and list items on scores, failures and cost."""
+        """Sentences and list items on scores, collapses and cost."""
         yield from self._zero_shot()
         yield from self._scores()
-        yield f"Failures: {self._failures()}"
+        yield f"Collapsed runs: {self._collapses()}"
         if self.seconds is not None:
             yield (
                 f"Cost: about {format_duration(self.seconds)} per run on one core, "
@@ -145,21 +146,20 @@ class Recommendation:
         if not any(item.origin in ("this task", "store") for item in self.evidence):
             yield f"- your store ({self.store}): no runs on this kind of task with a similar encoder"
         for item in self.evidence:
-            counts = f"; {item.runs} runs of {item.seeds} seeds, {item.failed} failed" if item.runs else ""
-            yield f"- {origins[item.origin]}: {_range(item.low, item.high)} on {item.description}{counts}"
+            yield f"- {origins[item.origin]}: {_range(item.low, item.high)} on {item.description}{_counts(item)}"
 
-    def _failures(self) -> str:
+    def _collapses(self) -> str:
         nearest = self.nearest_runs
-        if nearest is None or nearest.failed_interval is None:
+        if nearest is None or nearest.collapse_interval is None:
             return (
-                "not known: neither your store nor this study has similar runs, and the paper does not count failures. "
+                "not known: neither your store nor this study has similar runs, and the paper does not count them. "
                 f"Your own {self.seeds} seeds will show"
             )
-        low, high = nearest.failed_interval
+        low, high = nearest.collapse_interval
         owner = "this study's" if nearest.origin == "study" else "your store's"
         return (
-            f"{nearest.failed} of {nearest.runs} of the most similar runs above failed ({owner}: "
-            f"{nearest.description}), 95% CI {low:.0%} to {high:.0%}"
+            f"{nearest.collapsed} of {nearest.runs} of the most similar runs above ({owner}: {nearest.description}), "
+            f"95% CI {low:.0%} to {high:.0%}"
         )
 
 
@@ -248,6 +248,17 @@ def _comment(text: str, *, hanging: str = "") -> list[str]:
         subsequent_indent=f"# {hanging}",
         break_long_words=False,
         break_on_hyphens=False,
+    )
+
+
+def _counts(evidence: Evidence) -> str:
+    """Runs, and how many came to nothing."""
+    if not evidence.runs:
+        return ""
+    trivial = evidence.failed - evidence.collapsed
+    return (
+        f"; {evidence.runs} runs of {evidence.seeds} seeds: {evidence.collapsed} collapsed, {trivial} no better than "
+        "trivial on dev"
     )
 
 

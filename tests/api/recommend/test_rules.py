@@ -1,11 +1,13 @@
 """Recommendations: every kind, size and encoder gets a valid recipe whose reasons quote the paper or recorded runs."""
 
+import math
 from itertools import product
 
 import pytest
 
+from blurbstudy.api.recommend.decision import SEEDS, study_runs
 from blurbstudy.api.recommend.evidence import bundled_runs, paper_results
-from blurbstudy.api.recommend.rules import SEEDS, apply_rules, recipe_of, study_runs
+from blurbstudy.api.recommend.rules import MIN_STEPS, apply_rules, recipe_of
 from blurbstudy.api.recommend.task_profile import KINDS, TaskProfile, size_of
 from blurbstudy.config import Recipe
 from blurbstudy.engine.zero_shot import ZeroShotScore
@@ -15,6 +17,7 @@ from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
 from blurbstudy.tables.paper import paper_number
 from blurbstudy.tasks.task import OUTPUT_TYPES
+from blurbstudy.training import total_steps
 
 LAYERS = {"SMALL": 6, "BASE": 12, "LARGE": 24}
 
@@ -69,33 +72,68 @@ def test_stabilizers_are_those_of_the_paper_and_only_for_small_datasets():
     assert stabilizers("ner", 5_000) == stabilizers("question", 450, "SMALL") == {}
 
 
+@pytest.mark.parametrize("train", [50, 160, 450, 999, 1_000])
+def test_nothing_is_frozen_for_entities_but_named_for_comparison(train):
+    decision = decisions_of("ner", train)["stabilizers"]
+    assert decision.value == {} and "compare with freeze: {layers: " in decision.why
+    frozen, plain = (study_runs()[name]["test"] for name in ("minilm-ner-160-frozen", "minilm-ner-160"))
+    assert f"gives {frozen:g} instead of {plain:g}" in decision.why
+
+
+SIZES = [*range(8, 130), *(round(130 * 1.02**i) for i in range(300)), 299, 999, 19_999]  # old thresholds among them
+
+
+@pytest.mark.parametrize("family", ["mlm", "electra"])
+@pytest.mark.parametrize(("kind", "tuned"), [(kind, False) for kind in KINDS] + [("similarity", True)])
+def test_one_more_example_never_changes_a_recipe_much(kind, tuned, family):
+    for size, train in product(LAYERS, SIZES):
+        cases = [profile(kind, n, size, family, sentence_tuned=tuned) for n in (train, train + 1)]
+        decisions = [apply_rules(case) for case in cases]
+        recipes = [recipe_of(of_case) for of_case in decisions]
+        steps = [total_steps(recipe, case.train) for recipe, case in zip(recipes, cases, strict=True)]
+        assert min(steps) >= MIN_STEPS and abs(math.log(steps[1] / steps[0])) < 0.02
+        assert abs(math.log(recipes[1].learning_rate / recipes[0].learning_rate)) < 0.05  # two digits
+        seeds = [d.value for of_case in decisions for d in of_case if d.field == SEEDS]
+        frozen = [recipe.stabilizers.get("freeze", {}).get("layers", 0) for recipe in recipes]
+        decay = [recipe.stabilizers.get("layerwise_decay", {}).get("factor", 1.0) for recipe in recipes]
+        assert abs(seeds[1] - seeds[0]) <= 1 >= abs(frozen[1] - frozen[0]) and abs(decay[1] - decay[0]) < 0.02
+
+
 @pytest.mark.parametrize(
-    ("case", "epochs", "learning_rate"),
+    ("case", "steps", "learning_rate"),
     [
-        (("question", 450), 20, 2e-5),
-        (("question", 200), 40, 2e-5),
-        (("question", 450, "BASE", "electra"), 20, 1e-4),
-        (("question", 450, "LARGE", "electra"), 20, 5e-5),
-        (("question", 450, "SMALL"), 20, 1e-4),
-        (("ner", 4_000), 10, 5e-5),
-        (("ner", 30_000), 5, 5e-5),
-        (("ner", 4_000, "LARGE"), 10, 2e-5),
-        (("document", 30_000), 20, 3e-5),
-        (("relation", 4_000), 10, 3e-5),
+        (("similarity", 64), 500, 2e-5),
+        (("relation", 16), 500, 2e-5),
+        (("question", 450), 600, 2e-5),
+        (("question", 450, "BASE", "electra"), 600, 1e-4),
+        (("question", 450, "LARGE", "electra"), 600, 5e-5),
+        (("question", 450, "SMALL"), 600, 1e-4),
+        (("ner", 3_000), 1_880, 5e-5),
+        (("ner", 30_000), 9_375, 5e-5),
+        (("ner", 4_000, "LARGE"), 2_200, 2e-5),
+        (("document", 30_000), 37_500, 3e-5),
+        (("relation", 4_000), 2_200, 3e-5),
     ],
 )
-def test_epochs_and_learning_rates(case, epochs, learning_rate):
+def test_steps_and_learning_rates(case, steps, learning_rate):
     recipe = recipe_of(apply_rules(profile(*case)))
-    assert (recipe.epochs, recipe.learning_rate) == (epochs, learning_rate)
+    assert total_steps(recipe, case[1]) == pytest.approx(steps, rel=0.05) and recipe.learning_rate == learning_rate
 
 
 @pytest.mark.parametrize(
-    ("train", "size", "epochs", "learning_rate"),
-    [(64, "SMALL", 40, 5e-5), (64, "BASE", 40, 2e-5), (500, "SMALL", 10, 2e-5), (5_000, "SMALL", 4, 2e-5)],
+    ("train", "size", "steps", "learning_rate"),
+    [(64, "SMALL", 500, 5e-5), (64, "BASE", 500, 2e-5), (640, "SMALL", 500, 2e-5), (6_000, "SMALL", 1_500, 2e-5)],
 )
-def test_epochs_and_learning_rates_with_a_cosine_head(train, size, epochs, learning_rate):
+def test_steps_and_learning_rates_with_a_cosine_head(train, size, steps, learning_rate):
     recipe = recipe_of(apply_rules(profile("similarity", train, size, sentence_tuned=True)))
-    assert (recipe.head, recipe.epochs, recipe.learning_rate) == ("cosine", epochs, learning_rate)
+    assert (recipe.head, recipe.learning_rate) == ("cosine", learning_rate)
+    assert total_steps(recipe, train) == pytest.approx(steps, rel=0.02)
+
+
+def test_scores_of_pairs_are_centered_except_for_cosines():
+    assert recipe_of(apply_rules(profile("similarity"))).center_scores
+    assert "center_scores" not in decisions_of("similarity", sentence_tuned=True)
+    assert "center_scores" not in decisions_of("relation")
 
 
 def test_reasons_quote_the_paper():
@@ -106,9 +144,10 @@ def test_reasons_quote_the_paper():
 
 def test_unmeasured_choices_are_called_judgement_or_carried_over():
     assert decisions_of("question", 450, "SMALL")["stabilizers"].source == "judgement"
-    why = decisions_of("ner", 200)["stabilizers"].why
+    why = decisions_of("relation", 200)["stabilizers"].why
     assert "carried over from question answering" in why
-    assert "there is no measurement for entities with so few examples" in why
+    assert "there is no measurement for classification of sentences with so few examples" in why
+    assert decisions_of("relation", 200)["epochs"].source == "judgement"
 
 
 @pytest.mark.parametrize(
@@ -151,24 +190,27 @@ def test_paper_results_are_from_the_task_of_nearest_size_and_compare_the_sizes()
     assert "BC5-disease (4,182 mentions" in small.description
     assert "no guide for so few, expect less" in small.description
     other = paper_results(profile("relation", 4_000), metric="accuracy")
-    assert "scored there by" in other.description and other.failed_interval is None
+    assert "scored there by" in other.description and other.collapse_interval is None
 
 
 def test_bundled_runs_have_comparable_sizes_heads_and_encoders():
     runs = bundled_runs(profile("similarity", 64, "SMALL"), head="pooler", recipe=Recipe())
-    assert sorted((run.failed, run.runs) for run in runs) == [(0, 5), (12, 20)]
+    assert [(run.collapsed, run.failed, run.runs) for run in runs] == [(0, 0, 5)]
+    constant = bundled_runs(profile("question", 450, "SMALL"), head="pooler", recipe=Recipe())
+    assert [(run.collapsed, run.failed, run.runs) for run in constant] == [(12, 12, 12)]
     assert bundled_runs(profile("similarity", 64, "BASE"), head="pooler", recipe=Recipe()) == []
     assert bundled_runs(profile("similarity", 5_000, "SMALL"), head="pooler", recipe=Recipe()) == []
     assert len(bundled_runs(profile("ner", 4_560, "SMALL"), head="token", recipe=Recipe())) == 1
     for run in study_runs().values():
         assert run["head"] in ("none", *HEADS)
-        assert run["failed"] <= run["runs"] >= run["seeds"] and set(run) == set(study_runs()["minilm-pair"])
+        assert run["collapsed"] <= run["failed"] <= run["runs"] >= run["seeds"]
+        assert set(run) == set(study_runs()["minilm-pair"])
 
 
 @pytest.mark.parametrize(
-    ("epochs", "rate", "first"), [(40, 5e-5, "40 epochs at 5e-5"), (10, 2e-5, "10 epochs at 2e-5")]
+    ("epochs", "rate", "first"), [(125, 5e-5, "125 epochs at 5e-5"), (10, 2e-5, "10 epochs at 2e-5")]
 )
 def test_bundled_runs_of_the_recommended_recipe_come_first(epochs, rate, first):
     recipe = Recipe(head="cosine", epochs=epochs, learning_rate=rate)
     runs = bundled_runs(profile("similarity", 64, "SMALL"), head="cosine", recipe=recipe)
-    assert len(runs) == 2 and first in runs[0].description
+    assert len(runs) == 3 and first in runs[0].description
