@@ -38,7 +38,7 @@ RECOMMENDED, DEFAULT = "recommended", "default"  # recipe presets
 # Long training with bias correction at a small learning rate, which Mosbach et al. (2021) found stable, with more
 # epochs for tasks whose epochs have few steps.
 DEFAULT_RECIPES = {
-    "similarity": {"epochs": 40, "learning_rate": 5e-5, "max_length": 256},
+    "similarity": {"epochs": 40, "learning_rate": 5e-5, "max_length": 256, "center_scores": True},
     "question": {"epochs": 10, "learning_rate": 3e-5, "max_length": 512},
     "ner": {"epochs": 10, "learning_rate": 5e-5, "max_length": 256},  # longer sentences are split, not truncated
     "pico": {"epochs": 5, "learning_rate": 5e-5, "max_length": 256},

@@ -7,9 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from blurbstudy.config import Recipe
 from blurbstudy.models import Checkpoint, export_checkpoint
 from blurbstudy.models.architecture import auto_architecture
 from blurbstudy.models.auto.encoder import from_transformers
+from blurbstudy.stabilizers import inactive_fields
 from blurbstudy.tasks import get_task
 from blurbstudy.training import Population, population_key
 
@@ -261,3 +263,20 @@ def test_a_label_that_train_lacks_begins_rare_not_impossible(make_config, docume
     begins = population.model.head.bias.data[0].sigmoid()
     n = len(targets)
     assert begins[3] == pytest.approx(0.5 / n) and begins[4] == pytest.approx(1 - 0.5 / n)
+
+
+def test_centered_scores_start_at_the_mean_score_of_train(make_config, similarity, checkpoint):
+    plain, centered = (make_config(seed=1, center_scores=on) for on in (False, True))
+    both = make_population([plain, centered], similarity, checkpoint)
+    mean = float(similarity["train"].targets.mean())
+    assert both.model.head.bias.flatten().tolist() == pytest.approx([0.0, mean])
+    assert population_key(plain) == population_key(centered) and plain.id != centered.id
+    far, near = both.step()
+    assert near < 0.5 * far  # the first loss: about the variance of the scores, not their mean square
+
+
+def test_only_scores_of_pairs_in_one_sequence_can_be_centered():
+    recipe = Recipe(center_scores=True)
+    assert "center_scores" not in inactive_fields(recipe, get_task("BIOSSES"), n_segments=2)
+    assert "center_scores" in inactive_fields(recipe, get_task("GAD"), n_segments=2)
+    assert "center_scores" in inactive_fields(recipe.replace(head="cosine"), get_task("BIOSSES"), n_segments=2)
