@@ -208,9 +208,9 @@ def test_bundled_runs_have_comparable_sizes_heads_and_encoders():
 
 
 @pytest.mark.parametrize(
-    ("epochs", "rate", "first"), [(125, 5e-5, "125 epochs at 5e-5"), (10, 2e-5, "10 epochs at 2e-5")]
+    ("epochs", "rate", "first"), [(40, 5e-5, "40 epochs at 5e-5"), (10, 2e-5, "10 epochs at 2e-5")]
 )
 def test_bundled_runs_of_the_recommended_recipe_come_first(epochs, rate, first):
     recipe = Recipe(head="cosine", epochs=epochs, learning_rate=rate)
     runs = bundled_runs(profile("similarity", 64, "SMALL"), head="cosine", recipe=recipe)
-    assert len(runs) == 3 and first in runs[0].description
+    assert len(runs) == 2 and first in runs[0].description
