@@ -55,6 +55,7 @@ def export_run(
         StoreError: the weights were not saved, or are corrupt.
         ParameterError: the directory has content that may not be replaced (see `check_target`); or the disk refuses.
     """
+    check_exportable(record)
     if not has_weights(store, record.id):
         raise StoreError(
             f"{store.folder}: the weights of run {record.id} were not saved; train it again: blurbstudy export "
@@ -84,6 +85,19 @@ def export_run(
         text = json.dumps(metadata(reference.task, settings, run), indent=2, ensure_ascii=False) + "\n"
         (temporary / METADATA_FILE).write_text(text, encoding="utf-8")  # last: see is_unchanged
     return folder
+
+
+def check_exportable(record: RunRecord) -> None:
+    """Refuse a run on resampled splits.
+
+    Raises:
+        ParameterError: it is one.
+    """
+    if record.config.n_folds:
+        raise ParameterError(
+            f"run {record.id} is of one fold of resampled splits, which estimate a score; for a model, export a run on "
+            "the official split"
+        )
 
 
 def check_target(folder: Path, *, overwrite: bool = False) -> None:
@@ -128,6 +142,7 @@ def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, devi
     Raises:
         StudyError: the training failed, or data or encoder cannot be read.
     """
+    check_exportable(record)
     if has_weights(store, record.id):
         return ""
     engine = LocalEngine(device=device, workers=1, keep_weights="all")

@@ -85,11 +85,7 @@ def fine_tune(
     known_task, run_store = task if isinstance(task, Task) else get_task(task), RunStore(store)
     if export_model and model_dir is not None:
         check_target(model_dir, overwrite=overwrite)
-    if known_task.custom:
-        check_trainable(known_task)  # before an encoder is loaded or anything is written
-        data = str(Path(known_task.files["train"]).parent)
-    sources = resolve_sources(run_store, tasks=[known_task], encoders={encoder: hub_id(encoder)}, data=data)
-    resolved = _resolve_recipe(recipe, known_task, encoder, sources=sources, store=run_store, device=device, log=log)
+    sources, resolved = prepare(known_task, encoder, data=data, store=run_store, recipe=recipe, device=device, log=log)
     if resolved.train_on_dev and "test" not in known_task.splits:
         raise ParameterError(
             f"train_on_dev=True: {known_task.name} has no test set, so no split remains to score; set it to false"
@@ -131,6 +127,25 @@ def fine_tune(
         model_notes=model.notes,
         model_problem=model.problem,
     )
+
+
+def prepare(
+    task: Task,
+    encoder: str,
+    *,
+    data: str,
+    store: RunStore,
+    recipe: Recipe | str | None,
+    device: str,
+    log: Callable[[str], object],
+) -> tuple[Sources, Recipe]:
+    """Data and encoder, in the store's metadata too, and the recipe; arguments as of `fine_tune`."""
+    if task.custom:
+        check_trainable(task)  # before an encoder is loaded or anything is written
+        data = str(Path(task.files["train"]).parent)
+    sources = resolve_sources(store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
+    resolved = _resolve_recipe(recipe, task, encoder, sources=sources, store=store, device=device, log=log)
+    return sources, resolved
 
 
 @dataclass(frozen=True, kw_only=True)

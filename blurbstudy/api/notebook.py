@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import html
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
 
 from .. import paths
 from ..config import JsonMapping, Recipe, recipe_from_dict
@@ -22,8 +19,6 @@ from ..inference.inputs.documents import Document, ReadError, text_count
 from ..inference.inputs.readers import read_documents
 from ..inference.inputs.records import is_valid_text
 from ..inference.model_directory.directory import read_model_directory
-from ..inference.outputs.formats import round_probability, to_dict
-from ..inference.outputs.html import html_begin, html_document, html_end
 from ..inference.predict_examples import predict_examples
 from ..inference.predictor import Prediction, Predictor
 from ..store.run_store import RunStore
@@ -32,16 +27,15 @@ from ..study.parameters import hub_id
 from ..tables.table import Table
 from ..tasks import Task, read_split
 from ..tasks.custom.audit import check_trainable
+from ..tasks.folds import OFFICIAL, parse_splits
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
+from .predictions import Predictions
 from .recommend.recommend import Recommendation
 from .recommend.recommend import recommend as _recommend
+from .resampled import NO_MODEL, ResampledResult, fine_tune_resampled
 from .score import ScoredPredictions, score_examples, score_file
 
-if TYPE_CHECKING:
-    import pandas
-
-MAX_SHOWN = 20  # documents that a notebook displays
 BATCH = 64  # documents between two updates of the progress bar
 
 Text = str | tuple[str, str]  # one text, or the two of a pair
@@ -60,7 +54,8 @@ def finetune(
     overwrite: bool = False,
     device: str = "auto",
     progress: str = "auto",
-) -> FinetuneResult:
+    splits: str = OFFICIAL,
+) -> FinetuneResult | ResampledResult:
     """Fine-tune an encoder on a task, one run per seed. The best run on dev becomes a model directory (`.model`). Runs
     that the store already has are not repeated.
 
@@ -76,22 +71,40 @@ def finetune(
         overwrite: replace the model directory whatever it contains (default: only if unchanged since its export).
         device: auto, cpu or cuda.
         progress: auto or silent.
+        splits: official, or FOLDSxREPEATS such as 5x4: all examples of BIOSSES, PubMedQA, BioASQ or a custom task in
+            test folds, one run and seed per fold, and no model.
 
     Raises:
         StudyError: an argument, the data, the encoder or the store is invalid.
     """
     known_task = task if isinstance(task, Task) else Task.load(task)
+    given_recipe = recipe_from_dict(dict(recipe)) if isinstance(recipe, Mapping) else recipe
+    folder = None if model_dir is None else Path(model_dir)
+    resampled = parse_splits(splits)
+    if resampled is not None:
+        return fine_tune_resampled(
+            known_task,
+            str(encoder),
+            splits=resampled,
+            data=_data(known_task, data),
+            store=Path(store),
+            recipe=given_recipe,
+            device=device,
+            progress=progress,
+            model_dir=folder,
+            log=lambda line: None,
+        )
     result = fine_tune(
         known_task,
         str(encoder),
         data=_data(known_task, data),
         seeds=read_seeds(list(seeds) if isinstance(seeds, (tuple, range)) else seeds),
         store=Path(store),
-        recipe=recipe_from_dict(dict(recipe)) if isinstance(recipe, Mapping) else recipe,
+        recipe=given_recipe,
         device=device,
         progress=progress,
         export_model=export_model,
-        model_dir=None if model_dir is None else Path(model_dir),
+        model_dir=folder,
         overwrite=overwrite,
         log=lambda line: None,  # the HTML table has the warnings
     )
@@ -101,7 +114,7 @@ def finetune(
 
 
 def evaluate(
-    model_or_predictions: FinetuneResult | str | Path,
+    model_or_predictions: FinetuneResult | ResampledResult | str | Path,
     task: Task | str,
     *,
     split: str = "test",
@@ -155,51 +168,6 @@ def predict(
             predictions += predictor.predict(part)
             advance(len(part))
     return Predictions(task=predictor.task, predictions=tuple(predictions))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Predictions(Sequence[Prediction]):
-    """The predictions of a model in the order of the texts; a notebook displays the first of them."""
-
-    task: Task
-    predictions: tuple[Prediction, ...]
-
-    def __len__(self) -> int:
-        return len(self.predictions)
-
-    @overload
-    def __getitem__(self, index: int) -> Prediction: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Predictions: ...
-
-    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
-        if isinstance(index, slice):
-            return Predictions(task=self.task, predictions=self.predictions[index])
-        return self.predictions[index]
-
-    def to_dicts(self) -> list[dict[str, object]]:
-        """JSON values as in `blurbstudy predict --format jsonl`."""
-        return [to_dict(prediction, self.task) for prediction in self.predictions]
-
-    def to_frame(self) -> pandas.DataFrame:
-        """One row per entity, or per text for tasks without entities."""
-        import pandas
-
-        if self.task.output != "token_labels":
-            return pandas.DataFrame(self.to_dicts())
-        entities = [(prediction.id, entity) for prediction in self.predictions for entity in prediction.entities]
-        rows = [(name, e.start, e.end, e.type, e.text, round_probability(e.probability)) for name, e in entities]
-        return pandas.DataFrame(rows, columns=["id", "start", "end", "type", "text", "probability"])
-
-    def _repr_html_(self) -> str:
-        documents = "".join(html_document(prediction, self.task) for prediction in self.predictions[:MAX_SHOWN])
-        page = html.escape(html_begin(self.task) + documents + html_end(self.task), quote=True)
-        more = f"<p>{len(self) - MAX_SHOWN} more texts are not displayed</p>" if len(self) > MAX_SHOWN else ""
-        frame = (
-            f'<iframe srcdoc="{page}" sandbox="" title="Predictions" style="width:100%;height:24rem;border:0"></iframe>'
-        )
-        return frame + more
 
 
 def audit(task: Task | str, encoder: str | Path, *, max_length: int | None = None) -> Table:
@@ -269,7 +237,9 @@ def _data(task: Task, data: str | Path | None) -> str:
     return str(folder)
 
 
-def _model_path(model: FinetuneResult | str | Path) -> Path:
+def _model_path(model: FinetuneResult | ResampledResult | str | Path) -> Path:
+    if isinstance(model, ResampledResult):
+        raise ParameterError(f"{model.task.name} in {model.splits} folds: {NO_MODEL}")
     if not isinstance(model, FinetuneResult):
         return Path(model)
     if model.model is None:

@@ -165,7 +165,15 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     record = _scored_record(run_id, store, split=split, task=task)
     reference = load_references(store, [record])[record.config.task]
     reference.check(record)
-    return score_predictions(record.predictions[split], reference, split=split, origin=f"run {run_id}")
+    return score_predictions(
+        record.predictions[split], reference.of_run(record), split=split, origin=f"run {run_id}{_fold_name(record)}"
+    )
+
+
+def _fold_name(record: RunRecord) -> str:
+    """What the split of a run on resampled splits is, for its origin."""
+    config = record.config
+    return f", fold {config.fold + 1} of {config.n_folds}, repeat {config.repeat + 1}" if config.n_folds else ""
 
 
 def export_predictions(run_id: str, store: RunStore, *, folder: Path, file: Path, split: str = "test") -> None:
@@ -183,6 +191,11 @@ def export_predictions(run_id: str, store: RunStore, *, folder: Path, file: Path
         DataError: the data are missing or malformed.
     """
     record = _scored_record(run_id, store, split=split)
+    if record.config.n_folds:
+        raise StudyError(
+            f"run {run_id} is of one fold of resampled splits, whose examples are of all files, so it has no file of "
+            "predictions for one of them; name a run on the official split"
+        )
     task = stored_task(store, record.config.task, record.config.data_fingerprint)
     fingerprint = data_fingerprint(task, folder)
     if fingerprint != record.config.data_fingerprint:

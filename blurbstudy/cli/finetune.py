@@ -26,7 +26,14 @@ def finetune(
             "or default, one recipe per kind of task (the default for BLURB tasks)."
         ),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7.")] = "1-5",
+    seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7; with --splits, every fold has its own.")] = "1-5",
+    splits: Annotated[
+        str,
+        typer.Option(
+            help="official; or FOLDSxREPEATS such as 5x4: all examples of BIOSSES, PubMedQA, BioASQ or your own task "
+            "in test folds. Then no model is exported."
+        ),
+    ] = "official",
     store: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
     model_dir: Annotated[
         Path | None,
@@ -50,13 +57,30 @@ def finetune(
     `blurbstudy predict`. Runs that the store already has are not repeated.
     """
     from ..api.finetune import DEFAULT, RECOMMENDED, fine_tune
+    from ..api.resampled import fine_tune_resampled
     from ..study.parameter_types import read_seeds
+    from ..tasks.folds import parse_splits
 
     if no_model and model_dir is not None:
         raise ParameterError("--no-model and --model-dir are mutually exclusive; remove one of them")
     known_task, folder = options.load()
     seed_list = read_seeds(seeds)
     chosen_recipe = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
+    resampled = parse_splits(splits)
+    if resampled is not None:
+        with contextlib.redirect_stdout(sys.stderr):
+            found = fine_tune_resampled(
+                known_task,
+                encoder,
+                splits=resampled,
+                data=folder,
+                store=store,
+                recipe=chosen_recipe,
+                device=device,
+                model_dir=model_dir,
+            )
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else found.text())
+        return
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
         result = fine_tune(
             known_task,

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from ..errors import StudyError
 from .crossed_seeds import STUDENT, Seed
 from .intervals import Interval
 from .panels import ContrastGroup, Panel, Variance, make_panel, sum_variances, unit_variance
@@ -93,8 +94,10 @@ def contrast(panels: Sequence[Sequence[ContrastGroup]], *, is_z: bool) -> Compar
         is_z: all scores are correlations.
 
     Raises:
-        StudyError: no group of a panel has seeds.
+        StudyError: no group of a panel has seeds, or groups are of different kinds of splits.
     """
+    if len({group.resampled for groups in panels for group in groups}) > 1:
+        raise StudyError("the official and resampled splits have other test examples; compare cells of one kind")
     made = [make_panel(groups, Scale(is_z=is_z)) for groups in panels]
     parts = [part for part in made if part is not None]
     if len(parts) < len(made):

@@ -18,6 +18,7 @@ from .contrasts import Comparison, contrast
 from .counts import Counts
 from .panels import ContrastGroup, ScoredTask
 from .references import GoldReference
+from .resampled.folds import resampled_cell
 from .status import judge_run
 from .summary import CellSummary, summarize
 
@@ -72,6 +73,9 @@ class SeededCell:
     @cached_property
     def group(self) -> ContrastGroup:
         """The cell as a group of a contrast."""
+        on_folds = resampled_cell(self.records, self.references, clusters=self.clusters)
+        if on_folds is not None:
+            return on_folds.group
         cell = group_by_task(self.records, self.references, self.clusters, self.weights)
         return contrast_group(cell, self.references, split="test")
 

@@ -53,6 +53,10 @@ def example_results(
     """
     if is_unscored(record, split):
         raise StudyError("this run's loss diverged, so it has no predictions; select another seed")
+    if record.config.n_folds:
+        raise StudyError(
+            "this run's test examples are of all splits (a fold of resampled ones); select another setting"
+        )
     truth = reference.gold[split]
     results = [
         ExampleResult(

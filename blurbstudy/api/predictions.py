@@ -1,0 +1,63 @@
+"""The predictions of a model for new texts, as `predict` returns them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from ..inference.outputs.formats import round_probability, to_dict
+from ..inference.outputs.html import html_begin, html_document, html_end
+from ..inference.predictor import Prediction
+from ..tasks import Task
+
+if TYPE_CHECKING:
+    import pandas
+
+MAX_SHOWN = 20  # documents that a notebook displays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions(Sequence[Prediction]):
+    """The predictions of a model in the order of the texts; a notebook displays the first of them."""
+
+    task: Task
+    predictions: tuple[Prediction, ...]
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+
+    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
+        if isinstance(index, slice):
+            return Predictions(task=self.task, predictions=self.predictions[index])
+        return self.predictions[index]
+
+    def to_dicts(self) -> list[dict[str, object]]:
+        """JSON values as in `blurbstudy predict --format jsonl`."""
+        return [to_dict(prediction, self.task) for prediction in self.predictions]
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row per entity, or per text for tasks without entities."""
+        import pandas
+
+        if self.task.output != "token_labels":
+            return pandas.DataFrame(self.to_dicts())
+        entities = [(prediction.id, entity) for prediction in self.predictions for entity in prediction.entities]
+        rows = [(name, e.start, e.end, e.type, e.text, round_probability(e.probability)) for name, e in entities]
+        return pandas.DataFrame(rows, columns=["id", "start", "end", "type", "text", "probability"])
+
+    def _repr_html_(self) -> str:
+        documents = "".join(html_document(prediction, self.task) for prediction in self.predictions[:MAX_SHOWN])
+        page = html.escape(html_begin(self.task) + documents + html_end(self.task), quote=True)
+        more = f"<p>{len(self) - MAX_SHOWN} more texts are not displayed</p>" if len(self) > MAX_SHOWN else ""
+        frame = (
+            f'<iframe srcdoc="{page}" sandbox="" title="Predictions" style="width:100%;height:24rem;border:0"></iframe>'
+        )
+        return frame + more
