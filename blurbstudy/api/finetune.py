@@ -32,6 +32,7 @@ from .model_facts import best_by_dev, select_by_dev
 from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
 from .score import scores_by_class
+from .seeds import curve_configs, curve_of, seeds_report
 
 RECOMMENDED, DEFAULT = "recommended", "default"  # recipe presets
 
@@ -65,6 +66,7 @@ def fine_tune(
     export_model: bool = True,
     model_dir: Path | None = None,
     overwrite: bool = False,
+    learning_curve: bool = False,
     log: Callable[[str], object] = print_to_stderr,
 ) -> FinetuneResult:
     """Fine-tune an encoder on a task, once per seed. Runs that the store already has are not repeated. The files of a
@@ -77,6 +79,7 @@ def fine_tune(
         export_model: whether the best run on dev is exported as a model directory.
         model_dir: that directory (default: one next to the store, named by task and run).
         overwrite: replace the model directory whatever it contains.
+        learning_curve: also train on 1/8, 1/4 and 1/2 of train, in as many steps, a subset by seed.
         log: receives the lines of the audit and the recommended recipe.
 
     Raises:
@@ -93,11 +96,23 @@ def fine_tune(
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None
     configs = [sources.run_config(known_task.name, encoder, recipe=resolved, seed=seed) for seed in seeds]
+    fingerprint = sources.fingerprints[known_task.name]
+    by_share = (
+        curve_configs(configs, known_task, run_store.gold(known_task.name, fingerprint, "train"))
+        if learning_curve
+        else {}
+    )
     engine = LocalEngine(device=device, keep_weights="best" if export_model else "none")
     sweep = run_missing(configs, run_store, sources=sources, engine=engine, progress=progress, label=known_task.name)
+    parts = [config for share in by_share.values() for config in share]
+    engine = LocalEngine(device=device)
+    curve_runs = run_missing(
+        parts, run_store, sources=sources, engine=engine, progress=progress, label=f"{known_task.name}, learning curve"
+    )
     references = load_references(run_store, sources.fingerprints)
     records, reference = list(sweep.values()), references[known_task.name]
     has_test = "test" in known_task.splits
+    split = "test" if has_test else "dev"
     model = ExportedModel()
     if export_model:
         model = _export_best(
@@ -120,7 +135,13 @@ def fine_tune(
         best=select_by_dev(records, reference),
         dev=summarize(records, references, split="dev"),
         test=summarize(records, references) if has_test else None,
-        classes=_mean_by_class(records, reference, split="test" if has_test else "dev"),
+        classes=_mean_by_class(records, reference, split=split),
+        seeds=seeds_report(records, reference, split=split),
+        curve=curve_of(
+            {share: curve_runs.select(part) for share, part in by_share.items()}, references, known_task, split=split
+        )
+        if by_share
+        else None,
         audit=audit,
         zero_shot=zero_shot,
         model=model.folder,

@@ -12,14 +12,17 @@ from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
 from ..inference.model_directory.card_results import describe_statuses
+from ..stats.learning_curve import LearningCurve
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
 from ..tables.formatting import format_count, format_interval, format_number
+from ..tables.learning_curve import curve_figure, curve_table, curve_text
 from ..tables.score_table import percents
 from ..tables.table import Table
 from ..tasks import Task
 from ..tasks.custom.audit import CustomTaskAudit
 from .model_facts import BestOnDev, judgement_values, status_counts, summary_values
+from .seeds import SeedsReport, curve_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class FinetuneResult:
     dev: CellSummary
     test: CellSummary | None  # None: no test set
     classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, on test or else on dev
+    seeds: SeedsReport | None = None  # agreement, ensembles and choice of three seeds or more, on test or else on dev
+    curve: LearningCurve | None = None  # if asked for
     audit: CustomTaskAudit | None = None  # of a custom task
     zero_shot: Mapping[str, ZeroShotScore] = field(default_factory=dict)  # split -> cosine similarity without training
     model: Path | None = None  # directory of the best run on dev
@@ -69,6 +74,8 @@ class FinetuneResult:
             "best": None if self.best is None else self.best.to_dict(),
             "warnings": self._warnings(),
             "classes": dict(self.classes),
+            "seeds": None if self.seeds is None else self.seeds.to_dict(),
+            "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else dataclasses.asdict(self.audit),
@@ -82,17 +89,20 @@ class FinetuneResult:
             f"{seed:>6} {dev:>8} {test:>8} {ratio:>11} {seconds:>8}  {status}"
             for seed, dev, test, ratio, seconds, status in self._rows()
         ]
-        return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes()])
+        curve = curve_text(self.curve) if self.curve else []
+        return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(), *curve])
 
     def _repr_html_(self) -> str:
         warnings = [f"warning: {warning}" for warning in (self.audit.warnings if self.audit else ())]
-        return Table(
+        curve = [curve_table(self.curve), curve_figure(self.curve)] if self.curve else []
+        runs = Table(
             title=self._title(),
             columns=("Seed", "Dev", "Test", "Loss ratio", "Seconds", "Status"),
             rows=list(self._rows()),
             caption=self.encoder.description,
             notes=[*self._notes(), *warnings],
-        )._repr_html_()
+        )
+        return "".join(part._repr_html_() for part in (runs, *curve))
 
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
@@ -120,6 +130,7 @@ class FinetuneResult:
         if self.classes:
             scores = ", ".join(f"{name} {_percent(score)}" for name, score in self.classes.items())
             notes.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {scores}")
+        notes += self.seeds.lines() if self.seeds else []
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import JsonMapping, JsonObject
+from ..stats.consistency import MIN_RUNS, agreement
 from ..stats.references import GoldReference, is_unscored
 from ..stats.selection import out_of_bag_score
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus, judge_run
 from ..stats.summary import CellSummary, summarize
 from ..store.run_store import RunStore
+from ..tables.seeds import agreement_line
 from ..tasks import SPLITS
 from ..training.run_record import RunRecord
 
@@ -123,6 +125,7 @@ def run_facts(
             for split in splits
         },
         "statuses": status_counts(Counter(judgement.status for judgement in judgements)),
+        "agreement": _agreement(seeds, reference, split=splits[-1]) if splits else "",
         "undertrained": (judge_run(record, reference).loss_ratio or 0.0) > UNDERTRAINED_RATIO,
         "all_failed": all(judgement.status.failed for judgement in judgements),
         "seeds": [
@@ -206,6 +209,11 @@ def _selection(record: RunRecord, seeds: Sequence[RunRecord], reference: GoldRef
     if judge_run(record, reference).status.failed:
         return "the best dev score, but all runs failed"
     return "the best dev score among the runs that did not fail" if len(seeds) > 1 else "the only run"
+
+
+def _agreement(seeds: Sequence[RunRecord], reference: GoldReference, *, split: str) -> str:
+    """How far the seeds agree, in one line; "" below three runs."""
+    return agreement_line(agreement(seeds, reference, split=split)) if len(seeds) >= MIN_RUNS else ""
 
 
 def _display_name(name: str) -> str:

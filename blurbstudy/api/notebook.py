@@ -52,6 +52,7 @@ def finetune(
     model_dir: str | Path | None = None,
     export_model: bool = True,
     overwrite: bool = False,
+    learning_curve: bool = False,
     device: str = "auto",
     progress: str = "auto",
     splits: str = OFFICIAL,
@@ -66,9 +67,9 @@ def finetune(
         recipe: fields, a Recipe, "recommended" (the default for custom tasks) or "default" (the default for BLURB).
         data: folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA); ignored for custom tasks.
         store: folder of the run store.
-        model_dir: directory for the model (default: a new one next to the store).
-        export_model: whether to export the best run.
+        model_dir: directory for the model (default: a new one next to the store); none with export_model=False.
         overwrite: replace the model directory whatever it contains (default: only if unchanged since its export).
+        learning_curve: also train on 1/8, 1/4 and 1/2 of train (`.curve`), with 5 seeds or more.
         device: auto, cpu or cuda.
         progress: auto or silent.
         splits: official, or FOLDSxREPEATS such as 5x4: all examples of BIOSSES, PubMedQA, BioASQ or a custom task in
@@ -106,6 +107,7 @@ def finetune(
         export_model=export_model,
         model_dir=folder,
         overwrite=overwrite,
+        learning_curve=learning_curve,
         log=lambda line: None,  # the HTML table has the warnings
     )
     if result.model_problem:

@@ -48,6 +48,14 @@ def finetune(
             "has not changed since it was exported is replaced.",
         ),
     ] = False,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="How many more labels? Also trains on 1/8, 1/4 and 1/2 of train, one draw per seed (5 seeds or more), "
+            "which takes four times as long.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -93,6 +101,7 @@ def finetune(
             export_model=not no_model,
             model_dir=model_dir,
             overwrite=overwrite,
+            learning_curve=learning_curve,
         )
     typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else result.text())
     if result.model_problem:

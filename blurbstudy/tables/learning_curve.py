@@ -30,10 +30,15 @@ def curve_rows(curve: LearningCurve) -> list[tuple[str, ...]]:
 
 def _row(point: CurvePoint) -> tuple[str, ...]:
     cell = point.summary
-    mean = cell.mean if cell.all_collapsed else cell.noncollapsed_mean
     share = "all" if point.share == 1 else f"1/{round(1 / point.share)}"
     interval = format_interval(percents(cell.seed_interval))
-    return share, f"{point.n_train:,.0f}", format_number(percent(mean)), interval, f"{cell.collapsed} of {cell.runs}"
+    return (
+        share,
+        f"{point.n_train:,.0f}",
+        format_number(percent(cell.noncollapsed_mean)),
+        interval,
+        f"{cell.collapsed} of {cell.runs}",
+    )
 
 
 def curve_notes(curve: LearningCurve) -> list[str]:

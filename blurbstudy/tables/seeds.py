@@ -12,10 +12,10 @@ from .score_table import percent, percents
 from .table import NOT_RUN, Table, empty_row
 
 ENSEMBLE_NOTE = (
-    "An ensemble takes the mean probability or score of its runs, or their majority; its gain is against the mean score "
-    "of the same runs one by one. Members are all runs that did not collapse, none is chosen by dev. Intervals over "
-    "seeds and examples need two disjoint ensembles, so up to half of the runs; that of all runs is over test examples "
-    "alone."
+    "An ensemble takes the mean probability or score of its runs, or their majority; its gain is against the mean "
+    "score of the same runs one by one. Members are all runs that did not collapse, none is chosen by dev. Intervals "
+    "over seeds and examples need two disjoint ensembles, so up to half of the runs; that of all runs is over test "
+    "examples alone."
 )
 
 

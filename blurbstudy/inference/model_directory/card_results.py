@@ -68,6 +68,8 @@ def score_notes(run: JsonMapping) -> list[str]:
                 f"{_interval(seeds['collapse_interval'])}%). One more run, collapsed or not, is expected to score "
                 f"{_interval(seeds['mixture_interval'])} on {split}."
             )
+    if line := run.get("agreement"):
+        notes.append(f"{escape_text(line[:1].upper() + line[1:])}.")
     if repeated := run.get("again"):
         scores = [f"{split} {_score(value)}" for split, value in repeated["scores"].items() if value is not None]
         notes.append(
