@@ -12,7 +12,7 @@ from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
 from ..inference.model_directory.card_results import describe_statuses
-from ..stats.learning_curve import LearningCurve
+from ..stats.seeds.learning_curve import LearningCurve
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
 from ..tables.formatting import format_count, format_interval, format_number

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import JsonMapping, JsonObject
-from ..stats.consistency import MIN_RUNS, agreement
 from ..stats.references import GoldReference, is_unscored
+from ..stats.seeds.consistency import MIN_RUNS, agreement
 from ..stats.selection import out_of_bag_score
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus, judge_run
 from ..stats.summary import CellSummary, summarize

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..config import JsonObject, RunConfig
 from ..errors import ParameterError
-from ..stats.best_of import BestOf, best_of
-from ..stats.consistency import MIN_RUNS, Agreement, agreement
-from ..stats.ensembles import Ensembles, ensembles
-from ..stats.learning_curve import LearningCurve, learning_curve
 from ..stats.references import GoldReference, is_unscored
+from ..stats.seeds.best_of import BestOf, best_of
+from ..stats.seeds.consistency import MIN_RUNS, Agreement, agreement
+from ..stats.seeds.ensembles import Ensembles, ensembles
+from ..stats.seeds.learning_curve import LearningCurve, learning_curve
 from ..store.run_store import Gold
 from ..tables.seeds import agreement_line, best_of_line, ensemble_lines
 from ..tasks import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..stats.contrasts import Comparison
-from ..stats.learning_curve import CurvePoint, LearningCurve
+from ..stats.seeds.learning_curve import CurvePoint, LearningCurve
 from .comparison_table import format_p_value
 from .figure import BLUE, VERMILION, Figure, as_svg, canvas, style_axes, without_mathtext
 from .formatting import format_interval, format_number, format_signed

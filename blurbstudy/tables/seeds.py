@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..stats.best_of import BestOf
-from ..stats.consistency import Agreement
-from ..stats.ensembles import Ensemble, Ensembles
+from ..stats.seeds.best_of import BestOf
+from ..stats.seeds.consistency import Agreement
+from ..stats.seeds.ensembles import Ensemble, Ensembles
 from .formatting import format_count, format_interval, format_number, format_signed
 from .score_table import percent, percents
 from .table import NOT_RUN, Table, empty_row

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blurbstudy.stats.learning_curve import learning_curve
+from blurbstudy.stats.seeds.learning_curve import learning_curve
 from blurbstudy.tables.learning_curve import FORECAST_CAVEATS, curve_figure, curve_rows, curve_table, curve_text
 
 GOLD = ["yes", "no"] * 100

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from blurbstudy.stats.best_of import best_of
-from blurbstudy.stats.consistency import Agreement, agreement
-from blurbstudy.stats.ensembles import ensembles
+from blurbstudy.stats.seeds.best_of import best_of
+from blurbstudy.stats.seeds.consistency import Agreement, agreement
+from blurbstudy.stats.seeds.ensembles import ensembles
 from blurbstudy.tables.seeds import agreement_line, best_of_line, ensemble_lines, seeds_table
 
 GOLD = ["yes", "no"] * 20

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from ...search.search import N_STARTUP_TRIALS, SearchResult
-from ...stats.best_of import MIN_BAND, best_of
+from ...stats.seeds.best_of import MIN_BAND, best_of
 from ...study.study import Study
 from ...tables.figure import (
     BLUE,

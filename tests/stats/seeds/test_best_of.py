@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from blurbstudy.stats.best_of import best_of, subset_weights
+from blurbstudy.stats.seeds.best_of import best_of, subset_weights
 
 DEV = [0.3, 0.9, 0.5, 0.5, 0.1, 0.7, 0.6, 0.2]
 TEST = [0.4, 0.6, 0.7, 0.1, 0.2, 0.8, 0.3, 0.5]

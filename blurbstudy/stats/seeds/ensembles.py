@@ -13,18 +13,18 @@ from itertools import combinations
 
 import numpy as np
 
-from ..metrics import METRICS
-from ..tasks import Task, split_tags
-from ..tasks.task import split_labels
-from ..training.run_record import RunRecord
-from .cells import replicate_scores
-from .contrasts import MIN_UNITS, Comparison, contrast
-from .crossed_seeds import Seed
-from .intervals import Interval, student_interval
-from .panels import ContrastGroup, ScoredTask
-from .references import GoldReference
-from .scale import Scale
-from .status import judge_run
+from ...metrics import METRICS
+from ...tasks import Task, split_tags
+from ...tasks.task import split_labels
+from ...training.run_record import RunRecord
+from ..cells import replicate_scores
+from ..contrasts import MIN_UNITS, Comparison, contrast
+from ..crossed_seeds import Seed
+from ..intervals import Interval, student_interval
+from ..panels import ContrastGroup, ScoredTask
+from ..references import GoldReference
+from ..scale import Scale
+from ..status import judge_run
 
 SIZES = (1, 3, 5)  # and all runs
 MAX_SUBSETS = 200  # more are drawn at random

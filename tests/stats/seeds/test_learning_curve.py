@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from blurbstudy.stats.learning_curve import fit_power_laws, learning_curve
+from blurbstudy.stats.seeds.learning_curve import fit_power_laws, learning_curve
 from blurbstudy.stats.summary import compare
 
 SIZES = np.array([100.0, 200.0, 400.0, 800.0])

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
-from ..training.run_record import RunRecord
-from .contrasts import Comparison
-from .intervals import MIN_RUNS, Interval
-from .references import GoldReference
-from .summary import CellSummary, compare, summarize
+from ...training.run_record import RunRecord
+from ..contrasts import Comparison
+from ..intervals import MIN_RUNS, Interval
+from ..references import GoldReference
+from ..summary import CellSummary, compare, summarize
 
 MIN_SIZES = 4  # for a power law, which has three parameters
 RESAMPLES = 2000  # bootstrap draws of draws

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from blurbstudy.metrics import entity_f1, pico_f1
-from blurbstudy.stats.consistency import (
+from blurbstudy.stats.seeds.consistency import (
     agreement,
     agreement_from_sums,
     icc_from_sums,

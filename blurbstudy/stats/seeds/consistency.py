@@ -14,14 +14,14 @@ from itertools import combinations
 
 import numpy as np
 
-from ..metrics.entities import decode_tags
-from ..metrics.metric import ratio
-from ..tasks import split_tags
-from ..training.run_record import RunRecord
-from .intervals import Interval, clip_interval, student_interval
-from .references import GoldReference
-from .resampling import replicates_from_sums
-from .status import judge_run
+from ...metrics.entities import decode_tags
+from ...metrics.metric import ratio
+from ...tasks import split_tags
+from ...training.run_record import RunRecord
+from ..intervals import Interval, clip_interval, student_interval
+from ..references import GoldReference
+from ..resampling import replicates_from_sums
+from ..status import judge_run
 
 MIN_RUNS = 3  # for an interval: the jackknife leaves out one run of each in turn
 MEASURES = {  # Task.output -> what the agreement is
