@@ -32,7 +32,7 @@ from .model_facts import best_by_dev, select_by_dev
 from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
 from .score import scores_by_class
-from .seeds import curve_configs, curve_of, seeds_report
+from .seeds import curve_configs, seeds_report, train_curve
 
 RECOMMENDED, DEFAULT = "recommended", "default"  # recipe presets
 
@@ -96,19 +96,9 @@ def fine_tune(
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None
     configs = [sources.run_config(known_task.name, encoder, recipe=resolved, seed=seed) for seed in seeds]
-    fingerprint = sources.fingerprints[known_task.name]
-    by_share = (
-        curve_configs(configs, known_task, run_store.gold(known_task.name, fingerprint, "train"))
-        if learning_curve
-        else {}
-    )
+    by_share = curve_configs(configs, known_task, run_store) if learning_curve else {}
     engine = LocalEngine(device=device, keep_weights="best" if export_model else "none")
     sweep = run_missing(configs, run_store, sources=sources, engine=engine, progress=progress, label=known_task.name)
-    parts = [config for share in by_share.values() for config in share]
-    engine = LocalEngine(device=device)
-    curve_runs = run_missing(
-        parts, run_store, sources=sources, engine=engine, progress=progress, label=f"{known_task.name}, learning curve"
-    )
     references = load_references(run_store, sources.fingerprints)
     records, reference = list(sweep.values()), references[known_task.name]
     has_test = "test" in known_task.splits
@@ -137,9 +127,7 @@ def fine_tune(
         test=summarize(records, references) if has_test else None,
         classes=_mean_by_class(records, reference, split=split),
         seeds=seeds_report(records, reference, split=split),
-        curve=curve_of(
-            {share: curve_runs.select(part) for share, part in by_share.items()}, references, known_task, split=split
-        )
+        curve=train_curve(by_share, reference, sources=sources, store=run_store, device=device, progress=progress)
         if by_share
         else None,
         audit=audit,

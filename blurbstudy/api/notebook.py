@@ -82,6 +82,8 @@ def finetune(
     given_recipe = recipe_from_dict(dict(recipe)) if isinstance(recipe, Mapping) else recipe
     folder = None if model_dir is None else Path(model_dir)
     resampled = parse_splits(splits)
+    if resampled is not None and learning_curve:
+        raise ParameterError("learning_curve and splits are mutually exclusive; a curve is of the official train")
     if resampled is not None:
         return fine_tune_resampled(
             known_task,

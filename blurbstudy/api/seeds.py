@@ -9,13 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..config import JsonObject, RunConfig
+from ..engine.engine import LocalEngine
+from ..engine.sources.sources import Sources
+from ..engine.sweep import run_missing
 from ..errors import ParameterError
 from ..stats.references import GoldReference, is_unscored
 from ..stats.seeds.best_of import BestOf, best_of
 from ..stats.seeds.consistency import MIN_RUNS, Agreement, agreement
 from ..stats.seeds.ensembles import Ensembles, ensembles
 from ..stats.seeds.learning_curve import LearningCurve, learning_curve
-from ..store.run_store import Gold
+from ..store.run_store import RunStore
 from ..tables.seeds import agreement_line, best_of_line, ensemble_lines
 from ..tasks import Task
 from ..tasks.subsets import check_subsets, subset_indices
@@ -73,7 +76,7 @@ def seeds_report(records: Sequence[RunRecord], reference: GoldReference, *, spli
     )
 
 
-def curve_configs(configs: Sequence[RunConfig], task: Task, train: Gold) -> dict[float, list[RunConfig]]:
+def curve_configs(configs: Sequence[RunConfig], task: Task, store: RunStore) -> dict[float, list[RunConfig]]:
     """Share of train -> the runs of a learning curve, one per seed.
 
     Raises:
@@ -85,20 +88,35 @@ def curve_configs(configs: Sequence[RunConfig], task: Task, train: Gold) -> dict
             f"a learning curve needs {MIN_DRAWS} seeds or more, since each draws its own subsets, but there are "
             f"{len(configs)}; use seeds 1-{MIN_DRAWS}"
         )
+    train = store.gold(task.name, configs[0].data_fingerprint, "train")
     check_subsets(task, train, share=min(CURVE_SHARES))
     return {share: [dataclasses.replace(one, train_share=share) for one in configs] for share in CURVE_SHARES}
 
 
-def curve_of(
-    runs: Mapping[float, Sequence[RunRecord]], references: Mapping[str, GoldReference], task: Task, *, split: str
+def train_curve(
+    configs: Mapping[float, Sequence[RunConfig]],
+    reference: GoldReference,
+    *,
+    sources: Sources,
+    store: RunStore,
+    device: str,
+    progress: str,
 ) -> LearningCurve:
-    """The learning curve of finished runs."""
-    train = references[task.name].gold["train"]
+    """The learning curve of `curve_configs`, on test or else on dev; runs that the store has are not repeated."""
+    task, gold = reference.task, reference.gold
+    every = [config for of_share in configs.values() for config in of_share]
+    engine, label = LocalEngine(device=device), f"{task.name}, learning curve"
+    runs = run_missing(every, store, sources=sources, engine=engine, progress=progress, label=label)
     sizes = {
-        share: float(np.mean([len(subset_indices(task, train, share=share, seed=one.config.seed)) for one in records]))
-        for share, records in runs.items()
+        share: [len(subset_indices(task, gold["train"], share=share, seed=config.seed)) for config in of_share]
+        for share, of_share in configs.items()
     }
-    return learning_curve(runs, sizes, references, split=split)
+    return learning_curve(
+        {share: runs.select(of_share) for share, of_share in configs.items()},
+        {share: float(np.mean(of_share)) for share, of_share in sizes.items()},
+        {task.name: reference},
+        split="test" if "test" in gold else "dev",
+    )
 
 
 def curve_values(curve: LearningCurve) -> JsonObject:

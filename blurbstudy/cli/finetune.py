@@ -75,6 +75,8 @@ def finetune(
     seed_list = read_seeds(seeds)
     chosen_recipe = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
     resampled = parse_splits(splits)
+    if resampled is not None and learning_curve:
+        raise ParameterError("--learning-curve and --splits are mutually exclusive; a curve is of the official train")
     if resampled is not None:
         with contextlib.redirect_stdout(sys.stderr):
             found = fine_tune_resampled(

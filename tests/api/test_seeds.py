@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from blurbstudy.api.finetune import fine_tune
+from blurbstudy.api.notebook import finetune
+from blurbstudy.cli.app import app
 from blurbstudy.config import Recipe
 from blurbstudy.errors import ParameterError
 
@@ -45,6 +48,14 @@ def test_too_few_draws_are_refused_before_training(tmp_path, tiny_encoder):
     with pytest.raises(ParameterError, match="a learning curve needs 5 seeds or more"):
         tune(tmp_path, tiny_encoder, seeds=[1, 2], learning_curve=True)
     assert not list((tmp_path / "store").glob("runs/**/*.json"))
+
+
+def test_a_curve_of_resampled_splits_is_refused(tiny_encoder):
+    with pytest.raises(ParameterError, match="learning_curve and splits are mutually exclusive"):
+        finetune("BIOSSES", tiny_encoder, data="mini", learning_curve=True, splits="2x1")
+    command = ["finetune", "--task", "BIOSSES", "--data", "mini", "--encoder", str(tiny_encoder), "--splits", "2x1"]
+    found = CliRunner().invoke(app, [*command, "--learning-curve"])
+    assert found.exit_code != 0 and "--learning-curve and --splits are mutually exclusive" in str(found.exception)
 
 
 def test_two_seeds_say_nothing_of_agreement(tmp_path, tiny_encoder):
