@@ -143,7 +143,10 @@ class FinetuneResult:
                 "about the size of dev as about the run"
             )
         if self.recipe.checkpoint_selection != "last":
-            yield "status and loss ratio are those of the last step's weights, scores those of the best weights on dev"
+            yield (
+                "status and loss ratio are those of the last step's weights, scores those of the best weights on dev, "
+                "so dev scores are too high"
+            )
         yield from (f"warning: {warning}" for warning in self._warnings())
 
     def _warnings(self) -> list[str]:

@@ -25,8 +25,8 @@ def example_interval(
     """95% interval over test examples of the mean score of runs, and its method, or `none: ` and why.
 
     Correlation: Fisher's for one run over independent examples, otherwise Student's t of the jackknife on the z scale.
-    Otherwise percentiles of a bootstrap over units, or Wilson's over those that count where all is right. None where
-    few units can be right or wrong.
+    Otherwise percentiles of a bootstrap over units, or Wilson's over those that count where all or nothing is right.
+    None where few units can be right or wrong.
 
     Args:
         runs: the predictions of each; at least one.
@@ -36,8 +36,11 @@ def example_interval(
         return _correlation_interval(runs, reference, split)
     counting = max(reference.n_counting_units(predicted, split=split) for predicted in runs)
     truth = reference.gold[split].gold
-    if all(reference.score(truth, predicted) == 1.0 for predicted in runs):
+    scores = {reference.score(truth, predicted) for predicted in runs}
+    if scores == {1.0}:  # every draw would have the same score
         return wilson_interval(counting, counting), f"Wilson over {units}, all of which are right"
+    if scores == {0.0}:
+        return wilson_interval(0, counting), f"Wilson over {units}, none of which is right"
     if n_units < MIN_COUNTING_UNITS:
         return None, _too_few(n_units, reference, split)
     if counting < MIN_COUNTING_UNITS:

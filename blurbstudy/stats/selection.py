@@ -33,8 +33,10 @@ def out_of_bag_score(
         return None, "nothing was selected among seeds"
     sums = np.stack([reference.unit_sums(predicted, split=split) for predicted in candidates])  # (runs, units, terms)
     counting = max(reference.n_counting_units(predicted, split=split) for predicted in candidates)
+    if sums.shape[1] < MIN_COUNTING_UNITS:
+        return None, f"{split} is {count_units(sums.shape[1], reference, split)}, too few to leave some out"
     if counting < MIN_COUNTING_UNITS:
-        return None, f"{split} has {count_units(counting, reference, split)} that count, too few to leave some out"
+        return None, f"only {count_units(counting, reference, split)} of {split} can be right or wrong"
     score, drawn = METRICS[reference.task.metric].from_sums, bootstrap_counts(sums.shape[1])  # (draws, units)
     counts = (sums != 0).any(axis=2)  # (runs, units)
     scores: list[float] = []

@@ -103,6 +103,7 @@ def test_one_document_in_dev_judges_nothing_and_says_why(result, make_record):
 def test_of_selected_weights_the_status_is_said_to_be_that_of_the_last_step(result, make_record):
     found = result([make_record(1, task="BioASQ", test=answers(36), checkpoint_selection="best_dev")])
     assert "status and loss ratio are those of the last step's weights, scores those of the best" in found.text()
+    assert "dev scores are too high" in found.text()
 
 
 def test_without_a_test_set_the_dev_score_of_the_best_seed_is_corrected(result, make_record, make_reference):
@@ -120,7 +121,7 @@ def test_without_a_test_set_the_dev_score_of_the_best_seed_is_corrected(result, 
     assert (best["dev"], best["dev_out_of_bag"], best["candidates"]) == (naive, corrected, 8)
     assert "dev score of the model" not in result(records).text()  # test has the better estimate
     few = result(records, units=["d"] * 40, has_test=False).text()
-    assert "too high, since dev selected it; no correction: dev has 1 document that count" in few
+    assert "too high, since dev selected it; no correction: dev is 1 document, too few" in few
     assert "dev score of the model" not in result(records[:1], has_test=False).text()
 
 

@@ -71,7 +71,7 @@ def test_a_result_is_a_table_with_a_model_and_is_not_repeated(trained, tiny_enco
 
 def test_a_model_scores_as_its_run(trained):
     folder, task, result = trained
-    best = max(result.sweep.values(), key=lambda record: record.scores["dev"])
+    best = result.best.record
     scored = evaluate(result, task)
     assert scored.score == pytest.approx(best.scores["test"]) and scored.trivial == 0 and scored.interval
     assert evaluate(result.model, task, split="dev").score == pytest.approx(best.scores["dev"])
@@ -81,7 +81,7 @@ def test_a_model_scores_as_its_run(trained):
 
 def test_a_file_of_predictions_is_scored(trained, tmp_path):
     _, task, result = trained
-    best = max(result.sweep.values(), key=lambda record: record.scores["dev"])
+    best = result.best.record
     write_predictions(tmp_path / "p.conll", task, read_split(task, split="test"), best.predictions["test"])
     assert evaluate(tmp_path / "p.conll", task).score == pytest.approx(best.scores["test"])
 
@@ -118,7 +118,7 @@ def test_a_recommendation_is_a_table_and_a_recipe(trained, tiny_encoder):
     assert recommendation.recipe.epochs == recommendation.to_dict()["recipe"]["epochs"]
     markup, text = recommendation._repr_html_(), recommendation.text()
     assert all(decision.why[:40] in html.unescape(markup) for decision in recommendation.decisions)
-    for part in ("Expected scores (your own task may differ", "Failures: ", "Cost: about"):
+    for part in ("Expected scores (your own task may differ", "Collapsed runs: ", "Cost: about"):
         assert part in markup and f"# {part}" in text
     assert "<td>epochs</td>" in markup or ">epochs</th>" in markup
 

@@ -244,6 +244,10 @@ def test_a_perfect_score_is_as_sure_as_the_sentences_that_hold_a_mention(tmp_pat
     found = score_file(tmp_path / "p.tsv", task, tmp_path)
     assert found.interval == pytest.approx((0.7961, 1.0), abs=1e-4)  # Wilson, 15 of 15; of 300: 0.9873
     assert found.method == "Wilson over sentences, all of which are right"
+    (tmp_path / "p.tsv").write_text(gold.replace("\tB", "\tO"))
+    found = score_file(tmp_path / "p.tsv", task, tmp_path)
+    assert found.interval == pytest.approx((0.0, 1 - 0.7961), abs=1e-4)
+    assert found.method == "Wilson over sentences, none of which is right"
     few = "".join(f"w{i}\t{'B' if i < 5 else 'O'}\n\n" for i in range(300))
     (tmp_path / task.folder / task.files["test"]).write_text(few)
     (tmp_path / "p.tsv").write_text(few.replace("w0\tB", "w0\tO"))
