@@ -18,68 +18,10 @@ from blurbstudy.errors import DataError, ParameterError, StoreError, StudyError
 from blurbstudy.stats.references import UNMARKED_DOCUMENTS
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import data_fingerprint, get_task, read_split, split_labels, split_tags
-from blurbstudy.tasks.prediction_files import read_predictions, write_predictions
+from blurbstudy.tasks.prediction_files import read_predictions
+from tests.fixtures.invented_files import invented, perturbed, scored, write
 
 KINDS = ("NCBI-disease", "JNLPBA", "EBM PICO", "ChemProt", "GAD", "HoC", "BIOSSES", "BioASQ")
-
-
-def invented(folder, task, *, n=60):
-    """Files of a task with n examples a split, drawn at random."""
-    (folder / task.folder).mkdir()
-    for split, name in task.files.items():
-        draw = random.Random(f"{task.name} {split}")
-        text = "".join(LINES[task.reader](task, draw, i) for i in range(n))
-        header = "\t".join(task.columns) + "\n" if task.reader in ("tsv_with_header", "labelled_sentences") else ""
-        (folder / task.folder / name).write_text(header + text)
-    return folder
-
-
-def _sentence(task, draw, i):
-    tags = draw.choices(task.labels, k=draw.randint(1, 8))
-    legal = [t if t != "I" or (k and tags[k - 1] != "O") else "B" for k, t in enumerate(tags)]
-    document = f"-DOCSTART- {i // 4}\n\n" if task.unit == "document" and i % 4 == 0 else ""
-    return document + "".join(f"w{k}\t{tag}\n" for k, tag in enumerate(legal)) + "\n"
-
-
-def _fields(task, draw, i):
-    name = f"d{i // 3}.T1.T{i}" if task.unit_id_prefix else f"e{i}"
-    label = f"{draw.uniform(*task.bounds):.1f}" if task.is_regression else draw.choice(task.labels)
-    return "\t".join((name, *("Some text." for _ in task.columns[1:-1]), label)) + "\n"
-
-
-def _labelled(task, draw, i):
-    marks = ",".join(f"{k}_{int(draw.random() < 0.15)}" for k in range(len(task.labels)))
-    return f"{marks}\tA sentence .\t{i // 2}_s{i % 2}\n"
-
-
-LINES = {"conll": _sentence, "tsv": _fields, "tsv_with_header": _fields, "labelled_sentences": _labelled}
-
-
-def perturbed(task, gold, draw):
-    """Gold with errors, ill-formed tags among them."""
-    if task.output == "token_labels":
-        return " ".join(draw.choice(task.labels) if draw.random() < 0.1 else tag for tag in split_tags(gold))
-    if task.output == "score":
-        return gold + draw.gauss(0, 1)
-    if task.output == "multi_label":
-        return ",".join(name for name in task.labels if (name in split_labels(gold)) != (draw.random() < 0.1))
-    return draw.choice(task.labels) if draw.random() < 0.3 else gold
-
-
-def scored(folder, path, task):
-    """(what score_file says of perturbed gold, gold, predictions)."""
-    draw = random.Random(7)
-    examples = read_split(task, folder, split="test")
-    gold = [example.label for example in examples]
-    predicted = [perturbed(task, label, draw) for label in gold]
-    write(path, task, examples, predicted)
-    return score_file(path, task, folder), gold, predicted
-
-
-def write(path, *of):
-    """Write predictions in the place of those of a test's part before."""
-    path.unlink(missing_ok=True)
-    write_predictions(path, *of)
 
 
 def oracle(task, gold, predicted):
@@ -197,72 +139,6 @@ def test_gold_scores_100_and_the_trivial_prediction_its_own_score(tmp_path):
     write(tmp_path / "p.tsv", task, examples, [majority] * len(examples))
     found = score_file(tmp_path / "p.tsv", task, folder)
     assert found.score == found.trivial
-
-
-def without_documents(folder, task):
-    """The same files with no document marked."""
-    for name in task.files.values():
-        path = folder / task.folder / name
-        path.write_text("".join(part for part in path.read_text().splitlines(True) if not part.startswith("-DOC")))
-
-
-def test_the_caption_names_what_the_files_let_the_bootstrap_draw(tmp_path):
-    task = get_task("JNLPBA")
-    folder = invented(tmp_path, task)
-    found, *_ = scored(folder, tmp_path / "preds.tsv", task)
-    assert (found.unit, found.units, found.method) == ("document", 15, "bootstrap over documents")
-    assert "(bootstrap over documents), n = 60, 15 documents\n" in found.text()
-    without_documents(folder, task)
-    found, *_ = scored(folder, tmp_path / "preds.tsv", task)
-    assert (found.unit, found.units, found.method) == ("sentence", 60, "bootstrap over sentences")
-    assert "(bootstrap over sentences), n = 60\n" in found.text() and found.to_dict()["unit"] == "sentence"
-    entities = get_task("NCBI-disease")
-    sentences = "".join(f"-DOCSTART- {i // 5}\n\nw{i}\tB\n\n" for i in range(60))
-    (tmp_path / entities.folder).mkdir()
-    (tmp_path / entities.folder / "test.tsv").write_text(sentences)
-    assert scored(folder, tmp_path / "preds.tsv", entities)[0].method == "bootstrap over documents"
-
-
-def test_below_ten_documents_there_is_no_interval(tmp_path):
-    task = get_task("JNLPBA")
-    for n, said in ((4, "1 document"), (36, "9 documents")):
-        (tmp_path / str(n)).mkdir()
-        found, *_ = scored(invented(tmp_path / str(n), task, n=n), tmp_path / "preds.tsv", task)
-        assert found.interval is None and found.to_dict()["interval"] is None
-        assert f", 95% CI none: only {said}, n = {n}, {said}\n" in found.text()
-    (tmp_path / "more").mkdir()
-    found, *_ = scored(invented(tmp_path / "more", task, n=40), tmp_path / "preds.tsv", task)
-    assert found.interval[0] < found.interval[1] and found.method == "bootstrap over documents"
-
-
-def test_a_perfect_score_is_as_sure_as_the_sentences_that_hold_a_mention(tmp_path):
-    task = get_task("BC2GM")
-    (tmp_path / task.folder).mkdir()
-    gold = "".join(f"w{i}\t{'B' if i < 15 else 'O'}\n\n" for i in range(300))
-    (tmp_path / task.folder / task.files["test"]).write_text(gold)
-    (tmp_path / "p.tsv").write_text(gold)
-    found = score_file(tmp_path / "p.tsv", task, tmp_path)
-    assert found.interval == pytest.approx((0.7961, 1.0), abs=1e-4)  # Wilson, 15 of 15; of 300: 0.9873
-    assert found.method == "Wilson over sentences, all of which are right"
-    (tmp_path / "p.tsv").write_text(gold.replace("\tB", "\tO"))
-    found = score_file(tmp_path / "p.tsv", task, tmp_path)
-    assert found.interval == pytest.approx((0.0, 1 - 0.7961), abs=1e-4)
-    assert found.method == "Wilson over sentences, none of which is right"
-    few = "".join(f"w{i}\t{'B' if i < 5 else 'O'}\n\n" for i in range(300))
-    (tmp_path / task.folder / task.files["test"]).write_text(few)
-    (tmp_path / "p.tsv").write_text(few.replace("w0\tB", "w0\tO"))
-    found = score_file(tmp_path / "p.tsv", task, tmp_path)
-    assert (found.interval, found.method) == (None, "none: only 5 sentences that can be right or wrong")
-
-
-def test_an_undefined_correlation_has_no_interval(tmp_path):
-    task = get_task("BIOSSES")
-    folder = invented(tmp_path, task)
-    examples = read_split(task, folder, split="test")
-    write(tmp_path / "p.tsv", task, examples, [2.5] * len(examples))
-    found = score_file(tmp_path / "p.tsv", task, folder)
-    assert found.score == 0.0 and json.loads(json.dumps(found.to_dict()))["interval"] is None
-    assert "95% CI none: r is undefined if all predictions are equal, n = 60\n" in found.text()
 
 
 def test_tagged_sentences_need_no_training_file_to_be_scored(tmp_path):
