@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
-from ..stats.status import NOT_TRAINED_RATIO, RunStatus
+from ..stats.status import COLLAPSED_NOTE, RunStatus
 from ..stats.summary import CellSummary
 from ..study.grid import Condition, Results, TaskColumn
 from .formatting import format_interval, format_number, format_setting
@@ -124,10 +124,9 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     ]
     if any(summary.collapsed for summary in summaries):
         notes.append(
-            "Collapsed: runs that diverged, predict a constant, or end with at least "
-            f"{NOT_TRAINED_RATIO:g} times the training loss of the best constant prediction, with the 95% interval of "
-            "their rate; next run: 95% interval of the mean score of all runs, collapsed ones included. The status is "
-            "that of the last step's weights, the score that of the selected ones."
+            f"{COLLAPSED_NOTE} In brackets the 95% interval of their rate; next run: 95% interval of the mean score of "
+            "all runs, collapsed ones included. The status is that of the last step's weights, the score that of the "
+            "selected ones."
         )
     if any(summary.mention_list is not None for summary in summaries):
         notes.append(

@@ -63,6 +63,15 @@ def test_a_run_whose_loss_is_at_least_nine_tenths_of_a_constants_is_not_trained(
     assert judge(30, final_loss=0.0, constant_loss=0.0).status is RunStatus.SHOWN  # train has one label
 
 
+def test_of_tags_only_the_loss_of_a_constant_or_more_is_not_trained(make_reference, make_record):
+    """Most of their loss is from words outside mentions."""
+    gold = ["O B O", "B O O", "O O O"] * 20
+    reference = make_reference("BC5-chem", gold)
+    almost, none = (make_record(task="BC5-chem", test=gold, final_loss=loss, constant_loss=1.0) for loss in (0.99, 1.0))
+    assert judge_run(almost, reference).status is RunStatus.SHOWN
+    assert judge_run(none, reference).status is RunStatus.NOT_TRAINED
+
+
 def test_a_run_of_unknown_loss_can_fail_but_not_be_shown(judge):
     for unknown in (dict(final_loss=None), dict(constant_loss=None)):
         assert judge(20, **unknown).status is RunStatus.TRIVIAL

@@ -10,7 +10,7 @@ from html import escape
 from ...config import RunConfig
 from ...stabilizers import RemoveLayers
 from ...stats.intervals import wilson_interval
-from ...stats.status import NOT_TRAINED_RATIO, RunStatus, judge_run
+from ...stats.status import COLLAPSED_NOTE, RunStatus, judge_run
 from ...study.grid import Condition, Grid, Results
 from ...tables.table import HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
@@ -117,9 +117,8 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
     }
     together = "" if by_encoder else " All encoders together."
     notes = [
-        f"Collapsed runs of all runs of a setting (row) on a task (column); darker means more.{together} Collapsed: "
-        f"the run diverged, predicts a constant, or ends with at least {NOT_TRAINED_RATIO:g} times the training loss "
-        "of the best constant prediction. Point at a cell for the statuses of its runs."
+        f"Collapsed runs of all runs of a setting (row) on a task (column); darker means more.{together} "
+        f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs."
     ]
     return Table(
         title="Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses",

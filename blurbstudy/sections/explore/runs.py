@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...stats.status import NOT_TRAINED_RATIO, RunStatus
+from ...stats.status import COLLAPSED_NOTE, RunStatus
 from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas_grid, points_figure, without_mathtext
 from ...tables.formatting import format_count, format_number
 from ...tables.table import Table
@@ -17,10 +17,6 @@ from .depth import scores_by_seed
 
 MAX_GROUPS = 12  # in one figure or table
 ID_DIGITS = 10  # of a run id in a table
-COLLAPSED_NOTE = (
-    "Collapsed: the run diverged, predicts a constant, or ends with at least "
-    f"{NOT_TRAINED_RATIO:g} times the training loss of the best constant prediction."
-)
 NO_MATCH = Message(text="No setting of this store matches. Remove a filter.")
 
 

@@ -108,6 +108,7 @@ def test_no_two_settings_of_a_task_share_a_name():
         "checkpoint_selection": "best_dev",
         "n_evaluations": 1,
         "train_on_dev": True,
+        "center_scores": True,
         "stabilizers": {"freeze": {"layers": 1}},
     }
     assert set(other) == {field.name for field in dataclasses.fields(Recipe)}
