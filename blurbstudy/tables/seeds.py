@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from ..stats.intervals import MIN_RUNS
 from ..stats.seeds.best_of import BestOf
-from ..stats.seeds.consistency import Agreement
-from ..stats.seeds.ensembles import Ensemble, Ensembles
+from ..stats.seeds.consistency import Agreement, agreement
+from ..stats.seeds.ensembles import Ensemble, Ensembles, ensembles
+from ..study.grid import Results
 from .formatting import format_count, format_interval, format_number, format_signed
 from .score_table import percent, percents
 from .table import NOT_RUN, Table, empty_row
@@ -55,6 +58,18 @@ def best_of_line(found: BestOf) -> str:
         return f"choosing the best of {k} seeds by dev instead of one: {dev}, in part by luck"
     test = f"test {format_number(percent(found.test[0]))} to {format_number(percent(found.test[-1]))}"
     return f"choosing the best of {k} seeds by dev instead of one: {dev}, {test}"
+
+
+def results_seeds_table(results: Results) -> Table:
+    """`seeds_table` of every cell of one task, on the official split, with at least three runs; folded."""
+    cells = {}
+    for condition in results.conditions():
+        records = results.cell(condition)
+        column = results.column(condition.column)
+        if len(column.tasks) == 1 and column.splits is None and len(records) >= MIN_RUNS:
+            reference = results.references[column.tasks[0]]
+            cells[condition.name] = agreement(records, reference), ensembles(records, reference)
+    return replace(seeds_table(cells, caption=results.caption), folded=True)
 
 
 def seeds_table(

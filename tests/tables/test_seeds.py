@@ -6,7 +6,7 @@ import pytest
 from blurbstudy.stats.seeds.best_of import best_of
 from blurbstudy.stats.seeds.consistency import Agreement, agreement
 from blurbstudy.stats.seeds.ensembles import ensembles
-from blurbstudy.tables.seeds import agreement_line, best_of_line, ensemble_lines, seeds_table
+from blurbstudy.tables.seeds import agreement_line, best_of_line, ensemble_lines, results_seeds_table, seeds_table
 
 GOLD = ["yes", "no"] * 20
 
@@ -76,3 +76,10 @@ def test_a_table_of_cells(cell):
     assert "no interval below three runs" in second[2]
     assert any("same label from two seeds" in note for note in table.notes)
     assert "not run" in str(seeds_table({}).rows[0])
+
+
+def test_cells_of_results_with_three_runs_have_a_row(make_results):
+    results = make_results({"Baseline": [90, 80, 85], "Layer freeze": [90, None, 92]})
+    table = results_seeds_table(results)
+    assert [row[0] for row in table.rows] == ["BERT, QA, Baseline", "BERT, QA, Layer freeze"] and table.folded
+    assert table.rows[1][1] == "2 (1 collapsed, left out)"
