@@ -78,11 +78,9 @@ def covers(interval: Interval) -> bool:
 
 def all_tables(repetitions: int) -> Iterator[Table]:
     """The tables, in the order of the page."""
-    jackknifed = {(n, lam): Answers.of_ratio(lam, n=n) for n in SEEDS for lam in LAMS}
-    yield type_one("accuracy, 30 units of 5 examples (jackknife)", jackknifed, repetitions)
-    correlations = {(n, lam): Correlations.of_ratio(lam, n=n, r=0.9) for n in SEEDS for lam in LAMS}
-    yield type_one("Pearson's r of .9, 20 pairs (jackknife)", correlations, repetitions)
-    large = {(n, lam): Answers.of_ratio(lam, n=n, n_units=140, unit_size=1) for n in SEEDS for lam in LAMS}
+    yield type_one("accuracy, 30 units of 5 examples (jackknife)", Answers.of_ratio, repetitions)
+    yield type_one("Pearson's r of .9, 20 pairs (jackknife)", partial(Correlations.of_ratio, r=0.9), repetitions)
+    large = partial(Answers.of_ratio, n_units=140, unit_size=1)
     yield type_one("accuracy, 140 examples (bootstrap)", large, max(1, repetitions // FEW))
     yield unpaired(repetitions)
     yield power(repetitions)
@@ -94,23 +92,22 @@ def all_tables(repetitions: int) -> Iterator[Table]:
     yield families(repetitions)
 
 
-def type_one(
-    kind: str, data: dict[tuple[int, float], Answers] | dict[tuple[int, float], Correlations], n: int
-) -> Table:
+def type_one(kind: str, of_ratio: Callable[..., Answers | Correlations], repetitions: int) -> Table:
     """Contrasts of equal cells."""
     return Table(
         title=f"Equal cells called different: {kind}",
-        text=f"Share of contrasts decided at .05 though both cells are equal; {n} repetitions. \u03bb: variance of the "
-        f"mean difference over seeds / over examples. Judged from {JUDGED_SEEDS} seeds on.",
+        text=f"Share of contrasts decided at .05 though both cells are equal; {repetitions} repetitions. λ: variance of "
+        f"the mean difference over seeds / over examples. Judged from {JUDGED_SEEDS} seeds on.",
         jobs=[
             Job(
-                row=f"{seeds} seeds",
-                column=f"\u03bb {lam:g}",
-                trial=partial(trials.false_contrasts, data=drawn),
-                repetitions=n,
-                limit=few_errors if seeds >= JUDGED_SEEDS else None,
+                row=f"{n} seeds",
+                column=f"λ {lam:g}",
+                trial=partial(trials.false_contrasts, make=partial(of_ratio, lam, n=n)),
+                repetitions=repetitions,
+                limit=few_errors if n >= JUDGED_SEEDS else None,
             )
-            for (seeds, lam), drawn in data.items()
+            for n in SEEDS
+            for lam in LAMS
         ],
     )
 
@@ -123,8 +120,8 @@ def unpaired(repetitions: int) -> Table:
         jobs=[
             Job(
                 row=f"{n} and {kept} seeds",
-                column=f"\u03bb {lam:g}",
-                trial=partial(trials.false_contrasts, data=Answers.of_ratio(lam, n=n), kept=kept),
+                column=f"λ {lam:g}",
+                trial=partial(trials.false_contrasts, make=partial(Answers.of_ratio, lam, n=n), kept=kept),
                 repetitions=repetitions,
                 limit=few_errors,
             )
@@ -146,7 +143,7 @@ def families(repetitions: int) -> Table:
         jobs=[
             Job(
                 row=f"{n} seeds{', one helps' if helped else ''}",
-                column=f"\u03bb {lam:g}",
+                column=f"λ {lam:g}",
                 trial=partial(trials.false_tables, data=Answers.of_ratio(lam, n=n), helped=helped),
                 repetitions=max(1, repetitions // (FEW if helped else 1)),
                 limit=few_errors if n >= JUDGED_SEEDS and not helped else None,

@@ -4,7 +4,7 @@ and a number of repetitions and gives the share of them in which something happe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import _path  # noqa: F401
@@ -33,11 +33,12 @@ def compare_tasks(panels: Sequence[tuple[ScoredTask, ScoredTask]], *, is_z: bool
 
 
 def false_contrasts(
-    generator: np.random.Generator, repetitions: int, *, data: Answers | Correlations, kept: int | None = None
+    generator: np.random.Generator, repetitions: int, *, make: Callable[[], Answers | Correlations], kept: int = 0
 ) -> float:
     """Share of contrasts of two equal cells that are decided; if `kept`, of cells with seeds of their own, the second
     with so many.
     """
+    data = make()
     is_z = isinstance(data, Correlations)
     null = [data.r] * 2 if isinstance(data, Correlations) else [0.0] * 2
     decided = 0

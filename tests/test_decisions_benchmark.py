@@ -55,8 +55,9 @@ def test_equal_cells_are_seldom_called_different(modules, generator):
     data, _, trials = modules
     correlations = data.Correlations(n=10, n_units=20, r=0.9, seed_sd=0.1, stable=0.5)
     for made in (data.Answers.of_ratio(0.3, n=10), correlations):
-        assert trials.false_contrasts(generator, REPETITIONS, data=made) <= at_most(0.05)
-    unpaired = trials.false_contrasts(generator, REPETITIONS, data=data.Answers.of_ratio(1.0, n=10), kept=5)
+        assert trials.false_contrasts(generator, REPETITIONS, make=lambda made=made: made) <= at_most(0.05)
+    answers = data.Answers.of_ratio(1.0, n=10)
+    unpaired = trials.false_contrasts(generator, REPETITIONS, make=lambda: answers, kept=5)
     assert unpaired <= at_most(0.05)
 
 
