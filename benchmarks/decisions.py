@@ -10,6 +10,7 @@ status 1 if a rate of errors is above .05, or a coverage below .93, by more than
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 import time
@@ -46,7 +47,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     args = parser.parse_args()
     start, pages, failures = time.time(), [HEADING.format(repetitions=args.repetitions)], 0
-    with get_context("fork").Pool(args.workers) as pool:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the workers: threads of two would wait for each other
+    with get_context("spawn").Pool(args.workers) as pool:
         for table in all_tables(args.repetitions):
             if args.only and not any(part in table.title for part in args.only):
                 continue

@@ -96,8 +96,8 @@ def type_one(kind: str, of_ratio: Callable[..., Answers | Correlations], repetit
     """Contrasts of equal cells."""
     return Table(
         title=f"Equal cells called different: {kind}",
-        text=f"Share of contrasts decided at .05 though both cells are equal; {repetitions} repetitions. λ: variance of "
-        f"the mean difference over seeds / over examples. Judged from {JUDGED_SEEDS} seeds on.",
+        text=f"Share of contrasts decided at .05 though both cells are equal; {repetitions} repetitions. λ: variance "
+        f"of the mean difference over seeds / over examples. Judged from {JUDGED_SEEDS} seeds on.",
         jobs=[
             Job(
                 row=f"{n} seeds",

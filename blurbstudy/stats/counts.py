@@ -95,7 +95,7 @@ def stratified_newcombe_interval(
 
 def boschloo_p(successes: int, n: int, others: int, n_others: int) -> float:
     """Two-sided p that two proportions are the same, by Boschloo's test: Fisher's, made uniformly more powerful."""
-    from scipy.stats import boschloo_exact
+    from scipy.stats import boschloo_exact  # takes long to import
 
     if successes + others in (0, n + n_others):
         return 1.0
