@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -62,7 +63,9 @@ def simulation_interval(value: float, repetitions: int) -> Interval:
 
 
 def share(value: float) -> str:
-    """`.048`, `1.00`."""
+    """`.048`, `1.00`; a dash where there is none."""
+    if math.isnan(value):
+        return "–"
     return f"{value:.2f}" if value >= 0.9995 else f"{value:.3f}".removeprefix("0")
 
 
@@ -259,7 +262,8 @@ def mixtures(repetitions: int) -> Table:
     return Table(
         title="Coverage of the mixture interval",
         text="Runs of 90 (standard deviation 2), collapsed ones of 5 (15). Share of 95% intervals that hold the "
-        "expected score; share of cells that have one, which takes three runs that did not collapse.",
+        "expected score; of those of cells with a collapsed run, which are the ones that a table shows; share of cells "
+        "that have an interval, which takes three runs that did not collapse.",
         jobs=[
             Job(
                 row=f"{100 * rate:.0f}% collapse",

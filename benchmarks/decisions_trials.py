@@ -4,6 +4,7 @@ and a number of repetitions and gives the share of them in which something happe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
@@ -124,19 +125,26 @@ def power_of_means(
     return float(right[0] / repetitions), float(right[1] / repetitions)
 
 
-def mixture_coverage(generator: np.random.Generator, repetitions: int, *, n: int, rate: float) -> tuple[float, float]:
-    """Share of mixture intervals that hold the expected score, and share of cells that have one."""
+def mixture_coverage(
+    generator: np.random.Generator, repetitions: int, *, n: int, rate: float
+) -> tuple[float, float, float]:
+    """Share of mixture intervals that hold the expected score; of those of cells with a collapsed run, which are the
+    ones that a table shows; and share of cells that have an interval. Cells are drawn until so many have one.
+    """
     truth = (1 - rate) * HEALTHY[0] + rate * COLLAPSED[0]
-    held = told = 0
+    cells, held, shown = 0, 0, []
     for _ in range(repetitions):
-        collapsed = generator.random(n) < rate
-        healthy = generator.normal(*HEALTHY, size=int((~collapsed).sum())).tolist()
-        others = generator.normal(*COLLAPSED, size=int(collapsed.sum())).tolist()
-        found = mixture_interval(healthy, others, n=n, trivial=0.0, low=-1.0)
-        if found is not None:
-            told += 1
-            held += found[0] <= truth <= found[1]
-    return held / max(told, 1), told / repetitions
+        found = None
+        while found is None:
+            cells += 1
+            collapsed = generator.random(n) < rate
+            healthy = generator.normal(*HEALTHY, size=int((~collapsed).sum())).tolist()
+            others = generator.normal(*COLLAPSED, size=int(collapsed.sum())).tolist()
+            found = mixture_interval(healthy, others, n=n, trivial=0.0, low=-1.0)
+        held += found[0] <= truth <= found[1]
+        if others:
+            shown.append(found[0] <= truth <= found[1])
+    return held / repetitions, float(np.mean(shown)) if shown else math.nan, repetitions / cells
 
 
 @cache
