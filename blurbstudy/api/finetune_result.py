@@ -126,7 +126,10 @@ class FinetuneResult:
         if self.zero_shot:
             notes.append(f"zero-shot cosine similarity of the encoder: {describe_zero_shot(self.zero_shot.values())}")
             if "dev" in self.zero_shot and self.dev.mean is not None and self.dev.mean < self.zero_shot["dev"].score:
-                notes.append("on dev, these runs are worse than zero-shot: use the encoder untrained, or head: cosine")
+                notes.append(
+                    "on dev, the mean of these runs is below zero-shot (not tested): consider the encoder untrained, "
+                    "or head: cosine"
+                )
         if self.classes:
             scores = ", ".join(f"{name} {_percent(score)}" for name, score in self.classes.items())
             notes.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {scores}")
@@ -136,7 +139,8 @@ class FinetuneResult:
 
     def _status_notes(self) -> Iterator[str]:
         statuses = {judgement.status for judgement in self.judgements.values()}
-        yield f"status: {describe_statuses(status_counts(self.dev.statuses))}"
+        rate = format_interval(percents(self.dev.collapse_interval))
+        yield f"status: {describe_statuses(status_counts(self.dev.statuses))}; rate of collapse in %, 95% {rate}"
         if RunStatus.NOT_SHOWN in statuses:
             yield (
                 "not shown: the dev score is above the trivial one, but its 95% lower bound is not, which says as much "
@@ -151,16 +155,16 @@ class FinetuneResult:
 
     def _warnings(self) -> list[str]:
         """Which runs may need more steps."""
-        undertrained = [
-            str(record.config.seed)
-            for run_id, record in self.sweep.items()
-            if (self.judgements[run_id].loss_ratio or 0.0) > UNDERTRAINED_RATIO
-        ]
+        ratios = {
+            str(record.config.seed): self.judgements[run_id].loss_ratio or 0.0 for run_id, record in self.sweep.items()
+        }
+        undertrained = [seed for seed, ratio in ratios.items() if ratio > UNDERTRAINED_RATIO]
         if not undertrained:
             return []
         return [
             f"with {'seeds' if len(undertrained) > 1 else 'seed'} {', '.join(undertrained)} training ended above "
             f"{UNDERTRAINED_RATIO:g} times the loss of the best constant prediction (loss ratio); train longer"
+            f"{', or, above 1, with a lower learning rate' if max(ratios.values()) > 1 else ''}"
         ]
 
     def _best_notes(self) -> Iterator[str]:
@@ -194,7 +198,9 @@ def describe_scores(summary: CellSummary) -> str:
         method = summary.example_method
         parts.append(f"over examples {method if examples is None else f'{format_interval(examples)} ({method})'}")
     if summary.mixture_interval is not None:
-        parts.append(f"one more run, collapsed or not, 95% {format_interval(percents(summary.mixture_interval))}")
+        parts.append(
+            f"mean of all runs, collapsed ones included, 95% {format_interval(percents(summary.mixture_interval))}"
+        )
     parts += [f"worst {_percent(summary.worst)}", f"trivial {_percent(summary.trivial)}"]
     return ", ".join(parts)
 

@@ -118,17 +118,20 @@ class ResampledResult:
             yield repeat, fold, seed, dev, test, str(self.judgements[run_id])
 
     def _notes(self) -> list[str]:
-        notes = [f"status: {describe_statuses(status_counts(self.summary.statuses))}"]
+        summary = self.summary
+        rate = format_interval(percents(summary.collapse_interval))
+        notes = [f"status: {describe_statuses(status_counts(summary.statuses))}; rate of collapse in %, 95% {rate}"]
         mean = self.mean
         if mean is None:
             notes.append("no repeat has a score on every fold, so there is no mean")
         else:
             sizes = "/".join(f"{n:,}" for n in mean.sizes.values())
+            with_collapsed = ", collapsed runs included" if summary.collapsed else ""
             interval = "" if mean.interval is None else f" {format_interval(percents(mean.interval))}"
             notes += [
                 f"mean {format_number(percent(mean.mean))} over {format_count(mean.n_repeats, 'repeat')} of "
-                f"{mean.n_folds} test folds, train/dev/test {sizes}; trivial "
-                f"{format_number(percent(self.summary.trivial))}",
+                f"{mean.n_folds} test folds{with_collapsed}, train/dev/test {sizes}; trivial "
+                f"{format_number(percent(summary.trivial))}",
                 f"95%{interval} ({mean.method}); {NADEAU_BENGIO} {format_interval(percents(mean.nadeau_bengio))}",
             ]
         notes.append("not comparable with scores on the official split, which is another question")

@@ -108,7 +108,7 @@ def mean_interval(values: Sequence[float], *, low: float, high: float = 1.0) -> 
 def mixture_interval(
     healthy: Sequence[float], collapsed: Sequence[float], *, n: int, trivial: float, low: float, high: float = 1.0
 ) -> Interval | None:
-    """95% interval of the expected score of one more run, some of which collapse; None below MIN_RUNS healthy runs.
+    """95% interval of the mean score of runs some of which collapse; None below MIN_RUNS healthy runs.
 
     Draws (1 - p) h + p c: the rate of collapse p from Beta(k + 1/2, n - k + 1/2) (Jeffreys), the mean h of the runs
     that did not collapse and the mean c of those that did from Student's t around theirs. Below two collapsed scores, c

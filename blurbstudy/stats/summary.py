@@ -59,11 +59,11 @@ class CellSummary:
     n_noncollapsed: int  # seeds with a score and without a collapsed run
     noncollapsed_mean: float | None
     noncollapsed_sd: float | None
-    seed_interval: Interval | None  # 95% of `noncollapsed_mean` over seeds; None below MIN_RUNS
+    seed_interval: Interval | None  # 95% of `noncollapsed_mean` over seeds; None below MIN_RUNS, or if all are equal
     seed_method: str  # how, for the caption
     example_interval: Interval | None  # 95% of `noncollapsed_mean` over test examples
     example_method: str  # how, for the caption
-    mixture_interval: Interval | None  # 95% of one more run's expected score, if a run collapsed; not with clusters
+    mixture_interval: Interval | None  # 95% of the mean over all runs, if one collapsed; not with clusters
     seeds: tuple[Seed, ...]
     scores: tuple[float | None, ...]  # one per seed
     judgements: tuple[Judgement, ...]  # one per seed: of its worst run
@@ -136,7 +136,9 @@ def summarize(
         n_noncollapsed=len(noncollapsed),
         noncollapsed_mean=over_seeds.mean,
         noncollapsed_sd=_sd(noncollapsed),
-        seed_interval=clip_interval(over_seeds.interval, low=low) if len(noncollapsed) >= MIN_RUNS else None,
+        seed_interval=clip_interval(over_seeds.interval, low=low)
+        if len(noncollapsed) >= MIN_RUNS and np.ptp(list(noncollapsed.values())) > 0
+        else None,
         seed_method=over_seeds.method,
         example_interval=clip_interval(example_interval, low=low),
         example_method=example_method,

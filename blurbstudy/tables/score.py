@@ -19,7 +19,7 @@ class Score:
     sd: float | None = None  # over these seeds
     over_seeds: tuple[float, float] | None = None  # 95% interval of the mean
     over_examples: tuple[float, float] | None = None  # 95% interval over test examples
-    mixture: tuple[float, float] | None = None  # 95% interval of one more run's score, where runs collapsed
+    mixture: tuple[float, float] | None = None  # 95% interval of the mean score of all runs, where some collapsed
     worst: float | None = None  # of all seeds
     collapsed: int = 0  # runs
     collapse_rate: tuple[float, float] | None = None  # 95% interval
@@ -45,8 +45,8 @@ class Score:
         "seeds high",
         "examples low",
         "examples high",
-        "next run low",
-        "next run high",
+        "all runs low",
+        "all runs high",
         "worst",
         "collapsed",
         "failed",
@@ -96,7 +96,7 @@ class Score:
             _detail("n", count),
             _detail("seeds", ONE_SEED if one_seed else format_interval(self.over_seeds)),
             _detail("examples", format_interval(self.over_examples)),
-            _detail("next run", format_interval(self.mixture)) if self.mixture else "",
+            _detail("all runs", format_interval(self.mixture)) if self.mixture else "",
             *([] if one_seed else [_detail("worst", format_number(self.worst))]),
             _detail("trivial", format_number(self.trivial)),
             _detail("mention list", format_number(self.mention_list), "failed" if self._is_below_list else "")

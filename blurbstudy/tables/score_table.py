@@ -124,7 +124,7 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     ]
     if any(summary.collapsed for summary in summaries):
         notes.append(
-            f"{COLLAPSED_NOTE} In brackets the 95% interval of their rate; next run: 95% interval of the mean score of "
+            f"{COLLAPSED_NOTE} In brackets the 95% interval of their rate; all runs: 95% interval of the mean score of "
             "all runs, collapsed ones included. The status is that of the last step's weights, the score that of the "
             "selected ones."
         )

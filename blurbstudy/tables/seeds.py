@@ -28,7 +28,8 @@ def agreement_line(found: Agreement) -> str:
         return f"agreement of seeds: none, {format_count(found.n, 'run')} did not collapse"
     parts = [f"{_value(found)} {_interval(found)} ({found.measure})"]
     if found.kappa is not None:
-        parts.append(f"Fleiss' kappa {format_number(found.kappa)} {format_interval(found.kappa_interval)}")
+        interval = "(no interval)" if found.kappa_interval is None else format_interval(found.kappa_interval)
+        parts.append(f"Fleiss' kappa {format_number(found.kappa)} {interval}")
     if found.all_right is not None:
         shares = (percent(share) for share in (found.all_right, found.some_right, found.none_right))
         words = (
@@ -93,8 +94,8 @@ def seeds_table(
         rows=rows or [empty_row(columns, NOT_RUN)],
         caption=caption,
         notes=[
-            f"Agreement: {', '.join(measures)}; with 95% intervals over seeds and test examples; shares in percent. "
-            "Runs that collapsed are left out and counted.",
+            f"Agreement: {', '.join(measures)}; with 95% intervals over seeds and test examples, from three runs on and where "
+            "they differ; shares in percent. Runs that collapsed are left out and counted.",
             f"Ensemble: of all runs. {ENSEMBLE_NOTE}",
             *notes,
         ],
@@ -117,7 +118,7 @@ def _value(found: Agreement) -> str:
 
 def _interval(found: Agreement) -> str:
     if found.interval is None:
-        return "(no interval below three runs)"
+        return "(no interval)"
     return format_interval(found.interval if found.measure.startswith("ICC") else percents(found.interval))
 
 

@@ -78,11 +78,11 @@ def test_every_status_in_words(result, make_record):
     ]
     assert [rows[str(seed)].split("  ")[-1] for seed in range(1, 7)] == expected
     counts = "3 collapsed / 1 no better than trivial / 1 not shown better than trivial / 1 better than trivial"
-    assert f"\nstatus: {counts}, of 6 runs\n" in found.text()
+    assert f"\nstatus: {counts}, of 6 runs; rate of collapse in %, 95% [18.76, 81.24]\n" in found.text()
     assert "as much about the size of dev as about the run" in found.text()
     assert "warning: with seed 5 training ended above 0.5 times the loss" in found.text()
     assert "mean 65.00 (sd 22.91) over 3 seeds without a collapsed run" in found.text()
-    assert "one more run, collapsed or not, 95% [" in found.text()
+    assert "mean of all runs, collapsed ones included, 95% [" in found.text()
     assert "failed" not in found.text() and "last step" not in found.text()
     runs = found.to_dict()["runs"]
     assert [run["status"] for run in runs] == expected and runs[4]["loss_ratio"] == 0.93
@@ -129,3 +129,16 @@ def test_where_all_collapsed_the_mean_is_that_of_collapsed_runs(result, make_rec
     found = result([make_record(seed, task="BioASQ", test=["yes"] * 40) for seed in (1, 2)])
     assert "test: mean 50.00 over 2 seeds, all collapsed, worst 50.00, trivial 50.00" in found.text()
     assert "no score" in result([make_record(1, task="BioASQ", status="diverged")]).text()
+
+
+def test_a_loss_above_that_of_a_constant_is_no_case_for_more_steps_alone(result, make_record):
+    above = result([make_record(1, task="BioASQ", test=answers(30), final_loss=5.8)]).text()
+    below = result([make_record(1, task="BioASQ", test=answers(30), final_loss=0.6)]).text()
+    assert "train longer, or, above 1, with a lower learning rate" in above
+    assert below.count("train longer\n") == 1
+
+
+def test_seeds_with_one_score_have_no_interval_over_seeds(result, make_record):
+    found = result([make_record(seed, task="BioASQ", test=answers(36)) for seed in (1, 2, 3)])
+    assert "mean 90.00 (sd 0.00) over 3 seeds, 95% over seeds –, over examples [" in found.text()
+    assert found.to_dict()["summary"]["test"]["interval_over_seeds"] is None

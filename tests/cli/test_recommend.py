@@ -105,4 +105,4 @@ def test_runs_below_zero_shot_have_a_warning(command, custom_pairs, tiny_encoder
     assert code == 0, errors
     result = json.loads(command(*run, "--json")[1])
     assert result["summary"]["dev"]["mean"] < result["zero_shot_cosine"]["dev"]["score"]
-    assert "on dev, these runs are worse than zero-shot" in out
+    assert "on dev, the mean of these runs is below zero-shot" in out

@@ -12,6 +12,7 @@ STATUS_MEANING = (
     "baseline. Both count as failed. Not shown better than trivial: its dev score is above, but its 95% lower bound is "
     "not, which says as much about the size of dev as about the run."
 )
+NO_SEED_INTERVAL = "none below three runs that did not collapse, or where these have one score"
 
 
 def score_rows(run: JsonMapping) -> list[list[str]]:
@@ -59,14 +60,12 @@ def score_notes(run: JsonMapping) -> list[str]:
         notes.append("There is no test set: no score here is from data that played no part in selecting the model.")
     for split, summaries in run["summary"].items():
         seeds = summaries["seeds"]
-        over_seeds = seeds["interval_over_seeds_by"] if seeds["interval_over_seeds"] else "none below three runs"
+        over_seeds = seeds["interval_over_seeds_by"] if seeds["interval_over_seeds"] else NO_SEED_INTERVAL
         methods = f"{seeds['interval_over_examples_by']} (over examples); {over_seeds} (over seeds)"
         notes.append(f"Confidence intervals on {split}: {escape_text(methods)}.")
         if seeds["mixture_interval"]:
             notes.append(
-                f"{seeds['collapsed']} of {seeds['runs']} runs collapsed (95% CI of the rate: "
-                f"{_interval(seeds['collapse_interval'])}%). One more run, collapsed or not, is expected to score "
-                f"{_interval(seeds['mixture_interval'])} on {split}."
+                f"Mean on {split} of all runs, collapsed ones included: 95% CI {_interval(seeds['mixture_interval'])}."
             )
     if line := run.get("agreement"):
         notes.append(f"{escape_text(line[:1].upper() + line[1:])}.")
@@ -132,17 +131,23 @@ def describe_statuses(counts: Mapping[str, int]) -> str:
 
 def status_lines(run: JsonMapping) -> list[str]:
     """What the statuses of the runs mean."""
-    lines = [f"Status: {describe_statuses(run['statuses'])}.", STATUS_MEANING]
+    lines = [f"Status: {describe_statuses(run['statuses'])}{_rate(run)}.", STATUS_MEANING]
     if run["recipe"]["checkpoint_selection"] != "last":
         lines.append("Status and loss ratio are those of the last step's weights, scores those of the best on dev.")
     if run["undertrained"]:
         lines.append(
             "This model's training ended above half the loss of the best constant prediction (loss ratio): longer "
-            "training may improve it."
+            "training may improve it, or, above a ratio of 1, a lower learning rate."
         )
     if run["all_failed"]:
         lines.append("**All runs failed; do not rely on this model.**")
     return lines
+
+
+def _rate(run: JsonMapping) -> str:
+    """The interval of the rate of collapse, which is the same on every split."""
+    intervals = [summaries["seeds"]["collapse_interval"] for summaries in run["summary"].values()]
+    return f"; rate of collapse in %: 95% CI {_interval(intervals[0])}" if intervals and intervals[0] else ""
 
 
 def _score(value: float | None) -> str:

@@ -180,7 +180,7 @@ def _rates(contrast: Contrast, sides: Sequence[Sequence[SeededCell]], found: Rat
 def _too_few(strata: Sequence[Counts]) -> str:
     """Said where so few runs could not be decided, whatever their counts."""
     best = compare_rates([Counts(s.n, s.n, 0, s.n_others) for s in strata])
-    return "too few runs: even all against none would not be significant" if best and best.p >= LEVEL else ""
+    return "too few runs: even all against none would not be decided" if best and best.p >= LEVEL else ""
 
 
 def _estimate_rate(contrast: Contrast, cells: Sequence[SeededCell]) -> Estimate:

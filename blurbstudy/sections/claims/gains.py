@@ -239,7 +239,7 @@ def _saves(effects: Sequence[TechniqueEffect]) -> str:
         if (rates := effect.rates) is not None and effect.p_rates is not None and effect.p_rates < LEVEL
     ]
     if not changed:
-        return "No technique's rate of collapse differs significantly from its baseline's."
+        return "No technique's rate of collapse is shown to differ from its baseline's."
     return f"Another share of runs collapsed than under the baseline (exact test) with: {'; '.join(changed)}."
 
 

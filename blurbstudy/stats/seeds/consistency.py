@@ -40,7 +40,9 @@ class Agreement:
     n: int  # runs compared
     collapsed: int  # runs left out
     value: float | None = None  # None below two runs
-    interval: Interval | None = None  # 95%, over seeds and examples; None below MIN_RUNS or two units
+    interval: Interval | None = (
+        None  # 95%, over seeds and examples; None below MIN_RUNS or two units, or without variance
+    )
     kappa: float | None = None  # Fleiss', of labels; None where all runs give one label to all examples
     kappa_interval: Interval | None = None
     items: str = ""  # what is right or wrong below: examples, gold mentions, gold words; "": scores
@@ -120,9 +122,9 @@ def _estimate(
     seeds = (n - 1) * float(np.var(without))
     units = reference.resampling(split).variance(replicates_from_sums(sums, from_sums))
     variance = seeds + units
-    if not math.isfinite(variance):
+    if not math.isfinite(variance) or variance <= 1e-18:
         return value, None
-    df = variance**2 / (seeds**2 / (n - 1) + units**2 / (len(sums) - 1)) if variance else 1.0
+    df = variance**2 / (seeds**2 / (n - 1) + units**2 / (len(sums) - 1))
     return value, student_interval(value, error=math.sqrt(variance), df=df)
 
 

@@ -194,12 +194,14 @@ def _contrast(scorer: _Scorer, subsets: Sequence[tuple[int, ...]], scale: Scale)
 
 
 def _interval_over_examples(scorer: _Scorer, scale: Scale, *, length: float) -> Interval | None:
-    """95% of the gain of all runs together; None where units are few."""
+    """95% of the gain of all runs together; None where units are few or none matters."""
     resampling, runs = scorer.reference.resampling(scorer.split), range(scorer.n)
     if resampling.n_units < MIN_UNITS:
         return None
     members = np.mean([scale.forward(scorer.replicates((run,))) for run in runs], axis=0)
     variance = resampling.variance(scale.forward(scorer.replicates(tuple(runs))) - members)
+    if variance <= 1e-18:
+        return None
     low, high = student_interval(length, error=math.sqrt(variance), df=resampling.n_units - 1)
     return scale.points(low), scale.points(high)
 

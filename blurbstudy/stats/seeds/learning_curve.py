@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 
 from ...training.run_record import RunRecord
 from ..contrasts import Comparison
-from ..intervals import MIN_RUNS, Interval
+from ..intervals import MIN_RUNS, Interval, clip_interval
 from ..references import GoldReference
 from ..summary import CellSummary, compare, summarize
 
@@ -110,14 +110,17 @@ def _with_forecast(curve: LearningCurve) -> LearningCurve:
     complete = ~np.isnan(resampled).all(axis=2).any(axis=0)
     means = np.nanmean(resampled[:, complete], axis=2).T  # (resamples, sizes)
     law = fit_power_laws(n, np.nanmean(scores, axis=1)[None])
+    if law[0, 1] <= 0.0 or law[0, 2] >= _EXPONENTS[-1]:  # then the law says 0 gain, however little is known
+        return without("the scores do not rise as a power law does; they are level, or fall, after the smallest size")
     gain = float(_gains(law, n[-1])[0])
     interval = _wide_interval(gain, _gains(fit_power_laws(n, means), n[-1]), draws=draws)
     limit, slope, exponent = (float(value) for value in law[0])
+    now, low = float(np.nanmean(scores[-1])), points[-1].summary.min_score
     return replace(
         curve,
         law=PowerLaw(limit=limit, slope=slope, exponent=exponent),
         forecast=gain,
-        forecast_interval=interval,
+        forecast_interval=clip_interval(interval, low=low - now, high=1.0 - now),
     )
 
 

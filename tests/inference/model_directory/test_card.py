@@ -94,7 +94,10 @@ def test_the_card_has_scores_with_both_intervals_and_every_run():
     assert "| test, mean of 1 seed without a collapsed run | 62.50 | [57.33, 67.44] | – |" in text
     assert "| 1 (this model) | 69.50 | 61.62 | 0.12 | better than trivial | aaaaaaaaaaaaaaaaaaaa |" in text
     assert "| 2 | 0.00 | – | – | constant predictions | bbbbbbbbbbbbbbbbbbbb |" in text
-    assert "Confidence intervals on test: bootstrap over documents (over examples); none below three runs" in text
+    assert (
+        "Confidence intervals on test: bootstrap over documents (over examples); none below three runs that did not"
+        in text
+    )
     stable = card(with_values(summary={"test": {"model": STABLE | {"mean": 0.6162}, "seeds": STABLE}}))
     assert "| test, mean of 5 seeds | 62.50 | [57.33, 67.44] | [51.39, 73.60] |" in stable
     assert "bootstrap over documents (over examples); Student's t (over seeds)" in stable
@@ -105,7 +108,11 @@ def test_the_card_counts_statuses_and_says_what_they_mean():
     counts = (
         "1 collapsed / 0 no better than trivial / 0 not shown better than trivial / 1 better than trivial, of 2 runs"
     )
-    assert f"Status: {counts}." in text and "not judged" not in text and "failed" not in text.split("## Runs")[0]
+    assert (
+        f"Status: {counts}; rate of collapse in %: 95% CI [9.45, 90.55]." in text
+        and "not judged" not in text
+        and "failed" not in text.split("## Runs")[0]
+    )
     assert f"ends at {NOT_TRAINED_RATIO} times the loss" in text
     assert "All runs failed" not in text and "longer training" not in text and "last step's weights" not in text
     statuses = dict.fromkeys(RUN["statuses"], 0) | {"not judged": 2}
@@ -118,12 +125,12 @@ def test_the_card_counts_statuses_and_says_what_they_mean():
     assert "Status and loss ratio are those of the last step's weights" in card(with_values(recipe=best_dev))
 
 
-def test_collapsed_runs_have_their_rate_and_what_to_expect_of_one_more():
+def test_collapsed_runs_have_their_rate_and_the_mean_that_counts_them():
     seeds = STABLE | {"collapsed": 2, "n_noncollapsed": 3, "collapse_interval": (0.118, 0.769)}
     seeds |= {"mixture_interval": (0.12, 0.6)}
     text = card(with_values(summary={"test": {"model": STABLE, "seeds": seeds}}))
-    assert "2 of 5 runs collapsed (95% CI of the rate: [11.80, 76.90]%)" in text
-    assert "expected to score [12.00, 60.00] on test" in text
+    assert "of 2 runs; rate of collapse in %: 95% CI [11.80, 76.90]." in text
+    assert "Mean on test of all runs, collapsed ones included: 95% CI [12.00, 60.00]." in text
     gone = NUMBERS | {"n_noncollapsed": 0, "collapsed": 2, "noncollapsed_mean": None, "interval_over_examples": None}
     text = card(with_values(summary={"test": {"model": gone, "seeds": gone}}))
     assert "| test, mean of 2 seeds, all collapsed | 31.50 |" in text

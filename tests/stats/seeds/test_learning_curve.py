@@ -86,3 +86,17 @@ def test_three_sizes_have_no_law(make_record, references):
     del runs[0.125]
     curve = learning_curve(runs, dict(zip(SHARES, SIZES, strict=True)), references)
     assert curve.law is None and curve.reason == "a power law needs 4 sizes, here are 3" and curve.doubling.n == 5
+
+
+@pytest.mark.parametrize("means", [[0.9, 0.8, 0.75, 0.7], [0.5, 0.9, 0.9, 0.9]])
+def test_a_curve_without_the_shape_of_a_law_has_no_forecast(make_record, references, means):
+    curve = learning_curve(runs_at(make_record, means), dict(zip(SHARES, SIZES, strict=True)), references)
+    assert curve.law is None and curve.forecast_interval is None and "do not rise as a power law" in curve.reason
+
+
+def test_a_forecast_stays_within_what_the_score_can_be(make_record, references):
+    curve = learning_curve(
+        runs_at(make_record, [0.8, 0.9, 0.95, 0.97]), dict(zip(SHARES, SIZES, strict=True)), references
+    )
+    low, high = curve.forecast_interval
+    assert low < curve.forecast < high <= 1 - curve.points[-1].summary.mean + 1e-12
