@@ -68,7 +68,7 @@ class CellSummary:
     scores: tuple[float | None, ...]  # one per seed
     judgements: tuple[Judgement, ...]  # one per seed: of its worst run
     run_ids: tuple[str, ...]
-    variance: VarianceParts | None = None  # with clusters
+    variance: VarianceParts | None = None  # with clusters; where every seed has a collapsed run, of all scores
     min_score: float = 0.0  # score that there can be; of correlations -1
     resampled: ResampledMean | None = None  # on resampled splits, where a seed is a repeat and its score a mean
 
@@ -147,7 +147,7 @@ def summarize(
         )
         if n_collapsed and not clusters
         else None,
-        variance=over_seeds.parts,
+        variance=over_seeds.parts or mean_over_seeds(scored).parts,
         min_score=low,
         seeds=tuple(seeds),
         scores=tuple(scores.values()),
