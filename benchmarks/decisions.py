@@ -3,7 +3,7 @@ they should: simulations of known truth, judged by the package's own functions.
 
     python benchmarks/decisions.py [--repetitions 4000] [--workers 1] [--only TITLE ...] [--out benchmarks/decisions.md]
 
-About half an hour on an idle core. `decisions_data.py` draws the runs, `decisions_trials.py` judges them. It ends with
+Half an hour on an idle core. `simulation/data.py` draws the runs, `simulation/trials.py` judges them. It ends with
 status 1 if a rate of errors is above .05, or a coverage below .93, by more than the simulation's own error.
 """
 
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import _path  # noqa: F401
 import numpy as np
-from decisions_tables import Job, Table, all_tables, share, simulation_interval
+from simulation.tables import Job, Table, all_tables, share, simulation_interval
 
 HEADING = """# How often decisions are wrong
 

@@ -15,11 +15,9 @@ REPETITIONS = 300
 def modules(monkeypatch):
     """The benchmark's modules: data, tables, trials."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import decisions_data
-    import decisions_tables
-    import decisions_trials
+    from simulation import data, tables, trials
 
-    return decisions_data, decisions_tables, decisions_trials
+    return data, tables, trials
 
 
 @pytest.fixture

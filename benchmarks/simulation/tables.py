@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import _path  # noqa: F401
-import decisions_trials as trials
 import numpy as np
-from decisions_data import Answers, Correlations
 
 from blurbstudy.stats.intervals import Interval, wilson_interval
+
+from . import trials
+from .data import Answers, Correlations
 
 LAMS = (0.1, 0.3, 1.0, 3.0, 10.0)
 SEEDS = (2, 3, 5, 10, 20)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-import _path  # noqa: F401
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, owens_t

@@ -8,9 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
-import _path  # noqa: F401
 import numpy as np
-from decisions_data import Answers, Correlations, as_task, one_task, with_seeds
 from scipy.stats import binom
 
 from blurbstudy.stats.contrasts import Comparison, contrast
@@ -20,6 +18,8 @@ from blurbstudy.stats.panels import ScoredTask
 from blurbstudy.stats.resampling import Resampling
 from blurbstudy.study.decisions import ALL_GROUPS, LEVEL, Decision, Outcome, decide, decide_effects, decide_rates
 from blurbstudy.study.grid import Condition
+
+from .data import Answers, Correlations, as_task, one_task, with_seeds
 
 ENCODERS, PARTS, TECHNIQUES = 4, 2, 3  # of Table 4: sentence similarity and question answering
 BASELINE = 0  # index among levels
