@@ -127,7 +127,7 @@ def example_interval_of(
     """
     units = " and ".join(dict.fromkeys(references[task].resampling_units(split) for task in cell))
     if not seeds:
-        return None, f"bootstrap over {units}"
+        return None, "none: no run that did not collapse"
     runs = {task: [by_seed[seed].predictions[split] for seed in seeds] for task, by_seed in cell.items()}
     if len(cell) == 1:
         ((task, predicted),) = runs.items()

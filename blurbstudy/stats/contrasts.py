@@ -22,7 +22,7 @@ from scipy.special import stdtr, stdtrit
 
 from ..errors import StudyError
 from .crossed_seeds import STUDENT, Seed
-from .intervals import Interval
+from .intervals import MIN_RUNS, Interval
 from .panels import ContrastGroup, Panel, Variance, make_panel, sum_variances, unit_variance
 from .scale import Scale
 
@@ -40,7 +40,7 @@ class Comparison:
     p: float | None = None  # two-sided; correct a family's with `holm`
     df: float | None = None
     detectable: float | None = None  # difference that 80% of such studies would decide at p < 0.05
-    seed_interval: Interval | None = None  # 95% over seeds alone, these examples
+    seed_interval: Interval | None = None  # 95% over seeds alone, these examples; None below MIN_RUNS
     example_interval: Interval | None = None  # 95% over examples alone, these seeds
     seed_method: str = STUDENT
     paired: bool = True  # by seed; otherwise both sides are independent
@@ -151,7 +151,7 @@ def _decided(result: Comparison, parts: Sequence[Panel], group: ContrastGroup) -
         p=2 * max(_tail(abs(length), test) for test in tests),
         df=joint[1],
         detectable=scale.points(max(_half(test, 0.95) + _half(test, 2 * POWER - 1) for test in tests)),
-        seed_interval=_around(scale, length, seeds) if n > 1 else None,
+        seed_interval=_around(scale, length, seeds) if n >= MIN_RUNS else None,
         example_interval=_around(scale, length, units),
         error=math.sqrt(variance),
         example_error=math.sqrt(units[0]),

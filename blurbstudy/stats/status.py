@@ -86,9 +86,12 @@ def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
     if is_unscored(record, split):
         return Judgement(status=RunStatus.DIVERGED, loss_ratio=ratio)
     predicted = last_predictions(record, split)
-    if is_constant(predicted, reference.task):
-        return Judgement(status=RunStatus.CONSTANT, loss_ratio=ratio)
     limit = NOT_TRAINED_RATIO_OF_TAGS if reference.task.output == "token_labels" else NOT_TRAINED_RATIO
+    trained = ratio is not None and ratio < limit
+    # Where the gold labels are constant too, only the training loss tells whether the run learned anything.
+    says_nothing = trained and is_constant(reference.gold[split].gold, reference.task)
+    if is_constant(predicted, reference.task) and not says_nothing:
+        return Judgement(status=RunStatus.CONSTANT, loss_ratio=ratio)
     if ratio is not None and ratio >= limit:
         return Judgement(status=RunStatus.NOT_TRAINED, loss_ratio=ratio)
     if joined:

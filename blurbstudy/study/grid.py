@@ -203,7 +203,8 @@ def merge_captions(results: Sequence[Results]) -> str:
 
 def format_methods(methods: Sequence[str]) -> str:
     """Each method once: `Fisher's z; bootstrap over documents, questions`."""
-    single = sorted({method for text in methods for method in text.split(" and ")})
+    used = [text for text in methods if not text.startswith("none: ")]
+    single = sorted({method for text in used for method in text.split(" and ")})
     start = "bootstrap over "
     units = [method.removeprefix(start) for method in single if method.startswith(start)]
     others = [method for method in single if not method.startswith(start)]

@@ -17,7 +17,8 @@ PAIRS_NOTE = (
     "pairs, since those of one seed are not independent."
 )
 DIFFERENCE_NOTE = (
-    "95%: interval over seeds and test examples together, whose variances are added; small below it, over each alone. "
+    "95%: interval over seeds and test examples together, whose variances are added; below it, over each alone, over "
+    "seeds from three on. "
     "80%: the smallest difference that 80% of studies of this size would decide (p < 0.05 without correction). "
     "Differences of correlations are taken on Fisher's z scale."
 )
@@ -144,7 +145,7 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
     undecided = [d for d in effects if not d.outcome.decided]
     if undecided:
         reaches = [d.comparison.detectable for d in undecided if d.comparison.detectable is not None]
-        reach = f"; studies of this size decide differences of {_range(reaches)} points" if reaches else ""
+        reach = f"; 80% of studies of this size decide differences of {_range(reaches)} points" if reaches else ""
         sentences.append(f"Undecided: {len(undecided)} of {len(effects)} comparisons with {baseline}{reach}.")
     return KeyFinding(question=question, sentences=sentences)
 

@@ -77,6 +77,13 @@ class SeedScores:
     paper: float | None = None
     trivial: float | None = None
 
+    @property
+    def mean(self) -> float | None:
+        """Of the runs that did not collapse, if any, otherwise of all with a score, as in the tables."""
+        scored = [(score, gone) for score, gone in zip(self.scores, self.collapsed, strict=True) if score is not None]
+        counted = [score for score, gone in scored if not gone] or [score for score, _ in scored]
+        return sum(counted) / len(counted) if counted else None
+
 
 def without_mathtext(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Draw without parsing `$` in names as mathematics."""
@@ -190,7 +197,16 @@ def points_figure(
     marks = [
         Line2D([], [], marker="o", ls="", color=BLUE, label="a seed"),
         Line2D([], [], marker="X", ls="", color=VERMILION, label="a collapsed run (at the bottom: no score)"),
-        Line2D([], [], marker="_", ls="", color="#1c2430", ms=14, mew=2, label="mean"),
+        Line2D(
+            [],
+            [],
+            marker="_",
+            ls="",
+            color="#1c2430",
+            ms=14,
+            mew=2,
+            label="mean (of runs that did not collapse, if any)",
+        ),
         Line2D([], [], marker="D", ls="", mfc="none", color=GREEN, label="the paper"),
         Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
     ]
@@ -222,9 +238,7 @@ def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
                 edgecolors="white",
                 clip_on=False,
             )
-        scored = [score for score in entry.scores if score is not None]
-        if scored:
-            mean = sum(scored) / len(scored)
+        if (mean := entry.mean) is not None:
             axes.plot([x - 0.22, x + 0.22], [mean, mean], color="#1c2430", lw=2, zorder=4)
         if entry.paper is not None:
             axes.scatter(x + 0.32, entry.paper, marker="D", s=34, facecolors="none", edgecolors=GREEN, zorder=3)

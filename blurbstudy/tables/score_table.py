@@ -117,10 +117,10 @@ def cell_notes(results: Results, paper: str) -> list[str]:
     """How to read a cell, why runs failed, and our notes on the paper's table."""
     summaries = results.summaries.values()
     notes = [
-        "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all, in red); "
-        "sd over these seeds; seeds and examples: 95% intervals of that mean over each, from three seeds on; trivial: "
-        "the majority class, or 0 for a correlation; shown above: runs whose dev score is shown to be above the "
-        "trivial one. Which other runs are not says as much about the size of dev as about the runs."
+        "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all); ✕: some "
+        "run collapsed; sd over these seeds; seeds and examples: 95% intervals of that mean over each, over seeds from "
+        "three on; trivial: the majority class, or 0 for a correlation; shown above: runs whose dev score is shown to "
+        "be above the trivial one. Which other runs are not says as much about the size of dev as about the runs."
     ]
     if any(summary.collapsed for summary in summaries):
         notes.append(

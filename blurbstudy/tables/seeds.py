@@ -87,15 +87,15 @@ def seeds_table(
     """
     columns = ("Cell", "Runs", "Agreement", "Kappa", "Right with all", "with some", "with none", "Ensemble", "Gain")
     rows = [_row(name, *cell) for name, cell in cells.items()]
-    measures = sorted({agreement.measure for agreement, _ in cells.values()})
+    measures = ", ".join(sorted({agreement.measure for agreement, _ in cells.values()}))
     return Table(
         title=title,
         columns=columns,
         rows=rows or [empty_row(columns, NOT_RUN)],
         caption=caption,
         notes=[
-            f"Agreement: {', '.join(measures)}; with 95% intervals over seeds and test examples, from three runs on and where "
-            "they differ; shares in percent. Runs that collapsed are left out and counted.",
+            f"Agreement{f': {measures}' * bool(measures)}; with 95% intervals over seeds and test examples, from three "
+            "runs on and where they differ; shares in percent. Runs that collapsed are left out and counted.",
             f"Ensemble: of all runs. {ENSEMBLE_NOTE}",
             *notes,
         ],

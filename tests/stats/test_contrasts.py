@@ -271,3 +271,10 @@ def test_variances_add_with_satterthwaites_degrees_of_freedom():
     assert sum_variances([(1.0, 4.0), (1.0, 4.0)]) == (2.0, 8.0)
     assert sum_variances([(2.0, 3.0), (0.0, 1.0)]) == (2.0, 3.0)
     assert sum_variances([(0.0, 1.0)])[0] == 0.0
+
+
+def test_two_seeds_have_no_interval_over_seeds_alone():
+    right = np.random.default_rng(1).random((3, 50)) < 0.7
+    for n in (2, 3):
+        found = contrast([[group(right[:n]), group(~right[:n])]], is_z=False)
+        assert (found.seed_interval is None) == (n == 2) and found.interval is not None

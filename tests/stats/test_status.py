@@ -235,3 +235,14 @@ def test_every_task_has_a_trivial_prediction_that_is_constant(make_reference, ma
         reference = make_reference(task.name, gold)
         predicted = ["O O"] * 12 if task.output == "token_labels" else [gold[0]] * 12
         assert judge_run(make_record(task=task.name, test=predicted), reference).status is RunStatus.CONSTANT
+
+
+def test_constant_predictions_of_constant_labels_are_no_collapse_of_a_trained_run(make_reference, make_record):
+    """A tiny dev of one label: only the training loss tells."""
+    reference = make_reference("BioASQ", ["no"] * 6)
+    trained, not_trained, unknown = (
+        make_record(task="BioASQ", test=["no"] * 6, final_loss=loss, constant_loss=1.0) for loss in (0.1, 0.95, None)
+    )
+    assert not judge_run(trained, reference).status.collapsed
+    assert judge_run(not_trained, reference).status is RunStatus.CONSTANT
+    assert judge_run(unknown, reference).status is RunStatus.CONSTANT

@@ -73,7 +73,8 @@ def test_what_is_clear_over_seeds_alone_is_undecided_and_the_decidable_differenc
     reach = f"{decision.comparison.detectable * 100:.2f}"
     assert said == [
         "None of 10 runs collapsed.",
-        f"Undecided: 1 of 1 comparisons with Baseline; studies of this size decide differences of {reach} points.",
+        f"Undecided: 1 of 1 comparisons with Baseline; 80% of studies of this size decide differences of {reach} "
+        "points.",
     ]
 
 

@@ -44,6 +44,14 @@ def test_seeds_are_told_in_words_with_failures_and_the_papers_number():
     assert "BERT, Baseline: 3 seeds, 80.0 to 90.0, 1 collapsed, the paper 71.7." in alt
 
 
+def test_the_mean_is_that_of_the_table():
+    """Of the runs that did not collapse, where there are any."""
+    of = {"label": "Baseline", "scores": [90.0, None, 80.0, 10.0]}
+    assert SeedScores(**of, collapsed=[False, True, False, True]).mean == 85
+    assert SeedScores(**of, collapsed=[True] * 4).mean == 60
+    assert SeedScores(label="Baseline", scores=[None], collapsed=[True]).mean is None
+
+
 def test_encoders_without_runs_have_no_panel_unless_none_has(make_results):
     groups = {"groups": ("BERT", "ELECTRA"), "missing_reasons": {"ELECTRA": "not released"}}
     assert "ELECTRA" not in seeds_figure(make_results({"Baseline": [90]}, **groups), title="t", paper="table4").alt

@@ -146,3 +146,7 @@ def test_below_a_table_stand_the_ids_of_its_runs_given_or_taken_from_its_cells()
     assert "<summary>ids of its 2 runs</summary><dl><dt>BERT, y</dt><dd>ab12 cd34</dd></dl>" in table._repr_html_()
     given = dataclasses.replace(table, runs={"all": ("ef56",)})._repr_html_()
     assert "<dt>all</dt><dd>ef56</dd>" in given and "ab12</dd>" not in given
+
+
+def test_intervals_are_not_broken_over_lines():
+    assert html_lines("seeds [−1.20, 3.00]\nBERT [a, b]") == "seeds [−1.20,\u00a03.00]<br>BERT [a, b]"

@@ -174,7 +174,11 @@ def _unsafe_settings(settings: Sequence[SettingStatuses]) -> list[str]:
     listed = "; ".join(
         f"{s.name} ({s.total.n_collapsed} of {s.total.n}, on {_list_tasks(list(s.by_task))})" for s in worst
     )
-    return [f"Runs collapse most often under: {listed}."] if worst else []
+    if not worst:
+        return []
+    rate, n_worst = worst[0].total.n_collapsed / worst[0].total.n, len(worst)
+    equal = sum(setting.total.n_collapsed / setting.total.n == rate for setting in unsafe) - n_worst
+    return [f"Runs collapsed most often under: {listed}{f'; and {equal} more as often' if equal > 0 else ''}."]
 
 
 def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:

@@ -126,7 +126,7 @@ def technique_gains(evidence: Evidence) -> Table:
                 page_link(effect.stem),
                 *(_few(effect.decided(outcome), "tasks") or "–" for outcome in (Outcome.BETTER, Outcome.WORSE)),
                 str(len(effect.undecided)),
-                f"{format_number(percent(min(reaches)))} to {format_number(percent(max(reaches)))}" if reaches else "–",
+                _reach(reaches),
                 *(format_signed(percent(mean)) for mean in means),
                 " / ".join(f"{collapsed} of {n}" for collapsed, n in counts) or "–",
                 format_p_value(effect.p_rates),
@@ -273,6 +273,12 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
 
 def _span(ns: Sequence[int]) -> str:
     return str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
+
+
+def _reach(differences: Sequence[float]) -> str:
+    """The smallest and the largest, times 100."""
+    ends = dict.fromkeys(format_number(percent(end)) for end in sorted(differences))
+    return " to ".join(list(ends)[:: max(1, len(ends) - 1)]) or "–"
 
 
 def _half(bounds: tuple[float, float]) -> float:

@@ -51,7 +51,7 @@ def test_a_setting_that_never_collapsed_is_called_safe_only_as_far_as_its_runs_g
         "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
     )
     assert (
-        said[1] == "Runs collapse most often under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
+        said[1] == "Runs collapsed most often under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
     )
 
 
