@@ -73,5 +73,6 @@ def escape_spreadsheet(cell: object) -> object:
 
 def html_lines(text: str) -> str:
     """Escaped text with its line breaks; `words` in backticks become code, and intervals are not broken."""
+    text = re.sub(r"\b(seeds|examples) (?=\[)", "\\1\N{NO-BREAK SPACE}", text)
     text = re.sub(r"(\[[−\d.]+,) (?=[−\d.]+\])", "\\1\N{NO-BREAK SPACE}", text)
     return "<br>".join(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(part)) for part in text.split("\n"))

@@ -149,4 +149,4 @@ def test_below_a_table_stand_the_ids_of_its_runs_given_or_taken_from_its_cells()
 
 
 def test_intervals_are_not_broken_over_lines():
-    assert html_lines("seeds [−1.20, 3.00]\nBERT [a, b]") == "seeds [−1.20,\u00a03.00]<br>BERT [a, b]"
+    assert html_lines("seeds [−1.20, 3.00]\nBERT [a, b]") == "seeds\u00a0[−1.20,\u00a03.00]<br>BERT [a, b]"
