@@ -44,7 +44,7 @@ class Comparison:
     example_interval: Interval | None = None  # 95% over examples alone, these seeds
     seed_method: str = STUDENT
     paired: bool = True  # by seed; otherwise both sides are independent
-    reason: str = ""  # why nothing is decided
+    reason: str = ""  # why nothing is decided, or why there is no interval
     seeds: tuple[Seed, ...] = ()  # where paired, of a single panel
     differences: tuple[float, ...] = ()  # one per pair, of all panels
     scale: Scale = field(default_factory=lambda: Scale(is_z=False))
@@ -53,11 +53,12 @@ class Comparison:
     example_error: float | None = None  # the part over examples: what endless seeds would leave
     few_seeds: Variance | None = None  # of `length` over so few seeds that their own test must agree
     nadeau_bengio: Interval | None = None  # 95%, of resampled splits
+    has_interval: bool = True  # False below MIN_RUNS seeds, where it would say nothing
 
     @property
     def interval(self) -> Interval | None:
         """95%, over seeds and test examples; with few seeds not narrower than over seeds alone."""
-        return self.interval_at(0.95)
+        return self.interval_at(0.95) if self.has_interval else None
 
     def interval_at(self, confidence: float) -> Interval | None:
         """Of 90%, an interval within a margin shows equivalence: two one-sided tests at 0.05 (Schuirmann 1987)."""
@@ -146,6 +147,7 @@ def _decided(result: Comparison, parts: Sequence[Panel], group: ContrastGroup) -
     n = min(part.n for part in parts)
     few = seeds if n <= FEW_SEEDS and seeds[0] and not group.resampled else None
     tests = [joint, *([few] if few else [])]
+    has_interval = n >= MIN_RUNS or group.resampled
     return replace(
         result,
         p=2 * max(_tail(abs(length), test) for test in tests),
@@ -156,6 +158,8 @@ def _decided(result: Comparison, parts: Sequence[Panel], group: ContrastGroup) -
         error=math.sqrt(variance),
         example_error=math.sqrt(units[0]),
         few_seeds=few,
+        has_interval=has_interval,
+        reason="" if has_interval else f"{n} seeds: no interval",
     )
 
 

@@ -10,7 +10,7 @@ from ..study.decisions import Decision, Outcome, decide_collapse, decide_levels,
 from ..study.grid import Condition, Results
 from .formatting import format_interval, format_number, format_signed
 from .score_table import MAX_NAMED, PERCENT, paper_score, percent, percents, run_ids, seed_notes
-from .table import KeyFinding, Table, empty_row
+from .table import HtmlCell, KeyFinding, Table, empty_row, number_with_details
 
 PAIRS_NOTE = (
     "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
@@ -70,18 +70,15 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     )
 
 
-def difference_cells(change: Comparison | None) -> tuple[str, str, str]:
+def difference_cells(change: Comparison | None) -> tuple[str, str | HtmlCell, str]:
     """A difference, its interval with the intervals over each source below it, and what such a study decides."""
     if change is None:
         return "–", "–", "–"
     if change.interval is None:
         return format_signed(percent(change.difference)), change.reason or "–", "–"
-    parts = f"seeds {format_interval(percents(change.seed_interval))}\nexamples " + format_interval(
-        percents(change.example_interval)
-    )
-    if change.nadeau_bengio is not None:
-        parts += f"\nNadeau-Bengio {format_interval(percents(change.nadeau_bengio))}"
-    interval = f"{format_interval(percents(change.interval))}\n{parts}"
+    parts = {"seeds": change.seed_interval, "examples": change.example_interval, "Nadeau-Bengio": change.nadeau_bengio}
+    lines = [f"{name} {format_interval(percents(bounds))}" for name, bounds in parts.items() if bounds is not None]
+    interval = number_with_details(None, format_interval(percents(change.interval)), lines)
     return format_signed(percent(change.difference)), interval, format_number(percent(change.detectable))
 
 

@@ -273,8 +273,9 @@ def test_variances_add_with_satterthwaites_degrees_of_freedom():
     assert sum_variances([(0.0, 1.0)])[0] == 0.0
 
 
-def test_two_seeds_have_no_interval_over_seeds_alone():
+def test_two_seeds_have_no_interval_but_a_p():
     right = np.random.default_rng(1).random((3, 50)) < 0.7
     for n in (2, 3):
         found = contrast([[group(right[:n]), group(~right[:n])]], is_z=False)
-        assert (found.seed_interval is None) == (n == 2) and found.interval is not None
+        assert (found.seed_interval is None) == (found.interval is None) == (n == 2) and found.p is not None
+        assert found.reason == ("2 seeds: no interval" if n == 2 else "")

@@ -41,7 +41,7 @@ def test_the_paired_table_shows_the_papers_difference(make_results):
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
     assert table.rows[0][-1] == "+4.60"  # 76.3 - 71.7
     assert table.rows[0][2] == "−9.50" and table.rows[0][7] == "worse"
-    both, seeds, examples = table.rows[0][3].split("\n")
+    both, seeds, examples = table.rows[0][3].text.split("\n")
     assert seeds.startswith("seeds [") and examples.startswith("examples [") and both.startswith("[")
 
 

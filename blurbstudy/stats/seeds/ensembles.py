@@ -169,9 +169,9 @@ def _of_size(scorer: _Scorer, size: int, *, n: int) -> Ensemble:
         whole = _interval_over_examples(scorer, middle, length=means[0] - means[1]) if size == n else None
         return replace(result, example_interval=whole, reason=f"{n} runs hold no two disjoint ensembles of {size}")
     found = _contrast(scorer, disjoint, scale)
-    return replace(
-        result, interval=replace(found, length=means[0] - means[1], scale=middle).interval, reason=found.reason
-    )
+    # Even two disjoint ensembles are of many runs, so their interval is given.
+    interval = replace(found, length=means[0] - means[1], scale=middle).interval_at(0.95)
+    return replace(result, interval=interval, reason=found.reason if interval is None else "")
 
 
 def _contrast(scorer: _Scorer, subsets: Sequence[tuple[int, ...]], scale: Scale) -> Comparison:

@@ -62,7 +62,7 @@ def test_p_is_below_005_exactly_where_the_interval_lies_on_the_claimed_side(expe
     """95% intervals, and of an equivalence the 90% one."""
     expectation = EXPECTATIONS[expect]
     for margin in (0.01, 0.10, 0.12, 0.15, 0.17, 0.19, 0.22, 0.30):
-        low, high = change.interval
+        low, high = change.interval_at(0.95)
         both = expectation.above is not None and expectation.below is not None
         inner = change.interval_at(0.90) if both else (low, high)
         above = expectation.above is None or inner[0] > expectation.above * margin

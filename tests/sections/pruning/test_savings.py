@@ -50,7 +50,7 @@ def test_savings_stand_beside_the_loss(cut):
     share = round(100 * layers / SHAPE.n_parameters)
     assert full[4:] == ("–", "–", "–") and table.columns[4] == "Mean of the tasks"
     assert half[1].endswith(f"(−{share}%)") and half[2:4] == ("3.5 (−50%)", "1 MiB (−50%)")
-    assert half[4] == "−10.50" and half[5].startswith("[") and half[6] == "BioASQ −10.50"  # 79.5 − 90
+    assert half[4] == "−10.50" and half[5] == "–" and half[6] == "BioASQ −10.50"  # 79.5 − 90
     assert any("unknown device, ? at once (5 runs)" in note for note in table.notes)
 
 

@@ -116,7 +116,7 @@ def test_the_interval_is_that_of_a_contrast_of_disjoint_subsets(make_reference, 
         for subset in combinations(range(6), 3)
     ]
     assert three.gain == pytest.approx(np.mean(all_subsets) - right.mean())
-    low, high = expected.interval
+    low, high = expected.interval_at(0.95)
     shift = three.gain - expected.difference
     assert three.interval == pytest.approx((low + shift, high + shift))
 
