@@ -99,15 +99,21 @@ def is_correlation(cell: RunsByTask, references: Mapping[str, GoldReference]) ->
 
 
 def contrast_group(cell: RunsByTask, references: Mapping[str, GoldReference], *, split: str) -> ContrastGroup:
-    """A cell of runs as a group of a contrast: every scored run, collapsed ones included."""
-    seeds = [s for s in common_seeds(cell) if seed_score(cell, references, seed=s, split=split) is not None]
-    tasks = {}
+    """A cell of runs as a group of a contrast: every run, collapsed ones included.
+
+    A run that diverged has no score; it counts as the trivial baseline, or it would flatter its cell.
+    """
+    seeds, tasks = common_seeds(cell), {}
     for task, runs in cell.items():
         reference = references[task]
         scores = {seed: run_score(runs[seed], reference, split) for seed in seeds}
+        predicted = {
+            seed: reference.trivial_predictions(split) if scores[seed] is None else runs[seed].predictions[split]
+            for seed in seeds
+        }
         tasks[task] = ScoredTask(
-            scores={seed: score for seed, score in scores.items() if score is not None},
-            replicates={s: replicate_scores(reference, runs[s].predictions[split], split=split) for s in seeds},
+            scores={s: reference.trivial_score(split) if score is None else score for s, score in scores.items()},
+            replicates={seed: replicate_scores(reference, predicted[seed], split=split) for seed in seeds},
             resampling=reference.resampling(split),
         )
     return ContrastGroup(tasks=tasks, weights={task: cell.weight(task) for task in cell})

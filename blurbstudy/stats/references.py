@@ -61,8 +61,11 @@ class GoldReference:
         """Score of the trivial baseline on a split: the majority label of train, no mention, or 0 for a correlation."""
         if self.task.metric == "pearson":
             return 0.0
-        truth = self.gold[split].gold
-        return self.score(truth, trivial_predictions(self.task, self.gold["train"].gold, truth))
+        return self.score(self.gold[split].gold, self.trivial_predictions(split))
+
+    def trivial_predictions(self, split: str) -> list[str | float]:
+        """Predictions of the trivial baseline; of a correlation, whose score they leave at 0, the mean of train."""
+        return trivial_predictions(self.task, self.gold["train"].gold, self.gold[split].gold)
 
     def score(self, truth: Sequence[str | float], predicted: Sequence[str | float]) -> float:
         """The task's metric, as a fraction."""

@@ -52,8 +52,8 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     notes = [
         f"Difference to {baseline}, times 100; positive: better than {baseline}. {DIFFERENCE_NOTE} Averages over "
         f"encoders are tested first (Holm's correction over {n_effects}), and single encoders only where their average "
-        "is decided (Holm's correction among them). All runs with a score count, collapsed ones included; runs that "
-        "diverged have none, which flatters their setting.",
+        "is decided (Holm's correction among them). All runs count, collapsed ones included; those that diverged "
+        "count as the trivial baseline.",
         *tested_conditions(results, baseline=baseline)[1],
         *seed_notes(results, {d.condition: d.comparison.seed_method for d in decisions if not d.is_average}),
     ]

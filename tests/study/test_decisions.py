@@ -114,12 +114,16 @@ def test_a_table_of_two_encoders(make_results):
     assert table["Freeze", ""].comparison == results.average_comparison(pairs)
 
 
-def test_an_encoder_without_scored_runs_is_in_no_average(make_results):
+def test_runs_that_diverged_count_as_the_trivial_baseline(make_results):
     right = {"Standard": STANDARD, "Freeze": BETTER}
     results = with_encoder(make_results(right), "b", {"Standard": STANDARD, "Freeze": (None,) * 5})
     decisions = {d.condition.group: d for d in decide_levels(results, baseline="Standard")}
-    assert list(decisions) == ["BERT", "b"]
-    assert decisions["BERT"].outcome is Outcome.BETTER and decisions["b"].outcome is Outcome.NOT_JUDGED
+    assert list(decisions) == [ALL_GROUPS, "BERT", "b"]
+    lost = decisions["b"].comparison.difference
+    assert lost == pytest.approx(0.6 - sum(STANDARD) / 100 / len(STANDARD))
+    assert decisions[ALL_GROUPS].comparison.difference == pytest.approx(
+        (decisions["BERT"].comparison.difference + lost) / 2
+    )
 
 
 def test_where_both_sides_collapsed_nothing_is_called_better(make_results):

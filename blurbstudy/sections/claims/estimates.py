@@ -65,7 +65,10 @@ def estimate(contrast: Contrast, cells: Cells, *, margin: float, printed: float 
         p_against=p_against,
         n=change.n,
         collapsed=(_collapsed_of(firsts), _collapsed_of(seconds)),
-        needed="" if why else needed_test_set(contrast, change, panels[0][0], margin=margin, printed=printed),
+        # Of cells that mostly collapsed, test examples leave something else than of trained runs.
+        needed=""
+        if why or any(_mostly_collapsed(cell) for panel in panels for cell in panel)
+        else needed_test_set(contrast, change, panels[0][0], margin=margin, printed=printed),
         run_ids=_run_ids(cell for panel in panels for cell in panel),
     )
 
@@ -209,6 +212,10 @@ def _count(cells: Iterable[SeededCell]) -> tuple[int, int]:
     """Collapsed runs and all runs of some cells, each once."""
     runs = {run: collapsed for cell in cells for by_run in cell.collapses.values() for run, collapsed in by_run.items()}
     return sum(runs.values()), len(runs)
+
+
+def _mostly_collapsed(cell: Cell) -> bool:
+    return isinstance(cell, SeededCell) and 2 * cell.statuses.collapsed > cell.statuses.runs
 
 
 def _collapsed_of(cells: Sequence[Cell]) -> str:

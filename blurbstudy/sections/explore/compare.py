@@ -113,11 +113,12 @@ def verdict(comparison: Comparison, *, all_collapsed: bool = False) -> str:
     outcome = decide(comparison, comparison.p)
     if outcome is Outcome.NOT_JUDGED:
         return f"Undecided: {comparison.reason}."
-    interval = format_interval(percents(comparison.interval))
+    known = f"95% {format_interval(percents(comparison.interval))}, over seeds and test examples"
+    interval = comparison.reason if comparison.interval is None else known
     if outcome.decided:
         by = format_number(percent(abs(comparison.difference)))
-        return f"The second setting is {outcome.value} by {by} (95% {interval}, over seeds and test examples)."
+        return f"The second setting is {outcome.value} by {by} ({interval})."
     return (
-        f"Undecided: a difference of {format_signed(percent(comparison.difference))} (95% {interval}). 80% of such "
+        f"Undecided: a difference of {format_signed(percent(comparison.difference))} ({interval}). 80% of such "
         f"studies would decide a difference of {format_number(percent(comparison.detectable))}."
     )
