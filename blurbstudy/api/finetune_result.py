@@ -154,17 +154,25 @@ class FinetuneResult:
         yield from (f"warning: {warning}" for warning in self._warnings())
 
     def _warnings(self) -> list[str]:
-        """Which runs may need more steps."""
+        """Which runs may need more steps, and whether a list of train's mentions does better."""
         ratios = {
             str(record.config.seed): self.judgements[run_id].loss_ratio or 0.0 for run_id, record in self.sweep.items()
         }
         undertrained = [seed for seed, ratio in ratios.items() if ratio > UNDERTRAINED_RATIO]
+        scored = self.test or self.dev
+        listed, mean = scored.mention_list, scored.noncollapsed_mean
+        below = [
+            f"on {scored.split}, looking up the mentions of train in the text scores {_percent(listed)}, more than "
+            f"these runs ({_percent(mean)})"
+        ]
+        warnings = below if listed is not None and mean is not None and mean < listed else []
         if not undertrained:
-            return []
+            return warnings
         return [
+            *warnings,
             f"with {'seeds' if len(undertrained) > 1 else 'seed'} {', '.join(undertrained)} training ended above "
             f"{UNDERTRAINED_RATIO:g} times the loss of the best constant prediction (loss ratio); train longer"
-            f"{', or, above 1, with a lower learning rate' if max(ratios.values()) > 1 else ''}"
+            f"{', or, above 1, with a lower learning rate' if max(ratios.values()) > 1 else ''}",
         ]
 
     def _best_notes(self) -> Iterator[str]:
@@ -202,6 +210,8 @@ def describe_scores(summary: CellSummary) -> str:
             f"mean of all runs, collapsed ones included, 95% {format_interval(percents(summary.mixture_interval))}"
         )
     parts += [f"worst {_percent(summary.worst)}", f"trivial {_percent(summary.trivial)}"]
+    if summary.mention_list is not None:
+        parts.append(f"list of train's mentions {_percent(summary.mention_list)}")
     return ", ".join(parts)
 
 

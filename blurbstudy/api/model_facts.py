@@ -163,6 +163,7 @@ def summary_values(summary: CellSummary) -> JsonObject:
         "worst": summary.worst,
         "best": summary.best,
         "trivial": summary.trivial,
+        "mention_list": summary.mention_list,
         "runs": summary.runs,
         "collapsed": summary.collapsed,
         "collapse_interval": summary.collapse_interval,

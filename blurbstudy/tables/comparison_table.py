@@ -122,6 +122,10 @@ def collapse_table(results: Results, *, title: str, baseline: str) -> Table:
         "Runs that collapsed, counted within each encoder and task and tested exactly; Holm's correction over "
         f"{len(decided)} rows. The difference is the mean over encoders and tasks, weighted by their runs."
     ]
+    if results.grid.axes.group is None:  # the levels are encoders
+        notes.append(
+            "Each level is an encoder that was pretrained once or a few times, so this holds for these encoders."
+        )
     return Table(title=title, columns=columns, rows=rows or [empty_row(columns)], caption=results.caption, notes=notes)
 
 

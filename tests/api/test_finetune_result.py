@@ -142,3 +142,13 @@ def test_seeds_with_one_score_have_no_interval_over_seeds(result, make_record):
     found = result([make_record(seed, task="BioASQ", test=answers(36)) for seed in (1, 2, 3)])
     assert "mean 90.00 (sd 0.00) over 3 seeds, 95% over seeds –, over examples [" in found.text()
     assert found.to_dict()["summary"]["test"]["interval_over_seeds"] is None
+
+
+def test_runs_below_the_list_of_trains_mentions_are_warned_of(result, make_record):
+    runs = [make_record(seed, task="BioASQ", test=answers(30)) for seed in (1, 2, 3)]
+    made = result(runs)
+    for listed, warned in ((0.7, False), (0.8, True)):
+        told = dataclasses.replace(made, test=dataclasses.replace(made.test, mention_list=listed))
+        (line,) = [line for line in told.text().splitlines() if line.startswith("test: ")]
+        assert line.endswith(f"list of train's mentions {listed * 100:.2f}")
+        assert any("looking up the mentions of train" in warning for warning in told.to_dict()["warnings"]) is warned

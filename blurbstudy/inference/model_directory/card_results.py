@@ -24,6 +24,8 @@ def score_rows(run: JsonMapping) -> list[list[str]]:
         if split == "dev" and _out_of_bag(run) is not None:
             rows.append(["dev, this model, corrected for its selection", _score(_out_of_bag(run)), "", ""])
         rows += [[f"{split}, {_seeds(seeds)}", *_mean(seeds)], [f"{split}, trivial baseline", _score(seeds["trivial"])]]
+        if seeds.get("mention_list") is not None:
+            rows.append([f"{split}, list of train's mentions", _score(seeds["mention_list"])])
     return [row + [""] * (4 - len(row)) for row in rows]
 
 

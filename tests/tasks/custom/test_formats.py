@@ -155,6 +155,17 @@ def test_documents_of_conll_files_are_units(tmp_path):
     assert task.labels == ("O", "B", "I") and [e.unit for e in examples] == ["d1", "d1", "77"]
 
 
+def test_one_file_or_one_document_id_is_one_unit(tmp_path):
+    """Of brat the file, of a table its document: a dev set of one cannot bound a score."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("Aspirin helps. It hurts.\nAspirin again.")
+    (tmp_path / "notes" / "a.ann").write_text("T1\tDrug 0 7\tAspirin\n")
+    (tmp_path / "a.csv").write_text("pmid,text,label\n7,x,yes\n7,y,no\n7,z,yes\n")
+    for path, kind, n in ((tmp_path / "notes", "ner", 3), (tmp_path / "a.csv", "classification", 3)):
+        _, examples = read(path, kind)
+        assert len(examples) == n and len({example.unit for example in examples}) == 1
+
+
 def test_pico_tags_are_classes_of_words(tmp_path):
     (tmp_path / "a.conll").write_text("old B-PAR\nmen I-PAR\ntook O\npills B-INT\n\n")
     task, examples = read(tmp_path / "a.conll", "pico")
