@@ -17,7 +17,7 @@ PEERS := $(VENV)/.made-with-benchmark
 
 help:
 	@echo "make report   run the study at SCALE=$(SCALE) and write report/$(SCALE)/index.html"
-	@echo "make test     run the tests (about 9 minutes on two cores)"
+	@echo "make test     run the tests (5 to 9 minutes on two cores)"
 	@echo "make test-slow   run the tests with browsers, whole studies and killed processes (up to 25 minutes)"
 	@echo "make lab      open the notebooks in JupyterLab"
 	@echo "make check    check lint, formatting and types"
@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 report: $(STAMP)
-	@echo "Running the study at the $(SCALE) scale$(if $(filter mini,$(SCALE)), (about 13 minutes on two cores))."
+	@echo "Running the study at the $(SCALE) scale$(if $(filter mini,$(SCALE)), (7 to 13 minutes on two cores))."
 	@echo "Finished runs are reused: after an interruption, run the same command again."
 	$(BIN)/blurbstudy run --scale $(SCALE) $(ARGS)
 	@echo "Open report/$(SCALE)/index.html in a browser."
