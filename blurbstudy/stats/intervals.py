@@ -100,11 +100,6 @@ def clip_interval(interval: Interval | None, *, low: float, high: float = 1.0) -
     return None if interval is None else (min(max(low, interval[0]), high), max(min(high, interval[1]), low))
 
 
-def mean_interval(values: Sequence[float], *, low: float, high: float = 1.0) -> Interval | None:
-    """95% Student's interval of a mean of scores, clipped to what a score can be; None below MIN_RUNS."""
-    return None if len(values) < MIN_RUNS else clip_interval(t_interval(values), low=low, high=high)
-
-
 def mixture_interval(
     healthy: Sequence[float], collapsed: Sequence[float], *, n: int, trivial: float, low: float, high: float = 1.0
 ) -> Interval | None:

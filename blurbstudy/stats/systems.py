@@ -15,7 +15,6 @@ from ..errors import StudyError
 from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
 from .contrasts import Comparison, contrast
-from .counts import Counts
 from .panels import ContrastGroup, ScoredTask
 from .references import GoldReference
 from .resampled.folds import resampled_cell
@@ -50,14 +49,18 @@ class SeededCell:
         """Whether no seed is left without a collapsed run."""
         return self.statuses.all_collapsed
 
+    @property
+    def judged_by(self) -> Mapping[str, GoldReference]:
+        """The references by which runs are judged."""
+        return self.references if self.status_references is None else self.status_references
+
     @cached_property
     def collapses(self) -> dict[tuple[str, str], dict[str, bool]]:
         """(encoder fingerprint, task) -> run id -> whether the run collapsed."""
-        references = self.references if self.status_references is None else self.status_references
         runs: dict[tuple[str, str], dict[str, bool]] = {}
         for record in self.records:
             key = (record.config.encoder_fingerprint, record.config.task)
-            runs.setdefault(key, {})[record.id] = judge_run(record, references[record.config.task]).status.collapsed
+            runs.setdefault(key, {})[record.id] = judge_run(record, self.judged_by[record.config.task]).status.collapsed
         return runs
 
     @property
@@ -75,7 +78,7 @@ class SeededCell:
         """The cell as a group of a contrast."""
         on_folds = resampled_cell(self.records, self.references, clusters=self.clusters)
         if on_folds is not None:
-            return on_folds.group
+            return on_folds.with_trivial_scores.group
         cell = group_by_task(self.records, self.references, self.clusters, self.weights)
         return contrast_group(cell, self.references, split="test")
 
@@ -145,23 +148,6 @@ def compare_cells(panels: Sequence[Sequence[Cell]]) -> Comparison:
             raise StudyError(f"cells of {' and of '.join(names)}; compare cells of the same tasks")
     is_z = all(cells[0].references[task].task.metric == "pearson" for task in cells[0].tasks)
     return contrast([[cell.group for cell in panel] for panel in panels], is_z=is_z)
-
-
-def collapse_counts(pairs: Sequence[tuple[SeededCell, SeededCell]]) -> list[Counts]:
-    """Collapsed runs of two sides, which may have different encoders, for `compare_rates`.
-
-    Strata are the tasks of each pair of encoders with the same pretraining seed. A run in several pairs counts once.
-    """
-    strata: dict[tuple[str, str, str], tuple[dict[str, bool], dict[str, bool]]] = {}
-    for first, second in pairs:
-        for (encoder, task), runs in first.collapses.items():
-            for (other, other_task), others in second.collapses.items():
-                same_seed = first.clusters.get(encoder, 0) == second.clusters.get(other, 0)
-                if task == other_task and same_seed:
-                    stratum = strata.setdefault((encoder, other, task), ({}, {}))
-                    stratum[0].update(runs)
-                    stratum[1].update(others)
-    return [Counts(sum(a.values()), len(a), sum(b.values()), len(b)) for a, b in strata.values()]
 
 
 def collapse_rates(cells: Sequence[SeededCell], *, by: Literal["encoder", "task"]) -> dict[str, float]:

@@ -23,13 +23,6 @@ def format_signed(value: float | None) -> str:
     return format_number(value) if value < 0 or format_number(value) == "0.00" else f"+{format_number(value)}"
 
 
-def describe_intervals(over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None) -> str:
-    """Both intervals of a difference, as part of a sentence."""
-    seeds = "one seed, so no interval over seeds" if over_seeds is None else f"over seeds {format_interval(over_seeds)}"
-    examples = "no interval" if over_examples is None else format_interval(over_examples)
-    return f"{seeds}; over test examples {examples}"
-
-
 def interval_lines(
     over_seeds: tuple[float, float] | None, over_examples: tuple[float, float] | None
 ) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from ..stats.crossed_seeds import CROSSED, STUDENT
 from ..stats.status import COLLAPSED_NOTE, RunStatus
 from ..stats.summary import CellSummary
 from ..study.grid import Condition, Results, TaskColumn
-from .formatting import format_interval, format_number, format_setting
+from .formatting import format_setting
 from .paper import paper_cell, paper_notes
 from .table import NOT_RUN, RowHeader, Score, Table
 
@@ -114,7 +114,7 @@ def _group_header(results: Results, name: str) -> str | RowHeader:
 
 
 def cell_notes(results: Results, paper: str) -> list[str]:
-    """How to read a cell, why runs failed, and our notes on the paper's table."""
+    """How to read a cell, the statuses of the runs, and our notes on the paper's table."""
     summaries = results.summaries.values()
     notes = [
         "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all); ✕: some "
@@ -208,20 +208,3 @@ def percents(bounds: tuple[float, float] | None) -> tuple[float, float] | None:
 def percent_scores(summary: CellSummary) -> list[float | None]:
     """One score per seed, in percent."""
     return [percent(score) for score in summary.scores]
-
-
-def score_details(summary: CellSummary) -> list[tuple[str, str]]:
-    """A cell as labelled text, for a terminal."""
-    return [
-        ("mean", format_number(percent(summary.noncollapsed_mean))),
-        ("sd", format_number(percent(summary.noncollapsed_sd))),
-        ("n", str(summary.n_noncollapsed)),
-        ("95% over seeds", format_interval(percents(summary.seed_interval))),
-        ("over examples", format_interval(percents(summary.example_interval))),
-        ("worst of all", format_number(percent(summary.worst))),
-        ("collapsed", f"{summary.collapsed} of {summary.runs}"),
-        ("no better than trivial", str(summary.statuses.get(RunStatus.TRIVIAL, 0))),
-        ("shown better", str(summary.statuses.get(RunStatus.SHOWN, 0))),
-        ("trivial", format_number(percent(summary.trivial))),
-        *([("list of train's mentions", format_number(percent(summary.mention_list)))] if summary.mention_list else []),
-    ]

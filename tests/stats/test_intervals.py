@@ -11,7 +11,6 @@ from blurbstudy.stats.intervals import (
     clip_interval,
     fisher_interval,
     holm,
-    mean_interval,
     mixture_interval,
     percentile_interval,
     student_interval,
@@ -97,11 +96,7 @@ def test_intervals_are_cut_to_what_a_score_can_be():
     assert clip_interval(None, low=0.0) is None
 
 
-def test_two_runs_have_no_interval():
-    assert mean_interval([0.2, 0.9], low=0.0) is None
-    assert mean_interval([0.2, 0.9, 0.6], low=0.0) == (0.0, 1.0)
-    narrow = mean_interval([0.80, 0.82, 0.81], low=0.0)
-    assert narrow == t_interval([0.80, 0.82, 0.81])
+def test_two_runs_have_no_mixture_interval():
     assert mixture_interval([0.8, 0.9], [0.1], n=3, trivial=0.0, low=0.0) is None
 
 

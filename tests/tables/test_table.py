@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from blurbstudy.tables.formatting import describe_intervals, format_interval, format_number, format_signed, html_lines
+from blurbstudy.tables.formatting import format_interval, format_number, format_signed, html_lines
 from blurbstudy.tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
 
 WHOLE = Score(
@@ -39,9 +39,6 @@ def test_of_a_single_seed_no_spread_is_shown_and_it_is_said_in_words():
     html = Score(mean=70.0, n=1, runs=1, seeds=1, expected=1, worst=70.0, over_examples=(60.0, 80.0)).html()
     assert ">one, no interval<" in html and '–</dd></div><div class=""><dt>examples' not in html
     assert "<dt>sd</dt>" not in html and "<dt>worst</dt>" not in html and "[60.00, 80.00]" in html
-    assert (
-        describe_intervals(None, (1.0, 2.0)) == "one seed, so no interval over seeds; over test examples [1.00, 2.00]"
-    )
 
 
 def test_lines_below_a_number_are_small_and_sorted_by_the_number():

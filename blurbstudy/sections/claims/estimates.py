@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ...stats.contrasts import Comparison
 from ...stats.counts import Counts, RateComparison, compare_rates, permutation_p, rate_p
 from ...stats.intervals import Interval, wilson_interval
-from ...stats.systems import Cell, SeededCell, collapse_counts, collapse_rates, compare_cells
+from ...stats.summary import collapse_strata
+from ...stats.systems import Cell, SeededCell, collapse_rates, compare_cells
 from .claims import EXPECTATIONS, SELDOM, CellRef, Contrast, Expectation
 from .needed_sizes import needed_test_set
 
@@ -134,7 +135,11 @@ def _estimate_collapse(contrast: Contrast, cells: Cells) -> Estimate:
     if between_encoders and min(map(len, rates)) >= MIN_ENCODERS:
         values = list(rates[0].values()), list(rates[1].values())
         return _permuted(contrast, sides, values, why="permutation of encoders")
-    strata = collapse_counts([(first, second) for first, second in pairs])
+    strata = collapse_strata(
+        [(first.records, second.records) for first, second in pairs],
+        {task: reference for pair in pairs for cell in pair for task, reference in cell.judged_by.items()},
+        clusters={encoder: seed for pair in pairs for cell in pair for encoder, seed in cell.clusters.items()},
+    )
     found = compare_rates(strata)
     if found is None:
         return Estimate(contrast=contrast, tested=False, why="no common task")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +47,19 @@ class ResampledCell:
             for seed, by_fold in self.runs.items()
             if len(by_fold) == self.n_folds and not any(is_unscored(run, "test") for run in by_fold.values())
         }
+
+    @property
+    def with_trivial_scores(self) -> ResampledCell:
+        """The cell for a contrast: runs that diverged count as the trivial baseline, or they would flatter it."""
+
+        def counted(run: RunRecord) -> RunRecord:
+            if not is_unscored(run, "test"):
+                return run
+            trivial = self.reference.of_run(run).trivial_predictions("test")
+            return replace(run, status="finished", predictions=dict(run.predictions) | {"test": trivial})
+
+        runs = {seed: {fold: counted(run) for fold, run in by_fold.items()} for seed, by_fold in self.runs.items()}
+        return replace(self, runs=runs)
 
     @cached_property
     def fold_scores(self) -> dict[tuple[Seed, int], float]:

@@ -62,6 +62,7 @@ def resampled_mean(cell: ResampledCell) -> ResampledMean | None:
 
 def compare_resampled(panels: Sequence[Sequence[ResampledCell]]) -> Comparison:
     """As `contrasts.contrast`, with Nadeau and Bengio's interval where all cells have the same folds."""
+    panels = [[cell.with_trivial_scores for cell in panel] for panel in panels]
     first = panels[0][0]
     compared = contrast([[cell.group for cell in panel] for panel in panels], is_z=first.scale.is_z)
     keys = {tuple(cell.fold_scores) for panel in panels for cell in panel}

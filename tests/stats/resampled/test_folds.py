@@ -189,6 +189,18 @@ def test_a_repeat_without_a_score_on_every_fold_is_left_out(similarity):
     assert (alone.mean, alone.resampled, alone.collapsed) == (None, None, 1)
 
 
+def test_in_a_difference_a_diverged_run_counts_as_the_trivial_baseline(similarity):
+    """A correlation of 0 on its fold, instead of a repeat that is left out."""
+    records = runs_of(similarity, noisy(1.0), n_repeats=2)
+    diverged = dataclasses.replace(records[7], status="diverged", predictions={}, final_loss=None)
+    lost = [diverged if record is records[7] else record for record in records]
+    cell, whole = (resampled_cell(rows, {"BIOSSES": similarity}, clusters={}) for rows in (lost, records))
+    assert len(cell.scored) == 1 and len(cell.with_trivial_scores.scored) == 2
+    compared = compare([[lost, records]], {"BIOSSES": similarity})
+    key = next(key for key, run in zip(whole.fold_scores, records, strict=True) if run is records[7])
+    assert compared.length == pytest.approx(-whole.fold_scores[key] / 10)
+
+
 def test_nadeau_bengio_by_its_formula(similarity):
     cell = resampled_cell(runs_of(similarity, noisy(1.0)), {"BIOSSES": similarity}, clusters={})
     assert cell is not None
