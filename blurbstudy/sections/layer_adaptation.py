@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ..study.conditions import layer_techniques, resampled_columns, technique_grid
+from ..study.conditions import Choice, join_grids, layer_techniques, question_choice, resampled_columns, technique_grid
 from ..study.grid import Grid
 from ..study.parameter_types import Epochs, MaxLength
-from ..study.parameters import LayerParameters, ResampledParameters, TrainingParameters
+from ..study.parameters import (
+    LayerParameters,
+    QuestionParameters,
+    ResampledParameters,
+    SimilarityParameters,
+    TrainingParameters,
+)
 from ..study.study import Study
+from ..tasks import get_task
 
 NOTEBOOK = "03_layer_adaptation"
 
 
-class Parameters(TrainingParameters, LayerParameters, ResampledParameters):
+class Parameters(TrainingParameters, SimilarityParameters, QuestionParameters, LayerParameters, ResampledParameters):
     """What notebook 03 takes."""
 
     biosses_epochs: Epochs = Field(description="passes over the training split, sentence similarity")
@@ -28,11 +35,19 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     chosen = study.parameters
     by_type = {
         "similarity": study.recipe(
-            epochs=chosen.biosses_epochs, max_length=chosen.biosses_max_length, **chosen.shared_fields
+            epochs=chosen.biosses_epochs,
+            max_length=chosen.biosses_max_length,
+            **chosen.shared_fields,
+            **chosen.head_of("similarity"),
         ),
         "question": study.recipe(epochs=chosen.qa_epochs, max_length=chosen.qa_max_length, **chosen.shared_fields),
     }
-    bases = {task.name: by_type[task.task_type] for task in study.tasks if task.task_type in by_type}
     techniques = layer_techniques(chosen, combinations=chosen.combinations)
-    columns = study.paper_columns() + resampled_columns(study, tuple(bases), splits=chosen.splits)
-    return {"table4": technique_grid(study, techniques, bases=bases, columns=columns)}
+    parts = []
+    for column in study.paper_columns():
+        task_type = get_task(column.tasks[0]).task_type
+        columns = (column, *resampled_columns(study, column.tasks, splits=chosen.splits))
+        bases = dict.fromkeys(column.tasks, by_type[task_type])
+        choice = question_choice(study) if task_type == "question" else Choice(encoders=(), seeds=())
+        parts.append(technique_grid(study, techniques, bases=bases, columns=columns, **choice))
+    return {"table4": join_grids(*parts)}

@@ -1,22 +1,27 @@
-"""Notebook 02, Table 3: train longer, and correct Adam's bias."""
+"""Notebook 02, Table 3: train longer, and correct Adam's bias; and the head of sentence similarity."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
-from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer
-from ..study.conditions import resampled_columns, technique_grid
-from ..study.grid import Axes, Grid
-from ..study.parameter_types import Epochs, MaxLength
-from ..study.parameters import ResampledParameters, TrainingParameters
+from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer, stabilize
+from ..study.conditions import join_grids, question_choice, resampled_columns, technique_grid
+from ..study.grid import Axes, Grid, TaskColumn
+from ..study.parameter_types import Epochs, MaxLength, Names
+from ..study.parameters import QuestionParameters, ResampledParameters, SimilarityParameters, TrainingParameters
 from ..study.study import Study
+from ..tasks import Task
 
 NOTEBOOK = "02_optimization_ablation"
 BASELINE = "Improved optimization"
 AXES = Axes(group="Encoder", level="Optimization")
+PAIR_HEAD, COSINE_HEAD = "Pair head", "Cosine head"
+HEAD_AXES = Axes(group="Encoder", level="Head")
 
 
-class Parameters(TrainingParameters, ResampledParameters):
+class Parameters(TrainingParameters, SimilarityParameters, QuestionParameters, ResampledParameters):
     """What notebook 02 takes."""
 
     epochs_long: Epochs = Field(description="passes over the training split, longer training")
@@ -24,11 +29,15 @@ class Parameters(TrainingParameters, ResampledParameters):
         description="passes over the training split, the customary few (at most 5 in the paper)"
     )
     max_length: MaxLength = Field(description="sub-words per sequence, special tokens included")
+    qa_tasks: Names = Field(description="question-answering tasks of Table 3; the paper has none")
+    qa_epochs_long: Epochs = Field(description="epochs_long, for question answering")
+    qa_max_length: MaxLength = Field(description="max_length, for question answering")
+    compare_heads: bool = Field(description="whether to compare the pair head of sentence similarity with a cosine")
 
 
-def techniques(parameters: Parameters) -> dict[str, list[Stabilizer]]:
+def techniques(parameters: Parameters, *, epochs_long: float) -> dict[str, list[Stabilizer]]:
     """Level of Table 3 -> techniques: both adjustments, one of them, neither."""
-    longer, standard = LongerTraining(parameters.epochs_long), LongerTraining(parameters.epochs_standard)
+    longer, standard = LongerTraining(epochs_long), LongerTraining(parameters.epochs_standard)
     return {
         BASELINE: [longer, BiasCorrection(True)],
         "Standard epochs": [standard, BiasCorrection(True)],
@@ -38,10 +47,41 @@ def techniques(parameters: Parameters) -> dict[str, list[Stabilizer]]:
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """`table3`: every encoder under every optimization on sentence similarity."""
+    """`table3`: every encoder under every optimization on sentence similarity, and on the chosen questions; `heads`:
+    both heads of sentence similarity, with improved optimization.
+    """
     chosen = study.parameters
-    recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields)
-    columns = study.task_columns("similarity")
-    bases = {column.label: recipe for column in columns}
-    columns += resampled_columns(study, tuple(bases), splits=chosen.splits)
-    return {"table3": technique_grid(study, techniques(chosen), bases=bases, columns=columns, axes=AXES)}
+    recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields, **chosen.head_of("similarity"))
+    official = study.task_columns("similarity")
+    columns = official + resampled_columns(study, tuple(c.label for c in official), splits=chosen.splits)
+    levels = techniques(chosen, epochs_long=chosen.epochs_long)
+    bases = {column.label: recipe for column in official}
+    table3 = technique_grid(study, levels, bases=bases, columns=columns, axes=AXES)
+    questions = study.named_tasks("qa_tasks", chosen.qa_tasks, task_type="question")
+    if questions:
+        table3 = join_grids(table3, _question_grid(study, questions))
+    head_bases = {task: stabilize(recipe, *levels[BASELINE]) for task in bases}
+    heads = technique_grid(
+        study,
+        {PAIR_HEAD: [], COSINE_HEAD: []},
+        bases=head_bases,
+        columns=columns if chosen.compare_heads else (),
+        axes=HEAD_AXES,
+        overrides={PAIR_HEAD: {"head": "pooler"}, COSINE_HEAD: {"head": "cosine"}},
+    )
+    return {"table3": table3, "heads": heads}
+
+
+def _question_grid(study: Study[Parameters], tasks: Sequence[Task]) -> Grid:
+    chosen = study.parameters
+    columns = tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in tasks)
+    columns += resampled_columns(study, tuple(task.name for task in tasks), splits=chosen.splits)
+    recipe = study.recipe(max_length=chosen.qa_max_length, **chosen.shared_fields)
+    return technique_grid(
+        study,
+        techniques(chosen, epochs_long=chosen.qa_epochs_long),
+        bases={task.name: recipe for task in tasks},
+        columns=columns,
+        axes=AXES,
+        **question_choice(study),
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypedDict
 
 from ..config import Recipe
 from ..errors import ParameterError
@@ -11,8 +13,8 @@ from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, chec
 from ..tasks import TASKS
 from ..tasks.folds import resampled_sizes
 from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
-from .parameter_types import read_splits
-from .parameters import CommonParameters, LayerParameters, TaskTypeParameters
+from .parameter_types import read_seeds, read_splits
+from .parameters import CommonParameters, LayerParameters, QuestionParameters, TaskTypeParameters
 from .study import Study
 
 BASELINE = "Baseline"  # the level without a technique
@@ -101,6 +103,41 @@ def technique_grid(
     )
 
 
+def join_grids(*parts: Grid) -> Grid:
+    """One grid with the columns of all, those of official splits first; they have the same levels."""
+    columns = [column for part in parts for column in part.columns]
+    return replace(
+        parts[0],
+        groups=tuple(dict.fromkeys(group for part in parts for group in part.groups)),
+        columns=tuple(sorted(columns, key=lambda column: column.splits is not None)),
+        recipes={key: recipe for part in parts for key, recipe in part.recipes.items()},
+        cells={key: runs for part in parts for key, runs in part.cells.items()},
+        missing_reasons={name: why for part in parts for name, why in part.missing_reasons.items()},
+        layers={name: n for part in parts for name, n in part.layers.items()},
+    )
+
+
+class Choice(TypedDict):
+    """Some of a study's encoders and seeds; none: all."""
+
+    encoders: Sequence[str]
+    seeds: Sequence[int]
+
+
+def question_choice(study: Study[QuestionParameters]) -> Choice:
+    """The encoders and seeds on question answering.
+
+    Raises:
+        ParameterError: qa_encoders names an unknown encoder.
+    """
+    chosen = study.parameters
+    unknown = [name for name in chosen.qa_encoders or () if name not in study.encoders]
+    if unknown:
+        raise ParameterError(f"qa_encoders: {unknown[0]!r} is not an encoder; use {' or '.join(study.encoders)}")
+    seeds = () if chosen.qa_seeds is None else read_seeds(chosen.qa_seeds)
+    return Choice(encoders=chosen.qa_encoders or (), seeds=seeds)
+
+
 LABEL_SHIFT = {
     "BioASQ": "in BLURB, 82% of the questions of train and dev are answered yes, but 67% of test, so pooled questions "
     "ask for something else than the official test set"
@@ -161,7 +198,10 @@ def recipes_by_type(study: Study[TaskTypeParameters]) -> dict[str, Recipe]:
     max_lengths: Mapping[str, int] = {**chosen.max_lengths}
     return {
         task.name: study.recipe(
-            epochs=epochs[task.task_type], max_length=max_lengths[task.task_type], **chosen.shared_fields
+            epochs=epochs[task.task_type],
+            max_length=max_lengths[task.task_type],
+            **chosen.shared_fields,
+            **chosen.head_of(task.task_type),
         )
         for task in study.tasks
     }

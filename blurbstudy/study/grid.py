@@ -94,6 +94,13 @@ class Results:
     records: Mapping[str, RunRecord]  # run id -> record
     references: Mapping[str, GoldReference]  # task -> gold labels
     provenance: str  # parameters file, scale; for captions
+    shows_paper: bool = True  # whether the paper's numbers stand beside ours
+    is_demo: bool = False  # whether the numbers only show how the study works
+
+    @property
+    def decides(self) -> bool:
+        """Whether comparisons are made: not in a demonstration with one seed, which is too small by design."""
+        return not (self.is_demo and len(self.grid.seeds) == 1)
 
     def cell(self, condition: Condition) -> list[RunRecord]:
         """The cell's available runs; empty where one of its tasks has none."""

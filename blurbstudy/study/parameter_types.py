@@ -19,6 +19,7 @@ MAX_SEEDS = 10_000
 Scale = Literal["mini", "small", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]
+Head = Literal["pooler", "gelu", "cosine"]
 TaskType = Literal["ner", "pico", "relation", "similarity", "document", "question"]
 
 Epochs = Annotated[float, Field(ge=0.01, le=1000)]

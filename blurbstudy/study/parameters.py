@@ -21,9 +21,11 @@ from .parameter_types import (
     EpochsByType,
     Evaluations,
     FrozenLayers,
+    Head,
     LayerCount,
     LearningRate,
     MaxLengthByType,
+    Names,
     Precision,
     Scale,
     Seeds,
@@ -96,6 +98,7 @@ class CommonParameters(Model):
         description="of pretrain:OBJECTIVE: configuration, text files (None: the data's own), tokens (0: as configured)"
     )
     precision: Precision = Field(description="float32, or bfloat16 (float32 master weights)")
+    show_paper: bool = Field(default=True, description="show the paper's numbers beside ours")
 
     @classmethod
     def parse(cls, values: JsonMapping, *, origin: str = "") -> Self:
@@ -132,6 +135,25 @@ class TrainingParameters(CommonParameters):
         }
 
 
+class SimilarityParameters(CommonParameters):
+    """Parameters of a notebook that fine-tunes on sentence similarity."""
+
+    similarity_head: Head = Field(
+        description="head on sentence similarity: pooler, gelu, or cosine (the two texts encoded apart)"
+    )
+
+    def head_of(self, task_type: str) -> JsonObject:
+        """The fields of `Recipe` that name the head of a type of task."""
+        return {"head": self.similarity_head} if task_type == "similarity" else {}
+
+
+class QuestionParameters(CommonParameters):
+    """Parameters of a notebook whose question answering may take fewer runs than its sentence similarity."""
+
+    qa_encoders: Names | None = Field(description="encoders that are run on question answering; None: all")
+    qa_seeds: Seeds | None = Field(description="seeds on question answering, as `seeds`; None: the same")
+
+
 class ResampledParameters(CommonParameters):
     """Parameters of a notebook whose small tasks may be resampled."""
 
@@ -140,7 +162,7 @@ class ResampledParameters(CommonParameters):
     )
 
 
-class TaskTypeParameters(TrainingParameters):
+class TaskTypeParameters(TrainingParameters, SimilarityParameters):
     """Parameters of a notebook over all tasks: epochs and sequence lengths by task type."""
 
     epochs: EpochsByType = Field(description="passes over the training split, by task type")

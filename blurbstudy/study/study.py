@@ -187,6 +187,18 @@ class Study(Generic[P]):
             raise ParameterError(f"tasks={self.parameters.tasks!r} has no {task_type} task; add {known}")
         return chosen
 
+    def named_tasks(self, parameter: str, names: Sequence[str], *, task_type: str) -> tuple[Task, ...]:
+        """The study's tasks among those that a parameter names.
+
+        Raises:
+            ParameterError: it names one of another type.
+        """
+        known = [task.name for task in TASKS if task.task_type == task_type]
+        for name in names:
+            if name not in known:
+                raise ParameterError(f"{parameter}: {name!r} is no {task_type} task; use {' or '.join(known)}")
+        return tuple(task for task in self.tasks if task.name in names)
+
     def task_columns(self, task_type: str) -> tuple[TaskColumn, ...]:
         """One column per task of a type."""
         return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(task_type))
@@ -243,7 +255,14 @@ class Study(Generic[P]):
             ).records
         else:
             records = find_runs(grid.configs, self.store).records
-        return Results(grid=grid, records=records, references=self.references, provenance=self.provenance)
+        return Results(
+            grid=grid,
+            records=records,
+            references=self.references,
+            provenance=self.provenance,
+            shows_paper=self.parameters.show_paper,
+            is_demo=self.is_demo,
+        )
 
     @property
     def engine(self) -> LocalEngine:

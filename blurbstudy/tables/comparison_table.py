@@ -9,8 +9,9 @@ from ..stats.contrasts import Comparison
 from ..study.decisions import Decision, Outcome, decide_collapse, decide_levels, tested_conditions
 from ..study.grid import Condition, Results
 from .formatting import format_interval, format_number, format_signed
+from .paper import AGAINST_PAPER, NOT_COMPARED
 from .score_table import MAX_NAMED, PERCENT, paper_score, percent, percents, run_ids, seed_notes
-from .table import HtmlCell, KeyFinding, Table, empty_row, number_with_details
+from .table import HtmlCell, KeyFinding, Remark, Table, empty_row, number_with_details
 
 PAIRS_NOTE = (
     "Pairs: pretraining seeds × fine-tuning seeds scored on both sides; t has fewer degrees of freedom than there are "
@@ -23,16 +24,20 @@ DIFFERENCE_NOTE = (
     "Differences of correlations are taken on Fisher's z scale."
 )
 
+ONE_SEED_DEMO = Remark("One seed: this shows that the machinery works and is not designed to decide anything.")
+
 
 def paper_difference(results: Results, condition: Condition, *, baseline: str, paper: str) -> float | None:
     """The paper's number of a condition minus that of its baseline, in points; None where it lacks one."""
-    column = results.column(condition.column)
-    ours, theirs = (paper_score(paper, k, column) for k in (condition, condition._replace(level=baseline)))
+    both = (condition, condition._replace(level=baseline))
+    ours, theirs = (paper_score(results, each, paper=paper) for each in both)
     return None if ours is None or theirs is None else ours - theirs
 
 
-def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table:
+def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> Table | Remark:
     """Differences to the baseline, next to the differences between the paper's numbers."""
+    if not results.decides:
+        return ONE_SEED_DEMO
     decisions = decide_levels(results, baseline=baseline)
     rows = [
         (
@@ -41,13 +46,18 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
             format_p_value(decision.p),
             _format_pairs(decision),
             decision.outcome.value,
-            format_signed(paper_difference(results, decision.condition, baseline=baseline, paper=paper)),
+            *(
+                [format_signed(paper_difference(results, decision.condition, baseline=baseline, paper=paper))]
+                if results.shows_paper
+                else []
+            ),
         )
         for decision in decisions
     ]
     axes = results.grid.axes
     headers = (axes.level, "Task") if axes.group is None else (axes.level, axes.group)
-    columns = (*headers, "Difference", "95%", "80%", "p (Holm)", "seeds", "Here", "The paper's")
+    columns = (*headers, "Difference", "95%", "80%", "p (Holm)", "seeds", "Here")
+    columns += ("The paper's",) if results.shows_paper else ()
     n_effects = sum(decision.is_average for decision in decisions) or len(decisions)
     notes = [
         f"Difference to {baseline}, times 100; positive: better than {baseline}. {DIFFERENCE_NOTE} Averages over "
@@ -101,8 +111,10 @@ def _format_pairs(decision: Decision) -> str:
     return f"{a} × {n}" if a * n == comparison.n else f"{comparison.n} of {a} × {n}"
 
 
-def collapse_table(results: Results, *, title: str, baseline: str) -> Table:
+def collapse_table(results: Results, *, title: str, baseline: str) -> Table | Remark:
     """The rate of collapse of every level against the baseline's, over all groups and columns."""
+    if not results.decides:
+        return ONE_SEED_DEMO
     decided = decide_collapse(results, baseline=baseline)
     rows = [
         (
@@ -134,6 +146,8 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
     if not results.summaries:
         return KeyFinding(question=question, sentences=["Nothing has been run yet."])
     sentences = [_collapsed_runs(results)]
+    if not results.decides:
+        return KeyFinding(question=question, sentences=[*sentences, ONE_SEED_DEMO.text])
     for level, (change, p) in decide_collapse(results, baseline=baseline).items():
         if p < 0.05:
             word = "fewer" if change.difference < 0 else "more"
@@ -171,6 +185,8 @@ def describe_decision(decision: Decision, *, baseline: str) -> str:
 
 def compare_with_paper(results: Results, *, baseline: str, paper: str) -> KeyFinding:
     """Whether our differences have the sign of the paper's, comparison by comparison."""
+    if not results.shows_paper:
+        return NOT_COMPARED
     outcomes = []
     for decision in decide_levels(results, baseline=baseline):
         condition = decision.condition
@@ -184,12 +200,12 @@ def compare_with_paper(results: Results, *, baseline: str, paper: str) -> KeyFin
     printed_groups = {
         condition.group
         for condition in results.conditions()
-        if paper_score(paper, condition, results.column(condition.column)) is not None
+        if paper_score(results, condition, paper=paper) is not None
     }
     missing = [name for name in results.grid.groups if name not in printed_groups]
     if missing:
         sentences.append(f"The paper has no row for {', '.join(missing)}.")
-    return KeyFinding(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+    return KeyFinding(question=AGAINST_PAPER, sentences=sentences or ["No comparison has both numbers yet."])
 
 
 def describe_difference(comparison: Comparison, *, printed: float, outcome: str) -> str:

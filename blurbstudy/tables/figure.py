@@ -171,7 +171,7 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
             label=condition.level,
             scores=percent_scores(summary) if summary else [],
             collapsed=[judgement.status.collapsed for judgement in summary.judgements] if summary else [],
-            paper=paper_score(paper, condition, results.column(condition.column)),
+            paper=paper_score(results, condition, paper=paper),
             trivial=summary.trivial * 100 if summary else None,
         )
         panels.setdefault(condition.panel, []).append(points)
@@ -207,9 +207,10 @@ def points_figure(
             mew=2,
             label="mean (of runs that did not collapse, if any)",
         ),
-        Line2D([], [], marker="D", ls="", mfc="none", color=GREEN, label="the paper"),
         Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
     ]
+    if any(entry.paper is not None for points in panels.values() for entry in points):
+        marks.append(Line2D([], [], marker="D", ls="", mfc="none", color=GREEN, label="the paper"))
     drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
     return Figure(title=title, alt=_describe_points(panels), svg=as_svg(drawing), caption=caption, notes=notes)
 

@@ -9,6 +9,8 @@ import yaml
 
 from ..config import JsonObject
 from ..errors import ParameterError
+from ..study.grid import Results
+from .table import KeyFinding
 
 NOTEBOOK_OF = {  # table or figure of the paper -> the notebook that rebuilds it; ours bears the same name
     "Table 1": "00_overview",
@@ -24,6 +26,11 @@ NOTEBOOK_OF = {  # table or figure of the paper -> the notebook that rebuilds it
     "Table 10": "07_scispacy",
     "Table 11": "07_scispacy",
 }
+AGAINST_PAPER = "Against the paper"
+NOT_COMPARED = KeyFinding(
+    question=AGAINST_PAPER,
+    sentences=["The paper's numbers are not shown beside these: neither data nor encoders are its own (show_paper)."],
+)
 PAPER_FILE = Path(__file__).with_name("paper_tables.yaml")
 
 
@@ -50,6 +57,11 @@ def paper_number(table: str, *keys: str) -> float | None:
             return None
         cell = cell[key]
     return float(cell) if isinstance(cell, (int, float)) else None
+
+
+def shown_number(results: Results, table: str, *keys: str) -> float | None:
+    """`paper_number`, or None where the paper's numbers are not shown."""
+    return paper_number(table, *keys) if results.shows_paper else None
 
 
 def paper_cell(table: str, *, group: str, level: str, column: str = "") -> float | None:

@@ -8,6 +8,7 @@ from html import escape
 from .formatting import ONE_SEED, format_interval, format_number
 
 NOT_RUN = "not run"
+NOT_REQUESTED = "not requested"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Score:
     state: str = NOT_RUN  # shown where there is no mean
     footnote: str = ""  # shown below the details: the recipe behind the cell
     single_run: bool = False  # an off-the-shelf tool: one score, no seeds
+    decides: bool = True  # False: a demonstration with one seed, shown without intervals
     run_ids: tuple[str, ...] = ()  # of the runs behind it
 
     FIELDS = (
@@ -84,25 +86,28 @@ class Score:
             missing = f'<span class="missing">{escape(self.state)}</span>'
             return f'<div class="score">{missing}<dl>{paper}</dl>{self._footnote_html()}</div>'
         if self.single_run:
-            examples = _detail("examples", format_interval(self.over_examples))
+            examples = _detail("examples", format_interval(self.over_examples)) if self.decides else ""
             return f'<div class="score"><b>{format_number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
         count = str(self.n) if self.seeds == self.expected else f"{self.n} ({self.seeds} of {self.expected})"
         one_seed = self.n == 1 and self.over_seeds is None
         rate = f" {format_interval(self.collapse_rate)}" if self.collapsed and self.collapse_rate else ""
         collapsed = f"{self.collapsed} of {self.runs}{rate}"
-        details = [
-            _detail("collapsed", collapsed, "failed") if self.collapsed else "",
+        over_seeds = [
             *([] if one_seed else [_detail("sd", format_number(self.sd))]),
             _detail("n", count),
             _detail("seeds", ONE_SEED if one_seed else format_interval(self.over_seeds)),
             _detail("examples", format_interval(self.over_examples)),
             _detail("all runs", format_interval(self.mixture)) if self.mixture else "",
             *([] if one_seed else [_detail("worst", format_number(self.worst))]),
+        ]
+        details = [
+            _detail("collapsed", collapsed, "failed") if self.collapsed else "",
+            *(over_seeds if self.decides else []),
             _detail("trivial", format_number(self.trivial)),
             _detail("mention list", format_number(self.mention_list), "failed" if self._is_below_list else "")
             if self.mention_list is not None
             else "",
-            _detail("shown above", f"{self.shown} of {self.runs}"),
+            _detail("shown above", f"{self.shown} of {self.runs}") if self.decides else "",
             paper,
         ]
         mark = ' class="collapsed"' if self.collapsed else ""

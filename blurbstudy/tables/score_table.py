@@ -9,14 +9,19 @@ from ..config import Recipe
 from ..stats.crossed_seeds import CROSSED, STUDENT
 from ..stats.status import COLLAPSED_NOTE, RunStatus
 from ..stats.summary import CellSummary
-from ..study.grid import Condition, Results, TaskColumn
+from ..study.grid import Condition, Results
 from .formatting import format_setting
 from .paper import paper_cell, paper_notes
+from .score import NOT_REQUESTED
 from .table import NOT_RUN, RowHeader, Score, Table
 
 MAX_NAMED = 4  # cells that a sentence lists by name; of more it gives their number
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
+ONE_SEED_NOTE = (
+    "Large: test score times 100 of one seed, without intervals: not made to decide. ✕: the run collapsed. Trivial: "
+    "the majority class, or 0 for a correlation."
+)
 RESAMPLED_NOTE = (
     "Resampled columns: the mean over all test folds, of all runs with a score; n and sd count repeats. Examples: "
     "95% interval over repeats and test examples together, from the jackknife's pseudo-values; with one repeat over "
@@ -65,9 +70,10 @@ def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
     return {key.name: summary.run_ids for key, summary in results.summaries.items()}
 
 
-def paper_score(paper: str, key: Condition, column: TaskColumn) -> float | None:
-    """The paper's number of a cell, in percent; it has none on resampled splits."""
-    if column.splits is not None:
+def paper_score(results: Results, key: Condition, *, paper: str) -> float | None:
+    """The paper's number of a cell, in percent; none where it is not shown, and on resampled splits."""
+    column = results.column(key.column)
+    if column.splits is not None or not results.shows_paper:
         return None
     return paper_cell(paper, group=key.group, level=key.level, column=column.paper)
 
@@ -78,22 +84,23 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
     summary = results.summaries.get(key)
     folds, n_seeds = column.splits or (1, len(results.grid.seeds))
     expected = len(results.grid.cells.get(key, ())) // (len(column.tasks) * folds) or n_seeds
-    printed, label = paper_score(paper, key, column), column.paper_label
+    printed, label = paper_score(results, key, paper=paper), column.paper_label
     if summary is None:
         reasons = results.grid.missing_reasons
-        state = reasons.get(key.group) or reasons.get(key.level) or NOT_RUN
+        planned = NOT_RUN if key in results.grid.cells else NOT_REQUESTED
+        state = reasons.get(key.group) or reasons.get(key.level) or planned
         return Score(mean=None, expected=expected, paper=printed, paper_label=label, state=state, footnote=footnote)
-    all_collapsed = summary.all_collapsed
+    all_collapsed, decides = summary.all_collapsed, results.decides
     return Score(
         mean=percent(summary.mean if all_collapsed else summary.noncollapsed_mean),
         n=summary.n_scored if all_collapsed else summary.n_noncollapsed,
         sd=percent(summary.sd if all_collapsed else summary.noncollapsed_sd),
         over_seeds=percents(summary.seed_interval),
-        over_examples=percents(summary.example_interval),
-        mixture=percents(summary.mixture_interval),
+        over_examples=percents(summary.example_interval) if decides else None,
+        mixture=percents(summary.mixture_interval) if decides else None,
         worst=percent(summary.worst),
         collapsed=summary.collapsed,
-        collapse_rate=percents(summary.collapse_interval),
+        collapse_rate=percents(summary.collapse_interval) if decides else None,
         failed=summary.failed,
         shown=summary.statuses.get(RunStatus.SHOWN, 0),
         runs=summary.runs,
@@ -105,6 +112,7 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
         paper_label=label,
         footnote=footnote,
         run_ids=summary.run_ids,
+        decides=decides,
     )
 
 
@@ -116,6 +124,8 @@ def _group_header(results: Results, name: str) -> str | RowHeader:
 def cell_notes(results: Results, paper: str) -> list[str]:
     """How to read a cell, the statuses of the runs, and our notes on the paper's table."""
     summaries = results.summaries.values()
+    if not results.decides:
+        return [ONE_SEED_NOTE, *paper_remarks(results, paper)]
     notes = [
         "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all); ✕: some "
         "run collapsed; sd over these seeds; seeds and examples: 95% intervals of that mean over each, over seeds from "
@@ -141,7 +151,12 @@ def cell_notes(results: Results, paper: str) -> list[str]:
         counts.update(summary.statuses)
     if counts:
         notes.append("Runs: " + ", ".join(f"{counts[s]} {s.value}" for s in RunStatus if counts[s]) + ".")
-    return notes + [f"On the paper: {note}" for note in paper_notes(paper)]
+    return notes + paper_remarks(results, paper)
+
+
+def paper_remarks(results: Results, paper: str) -> list[str]:
+    """Our notes on the paper's table, where its numbers are shown."""
+    return [f"On the paper: {note}" for note in paper_notes(paper)] if results.shows_paper else []
 
 
 def seed_notes(results: Results, methods: Mapping[Condition, str]) -> list[str]:

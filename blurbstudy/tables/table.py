@@ -198,6 +198,16 @@ class KeyFinding:
         return {"text/html": f'<ul class="answer">{items}</ul>', self.MIME: plain}
 
 
+@dataclass(frozen=True)
+class Remark:
+    """A sentence in place of a table."""
+
+    text: str
+
+    def _repr_html_(self) -> str:
+        return f'<p class="given">{escape(self.text)}</p>'
+
+
 def empty_row(columns: Sequence[str], text: str = NOT_RUN) -> tuple[str, ...]:
     """The row of a table without data."""
     return (text, *("–" for _ in columns[1:]))

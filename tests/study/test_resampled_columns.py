@@ -31,7 +31,7 @@ def make_study(tmp_path, tiny_encoder, monkeypatch):
 
 @pytest.fixture
 def short():
-    return {"epochs_long": 2, "epochs_standard": 0.5, "max_length": 48, "tasks": ["BIOSSES"]}
+    return {"epochs_long": 2, "epochs_standard": 0.5, "max_length": 48, "tasks": ["BIOSSES"], "show_paper": True}
 
 
 def test_a_table_has_the_resampled_column_beside_the_official_one(make_study, short):

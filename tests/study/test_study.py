@@ -97,7 +97,8 @@ def test_a_layer_both_frozen_and_re_initialized_is_refused(make_study):
 
 
 def test_the_qa_column_names_its_tasks_where_one_is_missing(make_study):
-    assert [part.label for part in make_study().paper_columns()] == ["SS", "QA"]
+    both = make_study(tasks=["BIOSSES", "PubMedQA", "BioASQ"])
+    assert [part.label for part in both.paper_columns()] == ["SS", "QA"]
     alone = make_study(tasks=["BIOSSES", "PubMedQA"]).paper_columns()[1]
     assert (alone.label, alone.paper, alone.paper_label) == ("QA (PubMedQA alone)", "QA", "paper, mean of both")
 

@@ -10,7 +10,7 @@ from ...study.conditions import blurb_columns
 from ...study.grid import Axes, Condition, Results
 from ...study.study import Study
 from ...tables.formatting import format_number
-from ...tables.paper import paper_number
+from ...tables.paper import shown_number
 from ...tables.score_table import percent
 from ...tables.table import Table
 from .grids import BASE_COUNTERPART, BASELINE, LARGE, Parameters
@@ -88,7 +88,7 @@ def choice_table(study: Study[Parameters], results: Results) -> Table:
     for group in techniques.grid.groups:
         for column in techniques.grid.columns:
             means = [dev_mean(techniques, Condition(group, level, column.label)) for level in levels]
-            printed = [(paper_number("table5", group, level, column.paper), level) for level in levels]
+            printed = [(shown_number(results, "table5", group, level, column.paper), level) for level in levels]
             known = [(score, level) for score, level in printed if score is not None]
             papers_best = max(known, key=lambda entry: entry[0])[1] if known else "–"
             chosen = best.get((group, column.label), "–")

@@ -10,11 +10,11 @@ from ...study.conditions import BLURB
 from ...study.decisions import Decision, Outcome, decide_family
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format_p_value
+from ...tables.comparison_table import DIFFERENCE_NOTE, ONE_SEED_DEMO, difference_cells, format_p_value
 from ...tables.formatting import format_interval, format_number, format_signed
-from ...tables.paper import paper_number
+from ...tables.paper import NOT_COMPARED, shown_number
 from ...tables.score_table import cell_notes, cell_score, percent, percents
-from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Score, Table, empty_row, number_with_details
+from ...tables.table import Cell, HtmlCell, KeyFinding, Remark, RowHeader, Score, Table, empty_row, number_with_details
 from .grids import BASE_COUNTERPART, LARGE, NOT_REQUESTED, Parameters
 
 PAPER = "table6"
@@ -42,14 +42,14 @@ def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Tab
 
 def _large_cell(study: Study[Parameters], chosen: Results, name: str, label: str) -> Score:
     condition = Condition(LARGE, name, label)
-    score = replace(cell_score(chosen, condition, paper=PAPER), paper=paper_number(PAPER, name, label))
+    score = replace(cell_score(chosen, condition, paper=PAPER), paper=shown_number(chosen, PAPER, name, label))
     if condition in chosen.grid.cells or study.encoder_specs[name] is None:
         return score
     return replace(score, state=NOT_REQUESTED)
 
 
 def _delta(study: Study[Parameters], chosen: Results, name: str) -> HtmlCell:
-    printed = paper_number(PAPER, name, DELTA)
+    printed = shown_number(chosen, PAPER, name, DELTA)
     paper = [f"paper {format_signed(printed)}"] if printed is not None else []
     change = base_comparison(chosen, name, BLURB)
     if change is None or change.difference is None:
@@ -75,8 +75,10 @@ def base_decisions(chosen: Results) -> list[Decision]:
     return list(decide_family(changes).values())
 
 
-def base_table(study: Study[Parameters], chosen: Results) -> Table:
+def base_table(study: Study[Parameters], chosen: Results) -> Table | Remark:
     """By task: the LARGE encoder, its BASE counterpart, and their difference."""
+    if not chosen.decides:
+        return ONE_SEED_DEMO
     counterparts, rows = study.parameters.counterparts, []
     for decision in base_decisions(chosen):
         _, name, column = decision.condition
@@ -114,6 +116,8 @@ def base_table(study: Study[Parameters], chosen: Results) -> Table:
 
 def large_findings(study: Study[Parameters], chosen: Results) -> KeyFinding:
     """Whether size pays: the BLURB score against the BASE counterpart's, and how many tasks decide for either."""
+    if not chosen.decides:
+        return KeyFinding(question="Is LARGE better than BASE?", sentences=[ONE_SEED_DEMO.text])
     sentences, decisions = [], base_decisions(chosen)
     for name in chosen.grid.levels:
         mine = {decision.condition.column: decision for decision in decisions if decision.condition.level == name}
@@ -135,9 +139,11 @@ def large_findings(study: Study[Parameters], chosen: Results) -> KeyFinding:
 
 def compare_large_with_paper(study: Study[Parameters], chosen: Results) -> KeyFinding:
     """The difference to BASE next to the paper's, encoder by encoder."""
+    if not chosen.shows_paper:
+        return NOT_COMPARED
     sentences = []
     for name in chosen.grid.levels:
-        printed, change = paper_number(PAPER, name, DELTA), base_comparison(chosen, name, BLURB)
+        printed, change = shown_number(chosen, PAPER, name, DELTA), base_comparison(chosen, name, BLURB)
         if printed is None or change is None or change.difference is None:
             continue
         clear = change.p is not None and change.p < 0.05

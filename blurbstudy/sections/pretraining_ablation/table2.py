@@ -13,6 +13,7 @@ from ...study.decisions import decide_family, decide_levels
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import (
     DIFFERENCE_NOTE,
+    ONE_SEED_DEMO,
     agreement,
     describe_difference,
     difference_cells,
@@ -21,9 +22,9 @@ from ...tables.comparison_table import (
     summarize_sentences,
 )
 from ...tables.formatting import format_number
-from ...tables.paper import paper_notes
-from ...tables.score_table import cell_notes, cell_score, name_cells, percent, run_ids, seed_notes
-from ...tables.table import KeyFinding, Table, empty_row
+from ...tables.paper import AGAINST_PAPER, NOT_COMPARED
+from ...tables.score_table import cell_notes, cell_score, name_cells, paper_remarks, percent, run_ids, seed_notes
+from ...tables.table import KeyFinding, Remark, Table, empty_row
 
 PAPER = "table2"
 DISCUSSED_IN_PAPER = ("BIOSSES", "PubMedQA", "BioASQ", BLURB)
@@ -103,6 +104,8 @@ def learnable_tasks(results: Results) -> KeyFinding:
 
 def compare_objectives_with_paper(results: Results, *, baseline: str) -> KeyFinding:
     """Differences to the baseline next to the paper's: each where the paper discusses it, counted elsewhere."""
+    if not results.shows_paper:
+        return NOT_COMPARED
     outcomes, counts = [], Counter[str]()
     for decision in decide_levels(results, baseline=baseline):
         condition = decision.condition
@@ -119,7 +122,7 @@ def compare_objectives_with_paper(results: Results, *, baseline: str) -> KeyFind
     if counts:
         by_outcome = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
         sentences.append(f"The other tasks, {counts.total()} comparisons: {by_outcome}.")
-    return KeyFinding(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+    return KeyFinding(question=AGAINST_PAPER, sentences=sentences or ["No comparison has both numbers yet."])
 
 
 def variance_table(results: Results) -> Table:
@@ -175,8 +178,10 @@ def _variance_notes(
     return notes
 
 
-def interaction_table(results: Results, *, title: str, first: str, second: str, baseline: str) -> Table:
+def interaction_table(results: Results, *, title: str, first: str, second: str, baseline: str) -> Table | Remark:
     """The effect of level `first` against `second` on each encoder, and its difference from the baseline encoder's."""
+    if not results.decides:
+        return ONE_SEED_DEMO
     changes: dict[Condition, Comparison] = {}
     for column in results.grid.columns:
         for group in results.grid.groups:
@@ -208,7 +213,7 @@ def interaction_table(results: Results, *, title: str, first: str, second: str, 
         f"{baseline}'s on the same task (the interaction). Where p is 0.05 or more, there is no evidence that the "
         f"objective changes the effect of segment ids. {DIFFERENCE_NOTE}",
         *seed_notes(results, {condition: change.seed_method for condition, change in changes.items()}),
-        *(f"On the paper: {note}" for note in paper_notes(PAPER) if "segment" in note.lower()),
+        *(note for note in paper_remarks(results, PAPER) if "segment" in note.lower()),
     ]
     return Table(
         title=title,

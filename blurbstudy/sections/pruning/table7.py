@@ -11,10 +11,11 @@ from ...stats.intervals import Interval
 from ...study.conditions import BLURB
 from ...study.grid import Condition, Grid, Results, TaskColumn
 from ...study.study import Study
+from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.formatting import format_interval, format_signed
-from ...tables.paper import paper_number, paper_tables
+from ...tables.paper import AGAINST_PAPER, NOT_COMPARED, paper_number, paper_tables, shown_number
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
-from ...tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
+from ...tables.table import HtmlCell, KeyFinding, Remark, Score, Table, number_with_details
 from .grids import PAPER_LAYERS, Parameters, grid_depth, removed_layers
 from .savings import format_saving, time_ratio
 
@@ -94,7 +95,11 @@ def pruning_table(results: Results, *, title: str) -> Table:
     (name,) = results.grid.groups
     drops, half, levels = max_drops(results), half_depth(results), results.grid.levels
     rows = [
-        (label, *(_cell(results, Condition(name, level, label)) for level in levels), *_drop_cells(drops, label))
+        (
+            label,
+            *(_cell(results, Condition(name, level, label)) for level in levels),
+            *_drop_cells(results, drops, label),
+        )
         for label in (column.label for column in results.grid.columns)
     ]
     half_name = f"Drop at half depth ({half})" if half else "Drop at half depth"
@@ -106,7 +111,7 @@ def pruning_table(results: Results, *, title: str) -> Table:
         "at half depth: one difference, with a 95% interval of its own. Intervals are over seeds and test examples.",
     ]
     unmatched = [level for level in levels if not paper_column(results.grid, level)]
-    if unmatched:
+    if unmatched and results.shows_paper:
         notes.append(f"The paper removes 0, 2, 4 and 6 of 12 layers; it has no number for {', '.join(unmatched)}.")
     return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes)
 
@@ -114,11 +119,11 @@ def pruning_table(results: Results, *, title: str) -> Table:
 def _cell(results: Results, key: Condition) -> Score:
     cell = cell_score(results, key, paper=PAPER)
     column = paper_column(results.grid, key.level)
-    return replace(cell, paper=paper_number(PAPER, column, key.column) if column else None)
+    return replace(cell, paper=shown_number(results, PAPER, column, key.column) if column else None)
 
 
-def _drop_cells(drops: Mapping[str, Drop], label: str) -> tuple[HtmlCell | str, HtmlCell | str]:
-    drop, printed = drops.get(label), paper_number(PAPER, DROP, label)
+def _drop_cells(results: Results, drops: Mapping[str, Drop], label: str) -> tuple[HtmlCell | str, HtmlCell | str]:
+    drop, printed = drops.get(label), shown_number(results, PAPER, DROP, label)
     paper = [f"paper {format_signed(printed)}"] if printed is not None else []
     if drop is None:
         return number_with_details(None, "–", paper), "–"
@@ -193,8 +198,10 @@ def paper_verdict(tasks: Sequence[str], *, margin: float) -> PaperDrops:
     return PaperDrops(text, worst if worst == best else f"{worst} to {best}")
 
 
-def group_table(study: Study[Parameters], results: Results, *, margin: float) -> Table:
+def group_table(study: Study[Parameters], results: Results, *, margin: float) -> Table | Remark:
     """Groups of tasks, and the tasks in them, with the size of their worst drop."""
+    if not results.decides:
+        return ONE_SEED_DEMO
     groups = group_results(study, results)
     by_group, by_task = max_drops(groups), max_drops(results)
     rows = []
@@ -209,15 +216,20 @@ def group_table(study: Study[Parameters], results: Results, *, margin: float) ->
                     format_interval(percents(drop.interval)),
                     verdict(drop, margin=margin),
                 ]
-            rows.append((group.label, label, *cells, str(paper_verdict(tasks, margin=margin))))
-    columns = ("Group", "Task", "Worst drop", "95%", "Verdict", "The paper's drops")
+            printed = [str(paper_verdict(tasks, margin=margin))] if results.shows_paper else []
+            rows.append((group.label, label, *cells, *printed))
+    columns = ("Group", "Task", "Worst drop", "95%", "Verdict")
+    columns += ("The paper's drops",) if results.shows_paper else ()
     notes = [
         f"{SUBSTANTIAL.capitalize()}: the 95% interval of the worst drop lies below 0 (those of all depths hold at "
         f"once). {NEGLIGIBLE.capitalize()}: it lies above −{margin:g} points. Both: {SMALL}. Neither: {UNDECIDED}, as "
-        "are drops from a single seed, or from a full depth at which every seed collapsed. The paper's drops are "
-        "judged by their size alone: beyond that margin or not. The margin was read off the paper's own table, so that "
-        "table's agreement with it is no evidence."
+        "are drops from a single seed, or from a full depth at which every seed collapsed."
     ]
+    if results.shows_paper:
+        notes.append(
+            "The paper's drops are judged by their size alone: beyond that margin or not. The margin was read off the "
+            "paper's own table, so that table's agreement with it is no evidence."
+        )
     return Table(
         title="Where depth matters",
         columns=columns,
@@ -230,6 +242,8 @@ def group_table(study: Study[Parameters], results: Results, *, margin: float) ->
 
 def pruning_findings(study: Study[Parameters], results: Results, *, margin: float) -> KeyFinding:
     """Which groups of tasks need their top layers, and what removal saves at half depth."""
+    if not results.decides:
+        return KeyFinding(question="Which tasks need the top layers?", sentences=[ONE_SEED_DEMO.text])
     half = half_depth(results)
     verdicts = {group: verdict(drop, margin=margin) for group, drop in max_drops(group_results(study, results)).items()}
     sentences = [
@@ -254,6 +268,8 @@ def pruning_findings(study: Study[Parameters], results: Results, *, margin: floa
 
 def compare_pruning_with_paper(study: Study[Parameters], results: Results, *, margin: float) -> KeyFinding:
     """Verdicts by group next to those on the paper's drops."""
+    if not results.shows_paper:
+        return NOT_COMPARED
     sentences = []
     groups = group_results(study, results)
     for group, drop in max_drops(groups).items():
@@ -266,12 +282,14 @@ def compare_pruning_with_paper(study: Study[Parameters], results: Results, *, ma
             f"{group[0].upper()}{group[1:]}: the paper's drops are {theirs.span} ({theirs.verdict}); here the worst "
             f"drop of the group's mean is {format_signed(percent(drop.worst))} ({intervals}; {ours}): {outcome}."
         )
-    return KeyFinding(question="Against the paper", sentences=sentences or ["No group has runs at two depths yet."])
+    return KeyFinding(question=AGAINST_PAPER, sentences=sentences or ["No group has runs at two depths yet."])
 
 
 def paper_drops(study: Study[Parameters]) -> dict[str, list[tuple[float, float]]]:
     """Task -> (share of layers removed in percent, difference to full depth in points), as the paper prints them."""
     drops = {}
+    if not study.parameters.show_paper:
+        return drops
     for task in (task.name for task in study.tasks):
         printed = [(removed, paper_number(PAPER, str(removed), task)) for removed in (0, 2, 4, 6)]
         scores = [(removed, score) for removed, score in printed if score is not None]

@@ -11,9 +11,10 @@ from ...baselines import MODELS
 from ...stats.intervals import holm
 from ...study.decisions import decide
 from ...study.grid import Condition, Results
+from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
 from ...tables.formatting import format_interval, format_number, format_signed
-from ...tables.paper import paper_number
+from ...tables.paper import AGAINST_PAPER, NOT_COMPARED, paper_number, shown_number
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import KeyFinding
 from .grids import FINE_TUNED, MEAN
@@ -27,6 +28,8 @@ Pair = tuple[float, float]  # by exact boundaries, and by overlap; in percent
 def scispacy_answer(baselines: Baselines, results: Results) -> KeyFinding:
     """The gap by exact boundaries, and how much of it remains by overlap."""
     sentences = [_describe_versions(baselines)] if baselines.predictions else []
+    if not results.decides:
+        return KeyFinding(question=QUESTION, sentences=[*sentences, ONE_SEED_DEMO.text])
     tables = by_table(results)
     for encoder in results.grid.groups:
         gaps = _gaps_by_column(baselines, tables, encoder)
@@ -73,6 +76,8 @@ def _describe_gap(gap: Gap, p: float | None) -> str:
 
 def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding:
     """scispaCy's columns and the gaps compared with the paper's."""
+    if not results.shows_paper:
+        return NOT_COMPARED
     sentences, tables = [], by_table(results)
     for model in MODELS:
         for table, how in ((STRICT, "exact"), (RELAXED, "overlap")):
@@ -89,7 +94,7 @@ def scispacy_against_paper(baselines: Baselines, results: Results) -> KeyFinding
                 )
     unprinted = [name for name in results.grid.groups if paper_number(STRICT, paper_column(name), MEAN) is None]
     sentences += [f"The paper has no column for {name}." for name in unprinted]
-    return KeyFinding(question="Against the paper", sentences=sentences or ["No comparison has both numbers yet."])
+    return KeyFinding(question=AGAINST_PAPER, sentences=sentences or ["No comparison has both numbers yet."])
 
 
 def _compare_with_printed(gap: Gap, printed: float) -> str:
@@ -123,7 +128,7 @@ def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Fig
                 ours, color = _baseline_pair(baselines, models[system], column), VERMILION
             else:
                 ours, color = _encoder_pair(tables, system, column), BLUE
-            printed = _pair(*(paper_number(table, paper_column(system), column) for table in tables))
+            printed = _pair(*(shown_number(results, table, paper_column(system), column) for table in tables))
             if ours:
                 _draw_pair(axes, ours, y - 0.12, color, marker="o")
                 exact, overlap = map(format_number, ours)

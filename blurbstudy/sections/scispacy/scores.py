@@ -21,7 +21,7 @@ from ...stats.resampling import RESAMPLES
 from ...stats.systems import SeededCell, SingleSystem, compare_cells
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.paper import paper_number
+from ...tables.paper import shown_number
 from ...tasks import Task
 from .grids import FINE_TUNED, MEAN, NER, Parameters
 
@@ -215,7 +215,7 @@ def gap(baselines: Baselines, results: Results, *, table: str, encoder: str, col
     if comparison.difference is None:
         return None
     printed, printed_oracle = (
-        paper_number(table, name, column) for name in (paper_column(encoder), f"scispaCy {ORACLE}")
+        shown_number(results, table, name, column) for name in (paper_column(encoder), f"scispaCy {ORACLE}")
     )
     return Gap(
         comparison=comparison, paper=None if printed is None or printed_oracle is None else printed - printed_oracle

@@ -9,10 +9,11 @@ from ...baselines import MODELS, evaluated_tags, scispacy_score, score_on_scispa
 from ...baselines.corpora import merged_labels
 from ...metrics import precision_recall_f1
 from ...study.grid import Condition, Results
+from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.formatting import format_interval, format_number, format_signed
-from ...tables.paper import paper_number
+from ...tables.paper import shown_number
 from ...tables.score_table import PERCENT, cell_notes, cell_score, percents
-from ...tables.table import NOT_RUN, Score, Table
+from ...tables.table import NOT_RUN, Remark, Score, Table
 from ...tasks import Task
 from .grids import FINE_TUNED
 from .scores import METRIC_OF, ORACLE, STRICT, Baselines, by_table, gap, is_released, paper_column, training_tasks
@@ -36,7 +37,7 @@ def baseline_table(baselines: Baselines, results: Results, *, title: str, paper:
     rows = [
         (
             column,
-            *(tool_score(baselines, name, column, paper=paper) for name in names),
+            *(tool_score(baselines, results, name, column, paper=paper) for name in names),
             *(_encoder_score(scored, results, encoder, column, paper=paper) for encoder in encoders),
         )
         for column in baselines.columns
@@ -51,25 +52,29 @@ def baseline_table(baselines: Baselines, results: Results, *, title: str, paper:
     )
 
 
-def tool_score(baselines: Baselines, name: str, column: str, *, paper: str) -> Score:
+def tool_score(baselines: Baselines, results: Results, name: str, column: str, *, paper: str) -> Score:
     """A cell of a model, or of the oracle over both."""
-    score, printed = baselines.score(paper, name, column), paper_number(paper, f"scispaCy {name}", column)
+    score, printed = baselines.score(paper, name, column), shown_number(results, paper, f"scispaCy {name}", column)
     if score is None:
         state = baselines.missing.get(name) or (NOT_RUN if name != ORACLE else "needs both models")
         return Score(mean=None, paper=printed, state=state)
     return Score(
         mean=score.score * PERCENT,
-        over_examples=percents(score.interval),
+        over_examples=percents(score.interval) if results.decides else None,
         paper=printed,
         n=1,
         runs=1,
         single_run=True,
+        decides=results.decides,
     )
 
 
 def _encoder_score(scored: Results, strict: Results, encoder: str, column: str, *, paper: str) -> Score:
     """The score by the table's metric, with failures by exact boundaries (`strict`)."""
-    printed, condition = paper_number(paper, paper_column(encoder), column), Condition(encoder, FINE_TUNED, column)
+    printed, condition = (
+        shown_number(scored, paper, paper_column(encoder), column),
+        Condition(encoder, FINE_TUNED, column),
+    )
     if condition not in strict.grid.cells:
         return Score(mean=None, paper=printed, state=strict.grid.missing_reasons.get(encoder) or "not requested")
     score, exact = (cell_score(results, condition, paper=paper) for results in (scored, strict))
@@ -156,8 +161,10 @@ def _evaluated_types(baselines: Baselines, name: str) -> str:
     return "\n".join(f"{kind}: {', '.join(names)}" for kind, names in sets.items())
 
 
-def gap_table(baselines: Baselines, results: Results) -> Table:
+def gap_table(baselines: Baselines, results: Results) -> Table | Remark:
     """Encoders minus the oracle over scispaCy's models, by exact boundaries and by overlap."""
+    if not results.decides:
+        return ONE_SEED_DEMO
     columns = ("Entity set", "Encoder", "Exact", "95%", "Paper", "Overlap", "95%", "Paper")
     rows, tables = [], by_table(results)
     for column in baselines.columns:

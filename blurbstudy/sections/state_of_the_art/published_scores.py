@@ -47,7 +47,7 @@ def published_scores_table(study: Study[Parameters], tables: Mapping[str, Result
     Args:
         tables: BASE or LARGE -> results.
     """
-    systems = published_systems()
+    papers, systems = (PAPER, published_systems()) if study.parameters.show_paper else ({}, {})
     ours = [
         (f"{group}-{size}, here", results, group)
         for size, results in tables.items()
@@ -57,16 +57,20 @@ def published_scores_table(study: Study[Parameters], tables: Mapping[str, Result
     rows = []
     for label in (column.label for column in next(iter(tables.values())).grid.columns):
         summaries = [results.summaries.get(Condition(group, OPTIMAL, label)) for _, results, group in ours]
-        published = [paper_number(table, column, label) for table, column in PAPER.values()]
+        published = [paper_number(table, column, label) for table, column in papers.values()]
         published += [system["cells"].get(label) for system in systems.values()]
         rows.append((label, *map(_our_score, summaries), *map(format_number, published)))
-    columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in PAPER), *systems)
+    columns = ("Task", *(name for name, _, _ in ours), *(f"{name}, the paper" for name in papers), *systems)
+    beside = (
+        "Published ones are each from its authors' own search and come without intervals."
+        if papers
+        else "Published ones are not shown beside them (show_paper)."
+    )
     notes = [
-        "Test scores times 100, each from its authors' own search. Ours have their 95% intervals over seeds and over "
-        "test examples below; published scores come without intervals.",
+        f"Test scores times 100, ours with their 95% intervals over seeds and over test examples below. {beside}",
         *(f"{name}: {system['source']}." for name, system in systems.items()),
     ]
-    if study.is_demo:
+    if study.is_demo and papers:
         notes.insert(1, "Ours are from generated data and a tiny encoder here, and compare with none of the others.")
     caption = merge_captions(list(tables.values()))
     return Table(title="Published scores", columns=columns, rows=rows, caption=caption, notes=notes, kind="tight")

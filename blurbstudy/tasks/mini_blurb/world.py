@@ -75,7 +75,7 @@ PARTICIPANTS = ("adults", "women", "men", "children", "adolescents", "older pati
 COMPARATORS = ("placebo", "usual care", "diet alone", "standard therapy")
 INTERACTIONS = ("raises", "adds", "avoid", "interacts")  # mechanism, effect, advice, unspecified: the classes of DDI
 VERDICTS = {"yes": 0.55, "no": 0.34, "maybe": 0.11}  # shares among trials, as in PubMedQA
-N_TRIALS = 420
+N_TRIALS = 530
 
 SYLLABLES = tuple(PHRASES["words"]["syllables"])
 CONSONANTS = "BCDFGMNPSTVWXZ"

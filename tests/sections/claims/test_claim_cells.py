@@ -19,17 +19,28 @@ LARGE = "pretrain:bert?config=mini-large"
 SMALL = "pretrain:bert"
 NOTEBOOKS = sorted({ref.notebook for claim in load_claims() for c in claim.contrasts for ref in c.first})
 # The mini parameters with every encoder given, and with all that larger scales ask for.
+FOUR = scale_parameters("mini", "01_pretraining_ablation")["encoders"]
+ALL = {"encoders": FOUR, "tasks": [task.name for task in TASKS], "similarity_head": "pooler"}
 GIVEN = {
-    "03_layer_adaptation": {"combinations": True},
+    "01_pretraining_ablation": ALL,
+    "02_optimization_ablation": ALL,
+    "03_layer_adaptation": ALL | {"combinations": True},
     "04_large_models": {
         "large_encoders": dict.fromkeys(
             ("BioBERT-LARGE", "BlueBERT-LARGE", "PubMedBERT-LARGE", "PubMedELECTRA-LARGE"), LARGE
         ),
         "base_encoders": {"BioBERT-BASE": SMALL, "BlueBERT-BASE": SMALL},
+        "base_counterparts": {
+            "BioBERT-LARGE": "BioBERT-BASE",
+            "BlueBERT-LARGE": "BlueBERT-BASE",
+            "PubMedBERT-LARGE": "BERT",
+            "PubMedELECTRA-LARGE": "ELECTRA",
+        },
         "on_all_tasks": None,
     },
     "06_state_of_the_art": {
         "encoders": {"BERT": SMALL, "ELECTRA": "pretrain:electra", "BERT LARGE": LARGE, "ELECTRA LARGE": LARGE},
+        "large_columns": {"PubMedBERT": "BERT LARGE", "PubMedELECTRA": "ELECTRA LARGE"},
         "large_tasks": [task.name for task in TASKS],
         "train_on_dev": [task.name for task in TASKS],
     },

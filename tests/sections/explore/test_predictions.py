@@ -111,7 +111,7 @@ def test_wrong_ones_alone_are_paged_through(catalog):
     html, total = predictions_html(catalog, group, 1, data="mini", count=2)
     assert html.count('<li class="wrong">') == 2 and "fine" not in html
     later, _ = predictions_html(catalog, group, 1, data="mini", start=2, count=2)
-    assert later != html and f"{total} of 20 test examples wrong" in later
+    assert later != html and f"{total} of 300 test examples wrong" in later
 
 
 def test_other_data_than_the_runs_were_made_on_are_refused(catalog, mini_data, tmp_path):

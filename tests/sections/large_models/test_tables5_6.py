@@ -31,6 +31,7 @@ def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
         values = {
             "store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "seeds": 2,
             "large_encoders": {"BioBERT-LARGE": None, "PubMedBERT-LARGE": str(tiny_large_encoder)},
+            "base_counterparts": {"BioBERT-LARGE": "BioBERT-BASE", "PubMedBERT-LARGE": "BERT"}, "show_paper": True,
         }  # fmt: skip
         return Study(section, scale_parameters("mini", section.NOTEBOOK) | values | changes)
 

@@ -36,7 +36,12 @@ def cut(make_results):
     return make
 
 
-STUDY = SimpleNamespace(tasks=[get_task("BioASQ")], encoders={"BERT": ""}, sources=SimpleNamespace(encoders={}))
+STUDY = SimpleNamespace(
+    tasks=[get_task("BioASQ")],
+    encoders={"BERT": ""},
+    parameters=SimpleNamespace(show_paper=True),
+    sources=SimpleNamespace(encoders={}),
+)
 
 
 def pruning_levels(n_layers, removed):

@@ -25,7 +25,7 @@ def values(tiny_encoder, tmp_path):
     given |= {"epochs": dict.fromkeys(TASK_TYPES, 1), "max_lengths": dict.fromkeys(TASK_TYPES, 48)}
     given |= {"search_tasks": ["BIOSSES"], "search_epochs": {"similarity": [1, 2]}, "search_trials": 5}
     given |= {"search_seeds": [101], "search_per_ask": 3, "workers": 1, "store": str(tmp_path / "store")}
-    return given | {"base_columns": {"PubMedBERT": "BERT", "PubMedELECTRA": "ELECTRA"}}
+    return given | {"base_columns": {"PubMedBERT": "BERT", "PubMedELECTRA": "ELECTRA"}, "seeds": 2}
 
 
 def make_study(values, **changes):

@@ -1,6 +1,7 @@
 """Tables 8 and 9: the chosen recipe in its cell, the paper's number beside it, and what was not searched said."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -59,6 +60,8 @@ class AStudy:
     """What tables of searches ask of a study."""
 
     provenance, is_demo = "parameters/mini/x.yaml", True
+
+    parameters = SimpleNamespace(show_paper=True)
 
     def __init__(self, folder):
         self.store = RunStore(folder)

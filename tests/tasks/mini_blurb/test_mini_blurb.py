@@ -20,21 +20,21 @@ from blurbstudy.tasks.mini_blurb import CORPUS, VERSION, generate_mini_blurb, mi
 
 # Of seed 0, by folder or file. Where a change of the generator is meant, raise VERSION and put the new ones here.
 BYTES = {
-    "README.md": "7bba26a0bfe8",
-    "corpus.jsonl": "b71fd6016e82",  # this one and the next three as in version 1
-    "BIOSSES": "01e19fb411d8",
-    "PubMedQA": "7c6603722759",
-    "BioASQ": "9444aef435d1",
-    "BC2GM": "55a8d07dacd8",
-    "BC5CDR-chem": "69cc805aa7a4",
-    "BC5CDR-disease": "84e9712289de",
-    "ChemProt": "37b147815893",
-    "DDI": "235f7c0df7a4",
-    "EBM-PICO": "56ff97909a8c",
-    "GAD": "b69f5eb962af",
-    "HoC": "35477b85d66c",
-    "JNLPBA": "2cda24afb318",
-    "NCBI-disease": "a507a99e11d0",
+    "README.md": "51a52f86bd27",
+    "corpus.jsonl": "814e0211986e",
+    "BIOSSES": "5f7ae1ccc65b",
+    "PubMedQA": "31d1f8406db5",
+    "BioASQ": "b5bdaeef76e4",
+    "BC2GM": "ce47f8defdb7",
+    "BC5CDR-chem": "86340b6d5470",
+    "BC5CDR-disease": "d6fac25ae774",
+    "ChemProt": "fd5afe599639",
+    "DDI": "92ae982bb9d9",
+    "EBM-PICO": "d0dfe2e14d58",
+    "GAD": "e5a98dd1e08a",
+    "HoC": "4b76b91332f9",
+    "JNLPBA": "0ff9cede2036",
+    "NCBI-disease": "0eb12d6d943c",
 }
 
 
@@ -118,10 +118,10 @@ def test_the_readers_of_the_real_data_read_it(examples):
         "ChemProt": (700, 200, 300),
         "DDI": (800, 150, 300),
         "GAD": (500, 80, 150),
-        "BIOSSES": (64, 16, 20),
+        "BIOSSES": (64, 150, 300),
         "HoC": (180, 40, 80),
-        "PubMedQA": (120, 30, 100),
-        "BioASQ": (130, 20, 60),
+        "PubMedQA": (120, 150, 250),
+        "BioASQ": (130, 150, 300),
     }
 
 
@@ -162,12 +162,12 @@ def test_no_sentence_of_the_corpus_is_asked_about(mini, examples):
 def test_texts_fit_into_a_tiny_encoder(examples):
     for name, splits in examples.items():
         lengths = [len(" ".join(e.texts).split()) for found in splits.values() for e in found]
-        assert max(lengths) <= (90 if name in ("HoC", "PubMedQA", "BioASQ") else 40)
+        assert max(lengths) <= (100 if name in ("HoC", "PubMedQA", "BioASQ") else 40)
 
 
-def test_labels_are_as_frequent_as_in_blurb(examples):
+def test_answers_are_as_frequent_as_in_pubmedqa_and_more_even_than_in_bioasq(examples):
     labels = {name: Counter(e.label for e in examples[name]["test"]) for name in ("PubMedQA", "BioASQ")}
-    assert labels == {"PubMedQA": {"yes": 55, "no": 34, "maybe": 11}, "BioASQ": {"yes": 48, "no": 12}}
+    assert labels == {"PubMedQA": {"yes": 137, "no": 85, "maybe": 28}, "BioASQ": {"yes": 180, "no": 120}}
 
 
 def test_mentions_are_as_frequent_as_in_blurb_within_a_factor(examples):
