@@ -8,6 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent  # the checkout, when the package is installed from one (editable)
 NOTEBOOKS = PROJECT / "notebooks"
 PARAMETERS = PROJECT / "parameters"
+ENCODERS = PROJECT / "encoders"  # pretrained encoders that the repository ships
 
 DATA_ENV = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
 CACHE_ENV = "BLURBSTUDY_CACHE"  # folder for what can be made again

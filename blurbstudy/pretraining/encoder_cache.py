@@ -1,4 +1,7 @@
-"""Encoders pretrained on demand and cached under a fingerprint of everything that determines their weights."""
+"""Encoders pretrained on demand and cached under a fingerprint of everything that determines their weights.
+
+One that the repository ships under that name, rounded to bfloat16, is used instead of being pretrained.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from typing import Any
 
 from ..config import JsonObject, fingerprint
 from ..filesystem import ensure_directory
-from ..paths import cache_folder
+from ..paths import ENCODERS, cache_folder
 from ..training.provenance import one_torch_thread
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
+from .export import is_published
 from .loop import PRETRAINER_REVISION, Callbacks, TrainingOptions
 from .objectives.registry import get_objective
 from .pretrainer import pretrain
@@ -48,7 +52,7 @@ class EncoderRequest:
         return math.ceil(self.tokens / tokens_per_step) if self.tokens else config.steps
 
     def folder(self) -> Path:
-        """Return the encoder's folder in the cache."""
+        """Return the encoder's folder: the shipped one, if there is one, otherwise in the cache."""
         identity: JsonObject = {
             "corpus": Corpus(tuple(map(Path, self.corpus))).fingerprint,
             "config": self.pretraining_config.to_dict(),
@@ -59,7 +63,8 @@ class EncoderRequest:
             "pretrainer_revision": PRETRAINER_REVISION,
         }
         name = f"{self.objective}-{Path(self.config).stem}-{self.seed}-{fingerprint(identity)}"
-        return cache_folder().absolute() / "encoders" / name
+        shipped = ENCODERS / name
+        return shipped if is_published(shipped) else cache_folder().absolute() / "encoders" / name
 
 
 def pretrained_encoder(

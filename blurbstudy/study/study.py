@@ -29,7 +29,7 @@ from .parameters import CommonParameters
 from .section import Section
 
 NOTEBOOK_METADATA = "notebook"  # kind of metadata: the parameters of a notebook's last execution
-NOT_A_RESULT = "Demo on synthetic data: these numbers are not results."
+NOT_A_RESULT = "Demonstration on synthetic data: do not cite these numbers."
 PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
 P = TypeVar("P", bound=CommonParameters, covariant=True)
@@ -280,14 +280,13 @@ class Study(Generic[P]):
 
     @property
     def provenance(self) -> str:
-        """Parameters file, what differs from it, and at mini the warning; for captions."""
+        """Parameters file and what differs from it, for captions."""
         values = self.parameters.model_dump(mode="json")
-        text = parameters.describe_origin(self.parameters.scale, self.notebook, values)
-        return f"{text} · {NOT_A_RESULT}" if self.is_demo else text
+        return parameters.describe_origin(self.parameters.scale, self.notebook, values)
 
     @property
     def is_demo(self) -> bool:
-        """Whether captions and banner must say that the numbers are not results."""
+        """Whether the banner must say that the numbers are not to be cited."""
         return is_demo(self.parameters.scale, self.parameters.data)
 
 

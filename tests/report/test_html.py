@@ -120,7 +120,7 @@ def test_a_first_page_without_answers_says_what_would_answer(report):
 
 
 def test_every_page_of_the_mini_scale_says_that_it_is_no_finding(report):
-    assert all("not results" in html for html in report.values())
+    assert all("do not cite" in html for html in report.values())
 
 
 def test_a_failed_page_shows_the_failure_above_and_folds_the_traceback(report):
@@ -141,7 +141,7 @@ def test_a_page_whose_notebook_is_gone_is_removed(tmp_path):
     stale.write_text("old")
     build_report(tmp_path, scale="paper")
     assert not stale.exists()
-    assert "not results" not in (tmp_path / "index.html").read_text()
+    assert "do not cite" not in (tmp_path / "index.html").read_text()
 
 
 def executed(folder, stem, *, scale, store, no_finding=False, cells=()):
@@ -177,8 +177,8 @@ def test_generated_data_are_no_finding_at_any_scale(tmp_path):
     first, second = NOTEBOOKS[:2]
     executed(tmp_path, first, scale="small", store="s", no_finding=True)
     executed(tmp_path, second, scale="small", store="s")
-    said = ["not results" in build_report(tmp_path, scale="small", store="s").read_text()]
-    said += ["not results" in (tmp_path / f"{stem}.html").read_text() for stem in (first, second)]
+    said = ["do not cite" in build_report(tmp_path, scale="small", store="s").read_text()]
+    said += ["do not cite" in (tmp_path / f"{stem}.html").read_text() for stem in (first, second)]
     assert said == [True, True, False]
 
 

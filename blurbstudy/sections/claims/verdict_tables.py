@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from statistics import median
 
-from ...study.study import NOT_A_RESULT, Study
+from ...study.study import Study
 from ...tables.comparison_table import format_p_value
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import PERCENT, percent, percents
@@ -55,7 +55,6 @@ class Verdicts:
     verdicts: tuple[Verdict, ...]
     evidence: Evidence
     margin: float  # points
-    is_demo: bool
 
     def of(self, verdict: str) -> list[Verdict]:
         """Claims of one verdict."""
@@ -66,7 +65,7 @@ def claim_verdicts(study: Study[Parameters]) -> Verdicts:
     """Judge every claim from the runs in the study's store; nothing is run."""
     evidence, margin = collect_runs(study), study.parameters.margin
     verdicts = tuple(judge(claim, evidence.cell, margin=margin) for claim in load_claims())
-    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, is_demo=study.is_demo)
+    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin)
 
 
 def verdict_table(verdicts: Verdicts) -> Table:
@@ -112,8 +111,6 @@ def verdict_table(verdicts: Verdicts) -> Table:
             "in advance. A model has one set of predictions and no seeds: every seed of an encoder is compared with "
             f"its one score, on the same resamples of test examples. {verdicts.evidence.systems}."
         )
-    if verdicts.is_demo:
-        notes.insert(0, f"{NOT_A_RESULT} The same is true of the verdicts in this table.")
     runs = {judged.claim.id: _run_ids(judged) for judged in verdicts.verdicts}
     return Table(
         title="Verdicts on the paper's claims",
@@ -173,8 +170,7 @@ def contrast_table(verdicts: Verdicts) -> Table:
 def verdicts_answer(verdicts: Verdicts) -> KeyFinding:
     """The number of claims per verdict, and the decided ones."""
     counts = ", ".join(f"{len(verdicts.of(verdict))} {verdict}" for verdict in VERDICTS)
-    sentences = [f"{NOT_A_RESULT} The same is true of the verdicts below."] if verdicts.is_demo else []
-    sentences.append(f"Of {len(verdicts.verdicts)} claims: {counts}.")
+    sentences = [f"Of {len(verdicts.verdicts)} claims: {counts}."]
     for verdict in (CONFIRMED, CONTRADICTED):
         for judged in verdicts.of(verdict):
             statement = judged.claim.statement.rstrip(".")

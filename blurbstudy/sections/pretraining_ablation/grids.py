@@ -29,6 +29,15 @@ class Parameters(TaskTypeParameters):
     segment_ids: bool = Field(
         description="whether to cross segment ids (two or one) with the objectives on the tasks of two texts"
     )
+    brief_tokens: int = Field(
+        ge=0, description="tokens of a BERT that is pretrained on the spot to show how, and not fine-tuned; 0: none"
+    )
+
+    @property
+    def encoder_specs(self) -> dict[str, str | None]:
+        """The encoders that are compared, and the one that is pretrained on the spot."""
+        brief = {f"BERT, {self.brief_tokens:,} tokens, on the spot": f"pretrain:bert?tokens={self.brief_tokens}@0"}
+        return dict(self.encoders) | (brief if self.brief_tokens else {})
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
@@ -39,6 +48,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         {TWO_SEGMENTS: [], ONE_SEGMENT: []},
         bases=bases,
         columns=pair_columns(study) if study.parameters.segment_ids else (),
+        encoders=tuple(study.parameters.encoders),
         axes=SEGMENT_AXES,
         overrides={TWO_SEGMENTS: {"segment_ids": "pair"}, ONE_SEGMENT: {"segment_ids": "single"}},
     )
@@ -47,7 +57,8 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
 
 def objective_grid(study: Study[Parameters], bases: Mapping[str, Recipe]) -> Grid:
     """Every encoder on every task with one recipe per task; the encoders are what is compared."""
-    grid = technique_grid(study, {STANDARD: []}, bases=bases, columns=blurb_columns(study))
+    encoders = tuple(study.parameters.encoders)
+    grid = technique_grid(study, {STANDARD: []}, bases=bases, columns=blurb_columns(study), encoders=encoders)
     return replace(
         grid,
         axes=OBJECTIVE_AXES,

@@ -7,11 +7,10 @@ import pytest
 from blurbstudy.sections.claims.claims import CellRef, load_claims
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.forest_plot import forest
-from blurbstudy.sections.claims.verdict_tables import Verdicts, contrast_table, verdict_table, verdicts_answer
+from blurbstudy.sections.claims.verdict_tables import Verdicts, contrast_table, verdict_table
 from blurbstudy.sections.claims.verdicts import judge
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import Condition
-from blurbstudy.study.study import NOT_A_RESULT
 
 STEM = "03_layer_adaptation"
 GOOD, BAD = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81]
@@ -24,9 +23,9 @@ def evidence(make_results):
     return Evidence(results={STEM: {"table4": results}}, origin="parameters/mini/08_claims.yaml · scale mini")
 
 
-def verdicts(evidence, *, is_demo=False):
+def verdicts(evidence):
     found = tuple(judge(claim, evidence.cell, margin=2.0) for claim in load_claims())
-    return Verdicts(verdicts=found, evidence=evidence, margin=2.0, is_demo=is_demo)
+    return Verdicts(verdicts=found, evidence=evidence, margin=2.0)
 
 
 def test_every_claim_has_a_row_with_verdict_figure_numbers_and_the_papers_own(evidence):
@@ -45,14 +44,6 @@ def test_the_caption_of_the_verdicts_says_runs_seeds_commit_and_scale(evidence):
     caption = verdict_table(verdicts(evidence)).caption
     for text in (f"10 runs of {STEM}", "seeds 1 to 5", "commit abcdef1234", "scale mini"):
         assert text in caption
-
-
-def test_verdicts_on_generated_data_are_said_to_be_is_demos(evidence):
-    found = verdicts(evidence, is_demo=True)
-    assert verdict_table(found).notes[0].startswith(NOT_A_RESULT)
-    assert verdicts_answer(found).sentences[0].startswith(NOT_A_RESULT)
-    plain = dataclasses.replace(found, is_demo=False)
-    assert not any(NOT_A_RESULT in said for said in verdicts_answer(plain).sentences)
 
 
 def test_every_comparison_names_its_runs(evidence):
