@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
+ROUNDED = "The published weights are rounded to bfloat16 (8 significant bits) after training."
 
 
 def publish(source: Path) -> Path:
@@ -21,6 +22,8 @@ def publish(source: Path) -> Path:
     shutil.copytree(source, target)
     weights = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(source / "model.safetensors").items()}
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    card = target / "README.md"
+    card.write_text(f"{card.read_text(encoding='utf-8').rstrip()}\n\n{ROUNDED}\n", encoding="utf-8")
     return target
 
 

@@ -269,7 +269,8 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
     else:
         settings = {"encoders": f"{{BERT: '{encoder}', 'BERT (no NSP)': null}}", "seeds": "2", "workers": "1"}
         settings |= {"epochs_long": "1", "epochs_standard": "0.5", "biosses_epochs": "1", "qa_epochs": "0.5"}
-        settings |= {"max_length": "48", "biosses_max_length": "48", "qa_max_length": "48"}
+        settings |= {"max_length": "48", "biosses_max_length": "48", "qa_max_length": "48", "qa_epochs_long": "1"}
+        settings |= {"brief_tokens": "0", "show_paper": "true"}
         kinds = ("ner", "pico", "relation", "similarity", "document", "question")
         settings |= {"epochs": str(dict.fromkeys(kinds, 0.05) | {"similarity": 1, "question": 0.5})}
         settings |= {"max_lengths": str(dict.fromkeys(kinds, 48)), "combinations": "true"}
@@ -277,6 +278,7 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
         settings |= {"search_trials": "3", "search_per_ask": "2", "large_tasks": "[BIOSSES]"}
         settings |= {"scoring_epochs": "0.5", "scoring_max_length": "48"}
         settings |= {"large_encoders": f"{{PubMedBERT-LARGE: '{large}', BioBERT-LARGE: null}}", "freeze": "1"}
+        settings |= {"base_counterparts": "{PubMedBERT-LARGE: BERT}"}
         settings |= {"ner_epochs": "0.05", "ner_max_length": "48", "spacy_epochs": "3"}
         words = [word for name, value in settings.items() for word in ("-p", name, value)]
         command = [sys.executable, "-m", "blurbstudy.cli.app", "run", *words]

@@ -75,7 +75,7 @@ PARTICIPANTS = ("adults", "women", "men", "children", "adolescents", "older pati
 COMPARATORS = ("placebo", "usual care", "diet alone", "standard therapy")
 INTERACTIONS = ("raises", "adds", "avoid", "interacts")  # mechanism, effect, advice, unspecified: the classes of DDI
 VERDICTS = {"yes": 0.55, "no": 0.34, "maybe": 0.11}  # shares among trials, as in PubMedQA
-N_TRIALS = 530
+N_TRIALS = 600  # at most; fewer where a world has fewer pairs of a verdict
 
 SYLLABLES = tuple(PHRASES["words"]["syllables"])
 CONSONANTS = "BCDFGMNPSTVWXZ"
@@ -231,7 +231,7 @@ def _trials(rng: Random, drugs: list[Entity], diseases: list[Entity], facts: lis
             verdict=verdict,
         )
         for verdict, share in VERDICTS.items()
-        for drug, disease in rng.sample(pools[verdict], round(share * N_TRIALS))
+        for drug, disease in rng.sample(pools[verdict], min(len(pools[verdict]), round(share * N_TRIALS)))
     ]
     rng.shuffle(trials)
     return trials
