@@ -17,7 +17,7 @@ from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.tasks.mini_blurb import CORPUS
 
 DEMONSTRATION = sorted(path for path in ENCODERS.iterdir() if "-mini-" in path.name)
-LIMIT = 1_000_000  # bytes of a folder
+LIMIT = 1_200_000  # bytes of a folder
 
 
 def record_of(folder):
