@@ -38,7 +38,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     """Differences to the baseline, next to the differences between the paper's numbers."""
     if not results.decides:
         return ONE_SEED_DEMO
-    decisions = decide_levels(results, baseline=baseline)
+    decisions, beside = decide_levels(results, baseline=baseline), bool(paper) and results.shows_paper
     rows = [
         (
             *_row_headers(decision, several=len(results.grid.columns) > 1),
@@ -48,7 +48,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
             decision.outcome.value,
             *(
                 [format_signed(paper_difference(results, decision.condition, baseline=baseline, paper=paper))]
-                if results.shows_paper
+                if beside
                 else []
             ),
         )
@@ -57,7 +57,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     axes = results.grid.axes
     headers = (axes.level, "Task") if axes.group is None else (axes.level, axes.group)
     columns = (*headers, "Difference", "95%", "80%", "p (Holm)", "seeds", "Here")
-    columns += ("The paper's",) if results.shows_paper else ()
+    columns += ("The paper's",) if beside else ()
     n_effects = sum(decision.is_average for decision in decisions) or len(decisions)
     notes = [
         f"Difference to {baseline}, times 100; positive: better than {baseline}. {DIFFERENCE_NOTE} Averages over "

@@ -34,7 +34,7 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
     """One cell per group, level and task column.
 
     Args:
-        paper: the paper's table whose numbers are shown next to ours.
+        paper: the paper's table whose numbers are shown next to ours; '': it has none.
         wide: levels as columns, if the grid has one task column.
     """
     grid = results.grid
@@ -71,9 +71,9 @@ def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
 
 
 def paper_score(results: Results, key: Condition, *, paper: str) -> float | None:
-    """The paper's number of a cell, in percent; none where it is not shown, and on resampled splits."""
+    """The paper's number of a cell, in percent; none where it has no such table (''), and on resampled splits."""
     column = results.column(key.column)
-    if column.splits is not None or not results.shows_paper:
+    if not paper or column.splits is not None or not results.shows_paper:
         return None
     return paper_cell(paper, group=key.group, level=key.level, column=column.paper)
 
@@ -156,7 +156,7 @@ def cell_notes(results: Results, paper: str) -> list[str]:
 
 def paper_remarks(results: Results, paper: str) -> list[str]:
     """Our notes on the paper's table, where its numbers are shown."""
-    return [f"On the paper: {note}" for note in paper_notes(paper)] if results.shows_paper else []
+    return [f"On the paper: {note}" for note in paper_notes(paper)] if paper and results.shows_paper else []
 
 
 def seed_notes(results: Results, methods: Mapping[Condition, str]) -> list[str]:

@@ -69,6 +69,13 @@ def test_the_papers_numbers_are_shown_on_request_alone(make_results):
     assert ["the paper" in figure.alt for figure in figures] == [True, False]
 
 
+def test_a_table_that_the_paper_has_not_shows_no_number_of_it(make_results):
+    results = make_results({BASELINE: [80, 81, 83], "Layer freeze": [70, 70, 72]})
+    table = score_table(results, title="t", paper="")
+    assert table.rows[0][2].paper is None and not any("On the paper" in note for note in table.notes)
+    assert paired_table(results, title="d", baseline=BASELINE, paper="").columns[-1] == "Here"
+
+
 def test_table_3_takes_questions_with_encoders_and_seeds_of_their_own(make_study):
     study = make_study(optimization_ablation, scale="small", seeds=3, qa_encoders=["ELECTRA"], qa_seeds=2)
     grid = optimization_ablation.grids(study)["table3"]
