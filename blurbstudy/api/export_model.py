@@ -18,7 +18,7 @@ from ..inference.model_directory.directory import CARD, METADATA_FILE, metadata
 from ..inference.model_directory.heads import head_layout
 from ..inference.model_directory.settings import settings_of
 from ..models import read_architecture
-from ..stats.references import load_references
+from ..stats.references import load_gold
 from ..store.custom_tasks import stored_task
 from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
@@ -63,7 +63,7 @@ def export_run(
         )
     check_target(folder, overwrite=overwrite)
     seeds = seeds or runs_of_condition(store, record.config)
-    reference = load_references(store, [record])[record.config.task]
+    reference = load_gold(store, [record])[record.config.task]
     weights, words = weights_metadata(store, record.id), word_splitter(store, record.id)
     settings = settings_of(reference.task, record.config.recipe, words=words)
     run = run_facts(

@@ -17,7 +17,7 @@ from ..errors import ParameterError, StudyError
 from ..inference.model_directory.heads import head_layout, missing_in_transformers
 from ..inference.model_directory.settings import settings_of
 from ..paths import models_folder
-from ..stats.references import GoldReference, is_unscored, load_references
+from ..stats.references import GoldReference, is_unscored, load_gold
 from ..stats.status import judge_run
 from ..stats.summary import summarize
 from ..store.run_store import RunStore, safe_filename
@@ -99,7 +99,7 @@ def fine_tune(
     by_share = curve_configs(configs, known_task, run_store) if learning_curve else {}
     engine = LocalEngine(device=device, keep_weights="best" if export_model else "none")
     sweep = run_missing(configs, run_store, sources=sources, engine=engine, progress=progress, label=known_task.name)
-    references = load_references(run_store, sources.fingerprints)
+    references = load_gold(run_store, sources.fingerprints)
     records, reference = list(sweep.values()), references[known_task.name]
     has_test = "test" in known_task.splits
     split = "test" if has_test else "dev"

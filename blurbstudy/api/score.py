@@ -21,7 +21,7 @@ from ..metrics import (
 )
 from ..stats.example_interval import example_interval
 from ..stats.intervals import Interval
-from ..stats.references import GoldReference, is_unscored, load_references
+from ..stats.references import GoldReference, is_unscored, load_gold, with_gold
 from ..stats.status import count_units
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
@@ -163,10 +163,13 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
         task: if given, must be the run's task.
     """
     record = _scored_record(run_id, store, split=split, task=task)
-    reference = load_references(store, [record])[record.config.task]
+    reference = load_gold(store, [record])[record.config.task]
     reference.check(record)
     return score_predictions(
-        record.predictions[split], reference.of_run(record), split=split, origin=f"run {run_id}{_fold_name(record)}"
+        record.predictions[split],
+        with_gold(reference.of_run(record)),
+        split=split,
+        origin=f"run {run_id}{_fold_name(record)}",
     )
 
 
@@ -237,7 +240,7 @@ def score_predictions(
     """Score predictions in the order of the gold labels."""
     task, gold = reference.task, reference.gold[split].gold
     score = reference.score(gold, predicted)
-    bounds, method = example_interval([predicted], reference, split=split)
+    bounds, method = example_interval([reference.score_of(predicted, split=split)], reference, split=split)
     positives = {"positives": task.positive_labels}
     return ScoredPredictions(
         task=task,

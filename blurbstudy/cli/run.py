@@ -96,7 +96,10 @@ def report(
     report: Report = None,
     only: Only = None,
 ) -> None:
-    """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`."""
+    """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`.
+
+    Where there is no store runs/SCALE, the published records in studies/SCALE are used.
+    """
     from ..store.index import open_index
     from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
@@ -104,7 +107,7 @@ def report(
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
-    run_store = RunStore(store or paths.store_folder(scale or "mini"))
+    run_store = RunStore(store or _default_store(scale or "mini"))
     if run_store.folder.exists() and not run_store.folder.is_dir():
         raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
     with open_index(run_store) as index:
@@ -130,6 +133,17 @@ def report(
     scale = _one_scale({values["scale"] for values in plan.values()}, requested=scale, store=run_store.folder)
     plan = {notebook: values for notebook, values in plan.items() if values["scale"] == scale}
     _execute(plan, folder=report or paths.report_folder(scale), scale=scale, store=run_store.folder)
+
+
+def _default_store(scale: str) -> Path:
+    """The run store of a scale; where there is none, its published records, unpacked."""
+    from ..report.published_archive import ARCHIVE, studies_folder, unpack_archive
+
+    folder, archive = paths.store_folder(scale), studies_folder(scale) / ARCHIVE
+    if folder.exists() or not archive.is_file():
+        return folder
+    typer.echo(f"{folder}: no run store; reporting the published records of {archive}", err=True)
+    return unpack_archive(archive)
 
 
 def _execute(

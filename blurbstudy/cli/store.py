@@ -1,4 +1,4 @@
-"""The command line's `store`: export a run store to one file, import such a file into another store."""
+"""The command line's `store`: export a run store to one file, import such a file, publish what may be passed on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import ParameterError
 if TYPE_CHECKING:
     from ..store.run_store import RunStore
 
-store_app = typer.Typer(no_args_is_help=True, help="Export a run store to one file, or import such a file.")
+store_app = typer.Typer(no_args_is_help=True, help="Export a run store to one file, import such a file, or publish it.")
 
 Scale = Annotated[str | None, typer.Option(help="The store runs/SCALE: mini, small or paper (default: mini).")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the run store, instead of --scale.")]
@@ -75,6 +75,33 @@ def import_(
         typer.echo(f"{summary.metadata_kept} metadata files differ and were kept (--replace-metadata replaces them)")
     if summary.metadata_replaced:
         typer.echo(f"{summary.metadata_replaced} metadata files differed and were replaced")
+
+
+@store_app.command("publish")
+def publish(
+    scale: Scale = None,
+    store: Store = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the archive (default: studies/SCALE).")] = None,
+) -> None:
+    """Write what a report needs without text, gold labels and predictions, to be passed on or committed.
+
+    `blurbstudy report --scale SCALE` makes the report from studies/SCALE where there is no store runs/SCALE. The store
+    must have the gold labels of all its runs. The first publication sets the order in which the store's bootstraps draw
+    from then on, so publish before you make the final report.
+    """
+    from ..report.publish import publish_store
+    from ..report.published_archive import studies_folder
+    from ..study.parameter_types import SCALES
+
+    run_store, scale = _run_store(scale, store), scale or SCALES[0]
+    with _progress() as on_progress:
+        summary = publish_store(run_store, out or studies_folder(scale), scale=scale, on_progress=on_progress)
+    size = summary.file.stat().st_size / 1e6
+    typer.echo(f"{summary.file}: {summary.runs} runs on {summary.datasets} datasets, {size:.1f} MB")
+    if summary.other_revision:
+        typer.echo(f"{summary.other_revision} runs of another version of blurbstudy were left out")
+    if summary.other_tasks:
+        typer.echo(f"{summary.other_tasks} runs on tasks that are not BLURB's were left out")
 
 
 def _run_store(scale: str | None, folder: Path | None) -> RunStore:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..config import JsonObject, RunConfig, fingerprint
 from ..engine.sources.sources import Sources
 from ..engine.sweep import find_runs
-from ..stats.references import GoldReference, is_unscored
+from ..stats.references import Reference, is_unscored
 from ..store.run_store import RunStore
 from ..training.run_record import RunRecord
 from .space import SearchSpace, Value
@@ -117,13 +117,10 @@ class SearchResult:
         return max(self.trials, key=lambda trial: trial.value or 0.0) if self.is_finished else None
 
 
-def dev_objective(records: Sequence[RunRecord], reference: GoldReference) -> float:
+def dev_objective(records: Sequence[RunRecord], reference: Reference) -> float:
     """The objective of a search: the mean dev score over seeds, a fraction; a diverged run counts as trivial."""
-    truth = reference.gold["dev"].gold
     scores = [
-        reference.trivial_score("dev")
-        if is_unscored(record, "dev")
-        else reference.score(truth, record.predictions["dev"])
+        reference.trivial_score("dev") if is_unscored(record, "dev") else reference.scored(record, "dev").score
         for record in records
     ]
     return sum(scores) / len(scores)
@@ -136,7 +133,7 @@ def run_searches(
     batch_size: int,
     database: SearchDatabase,
     store: RunStore,
-    references: Mapping[str, GoldReference],
+    references: Mapping[str, Reference],
     make: MakeRuns,
 ) -> list[SearchResult]:
     """Run all searches together, each up to its budget, resuming those in the database.
@@ -165,13 +162,13 @@ def run_searches(
 
 
 def found_in_store(
-    searches: Sequence[Search], *, trials: int, store: RunStore, references: Mapping[str, GoldReference]
+    searches: Sequence[Search], *, trials: int, store: RunStore, references: Mapping[str, Reference]
 ) -> list[SearchResult]:
     """The results of searches, from the store alone."""
     return [_load_result(search, trials, store, references[search.task]) for search in searches]
 
 
-def planned_search(search: Search, *, trials: int, store: RunStore, reference: GoldReference | None) -> SearchResult:
+def planned_search(search: Search, *, trials: int, store: RunStore, reference: Reference | None) -> SearchResult:
     """The expected trials of a search: those in the store, then recipes sampled at random from the space.
 
     A finished search is returned as it is in the store.
@@ -203,7 +200,7 @@ def _unseen_params(search: Search, *, number: int) -> Iterator[Params]:
     yield from search.space.iterate_from(draw.randrange(size))
 
 
-def _load_result(search: Search, trials: int, store: RunStore, reference: GoldReference) -> SearchResult:
+def _load_result(search: Search, trials: int, store: RunStore, reference: Reference) -> SearchResult:
     fact = store.metadata(METADATA_KIND, search.name) or {"trials": []}
     found_trials = []
     for entry in fact["trials"][:trials]:
@@ -217,7 +214,7 @@ def _load_result(search: Search, trials: int, store: RunStore, reference: GoldRe
 class OngoingSearch:
     """A running search: its study in the database, and its trials, one per recipe."""
 
-    def __init__(self, search: Search, study: Study, *, budget: int, reference: GoldReference) -> None:
+    def __init__(self, search: Search, study: Study, *, budget: int, reference: Reference) -> None:
         self.search, self.study, self.budget, self.reference = search, study, budget, reference
         self.trials: dict[tuple[str, ...], Trial] = {}  # run ids -> trial, in order
         self.open: dict[tuple[str, ...], list[int]] = {}  # run ids -> trials of the database without a value yet

@@ -8,20 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
-from ..metrics import is_correlated
 from .intervals import Interval, fisher_interval, percentile_interval, wilson_interval
-from .references import GoldReference
+from .references import Reference, SplitScore
 from .scale import Scale
 from .status import count_units
 
 MIN_COUNTING_UNITS = 10  # of fewer units that can be right or wrong, a bootstrap interval is too narrow
 
-Predictions = Sequence[str | float]
 
-
-def example_interval(
-    runs: Sequence[Predictions], reference: GoldReference, *, split: str
-) -> tuple[Interval | None, str]:
+def example_interval(runs: Sequence[SplitScore], reference: Reference, *, split: str) -> tuple[Interval | None, str]:
     """95% interval over test examples of the mean score of runs, and its method, or `none: ` and why.
 
     Correlation: Fisher's for one run over independent examples, otherwise Student's t of the jackknife on the z scale.
@@ -29,14 +24,13 @@ def example_interval(
     None where few units can be right or wrong.
 
     Args:
-        runs: the predictions of each; at least one.
+        runs: the score of each; at least one.
     """
     units, n_units = reference.resampling_units(split), reference.n_units(split)
     if reference.task.metric == "pearson":
         return _correlation_interval(runs, reference, split)
-    counting = max(reference.n_counting_units(predicted, split=split) for predicted in runs)
-    truth = reference.gold[split].gold
-    scores = {reference.score(truth, predicted) for predicted in runs}
+    counting = max(run.n_counting_units for run in runs)
+    scores = {run.score for run in runs}
     if scores == {1.0}:  # every draw would have the same score
         return wilson_interval(counting, counting), f"Wilson over {units}, all of which are right"
     if scores == {0.0}:
@@ -45,35 +39,33 @@ def example_interval(
         return None, _too_few(n_units, reference, split)
     if counting < MIN_COUNTING_UNITS:
         return None, f"{_too_few(counting, reference, split)} that can be right or wrong"
-    rows = [reference.bootstrap_scores(predicted, split=split) for predicted in runs]
+    rows = [run.bootstrap() for run in runs]
     return percentile_interval(np.mean([row for row in rows if row is not None], axis=0)), f"bootstrap over {units}"
 
 
-def _too_few(n: int, reference: GoldReference, split: str) -> str:
+def _too_few(n: int, reference: Reference, split: str) -> str:
     return f"none: only {count_units(n, reference, split)}"
 
 
-def _correlation_interval(
-    runs: Sequence[Predictions], reference: GoldReference, split: str
-) -> tuple[Interval | None, str]:
-    truth, n_units = [float(value) for value in reference.gold[split].gold], reference.n_units(split)
-    if not any(is_correlated(truth, [float(v) for v in predicted]) for predicted in runs):
-        equal = "predictions" if is_correlated(truth, truth) else "gold scores"
+def _correlation_interval(runs: Sequence[SplitScore], reference: Reference, split: str) -> tuple[Interval | None, str]:
+    n_units = reference.n_units(split)
+    if not any(run.is_defined for run in runs):
+        equal = "predictions" if reference.varies(split) else "gold scores"
         return None, f"none: r is undefined if all {equal} are equal"
-    if len(runs) == 1 and n_units == len(truth):
-        return fisher_interval(reference.score(truth, runs[0]), n_units), "Fisher's z"
+    if len(runs) == 1 and reference.is_independent(split):
+        return fisher_interval(runs[0].score, n_units), "Fisher's z"
     if n_units < MIN_COUNTING_UNITS:
         return None, _too_few(n_units, reference, split)
-    z, error = mean_z(runs, reference, split)
+    z, error = mean_z(runs)
     half = float(stdtrit(n_units - 1, 0.975)) * error
     method = f"jackknife over {reference.resampling_units(split)}, on Fisher's z scale"
     return (math.tanh(z - half), math.tanh(z + half)), method
 
 
-def mean_z(runs: Sequence[Predictions], reference: GoldReference, split: str) -> tuple[float, float]:
+def mean_z(runs: Sequence[SplitScore]) -> tuple[float, float]:
     """Mean of Fisher's z over runs, and its standard error over units; at least two units."""
-    truth, scale = reference.gold[split].gold, Scale(is_z=True)
-    z = scale.forward(np.array([reference.score(truth, predicted) for predicted in runs]))
-    rows = [reference.replicates(predicted, split=split) for predicted in runs]
+    scale = Scale(is_z=True)
+    z = scale.forward(np.array([run.score for run in runs]))
+    rows = [run.replicates(is_z=True) for run in runs]
     replicates = scale.forward(np.array([row for row in rows if row is not None]))
-    return float(z.mean()), math.sqrt(reference.resampling(split).variance(replicates.mean(axis=0)))
+    return float(z.mean()), math.sqrt(runs[0].resampling.variance(replicates.mean(axis=0)))

@@ -86,13 +86,17 @@ def bootstrap_scores(
     Raises:
         ParameterError: the metric is unknown.
     """
-    sums = unit_sums(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
-    return None if len(sums) < 2 else _bootstrap(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives))
+    return bootstrap_of_sums(metric, unit_sums(metric, tuple(gold), tuple(predicted), tuple(units), tuple(positives)))
 
 
-@functools.lru_cache(maxsize=1024)  # 32 kB each
-def _bootstrap(metric: str, gold: tuple, predicted: tuple, units: tuple, positives: tuple) -> np.ndarray:
-    sums = unit_sums(metric, gold, predicted, units, positives)
+def bootstrap_of_sums(metric: str, sums: np.ndarray) -> np.ndarray | None:
+    """As `bootstrap_scores`, of the metric's additive terms by unit (units, terms)."""
+    return None if len(sums) < 2 else _bootstrap(metric, sums.shape, sums.astype(np.float64).tobytes())
+
+
+@functools.lru_cache(maxsize=1024)  # 32 kB each, and the terms
+def _bootstrap(metric: str, shape: tuple[int, ...], terms: bytes) -> np.ndarray:
+    sums = np.frombuffer(terms).reshape(shape)
     counts = np.array_split(bootstrap_counts(len(sums)), len(_PARTS))
     scores = METRICS[metric].from_sums(np.concatenate([part.astype(np.float64) @ sums for part in counts]))
     scores.setflags(write=False)

@@ -31,8 +31,9 @@ def out_of_bag_score(
     """
     if len(candidates) < 2:
         return None, "nothing was selected among seeds"
+    scored = [reference.score_of(predicted, split=split) for predicted in candidates]
     sums = np.stack([reference.unit_sums(predicted, split=split) for predicted in candidates])  # (runs, units, terms)
-    counting = max(reference.n_counting_units(predicted, split=split) for predicted in candidates)
+    counting = max(one.n_counting_units for one in scored)
     if sums.shape[1] < MIN_COUNTING_UNITS:
         return None, f"{split} is {count_units(sums.shape[1], reference, split)}, too few to leave some out"
     if counting < MIN_COUNTING_UNITS:

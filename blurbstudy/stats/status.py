@@ -15,12 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
-from ..tasks import Task, split_tags
 from ..training.run_record import RunRecord
 from .intervals import binomial_lower_bound, fisher_interval, student_lower_bound, wilson_interval
-from .references import GoldReference, is_unscored
+from .references import Reference, SplitScore, is_constant, is_unscored, with_gold
 
 # Final training loss / that of the best constant prediction, from which on nothing was learned. Of tags, whose loss is
 # mostly that of words outside mentions, a run at 0.91 had a dev F1 of 73.
@@ -69,7 +66,7 @@ class Judgement:
         return f"{self.status.value}: {self.reason}" if self.reason else self.status.value
 
 
-def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
+def judge_run(record: RunRecord, reference: Reference) -> Judgement:
     """The status of a run, judged by its training loss and on dev.
 
     Without dev scores (`train_on_dev`) constant predictions are looked for on test, and nothing is said about the
@@ -81,6 +78,10 @@ def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
     reference.check(record)
     reference = reference.of_run(record)
     ratio = loss_ratio(record)
+    published = reference.published_status(record)
+    if published is not None:
+        return Judgement(status=RunStatus(published[0]), reason=published[1], loss_ratio=ratio)
+    reference = with_gold(reference)
     joined = record.config.recipe.train_on_dev
     split = "test" if joined else "dev"
     if is_unscored(record, split):
@@ -89,7 +90,7 @@ def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
     limit = NOT_TRAINED_RATIO_OF_TAGS if reference.task.output == "token_labels" else NOT_TRAINED_RATIO
     trained = ratio is not None and ratio < limit
     # Where the gold labels are constant too, only the training loss tells whether the run learned anything.
-    says_nothing = trained and is_constant(reference.gold[split].gold, reference.task)
+    says_nothing = trained and not reference.varies(split)
     if is_constant(predicted, reference.task) and not says_nothing:
         return Judgement(status=RunStatus.CONSTANT, loss_ratio=ratio)
     if ratio is not None and ratio >= limit:
@@ -97,11 +98,12 @@ def judge_run(record: RunRecord, reference: GoldReference) -> Judgement:
     if joined:
         return Judgement(status=RunStatus.NOT_JUDGED, reason="dev was trained on", loss_ratio=ratio)
     trivial = reference.trivial_score(split)
-    if reference.score(reference.gold[split].gold, predicted) <= trivial:
+    scored = reference.score_of(predicted, split=split)
+    if scored.score <= trivial:
         return Judgement(status=RunStatus.TRIVIAL, loss_ratio=ratio)
     if record.final_loss is None or record.constant_loss is None:
         return Judgement(status=RunStatus.NOT_JUDGED, reason="its final training loss is unknown")
-    bound, reason = score_lower_bound(predicted, reference, split=split)
+    bound, reason = score_lower_bound(scored, reference, split=split)
     if bound is None:
         return Judgement(status=RunStatus.NOT_JUDGED, reason=reason, loss_ratio=ratio)
     status = RunStatus.SHOWN if bound > trivial else RunStatus.NOT_SHOWN
@@ -120,45 +122,33 @@ def last_predictions(record: RunRecord, split: str) -> Sequence[str | float]:
     return record.last_predictions.get(split) or record.predictions[split]
 
 
-def score_lower_bound(
-    predicted: Sequence[str | float], reference: GoldReference, *, split: str
-) -> tuple[float | None, str]:
+def score_lower_bound(scored: SplitScore, reference: Reference, *, split: str) -> tuple[float | None, str]:
     """One-sided 95% lower bound of a score over test examples, and if there is none, why.
 
     Accuracy of independent examples: Clopper and Pearson's exact bound. Correlation: Fisher's z. Otherwise Student's t
     of the variance over units (delete-one jackknife, from 40 units on bootstrap); where all replicates agree, Wilson's
     bound of the units that count.
     """
-    metric, truth, n_units = reference.task.metric, reference.gold[split].gold, reference.n_units(split)
+    metric, n_units = reference.task.metric, reference.n_units(split)
     if n_units < MIN_UNITS:
         return None, f"{split} is {count_units(n_units, reference, split)}, too few for a bound"
-    value = reference.score(truth, predicted)
-    if metric == "pearson" and n_units == len(truth):
+    value = scored.score
+    if metric == "pearson" and reference.is_independent(split):
         return fisher_interval(value, n_units, confidence=0.9)[0], ""
-    if metric == "accuracy" and n_units == len(truth):
+    if metric == "accuracy" and reference.is_independent(split):
         return binomial_lower_bound(round(value * n_units), n_units), ""
-    counting = reference.n_counting_units(predicted, split=split)
+    counting = scored.n_counting_units
     if counting < MIN_JACKKNIFE_UNITS:
         return None, f"only {count_units(counting, reference, split)} of {split} can be right or wrong"
-    replicates = reference.replicates(predicted, split=split)
+    replicates = scored.replicates()
     assert replicates is not None
-    variance = reference.resampling(split).variance(replicates)
+    variance = scored.resampling.variance(replicates)
     if variance <= 1e-18:
         wilson = wilson_interval(counting, counting, confidence=0.9) if value == 1.0 else None
         return (None, "all examples agree") if wilson is None else (wilson[0], "")
     return student_lower_bound(value, error=math.sqrt(variance), df=n_units - 1), ""
 
 
-def count_units(n: int, reference: GoldReference, split: str) -> str:
+def count_units(n: int, reference: Reference, split: str) -> str:
     """`1 document`, `4 sentences`."""
     return f"{n} {reference.resampling_unit(split) if n == 1 else reference.resampling_units(split)}"
-
-
-def is_constant(predicted: Sequence[str | float], task: Task) -> bool:
-    """Whether all predictions are the same; of tags, whether all words have one tag."""
-    if task.output == "token_labels":
-        return len({tag for tags in predicted for tag in split_tags(str(tags))}) <= 1
-    if task.output == "score":
-        values = np.asarray(predicted, np.float64)
-        return float(np.ptp(values)) <= 1e-6 * max(1.0, abs(float(values[0])))  # below float32 noise
-    return len(set(predicted)) <= 1

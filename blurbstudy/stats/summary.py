@@ -31,7 +31,7 @@ from .contrasts import Comparison, contrast
 from .counts import Counts
 from .crossed_seeds import Seed, VarianceParts, mean_over_seeds
 from .intervals import MIN_RUNS, Interval, clip_interval, mixture_interval, wilson_interval
-from .references import GoldReference
+from .references import Reference
 from .resampled.folds import ResampledCell, resampled_cell
 from .resampled.intervals import NADEAU_BENGIO, ResampledMean, compare_resampled, resampled_mean
 from .status import Judgement, RunStatus, judge_run
@@ -85,7 +85,7 @@ class CellSummary:
 
 def summarize(
     records: Sequence[RunRecord],
-    references: Mapping[str, GoldReference],
+    references: Mapping[str, Reference],
     *,
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
@@ -156,7 +156,7 @@ def summarize(
     )
 
 
-def _mention_list(cell: RunsByTask, references: Mapping[str, GoldReference], split: str) -> float | None:
+def _mention_list(cell: RunsByTask, references: Mapping[str, Reference], split: str) -> float | None:
     scores = [(cell.weight(task), references[task].mention_list.get(split)) for task in cell]
     known = [weight * score for weight, score in scores if score is not None]
     return sum(known) if len(known) == len(cell) else None
@@ -214,7 +214,7 @@ def _sd(scores: Mapping[Seed, float]) -> float | None:
 
 def compare(
     panels: Sequence[Sequence[Sequence[RunRecord]]],
-    references: Mapping[str, GoldReference],
+    references: Mapping[str, Reference],
     *,
     split: str = "test",
     clusters: Mapping[str, int] | None = None,
@@ -242,7 +242,7 @@ def compare(
 
 def collapse_strata(
     pairs: Sequence[tuple[Sequence[RunRecord], Sequence[RunRecord]]],
-    references: Mapping[str, GoldReference],
+    references: Mapping[str, Reference],
     *,
     clusters: Mapping[str, int] | None = None,
 ) -> list[Counts]:

@@ -16,7 +16,7 @@ from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
 from .contrasts import Comparison, contrast
 from .panels import ContrastGroup, ScoredTask
-from .references import GoldReference
+from .references import GoldReference, Reference
 from .resampled.folds import resampled_cell
 from .status import judge_run
 from .summary import CellSummary, summarize
@@ -27,10 +27,10 @@ class SeededCell:
     """The runs of a cell, with what is needed to summarize them on test."""
 
     records: Sequence[RunRecord]
-    references: Mapping[str, GoldReference]
+    references: Mapping[str, Reference]
     clusters: Mapping[str, int] = field(default_factory=dict)  # encoder fingerprint -> pretraining seed
     weights: Mapping[str, float] | None = None  # of tasks in the mean; None: equal
-    status_references: Mapping[str, GoldReference] | None = None  # if runs are judged by another metric than scored
+    status_references: Mapping[str, Reference] | None = None  # if runs are judged by another metric than scored
 
     @cached_property
     def summary(self) -> CellSummary:
@@ -50,7 +50,7 @@ class SeededCell:
         return self.statuses.all_collapsed
 
     @property
-    def judged_by(self) -> Mapping[str, GoldReference]:
+    def judged_by(self) -> Mapping[str, Reference]:
         """The references by which runs are judged."""
         return self.references if self.status_references is None else self.status_references
 
@@ -99,7 +99,7 @@ class SingleSystem:
     def scores(self) -> dict[str, float]:
         """Task -> score, a fraction."""
         return {
-            task: self.references[task].score(self.references[task].gold["test"].gold, predicted)
+            task: self.references[task].score_of(predicted, split="test").score
             for task, predicted in self.predictions.items()
         }
 
@@ -124,7 +124,7 @@ class SingleSystem:
         tasks = {
             task: ScoredTask(
                 scores={0: self.scores[task]},
-                replicates={0: replicate_scores(self.references[task], predicted, split="test")},
+                replicates={0: replicate_scores(self.references[task].score_of(predicted, split="test"))},
                 resampling=self.references[task].resampling("test"),
             )
             for task, predicted in self.predictions.items()

@@ -15,7 +15,7 @@ from ..config import Recipe, RunConfig
 from ..stabilizers import Stabilizer
 from ..stats.contrasts import Comparison
 from ..stats.counts import RateComparison, compare_rates
-from ..stats.references import GoldReference
+from ..stats.references import Reference
 from ..stats.summary import CellSummary, collapse_strata, compare, summarize
 from ..tasks.folds import ResampledSplits
 from ..training.run_record import RunRecord
@@ -92,7 +92,7 @@ class Results:
 
     grid: Grid
     records: Mapping[str, RunRecord]  # run id -> record
-    references: Mapping[str, GoldReference]  # task -> gold labels
+    references: Mapping[str, Reference]  # task -> gold labels
     provenance: str  # parameters file, scale; for captions
     shows_paper: bool = True  # whether the paper's numbers stand beside ours
     is_demo: bool = False  # whether the numbers only show how the study works

@@ -17,7 +17,7 @@ from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, Sources, sources_from_store
 from ..engine.sweep import find_runs, run_missing
 from ..errors import ParameterError
-from ..stats.references import GoldReference, load_references
+from ..stats.references import Reference, load_references
 from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
 from ..tasks.folds import ResampledSplits
@@ -171,7 +171,7 @@ class Study(Generic[P]):
         return self.parameters.encoder_specs
 
     @property
-    def references(self) -> dict[str, GoldReference]:
+    def references(self) -> dict[str, Reference]:
         """Task -> gold labels, from the store."""
         return load_references(self.store, self.sources.fingerprints)
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from ..stats.intervals import MIN_RUNS
 from ..stats.seeds.best_of import BestOf
-from ..stats.seeds.consistency import Agreement, agreement
-from ..stats.seeds.ensembles import Ensemble, Ensembles, ensembles
-from ..study.grid import Results
+from ..stats.seeds.cells import seeds_of
+from ..stats.seeds.consistency import Agreement
+from ..stats.seeds.ensembles import Ensemble, Ensembles
+from ..study.grid import Condition, Results
+from ..training.run_record import RunRecord
 from .formatting import format_count, format_interval, format_number, format_signed
 from .score_table import percent, percents
 from .table import NOT_RUN, Table, empty_row
@@ -62,15 +64,23 @@ def best_of_line(found: BestOf) -> str:
 
 
 def results_seeds_table(results: Results) -> Table:
-    """`seeds_table` of every cell of one task, on the official split, with at least three runs; folded."""
+    """`seeds_table` of `seeds_cells`; folded."""
+    cells = {
+        condition.name: seeds_of(records, results.references[records[0].config.task])
+        for condition, records in seeds_cells(results).items()
+    }
+    return replace(seeds_table(cells, caption=results.caption), folded=True)
+
+
+def seeds_cells(results: Results) -> dict[Condition, list[RunRecord]]:
+    """Every cell of one task, on the official split, with at least three runs."""
     cells = {}
     for condition in results.conditions():
         records = results.cell(condition)
         column = results.column(condition.column)
         if len(column.tasks) == 1 and column.splits is None and len(records) >= MIN_RUNS:
-            reference = results.references[column.tasks[0]]
-            cells[condition.name] = agreement(records, reference), ensembles(records, reference)
-    return replace(seeds_table(cells, caption=results.caption), folded=True)
+            cells[condition] = records
+    return cells
 
 
 def seeds_table(

@@ -132,8 +132,12 @@ def test_a_reference_takes_the_jackknife_below_forty_units_and_the_bootstrap_abo
     for n in (39, 40):
         truth = ["yes", "no"] * (n // 2) + ["yes"] * (n % 2)
         reference, predicted = make_reference("BioASQ", truth), ["yes"] * n
-        assert len(reference.replicates(predicted, split="test")) == (39 if n == 39 else resampling.RESAMPLES)
-    assert make_reference("BioASQ", ["yes"] * 4, units=["d"] * 4).replicates(["no"] * 4, split="test") is None
+        assert len(reference.score_of(predicted, split="test").replicates()) == (
+            39 if n == 39 else resampling.RESAMPLES
+        )
+    assert (
+        make_reference("BioASQ", ["yes"] * 4, units=["d"] * 4).score_of(["no"] * 4, split="test").replicates() is None
+    )
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

@@ -122,7 +122,8 @@ def test_an_f1_needs_ten_units_with_a_mention(make_reference, make_record):
 
 def test_a_perfect_f1_is_bounded_by_wilson_of_the_units_with_a_mention(make_reference):
     reference = make_reference("BC5-chem", ["O B"] * 12 + ["O O"] * 28)
-    bound, _ = score_lower_bound(["O B"] * 12 + ["O O"] * 28, reference, split="dev")
+    scored = reference.score_of(["O B"] * 12 + ["O O"] * 28, split="dev")
+    bound, _ = score_lower_bound(scored, reference, split="dev")
     wilson = scipy.stats.binomtest(12, 12).proportion_ci(0.9, method="wilson").low
     assert bound == pytest.approx(wilson)
 
@@ -132,7 +133,8 @@ def test_of_documents_the_bound_is_students_over_a_jackknife(make_reference):
     truth = ["yes", "no"] * 12
     predicted = [FLIPPED[a] if i in (1, 2, 3, 9, 20) else a for i, a in enumerate(truth)]
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)]).reshape(12, 2).mean(axis=1)
-    bound, _ = score_lower_bound(predicted, make_reference("BioASQ", truth, units=units), split="dev")
+    reference = make_reference("BioASQ", truth, units=units)
+    bound, _ = score_lower_bound(reference.score_of(predicted, split="dev"), reference, split="dev")
     assert bound == pytest.approx(right.mean() - scipy.stats.t.ppf(0.95, 11) * scipy.stats.sem(right))
 
 

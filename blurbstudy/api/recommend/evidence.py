@@ -13,7 +13,7 @@ from ...config import Recipe
 from ...engine.sources.sources import MINI, EncoderSource
 from ...errors import StudyError
 from ...stats.intervals import Interval, wilson_interval
-from ...stats.references import GoldReference, load_references
+from ...stats.references import GoldReference, load_gold
 from ...stats.status import judge_run
 from ...store.index import indexed_runs
 from ...store.run_store import RunStore
@@ -78,7 +78,7 @@ def local_runs(
         key = (config.task, config.data_fingerprint)
         if key not in references:
             try:
-                references[key] = load_references(store, dict([key]))[config.task]
+                references[key] = load_gold(store, dict([key]))[config.task]
             except StudyError:  # a task that this store does not define
                 continue
         reference = references[key]

@@ -12,7 +12,7 @@ from html import escape
 from ...config import Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
-from ...stats.references import GoldReference, load_references
+from ...stats.references import Reference, load_references
 from ...stats.status import Judgement, judge_run
 from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
@@ -63,7 +63,7 @@ class StoreCatalog:
     unreadable: tuple[str, ...] = ()  # one line per corrupt record
     layers: Mapping[str, int] = field(default_factory=dict)  # display name -> layers of its encoder
     train_sizes: Mapping[str, int] = field(default_factory=dict)  # task -> examples to train on
-    _references: dict[tuple[str, str], GoldReference] = field(default_factory=dict, repr=False)
+    _references: dict[tuple[str, str], Reference] = field(default_factory=dict, repr=False)
     _judgements: dict[str, Judgement] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -104,7 +104,7 @@ class StoreCatalog:
             raise StoreError(f"{group.title}: the run of seed {seed} is no longer in the store; reload the store")
         return record
 
-    def references(self, group: RunGroup) -> dict[str, GoldReference]:
+    def references(self, group: RunGroup) -> dict[str, Reference]:
         """The gold labels of the group's task, by its name.
 
         Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags
-from ...stats.references import GoldReference, is_unscored
+from ...stats.references import NEEDS_DATA, GoldReference, is_unscored, with_gold
 from ...tables.formatting import format_count
 from ...tables.table import Table
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
@@ -207,7 +207,7 @@ def predictions_html(
         StudyError: the run has no predictions, or the texts are missing.
     """
     task, record = group.task, catalog.record(group, seed)
-    results = example_results(task, catalog.references(group)[task.name], record)
+    results = example_results(task, with_gold(catalog.references(group)[task.name]), record)
     texts = group_texts(data, group)
     selected = [result for result in results if result.wrong or not wrong_only]
     items = "".join(example_html(task, result, texts[result.id]) for result in selected[start : start + count])
@@ -232,9 +232,11 @@ def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | M
     """Number of test examples that each seed and every seed gets wrong, with ids but without text."""
     if not catalog.groups:
         return catalog.empty
-    rows = []
+    title, rows = f"Test examples with wrong predictions, {groups[0].task.name}", []
     for group in groups[:MAX_GROUPS]:
         reference = catalog.references(group)[group.task.name]
+        if not isinstance(reference, GoldReference):
+            return Message(text=f"{title}: {NEEDS_DATA}.")
         scored = [record for record in catalog.records(group) if not is_unscored(record, "test")]
         wrong = [{r.id for r in example_results(group.task, reference, record) if r.wrong} for record in scored]
         always = set.intersection(*wrong) if wrong else set()
@@ -249,7 +251,6 @@ def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | M
         low, high = task.bounds
         notes = [f"Wrong: off by more than {SCORE_TOLERANCE:.0%} of the scale ({low:g} to {high:g})."]
     notes.append("Only ids are listed here; the texts can be read in JupyterLab, from the data folder.")
-    title = f"Test examples with wrong predictions, {task.name}"
     columns = ("Encoder", "Setting", "Examples", "Wrong", "Wrong with every seed", "Ids")
     caption = catalog.caption(groups[:MAX_GROUPS])
     return Table(title=title, columns=columns, rows=rows, n_header_columns=2, caption=caption, notes=notes)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...config import JsonObject
 from ...engine.progress import Progress
 from ...engine.sources.sources import EncoderSource, checkpoint_without_weights
-from ...stats.references import GoldReference
+from ...stats.references import Reference
 from ...study.parameters import hub_id
 from ...tasks import Task, read_task
 from ...tasks.audit import (
@@ -65,7 +65,7 @@ class Audit:
     vocabularies: tuple[Vocabulary, ...]  # of the encoders, without duplicates
     general: Vocabulary | None
     general_missing: str  # why there is none, or ''
-    references: Mapping[str, GoldReference]
+    references: Mapping[str, Reference]
     generated: bool  # data are generated
     provenance: str  # for captions
 

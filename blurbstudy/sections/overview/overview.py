@@ -46,7 +46,7 @@ def task_table(study: Study[Parameters]) -> Table:
     rows = []
     for task in study.tasks:
         reference = references[task.name]
-        examples = "\u00a0/\u00a0".join(f"{len(reference.gold[split].gold):,}" for split in SPLITS)
+        examples = "\u00a0/\u00a0".join(f"{reference.n_examples(split):,}" for split in SPLITS)
         score = METRICS[task.metric].title
         name = RowHeader(task.name, task.group)
         rows.append(

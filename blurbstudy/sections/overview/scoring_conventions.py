@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...metrics import Convention, io_ceiling, scoring_conventions
-from ...stats.references import GoldReference
+from ...stats.references import NEEDS_DATA, GoldReference, is_unscored, with_gold
 from ...study.grid import Results
 from ...tables.formatting import format_number, format_signed
 from ...tables.table import NOT_RUN, KeyFinding, Table
@@ -24,7 +24,7 @@ def scoring_table(results: Results, audit: Audit) -> Table:
     if record is None:
         rows = [(NOT_RUN, _why_not(results), *[format_number(None)] * 4)]
         return Table(title=title, columns=columns, rows=rows, caption=results.provenance)
-    reference = results.references[name]
+    reference = with_gold(results.references[name])
     strict, *others = conventions(record, reference, audit)
     rows = [
         (
@@ -78,7 +78,7 @@ def scoring_answer(results: Results, audit: Audit) -> KeyFinding:
     name, record = _record(results)
     if record is None:
         return KeyFinding(question=QUESTION, sentences=[f"Unknown: {_why_not(results)}."])
-    strict, *others = conventions(record, results.references[name], audit)
+    strict, *others = conventions(record, with_gold(results.references[name]), audit)
     others = [other for other in others if other.name != "word level"]  # it counts words, not mentions
     low, high = min(others, key=lambda c: c.f1), max(others, key=lambda c: c.f1)
     sentence = (
@@ -99,5 +99,7 @@ def _record(results: Results) -> tuple[str, RunRecord | None]:
 
 def _why_not(results: Results) -> str:
     missing = "".join(results.grid.missing_reasons.values())
+    if any(not is_unscored(record, "test") for record in results.records.values()):
+        return f"this table {NEEDS_DATA}"
     diverged = "the run's loss diverged" if results.records else "this run is not in the store"
     return missing or diverged

@@ -16,7 +16,7 @@ from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluat
 from ...engine.sources.baselines import BaselinePredictions, BaselineRequest, ensure_baselines, find_baseline
 from ...stats.contrasts import Comparison
 from ...stats.intervals import Interval, percentile_interval
-from ...stats.references import GoldReference
+from ...stats.references import GoldReference, Reference
 from ...stats.resampling import RESAMPLES
 from ...stats.systems import SeededCell, SingleSystem, compare_cells
 from ...study.grid import Condition, Results
@@ -49,7 +49,7 @@ class BaselineScore:
         """95% over test examples; None if a test set has one unit."""
         total = np.zeros(RESAMPLES)
         for index, (task, predicted) in enumerate(self.system.predictions.items()):
-            draws = self.system.references[task].bootstrap_scores(predicted, split="test")
+            draws = self.system.references[task].score_of(predicted, split="test").bootstrap()
             if draws is None:
                 return None
             total += draws[np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)]
@@ -63,7 +63,7 @@ class Baselines:
     tasks: tuple[Task, ...]
     predictions: Mapping[str, BaselinePredictions]  # by name of the model
     missing: Mapping[str, str]  # name of a model -> why it has no predictions
-    references: Mapping[str, GoldReference]
+    references: Mapping[str, Reference]
     provenance: str  # for captions
 
     @cached_property
@@ -101,7 +101,9 @@ class Baselines:
         return None if scores is None else max(scores, key=lambda score: score.score)
 
     def _score(self, table: str, name: str, task: Task) -> BaselineScore:
-        references = {task.name: scored_by(self.references[task.name], table)}
+        reference = self.references[task.name].with_metric(METRIC_OF[table])
+        assert isinstance(reference, GoldReference)  # predictions of models are in no published store
+        references = {task.name: reference}
         system = SingleSystem(predictions={task.name: self.evaluated_tags(name, task)}, references=references)
         return BaselineScore(system=system, model=name)
 
@@ -117,11 +119,6 @@ def _mean(scores: Sequence[BaselineScore]) -> BaselineScore:
         references={task: reference for score in scores for task, reference in score.system.references.items()},
     )
     return BaselineScore(system=system, model="")
-
-
-def scored_by(reference: GoldReference, table: str) -> GoldReference:
-    """The same gold labels, scored by a table's metric."""
-    return replace(reference, task=replace(reference.task, metric=METRIC_OF[table]))
 
 
 def prepare(study: Study[Parameters]) -> None:
@@ -180,7 +177,7 @@ def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], SingleSyste
 def relaxed(results: Results) -> Results:
     """The same runs, scored by overlap with gold mentions. Their statuses are by exact boundaries: see `by_table`."""
     references = {
-        name: scored_by(reference, RELAXED)
+        name: reference.with_metric(METRIC_OF[RELAXED])
         for name, reference in results.references.items()
         if reference.task.task_type == "ner"
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...baselines import MODELS, evaluated_tags, scispacy_score, score_on_scispacy_gold
 from ...baselines.corpora import merged_labels
 from ...metrics import precision_recall_f1
+from ...stats.references import with_gold
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.formatting import format_interval, format_number, format_signed
@@ -231,7 +232,7 @@ def scorer_discrepancy_table(baselines: Baselines) -> Table:
 
 def _discrepancy_rows(baselines: Baselines, task: Task) -> list[tuple[str, ...]]:
     rows = []
-    gold = list(map(str, baselines.references[task.name].gold["test"].gold))
+    gold = list(map(str, with_gold(baselines.references[task.name]).gold["test"].gold))
     for name, predictions in baselines.predictions.items():
         if task.name in predictions.tags:
             kind = baselines.evaluated_type(name, task)
@@ -250,7 +251,10 @@ def _both_types_rows(baselines: Baselines) -> list[tuple[str, ...]]:
         if predictions is None or len(model.types) < 2 or not set(model.types) <= set(predictions.tags):
             continue
         gold = merged_labels(
-            {kind: list(map(str, baselines.references[task].gold["test"].gold)) for task, kind in model.types.items()}
+            {
+                kind: list(map(str, with_gold(baselines.references[task]).gold["test"].gold))
+                for task, kind in model.types.items()
+            }
         )
         predicted = list(predictions.tags[next(iter(model.types))])
         if set(model.types.values()) <= set(predictions.model.types):

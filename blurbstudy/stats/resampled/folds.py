@@ -17,11 +17,13 @@ import numpy as np
 
 from ...errors import StudyError
 from ...training.run_record import RunRecord
+from ..cells import counted_score
 from ..crossed_seeds import Seed
 from ..panels import ContrastGroup, ScoredTask
-from ..references import GoldReference, is_unscored
+from ..references import Reference, SplitScore, is_unscored
 from ..resampling import Resampling, jackknife_scores
 from ..scale import Scale
+from ..split_scores import replicates_of_errors
 
 MIN_UNITS = 2  # of a test fold, for pseudo-values
 
@@ -30,9 +32,10 @@ MIN_UNITS = 2  # of a test fold, for pseudo-values
 class ResampledCell:
     """Runs on the folds of one task that differ in fold, repeat and seed alone."""
 
-    reference: GoldReference  # of the official split
+    reference: Reference  # of the official split
     n_folds: int
     runs: Mapping[Seed, Mapping[int, RunRecord]]  # repeat, from 1 -> fold -> run; with clusters, (cluster, repeat)
+    counts_unscored: bool = False  # runs that diverged count as the trivial baseline
 
     @property
     def scale(self) -> Scale:
@@ -45,35 +48,30 @@ class ResampledCell:
         return {
             seed: [by_fold[fold] for fold in range(self.n_folds)]
             for seed, by_fold in self.runs.items()
-            if len(by_fold) == self.n_folds and not any(is_unscored(run, "test") for run in by_fold.values())
+            if len(by_fold) == self.n_folds
+            and (self.counts_unscored or not any(is_unscored(run, "test") for run in by_fold.values()))
         }
 
     @property
     def with_trivial_scores(self) -> ResampledCell:
         """The cell for a contrast: runs that diverged count as the trivial baseline, or they would flatter it."""
-
-        def counted(run: RunRecord) -> RunRecord:
-            if not is_unscored(run, "test"):
-                return run
-            trivial = self.reference.of_run(run).trivial_predictions("test")
-            return replace(run, status="finished", predictions=dict(run.predictions) | {"test": trivial})
-
-        runs = {seed: {fold: counted(run) for fold, run in by_fold.items()} for seed, by_fold in self.runs.items()}
-        return replace(self, runs=runs)
+        return replace(self, counts_unscored=True)
 
     @cached_property
     def fold_scores(self) -> dict[tuple[Seed, int], float]:
         """(repeat, fold) -> score on the scale, of repeats with a score on every fold."""
         scores = {
-            (seed, fold): self._score(run) for seed, by_fold in self.scored.items() for fold, run in enumerate(by_fold)
+            (seed, fold): counted_score(run, self.reference, "test").score
+            for seed, by_fold in self.scored.items()
+            for fold, run in enumerate(by_fold)
         }
         return dict(zip(scores, self.scale.forward(np.array(list(scores.values()))).tolist(), strict=True))
 
     @property
     def split_sizes(self) -> dict[str, int]:
         """Split -> examples of the first fold; of other folds they differ by few."""
-        gold = self.reference.fold(self.n_folds, 0, 0).gold
-        return {split: len(truth.ids) for split, truth in gold.items()}
+        first = self.reference.fold(self.n_folds, 0, 0)
+        return {split: first.n_examples(split) for split in first.splits}
 
     @cached_property
     def group(self) -> ContrastGroup:
@@ -84,18 +82,15 @@ class ResampledCell:
         """
         means = {seed: self._mean(seed) for seed in self.scored}
         rows = {seed: self._replicates(seed, mean) for seed, mean in means.items()}
-        n_units = sum(self.reference.n_units(split) for split in self.reference.gold)
+        folds = [self.reference.of_run(run) for run in next(iter(self.scored.values()), [])] or [self.reference]
+        n_units = sum(fold.n_units(split) for fold in folds for split in (["test"] if means else fold.splits))
         scored = ScoredTask(
             scores={seed: self.as_score(mean) for seed, mean in means.items()},
             replicates=rows,
-            resampling=Resampling(n_units=next((len(row) for row in rows.values()), n_units), jackknife=True),
+            resampling=Resampling(n_units=n_units, jackknife=True),
         )
         name = self.reference.task.name
         return ContrastGroup(tasks={name: scored}, weights={name: 1.0}, resampled=True)
-
-    def _score(self, run: RunRecord) -> float:
-        reference = self.reference.of_run(run)
-        return reference.score(reference.gold["test"].gold, run.predictions["test"])
 
     def _mean(self, seed: Seed) -> float:
         """Mean over the folds of a repeat, on the scale."""
@@ -106,39 +101,47 @@ class ResampledCell:
         return math.tanh(value) if self.scale.is_z else value
 
     def _replicates(self, seed: Seed, mean: float) -> np.ndarray:
-        """(units,): scores whose variance by the rule of the jackknife is that of the mean pseudo-value; units by name,
-        which is the same in every repeat.
+        """(units,): scores whose variance by the rule of the jackknife is that of the mean pseudo-value; units by
+        number, which is the same in every repeat.
+
+        Raises:
+            StudyError: a test fold is a single document.
         """
-        folds = [pseudo_values(run, self.reference.of_run(run), self.scale) for run in self.scored[seed]]
-        n_units = sum(len(values) for _, values in folds)
-        units, values = [], []
-        for fold, (names, pseudo) in enumerate(folds):
-            score, weight = self.fold_scores[seed, fold], n_units / (self.n_folds * len(pseudo))
-            units += names
-            values.append(score + weight * (pseudo - score))  # folds count alike, of however many units they are
-        ordered = np.concatenate(values)[np.argsort(units)]
-        rows = mean + (ordered.mean() - ordered) / (n_units - 1)
+        runs = self.scored[seed]
+        references = [self.reference.of_run(run) for run in runs]
+        scores = [counted_score(run, self.reference, "test") for run in runs]
+        for run, scored in zip(runs, scores, strict=True):
+            if scored.resampling.n_units < MIN_UNITS:
+                raise StudyError(
+                    f"run {run.id}: its test fold is one document; use fewer folds than {run.config.n_folds}"
+                )
+        n_units = sum(scored.resampling.n_units for scored in scores)
+        if any(scored.errors for scored in scores):
+            errors = np.sum([scored.errors[self.scale.is_z] for scored in scores], axis=0)
+            rows = mean + replicates_of_errors(errors, Resampling(n_units=n_units, jackknife=True))
+        else:
+            share = n_units / self.n_folds
+            values = np.concatenate([weighted_values(scored, share, self.scale) for scored in scores])
+            numbers = np.concatenate([reference.unit_numbers("test") for reference in references])
+            ordered = values[np.argsort(numbers, kind="stable")]
+            rows = mean + (ordered.mean() - ordered) / (n_units - 1)
         return np.tanh(rows) if self.scale.is_z else rows
 
 
-def pseudo_values(run: RunRecord, reference: GoldReference, scale: Scale) -> tuple[list[str], np.ndarray]:
-    """Names of the units of a run's test fold, and the pseudo-value of each (units,), on the scale.
+def weighted_values(scored: SplitScore, share: float, scale: Scale) -> np.ndarray:
+    """The pseudo-value of each unit of a test fold (units,) on the scale, weighted so that folds count alike.
 
-    Raises:
-        StudyError: the fold is a single document.
+    Args:
+        share: of a fold in the number of units, if all had as many.
     """
-    sums = reference.unit_sums(run.predictions["test"], split="test")
-    n = len(sums)
-    if n < MIN_UNITS:
-        raise StudyError(f"run {run.id}: its test fold is one document; use fewer folds than {run.config.n_folds}")
-    metric, truth = reference.task.metric, reference.gold["test"].gold
-    score = scale.forward(np.array(reference.score(truth, run.predictions["test"])))
-    without = scale.forward(jackknife_scores(metric, sums))
-    return sorted(set(reference.units("test"))), n * score - (n - 1) * without
+    assert scored.sums is not None
+    score, n = scale.forward(np.array(scored.score)), len(scored.sums)
+    pseudo = n * score - (n - 1) * scale.forward(jackknife_scores(scored.metric, scored.sums))
+    return score + share / n * (pseudo - score)
 
 
 def resampled_cell(
-    records: Sequence[RunRecord], references: Mapping[str, GoldReference], *, clusters: Mapping[str, int]
+    records: Sequence[RunRecord], references: Mapping[str, Reference], *, clusters: Mapping[str, int]
 ) -> ResampledCell | None:
     """Runs on resampled splits by repeat and fold; None for runs on the official split.
 

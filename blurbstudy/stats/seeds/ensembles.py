@@ -239,4 +239,4 @@ class _Scorer:
 
     def replicates(self, subset: Sequence[int]) -> np.ndarray:
         """Scores of the ensemble on replicates of the split; a single 0 below two units."""
-        return replicate_scores(self.reference, self._combiner.predictions(subset), split=self.split)
+        return replicate_scores(self.reference.score_of(self._combiner.predictions(subset), split=self.split))

@@ -17,7 +17,7 @@ from scipy.special import stdtrit
 from ...training.run_record import RunRecord
 from ..contrasts import Comparison
 from ..intervals import MIN_RUNS, Interval, clip_interval
-from ..references import GoldReference
+from ..references import Reference
 from ..summary import CellSummary, compare, summarize
 
 MIN_SIZES = 4  # for a power law, which has three parameters
@@ -64,7 +64,7 @@ class LearningCurve:
 def learning_curve(
     runs: Mapping[float, Sequence[RunRecord]],
     sizes: Mapping[float, float],
-    references: Mapping[str, GoldReference],
+    references: Mapping[str, Reference],
     *,
     split: str = "test",
 ) -> LearningCurve:
