@@ -47,7 +47,7 @@ def write_archive(
 
 
 def unpack_archive(file: Path) -> Path:
-    """The run store of an archive, in the cache; it is unpacked once.
+    """The run store of an archive, in the cache; it is unpacked once. Its name is that of the archive's folder.
 
     Raises:
         StoreError: the file is no such archive.
@@ -55,7 +55,8 @@ def unpack_archive(file: Path) -> Path:
     """
     with disk_errors(file, "check the file"):
         content = file.read_bytes()
-    folder = cache_folder().absolute() / UNPACKED / hashlib.sha256(content).hexdigest()[:20]
+    digest = hashlib.sha256(content).hexdigest()[:20]
+    folder = cache_folder().absolute() / UNPACKED / digest / file.absolute().parent.name
     if folder.is_dir():
         return folder
     with disk_errors(folder, CACHE_HINT):

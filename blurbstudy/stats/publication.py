@@ -1,13 +1,16 @@
 """What is published of a dataset: scores of runs by resampling unit, without gold labels, predictions or names.
 
 Of each run: its status, its dev score and the additive terms of its test score by unit. Units are in an order that only
-the publishing store knows (`UNIT_ORDER`): a run that predicts one label has its terms equal to the gold labels, which
-then tell how often a label occurs and not where.
+the publishing store knows (`UNIT_ORDER`): the terms of a run that always predicts one label equal the gold labels, and
+then tell how often a label occurs, but not where.
 
-Of a correlation, terms or delete-one scores by unit would not do: each run adds n equations and only n - 3 unknowns, so
-those of (n - 2) / 3 runs determine the gold scores up to a line. Statistics need no more than the variances of sums of
-runs. So vectors are published whose inner products are the covariances between runs (`covariance_factor`): they are the
-same for any order of the pairs and for any line through the gold scores.
+Of a correlation, terms or delete-one scores by unit would not do. Up to a line, n gold scores are n - 2 unknowns, and
+the predictions of each run as many more; r and the n delete-one values of a run are n + 1 equations. So each run adds
+three more equations than unknowns, and (n - 2) / 3 runs give enough to solve for the gold scores. But the statistics
+only take variances of sums of runs. So vectors are published whose inner products are the covariances between runs
+(`covariance_factor`). They are the same for every order of the pairs and for every line through the gold scores: which
+pair has which score cannot be found from them, nor the scores themselves; at the very most, from a hundred runs or so,
+the shape of the distribution of all scores.
 """
 
 from __future__ import annotations
@@ -89,6 +92,7 @@ def publish_dataset(
 def covariance_factor(rows: np.ndarray) -> np.ndarray:
     """Vectors (runs, k) with the same inner products as these rows (runs, n): a function of the products alone."""
     left, sizes, _ = np.linalg.svd(rows, full_matrices=False)
+    left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])  # the svd's signs depend on the rows
     kept = max(1, int((sizes > 1e-13 * max(sizes[0], 1e-300)).sum()))
     # Turned, so that no single value is far from the others: replicates stay near the score.
     turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((kept, kept)))
