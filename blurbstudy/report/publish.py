@@ -9,23 +9,25 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..config import TRAINER_REVISION, JsonObject, canonical_json
+from ..engine.sources.baselines import MODEL_METADATA
 from ..engine.sources.sources import PENDING_ENCODERS
 from ..engine.zero_shot import METADATA as ZERO_SHOT
 from ..errors import StoreError
 from ..filesystem import atomic_write, disk_errors
 from ..search.search import METADATA_KIND as SEARCHES
-from ..sections import get_section
+from ..sections import get_section, scispacy
 from ..sections.overview.data_audit import AUDIT_METADATA, VOCABULARY_METADATA
+from ..sections.scispacy.scores import published_systems, scispacy_baselines
 from ..stats.publication import publish_dataset
 from ..stats.published import has_published, published_file
-from ..stats.references import MENTION_LISTS, UNIT_ORDER, load_gold
+from ..stats.references import MENTION_LISTS, UNIT_ORDER, SplitScore, load_gold
 from ..store.run_store import RunStore
-from ..study.study import NOTEBOOK_METADATA, stored_study
+from ..study.study import NOTEBOOK_METADATA, Study, stored_study
 from ..tables.seeds import seeds_cells
 from ..tasks import TASKS
 from ..training.run_record import RunRecord
@@ -42,6 +44,7 @@ KINDS = (
     VOCABULARY_METADATA,
     SEARCHES,
     ZERO_SHOT,
+    MODEL_METADATA,
 )
 SEEDS_TABLES = ("02_optimization_ablation", "03_layer_adaptation")  # notebooks that show agreement and ensembles
 
@@ -79,11 +82,12 @@ def publish_store(
         load_gold(store, {task: data})  # all of them, before anything is written
     if store.metadata(UNIT_ORDER, UNIT_ORDER) is None:
         store.put_metadata(UNIT_ORDER, UNIT_ORDER, {"secret": secrets.token_hex(16)})
-    cells, published = _seeds_cells(store), {}
+    cells, systems, published = _seeds_cells(store), _systems(store), {}
     for done, ((task, data), runs) in enumerate(sorted(groups.items()), 1):
         reference = load_gold(store, {task: data})[task]
         of_task = [cell for cell in cells if (cell[0].config.task, cell[0].config.data_fingerprint) == (task, data)]
-        numbers, arrays = publish_dataset(reference, runs, cells=of_task)
+        of_systems = systems.get((task, data), {})
+        numbers, arrays = publish_dataset(reference, runs, cells=of_task, systems=of_systems)
         published[published_file(task, data, "json")] = canonical_json(numbers).encode()
         stream = io.BytesIO()
         np.savez(stream, allow_pickle=False, **arrays)
@@ -135,6 +139,16 @@ def _seeds_cells(store: RunStore) -> list[Sequence[RunRecord]]:
             for records in seeds_cells(study.results(grid)).values():
                 cells[frozenset(record.id for record in records)] = records
     return list(cells.values())
+
+
+def _systems(store: RunStore) -> dict[tuple[str, str], dict[str, dict[str, SplitScore]]]:
+    """(Task, data) -> scores of scispaCy's models."""
+    values = store.metadata(NOTEBOOK_METADATA, scispacy.NOTEBOOK)
+    if values is None:
+        return {}
+    study = stored_study(get_section(scispacy.NOTEBOOK), values, store=store.folder)
+    baselines = scispacy_baselines(cast("Study[scispacy.Parameters]", study))
+    return {(task, baselines.references[task].data): found for task, found in published_systems(baselines).items()}
 
 
 def _facts(store: RunStore) -> list[JsonObject]:
@@ -199,6 +213,6 @@ no ids of documents or sentences, because the terms of the datasets do not allow
 - of each dataset: sizes, counts of the audit, scores of trivial baselines;
 - agreement and ensembles of seeds, computed where the predictions are.
 
-Tables of single predictions, of scoring conventions and of scispaCy's models need the data; the pages say so.
+Tables of single predictions, of scoring conventions and of scispaCy's own scorer need the data; the pages say so.
 What else was left out: {"; ".join(left_out) or "nothing"}. See "Published records" in `docs/reproduction.md`.
 """

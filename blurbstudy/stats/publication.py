@@ -16,7 +16,7 @@ the shape of the distribution of all scores.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -37,12 +37,17 @@ FURTHER_METRICS = {"entity_f1": ("relaxed_f1",)}  # by which test is scored too:
 
 
 def publish_dataset(
-    reference: GoldReference, records: Sequence[RunRecord], *, cells: Sequence[Sequence[RunRecord]] = ()
+    reference: GoldReference,
+    records: Sequence[RunRecord],
+    *,
+    cells: Sequence[Sequence[RunRecord]] = (),
+    systems: Mapping[str, Mapping[str, SplitScore]] | None = None,
 ) -> tuple[JsonObject, Arrays]:
     """The numbers and arrays of a dataset and the runs on it; see `PublishedReference`.
 
     Args:
         cells: sets of runs whose agreement and ensembles, which need their predictions, are computed.
+        systems: name of a system without runs -> metric -> its score on test.
 
     Raises:
         StoreError: the reference has no secret order, or terms are not whole numbers.
@@ -65,12 +70,14 @@ def publish_dataset(
     for key, runs in sorted(by_fold.items()):
         of_fold = reference if key == OFFICIAL else reference.fold(*key)
         tested = [run for run in runs if "test" in of_fold.splits and not is_unscored(run, "test")]
-        folds[fold_name(key)] = _describe(of_fold) | {"rows": [TRIVIAL, *(run.id for run in tested)]}
+        others = (systems or {}) if key == OFFICIAL else {}
+        folds[fold_name(key)] = _describe(of_fold) | {"rows": [TRIVIAL, *(run.id for run in tested), *others]}
         if "test" not in of_fold.splits:
             continue
         for metric in (reference.task.metric, *FURTHER_METRICS.get(reference.task.metric, ())):
             by_metric = of_fold.with_metric(metric)
             scores = [by_metric.trivial("test"), *(by_metric.scored(run, "test") for run in tested)]
+            scores += [by_metrics[metric] for by_metrics in others.values()]
             if metric == "pearson":
                 scored[key] = scores
             else:

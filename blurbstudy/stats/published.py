@@ -113,6 +113,11 @@ class PublishedReference(Reference):
         """Agreement and ensembles of the runs of a cell (see `seeds.cells`); None if they were not published."""
         return self.values["seeds"].get(cell_key(records))
 
+    def system(self, name: str) -> SplitScore | None:
+        """The score on test of a system without runs; None if none of that name was published."""
+        rows = self._fold["rows"]
+        return self._score(name, "test", known=0.0, is_defined=True) if name in rows else None
+
     def published_status(self, record: RunRecord) -> tuple[str, str]:
         """The status of a run and its reason."""
         run = self._run(record)

@@ -16,7 +16,7 @@ from ..training.run_record import RunRecord
 from .cells import contrast_group, group_by_task, replicate_scores
 from .contrasts import Comparison, contrast
 from .panels import ContrastGroup, ScoredTask
-from .references import GoldReference, Reference
+from .references import GoldReference, Reference, SplitScore
 from .resampled.folds import resampled_cell
 from .status import judge_run
 from .summary import CellSummary, summarize
@@ -85,23 +85,28 @@ class SeededCell:
 
 @dataclass(frozen=True, kw_only=True)
 class SingleSystem:
-    """A system's predictions of the test examples of one task, or of several over which its score is a mean."""
+    """A system's scores on the test examples of one task, or of several over which its score is a mean."""
 
-    predictions: Mapping[str, Sequence[str | float]]  # by task
-    references: Mapping[str, GoldReference]
+    scored: Mapping[str, SplitScore]  # by task
+    references: Mapping[str, Reference]
+
+    @classmethod
+    def of_predictions(
+        cls, predictions: Mapping[str, Sequence[str | float]], references: Mapping[str, GoldReference]
+    ) -> SingleSystem:
+        """From predictions of the test examples, by task."""
+        scored = {task: references[task].score_of(predicted, split="test") for task, predicted in predictions.items()}
+        return cls(scored=scored, references=references)
 
     @property
     def tasks(self) -> frozenset[str]:
         """The tasks over which the score is a mean."""
-        return frozenset(self.predictions)
+        return frozenset(self.scored)
 
     @cached_property
     def scores(self) -> dict[str, float]:
         """Task -> score, a fraction."""
-        return {
-            task: self.references[task].score_of(predicted, split="test").score
-            for task, predicted in self.predictions.items()
-        }
+        return {task: scored.score for task, scored in self.scored.items()}
 
     @property
     def score(self) -> float:
@@ -123,11 +128,9 @@ class SingleSystem:
         """The system as a group of a contrast."""
         tasks = {
             task: ScoredTask(
-                scores={0: self.scores[task]},
-                replicates={0: replicate_scores(self.references[task].score_of(predicted, split="test"))},
-                resampling=self.references[task].resampling("test"),
+                scores={0: scored.score}, replicates={0: replicate_scores(scored)}, resampling=scored.resampling
             )
-            for task, predicted in self.predictions.items()
+            for task, scored in self.scored.items()
         }
         return ContrastGroup(tasks=tasks, weights={task: 1 / len(tasks) for task in tasks}, seeded=False)
 

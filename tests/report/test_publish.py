@@ -18,7 +18,8 @@ from blurbstudy.report.publish import publish_store
 from blurbstudy.report.published_archive import ARCHIVE, README, RECORDS, unpack_archive
 from blurbstudy.stats.cells import contrast_group, group_by_task
 from blurbstudy.stats.publication import publish_dataset
-from blurbstudy.stats.references import UNIT_ORDER, load_references, with_gold
+from blurbstudy.stats.published import PublishedReference
+from blurbstudy.stats.references import UNIT_ORDER, load_gold, load_references
 from blurbstudy.stats.summary import compare, summarize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import get_task, read_task
@@ -84,7 +85,7 @@ def full(tmp_path_factory, tiny_encoder):
     index = 0
     for study in make_studies(plan):
         study.save_parameters()
-        references = load_references(study.store, study.sources.fingerprints)
+        references = load_gold(study.store, study.sources.fingerprints)
         for grid in study.section.grids(study).values():
             for config in grid.configs:
                 reference = references[config.task]
@@ -102,7 +103,7 @@ def archive(full):
 
 
 def without_downloads(html):
-    """The main part of a page, and the numbers of its downloads, which have all digits."""
+    """The main part of a page, and the numbers of its downloads (all digits)."""
     (main,) = re.findall(r"<main.*</main>", html, flags=re.S)
     download = re.compile(r"data:text/csv;charset=utf-8;base64,([\w+/=]*)")
     files = [base64.b64decode(text).decode() for text in download.findall(main)]
@@ -169,6 +170,24 @@ def flat(values):
         yield values
 
 
+def test_a_system_without_runs_scores_the_same_by_both_metrics(full):
+    """scispaCy's models, whose tags are not published."""
+    store = RunStore(full / "runs" / "mini")
+    task, data = next(pair for pair in datasets(store) if pair[0] == "BC5-chem")
+    reference = load_gold(store, {task: data})[task]
+    gold = list(map(str, reference.gold["test"].gold))
+    tags = [label.replace("I", "O") for label in gold[:-60]] + [re.sub("[BI]", "O", label) for label in gold[-60:]]
+    metrics = ("entity_f1", "relaxed_f1")
+    scores = {metric: reference.with_metric(metric).score_of(tags, split="test") for metric in metrics}
+    values, arrays = publish_dataset(reference, [], systems={"model": scores})
+    published = PublishedReference(task=get_task(task), data=data, values=values, arrays=arrays)
+    assert 0 < scores["entity_f1"].score < scores["relaxed_f1"].score < 1
+    for metric, ours in scores.items():
+        theirs = published.with_metric(metric).system("model")
+        assert theirs and theirs.score == ours.score and (theirs.bootstrap() == ours.bootstrap()).all()
+    assert published.system("another") is None
+
+
 def test_the_archive_holds_no_sentence_no_id_no_list_by_example_and_no_secret(full, archive):
     store = RunStore(full / "runs" / "mini")
     with zipfile.ZipFile(archive) as stored:
@@ -190,12 +209,12 @@ def test_the_archive_holds_no_sentence_no_id_no_list_by_example_and_no_secret(fu
         for line in member.decode().splitlines() if not name.endswith("npz") else ():
             long = {key for key, value in lists(json.loads(line)) if len(value) >= sizes}
             assert long <= {"rows", "numbers"}, (name, long)  # run ids and numbers of the units of a fold
-    secret = store.metadata(UNIT_ORDER, UNIT_ORDER)["secret"]
+    secret = (store.metadata(UNIT_ORDER, UNIT_ORDER) or {})["secret"]
     assert secret.encode() not in content and str(full).encode() not in content
 
 
 def datasets(store):
-    return {(record.config.task, record.config.data_fingerprint) for record in store.records()}
+    return {(one.config.task, one.config.data_fingerprint) for one in store.records()}
 
 
 def lists(values, key=""):
@@ -216,16 +235,22 @@ def test_the_terms_of_a_constant_run_are_gold_labels_in_an_order_that_only_the_s
     store, published = RunStore(full / "runs" / "mini"), RunStore(unpack_archive(archive))
     ((task, data),) = {pair for pair in datasets(store) if pair[0] == "BioASQ"}
     gold, reference = store.gold(task, data, "test"), load_references(published, {task: data})[task]
-    right = reference.trivial("test").sums[:, 0]
+    right = terms(reference)[:, 0]
     label = reference.trivial_label()
     in_file_order = np.array([one == label for one in gold.gold])
     by_name = in_file_order[np.argsort(gold.units)]
     assert right.sum() == in_file_order.sum()
     assert (right != in_file_order).any() and (right != by_name).any()
-    known = with_gold(load_references(store, {task: data})[task])
-    assert (right == known.trivial("test").sums[:, 0]).all()
-    other = dataclasses.replace(known, unit_order="another secret")
-    assert (other.trivial("test").sums[:, 0] != right).any()
+    known = load_gold(store, {task: data})[task]
+    assert (right == terms(known)[:, 0]).all()
+    assert (right != terms(dataclasses.replace(known, unit_order="another secret"))[:, 0]).any()
+
+
+def terms(reference):
+    """Of the trivial baseline on test, by unit."""
+    sums = reference.trivial("test").sums
+    assert sums is not None
+    return sums
 
 
 def test_published_correlations_do_not_tell_the_gold_scores(make_reference, make_record):

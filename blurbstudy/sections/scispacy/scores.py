@@ -16,7 +16,8 @@ from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluat
 from ...engine.sources.baselines import BaselinePredictions, BaselineRequest, ensure_baselines, find_baseline
 from ...stats.contrasts import Comparison
 from ...stats.intervals import Interval, percentile_interval
-from ...stats.references import GoldReference, Reference
+from ...stats.published import PublishedReference
+from ...stats.references import Reference, SplitScore, with_gold
 from ...stats.resampling import RESAMPLES
 from ...stats.systems import SeededCell, SingleSystem, compare_cells
 from ...study.grid import Condition, Results
@@ -48,12 +49,12 @@ class BaselineScore:
     def interval(self) -> Interval | None:
         """95% over test examples; None if a test set has one unit."""
         total = np.zeros(RESAMPLES)
-        for index, (task, predicted) in enumerate(self.system.predictions.items()):
-            draws = self.system.references[task].score_of(predicted, split="test").bootstrap()
+        for index, scored in enumerate(self.system.scored.values()):
+            draws = scored.bootstrap()
             if draws is None:
                 return None
             total += draws[np.random.default_rng(index).permutation(RESAMPLES) if index else slice(None)]
-        return percentile_interval(total / len(self.system.predictions))
+        return percentile_interval(total / len(self.system.scored))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +69,9 @@ class Baselines:
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str, str], BaselineScore]:
-        return {
-            (table, name, task.name): self._score(table, name, task)
-            for task in self.tasks
-            for table in METRIC_OF
-            for name in self.predictions
-            if task.name in self.predictions[name].tags
-        }
+        keys = itertools.product(self.tasks, METRIC_OF, self.predictions)
+        scores = {(table, name, task.name): self._score(table, name, task) for task, table, name in keys}
+        return {key: score for key, score in scores.items() if score is not None}
 
     @property
     def columns(self) -> list[str]:
@@ -100,12 +97,19 @@ class Baselines:
         scores = _complete([self._scores.get((table, name, column)) for name in names])
         return None if scores is None else max(scores, key=lambda score: score.score)
 
-    def _score(self, table: str, name: str, task: Task) -> BaselineScore:
+    def _score(self, table: str, name: str, task: Task) -> BaselineScore | None:
         reference = self.references[task.name].with_metric(METRIC_OF[table])
-        assert isinstance(reference, GoldReference)  # predictions of models are in no published store
-        references = {task.name: reference}
-        system = SingleSystem(predictions={task.name: self.evaluated_tags(name, task)}, references=references)
-        return BaselineScore(system=system, model=name)
+        if isinstance(reference, PublishedReference):
+            scored = reference.system(name)
+        elif task.name in self.predictions[name].tags:
+            scored = with_gold(reference).score_of(self.evaluated_tags(name, task), split="test")
+        else:
+            scored = None
+        if scored is None:
+            return None
+        return BaselineScore(
+            system=SingleSystem(scored={task.name: scored}, references={task.name: reference}), model=name
+        )
 
 
 def _complete(scores: Sequence[BaselineScore | None]) -> list[BaselineScore] | None:
@@ -115,7 +119,7 @@ def _complete(scores: Sequence[BaselineScore | None]) -> list[BaselineScore] | N
 
 def _mean(scores: Sequence[BaselineScore]) -> BaselineScore:
     system = SingleSystem(
-        predictions={task: tags for score in scores for task, tags in score.system.predictions.items()},
+        scored={task: scored for score in scores for task, scored in score.system.scored.items()},
         references={task: reference for score in scores for task, reference in score.system.references.items()},
     )
     return BaselineScore(system=system, model="")
@@ -165,6 +169,16 @@ def scispacy_baselines(study: Study[Parameters]) -> Baselines:
         references={task.name: study.references[task.name] for task in tasks},
         provenance=study.provenance,
     )
+
+
+def published_systems(baselines: Baselines) -> dict[str, dict[str, dict[str, SplitScore]]]:
+    """Task -> name of a model -> metric -> its score: what is published instead of its tags."""
+    systems: dict[str, dict[str, dict[str, SplitScore]]] = {}
+    for task, name, table in itertools.product(baselines.tasks, baselines.predictions, METRIC_OF):
+        score = baselines.score(table, name, task.name)
+        if score is not None:
+            systems.setdefault(task.name, {}).setdefault(name, {})[METRIC_OF[table]] = score.system.scored[task.name]
+    return systems
 
 
 def system_cells(baselines: Baselines) -> dict[tuple[str, str, str], SingleSystem]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...baselines import MODELS, evaluated_tags, scispacy_score, score_on_scispacy_gold
 from ...baselines.corpora import merged_labels
 from ...metrics import precision_recall_f1
-from ...stats.references import with_gold
+from ...stats.references import NEEDS_DATA, GoldReference, with_gold
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.formatting import format_interval, format_number, format_signed
@@ -210,7 +210,8 @@ def scorer_discrepancy_table(baselines: Baselines) -> Table:
         "all types",
         "minus ours",
     )
-    rows = [row for task in baselines.tasks for row in _discrepancy_rows(baselines, task)]
+    complete = all(isinstance(reference, GoldReference) for reference in baselines.references.values())
+    rows = [row for task in baselines.tasks for row in _discrepancy_rows(baselines, task)] if complete else []
     rows += _both_types_rows(baselines)
     notes = [
         "Each row scores the same predictions by exact boundaries. Its reader: scispaCy's reader starts a gold mention "
@@ -219,6 +220,7 @@ def scorer_discrepancy_table(baselines: Baselines) -> Table:
         "once; only models with several types are affected. All types: our reader, but mentions of the other type are "
         "evaluated too: this shows the effect of typing on sets of one type.",
         f"{BOTH_TYPES}: BC5CDR's test set with chemicals and diseases together, as scispaCy scores its model.",
+        *([] if complete else [f"This table {NEEDS_DATA}."]),
     ]
     return Table(
         title="The same predictions, read and scored by scispaCy's own pipeline",

@@ -97,7 +97,9 @@ def test_of_four_cells_the_second_difference_is_taken_away(make_cell):
 
 
 def test_a_system_without_seeds_is_held_against_every_seed(make_cell, make_reference):
-    once = SingleSystem(predictions={"BioASQ": answers(150)}, references={"BioASQ": make_reference("BioASQ", GOLD)})
+    once = SingleSystem.of_predictions(
+        predictions={"BioASQ": answers(150)}, references={"BioASQ": make_reference("BioASQ", GOLD)}
+    )
     found = made("higher_by_margin", {A: make_cell(GOOD), B: once})
     assert found.difference == pytest.approx(np.mean(GOOD) / 200 - 0.75) and found.p_for < 0.05
     assert (found.n, found.collapsed) == (5, ("0 of 5", "–")) and len(found.run_ids) == 5
