@@ -20,7 +20,7 @@ ALONE = re.compile(
     r"(?: \((?P<each>[\d,]+) for each encoder\))?(?:, (?P<pretrained>\d+) encoders? to pretrain)?",
     re.MULTILINE,
 )
-ALL = re.compile(r"^# All notebooks.*?: (?P<runs>[\d,]+) runs(?:, (?P<pretrained>\d+) encoders to pretrain)?", re.M)
+ALL = re.compile(r"^# All notebooks.*?: (?P<runs>[\d,]+) runs(?:, (?P<pretrained>\d+) encoders? to pretrain)?", re.M)
 LAYERS = {"small": (4, 8), "paper": (12, 24)}  # of BASE and LARGE: techniques and removed layers depend on it
 SAME = {"BERT LARGE": "PubMedBERT-LARGE"}  # two notebooks' names of one encoder
 MAPPINGS = ("encoders", "large_encoders", "base_encoders")

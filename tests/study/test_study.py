@@ -45,6 +45,7 @@ def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path,
     config.write_text(yaml.safe_dump(PRETRAINED))
     values = {
         "store": str(tmp_path / "store"), "tasks": ["BIOSSES"], "seeds": 2, "pretraining_seeds": 2, "workers": 2,
+        "brief_tokens": 0,
         "encoders": {"BERT": "pretrain:bert", "BERT (no NSP)": None, "ELECTRA": "pretrain:electra"},
         "pretraining": {"config": str(config), "corpus": None, "tokens": 0, "precision": "float32"},
     }  # fmt: skip
