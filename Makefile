@@ -47,7 +47,7 @@ ifeq ($(SCALE),mini)
 	  $(BIN)/blurbstudy report --scale small && echo "Open report/small/index.html for the findings on real data."; \
 	else echo "No findings on real data yet: studies/small has no records, so Tables 2 to 11 are demonstrations alone."; fi
 endif
-	@echo "Running the study at the $(SCALE) scale$(if $(filter mini,$(SCALE)), (MINI_TIME on two cores))."
+	@echo "Running the study at the $(SCALE) scale$(if $(filter mini,$(SCALE)), (19 minutes on two slow cores, less on others))."
 	@echo "Finished runs are reused: after an interruption, run the same command again."
 	$(BIN)/blurbstudy run --scale $(SCALE) $(ARGS)
 	@echo "Open report/$(SCALE)/index.html in a browser."

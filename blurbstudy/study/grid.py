@@ -196,7 +196,7 @@ class Results:
             f"commit {' and '.join(commits)}" if commits else "commit: no runs",
             self.provenance,
         ]
-        if example_methods:
+        if example_methods and self.decides:
             over_seeds = " or ".join(seed_methods) or "none"
             parts.append(f"95% intervals over seeds: {over_seeds}; over test examples: {example_methods}")
         parts += [f"{column.label}: {column.note}" for column in self.grid.columns if column.note]

@@ -45,6 +45,7 @@ def test_one_seed_of_a_demonstration_has_no_interval_and_no_comparison(make_resu
     assert paired_table(results, title="d", baseline=BASELINE, paper="table4") is ONE_SEED_DEMO
     assert collapse_table(results, title="c", baseline=BASELINE) is ONE_SEED_DEMO
     assert key_findings(results, question="?", baseline=BASELINE).sentences[-1] == ONE_SEED_DEMO.text
+    assert "95% intervals" not in results.caption
     html = score_table(results, title="t", paper="table4")._repr_html_()
     assert "80.0" in html and "trivial" in html and "without intervals" in html
     assert "<dt>examples</dt>" not in html and "<dt>seeds</dt>" not in html

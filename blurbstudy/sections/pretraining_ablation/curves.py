@@ -34,7 +34,7 @@ def pretraining_table(study: Study[Parameters]) -> Table:
         "Encoder", "Objective, seed", "Tokens seen", "Steps", "Passes", "Seconds", "Word loss", "Word accuracy",
         "Next sentence", "Replaced words",
     )  # fmt: skip
-    records = _records(study)
+    records, brief = _records(study), getattr(study.parameters, "brief_encoder", "")
     rows = []
     for name, record in records.items():
         last = record["curve"][-1]
@@ -59,7 +59,7 @@ def pretraining_table(study: Study[Parameters]) -> Table:
         "ELECTRA's word loss and accuracy are those of its generator, a smaller encoder that is thrown away; they do "
         "not measure the encoder itself and do not compare with the others'. Its discriminator does well by calling "
         "every word original: compare its accuracy with that share.",
-        *_length_notes(records),
+        *_length_notes([record for name, record in records.items() if name != brief]),
         *_missing_record_notes(study, records),
         *_corpus_notes(records),
     ]
@@ -127,9 +127,9 @@ def _records(study: Study[Parameters]) -> dict[str, Record]:
     return {name: record for name, record in records.items() if record and record["curve"]}
 
 
-def _length_notes(records: Mapping[str, Record]) -> list[str]:
+def _length_notes(records: Sequence[Record]) -> list[str]:
     """A note where encoders were trained for different numbers of tokens or steps."""
-    last = [record["curve"][-1] for record in records.values()]
+    last = [record["curve"][-1] for record in records]
     steps, tokens = [point["step"] for point in last], [point["tokens"] for point in last]
     if not last or (min(steps) == max(steps) and max(tokens) <= (1 + TOKEN_TOLERANCE) * min(tokens)):
         return []

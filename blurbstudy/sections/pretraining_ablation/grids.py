@@ -36,8 +36,13 @@ class Parameters(TaskTypeParameters):
     @property
     def encoder_specs(self) -> dict[str, str | None]:
         """The encoders that are compared, and the one that is pretrained on the spot."""
-        brief = {f"BERT, {self.brief_tokens:,} tokens, on the spot": f"pretrain:bert?tokens={self.brief_tokens}@0"}
-        return dict(self.encoders) | (brief if self.brief_tokens else {})
+        brief = {self.brief_encoder: f"pretrain:bert?tokens={self.brief_tokens}@0"} if self.brief_encoder else {}
+        return {**self.encoders, **brief}
+
+    @property
+    def brief_encoder(self) -> str:
+        """Display name of the encoder that is pretrained on the spot; '': none."""
+        return f"BERT, {self.brief_tokens:,} tokens, on the spot" if self.brief_tokens else ""
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:

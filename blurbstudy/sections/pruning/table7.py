@@ -104,12 +104,14 @@ def pruning_table(results: Results, *, title: str) -> Table:
     ]
     half_name = f"Drop at half depth ({half})" if half else "Drop at half depth"
     columns = ("Task", *(f"{level} removed" for level in levels), "Worst drop", half_name)
-    notes = [
-        *cell_notes(results, PAPER),
-        "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths. Its 95% "
-        "interval holds for all depths at once (Bonferroni), since the worst of several is picked after looking. Drop "
-        "at half depth: one difference, with a 95% interval of its own. Intervals are over seeds and test examples.",
-    ]
+    notes = cell_notes(results, PAPER)
+    if results.decides:
+        notes.append(
+            "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths. Its 95% "
+            "interval holds for all depths at once (Bonferroni), since the worst of several is picked after looking. "
+            "Drop at half depth: one difference, with a 95% interval of its own. Intervals are over seeds and test "
+            "examples."
+        )
     unmatched = [level for level in levels if not paper_column(results.grid, level)]
     if unmatched and results.shows_paper:
         notes.append(f"The paper removes 0, 2, 4 and 6 of 12 layers; it has no number for {', '.join(unmatched)}.")
@@ -127,12 +129,12 @@ def _drop_cells(results: Results, drops: Mapping[str, Drop], label: str) -> tupl
     paper = [f"paper {format_signed(printed)}"] if printed is not None else []
     if drop is None:
         return number_with_details(None, "–", paper), "–"
-    details = [_interval_line(drop.interval), *paper]
+    details = [*([_interval_line(drop.interval)] if results.decides else []), *paper]
     worst = number_with_details(drop.worst, f"{format_signed(percent(drop.worst))} at {drop.level}", details)
     half = drop.half
     if half is None:
         return worst, "–"
-    lines = [_interval_line(half.interval)]
+    lines = [_interval_line(half.interval)] if results.decides else []
     return worst, number_with_details(half.difference, format_signed(percent(half.difference)), lines)
 
 
