@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..config import TRAINER_REVISION, JsonObject, canonical_json
+from ..config import TRAINER_REVISION, JsonMapping, JsonObject, canonical_json
 from ..engine.sources.baselines import MODEL_METADATA
 from ..engine.sources.sources import PENDING_ENCODERS
 from ..engine.zero_shot import METADATA as ZERO_SHOT
@@ -27,6 +27,7 @@ from ..stats.publication import publish_dataset
 from ..stats.published import has_published, published_file
 from ..stats.references import MENTION_LISTS, UNIT_ORDER, SplitScore, load_gold
 from ..store.run_store import RunStore
+from ..study.parameters import hub_id
 from ..study.study import NOTEBOOK_METADATA, Study, stored_study
 from ..tables.seeds import seeds_cells
 from ..tasks import TASKS
@@ -152,27 +153,51 @@ def _systems(store: RunStore) -> dict[tuple[str, str], dict[str, dict[str, Split
 
 
 def _facts(store: RunStore) -> list[JsonObject]:
-    """The metadata to publish; of paths of this machine only the last part."""
+    """The metadata to publish, of BLURB's tasks and of what the notebooks name; of paths of this machine only the last
+    part.
+    """
+    notebooks = store.all_metadata(NOTEBOOK_METADATA)
+    named = {(hub_id(text) or "").rstrip("/") for values in notebooks.values() for text in _texts(values)}
     facts = [
-        {"kind": kind, "name": name, "values": values}
+        {"kind": kind, "name": name, "values": _without_sentences(values)}
         for kind in KINDS
         for name, values in store.all_metadata(kind).items()
+        if _is_of_study(kind, name, values, named)
     ]
-    paths = {text for fact in facts if fact["kind"] == NOTEBOOK_METADATA for text in _paths(fact["values"])}
     for fact in facts:
         if fact["kind"] == NOTEBOOK_METADATA:
-            fact["values"] = fact["values"] | {"store": None}
+            fact["values"] = fact["values"] | dict.fromkeys({"store", "search_database"} & set(fact["values"]))
+    paths = {text for text in named if text.startswith("~") or PurePath(text).is_absolute()}
     longest_first = sorted(paths, key=len, reverse=True)
     return [{name: _without_paths(value, longest_first) for name, value in fact.items()} for fact in facts]
 
 
-def _paths(value: object) -> set[str]:
-    """The absolute paths among the values of a notebook's parameters."""
+def _is_of_study(kind: str, name: str, values: JsonMapping, named: set[str]) -> bool:
+    """Whether metadata are of one of BLURB's tasks, or of data and encoders that a notebook's parameters name."""
+    tasks = [task.name for task in TASKS]
+    if kind == "data":
+        return values["task"] in tasks and str(values["data"]).rstrip("/") in named
+    if kind in ("encoders", PENDING_ENCODERS):
+        return any(f" from {text}" in name for text in named)
+    if kind in (MENTION_LISTS, AUDIT_METADATA, SEARCHES, ZERO_SHOT):
+        return any(name.startswith(f"{task} ") for task in tasks)
+    return True
+
+
+def _without_sentences(values: Any) -> Any:
+    """Counts without those of single sentences (`kept`: words within a limit, by index of the sentence)."""
+    if isinstance(values, dict):
+        return {name: _without_sentences(entry) for name, entry in values.items() if name != "kept"}
+    return values
+
+
+def _texts(value: object) -> set[str]:
+    """The texts among the values of a notebook's parameters."""
     if isinstance(value, dict):
-        return set().union(*map(_paths, value.values()), set())
+        return set().union(*map(_texts, value.values()), set())
     if isinstance(value, list):
-        return set().union(*map(_paths, value), set())
-    return {value.rstrip("/")} if isinstance(value, str) and PurePath(value).is_absolute() else set()
+        return set().union(*map(_texts, value), set())
+    return {value} if isinstance(value, str) and value else set()
 
 
 def _without_paths(value: Any, paths: Sequence[str]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import shutil
 import tempfile
 import zipfile
@@ -87,7 +88,7 @@ def _unpack(file: Path, folder: Path) -> None:
             for name in archive.namelist():
                 if PurePosixPath(name).parent == PurePosixPath(FOLDER):
                     files[name] = archive.read(name)
-    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (zipfile.BadZipFile, lzma.LZMAError, EOFError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise StoreError(f"{file}: no archive of published records ({typed_message(error)}); get it again") from None
     for name, content in files.items():
         path = folder / name
@@ -102,4 +103,4 @@ def _lines(values: Iterable[JsonMapping]) -> bytes:
 
 
 def _values(archive: zipfile.ZipFile, name: str) -> list[JsonMapping]:
-    return [json.loads(line) for line in archive.read(name).decode().splitlines()]
+    return [json.loads(line) for line in archive.read(name).decode().split("\n") if line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from ..errors import ParameterError
 from ..study.conditions import Choice, join_grids, layer_techniques, question_choice, resampled_columns, technique_grid
 from ..study.grid import Grid
 from ..study.parameter_types import Epochs, MaxLength
@@ -50,4 +51,6 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         bases = dict.fromkeys(column.tasks, by_type[task_type])
         choice = question_choice(study) if task_type == "question" else Choice(encoders=(), seeds=())
         parts.append(technique_grid(study, techniques, bases=bases, columns=columns, **choice))
+    if not parts:
+        raise ParameterError(f"tasks={chosen.tasks!r} has no sentence similarity or question answering; add BIOSSES")
     return {"table4": join_grids(*parts)}

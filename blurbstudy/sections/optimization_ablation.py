@@ -74,7 +74,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
 
 def _question_grid(study: Study[Parameters], tasks: Sequence[Task]) -> Grid:
     chosen = study.parameters
-    columns = tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in tasks)
+    columns = tuple(TaskColumn(label=task.name, tasks=(task.name,), in_paper=False) for task in tasks)
     columns += resampled_columns(study, tuple(task.name for task in tasks), splits=chosen.splits)
     recipe = study.recipe(max_length=chosen.qa_max_length, **chosen.shared_fields)
     return technique_grid(

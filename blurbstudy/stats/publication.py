@@ -117,8 +117,9 @@ def _describe(reference: GoldReference) -> JsonObject:
         }
         for split in reference.splits
     }
-    is_fold = reference.fold_key != OFFICIAL
-    return {"splits": splits} | ({"numbers": reference.unit_numbers("test").tolist()} if is_fold else {})
+    if reference.fold_key == OFFICIAL or reference.task.metric == "pearson":
+        return {"splits": splits}
+    return {"splits": splits, "numbers": reference.unit_numbers("test").tolist()}
 
 
 def _describe_run(reference: GoldReference, record: RunRecord) -> JsonObject:

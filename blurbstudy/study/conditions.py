@@ -110,6 +110,7 @@ def join_grids(*parts: Grid) -> Grid:
         parts[0],
         groups=tuple(dict.fromkeys(group for part in parts for group in part.groups)),
         columns=tuple(sorted(columns, key=lambda column: column.splits is not None)),
+        seeds=tuple(dict.fromkeys(seed for part in parts for seed in part.seeds)),
         recipes={key: recipe for part in parts for key, recipe in part.recipes.items()},
         cells={key: runs for part in parts for key, runs in part.cells.items()},
         missing_reasons={name: why for part in parts for name, why in part.missing_reasons.items()},
@@ -131,6 +132,8 @@ def question_choice(study: Study[QuestionParameters]) -> Choice:
         ParameterError: qa_encoders names an unknown encoder.
     """
     chosen = study.parameters
+    if chosen.qa_encoders == []:
+        raise ParameterError("qa_encoders=[] names no encoder; use null for all, or leave the questions out")
     unknown = [name for name in chosen.qa_encoders or () if name not in study.encoders]
     if unknown:
         raise ParameterError(f"qa_encoders: {unknown[0]!r} is not an encoder; use {' or '.join(study.encoders)}")

@@ -57,6 +57,7 @@ class TaskColumn:
     label: str
     tasks: tuple[str, ...]
     paper: str = ""  # the paper's column, where its table has several
+    in_paper: bool = True  # False: its table has no such column
     paper_label: str = "paper"  # names the paper's number where it is of other tasks than ours
     weights: Mapping[str, float] | None = None  # of tasks in the mean; None: equal
     splits: ResampledSplits | None = None  # of its one task; None: the official split

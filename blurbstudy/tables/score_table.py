@@ -20,7 +20,7 @@ PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in t
 
 ONE_SEED_NOTE = (
     "Large: test score times 100 of one seed, without intervals: not made to decide. ✕: the run collapsed. Trivial: "
-    "the majority class, or 0 for a correlation."
+    "the majority class; no mention; 0 for a correlation. Mention list: F1 of looking up the mentions of train."
 )
 RESAMPLED_NOTE = (
     "Resampled columns: the mean over all test folds, of all runs with a score; n and sd count repeats. Examples: "
@@ -73,7 +73,7 @@ def run_ids(results: Results) -> dict[str, tuple[str, ...]]:
 def paper_score(results: Results, key: Condition, *, paper: str) -> float | None:
     """The paper's number of a cell, in percent; none where it has no such table (''), and on resampled splits."""
     column = results.column(key.column)
-    if not paper or column.splits is not None or not results.shows_paper:
+    if not paper or not column.in_paper or column.splits is not None or not results.shows_paper:
         return None
     return paper_cell(paper, group=key.group, level=key.level, column=column.paper)
 

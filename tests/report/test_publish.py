@@ -80,6 +80,7 @@ def full(tmp_path_factory, tiny_encoder):
         "freeze": 1,
         "splits": "2x2",
         "pretraining_seeds": 1,
+        "brief_tokens": 0,
     }
     plan = notebook_parameters(scale="mini", only=list(NOTEBOOKS), overrides=overrides)
     index = 0
@@ -313,6 +314,26 @@ def test_published_records_are_not_published_again_and_a_damaged_archive_is_refu
     (tmp_path / ARCHIVE).write_bytes(archive.read_bytes()[:5000])
     with pytest.raises(StoreError, match="no archive of published records"):
         unpack_archive(tmp_path / ARCHIVE)
+    content = bytearray(archive.read_bytes())
+    content[200:250] = bytes(50)
+    (tmp_path / ARCHIVE).write_bytes(content)
+    with pytest.raises(StoreError, match="no archive of published records"):
+        unpack_archive(tmp_path / ARCHIVE)
+
+
+def test_metadata_of_other_data_other_encoders_and_single_sentences_are_left_out(full, tmp_path):
+    store = copy_of(full, tmp_path)
+    theirs = {"data": "/home/someone/hospital", "fingerprint": "f" * 20, "sizes": {"train": 1}}
+    store.put_metadata("data", "notes from /home/someone/hospital", theirs | {"task": "notes"})
+    store.put_metadata("data", "GAD from ~/elsewhere", theirs | {"task": "GAD", "data": "~/elsewhere"})
+    store.put_metadata("encoders", "Mine from /home/someone/encoder", {"name": "Mine"})
+    store.put_metadata("audit", "GAD x limits", {"limits": {"test": {"128": {"longer": 1, "kept": [[17, 5]]}}}})
+    publish_store(store, tmp_path / "out", scale="mini")
+    published = RunStore(unpack_archive(tmp_path / "out" / ARCHIVE))
+    said = json.dumps([published.all_metadata(kind) for kind in ("data", "encoders", "audit", "notebook")])
+    assert all(text not in said for text in ("hospital", "elsewhere", "someone", "kept", str(tmp_path)))
+    assert published.all_metadata("audit")["GAD x limits"] == {"limits": {"test": {"128": {"longer": 1}}}}
+    assert published.all_metadata("data") and published.all_metadata("encoders")
 
 
 def test_publishing_twice_writes_the_same_file(full, archive, tmp_path):

@@ -86,12 +86,21 @@ def test_table_3_takes_questions_with_encoders_and_seeds_of_their_own(make_study
     epochs = {(level, task): recipe.epochs for (level, task), recipe in grid.recipes.items()}
     level = optimization_ablation.BASELINE
     assert (epochs[level, "BIOSSES"], epochs[level, "PubMedQA"]) == (60, 20)
+    assert grid.seeds == (1, 2, 3)
+
+
+def test_the_papers_similarity_scores_do_not_stand_beside_questions(make_study):
+    study = make_study(optimization_ablation, scale="small", seeds=1, qa_seeds=1, train_missing=False)
+    results = study.results(optimization_ablation.grids(study)["table3"])
+    row = score_table(results, title="t", paper="table3").rows[0]
+    assert (row[2].paper, row[3].paper) == (93.46, None)
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
         ({"qa_tasks": ["BIOSSES"]}, "qa_tasks: 'BIOSSES' is no question task; use PubMedQA or BioASQ"),
+        ({"qa_encoders": []}, "qa_encoders=.* names no encoder; use null for all"),
         ({"qa_encoders": ["RoBERTa"]}, "qa_encoders: 'RoBERTa' is not an encoder; use BERT or ELECTRA"),
         ({"qa_seeds": 0}, "seeds=0: expected a number"),
     ],
@@ -125,6 +134,11 @@ def test_table_4_runs_questions_with_fewer_encoders(make_study):
     assert groups == {"SS": {"BERT", "ELECTRA"}, "QA (PubMedQA alone)": {"BERT"}}
     levels = set(itertools.product(grid.levels, ("BIOSSES", "PubMedQA")))
     assert set(grid.recipes) == levels and grid.groups == ("BERT", "ELECTRA")
+
+
+def test_table_4_without_similarity_and_questions_is_refused(make_study):
+    with pytest.raises(ParameterError, match="has no sentence similarity or question answering"):
+        layer_adaptation.grids(make_study(layer_adaptation, tasks=["GAD"]))
 
 
 def test_texts_that_are_encoded_apart_have_no_segment_ids_to_cross(make_study):

@@ -55,6 +55,7 @@ class Verdicts:
     verdicts: tuple[Verdict, ...]
     evidence: Evidence
     margin: float  # points
+    is_demo: bool = False  # on generated data
 
     def of(self, verdict: str) -> list[Verdict]:
         """Claims of one verdict."""
@@ -65,7 +66,7 @@ def claim_verdicts(study: Study[Parameters]) -> Verdicts:
     """Judge every claim from the runs in the study's store; nothing is run."""
     evidence, margin = collect_runs(study), study.parameters.margin
     verdicts = tuple(judge(claim, evidence.cell, margin=margin) for claim in load_claims())
-    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin)
+    return Verdicts(verdicts=verdicts, evidence=evidence, margin=margin, is_demo=study.is_demo)
 
 
 def verdict_table(verdicts: Verdicts) -> Table:
@@ -170,7 +171,8 @@ def contrast_table(verdicts: Verdicts) -> Table:
 def verdicts_answer(verdicts: Verdicts) -> KeyFinding:
     """The number of claims per verdict, and the decided ones."""
     counts = ", ".join(f"{len(verdicts.of(verdict))} {verdict}" for verdict in VERDICTS)
-    sentences = [f"Of {len(verdicts.verdicts)} claims: {counts}."]
+    about = " on generated data, which says nothing about the claims themselves" if verdicts.is_demo else ""
+    sentences = [f"Of {len(verdicts.verdicts)} claims{about}: {counts}."]
     for verdict in (CONFIRMED, CONTRADICTED):
         for judged in verdicts.of(verdict):
             statement = judged.claim.statement.rstrip(".")

@@ -34,7 +34,7 @@ def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Tab
     notes.insert(
         1,
         f"Δ {BASE_COUNTERPART}: the BLURB score less that of the BASE counterpart on the same tasks, seeds and "
-        "techniques, with its 95% interval.",
+        f"techniques{', with its 95% interval' if chosen.decides else ''}.",
     )
     large = chosen.select(groups=[LARGE], columns=chosen.grid.columns)
     return Table(title=title, columns=("Task", *names), rows=rows, caption=large.caption, notes=notes)
