@@ -19,7 +19,7 @@ def plan(tmp_path, tiny_encoder):
     """Tables 3 and 4 on BIOSSES, tiny; their baseline is the same run."""
     common = {"encoders": {"BERT": str(tiny_encoder)}, "tasks": ["BIOSSES"], "seeds": 1, "workers": 1}
     common |= {"store": str(tmp_path / "store"), "freeze": 1, "reinit_layers": 1, "biosses_max_length": 48}
-    common |= {"max_length": 48, "epochs_long": 1, "epochs_standard": 0.5, "biosses_epochs": 1}
+    common |= {"max_length": 48, "epochs_long": 1, "epochs_standard": 0.5, "biosses_epochs": 1, "compare_heads": False}
     return {
         section.NOTEBOOK: {
             **scale_parameters("mini", section.NOTEBOOK),

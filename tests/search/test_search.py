@@ -316,5 +316,6 @@ def test_search_reads_records_in_one_function_alone():
     """So that what is said of test holds by looking at one place."""
     source = Path(searching.__file__).read_text(encoding="utf-8")
     body = source.split("def dev_objective", 1)
-    assert body[1].split("\ndef ", 1)[0].count("predictions") == 1
-    assert "predictions[" not in body[0] + body[1].split("\ndef ", 1)[1] and '"test"' not in source
+    inside, elsewhere = body[1].split("\ndef ", 1)[0], body[0] + body[1].split("\ndef ", 1)[1]
+    assert 'scored(record, "dev")' in inside and "scored(" not in elsewhere
+    assert ".predictions" not in source and '"test"' not in source

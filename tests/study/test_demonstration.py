@@ -10,6 +10,7 @@ import pytest
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import layer_adaptation, optimization_ablation, pretraining_ablation
 from blurbstudy.study import study as module
+from blurbstudy.study.grid import Results
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.tables.comparison_table import (
@@ -90,8 +91,9 @@ def test_table_3_takes_questions_with_encoders_and_seeds_of_their_own(make_study
 
 
 def test_the_papers_similarity_scores_do_not_stand_beside_questions(make_study):
-    study = make_study(optimization_ablation, scale="small", seeds=1, qa_seeds=1, train_missing=False)
-    results = study.results(optimization_ablation.grids(study)["table3"])
+    study = make_study(optimization_ablation, scale="small", seeds=1, qa_seeds=1)
+    grid = optimization_ablation.grids(study)["table3"]
+    results = Results(grid=grid, records={}, references={}, provenance="")
     row = score_table(results, title="t", paper="table3").rows[0]
     assert (row[2].paper, row[3].paper) == (93.46, None)
 

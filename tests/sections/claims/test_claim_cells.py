@@ -23,8 +23,9 @@ FOUR = scale_parameters("mini", "01_pretraining_ablation")["encoders"]
 ALL = {"encoders": FOUR, "tasks": [task.name for task in TASKS], "similarity_head": "pooler"}
 GIVEN = {
     "01_pretraining_ablation": ALL,
-    "02_optimization_ablation": ALL,
-    "03_layer_adaptation": ALL | {"combinations": True},
+    "02_optimization_ablation": ALL | {"qa_encoders": None},
+    "03_layer_adaptation": ALL | {"qa_encoders": None, "combinations": True},
+    "05_pruning": ALL | {"removed": [0, 2, 4, 6]},
     "04_large_models": {
         "large_encoders": dict.fromkeys(
             ("BioBERT-LARGE", "BlueBERT-LARGE", "PubMedBERT-LARGE", "PubMedELECTRA-LARGE"), LARGE
@@ -37,6 +38,7 @@ GIVEN = {
             "PubMedELECTRA-LARGE": "ELECTRA",
         },
         "on_all_tasks": None,
+        "tasks": [task.name for task in TASKS],
     },
     "06_state_of_the_art": {
         "encoders": {"BERT": SMALL, "ELECTRA": "pretrain:electra", "BERT LARGE": LARGE, "ELECTRA LARGE": LARGE},

@@ -33,6 +33,7 @@ def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
             "large_encoders": {"BioBERT-LARGE": None, "PubMedBERT-LARGE": str(tiny_large_encoder)},
             "base_counterparts": {"BioBERT-LARGE": "BioBERT-BASE", "PubMedBERT-LARGE": "BERT"}, "show_paper": True,
         }  # fmt: skip
+        values["tasks"] = [task.name for task in TASKS]
         return Study(section, scale_parameters("mini", section.NOTEBOOK) | values | changes)
 
     return make

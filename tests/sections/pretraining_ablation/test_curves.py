@@ -26,7 +26,8 @@ def make_study():
         base = {"seed": 0, "corpus": CORPUS, "seconds": 3.2, "config": {"n_layers": 2, "width": 32}}
         found = {name: record and json.loads(json.dumps(base | record)) for name, record in records.items()}
         encoders = {name: SimpleNamespace(pretraining=record) for name, record in found.items()}
-        return SimpleNamespace(provenance="parameters/mini/x.yaml", sources=SimpleNamespace(encoders=encoders))
+        sources, parameters = SimpleNamespace(encoders=encoders), SimpleNamespace(brief_encoder="Brief")
+        return SimpleNamespace(provenance="parameters/mini/x.yaml", sources=sources, parameters=parameters)
 
     return make
 
