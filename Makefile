@@ -18,7 +18,7 @@ PEERS := $(VENV)/.made-with-benchmark
 help:
 	@echo "make report   report the published records, run the demonstration, and write report/*/index.html;"
 	@echo "              SCALE=small runs that scale alone"
-	@echo "make test     run the tests (5 to 9 minutes on two cores)"
+	@echo "make test     run the tests (5 to 16 minutes on two cores)"
 	@echo "make test-slow   run the tests with browsers, whole studies and killed processes (up to 25 minutes)"
 	@echo "make lab      open the notebooks in JupyterLab"
 	@echo "make check    check lint, formatting and types"

@@ -31,11 +31,12 @@ def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Tab
     if BLURB in labels:
         rows.append((f"Δ {BASE_COUNTERPART}, BLURB score", *(_delta(study, chosen, name) for name in names)))
     notes = cell_notes(chosen, PAPER)
-    notes.insert(
-        1,
-        f"Δ {BASE_COUNTERPART}: the BLURB score less that of the BASE counterpart on the same tasks, seeds and "
-        f"techniques{', with its 95% interval' if chosen.decides else ''}.",
-    )
+    if BLURB in labels:
+        notes.insert(
+            1,
+            f"Δ {BASE_COUNTERPART}: the BLURB score less that of the BASE counterpart on the same tasks, seeds and "
+            f"techniques{', with its 95% interval' if chosen.decides else ''}.",
+        )
     large = chosen.select(groups=[LARGE], columns=chosen.grid.columns)
     return Table(title=title, columns=("Task", *names), rows=rows, caption=large.caption, notes=notes)
 
@@ -60,7 +61,11 @@ def _delta(study: Study[Parameters], chosen: Results, name: str) -> HtmlCell:
 
 
 def base_comparison(chosen: Results, name: str, column: str) -> Comparison | None:
-    """A LARGE encoder less its BASE counterpart under the same techniques; None where one has no runs."""
+    """A LARGE encoder less its BASE counterpart under the same techniques; None where one has no runs, or the tables no
+    such column, as the BLURB score of some of the tasks.
+    """
+    if column not in (known.label for known in chosen.grid.columns):
+        return None
     return chosen.compare(Condition(LARGE, name, column), Condition(BASE_COUNTERPART, name, column))
 
 
