@@ -262,7 +262,7 @@ def study_made_once(folder: Path, *, encoder: Path, large: Path) -> Path:
     try:
         folder.mkdir()
     except FileExistsError:
-        for _ in range(600):
+        for _ in range(1800):  # a quarter of an hour, on a slow machine
             if done.is_file():
                 break
             time.sleep(0.5)

@@ -179,7 +179,7 @@ def test_a_report_rebuilds_the_same_tables_from_the_store_alone(tiny_study, tmp_
 def tables(page):
     html = page.read_text()
     found = html.split("<table>")[2:]  # after the parameters
-    assert len(found) == 5  # Table 3, recipes, differences, collapsed runs, agreement of seeds
+    assert len(found) == 7  # Table 3, recipes, heads (2), differences, collapsed runs, agreement of seeds
     return [part.split("</table>")[0] for part in found]
 
 
