@@ -46,7 +46,7 @@ ifeq ($(SCALE),mini)
 	@if test -f studies/small/records.zip && ! test -e runs/small; then \
 	  if $(BIN)/blurbstudy report --scale small; then echo "Open report/small/index.html for the findings on real data."; fi; \
 	elif test -f studies/small/records.zip; then \
-	  echo "runs/small is a store of your own: make report SCALE=small reports it instead of the published records."; \
+	  echo "runs/small is a store of your own: make report SCALE=small runs what it lacks and reports it."; \
 	else echo "No findings on real data yet: studies/small has no records, so Tables 2 to 11 are demonstrations alone."; fi
 endif
 	@echo "Running the study at the $(SCALE) scale$(if $(filter mini,$(SCALE)), (19 minutes on two slow cores, less on others))."

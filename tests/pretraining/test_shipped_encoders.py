@@ -17,7 +17,7 @@ from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.tasks.mini_blurb import CORPUS
 
 DEMONSTRATION = sorted(path for path in ENCODERS.iterdir() if "-mini-" in path.name)
-LIMIT = 1_200_000  # bytes of a folder
+LIMIT = 1_000_000  # bytes of a folder; the substitute for LARGE encoders, deeper and wider, has a fifth more
 
 
 def record_of(folder):
@@ -26,7 +26,7 @@ def record_of(folder):
 
 @pytest.mark.parametrize("folder", DEMONSTRATION, ids=lambda folder: folder.name)
 def test_a_shipped_encoder_is_small_finished_and_rounded(folder):
-    assert sum(file.stat().st_size for file in folder.iterdir()) < LIMIT
+    assert sum(file.stat().st_size for file in folder.iterdir()) < LIMIT * (1.2 if "large" in folder.name else 1)
     assert record_of(folder)["step"] == record_of(folder)["config"]["steps"]
     assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {torch.bfloat16}
     weights = load_checkpoint(folder).weights
