@@ -162,7 +162,16 @@ class ResampledParameters(CommonParameters):
     )
 
 
-class TaskTypeParameters(TrainingParameters, SimilarityParameters):
+class TrainSizeParameters(CommonParameters):
+    """Parameters of a notebook whose larger tasks may be trained on a part of their examples."""
+
+    max_train_examples: int = Field(
+        ge=0,
+        description="0: all; n: tasks with more train on the largest half, quarter, ... of them that has at most n",
+    )
+
+
+class TaskTypeParameters(TrainingParameters, SimilarityParameters, TrainSizeParameters):
     """Parameters of a notebook over all tasks: epochs and sequence lengths by task type."""
 
     epochs: EpochsByType = Field(description="passes over the training split, by task type")

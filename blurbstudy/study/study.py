@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar
 
 from .. import paths
-from ..config import JsonMapping, Recipe, RunConfig, recipe_from_dict
+from ..config import TRAIN_SHARES, JsonMapping, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
 from ..engine.engine import LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
@@ -225,8 +227,32 @@ class Study(Generic[P]):
         return [name for name in names if name in self.sources.encoders]
 
     def run_config(self, task: str, encoder: str, *, recipe: Recipe, seed: int) -> RunConfig:
-        """The run of a task with an encoder (display name) at the study's precision."""
-        return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=self.parameters.precision)
+        """The run of a task with an encoder (display name) at the study's precision, on the part of train that the
+        study allows; epochs count passes over that part.
+        """
+        share = self.train_share(task)
+        config = self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=self.parameters.precision)
+        if share == 1:
+            return config
+        part = config.recipe.replace(epochs=config.recipe.epochs * share)
+        return dataclasses.replace(config, recipe=part, train_share=share)
+
+    def train_share(self, task: str) -> float:
+        """The part of a task's training examples that runs are trained on, drawn by their seed.
+
+        Raises:
+            ParameterError: even the smallest part is larger than the study allows.
+        """
+        most, n = getattr(self.parameters, "max_train_examples", 0), self.sources.sizes[task]["train"]
+        if not most or n <= most:
+            return 1.0
+        fitting = [share for share in TRAIN_SHARES if n * share <= most]
+        if not fitting:
+            raise ParameterError(
+                f"max_train_examples={most}: {task} has {n:,} training examples, and 1/64 of them is the smallest "
+                f"part; use at least {math.ceil(n * TRAIN_SHARES[-1])}"
+            )
+        return fitting[0]
 
     def run_configs(
         self, task: str, encoder: str, *, recipe: Recipe, splits: ResampledSplits | None, seeds: Sequence[int]
@@ -259,7 +285,7 @@ class Study(Generic[P]):
             grid=grid,
             records=records,
             references=self.references,
-            provenance=self.provenance,
+            provenance=self.provenance + self._describe_shares(task for _, task in grid.recipes),
             shows_paper=self.parameters.show_paper,
             is_demo=self.is_demo,
         )
@@ -283,6 +309,12 @@ class Study(Generic[P]):
         """Parameters file and what differs from it, for captions."""
         values = self.parameters.model_dump(mode="json")
         return parameters.describe_origin(self.parameters.scale, self.notebook, values)
+
+    def _describe_shares(self, tasks: Iterable[str]) -> str:
+        """The tasks that are trained on a part of their examples, for captions; '': none."""
+        shares = {task: self.train_share(task) for task in dict.fromkeys(tasks)}
+        parts = [f"1/{round(1 / share)} of {task}" for task, share in shares.items() if share < 1]
+        return f" · trained on a part of the examples, drawn by the seed: {', '.join(parts)}" if parts else ""
 
     @property
     def is_demo(self) -> bool:

@@ -10,7 +10,7 @@ from ...errors import ParameterError
 from ...study.conditions import technique_grid
 from ...study.grid import Grid, TaskColumn
 from ...study.parameter_types import Epochs, MaxLength, TaskNames
-from ...study.parameters import TrainingParameters
+from ...study.parameters import TrainingParameters, TrainSizeParameters
 from ...study.study import Study
 from ...tasks import TASKS, get_task
 
@@ -20,7 +20,7 @@ MEAN = "Mean Score"  # the paper's name of the row
 NER = tuple(task for task in TASKS if task.task_type == "ner")
 
 
-class Parameters(TrainingParameters):
+class Parameters(TrainingParameters, TrainSizeParameters):
     """Parameters of notebook 07."""
 
     scispacy_source: Literal["auto", "retrained"] = Field(
