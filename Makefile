@@ -16,13 +16,13 @@ PEERS := $(VENV)/.made-with-benchmark
 .PHONY: help setup report test test-slow lab check docs benchmark benchmark-gpu clean
 
 help:
-	@echo "make report   report the published records, run the demonstration, and write report/*/index.html;"
+	@echo "make report   report the published records, run the demonstration, and write report/index.html;"
 	@echo "              SCALE=small runs that scale alone"
 	@echo "make test     run the tests (5 to 16 minutes on two cores)"
 	@echo "make test-slow   run the tests with browsers, whole studies and killed processes (up to 25 minutes)"
 	@echo "make lab      open the notebooks in JupyterLab"
 	@echo "make check    check lint, formatting and types"
-	@echo "make docs     regenerate docs/cli.md"
+	@echo "make docs     regenerate docs/cli.md, and docs/findings.md from the published records"
 	@echo "make setup    create $(VENV) with all packages (the other targets do this too)"
 	@echo "make benchmark DATA=DIR ENCODER=DIR   compare speed and memory with Hugging Face Trainer on the CPU"
 	@echo "make benchmark-gpu [DATA=DIR]         compare populations with Hugging Face Trainer on the GPU"
@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml constraints.txt
 report: $(STAMP)
 ifeq ($(SCALE),mini)
 	@if test -f studies/small/records.zip && ! test -e runs/small; then \
-	  if $(BIN)/blurbstudy report --scale small; then echo "Open report/small/index.html for the findings on real data."; fi; \
+	  $(BIN)/blurbstudy report --scale small || true; \
 	elif test -f studies/small/records.zip; then \
 	  echo "runs/small is a store of your own: make report SCALE=small runs what it lacks and reports it."; \
 	else echo "No findings on real data yet: studies/small has no records, so Tables 2 to 11 are demonstrations alone."; fi
@@ -52,7 +52,7 @@ endif
 	@echo "Running the study at the $(SCALE) scale$(if $(filter mini,$(SCALE)), (19 minutes on two slow cores, less on others))."
 	@echo "Finished runs are reused: after an interruption, run the same command again."
 	$(BIN)/blurbstudy run --scale $(SCALE) $(ARGS)
-	@echo "Open report/$(SCALE)/index.html in a browser."
+	@echo "Open report/index.html in a browser."
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(TESTS) -m "not slow" $(ARGS)
@@ -70,6 +70,7 @@ check: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate_cli.py
+	$(BIN)/python docs/generate_findings.py
 
 $(PEERS): $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[benchmark]"

@@ -20,7 +20,7 @@ from scipy.stats import t as student
 from blurbstudy.report.plan import planned_study
 from blurbstudy.sections import get_section
 from blurbstudy.sections.claims.claims import EXPECTATIONS, CellRef, Claim, Contrast, load_claims
-from blurbstudy.sections.claims.evidence import CHOSEN, cell_refs
+from blurbstudy.sections.claims.evidence import cell_refs
 from blurbstudy.sections.claims.paper_claims import describe_contrast, margin_of, printed_difference
 from blurbstudy.stats.counts import Counts, compare_rates
 from blurbstudy.study.parameters import scale_parameters

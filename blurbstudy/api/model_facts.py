@@ -11,7 +11,7 @@ from pathlib import Path
 from ..config import JsonMapping, JsonObject
 from ..stats.references import GoldReference, is_unscored
 from ..stats.seeds.consistency import MIN_RUNS, agreement
-from ..stats.selection import out_of_bag_score
+from ..stats.seeds.selection import out_of_bag_score
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus, judge_run
 from ..stats.summary import CellSummary, summarize
 from ..store.run_store import RunStore

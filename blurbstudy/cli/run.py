@@ -162,6 +162,8 @@ def _execute(
     with progress_bar.notebook_bar(len(plan)) as on_end:
         executions = execute.execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
     index = html.build_report(folder, scale=scale, store=store)
+    if folder == paths.report_folder(scale):
+        html.build_first_page(folder.parent)
     typer.echo(f"report: {index}\nopen it in a browser: {index.resolve().as_uri()}")
     messages: dict[str, list[str]] = {}
     for execution in executions:

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from .. import __version__, paths
 from ..engine.sources.sources import MINI
 from ..sections import NOTEBOOKS
+from ..study.parameter_types import SCALES
 from ..study.study import NOT_A_RESULT
 from ..tables.formatting import slug
 from ..tables.header import STYLE_FILE, Header
@@ -76,15 +77,10 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
     """
     expected = provenance(scale, store)
     pages = [_read_page(folder / "notebooks", notebook, expected) for notebook in NOTEBOOKS]
-    script = SCRIPT_FILE.read_text(encoding="utf-8")
-    frame = {
+    frame = _frame(f"scale {scale}") | {
         "scale": scale,
         "banner": NOT_A_RESULT if scale == MINI or any(page.is_demo for page in pages) else "",
-        "style": STYLE_FILE.read_text(encoding="utf-8"),
-        "script": script,
-        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         "pages": pages,
-        "made_by": f"Made by blurbstudy {__version__}, commit {commit() or 'unknown'}, scale {scale}",
     }
     folder.mkdir(parents=True, exist_ok=True)
     for page in pages:
@@ -96,8 +92,44 @@ def build_report(folder: Path, *, scale: str, store: Path | str | None = None) -
         else:
             file.unlink(missing_ok=True)
     index = folder / "index.html"
-    index.write_text(_link_notebooks(_front_html(frame | _front_values(pages)), pages), encoding="utf-8")
+    index.write_text(_link_notebooks(_render("front.html.j2", frame | _front_values(pages)), pages), encoding="utf-8")
     return index
+
+
+def build_first_page(folder: Path) -> Path:
+    """Write `folder`/index.html, which leads to the report of every scale in `folder` with its answers: findings first,
+    the demonstration last.
+
+    Returns:
+        its path.
+    """
+    parts = []
+    for scale in reversed(SCALES):
+        expected = {"scale": scale}
+        pages = [_read_page(folder / scale / "notebooks", notebook, expected) for notebook in NOTEBOOKS]
+        if any(page.executed for page in pages) and (folder / scale / "index.html").is_file():
+            is_demo = scale == MINI or any(page.is_demo for page in pages)
+            parts.append({"scale": scale, "banner": NOT_A_RESULT if is_demo else "", **_front_values(pages)})
+    scales = ", ".join(str(part["scale"]) for part in parts)
+    values = _frame(f"scales {scales}") | {"banner": "", "pages": (), "parts": parts}
+        "banner": "",
+        "pages": (),
+        "parts": parts,
+    }
+    index = folder / "index.html"
+    index.write_text(_render("first.html.j2", values), encoding="utf-8")
+    return index
+
+
+def _frame(scales: str) -> dict[str, object]:
+    """What every page has: stylesheet, script, and how it was made."""
+    script = SCRIPT_FILE.read_text(encoding="utf-8")
+    return {
+        "style": STYLE_FILE.read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        "made_by": f"Made by blurbstudy {__version__}, commit {commit() or 'unknown'}, {scales}",
+    }
 
 
 def _front_values(pages: Sequence[Page]) -> dict[str, object]:
@@ -173,7 +205,7 @@ def _page_html(page: Page, values: Mapping[str, object]) -> str:
     return html
 
 
-def _front_html(values: Mapping[str, object]) -> str:
+def _render(template: str, values: Mapping[str, object]) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent / TEMPLATE)
     environment = jinja2.Environment(loader=loader, autoescape=True)
-    return environment.get_template("front.html.j2").render(page=values)
+    return environment.get_template(template).render(page=values)

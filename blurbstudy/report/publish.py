@@ -23,8 +23,8 @@ from ..search.search import METADATA_KIND as SEARCHES
 from ..sections import get_section, scispacy
 from ..sections.overview.data_audit import AUDIT_METADATA, VOCABULARY_METADATA
 from ..sections.scispacy.scores import published_systems, scispacy_baselines
-from ..stats.publication import publish_dataset
-from ..stats.published import has_published, published_file
+from ..stats.published_scores.publish import publish_dataset
+from ..stats.published_scores.reference import has_published, published_file
 from ..stats.references import MENTION_LISTS, UNIT_ORDER, SplitScore, load_gold
 from ..store.run_store import RunStore
 from ..study.parameters import hub_id

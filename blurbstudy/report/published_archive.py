@@ -15,7 +15,7 @@ from ..config import JsonMapping, canonical_json
 from ..errors import StoreError, typed_message
 from ..filesystem import atomic_open, disk_errors
 from ..paths import CACHE_HINT, cache_folder
-from ..stats.published import FOLDER
+from ..stats.published_scores.reference import FOLDER
 from ..store.run_store import metadata_file
 
 ARCHIVE, README = "records.zip", "README.md"  # files of a published study

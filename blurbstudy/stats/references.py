@@ -16,7 +16,7 @@ from ..store.folds import fold_gold
 from ..store.run_store import Gold, RunStore
 from ..tasks import Task, split_tags, trivial_predictions
 from ..training.run_record import RunRecord
-from .published import has_published, read_published
+from .published_scores.reference import has_published, read_published
 from .resampling import unit_sums
 from .split_scores import Reference, SplitScore, is_unscored
 

@@ -12,7 +12,7 @@ from blurbstudy.api.model_facts import select_by_dev
 from blurbstudy.engine.sources.sources import EncoderSource
 from blurbstudy.engine.sweep import SweepResult
 from blurbstudy.models import Architecture
-from blurbstudy.stats.selection import out_of_bag_score
+from blurbstudy.stats.seeds.selection import out_of_bag_score
 from blurbstudy.stats.status import judge_run
 from blurbstudy.stats.summary import summarize
 from blurbstudy.tasks import Task

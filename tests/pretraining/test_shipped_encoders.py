@@ -17,6 +17,7 @@ from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.tasks.mini_blurb import CORPUS
 
 DEMONSTRATION = sorted(path for path in ENCODERS.iterdir() if "-mini-" in path.name)
+REAL = sorted(ENCODERS.glob("pubmed-*/"))
 LIMIT = 1_000_000  # bytes of a folder; the substitute for LARGE encoders, deeper and wider, has a fifth more
 
 
@@ -25,14 +26,27 @@ def record_of(folder):
 
 
 @pytest.mark.parametrize("folder", DEMONSTRATION, ids=lambda folder: folder.name)
-def test_a_shipped_encoder_is_small_finished_and_rounded(folder):
+def test_an_encoder_of_the_demonstration_is_small(folder):
     assert sum(file.stat().st_size for file in folder.iterdir()) < LIMIT * (1.2 if "large" in folder.name else 1)
+
+
+@pytest.mark.parametrize("folder", DEMONSTRATION + REAL, ids=lambda folder: folder.name)
+def test_a_shipped_encoder_is_finished_and_rounded(folder):
     assert record_of(folder)["step"] == record_of(folder)["config"]["steps"]
     assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {torch.bfloat16}
     weights = load_checkpoint(folder).weights
     assert all(tensor.dtype == torch.float32 for tensor in weights.values())
     assert all(torch.equal(tensor, tensor.bfloat16().float()) for tensor in weights.values())
     assert "bfloat16" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", REAL, ids=lambda folder: folder.name)
+def test_the_card_of_an_encoder_of_real_text_gives_its_terms_and_what_it_saw_of_blurb(folder):
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: other\n")
+    assert "1,708 documents that are marked as text of a BLURB test set were left out" in card
+    assert (ENCODERS / "pubmed.md").read_text(encoding="utf-8").strip() in card
+    assert record_of(folder)["corpus"]["blurb_test"] == "left out"
 
 
 def test_they_are_of_the_corpus_as_it_is_generated_now(mini_data):

@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from blurbstudy.report.execute import FAILURE, PROVENANCE, provenance
-from blurbstudy.report.html import SCRIPT_FILE, build_report
+from blurbstudy.report.html import SCRIPT_FILE, build_first_page, build_report
 from blurbstudy.sections import NOTEBOOKS
 from blurbstudy.tables.header import Header
 from blurbstudy.tables.paper import NOTEBOOK_OF
@@ -189,3 +189,35 @@ def test_injected_parameters_are_left_out_of_the_page_and_kept_in_the_notebook(t
     build_report(tmp_path, scale="mini", store="s")
     assert "someone" not in (tmp_path / f"{stem}.html").read_text()
     assert "someone" in (tmp_path / "notebooks" / f"{stem}.ipynb").read_text()
+
+
+@pytest.fixture
+def two_scales(tmp_path):
+    """Reports of the demonstration and of a real study, each with an answer of 08_claims, and a folder of neither."""
+    for scale in ("mini", "small"):
+        folder = tmp_path / scale
+        answer = KeyFinding(question="Which settings are safe?", sentences=[f"{scale}: {EVIL}"], on_front_page=True)
+        cell = new_code_cell("x", outputs=[new_output("display_data", data=answer._repr_mimebundle_())])
+        made = {PROVENANCE: provenance(scale, None) | {"no_finding": scale == "mini"}}
+        (folder / "notebooks").mkdir(parents=True)
+        notebook = new_notebook(cells=[cell], metadata={"title": "Claims"} | made)
+        nbformat.write(notebook, folder / "notebooks" / "08_claims.ipynb")
+        build_report(folder, scale=scale)
+    (tmp_path / "mine").mkdir()
+    return tmp_path
+
+
+def test_the_first_page_leads_with_findings_and_warns_of_the_demonstration_alone(two_scales):
+    html = build_first_page(two_scales).read_text(encoding="utf-8")
+    real, demonstration = html.split('<section id="mini">')
+    assert "small: &lt;script" in real and "do not cite" not in real
+    assert "mini: &lt;script" in demonstration and demonstration.count("do not cite") == 1
+    links = set(re.findall(r'href="([^"#][^"]*\.html)"', html)) - {"index.html"}
+    assert links == {f"{scale}/{page}.html" for scale in ("mini", "small") for page in ("index", "08_claims")}
+    assert all((two_scales / link).is_file() for link in links)
+
+
+def test_the_first_page_has_no_part_for_a_scale_without_a_report(two_scales):
+    (two_scales / "small" / "index.html").unlink()
+    html = build_first_page(two_scales).read_text(encoding="utf-8")
+    assert 'id="small"' not in html and 'id="mini"' in html

@@ -17,8 +17,8 @@ from blurbstudy.report.make_runs import make_studies
 from blurbstudy.report.publish import publish_store
 from blurbstudy.report.published_archive import ARCHIVE, README, RECORDS, unpack_archive
 from blurbstudy.stats.cells import contrast_group, group_by_task
-from blurbstudy.stats.publication import publish_dataset
-from blurbstudy.stats.published import PublishedReference
+from blurbstudy.stats.published_scores.publish import publish_dataset
+from blurbstudy.stats.published_scores.reference import PublishedReference
 from blurbstudy.stats.references import UNIT_ORDER, load_gold, load_references
 from blurbstudy.stats.summary import compare, summarize
 from blurbstudy.store.run_store import RunStore

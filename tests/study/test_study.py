@@ -123,6 +123,43 @@ def test_a_report_without_the_runs_trains_nothing_and_says_so(make_study, monkey
     assert "0 of 2 runs" in results.caption
 
 
+@pytest.fixture
+def make_ablation(tmp_path, tiny_encoder):
+    """A study of notebook 01 on one larger and one small task."""
+
+    def make(**changes):
+        values = scale_parameters("mini", pretraining_ablation.NOTEBOOK) | {
+            "store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder)}, "tasks": ["BC5-chem", "BIOSSES"],
+            "brief_tokens": 0, "segment_ids": False,
+        }  # fmt: skip
+        return Study(pretraining_ablation, pretraining_ablation.Parameters.parse(values | changes))
+
+    return make
+
+
+def test_larger_tasks_are_trained_on_a_part_with_as_many_passes_over_it(make_ablation):
+    study = make_ablation(max_train_examples=100)
+    n = study.sources.sizes["BC5-chem"]["train"]
+    share = next(0.5**k for k in range(7) if n * 0.5**k <= 100)
+    assert share < 1
+    (whole,) = make_ablation().run_configs("BC5-chem", "BERT", recipe=study.recipe(epochs=4), splits=None, seeds=[1])
+    (part,) = study.run_configs("BC5-chem", "BERT", recipe=study.recipe(epochs=4), splits=None, seeds=[1])
+    (small,) = study.run_configs("BIOSSES", "BERT", recipe=study.recipe(epochs=4), splits=None, seeds=[1])
+    assert (whole.train_share, whole.recipe.epochs) == (1, 4)
+    assert (part.train_share, part.recipe.epochs) == (share, 4 * share)
+    assert (small.train_share, small.recipe.epochs) == (1, 4)
+    cut = f"a part of the examples, drawn by the seed: 1/{round(1 / share)} of BC5-chem"
+    caption = make_ablation(max_train_examples=100, train_missing=False)
+    study.save_parameters()
+    results = caption.results(pretraining_ablation.grids(caption)["table2"])
+    assert cut in results.caption and "BIOSSES" not in results.provenance.split(cut)[1]
+
+
+def test_a_part_smaller_than_the_smallest_is_refused(make_ablation):
+    with pytest.raises(ParameterError, match="max_train_examples=1: BC5-chem has .* 1/64 of them is the smallest part"):
+        make_ablation(max_train_examples=1).train_share("BC5-chem")
+
+
 def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatch):
     monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
     with pytest.raises(ParameterError, match="BLURBSTUDY_DATA is not set; name the folder"):

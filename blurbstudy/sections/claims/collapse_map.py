@@ -150,8 +150,15 @@ def safety_answer(evidence: Evidence) -> KeyFinding:
     settings = count_statuses(evidence)
     if not settings:
         return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
-    sentences = [_safe_settings(settings), *_unsafe_settings(settings), *_extreme_tasks(settings)]
+    sentences = [_scope(evidence), _safe_settings(settings), *_unsafe_settings(settings), *_extreme_tasks(settings)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
+
+
+def _scope(evidence: Evidence) -> str:
+    """How many runs there are, of which encoders and tasks."""
+    runs = {config.id: (encoder, config.task) for encoder, _, config, _ in _finished_runs(evidence)}
+    encoders, tasks = ([*dict.fromkeys(names)] for names in zip(*runs.values(), strict=True))
+    return f"This rests on {len(runs):,} runs of {' and '.join(encoders)}, on {_list_tasks(tasks)}."
 
 
 def _safe_settings(settings: Sequence[SettingStatuses]) -> str:

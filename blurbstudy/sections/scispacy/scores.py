@@ -16,7 +16,7 @@ from ...baselines import MODELS, RELEASED, BaselineSpec, evaluated_tags, evaluat
 from ...engine.sources.baselines import BaselinePredictions, BaselineRequest, ensure_baselines, find_baseline
 from ...stats.contrasts import Comparison
 from ...stats.intervals import Interval, percentile_interval
-from ...stats.published import PublishedReference
+from ...stats.published_scores.reference import PublishedReference
 from ...stats.references import Reference, SplitScore, with_gold
 from ...stats.resampling import RESAMPLES
 from ...stats.systems import SeededCell, SingleSystem, compare_cells

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import StudyError
 from ...training.run_record import RunRecord
-from ..published import PublishedReference
+from ..published_scores.reference import PublishedReference
 from ..references import GoldReference, Reference
 from .consistency import Agreement, agreement
 from .ensembles import Ensemble, Ensembles, ensembles

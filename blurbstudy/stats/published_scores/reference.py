@@ -1,7 +1,7 @@
 """Scores of runs whose predictions were not published: see `docs/reproduction.md`, "Published records".
 
 A published store has a folder `published` with two files per dataset: numbers by run (JSON) and arrays (npz). What they
-hold is computed by `publication`.
+hold is computed by `publish`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import JsonMapping, fingerprint, fold_of
-from ..errors import StoreError, StudyError, typed_message
-from ..metrics import METRICS
-from ..store.run_store import RunStore, safe_filename
-from ..tasks import Task
-from ..training.run_record import RunRecord
-from .split_scores import Reference, SplitScore
+from ...config import JsonMapping, fingerprint, fold_of
+from ...errors import StoreError, StudyError, typed_message
+from ...metrics import METRICS
+from ...store.run_store import RunStore, safe_filename
+from ...tasks import Task
+from ...training.run_record import RunRecord
+from ..split_scores import Reference, SplitScore
 
 FOLDER = "published"
 TRIVIAL = "trivial"  # the row of the trivial baseline

@@ -5,7 +5,7 @@ import pytest
 
 from blurbstudy.metrics import pearson
 from blurbstudy.stats.resampling import RESAMPLES, bootstrap_counts
-from blurbstudy.stats.selection import out_of_bag_score
+from blurbstudy.stats.seeds.selection import out_of_bag_score
 
 RUNS, TRUE = 10, 0.8
 

@@ -21,17 +21,17 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..config import JsonObject, fold_of
-from ..errors import StoreError
-from ..training.run_record import RunRecord
-from .published import FORMAT, OFFICIAL, TRIVIAL, Arrays, FoldKey, array_name, cell_key, fold_name
-from .references import GoldReference, is_unscored
-from .resampled.folds import MIN_UNITS, weighted_values
-from .resampling import Resampling
-from .scale import Scale
-from .seeds.cells import seeds_of
-from .split_scores import SplitScore
-from .status import judge_run
+from ...config import JsonObject, fold_of
+from ...errors import StoreError
+from ...training.run_record import RunRecord
+from ..references import GoldReference, is_unscored
+from ..resampled.folds import MIN_UNITS, weighted_values
+from ..resampling import Resampling
+from ..scale import Scale
+from ..seeds.cells import seeds_of
+from ..split_scores import SplitScore
+from ..status import judge_run
+from .reference import FORMAT, OFFICIAL, TRIVIAL, Arrays, FoldKey, array_name, cell_key, fold_name
 
 FURTHER_METRICS = {"entity_f1": ("relaxed_f1",)}  # by which test is scored too: Table 11
 

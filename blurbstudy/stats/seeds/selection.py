@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..metrics import METRICS
-from .example_interval import MIN_COUNTING_UNITS
-from .references import GoldReference
-from .resampling import bootstrap_counts
-from .status import count_units
+from ...metrics import METRICS
+from ..example_interval import MIN_COUNTING_UNITS
+from ..references import GoldReference
+from ..resampling import bootstrap_counts
+from ..status import count_units
 
 MIN_LEFT_OUT = 3  # units; draws that leave out fewer that count are not scored
 _PART = 250  # draws that are scored at once, which keeps memory low
