@@ -112,10 +112,6 @@ def build_first_page(folder: Path) -> Path:
             parts.append({"scale": scale, "banner": NOT_A_RESULT if is_demo else "", **_front_values(pages)})
     scales = ", ".join(str(part["scale"]) for part in parts)
     values = _frame(f"scales {scales}") | {"banner": "", "pages": (), "parts": parts}
-        "banner": "",
-        "pages": (),
-        "parts": parts,
-    }
     index = folder / "index.html"
     index.write_text(_render("first.html.j2", values), encoding="utf-8")
     return index
