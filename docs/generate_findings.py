@@ -45,6 +45,13 @@ this page is computed from `studies/small/records.zip` by one command, `python d
 Scores are test scores times 100. A collapsed run diverged, predicts a constant, or ends with the training loss of a
 constant; means are over the other runs. Differences are decided over seeds and test examples together, after Holm's
 correction over a table. These encoders are a twentieth of PubMedBERT's size: nothing here is about PubMedBERT itself.
+
+To repeat a cell, train its runs again and compare: the encoder is in this repository, the task's files must be in DIR (see
+[the data](data.md)).
+
+```
+blurbstudy repeat --notebook 03_layer_adaptation --cell "BERT, SS, Layer freeze" --data DIR
+```
 """
 
 

@@ -19,6 +19,7 @@ from .plan import plan
 from .predict import predict
 from .pretrain import pretrain
 from .recommend import recommend
+from .repeat import repeat
 from .run import report, run
 from .score import score
 from .store import store_app
@@ -50,6 +51,7 @@ app.command()(plan)
 app.command()(predict)
 app.command()(pretrain)
 app.command()(recommend)
+app.command()(repeat)
 app.command()(score)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")

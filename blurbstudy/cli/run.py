@@ -107,7 +107,7 @@ def report(
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
-    run_store = RunStore(store or _default_store(scale or "mini"))
+    run_store = RunStore(store or default_store(scale or "mini"))
     if run_store.folder.exists() and not run_store.folder.is_dir():
         raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
     with open_index(run_store) as index:
@@ -135,7 +135,7 @@ def report(
     _execute(plan, folder=report or paths.report_folder(scale), scale=scale, store=run_store.folder)
 
 
-def _default_store(scale: str) -> Path:
+def default_store(scale: str) -> Path:
     """The run store of a scale; where there is none, its published records, unpacked."""
     from ..report.published_archive import ARCHIVE, studies_folder, unpack_archive
 
