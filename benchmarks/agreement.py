@@ -113,7 +113,7 @@ def train_run(system: str, seed: int, inputs: BenchmarkInputs) -> dict[str, Any]
     """One run."""
     began = time.perf_counter()
     if system == "ours":
-        from blurbstudy.training import train_population
+        from blurbstudy.training.trainer import train_population
 
         (record,) = train_population(
             [inputs.config(seed)],

@@ -47,7 +47,7 @@ def rates() -> dict[str, Any]:
 
 def our_training(inputs: BenchmarkInputs, job: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Run after run, each a population of one, as the engine does with encoders of this size."""
-    from blurbstudy.training import train_population
+    from blurbstudy.training.trainer import train_population
 
     def go() -> dict[str, Any]:
         seconds, scores = [], []
@@ -221,7 +221,7 @@ def profile(inputs: BenchmarkInputs) -> dict[str, float]:
     """Shares of the wall time of a few steps of one run on one thread, by kind; its start and its end included."""
     import torch
 
-    from blurbstudy.training import train_population
+    from blurbstudy.training.trainer import train_population
 
     splits = inputs.features | {"test": inputs.features["dev"]}  # training is what is looked at
 

@@ -314,7 +314,7 @@ def catch_out_of_memory(go: Callable[[], dict[str, Any]]) -> Callable[[], dict[s
 
 def our_runs(inputs, job: dict[str, Any]) -> tuple[list[float], list[float | None], float]:  # noqa: ANN001
     """(seconds of each population, test scores of all runs, most bytes of the GPU that one took)."""
-    from blurbstudy.training import train_population
+    from blurbstudy.training.trainer import train_population
 
     seconds, scores, peaks = [], [], [0]
     for first in range(0, len(job["seeds"]), job["members"]):

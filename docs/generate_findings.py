@@ -46,8 +46,8 @@ Scores are test scores times 100. A collapsed run diverged, predicts a constant,
 constant; means are over the other runs. Differences are decided over seeds and test examples together, after Holm's
 correction over a table. These encoders are a twentieth of PubMedBERT's size: nothing here is about PubMedBERT itself.
 
-To repeat a cell, train its runs again and compare: the encoder is in this repository, the task's files must be in DIR (see
-[the data](data.md)).
+To repeat a cell, train its runs again and compare. The encoder is in this repository; the files of the task must be in
+DIR ([the data](data.md)).
 
 ```
 blurbstudy repeat --notebook 03_layer_adaptation --cell "BERT, SS, Layer freeze" --data DIR

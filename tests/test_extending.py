@@ -131,7 +131,7 @@ from blurbstudy.models import load_checkpoint
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import task_features
 from blurbstudy.tasks.mini_blurb import mini_blurb_folder
-from blurbstudy.training import Population
+from blurbstudy.training.population import Population
 
 mine = replace(runs[0].config, recipe=runs[0].config.recipe.replace(warmup_ratio=0.0))  # else the first rate is 0
 plain = replace(mine, recipe=mine.recipe.replace(stabilizers={}))

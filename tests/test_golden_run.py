@@ -7,7 +7,7 @@ from blurbstudy.config import TRAINER_REVISION, Recipe, RunConfig
 from blurbstudy.models import Architecture, random_checkpoint
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
-from blurbstudy.training import train_population
+from blurbstudy.training.trainer import train_population
 
 GOLDEN_REVISION = 4
 GOLDEN_ID = "3a83d40d72e68dd3abce"

@@ -20,9 +20,10 @@ from ..tasks.features_cache import cached_features
 from ..tasks.folds import fold_indices, resampled_sizes
 from ..tasks.subsets import subset_indices
 from ..tasks.text.words import detect_word_splitter
-from ..training import population_key, total_steps, train_population
+from ..training.population import population_key
 from ..training.profiling import MemoryUsage, profile_memory
-from ..training.trainer import StepCallback
+from ..training.schedule import total_steps
+from ..training.trainer import StepCallback, train_population
 from .sources.sources import Sources, sources_from_dict, sources_to_dict
 
 SMALL_ENCODER = 3_000_000  # parameters; below this, the overhead of a step matters on a CPU

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from ..config import RunConfig
 from ..errors import StoreError, StudyError
 from ..store.run_store import RunStore
-from ..training import check_population
 from ..training.run_record import RunRecord
-from ..training.trainer import StepCallback
+from ..training.trainer import StepCallback, check_population
 from .engine import LocalEngine
 from .progress import Progress
 from .sources.sources import Sources, checkpoint_without_weights

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import StoreError
-from ..training import population_key
+from ..training.population import population_key
 from .estimates.flops import CostModel
 from .populations import Population, PopulationTrainer
 from .workers.messages import Failed, Message, StepsDone, Stopped

@@ -13,7 +13,7 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.store.index import condition_key, runs_of_condition
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.subsets import subset_indices
-from blurbstudy.training import train_population
+from blurbstudy.training.trainer import train_population
 
 
 @pytest.fixture

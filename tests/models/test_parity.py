@@ -6,8 +6,8 @@ import torch
 import transformers
 
 from blurbstudy.models import Classifier, Encoder, export_checkpoint, load_checkpoint, pack
-from blurbstudy.training import MemberHyperparameters, PopulationAdamW
 from blurbstudy.training.losses import member_losses
+from blurbstudy.training.optimizer import MemberHyperparameters, PopulationAdamW
 
 VOCABULARY, WIDTH, LAYERS = 60, 16, 3
 CASES = [

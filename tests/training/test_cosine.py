@@ -13,8 +13,9 @@ from blurbstudy.models import export_checkpoint
 from blurbstudy.stabilizers import depth_plan
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
-from blurbstudy.training import Population, train_population
 from blurbstudy.training.evaluation import gold_of
+from blurbstudy.training.population import Population
+from blurbstudy.training.trainer import train_population
 
 BIOSSES = get_task("BIOSSES")
 SIZES = {"train": 40, "dev": 16, "test": 20}

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from blurbstudy.tasks import get_task
-from blurbstudy.training import Population, train_population
+from blurbstudy.training.population import Population
+from blurbstudy.training.trainer import train_population
 
 
 def population_of(configs, features, checkpoint, device: str) -> Population:

@@ -9,10 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from blurbstudy.tasks import CustomForm, get_task
-from blurbstudy.training import train_population
 from blurbstudy.training.evaluation import pack_features
 from blurbstudy.training.losses import constant_loss, evenly_spaced, member_losses
-from blurbstudy.training.trainer import PopulationTraining
+from blurbstudy.training.trainer import PopulationTraining, train_population
 
 from .conftest import make_features
 from .test_cosine import make_pairs

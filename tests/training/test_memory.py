@@ -9,8 +9,8 @@ import torch
 
 from blurbstudy.errors import CheckpointError
 from blurbstudy.tasks import get_task
-from blurbstudy.training import train_population
 from blurbstudy.training.memory import free_memory, is_out_of_memory, mentions_out_of_memory
+from blurbstudy.training.trainer import train_population
 
 MEASURE = """
 import torch

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from blurbstudy.models import DepthParameter
-from blurbstudy.training import MemberHyperparameters, PopulationAdamW
+from blurbstudy.training.optimizer import MemberHyperparameters, PopulationAdamW
 
 SETTINGS = [
     MemberHyperparameters(lr_scales=(1.0, 1.0), weight_decay=0.1, max_grad_norm=0.0, bias_correction=True),

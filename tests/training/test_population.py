@@ -13,7 +13,7 @@ from blurbstudy.models.architecture import auto_architecture
 from blurbstudy.models.auto.encoder import from_transformers
 from blurbstudy.stabilizers import inactive_fields
 from blurbstudy.tasks import get_task
-from blurbstudy.training import Population, population_key
+from blurbstudy.training.population import Population, population_key
 
 CPU = torch.device("cpu")
 

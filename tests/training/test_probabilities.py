@@ -5,8 +5,8 @@ import pytest
 import scipy.special
 
 from blurbstudy.tasks import get_task
-from blurbstudy.training import train_population
 from blurbstudy.training.evaluation import label_probabilities
+from blurbstudy.training.trainer import train_population
 
 QUESTION, DOCUMENTS = get_task("BioASQ"), get_task("HoC")
 FAST = dict(checkpoint_selection="best_dev", epochs=6, n_evaluations=6, learning_rate=1e-2)
@@ -78,7 +78,7 @@ def test_best_dev_keeps_the_last_steps_predictions_and_loss(make_config, similar
 def test_a_run_that_diverges_in_its_last_update_has_no_outcome_whatever_was_best(
     make_config, question, checkpoint, monkeypatch
 ):
-    from blurbstudy.training import Population
+    from blurbstudy.training.population import Population
 
     step = Population.step
 

@@ -16,7 +16,7 @@ from blurbstudy.config import Recipe, RunConfig
 from blurbstudy.models import Architecture, random_checkpoint
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
-from blurbstudy.training import train_population
+from blurbstudy.training.trainer import train_population
 from blurbstudy.training.profiling import clones, profile_memory
 from blurbstudy.training.memory import PeakMemory
 

@@ -7,7 +7,7 @@ import pytest
 
 from blurbstudy.metrics import pearson
 from blurbstudy.tasks import CustomForm, get_task
-from blurbstudy.training import train_population
+from blurbstudy.training.trainer import train_population
 
 from .conftest import make_features
 

@@ -5,7 +5,7 @@ import torch
 from transformers import get_linear_schedule_with_warmup
 
 from blurbstudy.config import Recipe
-from blurbstudy.training import evaluation_steps, lr_factor, total_steps
+from blurbstudy.training.schedule import evaluation_steps, lr_factor, total_steps
 
 
 @pytest.mark.parametrize(("total", "warmup"), [(20, 0.1), (400, 0.1), (7, 0.5), (10, 0.0), (1, 0.1), (33, 1.0)])

@@ -9,8 +9,9 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import io_ceiling, score
 from blurbstudy.models import random_checkpoint
 from blurbstudy.tasks import get_task, split_labels
-from blurbstudy.training import run_record_from_dict, train_population
 from blurbstudy.training.evaluation import gold_of
+from blurbstudy.training.run_record import run_record_from_dict
+from blurbstudy.training.trainer import train_population
 
 
 def train(configs, features, checkpoint, **kwargs):
@@ -132,7 +133,7 @@ def test_a_loss_that_is_not_finite_is_recorded_as_such(make_config, similarity, 
 def test_one_members_divergence_leaves_the_others_results_alone(
     make_config, similarity, checkpoint, monkeypatch, index, poison, at
 ):
-    from blurbstudy.training import Population
+    from blurbstudy.training.population import Population
 
     configs = [make_config(seed=seed) for seed in (1, 2, 3)]
     step = Population.step
@@ -157,7 +158,7 @@ def test_one_members_divergence_leaves_the_others_results_alone(
 def test_a_member_that_diverges_in_its_last_update_spoils_no_test_score(
     make_config, similarity, checkpoint, monkeypatch
 ):
-    from blurbstudy.training import Population
+    from blurbstudy.training.population import Population
 
     step = Population.step
 

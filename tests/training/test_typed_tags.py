@@ -10,8 +10,8 @@ from blurbstudy.metrics import score
 from blurbstudy.tasks import get_task
 from blurbstudy.tasks.features import Features
 from blurbstudy.tasks.task import head_indices, head_labels
-from blurbstudy.training import train_population
 from blurbstudy.training.evaluation import decode, gold_of
+from blurbstudy.training.trainer import train_population
 
 TYPED = dataclasses.replace(get_task("BC5-chem"), labels=("O", "B-X", "I-X", "B-Y", "I-Y"))
 BEGINS, INSIDE = {"X": 1, "Y": 3}, {"X": 2, "Y": 4}

@@ -9,8 +9,7 @@ import math
 from collections.abc import Iterable
 
 from ...config import Recipe, recipe_from_dict
-from ...training import total_steps
-from ...training.schedule import steps_per_epoch
+from ...training.schedule import steps_per_epoch, total_steps
 from .decision import (
     GU,
     JUDGEMENT,

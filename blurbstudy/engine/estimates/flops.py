@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from ...config import RunConfig
 from ...models import Architecture
 from ...pretraining.encoder_cache import EncoderRequest
-from ...training import evaluation_steps, population_key
 from ...training.losses import MAX_LOSS_SEQUENCES
+from ...training.population import population_key
+from ...training.schedule import evaluation_steps
 from ..populations import run_sizes, run_steps
 from ..sources.sources import Sources
 from .measurements import MeasurementCache, hardware_key

@@ -14,7 +14,7 @@ import torch
 from ...config import TRAINER_REVISION, JsonObject, RunConfig, canonical_json, fingerprint
 from ...filesystem import atomic_write
 from ...paths import cache_folder
-from ...training import population_key
+from ...training.population import population_key
 from ...training.provenance import describe_device
 from ..sources.sources import Sources
 

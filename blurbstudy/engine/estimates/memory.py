@@ -15,7 +15,7 @@ import torch
 from ...config import RunConfig
 from ...models import Architecture
 from ...stabilizers import depth_plan
-from ...training import population_key
+from ...training.population import population_key
 from ..populations import PopulationTrainer, default_population_size
 from .measurements import MeasurementCache, profile_key
 from .profiling import Profile, profile

@@ -22,7 +22,7 @@ from ...stabilizers import (
 from ...tables.figure import Figure, depth_figure
 from ...tables.formatting import format_count, format_number
 from ...tasks import Task
-from ...training import total_steps
+from ...training.schedule import total_steps
 from .catalog import Message, RunGroup, StoreCatalog
 
 GENERIC = {"any BASE encoder": 12, "any LARGE encoder": 24}  # name -> layers, offered without any encoder

@@ -17,7 +17,7 @@ from blurbstudy.stabilizers import check_recipe
 from blurbstudy.stats.intervals import fisher_interval
 from blurbstudy.tables.paper import paper_number
 from blurbstudy.tasks.task import OUTPUT_TYPES
-from blurbstudy.training import total_steps
+from blurbstudy.training.schedule import total_steps
 
 LAYERS = {"SMALL": 6, "BASE": 12, "LARGE": 24}
 

@@ -21,7 +21,7 @@ from blurbstudy.models import (
 from blurbstudy.models.architecture import auto_architecture
 from blurbstudy.models.auto.encoder import from_transformers
 from blurbstudy.models.auto.introspection import WORD_EMBEDDINGS
-from blurbstudy.training import MemberHyperparameters, PopulationAdamW
+from blurbstudy.training.optimizer import MemberHyperparameters, PopulationAdamW
 
 LENGTHS = (5, 9, 9, 2, 7)
 WEIGHT = torch.linspace(-1, 1, len(LENGTHS) * 3).view(-1, 3)
