@@ -21,13 +21,14 @@ from blurbstudy.study.decisions import decide_levels
 from blurbstudy.study.grid import Results
 from blurbstudy.study.study import NOTEBOOK_METADATA, Study, stored_study
 from blurbstudy.tables.comparison_table import format_p_value, key_findings
+from blurbstudy.tables.figure import SeedScores, points_figure
 from blurbstudy.tables.formatting import format_interval, format_number, format_signed
-from blurbstudy.tables.score_table import percent, percents
+from blurbstudy.tables.score_table import percent, percent_scores, percents
 from blurbstudy.tables.table import KeyFinding
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS = PROJECT / "studies" / "small" / ARCHIVE
-PAGE, FRONT = PROJECT / "docs" / "findings.md", PROJECT / "README.md"
+PAGE, FRONT, FIGURE = (PROJECT / name for name in ("docs/findings.md", "README.md", "images/findings.svg"))
 MARKS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end of findings -->)", re.DOTALL)
 GRIDS = (  # notebook, grid, baseline, what it is about
     ("02_optimization_ablation", "table3", "Improved optimization", "Longer training and bias correction (Table 3)"),
@@ -114,6 +115,24 @@ def findings(store: RunStore) -> str:
     return "\n".join(lines)
 
 
+def figure(store: RunStore) -> str:
+    """Every run on sentence similarity as a point, as SVG: optimization, heads, layer-specific techniques."""
+    panels: dict[str, list[SeedScores]] = {}
+    for notebook, grid, _, title in GRIDS[:3]:
+        results = results_of(store, notebook, grid)
+        for key, cell in results.summaries.items() if results is not None else ():
+            if cell.tasks == ("BIOSSES",) and results is not None and results.column(key.column).splits is None:
+                points = SeedScores(
+                    label=key.level,
+                    scores=percent_scores(cell),
+                    collapsed=[judgement.status.collapsed for judgement in cell.judgements],
+                    paper=None,
+                    trivial=None,
+                )
+                panels.setdefault(f"{key.group}: {title}", []).append(points)
+    return points_figure(panels, title="Seeds on BIOSSES", caption="").svg
+
+
 def front(store: RunStore) -> str:
     """The findings of the README: the first two answers."""
     return "".join(f"- {sentence}\n" for answer in answers(store)[:2] for sentence in answer.sentences)
@@ -121,5 +140,6 @@ def front(store: RunStore) -> str:
 
 if __name__ == "__main__":
     published = RunStore(unpack_archive(RECORDS))
+    FIGURE.write_text(figure(published), encoding="utf-8")
     PAGE.write_text(findings(published), encoding="utf-8")
     FRONT.write_text(MARKS.sub(lambda _: front(published), FRONT.read_text(encoding="utf-8")), encoding="utf-8")

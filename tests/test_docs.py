@@ -239,11 +239,11 @@ def test_the_command_line_page_is_that_of_the_code():
     assert module.PAGE.read_text(encoding="utf-8") == module.cli_page(), "run: make docs"
 
 
-def test_the_readme_is_short_and_its_picture_is_the_only_one():
+def test_the_readme_is_short_and_shows_every_picture():
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert len(readme.splitlines()) <= 170
+    assert len(readme.splitlines()) <= 180
     pictures = [path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("images/*")]
-    assert pictures == re.findall(r"\]\((images/[^)]+)\)", readme)
+    assert sorted(pictures) == sorted(re.findall(r"\]\((images/[^)]+)\)", readme))
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def records():
 
 
 def test_every_published_run_is_current(published, records):
-    assert len(records) > 100 and {record.id for record in published.records()} == {one["id"] for one in records}
+    assert len(records) >= 80 and {record.id for record in published.records()} == {one["id"] for one in records}
 
 
 def test_every_published_run_started_from_an_encoder_that_the_repository_ships(records):

@@ -89,11 +89,11 @@ def publish(
     must have the gold labels of all its runs. The first publication sets the order in which the store's bootstraps draw
     from then on, so publish before you make the final report.
     """
-    from ..report.publish import publish_store
+    from ..report.publish import publish_store, stored_scale
     from ..report.published_archive import studies_folder
-    from ..study.parameter_types import SCALES
 
-    run_store, scale = _run_store(scale, store), scale or SCALES[0]
+    run_store = _run_store(scale, store)
+    scale = scale or stored_scale(run_store)
     with _progress() as on_progress:
         summary = publish_store(run_store, out or studies_folder(scale), scale=scale, on_progress=on_progress)
     size = summary.file.stat().st_size / 1e6

@@ -76,7 +76,7 @@ def publish_store(
         DiskError: the folder or the store cannot be written.
     """
     records, other_revision, other_tasks = _records(store)
-    groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list, {dataset: [] for dataset in _datasets(store)})
     for record in records:
         groups[record.config.task, record.config.data_fingerprint].append(record)
     for task, data in groups:
@@ -91,7 +91,7 @@ def publish_store(
         numbers, arrays = publish_dataset(reference, runs, cells=of_task, systems=of_systems)
         published[published_file(task, data, "json")] = canonical_json(numbers).encode()
         stream = io.BytesIO()
-        np.savez(stream, allow_pickle=False, **arrays)
+        np.savez(stream, allow_pickle=False, **(arrays if runs else {}))
         published[published_file(task, data, "npz")] = stream.getvalue()
         on_progress("publishing", done, len(groups))
     file = folder / ARCHIVE
@@ -100,13 +100,26 @@ def publish_store(
     summary = PublishSummary(
         file=file,
         runs=len(records),
-        datasets=len(groups),
+        datasets=sum(bool(runs) for runs in groups.values()),
         other_revision=other_revision,
         other_tasks=other_tasks,
     )
     with disk_errors(folder, "name another folder (--out)"):
         atomic_write(folder / README, _readme(summary, records, scale=scale))
     return summary
+
+
+def stored_scale(store: RunStore) -> str:
+    """The scale that the store's notebooks were executed at.
+
+    Raises:
+        StoreError: none was executed, or they were at several scales.
+    """
+    scales = sorted({str(values["scale"]) for values in store.all_metadata(NOTEBOOK_METADATA).values()})
+    if len(scales) != 1:
+        found = f"notebooks of the scales {', '.join(scales)}" if scales else "no notebook was executed"
+        raise StoreError(f"{store.folder}: {found}; publish the store of one scale (blurbstudy run --scale SCALE)")
+    return scales[0]
 
 
 def _records(store: RunStore) -> tuple[list[RunRecord], int, int]:
@@ -119,6 +132,16 @@ def _records(store: RunStore) -> tuple[list[RunRecord], int, int]:
     if not records:
         raise StoreError(f"{store.folder}: has no runs on BLURB's tasks; make them first (blurbstudy run)")
     return records, len(store) - len(current), len(current) - len(records)
+
+
+def _datasets(store: RunStore) -> list[tuple[str, str]]:
+    """(Task, fingerprint) of the datasets that notebooks name and whose gold labels are here, with runs or without."""
+    notebooks = store.all_metadata(NOTEBOOK_METADATA)
+    named = {text.rstrip("/") for values in notebooks.values() for text in _texts(values)}
+    facts = store.all_metadata("data")
+    used = [values for name, values in facts.items() if _is_of_study("data", name, values, named)]
+    datasets = [(str(values["task"]), str(values["fingerprint"])) for values in used]
+    return [(task, data) for task, data in datasets if store.has_gold(task, data, "train")]
 
 
 def _published_record(store: RunStore, record: RunRecord) -> JsonObject:

@@ -14,7 +14,7 @@ import pytest
 from blurbstudy.cli.notebook_options import notebook_parameters
 from blurbstudy.errors import StoreError
 from blurbstudy.report.make_runs import make_studies
-from blurbstudy.report.publish import publish_store
+from blurbstudy.report.publish import publish_store, stored_scale
 from blurbstudy.report.published_archive import ARCHIVE, README, RECORDS, unpack_archive
 from blurbstudy.stats.cells import contrast_group, group_by_task
 from blurbstudy.stats.published_scores.publish import publish_dataset
@@ -339,3 +339,31 @@ def test_metadata_of_other_data_other_encoders_and_single_sentences_are_left_out
 def test_publishing_twice_writes_the_same_file(full, archive, tmp_path):
     publish_store(RunStore(full / "runs" / "mini"), tmp_path, scale="mini")
     assert (tmp_path / ARCHIVE).read_bytes() == archive.read_bytes()
+
+
+def test_a_dataset_without_runs_yet_is_published_without_terms(full, tmp_path, command, monkeypatch):
+    """As in a study that goes on: its pages are the same from the archive, with `not run` in the empty cells."""
+    part = tmp_path / "part" / "runs" / "mini"
+    shutil.copytree(full / "runs" / "mini", part)
+    store = RunStore(part)
+    for record in store.records():
+        if record.config.task != "GAD":
+            (part / "runs" / record.id[:2] / f"{record.id}.json").unlink()
+    store = RunStore(part)
+    assert stored_scale(store) == "mini"
+    summary = publish_store(store, tmp_path / "studies" / "mini", scale="mini")
+    assert summary.datasets == 1 and summary.runs == len(store)
+    with zipfile.ZipFile(summary.file) as archive:
+        sizes = {name: archive.getinfo(name).file_size for name in archive.namelist() if name.endswith(".npz")}
+    assert len(sizes) == len(TASKS) and sum(size > 22 for size in sizes.values()) == 1  # 22 bytes: an empty zip
+    only = ("--only", "01_pretraining_ablation")
+    assert command("report", "--store", part, "--report", tmp_path / "full", *only)[0] == 0
+    monkeypatch.chdir(tmp_path)
+    assert command("report", "--scale", "mini", "--report", tmp_path / "archive", *only)[0] == 0
+    pages = [(tmp_path / name / "01_pretraining_ablation.html").read_text() for name in ("full", "archive")]
+    assert without_downloads(pages[0])[0] == without_downloads(pages[1])[0] and "not run" in pages[0]
+
+
+def test_the_scale_of_a_store_is_that_of_its_notebooks(tmp_path):
+    with pytest.raises(StoreError, match="no notebook was executed"):
+        stored_scale(RunStore(tmp_path))
