@@ -34,7 +34,7 @@ def repeat(
     On the processor type that a record names, scores are equal to the printed digits; elsewhere sums are rounded
     otherwise, and means should agree within a tenth of the standard deviation over seeds. Exit code 1 if they do not.
     """
-    from ..api.repeat import TOLERATED_SDS, cell_ids, find_run, repeat_runs
+    from ..report.repeat import TOLERATED_SDS, cell_ids, find_run, repeat_runs
 
     if bool(runs) == (cell is not None) or (cell is None) != (notebook is None):
         raise ParameterError("name the runs once: ids, or a cell by --notebook NAME --cell 'BERT, SS, Layer freeze'")

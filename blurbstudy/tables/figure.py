@@ -207,8 +207,9 @@ def points_figure(
             mew=2,
             label="mean (of runs that did not collapse, if any)",
         ),
-        Line2D([], [], ls="--", color=GREY, label="trivial prediction"),
     ]
+    if any(entry.trivial is not None for points in panels.values() for entry in points):
+        marks.append(Line2D([], [], ls="--", color=GREY, label="trivial prediction"))
     if any(entry.paper is not None for points in panels.values() for entry in points):
         marks.append(Line2D([], [], marker="D", ls="", mfc="none", color=GREEN, label="the paper"))
     drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)

@@ -75,8 +75,8 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
         (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
         (["-p", "scale", "small"], "-p scale small: cannot be set with -p; use --scale"),
         (
-            ["--scale", "small", "--data", "mini"],
-            "no path is given for BERT, BERT (no NSP), ",
+            ["--data", "mini", "-p", "encoders", "{BERT: null, ELECTRA: null}"],
+            "no path is given for BERT, ELECTRA; give one",
         ),
     ],
 )

@@ -162,17 +162,20 @@ def _scope(evidence: Evidence) -> str:
 
 
 def _safe_settings(settings: Sequence[SettingStatuses]) -> str:
-    safe = []
+    safe: dict[tuple[int, str], list[str]] = {}  # (runs, tasks) -> settings
     for setting in settings:
-        n = setting.total.n
-        interval = wilson_interval(0, n)
-        if not setting.total.n_collapsed and interval is not None:
-            limit = f"{100 * interval[1]:.0f} in 100"
-            tasks = _list_tasks(list(setting.by_task))
-            safe.append(f"{setting.name} (0 of {n}: with 95% confidence fewer than {limit}, on {tasks})")
+        if setting.total.n and not setting.total.n_collapsed:
+            safe.setdefault((setting.total.n, _list_tasks(list(setting.by_task))), []).append(setting.name)
     if not safe:
         return "Under every setting some run collapsed."
-    return f"No run collapsed under: {'; '.join(safe)}."
+    listed = []
+    for (n, tasks), names in safe.items():
+        interval = wilson_interval(0, n)
+        assert interval is not None  # n > 0
+        each = " each" if len(names) > 1 else ""
+        limit = f"{100 * interval[1]:.0f} in 100"
+        listed.append(f"{', '.join(names)} (0 of {n}{each}: with 95% confidence fewer than {limit}, on {tasks})")
+    return f"No run collapsed under: {'; '.join(listed)}."
 
 
 def _unsafe_settings(settings: Sequence[SettingStatuses]) -> list[str]:

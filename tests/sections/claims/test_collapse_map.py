@@ -47,11 +47,12 @@ def test_encoders_are_told_apart_where_asked_for(make_results):
 
 def test_a_setting_that_never_collapsed_is_called_safe_only_as_far_as_its_runs_go(make_results):
     said = safety_answer(Evidence(results={"03": {"table4": make_results(RIGHT)}})).sentences
-    assert said[0] == (
+    assert said[0] == "This rests on 15 runs of BERT, on BioASQ."
+    assert said[1] == (
         "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
     )
     assert (
-        said[1] == "Runs collapsed most often under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
+        said[2] == "Runs collapsed most often under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
     )
 
 

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from blurbstudy.api.repeat import Repetition, find_run, repeat_runs
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.errors import CheckpointError, DataError, ParameterError
+from blurbstudy.report.repeat import Repetition, find_run, repeat_runs
 from blurbstudy.sections import layer_adaptation
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study.parameters import scale_parameters
