@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .. import paths
-from ..config import TRAIN_SHARES, JsonMapping, Recipe, RunConfig, recipe_from_dict
+from ..config import JsonMapping, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
 from ..engine.engine import LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
-from ..engine.sources.sources import MINI, PretrainingPlan, Sources, sources_from_store
+from ..engine.sources.sources import MINI, PretrainingPlan, SourceRequest, Sources, sources_from_store
 from ..engine.sweep import find_runs, run_missing
 from ..errors import ParameterError
 from ..stats.references import Reference, load_references
 from ..store.run_store import RunStore
 from ..tasks import TASKS, Task, get_task
 from ..tasks.folds import ResampledSplits
+from ..tasks.subsets import describe_shares, share_of_at_most
 from ..training.provenance import pick_device
 from . import parameters
 from .grid import Grid, Results, TaskColumn
@@ -46,15 +45,6 @@ def pretraining_seed_name(name: str, seed: int) -> str:
 def is_demo(scale: str, data: str | None) -> bool:
     """Whether numbers only demonstrate that the code works: at scale mini, and on generated data at any scale."""
     return MINI in (scale, str(data or paths.data_folder()))
-
-
-class SourceRequest(TypedDict):
-    """What `resolve_sources` and `sources_from_store` look up."""
-
-    tasks: list[str]
-    encoders: dict[str, str]  # display name -> spec
-    data: str  # 'mini' or the folder of the datasets
-    pretraining: PretrainingPlan
 
 
 class Study(Generic[P]):
@@ -227,32 +217,14 @@ class Study(Generic[P]):
         return [name for name in names if name in self.sources.encoders]
 
     def run_config(self, task: str, encoder: str, *, recipe: Recipe, seed: int) -> RunConfig:
-        """The run of a task with an encoder (display name) at the study's precision, on the part of train that the
-        study allows; epochs count passes over that part.
-        """
-        share = self.train_share(task)
-        config = self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=self.parameters.precision)
-        if share == 1:
-            return config
-        part = config.recipe.replace(epochs=config.recipe.epochs * share)
-        return dataclasses.replace(config, recipe=part, train_share=share)
+        """The run of a task with an encoder (display name), at the study's precision and on its part of train."""
+        precision, share = self.parameters.precision, self.train_share(task)
+        return self.sources.run_config(task, encoder, recipe=recipe, seed=seed, precision=precision, train_share=share)
 
     def train_share(self, task: str) -> float:
-        """The part of a task's training examples that runs are trained on, drawn by their seed.
-
-        Raises:
-            ParameterError: even the smallest part is larger than the study allows.
-        """
-        most, n = getattr(self.parameters, "max_train_examples", 0), self.sources.sizes[task]["train"]
-        if not most or n <= most:
-            return 1.0
-        fitting = [share for share in TRAIN_SHARES if n * share <= most]
-        if not fitting:
-            raise ParameterError(
-                f"max_train_examples={most}: {task} has {n:,} training examples, and 1/64 of them is the smallest "
-                f"part; use at least {math.ceil(n * TRAIN_SHARES[-1])}"
-            )
-        return fitting[0]
+        """The part of a task's training examples that runs are trained on, drawn by their seed."""
+        most = getattr(self.parameters, "max_train_examples", 0)
+        return share_of_at_most(most, self.sources.sizes[task]["train"], task=task) if most else 1.0
 
     def run_configs(
         self, task: str, encoder: str, *, recipe: Recipe, splits: ResampledSplits | None, seeds: Sequence[int]
@@ -285,7 +257,7 @@ class Study(Generic[P]):
             grid=grid,
             records=records,
             references=self.references,
-            provenance=self.provenance + self._describe_shares(task for _, task in grid.recipes),
+            provenance=self.provenance + describe_shares({task: self.train_share(task) for _, task in grid.recipes}),
             shows_paper=self.parameters.show_paper,
             is_demo=self.is_demo,
         )
@@ -309,12 +281,6 @@ class Study(Generic[P]):
         """Parameters file and what differs from it, for captions."""
         values = self.parameters.model_dump(mode="json")
         return parameters.describe_origin(self.parameters.scale, self.notebook, values)
-
-    def _describe_shares(self, tasks: Iterable[str]) -> str:
-        """The tasks that are trained on a part of their examples, for captions; '': none."""
-        shares = {task: self.train_share(task) for task in dict.fromkeys(tasks)}
-        parts = [f"1/{round(1 / share)} of {task}" for task, share in shares.items() if share < 1]
-        return f" · trained on a part of the examples, drawn by the seed: {', '.join(parts)}" if parts else ""
 
     @property
     def is_demo(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..errors import DataError
+from ..config import TRAIN_SHARES
+from ..errors import DataError, ParameterError
 from .custom.dev_split import assign_groups, label_strata
 from .folds import LabelledSplit
 from .task import Task
@@ -35,6 +37,27 @@ def subset_indices(task: Task, train: LabelledSplit, *, share: float, seed: int)
         kept = [i for group, is_in in zip(groups, chosen, strict=True) if is_in for i in group]
         indices, left = indices[sorted(kept)], left / 2
     return indices
+
+
+def share_of_at_most(most: int, n: int, *, task: str) -> float:
+    """The largest share of n training examples that has at most so many.
+
+    Raises:
+        ParameterError: even the smallest share has more.
+    """
+    fitting = [share for share in TRAIN_SHARES if n * share <= most]
+    if not fitting:
+        raise ParameterError(
+            f"max_train_examples={most}: {task} has {n:,} training examples, and 1/{round(1 / TRAIN_SHARES[-1])} of "
+            f"them is the smallest part; use at least {math.ceil(n * TRAIN_SHARES[-1])}"
+        )
+    return fitting[0]
+
+
+def describe_shares(shares: Mapping[str, float]) -> str:
+    """The tasks (task -> share) that are trained on a part of their examples, for captions; '': none."""
+    parts = ", ".join(f"1/{round(1 / share)} of {task}" for task, share in shares.items() if share < 1)
+    return f" · trained on a part of the examples, drawn by the seed: {parts}" if parts else ""
 
 
 def check_subsets(task: Task, train: LabelledSplit, *, share: float) -> None:

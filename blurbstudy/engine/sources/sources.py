@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from ...config import JsonMapping, JsonObject, Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
@@ -60,6 +61,15 @@ class PretrainingPlan:
         return "" if self == PretrainingPlan(device=self.device) else f" by {', '.join(parts)}"
 
 
+class SourceRequest(TypedDict):
+    """What `resolve_sources` and `sources_from_store` look up."""
+
+    tasks: list[str]
+    encoders: dict[str, str]  # display name -> spec
+    data: str  # 'mini' or the folder of the datasets
+    pretraining: PretrainingPlan
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """The data and encoders of a notebook's runs."""
@@ -85,15 +95,26 @@ class Sources:
         return self.custom_tasks.get(name) or get_task(name)
 
     def run_config(
-        self, task: str, encoder: str, *, recipe: Recipe, seed: int, precision: str = "float32"
+        self,
+        task: str,
+        encoder: str,
+        *,
+        recipe: Recipe,
+        seed: int,
+        precision: str = "float32",
+        train_share: float = 1.0,
     ) -> RunConfig:
         """The run of a task (by name) with an encoder (by display name).
+
+        Args:
+            train_share: the part of train that the seed draws; the recipe's epochs are passes over it.
 
         Raises:
             ParameterError: a task or encoder that is not among these sources.
         """
         known_task = self.task(task)
         task = known_task.name
+        recipe = recipe.replace(epochs=recipe.epochs * train_share)
         for kind, name, known in (("task", task, self.fingerprints), ("encoder", encoder, self.encoders)):
             if name not in known:
                 raise ParameterError(f"{kind}={name!r} is not among this study's; use {' or '.join(known)}")
@@ -105,6 +126,7 @@ class Sources:
             seed=seed,
             precision=precision,
             encoder_name=encoder,
+            train_share=train_share,
         )
 
     def resampled_configs(
