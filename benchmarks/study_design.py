@@ -1,6 +1,6 @@
 """What the real study can decide, computed before its runs: seeds and smallest effect of every claim.
 
-    python benchmarks/study_design.py --data DIR [--scale small] > docs/study-design.md
+    python benchmarks/study_design.py --data DIR [--scale small]    # the table of docs/real-study.md
 
 The smallest effect is the difference of scores (points) that 80% of such studies would decide at 0.05. It follows from
 the number of seeds and of test examples by the formula of stats/contrasts.py, from the assumptions below; of rates of

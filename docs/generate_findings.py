@@ -44,8 +44,9 @@ this page is computed from `studies/small/records.zip` by one command, `python d
 `blurbstudy report --scale small` shows every table behind it, without data and without training.
 
 Scores are test scores times 100. A collapsed run diverged, predicts a constant, or ends with the training loss of a
-constant; means are over the other runs. Differences are decided over seeds and test examples together, after Holm's
-correction over a table. These encoders are a twentieth of PubMedBERT's size: nothing here is about PubMedBERT itself.
+constant, though it may still rank examples better than chance; means are over the other runs. Differences are decided
+over seeds and test examples together, after Holm's correction over a table. These encoders are a twentieth of
+PubMedBERT's size: nothing here is about PubMedBERT itself.
 
 To repeat a cell, train its runs again and compare. The encoder is in this repository; the files of the task must be in
 DIR ([the data](data.md)).
