@@ -5,15 +5,23 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..errors import ParameterError
-from ..study.conditions import Choice, join_grids, layer_techniques, question_choice, resampled_columns, technique_grid
+from ..study.conditions import (
+    Choice,
+    join_grids,
+    layer_techniques,
+    low_resource_grids,
+    question_choice,
+    resampled_columns,
+    technique_grid,
+)
 from ..study.grid import Grid
 from ..study.parameter_types import Epochs, MaxLength
 from ..study.parameters import (
     LayerParameters,
+    LowResourceParameters,
     QuestionParameters,
     ResampledParameters,
     SimilarityParameters,
-    TrainingParameters,
 )
 from ..study.study import Study
 from ..tasks import get_task
@@ -21,7 +29,7 @@ from ..tasks import get_task
 NOTEBOOK = "03_layer_adaptation"
 
 
-class Parameters(TrainingParameters, SimilarityParameters, QuestionParameters, LayerParameters, ResampledParameters):
+class Parameters(LowResourceParameters, SimilarityParameters, QuestionParameters, LayerParameters, ResampledParameters):
     """What notebook 03 takes."""
 
     biosses_epochs: Epochs = Field(description="passes over the training split, sentence similarity")
@@ -32,7 +40,7 @@ class Parameters(TrainingParameters, SimilarityParameters, QuestionParameters, L
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """`table4`: every encoder under every technique on SS and QA."""
+    """`table4`: every encoder under every technique on SS and QA, and on larger tasks with few examples."""
     chosen = study.parameters
     by_type = {
         "similarity": study.recipe(
@@ -51,6 +59,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         bases = dict.fromkeys(column.tasks, by_type[task_type])
         choice = question_choice(study) if task_type == "question" else Choice(encoders=(), seeds=())
         parts.append(technique_grid(study, techniques, bases=bases, columns=columns, **choice))
+    parts += low_resource_grids(study, lambda _: techniques)
     if not parts:
         raise ParameterError(f"tasks={chosen.tasks!r} has no sentence similarity or question answering; add BIOSSES")
     return {"table4": join_grids(*parts)}

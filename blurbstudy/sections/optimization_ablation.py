@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer, stabilize
-from ..study.conditions import join_grids, question_choice, resampled_columns, technique_grid
+from ..study.conditions import join_grids, low_resource_grids, question_choice, resampled_columns, technique_grid
 from ..study.grid import Axes, Grid, TaskColumn
 from ..study.parameter_types import Epochs, MaxLength, Names
-from ..study.parameters import QuestionParameters, ResampledParameters, SimilarityParameters, TrainingParameters
+from ..study.parameters import LowResourceParameters, QuestionParameters, ResampledParameters, SimilarityParameters
 from ..study.study import Study
 from ..tasks import Task
 
@@ -21,7 +21,7 @@ PAIR_HEAD, COSINE_HEAD = "Pair head", "Cosine head"
 HEAD_AXES = Axes(group="Encoder", level="Head")
 
 
-class Parameters(TrainingParameters, SimilarityParameters, QuestionParameters, ResampledParameters):
+class Parameters(LowResourceParameters, SimilarityParameters, QuestionParameters, ResampledParameters):
     """What notebook 02 takes."""
 
     epochs_long: Epochs = Field(description="passes over the training split, longer training")
@@ -47,8 +47,8 @@ def techniques(parameters: Parameters, *, epochs_long: float) -> dict[str, list[
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
-    """`table3`: every encoder under every optimization on sentence similarity, and on the chosen questions; `heads`:
-    both heads of sentence similarity, with improved optimization.
+    """`table3`: every encoder under every optimization on sentence similarity, on the chosen questions, and on
+    larger tasks with few examples; `heads`: both heads of sentence similarity, with improved optimization.
     """
     chosen = study.parameters
     recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields, **chosen.head_of("similarity"))
@@ -57,9 +57,10 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     levels = techniques(chosen, epochs_long=chosen.epochs_long)
     bases = {column.label: recipe for column in official}
     table3 = technique_grid(study, levels, bases=bases, columns=columns, axes=AXES)
-    questions = study.named_tasks("qa_tasks", chosen.qa_tasks, task_type="question")
-    if questions:
-        table3 = join_grids(table3, _question_grid(study, questions))
+    questions = study.named_tasks("qa_tasks", chosen.qa_tasks, task_types=["question"])
+    others = [_question_grid(study, questions)] if questions else []
+    others += low_resource_grids(study, lambda epochs: techniques(chosen, epochs_long=epochs), axes=AXES)
+    table3 = join_grids(table3, *others)
     head_bases = {task: stabilize(recipe, *levels[BASELINE]) for task in bases}
     heads = technique_grid(
         study,

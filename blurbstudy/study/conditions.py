@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -14,11 +14,18 @@ from ..tasks import TASKS
 from ..tasks.folds import resampled_sizes
 from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
 from .parameter_types import read_seeds, read_splits
-from .parameters import CommonParameters, LayerParameters, QuestionParameters, TaskTypeParameters
+from .parameters import (
+    CommonParameters,
+    LayerParameters,
+    LowResourceParameters,
+    QuestionParameters,
+    TaskTypeParameters,
+)
 from .study import Study
 
 BASELINE = "Baseline"  # the level without a technique
 BLURB = "BLURB score"
+LOW_RESOURCE_TYPES = ("ner", "pico", "relation", "document")  # similarity and questions have few examples anyway
 
 
 def layer_techniques(parameters: LayerParameters, *, combinations: bool = False) -> dict[str, list[Stabilizer]]:
@@ -139,6 +146,36 @@ def question_choice(study: Study[QuestionParameters]) -> Choice:
         raise ParameterError(f"qa_encoders: {unknown[0]!r} is not an encoder; use {' or '.join(study.encoders)}")
     seeds = () if chosen.qa_seeds is None else read_seeds(chosen.qa_seeds)
     return Choice(encoders=chosen.qa_encoders or (), seeds=seeds)
+
+
+def low_resource_grids(
+    study: Study[LowResourceParameters],
+    techniques: Callable[[float], Mapping[str, Sequence[Stabilizer]]],
+    *,
+    axes: Axes = ENCODERS_BY_TECHNIQUE,
+) -> list[Grid]:
+    """A grid per task of `low_resource`: every encoder at every level, trained on few examples.
+
+    Args:
+        techniques: number of epochs -> level -> techniques.
+
+    Raises:
+        ParameterError: it names sentence similarity or question answering, which are trained on all they have.
+    """
+    parts = []
+    chosen = study.parameters
+    for task in study.named_tasks("low_resource", chosen.low_resource, task_types=LOW_RESOURCE_TYPES):
+        setting = chosen.low_resource[task.name]
+        given = setting.model_dump(exclude={"max_train_examples"})
+        recipe = study.recipe(**chosen.shared_fields | given)
+        n_train = study.sources.sizes[task.name]["train"]
+        n = int(n_train * study.train_share(task.name))
+        note = f"trained on {n:,} of {n_train:,} examples; the paper has no such column"
+        column = TaskColumn(label=f"{task.name}, {n:,} examples", tasks=(task.name,), in_paper=False, note=note)
+        parts.append(
+            technique_grid(study, techniques(setting.epochs), bases={task.name: recipe}, columns=(column,), axes=axes)
+        )
+    return parts
 
 
 LABEL_SHIFT = {

@@ -18,12 +18,14 @@ from .parameter_types import (
     Decay,
     Device,
     Encoders,
+    Epochs,
     EpochsByType,
     Evaluations,
     FrozenLayers,
     Head,
     LayerCount,
     LearningRate,
+    MaxLength,
     MaxLengthByType,
     Names,
     Precision,
@@ -168,6 +170,24 @@ class TrainSizeParameters(CommonParameters):
     max_train_examples: int = Field(
         ge=0,
         description="0: all; n: tasks with more train on the largest half, quarter, ... of them that has at most n",
+    )
+
+
+class LowResourceTask(Model):
+    """How a larger task is trained on few of its examples."""
+
+    max_train_examples: int = Field(ge=1)
+    epochs: Epochs
+    learning_rate: LearningRate
+    max_length: MaxLength
+
+
+class LowResourceParameters(TrainingParameters):
+    """Parameters of a notebook that also trains larger tasks on few examples: their test sets can decide."""
+
+    low_resource: dict[str, LowResourceTask] = Field(
+        default={},
+        description="larger tasks with few examples: {task: {max_train_examples, epochs, learning_rate, max_length}}",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -179,16 +179,16 @@ class Study(Generic[P]):
             raise ParameterError(f"tasks={self.parameters.tasks!r} has no {task_type} task; add {known}")
         return chosen
 
-    def named_tasks(self, parameter: str, names: Sequence[str], *, task_type: str) -> tuple[Task, ...]:
+    def named_tasks(self, parameter: str, names: Iterable[str], *, task_types: Sequence[str]) -> tuple[Task, ...]:
         """The study's tasks among those that a parameter names.
 
         Raises:
             ParameterError: it names one of another type.
         """
-        known = [task.name for task in TASKS if task.task_type == task_type]
+        known = [task.name for task in TASKS if task.task_type in task_types]
         for name in names:
             if name not in known:
-                raise ParameterError(f"{parameter}: {name!r} is no {task_type} task; use {' or '.join(known)}")
+                raise ParameterError(f"{parameter}: {name!r} is not among {', '.join(known)}")
         return tuple(task for task in self.tasks if task.name in names)
 
     def task_columns(self, task_type: str) -> tuple[TaskColumn, ...]:
@@ -223,7 +223,8 @@ class Study(Generic[P]):
 
     def train_share(self, task: str) -> float:
         """The part of a task's training examples that runs are trained on, drawn by their seed."""
-        most = getattr(self.parameters, "max_train_examples", 0)
+        few = getattr(self.parameters, "low_resource", {}).get(task)
+        most = few.max_train_examples if few else getattr(self.parameters, "max_train_examples", 0)
         return share_of_at_most(most, self.sources.sizes[task]["train"], task=task) if most else 1.0
 
     def run_configs(

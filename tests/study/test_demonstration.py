@@ -79,7 +79,7 @@ def test_a_table_that_the_paper_has_not_shows_no_number_of_it(make_results):
 
 
 def test_table_3_takes_questions_with_encoders_and_seeds_of_their_own(make_study):
-    changes = {"seeds": 3, "qa_encoders": ["ELECTRA"], "qa_seeds": 2, "splits": "official"}
+    changes = {"seeds": 3, "qa_encoders": ["ELECTRA"], "qa_seeds": 2, "splits": "official", "low_resource": {}}
     study = make_study(optimization_ablation, scale="small", **changes)
     grid = optimization_ablation.grids(study)["table3"]
     assert [column.label for column in grid.columns] == ["BIOSSES", "PubMedQA"]
@@ -92,7 +92,7 @@ def test_table_3_takes_questions_with_encoders_and_seeds_of_their_own(make_study
 
 
 def test_the_papers_similarity_scores_do_not_stand_beside_questions(make_study):
-    study = make_study(optimization_ablation, scale="small", seeds=1, qa_seeds=1)
+    study = make_study(optimization_ablation, scale="small", seeds=1, qa_seeds=1, low_resource={})
     grid = optimization_ablation.grids(study)["table3"]
     results = Results(grid=grid, records={}, references={}, provenance="")
     row = score_table(results, title="t", paper="table3").rows[0]
@@ -102,7 +102,7 @@ def test_the_papers_similarity_scores_do_not_stand_beside_questions(make_study):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"qa_tasks": ["BIOSSES"]}, "qa_tasks: 'BIOSSES' is no question task; use PubMedQA or BioASQ"),
+        ({"qa_tasks": ["BIOSSES"]}, "qa_tasks: 'BIOSSES' is not among PubMedQA, BioASQ"),
         ({"qa_encoders": []}, "qa_encoders=.* names no encoder; use null for all"),
         ({"qa_encoders": ["RoBERTa"]}, "qa_encoders: 'RoBERTa' is not an encoder; use BERT or ELECTRA"),
         ({"qa_seeds": 0}, "seeds=0: expected a number"),
@@ -111,6 +111,32 @@ def test_the_papers_similarity_scores_do_not_stand_beside_questions(make_study):
 def test_a_wrong_choice_for_questions_is_refused(make_study, changes, problem):
     with pytest.raises(ParameterError, match=problem):
         optimization_ablation.grids(make_study(optimization_ablation, **changes))
+
+
+FEW = {"NCBI-disease": {"max_train_examples": 30, "epochs": 8, "learning_rate": 2e-3, "max_length": 64}}
+
+
+@pytest.mark.parametrize("section", [optimization_ablation, layer_adaptation])
+def test_a_larger_task_is_trained_on_few_examples_that_the_seed_draws(make_study, section):
+    study = make_study(section, seeds=2, tasks=["NCBI-disease", "BIOSSES", "PubMedQA"], low_resource=FEW)
+    (grid,) = [grid for name, grid in section.grids(study).items() if name.startswith("table")]
+    n_train = study.sources.sizes["NCBI-disease"]["train"]
+    share = max(0.5**k for k in range(7) if n_train * 0.5**k <= 30)
+    label = f"NCBI-disease, {int(n_train * share)} examples"
+    assert grid.columns[-1].label == label and not grid.columns[-1].in_paper
+    runs = [config for key, configs in grid.cells.items() if key.column == label for config in configs]
+    assert len(runs) == len(grid.levels) * len(grid.groups) * 2
+    assert {(run.task, run.train_share, run.recipe.learning_rate) for run in runs} == {("NCBI-disease", share, 2e-3)}
+    first = next(run for run in runs if run.recipe.bias_correction)
+    assert first.recipe.epochs == 8 * share  # of all of train, which `train_share` counts in
+    others = {config.train_share for key, configs in grid.cells.items() if key.column != label for config in configs}
+    assert others == {1.0}
+
+
+def test_few_examples_are_for_tasks_that_have_many(make_study):
+    few = {"PubMedQA": FEW["NCBI-disease"]}
+    with pytest.raises(ParameterError, match="low_resource: 'PubMedQA' is not among BC5-chem"):
+        optimization_ablation.grids(make_study(optimization_ablation, low_resource=few))
 
 
 def test_both_heads_are_compared_under_improved_optimization(make_study):
