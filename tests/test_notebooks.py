@@ -54,11 +54,11 @@ def test_cells_are_short_and_define_nothing(stem):
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_sections_go_from_question_to_paper(stem):
+def test_the_answer_comes_first_then_the_paper_then_how_it_was_run(stem):
     text = [cell.source for cell in read(stem).cells if cell.cell_type == "markdown"]
     assert text[0].startswith("# ")
     headings = [line for source in text for line in source.splitlines() if line.startswith("## ")]
-    wanted = ["## Parameters", "## Runs needed", "## What this shows", "## Against the paper"]
+    wanted = ["## What this shows", "## Against the paper", "## How it was run"]
     assert [heading for heading in headings if heading in wanted] == wanted
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -31,6 +32,7 @@ from ..training.provenance import commit
 from .execute import FAILURE, PROVENANCE, provenance
 
 TEMPLATE = "template"  # folder beside this file, an nbconvert template that extends `basic`
+CONTENTS_MARK = "<!--contents-->"  # in frame.html.j2
 SCRIPT_FILE = Path(__file__).parent / TEMPLATE / "report.js"
 _HIDDEN_TAGS = {
     "papermill-error-cell-tag",
@@ -135,13 +137,10 @@ def _front_values(pages: Sequence[Page]) -> dict[str, object]:
         for answer in page.answers
         if answer.get("front")
     ]
-    questions = {answer["question"] for answer in answers}
-    figures = [figure for page in pages for figure in page.front]
     return {
         "notebook": "",
         "answers": answers,
-        "figures": figures,
-        "other_figures": [figure for figure in figures if figure["question"] not in questions],
+        "figures": [figure for page in pages for figure in page.front],
         "paper": [_paper_table(name, notebook, pages) for name, notebook in NOTEBOOK_OF.items()],
     }
 
@@ -198,7 +197,14 @@ def _page_html(page: Page, values: Mapping[str, object]) -> str:
             data["text/html"] = data[Header.MIME]["html"]
     exporter = HTMLExporter(template_name=TEMPLATE, extra_template_basedirs=[str(Path(__file__).parent)])
     html, _ = exporter.from_notebook_node(page.content, resources={"page": values})
-    return html
+    return html.replace(CONTENTS_MARK, _contents(html), 1)
+
+
+def _contents(html: str) -> str:
+    """Links to the sections of a page."""
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', html)
+    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in headings)
+    return f'<nav class="contents" aria-label="On this page"><ul>{links}</ul></nav>'
 
 
 def _render(template: str, values: Mapping[str, object]) -> str:

@@ -16,6 +16,14 @@ def format_number(value: float | None) -> str:
     return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
 
 
+def format_point(value: float | None) -> str:
+    """One decimal with a true minus sign, for a score at a glance; an en dash for None."""
+    if value is None:
+        return "–"
+    text = f"{value:.1f}"
+    return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
+
+
 def format_signed(value: float | None) -> str:
     """A difference: two decimals with their sign."""
     if value is None:

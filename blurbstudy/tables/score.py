@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .formatting import ONE_SEED, format_interval, format_number
+from .formatting import ONE_SEED, format_count, format_interval, format_number, format_point
 
 NOT_RUN = "not run"
 NOT_REQUESTED = "not requested"
@@ -79,19 +80,39 @@ class Score:
             " ".join(self.run_ids),
         )
 
-    def html(self) -> str:
-        """The mean, with the details in small print."""
-        paper = _detail(self.paper_label, format_number(self.paper), "paper") if self.paper is not None else ""
+    def html(self, *, scale: tuple[float, float] | None = None, description: str = "") -> str:
+        """The mean and a bar of its intervals on one line; everything else opens on hover, focus and tap.
+
+        Args:
+            scale: ends of the bar's axis, in percent; None: no bar.
+            description: id of the element with the details, for screen readers; '': none.
+        """
         if self.mean is None and not self.runs:
             missing = f'<span class="missing">{escape(self.state)}</span>'
-            return f'<div class="score">{missing}<dl>{paper}</dl>{self._footnote_html()}</div>'
+            return f'<div class="score">{missing}{self._paper_html()}{self._footnote_html()}</div>'
+        mark = ' class="collapsed"' if self.collapsed else ""
+        mean = format_point(self.mean) if self.mean is not None else "no score"
+        sd = f'<span class="sd">± {format_point(self.sd)}</span>' if self.sd is not None and self.decides else ""
+        bar = interval_bar(self, scale) if scale and self.mean is not None else ""
+        problem = f'<span class="problem">{self.collapsed} of {self.runs} collapsed</span>' if self.collapsed else ""
+        if self._is_below_list:
+            problem += '<span class="problem">below the mention list</span>'
+        named = f' id="{description}"' if description else ""
+        focus = ' tabindex="0"' + (f' aria-describedby="{description}"' if description else "")
+        details = f'<div class="details"{named} role="tooltip"><dl>{"".join(self._details())}</dl></div>'
+        return (
+            f'<div class="score"{focus}><b{mark}>{mean}</b>{sd}{bar}{self._paper_html()}{problem}{details}</div>'
+            + self._footnote_html()
+        )
+
+    def _details(self) -> list[str]:
+        """Everything that is known of the number, as entries of a list."""
+        paper = _detail(self.paper_label, format_number(self.paper), "paper") if self.paper is not None else ""
         if self.single_run:
-            examples = _detail("examples", format_interval(self.over_examples)) if self.decides else ""
-            return f'<div class="score"><b>{format_number(self.mean)}</b><dl>{examples}{paper}</dl></div>'
+            return [_detail("examples", format_interval(self.over_examples)) if self.decides else "", paper]
         count = str(self.n) if self.seeds == self.expected else f"{self.n} ({self.seeds} of {self.expected})"
         one_seed = self.n == 1 and self.over_seeds is None
         rate = f" {format_interval(self.collapse_rate)}" if self.collapsed and self.collapse_rate else ""
-        collapsed = f"{self.collapsed} of {self.runs}{rate}"
         over_seeds = [
             *([] if one_seed else [_detail("sd", format_number(self.sd))]),
             _detail("n", count),
@@ -100,8 +121,9 @@ class Score:
             _detail("all runs", format_interval(self.mixture)) if self.mixture else "",
             *([] if one_seed else [_detail("worst", format_number(self.worst))]),
         ]
-        details = [
-            _detail("collapsed", collapsed, "failed") if self.collapsed else "",
+        return [
+            _detail("mean", format_number(self.mean)),
+            _detail("collapsed", f"{self.collapsed} of {self.runs}{rate}", "failed") if self.collapsed else "",
             *(over_seeds if self.decides else []),
             _detail("trivial", format_number(self.trivial)),
             _detail("mention list", format_number(self.mention_list), "failed" if self._is_below_list else "")
@@ -110,9 +132,11 @@ class Score:
             _detail("shown above", f"{self.shown} of {self.runs}") if self.decides else "",
             paper,
         ]
-        mark = ' class="collapsed"' if self.collapsed else ""
-        mean = format_number(self.mean) if self.mean is not None else "no score"
-        return f'<div class="score"><b{mark}>{mean}</b><dl>{"".join(details)}</dl>{self._footnote_html()}</div>'
+
+    def _paper_html(self) -> str:
+        if self.paper is None:
+            return ""
+        return f'<span class="printed">{escape(self.paper_label)} {format_number(self.paper)}</span>'
 
     @property
     def _is_below_list(self) -> bool:
@@ -120,6 +144,63 @@ class Score:
 
     def _footnote_html(self) -> str:
         return f'<p class="below">{escape(self.footnote)}</p>' if self.footnote else ""
+
+
+BAR_WIDTH, BAR_HEIGHT, BAR_MARGIN = 96, 16, 3  # px
+
+
+def interval_bar(score: Score, scale: tuple[float, float]) -> str:
+    """A small drawing: thick, the interval over seeds; thin, over test examples; a dot at the mean; a dotted line at
+    the trivial score; a line at the paper's.
+    """
+    low, high = scale
+
+    def x(value: float) -> str:
+        share = (min(max(value, low), high) - low) / (high - low)
+        return f"{BAR_MARGIN + share * (BAR_WIDTH - 2 * BAR_MARGIN):.1f}"
+
+    middle = BAR_HEIGHT / 2
+    parts = [f'<line class="axis" x1="0" x2="{BAR_WIDTH}" y1="{middle:g}" y2="{middle:g}"/>']
+    for name, value in (("trivial", score.trivial), ("printed", score.paper)):
+        if value is not None and low <= value <= high:
+            parts.append(f'<line class="{name}" x1="{x(value)}" x2="{x(value)}" y1="1" y2="{BAR_HEIGHT - 1}"/>')
+    for name, bounds in (("examples", score.over_examples), ("seeds", score.over_seeds)):
+        if bounds is not None and score.decides:
+            ends = f'x1="{x(bounds[0])}" x2="{x(bounds[1])}"'
+            parts.append(f'<line class="{name}" {ends} y1="{middle:g}" y2="{middle:g}"/>')
+    if score.mean is not None:
+        parts.append(f'<circle cx="{x(score.mean)}" cy="{middle:g}" r="2.6"/>')
+    size = f'width="{BAR_WIDTH}" height="{BAR_HEIGHT}" viewBox="0 0 {BAR_WIDTH} {BAR_HEIGHT}"'
+    return f'<svg class="bar" {size} aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def bar_scale(scores: Sequence[Score]) -> tuple[float, float] | None:
+    """The axis that the bars of a column share: from the least to the largest of its means, intervals and trivial
+    scores, within the possible range; None where no cell has an interval.
+    """
+    shown = [score for score in scores if score.mean is not None and score.decides]
+    if not any(score.over_seeds or score.over_examples for score in shown):
+        return None
+    values = [
+        value
+        for score in shown
+        for value in (score.mean, score.trivial, *(score.over_seeds or ()), *(score.over_examples or ()))
+        if value is not None
+    ]
+    low, high = max(min(values), -100.0), min(max(values), 100.0)
+    return (low, high) if high > low else None
+
+
+def shared_facts(scores: Sequence[Score]) -> list[str]:
+    """What all cells of a column have in common, for its head: the number of seeds, the trivial score."""
+    shown = [score for score in scores if score.runs and not score.single_run]
+    seeds, trivial = {score.seeds for score in shown}, {score.trivial for score in shown}
+    facts = []
+    if len(seeds) == 1:
+        facts.append(format_count(*seeds, "seed"))
+    if len(trivial) == 1 and None not in trivial:
+        facts.append(f"trivial {format_point(*trivial)}")
+    return facts
 
 
 def _detail(label: str, value: str, mark: str = "") -> str:

@@ -18,10 +18,8 @@ from .table import NOT_RUN, RowHeader, Score, Table
 MAX_NAMED = 4  # cells that a sentence lists by name; of more it gives their number
 PERCENT = 100.0  # scores are fractions in the store, percent in tables, as in the paper
 
-ONE_SEED_NOTE = (
-    "Large: test score times 100 of one seed, without intervals: not made to decide. ✕: the run collapsed. Trivial: "
-    "the majority class; no mention; 0 for a correlation. Mention list: F1 of looking up the mentions of train."
-)
+ONE_SEED_NOTE = "Test score times 100 of one seed, without intervals: not made to decide. ✕: the run collapsed."
+TRIVIAL_NOTE = "Trivial: the majority class; no mention; 0 for a correlation."
 RESAMPLED_NOTE = (
     "Resampled columns: the mean over all test folds, of all runs with a score; n and sd count repeats. Examples: "
     "95% interval over repeats and test examples together, from the jackknife's pseudo-values; with one repeat over "
@@ -60,7 +58,8 @@ def score_table(results: Results, *, title: str, paper: str, wide: bool = False)
         rows=rows,
         n_header_columns=1 if wide else 2,
         caption=results.caption,
-        notes=cell_notes(results, paper),
+        notes=cell_caveats(results),
+        legend=cell_legend(results, paper),
         runs=run_ids(results),
     )
 
@@ -121,16 +120,28 @@ def _group_header(results: Results, name: str) -> str | RowHeader:
     return RowHeader(name, note) if note else name
 
 
-def cell_notes(results: Results, paper: str) -> list[str]:
+def cell_caveats(results: Results) -> list[str]:
+    """What readers of any cell must know: of the whole table, and of single columns."""
+    columns = [f"{column.label}: {column.note}." for column in results.grid.columns if column.note]
+    return columns if results.decides else [ONE_SEED_NOTE, *columns]
+
+
+def cell_legend(results: Results, paper: str) -> list[str]:
     """How to read a cell, the statuses of the runs, and our notes on the paper's table."""
     summaries = results.summaries.values()
+    mentions = (
+        "Mention list: F1 of looking up the mentions of train in the text (longest match; phrases that are "
+        "mentions in at least half of their occurrences). A mean below it says so in red."
+    )
+    has_mentions = any(summary.mention_list is not None for summary in summaries)
     if not results.decides:
-        return [ONE_SEED_NOTE, *paper_remarks(results, paper)]
+        return [TRIVIAL_NOTE, *([mentions] if has_mentions else []), *paper_remarks(results, paper)]
     notes = [
-        "Large: mean over the seeds without a collapsed run, times 100 (where every seed has one, over all); ✕: some "
-        "run collapsed; sd over these seeds; seeds and examples: 95% intervals of that mean over each, over seeds from "
-        "three on; trivial: the majority class, or 0 for a correlation; shown above: runs whose dev score is shown to "
-        "be above the trivial one. Which other runs are not says as much about the size of dev as about the runs."
+        "62.5 ± 0.6: mean and standard deviation over the seeds without a collapsed run, times 100 (where every seed "
+        "has one, over all); ✕: some run collapsed. Bar, on one axis per column: thick, the 95% interval of the mean over "
+        "seeds (from three on); thin, over test examples; dotted, the trivial score; green, the paper's.",
+        f"{TRIVIAL_NOTE} Shown above: runs whose dev score is shown to be above the trivial one; which other runs are "
+        "not says as much about the size of dev as about the runs.",
     ]
     if any(summary.collapsed for summary in summaries):
         notes.append(
@@ -138,11 +149,8 @@ def cell_notes(results: Results, paper: str) -> list[str]:
             "all runs, collapsed ones included. The status is that of the last step's weights, the score that of the "
             "selected ones."
         )
-    if any(summary.mention_list is not None for summary in summaries):
-        notes.append(
-            "Mention list: F1 of looking up the mentions of train in the text (longest match; phrases that are "
-            "mentions in at least half of their occurrences). In red where the mean is below it."
-        )
+    if has_mentions:
+        notes.append(mentions)
     if any(column.splits for column in results.grid.columns):
         notes.append(RESAMPLED_NOTE)
     notes += seed_notes(results, {key: summary.seed_method for key, summary in results.summaries.items()})

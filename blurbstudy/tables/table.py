@@ -14,7 +14,7 @@ from html import escape
 from typing import TypedDict
 
 from .formatting import escape_spreadsheet, format_count, html_lines, slug
-from .score import NOT_RUN, Score
+from .score import NOT_RUN, Score, bar_scale, shared_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +78,9 @@ class Table:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]  # the first `n_header_columns` cells of a row are its headings
-    caption: str = ""
-    notes: Sequence[str] = ()
+    caption: str = ""  # where the numbers come from; folded
+    notes: Sequence[str] = ()  # what readers must know
+    legend: Sequence[str] = ()  # how to read a cell; folded
     n_header_columns: int = 1
     runs: Mapping[str, Sequence[str]] = field(default_factory=dict)  # number or cell -> ids of the runs behind it
     kind: str = ""  # class for the stylesheet
@@ -94,23 +95,29 @@ class Table:
         return figures_bundle(self._repr_html_(), self.info)
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
-        body = "".join(f"<tr>{self._row(row)}</tr>" for row in self._spanned())
+        head = "".join(f'<th scope="col">{self._head(i)}</th>' for i in range(len(self.columns)))
+        scales = [bar_scale(self._scores(i)) for i in range(max(map(len, [self.columns, *self.rows])))]
+        body = "".join(f"<tr>{self._row(row, index, scales)}</tr>" for index, row in enumerate(self._spanned()))
         notes = "".join(f"<li>{html_lines(note)}</li>" for note in self.notes)
-        caption = f'<p class="source">{escape(self.caption)}</p>' if self.caption else ""
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         label = escape(self.title, quote=True)
-        scores = max((sum(isinstance(cell, Score) for cell in row) for row in self.rows), default=0)
-        shape = "table narrow" if scores > 2 else "table"  # narrow: a cell's details below one another
-        shape += f" {self.kind}" if self.kind else ""
+        shape = f"table {self.kind}" if self.kind else "table"
         frame = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{table}</div>'
         if self.folded:
             frame = f'<details class="folded"><summary>{format_count(len(self.rows), "row")}</summary>{frame}</details>'
         return (
             f'<figure class="{shape}" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
-            f"{frame}{self._files()}{caption}{listed}</figure>"
+            f"{frame}{self._files()}{listed}</figure>"
         )
+
+    def _scores(self, column: int) -> list[Score]:
+        return [row[column] for row in self.rows if column < len(row) and isinstance(row[column], Score)]
+
+    def _head(self, column: int) -> str:
+        """A column's heading, with what all its scores have in common."""
+        facts = shared_facts(self._scores(column))
+        return escape(self.columns[column]) + (f"<small>{escape(' · '.join(facts))}</small>" if facts else "")
 
     def _files(self) -> str:
         """The table as a file, and the ids of the runs behind its numbers."""
@@ -118,13 +125,18 @@ class Table:
         link = f'<a download="{slug(self.title)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">CSV</a>'
         runs_of = self.runs or self._cell_runs()
         ids = {run for runs in runs_of.values() for run in runs}
-        if not ids:
-            return f'<div class="files">{link}</div>'
         items = "".join(f"<dt>{escape(name)}</dt><dd>{' '.join(runs)}</dd>" for name, runs in runs_of.items() if runs)
-        return (
-            f'<div class="files">{link}<details class="runs"><summary>ids of its {len(ids)} runs</summary>'
-            f"<dl>{items}</dl></details></div>"
-        )
+        runs = f"<details><summary>ids of its {len(ids)} runs</summary><dl>{items}</dl></details>" if ids else ""
+        legend = "".join(f"<li>{html_lines(note)}</li>" for note in self.legend)
+        reading = f"<details><summary>how to read it</summary><ul>{legend}</ul></details>" if legend else ""
+        source = f"<details><summary>source</summary><p>{escape(self.caption)}</p></details>" if self.caption else ""
+        return f'<div class="files">{self._switch()}{reading}{source}{link}{runs}</div>'
+
+    def _switch(self) -> str:
+        """A switch for the paper's numbers, where there are any."""
+        if not any(isinstance(cell, Score) and cell.paper is not None for row in self.rows for cell in row):
+            return ""
+        return '<label><input type="checkbox" class="show-printed">the paper\'s numbers</label>'
 
     def _cell_runs(self) -> dict[str, Sequence[str]]:
         """Of each score cell, by its row and column."""
@@ -156,7 +168,7 @@ class Table:
             writer.writerow(escape_spreadsheet(cell) for cell in cells)
         return text.getvalue()
 
-    def _row(self, row: Sequence[tuple[Cell, int]]) -> str:
+    def _row(self, row: Sequence[tuple[Cell, int]], number: int, scales: Sequence[tuple[float, float] | None]) -> str:
         cells = []
         for index, (cell, span) in enumerate(row):
             if span == 0:
@@ -167,7 +179,11 @@ class Table:
             else:
                 value = cell.mean if isinstance(cell, Score) else cell.value if isinstance(cell, HtmlCell) else None
                 sort = "" if value is None else f' data-value="{value:g}"'
-                cells.append(f"<td{sort}>{_html(cell)}</td>")
+                if isinstance(cell, Score):
+                    name = f"{slug(self.title)}-{number}-{index}"
+                    cells.append(f"<td{sort}>{cell.html(scale=scales[index], description=name)}</td>")
+                else:
+                    cells.append(f"<td{sort}>{_html(cell)}</td>")
         return "".join(cells)
 
     def _spanned(self) -> list[list[tuple[Cell, int]]]:

@@ -1,6 +1,7 @@
 """The report in a real browser: no error on the console, no request leaves the page, nothing wider than a phone."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from blurbstudy.sections import NOTEBOOKS
 
@@ -54,6 +55,41 @@ def test_dark_and_light_follow_the_readers_setting(open_page):
     assert light != dark
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("stem", PAGES)
+def test_axe_finds_no_fault_of_accessibility(browser, tiny_study, stem, scheme):
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme)  # axe is a script of its own
+    page = context.new_page()
+    page.goto((tiny_study / "report" / f"{stem}.html").as_uri(), wait_until="load")
+    found = Axe().run(page).response["violations"]
+    context.close()
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+
+
+@pytest.mark.parametrize("stem", NOTEBOOKS)
+def test_the_answer_is_on_the_first_screen(open_page, stem):
+    page = open_page(stem, width=1280)
+    answer = page.locator("ul.answer li").first.bounding_box()
+    assert answer is not None and answer["y"] + answer["height"] <= 800
+
+
+def test_all_numbers_of_a_score_open_on_hover_focus_and_tap_and_escape_closes_them(open_page):
+    page = open_page("03_layer_adaptation", width=1280)
+    score = page.locator("td .score:has(.details)").first
+    details = score.locator(".details")
+    assert not details.is_visible()
+    score.hover()
+    assert details.is_visible() and "seeds" in details.inner_text()
+    page.mouse.move(0, 0)
+    assert not details.is_visible()
+    score.focus()
+    assert details.is_visible()
+    page.keyboard.press("Escape")
+    assert not details.is_visible()
+    described = score.get_attribute("aria-describedby")
+    assert page.locator(f"#{described}").count() == 1
+
+
 def test_links_between_pages_work_without_a_server(open_page):
     page = open_page("index")
     for stem in NOTEBOOKS:
@@ -104,9 +140,9 @@ def test_a_table_is_downloaded_as_csv_without_a_request(open_page):
 
 @pytest.mark.parametrize("stem", PAGES)
 def test_in_print_nothing_is_cut_off_by_a_scrolling_frame(open_page, stem):
-    page = open_page(stem, width=720)  # A4 between its margins
+    page = open_page(stem, width=1030)  # A4 across, between its margins
     page.emulate_media(media="print")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1030
     assert page.locator("details.code").evaluate_all("all => all.every(one => !one.checkVisibility())")
     frames = "[...document.querySelectorAll('figure .wide')].map(e => getComputedStyle(e).overflowX)"
     assert set(page.evaluate(frames)) <= {"visible"}

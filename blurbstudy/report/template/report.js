@@ -35,6 +35,27 @@
     return [...full, ...keyed.filter(entry => entry.empty)].map(entry => entry.row);  // what is not there comes last
   };
 
+  // A table that fits its frame needs no frame that scrolls: its head then stays in sight.
+  const fit = () => document.querySelectorAll("figure .wide").forEach(frame => {
+    frame.classList.remove("fits");
+    frame.classList.toggle("fits", frame.scrollWidth <= frame.clientWidth + 1);
+  });
+  fit();
+  addEventListener("resize", fit);
+  document.addEventListener("toggle", fit, true);
+
+  // Details of a score open above it where there is no room below; Escape closes them.
+  document.addEventListener("pointerover", event => {
+    const details = event.target.closest?.(".score")?.querySelector(".details");
+    if (!details) return;
+    details.style.top = details.style.bottom = "";
+    const { bottom } = details.getBoundingClientRect();
+    if (bottom > innerHeight) Object.assign(details.style, { top: "auto", bottom: "calc(100% + .2rem)" });
+  });
+  document.addEventListener("keydown", event => {
+    if (event.key === "Escape" && document.activeElement?.matches(".score")) document.activeElement.blur();
+  });
+
   for (const table of document.querySelectorAll("figure.table table")) {
     const body = table.tBodies[0];
     const heads = [...(table.tHead?.rows[0]?.cells ?? [])];
@@ -43,9 +64,9 @@
     heads.forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
+      button.append(...[...head.childNodes].filter(node => node.nodeName !== "SMALL"));
       button.title = "Sort by this column";
-      head.append(button);
+      head.prepend(button);
       head.setAttribute("aria-sort", "none");
       button.addEventListener("click", () => {
         const next = { none: "ascending", ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")];

@@ -13,7 +13,7 @@ from ...study.study import Study
 from ...tables.comparison_table import DIFFERENCE_NOTE, ONE_SEED_DEMO, difference_cells, format_p_value
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import NOT_COMPARED, shown_number
-from ...tables.score_table import cell_notes, cell_score, percent, percents
+from ...tables.score_table import cell_caveats, cell_legend, cell_score, percent, percents
 from ...tables.table import Cell, HtmlCell, KeyFinding, Remark, RowHeader, Score, Table, empty_row, number_with_details
 from .grids import BASE_COUNTERPART, LARGE, NOT_REQUESTED, Parameters
 
@@ -30,7 +30,7 @@ def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Tab
     ]
     if BLURB in labels:
         rows.append((f"Δ {BASE_COUNTERPART}, BLURB score", *(_delta(study, chosen, name) for name in names)))
-    notes = cell_notes(chosen, PAPER)
+    notes = cell_caveats(chosen)
     if BLURB in labels:
         notes.insert(
             1,
@@ -38,7 +38,14 @@ def large_table(study: Study[Parameters], chosen: Results, *, title: str) -> Tab
             f"techniques{', with its 95% interval' if chosen.decides else ''}.",
         )
     large = chosen.select(groups=[LARGE], columns=chosen.grid.columns)
-    return Table(title=title, columns=("Task", *names), rows=rows, caption=large.caption, notes=notes)
+    return Table(
+        title=title,
+        columns=("Task", *names),
+        rows=rows,
+        caption=large.caption,
+        notes=notes,
+        legend=cell_legend(chosen, PAPER),
+    )
 
 
 def _large_cell(study: Study[Parameters], chosen: Results, name: str, label: str) -> Score:

@@ -23,7 +23,16 @@ from ...tables.comparison_table import (
 )
 from ...tables.formatting import format_number
 from ...tables.paper import AGAINST_PAPER, NOT_COMPARED
-from ...tables.score_table import cell_notes, cell_score, name_cells, paper_remarks, percent, run_ids, seed_notes
+from ...tables.score_table import (
+    cell_caveats,
+    cell_legend,
+    cell_score,
+    name_cells,
+    paper_remarks,
+    percent,
+    run_ids,
+    seed_notes,
+)
 from ...tables.table import KeyFinding, Remark, Table, empty_row
 
 PAPER = "table2"
@@ -36,15 +45,18 @@ def objective_table(results: Results, *, title: str) -> Table:
         (label, *(cell_score(results, Condition("", name, label), paper=PAPER) for name in results.grid.levels))
         for label in _labels(results)
     ]
-    notes = cell_notes(results, PAPER)
+    notes = cell_caveats(results)
     if BLURB in _labels(results):
         notes.insert(
-            1,
+            0,
             "BLURB score: the mean over six groups of tasks of the mean within each, seed by seed, over the seeds "
             "without a collapsed run on any task.",
         )
     columns = ("Task", *results.grid.levels)
-    return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, runs=run_ids(results))
+    legend, runs = cell_legend(results, PAPER), run_ids(results)
+    return Table(
+        title=title, columns=columns, rows=rows, caption=results.caption, notes=notes, legend=legend, runs=runs
+    )
 
 
 def means_table(results: Results, *, title: str) -> Table:

@@ -14,7 +14,7 @@ from ...study.study import Study
 from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.formatting import format_interval, format_signed
 from ...tables.paper import AGAINST_PAPER, NOT_COMPARED, paper_number, paper_tables, shown_number
-from ...tables.score_table import PERCENT, cell_notes, cell_score, percent, percents
+from ...tables.score_table import PERCENT, cell_caveats, cell_legend, cell_score, percent, percents
 from ...tables.table import HtmlCell, KeyFinding, Remark, Score, Table, number_with_details
 from .grids import PAPER_LAYERS, Parameters, grid_depth, removed_layers
 from .savings import format_saving, time_ratio
@@ -104,7 +104,7 @@ def pruning_table(results: Results, *, title: str) -> Table:
     ]
     half_name = f"Drop at half depth ({half})" if half else "Drop at half depth"
     columns = ("Task", *(f"{level} removed" for level in levels), "Worst drop", half_name)
-    notes = cell_notes(results, PAPER)
+    notes = cell_caveats(results)
     if results.decides:
         notes.append(
             "Worst drop, as the paper defines it: the lowest difference to full depth over the removed depths. Its 95% "
@@ -115,7 +115,14 @@ def pruning_table(results: Results, *, title: str) -> Table:
     unmatched = [level for level in levels if not paper_column(results.grid, level)]
     if unmatched and results.shows_paper:
         notes.append(f"The paper removes 0, 2, 4 and 6 of 12 layers; it has no number for {', '.join(unmatched)}.")
-    return Table(title=title, columns=columns, rows=rows, caption=results.caption, notes=notes)
+    return Table(
+        title=title,
+        columns=columns,
+        rows=rows,
+        caption=results.caption,
+        notes=notes,
+        legend=cell_legend(results, PAPER),
+    )
 
 
 def _cell(results: Results, key: Condition) -> Score:

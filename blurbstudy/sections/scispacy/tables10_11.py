@@ -13,7 +13,7 @@ from ...study.grid import Condition, Results
 from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import shown_number
-from ...tables.score_table import PERCENT, cell_notes, cell_score, percents
+from ...tables.score_table import PERCENT, cell_caveats, cell_legend, cell_score, percents
 from ...tables.table import NOT_RUN, Remark, Score, Table
 from ...tasks import Task
 from .grids import FINE_TUNED
@@ -49,6 +49,7 @@ def baseline_table(baselines: Baselines, results: Results, *, title: str, paper:
         columns=("Entity set", *tools, *encoders),
         rows=rows,
         notes=_notes(baselines, results, paper=paper),
+        legend=cell_legend(results, paper),
         caption=f"{results.caption} · {describe_models(baselines)}",
     )
 
@@ -100,7 +101,7 @@ def _notes(baselines: Baselines, results: Results, *, paper: str) -> list[str]:
     ]
     if any(not is_released(predictions) for predictions in baselines.predictions.values()):
         notes.append(NO_VECTORS)
-    return notes + cell_notes(results, paper)
+    return notes + cell_caveats(results)
 
 
 def describe_models(baselines: Baselines) -> str:

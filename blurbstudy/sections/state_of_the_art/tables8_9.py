@@ -11,7 +11,7 @@ from ...study.conditions import BLURB
 from ...study.grid import Condition, Results, format_seeds
 from ...study.study import Study
 from ...tables.formatting import format_number, format_setting
-from ...tables.score_table import cell_notes, cell_score, percent
+from ...tables.score_table import cell_caveats, cell_legend, cell_score, percent
 from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row
 from .grids import OPTIMAL, STANDARD
 from .parameters import Parameters
@@ -48,8 +48,15 @@ def optimal_table(
         rows.append((label, *cells))
     headers = [f"{column} {level.lower()}" for column in columns for level in (STANDARD, OPTIMAL)]
     used = {key: result for key, result in searched.items() if key[0] in columns.values()}
-    notes = [*_search_notes(results, used, train_on_dev=train_on_dev), *cell_notes(results, paper)]
-    return Table(title=title, columns=("Task", *headers), rows=rows, caption=results.caption, notes=notes)
+    notes = [*_search_notes(results, used, train_on_dev=train_on_dev), *cell_caveats(results)]
+    return Table(
+        title=title,
+        columns=("Task", *headers),
+        rows=rows,
+        caption=results.caption,
+        notes=notes,
+        legend=cell_legend(results, paper),
+    )
 
 
 def _search_notes(results: Results, searched: Searched, *, train_on_dev: Sequence[str]) -> list[str]:
