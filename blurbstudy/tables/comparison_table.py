@@ -10,6 +10,7 @@ from ..study.decisions import Decision, Outcome, decide_collapse, decide_levels,
 from ..study.grid import Condition, Results
 from .formatting import format_interval, format_number, format_signed
 from .paper import AGAINST_PAPER, NOT_COMPARED
+from .score import difference_bar
 from .score_table import MAX_NAMED, PERCENT, paper_score, percent, percents, run_ids, seed_notes
 from .table import HtmlCell, KeyFinding, Remark, Table, empty_row, number_with_details
 
@@ -18,8 +19,8 @@ PAIRS_NOTE = (
     "pairs, since those of one seed are not independent."
 )
 DIFFERENCE_NOTE = (
-    "95%: interval over seeds and test examples together, whose variances are added; below it, over each alone, over "
-    "seeds from three on. "
+    "95%: interval over seeds and test examples together, whose variances are added, also as a bar (dotted: zero; "
+    "thick: over seeds alone, from three on). "
     "80%: the smallest difference that 80% of studies of this size would decide (p < 0.05 without correction). "
     "Differences of correlations are taken on Fisher's z scale."
 )
@@ -39,10 +40,11 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     if not results.decides:
         return ONE_SEED_DEMO
     decisions, beside = decide_levels(results, baseline=baseline), bool(paper) and results.shows_paper
+    reach = widest_interval([decision.comparison for decision in decisions])
     rows = [
         (
             *_row_headers(decision, several=len(results.grid.columns) > 1),
-            *difference_cells(decision.comparison),
+            *difference_cells(decision.comparison, reach=reach),
             format_p_value(decision.p),
             _format_pairs(decision),
             decision.outcome.value,
@@ -80,15 +82,26 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     )
 
 
-def difference_cells(change: Comparison | None) -> tuple[str, str | HtmlCell, str]:
-    """A difference, its interval with the intervals over each source below it, and what such a study decides."""
+def widest_interval(changes: Sequence[Comparison]) -> float:
+    """The largest end of their intervals, in points: the reach of the axis that their bars share."""
+    return max((abs(end) * PERCENT for change in changes for end in change.interval or ()), default=0.0)
+
+
+def difference_cells(change: Comparison | None, *, reach: float = 0.0) -> tuple[str, str | HtmlCell, str]:
+    """A difference, its interval with the intervals over each source, and what such a study decides.
+
+    Args:
+        reach: points to either side of zero on the axis of the bar; 0: no bar.
+    """
     if change is None:
         return "–", "–", "–"
     if change.interval is None:
         return format_signed(percent(change.difference)), change.reason or "–", "–"
     parts = {"seeds": change.seed_interval, "examples": change.example_interval, "Nadeau-Bengio": change.nadeau_bengio}
     lines = [f"{name} {format_interval(percents(bounds))}" for name, bounds in parts.items() if bounds is not None]
-    interval = number_with_details(None, format_interval(percents(change.interval)), lines)
+    intervals = percents(change.interval), percents(change.seed_interval)
+    bar = difference_bar(percent(change.difference), *intervals, reach=reach)
+    interval = number_with_details(None, format_interval(percents(change.interval)), lines, bar=bar)
     return format_signed(percent(change.difference)), interval, format_number(percent(change.detectable))
 
 

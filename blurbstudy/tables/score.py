@@ -149,6 +149,18 @@ class Score:
 BAR_WIDTH, BAR_HEIGHT, BAR_MARGIN = 96, 16, 3  # px
 
 
+def difference_bar(
+    difference: float | None,
+    interval: tuple[float, float] | None,
+    over_seeds: tuple[float, float] | None,
+    *,
+    reach: float,
+) -> str:
+    """A small drawing of a difference, its interval and that over seeds alone, on an axis from -reach to reach."""
+    drawn = Score(mean=difference, over_examples=interval, over_seeds=over_seeds, trivial=0.0)
+    return interval_bar(drawn, (-reach, reach)) if interval and reach > 0 else ""
+
+
 def interval_bar(score: Score, scale: tuple[float, float]) -> str:
     """A small drawing: thick, the interval over seeds; thin, over test examples; a dot at the mean; a dotted line at
     the trivial score; a line at the paper's.

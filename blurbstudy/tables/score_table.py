@@ -138,8 +138,8 @@ def cell_legend(results: Results, paper: str) -> list[str]:
         return [TRIVIAL_NOTE, *([mentions] if has_mentions else []), *paper_remarks(results, paper)]
     notes = [
         "62.5 ± 0.6: mean and standard deviation over the seeds without a collapsed run, times 100 (where every seed "
-        "has one, over all); ✕: some run collapsed. Bar, on one axis per column: thick, the 95% interval of the mean over "
-        "seeds (from three on); thin, over test examples; dotted, the trivial score; green, the paper's.",
+        "has one, over all); ✕: some run collapsed. Bar, on one axis per column: thick, the 95% interval of the mean "
+        "over seeds (from three on); thin, over test examples; dotted, the trivial score; green, the paper's.",
         f"{TRIVIAL_NOTE} Shown above: runs whose dev score is shown to be above the trivial one; which other runs are "
         "not says as much about the size of dev as about the runs.",
     ]

@@ -48,11 +48,22 @@ class RowHeader:
 Cell = str | Score | HtmlCell | RowHeader
 
 
-def number_with_details(value: float | None, text: str, details: Sequence[str]) -> HtmlCell:
-    """A number as `text`, and lines below it in the small print of score cells."""
-    marks = ("under paper" if line.startswith("paper") else "under" for line in details)
-    small = "".join(f'<small class="{mark}">{escape(line)}</small>' for mark, line in zip(marks, details, strict=True))
-    return HtmlCell(markup=escape(text) + small, text="\n".join([text, *details]), value=value)
+def number_with_details(value: float | None, text: str, details: Sequence[str], *, bar: str = "") -> HtmlCell:
+    """A number as `text`, and lines that open on hover, focus and tap, as those of a score.
+
+    Args:
+        value: by which the column is sorted.
+        bar: a drawing beside the number.
+    """
+    printed = "".join(f'<span class="printed">{escape(line)}</span>' for line in details if line.startswith("paper"))
+    lines = "".join(f"<li>{escape(line)}</li>" for line in details)
+    opened = f'<div class="details" role="tooltip"><ul>{lines}</ul></div>' if details else ""
+    focus = ' tabindex="0"' if details else ""
+    markup = f'<div class="score"{focus}><span>{escape(text)}</span>{bar}{printed}{opened}</div>'
+    return HtmlCell(markup=markup, text="\n".join([text, *details]), value=value)
+
+
+PRINTED = 'class="printed"'  # marks a number of the paper in a cell
 
 
 class FigureInfo(TypedDict):
@@ -134,7 +145,11 @@ class Table:
 
     def _switch(self) -> str:
         """A switch for the paper's numbers, where there are any."""
-        if not any(isinstance(cell, Score) and cell.paper is not None for row in self.rows for cell in row):
+        cells = [cell for row in self.rows for cell in row]
+        if not any(
+            cell.paper is not None if isinstance(cell, Score) else isinstance(cell, HtmlCell) and PRINTED in cell.markup
+            for cell in cells
+        ):
             return ""
         return '<label><input type="checkbox" class="show-printed">the paper\'s numbers</label>'
 

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from blurbstudy.tables.formatting import format_interval, format_number, format_signed, html_lines
+from blurbstudy.tables.score import BAR_MARGIN, BAR_WIDTH, bar_scale, interval_bar, shared_facts
 from blurbstudy.tables.table import HtmlCell, KeyFinding, Score, Table, number_with_details
 
 WHOLE = Score(
@@ -41,13 +42,44 @@ def test_of_a_single_seed_no_spread_is_shown_and_it_is_said_in_words():
     assert "<dt>sd</dt>" not in html and "<dt>worst</dt>" not in html and "[60.00, 80.00]" in html
 
 
-def test_lines_below_a_number_are_small_and_sorted_by_the_number():
+def test_lines_of_a_number_open_with_it_and_the_column_is_sorted_by_the_number():
     table = Table(
         title="t", columns=("x", "y"), rows=(("a", number_with_details(0.1, "+10.00", ["seeds [<]", "paper 3"])),)
     )
     html = table._repr_html_()
-    assert '<td data-value="0.1">+10.00<small class="under">seeds [&lt;]</small>' in html
-    assert '<small class="under paper">paper 3</small>' in html and "+10.00\nseeds [<]\npaper 3" in table.csv()
+    assert '<td data-value="0.1"><div class="score" tabindex="0"><span>+10.00</span>' in html
+    assert "<li>seeds [&lt;]</li>" in html and '<span class="printed">paper 3</span>' in html
+    assert html.count("show-printed") == 1 and "+10.00\nseeds [<]\npaper 3" in table.csv()
+
+
+def test_the_bar_of_a_score_is_drawn_to_scale():
+    score = Score(mean=60.0, n=5, runs=5, seeds=5, expected=5, over_seeds=(50.0, 70.0), over_examples=(40.0, 80.0))
+    bar = interval_bar(score, (40.0, 80.0))
+    ends = {
+        name: tuple(map(float, re.search(f'class="{name}" x1="([^"]+)" x2="([^"]+)"', bar).groups()))
+        for name in ("seeds", "examples")
+    }
+    inner = BAR_WIDTH - 2 * BAR_MARGIN
+    assert ends["examples"] == (BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
+    assert ends["seeds"] == pytest.approx((BAR_MARGIN + inner / 4, BAR_MARGIN + inner * 3 / 4), abs=0.06)
+    assert f'cx="{BAR_WIDTH / 2:.1f}"' in bar
+
+
+def test_the_bars_of_a_column_share_an_axis_within_the_possible_range():
+    scores = [
+        Score(mean=50.0, runs=3, over_seeds=(-300.0, 200.0)),
+        Score(mean=70.0, runs=3, over_examples=(60.0, 75.0), trivial=20.0),
+    ]
+    assert bar_scale(scores) == (-100.0, 100.0) and bar_scale(scores[1:]) == (20.0, 75.0)
+    assert bar_scale([Score(mean=50.0, runs=1)]) is None
+
+
+def test_a_column_says_once_what_all_its_scores_share():
+    same = [Score(mean=m, n=3, runs=3, seeds=3, expected=3, trivial=54.8) for m in (60.0, 70.0)]
+    head = Table(title="t", columns=("x", "QA"), rows=[("a", same[0]), ("b", same[1])])._repr_html_()
+    assert "QA<small>3 seeds · trivial 54.8</small>" in head
+    other = Score(mean=60.0, n=2, runs=2, seeds=2, expected=3, trivial=50.0)
+    assert shared_facts([*same, other]) == []
 
 
 def test_a_cell_with_fewer_runs_than_asked_for_says_how_many_there_are():
