@@ -96,13 +96,13 @@ def difference_cells(change: Comparison | None, *, reach: float = 0.0) -> tuple[
     if change is None:
         return "–", "–", "–"
     if change.interval is None:
-        return format_signed(percent(change.difference)), change.reason or "–", "–"
+        return format_signed(percent(change.difference), 1), change.reason or "–", "–"
     parts = {"seeds": change.seed_interval, "examples": change.example_interval, "Nadeau-Bengio": change.nadeau_bengio}
-    lines = [f"{name} {format_interval(percents(bounds))}" for name, bounds in parts.items() if bounds is not None]
+    lines = [f"{name} {format_interval(percents(bounds), 1)}" for name, bounds in parts.items() if bounds is not None]
     intervals = percents(change.interval), percents(change.seed_interval)
     bar = difference_bar(percent(change.difference), *intervals, reach=reach)
-    interval = number_with_details(None, format_interval(percents(change.interval)), lines, bar=bar)
-    return format_signed(percent(change.difference)), interval, format_number(percent(change.detectable))
+    interval = number_with_details(None, format_interval(percents(change.interval), 1), lines, bar=bar)
+    return format_signed(percent(change.difference), 1), interval, format_number(percent(change.detectable), 1)
 
 
 def _row_headers(decision: Decision, *, several: bool) -> tuple[str, str]:
@@ -134,8 +134,8 @@ def collapse_table(results: Results, *, title: str, baseline: str) -> Table | Re
             level,
             f"{change.collapsed[0]} of {change.n[0]}",
             f"{change.collapsed[1]} of {change.n[1]}",
-            format_signed(change.difference * PERCENT),
-            format_interval(percents(change.interval)),
+            format_signed(change.difference * PERCENT, 1),
+            format_interval(percents(change.interval), 1),
             format_p_value(p),
             change.method,
         )
@@ -180,7 +180,7 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
 
 
 def _range(values: Sequence[float]) -> str:
-    low, high = (format_number(end * PERCENT) for end in (min(values), max(values)))
+    low, high = (format_number(end * PERCENT, 1) for end in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -191,7 +191,7 @@ def describe_decision(decision: Decision, *, baseline: str) -> str:
     where = f"{condition.column}, mean of {decision.groups} encoders" if decision.is_average else condition.panel
     return (
         f"{where}: {condition.level} is {decision.outcome.value} than {baseline} by "
-        f"{format_number(abs(change.difference) * PERCENT)} (95% {format_interval(percents(change.interval))}, "
+        f"{format_number(abs(change.difference) * PERCENT, 1)} (95% {format_interval(percents(change.interval), 1)}, "
         f"p {format_p_value(decision.p)} after Holm)."
     )
 
@@ -223,8 +223,8 @@ def compare_with_paper(results: Results, *, baseline: str, paper: str) -> KeyFin
 
 def describe_difference(comparison: Comparison, *, printed: float, outcome: str) -> str:
     """The paper's difference, ours with its interval, and the outcome."""
-    ours = format_signed(percent(comparison.difference))
-    interval = comparison.reason if comparison.interval is None else format_interval(percents(comparison.interval))
+    ours = format_signed(percent(comparison.difference), 1)
+    interval = comparison.reason if comparison.interval is None else format_interval(percents(comparison.interval), 1)
     return f"the paper {format_signed(printed)}, here {ours} ({interval}): {outcome}."
 
 

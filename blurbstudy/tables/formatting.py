@@ -8,27 +8,18 @@ from html import escape
 ONE_SEED = "one, no interval"
 
 
-def format_number(value: float | None) -> str:
-    """Two decimals with a true minus sign; an en dash for None."""
+def format_number(value: float | None, digits: int = 2) -> str:
+    """Two decimals, or another number of them, with a true minus sign; an en dash for None."""
     if value is None:
         return "–"
-    text = f"{value:.2f}"
+    text = f"{value:.{digits}f}"
     return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
 
 
-def format_point(value: float | None) -> str:
-    """One decimal with a true minus sign, for a score at a glance; an en dash for None."""
-    if value is None:
-        return "–"
-    text = f"{value:.1f}"
-    return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
-
-
-def format_signed(value: float | None) -> str:
-    """A difference: two decimals with their sign."""
-    if value is None:
-        return "–"
-    return format_number(value) if value < 0 or format_number(value) == "0.00" else f"+{format_number(value)}"
+def format_signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign, except for zero."""
+    text = format_number(value, digits)
+    return text if value is None or value < 0 or float(text) == 0 else f"+{text}"
 
 
 def interval_lines(
@@ -41,9 +32,9 @@ def interval_lines(
     )
 
 
-def format_interval(bounds: tuple[float, float] | None) -> str:
+def format_interval(bounds: tuple[float, float] | None, digits: int = 2) -> str:
     """`[low, high]`, or an en dash."""
-    return "–" if bounds is None else f"[{format_number(bounds[0])}, {format_number(bounds[1])}]"
+    return "–" if bounds is None else f"[{format_number(bounds[0], digits)}, {format_number(bounds[1], digits)}]"
 
 
 def format_count(n: int, noun: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .formatting import ONE_SEED, format_count, format_interval, format_number, format_point
+from .formatting import ONE_SEED, format_count, format_interval, format_number
 
 NOT_RUN = "not run"
 NOT_REQUESTED = "not requested"
@@ -91,8 +91,8 @@ class Score:
             missing = f'<span class="missing">{escape(self.state)}</span>'
             return f'<div class="score">{missing}{self._paper_html()}{self._footnote_html()}</div>'
         mark = ' class="collapsed"' if self.collapsed else ""
-        mean = format_point(self.mean) if self.mean is not None else "no score"
-        sd = f'<span class="sd">± {format_point(self.sd)}</span>' if self.sd is not None and self.decides else ""
+        mean = format_number(self.mean, 1) if self.mean is not None else "no score"
+        sd = f'<span class="sd">± {format_number(self.sd, 1)}</span>' if self.sd is not None and self.decides else ""
         bar = interval_bar(self, scale) if scale and self.mean is not None else ""
         problem = f'<span class="problem">{self.collapsed} of {self.runs} collapsed</span>' if self.collapsed else ""
         if self._is_below_list:
@@ -211,7 +211,7 @@ def shared_facts(scores: Sequence[Score]) -> list[str]:
     if len(seeds) == 1:
         facts.append(format_count(*seeds, "seed"))
     if len(trivial) == 1 and None not in trivial:
-        facts.append(f"trivial {format_point(*trivial)}")
+        facts.append(f"trivial {format_number(*trivial, 1)}")
     return facts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import fmean, median
+from statistics import fmean
 
 from ...models import Architecture
 from ...study.grid import Condition, Results
@@ -45,7 +45,7 @@ def savings_table(study: Study[Parameters], results: Results, mean_results: Resu
     )  # fmt: skip
     notes = [
         "Parameters: of embeddings and layers. Seconds: training and evaluation, mean over the runs that exist at both "
-        "depths (same task, same seed); in brackets, the median change of such pairs against full depth. A run of a "
+        "depths (same task, same seed); in brackets, the change of that mean against full depth. A run of a "
         "population counts an equal share of its time.",
         "Memory: mean of the recorded peaks: of the allocator on a GPU, of the whole process with Python and libraries "
         "on a CPU, where little of it is saved; both while the run's population was trained.",
@@ -64,7 +64,7 @@ def runtime_and_memory(results: Results, level: str, baseline: str) -> tuple[str
     if not pairs:
         return "–", "–"
     seconds, peak = fmean(run.seconds for run, _ in pairs), fmean(run.peak_bytes for run, _ in pairs)
-    memory_ratio = median(run.peak_bytes / max(full.peak_bytes, 1) for run, full in pairs)
+    memory_ratio = peak / max(fmean(full.peak_bytes for _, full in pairs), 1)
     return (
         f"{seconds:.3g} ({format_saving(time_ratio(results, level, baseline))})",
         f"{peak / 2**20:,.0f} MiB ({format_saving(memory_ratio)})",
@@ -72,8 +72,9 @@ def runtime_and_memory(results: Results, level: str, baseline: str) -> tuple[str
 
 
 def time_ratio(results: Results, level: str, baseline: str) -> float:
-    """Seconds of a run over those at full depth: the median over pairs of one task and seed."""
-    return median(run.seconds / max(full.seconds, MIN_SECONDS) for run, full in _pairs(results, level, baseline))
+    """Seconds of all runs over those at full depth with the same tasks and seeds."""
+    pairs = _pairs(results, level, baseline)
+    return sum(run.seconds for run, _ in pairs) / max(sum(full.seconds for _, full in pairs), MIN_SECONDS)
 
 
 def format_saving(ratio: float) -> str:
