@@ -59,6 +59,8 @@ def test_the_answer_comes_first_then_the_paper_then_how_it_was_run(stem):
     assert text[0].startswith("# ")
     headings = [line for source in text for line in source.splitlines() if line.startswith("## ")]
     wanted = ["## What this shows", "## Against the paper", "## How it was run"]
+    if stem == "08_claims":  # the answer is above all headings; then comes what needs no run
+        wanted = ["## Against the paper", "## What this shows"]
     assert [heading for heading in headings if heading in wanted] == wanted
 
 

@@ -52,7 +52,7 @@ def decompose(first: CellSummary, second: CellSummary) -> Gain | None:
         n=(len(groups[0][0]), len(groups[1][0])),
         collapsed=(int(groups[0][1].sum()), int(groups[1][1].sum())),
         unscored=(first.n - first.n_scored, second.n - second.n_scored),
-        interval=_interval(*groups),
+        interval=_interval(*groups, limit=1.0 - min(first.min_score, second.min_score)),
     )
 
 
@@ -92,10 +92,13 @@ def _means(first: GroupScores, second: GroupScores, *, collapsed: bool) -> tuple
     return float((here if len(here) else there).mean()), float((there if len(there) else here).mean())
 
 
-def _interval(first: GroupScores, second: GroupScores) -> Interval | None:
+def _interval(first: GroupScores, second: GroupScores, *, limit: float) -> Interval | None:
     """Of the part by fewer collapsed runs: rates drawn from Beta(k + 1/2, n - k + 1/2) (Jeffreys), so that 0 of 5 is
     not taken for certain; the distance of the two groups from Student's t. None below MIN_SEEDS, or where only one
     group has runs, whose distance from the other is unknown.
+
+    Args:
+        limit: largest distance of two scores that there can be.
     """
     others, collapsed = (_means(first, second, collapsed=group) for group in (False, True))
     if min(len(first[0]), len(second[0])) < MIN_SEEDS or others is None or collapsed is None:
@@ -106,7 +109,7 @@ def _interval(first: GroupScores, second: GroupScores) -> Interval | None:
     for group in (False, True):
         error, df = _mean_error([scores[mask == group] for scores, mask in (first, second)])
         distance += error * generator.standard_t(df, _DRAWS) if df else 0.0
-    return percentile_interval((rates[1] - rates[0]) * distance)
+    return percentile_interval((rates[1] - rates[0]) * np.clip(distance, -limit, limit))
 
 
 def _mean_error(sides: Sequence[np.ndarray]) -> tuple[float, int]:

@@ -159,3 +159,29 @@ def test_the_first_page_leads_to_every_table_of_the_paper_that_is_there(open_pag
         name = page.url.rpartition("#")[2]
         assert page.locator(f"figure#{name} figcaption").inner_text() == title
         page.go_back()
+
+
+@pytest.mark.parametrize(("width", "most"), [(1280, 8_000), (390, 12_000)])
+def test_the_page_of_claims_is_short_and_its_answer_is_on_the_first_screen(open_page, width, most):
+    page = open_page("08_claims", width=width)
+    assert page.evaluate("document.documentElement.scrollHeight") < most
+    answer = page.locator("p.in-short")
+    assert "Of 52 claims our runs confirm" in answer.inner_text()
+    box = answer.bounding_box()
+    assert box["y"] + box["height"] <= 800
+
+
+def test_a_claim_opens_by_keyboard_on_its_criterion_and_its_comparisons(open_page):
+    page = open_page("08_claims")
+    row = page.locator("figure.verdicts details.row").first
+    assert row.get_attribute("open") is None and not row.locator(".details").is_visible()
+    row.locator("summary").focus()
+    page.keyboard.press("Enter")
+    details = row.locator(".details")
+    assert details.is_visible() and "Confirmed if" in details.inner_text() and details.locator("tbody tr").count() > 0
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_map_of_collapse_needs_no_scrolling_sideways(open_page, width):
+    frame = open_page("08_claims", width=width).locator("figure#where-fine-tuning-collapses .wide")
+    assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")

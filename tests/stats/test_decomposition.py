@@ -18,7 +18,8 @@ def cell(scores, failed):
     return CellSummary(
         **BLANK
         | dict(
-            n=len(scores), n_scored=len(scored), mean=float(np.mean(scored)) if scored else None, scores=tuple(scores),
+            min_score=0.0, n=len(scores), n_scored=len(scored),
+            mean=float(np.mean(scored)) if scored else None, scores=tuple(scores),
             judgements=tuple(Judgement(status=STATUSES[bool(bad)]) for bad in failed),
         )
     )  # fmt: skip
@@ -100,3 +101,9 @@ def test_the_interval_holds_the_true_part_in_19_of_20_studies():
 
 def test_where_no_run_collapsed_the_part_has_no_interval():
     assert decompose(cell([0.9] * 5, [0] * 5), cell([0.8] * 5, [0] * 5)).interval is None
+
+
+def test_the_interval_ends_where_no_two_scores_are_further_apart():
+    """0 of 9 against 9 of 9 collapsed, and one outlier that makes the distance of the two groups look unbounded."""
+    gain = decompose(cell([1.0] * 8 + [0.0], [0] * 9), cell([0.0] * 9, [1] * 9))
+    assert gain.interval[1] <= 1.0

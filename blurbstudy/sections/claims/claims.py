@@ -95,13 +95,11 @@ class Expectation:
 
 EXPECTATIONS = {
     "higher": Expectation(phrase="scores higher than", above=0),
-    "higher_by_margin": Expectation(phrase="scores higher, by more than the margin, than", above=1),
+    "higher_by_margin": Expectation(phrase="scores more than the margin above", above=1),
     "equivalent": Expectation(phrase="scores within the margin of", above=-1, below=1),
-    "different": Expectation(
-        phrase="scores differently, by more than the margin, from", above=-1, below=1, outside=True
-    ),
-    "not_lower": Expectation(phrase="scores lower, if at all, by less than the margin than", above=-1),
-    "not_higher": Expectation(phrase="scores higher, if at all, by less than the margin than", below=1),
+    "different": Expectation(phrase="differs by more than the margin from", above=-1, below=1, outside=True),
+    "not_lower": Expectation(phrase="scores at most the margin below", above=-1),
+    "not_higher": Expectation(phrase="scores at most the margin above", below=1),
     "collapses_more": Expectation(phrase="collapses more often than", above=0, of_collapse=True),
     "seldom_collapses": Expectation(phrase="collapses in fewer than a quarter of its runs", below=0, of_collapse=True),
 }

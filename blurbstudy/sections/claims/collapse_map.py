@@ -12,11 +12,12 @@ from ...stabilizers import RemoveLayers
 from ...stats.intervals import wilson_interval
 from ...stats.status import COLLAPSED_NOTE, RunStatus, judge_run
 from ...study.grid import Condition, Grid, Results
-from ...tables.table import HtmlCell, KeyFinding, RowHeader, Table
+from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
+from .folded_rows import FoldedTable
+from .names import DEFAULT, setting_name
 
-SHARED = "One recipe per task"  # the setting of the grid whose columns are objectives
 SHADES = (0.0, 0.1, 0.25, 0.5, 0.75)  # upper bounds of the first five of six shades
 EXCLUDED_NOTEBOOK = "00_overview"  # its one run is scored by several conventions, not compared
 MAX_NAMED = 3  # settings that a sentence names
@@ -100,32 +101,37 @@ def _finished_runs(evidence: Evidence) -> Iterator[tuple[str, str, RunConfig, Re
 
 def _encoder_and_setting(grid: Grid, condition: Condition) -> tuple[str, str]:
     if grid.axes.group is None:
-        return condition.level, SHARED
+        return condition.level, DEFAULT
     removes = any(isinstance(t, RemoveLayers) for techniques in grid.techniques.values() for t in techniques)
-    return condition.group, f"{condition.level} layers removed" if removes else condition.level
+    return condition.group, setting_name(f"{condition.level} layers removed" if removes else condition.level)
 
 
 def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool = False) -> Table:
     """The share of collapsed runs of each setting on each task, with all encoders together unless `by_encoder`."""
     settings = count_statuses(evidence, by_encoder=by_encoder)
     tasks = [task.name for task in ALL_TASKS if any(task.name in setting.by_task for setting in settings)]
-    rows = [(_header(setting), *(_cell(setting.by_task.get(task)) for task in tasks)) for setting in settings]
+    rows: list[tuple[Cell, ...]] = [
+        (_header(setting), *(_cell(setting.by_task.get(task), task) for task in tasks)) for setting in settings
+    ]
     runs = {
         f"{setting.name}, {task}": tuple(count.statuses)
         for setting in settings
         for task, count in setting.by_task.items()
     }
     together = "" if by_encoder else " All encoders together."
-    notes = [
-        f"Collapsed runs of all runs of a setting (row) on a task (column); darker means more.{together} "
-        f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs."
+    notes = [f"Collapsed runs of all runs of a setting (row) on a task (column); darker means more.{together}"]
+    legend = [
+        f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs. {DEFAULT}: what other pages call Baseline, "
+        "Standard, Improved optimization or Two segment ids."
     ]
-    return Table(
+    kind = FoldedTable if by_encoder else Table
+    return kind(
         title="Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses",
         columns=("Setting", *tasks),
         rows=rows or [("no runs yet",)],
         caption=evidence.caption,
         notes=notes,
+        legend=legend,
         runs=runs,
         kind="heat",
         front_page_question=QUESTION if front else "",
@@ -136,13 +142,14 @@ def _header(setting: SettingStatuses) -> RowHeader | str:
     return RowHeader(setting.name, f"also {', '.join(setting.aliases)}") if setting.aliases else setting.name
 
 
-def _cell(count: StatusCount | None) -> HtmlCell:
+def _cell(count: StatusCount | None, task: str) -> HtmlCell:
     if count is None:
         return HtmlCell(markup='<span class="shade none">–</span>', text="–")
     share = count.n_collapsed / count.n
     shade = sum(share > bound for bound in SHADES)
     text, title = f"{count.n_collapsed}/{count.n}", escape(str(count), quote=True)
-    return HtmlCell(markup=f'<span class="shade s{shade}" title="{title}">{text}</span>', text=text, value=share)
+    markup = f'<small class="task">{escape(task)}</small><span class="shade s{shade}" title="{title}">{text}</span>'
+    return HtmlCell(markup=markup, text=text, value=share)
 
 
 def safety_answer(evidence: Evidence) -> KeyFinding:
@@ -158,7 +165,7 @@ def _scope(evidence: Evidence) -> str:
     """How many runs there are, of which encoders and tasks."""
     runs = {config.id: (encoder, config.task) for encoder, _, config, _ in _finished_runs(evidence)}
     encoders, tasks = ([*dict.fromkeys(names)] for names in zip(*runs.values(), strict=True))
-    return f"This rests on {len(runs):,} runs of {' and '.join(encoders)}, on {_list_tasks(tasks)}."
+    return f"This rests on {len(runs):,} runs of {_list(encoders)}, on {_list_tasks(tasks)}."
 
 
 def _safe_settings(settings: Sequence[SettingStatuses]) -> str:
@@ -167,7 +174,7 @@ def _safe_settings(settings: Sequence[SettingStatuses]) -> str:
         if setting.total.n and not setting.total.n_collapsed:
             safe.setdefault((setting.total.n, _list_tasks(list(setting.by_task))), []).append(setting.name)
     if not safe:
-        return "Under every setting some run collapsed."
+        return "Every setting had collapsed runs on at least one task."
     listed = []
     for (n, tasks), names in safe.items():
         interval = wilson_interval(0, n)
@@ -199,11 +206,16 @@ def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:
             runs_of.setdefault(task, {}).update(count.statuses)
     never = [task for task, runs in runs_of.items() if not any(status.collapsed for status in runs.values())]
     always = [task for task, runs in runs_of.items() if all(status.collapsed for status in runs.values())]
-    return [
-        f"Under every setting, {which} run collapsed on {_list_tasks(tasks)}."
-        for which, tasks in (("no", never), ("every", always))
-        if tasks
+    parts = [
+        f"{which} run collapsed on {_list_tasks(tasks)}" for which, tasks in (("no", never), ("every", always)) if tasks
     ]
+    text = "; ".join(parts)
+    return [f"{text[0].upper()}{text[1:]}, whatever the setting."] if text else []
+
+
+def _list(names: Sequence[str]) -> str:
+    """`A, B and C`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _list_tasks(names: Sequence[str]) -> str:

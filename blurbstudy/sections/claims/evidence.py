@@ -22,6 +22,7 @@ from ..scispacy.tables10_11 import describe_models
 from .claims import CellRef
 from .grids import Parameters
 
+NAMED = 3  # notebooks that a caption names
 LARGE_MODELS, SCISPACY = "04_large_models", "07_scispacy"
 CHOSEN = "chosen"  # grid of Table 6: each LARGE encoder with the technique that dev chose
 BY_TABLE = {"table10": "Exact boundaries", "table11": "Overlap counts"}  # settings of one and the same runs
@@ -47,7 +48,9 @@ class Evidence:
         records = {r.id: r for grids in self.results.values() for g in grids.values() for r in g.records.values()}
         commits = sorted({str(record.environment.get("commit") or "unknown") for record in records.values()})
         seeds = sorted({record.config.seed for record in records.values()})
-        parts = [f"{len(records)} runs of {', '.join(self.results) or 'no notebook'}"]
+        notebooks = list(self.results)
+        named = ", ".join(notebooks) if len(notebooks) <= NAMED else f"{len(notebooks)} notebooks"
+        parts = [f"{len(records)} runs of {named or 'no notebook'}"]
         parts += [format_seeds(seeds) if seeds else "seeds: no runs"]
         parts += [f"commit {' and '.join(commits)}" if commits else "commit: no runs", self.origin]
         return " · ".join(parts)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from statistics import fmean, median
 
 from ...stats.counts import RateComparison
@@ -13,13 +14,15 @@ from ...stats.decomposition import MIN_SEEDS, Gain, decompose
 from ...study.decisions import Decision, Outcome, decide_collapse, decide_levels
 from ...study.grid import Condition, Results
 from ...tables.comparison_table import format_p_value
-from ...tables.formatting import format_count, format_interval, format_number, format_signed
+from ...tables.formatting import format_count
 from ...tables.score_table import percent, percents
-from ...tables.table import KeyFinding, RowHeader, Table, page_link
+from ...tables.table import HtmlCell, KeyFinding, RowHeader, Table, number_with_details, page_link
 from .evidence import Evidence
+from .folded_rows import FoldedTable
+from .names import DEFAULT, format_bounds, format_change, format_tenths, setting_name
 
-BASELINES = {  # notebook -> what its techniques are held against
-    "02_optimization_ablation": "Neither adjustment",
+BASELINES = {  # notebook -> what it calls the default recipe, which its techniques are held against
+    "02_optimization_ablation": "Improved optimization",
     "03_layer_adaptation": "Baseline",
     "04_large_models": "Baseline",
     "06_state_of_the_art": "Standard",
@@ -52,8 +55,8 @@ class TechniqueEffect:
 
     @property
     def name(self) -> str:
-        """What is held against what, with which encoders."""
-        return f"{self.setting} against {self.baseline} ({_few(self.encoders, 'encoders')})"
+        """Which technique, with which encoders."""
+        return f"{setting_name(self.setting)} ({_few(self.encoders, 'encoders')})"
 
     def decided(self, outcome: Outcome) -> list[str]:
         """The task columns with this outcome."""
@@ -107,6 +110,13 @@ def _encoder(results: Results, key: Condition) -> str:
     return names.pop() if len(names) == 1 and names != {""} else key.group
 
 
+def _technique(effect: TechniqueEffect) -> HtmlCell:
+    """What it is, with which encoders, and the page."""
+    name, encoders = setting_name(effect.setting), _few(effect.encoders, "encoders")
+    markup = f"{escape(name)}<small>{escape(encoders)} · {page_link(effect.stem).markup}</small>"
+    return HtmlCell(markup=markup, text=f"{name}\n{encoders}, {effect.stem}")
+
+
 def _few(names: Sequence[str], what: str) -> str:
     return ", ".join(names) if len(names) <= NAMED else f"{len(names)} {what}"
 
@@ -121,36 +131,40 @@ def technique_gains(evidence: Evidence) -> Table:
         counts = zip(effect.rates.collapsed, effect.rates.n, strict=True) if effect.rates else ()
         rows.append(
             (
-                RowHeader(effect.setting, f"against {effect.baseline}"),
-                _few(effect.encoders, "encoders"),
-                page_link(effect.stem),
+                _technique(effect),
+                *(format_change(percent(mean)) for mean in means),
                 *(_few(effect.decided(outcome), "tasks") or "–" for outcome in (Outcome.BETTER, Outcome.WORSE)),
-                str(len(effect.undecided)),
-                _reach(reaches),
-                *(format_signed(percent(mean)) for mean in means),
+                number_with_details(
+                    len(effect.undecided), str(len(effect.undecided)), [f"80%: {_reach(reaches)}"] if reaches else []
+                ),
                 " / ".join(f"{collapsed} of {n}" for collapsed, n in counts) or "–",
                 format_p_value(effect.p_rates),
             )
         )
-    columns = ("Technique", "Encoders", "Page", "Better", "Worse", "Undecided", "80%", "Mean change",
-               "of it, by fewer collapsed runs", "Collapsed with / without", "p (Holm)")  # fmt: skip
+    columns = ("Technique", "Mean change", "due to fewer collapsed runs", "Better on", "Worse on", "Undecided",
+               "Collapsed with / without", "p (Holm)")  # fmt: skip
     notes = [
+        f"Each technique is held against the {DEFAULT.lower()} of its page. Mean change: of mean scores, times 100, "
+        "over all encoders and tasks, decided or not; next to it, the part that comes from another share of collapsed "
+        "runs.",
+    ]
+    legend = [
         "Better, worse, undecided: on which tasks, as a mean over encoders, by one test over seeds and test examples "
-        "with Holm's correction over the techniques and tasks of the page. 80%: the smallest differences that 80% of "
-        "studies of this size would decide, of the undecided ones.",
-        "Mean change: of the mean scores, times 100, over all of them, decided or not; next to it, the part that comes "
-        "from another share of collapsed runs.",
+        "with Holm's correction over the techniques and tasks of the page. 80%: the differences that 80% of studies of "
+        "this size would decide, where undecided.",
         "Collapsed: runs of all encoders and tasks, compared exactly within each, with Holm's correction over the "
         "techniques of the page.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
     return Table(
-        title="Techniques against their baselines",
+        title="Techniques against the default recipe",
         columns=columns,
         rows=rows,
         notes=notes,
+        legend=legend,
         runs=runs,
         caption=evidence.caption,
+        kind="techniques",
         front_page_question=QUESTION,
     )
 
@@ -165,37 +179,36 @@ def gain_table(evidence: Evidence) -> Table:
             runs[f"{stem}: {key._replace(group=encoder).name}"] = ids
             rows.append(
                 (
-                    RowHeader(key.level, f"against {baseline}, {stem}"),
+                    RowHeader(setting_name(key.level), stem),
                     f"{encoder}, {key.column}",
-                    format_signed(percent(gain.total)),
-                    format_signed(percent(gain.fewer_collapsed)),
-                    format_interval(percents(gain.interval)),
-                    format_signed(percent(gain.noncollapsed_change)),
-                    format_signed(percent(gain.collapsed_change)),
+                    format_change(percent(gain.total)),
+                    format_change(percent(gain.fewer_collapsed)),
+                    format_bounds(percents(gain.interval)),
+                    format_change(percent(gain.noncollapsed_change)),
+                    format_change(percent(gain.collapsed_change)),
                     " / ".join(f"{collapsed} of {n}" for collapsed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
-    columns = ("Technique", "Where", "Gain", "by fewer collapsed runs", "95% over seeds", "by better others",
-               "by collapsed ones", "Collapsed")  # fmt: skip
-    notes = [
+    columns = ("Technique", "Where", "Gain", "due to fewer collapsed runs", "95% over seeds", "due to better others",
+               "due to collapsed ones", "Collapsed")  # fmt: skip
+    legend = [
         "A gain is the difference of two means, times 100. It is split into three parts that add up to it (Kitagawa "
         "1955): another share of collapsed runs, another mean of the runs that did not collapse, another mean of those "
         "that did. A group that is empty on one side is taken to score there as on the other.",
-        "Collapsed: of the seeds with a score; under the technique / under the baseline. Runs whose loss diverged have "
-        "no score and are in no part.",
-        "95%: of the part by fewer collapsed runs; the rates from Jeffreys' posterior, the distance of collapsed and "
-        f"other runs from Student's t; from {MIN_SEEDS} seeds a side upwards, where runs of both kinds are there.",
+        "Collapsed: of the seeds with a score; under the technique / under the default recipe. Runs that diverged "
+        "have no score and are in no part.",
+        "95%: of the part due to fewer collapsed runs; the rates from Jeffreys' posterior, the distance of collapsed "
+        f"and other runs from Student's t; from {MIN_SEEDS} seeds a side upwards, where runs of both kinds are there.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
-    return Table(
+    return FoldedTable(
         title="What each technique buys, and how",
         columns=columns,
         rows=rows,
         n_header_columns=2,
-        notes=notes,
+        legend=legend,
         runs=runs,
         caption=evidence.caption,
-        folded=True,
     )
 
 
@@ -214,7 +227,7 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
     effects = technique_effects(evidence)
     if not effects:
         return KeyFinding(
-            question=QUESTION, sentences=["No technique has runs beside its baseline's yet."], on_front_page=True
+            question=QUESTION, sentences=["No technique has runs beside the default recipe's yet."], on_front_page=True
         )
     sentences = []
     for outcome in (Outcome.BETTER, Outcome.WORSE):
@@ -222,25 +235,31 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
             f"{effect.name}, on {_few(columns, 'tasks')}" for effect in effects if (columns := effect.decided(outcome))
         )
         if listed:
-            sentences.append(f"{outcome.value.capitalize()} than its baseline: {listed}.")
+            sentences.append(f"{outcome.value.capitalize()} than the default recipe: {listed}.")
     undecided, n = sum(len(effect.undecided) for effect in effects), sum(len(effect.decisions) for effect in effects)
     if undecided == n:
-        sentences.append("No technique is better or worse than its baseline by the mean over encoders: all undecided.")
+        sentences.append(
+            "No technique is shown to be better or worse than the default recipe: all comparisons are undecided."
+        )
     elif undecided:
-        sentences.append(f"{undecided} of {format_count(n, 'comparison')} with a baseline are undecided.")
-    return KeyFinding(question=QUESTION, sentences=[*sentences, _saves(effects)], on_front_page=True)
+        sentences.append(f"{undecided} of {format_count(n, 'comparison')} with the default recipe are undecided.")
+    return KeyFinding(question=QUESTION, sentences=[*sentences, *_saves(effects)], on_front_page=True)
 
 
-def _saves(effects: Sequence[TechniqueEffect]) -> str:
-    """Under which techniques another share of runs collapsed than under the baseline."""
-    changed = [
-        f"{effect.name}, {' against '.join(f'{k} of {n}' for k, n in zip(rates.collapsed, rates.n, strict=True))}"
-        for effect in effects
-        if (rates := effect.rates) is not None and effect.p_rates is not None and effect.p_rates < LEVEL
-    ]
+def _saves(effects: Sequence[TechniqueEffect]) -> list[str]:
+    """Under which techniques more, or fewer, runs collapsed than under the default recipe."""
+    changed: dict[str, list[str]] = {}
+    for effect in effects:
+        rates = effect.rates
+        if rates is not None and effect.p_rates is not None and effect.p_rates < LEVEL:
+            counts = " against ".join(f"{k} of {n}" for k, n in zip(rates.collapsed, rates.n, strict=True))
+            changed.setdefault("more" if rates.difference > 0 else "fewer", []).append(f"{effect.name}, {counts}")
     if not changed:
-        return "No technique's rate of collapse is shown to differ from its baseline's."
-    return f"Another share of runs collapsed than under the baseline (exact test) with: {'; '.join(changed)}."
+        return ["No technique is shown to change how often runs collapse."]
+    return [
+        f"Compared with the default recipe, {which} runs collapsed with: {'; '.join(names)} (exact test)."
+        for which, names in changed.items()
+    ]
 
 
 def certainty_answer(evidence: Evidence) -> KeyFinding:
@@ -261,11 +280,11 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
         [_half(getattr(summary, name)) for summary in both] for name in ("seed_interval", "example_interval")
     )
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
-    widths = [format_number(percent(median(halves))) for halves in (seeds, examples)]
+    widths = [format_tenths(percent(median(halves))) for halves in (seeds, examples)]
     ns = [summary.n for summary in both]
     sentences = [
-        f"A score is known to ±{widths[0]} over seeds and to ±{widths[1]} over test examples (medians of {len(both)} "
-        f"cells, each of {_span(ns)} seeds, not all of which have a collapsed run).",
+        f"A mean score is known to ±{widths[0]} points over seeds and to ±{widths[1]} over test examples (95%; medians "
+        f"of {len(both)} cells, each of {_span(ns)} seeds, without cells in which every run collapsed).",
         f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
     ]
     return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
@@ -277,7 +296,7 @@ def _span(ns: Sequence[int]) -> str:
 
 def _reach(differences: Sequence[float]) -> str:
     """The smallest and the largest, times 100."""
-    ends = dict.fromkeys(format_number(percent(end)) for end in sorted(differences))
+    ends = dict.fromkeys(format_tenths(percent(end)) for end in sorted(differences))
     return " to ".join(list(ends)[:: max(1, len(ends) - 1)]) or "–"
 
 

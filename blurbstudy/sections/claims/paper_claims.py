@@ -2,63 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from html import escape
 from statistics import fmean
 
 from ...config import JsonMapping
 from ...tables.formatting import format_number, format_signed
 from ...tables.paper import paper_cell, paper_number
-from ...tables.table import KeyFinding, RowHeader, Table
+from ...tables.table import KeyFinding
 from .claims import EXPECTATIONS, CellRef, Claim, Contrast, load_claims, load_inconsistencies
+from .folded_rows import FoldedRow, FoldedRows, RowGroup, details_table
+from .names import in_sentence
 
-NAMED = 3  # comparisons that a cell names one by one
+NAMED = 3  # tasks that are named one by one
 FIELDS = {"group": "encoders", "level": "settings", "column": "tasks"}  # of an address -> what several are
 
 
-def inconsistency_table(*, margin: float) -> Table:
-    """Where the paper's own numbers contradict each other or its text."""
-    rows: list[tuple[str | RowHeader, str]] = [
-        (
-            entry.statement,
-            "\n".join(f"{_cell_name(cell)}: {format_number(paper_number(*cell))}" for cell in entry.cells),
+def paper_rows(*, margin: float) -> FoldedRows:
+    """What the paper's own numbers say: claims that they contradict, and where they do not fit one another."""
+    files: list[tuple[str, str]] = []
+    against, inner = [], []
+    for claim in (claim for claim in printed_claims() if not fits(claim, margin=margin)):
+        found = [(_short(contrast), format_signed(printed)) for contrast, printed in _against(claim, margin=margin)]
+        files.append((claim.statement, _lines(found)))
+        against.append(
+            FoldedRow(
+                cells=[
+                    ("statement", escape(claim.statement)),
+                    ("numbers", _contradicting(len(found), _printed(claim))),
+                ],
+                details=details_table(("Not as claimed", "Printed difference"), found, label=claim.statement),
+            )
         )
-        for entry in load_inconsistencies()
-    ]
-    for claim in load_claims():
-        against = _against(claim, margin=margin)
-        if against:
-            numbers = "\n".join(f"{_short(c)}: {format_signed(d)}" for c, d in against[:NAMED])
-            more = f"\nand {len(against) - NAMED} more" if len(against) > NAMED else ""
-            rows.append(
-                (
-                    RowHeader(claim.statement, f"section {'; '.join(claim.sections)}; these numbers contradict it"),
-                    f"{numbers}{more}",
-                )
+    for entry in load_inconsistencies():
+        numbers = [format_number(paper_number(*cell)) for cell in entry.cells]
+        places = [(_cell_name(cell), number) for cell, number in zip(entry.cells, numbers, strict=True)]
+        files.append((entry.statement, _lines(places)))
+        inner.append(
+            FoldedRow(
+                cells=[("statement", escape(entry.statement)), ("numbers", escape(" · ".join(dict.fromkeys(numbers))))],
+                details=details_table(("Where", "Printed"), places, label=entry.statement),
             )
-    notes = [
-        "Numbers as printed, in percent; a difference counts as negligible within "
-        f"{format_number(margin)} points. Nothing here comes from runs."
-    ]
-    title, caption = "Where the paper disagrees with itself", "The paper's Tables 2 to 11."
-    return Table(title=title, columns=("What", "Numbers"), rows=rows, notes=notes, caption=caption)
-
-
-def claims_against_paper(verdicts: Mapping[str, str], *, margin: float) -> KeyFinding:
-    """Whether the paper's own numbers, at face value, support its claims, with our `verdicts` (by claim id)."""
-    sentences, n_claims = [], 0
-    for claim in load_claims():
-        printed, against = _printed(claim), _disagreeing(claim, margin=margin)
-        n_claims += bool(printed)
-        if printed and not fits(claim, margin=margin):
-            sentences.append(
-                f"{claim.statement} Of the paper's {len(printed)} printed differences, {len(against)} "
-                f"{'contradicts' if len(against) == 1 else 'contradict'} this; our verdict: {verdicts[claim.id]}."
-            )
-    summary = (
-        f"The paper prints numbers for {n_claims} of its claims; they agree with {n_claims - len(sentences)}, at a "
-        f"margin of {format_number(margin)} points."
+        )
+    return FoldedRows(
+        title="Where the paper disagrees with itself",
+        columns=("What", "Numbers"),
+        rows=files,
+        groups=[
+            RowGroup(heading="Claims that its own numbers contradict", rows=against),
+            RowGroup(heading="Numbers that do not fit one another, or the text", rows=inner),
+        ],
+        kind="paper",
+        caption="The paper's Tables 2 to 11 and its text, numbers as printed, in percent. Nothing here is from runs.",
     )
-    return KeyFinding(question="Against the paper", sentences=[summary, *sentences])
+
+
+def _lines(numbers: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"{name}: {number}" for name, number in numbers)
+
+
+def _contradicting(against: int, printed: Sequence[object]) -> str:
+    """`1 of the 13 differences in the paper contradicts the claim`."""
+    if len(printed) == 1:
+        return "the one difference in the paper contradicts the claim"
+    verb = "contradicts" if against == 1 else "contradict"
+    return f"{against} of the {len(printed)} differences in the paper {verb} the claim"
+
+
+def claims_against_paper(*, margin: float) -> KeyFinding:
+    """How many claims the paper's own numbers bear out, at face value."""
+    printed = printed_claims()
+    against = sum(not fits(claim, margin=margin) for claim in printed)
+    summary = (
+        f"The paper prints numbers for {len(printed)} of its claims. Taken at face value, they agree with "
+        f"{len(printed) - against} and contradict {against or 'none'}; a difference within {margin:g} points counts as "
+        "none."
+    )
+    return KeyFinding(question="Against the paper", sentences=[summary])
+
+
+def printed_claims() -> list[Claim]:
+    """The claims for which the paper prints numbers."""
+    return [claim for claim in load_claims() if _printed(claim)]
 
 
 def fits(claim: Claim, *, margin: float) -> bool:
@@ -92,22 +117,28 @@ def margin_of(claim: Claim, margin: float) -> float:
 
 
 def describe_contrast(contrast: Contrast) -> str:
-    """`BERT, Layer freeze, SS scores higher than Baseline`: what both cells share is named once."""
+    """`BERT, freeze lower layers, SS scores higher than the default recipe`: what both cells share is named once."""
     phrase = EXPECTATIONS[contrast.expect].phrase
     if contrast.by_task:
-        return f"{_columns(contrast.first)} {phrase} {_columns(contrast.second)}, tasks as units"
+        sides = f"{_columns(contrast.first)} collapse more often than on {_columns(contrast.second)}"
+        return f"Runs on {sides} (tasks as units)"
     shared = [name for name in FIELDS if len({getattr(ref, name) for ref in contrast.first}) == 1]
     over = " and ".join(
         f"{len({getattr(ref, name) for ref in contrast.first})} {FIELDS[name]}" for name in FIELDS if name not in shared
     )
-    subject = ", ".join(filter(None, (getattr(contrast.first[0], name) for name in shared)))
+    subject = ", ".join(filter(None, (_name(contrast.first[0], name) for name in shared)))
+    subject = subject[:1].upper() + subject[1:]
     if not contrast.second:
         return f"{subject} {phrase}, over {over}" if over else f"{subject} {phrase}"
     other = ", ".join(_other_names(contrast.second[0], contrast.first[0]))
     if contrast.first[0].grid != contrast.second[0].grid:
         subject += f" (Table {contrast.first[0].grid.removeprefix('table')})"
-        other = f"{other} (Table {contrast.second[0].grid.removeprefix('table')})".strip()
+        other = f"{other or 'the same'} (Table {contrast.second[0].grid.removeprefix('table')})"
     return f"{subject} {phrase} {other}{_beyond(contrast)}" + (f", over {over}" if over else "")
+
+
+def _name(ref: CellRef, field: str) -> str:
+    return in_sentence(getattr(ref, field)) if field == "level" else getattr(ref, field)
 
 
 def _columns(refs: Sequence[CellRef]) -> str:
@@ -120,12 +151,12 @@ def _beyond(contrast: Contrast) -> str:
     """The difference that is subtracted."""
     if not contrast.versus:
         return ""
-    return f", beyond the same of {', '.join(_other_names(contrast.versus[0], contrast.first[0]))}"
+    return f", less the same difference of {', '.join(_other_names(contrast.versus[0], contrast.first[0]))}"
 
 
 def _other_names(ref: CellRef, other: CellRef) -> list[str]:
     """The names in which a cell differs from another."""
-    return [getattr(ref, name) for name in FIELDS if getattr(ref, name) != getattr(other, name)]
+    return [_name(ref, name) for name in FIELDS if getattr(ref, name) != getattr(other, name)]
 
 
 def printed_difference(contrast: Contrast) -> float | None:
@@ -172,14 +203,21 @@ def _disagreeing(claim: Claim, *, margin: float) -> list[tuple[Contrast, float]]
 
 
 def printed_agreement(claim: Claim, *, margin: float) -> str:
-    """How many of the printed differences are as claimed, and which are not."""
+    """How many of the printed differences are as claimed."""
     printed = _printed(claim)
     if not printed:
         return "–"
-    against = _disagreeing(claim, margin=margin)
-    named = "; ".join(f"{_short(contrast)} {format_signed(difference)}" for contrast, difference in against[:NAMED])
-    more = f"; and {len(against) - NAMED} more" if len(against) > NAMED else ""
-    return f"{len(printed) - len(against)} of {len(printed)} as claimed" + (f"; not: {named}{more}" if against else "")
+    return f"{len(printed) - len(_disagreeing(claim, margin=margin))} of {len(printed)} as claimed"
+
+
+def describe_printed(contrast: Contrast, *, margin: float) -> str:
+    """The paper's difference, and whether it is as claimed; an en dash where it prints none."""
+    difference = printed_difference(contrast)
+    if difference is None:
+        return "–"
+    return format_signed(difference) + (
+        "" if agrees(contrast.expect, difference, margin=margin) else ", not as claimed"
+    )
 
 
 def _short(contrast: Contrast) -> str:

@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims: each contrast supports its claim, opposes it or is inconclusive, and a rule combines
+"""Verdicts on the paper's claims: each contrast supports its claim, opposes it or is undecided, and a rule combines
 them.
 
 A contrast is decided by one p, over seeds and test examples together, or of an exact test of rates of collapse. How p
@@ -17,9 +17,9 @@ from .estimates import LEVEL, Cells, Estimate, estimate
 from .paper_claims import margin_of, printed_difference
 
 CONFIRMED, CONTRADICTED, NOT_TESTED = "confirmed", "contradicted", "not tested"
-UNCONFIRMABLE, INCONCLUSIVE_VERDICT = "cannot be confirmed on this test set", "inconclusive"
-VERDICTS = (CONFIRMED, CONTRADICTED, UNCONFIRMABLE, INCONCLUSIVE_VERDICT, NOT_TESTED)
-SUPPORTS, OPPOSES, INCONCLUSIVE, UNTESTED = "supports", "opposes", "inconclusive", "not tested"
+UNCONFIRMABLE, UNDECIDED_VERDICT = "cannot be confirmed on this test set", "undecided"
+VERDICTS = (CONFIRMED, CONTRADICTED, UNCONFIRMABLE, UNDECIDED_VERDICT, NOT_TESTED)
+SUPPORTS, OPPOSES, UNDECIDED, UNTESTED = "supports", "opposes", "undecided", "not tested"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Judgement:
     """The outcome of one contrast."""
 
     estimate: Estimate
-    outcome: str  # SUPPORTS, OPPOSES, INCONCLUSIVE or UNTESTED
-    p: float | None = None  # of the outcome, corrected by the claim's rule; if inconclusive, the smaller of both
+    outcome: str  # SUPPORTS, OPPOSES, UNDECIDED or UNTESTED
+    p: float | None = None  # of the outcome, corrected by the claim's rule; if undecided, the smaller of both
 
     @property
     def contrast(self) -> Contrast:
@@ -55,8 +55,8 @@ class Verdict:
 
     @property
     def needed(self) -> list[str]:
-        """The test sets that would be needed where these cannot confirm an inconclusive contrast."""
-        needed = (j.estimate.needed for j in self.judgements if j.outcome == INCONCLUSIVE)
+        """The test sets that would be needed where these cannot confirm an undecided contrast."""
+        needed = (j.estimate.needed for j in self.judgements if j.outcome == UNDECIDED)
         return list(dict.fromkeys(filter(None, needed)))
 
 
@@ -99,10 +99,10 @@ def decide(rule: str, estimates: Sequence[Estimate], *, n_parts: int = 1) -> lis
         if not one.tested:
             judgements.append(Judgement(estimate=one, outcome=UNTESTED))
         elif p_for is None or p_against is None:
-            judgements.append(Judgement(estimate=one, outcome=INCONCLUSIVE))
+            judgements.append(Judgement(estimate=one, outcome=UNDECIDED))
         else:
             p_against = min(1.0, n_parts * p_against)
-            outcome = SUPPORTS if p_for < LEVEL else OPPOSES if p_against < LEVEL else INCONCLUSIVE
+            outcome = SUPPORTS if p_for < LEVEL else OPPOSES if p_against < LEVEL else UNDECIDED
             p = {SUPPORTS: p_for, OPPOSES: p_against}.get(outcome, min(p_for, p_against))
             judgements.append(Judgement(estimate=one, outcome=outcome, p=p))
     return judgements
@@ -131,15 +131,15 @@ def _combined(verdicts: Sequence[str]) -> str:
         return CONTRADICTED
     if len(set(verdicts)) == 1:
         return verdicts[0]
-    return UNCONFIRMABLE if UNCONFIRMABLE in verdicts else INCONCLUSIVE_VERDICT
+    return UNCONFIRMABLE if UNCONFIRMABLE in verdicts else UNDECIDED_VERDICT
 
 
 def _verdict(rule: str, judgements: Sequence[Judgement]) -> str:
-    """The verdict on one part; whether an inconclusive one could have been confirmed on this test set."""
+    """The verdict on one part; whether an undecided one could have been confirmed on this test set."""
     verdict = verdict_of(rule, [judgement.outcome for judgement in judgements])
-    if verdict != INCONCLUSIVE_VERDICT:
+    if verdict != UNDECIDED_VERDICT:
         return verdict
-    hoped = [SUPPORTS if j.outcome == INCONCLUSIVE else j.outcome for j in judgements]
+    hoped = [SUPPORTS if j.outcome == UNDECIDED else j.outcome for j in judgements]
     reachable = [j.outcome if j.estimate.needed else h for j, h in zip(judgements, hoped, strict=True)]
     confirmable = verdict_of(rule, reachable) == CONFIRMED
     return UNCONFIRMABLE if not confirmable and verdict_of(rule, hoped) == CONFIRMED else verdict
@@ -162,4 +162,4 @@ def verdict_of(rule: str, outcomes: Sequence[str]) -> str:
         confirmed, contradicted = enough and supports == len(tested), opposes > 0
     if confirmed or contradicted:
         return CONFIRMED if confirmed else CONTRADICTED
-    return INCONCLUSIVE_VERDICT if enough else NOT_TESTED
+    return UNDECIDED_VERDICT if enough else NOT_TESTED

@@ -4,19 +4,21 @@ import re
 
 from blurbstudy.sections.claims.collapse_map import collapse_table, count_statuses, safety_answer
 from blurbstudy.sections.claims.evidence import Evidence
+from blurbstudy.sections.claims.names import DEFAULT
 
 GOOD, COLLAPSED = [90, 92, 91, 93, 90], [60, 61, 60, 62, 61]
+FREEZE, DECAY = "Freezing lower layers", "Layerwise learning-rate decay"
 RIGHT = {"Baseline": COLLAPSED, "Layer freeze": GOOD, "Layerwise decay": [*GOOD[:3], *COLLAPSED[:2]]}
 
 
 def test_each_run_counts_once_and_settings_with_the_same_runs_share_a_row(make_results):
-    same = make_results({"Improved optimization": COLLAPSED})  # by its recipe the runs of the baseline
-    evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "02": {"table3": same}})
+    same = make_results({"Cosine head": COLLAPSED})  # by its recipe the runs of the baseline
+    evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "02": {"heads": same}})
     settings = count_statuses(evidence)
     counts = {one.name: (one.by_task["BioASQ"].n_collapsed, one.by_task["BioASQ"].n) for one in settings}
-    assert counts == {"Baseline": (5, 5), "Layer freeze": (0, 5), "Layerwise decay": (2, 5)}
-    assert [one.aliases for one in settings] == [["Improved optimization"], [], []]
-    assert collapse_table(evidence).rows[0][0].note == "also Improved optimization"
+    assert counts == {DEFAULT: (5, 5), FREEZE: (0, 5), DECAY: (2, 5)}
+    assert [one.aliases for one in settings] == [["Cosine head"], [], []]
+    assert collapse_table(evidence).rows[0][0].note == "also Cosine head"
 
 
 def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
@@ -28,6 +30,19 @@ def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
     assert all(len(runs) == 5 for runs in table.runs.values()) and len(table.runs) == 3
 
 
+def test_every_cell_names_its_task_for_narrow_pages(make_results):
+    (row, *_) = collapse_table(Evidence(results={"03": {"table4": make_results(RIGHT)}})).rows
+    assert row[1].markup.startswith('<small class="task">BioASQ</small>') and row[1].text == "5/5"
+
+
+def test_the_default_recipe_is_one_row_whatever_its_notebook_calls_it(make_results):
+    others = {"Standard": COLLAPSED, "One": GOOD, "Other": GOOD, "Optimal": GOOD}  # recipes by place
+    standard = make_results(others, missing=("One", "Other"))
+    evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "06": {"table8": standard}})
+    names = [one.name for one in count_statuses(evidence)]
+    assert names == [DEFAULT, FREEZE, DECAY, "Searched recipe"]
+
+
 def test_the_statuses_of_runs_are_counted_in_words(make_results):
     (setting,) = count_statuses(Evidence(results={"03": {"table4": make_results({"Baseline": [90, 40, 62, None]})}}))
     assert str(setting.total) == "1 diverged, 1 constant predictions, 1 not trained, 1 better than trivial"
@@ -37,22 +52,23 @@ def test_the_statuses_of_runs_are_counted_in_words(make_results):
 def test_runs_with_dev_in_train_are_judged_by_their_training_loss(make_results, joined):
     evidence = Evidence(results={"06": {"table8": joined(make_results(RIGHT), "Layerwise decay")}})
     counts = {one.name: (one.total.n_collapsed, one.total.n) for one in count_statuses(evidence)}
-    assert counts["Layerwise decay"] == (2, 5)
+    assert counts[DECAY] == (2, 5)
 
 
 def test_encoders_are_told_apart_where_asked_for(make_results):
     evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}})
-    assert collapse_table(evidence, by_encoder=True).rows[0][0] == "BERT · Baseline"
+    assert collapse_table(evidence, by_encoder=True).rows[0][0] == "BERT · Default recipe"
 
 
 def test_a_setting_that_never_collapsed_is_called_safe_only_as_far_as_its_runs_go(make_results):
     said = safety_answer(Evidence(results={"03": {"table4": make_results(RIGHT)}})).sentences
     assert said[0] == "This rests on 15 runs of BERT, on BioASQ."
     assert said[1] == (
-        "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
+        "No run collapsed under: Freezing lower layers (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
     )
-    assert (
-        said[2] == "Runs collapsed most often under: Baseline (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
+    assert said[2] == (
+        "Runs collapsed most often under: Default recipe (5 of 5, on BioASQ); Layerwise learning-rate decay (2 of 5, "
+        "on BioASQ)."
     )
 
 

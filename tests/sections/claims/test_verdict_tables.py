@@ -1,13 +1,16 @@
 """Verdicts as a page shows them: from the runs of other notebooks, with the paper's own numbers beside."""
 
 import dataclasses
+import re
+from html import unescape
 
 import pytest
 
 from blurbstudy.sections.claims.claims import CellRef, load_claims
 from blurbstudy.sections.claims.evidence import Evidence
 from blurbstudy.sections.claims.forest_plot import forest
-from blurbstudy.sections.claims.verdict_tables import Verdicts, contrast_table, verdict_table
+from blurbstudy.sections.claims.lead import lead
+from blurbstudy.sections.claims.verdict_tables import Verdicts, comparison_table, verdict_rows, verdicts_answer
 from blurbstudy.sections.claims.verdicts import judge
 from blurbstudy.stabilizers import RemoveLayers
 from blurbstudy.study.grid import Condition
@@ -28,51 +31,117 @@ def verdicts(evidence):
     return Verdicts(verdicts=found, evidence=evidence, margin=2.0)
 
 
-def test_every_claim_has_a_row_with_verdict_figure_numbers_and_the_papers_own(evidence):
-    table = verdict_table(verdicts(evidence))
-    assert len(table.rows) == len(load_claims())
-    rows = {row[0].text: row for row in table.rows}
-    freezing = rows["Freezing lower layers helps BERT models trained on masked words."]
-    assert "the one comparison supports it; 5 more have no runs" in freezing[1].text
-    assert "<svg" in freezing[2].markup and freezing[3].text.startswith("+9.40\n95% [")
-    assert freezing[4].startswith("4 of 6 as claimed; not: BERT, Layer freeze, SS against Baseline −0.60")
+def rows_of(table):
+    """statement -> its row."""
+    return {unescape(dict(row.cells)["statement"]): row for group in table.groups for row in group.rows}
+
+
+FREEZING = "Freezing lower layers helps BERT models trained on masked words."
+
+
+def test_every_claim_is_a_row_with_verdict_figure_and_the_papers_numbers_that_opens_on_the_rest(evidence):
+    table = verdict_rows(verdicts(evidence))
+    rows = rows_of(table)
+    assert len(rows) == len(table.rows) == len(load_claims())
+    cells, details = dict(rows[FREEZING].cells), rows[FREEZING].details
+    assert "1 of 1 supports<" in cells["badge"] and "<svg" in cells["figure"]
+    assert cells["numbers"].endswith("4 of 6 as claimed")
+    assert "Confirmed if it scores higher than the baseline" in details and "5 more have no runs" in details
+    assert details.count("<tr>") == 1 + 6 and "−0.60, not as claimed" in details and "+9.4" in details
     untested = rows["Relations and question answering lose much when layers are removed."]
-    assert "not tested" in untested[1].text and untested[2].text == "no runs"
+    assert dict(untested.cells).keys() == {"statement", "numbers"} and "Confirmed if" in untested.details
+
+
+def test_decided_claims_come_first_and_those_without_runs_are_folded_with_their_number(evidence):
+    found = verdicts(evidence)
+    groups = verdict_rows(found).groups
+    n = {name: len(found.of(name)) for name in ("undecided", "not tested")}
+    assert n["not tested"] > 30
+    assert groups[-1].heading == f"Not tested: {n['not tested']} claims" and groups[-1].folded
+    assert not any(group.folded for group in groups[:-1])
+    order = [group.heading.partition(":")[0].lower() for group in groups]
+    wanted = ("confirmed", "contradicted", "cannot be confirmed on this test set", "undecided", "not tested")
+    assert order == [name for name in wanted if name in order] and sum(len(g.rows) for g in groups) == 52
+
+
+def test_no_score_or_difference_of_a_row_has_two_decimals_but_those_that_the_paper_prints(evidence):
+    html = rows_of(verdict_rows(verdicts(evidence)))[FREEZING].details
+    cells = re.findall(r"<td>([^<]*)</td>", html)
+    per_row = [cells[start : start + 8] for start in range(0, len(cells), 8)]
+    assert len(per_row) == 6 and all(re.fullmatch(r"–|[+−]?\d+\.\d\d(, not as claimed)?", row[7]) for row in per_row)
+    (tested,) = [row for row in per_row if row[0].startswith("supports")]
+    assert all(re.fullmatch(r"[\[\]+−\d.,\s ]+", text) for text in tested[1:4])
+    assert not re.search(r"\.\d\d", "".join(tested[1:4]))
 
 
 def test_the_caption_of_the_verdicts_says_runs_seeds_commit_and_scale(evidence):
-    caption = verdict_table(verdicts(evidence)).caption
+    caption = verdict_rows(verdicts(evidence)).caption
     for text in (f"10 runs of {STEM}", "seeds 1 to 5", "commit abcdef1234", "scale mini"):
         assert text in caption
 
 
-def test_every_comparison_names_its_runs(evidence):
-    table = contrast_table(verdicts(evidence))
+def test_every_comparison_is_in_a_file_with_unrounded_numbers_and_names_its_runs(evidence):
+    table = comparison_table(verdicts(evidence))
     ids = {record.id for record in evidence.results[STEM]["table4"].records.values()}
-    assert len(table.runs) == len(table.rows) and all(set(runs) == ids for runs in table.runs.values())
+    tested = [row for row in table.rows if row[2] != "not tested"]
+    assert len(table.rows) == sum(len(claim.contrasts) for claim in load_claims())
+    assert len(tested) == sum(bool(runs) for runs in table.runs.values())
+    assert all(set(runs) == ids for runs in table.runs.values() if runs)
+    (row,) = [row for row in tested if row[0] == "freezing-helps-bert"]
+    assert float(row[4]) == pytest.approx(9.4, abs=1e-4)  # 91.2 - 81.8
+    assert verdict_rows(verdicts(evidence))._repr_html_().count("<a download=") == 2
 
 
 def test_without_runs_no_claim_is_tested_and_the_page_says_why():
     found = verdicts(Evidence(results={}, missing={STEM: "not executed with this run store"}))
     assert len(found.of("not tested")) == len(load_claims())
-    assert f"No runs of {STEM}: not executed with this run store." in verdict_table(found).notes
-    assert contrast_table(found).rows[0][0] == "no runs yet"
+    (group,) = verdict_rows(found).groups
+    assert group.note == f"No runs of {STEM}: not executed with this run store"
 
 
 def test_the_margin_that_was_read_off_the_judged_table_is_said_to_be_circular(evidence):
-    rows = {row[0].text: row[0].note for row in verdict_table(verdicts(evidence)).rows}
-    notes = [note for text, note in rows.items() if "layers are removed" in text]
-    assert len(notes) == 2 and all("is therefore circular" in note for note in notes)
+    details = [row.details for text, row in rows_of(verdict_rows(verdicts(evidence))).items() if "are removed" in text]
+    assert len(details) == 2 and all("is therefore circular" in text for text in details)
 
 
-def test_beside_an_inconclusive_comparison_stands_what_would_have_been_decided(make_results):
+def test_beside_an_undecided_comparison_stands_what_would_have_been_decided(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": [91, 92, 91, 92, 90]})
     found = verdicts(Evidence(results={STEM: {"table4": results}}))
-    rows = {row[0].text: row for row in verdict_table(found).rows}
-    freezing = rows["Freezing lower layers helps BERT models trained on masked words."]
-    assert "is inconclusive" in freezing[1].text and "\n80% " in freezing[3].text
-    (row,) = [row for row in contrast_table(found).rows if row[0] == "freezing-helps-bert"]
-    assert float(row[5]) > 0
+    row = rows_of(verdict_rows(found))[FREEZING]
+    assert "1 of 6 with runs<" in dict(row.cells)["badge"] and "undecided" in row.details
+    (row,) = [row for row in comparison_table(found).rows if row[0] == "freezing-helps-bert" and row[2] == "undecided"]
+    assert float(row[7]) > 0
+
+
+def test_the_page_begins_with_the_number_of_claims_per_verdict_and_of_those_that_the_paper_contradicts(evidence):
+    found = verdicts(evidence)
+    first, second = lead(found).sentences
+    n = {name: len(found.of(name)) for name in ("confirmed", "undecided", "not tested")}
+    assert n == {"confirmed": 0, "undecided": 0, "not tested": 52}
+    assert first == "Of 52 claims our runs confirm none and contradict none; 52 are not tested."
+    assert re.search(r"contradict \d+ of the \d+ claims .* in 11 places\.$", second)
+
+
+def test_verdicts_are_counted_in_the_first_sentence(make_results):
+    both = {"Baseline": [80, 85, 79, 84, 81], "Layer freeze": GOOD, "Layerwise decay": GOOD}
+    evidence = Evidence(results={STEM: {"table4": make_results(both)}})
+    claim = next(claim for claim in load_claims() if claim.id == "freezing-helps-bert")
+    tested = (claim.contrasts[1],)  # BERT on questions
+    claims = [dataclasses.replace(claim, id=str(i), contrasts=tested) for i in range(2)]
+    (opposed,) = (dataclasses.replace(one, first=one.second, second=one.first, paper={}) for one in tested)
+    claims.append(dataclasses.replace(claim, contrasts=(opposed,)))
+    found = tuple(judge(one, evidence.cell, margin=2.0) for one in claims)
+    sentence = lead(Verdicts(verdicts=found, evidence=evidence, margin=2.0)).sentences[0]
+    assert sentence == "Of 3 claims our runs confirm 2 and contradict 1."
+    several = [dataclasses.replace(found[0], verdict=name) for name in ("undecided", "not tested", "not tested")]
+    sentence = lead(Verdicts(verdicts=(*found, *several), evidence=evidence, margin=2.0)).sentences[0]
+    assert sentence == "Of 6 claims our runs confirm 2 and contradict 1; 1 is undecided and 2 are not tested."
+
+
+def test_on_generated_data_the_page_says_that_the_papers_own_numbers_hold_all_the_same(evidence):
+    found = dataclasses.replace(verdicts(evidence), is_demo=True)
+    assert lead(found).sentences[2].startswith("The banner is about our runs")
+    assert "on generated data" in verdicts_answer(found).sentences[0]
 
 
 def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_results):
@@ -99,6 +168,19 @@ def test_the_small_figure_says_in_words_what_it_shows(evidence):
     (claim,) = [claim for claim in load_claims() if claim.id == "freezing-helps-bert"]
     found = judge(claim, evidence.cell, margin=2.0)
     drawn = forest(found.judgements, margin=2.0, label="Freezing <helps>.")
-    said = "Freezing &lt;helps&gt;. 1 differences from +9.40 to +9.40 points: 1 supports, 0 opposes, 0 inconclusive."
+    said = "Freezing &lt;helps&gt;. One difference, +9.4 points: supports."
     assert f'role="img" aria-label="{said}"' in drawn.markup
     assert drawn.markup.count("<circle") == 1
+
+
+def test_every_point_of_the_small_figure_names_its_comparison_and_numbers(make_results):
+    results = make_results({"Baseline": BAD, "Layer freeze": GOOD, "Layerwise decay": GOOD, "Layer reinit": BAD[::-1]})
+    evidence = Evidence(results={STEM: {"table4": results}})
+    (claim,) = [claim for claim in load_claims() if claim.id == "layer-methods-beneficial"]
+    drawn = forest(judge(claim, evidence.cell, margin=2.0).judgements, margin=2.0, label="Techniques.").markup
+    titles = [unescape(title) for title in re.findall(r"<title>([^<]*)</title>", drawn)]
+    assert len(titles) == drawn.count("<circle") == 3
+    assert re.fullmatch(
+        r"BERT, freezing lower layers, QA scores higher than the default recipe: \+9\.4 \[\d\.\d, \d+\.\d\], \w+",
+        titles[0],
+    )

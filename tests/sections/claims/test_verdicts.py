@@ -11,12 +11,12 @@ from blurbstudy.sections.claims.estimates import Estimate
 from blurbstudy.sections.claims.verdicts import (
     CONFIRMED,
     CONTRADICTED,
-    INCONCLUSIVE,
-    INCONCLUSIVE_VERDICT,
     NOT_TESTED,
     OPPOSES,
     SUPPORTS,
     UNCONFIRMABLE,
+    UNDECIDED,
+    UNDECIDED_VERDICT,
     UNTESTED,
     decide,
     judge,
@@ -77,7 +77,7 @@ def estimates_of(p_for, p_against):
     [
         ("higher", GOOD, BAD, SUPPORTS),
         ("higher", BAD, GOOD, OPPOSES),
-        ("higher", GOOD, SAME, INCONCLUSIVE),
+        ("higher", GOOD, SAME, UNDECIDED),
         ("higher_by_margin", GOOD, BAD, SUPPORTS),
         ("higher_by_margin", SAME, GOOD, OPPOSES),  # credibly less than the margin ahead
         ("equivalent", GOOD, SAME, SUPPORTS),
@@ -100,21 +100,21 @@ def test_where_all_must_agree_each_is_tested_alone_and_a_contradiction_by_one_is
     judged = decide("all", estimates_of(p_for, p_against))
     assert [j.p for j in judged] == p_for and {j.outcome for j in judged} == {SUPPORTS}
     judged = decide("all", estimates_of([1.0] * 3, [0.02, 0.5, 0.5]))  # Holm: 3 times 0.02
-    assert [j.outcome for j in judged] == [INCONCLUSIVE] * 3 and judged[0].p == pytest.approx(0.06)
+    assert [j.outcome for j in judged] == [UNDECIDED] * 3 and judged[0].p == pytest.approx(0.06)
     assert decide("all", estimates_of([1.0] * 3, [0.01, 0.5, 0.5]))[0].outcome == OPPOSES
 
 
 def test_where_one_is_enough_it_is_the_other_way_round():
     judged = decide("any", estimates_of([0.02, 0.5, 0.5], [1.0] * 3))
-    assert judged[0].outcome == INCONCLUSIVE and judged[0].p == pytest.approx(0.06)
+    assert judged[0].outcome == UNDECIDED and judged[0].p == pytest.approx(0.06)
     assert {j.outcome for j in decide("any", estimates_of([1.0] * 3, [0.04, 0.03, 0.01]))} == {OPPOSES}
 
 
 def test_most_are_shown_by_the_partial_conjunction_p():
     p = [0.001, 0.02, 0.03, 0.9, 0.9]  # three of five: (5 - 3 + 1) p_(3) = 0.09
-    assert verdict_of("most", [j.outcome for j in decide("most", estimates_of(p, [1.0] * 5))]) == INCONCLUSIVE_VERDICT
+    assert verdict_of("most", [j.outcome for j in decide("most", estimates_of(p, [1.0] * 5))]) == UNDECIDED_VERDICT
     p[2] = 0.016  # 3 * 0.02 is above 0.05 still
-    assert verdict_of("most", [j.outcome for j in decide("most", estimates_of(p, [1.0] * 5))]) == INCONCLUSIVE_VERDICT
+    assert verdict_of("most", [j.outcome for j in decide("most", estimates_of(p, [1.0] * 5))]) == UNDECIDED_VERDICT
     p[1] = 0.01
     assert verdict_of("most", [j.outcome for j in decide("most", estimates_of(p, [1.0] * 5))]) == CONFIRMED
 
@@ -146,7 +146,7 @@ def test_parts_must_all_hold_and_one_is_enough_to_contradict(make_cells):
     }
     assert verdicts[("a", "b"), ("c", "b")] == CONFIRMED
     assert verdicts[("a", "b"), ("b", "c")] == CONTRADICTED
-    assert verdicts[("a", "b"), ("c", "a")] == INCONCLUSIVE_VERDICT
+    assert verdicts[("a", "b"), ("c", "a")] == UNDECIDED_VERDICT
 
 
 def test_a_claim_that_the_test_set_cannot_confirm_is_said_to_be_one(make_cells):
@@ -156,7 +156,7 @@ def test_a_claim_that_the_test_set_cannot_confirm_is_said_to_be_one(make_cells):
     assert judge(claim_of(("equivalent", A, D)), cells, margin=10.0).verdict == CONFIRMED
     one_is_enough = claim_of(("equivalent", A, D), ("higher", A, B), rule="any")
     found = judge(one_is_enough, make_cells(a=GOOD, b=SAME, d=SAME), margin=0.5)
-    assert found.verdict == INCONCLUSIVE_VERDICT and [j.outcome for j in found.judgements] == [INCONCLUSIVE] * 2
+    assert found.verdict == UNDECIDED_VERDICT and [j.outcome for j in found.judgements] == [UNDECIDED] * 2
 
 
 def test_a_claim_without_runs_is_not_tested(make_cells):
@@ -181,18 +181,18 @@ def test_a_judgement_names_the_runs_of_both_sides(make_cells):
     ("rule", "outcomes", "verdict"),
     [
         ("all", [SUPPORTS, SUPPORTS], CONFIRMED),
-        ("all", [SUPPORTS, INCONCLUSIVE], INCONCLUSIVE_VERDICT),
+        ("all", [SUPPORTS, UNDECIDED], UNDECIDED_VERDICT),
         ("all", [SUPPORTS, OPPOSES], CONTRADICTED),
         ("all", [SUPPORTS, UNTESTED], CONFIRMED),
         ("all", [SUPPORTS, UNTESTED, UNTESTED], NOT_TESTED),
         ("all", [OPPOSES, UNTESTED, UNTESTED], CONTRADICTED),
         ("most", [SUPPORTS, SUPPORTS, OPPOSES], CONFIRMED),
         ("most", [SUPPORTS, OPPOSES], CONTRADICTED),
-        ("most", [SUPPORTS, INCONCLUSIVE, INCONCLUSIVE], INCONCLUSIVE_VERDICT),
-        ("any", [INCONCLUSIVE, SUPPORTS, UNTESTED, UNTESTED, UNTESTED], CONFIRMED),
+        ("most", [SUPPORTS, UNDECIDED, UNDECIDED], UNDECIDED_VERDICT),
+        ("any", [UNDECIDED, SUPPORTS, UNTESTED, UNTESTED, UNTESTED], CONFIRMED),
         ("any", [OPPOSES, OPPOSES], CONTRADICTED),
-        ("any", [OPPOSES, INCONCLUSIVE], INCONCLUSIVE_VERDICT),
-        ("any", [OPPOSES, UNTESTED], INCONCLUSIVE_VERDICT),
+        ("any", [OPPOSES, UNDECIDED], UNDECIDED_VERDICT),
+        ("any", [OPPOSES, UNTESTED], UNDECIDED_VERDICT),
         ("all", [UNTESTED], NOT_TESTED),
     ],
 )

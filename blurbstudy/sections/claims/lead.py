@@ -1,0 +1,50 @@
+"""The answer of the page in a paragraph, before everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from .claims import load_inconsistencies
+from .paper_claims import fits, printed_claims
+from .verdict_tables import Verdicts
+from .verdicts import CONFIRMED, CONTRADICTED, NOT_TESTED, UNCONFIRMABLE, UNDECIDED_VERDICT, VERDICTS
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The answer of the page in a paragraph, before everything else."""
+
+    sentences: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        return f'<p class="in-short">{escape(" ".join(self.sentences))}</p>'
+
+
+def lead(verdicts: Verdicts) -> Lead:
+    """How many claims our runs confirm and contradict, and how many the paper's own numbers contradict."""
+    n = {verdict: len(verdicts.of(verdict)) for verdict in VERDICTS}
+    printed = printed_claims()
+    against = sum(not fits(claim, margin=verdicts.margin) for claim in printed)
+    others = [
+        f"{n[verdict]} {text if n[verdict] > 1 else text.replace('are ', 'is ')}"
+        for verdict, text in (
+            (UNDECIDED_VERDICT, "are undecided"),
+            (UNCONFIRMABLE, "cannot be confirmed on these test sets with any number of seeds"),
+            (NOT_TESTED, "are not tested"),
+        )
+        if n[verdict]
+    ]
+    rest = "; " + " and ".join(filter(None, [", ".join(others[:-1]), others[-1]])) if others else ""
+    sentences = [
+        f"Of {len(verdicts.verdicts)} claims our runs confirm {n[CONFIRMED] or 'none'} and contradict "
+        f"{n[CONTRADICTED] or 'none'}{rest}.",
+        f"The paper's own printed numbers contradict {against or 'none'} of the {len(printed)} claims that they bear "
+        f"on, and disagree with one another or with the text in {len(load_inconsistencies())} places.",
+    ]
+    if verdicts.is_demo:
+        sentences.append(
+            "The banner is about our runs; what is said of the paper's printed numbers needs none, and holds all the "
+            "same."
+        )
+    return Lead(tuple(sentences))
