@@ -63,7 +63,7 @@ def test_the_papers_numbers_are_shown_on_request_alone(make_results):
     hidden = dataclasses.replace(shown, shows_paper=False)
     tables = [score_table(results, title="t", paper="table4") for results in (shown, hidden)]
     assert [table.rows[0][2].paper is None for table in tables] == [False, True]
-    assert [any(note.startswith("On the paper") for note in table.notes) for table in tables] == [True, False]
+    assert [any(note.startswith("On the paper") for note in table.legend) for table in tables] == [True, False]
     columns = [paired_table(r, title="d", baseline=BASELINE, paper="table4").columns for r in (shown, hidden)]
     assert [names[-1] for names in columns] == ["The paper's", "Here"]
     assert compare_with_paper(hidden, baseline=BASELINE, paper="table4") is NOT_COMPARED
@@ -74,7 +74,7 @@ def test_the_papers_numbers_are_shown_on_request_alone(make_results):
 def test_a_table_that_the_paper_has_not_shows_no_number_of_it(make_results):
     results = make_results({BASELINE: [80, 81, 83], "Layer freeze": [70, 70, 72]})
     table = score_table(results, title="t", paper="")
-    assert table.rows[0][2].paper is None and not any("On the paper" in note for note in table.notes)
+    assert table.rows[0][2].paper is None and not any("On the paper" in note for note in table.legend)
     assert paired_table(results, title="d", baseline=BASELINE, paper="").columns[-1] == "Here"
 
 

@@ -50,7 +50,7 @@ def test_a_table_has_the_resampled_column_beside_the_official_one(make_study, sh
     official, resampled = (next(row for row in table.rows if row[1] == condition.level)[i] for i in (2, 3))
     assert official.paper is not None and resampled.paper is None
     assert (resampled.seeds, resampled.expected, resampled.runs) == (2, 2, 4)
-    assert RESAMPLED_NOTE in table.notes and "not comparable with the paper" in table.caption
+    assert RESAMPLED_NOTE in table.legend and "not comparable with the paper" in table.notes[0]
     assert "jackknife pseudo-values over pairs, joint with repeats" in table.caption
     baseline = optimization_ablation.BASELINE
     compared = results.compare(condition._replace(level="Standard epochs"), condition)

@@ -40,7 +40,7 @@ def test_the_paired_table_shows_the_papers_difference(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD})
     table = paired_table(results, title="t", baseline="Baseline", paper="table4")
     assert table.rows[0][-1] == "+4.60"  # 76.3 - 71.7
-    assert table.rows[0][2] == "−9.50" and table.rows[0][7] == "worse"
+    assert table.rows[0][2] == "−9.5" and table.rows[0][7] == "worse"
     both, seeds, examples = table.rows[0][3].text.split("\n")
     assert seeds.startswith("seeds [") and examples.startswith("examples [") and both.startswith("[")
 
@@ -69,7 +69,7 @@ def test_pairs_are_counted_by_both_kinds_of_seed(make_results, twice_pretrained)
 def test_a_clear_difference_is_a_finding_and_an_unclear_one_is_undecided(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": [89, 92, 92, 92]})
     said = " ".join(key_findings(results, question="?", baseline="Baseline").sentences)
-    assert "Layer freeze is worse than Baseline by 9.50" in said
+    assert "Layer freeze is worse than Baseline by 9.5" in said
     assert "Undecided: 1 of 2" in said
 
 
@@ -100,7 +100,7 @@ def test_where_every_run_on_both_sides_collapsed_neither_is_called_better(make_r
 def test_rates_of_collapse_are_compared_exactly(make_results):
     results = make_results({"Baseline": [30] * 8, "Layer freeze": [90] * 8, "Layer reinit": [30] * 7 + [90]})
     freeze, reinit = collapse_table(results, title="c", baseline="Baseline").rows
-    assert freeze[:4] == ("Layer freeze", "0 of 8", "8 of 8", "−100.00") and freeze[6] == "Boschloo's exact test"
+    assert freeze[:4] == ("Layer freeze", "0 of 8", "8 of 8", "−100.0") and freeze[6] == "Boschloo's exact test"
     expected = stats.boschloo_exact([[0, 8], [8, 0]]).pvalue
     one_fewer = stats.boschloo_exact([[7, 8], [1, 0]]).pvalue
     assert freeze[5] == format_p_value(2 * expected) and reinit[5] == format_p_value(one_fewer)
@@ -134,8 +134,8 @@ def test_nothing_run_is_said_as_such(make_results):
 def test_against_the_paper_says_whether_the_direction_is_the_same(make_results):
     results = make_results({"Baseline": GOOD, "Layer freeze": BAD, "Layer reinit": BAD})
     freeze, reinit = compare_with_paper(results, baseline="Baseline", paper="table4").sentences
-    assert "the paper +4.60, here −9.50" in freeze and freeze.endswith(": opposite direction.")
-    assert "the paper −2.40, here −9.50" in reinit and reinit.endswith(": same direction.")
+    assert "the paper +4.60, here −9.5" in freeze and freeze.endswith(": opposite direction.")
+    assert "the paper −2.40, here −9.5" in reinit and reinit.endswith(": same direction.")
 
 
 @pytest.mark.parametrize("freeze", [[93, 85, 94, 89], [91, 91, 91, 92]])

@@ -20,7 +20,7 @@ def test_the_second_minus_the_first_by_the_joint_test(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     made = pair(catalog)
     (row,) = made.table.rows
-    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4) and row[4:6] == ("4", "0 of 4 against 0 of 4")
+    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4, 1) and row[4:6] == ("4", "0 of 4 against 0 of 4")
     first, second = catalog.groups
     joint = compare([[catalog.records(second), catalog.records(first)]], catalog.references(first))
     assert joint.p < 0.001 and row[3] == "< 0.001"

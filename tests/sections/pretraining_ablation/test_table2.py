@@ -85,7 +85,7 @@ def test_an_objective_without_encoder_says_why(table2):
 
 def test_differences_point_where_the_papers_point_or_nowhere(table2):
     (sentence,) = compare_objectives_with_paper(table2(), baseline="BERT").sentences
-    assert sentence.startswith("BioASQ, ELECTRA against BERT: the paper ") and "here −18.00" in sentence
+    assert sentence.startswith("BioASQ, ELECTRA against BERT: the paper ") and "here −18.0" in sentence
     assert sentence.endswith("opposite direction.")
     better = table2({"BERT": [70, 74, 72], "ELECTRA": [90, 88, 92]})
     assert compare_objectives_with_paper(better, baseline="BERT").sentences[0].endswith("same direction.")
@@ -116,7 +116,7 @@ def test_pretraining_seeds_are_told_apart(table2, twice_pretrained):
     rows = variance_table(results).rows
     assert rows == [("BioASQ", name, "2", "3", "2.83", "2.00", "0.00") for name in ("BERT", "ELECTRA")]
     table = objective_table(results, title="Table 2")
-    assert table.rows[0][1].expected == 6 and any("takes them as crossed" in note for note in table.notes)
+    assert table.rows[0][1].expected == 6 and any("takes them as crossed" in note for note in table.legend)
     assert "Student's t, pretraining and fine-tuning seeds crossed; over test examples" in table.caption
     assert not any(note.startswith("Interval over seeds of") for note in table.notes)
 
@@ -125,7 +125,7 @@ def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pre
     single = twice_pretrained(table2({"BERT": [90], "ELECTRA": [70]}), shift=4)
     said = "BioASQ, BERT; BioASQ, ELECTRA"
     expected = f"Interval over seeds of {said}: Student's t over pretraining seeds alone, at one fine-tuning seed."
-    assert expected in objective_table(single, title="x").notes
+    assert expected in objective_table(single, title="x").legend
     assert f"With a single seed of one kind, the other's sd includes the rest: {said}." in (
         variance_table(single).notes
     )
@@ -155,7 +155,7 @@ def test_an_interaction_is_shown_beside_each_change(make_results):
     results = Results(grid=grid, records=records, references=bert.references, provenance="x")
     table = interaction_table(results, title="Segments", first=first, second=second, baseline="BERT")
     rows = {row[1]: row for row in table.rows}
-    assert rows["BERT"][2] == "+9.67" and rows["BERT"][6] == "–"
+    assert rows["BERT"][2] == "+9.7" and rows["BERT"][6] == "–"
     assert rows["ELECTRA"][2] == "−9.67" and rows["ELECTRA"][6] == "−19.33"
 
 
