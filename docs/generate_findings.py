@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,12 @@ def figure(store: RunStore) -> str:
                     label=key.level,
                     scores=percent_scores(cell),
                     collapsed=[judgement.status.collapsed for judgement in cell.judgements],
-                    paper=None,
-                    trivial=None,
+                    seeds=cell.seeds,
+                    metric="BIOSSES",
                 )
                 panels.setdefault(f"{key.group}: {title}", []).append(points)
-    return points_figure(panels, title="Seeds on BIOSSES", caption="").svg
+    longest_first = dict(sorted(panels.items(), key=lambda panel: -len(panel[1])))
+    return replace(points_figure(longest_first, title="Seeds on BIOSSES"), columns=2).svg  # as wide as the README
 
 
 def front(store: RunStore) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from .scale import Scale, minus
+
 INK, SOFT, LINE = "var(--ink, currentColor)", "var(--soft, currentColor)", "var(--line, #8886)"
 CARD, PAPER = "var(--card, Canvas)", "var(--paper, #009E73)"
 # Okabe and Ito's palette, its orange darkened and grey for its light blue: 3:1 at least on white and on the dark card.
@@ -36,41 +38,6 @@ SHAPES = {
 }
 STROKED = ("cross", "mean")
 FONT = "ui-sans-serif,system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The range of an axis."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    @classmethod
-    def around(cls, values: Iterable[float | None], *, least: float = 2.0, otherwise: tuple[float, float]) -> Scale:
-        """The range of some values with room at both ends; `otherwise` without any."""
-        found = [value for value in values if value is not None and math.isfinite(value)]
-        if not found:
-            return cls(*otherwise)
-        room = max(least / 2, 0.07 * (max(found) - min(found)))
-        return cls(min(found) - room, max(found) + room)
-
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-    def share(self, value: float) -> float:
-        """0 at the low end, 1 at the high one."""
-        low, high, at = (math.log(v) if self.log else v for v in (self.low, self.high, value))
-        return (at - low) / (high - low)
-
-    def ticks(self, about: int = 5) -> dict[float, str]:
-        """Round numbers within the range, with their texts."""
-        raw = (self.high - self.low) / about
-        unit = 10.0 ** math.floor(math.log10(raw))
-        step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
-        places = max(0, -math.floor(math.log10(step) + 1e-9) + (f"{step:e}"[:3] == "2.5"))
-        whole = range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
-        return {round(n * step, 10): minus(f"{n * step:,.{places}f}") for n in whole}
 
 
 @dataclass(frozen=True)
@@ -102,15 +69,17 @@ class Panel:
     rows: Sequence[str] = ()  # names, top to bottom, in place of an axis up
     row: int = ROW  # px
     right: int = 14  # px, for texts beside the plot
+    left: float = 0  # px at least, so that panels with other names have equal axes
     parts: list[str] = field(default_factory=list)
     marks: dict[tuple[str, str, bool], list[str]] = field(default_factory=dict)  # drawn last
     stacked: Counter[tuple[float, bool]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.names = [wrapped(name) for name in self.rows]
-        longest = max((text_width(line) for lines in self.names for line in lines), default=40)
-        self.box_left, self.box_right = longest + 12, self.width - self.right
-        self.box_top = 40 if not self.rows and self.title else 28 if self.title else 8
+        self.box_left, self.box_right = max(self.left, names_width(self.rows)), self.width - self.right
+        self.titles = wrapped(self.title, self.width // 9) if self.title else []
+        self.box_top = 10 + 17 * len(self.titles) + (0 if self.rows else 14)  # the label of the axis up is there
+        self.row = max(self.row, 14 * max(map(len, self.names), default=0) + 6)
         if self.rows:
             self.height = self.box_top + self.row * len(self.rows) + 44
         self.box_bottom = self.height - 44
@@ -242,7 +211,10 @@ class Panel:
     def svg(self, x: float = 0, y: float = 0) -> str:
         """The panel; at a place in px within another drawing."""
         place = f'x="{number(x)}" y="{number(y)}"' if x or y else 'style="max-width:100%;height:auto"'
-        title = f'<text y="14" font-size="13" font-weight="650">{escape(self.title)}</text>' if self.title else ""
+        title = "".join(
+            f'<text y="{14 + 17 * index}" font-size="13" font-weight="650">{escape(line)}</text>'
+            for index, line in enumerate(self.titles)
+        )
         marks = "".join(_marks(*kind, drawn) for kind, drawn in self.marks.items())
         return (
             f'<svg {place} width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}">'
@@ -303,7 +275,12 @@ def _stroke(path: str, color: str, *, dash: str = "", width: float = 2, faint: b
 
 def text_width(text: str) -> float:
     """px of a text at most, in any of the fonts that a page may have."""
-    return sum(4.4 if letter in "ijlt.,:;|!'()[] " else 10.8 if letter in "mwMW%" else 7.6 for letter in text)
+    return sum(4.4 if letter in "ijlt.,:;|!'()[] " else 12 if letter in "mwMW%−×+" else 7.6 for letter in text)
+
+
+def names_width(names: Iterable[str]) -> float:
+    """px that names of rows take."""
+    return max((text_width(line) for name in names for line in wrapped(name)), default=40) + 12
 
 
 def wrapped(name: str, width: int = 18) -> list[str]:
@@ -314,8 +291,3 @@ def wrapped(name: str, width: int = 18) -> list[str]:
 def number(value: float) -> str:
     """A coordinate to a tenth of a px."""
     return f"{round(value, 1):g}"
-
-
-def minus(text: str) -> str:
-    """With the sign that numbers of tables have."""
-    return text.replace("-", "−")

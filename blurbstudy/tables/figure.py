@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from .chart import BLUE, GREY, INK, NARROW, PAPER, SOFT, VERMILION, WIDE, Key, Panel, Scale, image, minus
+from ..stats.status import COLLAPSED_NOTE
+from .chart import BLUE, GREY, INK, NARROW, PAPER, SOFT, VERMILION, WIDE, Key, Panel, image, names_width
 from .formatting import slug
+from .scale import Scale, minus
 from .score_table import paper_score, percent_scores
 from .table import FigureInfo, figures_bundle
 
@@ -40,31 +42,35 @@ class Figure:
     @property
     def svg(self) -> str:
         """Panels and legend as one SVG file."""
-        return image(self.panels, self.keys, columns=min(self.columns, len(self.panels)))
+        return image(self.panels, self.keys, columns=max(1, min(self.columns, len(self.panels))))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         return figures_bundle(self._repr_html_(), self.info)
 
     def _repr_html_(self) -> str:
         columns = max(1, min(self.columns, len(self.panels)))
-        room = max((columns * (panel.width + 20) for panel in self.panels), default=0)
+        room = max((columns * (panel.width + 20) for panel in self.panels), default=WIDE)
         drawn = "".join(panel.svg() for panel in self.panels)
         keys = "".join(
             f'<span style="display:inline-block;margin-right:1.4em">{key.svg()} {escape(key.text)}</span>'
             for key in self.keys
         )
+        drawing = (
+            f'<div class="panels" role="img" aria-label="{escape(self.alt, quote=True)}" '
+            f'style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:14px 20px">{drawn}</div>'
+        )
         parts = [
             f'<div style="max-width:{room}px">',
-            f'<div class="panels" role="img" aria-label="{escape(self.alt, quote=True)}" '
-            f'style="display:flex;flex-wrap:wrap;gap:12px 20px">{drawn}</div>',
+            drawing if self.panels else f"<p>{escape(self.alt)}</p>",
             f'<p class="keys">{keys}</p>' if keys else "",
             f'<p class="reading">{escape(self.reading)}</p>' if self.reading else "",
+            "</div>",
         ]
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         return (
             f'<figure class="drawing" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
-            f'<div class="frame">{"".join(parts)}</div></div>'
+            f'<div class="frame">{"".join(parts)}</div>'
             f'<p class="source">{escape(self.caption)}</p>{listed}</figure>'
         )
 
@@ -151,12 +157,13 @@ def depth_figure(
 def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     """Every seed as a point, next to the paper's numbers: one panel per group and task column.
 
-    Groups without runs are left out, unless none has any.
+    Panels without runs are left out, unless none has any.
     """
     panels: dict[str, list[SeedScores]] = {}
-    groups = {condition.group for condition in results.summaries} or set(results.grid.groups)
+    with_runs = {condition.panel for condition in results.summaries}
+    left_out = dict.fromkeys(key.panel for key in results.conditions() if with_runs and key.panel not in with_runs)
     for condition in results.conditions():
-        if condition.group not in groups:
+        if condition.panel in left_out:
             continue
         summary = results.summaries.get(condition)
         points = SeedScores(
@@ -169,7 +176,8 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
             trivial=summary.trivial * 100 if summary else None,
         )
         panels.setdefault(condition.panel, []).append(points)
-    return points_figure(panels, title=title, caption=results.caption)
+    notes = [f"No runs: {'; '.join(left_out)}."] if left_out else []
+    return points_figure(panels, title=title, caption=results.caption, notes=notes)
 
 
 def points_figure(
@@ -191,9 +199,12 @@ def points_figure(
     for entry in (entry for points in panels.values() for entry in points):
         scores.setdefault(entry.metric, []).extend(entry.scores)
     axes = {metric: Scale.around(values, otherwise=(0, 100)) for metric, values in scores.items()}
+    left = names_width(entry.label for points in panels.values() for entry in points)
     columns = 3 if len(panels) > 4 or len(panels) == 3 else 2
     drawn = [
-        _draw_seeds(name, points, axes[points[0].metric], paired=paired, width=NARROW if columns == 3 else WIDE)
+        _draw_seeds(
+            name, points, axes[points[0].metric], paired=paired, left=left, width=NARROW if columns == 3 else WIDE
+        )
         for name, points in panels.items()
     ]
     entries = [entry for points in panels.values() for entry in points]
@@ -220,15 +231,18 @@ def points_figure(
         panels=drawn,
         keys=[key for key, occurs in keys if occurs],
         columns=columns,
+        reading=COLLAPSED_NOTE if any(gone for _, gone in runs) else "",
         caption=caption,
         notes=notes,
     )
 
 
-def _draw_seeds(name: str, points: Sequence[SeedScores], axis: Scale, *, paired: bool, width: int) -> Panel:
+def _draw_seeds(
+    name: str, points: Sequence[SeedScores], axis: Scale, *, paired: bool, width: int, left: float
+) -> Panel:
     has_paper = any(entry.paper is not None for entry in points)
     row = 48 if has_paper or paired else 36
-    panel = Panel(title=name, x=axis, rows=[entry.label for entry in points], row=row, width=width)
+    panel = Panel(title=name, x=axis, rows=[entry.label for entry in points], row=row, width=width, left=left)
     middles = [panel.row_at(index) - 8 * has_paper for index in range(len(points))]  # the paper's numbers are below
     names = list(dict.fromkeys(seed for entry in points for seed in entry.runs))
     # A seed has the same height in every row, so that it can be followed by eye.
@@ -256,12 +270,12 @@ def _draw_seeds(name: str, points: Sequence[SeedScores], axis: Scale, *, paired:
     for middle, entry, at in zip(middles, points, places, strict=True):
         if not entry.scores:
             panel.text(panel.box_left + 8, middle + 4, "no runs", color=SOFT)
-        if (mean := entry.mean) is not None and len(entry.scores) > 1:
-            panel.mark("mean", panel.across(mean), middle, INK, tip=f"mean {mean:.2f}")
         for seed, (score, collapsed) in entry.runs.items():
             shape = "left" if score is None else "cross" if collapsed else "dot"
             tip = f"seed {seed}: {'no score' if score is None else f'{score:.2f}'}{', collapsed' * collapsed}"
             panel.mark(shape, *at[seed], VERMILION if collapsed else BLUE, tip=tip)
+        if (mean := entry.mean) is not None and len(entry.scores) > 1:
+            panel.mark("mean", panel.across(mean), middle, INK, tip=f"mean {mean:.2f}")
         if entry.paper is not None and entry.paper in axis:
             panel.mark(
                 "diamond", panel.across(entry.paper), middle + 20, PAPER, hollow=True, tip=f"paper {entry.paper:.2f}"

@@ -6,10 +6,11 @@ import numpy as np
 
 from ..stats.contrasts import Comparison
 from ..stats.seeds.learning_curve import CurvePoint, LearningCurve
-from .chart import BLUE, INK, VERMILION, WIDE, Key, Panel, Scale
+from .chart import BLUE, INK, VERMILION, WIDE, Key, Panel
 from .comparison_table import format_p_value
 from .figure import Figure
 from .formatting import format_interval, format_number, format_signed
+from .scale import Scale
 from .score_table import PERCENT, percent, percents
 from .table import Table
 

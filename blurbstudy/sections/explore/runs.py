@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...stats.status import COLLAPSED_NOTE, RunStatus
-from ...tables.chart import COLORS, DASHES, INK, WIDE, Key, Panel, Scale
+from ...tables.chart import COLORS, DASHES, INK, WIDE, Key, Panel
 from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.formatting import format_count, format_number
+from ...tables.scale import Scale
 from ...tables.table import Table
 from .catalog import Message, RunGroup, StoreCatalog
 from .depth import scores_by_seed
@@ -52,9 +53,9 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
     panels: dict[str, list[SeedScores]] = {}
     for group in first:
         panels.setdefault(f"{group.encoder} · {group.task.name}", []).append(group_points(catalog, group))
-    notes = [COLLAPSED_NOTE]
+    notes = []
     if len(groups) > len(first):
-        notes.append(f"The first {len(first)} of {len(groups)} settings. Filter further to see the others.")
+        notes = [f"The first {len(first)} of {len(groups)} settings. Filter further to see the others."]
     return points_figure(
         panels, title="Every run of these settings, by seed", caption=catalog.caption(first), notes=notes
     )
@@ -129,10 +130,10 @@ def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "")
     """Training loss and dev score against optimizer steps: a line per run, a point per evaluation, their mean."""
     last_step = max([1, *(step for curve in curves.values() for step in (*curve.values("step"), *curve.steps))])
     panels = []
-    for column, title, factor in (("train_loss", "Training loss", 1), ("dev_score", "Dev score × 100", 100)):
+    for column, name, factor in (("train_loss", "Training loss", 1), ("dev_score", "Dev score × 100", 100)):
         lines = {
-            name: list(zip(curve.values("step"), (factor * v for v in curve.values(column)), strict=True))
-            for name, curve in curves.items()
+            run: list(zip(curve.values("step"), (factor * v for v in curve.values(column)), strict=True))
+            for run, curve in curves.items()
         }
         batches = [
             _thinned(curve.steps, _with_gaps(curve.losses)) if column == "train_loss" else []
@@ -140,7 +141,7 @@ def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "")
         ]
         values = [value for points in (*lines.values(), *batches) for _, value in points]
         up = Scale.around(values, least=0.1 * factor, otherwise=(0, factor))
-        panel = Panel(title=title, x=Scale(0, 1.03 * last_step), y=up, width=WIDE)
+        panel = Panel(title=name, x=Scale(0, 1.03 * last_step), y=up, width=WIDE)
         panel.axis_across("optimizer steps")
         panel.axis_up("")
         for index, (points, losses) in enumerate(zip(lines.values(), batches, strict=True)):

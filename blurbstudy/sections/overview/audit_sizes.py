@@ -9,9 +9,10 @@ from pathlib import Path
 import yaml
 
 from ...config import JsonMapping, JsonObject
-from ...tables.chart import BLUE, CARD, SOFT, VERMILION, WIDE, Key, Panel, Scale
+from ...tables.chart import BLUE, CARD, SOFT, VERMILION, WIDE, Key, Panel
 from ...tables.figure import Figure
 from ...tables.formatting import format_number
+from ...tables.scale import Scale
 from ...tables.table import KeyFinding, Table
 from ...tasks import SPLITS, Task
 from ...tasks.audit import ALL_SPLITS, LIMITS

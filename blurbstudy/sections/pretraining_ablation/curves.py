@@ -7,9 +7,10 @@ from itertools import cycle
 
 from ...config import JsonMapping
 from ...study.study import Study
-from ...tables.chart import COLORS, DASHES, SOFT, Key, Panel, Scale
+from ...tables.chart import COLORS, DASHES, SOFT, Key, Panel
 from ...tables.figure import Figure
 from ...tables.formatting import format_number
+from ...tables.scale import Scale
 from ...tables.table import Table, empty_row
 from .grids import Parameters
 
@@ -77,9 +78,9 @@ def curves_figure(study: Study[Parameters]) -> Figure:
     records = _records(study)
     styles = dict(zip(records, zip(cycle(COLORS), cycle(DASHES)), strict=False))
     tokens = [point["tokens"] / 1e6 for record in records.values() for point in record["curve"]]
-    across = Scale.around([0.0, *tokens], least=0.0, otherwise=(0, 1)) if any(tokens) else Scale(0, 1)
+    across = Scale.around([0.0, *tokens], least=0.0, otherwise=(0, 1))
     panels, descriptions, keys = [], [], {}
-    for title, metric, axis_label in PANELS:
+    for title, metric, axis_label in PANELS if records else ():
         factor = 100 if metric.endswith("accuracy") else 1
         curves = {
             name: [(point["tokens"] / 1e6, factor * point[metric]) for point in record["curve"] if metric in point]

@@ -10,9 +10,10 @@ from statistics import fmean, median
 from ...models import Architecture
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.chart import COLORS, INK, MARKERS, Key, Panel, Scale, minus
+from ...tables.chart import COLORS, INK, MARKERS, Key, Panel
 from ...tables.figure import Figure
 from ...tables.formatting import format_interval, format_signed
+from ...tables.scale import Scale, minus
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import Table
 from ...training.run_record import RunRecord

@@ -8,11 +8,12 @@ from ...baselines import MODELS
 from ...stats.intervals import holm
 from ...study.decisions import decide
 from ...study.grid import Condition, Results
-from ...tables.chart import BLUE, PAPER, SOFT, VERMILION, Key, Panel, Scale
+from ...tables.chart import BLUE, PAPER, SOFT, VERMILION, Key, Panel
 from ...tables.comparison_table import ONE_SEED_DEMO
 from ...tables.figure import Figure
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import AGAINST_PAPER, NOT_COMPARED, paper_number, shown_number
+from ...tables.scale import Scale
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import KeyFinding
 from .grids import FINE_TUNED, MEAN
@@ -133,7 +134,13 @@ def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Fig
         for row, system in enumerate(systems):
             pair, printed = pairs[column, system]
             if pair:
-                _draw_pair(panel, pair, panel.row_at(row) - 6, VERMILION if system in models else BLUE, shape="dot")
+                _draw_pair(
+                    panel,
+                    pair,
+                    panel.row_at(row) - 6 * bool(printed),
+                    VERMILION if system in models else BLUE,
+                    shape="dot",
+                )
                 exact, overlap = map(format_number, pair)
                 descriptions.append(f"{column}, {system}: {exact} exact, {overlap} overlap.")
             else:

@@ -8,8 +8,9 @@ from itertools import cycle
 from ...search.search import N_STARTUP_TRIALS, SearchResult
 from ...stats.seeds.best_of import MIN_BAND, BestOf, best_of
 from ...study.study import Study
-from ...tables.chart import COLORS, DASHES, SOFT, WIDE, Key, Panel, Scale
+from ...tables.chart import COLORS, DASHES, SOFT, WIDE, Key, Panel
 from ...tables.figure import Figure
+from ...tables.scale import Scale
 from ...tables.score_table import PERCENT
 from .parameters import Parameters
 from .searches import Searched
