@@ -215,7 +215,8 @@ class Panel:
             f'<text y="{14 + 17 * index}" font-size="13" font-weight="650">{escape(line)}</text>'
             for index, line in enumerate(self.titles)
         )
-        marks = "".join(_marks(*kind, drawn) for kind, drawn in self.marks.items())
+        on_top = sorted(self.marks.items(), key=lambda drawn: drawn[0][0] == "mean")
+        marks = "".join(_marks(*kind, drawn) for kind, drawn in on_top)
         return (
             f'<svg {place} width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}">'
             f'<g style="font:{LETTER}px {FONT};fill:{INK}">{title}{"".join(self.parts)}{marks}</g></svg>'
@@ -283,9 +284,9 @@ def names_width(names: Iterable[str]) -> float:
     return max((text_width(line) for name in names for line in wrapped(name)), default=40) + 12
 
 
-def wrapped(name: str, width: int = 18) -> list[str]:
-    """The lines of a name."""
-    return textwrap.wrap(name, width, break_long_words=False) or [""]
+def wrapped(name: str, width: int = 0) -> list[str]:
+    """The lines of a name; of a row's by default."""
+    return textwrap.wrap(name, width or (26 if len(name) > 36 else 18), break_long_words=False) or [""]
 
 
 def number(value: float) -> str:

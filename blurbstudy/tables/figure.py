@@ -241,7 +241,7 @@ def _draw_seeds(
     name: str, points: Sequence[SeedScores], axis: Scale, *, paired: bool, width: int, left: float
 ) -> Panel:
     has_paper = any(entry.paper is not None for entry in points)
-    row = 48 if has_paper or paired else 36
+    row = 80 if paired else 48 if has_paper else 36
     panel = Panel(title=name, x=axis, rows=[entry.label for entry in points], row=row, width=width, left=left)
     middles = [panel.row_at(index) - 8 * has_paper for index in range(len(points))]  # the paper's numbers are below
     names = list(dict.fromkeys(seed for entry in points for seed in entry.runs))
