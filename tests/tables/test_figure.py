@@ -186,7 +186,7 @@ def test_a_figure_is_whole_in_itself_and_escapes_its_texts(make_results):
 def test_a_figure_of_a_table_stays_small():
     rows = [seeds(*range(40, 50), label=f"technique {n}", paper=45.0, trivial=41.0) for n in range(4)]
     figure = points_figure({f"task {n}": rows for n in range(13)}, title="t")
-    assert len(figure._repr_html_().encode()) < 100_000
+    assert len(figure._repr_html_().encode()) < 80_000
 
 
 def test_dollar_signs_in_names_are_no_formula():
