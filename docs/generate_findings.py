@@ -8,27 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from blurbstudy.config import Recipe
 from blurbstudy.report.published_archive import ARCHIVE, unpack_archive
 from blurbstudy.sections import get_section
 from blurbstudy.sections.claims.collapse_map import safety_answer
 from blurbstudy.sections.claims.gains import certainty_answer, gains_answer
 from blurbstudy.sections.claims.verdict_tables import claim_verdicts, verdicts_answer
+from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, depth_plan, stabilize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study.decisions import decide_levels
 from blurbstudy.study.grid import Results
 from blurbstudy.study.study import NOTEBOOK_METADATA, Study, stored_study
 from blurbstudy.tables.comparison_table import format_p_value, key_findings
-from blurbstudy.tables.figure import SeedScores, points_figure
+from blurbstudy.tables.figure import SeedScores, depth_figure, points_figure
 from blurbstudy.tables.formatting import format_interval, format_number, format_signed
 from blurbstudy.tables.score_table import percent, percent_scores, percents
 from blurbstudy.tables.table import KeyFinding
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDS = PROJECT / "studies" / "small" / ARCHIVE
-PAGE, FRONT, FIGURE = (PROJECT / name for name in ("docs/findings.md", "README.md", "images/findings.svg"))
+PAGE, FRONT, FIGURE, TECHNIQUES = (
+    PROJECT / name for name in ("docs/findings.md", "README.md", "images/findings.svg", "images/techniques.svg")
+)
 MARKS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end of findings -->)", re.DOTALL)
 GRIDS = (  # notebook, grid, baseline, what it is about
     ("02_optimization_ablation", "table3", "Improved optimization", "Longer training and bias correction (Table 3)"),
@@ -127,11 +132,25 @@ def figure(store: RunStore) -> str:
                     label=key.level,
                     scores=percent_scores(cell),
                     collapsed=[judgement.status.collapsed for judgement in cell.judgements],
-                    paper=None,
-                    trivial=None,
+                    seeds=cell.seeds,
+                    metric="BIOSSES",
                 )
                 panels.setdefault(f"{key.group}: {title}", []).append(points)
-    return points_figure(panels, title="Seeds on BIOSSES", caption="").svg
+    longest_first = dict(sorted(panels.items(), key=lambda panel: -len(panel[1])))
+    return replace(points_figure(longest_first, title="Seeds on BIOSSES"), columns=2).svg  # as wide as the README
+
+
+def techniques() -> str:
+    """What the techniques do to 12 layers, with the settings of the paper scale, as SVG."""
+    used = {
+        "Baseline": [],
+        "Freezing": [Freeze(6)],
+        "Layerwise decay": [LayerwiseDecay(0.8)],
+        "Re-initialization": [Reinitialize(1)],
+        "Layer removal": [RemoveLayers(6)],
+    }
+    plans = {name: depth_plan(stabilize(Recipe(), *stabilizers), 12) for name, stabilizers in used.items()}
+    return replace(depth_figure(plans), columns=3).svg
 
 
 def front(store: RunStore) -> str:
@@ -142,5 +161,6 @@ def front(store: RunStore) -> str:
 if __name__ == "__main__":
     published = RunStore(unpack_archive(RECORDS))
     FIGURE.write_text(figure(published), encoding="utf-8")
+    TECHNIQUES.write_text(techniques(), encoding="utf-8")
     PAGE.write_text(findings(published), encoding="utf-8")
     FRONT.write_text(MARKS.sub(lambda _: front(published), FRONT.read_text(encoding="utf-8")), encoding="utf-8")

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import io
-import math
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Literal, ParamSpec
+from typing import TYPE_CHECKING
 
-import matplotlib
-from matplotlib import colormaps, colors, patches, rc_context
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure as Drawing
-from matplotlib.lines import Line2D
-
+from ..stats.status import COLLAPSED_NOTE
+from .chart import BLUE, GREY, INK, NARROW, PAPER, SOFT, VERMILION, WIDE, Key, Panel, image, names_width
 from .formatting import slug
+from .scale import Scale, minus
 from .score_table import paper_score, percent_scores
 from .table import FigureInfo, figures_bundle
 
@@ -27,23 +18,20 @@ if TYPE_CHECKING:
     from ..stabilizers import DepthPlan
     from ..study.grid import Results
 
-# Okabe and Ito's palette, told apart by colour-blind readers; markers differ as well.
-BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b7280"
-COLORS = (BLUE, VERMILION, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", "-.", ":")
 FIGURE_1 = "Figure 1. What each technique does to each depth of the encoder"
-
-
-P = ParamSpec("P")
+NO_SCORE = "collapsed without a score, at the left edge"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """An SVG drawing with its alternative text, caption and notes."""
+    """Panels with their alternative text, legend, caption and notes."""
 
     title: str
     alt: str
-    svg: str
+    panels: Sequence[Panel]
+    keys: Sequence[Key] = ()  # of what is drawn
+    columns: int = 3
+    reading: str = ""  # how to read it
     caption: str = ""
     notes: Sequence[str] = ()
 
@@ -51,18 +39,38 @@ class Figure:
     def info(self) -> FigureInfo:
         return {"id": slug(self.title), "title": self.title, "front": ""}
 
+    @property
+    def svg(self) -> str:
+        """Panels and legend as one SVG file."""
+        return image(self.panels, self.keys, columns=max(1, min(self.columns, len(self.panels))))
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         return figures_bundle(self._repr_html_(), self.info)
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.svg.encode()).decode()
+        columns = max(1, min(self.columns, len(self.panels)))
+        room = max((columns * (panel.width + 20) for panel in self.panels), default=WIDE)
+        drawn = "".join(panel.svg() for panel in self.panels)
+        keys = "".join(
+            f'<span style="display:inline-block;margin-right:1.4em">{key.svg()} {escape(key.text)}</span>'
+            for key in self.keys
+        )
+        drawing = (
+            f'<div class="panels" role="img" aria-label="{escape(self.alt, quote=True)}" '
+            f'style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:14px 20px">{drawn}</div>'
+        )
+        parts = [
+            f'<div style="max-width:{room}px">',
+            drawing if self.panels else f"<p>{escape(self.alt)}</p>",
+            f'<p class="keys">{keys}</p>' if keys else "",
+            f'<p class="reading">{escape(self.reading)}</p>' if self.reading else "",
+            "</div>",
+        ]
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
-        label = escape(self.title, quote=True)
         return (
             f'<figure class="drawing" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
-            f'<div class="wide" tabindex="0" role="region" aria-label="{label}">'
-            f'<img alt="{escape(self.alt, quote=True)}" src="data:image/svg+xml;base64,{data}"></div>'
+            f'<div class="frame">{"".join(parts)}</div>'
             f'<p class="source">{escape(self.caption)}</p>{listed}</figure>'
         )
 
@@ -71,9 +79,11 @@ class Figure:
 class SeedScores:
     """The scores of one condition, one per seed, in percent."""
 
-    label: str  # on the horizontal axis
+    label: str  # of its row
     scores: Sequence[float | None]  # per seed; None: no score (the loss diverged)
     collapsed: Sequence[bool]  # per seed
+    seeds: Sequence[object] = ()  # their names; (): numbered from 1
+    metric: str = ""  # panels of one metric have one axis
     paper: float | None = None
     trivial: float | None = None
 
@@ -84,19 +94,13 @@ class SeedScores:
         counted = [score for score, gone in scored if not gone] or [score for score, _ in scored]
         return sum(counted) / len(counted) if counted else None
 
-
-def without_mathtext(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw without parsing `$` in names as mathematics."""
-
-    @functools.wraps(draw)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with rc_context({"text.parse_math": False}):
-            return draw(*args, **kwargs)
-
-    return wrapper
+    @property
+    def runs(self) -> dict[object, tuple[float | None, bool]]:
+        """Seed -> score, and whether the run collapsed."""
+        names = self.seeds or range(1, len(self.scores) + 1)
+        return dict(zip(names, zip(self.scores, self.collapsed, strict=True), strict=True))
 
 
-@without_mathtext
 def depth_figure(
     plans: Mapping[str, DepthPlan],
     *,
@@ -105,52 +109,46 @@ def depth_figure(
     caption: str = "",
     notes: Sequence[str] = (),
 ) -> Figure:
-    """One column of depths per technique, bottom to top, coloured by the factor on the learning rate.
-
-    Frozen depths are hatched grey; re-initialized ones have a thick border and a mark.
+    """A panel per technique, a bar per depth, as long as the factor on its learning rate.
 
     Args:
         top: name of the highest depth; '': as in the plans.
     """
-    norm = colors.LogNorm(vmin=0.05, vmax=1.0, clip=True)
-    shades = colormaps["viridis_r"]
     depths = max(len(plan.lr_scales) + plan.removed for plan in plans.values())
-    # Few columns stay as wide as the legend below them.
-    drawing, axes = canvas(width=max(7.6, 1.9 + 1.28 * len(plans)), height=1.5 + 0.36 * depths)
-    for x, plan in enumerate(plans.values()):
-        for depth, scale in enumerate(plan.lr_scales):
-            frozen, fresh = scale == 0, depth in plan.reinitialized
-            # Removed layers leave a gap below the pooler, so that equal depths are aligned.
-            y = depth + (plan.removed if depth == len(plan.lr_scales) - 1 else 0)
-            face = "#d4d7dc" if frozen else colors.to_hex(shades(norm(scale)))
-            box = {"facecolor": face, "edgecolor": VERMILION if fresh else "white", "linewidth": 2.4 if fresh else 1.0}
-            hatch = "////" if frozen else None
-            axes.add_patch(patches.Rectangle((x - 0.4, y - 0.42), 0.8, 0.84, hatch=hatch, zorder=2 + fresh, **box))
-            dark = not frozen and norm(scale) > 0.5
-            text = "0" if frozen else f"{scale:.2g}"
-            text += " new" if fresh else ""
-            halo = {"facecolor": face, "edgecolor": "none", "pad": 1.0} if frozen else None
-            color = "white" if dark else "#1c2430"
-            axes.text(x, y, text, ha="center", va="center", fontsize=8, zorder=5, color=color, bbox=halo)
     full = max(plans.values(), key=lambda plan: len(plan.lr_scales) + plan.removed)
     names = ["embeddings", *(f"layer {i + 1}" for i in range(depths - 2)), top or full.labels[-1]]
-    axes.set_yticks(range(depths), names)
-    axes.set_xticks(range(len(plans)), [_wrapped(name) for name in plans])
-    axes.set_xlim(-0.6, len(plans) - 0.4)
-    axes.set_ylim(-0.7, depths - 0.3)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    legend = [
-        patches.Patch(facecolor=shades(norm(1.0)), label="full learning rate"),
-        patches.Patch(facecolor=shades(norm(0.3)), label="reduced (factor as written)"),
-        patches.Patch(facecolor="#d4d7dc", hatch="////", edgecolor="white", label="frozen (0)"),
-        patches.Patch(facecolor="white", edgecolor=VERMILION, linewidth=2.4, label="re-initialized (new)"),
+    panels, seen = [], set()
+    for name, plan in plans.items():
+        panel = Panel(title=name, x=Scale(0, 1), width=250, rows=names[::-1], row=20, right=70)
+        panel.height -= 40  # no axis below
+        for depth in range(depths):
+            at = panel.row_at(depths - 1 - depth)
+            last = depth == depths - 1
+            # Removed layers leave a gap below the pooler, so that equal depths are aligned.
+            index = len(plan.lr_scales) - 1 if last else depth
+            if not last and depth >= len(plan.lr_scales) - 1:
+                panel.text(panel.box_left + 6, at + 4, "removed", color=SOFT)
+                continue
+            scale, fresh = plan.lr_scales[index], index in plan.reinitialized
+            seen |= {"frozen"} if scale == 0 else {"new"} if fresh else {"rate"}
+            length = scale * (panel.box_right - panel.box_left)
+            color = VERMILION if fresh else BLUE
+            if scale:
+                panel.line([(panel.box_left, at), (panel.box_left + length, at)], color, width=13)
+            text = "frozen" if scale == 0 else f"{scale:.2g}"
+            panel.text(panel.box_left + length + 6, at + 4, text + (", new" if fresh else ""))
+        panel.line([(panel.box_left, panel.box_top), (panel.box_left, panel.height)], SOFT, width=1)
+        panels.append(panel)
+    keys = [
+        Key("factor on the learning rate: a full bar is 1", BLUE, "square") if "rate" in seen else None,
+        Key("re-initialized (new)", VERMILION, "square") if "new" in seen else None,
     ]
-    drawing.legend(handles=legend, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     return Figure(
         title=title,
-        alt="Columns of layers, one column per technique, coloured by learning-rate factor. " + _describe_plans(plans),
-        svg=as_svg(drawing),
+        alt="A panel per technique, a bar per depth with its learning-rate factor. " + _describe_plans(plans),
+        panels=panels,
+        keys=[key for key in keys if key],
+        columns=4,
         caption=caption,
         notes=notes,
     )
@@ -159,135 +157,133 @@ def depth_figure(
 def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     """Every seed as a point, next to the paper's numbers: one panel per group and task column.
 
-    Groups without runs are left out, unless none has any.
+    Panels without runs are left out, unless none has any.
     """
     panels: dict[str, list[SeedScores]] = {}
-    groups = {condition.group for condition in results.summaries} or set(results.grid.groups)
+    with_runs = {condition.panel for condition in results.summaries}
+    left_out = dict.fromkeys(key.panel for key in results.conditions() if with_runs and key.panel not in with_runs)
     for condition in results.conditions():
-        if condition.group not in groups:
+        if condition.panel in left_out:
             continue
         summary = results.summaries.get(condition)
         points = SeedScores(
             label=condition.level,
             scores=percent_scores(summary) if summary else [],
             collapsed=[judgement.status.collapsed for judgement in summary.judgements] if summary else [],
+            seeds=summary.seeds if summary else (),
+            metric=condition.column,
             paper=paper_score(results, condition, paper=paper),
             trivial=summary.trivial * 100 if summary else None,
         )
         panels.setdefault(condition.panel, []).append(points)
-    return points_figure(panels, title=title, caption=results.caption)
+    notes = [f"No runs: {'; '.join(left_out)}."] if left_out else []
+    return points_figure(panels, title=title, caption=results.caption, notes=notes)
 
 
-@without_mathtext
 def points_figure(
-    panels: Mapping[str, Sequence[SeedScores]], *, title: str, caption: str = "", notes: Sequence[str] = ()
+    panels: Mapping[str, Sequence[SeedScores]],
+    *,
+    title: str,
+    caption: str = "",
+    notes: Sequence[str] = (),
+    paired: bool = False,
 ) -> Figure:
-    """One panel per name: conditions along the axis, every seed a point, collapsed runs crossed."""
-    widest = max(len(points) for points in panels.values())
-    columns = 1 if widest > 4 else min(2, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    room = 1.35 * widest * columns
-    width = max(8.6, min(room, max(11.0, 1.0 * widest * columns)))  # what a page has, and more where labels need it
-    drawing, flat = canvas_grid(width=width, height=0.7 + 2.9 * rows, rows=rows, cols=columns)
-    for axes, (name, points) in zip(flat, panels.items(), strict=False):
-        _draw_seeds(axes, points)
-        axes.set_title(name, fontsize=10, loc="left", fontweight="bold")
-        axes.set_ylabel("test score × 100", fontsize=9)
-    hide_unused(flat[len(panels) :])
-    marks = [
-        Line2D([], [], marker="o", ls="", color=BLUE, label="a seed"),
-        Line2D([], [], marker="X", ls="", color=VERMILION, label="a collapsed run (at the bottom: no score)"),
-        Line2D(
-            [],
-            [],
-            marker="_",
-            ls="",
-            color="#1c2430",
-            ms=14,
-            mew=2,
-            label="mean (of runs that did not collapse, if any)",
+    """One panel per name: a row per condition, every seed a point, collapsed runs crossed.
+
+    The axes of one metric are equal. They reach as far as our scores; other numbers beyond them are arrows at the edge.
+
+    Args:
+        paired: with a line from each seed's point to that of the same seed in the next row.
+    """
+    scores: dict[str, list[float | None]] = {}
+    for entry in (entry for points in panels.values() for entry in points):
+        scores.setdefault(entry.metric, []).extend(entry.scores)
+    axes = {metric: Scale.around(values, otherwise=(0, 100)) for metric, values in scores.items()}
+    left = names_width(entry.label for points in panels.values() for entry in points)
+    columns = 3 if len(panels) > 4 or len(panels) == 3 else 2
+    drawn = [
+        _draw_seeds(
+            name, points, axes[points[0].metric], paired=paired, left=left, width=NARROW if columns == 3 else WIDE
+        )
+        for name, points in panels.items()
+    ]
+    entries = [entry for points in panels.values() for entry in points]
+    runs = [run for entry in entries for run in entry.runs.values()]
+    several = any(len(entry.scores) > 1 for entry in entries)
+    keys = [
+        (Key("a run (seed)", BLUE, "dot"), any(not gone and score is not None for score, gone in runs)),
+        (Key("a collapsed run", VERMILION, "cross"), any(gone and score is not None for score, gone in runs)),
+        (Key(NO_SCORE, VERMILION, "left"), any(score is None for score, _ in runs)),
+        (Key("mean of the runs that did not collapse, if any", INK, "mean"), several),
+        (Key("the same seed", GREY, dash=""), paired),
+        (
+            Key("trivial prediction", SOFT, dash="5 4"),
+            any(entry.trivial is not None and entry.trivial in axes[entry.metric] for entry in entries),
+        ),
+        (
+            Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", hollow=True),
+            any(entry.paper is not None for entry in entries),
         ),
     ]
-    if any(entry.trivial is not None for points in panels.values() for entry in points):
-        marks.append(Line2D([], [], ls="--", color=GREY, label="trivial prediction"))
-    if any(entry.paper is not None for points in panels.values() for entry in points):
-        marks.append(Line2D([], [], marker="D", ls="", mfc="none", color=GREEN, label="the paper"))
-    drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
-    return Figure(title=title, alt=_describe_points(panels), svg=as_svg(drawing), caption=caption, notes=notes)
+    return Figure(
+        title=title,
+        alt=_describe_points(panels),
+        panels=drawn,
+        keys=[key for key, occurs in keys if occurs],
+        columns=columns,
+        reading=COLLAPSED_NOTE if any(gone for _, gone in runs) else "",
+        caption=caption,
+        notes=notes,
+    )
 
 
-def _draw_seeds(axes: Axes, points: Sequence[SeedScores]) -> None:
-    values = [score for entry in points for score in entry.scores if score is not None]
-    marks = [entry.paper for entry in points if entry.paper is not None]
+def _draw_seeds(
+    name: str, points: Sequence[SeedScores], axis: Scale, *, paired: bool, width: int, left: float
+) -> Panel:
+    has_paper = any(entry.paper is not None for entry in points)
+    row = 80 if paired else 48 if has_paper else 36
+    panel = Panel(title=name, x=axis, rows=[entry.label for entry in points], row=row, width=width, left=left)
+    middles = [panel.row_at(index) - 8 * has_paper for index in range(len(points))]  # the paper's numbers are below
+    names = list(dict.fromkeys(seed for entry in points for seed in entry.runs))
+    # A seed has the same height in every row, so that it can be followed by eye.
+    offset = {seed: 20 * (index + 0.5) / len(names) - 10 for index, seed in enumerate(names)}
     trivial = next((entry.trivial for entry in points if entry.trivial is not None), None)
-    every = [*values, *marks, *([trivial] if trivial is not None else [])] or [0.0, 100.0]
-    room = max(2.0, 0.08 * (max(every) - min(every)))
-    low, high = min(every) - room, max(every) + room
-    for x, entry in enumerate(points):
-        for index, (score, collapsed) in enumerate(zip(entry.scores, entry.collapsed, strict=True)):
-            # A seed has the same offset in every condition, so that it can be followed by eye.
-            x_seed = x - 0.12 + 0.24 * (index + 0.5) / len(entry.scores)
-            marker, color, size = ("X", VERMILION, 46) if collapsed else ("o", BLUE, 28)
-            axes.scatter(
-                x_seed,
-                low if score is None else score,
-                s=size,
-                color=color,
-                marker=marker,
-                zorder=3,
-                alpha=0.85,
-                linewidths=0.4,
-                edgecolors="white",
-                clip_on=False,
+    label = "test score × 100"
+    if trivial is not None and trivial in axis:
+        x = panel.across(trivial)
+        panel.line([(x, panel.box_top), (x, panel.box_bottom)], SOFT, dash="5 4", width=1.2)
+    elif trivial is not None:
+        side = "◂ " if trivial < axis.low else "▸ "
+        label += f" ({side}trivial: {minus(f'{trivial:.1f}')})"
+    places: list[dict[object, tuple[float, float]]] = []
+    for middle, entry in zip(middles, points, strict=True):
+        places.append(
+            {
+                seed: (panel.box_left if score is None else panel.across(score), middle + offset[seed])
+                for seed, (score, _) in entry.runs.items()
+            }
+        )
+    if paired:
+        for above, below in zip(places, places[1:], strict=False):
+            for seed in above.keys() & below.keys():
+                panel.line([above[seed], below[seed]], GREY, width=1, faint=True)
+    for middle, entry, at in zip(middles, points, places, strict=True):
+        if not entry.scores:
+            panel.text(panel.box_left + 8, middle + 4, "no runs", color=SOFT)
+        for seed, (score, collapsed) in entry.runs.items():
+            shape = "left" if score is None else "cross" if collapsed else "dot"
+            tip = f"seed {seed}: {'no score' if score is None else f'{score:.2f}'}{', collapsed' * collapsed}"
+            panel.mark(shape, *at[seed], VERMILION if collapsed else BLUE, tip=tip)
+        if (mean := entry.mean) is not None and len(entry.scores) > 1:
+            panel.mark("mean", panel.across(mean), middle, INK, tip=f"mean {mean:.2f}")
+        if entry.paper is not None and entry.paper in axis:
+            panel.mark(
+                "diamond", panel.across(entry.paper), middle + 20, PAPER, hollow=True, tip=f"paper {entry.paper:.2f}"
             )
-        if (mean := entry.mean) is not None:
-            axes.plot([x - 0.22, x + 0.22], [mean, mean], color="#1c2430", lw=2, zorder=4)
-        if entry.paper is not None:
-            axes.scatter(x + 0.32, entry.paper, marker="D", s=34, facecolors="none", edgecolors=GREEN, zorder=3)
-    if trivial is not None:
-        axes.axhline(trivial, ls="--", lw=1, color=GREY, zorder=1)
-    axes.set_xticks(range(len(points)), [_wrapped(entry.label) for entry in points], fontsize=8.5)
-    axes.set_xlim(-0.5, len(points) - 0.5)
-    axes.set_ylim(low, high)
-    style_axes(axes)
-
-
-def canvas(*, width: float, height: float) -> tuple[Drawing, Axes]:
-    """A drawing with one plot, without pyplot's windows; sizes in inches."""
-    drawing, (axes,) = canvas_grid(width=width, height=height)
-    return drawing, axes
-
-
-def canvas_grid(*, width: float, height: float, rows: int = 1, cols: int = 1) -> tuple[Drawing, list[Axes]]:
-    """A drawing with rows x cols plots, row by row; sizes in inches."""
-    drawing = Drawing(figsize=(width, height), layout="constrained")
-    FigureCanvasSVG(drawing)
-    return drawing, list(drawing.subplots(rows, cols, squeeze=False).flat)
-
-
-def hide_unused(axes: Sequence[Axes]) -> None:
-    """Switch off plots of a grid that stay empty."""
-    for unused in axes:
-        unused.set_axis_off()
-
-
-def style_axes(axes: Axes, *, grid: Literal["x", "y", "both"] = "y") -> None:
-    """A light grid behind the data, and no frame at the top and right."""
-    axes.grid(axis=grid, color="#e5e7eb", lw=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def as_svg(drawing: Drawing) -> str:
-    """The drawing as SVG text, reproducible: no date, and ids from a fixed salt."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "blurbstudy", "svg.fonttype": "path"}):
-        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return buffer.getvalue()
-
-
-def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(name, 13, break_long_words=False))
+        elif entry.paper is not None:
+            panel.beyond(entry.paper, middle + 20, PAPER)
+    panel.axis_across(label)
+    return panel
 
 
 def _describe_plans(plans: Mapping[str, DepthPlan]) -> str:

@@ -6,9 +6,11 @@ import numpy as np
 
 from ..stats.contrasts import Comparison
 from ..stats.seeds.learning_curve import CurvePoint, LearningCurve
+from .chart import BLUE, INK, VERMILION, WIDE, Key, Panel
 from .comparison_table import format_p_value
-from .figure import BLUE, VERMILION, Figure, as_svg, canvas, style_axes, without_mathtext
+from .figure import Figure
 from .formatting import format_interval, format_number, format_signed
+from .scale import Scale
 from .score_table import PERCENT, percent, percents
 from .table import Table
 
@@ -84,28 +86,41 @@ def curve_table(curve: LearningCurve, *, title: str = "Learning curve: score by 
     )
 
 
-@without_mathtext
 def curve_figure(curve: LearningCurve, *, title: str = "Learning curve") -> Figure:
     """Draws as points and their means as a line, by training examples on a logarithmic axis; dashed, the power law up
     to twice the data.
     """
-    drawing, axes = canvas(width=5.6, height=3.6)
     n = [point.n_train for point in curve.points]
-    for point in curve.points:
-        scores = [100 * score for score in point.summary.scores if score is not None]
-        axes.scatter([point.n_train] * len(scores), scores, s=14, color=BLUE, alpha=0.5, lw=0)
-    means = [point.summary.noncollapsed_mean for point in curve.points]
-    axes.plot(n, [np.nan if mean is None else PERCENT * mean for mean in means], color=BLUE, lw=1.8, marker="o", ms=4)
-    if curve.law is not None:
-        grid = np.geomspace(n[0], 2 * n[-1], 60)
-        axes.plot(grid, [PERCENT * curve.law.at(float(x)) for x in grid], color=VERMILION, ls="--", lw=1.4)
-    axes.set_xscale("log", base=2)
     ticks = [*n, *([2 * n[-1]] if curve.law is not None else [])]
-    axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("training examples", fontsize=9)
-    axes.set_ylabel(f"{curve.split} score × 100", fontsize=9)
-    style_axes(axes)
+    grid = np.geomspace(n[0], 2 * n[-1], 60).tolist() if curve.law is not None else []
+    law = [(x, PERCENT * curve.law.at(x)) for x in grid] if curve.law is not None else []
+    scores = [None if score is None else PERCENT * score for point in curve.points for score in point.summary.scores]
+    up = Scale.around([*scores, *(y for _, y in law)], otherwise=(0, 100))
+    panel = Panel(title="", x=Scale(n[0] / 1.15, ticks[-1] * 1.15, log=True), y=up, width=WIDE, height=280)
+    panel.axis_across("training examples", {tick: f"{tick:,.0f}" for tick in ticks})
+    panel.axis_up(f"{curve.split} score × 100")
+    panel.curve(law, VERMILION, dash="7 3")
+    means = [(point.n_train, point.summary.noncollapsed_mean) for point in curve.points]
+    panel.curve([(x, np.nan if mean is None else PERCENT * mean) for x, mean in means], INK)
+    for point in curve.points:
+        for score, judgement in zip(point.summary.scores, point.summary.judgements, strict=True):
+            if score is not None:
+                shape, color = ("cross", VERMILION) if judgement.status.collapsed else ("dot", BLUE)
+                place = (panel.across(point.n_train), panel.up(PERCENT * score))
+                panel.mark(shape, *place, color, tip=f"{PERCENT * score:.2f}")
+    shapes = {shape for shape, _, _ in panel.marks}
+    keys = [
+        (Key("a draw", BLUE, "dot"), "dot" in shapes),
+        (Key("a collapsed run", VERMILION, "cross"), "cross" in shapes),
+        (Key("mean of the draws that did not collapse", INK, dash=""), True),
+        (Key("the power law, up to twice the data", VERMILION, dash="7 3"), law),
+    ]
     described = "; ".join(f"{row[1]} examples {row[2]}" for row in curve_rows(curve))
     notes = [DRAW_NOTE, *curve_notes(curve)]
-    return Figure(title=title, alt=f"Score by training examples: {described}.", svg=as_svg(drawing), notes=notes)
+    return Figure(
+        title=title,
+        alt=f"Score by training examples: {described}.",
+        panels=[panel],
+        keys=[key for key, occurs in keys if occurs],
+        notes=notes,
+    )

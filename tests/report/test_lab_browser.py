@@ -133,10 +133,9 @@ def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
     assert errors_on(page) == []
     before = files_of(store)
 
-    picture = page.locator(".widget-html img").first
-    first = picture.get_attribute("src")
+    first = page.locator(".widget-html .panels").first.inner_html()
     page.locator(".widget-dropdown", has_text="Task").first.locator("select").select_option("BC5-chem")
-    page.wait_for_function("src => document.querySelector('.widget-html img').src !== src", arg=first)
+    page.wait_for_function("drawn => document.querySelector('.widget-html .panels').innerHTML !== drawn", arg=first)
     assert "BC5-chem" in page.locator(".widget-html figcaption").first.inner_text()
 
     texts = page.locator(".predictions .texts li.wrong p.text")

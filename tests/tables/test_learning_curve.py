@@ -1,5 +1,7 @@
 """A learning curve in words and as a figure: what doubling bought, and a forecast only with its caveats."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,4 +52,19 @@ def test_without_a_law_the_reason_is_given(curve):
     found = curve([0.8, 0.83])
     assert curve_text(found)[-1] == "no forecast: a power law needs 4 sizes, here are 2"
     figure = curve_figure(found)
-    assert "400 examples 80" in figure.alt and figure.svg.startswith("<?xml")
+    assert "400 examples 80" in figure.alt
+    assert not any("power law" in key.text for key in figure.keys)
+
+
+def test_the_figure_has_every_draw_their_mean_and_the_law_within_its_axes(curve):
+    figure = curve_figure(curve([0.7, 0.76, 0.8, 0.83]))
+    (panel,) = figure.panels
+    shown = panel.svg()
+    assert shown.count("<circle") == 20 and [key.text.split(",")[0] for key in figure.keys] == [
+        "a draw",
+        "mean of the draws that did not collapse",
+        "the power law",
+    ]
+    for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', shown):
+        assert panel.box_left < float(x) < panel.box_right and panel.box_top < float(y) < panel.box_bottom
+    assert all(f">{size}</text>" in shown for size in ("100", "200", "400", "800", "1,600"))

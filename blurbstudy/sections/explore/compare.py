@@ -92,6 +92,7 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
         figure=points_figure(
             {f"{first.task.name}": [_points(catalog, group, both=(first, second)) for group in (first, second)]},
             title="The two settings, seed by seed",
+            paired=True,
             caption=catalog.caption([first, second]),
         ),
     )

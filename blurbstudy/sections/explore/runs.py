@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...stats.status import COLLAPSED_NOTE, RunStatus
-from ...tables.figure import COLORS, DASHES, Figure, SeedScores, as_svg, canvas_grid, points_figure, without_mathtext
+from ...tables.chart import COLORS, DASHES, INK, WIDE, Key, Panel
+from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.formatting import format_count, format_number
+from ...tables.scale import Scale
 from ...tables.table import Table
 from .catalog import Message, RunGroup, StoreCatalog
 from .depth import scores_by_seed
 
 MAX_GROUPS = 12  # in one figure or table
+MAX_POINTS = 200  # of a line of single batches
 ID_DIGITS = 10  # of a run id in a table
 NO_MATCH = Message(text="No setting of this store matches. Remove a filter.")
 
@@ -50,9 +53,9 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
     panels: dict[str, list[SeedScores]] = {}
     for group in first:
         panels.setdefault(f"{group.encoder} · {group.task.name}", []).append(group_points(catalog, group))
-    notes = [f"{COLLAPSED_NOTE} Dashed line: the trivial baseline."]
+    notes = []
     if len(groups) > len(first):
-        notes.append(f"The first {len(first)} of {len(groups)} settings. Filter further to see the others.")
+        notes = [f"The first {len(first)} of {len(groups)} settings. Filter further to see the others."]
     return points_figure(
         panels, title="Every run of these settings, by seed", caption=catalog.caption(first), notes=notes
     )
@@ -63,6 +66,8 @@ def group_points(catalog: StoreCatalog, group: RunGroup) -> SeedScores:
     return SeedScores(
         label=group.name,
         scores=list(scores_by_seed(group).values()),
+        seeds=list(group.runs),
+        metric=group.task.name,
         collapsed=[judgement.status.collapsed for judgement in catalog.judgements(group).values()],
         trivial=100 * reference.trivial_score("test"),
     )
@@ -121,35 +126,60 @@ def longest_curve(catalog: StoreCatalog) -> RunGroup | None:
     )
 
 
-@without_mathtext
 def curves_figure(curves: Mapping[str, Curve], *, title: str, caption: str = "") -> Figure:
-    """Training loss and dev score against optimizer steps, one line per run."""
-    drawing, (left, right) = canvas_grid(width=10.0, height=3.5, cols=2)
-    for index, (name, curve) in enumerate(curves.items()):
-        style = {"color": COLORS[index % len(COLORS)], "ls": DASHES[index % len(DASHES)], "lw": 1.7, "marker": "o"}
-        if curve.losses:
-            left.plot(curve.steps, _with_gaps(curve.losses), color=style["color"], lw=0.8, alpha=0.45)
-        left.plot(curve.values("step"), curve.values("train_loss"), ms=4, label=name, **style)
-        right.plot(curve.values("step"), [100 * value for value in curve.values("dev_score")], ms=4, **style)
+    """Training loss and dev score against optimizer steps: a line per run, a point per evaluation, their mean."""
     last_step = max([1, *(step for curve in curves.values() for step in (*curve.values("step"), *curve.steps))])
-    for axes, label in ((left, "training loss"), (right, "dev score × 100")):
-        axes.set_title(label[0].upper() + label[1:], fontsize=10, loc="left", fontweight="bold")
-        axes.set_xlabel("optimizer steps", fontsize=9)
-        axes.set_xlim(0, last_step * 1.03)
-        axes.grid(color="#e5e7eb", lw=0.7)
-        axes.spines[["top", "right"]].set_visible(False)
-    left.set_ylim(bottom=0)
-    drawing.legend(loc="outside lower center", ncols=min(6, len(curves)), frameon=False, fontsize=8.5)
+    panels = []
+    for column, name, factor in (("train_loss", "Training loss", 1), ("dev_score", "Dev score × 100", 100)):
+        lines = {
+            run: list(zip(curve.values("step"), (factor * v for v in curve.values(column)), strict=True))
+            for run, curve in curves.items()
+        }
+        batches = [
+            _thinned(curve.steps, _with_gaps(curve.losses)) if column == "train_loss" else []
+            for curve in curves.values()
+        ]
+        values = [value for points in (*lines.values(), *batches) for _, value in points]
+        up = Scale.around(values, least=0.1 * factor, otherwise=(0, factor))
+        panel = Panel(title=name, x=Scale(0, 1.03 * last_step), y=up, width=WIDE)
+        panel.axis_across("optimizer steps")
+        panel.axis_up("")
+        for index, (points, losses) in enumerate(zip(lines.values(), batches, strict=True)):
+            color, dash = COLORS[index % len(COLORS)], DASHES[index % len(DASHES)]
+            panel.curve(losses, color, width=1, faint=True)
+            width = 1.3 if len(curves) > 1 else 2
+            panel.curve(points, color, dash=dash, width=width, shape="dot")
+        panel.curve(_mean_line([*lines.values()]), INK, width=3)
+        panels.append(panel)
+    keys = [Key(name, COLORS[i % len(COLORS)], "dot", DASHES[i % len(DASHES)]) for i, name in enumerate(curves)]
+    if len(curves) > 1:
+        keys.append(Key("mean of the runs", INK, dash=""))
     notes = ["Points: the mean loss since the previous point, and the dev score there."]
     if all(len(curve.values("step")) < 2 and not curve.losses for curve in curves.values()):
         notes.append(
             "These runs were scored on dev only once, at the end (recipe: n_evaluations): one point per curve."
         )
-    return Figure(title=title, alt=_describe_curves(curves), svg=as_svg(drawing), caption=caption, notes=notes)
+    return Figure(
+        title=title, alt=_describe_curves(curves), panels=panels, keys=keys, columns=2, caption=caption, notes=notes
+    )
+
+
+def _mean_line(lines: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
+    """The mean at each step that every line has; none of a single line."""
+    at = [{x: y for x, y in points if math.isfinite(y)} for points in lines]
+    shared = sorted(set.intersection(*map(set, at))) if len(at) > 1 else []
+    return [(x, statistics.fmean(points[x] for points in at)) for x in shared]
+
+
+def _thinned(steps: Sequence[int], losses: Sequence[float]) -> list[tuple[float, float]]:
+    """The losses of batches as MAX_POINTS points at most, each the mean of equally many batches."""
+    size = max(1, math.ceil(len(losses) / MAX_POINTS))
+    starts = range(0, len(losses), size)
+    return [(statistics.fmean(steps[i : i + size]), statistics.fmean(losses[i : i + size])) for i in starts]
 
 
 def _with_gaps(values: Sequence[float | None]) -> list[float]:
-    """NaN for missing values: matplotlib leaves a gap."""
+    """NaN for missing values: a gap in the line."""
     return [float("nan") if value is None else value for value in values]
 
 

@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from matplotlib.lines import Line2D
 
 from ...config import JsonMapping, JsonObject
-from ...tables.figure import BLUE, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
+from ...tables.chart import BLUE, CARD, SOFT, VERMILION, WIDE, Key, Panel
+from ...tables.figure import Figure
 from ...tables.formatting import format_number
+from ...tables.scale import Scale
 from ...tables.table import KeyFinding, Table
 from ...tasks import SPLITS, Task
 from ...tasks.audit import ALL_SPLITS, LIMITS
@@ -164,7 +165,6 @@ def _duplicate_sentence(audit: Audit) -> str:
     )
 
 
-@without_mathtext
 def length_figure(audit: Audit) -> Figure:
     """One line per task: the middle half of its examples thick, 5% to 95% thin, the longest a mark; limits dashed."""
     vocabulary = audit.vocabularies[0] if audit.vocabularies else None
@@ -172,32 +172,28 @@ def length_figure(audit: Audit) -> Figure:
     for task in audit.known:
         counts = audit.of(task, vocabulary) if vocabulary else None
         spreads[task.name] = counts["lengths"][ALL_SPLITS] if counts else audit.data[task.name]["words"]
-    drawing, axes = canvas(width=9.6, height=1.5 + 0.34 * max(1, len(spreads)))
-    for y, spread in enumerate(spreads.values()):
-        axes.plot([spread["q05"], spread["q95"]], [y, y], color=BLUE, lw=1.6, zorder=2)
-        axes.plot([spread["q25"], spread["q75"]], [y, y], color=BLUE, lw=7, solid_capstyle="butt", zorder=3)
-        axes.plot(spread["q50"], y, marker="|", ms=13, mew=2, color="white", zorder=4)
-        axes.plot(spread["max"], y, marker="X", ms=6, mew=0, color=VERMILION, zorder=3)
-    for limit in LIMITS:
-        axes.axvline(limit, ls="--", lw=1, color=GREY, zorder=1)
-    longest = max((spread["max"] for spread in spreads.values()), default=0)
-    axes.set_xscale("log", base=2)
-    ticks = [tick for tick in (8, 16, 32, *LIMITS, 1024, 2048, 4096) if tick < 2 * max(LIMITS[-1], longest)]
-    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-    axes.minorticks_off()
-    axes.set_yticks(range(len(spreads)), list(spreads))
-    axes.set_ylim(len(spreads) - 0.4, -0.6)
+    longest = max((spread["max"] for spread in spreads.values()), default=LIMITS[-1])
+    shortest = min((spread["q05"] for spread in spreads.values()), default=8)
+    axis = Scale(max(1, 0.9 * shortest), 1.15 * max(longest, LIMITS[0]), log=True)
+    panel = Panel(title="", x=axis, rows=list(spreads), row=24, width=WIDE)
+    limits = [limit for limit in LIMITS if limit in axis]
+    for limit in limits:
+        panel.line([(panel.across(limit), panel.box_top), (panel.across(limit), panel.box_bottom)], SOFT, dash="5 4")
+    for row, spread in enumerate(spreads.values()):
+        at = {name: (panel.across(max(value, axis.low)), panel.row_at(row)) for name, value in spread.items()}
+        panel.line([at["q05"], at["q95"]], BLUE, width=2)
+        panel.line([at["q25"], at["q75"]], BLUE, width=9)
+        (x, y) = at["q50"]
+        panel.line([(x, y - 6), (x, y + 6)], CARD, width=2.4)
+        panel.mark("cross", *at["max"], VERMILION, tip=f"longest: {spread['max']:,}")
+    ticks = [tick for tick in (4, 8, 16, 32, *LIMITS, 1024, 2048, 4096) if tick in axis]
     unit = f"sub-words, vocabulary of {vocabulary.name}" if vocabulary else "words"
-    axes.set_xlabel(f"length of an example ({unit})", fontsize=9)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    marks = [
-        Line2D([], [], color=BLUE, lw=7, label="middle half, median white"),
-        Line2D([], [], color=BLUE, lw=1.6, label="5% to 95%"),
-        Line2D([], [], marker="X", ls="", mew=0, color=VERMILION, label="longest"),
-        Line2D([], [], ls="--", lw=1, color=GREY, label="usual limits"),
+    panel.axis_across("length of an example", {tick: f"{tick:,}" for tick in ticks})
+    keys = [
+        Key("5% to 95% of the examples, the middle half thick, a gap at the median", BLUE, "square", dash=""),
+        Key("the longest", VERMILION, "cross"),
+        *([Key("usual limits", SOFT, dash="5 4")] if limits else []),
     ]
-    drawing.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     descriptions = [
         f"{name}: median {spread['q50']:.0f}, 95% at most {spread['q95']:.0f}, longest {spread['max']:.0f}."
         for name, spread in spreads.items()
@@ -205,7 +201,9 @@ def length_figure(audit: Audit) -> Figure:
     return Figure(
         title="Lengths of examples, and the usual limits",
         alt=f"Length of an example in {unit}, one line per task. " + " ".join(descriptions),
-        svg=as_svg(drawing),
+        panels=[panel],
+        keys=keys,
+        reading=f"Lengths in {unit}.",
         caption=audit.provenance,
         notes=audit.notes,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from matplotlib.axes import Axes
+from itertools import cycle
 
 from ...config import JsonMapping
 from ...study.study import Study
-from ...tables.figure import COLORS, DASHES, GREY, Figure, as_svg, canvas_grid, style_axes, without_mathtext
+from ...tables.chart import COLORS, DASHES, SOFT, Key, Panel
+from ...tables.figure import Figure
 from ...tables.formatting import format_number
+from ...tables.scale import Scale
 from ...tables.table import Table, empty_row
 from .grids import Parameters
 
@@ -72,32 +73,38 @@ def pretraining_table(study: Study[Parameters]) -> Table:
     )
 
 
-@without_mathtext
 def curves_figure(study: Study[Parameters]) -> Figure:
     """Held-out curves against tokens seen, one line per encoder; ELECTRA's discriminator in a separate panel."""
     records = _records(study)
-    drawing, panels = canvas_grid(width=11.0, height=3.6, cols=len(PANELS))
-    descriptions = []
-    for axes, (title, metric, axis_label) in zip(panels, PANELS, strict=True):
-        for index, (name, record) in enumerate(records.items()):
-            points = [(point["tokens"], point[metric]) for point in record["curve"] if metric in point]
+    styles = dict(zip(records, zip(cycle(COLORS), cycle(DASHES)), strict=False))
+    tokens = [point["tokens"] / 1e6 for record in records.values() for point in record["curve"]]
+    across = Scale.around([0.0, *tokens], least=0.0, otherwise=(0, 1))
+    panels, descriptions, keys = [], [], {}
+    for title, metric, axis_label in PANELS if records else ():
+        factor = 100 if metric.endswith("accuracy") else 1
+        curves = {
+            name: [(point["tokens"] / 1e6, factor * point[metric]) for point in record["curve"] if metric in point]
+            for name, record in records.items()
+        }
+        trivial = _trivial(records) if metric == "discriminator_accuracy" else []
+        values = [y for points in (*curves.values(), trivial) for _, y in points]
+        panel = Panel(title=title, x=across, y=Scale.around(values, least=0.5, otherwise=(0, 100)))
+        panel.axis_across("million tokens seen")
+        panel.axis_up(axis_label)
+        for name, points in curves.items():
             if not points:
                 continue
-            factor = 100 if metric.endswith("accuracy") else 1
-            is_generator = record["objective"] == "electra" and metric.startswith("word")
+            color, dash = styles[name]
+            is_generator = records[name]["objective"] == "electra" and metric.startswith("word")
             label = f"{name}: generator" if is_generator else name
-            color, dashes = COLORS[index % len(COLORS)], DASHES[index % len(DASHES)]
-            x, y = [tokens / 1e6 for tokens, _ in points], [factor * value for _, value in points]
-            axes.plot(x, y, label=label, lw=1.8, marker="o", ms=3, color=color, ls=dashes)
-            descriptions.append(f"{title}, {label}: {y[0]:.2f} to {y[-1]:.2f}.")
-        if metric == "discriminator_accuracy":
-            _draw_trivial(axes, records)
-        axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
-        axes.set_xlabel("million tokens seen", fontsize=9)
-        axes.set_ylabel(axis_label, fontsize=9)
-        style_axes(axes, grid="both")
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(frameon=False, fontsize=7.5)
+            shown = f"{name} (of words: its generator)" if is_generator else name
+            keys.setdefault(name, Key(shown, color, "dot", dash))
+            panel.curve(points, color, dash=dash, shape="dot")
+            descriptions.append(f"{title}, {label}: {points[0][1]:.2f} to {points[-1][1]:.2f}.")
+        if trivial:
+            panel.curve(trivial, SOFT, dash="2 3", width=1.4)
+            keys[""] = Key("calling every word original", SOFT, dash="2 3")
+        panels.append(panel)
     notes = [
         COMPARABILITY,
         "A generator is smaller than its encoder and is thrown away: its curve shows that it learns, and compares "
@@ -106,20 +113,20 @@ def curves_figure(study: Study[Parameters]) -> Figure:
     return Figure(
         title="Pretraining curves",
         alt=" ".join(descriptions) or "No encoder was pretrained here.",
-        svg=as_svg(drawing),
+        panels=panels,
+        keys=[*keys.values()],
         caption=study.provenance,
         notes=notes,
     )
 
 
-def _draw_trivial(axes: Axes, records: Mapping[str, Record]) -> None:
-    """The share of original words: the accuracy of calling all of them so."""
+def _trivial(records: Mapping[str, Record]) -> list[tuple[float, float]]:
+    """(million tokens, share of original words): the accuracy of calling all of them so."""
     for record in records.values():
         points = [point for point in record["curve"] if "replaced_share" in point]
         if points:
-            x, y = zip(*((p["tokens"] / 1e6, 100 * (1 - p["replaced_share"])) for p in points), strict=True)
-            axes.plot(x, y, ls=":", lw=1.2, color=GREY, label="always 'original'")
-            return
+            return [(point["tokens"] / 1e6, 100 * (1 - point["replaced_share"])) for point in points]
+    return []
 
 
 def _records(study: Study[Parameters]) -> dict[str, Record]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from statistics import fmean
 
 from ...models import Architecture
 from ...study.grid import Condition, Results
 from ...study.study import Study
-from ...tables.figure import COLORS, Figure, as_svg, canvas_grid, hide_unused, style_axes, without_mathtext
+from ...tables.chart import COLORS, INK, MARKERS, Key, Panel
+from ...tables.figure import Figure
 from ...tables.formatting import format_interval, format_signed
+from ...tables.scale import Scale, minus
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import Table
 from ...training.run_record import RunRecord
 from .grids import Parameters, depth, removed_layers, removed_share
 
-MARKERS = "osD^v"
 MIN_SECONDS = 1e-6  # avoids division by zero
 
 
@@ -129,11 +131,12 @@ def _differences(results: Results, level: str, baseline: str) -> dict[str, float
     return differences
 
 
-@without_mathtext
 def drops_figure(
     study: Study[Parameters], results: Results, papers: Mapping[str, Sequence[tuple[float, float]]]
 ) -> Figure:
     """A panel per group of tasks, a line per task: the difference to full depth against the share of layers removed.
+
+    All panels have one axis, as far as our differences reach. The paper's beyond it are arrows at its edge.
 
     Args:
         papers: task -> (share of layers removed, difference to full depth in points), as the paper has them.
@@ -141,35 +144,45 @@ def drops_figure(
     groups: dict[str, list[str]] = {}
     for task in study.tasks:
         groups.setdefault(task.group, []).append(task.name)
-    rows = -(-len(groups) // 3)
-    drawing, panels = canvas_grid(width=11.0, height=0.6 + 2.7 * rows, rows=rows, cols=3)
-    levels, descriptions = results.grid.levels, []
+    levels = results.grid.levels
     differences = {level: _differences(results, level, levels[0]) for level in levels}
-    for axes, (group, tasks) in zip(panels, groups.items(), strict=False):
-        for index, task in enumerate(tasks):
-            style = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index % len(MARKERS)], "ms": 4}
-            points = [
-                (100 * removed_share(results.grid, level), drops[task])
-                for level, drops in differences.items()
-                if task in drops
-            ]
+    shares = {level: 100 * removed_share(results.grid, level) for level in levels}
+    up = Scale.around([0.0, *(drop for drops in differences.values() for drop in drops.values())], otherwise=(-20, 5))
+    across = Scale(-3.0, max([*shares.values(), 50.0]) + 3)
+    panels, descriptions = [], []
+    for group, tasks in groups.items():
+        panel = Panel(title=group[0].upper() + group[1:], x=across, y=up, right=110)
+        panel.axis_across("% of layers removed", {share: f"{share:.0f}" for share in shares.values()})
+        panel.axis_up("points to full depth")
+        panel.line([(panel.box_left, panel.up(0)), (panel.box_right, panel.up(0))], INK, width=1)
+        names = []
+        for task, color, shape in zip(tasks, cycle(COLORS), cycle(MARKERS), strict=False):
+            points = [(shares[level], drops[task]) for level, drops in differences.items() if task in drops]
+            _draw_paper(panel, papers.get(task, ()), color)
+            panel.curve(points, color, shape=shape)
             if points:
-                axes.plot(*zip(*points, strict=True), lw=1.8, label=task, **style)
-            if papers.get(task):
-                axes.plot(*zip(*papers[task], strict=True), lw=1, ls="--", mfc="none", alpha=0.7, **style)
+                names.append((panel.up(points[-1][1]), task, color))
             ours = ", ".join(f"{format_signed(y)} at {x:.0f}%" for x, y in points if x) or "not run"
             descriptions.append(f"{task}: {ours}.")
-        axes.axhline(0, color="#6b7280", lw=0.8)
-        axes.set_title(group, fontsize=10, loc="left", fontweight="bold")
-        axes.set_xlabel("% of layers removed", fontsize=9)
-        axes.set_ylabel("points to full depth", fontsize=9)
-        style_axes(axes, grid="both")
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(frameon=False, fontsize=7.5)
-    hide_unused(panels[len(groups) :])
-    notes = [
-        "Full lines: means over seeds here. Dashed, with hollow marks: the paper's. The intervals are in the tables."
-    ]
+        panel.line_names(names)
+        panels.append(panel)
+    has_paper = any(papers.get(task.name) for task in study.tasks)
     return Figure(
-        title="Drops by depth", alt=" ".join(descriptions), svg=as_svg(drawing), caption=results.caption, notes=notes
+        title="Drops by depth",
+        alt=" ".join(descriptions),
+        panels=panels,
+        keys=[Key("the paper (an arrow: beyond the axis)", INK, dash="7 3")] if has_paper else [],
+        reading="Means over seeds. All panels have one axis. The intervals are in the tables.",
+        caption=results.caption,
     )
+
+
+def _draw_paper(panel: Panel, points: Sequence[tuple[float, float]], color: str) -> None:
+    """Dashed, as far as it is within the axes."""
+    within = [(x, y) for x, y in points if x in panel.x and y in panel.y]
+    panel.curve(within, color, dash="7 3", width=1.4)
+    for x, y in points:
+        if x in panel.x and y in panel.y:
+            panel.mark("dot", panel.across(x), panel.up(y), color, hollow=True, tip=f"the paper: {minus(f'{y:.2f}')}")
+        elif x in panel.x:
+            panel.beyond_up(panel.across(x), y, color)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-
 from ...baselines import MODELS
 from ...stats.intervals import holm
 from ...study.decisions import decide
 from ...study.grid import Condition, Results
+from ...tables.chart import BLUE, PAPER, SOFT, VERMILION, Key, Panel
 from ...tables.comparison_table import ONE_SEED_DEMO
-from ...tables.figure import BLUE, GREEN, GREY, VERMILION, Figure, as_svg, canvas, without_mathtext
+from ...tables.figure import Figure
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.paper import AGAINST_PAPER, NOT_COMPARED, paper_number, shown_number
+from ...tables.scale import Scale
 from ...tables.score_table import PERCENT, percent, percents
 from ...tables.table import KeyFinding
 from .grids import FINE_TUNED, MEAN
@@ -113,49 +112,57 @@ def _differences_to_paper(baselines: Baselines, name: str, table: str) -> dict[s
     return differences
 
 
-@without_mathtext
 def overlap_figure(baselines: Baselines, results: Results, *, title: str) -> Figure:
     """Every system on every set: from exact boundaries (filled) to overlap (hollow), the paper's two numbers below."""
     models = {f"scispaCy {model.name}": model.name for model in MODELS}
     systems, tables = [*models, *results.grid.groups], by_table(results)
-    drawing, axes = canvas(width=8.6, height=1.4 + 0.27 * len(baselines.columns) * (len(systems) + 1))
-    positions, descriptions = [], []
-    for index, column in enumerate(baselines.columns):
+    pairs = {  # (column, system) -> ours, the paper's
+        (column, system): (
+            _baseline_pair(baselines, models[system], column)
+            if system in models
+            else _encoder_pair(tables, system, column),
+            _pair(*(shown_number(results, table, paper_column(system), column) for table in tables)),
+        )
+        for column in baselines.columns
+        for system in systems
+    }
+    ours = [score for pair, _ in pairs.values() for score in pair or ()]
+    across = Scale.around(ours, otherwise=(0, 100))
+    panels, descriptions = [], []
+    for column in baselines.columns:
+        panel = Panel(title=column, x=across, rows=systems, row=36)
         for row, system in enumerate(systems):
-            y = index * (len(systems) + 1) + row
-            positions.append(y)
-            if system in models:
-                ours, color = _baseline_pair(baselines, models[system], column), VERMILION
-            else:
-                ours, color = _encoder_pair(tables, system, column), BLUE
-            printed = _pair(*(shown_number(results, table, paper_column(system), column) for table in tables))
-            if ours:
-                _draw_pair(axes, ours, y - 0.12, color, marker="o")
-                exact, overlap = map(format_number, ours)
+            pair, printed = pairs[column, system]
+            if pair:
+                _draw_pair(
+                    panel,
+                    pair,
+                    panel.row_at(row) - 6 * bool(printed),
+                    VERMILION if system in models else BLUE,
+                    shape="dot",
+                )
+                exact, overlap = map(format_number, pair)
                 descriptions.append(f"{column}, {system}: {exact} exact, {overlap} overlap.")
+            else:
+                panel.text(panel.box_left + 8, panel.row_at(row) + 4, "no runs", color=SOFT)
             if printed:
-                _draw_pair(axes, printed, y + 0.24, GREEN, marker="D")
-            if row == 0:
-                axes.text(0.0, y - 0.75, column, fontsize=9, fontweight="bold", va="center")
-    axes.set_yticks(positions, systems * len(baselines.columns), fontsize=8.5)
-    axes.set_ylim(positions[-1] + 0.8, -1.2)
-    axes.set_xlim(-1, 101)
-    axes.set_xlabel("test F1 × 100", fontsize=9)
-    axes.grid(axis="x", color="#e5e7eb", lw=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    marks = [
-        Line2D([], [], marker="o", color=VERMILION, label="scispaCy"),
-        Line2D([], [], marker="o", color=BLUE, label="fine-tuned, mean over seeds"),
-        Line2D([], [], marker="D", ms=4, color=GREEN, label="the paper"),
-        Line2D([], [], marker="o", ls="", color=GREY, label="exact"),
-        Line2D([], [], marker="o", ls="", color=GREY, mfc="white", label="overlap"),
+                _draw_pair(panel, printed, panel.row_at(row) + 8, PAPER, shape="diamond")
+        panel.axis_across("test F1 × 100")
+        panels.append(panel)
+    drawn = {system for (_, system), (pair, _) in pairs.items() if pair}
+    keys = [
+        (Key("scispaCy", VERMILION, "dot", dash=""), drawn & {*models}),
+        (Key("fine-tuned, mean over seeds", BLUE, "dot", dash=""), drawn - {*models}),
+        (Key("exact boundaries", SOFT, "dot"), drawn),
+        (Key("overlap", SOFT, "dot", hollow=True), drawn),
+        (Key("the paper (an arrow: beyond the axis)", PAPER, "diamond", dash=""), any(p for _, p in pairs.values())),
     ]
-    drawing.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
     return Figure(
         title=title,
         alt="F1 by exact boundaries and by overlap. " + " ".join(descriptions),
-        svg=as_svg(drawing),
+        panels=panels,
+        keys=[key for key, occurs in keys if occurs],
+        reading="The longer a line, the more of a system's errors are boundaries alone. All panels have one axis.",
         caption=f"{results.caption} · {describe_models(baselines)}",
     )
 
@@ -174,8 +181,12 @@ def _pair(exact: float | None, overlap: float | None) -> Pair | None:
     return None if exact is None or overlap is None else (exact, overlap)
 
 
-def _draw_pair(axes: Axes, pair: Pair, y: float, color: str, *, marker: str) -> None:
-    size = 5 if marker == "o" else 3.5
-    axes.plot(pair, (y, y), color=color, lw=1.6, zorder=2)
-    axes.plot(pair[0], y, marker=marker, ms=size, color=color, zorder=3)
-    axes.plot(pair[1], y, marker=marker, ms=size, color=color, mfc="white", zorder=3)
+def _draw_pair(panel: Panel, pair: Pair, y: float, color: str, *, shape: str) -> None:
+    """Exact filled, overlap hollow; beyond the axis an arrow."""
+    inside = [value for value in pair if value in panel.x]
+    panel.line([(panel.across(min(max(value, panel.x.low), panel.x.high)), y) for value in pair], color, width=1.6)
+    for value in pair:
+        if value in inside:
+            panel.mark(shape, panel.across(value), y, color, hollow=value == pair[1], tip=format_number(value))
+        else:
+            panel.beyond(value, y, color)

@@ -2,61 +2,61 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-
-from matplotlib.axes import Axes
+from itertools import cycle
 
 from ...search.search import N_STARTUP_TRIALS, SearchResult
-from ...stats.seeds.best_of import MIN_BAND, best_of
+from ...stats.seeds.best_of import MIN_BAND, BestOf, best_of
 from ...study.study import Study
-from ...tables.figure import (
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILION,
-    Figure,
-    as_svg,
-    canvas_grid,
-    hide_unused,
-    style_axes,
-    without_mathtext,
-)
+from ...tables.chart import COLORS, DASHES, SOFT, WIDE, Key, Panel
+from ...tables.figure import Figure
+from ...tables.scale import Scale
 from ...tables.score_table import PERCENT
 from .parameters import Parameters
 from .searches import Searched
 from .tables8_9 import search_caption
 
-STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":"))  # of encoders, in order
 
-
-@without_mathtext
 def expected_figure(
     study: Study[Parameters], searched: Searched, *, title: str = "Expected best dev score by the number of trials"
 ) -> Figure:
     """Expected maximum by number of trials, with its 95% band; trials as points on the right."""
     panels = panels_of(searched)
-    columns = min(2, max(len(panels), 1))
-    rows = max(1, math.ceil(len(panels) / columns))
-    drawing, plots = canvas_grid(width=4.6 * columns + 0.4, height=0.7 + 3.0 * rows, rows=rows, cols=columns)
-    for axes, (task, by_encoder) in zip(plots, panels.items(), strict=False):
-        for (colour, style), (encoder, result) in zip(STYLES, by_encoder.items(), strict=False):
-            _draw(axes, result, label=encoder, colour=colour, style=style)
-        axes.set_title(task, fontsize=10, loc="left", fontweight="bold")
-        axes.set_xlabel("trials", fontsize=9)
-        axes.set_ylabel("dev score × 100", fontsize=9)
-        style_axes(axes)
-        axes.set_xticks(_trial_ticks(max(len(result.values) for result in by_encoder.values())))
-        axes.legend(frameon=False, fontsize=8.5, loc="best")
-    hide_unused(plots[len(panels) :])
+    encoders = dict.fromkeys(encoder for by_encoder in panels.values() for encoder in by_encoder)
+    styles = dict(zip(encoders, zip(cycle(COLORS), cycle(DASHES)), strict=False))
+    drawn = []
+    for task, by_encoder in panels.items():
+        best = {
+            encoder: best_of([value * PERCENT for value in result.values]) for encoder, result in by_encoder.items()
+        }
+        values = [value * PERCENT for result in by_encoder.values() for value in result.values]
+        values += [
+            float(edge) for found in best.values() for edge in (*(found.dev - found.half), *(found.dev + found.half))
+        ]
+        n_trials = max(len(result.values) for result in by_encoder.values())
+        up, right = Scale.around(values, otherwise=(0, 100)), 14 * (len(by_encoder) + 1)
+        panel = Panel(title=task, x=Scale(0.5, n_trials + 0.2), y=up, width=WIDE, right=right)
+        panel.axis_across("trials", {n: str(n) for n in range(1, n_trials + 1, max(1, n_trials // 8))})
+        panel.axis_up("dev score × 100")
+        for index, (encoder, result) in enumerate(by_encoder.items()):
+            _draw(panel, result, best[encoder], *styles[encoder], at=panel.box_right + 10 + 14 * index)
+        drawn.append(panel)
+    keys = [Key(encoder, color, dash=dash) for encoder, (color, dash) in styles.items()]
+    keys += [Key("a trial", SOFT, "dot"), Key("the standard recipe", SOFT, "cross")] if panels else []
     notes = [
         "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: "
-        f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. Points: the trials; cross: the standard "
-        f"recipe. The formula assumes random trials, but after the first {N_STARTUP_TRIALS} the sampler favours "
-        "recipes like earlier good ones. The curve therefore describes these recipes, not the speed of the search."
+        f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. At the right: the trials. The formula assumes "
+        f"random trials, but after the first {N_STARTUP_TRIALS} the sampler favours recipes like earlier good ones. "
+        "The curve therefore describes these recipes, not the speed of the search."
     ]
     return Figure(
-        title=title, alt=_describe(panels), svg=as_svg(drawing), caption=search_caption(study, searched), notes=notes
+        title=title,
+        alt=_describe(panels),
+        panels=drawn,
+        keys=keys,
+        columns=2,
+        caption=search_caption(study, searched),
+        notes=notes,
     )
 
 
@@ -69,19 +69,16 @@ def panels_of(searched: Searched) -> dict[str, dict[str, SearchResult]]:
     return panels
 
 
-def _draw(axes: Axes, result: SearchResult, *, label: str, colour: str, style: str) -> None:
-    values = [value * PERCENT for value in result.values]
-    found = best_of(values)
-    budgets = range(1, len(found.dev) + 1)
-    axes.fill_between(budgets, found.dev - found.half, found.dev + found.half, color=colour, alpha=0.13, lw=0)
-    axes.plot(budgets, found.dev, color=colour, ls=style, lw=1.8, label=label, marker="" if len(budgets) > 1 else "_")
-    right = [len(values) + 0.5] * len(values)
-    axes.scatter(right, values, s=12, color=colour, alpha=0.6, lw=0)
-    axes.scatter(right[:1], values[:1], s=34, color=colour, marker="x", lw=1.6)
-
-
-def _trial_ticks(n_trials: int) -> list[int]:
-    return list(range(1, n_trials + 1, max(1, n_trials // 8)))
+def _draw(panel: Panel, result: SearchResult, found: BestOf, color: str, dash: str, *, at: float) -> None:
+    """The expected best with its band, and the trials as points `at` px from the left."""
+    low, middle, high = (
+        list(enumerate((found.dev + sign * found.half if sign else found.dev).tolist(), 1)) for sign in (-1, 0, 1)
+    )
+    panel.band([*low, *high[::-1]], color)
+    panel.curve(middle if len(middle) > 1 else [(0.7, middle[0][1]), (1.3, middle[0][1])], color, dash=dash)
+    for index, value in enumerate(result.values):
+        tip = f"trial {index + 1}: {value * PERCENT:.2f}"
+        panel.mark("dot" if index else "cross", at, panel.up(value * PERCENT), color, tip=tip)
 
 
 def _describe(panels: Mapping[str, Mapping[str, SearchResult]]) -> str:

@@ -1,5 +1,7 @@
 """The runs of some settings: every seed is shown, curves keep their gaps, and nothing to show is a sentence."""
 
+import re
+
 import pytest
 
 from blurbstudy.sections.explore.catalog import Message, read_store
@@ -15,6 +17,7 @@ from blurbstudy.sections.explore.runs import (
     seeds_picture,
 )
 from blurbstudy.store.run_store import RunStore
+from blurbstudy.tables.chart import number
 
 GOOD, BAD = [90, 92, 91, 93], [30, 85, None, 84]
 
@@ -58,6 +61,28 @@ def test_a_curve_is_told_with_its_ends_and_a_value_that_is_not_finite_is_a_gap()
     figure = curves_figure({"seed 1": Curve(points=points)}, title="t")
     assert "seed 1: 3 points, loss 2 to 0.5, dev score 10.0 to 40.0." in figure.alt
     assert len(figure.notes) == 1
+
+
+def test_several_runs_have_their_mean_where_all_were_scored():
+    curves = {
+        "seed 1": Curve(points={"step": [10, 20], "train_loss": [2.0, 1.0], "dev_score": [0.2, 0.4]}),
+        "seed 2": Curve(points={"step": [10, 20], "train_loss": [4.0, None], "dev_score": [0.4, 0.8]}),
+    }
+    figure = curves_figure(curves, title="t")
+    loss, score = figure.panels
+    assert [panel.svg().count("<circle") for panel in figure.panels] == [3, 4]
+    x, y = ([number(at(value)) for value in values] for at, values in ((score.across, (10, 20)), (score.up, (30, 60))))
+    assert f"M{x[0]} {y[0]}L{x[1]} {y[1]}" in score.svg()
+    assert f'M{x[0]} {number(loss.up(3.0))}"' in loss.svg()  # at step 10 alone
+    assert [key.text for key in figure.keys] == ["seed 1", "seed 2", "mean of the runs"]
+
+
+def test_the_losses_of_many_batches_are_averaged_to_few_points():
+    curve = Curve(points={}, steps=range(1, 1001), losses=[float(step % 2) for step in range(1000)])
+    (loss, _) = curves_figure({"this run": curve}, title="t").panels
+    (line,) = re.findall(r'd="(M[^"]*)" style="[^"]*opacity', loss.svg())
+    heights = {point.split()[1] for point in re.split("[ML]", line)[1:]}
+    assert line.count("L") == 199 and len(heights) == 2  # means of five: 0.4 and 0.6
 
 
 def test_curves_of_a_single_point_say_why():

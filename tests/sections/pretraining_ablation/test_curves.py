@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -48,6 +49,18 @@ def test_a_curve_and_a_row_per_pretrained_encoder(make_study):
     assert [row[0] for row in table.rows] == ["BERT", "ELECTRA"]
     assert table.rows[0][2:5] == ("2,000", "10", "4.0") and table.rows[1][-1] == "90.00"
     assert "a$b&lt;c.jsonl" in table._repr_html_()
+
+
+def test_every_measurement_is_a_point_within_its_panel(make_study):
+    figure = curves_figure(make_study(BERT=BERT, ELECTRA=ELECTRA))
+    for panel, n_points in zip(figure.panels, (4, 4, 2), strict=True):
+        points = re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', panel.svg())
+        assert len(points) == n_points
+        for x, y in points:
+            assert panel.box_left <= float(x) < panel.box_right and panel.box_top < float(y) < panel.box_bottom
+    assert [key.text for key in figure.keys][:2] == ["BERT", "ELECTRA (of words: its generator)"]
+    none = curves_figure(make_study(Hub=None))
+    assert not none.panels and "No encoder was pretrained here." in none._repr_html_() and none.svg
 
 
 def test_word_losses_of_objectives_are_said_not_to_compare(make_study):
