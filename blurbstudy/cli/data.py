@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 data_app = typer.Typer(no_args_is_help=True, help="List, check and download BLURB's datasets.")
 
 MAX_WIDTH = 118  # characters
-MINI = "mini"  # the data that is generated
 
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="A dataset, such as BIOSSES; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object only.")]
@@ -152,7 +151,7 @@ def _tasks(names: Sequence[str] | None, *, blurb_only: bool = False) -> list[Tas
 
 
 def _folder(data: str | None) -> Path:
-    if data == MINI:
+    if data == paths.MINI:
         from ..tasks.mini_blurb import mini_blurb_folder
 
         return mini_blurb_folder()

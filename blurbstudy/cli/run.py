@@ -11,7 +11,10 @@ import typer
 
 from .. import paths
 from ..config import JsonMapping, JsonObject
+from ..engine.deadline import Deadline
 from ..errors import ParameterError, StoreError, StudyError
+from ..store.index import open_index
+from ..store.run_store import RunStore
 from .notebook_options import (
     Data,
     Only,
@@ -55,11 +58,6 @@ def run(
     Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows what there
     is, and the same command resumes.
     """
-    from ..engine.deadline import Deadline
-    from ..report.make_runs import make_all_runs, make_studies, write_plan
-    from ..store.index import open_index
-    from ..store.run_store import RunStore
-
     start = time.time()
     if minutes is not None and not 0 < minutes <= MAX_MINUTES:
         raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MAX_MINUTES}")
@@ -70,6 +68,8 @@ def run(
         if others := index.count_other_versions():
             typer.echo(f"{run_store.folder}: {others} runs of another version of blurbstudy are not used", err=True)
     deadline = Deadline.after(minutes, start=start)
+    from ..report.make_runs import make_all_runs, make_studies, write_plan  # with torch: after all checks
+
     studies = make_studies(plan, deadline=deadline)
     if plan_only is not None:
         typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
@@ -100,10 +100,8 @@ def report(
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
-    from ..store.index import open_index
-    from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
-    from ..study.study import NOTEBOOK_METADATA
+    from ..study.parameters import NOTEBOOK_METADATA
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
@@ -180,14 +178,14 @@ def _execute(
 
 def _stored_parameters(notebook: str, values: JsonMapping, *, store: Path) -> JsonObject:
     """What the store says that a notebook was executed with, checked."""
-    from ..sections import get_section
-    from ..study.study import stored_study
+    from ..sections import get_parameters
+    from ..study.parameters import stored_parameters
 
     remedy = f"execute it again (blurbstudy run --only {notebook} --store {store})"
     if "scale" not in values:
         raise StoreError(f"{store}: does not say at which scale {notebook} was executed; {remedy}")
     try:
-        return stored_study(get_section(notebook), values, store=store).parameters.model_dump(mode="json")
+        return stored_parameters(get_parameters(notebook), values, store=store).model_dump(mode="json")
     except ParameterError as error:
         raise StoreError(f"{store}: the stored parameters of {notebook} are invalid: {error}; {remedy}") from None
 

@@ -13,6 +13,7 @@ import typer
 
 from .. import paths
 from ..config import JsonObject
+from ..engine.sources.encoder_spec import check_encoder_spec
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class TaskOptions:
     def load(self) -> tuple[Task, str]:
         """The task and the folder of its data ("" for a custom task, which names its files)."""
         task = self._load_task()
-        return task, "" if task.custom else require_data(self.data)
+        return task, "" if task.custom else require_data(self.data, task)
 
     def _load_task(self) -> Task:
         from ..tasks import custom_task
@@ -144,16 +145,32 @@ def load_task(name: str) -> Task:
     return load_custom_task(name) if Path(name).suffix.lower() in SUFFIXES else get_task(name)
 
 
-def require_data(data: str | None) -> str:
-    """The folder of the datasets as named, else by the environment.
+def require_data(data: str | None, *tasks: Task) -> str:
+    """The folder of the datasets as named, else by the environment, with the files of these tasks; or mini.
 
     Raises:
         ParameterError: neither names one.
+        DataError: it is missing, or files are.
     """
+    from ..study.inputs import check_datasets
+
     folder = data or paths.data_folder()
     if folder is None:
         raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
+    if str(folder) != paths.MINI:
+        check_datasets(tasks, Path(folder).expanduser())
     return str(folder)
+
+
+def check_encoder(encoder: str) -> None:
+    """Check that an encoder may exist, before anything is imported that loads it.
+
+    Raises:
+        ParameterError: it is no folder, no Hub id and no spec.
+    """
+    from ..study.parameters import hub_id
+
+    check_encoder_spec(encoder, str(hub_id(encoder)))
 
 
 def parse_columns(text: str) -> dict[str, str]:

@@ -85,19 +85,6 @@ def cell_ids(store: RunStore, notebook: str, cell: str) -> list[str]:
     return [config.id for config in cells[cell] if config.id in store]
 
 
-def find_run(store: RunStore, prefix: str) -> str:
-    """The id that begins so.
-
-    Raises:
-        ParameterError: none does, or several do.
-    """
-    matches = [run_id for run_id in store.ids() if run_id.startswith(prefix)]
-    if len(matches) != 1:
-        count = f"{len(matches)} runs" if matches else "no run"
-        raise ParameterError(f"{store.folder}: {count} begins with {prefix!r}; use the id of one run")
-    return matches[0]
-
-
 def repeat_runs(
     run_ids: Sequence[str],
     store: RunStore,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
 from ..config import RENAMED_FIELDS, JsonMapping, JsonObject
-from ..errors import ParameterError, StudyError
+from ..errors import ParameterError, StudyError, did_you_mean
 from .parameter_types import (
     SCALES,
     BatchSize,
@@ -38,6 +38,7 @@ from .parameter_types import (
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
+NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters of a notebook's last execution
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
 RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
@@ -118,6 +119,9 @@ class CommonParameters(Model):
     def encoder_specs(self) -> dict[str, str | None]:
         """Display name -> spec of each encoder that the notebook uses; None where it is not given."""
         return dict(self.encoders)
+
+
+P = TypeVar("P", bound=CommonParameters)
 
 
 class TrainingParameters(CommonParameters):
@@ -218,7 +222,7 @@ def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> st
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         if name in RENAMED_PARAMETERS:
             return f"parameter {name!r}{where} is now {RENAMED_PARAMETERS[name]!r}; rename it"
-        return f"unknown parameter {name!r}{where}; known: {', '.join(model.model_fields)}"
+        return f"unknown parameter {name!r}{where}; {suggest_parameter(name, model.model_fields)}"
     if first["type"] == "missing" and len(first["loc"]) == 1:
         return f"parameter {name!r} has no value{where}; set it in the parameters file or with -p {name} VALUE"
     inner = ".".join(
@@ -229,6 +233,11 @@ def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> st
     meaning = model.model_fields[name].description if name in model.model_fields else ""
     parameter = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
     return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
+
+
+def suggest_parameter(name: str, known: Iterable[str]) -> str:
+    """What to use instead of an unknown parameter."""
+    return did_you_mean(name, known, otherwise="parameters/mini/*.yaml list the parameters of each notebook")
 
 
 def scale_parameters(scale: str, notebook: str) -> JsonObject:
@@ -248,6 +257,16 @@ def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
     """The files that set a notebook's parameters at a scale, those that exist."""
     folder = paths.PARAMETERS / scale
     return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
+
+
+def stored_parameters(model: type[P], values: JsonMapping, *, store: Path) -> P:
+    """The parameters of a notebook's last execution, as a run store has them; they only read that store.
+
+    Raises:
+        ParameterError: they are no longer valid.
+    """
+    known = {name: value for name, value in values.items() if name in model.model_fields}
+    return model.parse({**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}")
 
 
 def describe_origin(scale: str, notebook: str, values: JsonMapping) -> str:

@@ -23,7 +23,7 @@ from ...tables.figure import (
     without_mathtext,
 )
 from ...tables.score_table import PERCENT
-from .parameters import Parameters
+from ..parameters.state_of_the_art import Parameters
 from .searches import Searched
 from .tables8_9 import search_caption
 
