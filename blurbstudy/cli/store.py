@@ -12,18 +12,23 @@ from tqdm import tqdm
 
 from .. import paths
 from ..errors import ParameterError
+from .examples import examples
 
 if TYPE_CHECKING:
     from ..store.run_store import RunStore
 
-store_app = typer.Typer(no_args_is_help=True, help="Export a run store to one file, import such a file, or publish it.")
+store_app = typer.Typer(
+    no_args_is_help=True,
+    help="Export a run store to one file, import such a file, or publish it.",
+    epilog=examples("store"),
+)
 
 Scale = Annotated[str | None, typer.Option(help="The store runs/SCALE: mini, small or paper (default: mini).")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the run store, instead of --scale.")]
 LABELS = {"runs": "runs", "gold": "sets of gold labels", "facts": "metadata files"}
 
 
-@store_app.command("export")
+@store_app.command("export", epilog=examples("store export"))
 def export(
     file: Annotated[Path, typer.Argument(help="New zip file.")],
     scale: Scale = None,
@@ -41,7 +46,7 @@ def export(
         typer.echo(f"{summary.other_revision} of the runs are of another version of blurbstudy; they are included")
 
 
-@store_app.command("import")
+@store_app.command("import", epilog=examples("store import"))
 def import_(
     file: Annotated[Path, typer.Argument(help="File written by `blurbstudy store export`.")],
     scale: Scale = None,
@@ -77,7 +82,7 @@ def import_(
         typer.echo(f"{summary.metadata_replaced} metadata files differed and were replaced")
 
 
-@store_app.command("publish")
+@store_app.command("publish", epilog=examples("store publish"))
 def publish(
     scale: Scale = None,
     store: Store = None,
@@ -89,10 +94,10 @@ def publish(
     must have the gold labels of all its runs. The first publication sets the order in which the store's bootstraps draw
     from then on, so publish before you make the final report.
     """
-    from ..report.publish import publish_store, stored_scale
+    run_store = _run_store(scale, store)
+    from ..report.publish import publish_store, stored_scale  # with torch: after all checks
     from ..report.published_archive import studies_folder
 
-    run_store = _run_store(scale, store)
     scale = scale or stored_scale(run_store)
     with _progress() as on_progress:
         summary = publish_store(run_store, out or studies_folder(scale), scale=scale, on_progress=on_progress)

@@ -69,7 +69,7 @@ def check_encoder_spec(name: str, spec: str) -> None:
     """
     if spec.startswith(PRETRAIN):
         read_pretrain_spec(name, spec)
-    elif not Path(spec).expanduser().is_dir() and not _HUB_ID.fullmatch(spec):
+    elif not (path := Path(spec).expanduser()).is_dir() and (path.exists() or not _HUB_ID.fullmatch(spec)):
         raise ParameterError(
             f"encoder {name!r}: {spec} is not a folder; use a checkpoint directory, a Hub id such as org/name, or "
             f"{PRETRAIN}bert"
