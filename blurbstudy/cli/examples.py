@@ -28,7 +28,7 @@ EXAMPLES = {
         "blurbstudy pretrain --objective bert --corpus my.txt --out encoder",
         "blurbstudy pretrain --objective bert --corpus my.txt --out encoder --resume",
     ),
-    "recommend": ("blurbstudy recommend --task BIOSSES --encoder encoders/pubmed-bert --data blurb",),
+    "recommend": ("blurbstudy recommend --task BIOSSES --encoder encoders/pubmed-bert --data mini",),
     "repeat": (
         "blurbstudy repeat 7dcc729e --data blurb",
         'blurbstudy repeat --notebook 03_layer_adaptation --cell "BERT, SS, Baseline"',

@@ -75,7 +75,8 @@ def run(
         typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
         return
     made = make_all_runs(studies)
-    typer.echo(f"runs: {made.trained} trained, {made.reused} reused", err=True)
+    if made.reused and not made.trained:
+        typer.echo(f"nothing to train: all {made.reused} runs are in {run_store.folder}", err=True)
     for failure in made.sweep_failures:
         typer.echo(f"blurbstudy: {failure}", err=True)
     skipped_runs = sum(run_id not in run_store for run_id in deadline.skipped_runs)
@@ -157,7 +158,7 @@ def _execute(
     """Execute the notebooks, write the report, and say where it is; exit code 2 after a failure, 3 if work remains."""
     from ..report import execute, html, progress_bar
 
-    with progress_bar.notebook_bar(len(plan)) as on_end:
+    with progress_bar.page_progress(list(plan)) as on_end:
         executions = execute.execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
     index = html.build_report(folder, scale=scale, store=store)
     if folder == paths.report_folder(scale):

@@ -123,7 +123,7 @@ def repeat_runs(
                     f"those of run {config.id} had {config.data_fingerprint}; use the same files"
                 )
         engine = LocalEngine(device=device, workers=workers)
-        result = run_missing(configs, again, sources=sources, engine=engine, label="runs, again")
+        result = run_missing(configs, again, sources=sources, engine=engine, label="repetition")
         repeated = [result[config.id] for config in configs]
     has_test = any(record.scores.get("test") is not None for record in recorded)
     return Repetition(recorded=recorded, repeated=repeated, split="test" if has_test else "dev")
