@@ -13,11 +13,12 @@ import yaml
 from .. import paths
 from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError, StudyError
+from ..sections import NOTEBOOKS, check_notebook, get_parameters
 
 Scale = Annotated[str, typer.Option(help="Parameter set: mini, small or paper.")]
 Data = Annotated[str | None, typer.Option(help="Folder of the BLURB datasets, or mini (generated).")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE).")]
-Only = Annotated[list[str] | None, typer.Option(help="Names of notebooks, several after one --only (default: all).")]
+Only = Annotated[list[str] | None, typer.Option(help="Names of notebooks; one --only takes several (default: all).")]
 Parameters = Annotated[
     list[str] | None, typer.Option("-p", "--parameter", help="Override a notebook parameter: -p name value.")
 ]
@@ -32,9 +33,9 @@ def notebook_parameters(*, scale: str, only: Sequence[str] | None, overrides: Js
         ParameterError: an unknown name or notebook, a value out of bounds, or no encoder with a path.
         DataError: datasets are missing.
     """
-    from ..sections import get_parameters
     from ..study.inputs import check_inputs
-    from ..study.parameters import RENAMED_PARAMETERS, parameter_files, scale_parameters, suggest_parameter
+    from ..study.parameter_errors import RENAMED_PARAMETERS, suggest_parameter
+    from ..study.parameters import parameter_files, scale_parameters
 
     notebooks = select_notebooks(only)
     models = {notebook: get_parameters(notebook) for notebook in notebooks}
@@ -57,8 +58,6 @@ def notebook_parameters(*, scale: str, only: Sequence[str] | None, overrides: Js
 
 def select_notebooks(only: Sequence[str] | None) -> list[str]:
     """The notebooks to execute, in the study's order."""
-    from ..sections import NOTEBOOKS, check_notebook
-
     if not (paths.NOTEBOOKS / f"{NOTEBOOKS[0]}.ipynb").is_file():
         raise StudyError(f"{paths.NOTEBOOKS}: no notebooks; install blurbstudy from its checkout (pip install -e .)")
     if tutorials := sorted(set(only or ()) & set(TUTORIALS)):

@@ -15,9 +15,9 @@ from .task_options import require_data
 
 def repeat(
     runs: Annotated[list[str] | None, typer.Argument(help="Run ids, or unique prefixes of them.")] = None,
-    notebook: Annotated[str | None, typer.Option(help="Instead of ids: the notebook of a table.")] = None,
+    notebook: Annotated[str | None, typer.Option(help="Instead of run ids: the notebook of a table.")] = None,
     cell: Annotated[str | None, typer.Option(help="A cell of that table, such as 'BERT, SS, Layer freeze'.")] = None,
-    scale: Annotated[str, typer.Option(help="Scale whose runs are meant: mini, small or paper.")] = "small",
+    scale: Annotated[str, typer.Option(help="Scale of the runs: mini, small or paper.")] = "small",
     store: Annotated[
         Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE, else the published records).")
     ] = None,
@@ -25,14 +25,14 @@ def repeat(
         str | None, typer.Option(help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA).")
     ] = None,
     encoder: Annotated[
-        list[Path] | None, typer.Option(help="Folder of an encoder that the repository does not ship.")
+        list[Path] | None, typer.Option(help="Folder of an encoder that the repository does not ship; may be repeated.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train recorded runs again, such as those behind one cell of a table, and compare their scores with the records.
 
-    On the processor type that a record names, scores are equal to the printed digits; elsewhere sums are rounded
-    otherwise, and means should agree within a tenth of the standard deviation over seeds. Exit code 1 if they do not.
+    On the type of processor that a record names, scores are equal to the printed digits. Another processor rounds
+    differently, and means should agree within a tenth of the standard deviation over seeds. Exit code 1 if they do not.
     """
     if bool(runs) == (cell is not None) or (cell is None) != (notebook is None):
         raise ParameterError("name the runs once: ids, or a cell by --notebook NAME --cell 'BERT, SS, Layer freeze'")

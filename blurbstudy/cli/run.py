@@ -13,6 +13,7 @@ from .. import paths
 from ..config import JsonMapping, JsonObject
 from ..engine.deadline import Deadline
 from ..errors import ParameterError, StoreError, StudyError
+from ..sections import get_parameters
 from ..store.index import open_index
 from ..store.run_store import RunStore
 from .notebook_options import (
@@ -55,8 +56,8 @@ def run(
 ) -> None:
     """Train what the run store lacks, execute the study's notebooks and write the report.
 
-    Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows what there
-    is, and the same command resumes.
+    Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows the
+    finished runs, and the same command resumes.
     """
     start = time.time()
     if minutes is not None and not 0 < minutes <= MAX_MINUTES:
@@ -97,7 +98,7 @@ def report(
     report: Report = None,
     only: Only = None,
 ) -> None:
-    """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`.
+    """Write the report from a run store alone: no data, no encoder, no training. Missing runs appear as `not run`.
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
@@ -113,18 +114,20 @@ def report(
         others = index.count_other_versions()
     if others and others == len(run_store):
         raise StoreError(
-            f"{run_store.folder}: its runs ({others}) are of another version of blurbstudy; make them again "
-            "(blurbstudy run), or report with that version"
+            f"{run_store.folder}: its runs ({others}) are of another version of blurbstudy; train them again "
+            "(blurbstudy run), or use that version"
         )
     stored, chosen = run_store.all_metadata(NOTEBOOK_METADATA), select_notebooks(only)
     metadata = {notebook: values for notebook, values in stored.items() if notebook in chosen}
     if not metadata and stored:
         raise StudyError(
-            f"{run_store.folder}: {', '.join(chosen)} never executed with this run store, which knows "
+            f"{run_store.folder}: no execution of {', '.join(chosen)} is stored here, only of "
             f"{', '.join(sorted(stored))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
         )
     if not metadata:
-        raise StudyError(f"{run_store.folder}: no notebook was executed with this run store; use blurbstudy run first")
+        raise StudyError(
+            f"{run_store.folder}: no notebook was executed with this run store; fill it first (blurbstudy run)"
+        )
     plan = {
         notebook: _stored_parameters(notebook, values, store=run_store.folder)
         for notebook, values in sorted(metadata.items())
@@ -179,7 +182,6 @@ def _execute(
 
 def _stored_parameters(notebook: str, values: JsonMapping, *, store: Path) -> JsonObject:
     """What the store says that a notebook was executed with, checked."""
-    from ..sections import get_parameters
     from ..study.parameters import stored_parameters
 
     remedy = f"execute it again (blurbstudy run --only {notebook} --store {store})"

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from tqdm import tqdm
 
 from .. import paths
 from ..errors import ParameterError
+from ..store.run_store import RunStore
 from .examples import examples
-
-if TYPE_CHECKING:
-    from ..store.run_store import RunStore
 
 store_app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +54,7 @@ def import_(
         typer.Option(
             "--replace-metadata",
             help="Where metadata differ (parameters of notebooks, locations of encoders and data), take the imported "
-            "ones: for a later state of the same study. By default the store's own stay.",
+            "ones, as for a later state of the same study. By default, those of the store are kept.",
         ),
     ] = False,
 ) -> None:
@@ -88,7 +86,7 @@ def publish(
     store: Store = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the archive (default: studies/SCALE).")] = None,
 ) -> None:
-    """Write what a report needs without text, gold labels and predictions, to be passed on or committed.
+    """Write what a report needs, without text, gold labels and predictions, to share or commit it.
 
     `blurbstudy report --scale SCALE` makes the report from studies/SCALE where there is no store runs/SCALE. The store
     must have the gold labels of all its runs. The first publication sets the order in which the store's bootstraps draw
@@ -110,7 +108,6 @@ def publish(
 
 
 def _run_store(scale: str | None, folder: Path | None) -> RunStore:
-    from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
 
     if scale is not None and folder is not None:

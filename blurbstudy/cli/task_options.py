@@ -30,28 +30,28 @@ class TaskOptions:
     task: Annotated[
         str,
         typer.Option(
-            help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a kind of task (ner, "
+            help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a KIND of task (ner, "
             "classification, relation, pairs, question, similarity, multi-label, pico) with --train or --data."
         ),
     ]
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With a kind of task: the folder of "
+            help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With --task KIND: the folder of "
             "your train.*, dev.* and test.* files."
         ),
     ] = None
     train: Annotated[
-        Path | None, typer.Option(help="Only with a kind of task: TSV, CSV, JSONL, CoNLL, PubTator or brat.")
+        Path | None, typer.Option(help="With --task KIND: training data as TSV, CSV, JSONL, CoNLL, PubTator or brat.")
     ] = None
-    dev: Annotated[Path | None, typer.Option(help="Only with a kind of task (default: split off train).")] = None
-    test: Annotated[Path | None, typer.Option(help="Only with a kind of task (default: none; scores are on dev).")] = (
-        None
-    )
+    dev: Annotated[Path | None, typer.Option(help="With --task KIND: dev data (default: split off train).")] = None
+    test: Annotated[
+        Path | None, typer.Option(help="With --task KIND: test data (default: none; scores are on dev).")
+    ] = None
     columns: Annotated[
         str | None,
         typer.Option(
-            help="Only with a kind of task: text=NAME,label=NAME, also text2, id, document, start, end (default: "
+            help="With --task KIND: text=NAME,label=NAME, also text2, id, document, start, end (default: "
             "columns with usual names)."
         ),
     ] = None
@@ -59,18 +59,20 @@ class TaskOptions:
         str | None,
         typer.Option(
             "--format",
-            help="Only with a kind of task: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
+            help="With --task KIND: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
         ),
     ] = None
-    scheme: Annotated[str | None, typer.Option(help="Tag scheme: iob1, iob2, iobes or io (default: detected).")] = None
+    scheme: Annotated[
+        str | None, typer.Option(help="With --task KIND: tag scheme, iob1, iob2, iobes or io (default: detected).")
+    ] = None
     metric: Annotated[
-        str | None, typer.Option(help="Only with a kind of task (default: the usual metric of that kind).")
+        str | None, typer.Option(help="With --task KIND: the metric (default: the usual one of that kind).")
     ] = None
-    negative: Annotated[
-        str | None, typer.Option(help="Only with a kind of task: the negative label, which F1 excludes.")
-    ] = None
+    negative: Annotated[str | None, typer.Option(help="With --task KIND: the negative label, which F1 excludes.")] = (
+        None
+    )
     discontinuous: Annotated[
-        str | None, typer.Option(help="Only with a kind of task: refuse (default) or skip discontinuous entities.")
+        str | None, typer.Option(help="With --task KIND: refuse (default) or skip discontinuous entities.")
     ] = None
 
     @property
@@ -90,8 +92,7 @@ class TaskOptions:
         return task, "" if task.custom else require_data(self.data, task)
 
     def _load_task(self) -> Task:
-        from ..tasks import custom_task
-        from ..tasks.custom.definition import is_task_type
+        from ..tasks.custom.definition import custom_task, is_task_type
 
         files, definition = self.files, self.definition
         if not is_task_type(self.task):

@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ParameterError, did_you_mean
-from ..study.parameters import CommonParameters
 
 if TYPE_CHECKING:
+    from ..study.parameters import CommonParameters
     from ..study.section import Section
 
 NOTEBOOKS = (

@@ -10,8 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
-from ..config import RENAMED_FIELDS, JsonMapping, JsonObject
-from ..errors import ParameterError, StudyError, did_you_mean
+from ..config import JsonMapping, JsonObject
+from ..errors import ParameterError
+from .parameter_errors import describe_error
 from .parameter_types import (
     SCALES,
     BatchSize,
@@ -40,13 +41,6 @@ HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of e
 HUB_PREFIX = "hub:"
 NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters of a notebook's last execution
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
-
-RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
-    "scispacy": "scispacy_source",
-    "twins": "base_counterparts",
-    "twin_freeze": "base_freeze",
-    "twin_decay": "base_decay",
-}
 
 M = TypeVar("M", bound="Model")
 
@@ -78,7 +72,7 @@ def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ParameterError(_describe(error, model, origin)) from None
+        raise ParameterError(describe_error(error, model, origin)) from None
 
 
 class CommonParameters(Model):
@@ -209,35 +203,6 @@ class LayerParameters(CommonParameters):
     decay: Decay = Field(description="factor on the learning rate from one depth to the next lower one")
     reinit_layers: LayerCount = Field(description="top layers that are re-initialized")
     reinit_pooler: bool = Field(description="whether the pooler is re-initialized with them")
-
-
-def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> str:
-    """The first problem in one line: name, value, what is allowed, what the parameter means."""
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    where = f" ({origin})" if origin else ""
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, StudyError):
-        return str(cause)
-    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        if name in RENAMED_PARAMETERS:
-            return f"parameter {name!r}{where} is now {RENAMED_PARAMETERS[name]!r}; rename it"
-        return f"unknown parameter {name!r}{where}; {suggest_parameter(name, model.model_fields)}"
-    if first["type"] == "missing" and len(first["loc"]) == 1:
-        return f"parameter {name!r} has no value{where}; set it in the parameters file or with -p {name} VALUE"
-    inner = ".".join(
-        str(part) for part in first["loc"][1:] if not str(part).startswith(("function-", "list[", "dict["))
-    )
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
-    must = message if first["type"] == "value_error" else f"must be {message[:1].lower() + message[1:]}"
-    meaning = model.model_fields[name].description if name in model.model_fields else ""
-    parameter = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
-    return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
-
-
-def suggest_parameter(name: str, known: Iterable[str]) -> str:
-    """What to use instead of an unknown parameter."""
-    return did_you_mean(name, known, otherwise="parameters/mini/*.yaml list the parameters of each notebook")
 
 
 def scale_parameters(scale: str, notebook: str) -> JsonObject:

@@ -41,6 +41,8 @@ WRONG = {  # command -> what is said
     ("run", "-p", "sedes", "3"): "unknown parameter 'sedes' (-p); did you mean 'seeds'?",
     ("run", "-p", "nonsense", "3"): "unknown parameter 'nonsense' (-p); parameters/mini/*.yaml list the parameters",
     ("run", "-p", "seeds", "many"): "seeds='many': expected a number such as 5",
+    ("run", "-p", "freeze", "two"): "freeze='two': must be a valid integer or 'embeddings'; freeze is: lowest layers",
+    ("run", "-p", "freeze", "-1"): "freeze=-1: must be greater than or equal to 0 or 'embeddings'",
     ("run", "--only", "03_layer_adaption"): "did you mean '03_layer_adaptation'?",
     ("run", "-p", "tasks", "[BIOSES]"): "task='BIOSES' is unknown; did you mean 'BIOSSES'?",
     ("run", "-p", "pruned", "GPT"): "pruned='GPT' is not an encoder; use BERT",
