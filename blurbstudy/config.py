@@ -23,6 +23,7 @@ TRAINER_REVISION = 4
 MAX_FOLDS = 1000  # and repeats
 FOLD_FIELDS = ("n_folds", "fold", "repeat")  # of a run
 TRAIN_SHARES = tuple(0.5**halvings for halvings in range(7))  # of train: all, half, ... 1/64
+RECIPE_PRESETS = ("recommended", "default")  # what stands for a recipe
 
 Scalar = str | int | float | bool
 JsonObject = dict[str, Any]  # values of JSON or YAML by name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 def flat_message(error: BaseException | str) -> str:
     """The whole message of an error without line breaks."""
@@ -44,3 +47,14 @@ class StoreError(StudyError):
 def one_line(error: BaseException, *, length: int = 200) -> str:
     """The first line of an error's message, at most `length` characters; without a message, the error's type."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str) -> str:
+    """What to use instead of an unknown name: the known name that is most like it, letter case ignored.
+
+    Args:
+        otherwise: the advice where no known name is like it.
+    """
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"did you mean {by_lower[close[0]]!r}?" if close else otherwise

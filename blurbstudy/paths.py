@@ -10,6 +10,7 @@ NOTEBOOKS = PROJECT / "notebooks"
 PARAMETERS = PROJECT / "parameters"
 ENCODERS = PROJECT / "encoders"  # pretrained encoders that the repository ships
 
+MINI = "mini"  # stands for the folder of the generated datasets
 DATA_ENV = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
 CACHE_ENV = "BLURBSTUDY_CACHE"  # folder for what can be made again
 CACHE_HINT = f"name another cache folder by {CACHE_ENV}"  # where it cannot be written

@@ -19,6 +19,7 @@ import typer
 
 import blurbstudy
 from blurbstudy.cli.app import app, expand_arguments, main
+from blurbstudy.cli.examples import EXAMPLES
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -277,3 +278,17 @@ if __name__ == "__main__":
     process = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert process.returncode == 0, process.stderr[-3000:]
     assert (tmp_path / "predictions.html").is_file() and (tmp_path / "model" / "README.md").is_file()
+
+
+def test_every_command_has_examples_that_it_understands_and_that_fit_80_columns():
+    group = typer.main.get_command(app)
+    nested = {f"{name} {sub}" for name in ("data", "store") for sub in group.commands[name].commands}
+    assert set(EXAMPLES) == {"", *group.commands, *nested}
+    for name, lines in EXAMPLES.items():
+        assert "\n".join(lines) in (PROJECT / "docs" / "cli.md").read_text(encoding="utf-8")
+        for line in lines:
+            assert len(line) <= 78, line  # two columns are taken by the margin
+            words = shlex.split(line.partition(" | ")[2] or line)[1:]
+            command, rest = click_command(words)
+            assert name in " ".join(words)
+            command.make_context(line, expand_arguments(rest)).close()

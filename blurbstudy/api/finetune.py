@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import Recipe, recipe_from_dict
+from ..config import RECIPE_PRESETS, Recipe, recipe_from_dict
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import EncoderSource, Sources, checkpoint_without_weights
@@ -34,7 +34,7 @@ from .recommend.recommend import recommendation_of
 from .score import scores_by_class
 from .seeds import curve_configs, seeds_report, train_curve
 
-RECOMMENDED, DEFAULT = "recommended", "default"  # recipe presets
+RECOMMENDED, DEFAULT = RECIPE_PRESETS
 
 # Long training with bias correction at a small learning rate, which Mosbach et al. (2021) found stable, with more
 # epochs for tasks whose epochs have few steps.

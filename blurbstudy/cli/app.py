@@ -7,12 +7,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..errors import Interrupted, ParameterError, StudyError
 from ..filesystem import explain_os_error
 from .data import data_app
+from .examples import examples
 from .export import export
 from .finetune import finetune
 from .plan import plan
@@ -39,22 +42,29 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",  # joins the lines of a paragraph
-    help="Stable fine-tuning of biomedical encoders, and honest measurement of it.",
+    epilog=examples(""),
 )
 
 
-app.command()(run)
-app.command()(report)
-app.command()(finetune)
-app.command()(export)
-app.command()(plan)
-app.command()(predict)
-app.command()(pretrain)
-app.command()(recommend)
-app.command()(repeat)
-app.command()(score)
+for command in (run, report, finetune, export, plan, predict, pretrain, recommend, repeat, score):
+    app.command(epilog=examples(command.__name__))(command)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"blurbstudy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Fine-tune biomedical encoders stably, and measure the result honestly."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

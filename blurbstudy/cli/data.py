@@ -15,6 +15,7 @@ from tqdm import tqdm
 from .. import paths
 from ..config import JsonObject
 from ..errors import ParameterError
+from .examples import examples
 
 if TYPE_CHECKING:
     from ..tasks import Task
@@ -22,16 +23,15 @@ if TYPE_CHECKING:
     from ..tasks.download.manifest import DatasetSource
     from ..tasks.download.verify import DataCheck
 
-data_app = typer.Typer(no_args_is_help=True, help="List, check and download BLURB's datasets.")
+data_app = typer.Typer(no_args_is_help=True, help="List, check and download BLURB's datasets.", epilog=examples("data"))
 
 MAX_WIDTH = 118  # characters
-MINI = "mini"  # the data that is generated
 
 Tasks = Annotated[list[str] | None, typer.Option("--task", help="A dataset, such as BIOSSES; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object only.")]
 
 
-@data_app.command("list")
+@data_app.command("list", epilog=examples("data list"))
 def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
     """List name, kind, group, metric, sizes, terms and source of each dataset; with --task also its files."""
     from ..tasks.download.manifest import load_manifest, manual_instructions
@@ -67,7 +67,7 @@ def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
         _print_item("  by hand", manual_instructions(listed_task, sources[listed_task.name]))
 
 
-@data_app.command()
+@data_app.command(epilog=examples("data check"))
 def check(
     data: Annotated[
         str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
@@ -96,7 +96,7 @@ def check(
         raise typer.Exit(2)
 
 
-@data_app.command()
+@data_app.command(epilog=examples("data download"))
 def download(
     to: Annotated[Path, typer.Option(help="Data folder; verified files are kept.")],
     task: Tasks = None,
@@ -152,7 +152,7 @@ def _tasks(names: Sequence[str] | None, *, blurb_only: bool = False) -> list[Tas
 
 
 def _folder(data: str | None) -> Path:
-    if data == MINI:
+    if data == paths.MINI:
         from ..tasks.mini_blurb import mini_blurb_folder
 
         return mini_blurb_folder()

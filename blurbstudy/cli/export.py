@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ParameterError, StoreError
-
-MIN_ID_PREFIX = 4  # digits of a run id
+from ..errors import StoreError
+from ..store.run_store import RunStore
 
 
 def export(
-    run_id: Annotated[str, typer.Argument(help="Run id, or an unambiguous prefix.")],
+    run_id: Annotated[str, typer.Argument(help="Run id, or a unique prefix of it.")],
     to: Annotated[Path, typer.Option(help="Model directory to write.")],
     store: Annotated[Path, typer.Option(help="Folder of the run store.")] = Path("runs/finetune"),
     overwrite: Annotated[
@@ -39,12 +38,12 @@ def export(
     Training is deterministic on one machine, so a run that is trained again reproduces its recorded predictions. The
     command prints a warning if it does not.
     """
-    from ..api.export_model import RunStore, check_target, ensure_weights, export_run, has_weights, sources_of_run
-
     run_store = RunStore(store)
-    record = run_store.get(_resolve_run_id(run_store.ids(), run_id, store=store))
+    record = run_store.get(run_store.find_id(run_id))
     if record is None:
         raise StoreError(f"{store}: run {run_id} is from another version of blurbstudy; repeat it to export its model")
+    from ..api.export_model import check_target, ensure_weights, export_run, has_weights, sources_of_run  # with torch
+
     check_target(to, overwrite=overwrite)
     if train and not has_weights(run_store, record.id):
         with contextlib.redirect_stdout(sys.stderr):
@@ -55,14 +54,3 @@ def export(
         else:
             typer.echo("trained again: the predictions equal those of the record", err=True)
     typer.echo(f"model: {export_run(run_store, record, to, overwrite=overwrite)}")
-
-
-def _resolve_run_id(ids: list[str], prefix: str, *, store: Path) -> str:
-    if not ids:
-        raise ParameterError(f"{store}: contains no runs; name the run store (--store)")
-    matches = [run_id for run_id in ids if run_id.startswith(prefix)]
-    if len(prefix) < MIN_ID_PREFIX or len(matches) > 1:
-        raise ParameterError(f"run id {prefix!r} is ambiguous ({len(matches)} matches); give more digits")
-    if not matches:
-        raise ParameterError(f"{store}: no run {prefix!r}; `blurbstudy finetune --json` and reports list run ids")
-    return matches[0]

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from ..config import load_recipe
+from ..config import RECIPE_PRESETS, load_recipe
 from ..errors import ParameterError, StudyError
-from .task_options import TaskOptions, with_task_options
+from .task_options import TaskOptions, check_encoder, with_task_options
 
 
 @with_task_options
@@ -64,19 +64,20 @@ def finetune(
     The best run on dev is exported as a Hugging Face directory with a model card, for transformers and for
     `blurbstudy predict`. Runs that the store already has are not repeated.
     """
-    from ..api.finetune import DEFAULT, RECOMMENDED, fine_tune
-    from ..api.resampled import fine_tune_resampled
-    from ..study.parameter_types import read_seeds
-    from ..tasks.folds import parse_splits
+    from ..study.parameter_types import parse_splits, read_seeds
 
     if no_model and model_dir is not None:
         raise ParameterError("--no-model and --model-dir are mutually exclusive; remove one of them")
     known_task, folder = options.load()
     seed_list = read_seeds(seeds)
-    chosen_recipe = recipe if recipe in (None, RECOMMENDED, DEFAULT) else load_recipe(recipe)
+    chosen_recipe = recipe if recipe in (None, *RECIPE_PRESETS) else load_recipe(recipe)
     resampled = parse_splits(splits)
     if resampled is not None and learning_curve:
         raise ParameterError("--learning-curve and --splits are mutually exclusive; a curve is of the official train")
+    check_encoder(encoder)
+    from ..api.finetune import fine_tune  # with torch: after all checks
+    from ..api.resampled import fine_tune_resampled
+
     if resampled is not None:
         with contextlib.redirect_stdout(sys.stderr):
             found = fine_tune_resampled(

@@ -13,11 +13,12 @@ import yaml
 from .. import paths
 from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError, StudyError
+from ..sections import NOTEBOOKS, check_notebook, get_parameters
 
 Scale = Annotated[str, typer.Option(help="Parameter set: mini, small or paper.")]
 Data = Annotated[str | None, typer.Option(help="Folder of the BLURB datasets, or mini (generated).")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE).")]
-Only = Annotated[list[str] | None, typer.Option(help="Names of notebooks, several after one --only (default: all).")]
+Only = Annotated[list[str] | None, typer.Option(help="Names of notebooks; one --only takes several (default: all).")]
 Parameters = Annotated[
     list[str] | None, typer.Option("-p", "--parameter", help="Override a notebook parameter: -p name value.")
 ]
@@ -30,33 +31,33 @@ def notebook_parameters(*, scale: str, only: Sequence[str] | None, overrides: Js
 
     Raises:
         ParameterError: an unknown name or notebook, a value out of bounds, or no encoder with a path.
+        DataError: datasets are missing.
     """
-    from ..sections import get_section
-    from ..study.parameters import RENAMED_PARAMETERS, parameter_files, scale_parameters
+    from ..study.inputs import check_inputs
+    from ..study.parameter_errors import RENAMED_PARAMETERS, suggest_parameter
+    from ..study.parameters import parameter_files, scale_parameters
 
     notebooks = select_notebooks(only)
-    models = {notebook: get_section(notebook).Parameters for notebook in notebooks}
+    models = {notebook: get_parameters(notebook) for notebook in notebooks}
     known = {name for model in models.values() for name in model.model_fields}
     if unknown := sorted(set(overrides) - known):
         if (name := RENAMED_PARAMETERS.get(unknown[0])) in known:
             raise ParameterError(f"-p {unknown[0]}: is now {name}")
-        raise ParameterError(
-            f"unknown parameter {unknown[0]!r} (-p); {', '.join(notebooks)} have {', '.join(sorted(known))}"
-        )
-    plan = {}
+        raise ParameterError(f"unknown parameter {unknown[0]!r} (-p); {suggest_parameter(unknown[0], known)}")
+    parsed = {}
     for notebook, model in models.items():
         values = scale_parameters(scale, notebook)
         values |= {name: value for name, value in overrides.items() if name in model.model_fields}
         origin = ", ".join(str(file.relative_to(paths.PROJECT)) for file in parameter_files(scale, notebook))
-        plan[notebook] = model.parse(values, origin=f"{origin} and the command line").model_dump(mode="json")
+        parsed[notebook] = model.parse(values, origin=f"{origin} and the command line")
+    plan = {notebook: parameters.model_dump(mode="json") for notebook, parameters in parsed.items()}
     _check_encoders(plan)
+    check_inputs(parsed.values())
     return plan
 
 
 def select_notebooks(only: Sequence[str] | None) -> list[str]:
     """The notebooks to execute, in the study's order."""
-    from ..sections import NOTEBOOKS
-
     if not (paths.NOTEBOOKS / f"{NOTEBOOKS[0]}.ipynb").is_file():
         raise StudyError(f"{paths.NOTEBOOKS}: no notebooks; install blurbstudy from its checkout (pip install -e .)")
     if tutorials := sorted(set(only or ()) & set(TUTORIALS)):
@@ -64,8 +65,8 @@ def select_notebooks(only: Sequence[str] | None) -> list[str]:
             f"--only: {tutorials[0]} is a tutorial, not part of the study; open it with `make lab`, or execute it: "
             f"papermill notebooks/{tutorials[0]}.ipynb OUT.ipynb"
         )
-    if unknown := sorted(set(only or ()) - set(NOTEBOOKS)):
-        raise ParameterError(f"--only: notebook {unknown[0]!r} is unknown; use {' or '.join(NOTEBOOKS)}")
+    for notebook in only or ():
+        check_notebook(notebook)
     return [notebook for notebook in NOTEBOOKS if not only or notebook in only]
 
 

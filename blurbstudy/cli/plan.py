@@ -11,6 +11,7 @@ import typer
 
 from .. import paths
 from ..errors import StoreError
+from ..store.run_store import RunStore
 from .notebook_options import Data, Only, Parameters, Scale, Store, notebook_parameters, parse_overrides
 
 
@@ -24,13 +25,13 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Show which runs are done and missing, and how long the missing ones take. Nothing is trained or written."""
-    from ..report.plan import RunStore, make_plan, plan_text
-
     overrides = parse_overrides(parameter, data=data, store=store) | ({} if device is None else {"device": device})
     values = notebook_parameters(scale=scale, only=only, overrides=overrides)
     run_store = RunStore(next(iter(values.values()))["store"] or paths.store_folder(scale))
     if run_store.folder.exists() and not run_store.folder.is_dir():  # the run would refuse it too
         raise StoreError(f"{run_store.folder}: is a file; name the folder of a run store (--store)")
+    from ..report.plan import make_plan, plan_text  # with torch: after all checks
+
     with contextlib.redirect_stdout(sys.stderr):  # stdout carries the answer alone
         planned = make_plan(values, scale=scale, store=run_store)
     typer.echo(json.dumps(planned.to_dict(), ensure_ascii=False) if as_json else plan_text(planned))

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..config import JsonObject
 from ..errors import ParameterError
+from ..inference.model_directory.check import check_metadata_file
 from .task_options import parse_columns
 
 if TYPE_CHECKING:
@@ -105,15 +106,18 @@ def _predict(
     device: str,
 ) -> None:
     from ..inference.inputs import readers
-    from ..inference.model_directory.directory import read_model_directory
     from ..inference.outputs import formats, resumable
-    from ..inference.pipeline import Predictor, predict_to_output
 
     output_name = formats.output_format(format_name, None if to is None else to.name)
+    check_metadata_file(model)
+    readers.check_exists(source)
+    roles = parse_columns(columns) if columns is not None else {}
+    from ..inference.model_directory.directory import read_model_directory
+    from ..inference.pipeline import Predictor, predict_to_output  # with torch: after all checks
+
     directory = read_model_directory(model)
     task = directory.task
     formats.check_fits(output_name, task)
-    roles = parse_columns(columns) if columns is not None else {}
     input_name = readers.input_format(source, task, input_format)
     items = readers.read_documents(source, task, format_name=input_name, columns=roles)
     settings = {

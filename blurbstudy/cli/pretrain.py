@@ -63,13 +63,6 @@ def pretrain(
 
     On several GPUs: torchrun --nproc-per-node N -m blurbstudy pretrain ...
     """
-    from .. import pretraining
-    from ..pretraining.gradient_accumulation import max_micro_batch_tokens
-    from ..training.provenance import pick_device
-    from . import pretraining_output as output
-
-    objective_ = pretraining.get_objective(objective)
-    settings = pretraining.pretraining_config(config, objective_.name)
     n_tokens = _parse_count("--tokens", tokens) if tokens else 0
     shard_bytes = _parse_size("--shard-size", shard_size) if shard_size else 0
     counts = tuple(sorted(_parse_count("--checkpoint-at", word) for word in checkpoint_at.split(",") if word.strip()))
@@ -81,6 +74,13 @@ def pretrain(
     ):
         if value < 0:
             raise ParameterError(f"{name} {value:g} is out of bounds; use 0 or more")
+    from .. import pretraining
+    from ..pretraining.gradient_accumulation import max_micro_batch_tokens
+    from ..training.provenance import pick_device
+    from . import pretraining_output as output  # with torch: after all checks
+
+    objective_ = pretraining.get_objective(objective)
+    settings = pretraining.pretraining_config(config, objective_.name)
     device_ = pick_device(device)
     on_gpu = device_.type == "cuda"
     if precision == "auto":

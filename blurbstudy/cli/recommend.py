@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from .task_options import TaskOptions, with_task_options
+from .task_options import TaskOptions, check_encoder, with_task_options
 
 
 @with_task_options
@@ -34,9 +34,10 @@ def recommend(
 
     Each setting has its reason and source as a comment: the paper, your own runs, runs of this study, or judgement.
     """
-    from ..api.recommend import recommend as api
-
     known_task, folder = options.load()
+    check_encoder(encoder)
+    from ..api.recommend import recommend as api  # with torch: after all checks
+
     with contextlib.redirect_stdout(sys.stderr):  # stdout is for the result
         recommendation = api.recommend(
             known_task, encoder, data=folder, store=store, sentence_tuned=sentence_tuned, device=device

@@ -14,10 +14,10 @@ from .task_options import require_data
 
 
 def repeat(
-    runs: Annotated[list[str] | None, typer.Argument(help="Ids of runs, or how they begin.")] = None,
-    notebook: Annotated[str | None, typer.Option(help="Instead of ids: the notebook of a table.")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(help="Run ids, or unique prefixes of them.")] = None,
+    notebook: Annotated[str | None, typer.Option(help="Instead of run ids: the notebook of a table.")] = None,
     cell: Annotated[str | None, typer.Option(help="A cell of that table, such as 'BERT, SS, Layer freeze'.")] = None,
-    scale: Annotated[str, typer.Option(help="Scale whose runs are meant: mini, small or paper.")] = "small",
+    scale: Annotated[str, typer.Option(help="Scale of the runs: mini, small or paper.")] = "small",
     store: Annotated[
         Path | None, typer.Option(help="Folder of the run store (default: runs/SCALE, else the published records).")
     ] = None,
@@ -25,22 +25,23 @@ def repeat(
         str | None, typer.Option(help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA).")
     ] = None,
     encoder: Annotated[
-        list[Path] | None, typer.Option(help="Folder of an encoder that the repository does not ship.")
+        list[Path] | None, typer.Option(help="Folder of an encoder that the repository does not ship; may be repeated.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train recorded runs again, such as those behind one cell of a table, and compare their scores with the records.
 
-    On the processor type that a record names, scores are equal to the printed digits; elsewhere sums are rounded
-    otherwise, and means should agree within a tenth of the standard deviation over seeds. Exit code 1 if they do not.
+    On the type of processor that a record names, scores are equal to the printed digits. Another processor rounds
+    differently, and means should agree within a tenth of the standard deviation over seeds. Exit code 1 if they do not.
     """
-    from ..report.repeat import TOLERATED_SDS, cell_ids, find_run, repeat_runs
-
     if bool(runs) == (cell is not None) or (cell is None) != (notebook is None):
         raise ParameterError("name the runs once: ids, or a cell by --notebook NAME --cell 'BERT, SS, Layer freeze'")
     run_store = RunStore(store or default_store(scale))
-    ids = [find_run(run_store, one) for one in runs or ()] or cell_ids(run_store, str(notebook), str(cell))
-    repetition = repeat_runs(ids, run_store, data=require_data(data), encoders=encoder or (), device=device)
+    ids, folder = [run_store.find_id(prefix) for prefix in runs or ()], require_data(data)
+    from ..report.repeat import TOLERATED_SDS, cell_ids, repeat_runs  # with torch: after all checks
+
+    ids = ids or cell_ids(run_store, str(notebook), str(cell))
+    repetition = repeat_runs(ids, run_store, data=folder, encoders=encoder or (), device=device)
     typer.echo(repetition.text())
     sds = repetition.difference_in_sds
     if not repetition.is_equal and (sds is None or sds > TOLERATED_SDS):

@@ -11,7 +11,11 @@ import typer
 
 from .. import paths
 from ..config import JsonMapping, JsonObject
+from ..engine.deadline import Deadline
 from ..errors import ParameterError, StoreError, StudyError
+from ..sections import get_parameters
+from ..store.index import open_index
+from ..store.run_store import RunStore
 from .notebook_options import (
     Data,
     Only,
@@ -52,14 +56,9 @@ def run(
 ) -> None:
     """Train what the run store lacks, execute the study's notebooks and write the report.
 
-    Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows what there
-    is, and the same command resumes.
+    Exit codes: 0, all is done; 2, something failed; 3, --minutes is over and work remains: the report shows the
+    finished runs, and the same command resumes.
     """
-    from ..engine.deadline import Deadline
-    from ..report.make_runs import make_all_runs, make_studies, write_plan
-    from ..store.index import open_index
-    from ..store.run_store import RunStore
-
     start = time.time()
     if minutes is not None and not 0 < minutes <= MAX_MINUTES:
         raise ParameterError(f"--minutes {minutes:g} is out of bounds; use more than 0, at most {MAX_MINUTES}")
@@ -70,12 +69,15 @@ def run(
         if others := index.count_other_versions():
             typer.echo(f"{run_store.folder}: {others} runs of another version of blurbstudy are not used", err=True)
     deadline = Deadline.after(minutes, start=start)
+    from ..report.make_runs import make_all_runs, make_studies, write_plan  # with torch: after all checks
+
     studies = make_studies(plan, deadline=deadline)
     if plan_only is not None:
         typer.echo(f"{write_plan(studies, plan_only)} runs wanted, listed in {plan_only}")
         return
     made = make_all_runs(studies)
-    typer.echo(f"runs: {made.trained} trained, {made.reused} reused", err=True)
+    if made.reused and not made.trained:
+        typer.echo(f"nothing to train: all {made.reused} runs are in {run_store.folder}", err=True)
     for failure in made.sweep_failures:
         typer.echo(f"blurbstudy: {failure}", err=True)
     skipped_runs = sum(run_id not in run_store for run_id in deadline.skipped_runs)
@@ -96,14 +98,12 @@ def report(
     report: Report = None,
     only: Only = None,
 ) -> None:
-    """Write the report from a run store alone: no data, no encoder, no training. Missing runs read `not run`.
+    """Write the report from a run store alone: no data, no encoder, no training. Missing runs appear as `not run`.
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
-    from ..store.index import open_index
-    from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
-    from ..study.study import NOTEBOOK_METADATA
+    from ..study.parameters import NOTEBOOK_METADATA
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
@@ -114,18 +114,20 @@ def report(
         others = index.count_other_versions()
     if others and others == len(run_store):
         raise StoreError(
-            f"{run_store.folder}: its runs ({others}) are of another version of blurbstudy; make them again "
-            "(blurbstudy run), or report with that version"
+            f"{run_store.folder}: its runs ({others}) are of another version of blurbstudy; train them again "
+            "(blurbstudy run), or use that version"
         )
     stored, chosen = run_store.all_metadata(NOTEBOOK_METADATA), select_notebooks(only)
     metadata = {notebook: values for notebook, values in stored.items() if notebook in chosen}
     if not metadata and stored:
         raise StudyError(
-            f"{run_store.folder}: {', '.join(chosen)} never executed with this run store, which knows "
+            f"{run_store.folder}: no execution of {', '.join(chosen)} is stored here, only of "
             f"{', '.join(sorted(stored))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
         )
     if not metadata:
-        raise StudyError(f"{run_store.folder}: no notebook was executed with this run store; use blurbstudy run first")
+        raise StudyError(
+            f"{run_store.folder}: no notebook was executed with this run store; fill it first (blurbstudy run)"
+        )
     plan = {
         notebook: _stored_parameters(notebook, values, store=run_store.folder)
         for notebook, values in sorted(metadata.items())
@@ -159,7 +161,7 @@ def _execute(
     """Execute the notebooks, write the report, and say where it is; exit code 2 after a failure, 3 if work remains."""
     from ..report import execute, html, progress_bar
 
-    with progress_bar.notebook_bar(len(plan)) as on_end:
+    with progress_bar.page_progress(list(plan)) as on_end:
         executions = execute.execute_notebooks(plan, out=folder / "notebooks", failures=failures, on_end=on_end)
     index = html.build_report(folder, scale=scale, store=store)
     if folder == paths.report_folder(scale):
@@ -180,14 +182,13 @@ def _execute(
 
 def _stored_parameters(notebook: str, values: JsonMapping, *, store: Path) -> JsonObject:
     """What the store says that a notebook was executed with, checked."""
-    from ..sections import get_section
-    from ..study.study import stored_study
+    from ..study.parameters import stored_parameters
 
     remedy = f"execute it again (blurbstudy run --only {notebook} --store {store})"
     if "scale" not in values:
         raise StoreError(f"{store}: does not say at which scale {notebook} was executed; {remedy}")
     try:
-        return stored_study(get_section(notebook), values, store=store).parameters.model_dump(mode="json")
+        return stored_parameters(get_parameters(notebook), values, store=store).model_dump(mode="json")
     except ParameterError as error:
         raise StoreError(f"{store}: the stored parameters of {notebook} are invalid: {error}; {remedy}") from None
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import paths
 from ..errors import ParameterError
+from ..store.run_store import RunStore
 from .task_options import load_task, require_data
 
 if TYPE_CHECKING:
     from ..api.score import ScoredPredictions
+    from ..tasks import Task
 
 
 def score(
@@ -27,7 +30,9 @@ def score(
         str | None, typer.Option(help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA).")
     ] = None,
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
-    run: Annotated[str | None, typer.Option(help="Instead of a file: the id of a run in --store.")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Instead of a file: the id of a run in --store, or a unique prefix of it.")
+    ] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of the run store that contains --run.")] = None,
     export: Annotated[
         Path | None,
@@ -52,33 +57,35 @@ def score(
 
 
 def _score_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
-    from ..api.score import score_file
-
     if task is None:
         raise ParameterError("no task; name the task of the predictions (--task)")
     known_task = load_task(task)
-    return score_file(path, known_task, Path() if known_task.custom else _data_folder(data), split=split)
+    from ..api.score import score_file
+
+    return score_file(path, known_task, Path() if known_task.custom else _data_folder(data, known_task), split=split)
 
 
 def _score_run(
     run: str, store: Path | None, task: str | None, split: str, *, data: str | None, export: Path | None
 ) -> ScoredPredictions:
-    from ..api.score import RunStore, export_predictions, score_run, stored_task
-
     if store is None:
         raise ParameterError("no store; name the run store that contains the run (--store DIR)")
     run_store = RunStore(store)
-    scored = score_run(run, run_store, split=split, task=None if task is None else load_task(task))
+    run_id = run_store.find_id(run)
+    from ..api.score import export_predictions, score_run, stored_task
+
+    scored = score_run(run_id, run_store, split=split, task=None if task is None else load_task(task))
     if export is not None:
-        record = run_store.get(run)
+        record = run_store.get(run_id)
         assert record is not None  # it has been scored
         known = stored_task(run_store, record.config.task, record.config.data_fingerprint)
-        folder = Path() if known.custom else _data_folder(data)
-        export_predictions(run, run_store, folder=folder, file=export, split=split)
+        folder = Path() if known.custom else _data_folder(data, known)
+        export_predictions(run_id, run_store, folder=folder, file=export, split=split)
     return scored
 
 
-def _data_folder(data: str | None) -> Path:
-    from ..engine.sources.sources import data_folder
+def _data_folder(data: str | None, task: Task) -> Path:
+    from ..tasks.mini_blurb import mini_blurb_folder
 
-    return data_folder(require_data(data))
+    folder = require_data(data, task)
+    return mini_blurb_folder() if folder == paths.MINI else Path(folder).expanduser()

@@ -5,25 +5,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from tqdm import tqdm
 
 from .. import paths
 from ..errors import ParameterError
+from ..store.run_store import RunStore
+from .examples import examples
 
-if TYPE_CHECKING:
-    from ..store.run_store import RunStore
-
-store_app = typer.Typer(no_args_is_help=True, help="Export a run store to one file, import such a file, or publish it.")
+store_app = typer.Typer(
+    no_args_is_help=True,
+    help="Export a run store to one file, import such a file, or publish it.",
+    epilog=examples("store"),
+)
 
 Scale = Annotated[str | None, typer.Option(help="The store runs/SCALE: mini, small or paper (default: mini).")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the run store, instead of --scale.")]
 LABELS = {"runs": "runs", "gold": "sets of gold labels", "facts": "metadata files"}
 
 
-@store_app.command("export")
+@store_app.command("export", epilog=examples("store export"))
 def export(
     file: Annotated[Path, typer.Argument(help="New zip file.")],
     scale: Scale = None,
@@ -41,7 +44,7 @@ def export(
         typer.echo(f"{summary.other_revision} of the runs are of another version of blurbstudy; they are included")
 
 
-@store_app.command("import")
+@store_app.command("import", epilog=examples("store import"))
 def import_(
     file: Annotated[Path, typer.Argument(help="File written by `blurbstudy store export`.")],
     scale: Scale = None,
@@ -51,7 +54,7 @@ def import_(
         typer.Option(
             "--replace-metadata",
             help="Where metadata differ (parameters of notebooks, locations of encoders and data), take the imported "
-            "ones: for a later state of the same study. By default the store's own stay.",
+            "ones, as for a later state of the same study. By default, those of the store are kept.",
         ),
     ] = False,
 ) -> None:
@@ -77,22 +80,22 @@ def import_(
         typer.echo(f"{summary.metadata_replaced} metadata files differed and were replaced")
 
 
-@store_app.command("publish")
+@store_app.command("publish", epilog=examples("store publish"))
 def publish(
     scale: Scale = None,
     store: Store = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the archive (default: studies/SCALE).")] = None,
 ) -> None:
-    """Write what a report needs without text, gold labels and predictions, to be passed on or committed.
+    """Write what a report needs, without text, gold labels and predictions, to share or commit it.
 
     `blurbstudy report --scale SCALE` makes the report from studies/SCALE where there is no store runs/SCALE. The store
     must have the gold labels of all its runs. The first publication sets the order in which the store's bootstraps draw
     from then on, so publish before you make the final report.
     """
-    from ..report.publish import publish_store, stored_scale
+    run_store = _run_store(scale, store)
+    from ..report.publish import publish_store, stored_scale  # with torch: after all checks
     from ..report.published_archive import studies_folder
 
-    run_store = _run_store(scale, store)
     scale = scale or stored_scale(run_store)
     with _progress() as on_progress:
         summary = publish_store(run_store, out or studies_folder(scale), scale=scale, on_progress=on_progress)
@@ -105,7 +108,6 @@ def publish(
 
 
 def _run_store(scale: str | None, folder: Path | None) -> RunStore:
-    from ..store.run_store import RunStore
     from ..study.parameter_types import SCALES, check_choice
 
     if scale is not None and folder is not None:

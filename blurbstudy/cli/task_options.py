@@ -13,6 +13,7 @@ import typer
 
 from .. import paths
 from ..config import JsonObject
+from ..engine.sources.encoder_spec import check_encoder_spec
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -29,28 +30,28 @@ class TaskOptions:
     task: Annotated[
         str,
         typer.Option(
-            help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a kind of task (ner, "
+            help="A BLURB task, such as BIOSSES; a YAML definition of your own task; or a KIND of task (ner, "
             "classification, relation, pairs, question, similarity, multi-label, pico) with --train or --data."
         ),
     ]
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With a kind of task: the folder of "
+            help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA). With --task KIND: the folder of "
             "your train.*, dev.* and test.* files."
         ),
     ] = None
     train: Annotated[
-        Path | None, typer.Option(help="Only with a kind of task: TSV, CSV, JSONL, CoNLL, PubTator or brat.")
+        Path | None, typer.Option(help="With --task KIND: training data as TSV, CSV, JSONL, CoNLL, PubTator or brat.")
     ] = None
-    dev: Annotated[Path | None, typer.Option(help="Only with a kind of task (default: split off train).")] = None
-    test: Annotated[Path | None, typer.Option(help="Only with a kind of task (default: none; scores are on dev).")] = (
-        None
-    )
+    dev: Annotated[Path | None, typer.Option(help="With --task KIND: dev data (default: split off train).")] = None
+    test: Annotated[
+        Path | None, typer.Option(help="With --task KIND: test data (default: none; scores are on dev).")
+    ] = None
     columns: Annotated[
         str | None,
         typer.Option(
-            help="Only with a kind of task: text=NAME,label=NAME, also text2, id, document, start, end (default: "
+            help="With --task KIND: text=NAME,label=NAME, also text2, id, document, start, end (default: "
             "columns with usual names)."
         ),
     ] = None
@@ -58,18 +59,20 @@ class TaskOptions:
         str | None,
         typer.Option(
             "--format",
-            help="Only with a kind of task: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
+            help="With --task KIND: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
         ),
     ] = None
-    scheme: Annotated[str | None, typer.Option(help="Tag scheme: iob1, iob2, iobes or io (default: detected).")] = None
+    scheme: Annotated[
+        str | None, typer.Option(help="With --task KIND: tag scheme, iob1, iob2, iobes or io (default: detected).")
+    ] = None
     metric: Annotated[
-        str | None, typer.Option(help="Only with a kind of task (default: the usual metric of that kind).")
+        str | None, typer.Option(help="With --task KIND: the metric (default: the usual one of that kind).")
     ] = None
-    negative: Annotated[
-        str | None, typer.Option(help="Only with a kind of task: the negative label, which F1 excludes.")
-    ] = None
+    negative: Annotated[str | None, typer.Option(help="With --task KIND: the negative label, which F1 excludes.")] = (
+        None
+    )
     discontinuous: Annotated[
-        str | None, typer.Option(help="Only with a kind of task: refuse (default) or skip discontinuous entities.")
+        str | None, typer.Option(help="With --task KIND: refuse (default) or skip discontinuous entities.")
     ] = None
 
     @property
@@ -86,11 +89,10 @@ class TaskOptions:
     def load(self) -> tuple[Task, str]:
         """The task and the folder of its data ("" for a custom task, which names its files)."""
         task = self._load_task()
-        return task, "" if task.custom else require_data(self.data)
+        return task, "" if task.custom else require_data(self.data, task)
 
     def _load_task(self) -> Task:
-        from ..tasks import custom_task
-        from ..tasks.custom.definition import is_task_type
+        from ..tasks.custom.definition import custom_task, is_task_type
 
         files, definition = self.files, self.definition
         if not is_task_type(self.task):
@@ -144,16 +146,32 @@ def load_task(name: str) -> Task:
     return load_custom_task(name) if Path(name).suffix.lower() in SUFFIXES else get_task(name)
 
 
-def require_data(data: str | None) -> str:
-    """The folder of the datasets as named, else by the environment.
+def require_data(data: str | None, *tasks: Task) -> str:
+    """The folder of the datasets as named, else by the environment, with the files of these tasks; or mini.
 
     Raises:
         ParameterError: neither names one.
+        DataError: it is missing, or files are.
     """
+    from ..study.inputs import check_datasets
+
     folder = data or paths.data_folder()
     if folder is None:
         raise ParameterError(f"no data: name the folder of the datasets (--data DIR) or set {paths.DATA_ENV}")
+    if str(folder) != paths.MINI:
+        check_datasets(tasks, Path(folder).expanduser())
     return str(folder)
+
+
+def check_encoder(encoder: str) -> None:
+    """Check that an encoder may exist, before anything is imported that loads it.
+
+    Raises:
+        ParameterError: it is no folder, no Hub id and no spec.
+    """
+    from ..study.parameters import hub_id
+
+    check_encoder_spec(encoder, str(hub_id(encoder)))
 
 
 def parse_columns(text: str) -> dict[str, str]:

@@ -94,7 +94,7 @@ class LocalEngine:
             return [FailedPopulation(run_ids=ids, cause="the deadline passed", skipped=True)]
         workers, populations = self.plan(configs, trainer)
         workers = min(workers, len(populations))
-        state = SweepState(populations, trainer, workers=workers, on_progress=on_progress)
+        state = SweepState(populations, trainer, on_progress=on_progress)
         if min(self.requested_workers(device), len(populations)) <= 1:
             _run_in_process(trainer, state, self.deadline)
         else:  # even if memory suffices for one: a worker that is killed for it does not end this process

@@ -11,18 +11,22 @@ from typing import Any
 
 INTERVAL = 0.5  # seconds between two updates of a bar
 LOG_INTERVAL = 30.0  # seconds between two lines of a log
-PRIOR_WEIGHT = 0.05  # fraction done at which the measured speed counts as much as the expected one
+MIN_MEASURED = 5.0  # seconds of work before the remaining time is estimated
+LAYOUT = "{desc}: {percentage:3.0f}%|{bar}| "
 
 
 class Progress:
-    """Progress of several runs (or encoders, models); a context manager.
+    """Progress of several runs (or encoders, pages); a context manager that ends with one line: what was done, in what
+    time.
 
     Args:
         label: what the bar says first.
         total: sum of the runs' weights, in any unit.
         runs: their number.
         unit: what they are, in the plural.
-        expected_seconds: of all runs, if there is an estimate.
+        verb: what is done with them, as a participle.
+        reused: further ones that need not be done again, for the last line.
+        log_interval: seconds between two lines of a log.
         mode: auto | silent.
     """
 
@@ -33,23 +37,29 @@ class Progress:
         total: float,
         runs: int,
         unit: str = "runs",
-        expected_seconds: float | None = None,
+        verb: str = "trained",
+        reused: int = 0,
+        log_interval: float = LOG_INTERVAL,
         mode: str = "auto",
     ) -> None:
-        self.label, self.total, self.runs, self.unit = label, total, runs, unit
-        self.expected_seconds = expected_seconds
+        self.label, self.total, self.runs, self.unit, self.verb = label, total, runs, unit, verb
+        self.reused, self.log_interval = reused, log_interval
+        self.runs_done = 0
         self._bar = _make_bar(label) if mode == "auto" and _is_interactive() else None
-        self._writes_lines = mode == "auto" and self._bar is None
+        self._is_silent = mode != "auto"
         self._start = self._logged = time.monotonic()
+        self._first: tuple[float, float] | None = None  # when something was done first, and the fraction
         self._drawn = -INTERVAL
 
     def __enter__(self) -> Progress:
         self.update(0, runs_done=0)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
+        if error is None and not self._is_silent:
+            print(self.summary(), file=sys.stdout if _is_notebook() else sys.stderr, flush=True)
 
     def update(self, done: float, *, runs_done: int, current: str = "") -> None:
         """Set what is done; drawn at most twice a second, the end always.
@@ -58,28 +68,40 @@ class Progress:
             done: sum of the weights that are done.
             current: what is under way.
         """
-        now = time.monotonic()
+        now, self.runs_done = time.monotonic(), runs_done
         fraction = min(1.0, done / self.total) if self.total else 1.0
+        if fraction and self._first is None:
+            self._first = now, fraction
+        text = ", ".join(filter(None, (self._describe(fraction, now), current)))
         if self._bar is not None and (now - self._drawn >= INTERVAL or runs_done == self.runs):
             self._drawn = now
             self._bar.n = round(100 * fraction, 2)
-            self._bar.set_postfix_str(", ".join(filter(None, (self._describe(fraction, runs_done, now), current))))
-        if self._writes_lines and done and now - self._logged >= LOG_INTERVAL:
+            self._bar.bar_format = LAYOUT + text.replace("{", "{{").replace("}", "}}")
+            self._bar.refresh()
+        is_between = done and runs_done < self.runs and now - self._logged >= self.log_interval
+        if self._bar is None and not self._is_silent and is_between:
             self._logged = now
-            line = f"{self.label}: {100 * fraction:.0f}%, {self._describe(fraction, runs_done, now)}"
-            print(line, file=sys.stderr, flush=True)
+            print(f"{self.label}: {100 * fraction:.0f}%, {text}", file=sys.stderr, flush=True)
 
-    def seconds_left(self, fraction: float, elapsed: float) -> float | None:
-        """Estimated from the elapsed seconds, at first also from the expected ones; None if neither says anything."""
-        if not fraction and not self.expected_seconds:
+    def seconds_left(self, fraction: float, now: float) -> float | None:
+        """Estimated from the work since something was done first; None before it has been measured."""
+        start, begun = self._first or (now, fraction)
+        if now - start < MIN_MEASURED or fraction <= begun:
             return None
-        prior = PRIOR_WEIGHT if self.expected_seconds else 0.0
-        return (1 - fraction) * (elapsed + prior * (self.expected_seconds or 0.0)) / (fraction + prior)
+        return (1 - fraction) * (now - start) / (fraction - begun)
 
-    def _describe(self, fraction: float, runs_done: int, now: float) -> str:
-        elapsed = now - self._start
-        left = self.seconds_left(fraction, elapsed) if runs_done < self.runs else None
-        parts = [f"{runs_done} of {self.runs} {self.unit}", f"{format_duration(elapsed)} elapsed"]
+    def summary(self) -> str:
+        """What was done, in one line."""
+        count = f"{self.runs_done}" if self.runs_done == self.runs else f"{self.runs_done} of {self.runs}"
+        reused = f"{self.reused} reused from the store, " if self.reused else ""
+        seconds = format_duration(time.monotonic() - self._start)
+        unit = self.unit.removesuffix("s") if self.runs == 1 else self.unit
+        return f"{self.label}: {count} {unit} {self.verb}, {reused}{seconds}"
+
+    def _describe(self, fraction: float, now: float) -> str:
+        left = self.seconds_left(fraction, now) if self.runs_done < self.runs else None
+        parts = [f"{self.runs_done} of {self.runs} {self.unit} {self.verb}"]
+        parts.append(f"{format_duration(now - self._start)} elapsed")
         return ", ".join(parts + ([f"about {format_duration(left)} left"] if left is not None else []))
 
 
@@ -107,8 +129,7 @@ def format_duration(seconds: float) -> str:
 
 
 def _make_bar(label: str) -> Any:
-    layout = "{desc}: {percentage:3.0f}%|{bar}| {postfix}"
-    return _tqdm()(total=100, desc=label, bar_format=layout, dynamic_ncols=True, leave=not _is_notebook())
+    return _tqdm()(total=100, desc=label, bar_format=LAYOUT, dynamic_ncols=True, leave=False)
 
 
 def _tqdm() -> Any:

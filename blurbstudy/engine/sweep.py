@@ -58,7 +58,7 @@ def run_missing(
     sources: Sources,
     engine: LocalEngine | None = None,
     progress: str = "auto",
-    label: str = "runs",
+    label: str = "fine-tuning",
     on_step: StepCallback | None = None,
 ) -> SweepResult:
     """Train the runs that are not in the store, and return the records of all; after the engine's deadline, of those
@@ -87,14 +87,15 @@ def run_missing(
     check_runs(before.missing, sources)
     store.check_writable()
     engine = engine or LocalEngine()
-    with Progress(label, total=1.0, runs=len(before.missing), mode=progress) as bar:
+    n_missing, n_reused = len(before.missing), len(before.records)
+    with Progress(label, total=1.0, runs=n_missing, reused=n_reused, mode=progress) as bar:
 
         def on_progress(state: SweepProgress) -> None:
-            bar.expected_seconds = state.expected_seconds
             bar.update(state.fraction, runs_done=state.runs_done, current="; ".join(state.running))
 
         options = {} if on_step is None else {"on_step": on_step}
         failures = engine.run(before.missing, store, sources=sources, on_progress=on_progress, **options)
+        bar.runs_done = n_missing - len({run_id for failure in failures for run_id in failure.run_ids})
     trained = find_runs(before.missing, store)
     skipped = {run_id for failure in failures if failure.skipped for run_id in failure.run_ids}
     engine.deadline.skip(runs=[config.id for config in trained.missing if config.id in skipped])

@@ -29,7 +29,6 @@ class SweepProgress:
     fraction: float  # of the expected work, 0 to 1
     runs_done: int  # finished or failed
     running: tuple[str, ...] = ()  # what is under way: "TASK, ENCODER"
-    expected_seconds: float = 0.0  # of the whole sweep
 
 
 OnProgress = Callable[[SweepProgress], None]
@@ -43,7 +42,6 @@ class SweepState:
         populations: list[Population],
         trainer: PopulationTrainer,
         *,
-        workers: int = 1,
         costs: CostModel | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
@@ -52,7 +50,6 @@ class SweepState:
         self.seconds = [self._expected_seconds(population) for population in populations]
         self.fractions = [0.0] * len(populations)
         self._done, self._total = 0.0, sum(self.seconds)  # expected seconds
-        self.expected_seconds = self._total / workers
         self.running: dict[int, str] = {}
         self.runs_done = 0
         self.failures: list[FailedPopulation] = []
@@ -138,7 +135,6 @@ class SweepState:
                     fraction=self._done / max(self._total, 1e-12),
                     runs_done=self.runs_done,
                     running=tuple(dict.fromkeys(self.running.values())),
-                    expected_seconds=self.expected_seconds,
                 )
             )
 

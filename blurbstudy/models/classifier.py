@@ -137,6 +137,10 @@ class Classifier(nn.Module):
             for name, parameter in self.pooler.named_parameters():
                 parameter.data[member].copy_(checkpoint.weights[f"pooler.{name}"])
 
+    def reinitialize(self, module: nn.Module, member: int, *, generator: torch.Generator) -> None:
+        """Draws one member's weights of a part of the model anew."""
+        reinitialize(module, member, generator=generator)
+
     def keep_members(self, members: Sequence[int]) -> None:
         """Keeps only these members; gradients are dropped."""
         for parameter in self.parameters():

@@ -56,7 +56,7 @@ def execute_notebooks(
     search_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, (str(paths.PROJECT), *search_path))))
     executions: dict[str, Execution] = {}
-    with ThreadPoolExecutor(max(2, min(os.cpu_count() or 1, MAX_KERNELS))) as pool:
+    with ThreadPoolExecutor(n_kernels()) as pool:
         known = failures or {}
         futures = [
             pool.submit(_execute_in_thread, notebook, values, out=out, failure=known.get(notebook))
@@ -67,6 +67,11 @@ def execute_notebooks(
             executions[execution.notebook] = execution
             on_end(execution)
     return [executions[notebook] for notebook in plan]
+
+
+def n_kernels() -> int:
+    """Number of notebooks that are executed at once."""
+    return max(2, min(os.cpu_count() or 1, MAX_KERNELS))
 
 
 def _execute_in_thread(notebook: str, values: JsonMapping, *, out: Path, failure: str | None) -> Execution:

@@ -1,31 +1,31 @@
-"""One line on the terminal while notebooks execute."""
+"""What the terminal shows while notebooks are executed for a report."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from tqdm import tqdm
-
-from .execute import Execution
+from ..engine.progress import Progress
+from .execute import Execution, n_kernels
 
 
 @contextlib.contextmanager
-def notebook_bar(total: int) -> Iterator[Callable[[Execution], None]]:
-    """A bar over notebooks on a terminal; elsewhere a line per notebook.
+def page_progress(notebooks: Sequence[str]) -> Iterator[Callable[[Execution], None]]:
+    """A bar over the pages of a report on a terminal; elsewhere a line after each page.
 
     Yields:
         what to call with each execution as it ends.
     """
-    live, ended = sys.stderr.isatty(), itertools.count(1)
-    with tqdm(total=total, desc="notebooks", unit="notebook", dynamic_ncols=True, disable=not live) as bar:
+    waiting, total = list(notebooks), len(notebooks)
+    with Progress("report", total=total, runs=total, unit="pages", verb="made", log_interval=0) as bar:
+
+        def current() -> str:
+            return ", ".join(waiting[: n_kernels()])  # notebooks are executed in their order
 
         def on_end(execution: Execution) -> None:
-            bar.update()
-            if not live:
-                line = f"[{next(ended)}/{total}] {execution.notebook}: {execution.seconds:.0f} s"
-                print(line, file=sys.stderr, flush=True)
+            waiting.remove(execution.notebook)
+            done = total - len(waiting)
+            bar.update(done, runs_done=done, current=current())
 
+        bar.update(0, runs_done=0, current=current())
         yield on_end

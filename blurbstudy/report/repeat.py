@@ -85,19 +85,6 @@ def cell_ids(store: RunStore, notebook: str, cell: str) -> list[str]:
     return [config.id for config in cells[cell] if config.id in store]
 
 
-def find_run(store: RunStore, prefix: str) -> str:
-    """The id that begins so.
-
-    Raises:
-        ParameterError: none does, or several do.
-    """
-    matches = [run_id for run_id in store.ids() if run_id.startswith(prefix)]
-    if len(matches) != 1:
-        count = f"{len(matches)} runs" if matches else "no run"
-        raise ParameterError(f"{store.folder}: {count} begins with {prefix!r}; use the id of one run")
-    return matches[0]
-
-
 def repeat_runs(
     run_ids: Sequence[str],
     store: RunStore,
@@ -136,7 +123,7 @@ def repeat_runs(
                     f"those of run {config.id} had {config.data_fingerprint}; use the same files"
                 )
         engine = LocalEngine(device=device, workers=workers)
-        result = run_missing(configs, again, sources=sources, engine=engine, label="runs, again")
+        result = run_missing(configs, again, sources=sources, engine=engine, label="repetition")
         repeated = [result[config.id] for config in configs]
     has_test = any(record.scores.get("test") is not None for record in recorded)
     return Repetition(recorded=recorded, repeated=repeated, split="test" if has_test else "dev")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from ..errors import ParameterError
-from ..study.section import Section
+from ..errors import ParameterError, did_you_mean
+
+if TYPE_CHECKING:
+    from ..study.parameters import CommonParameters
+    from ..study.section import Section
 
 NOTEBOOKS = (
     "00_overview",
@@ -28,6 +31,27 @@ def get_section(notebook: str) -> Section:
     Raises:
         ParameterError: the study has no such notebook.
     """
+    check_notebook(notebook)
+    return cast("Section", import_module(f"{__name__}.{notebook.partition('_')[2]}"))
+
+
+def get_parameters(notebook: str) -> type[CommonParameters]:
+    """The parameters of a notebook's section, without the section itself, which needs torch.
+
+    Raises:
+        ParameterError: the study has no such notebook.
+    """
+    check_notebook(notebook)
+    model: type[CommonParameters] = import_module(f"{__name__}.parameters.{notebook.partition('_')[2]}").Parameters
+    return model
+
+
+def check_notebook(notebook: str) -> None:
+    """Check that the study has a notebook.
+
+    Raises:
+        ParameterError: it has none of that name.
+    """
     if notebook not in NOTEBOOKS:
-        raise ParameterError(f"notebook {notebook!r} is unknown; use {' or '.join(NOTEBOOKS)}")
-    return cast(Section, import_module(f"{__name__}.{notebook.partition('_')[2]}"))
+        advice = did_you_mean(notebook, NOTEBOOKS, otherwise=f"use {' or '.join(NOTEBOOKS)}")
+        raise ParameterError(f"notebook {notebook!r} is unknown; {advice}")

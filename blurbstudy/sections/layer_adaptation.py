@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from ..errors import ParameterError
 from ..study.conditions import (
     Choice,
@@ -15,28 +13,11 @@ from ..study.conditions import (
     technique_grid,
 )
 from ..study.grid import Grid
-from ..study.parameter_types import Epochs, MaxLength
-from ..study.parameters import (
-    LayerParameters,
-    LowResourceParameters,
-    QuestionParameters,
-    ResampledParameters,
-    SimilarityParameters,
-)
 from ..study.study import Study
 from ..tasks import get_task
+from .parameters.layer_adaptation import NOTEBOOK, Parameters
 
-NOTEBOOK = "03_layer_adaptation"
-
-
-class Parameters(LowResourceParameters, SimilarityParameters, QuestionParameters, LayerParameters, ResampledParameters):
-    """What notebook 03 takes."""
-
-    biosses_epochs: Epochs = Field(description="passes over the training split, sentence similarity")
-    qa_epochs: Epochs = Field(description="passes over the training split, question answering")
-    biosses_max_length: MaxLength = Field(description="sub-words per sequence, sentence similarity")
-    qa_max_length: MaxLength = Field(description="sub-words per sequence, question answering")
-    combinations: bool = Field(description="whether to run the combinations of two techniques as well")
+__all__ = ["NOTEBOOK", "Parameters", "grids"]
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:

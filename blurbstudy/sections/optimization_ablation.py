@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer, stabilize
 from ..study.conditions import join_grids, low_resource_grids, question_choice, resampled_columns, technique_grid
 from ..study.grid import Axes, Grid, TaskColumn
-from ..study.parameter_types import Epochs, MaxLength, Names
-from ..study.parameters import LowResourceParameters, QuestionParameters, ResampledParameters, SimilarityParameters
 from ..study.study import Study
 from ..tasks import Task
+from .parameters.optimization_ablation import NOTEBOOK, Parameters
 
-NOTEBOOK = "02_optimization_ablation"
+__all__ = ["NOTEBOOK", "Parameters", "grids"]
+
 BASELINE = "Improved optimization"
 AXES = Axes(group="Encoder", level="Optimization")
 PAIR_HEAD, COSINE_HEAD = "Pair head", "Cosine head"
 HEAD_AXES = Axes(group="Encoder", level="Head")
-
-
-class Parameters(LowResourceParameters, SimilarityParameters, QuestionParameters, ResampledParameters):
-    """What notebook 02 takes."""
-
-    epochs_long: Epochs = Field(description="passes over the training split, longer training")
-    epochs_standard: Epochs = Field(
-        description="passes over the training split, the customary few (at most 5 in the paper)"
-    )
-    max_length: MaxLength = Field(description="sub-words per sequence, special tokens included")
-    qa_tasks: Names = Field(description="question-answering tasks of Table 3; the paper has none")
-    qa_epochs_long: Epochs = Field(description="epochs_long, for question answering")
-    qa_max_length: MaxLength = Field(description="max_length, for question answering")
-    compare_heads: bool = Field(description="whether to compare the pair head of sentence similarity with a cosine")
 
 
 def techniques(parameters: Parameters, *, epochs_long: float) -> dict[str, list[Stabilizer]]:

@@ -8,11 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Generator
-
 from ..config import Recipe
 from ..errors import ParameterError
-from ..models import Classifier, seed_for
 from ..tasks import Task
 from .bias_correction import BiasCorrection
 from .freeze import Freeze
@@ -116,13 +113,6 @@ def check_recipe(recipe: Recipe, n_layers: int) -> None:
         ParameterError: they do not.
     """
     depth_plan(recipe, n_layers)
-
-
-def apply_to_member(recipe: Recipe, model: Classifier, member: int, *, seed: int) -> None:
-    """Applies the recipe's techniques to one member's initial weights (layers are already removed from the model)."""
-    for stabilizer in stabilizers_of(recipe):
-        generator = Generator().manual_seed(seed_for(seed, stabilizer.name))
-        stabilizer.on_weights(model, member, generator)
 
 
 def inactive_fields(recipe: Recipe, task: Task, *, n_segments: int) -> frozenset[str]:

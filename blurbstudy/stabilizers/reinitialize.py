@@ -6,13 +6,15 @@ New weights are N(0, 0.02), biases 0, LayerNorm 1 and 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import Generator
+from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ParameterError
-from ..models import Classifier, reinitialize
 from .stabilizer import Stabilizer, check_layers
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+    from ..models import Classifier
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,6 @@ class Reinitialize(Stabilizer):
         """Draws new weights, lowest layer first."""
         n_layers = len(model.layers)
         for layer in model.layers[n_layers - self.layers :]:
-            reinitialize(layer, member, generator=generator)
+            model.reinitialize(layer, member, generator=generator)
         if self.pooler and model.pooler is not None:  # a token classification head has none
-            reinitialize(model.pooler, member, generator=generator)
+            model.reinitialize(model.pooler, member, generator=generator)

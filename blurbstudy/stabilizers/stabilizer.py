@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC
-from typing import ClassVar
-
-from torch import Generator
+from typing import TYPE_CHECKING, ClassVar
 
 from ..config import JsonMapping, JsonObject, Recipe
 from ..errors import ParameterError
-from ..models import Classifier
+
+if TYPE_CHECKING:  # what checks a recipe needs no torch
+    from torch import Generator
+
+    from ..models import Classifier
 
 
 class Stabilizer(ABC):

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config import TRAINER_REVISION, JsonMapping, JsonObject, canonical_json, fingerprint, run_config_from_dict
-from ..errors import StoreError, StudyError, typed_message
+from ..errors import ParameterError, StoreError, StudyError, typed_message
 from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
 from ..training.run_record import RunRecord, run_record_from_dict
 
 DISK_HINT = "name another folder (--store; --out of finetune), then run again. Finished runs are safe"
+MAX_CANDIDATES = 5  # run ids that an error lists
 _RECORD_FILE = re.compile(r"[0-9a-f]{20}\.json")
 
 
@@ -95,6 +96,24 @@ class RunStore:
     def ids(self) -> list[str]:
         """Ids of all runs in the store, sorted; those of other trainer revisions included."""
         return sorted(self.record_files())
+
+    def find_id(self, prefix: str) -> str:
+        """The run id that starts with a prefix.
+
+        Raises:
+            ParameterError: none does, or several do.
+        """
+        ids = self.ids()
+        if not ids:
+            raise ParameterError(f"{self.folder}: contains no runs; name the run store (--store)")
+        matches = [run_id for run_id in ids if run_id.startswith(prefix)]
+        if not matches:
+            raise ParameterError(f"{self.folder}: no run id starts with {prefix!r}")
+        if len(matches) > 1:
+            listed = ", ".join(matches[:MAX_CANDIDATES])
+            more = f" and {len(matches) - MAX_CANDIDATES} more" if len(matches) > MAX_CANDIDATES else ""
+            raise ParameterError(f"{self.folder}: {len(matches)} run ids start with {prefix!r}: {listed}{more}")
+        return matches[0]
 
     def record_files(self) -> dict[str, str]:
         """Run id -> path of its record, of all trainer revisions."""

@@ -10,8 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
-from ..config import RENAMED_FIELDS, JsonMapping, JsonObject
-from ..errors import ParameterError, StudyError
+from ..config import JsonMapping, JsonObject
+from ..errors import ParameterError
+from .parameter_errors import describe_error
 from .parameter_types import (
     SCALES,
     BatchSize,
@@ -38,14 +39,8 @@ from .parameter_types import (
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
+NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters of a notebook's last execution
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
-
-RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
-    "scispacy": "scispacy_source",
-    "twins": "base_counterparts",
-    "twin_freeze": "base_freeze",
-    "twin_decay": "base_decay",
-}
 
 M = TypeVar("M", bound="Model")
 
@@ -77,7 +72,7 @@ def parse_parameters(model: type[M], values: JsonMapping, *, origin: str = "") -
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ParameterError(_describe(error, model, origin)) from None
+        raise ParameterError(describe_error(error, model, origin)) from None
 
 
 class CommonParameters(Model):
@@ -118,6 +113,9 @@ class CommonParameters(Model):
     def encoder_specs(self) -> dict[str, str | None]:
         """Display name -> spec of each encoder that the notebook uses; None where it is not given."""
         return dict(self.encoders)
+
+
+P = TypeVar("P", bound=CommonParameters)
 
 
 class TrainingParameters(CommonParameters):
@@ -207,30 +205,6 @@ class LayerParameters(CommonParameters):
     reinit_pooler: bool = Field(description="whether the pooler is re-initialized with them")
 
 
-def _describe(error: ValidationError, model: type[BaseModel], origin: str) -> str:
-    """The first problem in one line: name, value, what is allowed, what the parameter means."""
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    where = f" ({origin})" if origin else ""
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, StudyError):
-        return str(cause)
-    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        if name in RENAMED_PARAMETERS:
-            return f"parameter {name!r}{where} is now {RENAMED_PARAMETERS[name]!r}; rename it"
-        return f"unknown parameter {name!r}{where}; known: {', '.join(model.model_fields)}"
-    if first["type"] == "missing" and len(first["loc"]) == 1:
-        return f"parameter {name!r} has no value{where}; set it in the parameters file or with -p {name} VALUE"
-    inner = ".".join(
-        str(part) for part in first["loc"][1:] if not str(part).startswith(("function-", "list[", "dict["))
-    )
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
-    must = message if first["type"] == "value_error" else f"must be {message[:1].lower() + message[1:]}"
-    meaning = model.model_fields[name].description if name in model.model_fields else ""
-    parameter = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
-    return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
-
-
 def scale_parameters(scale: str, notebook: str) -> JsonObject:
     """Values of parameters/<scale>/common.yaml, then of the notebook's own file; a missing file adds none.
 
@@ -248,6 +222,16 @@ def parameter_files(scale: str, notebook: str) -> tuple[Path, ...]:
     """The files that set a notebook's parameters at a scale, those that exist."""
     folder = paths.PARAMETERS / scale
     return tuple(path for path in (folder / "common.yaml", folder / f"{notebook}.yaml") if path.is_file())
+
+
+def stored_parameters(model: type[P], values: JsonMapping, *, store: Path) -> P:
+    """The parameters of a notebook's last execution, as a run store has them; they only read that store.
+
+    Raises:
+        ParameterError: they are no longer valid.
+    """
+    known = {name: value for name, value in values.items() if name in model.model_fields}
+    return model.parse({**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}")
 
 
 def describe_origin(scale: str, notebook: str, values: JsonMapping) -> str:

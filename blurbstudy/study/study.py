@@ -25,11 +25,11 @@ from ..tasks.subsets import describe_shares, share_of_at_most
 from ..training.provenance import pick_device
 from . import parameters
 from .grid import Grid, Results, TaskColumn
+from .inputs import requested_data
 from .parameter_types import read_seeds
-from .parameters import CommonParameters
+from .parameters import NOTEBOOK_METADATA, CommonParameters, stored_parameters
 from .section import Section
 
-NOTEBOOK_METADATA = "notebook"  # kind of metadata: the parameters of a notebook's last execution
 NOT_A_RESULT = "Demonstration on synthetic data: do not cite these numbers."
 PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
@@ -143,13 +143,7 @@ class Study(Generic[P]):
         Raises:
             ParameterError: neither the parameter nor the environment names one.
         """
-        folder = self.parameters.data or paths.data_folder()
-        if folder is None:
-            raise ParameterError(
-                f"data=None and {paths.DATA_ENV} is not set; name the folder of the BLURB datasets (--data DIR) "
-                "or use data=mini"
-            )
-        return str(folder)
+        return requested_data(self.parameters)
 
     @property
     def encoders(self) -> dict[str, str]:
@@ -307,8 +301,4 @@ def stored_study(section: Section, values: JsonMapping, *, store: Path) -> Study
     Raises:
         ParameterError: the stored parameters are no longer valid.
     """
-    known = {name: value for name, value in values.items() if name in section.Parameters.model_fields}
-    parsed = section.Parameters.parse(
-        {**known, "store": str(store), "train_missing": False}, origin=f"stored in {store}"
-    )
-    return Study(section, parsed)
+    return Study(section, stored_parameters(section.Parameters, values, store=store))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import JsonObject, canonical_json
-from ..errors import DataError, ParameterError
+from ..errors import DataError, ParameterError, did_you_mean
 from ..paths import DATA_ENV
 from .blurb import OTHER_TASKS, TASKS
 from .custom.definition import custom_task, load_custom_task
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import datasets
 
 ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's and additional datasets
+_LIST_TASKS = "`blurbstudy data list` lists BLURB's"
 
 
 def get_task(name: str) -> Task:
@@ -45,7 +46,8 @@ def get_task(name: str) -> Task:
     for task in ALL_TASKS:
         if plain_name(task.name) == plain_name(str(name)):
             return task
-    raise ParameterError(f"task={name!r} is unknown; use {', '.join(task.name for task in ALL_TASKS)}")
+    known = [task.name for task in ALL_TASKS]
+    raise ParameterError(f"task={name!r} is unknown; {did_you_mean(str(name), known, otherwise=_LIST_TASKS)}")
 
 
 def read_task(task: Task, folder: Path | str = ".") -> dict[str, list[Example]]:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import RunConfig, fold_of
+from ..config import Recipe, RunConfig, fold_of
 from ..models import Checkpoint, Classifier, DropoutStream, FinetunedWeights, PackedBatch, seed_for
 from ..models.auto.introspection import WORD_EMBEDDINGS
-from ..stabilizers import Freeze, apply_to_member, depth_plan, stabilizers_of
+from ..stabilizers import Freeze, depth_plan, stabilizers_of
 from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import head_indices, head_labels, normalize_scores, standardize_scores
@@ -281,3 +281,10 @@ def init_bias_to_label_frequency(model: Classifier, targets: np.ndarray) -> None
     frequencies = np.clip(targets.mean(0), 0.5 / n, 1 - 0.5 / n)
     assert model.head is not None
     model.head.bias.data.copy_(torch.from_numpy(np.log(frequencies / (1 - frequencies)).astype(np.float32)))
+
+
+def apply_to_member(recipe: Recipe, model: Classifier, member: int, *, seed: int) -> None:
+    """Applies the recipe's techniques to one member's initial weights (layers are already removed from the model)."""
+    for stabilizer in stabilizers_of(recipe):
+        generator = torch.Generator().manual_seed(seed_for(seed, stabilizer.name))
+        stabilizer.on_weights(model, member, generator)

@@ -150,7 +150,7 @@ def test_a_pretraining_that_the_clock_ends_is_named_and_the_report_says_not_run(
 
 def test_a_report_from_a_store_that_no_notebook_used_is_one_line(command):
     code, _, errors = command("report", "--store", "empty")
-    assert code == 2 and "use blurbstudy run first" in errors
+    assert code == 2 and "fill it first (blurbstudy run)" in errors
 
 
 def test_a_report_from_a_store_of_an_earlier_version_is_one_line(command, store, make_record):
@@ -159,7 +159,7 @@ def test_a_report_from_a_store_of_an_earlier_version_is_one_line(command, store,
     revision = f'"trainer_revision":{TRAINER_REVISION}'
     record.write_text(record.read_text().replace(revision, '"trainer_revision":2'))
     code, _, errors = command("report", "--store", str(store.folder))
-    assert code == 2 and "its runs (1) are of another version of blurbstudy; make them again" in errors
+    assert code == 2 and "its runs (1) are of another version of blurbstudy; train them again" in errors
     assert errors.count("\n") == 1
 
 
@@ -229,7 +229,7 @@ def test_judging_the_claims_asks_for_no_encoder():
 def test_a_report_of_a_notebook_that_the_store_does_not_know_says_which_it_knows(command, remember):
     remember({"scale": "mini"}, stem="05_pruning")
     code, _, errors = command("report", "--store", "store", "--only", "03_layer_adaptation")
-    assert code == 2 and "03_layer_adaptation never executed with this run store, which knows 05_pruning" in errors
+    assert code == 2 and "no execution of 03_layer_adaptation is stored here, only of 05_pruning" in errors
 
 
 def test_a_report_of_an_unknown_scale_is_one_line(command, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from dataclasses import replace
 from functools import partial
@@ -59,11 +60,30 @@ def test_generated_data_pass_the_check_and_it_says_that_nothing_is_compared():
 
 
 def test_the_check_prints_the_whole_table_and_then_every_problem(tmp_path):
+    for task in TASKS:
+        (tmp_path / task.folder).mkdir()
     done = data("check", "--data", tmp_path)
     assert done.exit_code == 2
     assert done.stdout.count("DAMAGED") == len(TASKS)
-    problems = done.stderr.splitlines()
-    assert [problem.split(":")[1].strip() for problem in problems] == [task.name for task in TASKS]
+    problems = [problem.split(":")[1].strip() for problem in done.stderr.splitlines()]
+    assert list(dict.fromkeys(problems)) == [task.name for task in TASKS]
+
+
+def test_a_folder_without_datasets_is_one_line(tmp_path):
+    done = data("check", "--data", tmp_path)
+    assert (str(done.exception), done.stdout) == (
+        f"no BLURB dataset in {tmp_path}; expected folders {', '.join(task.folder for task in TASKS)}, or one of them",
+        "",
+    )
+
+
+def test_absent_datasets_are_named_in_one_line_and_the_present_ones_listed(tmp_path, mini_data):
+    shutil.copytree(mini_data / "GAD", tmp_path / "GAD")
+    done = data("check", "--data", tmp_path, "--task", "GAD", "--task", "HoC", "--task", "BIOSSES")
+    absent = f"not in {tmp_path}: BIOSSES, HoC; get them (blurbstudy data download --to {tmp_path})"
+    assert done.exit_code == 2 and done.stderr.splitlines()[-1] == f"blurbstudy: {absent}"
+    rows = [line.split()[0] for line in done.stdout.splitlines()[3:] if line]
+    assert rows[0] == "GAD" and not {"HoC", "BIOSSES"} & set(rows) and absent not in done.stdout
 
 
 def test_the_check_fails_on_another_text_and_passes_it_where_it_is_allowed(tmp_path, monkeypatch):
@@ -89,6 +109,8 @@ def test_the_check_fails_on_another_text_and_passes_it_where_it_is_allowed(tmp_p
 
 
 def test_a_check_of_some_datasets_leaves_the_others_alone(tmp_path):
+    for name in ("GAD", "HoC", "DDI"):
+        (tmp_path / name).mkdir()
     done = data("check", "--data", tmp_path, "--task", "GAD", "--task", "hoc", "--json")
     assert done.exit_code == 2
     assert [one["task"] for one in json.loads(done.stdout)["tasks"]] == ["GAD", "HoC"]

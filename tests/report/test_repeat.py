@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from blurbstudy.engine.engine import LocalEngine
-from blurbstudy.errors import CheckpointError, DataError, ParameterError
-from blurbstudy.report.repeat import Repetition, find_run, repeat_runs
+from blurbstudy.errors import CheckpointError, DataError
+from blurbstudy.report.repeat import Repetition, repeat_runs
 from blurbstudy.sections import layer_adaptation
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study.parameters import scale_parameters
@@ -77,10 +77,6 @@ def test_an_unknown_encoder_other_data_and_an_unknown_run_are_refused_before_tra
     other.put(dataclasses.replace(store.get(next(iter(store))), config=config))
     with pytest.raises(DataError, match="use the same files"):
         repeat_runs([config.id], other, data=str(mini_blurb_folder()), encoders=[tiny_encoder])
-    with pytest.raises(ParameterError, match="no run begins"):
-        find_run(store, "zzz")
-    with pytest.raises(ParameterError, match="runs begins"):
-        find_run(store, "")
 
 
 @pytest.mark.parametrize(

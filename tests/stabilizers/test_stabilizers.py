@@ -14,13 +14,13 @@ from blurbstudy.stabilizers import (
     LongerTraining,
     Reinitialize,
     RemoveLayers,
-    apply_to_member,
     canonical,
     check_recipe,
     depth_plan,
     stabilize,
     stabilizers_of,
 )
+from blurbstudy.training.population import apply_to_member
 
 LAYERS = 4
 ARCHITECTURE = Architecture(

@@ -126,9 +126,12 @@ def test_after_the_first_check_only_known_names_are_taken():
     assert namespace_parameters({"seeds": 3, "x": 1}, {"seeds"}, check_unknown=False) == {"seeds": 3}
 
 
-def test_a_file_with_an_unknown_name_is_an_error_that_lists_the_known_ones():
+def test_a_file_with_an_unknown_name_is_an_error_that_says_where_the_known_ones_are():
     values = scale_parameters("mini", "08_claims") | {"nonsense": 1}
-    with pytest.raises(ParameterError, match=r"unknown parameter 'nonsense' \(here\); known: scale, data, .*margin"):
+    with pytest.raises(
+        ParameterError,
+        match=r"unknown parameter 'nonsense' \(here\); parameters/mini/\*.yaml list the parameters of each notebook",
+    ):
         get_section("08_claims").Parameters.parse(values, origin="here")
 
 

@@ -126,7 +126,9 @@ def ensure_baselines(
     }
     if jobs:
         steps = [job["steps"] for job in jobs.values()]
-        with Progress(" and ".join(jobs), total=sum(steps), runs=len(jobs), unit="models", mode=progress) as bar:
+        with Progress(
+            " and ".join(jobs), total=sum(steps), runs=len(jobs), unit="models", verb="done", mode=progress
+        ) as bar:
             run_in_subprocesses(
                 jobs,
                 ParallelProgress(steps, bar),

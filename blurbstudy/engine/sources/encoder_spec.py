@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...errors import ParameterError
 
 PRETRAIN = "pretrain:"  # prefix of the specs of encoders that are pretrained on demand, then cached
 OPTIONS = ("config", "corpus", "tokens")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _SPEC = re.compile(r"(?P<objective>[^?@]*)(\?(?P<options>[^@]*))?(@(?P<seed>\d{1,9}))?")
 
 
@@ -57,3 +59,18 @@ def read_pretrain_spec(name: str, spec: str) -> PretrainSpec:
         tokens=tokens,
         seed=int(match["seed"] or 0),
     )
+
+
+def check_encoder_spec(name: str, spec: str) -> None:
+    """Check that an encoder may exist: it is a folder, looks like a Hub id, or is to be pretrained.
+
+    Raises:
+        ParameterError: it is none of these.
+    """
+    if spec.startswith(PRETRAIN):
+        read_pretrain_spec(name, spec)
+    elif not (path := Path(spec).expanduser()).is_dir() and (path.exists() or not _HUB_ID.fullmatch(spec)):
+        raise ParameterError(
+            f"encoder {name!r}: {spec} is not a folder; use a checkpoint directory, a Hub id such as org/name, or "
+            f"{PRETRAIN}bert"
+        )

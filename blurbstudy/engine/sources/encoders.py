@@ -43,8 +43,9 @@ def ensure_encoders(
         on_cpu = all(request.device == "cpu" for request in missing.values())
         n_processes = min(workers or available_cpus(), len(missing)) if on_cpu else 1
         steps = [request.steps for request in missing.values()]
-        label = f"pretrain {', '.join(missing)}" if len(missing) < 3 else f"pretrain {len(missing)} encoders"
-        with Progress(label, total=sum(steps), runs=len(missing), unit="encoders", mode=progress) as bar:
+        label = f"pretraining of {', '.join(missing)}" if len(missing) < 3 else "pretraining"
+        shown = {"unit": "encoders", "verb": "pretrained", "mode": progress}
+        with Progress(label, total=sum(steps), runs=len(missing), **shown) as bar:
             _pretrain(missing, ParallelProgress(steps, bar), workers=n_processes, deadline=deadline)
     skipped = [name for name in missing if not folders[name].is_dir()]
     deadline.skip(encoders=skipped)

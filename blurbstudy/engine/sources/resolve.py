@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...baselines.mention_list import mention_list_scores
 from ...config import JsonObject
-from ...errors import ParameterError
 from ...models import checkpoint_fingerprint, checkpoint_folder, read_architecture
 from ...pretraining.encoder_cache import EncoderRequest
 from ...pretraining.objectives.registry import get_objective
@@ -20,7 +18,7 @@ from ...store.run_store import RunStore
 from ...tasks import Task, data_fingerprint, get_task, read_task
 from ...tasks.mini_blurb.general_text import general_corpus
 from ..deadline import Deadline
-from .encoder_spec import PRETRAIN, read_pretrain_spec
+from .encoder_spec import PRETRAIN, check_encoder_spec, read_pretrain_spec
 from .encoders import ensure_encoders
 from .sources import (
     MINI,
@@ -37,7 +35,6 @@ SLOW_PATH_NOTICE = (
     "{name}: {description}. Its runs train one at a time, which is slower: only BERT, ELECTRA and RoBERTa "
     "encoders train several runs at once"
 )
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
 def resolve_sources(
@@ -195,12 +192,6 @@ def _pretrain_request(name: str, spec: str, corpus: Path, plan: PretrainingPlan)
 
 def resolve_checkpoint(name: str, spec: str) -> Path:
     """The checkpoint directory of an encoder given by path or Hub id."""
+    check_encoder_spec(name, spec)
     folder = Path(spec).expanduser()
-    if folder.is_dir():
-        return checkpoint_folder(folder)
-    if not _HUB_ID.fullmatch(spec):
-        raise ParameterError(
-            f"encoder {name!r}: {spec} is not a folder; use a checkpoint directory, a Hub id such as org/name, or "
-            f"{PRETRAIN}bert"
-        )
-    return checkpoint_folder(spec)
+    return checkpoint_folder(folder if folder.is_dir() else spec)

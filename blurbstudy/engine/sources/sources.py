@@ -11,6 +11,7 @@ from typing import TypedDict
 from ...config import JsonMapping, JsonObject, Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...models import Architecture, Checkpoint
+from ...paths import MINI as MINI
 from ...stabilizers import canonical, inactive_fields
 from ...store.run_store import RunStore
 from ...tasks import Task, get_task, task_from_dict
@@ -18,7 +19,6 @@ from ...tasks.folds import ResampledSplits, check_resampled
 from ...tasks.mini_blurb import mini_blurb_folder
 from .encoder_spec import PRETRAIN
 
-MINI = "mini"  # the generated data: mini-BLURB
 PENDING_ENCODERS = "unfinished"  # kind of metadata: an encoder whose pretraining the deadline interrupted
 
 

@@ -73,8 +73,7 @@ def input_format(where: Path | str, task: Task, format_name: str = "auto") -> st
         raise ParameterError(f"--input-format {format_name!r} is unknown; use auto, {', '.join(FORMATS)}")
     path = Path(where)
     is_folder = str(where) != STDIN and path.is_dir()
-    if str(where) != STDIN and not path.exists():
-        raise DataError(f"{where}: no such file; name a file, a folder of .txt files, or - for standard input")
+    check_exists(where)
     if is_folder and format_name not in ("auto", TEXT):
         raise ParameterError(
             f"{where}: a folder is read as .txt files, one document each, not as {format_name}; name a {format_name} "
@@ -91,6 +90,16 @@ def input_format(where: Path | str, task: Task, format_name: str = "auto") -> st
             f"{task.name} reads pairs of texts; name a JSONL, CSV or TSV file with a column for each text"
         )
     return format_name
+
+
+def check_exists(where: Path | str) -> None:
+    """Check that the input exists.
+
+    Raises:
+        DataError: it does not.
+    """
+    if str(where) != STDIN and not Path(where).exists():
+        raise DataError(f"{where}: no such file; name a file, a folder of .txt files, or - for standard input")
 
 
 def display_name(where: Path | str) -> str:

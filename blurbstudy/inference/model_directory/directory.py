@@ -26,6 +26,8 @@ from ...models.weight_files import read_weights, weight_files, write_weights
 from ...tasks import Task, task_from_dict, task_to_dict
 from ...tasks.task import head_labels
 from ...tasks.text.words import WORD_SPLITTERS
+from .check import METADATA_FILE as METADATA_FILE
+from .check import check_metadata_file
 from .heads import HEADS, NONE, HeadLayout, head_layout
 from .settings import ModelSettings
 from .tokenizer import write_sentence_transformer_files, write_tokenizer
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 FORMAT = 2  # of blurbstudy.json
-METADATA_FILE = "blurbstudy.json"
 CARD = "README.md"
 SCORE = "score"  # the only label of a regression
 _RESTORE = "restore the complete directory"  # remedy of errors
@@ -131,8 +132,7 @@ def read_model_directory(folder: Path | str) -> ModelDirectory:
         CheckpointError: it is not a model directory, is corrupt or inconsistent, or has pickled weights.
     """
     folder = Path(folder)
-    if not (folder / METADATA_FILE).is_file():
-        raise CheckpointError(explain_not_a_model(folder))
+    check_metadata_file(folder)
     task, settings, run = _read_metadata(folder / METADATA_FILE)
     config = _read_json(folder / "config.json")
     files = weight_files(folder)
@@ -238,32 +238,3 @@ def _read_json(path: Path) -> JsonObject:
 
 def _write_json(path: Path, values: JsonMapping) -> None:
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def explain_not_a_model(folder: Path) -> str:
-    """The error message for a directory without blurbstudy.json."""
-    if not folder.exists():
-        return f"{folder}: no such directory; name one that `blurbstudy finetune` or `blurbstudy export` wrote"
-    if not folder.is_dir():
-        return f"{folder}: is a file; name the model directory that contains it"
-    if (folder / "runs").is_dir():
-        return f"{folder}: is a run store; export a model first: blurbstudy export RUN_ID --store {folder} --to DIR"
-    if not (folder / "config.json").is_file():
-        return f"{folder}: not a model directory (no config.json, no blurbstudy.json); name one"
-    if (folder / "pytorch_model.bin").is_file() and not list(folder.glob("model*.safetensors")):
-        kind = "a checkpoint with pickled weights (pytorch_model.bin), which may contain code and are not loaded"
-    else:
-        kind = _describe_config(folder / "config.json")
-    return (
-        f"{folder}: is {kind} without the blurbstudy.json of a model directory; fine-tune it first: blurbstudy "
-        f"finetune --task TASK --encoder {folder}"
-    )
-
-
-def _describe_config(config: Path) -> str:
-    try:
-        values = json.loads(config.read_text(encoding="utf-8"))
-        name = (values.get("architectures") or [f"a model of type {values.get('model_type')!r}"])[0]
-    except (OSError, ValueError, AttributeError, IndexError, TypeError, KeyError, RecursionError):
-        return "a directory whose config.json cannot be read"
-    return f"a Hugging Face directory ({str(name)[:80]})"

@@ -10,12 +10,15 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...config import fingerprint
 from ...errors import ParameterError
 from ...tasks import Task
-from ..predictor import Prediction
 from .html import html_begin, html_document, html_end
+
+if TYPE_CHECKING:
+    from ..predictor import Prediction
 
 MAX_NAME_BYTES = 200  # of a brat file without its suffix; file systems allow 255 with it
 DIGITS = 4  # decimals of probabilities and scores

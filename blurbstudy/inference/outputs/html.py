@@ -6,10 +6,13 @@ All text from data is escaped, nothing is loaded from elsewhere, and colours are
 from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
 
 from ...tasks import Task
 from ...tasks.task import OUTSIDE
-from ..predictor import Prediction
+
+if TYPE_CHECKING:
+    from ..predictor import Prediction
 
 # One per entity type: background in light mode, in dark mode; the contrast with the text is at least 7 to 1 (WCAG AAA).
 COLOURS = (

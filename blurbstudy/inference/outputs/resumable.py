@@ -12,15 +12,17 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TextIO
 
 from ...config import JsonMapping, fingerprint
 from ...errors import ParameterError
 from ...filesystem import disk_errors
 from ...tasks import Task
 from ..inputs.documents import Document
-from ..predictor import Prediction
 from .formats import BRAT, OUTPUT_FORMATS, brat_files
+
+if TYPE_CHECKING:
+    from ..predictor import Prediction
 
 HINT = "name another file (--to)"
 

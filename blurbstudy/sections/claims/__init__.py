@@ -1,5 +1,6 @@
 """Notebook 08: verdicts on the paper's claims."""
 
-from .grids import NOTEBOOK, Parameters, grids
+from ..parameters.claims import NOTEBOOK, Parameters
+from .grids import grids
 
 __all__ = ["NOTEBOOK", "Parameters", "grids"]

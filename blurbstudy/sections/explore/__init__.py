@@ -1,5 +1,6 @@
 """Notebook 90: widgets over a run store."""
 
-from .grids import NOTEBOOK, Parameters, grids
+from ..parameters.explore import NOTEBOOK, Parameters
+from .grids import grids
 
 __all__ = ["NOTEBOOK", "Parameters", "grids"]

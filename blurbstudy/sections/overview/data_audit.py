@@ -136,7 +136,7 @@ def _compute_missing(
     todo = [task for task in study.tasks if any(name == task.name for name, _ in missing)]
     if not todo:
         return
-    with Progress("audit of the data", total=len(todo), runs=len(todo)) as bar:
+    with Progress("audit of the data", total=len(todo), runs=len(todo), unit="datasets", verb="read") as bar:
         for done, task in enumerate(todo, 1):
             splits = read_task(task, study.sources.data_folder or "")
             for (name, print_), key in missing.items():

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from ...errors import ParameterError
 from ...study.grid import Condition, Grid, TaskColumn
-from ...study.parameter_types import BatchSize, Epochs, Evaluations, LearningRate, MaxLength
-from ...study.parameters import LayerParameters
 from ...study.study import Study
 from ...tasks import TASKS, get_task
+from ..parameters.overview import Parameters
 
-NOTEBOOK = "00_overview"
 SETTING = "Baseline"
-
-
-class Parameters(LayerParameters):
-    """What notebook 00 takes."""
-
-    general_vocabulary: str | None = Field(
-        description='to compare with: directory, Hub id, hub:NAME, "trained" on the spot, or None'
-    )
-    scoring_task: str = Field(min_length=1, description="entity task whose one run is scored by every convention")
-    scoring_epochs: Epochs = Field(description="passes over the training split, of that run")
-    scoring_learning_rate: LearningRate = Field(description="peak learning rate, of that run")
-    scoring_batch_size: BatchSize = Field(description="sentences per optimizer step, of that run")
-    scoring_max_length: MaxLength = Field(description="sub-words per sequence, special tokens included, of that run")
-    scoring_evaluations: Evaluations = Field(description="dev evaluations, of that run")
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:

@@ -1,5 +1,6 @@
 """Notebook 01: Table 2, segment ids, and learning curves of pretraining."""
 
-from .grids import NOTEBOOK, Parameters, grids
+from ..parameters.pretraining_ablation import NOTEBOOK, Parameters
+from .grids import grids
 
 __all__ = ["NOTEBOOK", "Parameters", "grids"]

@@ -1,5 +1,6 @@
 """Notebook 05: Table 7 and what pruning saves."""
 
-from .grids import NOTEBOOK, Parameters, grids
+from ..parameters.pruning import NOTEBOOK, Parameters
+from .grids import grids
 
 __all__ = ["NOTEBOOK", "Parameters", "grids"]

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from ...errors import ParameterError
 from ...stabilizers import RemoveLayers, Stabilizer
 from ...study.conditions import blurb_columns, recipes_by_type, technique_grid
 from ...study.grid import Axes, Grid
-from ...study.parameter_types import LayerCount, Margin
-from ...study.parameters import TaskTypeParameters
 from ...study.study import Study
+from ..parameters.pruning import Parameters
 
-NOTEBOOK = "05_pruning"
 PAPER_LAYERS = 12  # of the encoder in the paper's table
 AXES = Axes(group="Encoder", level="Layers removed")
-
-
-class Parameters(TaskTypeParameters):
-    """Parameters of notebook 05."""
-
-    pruned: str | None = Field(description="display name of the encoder that is pruned; None: the first that is given")
-    removed: Annotated[list[LayerCount], Field(min_length=1)] = Field(
-        description="top layers removed from a 12-layer encoder; in proportion from another one"
-    )
-    margin: Margin = Field(
-        description='points; between the paper\'s BC2GM (2.47, "barely impacts") and DDI (3.06, "substantially")'
-    )
-
-    @property
-    def encoder_specs(self) -> dict[str, str | None]:
-        """The encoder that is pruned.
-
-        Raises:
-            ParameterError: it is not among the encoders.
-        """
-        name = self.pruned
-        if name is None:
-            available = (name for name, spec in self.encoders.items() if spec is not None)
-            name = next(available, next(iter(self.encoders)))
-        if name not in self.encoders:
-            raise ParameterError(f"pruned={name!r} is not an encoder; use {' or '.join(self.encoders)}, or null")
-        return {name: self.encoders[name]}
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:

@@ -8,7 +8,7 @@ from ...config import Recipe, RunConfig
 from ...study.conditions import blurb_columns, recipes_by_type
 from ...study.grid import Axes, Condition, Grid
 from ...study.study import Study
-from .parameters import Parameters
+from ..parameters.state_of_the_art import Parameters
 from .searches import OPTIMAL_WITHOUT_DEV, Searched, optimal_recipe, planned_searches, search_results, trial_configs
 
 STANDARD, OPTIMAL = "Standard", "Optimal"

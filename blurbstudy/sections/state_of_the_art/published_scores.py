@@ -16,8 +16,8 @@ from ...tables.formatting import format_number, interval_lines
 from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
 from ...tables.table import NOT_RUN, HtmlCell, Table, number_with_details
+from ..parameters.state_of_the_art import Parameters
 from .grids import OPTIMAL
-from .parameters import Parameters
 
 PUBLISHED_FILE = Path(__file__).with_name("published_scores.yaml")
 PAPER = {  # column here -> the paper's table and column

@@ -18,7 +18,7 @@ from ...study.grid import Results
 from ...study.parameter_types import read_seeds
 from ...study.study import Study
 from ...tasks import SPLITS, Task
-from .parameters import Parameters
+from ..parameters.state_of_the_art import Parameters
 
 OPTIMAL_WITHOUT_DEV = "Optimal, without dev"  # the chosen recipe trained on train alone, where OPTIMAL also uses dev
 

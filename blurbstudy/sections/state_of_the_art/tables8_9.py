@@ -13,8 +13,8 @@ from ...study.study import Study
 from ...tables.formatting import format_number, format_setting
 from ...tables.score_table import cell_caveats, cell_legend, cell_score, percent
 from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row
+from ..parameters.state_of_the_art import Parameters
 from .grids import OPTIMAL, STANDARD
-from .parameters import Parameters
 from .searches import Searched
 
 DISPLAY_NAMES = {

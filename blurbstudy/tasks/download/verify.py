@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...config import JsonObject
 from ...errors import DataError
-from .. import READERS, SPLITS, TASKS, Example, Task, example_size, split_file
+from .. import READERS, SPLITS, TASKS, Example, Task, dataset_folder, example_size, split_file
 from ..duplicates import named_documents
 from ..formats.lines import quote
 from .manifest import DataFile, DatasetSource, load_manifest, sha256_of
@@ -65,12 +65,17 @@ class DataCheck:
 
     folder: str
     generated: bool  # mini-BLURB, which is not compared
-    tasks: tuple[TaskCheck, ...]
+    tasks: tuple[TaskCheck, ...]  # those that are in the folder
+    absent: tuple[str, ...]  # names of those that are not
 
     @property
     def problems(self) -> list[str]:
-        """The problems of all datasets, one line each."""
-        return [f"{check.task}: {problem}" for check in self.tasks for problem in check.problems]
+        """The problems of all datasets, one line each, and one line for those that are absent."""
+        problems = [f"{check.task}: {problem}" for check in self.tasks for problem in check.problems]
+        if self.absent:
+            get = f"blurbstudy data download --to {self.folder}"
+            problems.append(f"not in {self.folder}: {', '.join(self.absent)}; get them ({get})")
+        return problems
 
     def to_dict(self) -> JsonObject:
         """The result as plain values."""
@@ -112,19 +117,25 @@ def check_data(
             problem.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or none of the datasets is in it.
     """
     folder, known = Path(folder), load_manifest() if sources is None else sources
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; name the folder of the BLURB datasets with --data")
+    present = [task for task in tasks if dataset_folder(task, folder).is_dir()]
+    if not present:
+        raise DataError(
+            f"no BLURB dataset in {folder}; expected folders {', '.join(task.folder for task in tasks)}, or one of them"
+        )
     generated = is_generated(folder)
     checks = tuple(
         _check(
             task, folder, None if generated else known.get(task.name), generated=generated, allow_other=allow_other_text
         )
-        for task in tasks
+        for task in present
     )
-    return DataCheck(folder=str(folder), generated=generated, tasks=checks)
+    absent = tuple(task.name for task in tasks if task not in present)
+    return DataCheck(folder=str(folder), generated=generated, tasks=checks, absent=absent)
 
 
 def is_generated(folder: Path) -> bool:

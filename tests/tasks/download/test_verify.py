@@ -210,11 +210,12 @@ def test_damage_of_a_file_is_told_and_spares_the_other_dataset(folder, path, tex
     assert set(flags.values()) == {"ok"}
 
 
-def test_a_missing_folder_is_one_problem_and_every_dataset_is_named(folder):
+def test_a_missing_file_is_a_problem_and_missing_datasets_are_named_in_one_line_at_the_end(folder):
     shutil.rmtree(folder / "BIOSSES")
     (folder / "NCBI-disease" / "test.tsv").unlink()
     problems = check(folder).problems
-    assert [problem.split(":")[0] for problem in problems] == ["BIOSSES", "NCBI-disease"]
+    assert [problem.split(":")[0] for problem in problems] == ["NCBI-disease", f"not in {folder}"]
+    assert problems[1].startswith(f"not in {folder}: BIOSSES; get them (blurbstudy data download")
     assert json.loads(json.dumps(check(folder).to_dict()))["problems"] == problems
 
 

@@ -1,4 +1,4 @@
-"""Parameters of notebook 06: standard recipes, search spaces, and which encoders take the place of the paper's."""
+"""Parameters of notebook 06."""
 
 from __future__ import annotations
 

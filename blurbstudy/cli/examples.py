@@ -1,0 +1,54 @@
+"""Examples of every command, at the end of its help."""
+
+from __future__ import annotations
+
+EXAMPLES = {
+    "": (
+        "blurbstudy run",
+        "blurbstudy finetune --task ner --train train/ --encoder hub:PubMedBERT-BASE",
+        "blurbstudy predict texts/ --model model --to predictions.html",
+    ),
+    "run": (
+        "blurbstudy run",
+        "blurbstudy run --scale small --data blurb --only 02_optimization_ablation",
+        "blurbstudy run -p seeds 3 --minutes 60",
+    ),
+    "report": ("blurbstudy report --scale small",),
+    "finetune": (
+        "blurbstudy finetune --task BIOSSES --encoder encoders/pubmed-bert --data blurb",
+        "blurbstudy finetune --task ner --train train/ --encoder hub:PubMedBERT-BASE",
+    ),
+    "export": ("blurbstudy export 7dcc729e --to model",),
+    "plan": ("blurbstudy plan --scale small --data blurb", "blurbstudy plan -p seeds 10"),
+    "predict": (
+        "blurbstudy predict texts/ --model model --to predictions.html",
+        'echo "Aspirin inhibits COX-2." | blurbstudy predict --model model',
+    ),
+    "pretrain": (
+        "blurbstudy pretrain --objective bert --corpus my.txt --out encoder",
+        "blurbstudy pretrain --objective bert --corpus my.txt --out encoder --resume",
+    ),
+    "recommend": ("blurbstudy recommend --task BIOSSES --encoder encoders/pubmed-bert --data mini",),
+    "repeat": (
+        "blurbstudy repeat 7dcc729e --data blurb",
+        'blurbstudy repeat --notebook 03_layer_adaptation --cell "BERT, SS, Baseline"',
+    ),
+    "score": (
+        "blurbstudy score --task GAD --predictions predictions.tsv --data blurb",
+        "blurbstudy score --run 7dcc729e --store runs/small",
+    ),
+    "data": ("blurbstudy data list", "blurbstudy data check --data blurb"),
+    "data list": ("blurbstudy data list --task BIOSSES",),
+    "data check": ("blurbstudy data check --data blurb",),
+    "data download": ("blurbstudy data download --to blurb --task BIOSSES --accept-terms",),
+    "store": ("blurbstudy store export small.zip --scale small",),
+    "store export": ("blurbstudy store export small.zip --scale small",),
+    "store import": ("blurbstudy store import small.zip --scale small",),
+    "store publish": ("blurbstudy store publish --scale small",),
+}
+
+
+def examples(command: str) -> str:
+    """The examples of a command as Markdown."""
+    lines = EXAMPLES[command]
+    return "\n".join([f"Example{'s' * (len(lines) > 1)}:", "", "```", *lines, "```"])

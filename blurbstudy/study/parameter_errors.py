@@ -1,0 +1,57 @@
+"""What is wrong with a parameter, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ValidationError
+
+from ..config import RENAMED_FIELDS
+from ..errors import StudyError, did_you_mean
+
+RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
+    "scispacy": "scispacy_source",
+    "twins": "base_counterparts",
+    "twin_freeze": "base_freeze",
+    "twin_decay": "base_decay",
+}
+
+_TYPE_NAMES = ("int", "float", "str", "bool")  # in the locations of pydantic's errors
+_TYPE_PREFIXES = ("function-", "list[", "dict[", "literal[", "constrained-")
+
+
+def describe_error(error: ValidationError, model: type[BaseModel], origin: str) -> str:
+    """The first problem in one line: name, value, what is allowed, what the parameter means."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    where = f" ({origin})" if origin else ""
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, StudyError):
+        return str(cause)
+    if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+        if name in RENAMED_PARAMETERS:
+            return f"parameter {name!r}{where} is now {RENAMED_PARAMETERS[name]!r}; rename it"
+        return f"unknown parameter {name!r}{where}; {suggest_parameter(name, model.model_fields)}"
+    if first["type"] == "missing" and len(first["loc"]) == 1:
+        return f"parameter {name!r} has no value{where}; set it in the parameters file or with -p {name} VALUE"
+    inner = _inner_name(first["loc"])
+    same = [one for one in error.errors() if one["loc"][:1] == first["loc"][:1] and _inner_name(one["loc"]) == inner]
+    if first["type"] == "value_error":
+        must = first["msg"].removeprefix("Value error, ").rstrip(".")
+    else:  # of a union of types there is one error for each
+        choices = dict.fromkeys(one["msg"].removeprefix("Input should be ").rstrip(".") for one in same)
+        must = f"must be {' or '.join(choice[:1].lower() + choice[1:] for choice in choices)}"
+    meaning = model.model_fields[name].description if name in model.model_fields else ""
+    parameter = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
+    return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
+
+
+def suggest_parameter(name: str, known: Iterable[str]) -> str:
+    """What to use instead of an unknown parameter."""
+    return did_you_mean(name, known, otherwise="parameters/mini/*.yaml list the parameters of each notebook")
+
+
+def _inner_name(location: tuple[int | str, ...]) -> str:
+    """The place of an error inside a parameter, without pydantic's names of types."""
+    inner = [str(part) for part in location[1:]]
+    return ".".join(part for part in inner if part not in _TYPE_NAMES and not part.startswith(_TYPE_PREFIXES))
