@@ -22,6 +22,7 @@ from ..filesystem import atomic_write, disk_errors
 from ..sections import get_section
 from ..study.parameters import CommonParameters
 from ..study.section import PreparedSection
+from ..study.stored_parameters import adopt_runs
 from ..study.study import Study
 from .plan import planned_configs
 
@@ -72,6 +73,7 @@ def make_all_runs(studies: Sequence[Study[CommonParameters]]) -> Made:
                 sweep.configs |= configs
     for sweep in sweeps.values():
         first, sources = sweep.studies[0], merged_sources(sweep.studies)
+        adopt_runs(first.store, sweep.configs)
         try:
             result = run_missing(sweep.configs.values(), first.store, sources=sources, engine=first.engine)
         except StudyError as error:

@@ -12,7 +12,6 @@ from blurbstudy.sections import explore as section
 from blurbstudy.sections.explore.depth import TechniqueSelection
 from blurbstudy.sections.explore.live import LiveRun, live_encoders
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study import study as module
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
@@ -22,8 +21,7 @@ LONG = Recipe(epochs=1000, batch_size=1, max_length=48, n_evaluations=200)
 
 
 @pytest.fixture
-def study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_CHECKED", set())
+def study(tmp_path, tiny_encoder):
     encoders = {"BERT": str(tiny_encoder), "ELECTRA": None}
     return Study(
         section,
