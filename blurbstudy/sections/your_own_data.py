@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..config import JsonMapping
-from ..study.notebook_session import namespace_parameters
+from ..study.notebook_session import enter_project, namespace_parameters
 from ..study.parameter_types import Device, Epochs, LearningRate, MaxLength
 from ..study.parameters import Model, parse_parameters
 
@@ -28,10 +28,11 @@ class Parameters(Model):
 
 
 def read_parameters(namespace: JsonMapping) -> Parameters:
-    """The parameters in the notebook's `globals()`.
+    """The parameters in the notebook's `globals()`; the working directory becomes the project's.
 
     Raises:
         ParameterError: an unknown parameter, or a value of another type or out of bounds.
     """
+    enter_project()
     values = namespace_parameters(namespace, Parameters.model_fields)
     return parse_parameters(Parameters, values, origin=f"notebooks/{NOTEBOOK}.ipynb")

@@ -28,9 +28,15 @@ def notebook_parameters(section: Section, namespace: JsonMapping) -> CommonParam
     parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
     store = Path(parsed.store or paths.store_folder(parsed.scale))
     # Wherever a kernel starts, paths are the project's; but a report reads a store named from where it was called.
-    if in_notebook() and paths.NOTEBOOKS.is_dir() and (parsed.train_missing or not store.is_dir()):
-        os.chdir(paths.PROJECT)
+    if parsed.train_missing or not store.is_dir():
+        enter_project()
     return parsed
+
+
+def enter_project() -> None:
+    """In a notebook, make the checkout the working directory, wherever the kernel was started."""
+    if in_notebook() and paths.NOTEBOOKS.is_dir():
+        os.chdir(paths.PROJECT)
 
 
 def namespace_parameters(namespace: JsonMapping, known: Collection[str]) -> JsonObject:

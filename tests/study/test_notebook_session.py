@@ -1,13 +1,22 @@
 """A notebook's session: which names count as parameters, how an interruption and an error are told."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from blurbstudy import paths
 from blurbstudy.errors import Interrupted, ParameterError, StudyError
+from blurbstudy.sections import layer_adaptation
 from blurbstudy.study import notebook_session as module
-from blurbstudy.study.notebook_session import interruptible, names_set_by_parameters, namespace_parameters
+from blurbstudy.study.notebook_session import (
+    interruptible,
+    names_set_by_parameters,
+    namespace_parameters,
+    notebook_parameters,
+)
+from blurbstudy.study.parameters import scale_parameters
 
 KNOWN = ("scale", "seeds", "freeze")
 PARAMETERS = 'scale = "mini"  # a scale\nseeds = 5\nfreeze = 1'
@@ -76,3 +85,27 @@ def test_ipython_shows_an_error_of_the_study_as_its_sentence(kind, capsys):
     finally:
         InteractiveShell.clear_instance()
     assert capsys.readouterr().out == "freeze=14 exceeds 2 layers; use 0 to 2\n"
+
+
+@pytest.mark.parametrize(
+    ("trains", "store_is_here", "expected"),
+    [(True, True, "project"), (True, False, "project"), (False, False, "project"), (False, True, "elsewhere")],
+)
+def test_paths_are_the_projects_but_a_report_reads_the_store_that_it_was_called_with(
+    shell, tmp_path, monkeypatch, trains, store_is_here, expected
+):
+    for name in ("project/notebooks", "elsewhere", *(["elsewhere/runs/x"] if store_is_here else [])):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setattr(paths, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "project" / "notebooks")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    values = scale_parameters("mini", layer_adaptation.NOTEBOOK) | {"store": "runs/x", "train_missing": trains}
+    assert notebook_parameters(layer_adaptation, values).store == "runs/x"
+    assert Path.cwd() == tmp_path / expected
+
+
+def test_outside_a_notebook_the_working_directory_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_shell", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    notebook_parameters(layer_adaptation, scale_parameters("mini", layer_adaptation.NOTEBOOK))
+    assert Path.cwd() == tmp_path
