@@ -102,8 +102,9 @@ def report(
     """
     from ..store.index import open_index
     from ..store.run_store import RunStore
+    from ..study.by_hand import BY_HAND_METADATA
     from ..study.parameter_types import SCALES, check_choice
-    from ..study.study import NOTEBOOK_METADATA
+    from ..study.parameters import NOTEBOOK_METADATA
 
     if scale is not None:
         check_choice("scale", scale, SCALES)
@@ -125,7 +126,11 @@ def report(
             f"{', '.join(sorted(stored))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
         )
     if not metadata:
-        raise StudyError(f"{run_store.folder}: no notebook was executed with this run store; use blurbstudy run first")
+        played = ", ".join(sorted(run_store.all_metadata(BY_HAND_METADATA)))
+        by_hand = f" but by hand with other parameters ({played})" if played else ""
+        raise StudyError(
+            f"{run_store.folder}: no notebook was executed with this run store{by_hand}; use blurbstudy run first"
+        )
     plan = {
         notebook: _stored_parameters(notebook, values, store=run_store.folder)
         for notebook, values in sorted(metadata.items())

@@ -20,9 +20,9 @@ from ..engine.sweep import check_runs, run_missing
 from ..errors import ParameterError, StudyError, flat_message
 from ..filesystem import atomic_write, disk_errors
 from ..sections import get_section
+from ..study.by_hand import adopt_runs
 from ..study.parameters import CommonParameters
 from ..study.section import PreparedSection
-from ..study.stored_parameters import adopt_runs
 from ..study.study import Study
 from .plan import planned_configs
 

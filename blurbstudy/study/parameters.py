@@ -37,6 +37,7 @@ from .parameter_types import (
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
+NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters that a notebook's page is made with
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
 RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name

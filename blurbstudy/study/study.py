@@ -12,7 +12,6 @@ from .. import paths
 from ..config import JsonMapping, JsonObject, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
 from ..engine.engine import LocalEngine
-from ..engine.progress import format_duration
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, SourceRequest, Sources, sources_from_store
@@ -25,12 +24,12 @@ from ..tasks.folds import ResampledSplits
 from ..tasks.subsets import describe_shares, share_of_at_most
 from ..training.provenance import pick_device
 from . import parameters
+from .by_hand import adopt_runs, label_by_hand, save_by_hand
 from .grid import Grid, Results
 from .notebook_session import in_notebook, interruptible, notebook_parameters
 from .parameter_types import read_seeds
-from .parameters import CommonParameters
+from .parameters import NOTEBOOK_METADATA, CommonParameters
 from .section import Section
-from .stored_parameters import NOTEBOOK_METADATA, adopt_runs, label_by_hand, save_by_hand
 from .task_choice import TaskChoice
 
 NOT_A_RESULT = "Demonstration on synthetic data: do not cite these numbers."
@@ -217,7 +216,7 @@ class Study(TaskChoice, Generic[P]):
             start = time.monotonic()
             found = self.train(grid.configs)
             if self.by_hand and in_notebook():
-                print(_describe_sweep(found, seconds=time.monotonic() - start))
+                print(found.describe(seconds=time.monotonic() - start))
             records = found.records
         else:
             records = find_runs(grid.configs, self.store).records
@@ -298,13 +297,6 @@ class Study(TaskChoice, Generic[P]):
     def is_demo(self) -> bool:
         """Whether the banner must say that the numbers are not to be cited."""
         return is_demo(self.parameters.scale, self.parameters.data)
-
-
-def _describe_sweep(found: SweepResult, *, seconds: float) -> str:
-    """`72 runs: 48 trained, 24 from the store, 2 min 22 s`."""
-    parts = [f"{found.trained} trained"] if found.trained else []
-    parts += [f"{found.reused} from the store"] if found.reused or not parts else []
-    return f"{len(found)} run{'s'[: len(found) != 1]}: {', '.join([*parts, format_duration(seconds)])}"
 
 
 def stored_study(section: Section, values: JsonMapping, *, store: Path) -> Study[CommonParameters]:

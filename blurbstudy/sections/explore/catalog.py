@@ -17,7 +17,7 @@ from ...stats.status import Judgement, judge_run
 from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
-from ...study.stored_parameters import runs_by_hand
+from ...study.by_hand import runs_by_hand
 from ...study.study import Study
 from ...tables.formatting import format_count
 from ...tables.table import KeyFinding, Table
@@ -143,9 +143,7 @@ class StoreCatalog:
 
 
 def open_catalog(study: Study[Parameters]) -> StoreCatalog:
-    """Read the notebook's run store; a report without the runs that were made by hand with other parameters. Corrupt
-    records are listed in `unreadable` instead of raising.
-    """
+    """Read the notebook's run store; a report does so without runs by hand. Corrupt records are listed, none raises."""
     return read_store(
         study.store,
         hidden=frozenset() if study.trains else runs_by_hand(study.store),
@@ -155,9 +153,7 @@ def open_catalog(study: Study[Parameters]) -> StoreCatalog:
 
 
 def read_store(store: RunStore, *, hidden: Collection[str] = (), origin: str = "", remedy: str = "") -> StoreCatalog:
-    """The runs of a store but the hidden ones, and their encoders and data, without predictions, which `records` reads
-    when they are needed.
-    """
+    """A store's runs, without those hidden; `records` reads predictions when they are needed."""
     with open_index(store) as index:
         outlines, unreadable = [run for run in index.runs() if run.id not in hidden], index.errors()
     encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])

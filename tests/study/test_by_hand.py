@@ -1,18 +1,12 @@
-"""Stored parameters: executions by hand with other parameters change no page of the study."""
+"""Executions by hand with other parameters are kept apart and change no page of the study."""
 
 import pytest
 
 from blurbstudy.report.make_runs import make_all_runs, make_studies
 from blurbstudy.sections import layer_adaptation
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study.parameters import scale_parameters
-from blurbstudy.study.stored_parameters import (
-    BY_HAND_METADATA,
-    NOTEBOOK_METADATA,
-    adopt_runs,
-    runs_by_hand,
-    save_by_hand,
-)
+from blurbstudy.study.by_hand import BY_HAND_METADATA, adopt_runs, runs_by_hand, save_by_hand
+from blurbstudy.study.parameters import NOTEBOOK_METADATA, scale_parameters
 from blurbstudy.study.study import Study
 
 STEM = layer_adaptation.NOTEBOOK

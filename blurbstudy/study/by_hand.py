@@ -1,5 +1,5 @@
-"""What a run store knows of a notebook's parameters: those that its page is made with, and, apart from them, those of
-executions by hand with other values, with the runs that only these needed.
+"""Executions of notebooks by hand, in JupyterLab or with papermill: with parameters other than those of the notebook's
+page, they are kept apart in the run store, with the runs that only they needed, and change no page.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from collections.abc import Iterable
 
 from ..config import JsonMapping, JsonObject
 from ..store.run_store import RunStore
-from .parameters import RUNTIME, changed_parameters, scale_parameters
+from .parameters import NOTEBOOK_METADATA, RUNTIME, changed_parameters, scale_parameters
 from .section import Section
 
-NOTEBOOK_METADATA = "notebook"  # kind of metadata: the parameters that a notebook's page is made with
 BY_HAND_METADATA = "notebook-by-hand"  # kind of metadata: notebook@label -> parameters of executions by hand, and runs
 
 
