@@ -20,7 +20,7 @@ help:
 	@echo "              SCALE=small runs that scale alone"
 	@echo "make test     run the tests (5 to 16 minutes on two cores)"
 	@echo "make test-slow   run the tests with browsers, whole studies and killed processes (up to 25 minutes)"
-	@echo "make lab      open the notebooks in JupyterLab"
+	@echo "make lab      open copies of the notebooks (lab/) in JupyterLab"
 	@echo "make check    check lint, formatting and types"
 	@echo "make docs     regenerate docs/cli.md, and docs/findings.md from the published records"
 	@echo "make setup    create $(VENV) with all packages (the other targets do this too)"
@@ -61,7 +61,8 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest $(TESTS) -m slow $(ARGS)
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab $(ARGS) notebooks
+	$(BIN)/python notebooks/copy_for_lab.py lab
+	$(BIN)/jupyter lab $(ARGS) lab
 
 check: $(STAMP)
 	$(BIN)/ruff check .

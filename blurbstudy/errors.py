@@ -17,7 +17,11 @@ def typed_message(error: BaseException, *, length: int = 200) -> str:
 
 
 class StudyError(ValueError):
-    """Base of the errors that the command line prints as one line, without a traceback."""
+    """Base of the errors that the command line and notebooks show as one line, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of the traceback."""
+        return [str(self)]
 
 
 class ParameterError(StudyError):

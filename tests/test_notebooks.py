@@ -104,6 +104,18 @@ def test_plain_papermill_with_an_unknown_parameter_stops_before_anything_runs(tm
     assert not store.exists()
 
 
+@pytest.mark.parametrize("given", [{}, scale_parameters("mini", "03_layer_adaptation")])
+def test_a_typo_saved_in_the_parameters_cell_is_refused(given, tmp_path, monkeypatch):
+    notebook = read("03_layer_adaptation")
+    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    parameters.source += "\nsedes = 3"
+    nbformat.write(notebook, tmp_path / "03_layer_adaptation.ipynb")
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    with pytest.raises(papermill.PapermillExecutionError, match="unknown parameter 'sedes'") as raised:
+        execute("03_layer_adaptation", tmp_path, **given | {"store": str(tmp_path / "store")})
+    assert raised.value.traceback == [raised.value.evalue] and not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize("stem", ALL)
 def test_the_file_is_formatted_as_git_keeps_it(stem):
     text = (paths.NOTEBOOKS / f"{stem}.ipynb").read_text(encoding="utf-8")

@@ -102,6 +102,7 @@ def report(
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
+    from ..study.by_hand import BY_HAND_METADATA
     from ..study.parameter_types import SCALES, check_choice
     from ..study.parameters import NOTEBOOK_METADATA
 
@@ -125,8 +126,10 @@ def report(
             f"{', '.join(sorted(stored))}; use one of them, or blurbstudy run --only {' '.join(chosen)} first"
         )
     if not metadata:
+        played = ", ".join(sorted(run_store.all_metadata(BY_HAND_METADATA)))
+        by_hand = f" but by hand with other parameters ({played})" if played else ""
         raise StudyError(
-            f"{run_store.folder}: no notebook was executed with this run store; fill it first (blurbstudy run)"
+            f"{run_store.folder}: no notebook was executed with this run store{by_hand}; fill it first (blurbstudy run)"
         )
     plan = {
         notebook: _stored_parameters(notebook, values, store=run_store.folder)

@@ -11,7 +11,7 @@ from ..store.run_store import RunStore
 from ..training.run_record import RunRecord
 from ..training.trainer import StepCallback, check_population
 from .engine import LocalEngine
-from .progress import Progress
+from .progress import Progress, format_duration
 from .sources.sources import Sources, checkpoint_without_weights
 from .sweep_state import FailedPopulation, SweepProgress
 
@@ -35,6 +35,13 @@ class SweepResult(Mapping[str, RunRecord]):
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def describe(self, *, seconds: float) -> str:
+        """`72 runs: 48 trained, 24 from the store, 2 min 22 s`."""
+        parts = [f"{self.trained} trained"] if self.trained else []
+        parts += [f"{self.reused} from the store"] if self.reused or not parts else []
+        parts += [f"{len(self.missing)} not made in time"] if self.missing else []
+        return f"{len(self)} run{'s'[: len(self) != 1]}: {', '.join([*parts, format_duration(seconds)])}"
 
     def select(self, configs: Iterable[RunConfig]) -> list[RunRecord]:
         """Records of some of the configs, in their order, without the missing ones."""

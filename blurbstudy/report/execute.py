@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,6 +15,7 @@ from pathlib import Path
 import nbformat
 import papermill
 from jupyter_core.utils import ensure_event_loop
+from nbformat import NotebookNode
 from papermill.exceptions import PapermillException
 
 from .. import errors, paths
@@ -25,6 +27,8 @@ from ..study.study import is_demo
 FAILURE = "blurbstudy_failure"  # metadata of an executed notebook: one line on why it failed
 PROVENANCE = "blurbstudy_stamp"  # metadata of an executed notebook: its scale and store, so that no report mixes them
 MAX_KERNELS = 4  # of a few hundred MB each
+_PAPERMILL_TAGS = {"injected-parameters", "papermill-error-cell-tag"}  # of cells that papermill adds
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,4 +132,18 @@ def _stamp(path: Path, *, notebook: str, failure: str | None, parameters: JsonMa
     scale = parameters.get("scale", MINI)
     no_finding = is_demo(scale, parameters.get("data", MINI))
     copy.metadata[PROVENANCE] = provenance(scale, parameters.get("store")) | {"no_finding": no_finding}
+    _remove_traces(copy)
     nbformat.write(copy, path)
+
+
+def _remove_traces(copy: NotebookNode) -> None:
+    """Remove times, addresses in memory and random ids: equal results make an equal file."""
+    copy.metadata.pop("papermill", None)
+    for number, cell in enumerate(copy.cells):
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if _PAPERMILL_TAGS & set(cell.metadata.get("tags", ())):
+            cell.id = f"papermill-{number}"
+        for output in cell.get("outputs", ()):
+            if "text/plain" in output.get("data", {}):
+                output.data["text/plain"] = _ADDRESS.sub("", output.data["text/plain"])

@@ -20,6 +20,7 @@ from ..engine.sweep import check_runs, run_missing
 from ..errors import ParameterError, StudyError, flat_message
 from ..filesystem import atomic_write, disk_errors
 from ..sections import get_section
+from ..study.by_hand import adopt_runs
 from ..study.parameters import CommonParameters
 from ..study.section import PreparedSection
 from ..study.study import Study
@@ -72,6 +73,7 @@ def make_all_runs(studies: Sequence[Study[CommonParameters]]) -> Made:
                 sweep.configs |= configs
     for sweep in sweeps.values():
         first, sources = sweep.studies[0], merged_sources(sweep.studies)
+        adopt_runs(first.store, sweep.configs)
         try:
             result = run_missing(sweep.configs.values(), first.store, sources=sources, engine=first.engine)
         except StudyError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..config import JsonMapping
+from ..study.notebook_session import enter_project, namespace_parameters
 from ..study.parameter_types import Device, Epochs, LearningRate, MaxLength
-from ..study.parameters import Model, namespace_parameters, parse_parameters
+from ..study.parameters import Model, parse_parameters
 
 NOTEBOOK = "10_your_own_data"
 
@@ -27,10 +28,11 @@ class Parameters(Model):
 
 
 def read_parameters(namespace: JsonMapping) -> Parameters:
-    """The parameters in the notebook's `globals()`.
+    """The parameters in the notebook's `globals()`; the working directory becomes the project's.
 
     Raises:
         ParameterError: an unknown parameter, or a value of another type or out of bounds.
     """
-    values = namespace_parameters(namespace, Parameters.model_fields, check_unknown=True)
+    enter_project()
+    values = namespace_parameters(namespace, Parameters.model_fields)
     return parse_parameters(Parameters, values, origin=f"notebooks/{NOTEBOOK}.ipynb")

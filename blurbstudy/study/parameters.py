@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
 from typing import Self, TypeVar
 
@@ -39,7 +38,7 @@ from .parameter_types import (
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
-NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters of a notebook's last execution
+NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters that a notebook's page is made with
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
 M = TypeVar("M", bound="Model")
@@ -236,14 +235,19 @@ def stored_parameters(model: type[P], values: JsonMapping, *, store: Path) -> P:
 
 def describe_origin(scale: str, notebook: str, values: JsonMapping) -> str:
     """The parameters files of a notebook, and the values that differ from theirs."""
+    changed = changed_parameters(scale, notebook, values)
+    changes = f" (changed: {'; '.join(changed)})" if changed else ""
+    return f"parameters/{scale}/{notebook}.yaml and common.yaml{changes} · scale {scale}"
+
+
+def changed_parameters(scale: str, notebook: str, values: JsonMapping) -> list[str]:
+    """The values that differ from those of the parameters files: `seeds 3`."""
     defaults = scale_parameters(scale, notebook)
-    changed = [
+    return [
         f"{name} {format_value(value)}"
         for name, value in values.items()
         if name in defaults and value != defaults[name] and name not in (*RUNTIME, "encoder_remarks")
     ]
-    changes = f" (changed: {'; '.join(changed)})" if changed else ""
-    return f"parameters/{scale}/{notebook}.yaml and common.yaml{changes} · scale {scale}"
 
 
 def format_value(value: object) -> str:
@@ -274,34 +278,6 @@ def read_mapping(path: Path) -> JsonObject:
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: expected lines of `name: value`")
     return values
-
-
-def namespace_parameters(namespace: JsonMapping, known: Iterable[str], *, check_unknown: bool) -> JsonObject:
-    """The parameters among a notebook's globals.
-
-    Args:
-        known: the section's parameter names.
-        check_unknown: also take other literals, which are then refused as unknown; right for the first cell after the
-            parameters, before the notebook has variables of its own.
-    """
-    hidden = _ipython_names()
-    literal = (str, int, float, bool, list, dict, type(None))
-    return {
-        name: value
-        for name, value in namespace.items()
-        if name in known
-        or (check_unknown and isinstance(value, literal) and not name.startswith("_") and name not in hidden)
-    }
-
-
-def _ipython_names() -> set[str]:
-    """Names that IPython itself defines in a notebook."""
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return set()
-    shell = get_ipython()
-    return set() if shell is None else {*shell.user_ns_hidden, "In", "Out"}
 
 
 def hub_id(spec: str | None) -> str | None:

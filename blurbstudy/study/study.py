@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .. import paths
-from ..config import JsonMapping, Recipe, RunConfig, recipe_from_dict
+from ..config import JsonMapping, JsonObject, Recipe, RunConfig, recipe_from_dict
 from ..engine.deadline import Deadline
 from ..engine.engine import LocalEngine
 from ..engine.sources.encoder_spec import PRETRAIN
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import MINI, PretrainingPlan, SourceRequest, Sources, sources_from_store
-from ..engine.sweep import find_runs, run_missing
-from ..errors import ParameterError
+from ..engine.sweep import SweepResult, find_runs, run_missing
+from ..errors import StudyError
 from ..stats.references import Reference, load_references
 from ..store.run_store import RunStore
-from ..tasks import TASKS, Task, get_task
+from ..tasks import get_task
 from ..tasks.folds import ResampledSplits
 from ..tasks.subsets import describe_shares, share_of_at_most
 from ..training.provenance import pick_device
 from . import parameters
-from .grid import Grid, Results, TaskColumn
+from .by_hand import adopt_runs, label_by_hand, save_by_hand
+from .grid import Grid, Results
 from .inputs import requested_data
+from .notebook_session import in_notebook, interruptible, notebook_parameters
 from .parameter_types import read_seeds
 from .parameters import NOTEBOOK_METADATA, CommonParameters, stored_parameters
 from .section import Section
+from .task_choice import TaskChoice
 
 NOT_A_RESULT = "Demonstration on synthetic data: do not cite these numbers."
-PAPER_COLUMNS = {"similarity": "SS", "question": "QA"}  # task type -> the paper's column
 
 P = TypeVar("P", bound=CommonParameters, covariant=True)
-_CHECKED: set[str] = set()  # notebooks whose parameter names this process has checked
 
 
 def pretraining_seed_name(name: str, seed: int) -> str:
@@ -47,7 +48,7 @@ def is_demo(scale: str, data: str | None) -> bool:
     return MINI in (scale, str(data or paths.data_folder()))
 
 
-class Study(Generic[P]):
+class Study(TaskChoice, Generic[P]):
     """One section's parameters and what they lead to. Creating it checks the parameters and runs nothing.
 
     Args:
@@ -65,15 +66,18 @@ class Study(Generic[P]):
     def __init__(
         self, section: Section, values: JsonMapping | CommonParameters, *, deadline: Deadline | None = None
     ) -> None:
-        parsed: Any = values if isinstance(values, CommonParameters) else _notebook_parameters(section, values)
+        self.by_hand = not isinstance(values, CommonParameters)  # JupyterLab, papermill; not `blurbstudy run`
+        parsed: Any = values if isinstance(values, CommonParameters) else notebook_parameters(section, values)
         self.deadline = deadline or Deadline()
         self.section, self.parameters = section, parsed
         self.notebook = section.NOTEBOOK
         self.seeds = read_seeds(parsed.seeds)
-        self.tasks: tuple[Task, ...] = tuple(get_task(name) for name in parsed.tasks)
+        self.tasks = tuple(get_task(name) for name in parsed.tasks)
         self.store = RunStore(parsed.store or paths.store_folder(parsed.scale))
         if self.trains:
             self.store.check_writable()
+        if self.trains and self.by_hand and in_notebook():
+            print(self.inventory())
 
     @property
     def trains(self) -> bool:
@@ -84,9 +88,10 @@ class Study(Generic[P]):
     def sources(self) -> Sources:
         """Data and encoders: on disk (generated or pretrained if missing), or as the store describes them."""
         if self.trains:
-            return resolve_sources(
-                self.store, **self.source_request, workers=self.parameters.workers, deadline=self.deadline
-            )
+            with interruptible():
+                return resolve_sources(
+                    self.store, **self.source_request, workers=self.parameters.workers, deadline=self.deadline
+                )
         return sources_from_store(self.store, **self.source_request)
 
     @property
@@ -161,46 +166,6 @@ class Study(Generic[P]):
         """Task -> gold labels, from the store."""
         return load_references(self.store, self.sources.fingerprints)
 
-    def tasks_of(self, task_type: str) -> tuple[Task, ...]:
-        """The study's tasks of a type (similarity, question).
-
-        Raises:
-            ParameterError: there is none.
-        """
-        chosen = tuple(task for task in self.tasks if task.task_type == task_type)
-        if not chosen:
-            known = " or ".join(task.name for task in TASKS if task.task_type == task_type)
-            raise ParameterError(f"tasks={self.parameters.tasks!r} has no {task_type} task; add {known}")
-        return chosen
-
-    def named_tasks(self, parameter: str, names: Iterable[str], *, task_types: Sequence[str]) -> tuple[Task, ...]:
-        """The study's tasks among those that a parameter names.
-
-        Raises:
-            ParameterError: it names one of another type.
-        """
-        known = [task.name for task in TASKS if task.task_type in task_types]
-        for name in names:
-            if name not in known:
-                raise ParameterError(f"{parameter}: {name!r} is not among {', '.join(known)}")
-        return tuple(task for task in self.tasks if task.name in names)
-
-    def task_columns(self, task_type: str) -> tuple[TaskColumn, ...]:
-        """One column per task of a type."""
-        return tuple(TaskColumn(label=task.name, tasks=(task.name,)) for task in self.tasks_of(task_type))
-
-    def paper_columns(self) -> tuple[TaskColumn, ...]:
-        """SS and QA as in the paper; where QA lacks a task, its label names the other."""
-        columns = []
-        for task_type, column in PAPER_COLUMNS.items():
-            chosen = tuple(task.name for task in self.tasks if task.task_type == task_type)
-            complete = set(chosen) == {task.name for task in TASKS if task.task_type == task_type}
-            suffix = "" if complete else f" ({' and '.join(chosen)} alone)"
-            label = "paper" if complete else "paper, mean of both"
-            if chosen:
-                columns.append(TaskColumn(label=column + suffix, tasks=chosen, paper=column, paper_label=label))
-        return tuple(columns)
-
     def recipe(self, **fields: object) -> Recipe:
         """A recipe; other fields keep their defaults."""
         return recipe_from_dict(fields)
@@ -243,9 +208,11 @@ class Study(Generic[P]):
         """
         if self.trains:
             self.save_parameters()
-            records = run_missing(
-                grid.configs, self.store, sources=self.sources, engine=self.engine, label=self.notebook
-            ).records
+            start = time.monotonic()
+            found = self.train(grid.configs)
+            if self.by_hand and in_notebook():
+                print(found.describe(seconds=time.monotonic() - start))
+            records = found.records
         else:
             records = find_runs(grid.configs, self.store).records
         return Results(
@@ -257,6 +224,19 @@ class Study(Generic[P]):
             is_demo=self.is_demo,
         )
 
+    def train(self, configs: Sequence[RunConfig]) -> SweepResult:
+        """The runs; those that the store lacks are trained.
+
+        Raises:
+            StudyError: data, an encoder or the store failed, or the notebook was interrupted.
+        """
+        if self.label_by_hand:
+            self.save_by_hand(self.label_by_hand, run_ids=[run.id for run in configs if run.id not in self.store])
+        else:
+            adopt_runs(self.store, [run.id for run in configs])
+        with interruptible():
+            return run_missing(configs, self.store, sources=self.sources, engine=self.engine, label=self.notebook)
+
     @property
     def engine(self) -> LocalEngine:
         """The engine that trains missing runs."""
@@ -266,10 +246,41 @@ class Study(Generic[P]):
         )
 
     def save_parameters(self) -> None:
-        """Save the parameters in the store, so that a report needs nothing else."""
-        if self.trains:
-            values = self.parameters.model_dump(mode="json", exclude={"train_missing"})
-            self.store.put_metadata(NOTEBOOK_METADATA, self.notebook, values | {"data": self.data})
+        """Save the parameters in the store, so that a report needs nothing else. Those of an execution by hand make no
+        page that is not there yet as the parameters files have it, and change none: they are kept apart.
+        """
+        if not self.trains:
+            return
+        if self.label_by_hand:
+            self.save_by_hand(self.label_by_hand)
+        elif not self.by_hand or self.store.metadata(NOTEBOOK_METADATA, self.notebook) is None:
+            self.store.put_metadata(NOTEBOOK_METADATA, self.notebook, self.stored_values)
+
+    def save_by_hand(self, label: str, *, run_ids: Sequence[str] = ()) -> None:
+        """Keep the parameters under a label, with new runs that no page of the study shows."""
+        save_by_hand(self.store, self.notebook, label, parameters=self.stored_values, run_ids=run_ids)
+
+    @property
+    def stored_values(self) -> JsonObject:
+        """The parameters as the store keeps them."""
+        return self.parameters.model_dump(mode="json", exclude={"train_missing"}) | {"data": self.data}
+
+    @cached_property
+    def label_by_hand(self) -> str:
+        """What an execution by hand changed against the notebook's page; '' where nothing, and of `blurbstudy run`."""
+        return label_by_hand(self.store, self.section, self.stored_values) if self.by_hand else ""
+
+    def inventory(self) -> str:
+        """Which store and data the notebook uses, and how many of its runs are there."""
+        values = self.parameters.model_copy(update={"train_missing": False})
+        try:
+            reader = Study(self.section, values)
+            runs = {run.id for grid in self.section.grids(reader).values() for run in grid.configs}
+            count = f"{sum(run_id in self.store for run_id in runs)} of {len(runs)} runs found, " if runs else ""
+            data = "generated data" if self.data == MINI else f"data {Path(self.data).absolute()}"
+        except StudyError:  # the store does not know the data or an encoder yet
+            count, data = "no runs found, ", f"data {self.parameters.data or paths.data_folder()}"
+        return f"{self.notebook}: {count}run store {self.store.folder.absolute()}, {data}"
 
     @property
     def provenance(self) -> str:
@@ -281,18 +292,6 @@ class Study(Generic[P]):
     def is_demo(self) -> bool:
         """Whether the banner must say that the numbers are not to be cited."""
         return is_demo(self.parameters.scale, self.parameters.data)
-
-
-def _notebook_parameters(section: Section, namespace: JsonMapping) -> CommonParameters:
-    """The parameters in a notebook's globals; the working directory becomes the project's."""
-    if Path.cwd() == paths.NOTEBOOKS:
-        os.chdir(paths.PROJECT)  # JupyterLab starts in the notebook's folder; paths are the project's
-    values = parameters.namespace_parameters(
-        namespace, section.Parameters.model_fields, check_unknown=section.NOTEBOOK not in _CHECKED
-    )
-    parsed = section.Parameters.parse(values, origin=f"notebooks/{section.NOTEBOOK}.ipynb")
-    _CHECKED.add(section.NOTEBOOK)
-    return parsed
 
 
 def stored_study(section: Section, values: JsonMapping, *, store: Path) -> Study[CommonParameters]:

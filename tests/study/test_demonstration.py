@@ -9,7 +9,6 @@ import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import layer_adaptation, optimization_ablation, pretraining_ablation
-from blurbstudy.study import study as module
 from blurbstudy.study.grid import Results
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
@@ -28,8 +27,7 @@ BASELINE = "Baseline"
 
 
 @pytest.fixture
-def make_study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_CHECKED", set())
+def make_study(tmp_path, tiny_encoder):
 
     def make(section, *, scale="mini", **changes):
         values = scale_parameters(scale, section.NOTEBOOK)

@@ -12,7 +12,7 @@ from blurbstudy import paths
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import NOTEBOOKS, get_section
 from blurbstudy.study.parameter_types import SCALES
-from blurbstudy.study.parameters import hub_id, namespace_parameters, scale_parameters
+from blurbstudy.study.parameters import hub_id, scale_parameters
 from blurbstudy.tables.paper import paper_tables
 
 
@@ -114,16 +114,6 @@ def test_hub_names_are_looked_up_in_one_file_and_other_specs_are_kept():
     assert hub_id(None) is None
     with pytest.raises(ParameterError, match="PubMedBERT-BASE"):
         hub_id("hub:nothing")
-
-
-def test_objects_and_names_with_an_underscore_are_not_parameters():
-    names = {"_": 1, "_1": 1, "_i1": "x", "__name__": "__main__", "__doc__": None, "exit": object(), "Path": type}
-    given = namespace_parameters(names | {"seeds": 3, "store": None}, {"seeds"}, check_unknown=True)
-    assert given == {"seeds": 3, "store": None}
-
-
-def test_after_the_first_check_only_known_names_are_taken():
-    assert namespace_parameters({"seeds": 3, "x": 1}, {"seeds"}, check_unknown=False) == {"seeds": 3}
 
 
 def test_a_file_with_an_unknown_name_is_an_error_that_says_where_the_known_ones_are():

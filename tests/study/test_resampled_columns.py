@@ -6,7 +6,6 @@ import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import layer_adaptation, optimization_ablation
-from blurbstudy.study import study as module
 from blurbstudy.study.grid import Condition
 from blurbstudy.study.parameter_types import read_splits
 from blurbstudy.study.parameters import scale_parameters
@@ -18,8 +17,7 @@ from blurbstudy.tasks.folds import ResampledSplits
 
 
 @pytest.fixture
-def make_study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_CHECKED", set())
+def make_study(tmp_path, tiny_encoder):
 
     def make(section, **changes):
         values = scale_parameters("mini", section.NOTEBOOK)

@@ -18,9 +18,8 @@ from blurbstudy.tables.header import Header
 
 
 @pytest.fixture
-def make_study(tmp_path, tiny_encoder, monkeypatch):
+def make_study(tmp_path, tiny_encoder):
     """A Study as a notebook makes it: globals with IPython's own names among them."""
-    monkeypatch.setattr(module, "_CHECKED", set())
 
     def make(**changes):
         hidden = {"_ih": [""], "_oh": {}, "_": 1, "exit": object(), "Study": Study}
@@ -38,9 +37,8 @@ PRETRAINED = {
 
 
 @pytest.mark.slow
-def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path, monkeypatch):
+def test_two_pretraining_seeds_go_through_to_tables_and_a_report_alone(tmp_path):
     """Two objectives x two pretraining seeds x two fine-tuning seeds on BIOSSES, then all of it from the store."""
-    monkeypatch.setattr(module, "_CHECKED", set())
     config = tmp_path / "tiny.yaml"
     config.write_text(yaml.safe_dump(PRETRAINED))
     values = {
@@ -72,11 +70,6 @@ def test_a_name_that_the_parameters_cell_does_not_declare_is_refused(make_study,
     with pytest.raises(ParameterError, match=r"unknown parameter 'nonsense' \(notebooks/03_layer_adaptation.ipynb\)"):
         make_study(nonsense=1)
     assert not (tmp_path / "store").exists()
-
-
-def test_later_in_a_session_a_notebooks_own_variables_do_not_count(make_study):
-    make_study()
-    make_study(shared={"learning_rate": 1e-4})
 
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_runs(make_study, tmp_path):

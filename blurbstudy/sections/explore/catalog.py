@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -17,6 +17,7 @@ from ...stats.status import Judgement, judge_run
 from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
+from ...study.by_hand import runs_by_hand
 from ...study.study import Study
 from ...tables.formatting import format_count
 from ...tables.table import KeyFinding, Table
@@ -142,19 +143,25 @@ class StoreCatalog:
 
 
 def open_catalog(study: Study[Parameters]) -> StoreCatalog:
-    """Read the notebook's run store. Corrupt records are listed in `unreadable` instead of raising."""
+    """Read the notebook's run store; a report does so without runs by hand. Corrupt records are listed, none raises."""
     return read_store(
         study.store,
+        hidden=frozenset() if study.trains else runs_by_hand(study.store),
         origin=study.provenance,
         remedy=f"To fill it: blurbstudy run --scale {study.parameters.scale}. Then run this notebook again.",
     )
 
 
-def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> StoreCatalog:
-    """Every run of a store, without predictions, which `records` reads when they are needed."""
+def read_store(store: RunStore, *, hidden: Collection[str] = (), origin: str = "", remedy: str = "") -> StoreCatalog:
+    """A store's runs, without those hidden; `records` reads predictions when they are needed."""
     with open_index(store) as index:
-        outlines, unreadable = index.runs(), index.errors()
+        outlines, unreadable = [run for run in index.runs() if run.id not in hidden], index.errors()
     encoders = sorted(store.all_metadata("encoders").values(), key=lambda metadata: metadata["name"])
+    datasets = list(store.all_metadata("data").values())
+    if hidden:
+        shown = {print_ for run in outlines for print_ in (run.config.encoder_fingerprint, run.config.data_fingerprint)}
+        encoders = [metadata for metadata in encoders if metadata["fingerprint"] in shown]
+        datasets = [metadata for metadata in datasets if metadata["fingerprint"] in shown]
     return StoreCatalog(
         store=store,
         origin=origin,
@@ -162,7 +169,7 @@ def read_store(store: RunStore, *, origin: str = "", remedy: str = "") -> StoreC
         groups=tuple(_settings(outlines, store)),
         unreadable=tuple(unreadable),
         layers={metadata["name"]: metadata["architecture"]["n_layers"] for metadata in encoders},
-        train_sizes={data["task"]: data["sizes"]["train"] for data in store.all_metadata("data").values()},
+        train_sizes={data["task"]: data["sizes"]["train"] for data in datasets},
     )
 
 

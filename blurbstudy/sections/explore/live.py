@@ -25,6 +25,7 @@ from .depth import TechniqueSelection
 from .grids import Parameters
 from .runs import Curve, curves_figure
 
+LABEL = "live"  # under which the store lists these runs, so that no page of the study shows them
 LOSS_SECONDS = 0.2  # between two batch losses of the curve
 
 
@@ -118,6 +119,8 @@ class LiveRun:
         )
         if result.missing:
             return f"Stopped {self._at}. It left no record in the store."
+        if not reused:
+            study.save_by_hand(LABEL, run_ids=[config.id])
         scores = (result[config.id].scores.get(split) for split in ("dev", "test"))
         dev, test = (format_number(None if value is None else 100 * value) for value in scores)
         origin = "already in the store, not trained again," if reused else "stored"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from ...config import Recipe, RunConfig
-from ...engine.sweep import run_missing
 from ...errors import ParameterError
 from ...search.database import SearchDatabase, database_url
 from ...search.search import Search, SearchResult, found_in_store, planned_search, run_searches
@@ -90,11 +89,7 @@ def search_results(study: Study[Parameters]) -> Searched:
             database=SearchDatabase(database_url(chosen.search_database, study.store)),
             store=study.store,
             references=study.references,
-            make=lambda configs: (
-                run_missing(
-                    configs, study.store, sources=study.sources, engine=study.engine, label=study.notebook
-                ).records
-            ),
+            make=lambda configs: study.train(configs).records,
         )
         _skip_unfinished(study, results)
     else:

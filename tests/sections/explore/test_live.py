@@ -12,7 +12,7 @@ from blurbstudy.sections import explore as section
 from blurbstudy.sections.explore.depth import TechniqueSelection
 from blurbstudy.sections.explore.live import LiveRun, live_encoders
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study import study as module
+from blurbstudy.study.by_hand import runs_by_hand
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
@@ -22,8 +22,7 @@ LONG = Recipe(epochs=1000, batch_size=1, max_length=48, n_evaluations=200)
 
 
 @pytest.fixture
-def study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_CHECKED", set())
+def study(tmp_path, tiny_encoder):
     encoders = {"BERT": str(tiny_encoder), "ELECTRA": None}
     return Study(
         section,
@@ -68,6 +67,7 @@ def test_a_finished_run_is_the_same_as_that_of_a_sweep(start, study, make_source
     assert record.scores == expected.scores and record.predictions == expected.predictions
     assert run.step == run.total > 0
     assert run.describe().startswith("Finished: dev ") and f"stored as run {record.id}" in run.describe()
+    assert runs_by_hand(study.store) == {record.id}  # so that no page of the study shows it
     second = start(RECIPE)
     wait_for(lambda: not second.is_running())
     assert "not trained again" in second.describe()

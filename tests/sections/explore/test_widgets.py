@@ -12,14 +12,12 @@ from blurbstudy.sections.explore.catalog import open_catalog, read_store
 from blurbstudy.sections.explore.depth import TechniqueSelection
 from blurbstudy.sections.explore.widgets import ComparisonPanel, DepthPanel, LivePanel, StorePanel
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study import study as module
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 
 
 @pytest.fixture
-def study(tmp_path, tiny_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_CHECKED", set())
+def study(tmp_path, tiny_encoder):
     return Study(
         section,
         scale_parameters("mini", section.NOTEBOOK)

@@ -11,7 +11,6 @@ from blurbstudy.sections.large_models.selection import (
     choose_on_dev,
     technique_results,
 )
-from blurbstudy.study import study as module
 from blurbstudy.study.conditions import BLURB
 from blurbstudy.study.grid import Condition
 from blurbstudy.study.parameters import scale_parameters
@@ -24,8 +23,7 @@ SETTINGS = ("Baseline", "Layer freeze", "Layerwise decay", "Layer reinit")
 
 
 @pytest.fixture
-def make_study(tmp_path, tiny_encoder, tiny_large_encoder, monkeypatch):
-    monkeypatch.setattr(module, "_CHECKED", set())
+def make_study(tmp_path, tiny_encoder, tiny_large_encoder):
 
     def make(**changes):
         values = {

@@ -29,7 +29,6 @@ from blurbstudy.sections.overview.audit_tables import (
 from blurbstudy.sections.overview.data_audit import AUDIT_METADATA, REMEDY, data_audit, words_within_limit
 from blurbstudy.sections.overview.general_vocabulary import general_tokenizer
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study import study as study_module
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
 from blurbstudy.tasks import SPLITS, TASKS, get_task
@@ -46,9 +45,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def make_study(folder, tiny_encoder, monkeypatch):
+def make_study(folder, tiny_encoder):
     """A Study of the overview as its notebook makes it."""
-    monkeypatch.setattr(study_module, "_CHECKED", {STEM})
 
     def make(**changes):
         values = {"store": str(folder), "encoders": {"BERT": str(tiny_encoder), "Twin": str(tiny_encoder)}}

@@ -22,7 +22,6 @@ from blurbstudy.sections.scispacy import scores as module
 from blurbstudy.sections.scispacy import tables10_11 as scispacy_tables
 from blurbstudy.sections.scispacy.grids import FINE_TUNED, MEAN, NER
 from blurbstudy.sections.scispacy.scores import ORACLE, RELAXED, STRICT, relaxed
-from blurbstudy.study import study as study_module
 from blurbstudy.study.grid import Condition
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
@@ -33,9 +32,8 @@ TYPES = {"jnlpba": ["ENTITY"], "bc5cdr": ["CHEMICAL", "DISEASE"]}
 
 
 @pytest.fixture
-def make_study(tmp_path, tiny_encoder, monkeypatch):
+def make_study(tmp_path, tiny_encoder):
     """A Study of this notebook as it makes it, on mini-BLURB."""
-    monkeypatch.setattr(study_module, "_CHECKED", {STEM})
 
     def make(**changes):
         values = {"store": str(tmp_path / "store"), "encoders": {"BERT": str(tiny_encoder), "Mine": None}, "seeds": 3}
