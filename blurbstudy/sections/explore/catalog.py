@@ -17,6 +17,7 @@ from ...stats.status import Judgement, judge_run
 from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
+from ...study.grid import format_seeds
 from ...study.study import Study
 from ...tables.formatting import format_count
 from ...tables.table import KeyFinding, Table
@@ -131,8 +132,8 @@ class StoreCatalog:
         runs = [run for group in groups for run in group.runs.values()]
         seeds = sorted({run.config.seed for run in runs})
         commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
-        span = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "no seeds"
-        return f"{format_count(len(runs), 'run')} · {span} · commit {' and '.join(commits) or 'none'} · {self.origin}"
+        listed = format_seeds(seeds) if seeds else "no seeds"
+        return f"{format_count(len(runs), 'run')} · {listed} · commit {' and '.join(commits) or 'none'} · {self.origin}"
 
     @property
     def empty(self) -> Message:
