@@ -307,8 +307,6 @@ def store_answer(catalog: StoreCatalog) -> KeyFinding:
         f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
         f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
         f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged.",
-        "In JupyterLab (make lab), this notebook lets you select techniques and see what they do to each depth, browse "
-        "these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
     ]
     if catalog.unreadable:
         sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")
