@@ -118,13 +118,13 @@ def verdict(comparison: Comparison, first: str, second: str, *, all_collapsed: b
     outcome = decide(comparison, comparison.p)
     if outcome is Outcome.NOT_JUDGED:
         return f"Undecided: {comparison.reason}."
-    known = f"95% {format_interval(percents(comparison.interval))}, over seeds and test examples"
+    known = f"95% {format_interval(percents(comparison.interval), 1)}, over seeds and test examples"
     interval = comparison.reason if comparison.interval is None else known
     if outcome.decided:
-        by = format_number(percent(abs(comparison.difference)))
+        by = format_number(percent(abs(comparison.difference)), 1)
         return f"{first} is {outcome.value} than {second} by {by} ({interval})."
-    difference = format_signed(percent(comparison.difference))
+    difference = format_signed(percent(comparison.difference), 1)
     return (
         f"Undecided: {first} minus {second} is {difference} ({interval}). 80% of such studies "
-        f"would decide a difference of {format_number(percent(comparison.detectable))}."
+        f"would decide a difference of {format_number(percent(comparison.detectable), 1)}."
     )

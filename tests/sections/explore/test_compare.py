@@ -20,11 +20,11 @@ def test_the_first_minus_the_second_by_the_joint_test(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     made = pair(catalog)
     (row,) = made.table.rows
-    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4) and row[4:6] == ("4", "0 of 4 against 0 of 4")
+    assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4, 1) and row[4:6] == ("4", "0 of 4 against 0 of 4")
     baseline, technique = catalog.groups
     joint = compare([[catalog.records(technique), catalog.records(baseline)]], catalog.references(baseline))
     assert joint.p < 0.001 and row[3] == "< 0.001"
-    assert made.verdict.startswith("Baseline, rate 2e-05 is worse than Baseline, rate 1e-05 by 19.50 (95% [")
+    assert made.verdict.startswith("Baseline, rate 2e-05 is worse than Baseline, rate 1e-05 by 19.5 (95% [")
 
 
 def test_sentence_caption_figure_and_table_name_the_two_in_one_order(make_catalog):
