@@ -15,6 +15,7 @@ from blurbstudy.report.plan import planned_configs, planned_study
 from blurbstudy.sections import NOTEBOOKS
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study.parameters import scale_parameters
+from blurbstudy.tables.table import FIGURES_MIME
 
 STEMS = NOTEBOOKS
 ALL = (*STEMS, *TUTORIALS)
@@ -122,14 +123,22 @@ def test_the_file_is_formatted_as_git_keeps_it(stem):
     assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_above_every_widget_stands_its_still_twin(stem, tiny_study):
-    """A cell that is skipped in batch has no output; the executed one above it has."""
-    executed = nbformat.read(tiny_study / "report" / "notebooks" / f"{stem}.ipynb", as_version=4)
-    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
-    for above, cell in zip(cells, cells[1:], strict=False):
-        if "skip-execution" in cell.metadata.get("tags", ()):
-            assert not cell.outputs and any("text/html" in output.get("data", {}) for output in above.outputs)
+def test_what_is_explored_with_controls_is_still_in_a_report(tiny_study):
+    """No control is made where nobody can use it, so that no state of one, with text of the data, is saved."""
+    executed = nbformat.read(tiny_study / "report" / "notebooks" / "90_explore.ipynb", as_version=4)
+    panels = [cell for cell in executed.cells if cell.cell_type == "code" and "panels." in cell.source]
+    shown = [output.data for cell in panels for output in cell.outputs]
+    assert [len(data[FIGURES_MIME]) for data in shown] == [1, 3, 2, 1]
+    assert all("figure" in data["text/html"] for data in shown)
+    assert not any("widget" in mime for data in shown for mime in data) and "widgets" not in executed.metadata
+
+
+@pytest.mark.parametrize("stem", ALL)
+def test_the_parameters_are_folded(stem):
+    first, *others = code_cells(stem)
+    assert first.metadata["jupyter"] == {"source_hidden": True}
+    folded = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in others]
+    assert folded == [stem == "90_explore"] * len(others)
 
 
 def test_a_notebook_for_exploring_plans_no_runs_and_no_encoders(tmp_path):

@@ -36,7 +36,6 @@ CONTENTS_MARK = "<!--contents-->"  # in frame.html.j2
 SCRIPT_FILE = Path(__file__).parent / TEMPLATE / "report.js"
 _HIDDEN_TAGS = {
     "papermill-error-cell-tag",
-    "skip-execution",  # widgets; a static figure is shown above each
     "injected-parameters",  # contain paths of this machine; the page lists all parameters, paths by their last name
 }
 

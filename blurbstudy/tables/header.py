@@ -9,6 +9,8 @@ from ..study.parameters import format_value
 from ..study.study import NOT_A_RESULT, Study
 
 STYLE_FILE = Path(__file__).with_name("report.css")
+# The rules are nested in it, so that they outweigh those of JupyterLab for rendered HTML: it counts as much as an id.
+NOTEBOOK_BODY = "body:not(.report, #report)"
 
 
 class Header:
@@ -23,7 +25,7 @@ class Header:
         return {"text/html": self._repr_html_(), self.MIME: {"html": self._html()}}
 
     def _repr_html_(self) -> str:
-        return f"<style>{STYLE_FILE.read_text(encoding='utf-8')}</style>{self._html()}"
+        return f"<style>{NOTEBOOK_BODY} {{ {STYLE_FILE.read_text(encoding='utf-8')} }}</style>{self._html()}"
 
     def _html(self) -> str:
         parameters = self.study.parameters

@@ -1,15 +1,8 @@
 """Notebooks in JupyterLab, in a real browser: all cells run, controls act, a run is started and stopped."""
 
-import contextlib
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 
 import papermill
 import pytest
@@ -21,11 +14,9 @@ from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.tasks import get_task, read_split
+from tests.fixtures.lab import errors_on, open_and_run, serve_lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-TOKEN = "0123456789abcdef" * 3
-PATIENCE = 120_000  # milliseconds: the machine may be busy with other tests
 
 
 @pytest.fixture(scope="module")
@@ -54,89 +45,41 @@ def fill(store, *, encoders):
 
 @pytest.fixture(scope="module")
 def lab(folder):
-    """The address of a JupyterLab of its own, which ends with the tests."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {
-        name: str(folder / "home" / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
-    }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1"]
-    command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    command += ["--ServerApp.allow_root=True", f"--LabApp.workspaces_dir={folder / 'home' / 'workspaces'}"]
-    log = (folder / "lab.log").open("wb")
-    environment = os.environ | own
-    server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
-        for _ in range(240):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={TOKEN}", timeout=5).close()
-                break
-            assert server.poll() is None, (folder / "lab.log").read_text()
-            time.sleep(0.25)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGTERM)  # which ends its kernels
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=20)
-        server.kill()
-        log.close()
-
-
-@pytest.fixture
-def open_and_run(browser, lab):
-    """Opens a notebook and runs all its cells through the menu, as a person does; gives the page when all are done."""
-    pages = []
-
-    def opened(stem):
-        page = browser.new_page(viewport={"width": 1300, "height": 11000})  # tall: cells out of sight are not drawn
-        page.set_default_timeout(PATIENCE)
-        pages.append(page)
-        page.goto(f"{lab}/lab/tree/{stem}.ipynb?token={TOKEN}&reset")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        page.wait_for_selector("#jp-bottom-panel >> text=/Python 3.* Idle/")  # else a dialog asks which kernel
-        page.locator(".lm-MenuBar-item", has_text="Run").click()
-        page.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
-        # The last code cell has a number; a star is one that waits.
-        page.wait_for_function(
-            "() => { const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];"
-            " return all.length > 5 && all.every(prompt => /\\[\\d+\\]/.test(prompt.textContent)); }"
-        )
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
+    with serve_lab(folder) as address:
+        yield address
 
 
 def files_of(store):
     return {str(path.relative_to(store)): path.stat().st_size for path in store.rglob("*") if path.is_file()}
 
 
-def errors_on(page):
-    return page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
-
-
-def test_the_overview_opens_and_runs(open_and_run):
-    page = open_and_run("00_overview")
+def test_the_overview_opens_and_runs(browser, lab):
+    page = open_and_run(browser, lab, "00_overview")
     assert errors_on(page) == []
     assert page.locator("figure.table").count() > 5 and page.locator("figure.drawing").count() > 1
 
 
-def test_explore_is_usable_by_hand(open_and_run, folder, mini_data):
+def test_explore_is_usable_by_hand(browser, lab, folder, mini_data):
     """All cells run, a control changes the figure, wrong predictions are marked, a run starts, moves and is stopped,
     which leaves the store as it was; and saving the notebook keeps no text of the data.
     """
     store = folder / "store"
-    page = open_and_run("90_explore")
+    page = open_and_run(browser, lab, "90_explore")
     assert errors_on(page) == []
     before = files_of(store)
 
-    first = page.locator(".widget-html .panels").first.inner_html()
+    assert len(set(texts := page.locator("figcaption").all_inner_texts())) == len(texts)  # nothing stands there twice
+    control = page.locator(".widget-dropdown").first.bounding_box()
+    injected = page.locator(".jp-CodeCell", has_text="# Parameters").bounding_box()  # by this test alone
+    assert control["y"] + control["height"] - injected["height"] < 900  # on the first screen
+
     page.locator(".widget-dropdown", has_text="Task").first.locator("select").select_option("BC5-chem")
-    page.wait_for_function("drawn => document.querySelector('.widget-html .panels').innerHTML !== drawn", arg=first)
-    assert "BC5-chem" in page.locator(".widget-html figcaption").first.inner_text()
+    page.wait_for_function("() => document.querySelector('.widget-html figcaption').textContent.includes('BC5-chem')")
+
+    for part in (".widget-html", ".jp-RenderedHTMLCommon"):
+        with page.expect_download() as caught:
+            page.locator(f"{part} figure.table a[download]").first.click()
+        assert caught.value.suggested_filename.endswith(".csv")
 
     texts = page.locator(".predictions .texts li.wrong p.text")
     texts.first.wait_for()

@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from blurbstudy.sections import NOTEBOOKS
+from tests.fixtures.layout import faint_text, misplaced_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -94,6 +95,16 @@ def test_all_numbers_of_a_score_open_on_hover_focus_and_tap_and_escape_closes_th
     assert not details.is_visible()
     described = score.get_attribute("aria-describedby")
     assert page.locator(f"#{described}").count() == 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("stem", PAGES)
+def test_all_text_is_readable(open_page, stem, width):
+    page = open_page(stem, width=width)
+    assert misplaced_text(page) == []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert faint_text(page, within="body") == []
 
 
 def test_links_between_pages_work_without_a_server(open_page):

@@ -18,6 +18,7 @@ from ...store.custom_tasks import stored_task
 from ...store.index import condition_key, open_index
 from ...store.run_store import RunStore
 from ...study.by_hand import runs_by_hand
+from ...study.grid import format_seeds
 from ...study.study import Study
 from ...tables.formatting import format_count
 from ...tables.table import KeyFinding, Table
@@ -132,8 +133,8 @@ class StoreCatalog:
         runs = [run for group in groups for run in group.runs.values()]
         seeds = sorted({run.config.seed for run in runs})
         commits = sorted({str(run.environment.get("commit") or "unknown") for run in runs})
-        span = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}" if seeds else "no seeds"
-        return f"{format_count(len(runs), 'run')} · {span} · commit {' and '.join(commits) or 'none'} · {self.origin}"
+        listed = format_seeds(seeds) if seeds else "no seeds"
+        return f"{format_count(len(runs), 'run')} · {listed} · commit {' and '.join(commits) or 'none'} · {self.origin}"
 
     @property
     def empty(self) -> Message:
@@ -313,8 +314,6 @@ def store_answer(catalog: StoreCatalog) -> KeyFinding:
         f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
         f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
         f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged.",
-        "In JupyterLab (make lab), this notebook lets you select techniques and see what they do to each depth, browse "
-        "these runs down to single predictions, compare two settings, and watch a small fine-tuning.",
     ]
     if catalog.unreadable:
         sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")

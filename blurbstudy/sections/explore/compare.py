@@ -45,26 +45,29 @@ def comparable_groups(catalog: StoreCatalog, first: RunGroup) -> list[RunGroup]:
 
 
 def default_pair(catalog: StoreCatalog) -> tuple[RunGroup, RunGroup] | tuple[None, None]:
-    """The initial pair: of one encoder if possible, with the most common seeds."""
-    pairs = [(first, second) for first in catalog.groups for second in comparable_groups(catalog, first)]
+    """The initial pair, a setting and what it is compared with: of one encoder if possible, with the most common seeds,
+    the one with fewer techniques last.
+    """
+    pairs = [(second, first) for first in catalog.groups for second in comparable_groups(catalog, first)]
     if not pairs:
         return None, None
     return max(pairs, key=lambda pair: (pair[0].encoder == pair[1].encoder, len(set(pair[0].runs) & set(pair[1].runs))))
 
 
 def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> PairComparison | Message:
-    """The second group minus the first."""
+    """The first group minus the second."""
     if not catalog.groups:
         return catalog.empty
     if first is None or second is None:
         return Message(text="No two settings of this store share a task and a seed, so there is nothing to compare.")
     if second not in comparable_groups(catalog, first):
         return Message(text=f"{first.title} and {second.title} share no task and seed. Select two that do.")
-    comparison = compare([[catalog.records(group) for group in (second, first)]], catalog.references(first))
-    collapsed = [catalog.n_collapsed(group) for group in (second, first)]
-    runs = [len(group.runs) for group in (second, first)]
+    comparison = compare([[catalog.records(group) for group in (first, second)]], catalog.references(first))
+    collapsed = [catalog.n_collapsed(group) for group in (first, second)]
+    runs = [len(group.runs) for group in (first, second)]
     rates = compare_rates([Counts(collapsed[0], runs[0], collapsed[1], runs[1])])
-    title = f"{first.task.name}: {second.encoder}, {second.name} against {first.encoder}, {first.name}"
+    names = [_label(group, both=(first, second)) for group in (first, second)]
+    shared = f", {first.encoder}" if first.encoder == second.encoder else ""
     columns = ("Difference", "95%", "80%", "p", "Seeds", "Collapsed", "Difference in points, 95%", "p")
     row = (
         *difference_cells(comparison),
@@ -77,14 +80,14 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
         format_p_value(None if rates is None else rates.p),
     )
     return PairComparison(
-        verdict=verdict(comparison, all_collapsed=collapsed == runs),
+        verdict=verdict(comparison, *names, all_collapsed=collapsed == runs),
         table=Table(
-            title=title,
+            title=f"{first.task.name}{shared}: {names[0]} against {names[1]}",
             columns=columns,
             rows=[row],
             caption=catalog.caption([first, second]),
             notes=[
-                f"Test scores times 100; positive: the second is better. {DIFFERENCE_NOTE} Rates of collapse: "
+                f"Test scores times 100; positive: the first is better. {DIFFERENCE_NOTE} Rates of collapse: "
                 "Boschloo's exact test. Both p are for this one comparison. They are not valid if you try many pairs "
                 "and report the best; the tables of the study correct for that (Holm)."
             ],
@@ -99,13 +102,15 @@ def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGro
 
 
 def _points(catalog: StoreCatalog, group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> SeedScores:
-    """Labelled with the encoder where the two groups differ in it."""
-    points = group_points(catalog, group)
-    same = both[0].encoder == both[1].encoder
-    return points if same else replace(points, label=f"{group.encoder}, {group.name}")
+    return replace(group_points(catalog, group), label=_label(group, both=both))
 
 
-def verdict(comparison: Comparison, *, all_collapsed: bool = False) -> str:
+def _label(group: RunGroup, *, both: tuple[RunGroup, RunGroup]) -> str:
+    """Its name, with the encoder where the two groups differ in it."""
+    return group.name if both[0].encoder == both[1].encoder else f"{group.encoder}, {group.name}"
+
+
+def verdict(comparison: Comparison, first: str, second: str, *, all_collapsed: bool = False) -> str:
     """Better or worse by the test over seeds and examples; otherwise why it is undecided."""
     if comparison.difference is None:
         return "Undecided: no seed has a score on both sides."
@@ -114,12 +119,13 @@ def verdict(comparison: Comparison, *, all_collapsed: bool = False) -> str:
     outcome = decide(comparison, comparison.p)
     if outcome is Outcome.NOT_JUDGED:
         return f"Undecided: {comparison.reason}."
-    known = f"95% {format_interval(percents(comparison.interval))}, over seeds and test examples"
+    known = f"95% {format_interval(percents(comparison.interval), 1)}, over seeds and test examples"
     interval = comparison.reason if comparison.interval is None else known
     if outcome.decided:
-        by = format_number(percent(abs(comparison.difference)))
-        return f"The second setting is {outcome.value} by {by} ({interval})."
+        by = format_number(percent(abs(comparison.difference)), 1)
+        return f"{first} is {outcome.value} than {second} by {by} ({interval})."
+    difference = format_signed(percent(comparison.difference), 1)
     return (
-        f"Undecided: a difference of {format_signed(percent(comparison.difference))} ({interval}). 80% of such "
-        f"studies would decide a difference of {format_number(percent(comparison.detectable))}."
+        f"Undecided: {first} minus {second} is {difference} ({interval}). 80% of such studies "
+        f"would decide a difference of {format_number(percent(comparison.detectable), 1)}."
     )

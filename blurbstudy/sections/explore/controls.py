@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ipywidgets as widgets
+import traitlets
 
 from .depth import TechniqueSelection
 
@@ -47,6 +48,54 @@ class Dropdown(widgets.Dropdown):
         self.unobserve(callback, "value")
         self.options, self.value = options, value
         self.observe(callback, "value")
+
+
+class SearchList(widgets.VBox):
+    """A list with a field above it: the entries with all words of the field, in any case. Searching keeps the value."""
+
+    value = traitlets.Any(None, allow_none=True)
+
+    def __init__(self, label: str, options: Sequence[tuple[str, Hashable]] = (), *, rows: int = 7) -> None:
+        self.words = labelled(widgets.Text, label, placeholder="words to search for")
+        self.list = widgets.Select(rows=rows, layout={"width": "100%"})
+        self.count = widgets.Label()
+        self.options: tuple[tuple[str, Hashable], ...] = ()
+        self.words.observe(lambda _: self._search(), "value")
+        self.list.observe(self._select, "value")
+        self.observe(lambda _: self._search(), "value")
+        super().__init__([row(self.words, self.count), self.list])
+        self.set_options(options)
+
+    def set_options(self, options: Sequence[tuple[str, Hashable]], *, callback: Callback | None = None) -> None:
+        """As `Dropdown.set_options`."""
+        self.options = tuple(options)
+        values = [value for _, value in options]
+        value = self.value if self.value in values else next(iter(values), None)
+        if callback is not None:
+            self.unobserve(callback, "value")
+        self.value = value
+        if callback is not None:
+            self.observe(callback, "value")
+        self._search()
+
+    @property
+    def selected(self) -> Any:
+        """The value of the selected entry; None without entries."""
+        return self.value
+
+    def _search(self) -> None:
+        words = self.words.value.lower().split()
+        found = [(name, value) for name, value in self.options if all(word in name.lower() for word in words)]
+        self.list.unobserve(self._select, "value")
+        self.list.options = found
+        self.list.value = self.value if self.value in dict(found).values() else None
+        self.list.observe(self._select, "value")
+        self.list.disabled = not found
+        self.count.value = f"{len(found)} of {len(self.options)}"
+
+    def _select(self, change: Mapping[str, Any]) -> None:
+        if change["new"] is not None:
+            self.value = change["new"]
 
 
 class TechniqueControls(widgets.VBox):

@@ -55,10 +55,17 @@ def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure |
         panels.setdefault(f"{group.encoder} · {group.task.name}", []).append(group_points(catalog, group))
     notes = []
     if len(groups) > len(first):
-        notes = [f"The first {len(first)} of {len(groups)} settings. Filter further to see the others."]
+        notes.append(first_of(groups))
     return points_figure(
         panels, title="Every run of these settings, by seed", caption=catalog.caption(first), notes=notes
     )
+
+
+def first_of(groups: Sequence[RunGroup]) -> str:
+    """How many of the settings are shown."""
+    if len(groups) <= MAX_GROUPS:
+        return f"All {format_count(len(groups), 'setting')} that match."
+    return f"{len(groups)} settings match; only the first {MAX_GROUPS} are shown. To see others, filter further."
 
 
 def group_points(catalog: StoreCatalog, group: RunGroup) -> SeedScores:
@@ -101,7 +108,7 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
         columns=columns,
         rows=rows,
         n_header_columns=2,
-        caption=catalog.caption(groups),
+        caption=catalog.caption(groups[:MAX_GROUPS]),
         notes=[
             "Test scores times 100. sd and worst: over seeds, collapsed ones included. Status: by the training loss "
             f"and on dev. {COLLAPSED_NOTE} Run ids: their first {ID_DIGITS} digits."

@@ -15,12 +15,12 @@ from ...study.study import Study
 from ...tasks import ALL_TASKS, get_task
 from .catalog import Message, RunGroup, StoreCatalog, open_catalog
 from .compare import comparable_groups, compare_groups, default_pair
-from .controls import Dropdown, TechniqueControls, labelled, row
+from .controls import Dropdown, SearchList, TechniqueControls, labelled, row
 from .depth import TechniqueSelection, depth_picture, encoder_layers
 from .grids import Parameters
 from .live import LiveRun, live_encoders
 from .predictions import predictions_html
-from .runs import curves_picture, runs_table, seeds_picture
+from .runs import curves_picture, first_of, runs_table, seeds_picture
 
 POLL_SECONDS = 0.25  # between two status updates of a running fine-tuning
 REDRAW_SECONDS = 1.0  # between two drawings of its curve: one takes a quarter of a second
@@ -80,7 +80,8 @@ class StorePanel(widgets.VBox):
             widgets.Text, "Words in the setting", placeholder="freeze 20 epochs", continuous_update=False
         )
         self.reload = widgets.Button(description="Reload the store", layout={"width": "auto"})
-        self.group = Dropdown("Setting")
+        self.matches = widgets.HTML()
+        self.group = SearchList("Setting")
         self.seed = Dropdown("Seed")
         self.wrong = widgets.Checkbox(description="wrong ones only", value=True, indent=False)
         self.previous = widgets.Button(description="◀ previous")
@@ -95,17 +96,16 @@ class StorePanel(widgets.VBox):
             control.observe(self.show_first_page, "value")
         self.previous.on_click(lambda _: self.change_page(-PAGE))
         self.next.on_click(lambda _: self.change_page(PAGE))
-        super().__init__(
+        self.one_run = widgets.VBox(
             [
-                row(self.task, self.encoder, self.words, self.reload),
-                self.runs,
                 widgets.HTML("<h4>One run</h4>"),
-                row(self.group, self.seed),
+                self.group,
                 self.curves,
-                row(self.wrong, self.previous, self.next, self.position),
+                row(self.seed, self.wrong, self.previous, self.next, self.position),
                 self.predictions,
             ]
         )
+        super().__init__([row(self.task, self.encoder, self.words, self.reload), self.matches, self.runs, self.one_run])
         self.update_filters()
 
     def reload_store(self, _: object = None) -> None:
@@ -122,16 +122,18 @@ class StorePanel(widgets.VBox):
     def filter(self, _: object = None) -> None:
         """Show the groups that match the filters."""
         groups = self.catalog.filter(task=self.task.selected, encoder=self.encoder.selected, words=self.words.value)
+        self.matches.value = Message(text=first_of(groups))._repr_html_() if groups else ""
         self.runs.value = render(lambda: seeds_picture(self.catalog, groups))
         if groups:
             self.runs.value += render(lambda: runs_table(self.catalog, groups))
+        self.one_run.layout.display = "flex" if groups else "none"
         self.group.set_options([(group.title, group.key) for group in groups], callback=self.show_group)
         self.show_group()
 
     def show_group(self, _: object = None) -> None:
         """Show the curves of the selected group, and offer its seeds."""
         group = self.selected
-        self.curves.value = render(lambda: curves_picture(self.catalog, group))
+        self.curves.value = render(lambda: curves_picture(self.catalog, group)) if group else ""
         seeds = [(str(seed), seed) for seed in group.runs] if group else []
         self.seed.set_options(seeds, callback=self.show_first_page)
         self.show_first_page()
@@ -146,6 +148,7 @@ class StorePanel(widgets.VBox):
         group, seed = self.selected, self.seed.selected
         if group is None or seed not in group.runs:
             self.predictions.value, self.position.value = "", ""
+            self.previous.disabled = self.next.disabled = True
             return
         self.start = max(0, self.start + by)
         try:
@@ -177,12 +180,14 @@ class ComparisonPanel(widgets.VBox):
         self.catalog = catalog
         first, second = default_pair(catalog)
         options = [(group.title, group.key) for group in catalog.groups if comparable_groups(catalog, group)]
-        self.first = Dropdown("First", options=options, value=first.key if first else None)
-        self.second = Dropdown("Second")
+        self.first, self.second = SearchList("Setting", options), SearchList("Against")
+        self.first.value = first.key if first else None
+        for side in (self.first, self.second):
+            side.layout = {"flex": "1 1 24rem"}
         self.result = widgets.HTML()
         self.first.observe(self.update_second, "value")
         self.second.observe(self.show, "value")
-        super().__init__([row(self.first), row(self.second), self.result])
+        super().__init__([row(self.first, self.second), self.result])
         self.update_second()
         if second:
             self.second.value = second.key

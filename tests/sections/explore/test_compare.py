@@ -12,19 +12,27 @@ GOOD, BAD = [90, 92, 91, 93], [70, 75, 69, 74]
 
 
 def pair(catalog):
-    first, second = catalog.groups
-    return compare_groups(catalog, first, second)
+    baseline, technique = catalog.groups
+    return compare_groups(catalog, technique, baseline)
 
 
-def test_the_second_minus_the_first_by_the_joint_test(make_catalog):
+def test_the_first_minus_the_second_by_the_joint_test(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     made = pair(catalog)
     (row,) = made.table.rows
     assert row[0] == format_signed(sum(BAD) / 4 - sum(GOOD) / 4, 1) and row[4:6] == ("4", "0 of 4 against 0 of 4")
-    first, second = catalog.groups
-    joint = compare([[catalog.records(second), catalog.records(first)]], catalog.references(first))
+    baseline, technique = catalog.groups
+    joint = compare([[catalog.records(technique), catalog.records(baseline)]], catalog.references(baseline))
     assert joint.p < 0.001 and row[3] == "< 0.001"
-    assert made.verdict.startswith("The second setting is worse by 19.50 (95% [")
+    assert made.verdict.startswith("Baseline, rate 2e-05 is worse than Baseline, rate 1e-05 by 19.5 (95% [")
+
+
+def test_sentence_caption_figure_and_table_name_the_two_in_one_order(make_catalog):
+    made = pair(make_catalog({"Baseline": GOOD, "Layer freeze": BAD}))
+    names = "Baseline, rate 2e-05", "Baseline, rate 1e-05"
+    assert made.table.title == f"BioASQ, BERT: {names[0]} against {names[1]}"
+    for text in (made.verdict, made.table.title, made.figure.alt):
+        assert 0 <= text.index(names[0]) < text.index(names[1])
 
 
 def test_rates_of_collapse_are_compared_by_boschloos_test(make_catalog):

@@ -1,5 +1,6 @@
 """The runs of some settings: every seed is shown, curves keep their gaps, and nothing to show is a sentence."""
 
+import dataclasses
 import re
 
 import pytest
@@ -40,7 +41,16 @@ def test_the_table_leads_to_run_ids(make_catalog):
 def test_of_many_settings_the_first_are_drawn_and_the_rest_is_told(make_catalog):
     catalog = make_catalog({f"rate {i}": [90] for i in range(MAX_GROUPS + 3)})
     figure = seeds_picture(catalog, catalog.groups)
-    assert figure.notes[-1].startswith(f"The first {MAX_GROUPS} of {MAX_GROUPS + 3} settings")
+    assert figure.notes[-1].startswith(f"{MAX_GROUPS + 3} settings match; only the first {MAX_GROUPS} are shown")
+    for made in (figure, runs_table(catalog, catalog.groups)):
+        assert made.caption.startswith(f"{MAX_GROUPS} runs")
+
+
+def test_seeds_with_gaps_are_listed(make_catalog):
+    catalog = make_catalog({"Baseline": GOOD})
+    (group,) = catalog.groups
+    runs = {seed: group.runs[seed] for seed in (1, 2, 4)}
+    assert "3 runs · seeds 1, 2, 4 ·" in catalog.caption([dataclasses.replace(group, runs=runs)])
 
 
 def test_captions_name_runs_seeds_commit_and_parameters(make_catalog):

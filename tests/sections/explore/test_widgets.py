@@ -9,6 +9,7 @@ import pytest
 from blurbstudy.config import Recipe
 from blurbstudy.sections import explore as section
 from blurbstudy.sections.explore.catalog import open_catalog, read_store
+from blurbstudy.sections.explore.controls import SearchList
 from blurbstudy.sections.explore.depth import TechniqueSelection
 from blurbstudy.sections.explore.widgets import ComparisonPanel, DepthPanel, LivePanel, StorePanel
 from blurbstudy.store.run_store import RunStore
@@ -66,7 +67,29 @@ def test_the_store_is_filtered_and_a_run_is_followed(make_catalog, study):
     panel.words.value = "2e-05"
     assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · Baseline, rate 2e-05"]
     panel.words.value = "nothing of the kind"
-    assert panel.group.options == () and panel.predictions.value == "" and "No setting" in panel.runs.value
+    shown = [panel.matches.value, panel.runs.value, panel.curves.value, panel.predictions.value]
+    assert panel.group.options == () and "".join(shown).count("No setting") == 1
+    assert panel.next.disabled and panel.previous.disabled and panel.one_run.layout.display == "none"
+    panel.words.value = ""
+    assert len(panel.group.options) == 2 and panel.one_run.layout.display == "flex"
+
+
+def test_a_long_list_is_searched_by_words_and_searching_changes_nothing():
+    seen = []
+    chosen = SearchList("Setting", [(f"BERT · BIOSSES · rate {i}e-5", i) for i in range(1, 200)])
+    chosen.observe(lambda change: seen.append(change["new"]), "value")
+    assert chosen.selected == chosen.list.value == 1 and chosen.count.value == "199 of 199"
+    chosen.words.value = "17e rate"
+    assert [value for _, value in chosen.list.options] == [17, 117] and chosen.count.value == "2 of 199"
+    assert chosen.selected == 1 and chosen.list.value is None and seen == []
+    chosen.list.value = 117
+    assert chosen.selected == 117 and seen == [117]
+    chosen.words.value = "no such words"
+    assert chosen.list.options == () and chosen.list.disabled and chosen.selected == 117
+    chosen.words.value = ""
+    assert chosen.list.value == 117 and not chosen.list.disabled and seen == [117]
+    chosen.set_options([("other", 300)])
+    assert chosen.selected == chosen.list.value == 300
 
 
 def test_an_empty_store_is_a_sentence_in_every_panel(study):
