@@ -209,9 +209,9 @@ def shared_facts(scores: Sequence[Score]) -> list[str]:
     seeds, trivial = {score.seeds for score in shown}, {score.trivial for score in shown}
     facts = []
     if len(seeds) == 1:
-        facts.append(format_count(*seeds, "seed"))
+        facts.append(format_count(seeds.pop(), "seed"))
     if len(trivial) == 1 and None not in trivial:
-        facts.append(f"trivial {format_number(*trivial, 1)}")
+        facts.append(f"trivial {format_number(trivial.pop(), 1)}")
     return facts
 
 

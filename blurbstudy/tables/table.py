@@ -123,7 +123,8 @@ class Table:
         )
 
     def _scores(self, column: int) -> list[Score]:
-        return [row[column] for row in self.rows if column < len(row) and isinstance(row[column], Score)]
+        cells = [row[column] for row in self.rows if column < len(row)]
+        return [cell for cell in cells if isinstance(cell, Score)]
 
     def _head(self, column: int) -> str:
         """A column's heading, with what all its scores have in common."""

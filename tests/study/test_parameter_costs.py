@@ -90,7 +90,7 @@ def test_the_head_of_each_file_says_the_runs_that_are_planned(scale, stand_in, t
         runs = set(planned_configs(study))
         assert len(runs) == number(said["each"] or said["runs"]), f"{scale}/{stem}.yaml"
         if said["each"]:
-            encoders = notebook_parameters(scale=scale, only=[stem], overrides={})[stem]["encoders"]
+            encoders = scale_parameters(scale, stem)["encoders"]
             assert number(said["runs"]) == number(said["each"]) * len(encoders)
         assert len(missing) == number(said["pretrained"]), f"{scale}/{stem}.yaml"
         ours |= runs

@@ -155,7 +155,7 @@ def test_a_part_smaller_than_the_smallest_is_refused(make_ablation):
 
 def test_no_data_named_anywhere_is_an_error_with_a_remedy(make_study, monkeypatch):
     monkeypatch.delenv("BLURBSTUDY_DATA", raising=False)
-    with pytest.raises(ParameterError, match="BLURBSTUDY_DATA is not set; name the folder"):
+    with pytest.raises(ParameterError, match="no data: name the folder of the BLURB datasets .*BLURBSTUDY_DATA"):
         _ = make_study(data=None).data
 
 

@@ -79,7 +79,7 @@ def test_what_is_clear_over_seeds_alone_is_undecided_and_the_decidable_differenc
     (decision,) = decide_levels(results, baseline="Baseline")
     assert decision.comparison.seed_interval[0] > 0 > decision.comparison.example_interval[0]
     said = key_findings(results, question="?", baseline="Baseline").sentences
-    reach = f"{decision.comparison.detectable * 100:.2f}"
+    reach = f"{decision.comparison.detectable * 100:.1f}"
     assert said == [
         "None of 10 runs collapsed.",
         f"Undecided: 1 of 1 comparisons with Baseline; 80% of studies of this size decide differences of {reach} "

@@ -44,8 +44,8 @@ def ensure_encoders(
         n_processes = min(workers or available_cpus(), len(missing)) if on_cpu else 1
         steps = [request.steps for request in missing.values()]
         label = f"pretraining of {', '.join(missing)}" if len(missing) < 3 else "pretraining"
-        shown = {"unit": "encoders", "verb": "pretrained", "mode": progress}
-        with Progress(label, total=sum(steps), runs=len(missing), **shown) as bar:
+        total, n = sum(steps), len(missing)
+        with Progress(label, total=total, runs=n, unit="encoders", verb="pretrained", mode=progress) as bar:
             _pretrain(missing, ParallelProgress(steps, bar), workers=n_processes, deadline=deadline)
     skipped = [name for name in missing if not folders[name].is_dir()]
     deadline.skip(encoders=skipped)

@@ -57,7 +57,7 @@ def test_what_does_not_fit_a_shallower_encoder_is_taken_back(make_catalog):
 def test_a_contradiction_is_a_sentence_in_the_place_of_the_picture(make_catalog):
     panel = DepthPanel(make_catalog({"Baseline": [90]}), TechniqueSelection(), task="BIOSSES", recipe=Recipe())
     panel.techniques.freeze.value, panel.techniques.reinit.value = 12, 1
-    assert "These techniques cannot be combined" in panel.picture.value and "<img" not in panel.picture.value
+    assert "These techniques cannot be combined" in panel.picture.value and "<svg" not in panel.picture.value
 
 
 def test_the_store_is_filtered_and_a_run_is_followed(make_catalog, study):
@@ -96,7 +96,7 @@ def test_an_empty_store_is_a_sentence_in_every_panel(study):
     empty = open_catalog(study)
     for html in (StorePanel(empty, study).runs.value, ComparisonPanel(empty).result.value):
         assert "This run store has no runs yet. To fill it: blurbstudy run --scale mini" in html
-    assert "<img" in DepthPanel(empty, TechniqueSelection(), task="BIOSSES", recipe=Recipe()).picture.value
+    assert "<svg" in DepthPanel(empty, TechniqueSelection(), task="BIOSSES", recipe=Recipe()).picture.value
 
 
 def test_what_came_into_the_store_is_read_again(make_catalog, study):
@@ -129,7 +129,7 @@ def test_a_run_moves_and_stops_while_the_loop_stays_free(study):
         panel = LivePanel(study, open_catalog(study), task="BIOSSES", recipe=recipe)
         panel.start.click()
         assert panel.start.disabled and not panel.stop.disabled
-        await until(lambda: "<img" in panel.picture.value)
+        await until(lambda: "<svg" in panel.picture.value)
         first, at = panel.picture.value, panel.bar.value
         await until(lambda: panel.picture.value != first)
         assert panel.bar.value > at

@@ -133,7 +133,7 @@ def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pre
     assert [row[2:4] for row in variance_table(incomplete).rows] == [("2", "2")] * 2
     assert any("only those scored with every pretraining seed are used" in n for n in variance_table(incomplete).notes)
     scores = objective_table(incomplete, title="x")
-    assert any("variances by the fine-tuning seeds that are scored with every" in note for note in scores.notes)
+    assert any("variances by the fine-tuning seeds that are scored with every" in note for note in scores.legend)
     bert = scores.rows[0][1]
     assert bert.n == 5 and bert.over_seeds[1] == 100 and bert.mean == pytest.approx((270 + 186) / 5)  # clipped
     none = objective_table(twice_pretrained(table2(), lost=(2, 3)), title="x")
@@ -156,7 +156,7 @@ def test_an_interaction_is_shown_beside_each_change(make_results):
     table = interaction_table(results, title="Segments", first=first, second=second, baseline="BERT")
     rows = {row[1]: row for row in table.rows}
     assert rows["BERT"][2] == "+9.7" and rows["BERT"][6] == "–"
-    assert rows["ELECTRA"][2] == "−9.67" and rows["ELECTRA"][6] == "−19.33"
+    assert rows["ELECTRA"][2] == "−9.7" and rows["ELECTRA"][6] == "−19.3"
 
 
 def test_tables_without_runs_say_so(table2):
