@@ -138,7 +138,7 @@ def test_where_seeds_of_one_kind_are_too_few_the_table_says_so(table2, twice_pre
     assert bert.n == 5 and bert.over_seeds[1] == 100 and bert.mean == pytest.approx((270 + 186) / 5)  # clipped
     none = objective_table(twice_pretrained(table2(), lost=(2, 3)), title="x")
     assert none.rows[0][1].over_seeds is None
-    assert any("none, fewer than two fine-tuning seeds are scored with every" in note for note in none.notes)
+    assert any("none, fewer than two fine-tuning seeds are scored with every" in note for note in none.legend)
 
 
 def test_an_interaction_is_shown_beside_each_change(make_results):
