@@ -11,8 +11,8 @@ from ..stats.status import COLLAPSED_NOTE
 from .chart import BLUE, GREY, INK, NARROW, PAPER, SOFT, VERMILION, WIDE, Key, Panel, image, names_width
 from .formatting import slug
 from .scale import Scale, minus
-from .score_table import paper_score, percent_scores
-from .table import FigureInfo, figures_bundle
+from .score_table import column_notes, paper_score, percent_scores
+from .table import FigureInfo, figures_bundle, files
 
 if TYPE_CHECKING:
     from ..stabilizers import DepthPlan
@@ -71,7 +71,7 @@ class Figure:
         return (
             f'<figure class="drawing" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
             f'<div class="frame">{"".join(parts)}</div>'
-            f'<p class="source">{escape(self.caption)}</p>{listed}</figure>'
+            f"{files(caption=self.caption)}{listed}</figure>"
         )
 
 
@@ -161,9 +161,9 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     """
     panels: dict[str, list[SeedScores]] = {}
     with_runs = {condition.panel for condition in results.summaries}
-    left_out = dict.fromkeys(key.panel for key in results.conditions() if with_runs and key.panel not in with_runs)
+    left_out = [key for key in results.conditions() if with_runs and key.panel not in with_runs]
     for condition in results.conditions():
-        if condition.panel in left_out:
+        if condition in left_out:
             continue
         summary = results.summaries.get(condition)
         points = SeedScores(
@@ -176,7 +176,10 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
             trivial=summary.trivial * 100 if summary else None,
         )
         panels.setdefault(condition.panel, []).append(points)
-    notes = [f"No runs: {'; '.join(left_out)}."] if left_out else []
+    groups = {condition.group for condition in results.summaries}
+    lacking = dict.fromkeys(key.panel if key.group in groups else key.group for key in left_out)
+    notes = [f"No runs: {'; '.join(lacking)}."] if lacking else []
+    notes += [note for note in column_notes(results) if with_runs]
     return points_figure(panels, title=title, caption=results.caption, notes=notes)
 
 

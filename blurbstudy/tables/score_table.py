@@ -122,8 +122,14 @@ def _group_header(results: Results, name: str) -> str | RowHeader:
 
 def cell_caveats(results: Results) -> list[str]:
     """What readers of any cell must know: of the whole table, and of single columns."""
-    columns = [f"{column.label}: {column.note}." for column in results.grid.columns if column.note]
-    return columns if results.decides else [ONE_SEED_NOTE, *columns]
+    return column_notes(results) if results.decides else [ONE_SEED_NOTE, *column_notes(results)]
+
+
+def column_notes(results: Results) -> list[str]:
+    """What readers of a column that has runs must know."""
+    with_runs = {condition.column for condition in results.summaries}
+    columns = [column for column in results.grid.columns if column.note and column.label in with_runs]
+    return [f"{column.label}: {column.note}." for column in columns]
 
 
 def cell_legend(results: Results, paper: str) -> list[str]:

@@ -82,6 +82,12 @@ def figures_bundle(html: str, *figures: FigureInfo) -> dict[str, object]:
     return {"text/html": html, FIGURES_MIME: list(figures)}
 
 
+def files(before: str = "", *, caption: str, links: str = "") -> str:
+    """The line below a table or figure: where it comes from, folded, between what else belongs there."""
+    source = f"<details><summary>source</summary><p>{escape(caption)}</p></details>" if caption else ""
+    return f'<div class="files">{before}{source}{links}</div>' if before or source or links else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A captioned table, shown by notebooks and the report."""
@@ -141,8 +147,7 @@ class Table:
         runs = f"<details><summary>ids of its {len(ids)} runs</summary><dl>{items}</dl></details>" if ids else ""
         legend = "".join(f"<li>{html_lines(note)}</li>" for note in self.legend)
         reading = f"<details><summary>how to read it</summary><ul>{legend}</ul></details>" if legend else ""
-        source = f"<details><summary>source</summary><p>{escape(self.caption)}</p></details>" if self.caption else ""
-        return f'<div class="files">{self._switch()}{reading}{source}{link}{runs}</div>'
+        return files(f"{self._switch()}{reading}", caption=self.caption, links=f"{link}{runs}")
 
     def _switch(self) -> str:
         """A switch for the paper's numbers, where there are any."""
