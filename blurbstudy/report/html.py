@@ -110,7 +110,8 @@ def build_first_page(folder: Path) -> Path:
         pages = [_read_page(folder / scale / "notebooks", notebook, expected) for notebook in NOTEBOOKS]
         if any(page.executed for page in pages) and (folder / scale / "index.html").is_file():
             is_demo = scale == MINI or any(page.is_demo for page in pages)
-            parts.append({"scale": scale, "banner": NOT_A_RESULT if is_demo else "", **_front_values(pages)})
+            values = _front_values(pages, prefix=f"{scale}/")
+            parts.append({"scale": scale, "banner": NOT_A_RESULT if is_demo else "", **values})
     scales = ", ".join(str(part["scale"]) for part in parts)
     values = _frame(f"scales {scales}") | {"banner": "", "pages": (), "parts": parts}
     index = folder / "index.html"
@@ -129,7 +130,7 @@ def _frame(scales: str) -> dict[str, object]:
     }
 
 
-def _front_values(pages: Sequence[Page]) -> dict[str, object]:
+def _front_values(pages: Sequence[Page], *, prefix: str = "") -> dict[str, object]:
     answers = [
         {**answer, "notebook": page.notebook, "id": slug(str(answer["question"]))}
         for page in pages
@@ -139,7 +140,11 @@ def _front_values(pages: Sequence[Page]) -> dict[str, object]:
     return {
         "notebook": "",
         "answers": answers,
-        "figures": [figure for page in pages for figure in page.front],
+        "figures": [
+            {**figure, "html": _link_notebooks(figure["html"], pages, prefix=prefix)}
+            for page in pages
+            for figure in page.front
+        ],
         "paper": [_paper_table(name, notebook, pages) for name, notebook in NOTEBOOK_OF.items()],
     }
 
@@ -153,10 +158,10 @@ def _paper_table(name: str, notebook: str, pages: Sequence[Page]) -> PaperTable:
     return {"title": f"{name} ({notebook})", "href": ""}
 
 
-def _link_notebooks(html: str, pages: Sequence[Page]) -> str:
+def _link_notebooks(html: str, pages: Sequence[Page], *, prefix: str = "") -> str:
     """Replace names of notebooks (see `page_link`) by links to their pages."""
     for page in pages:
-        link = f'<a href="{page.notebook}.html">{escape(page.title)}</a>' if page.executed else page.notebook
+        link = f'<a href="{prefix}{page.notebook}.html">{escape(page.title)}</a>' if page.executed else page.notebook
         html = html.replace(page_link(page.notebook).markup, link)
     return html
 
