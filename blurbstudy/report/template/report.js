@@ -40,7 +40,6 @@
     frame.classList.remove("fits");
     frame.classList.toggle("fits", frame.scrollWidth <= frame.clientWidth + 1);
   });
-  fit();
   addEventListener("resize", fit);
   document.addEventListener("toggle", fit, true);
 
@@ -81,4 +80,5 @@
       });
     });
   }
+  fit();  // last: the headings have their arrows now
 })();

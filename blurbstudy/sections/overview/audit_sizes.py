@@ -54,7 +54,12 @@ def size_table(audit: Audit) -> Table:
     ]
     columns = ("Task", "Counted", "Files", "BLURB's table", *(f"{name}'s table" for name in others), "Files − BLURB")
     return Table(
-        title="Dataset sizes, here and as published", columns=columns, rows=rows, caption=audit.provenance, notes=notes
+        title="Dataset sizes, here and as published",
+        columns=columns,
+        rows=rows,
+        caption=audit.provenance,
+        notes=notes,
+        folded=True,
     )
 
 

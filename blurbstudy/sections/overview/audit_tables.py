@@ -83,6 +83,7 @@ def limit_table(audit: Audit) -> Table:
     ]
     return Table(
         title="What a length limit costs (test)",
+        folded=True,
         columns=columns,
         rows=rows,
         n_header_columns=1 + several,
@@ -133,6 +134,7 @@ def label_table(audit: Audit) -> Table:
     ]
     return Table(
         title="Label distributions and trivial baselines",
+        folded=True,
         columns=columns,
         rows=rows,
         caption=audit.provenance,
@@ -285,7 +287,12 @@ def vocabulary_table(audit: Audit) -> Table:
         *audit.notes,
     ]
     return Table(
-        title="How vocabularies split words", columns=columns, rows=rows, caption=audit.provenance, notes=notes
+        title="How vocabularies split words",
+        columns=columns,
+        rows=rows,
+        caption=audit.provenance,
+        notes=notes,
+        folded=True,
     )
 
 
