@@ -36,7 +36,14 @@ def length_table(audit: Audit) -> Table:
         *_vocabulary_notes(audit),
         *audit.notes,
     ]
-    return Table(title="How long the examples are", columns=columns, rows=rows, caption=audit.provenance, notes=notes)
+    return Table(
+        title="How long the examples are",
+        columns=columns,
+        rows=rows,
+        caption=audit.provenance,
+        notes=notes,
+        folded=True,
+    )
 
 
 EXAMPLE = {
