@@ -94,7 +94,8 @@ class Score:
         mean = format_number(self.mean, 1) if self.mean is not None else "no score"
         sd = f'<span class="sd">± {format_number(self.sd, 1)}</span>' if self.sd is not None and self.decides else ""
         bar = interval_bar(self, scale) if scale and self.mean is not None else ""
-        problem = f'<span class="problem">{self.collapsed} of {self.runs} collapsed</span>' if self.collapsed else ""
+        count = f"{self.collapsed} of {self.runs} collapsed" if self.runs > 1 else "collapsed"
+        problem = f'<span class="problem">{count}</span>' if self.collapsed else ""
         if self._is_below_list:
             problem += '<span class="problem">below the mention list</span>'
         named = f' id="{description}"' if description else ""
