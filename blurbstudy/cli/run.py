@@ -102,9 +102,8 @@ def report(
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
-    from ..study.by_hand import BY_HAND_METADATA
     from ..study.parameter_types import SCALES, check_choice
-    from ..study.parameters import NOTEBOOK_METADATA
+    from ..study.parameters import BY_HAND_METADATA, NOTEBOOK_METADATA
 
     if scale is not None:
         check_choice("scale", scale, SCALES)

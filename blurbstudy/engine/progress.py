@@ -146,4 +146,6 @@ def _is_interactive() -> bool:
 
 def _is_notebook() -> bool:
     """In a Jupyter kernel that can show widgets."""
-    return "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None and importlib.util.find_spec("ipywidgets") is not None

@@ -8,10 +8,8 @@ from collections.abc import Iterable
 
 from ..config import JsonMapping, JsonObject
 from ..store.run_store import RunStore
-from .parameters import NOTEBOOK_METADATA, RUNTIME, changed_parameters, scale_parameters
+from .parameters import BY_HAND_METADATA, NOTEBOOK_METADATA, RUNTIME, changed_parameters, scale_parameters
 from .section import Section
-
-BY_HAND_METADATA = "notebook-by-hand"  # kind of metadata: notebook@label -> parameters of executions by hand, and runs
 
 
 def label_by_hand(store: RunStore, section: Section, values: JsonMapping) -> str:

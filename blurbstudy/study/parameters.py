@@ -39,6 +39,7 @@ from .parameter_types import (
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
 HUB_PREFIX = "hub:"
 NOTEBOOK_METADATA = "notebook"  # kind of metadata in a run store: the parameters that a notebook's page is made with
+BY_HAND_METADATA = "notebook-by-hand"  # kind of metadata: notebook@label -> parameters of executions by hand, and runs
 RUNTIME = ("store", "train_missing", "device", "workers", "population", "search_database")  # do not change results
 
 M = TypeVar("M", bound="Model")

@@ -144,7 +144,7 @@ def test_a_dev_set_of_one_document_judges_no_run_a_failure(finetune, tmp_path):
             ["--task", "ner", "--data", "nowhere"],
             "--task ner is a kind of task, but --data nowhere is not a folder with train.*, dev.*, test.*; name yours",
         ),
-        (["--task", "nonsense"], "task='nonsense' is unknown; use BC5-chem, BC5-disease"),
+        (["--task", "nonsense"], "task='nonsense' is unknown; `blurbstudy data list` lists BLURB's"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_line_and_nothing_is_written(finetune, tmp_path, words, message):

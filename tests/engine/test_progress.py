@@ -18,11 +18,6 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(autouse=True)
-def no_kernel(monkeypatch):
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # imported by another test
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """A time that a test sets."""

@@ -5,8 +5,8 @@ import pytest
 from blurbstudy.report.make_runs import make_all_runs, make_studies
 from blurbstudy.sections import layer_adaptation
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study.by_hand import BY_HAND_METADATA, adopt_runs, runs_by_hand, save_by_hand
-from blurbstudy.study.parameters import NOTEBOOK_METADATA, scale_parameters
+from blurbstudy.study.by_hand import adopt_runs, runs_by_hand, save_by_hand
+from blurbstudy.study.parameters import BY_HAND_METADATA, NOTEBOOK_METADATA, scale_parameters
 from blurbstudy.study.study import Study
 
 STEM = layer_adaptation.NOTEBOOK

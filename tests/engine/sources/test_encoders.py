@@ -126,4 +126,4 @@ def test_progress_reaches_all_steps_and_encoders(wanted, monkeypatch):
 
     monkeypatch.setattr(Progress, "update", noted)
     ensure_encoders(wanted("bert", "no-nsp"), workers=2, progress="silent")
-    assert updates[-1] == ("pretrain bert, no-nsp", "encoders", 12, 2, 12, 2)
+    assert updates[-1] == ("pretraining of bert, no-nsp", "encoders", 12, 2, 12, 2)
