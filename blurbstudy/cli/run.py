@@ -146,7 +146,7 @@ def default_store(scale: str) -> Path:
     folder, archive = paths.store_folder(scale), studies_folder(scale) / ARCHIVE
     if folder.exists() or not archive.is_file():
         return folder
-    typer.echo(f"{folder}: no run store; reporting the published records of {archive}", err=True)
+    typer.echo(f"{folder}: no run store; using the published records of {archive}", err=True)
     return unpack_archive(archive)
 
 

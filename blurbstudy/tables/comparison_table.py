@@ -20,7 +20,8 @@ PAIRS_NOTE = (
 )
 DIFFERENCE_NOTE = (
     "95%: interval over seeds and test examples together, whose variances are added, also as a bar (dotted: zero; "
-    "thick: over seeds alone, from three on). "
+    "thick: over seeds alone, from three on). p is corrected for all comparisons, the interval is not, so one that "
+    "leaves out zero can stand beside undecided. "
     "80%: the smallest difference that 80% of studies of this size would decide (p < 0.05 without correction). "
     "Differences of correlations are taken on Fisher's z scale."
 )
@@ -170,7 +171,8 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
             )
     decisions = decide_levels(results, baseline=baseline)
     sentences += [describe_decision(decision, baseline=baseline) for decision in decisions if decision.outcome.decided]
-    effects = [d for d in decisions if d.is_average] or decisions
+    averaged = {(d.condition.level, d.condition.column) for d in decisions if d.is_average}
+    effects = [d for d in decisions if d.is_average or (d.condition.level, d.condition.column) not in averaged]
     undecided = [d for d in effects if not d.outcome.decided]
     if undecided:
         reaches = [d.comparison.detectable for d in undecided if d.comparison.detectable is not None]

@@ -92,7 +92,8 @@ class Score:
             return f'<div class="score">{missing}{self._paper_html()}{self._footnote_html()}</div>'
         mark = ' class="collapsed"' if self.collapsed else ""
         mean = format_number(self.mean, 1) if self.mean is not None else "no score"
-        sd = f'<span class="sd">± {format_number(self.sd, 1)}</span>' if self.sd is not None and self.decides else ""
+        spread = f"± {format_number(self.sd, 1)}" if self.sd is not None else ""
+        sd = f'<span class="sd">{spread}</span>' if self.decides else ""
         bar = interval_bar(self, scale) if scale and self.mean is not None else ""
         count = f"{self.collapsed} of {self.runs} collapsed" if self.runs > 1 else "collapsed"
         problem = f'<span class="problem">{count}</span>' if self.collapsed else ""
@@ -175,7 +176,12 @@ def interval_bar(score: Score, scale: tuple[float, float]) -> str:
     middle = BAR_HEIGHT / 2
     parts = [f'<line class="axis" x1="0" x2="{BAR_WIDTH}" y1="{middle:g}" y2="{middle:g}"/>']
     for name, value in (("trivial", score.trivial), ("printed", score.paper)):
-        if value is not None and low <= value <= high:
+        if value is not None and name == "printed" and not low <= value <= high:  # an arrow at the edge
+            tip = BAR_WIDTH if value > high else 0
+            parts.append(
+                f'<path class="printed" d="M{abs(tip - 5)} 3L{tip} {middle:g}L{abs(tip - 5)} {BAR_HEIGHT - 3}"/>'
+            )
+        elif value is not None and low <= value <= high:
             parts.append(f'<line class="{name}" x1="{x(value)}" x2="{x(value)}" y1="1" y2="{BAR_HEIGHT - 1}"/>')
     for name, bounds in (("examples", score.over_examples), ("seeds", score.over_seeds)):
         if bounds is not None and score.decides:

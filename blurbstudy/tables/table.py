@@ -59,7 +59,8 @@ def number_with_details(value: float | None, text: str, details: Sequence[str], 
     lines = "".join(f"<li>{escape(line)}</li>" for line in details)
     opened = f'<div class="details" role="tooltip"><ul>{lines}</ul></div>' if details else ""
     focus = ' tabindex="0"' if details else ""
-    markup = f'<div class="score"{focus}><span>{escape(text)}</span>{bar}{printed}{opened}</div>'
+    number = f'<span class="{"beside" if bar else "alone"}">{escape(text)}</span>'
+    markup = f'<div class="score"{focus}>{number}{bar}{printed}{opened}</div>'
     return HtmlCell(markup=markup, text="\n".join([text, *details]), value=value)
 
 

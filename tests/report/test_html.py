@@ -132,7 +132,7 @@ def test_a_failed_page_shows_the_failure_above_and_folds_the_traceback(report):
 
 def test_code_is_folded_away_and_the_notebooks_own_stylesheet_is_not_repeated(report):
     html = report[NOTEBOOKS[0]]
-    assert re.search(r"<details[^>]*><summary>The code of this page</summary>", html)
+    assert re.search(r"<details[^>]*><summary>The code of this page, with the default parameters</summary>", html)
     assert html.count("<style>") == 1 and "<p>shown</p>" in html
 
 

@@ -47,7 +47,7 @@ def test_lines_of_a_number_open_with_it_and_the_column_is_sorted_by_the_number()
         title="t", columns=("x", "y"), rows=(("a", number_with_details(0.1, "+10.00", ["seeds [<]", "paper 3"])),)
     )
     html = table._repr_html_()
-    assert '<td data-value="0.1"><div class="score" tabindex="0"><span>+10.00</span>' in html
+    assert '<td data-value="0.1"><div class="score" tabindex="0"><span class="alone">+10.00</span>' in html
     assert "<li>seeds [&lt;]</li>" in html and '<span class="printed">paper 3</span>' in html
     assert html.count("show-printed") == 1 and "+10.00\nseeds [<]\npaper 3" in table.csv()
 

@@ -44,15 +44,21 @@
   document.addEventListener("toggle", fit, true);
 
   // Details of a score open above it where there is no room below; Escape closes them.
-  document.addEventListener("pointerover", event => {
-    const details = event.target.closest?.(".score")?.querySelector(".details");
+  const opened = event => {
+    const details = event.target.closest?.(".score:not(.closed)")?.querySelector(".details");
     if (!details) return;
     details.style.top = details.style.bottom = "";
     const { bottom } = details.getBoundingClientRect();
     if (bottom > innerHeight) Object.assign(details.style, { top: "auto", bottom: "calc(100% + .2rem)" });
-  });
+  };
+  for (const name of ["pointerover", "focusin"]) document.addEventListener(name, opened);
   document.addEventListener("keydown", event => {
-    if (event.key === "Escape" && document.activeElement?.matches(".score")) document.activeElement.blur();
+    if (event.key !== "Escape") return;
+    if (document.activeElement?.matches(".score")) document.activeElement.blur();
+    document.querySelectorAll(".score:hover").forEach(score => {
+      score.classList.add("closed");
+      score.addEventListener("pointerleave", () => score.classList.remove("closed"), { once: true });
+    });
   });
 
   for (const table of document.querySelectorAll("figure.table table")) {

@@ -157,7 +157,8 @@ def safety_answer(evidence: Evidence) -> KeyFinding:
     settings = count_statuses(evidence)
     if not settings:
         return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
-    sentences = [_scope(evidence), _safe_settings(settings), *_unsafe_settings(settings), *_extreme_tasks(settings)]
+    sentences = [_scope(evidence), _safe_settings(settings), *_unsafe_settings(settings)]
+    sentences += [*_default_recipe(settings), *_extreme_tasks(settings)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
 
 
@@ -165,7 +166,14 @@ def _scope(evidence: Evidence) -> str:
     """How many runs there are, of which encoders and tasks."""
     runs = {config.id: (encoder, config.task) for encoder, _, config, _ in _finished_runs(evidence)}
     encoders, tasks = ([*dict.fromkeys(names)] for names in zip(*runs.values(), strict=True))
-    return f"This rests on {len(runs):,} runs of {_list(encoders)}, on {_list_tasks(tasks)}."
+    layers = {
+        name: n for grids in evidence.results.values() for r in grids.values() for name, n in r.grid.layers.items()
+    }
+    named = [f"{name} ({layers[name]} layers)" if name in layers else name for name in encoders]
+    return (
+        f"This rests on {len(runs):,} runs of {_list(named)}, on {_list_tasks(tasks)}. Collapse is judged by the "
+        "training loss; such a run can still score above the trivial prediction."
+    )
 
 
 def _safe_settings(settings: Sequence[SettingStatuses]) -> str:
@@ -196,6 +204,18 @@ def _unsafe_settings(settings: Sequence[SettingStatuses]) -> list[str]:
     rate, n_worst = worst[0].total.n_collapsed / worst[0].total.n, len(worst)
     equal = sum(setting.total.n_collapsed / setting.total.n == rate for setting in unsafe) - n_worst
     return [f"Runs collapsed most often under: {listed}{f'; and {equal} more as often' if equal > 0 else ''}."]
+
+
+def _default_recipe(settings: Sequence[SettingStatuses]) -> list[str]:
+    """Where the default recipe itself collapsed."""
+    counts = [
+        f"{task} ({count.n_collapsed} of {count.n})"
+        for setting in settings
+        if setting.name == DEFAULT
+        for task, count in setting.by_task.items()
+        if count.n_collapsed
+    ]
+    return [f"The {DEFAULT.lower()} itself collapsed on {', '.join(counts)}."] if counts else []
 
 
 def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:

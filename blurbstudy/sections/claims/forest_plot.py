@@ -17,7 +17,7 @@ from .verdicts import OPPOSES, SUPPORTS, UNDECIDED, Judgement
 WIDTH, EDGE, FOOT = 190, 8, 14  # of the drawing, of the margins at its sides, and of the axis below
 LINES = 72  # height of all comparisons together, where there are many
 MAX_LINE, MIN_LINE = 9.0, 3.2  # height of one
-MIN_REACH, MAX_REACH = 5.0, 60.0  # points of the axis on either side; beyond, values are clipped
+MIN_REACH, MAX_REACH = 5.0, 100.0  # points of the axis on either side; beyond, values are clipped
 CSS_CLASSES = {SUPPORTS: "supports", OPPOSES: "opposes", UNDECIDED: "open"}
 
 

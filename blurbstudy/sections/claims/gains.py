@@ -141,12 +141,12 @@ def technique_gains(evidence: Evidence) -> Table:
                 format_p_value(effect.p_rates),
             )
         )
-    columns = ("Technique", "Mean change", "due to fewer collapsed runs", "Better on", "Worse on", "Undecided",
+    columns = ("Technique", "Mean change", "due to collapse", "Better on", "Worse on", "Undecided",
                "Collapsed with / without", "p (Holm)")  # fmt: skip
     notes = [
         f"Each technique is held against the {DEFAULT.lower()} of its page. Mean change: of mean scores, times 100, "
         "over all encoders and tasks, decided or not; next to it, the part that comes from another share of collapsed "
-        "runs.",
+        "runs. Differences of correlations are tested on Fisher's z scale elsewhere, and differ a little from these.",
     ]
     legend = [
         "Better, worse, undecided: on which tasks, as a mean over encoders, by one test over seeds and test examples "
@@ -189,7 +189,7 @@ def gain_table(evidence: Evidence) -> Table:
                     " / ".join(f"{collapsed} of {n}" for collapsed, n in zip(gain.collapsed, gain.n, strict=True)),
                 )
             )
-    columns = ("Technique", "Where", "Gain", "due to fewer collapsed runs", "95% over seeds", "due to better others",
+    columns = ("Technique", "Where", "Gain", "due to collapse", "95% over seeds", "due to better others",
                "due to collapsed ones", "Collapsed")  # fmt: skip
     legend = [
         "A gain is the difference of two means, times 100. It is split into three parts that add up to it (Kitagawa "
@@ -197,7 +197,7 @@ def gain_table(evidence: Evidence) -> Table:
         "that did. A group that is empty on one side is taken to score there as on the other.",
         "Collapsed: of the seeds with a score; under the technique / under the default recipe. Runs that diverged "
         "have no score and are in no part.",
-        "95%: of the part due to fewer collapsed runs; the rates from Jeffreys' posterior, the distance of collapsed "
+        "95%: of the part due to collapse; the rates from Jeffreys' posterior, the distance of collapsed "
         f"and other runs from Student's t; from {MIN_SEEDS} seeds a side upwards, where runs of both kinds are there.",
     ]
     rows = rows or [("no runs yet", *("–" for _ in columns[1:]))]
@@ -281,7 +281,7 @@ def certainty_answer(evidence: Evidence) -> KeyFinding:
     )
     larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
     widths = [format_tenths(percent(median(halves))) for halves in (seeds, examples)]
-    ns = [summary.n for summary in both]
+    ns = [summary.n_noncollapsed for summary in both]
     sentences = [
         f"A mean score is known to ±{widths[0]} points over seeds and to ±{widths[1]} over test examples (95%; medians "
         f"of {len(both)} cells, each of {_span(ns)} seeds, without cells in which every run collapsed).",

@@ -75,8 +75,8 @@ def claims_against_paper(*, margin: float) -> KeyFinding:
     against = sum(not fits(claim, margin=margin) for claim in printed)
     summary = (
         f"The paper prints numbers for {len(printed)} of its claims. Taken at face value, they agree with "
-        f"{len(printed) - against} and contradict {against or 'none'}; a difference within {margin:g} points counts as "
-        "none."
+        f"{len(printed) - against} and contradict {against or 'none'}; where a claim is about size, a difference "
+        f"within {margin:g} points counts as none."
     )
     return KeyFinding(question="Against the paper", sentences=[summary])
 

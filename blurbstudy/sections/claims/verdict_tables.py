@@ -205,7 +205,9 @@ def _claim_row(judged: Verdict, study_margin: float) -> FoldedRow:
         f"{claim.contradicted_if}.",
         claim.caveat,
         f"{describe_outcomes(judged).capitalize()}." if judged.tested else "",
-        f"To confirm it would take {'; '.join(judged.needed)}." if judged.needed else "",
+        f"To confirm it, if the differences are those that the paper prints, would take {'; '.join(judged.needed)}."
+        if judged.needed
+        else "",
     ]
     paragraphs = "".join(f"<p>{escape(text)}</p>" for text in criterion if text)
     rows = [_comparison_row(judgement, margin) for judgement in judged.judgements]
