@@ -85,7 +85,8 @@ def figures_bundle(html: str, *figures: FigureInfo) -> dict[str, object]:
 
 def files(before: str = "", *, caption: str, links: str = "") -> str:
     """The line below a table or figure: where it comes from, folded, between what else belongs there."""
-    source = f"<details><summary>source</summary><p>{escape(caption)}</p></details>" if caption else ""
+    source = f"<summary>source</summary><p>{escape(caption)}</p>"
+    source = f'<details class="source">{source}</details>' if caption else ""
     return f'<div class="files">{before}{source}{links}</div>' if before or source or links else ""
 
 
@@ -145,7 +146,8 @@ class Table:
         runs_of = self.runs or self._cell_runs()
         ids = {run for runs in runs_of.values() for run in runs}
         items = "".join(f"<dt>{escape(name)}</dt><dd>{' '.join(runs)}</dd>" for name, runs in runs_of.items() if runs)
-        runs = f"<details><summary>ids of its {len(ids)} runs</summary><dl>{items}</dl></details>" if ids else ""
+        runs = f"<summary>ids of its {len(ids)} runs</summary><dl>{items}</dl>"
+        runs = f'<details class="runs">{runs}</details>' if ids else ""
         legend = "".join(f"<li>{html_lines(note)}</li>" for note in self.legend)
         reading = f"<details><summary>how to read it</summary><ul>{legend}</ul></details>" if legend else ""
         return files(f"{self._switch()}{reading}", caption=self.caption, links=f"{link}{runs}")

@@ -86,7 +86,7 @@ def test_every_table_of_scores_says_runs_seeds_commit_and_scale(stem, tiny_study
     ]
     faults = []
     for title, body in shown:
-        caption = " ".join(re.findall(r'<p class="source">(.*?)</p>', body))
+        caption = " ".join(re.findall(r'<details class="source"><summary>source</summary><p>(.*?)</p>', body))
         lacks = [wanted for wanted in SOURCES if not re.search(wanted, caption)]
         faults += [(title, lacks, caption)] if lacks else []
     assert faults == []
@@ -112,7 +112,7 @@ def test_every_printed_number_of_an_encoder_that_is_named_stands_beside_ours(tab
     """The tiny study names BERT (with runs) and BERT without NSP (without): rows without runs show it too."""
     stem = NOTEBOOK_OF[BESIDE[table].rstrip(".")]
     ((_, body),) = [entry for entry in figures(tiny_study, stem) if entry[0].startswith(BESIDE[table])]
-    shown = sorted(re.findall(r'<div class="paper"><dt>[^<]*</dt><dd>([\d.]+)</dd>', body))
+    shown = sorted(re.findall(r'<span class="printed">[^<]* ([\d.]+)</span>', body))
     cells = paper_tables()[table]["cells"]
     named = ("BERT", "BERT (no NSP)")
     if table == "table3":
