@@ -14,7 +14,7 @@ import typer
 
 from ..config import JsonMapping
 from ..errors import Interrupted, ParameterError
-from .pretraining_progress import PretrainingProgress
+from .pretraining.progress import PretrainingProgress
 
 TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 BYTE_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -77,7 +77,7 @@ def pretrain(
     from .. import pretraining
     from ..pretraining.gradient_accumulation import max_micro_batch_tokens
     from ..training.provenance import pick_device
-    from . import pretraining_output as output  # with torch: after all checks
+    from .pretraining import output  # with torch: after all checks
 
     objective_ = pretraining.get_objective(objective)
     settings = pretraining.pretraining_config(config, objective_.name)

@@ -16,6 +16,8 @@ from ..errors import ParameterError, StoreError, StudyError
 from ..sections import get_parameters
 from ..store.index import open_index
 from ..store.run_store import RunStore
+from ..study.parameter_types import SCALES, check_choice
+from ..study.parameters import BY_HAND_METADATA, NOTEBOOK_METADATA, stored_parameters
 from .notebook_options import (
     Data,
     Only,
@@ -102,9 +104,6 @@ def report(
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
-    from ..study.parameter_types import SCALES, check_choice
-    from ..study.parameters import BY_HAND_METADATA, NOTEBOOK_METADATA
-
     if scale is not None:
         check_choice("scale", scale, SCALES)
     run_store = RunStore(store or default_store(scale or "mini"))
@@ -184,8 +183,6 @@ def _execute(
 
 def _stored_parameters(notebook: str, values: JsonMapping, *, store: Path) -> JsonObject:
     """What the store says that a notebook was executed with, checked."""
-    from ..study.parameters import stored_parameters
-
     remedy = f"execute it again (blurbstudy run --only {notebook} --store {store})"
     if "scale" not in values:
         raise StoreError(f"{store}: does not say at which scale {notebook} was executed; {remedy}")

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 
 from ...config import Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
@@ -21,20 +20,10 @@ from ...study.by_hand import runs_by_hand
 from ...study.grid import format_seeds
 from ...study.study import Study
 from ...tables.formatting import format_count
-from ...tables.table import KeyFinding, Table
+from ...tables.table import KeyFinding, Remark, Table
 from ...tasks import Task
 from ...training.run_record import RunRecord
 from .grids import Parameters
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """A sentence in place of a table or figure that cannot be made."""
-
-    text: str
-
-    def _repr_html_(self) -> str:
-        return f'<p class="notice">{escape(self.text)}</p>'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +126,10 @@ class StoreCatalog:
         return f"{format_count(len(runs), 'run')} · {listed} · commit {' and '.join(commits) or 'none'} · {self.origin}"
 
     @property
-    def empty(self) -> Message:
+    def empty(self) -> Remark:
         """Shown for a store without runs."""
         corrupt = f" {format_count(len(self.unreadable), 'file')} in it cannot be read." if self.unreadable else ""
-        return Message(text=f"This run store has no runs yet.{corrupt} {self.remedy}")
+        return Remark(text=f"This run store has no runs yet.{corrupt} {self.remedy}")
 
 
 def open_catalog(study: Study[Parameters]) -> StoreCatalog:
@@ -278,7 +267,7 @@ def _describe_field(name: str, value: object) -> str:
     return "1 epoch" if (name, value) == ("epochs", 1) else _PHRASES.get(name, f"{name} {{}}").format(text)
 
 
-def store_table(catalog: StoreCatalog) -> Table | Message:
+def store_table(catalog: StoreCatalog) -> Table | Remark:
     """Number of runs and settings by encoder and task."""
     if not catalog.groups:
         return catalog.empty

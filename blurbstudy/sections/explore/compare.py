@@ -13,8 +13,8 @@ from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format
 from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.formatting import format_interval, format_number, format_signed
 from ...tables.score_table import percent, percents
-from ...tables.table import Table, figures_bundle
-from .catalog import Message, RunGroup, StoreCatalog
+from ...tables.table import Remark, Table, figures_bundle
+from .catalog import RunGroup, StoreCatalog
 from .runs import group_points
 
 
@@ -54,14 +54,14 @@ def default_pair(catalog: StoreCatalog) -> tuple[RunGroup, RunGroup] | tuple[Non
     return max(pairs, key=lambda pair: (pair[0].encoder == pair[1].encoder, len(set(pair[0].runs) & set(pair[1].runs))))
 
 
-def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> PairComparison | Message:
+def compare_groups(catalog: StoreCatalog, first: RunGroup | None, second: RunGroup | None) -> PairComparison | Remark:
     """The first group minus the second."""
     if not catalog.groups:
         return catalog.empty
     if first is None or second is None:
-        return Message(text="No two settings of this store share a task and a seed, so there is nothing to compare.")
+        return Remark(text="No two settings of this store share a task and a seed, so there is nothing to compare.")
     if second not in comparable_groups(catalog, first):
-        return Message(text=f"{first.title} and {second.title} share no task and seed. Select two that do.")
+        return Remark(text=f"{first.title} and {second.title} share no task and seed. Select two that do.")
     comparison = compare([[catalog.records(group) for group in (first, second)]], catalog.references(first))
     collapsed = [catalog.n_collapsed(group) for group in (first, second)]
     runs = [len(group.runs) for group in (first, second)]

@@ -21,9 +21,10 @@ from ...stabilizers import (
 )
 from ...tables.figure import Figure, depth_figure
 from ...tables.formatting import format_count, format_number
+from ...tables.table import Remark
 from ...tasks import Task
 from ...training.schedule import total_steps
-from .catalog import Message, RunGroup, StoreCatalog
+from .catalog import RunGroup, StoreCatalog
 
 GENERIC = {"any BASE encoder": 12, "any LARGE encoder": 24}  # name -> layers, offered without any encoder
 SELECTED = "Selected"
@@ -69,7 +70,7 @@ def default_encoder(catalog: StoreCatalog) -> str:
 
 def depth_picture(
     catalog: StoreCatalog, techniques: TechniqueSelection, *, encoder: str, task: Task, recipe: Recipe
-) -> Figure | Message:
+) -> Figure | Remark:
     """The baseline and the selection side by side, or a message where the techniques contradict each other.
 
     Args:
@@ -80,7 +81,7 @@ def depth_picture(
         selected = techniques.on(recipe, task=task)
         plans = {"Baseline": depth_plan(recipe, n_layers), SELECTED: depth_plan(selected, n_layers)}
     except ParameterError as error:
-        return Message(text=f"These techniques cannot be combined: {error}.")
+        return Remark(text=f"These techniques cannot be combined: {error}.")
     return depth_figure(
         plans,
         title=f"Figure 1 for {encoder} ({n_layers} layers) on {task.name}: the factor on each depth's learning rate",

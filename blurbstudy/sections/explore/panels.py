@@ -10,9 +10,9 @@ from IPython.core.getipython import get_ipython
 from ...config import Recipe
 from ...study.study import Study
 from ...tables.figure import Figure
-from ...tables.table import Table, figures_bundle
+from ...tables.table import Remark, Table, figures_bundle
 from ...tasks import get_task
-from .catalog import Message, StoreCatalog
+from .catalog import StoreCatalog
 from .compare import compare_groups, default_pair
 from .depth import TechniqueSelection, default_encoder, depth_picture
 from .grids import Parameters
@@ -32,10 +32,10 @@ def is_attended() -> bool:
 class Stills:
     """Tables and figures, one below the other."""
 
-    shown: Sequence[Table | Figure | Message]
+    shown: Sequence[Table | Figure | Remark]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        infos = [one.info for one in self.shown if not isinstance(one, Message)]
+        infos = [one.info for one in self.shown if not isinstance(one, Remark)]
         return figures_bundle("".join(one._repr_html_() for one in self.shown), *infos)
 
 

@@ -16,10 +16,10 @@ from ...errors import DataError, StudyError
 from ...metrics.entities import decode_tags
 from ...stats.references import NEEDS_DATA, GoldReference, is_unscored, with_gold
 from ...tables.formatting import format_count
-from ...tables.table import Table
+from ...tables.table import Remark, Table
 from ...tasks import OUTSIDE, Example, Task, data_fingerprint, read_split, split_labels, split_tags
 from ...training.run_record import RunRecord
-from .catalog import Message, RunGroup, StoreCatalog
+from .catalog import RunGroup, StoreCatalog
 
 SCORE_TOLERANCE = 0.25  # share of the scale by which a correct score may differ from the gold score
 MAX_GROUPS = 12  # in one table
@@ -228,7 +228,7 @@ def _legend(task: Task) -> str:
     return " ".join(f'<mark class="{kind}">{LEGEND[kind]}</mark>' for kind in kinds)
 
 
-def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Message:
+def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Remark:
     """Number of test examples that each seed and every seed gets wrong, with ids but without text."""
     if not catalog.groups:
         return catalog.empty
@@ -236,7 +236,7 @@ def errors_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | M
     for group in groups[:MAX_GROUPS]:
         reference = catalog.references(group)[group.task.name]
         if not isinstance(reference, GoldReference):
-            return Message(text=f"{title}: {NEEDS_DATA}.")
+            return Remark(text=f"{title}: {NEEDS_DATA}.")
         scored = [record for record in catalog.records(group) if not is_unscored(record, "test")]
         wrong = [{r.id for r in example_results(group.task, reference, record) if r.wrong} for record in scored]
         always = set.intersection(*wrong) if wrong else set()

@@ -13,14 +13,14 @@ from ...tables.chart import COLORS, DASHES, INK, WIDE, Key, Panel
 from ...tables.figure import Figure, SeedScores, points_figure
 from ...tables.formatting import format_count, format_number
 from ...tables.scale import Scale
-from ...tables.table import Table
-from .catalog import Message, RunGroup, StoreCatalog
+from ...tables.table import Remark, Table
+from .catalog import RunGroup, StoreCatalog
 from .depth import scores_by_seed
 
 MAX_GROUPS = 12  # in one figure or table
 MAX_POINTS = 200  # of a line of single batches
 ID_DIGITS = 10  # of a run id in a table
-NO_MATCH = Message(text="No setting of this store matches. Remove a filter.")
+NO_MATCH = Remark(text="No setting of this store matches. Remove a filter.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def default_groups(catalog: StoreCatalog) -> list[RunGroup]:
     return [group for group in groups if group.encoder == groups[0].encoder]
 
 
-def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure | Message:
+def seeds_picture(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Figure | Remark:
     """Every seed of some groups as a point, collapsed runs crossed: one panel per encoder and task."""
     if not catalog.groups:
         return catalog.empty
@@ -80,7 +80,7 @@ def group_points(catalog: StoreCatalog, group: RunGroup) -> SeedScores:
     )
 
 
-def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Message:
+def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Remark:
     """Mean, spread and statuses of some groups, with the ids of their runs."""
     if not catalog.groups:
         return catalog.empty
@@ -116,7 +116,7 @@ def runs_table(catalog: StoreCatalog, groups: Sequence[RunGroup]) -> Table | Mes
     )
 
 
-def curves_picture(catalog: StoreCatalog, group: RunGroup | None) -> Figure | Message:
+def curves_picture(catalog: StoreCatalog, group: RunGroup | None) -> Figure | Remark:
     """The learning curves of a group's runs."""
     if group is None:
         return catalog.empty if not catalog.groups else NO_MATCH

@@ -12,8 +12,9 @@ import ipywidgets as widgets
 from ...config import Recipe
 from ...errors import StudyError
 from ...study.study import Study
+from ...tables.table import Remark
 from ...tasks import ALL_TASKS, get_task
-from .catalog import Message, RunGroup, StoreCatalog, open_catalog
+from .catalog import RunGroup, StoreCatalog, open_catalog
 from .compare import comparable_groups, compare_groups, default_pair
 from .controls import Dropdown, SearchList, TechniqueControls, labelled, row
 from .depth import TechniqueSelection, depth_picture, encoder_layers
@@ -40,7 +41,7 @@ def render(make: Callable[[], Displayed]) -> str:
     try:
         return make()._repr_html_()
     except StudyError as error:
-        return Message(text=str(error))._repr_html_()
+        return Remark(text=str(error))._repr_html_()
 
 
 class DepthPanel(widgets.VBox):
@@ -122,7 +123,7 @@ class StorePanel(widgets.VBox):
     def filter(self, _: object = None) -> None:
         """Show the groups that match the filters."""
         groups = self.catalog.filter(task=self.task.selected, encoder=self.encoder.selected, words=self.words.value)
-        self.matches.value = Message(text=first_of(groups))._repr_html_() if groups else ""
+        self.matches.value = Remark(text=first_of(groups))._repr_html_() if groups else ""
         self.runs.value = render(lambda: seeds_picture(self.catalog, groups))
         if groups:
             self.runs.value += render(lambda: runs_table(self.catalog, groups))
@@ -162,7 +163,7 @@ class StorePanel(widgets.VBox):
                 count=PAGE,
             )
         except StudyError as error:
-            self.predictions.value, total = Message(text=str(error))._repr_html_(), 0
+            self.predictions.value, total = Remark(text=str(error))._repr_html_(), 0
         last = min(self.start + PAGE, total)
         self.position.value = f"{self.start + 1} to {last} of {total:,}" if total else ""
         self.previous.disabled, self.next.disabled = self.start == 0, last >= total
@@ -258,7 +259,7 @@ class LivePanel(widgets.VBox):
                 seed=self.seed.value,
             )
         except StudyError as error:
-            self.status.value = Message(text=str(error))._repr_html_()
+            self.status.value = Remark(text=str(error))._repr_html_()
             return
         self.start.disabled, self.stop.disabled, self.picture.value = True, False, ""
         self.watching = asyncio.get_running_loop().create_task(self._watch(self.run))
@@ -281,7 +282,7 @@ class LivePanel(widgets.VBox):
 
     def show(self, run: LiveRun, *, redraw: bool) -> None:
         """Show the status of a run."""
-        self.status.value = Message(text=run.describe())._repr_html_()
+        self.status.value = Remark(text=run.describe())._repr_html_()
         self.bar.value = run.step / run.total if run.total else 0.0
         if redraw:
             self.picture.value = render(run.figure)

@@ -3,10 +3,10 @@
 import pytest
 from scipy import stats
 
-from blurbstudy.sections.explore.catalog import Message
 from blurbstudy.sections.explore.compare import comparable_groups, compare_groups, default_pair
 from blurbstudy.stats.summary import compare
 from blurbstudy.tables.formatting import format_signed
+from blurbstudy.tables.table import Remark
 
 GOOD, BAD = [90, 92, 91, 93], [70, 75, 69, 74]
 
@@ -59,5 +59,5 @@ def test_settings_without_a_common_seed_are_not_offered(make_catalog):
     catalog = make_catalog({"Baseline": GOOD})
     (alone,) = catalog.groups
     assert comparable_groups(catalog, alone) == [] and default_pair(catalog) == (None, None)
-    assert isinstance(compare_groups(catalog, *default_pair(catalog)), Message)
-    assert isinstance(compare_groups(catalog, alone, alone), Message)
+    assert isinstance(compare_groups(catalog, *default_pair(catalog)), Remark)
+    assert isinstance(compare_groups(catalog, alone, alone), Remark)

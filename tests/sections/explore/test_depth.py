@@ -5,7 +5,6 @@ import re
 import pytest
 
 from blurbstudy.config import Recipe
-from blurbstudy.sections.explore.catalog import Message
 from blurbstudy.sections.explore.depth import (
     GENERIC,
     TechniqueSelection,
@@ -13,6 +12,7 @@ from blurbstudy.sections.explore.depth import (
     depth_picture,
     encoder_layers,
 )
+from blurbstudy.tables.table import Remark
 from blurbstudy.tasks import get_task
 
 BASE = "any BASE encoder"
@@ -58,7 +58,7 @@ def test_the_picture_follows_the_task(picture):
 
 def test_what_contradicts_itself_is_a_sentence_instead_of_a_picture(picture):
     said = picture(freeze=12, reinit_layers=1)
-    assert isinstance(said, Message)
+    assert isinstance(said, Remark)
     assert said.text.startswith("These techniques cannot be combined: layer 12 is both frozen and re-initialized")
     assert "freeze=13 exceeds the encoder's 12 layers" in picture(freeze=13).text
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from blurbstudy.sections.explore.catalog import Message, read_store
+from blurbstudy.sections.explore.catalog import Remark, read_store
 from blurbstudy.sections.explore.runs import (
     ID_DIGITS,
     MAX_GROUPS,
@@ -62,8 +62,8 @@ def test_captions_name_runs_seeds_commit_and_parameters(make_catalog):
 def test_nothing_to_show_is_a_sentence(make_catalog, tmp_path):
     empty = read_store(RunStore(tmp_path / "empty"), remedy="Fill it.")
     for made in (seeds_picture(empty, []), runs_table(empty, []), curves_picture(empty, longest_curve(empty))):
-        assert isinstance(made, Message) and made.text == "This run store has no runs yet. Fill it."
-    assert isinstance(seeds_picture(make_catalog({"Baseline": GOOD}), []), Message)
+        assert isinstance(made, Remark) and made.text == "This run store has no runs yet. Fill it."
+    assert isinstance(seeds_picture(make_catalog({"Baseline": GOOD}), []), Remark)
 
 
 def test_a_curve_is_told_with_its_ends_and_a_value_that_is_not_finite_is_a_gap():

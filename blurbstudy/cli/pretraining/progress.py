@@ -7,7 +7,7 @@ import time
 
 from tqdm import tqdm
 
-from ..engine.progress import format_duration
+from ...engine.progress import format_duration
 
 LOG_INTERVAL = 30.0  # seconds between two lines if stderr is not a terminal
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 import typer
 
-from ..config import JsonMapping
-from ..errors import ParameterError
-from ..filesystem import remove_unfinished
-from ..pretraining import (
+from ...config import JsonMapping
+from ...errors import ParameterError
+from ...filesystem import remove_unfinished
+from ...pretraining import (
     CHECKPOINTS_FOLDER,
     RECORD_FILE,
     delete_checkpoints,
@@ -20,7 +20,7 @@ from ..pretraining import (
     is_published,
     latest_checkpoint,
 )
-from ..pretraining.export import PretrainingRecord
+from ...pretraining.export import PretrainingRecord
 
 
 def check_output_dir(out: Path, *, resume: bool) -> None:

@@ -1,0 +1,1 @@
+"""What the command `pretrain` prints and writes."""
