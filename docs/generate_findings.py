@@ -15,13 +15,13 @@ from typing import Any
 from blurbstudy.config import Recipe
 from blurbstudy.report.published_archive import ARCHIVE, unpack_archive
 from blurbstudy.sections import get_section
+from blurbstudy.sections.claims.answers import certainty_answer, gains_answer
 from blurbstudy.sections.claims.collapse_map import safety_answer
-from blurbstudy.sections.claims.gains import certainty_answer, gains_answer
 from blurbstudy.sections.claims.verdict_tables import claim_verdicts, verdicts_answer
 from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, depth_plan, stabilize
 from blurbstudy.store.run_store import RunStore
 from blurbstudy.study.decisions import decide_levels
-from blurbstudy.study.grid import Results
+from blurbstudy.study.grid import DEFAULT_RECIPE, Results
 from blurbstudy.study.study import NOTEBOOK_METADATA, Study, stored_study
 from blurbstudy.tables.comparison_table import format_p_value, key_findings
 from blurbstudy.tables.figure import SeedScores, depth_figure, points_figure
@@ -36,9 +36,9 @@ PAGE, FRONT, FIGURE, TECHNIQUES = (
 )
 MARKS = re.compile(r"(?<=<!-- findings -->\n).*?(?=<!-- end of findings -->)", re.DOTALL)
 GRIDS = (  # notebook, grid, baseline, what it is about
-    ("02_optimization_ablation", "table3", "Improved optimization", "Longer training and bias correction (Table 3)"),
+    ("02_optimization_ablation", "table3", DEFAULT_RECIPE, "Longer training and bias correction (Table 3)"),
     ("02_optimization_ablation", "heads", "Pair head", "The head of sentence similarity"),
-    ("03_layer_adaptation", "table4", "Baseline", "Freezing, decay, re-initialization (Table 4)"),
+    ("03_layer_adaptation", "table4", DEFAULT_RECIPE, "Freezing, decay, re-initialization (Table 4)"),
     ("01_pretraining_ablation", "table2", "BERT", "Pretraining objectives (Table 2)"),
     ("05_pruning", "table7", "0 of 4", "Removing layers (Table 7)"),
 )
@@ -143,7 +143,7 @@ def figure(store: RunStore) -> str:
 def techniques() -> str:
     """What the techniques do to 12 layers, with the settings of the paper scale, as SVG."""
     used = {
-        "Baseline": [],
+        "No technique": [],
         "Freezing": [Freeze(6)],
         "Layerwise decay": [LayerwiseDecay(0.8)],
         "Re-initialization": [Reinitialize(1)],

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from ..stabilizers import BiasCorrection, LongerTraining, Stabilizer, stabilize
 from ..study.conditions import join_grids, low_resource_grids, question_choice, resampled_columns, technique_grid
-from ..study.grid import Axes, Grid, TaskColumn
+from ..study.grid import DEFAULT_RECIPE, Axes, Grid, TaskColumn
 from ..study.study import Study
 from ..tasks import Task
 from .parameters.optimization_ablation import NOTEBOOK, Parameters
 
 __all__ = ["NOTEBOOK", "Parameters", "grids"]
 
-BASELINE = "Improved optimization"
 AXES = Axes(group="Encoder", level="Optimization")
 PAIR_HEAD, COSINE_HEAD = "Pair head", "Cosine head"
 HEAD_AXES = Axes(group="Encoder", level="Head")
@@ -23,16 +22,16 @@ def techniques(parameters: Parameters, *, epochs_long: float) -> dict[str, list[
     """Level of Table 3 -> techniques: both adjustments, one of them, neither."""
     longer, standard = LongerTraining(epochs_long), LongerTraining(parameters.epochs_standard)
     return {
-        BASELINE: [longer, BiasCorrection(True)],
-        "Standard epochs": [standard, BiasCorrection(True)],
+        DEFAULT_RECIPE: [longer, BiasCorrection(True)],
+        "Few epochs": [standard, BiasCorrection(True)],
         "No bias correction": [longer, BiasCorrection(False)],
-        "Neither adjustment": [standard, BiasCorrection(False)],
+        "Few epochs, no bias correction": [standard, BiasCorrection(False)],
     }
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
     """`table3`: every encoder under every optimization on sentence similarity, on the chosen questions, and on
-    larger tasks with few examples; `heads`: both heads of sentence similarity, with improved optimization.
+    larger tasks with few examples; `heads`: both heads of sentence similarity, with the default recipe.
     """
     chosen = study.parameters
     recipe = study.recipe(max_length=chosen.max_length, **chosen.shared_fields, **chosen.head_of("similarity"))
@@ -45,7 +44,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     others = [_question_grid(study, questions)] if questions else []
     others += low_resource_grids(study, lambda epochs: techniques(chosen, epochs_long=epochs), axes=AXES)
     table3 = join_grids(table3, *others)
-    head_bases = {task: stabilize(recipe, *levels[BASELINE]) for task in bases}
+    head_bases = {task: stabilize(recipe, *levels[DEFAULT_RECIPE]) for task in bases}
     heads = technique_grid(
         study,
         {PAIR_HEAD: [], COSINE_HEAD: []},

@@ -12,7 +12,7 @@ from ..errors import ParameterError
 from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, check_recipe, stabilize
 from ..tasks import TASKS
 from ..tasks.folds import resampled_sizes
-from .grid import ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
+from .grid import DEFAULT_RECIPE, ENCODERS_BY_TECHNIQUE, Axes, Condition, Grid, TaskColumn
 from .parameter_types import read_seeds, read_splits
 from .parameters import (
     CommonParameters,
@@ -23,17 +23,16 @@ from .parameters import (
 )
 from .study import Study
 
-BASELINE = "Baseline"  # the level without a technique
 BLURB = "BLURB score"
 LOW_RESOURCE_TYPES = ("ner", "pico", "relation", "document")  # similarity and questions have few examples anyway
 
 
 def layer_techniques(parameters: LayerParameters, *, combinations: bool = False) -> dict[str, list[Stabilizer]]:
-    """Level -> techniques of Table 4: the baseline, each technique, and on request their combinations."""
+    """Level -> techniques of Table 4: the default recipe, each technique, and on request their combinations."""
     freeze, decay = Freeze(parameters.freeze), LayerwiseDecay(parameters.decay)
     reinit = Reinitialize(parameters.reinit_layers, pooler=parameters.reinit_pooler)
     single: dict[str, list[Stabilizer]] = {
-        BASELINE: [],
+        DEFAULT_RECIPE: [],
         "Layer freeze": [freeze],
         "Layerwise decay": [decay],
         "Layer reinit": [reinit],

@@ -20,6 +20,8 @@ from ..stats.summary import CellSummary, collapse_strata, compare, summarize
 from ..tasks.folds import ResampledSplits
 from ..training.run_record import RunRecord
 
+DEFAULT_RECIPE = "Default recipe"  # the level that techniques are held against, in every grid that has one
+
 
 class Condition(NamedTuple):
     """What the runs of one cell have in common."""

@@ -66,7 +66,8 @@ def shown_number(results: Results, table: str, *keys: str) -> float | None:
 
 def paper_cell(table: str, *, group: str, level: str, column: str = "") -> float | None:
     """The paper's number of a condition, whichever way round the table is printed."""
-    axis = paper_tables().get(table, {}).get("axis")
+    printed = paper_tables().get(table, {})
+    axis, level = printed.get("axis"), printed.get("rows", {}).get(level, level)
     if axis == "levels":
         return paper_number(table, level, column)
     if axis == "columns":

@@ -116,8 +116,12 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{self._head(i)}</th>' for i in range(len(self.columns)))
         scales = [bar_scale(self._scores(i)) for i in range(max(map(len, [self.columns, *self.rows])))]
-        body = "".join(f"<tr>{self._row(row, index, scales)}</tr>" for index, row in enumerate(self._spanned()))
-        notes = "".join(f"<li>{html_lines(note)}</li>" for note in self.notes)
+        unrun = self._unrun()
+        rows = [self._row(row, index, scales) for index, row in enumerate(self._spanned())]
+        body = "".join(
+            f'<tr class="unrun">{row}</tr>' if index in unrun else f"<tr>{row}</tr>" for index, row in enumerate(rows)
+        )
+        notes = "".join(f"<li>{html_lines(note)}</li>" for note in [*self._unrun_notes(unrun), *self.notes])
         listed = f'<ul class="notes">{notes}</ul>' if notes else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         label = escape(self.title, quote=True)
@@ -129,6 +133,27 @@ class Table:
             f'<figure class="{shape}" id="{slug(self.title)}"><figcaption>{escape(self.title)}</figcaption>'
             f"{frame}{self._files()}{listed}</figure>"
         )
+
+    def _unrun(self) -> list[int]:
+        """Rows under whose first heading nothing was run, which are hidden until the paper's numbers are shown."""
+        headings = [_heading(row[0]) for row in self.rows]
+        scores = [[cell for cell in row if isinstance(cell, Score)] for row in self.rows]
+        run = {
+            heading
+            for heading, cells in zip(headings, scores, strict=True)
+            if not cells or any(cell.mean is not None for cell in cells)
+        }
+        return [index for index, heading in enumerate(headings) if heading not in run] if run else []
+
+    def _unrun_notes(self, unrun: Sequence[int]) -> list[str]:
+        reasons: dict[str, list[str]] = {}
+        for index in unrun:
+            state = next(cell.state for cell in self.rows[index] if isinstance(cell, Score))
+            names = reasons.setdefault(state, [])
+            names += [] if (name := _heading(self.rows[index][0])) in names else [name]
+        listed = "; ".join(f"{', '.join(names)} ({state})" for state, names in reasons.items())
+        shown = ", and shown with the paper's numbers" if self._switch() else ""
+        return [f"Without runs, so left out{shown}: {listed}."] if listed else []
 
     def _scores(self, column: int) -> list[Score]:
         cells = [row[column] for row in self.rows if column < len(row)]

@@ -11,14 +11,14 @@ from ...config import RunConfig
 from ...stabilizers import RemoveLayers
 from ...stats.intervals import wilson_interval
 from ...stats.status import COLLAPSED_NOTE, RunStatus, judge_run
-from ...study.grid import Condition, Grid, Results
+from ...study.grid import DEFAULT_RECIPE, Condition, Grid, Results
 from ...tables.table import Cell, HtmlCell, KeyFinding, RowHeader, Table
 from ...tasks import ALL_TASKS
 from .evidence import Evidence
 from .folded_rows import FoldedTable
-from .names import DEFAULT, setting_name
+from .names import setting_name
 
-SHADES = (0.0, 0.1, 0.25, 0.5, 0.75)  # upper bounds of the first five of six shades
+SHADES = (0.0, 0.05, 0.15, 0.35, 0.6)  # upper bounds of the first five of six shades
 EXCLUDED_NOTEBOOK = "00_overview"  # its one run is scored by several conventions, not compared
 MAX_NAMED = 3  # settings that a sentence names
 QUESTION = "Which settings are safe?"
@@ -101,7 +101,7 @@ def _finished_runs(evidence: Evidence) -> Iterator[tuple[str, str, RunConfig, Re
 
 def _encoder_and_setting(grid: Grid, condition: Condition) -> tuple[str, str]:
     if grid.axes.group is None:
-        return condition.level, DEFAULT
+        return condition.level, DEFAULT_RECIPE
     removes = any(isinstance(t, RemoveLayers) for techniques in grid.techniques.values() for t in techniques)
     return condition.group, setting_name(f"{condition.level} layers removed" if removes else condition.level)
 
@@ -119,11 +119,11 @@ def collapse_table(evidence: Evidence, *, by_encoder: bool = False, front: bool 
         for task, count in setting.by_task.items()
     }
     together = "" if by_encoder else " All encoders together."
-    notes = [f"Collapsed runs of all runs of a setting (row) on a task (column); darker means more.{together}"]
-    legend = [
-        f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs. {DEFAULT}: what other pages call Baseline, "
-        "Standard, Improved optimization or Two segment ids."
+    notes = [
+        f"Collapsed runs of all runs of a setting (row) on a task (column).{together} The darker, the higher the "
+        "rate that these runs prove (the lower end of its 95% interval), so 1 of 1 is lighter than 12 of 12."
     ]
+    legend = [f"{COLLAPSED_NOTE} Point at a cell for the statuses of its runs. {DEFAULT_RECIPE}: also two segment ids."]
     kind = FoldedTable if by_encoder else Table
     return kind(
         title="Where fine-tuning collapses, encoder by encoder" if by_encoder else "Where fine-tuning collapses",
@@ -145,11 +145,13 @@ def _header(setting: SettingStatuses) -> RowHeader | str:
 def _cell(count: StatusCount | None, task: str) -> HtmlCell:
     if count is None:
         return HtmlCell(markup='<span class="shade none">–</span>', text="–")
-    share = count.n_collapsed / count.n
-    shade = sum(share > bound for bound in SHADES)
+    interval = wilson_interval(count.n_collapsed, count.n)
+    assert interval is not None  # n > 0
+    at_least = interval[0] if count.n_collapsed else 0.0
+    shade = sum(at_least > bound for bound in SHADES)
     text, title = f"{count.n_collapsed}/{count.n}", escape(str(count), quote=True)
     markup = f'<small class="task">{escape(task)}</small><span class="shade s{shade}" title="{title}">{text}</span>'
-    return HtmlCell(markup=markup, text=text, value=share)
+    return HtmlCell(markup=markup, text=text, value=count.n_collapsed / count.n)
 
 
 def safety_answer(evidence: Evidence) -> KeyFinding:
@@ -211,23 +213,23 @@ def _default_recipe(settings: Sequence[SettingStatuses]) -> list[str]:
     counts = [
         f"{task} ({count.n_collapsed} of {count.n})"
         for setting in settings
-        if setting.name == DEFAULT
+        if setting.name == DEFAULT_RECIPE
         for task, count in setting.by_task.items()
         if count.n_collapsed
     ]
-    return [f"The {DEFAULT.lower()} itself collapsed on {', '.join(counts)}."] if counts else []
+    return [f"The {DEFAULT_RECIPE.lower()} itself collapsed on {', '.join(counts)}."] if counts else []
 
 
 def _default_settings(evidence: Evidence) -> list[str]:
     """What the default recipe is."""
     recipes: dict[str, list[str]] = {}  # settings -> tasks
     for _, setting, config, _ in _finished_runs(evidence):
-        if setting == DEFAULT:
+        if setting == DEFAULT_RECIPE:
             epochs, rate = config.recipe.epochs / config.train_share, config.recipe.learning_rate
             tasks = recipes.setdefault(f"{epochs:g} epochs at a learning rate of {rate:g}", [])
             tasks += [config.task] if config.task not in tasks else []
     listed = "; ".join(f"{text} on {_list_tasks(tasks)}" for text, tasks in recipes.items())
-    return [f"The {DEFAULT.lower()}: {listed}."] if listed else []
+    return [f"The {DEFAULT_RECIPE.lower()}: {listed}."] if listed else []
 
 
 def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:

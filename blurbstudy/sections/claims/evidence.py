@@ -16,11 +16,11 @@ from ...study.grid import Condition, Grid, Results, format_seeds
 from ...study.study import NOTEBOOK_METADATA, Study, stored_study
 from .. import NOTEBOOKS, get_section
 from ..large_models.selection import best_technique_results
+from ..parameters.claims import Parameters
 from ..scispacy.grids import FINE_TUNED
 from ..scispacy.scores import Baselines, by_table, paper_column, scispacy_baselines, system_cells
 from ..scispacy.tables10_11 import describe_models
 from .claims import CellRef
-from .grids import Parameters
 
 NAMED = 3  # notebooks that a caption names
 LARGE_MODELS, SCISPACY = "04_large_models", "07_scispacy"
@@ -34,6 +34,7 @@ class Evidence:
 
     results: Mapping[str, Mapping[str, Results]]  # notebook -> name of a grid -> its results
     chosen: Mapping[str, Results] = field(default_factory=dict)  # notebook -> some of the same runs, chosen on dev
+    train_sizes: Mapping[str, int] = field(default_factory=dict)  # task -> examples in the whole train set
     baselines: Baselines | None = None  # scispaCy's models
     missing: Mapping[str, str] = field(default_factory=dict)  # notebook -> why nothing of it is here
     origin: str = ""  # parameters file and scale, for captions
@@ -130,6 +131,7 @@ def collect_runs(study: Study[Parameters]) -> Evidence:
     studies: dict[str, Study[Any]] = {}
     results: dict[str, dict[str, Results]] = {}
     missing: dict[str, str] = {}
+    train_sizes: dict[str, int] = {}
     for notebook in (name for name in NOTEBOOKS if name != study.notebook):
         values = metadata.get(notebook)
         if values is None or values.get("scale") != study.parameters.scale:
@@ -142,6 +144,7 @@ def collect_runs(study: Study[Parameters]) -> Evidence:
             missing[notebook] = flat_message(error)
             continue
         studies[notebook] = other
+        train_sizes |= {task: sizes["train"] for task, sizes in other.sources.sizes.items()}
     large = (
         {LARGE_MODELS: best_technique_results(studies[LARGE_MODELS], results[LARGE_MODELS]["large"])}
         if LARGE_MODELS in studies
@@ -150,6 +153,7 @@ def collect_runs(study: Study[Parameters]) -> Evidence:
     return Evidence(
         results=results,
         chosen=large,
+        train_sizes=train_sizes,
         baselines=scispacy_baselines(studies[SCISPACY]) if SCISPACY in studies else None,
         missing=missing,
         origin=study.provenance,

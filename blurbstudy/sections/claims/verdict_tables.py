@@ -11,11 +11,11 @@ from ...tables.comparison_table import format_p_value
 from ...tables.formatting import format_count
 from ...tables.score_table import percent, percents
 from ...tables.table import KeyFinding, Table
+from ..parameters.claims import Parameters
 from .claims import RULES, SELDOM, load_claims
 from .evidence import Evidence, collect_runs
 from .folded_rows import FoldedRow, FoldedRows, RowGroup, details_table
 from .forest_plot import forest
-from .grids import Parameters
 from .names import format_bounds, format_change, format_tenths
 from .paper_claims import (
     describe_contrast,

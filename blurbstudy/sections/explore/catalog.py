@@ -25,6 +25,8 @@ from ...tasks import Task
 from ...training.run_record import RunRecord
 from .grids import Parameters
 
+NO_TECHNIQUE = "No technique"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunGroup:
@@ -223,7 +225,7 @@ def group_names(recipes: Mapping[str, Recipe], extra: Mapping[str, Sequence[str]
 
 
 def describe_techniques(recipe: Recipe) -> str:
-    """`Baseline`, or the layer-wise techniques with their options: `Layer freeze 6 + Layerwise decay 0.8`."""
+    """`No technique`, or the layer-wise techniques with their options: `Layer freeze 6 + Layerwise decay 0.8`."""
     try:
         stabilizers = stabilizers_of(recipe)
     except ParameterError:  # a technique of another version
@@ -232,7 +234,7 @@ def describe_techniques(recipe: Recipe) -> str:
         " ".join([s.title, *filter(None, (_describe_option(name, value) for name, value in s.options().items()))])
         for s in stabilizers
     ]
-    return " + ".join(names) or "Baseline"
+    return " + ".join(names) or NO_TECHNIQUE
 
 
 def _describe_option(name: str, value: object) -> str:

@@ -24,7 +24,7 @@ from ...tables.formatting import format_count, format_number
 from ...tables.table import Remark
 from ...tasks import Task
 from ...training.schedule import total_steps
-from .catalog import RunGroup, StoreCatalog
+from .catalog import NO_TECHNIQUE, RunGroup, StoreCatalog
 
 GENERIC = {"any BASE encoder": 12, "any LARGE encoder": 24}  # name -> layers, offered without any encoder
 SELECTED = "Selected"
@@ -71,7 +71,7 @@ def default_encoder(catalog: StoreCatalog) -> str:
 def depth_picture(
     catalog: StoreCatalog, techniques: TechniqueSelection, *, encoder: str, task: Task, recipe: Recipe
 ) -> Figure | Remark:
-    """The baseline and the selection side by side, or a message where the techniques contradict each other.
+    """No technique and the selection side by side, or a message where the techniques contradict each other.
 
     Args:
         recipe: its learning rates and steps are described.
@@ -79,7 +79,7 @@ def depth_picture(
     n_layers = encoder_layers(catalog)[encoder]
     try:
         selected = techniques.on(recipe, task=task)
-        plans = {"Baseline": depth_plan(recipe, n_layers), SELECTED: depth_plan(selected, n_layers)}
+        plans = {NO_TECHNIQUE: depth_plan(recipe, n_layers), SELECTED: depth_plan(selected, n_layers)}
     except ParameterError as error:
         return Remark(text=f"These techniques cannot be combined: {error}.")
     return depth_figure(

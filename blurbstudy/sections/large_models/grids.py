@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...stabilizers import Stabilizer
-from ...study.conditions import BASELINE, layer_techniques, recipes_by_type, technique_grid
-from ...study.grid import Grid, TaskColumn
+from ...study.conditions import layer_techniques, recipes_by_type, technique_grid
+from ...study.grid import DEFAULT_RECIPE, Grid, TaskColumn
 from ...study.study import Study
 from ..parameters.large_models import Parameters
 
@@ -43,7 +43,7 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
         if not any(task.name in column.tasks for column in tuned)
     )
     seeds = study.seeds[: chosen.seeds_otherwise]
-    baselines = technique_grid(study, {BASELINE: []}, bases=bases, columns=others, seeds=seeds)
+    baselines = technique_grid(study, {DEFAULT_RECIPE: []}, bases=bases, columns=others, seeds=seeds)
     on_all = [name for name in names if chosen.on_all_tasks is None or name in chosen.on_all_tasks]
     included = {*on_all, *(counterparts[name] for name in on_all if name in counterparts)}
     cells = {key: runs for key, runs in baselines.cells.items() if key.group in included}

@@ -7,13 +7,13 @@ from statistics import fmean
 
 from ...stats.cells import common_seeds, group_by_task, seed_score
 from ...study.conditions import blurb_columns
-from ...study.grid import Axes, Condition, Results
+from ...study.grid import DEFAULT_RECIPE, Axes, Condition, Results
 from ...study.study import Study
 from ...tables.formatting import format_number
 from ...tables.paper import shown_number
 from ...tables.score_table import percent
 from ...tables.table import Table
-from .grids import BASE_COUNTERPART, BASELINE, LARGE, Parameters
+from .grids import BASE_COUNTERPART, LARGE, Parameters
 
 AXES = Axes(group="Size", level="LARGE encoder")
 
@@ -57,7 +57,7 @@ def best_technique_results(study: Study[Parameters], results: Results) -> Result
         for name, encoder in encoders.items():
             runs_of = {}
             for task in (task.name for task in study.tasks):
-                level = best.get((name, column_of[task]), BASELINE)
+                level = best.get((name, column_of[task]), DEFAULT_RECIPE)
                 runs = results.grid.cells.get(Condition(encoder, level, column_of[task]), ())
                 runs_of[task] = [config for config in runs if config.task == task]
                 recipes[name, task] = results.grid.recipes[level, task]

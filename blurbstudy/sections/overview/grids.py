@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ...errors import ParameterError
-from ...study.grid import Condition, Grid, TaskColumn
+from ...study.grid import DEFAULT_RECIPE, Condition, Grid, TaskColumn
 from ...study.study import Study
 from ...tasks import TASKS, get_task
 from ..parameters.overview import Parameters
-
-SETTING = "Baseline"
 
 
 def grids(study: Study[Parameters]) -> dict[str, Grid]:
@@ -36,13 +34,13 @@ def grids(study: Study[Parameters]) -> dict[str, Grid]:
     cells = {}
     if encoder and not missing:
         run = study.run_config(task.name, encoder, recipe=recipe, seed=study.seeds[0])
-        cells[Condition(encoder, SETTING, task.name)] = (run,)
+        cells[Condition(encoder, DEFAULT_RECIPE, task.name)] = (run,)
     grid = Grid(
         groups=(encoder or "none",),
         missing_reasons={encoder or "none": missing} if missing else {},
-        levels=(SETTING,),
+        levels=(DEFAULT_RECIPE,),
         columns=(TaskColumn(label=task.name, tasks=(task.name,)),),
-        recipes={(SETTING, task.name): recipe},
+        recipes={(DEFAULT_RECIPE, task.name): recipe},
         seeds=study.seeds[:1],
         cells=cells,
     )

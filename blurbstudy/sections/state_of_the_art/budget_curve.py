@@ -42,7 +42,7 @@ def expected_figure(
             _draw(panel, result, best[encoder], *styles[encoder], at=panel.box_right + 10 + 14 * index)
         drawn.append(panel)
     keys = [Key(encoder, color, dash=dash) for encoder, (color, dash) in styles.items()]
-    keys += [Key("a trial", SOFT, "dot"), Key("the standard recipe", SOFT, "cross")] if panels else []
+    keys += [Key("a trial", SOFT, "dot"), Key("the default recipe", SOFT, "cross")] if panels else []
     notes = [
         "Line: the mean of the best of k trials, over all subsets of those that were run, up to half of them; band: "
         f"its 95% interval over trials (bootstrap), from {MIN_BAND} on. At the right: the trials. The formula assumes "

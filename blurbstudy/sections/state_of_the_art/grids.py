@@ -1,4 +1,4 @@
-"""Notebook 06's grids: every encoder of a table by the standard recipe and by the one its search chose."""
+"""Notebook 06's grids: every encoder of a table by the default recipe and by the one its search chose."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from ...config import Recipe, RunConfig
 from ...study.conditions import blurb_columns, recipes_by_type
-from ...study.grid import Axes, Condition, Grid
+from ...study.grid import DEFAULT_RECIPE, Axes, Condition, Grid
 from ...study.study import Study
 from ..parameters.state_of_the_art import Parameters
-from .searches import OPTIMAL_WITHOUT_DEV, Searched, optimal_recipe, planned_searches, search_results, trial_configs
+from .searches import SEARCHED_WITHOUT_DEV, Searched, optimal_recipe, planned_searches, search_results, trial_configs
 
-STANDARD, OPTIMAL = "Standard", "Optimal"
-LEVELS = (STANDARD, OPTIMAL, OPTIMAL_WITHOUT_DEV)
+SEARCHED_RECIPE = "Searched recipe"
+LEVELS = (DEFAULT_RECIPE, SEARCHED_RECIPE, SEARCHED_WITHOUT_DEV)
 AXES = Axes(group="Encoder", level="Recipe")
 
 
 def grids(study: Study[Parameters], searched: Searched | None = None) -> dict[str, Grid]:
-    """`table8` and `table9`: BASE and LARGE encoders, standard and optimal.
+    """`table8` and `table9`: BASE and LARGE encoders, by the default and the searched recipe.
 
     Args:
         searched: results of the searches; None: as in the store, or run now if the study trains.
@@ -45,8 +45,8 @@ def optimal_grid(
     columns: Mapping[str, str | None],
     tasks: Sequence[str] | None = None,
 ) -> Grid:
-    """Every encoder of a table on every task, by the standard recipe and by the one that its search chose; without a
-    search the two are the same. Where the optimal one is also trained on dev, the chosen recipe without dev too.
+    """Every encoder of a table on every task, by the default recipe and by the one that its search chose; without a
+    search the two are the same. Where the searched one is also trained on dev, the chosen recipe without dev too.
 
     Args:
         columns: the paper's name -> display name of the encoder in its place, or None.
@@ -60,10 +60,10 @@ def optimal_grid(
                 continue
             base, result = bases[task.name], searched.get((name, task.name))
             train_on_dev = task.name in study.parameters.train_on_dev
-            recipes[column, STANDARD, task.name] = base
-            recipes[column, OPTIMAL, task.name] = optimal_recipe(result, base, train_on_dev=train_on_dev)
+            recipes[column, DEFAULT_RECIPE, task.name] = base
+            recipes[column, SEARCHED_RECIPE, task.name] = optimal_recipe(result, base, train_on_dev=train_on_dev)
             if train_on_dev:
-                recipes[column, OPTIMAL_WITHOUT_DEV, task.name] = optimal_recipe(result, base, train_on_dev=False)
+                recipes[column, SEARCHED_WITHOUT_DEV, task.name] = optimal_recipe(result, base, train_on_dev=False)
     task_columns, cells = blurb_columns(study), {}
     for column, name in available.items():
         for level in LEVELS:

@@ -17,7 +17,7 @@ from ...tables.paper import paper_number
 from ...tables.score_table import percent, percents
 from ...tables.table import NOT_RUN, HtmlCell, Table, number_with_details
 from ..parameters.state_of_the_art import Parameters
-from .grids import OPTIMAL
+from .grids import SEARCHED_RECIPE
 
 PUBLISHED_FILE = Path(__file__).with_name("published_scores.yaml")
 PAPER = {  # column here -> the paper's table and column
@@ -42,7 +42,7 @@ def published_systems() -> dict[str, PublishedSystem]:
 
 
 def published_scores_table(study: Study[Parameters], tables: Mapping[str, Results]) -> Table:
-    """A row per task: our optimal scores with their intervals, the paper's, and those of published systems.
+    """A row per task: our scores by searched recipes with their intervals, the paper's, and those of published systems.
 
     Args:
         tables: BASE or LARGE -> results.
@@ -52,11 +52,11 @@ def published_scores_table(study: Study[Parameters], tables: Mapping[str, Result
         (f"{group}-{size}, here", results, group)
         for size, results in tables.items()
         for group in results.grid.groups
-        if any(key.group == group and key.level == OPTIMAL for key in results.summaries)
+        if any(key.group == group and key.level == SEARCHED_RECIPE for key in results.summaries)
     ]
     rows = []
     for label in (column.label for column in next(iter(tables.values())).grid.columns):
-        summaries = [results.summaries.get(Condition(group, OPTIMAL, label)) for _, results, group in ours]
+        summaries = [results.summaries.get(Condition(group, SEARCHED_RECIPE, label)) for _, results, group in ours]
         published = [paper_number(table, column, label) for table, column in papers.values()]
         published += [system["cells"].get(label) for system in systems.values()]
         rows.append((label, *map(_our_score, summaries), *map(format_number, published)))

@@ -19,13 +19,13 @@ from ...study.study import Study
 from ...tasks import SPLITS, Task
 from ..parameters.state_of_the_art import Parameters
 
-OPTIMAL_WITHOUT_DEV = "Optimal, without dev"  # the chosen recipe trained on train alone, where OPTIMAL also uses dev
+SEARCHED_WITHOUT_DEV = "Searched recipe, dev not in training"
 
 Searched = Mapping[tuple[str, str], SearchResult]  # (encoder's display name, task)
 
 
 def searches_of(study: Study[Parameters]) -> list[Search]:
-    """One search per encoder and task around the task's standard recipe: of Table 8's encoders on `search_tasks`, of
+    """One search per encoder and task around the task's default recipe: of Table 8's encoders on `search_tasks`, of
     Table 9's on those that are among `large_tasks` too. Encoders and tasks that are not available have none.
 
     Raises:
@@ -136,7 +136,7 @@ def _by_encoder_and_task(results: Sequence[SearchResult]) -> Searched:
 
 
 def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_dev: bool) -> Recipe | None:
-    """The recipe that the search chose, or the standard one without a search; None while the search is unfinished.
+    """The recipe that the search chose, or the default one without a search; None while the search is unfinished.
 
     Args:
         train_on_dev: also train on dev.
@@ -151,8 +151,8 @@ def optimal_recipe(result: SearchResult | None, standard: Recipe, *, train_on_de
 
 
 def searched_only(results: Results, searched: Searched) -> Results:
-    """The results by the standard and the optimal recipe on tasks that were searched, and on means over them."""
+    """The results by the default and the searched recipe on tasks that were searched, and on means over them."""
     tasks = {task for _, task in searched}
     columns = tuple(column for column in results.grid.columns if tasks & set(column.tasks))
-    levels = tuple(level for level in results.grid.levels if level != OPTIMAL_WITHOUT_DEV)
+    levels = tuple(level for level in results.grid.levels if level != SEARCHED_WITHOUT_DEV)
     return replace(results, grid=replace(results.grid, columns=columns, levels=levels))

@@ -1,4 +1,4 @@
-"""Tables 8 and 9: standard fine-tuning against the recipe that a search on dev has chosen, and the searches."""
+"""Tables 8 and 9: the default recipe against the recipe that a search on dev has chosen, and the searches."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ...engine.sweep import find_runs
 from ...search.search import Search, SearchResult
 from ...search.space import TECHNIQUES
 from ...study.conditions import BLURB
-from ...study.grid import Condition, Results, format_seeds
+from ...study.grid import DEFAULT_RECIPE, Condition, Results, format_seeds
 from ...study.study import Study
 from ...tables.formatting import format_number, format_setting
 from ...tables.score_table import cell_caveats, cell_legend, cell_score, percent
 from ...tables.table import NOT_RUN, KeyFinding, Table, empty_row
 from ..parameters.state_of_the_art import Parameters
-from .grids import OPTIMAL, STANDARD
+from .grids import SEARCHED_RECIPE
 from .searches import Searched
 
 DISPLAY_NAMES = {
@@ -33,20 +33,20 @@ def optimal_table(
     columns: Mapping[str, str | None],
     train_on_dev: Sequence[str],
 ) -> Table:
-    """A row per task; standard and optimal of each encoder side by side, each optimal cell with its recipe."""
+    """A row per task; both recipes of each encoder side by side, each searched one written out."""
     rows = []
     for label in (column.label for column in results.grid.columns):
         cells = []
         for group, name in columns.items():
-            cells.append(cell_score(results, Condition(group, STANDARD, label), paper=paper))
-            condition = Condition(group, OPTIMAL, label)
+            cells.append(cell_score(results, Condition(group, DEFAULT_RECIPE, label), paper=paper))
+            condition = Condition(group, SEARCHED_RECIPE, label)
             result = searched.get((name, label)) if name else None
             recipe = ""
             if label != BLURB and (result or condition in results.grid.cells):
                 recipe = describe_changes(result, train_on_dev=label in train_on_dev)
             cells.append(cell_score(results, condition, paper=paper, footnote=recipe))
         rows.append((label, *cells))
-    headers = [f"{column} {level.lower()}" for column in columns for level in (STANDARD, OPTIMAL)]
+    headers = [f"{column}, {level.lower()}" for column in columns for level in (DEFAULT_RECIPE, SEARCHED_RECIPE)]
     used = {key: result for key, result in searched.items() if key[0] in columns.values()}
     notes = [*_search_notes(results, used, train_on_dev=train_on_dev), *cell_caveats(results)]
     return Table(
@@ -64,17 +64,17 @@ def _search_notes(results: Results, searched: Searched, *, train_on_dev: Sequenc
     tasks = [label for label in labels if any(task == label for _, task in searched)]
     n_tasks = sum(label != BLURB for label in labels)
     if not tasks:
-        return ["Nothing was searched: optimal is standard."]
+        return ["Nothing was searched: both columns hold the default recipe."]
     first = next(iter(searched.values()))
     notes = [
-        f"Optimal: the best of {format_trials(searched.values())} trials on dev, by the mean over "
-        f"{format_seeds(first.search.seeds)}; the standard recipe is always among the trials. Test was used once, with "
+        f"Searched recipe: the best of {format_trials(searched.values())} trials on dev, by the mean over "
+        f"{format_seeds(first.search.seeds)}; the default recipe is always among the trials. Test was used once, with "
         f"{format_seeds(results.grid.seeds)}, which no trial has used."
     ]
     if len(tasks) < n_tasks:
         notes.append(
-            f"Searched on {len(tasks)} of {n_tasks} tasks: {', '.join(tasks)}. On the others optimal is standard, also "
-            f"within the {BLURB}."
+            f"Searched on {len(tasks)} of {n_tasks} tasks: {', '.join(tasks)}. On the others it is the default recipe, "
+            f"also within the {BLURB}."
         )
     merged = [label for label in labels if label in train_on_dev]
     if merged:
@@ -92,15 +92,15 @@ def format_trials(results: Collection[SearchResult]) -> str:
 
 
 def describe_changes(result: SearchResult | None, *, train_on_dev: bool) -> str:
-    """What the chosen recipe changes in the standard one."""
+    """What the chosen recipe changes in the default one."""
     dev = ", trained on dev too" if train_on_dev else ""
     if result is None:
-        return f"not searched: as standard{dev}"
+        return f"not searched: as the default{dev}"
     if result.best is None:
         return f"search unfinished: {len(result.values)} of {result.budget} trials"
     default = result.search.space.default
     changed = [format_choice(name, value) for name, value in result.best.params.items() if value != default[name]]
-    return (", ".join(changed) or "the standard recipe was best") + dev
+    return (", ".join(changed) or "the default recipe was best") + dev
 
 
 def format_choice(name: str, value: object) -> str:
@@ -117,8 +117,8 @@ def _display_name(name: str) -> str:
 
 
 def search_table(study: Study[Parameters], searched: Searched) -> Table:
-    """Each search: number of trials, dev scores of the standard and the best recipe, and the chosen recipe."""
-    columns = ("Task", "Encoder", "Trials", "Dev, standard", "Dev, best of the trials", "Dev, worst", "Recipe chosen")
+    """Each search: number of trials, dev scores of the default and the best recipe, and the chosen recipe."""
+    columns = ("Task", "Encoder", "Trials", "Dev, default", "Dev, best of the trials", "Dev, worst", "Recipe chosen")
     rows = []
     for (encoder, task), result in sorted(searched.items(), key=lambda entry: entry[0][1]):
         standard = result.standard.value if result.standard else None
@@ -182,7 +182,7 @@ def search_findings(searched: Searched) -> KeyFinding:
         index = result.trials.index(result.best) + 1
         sentences.append(
             f"{task}, {encoder}: chosen on dev at trial {index} of {len(result.trials)}: {changes} (dev "
-            f"{format_number(percent(result.best.value))}, the best of {len(result.trials)}; standard "
+            f"{format_number(percent(result.best.value))}, the best of {len(result.trials)}; default "
             f"{format_number(percent(result.standard.value))})."
         )
     return KeyFinding(question="What did the search choose?", sentences=sentences or [f"Nothing searched: {NOT_RUN}."])

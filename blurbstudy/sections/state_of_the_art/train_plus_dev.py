@@ -11,8 +11,8 @@ from ...tables.comparison_table import DIFFERENCE_NOTE, difference_cells, format
 from ...tables.formatting import format_number
 from ...tables.score_table import percent
 from ...tables.table import Table, empty_row
-from .grids import OPTIMAL
-from .searches import OPTIMAL_WITHOUT_DEV
+from .grids import SEARCHED_RECIPE
+from .searches import SEARCHED_WITHOUT_DEV
 
 
 def train_plus_dev_table(tables: Mapping[str, Results]) -> Table:
@@ -26,7 +26,7 @@ def train_plus_dev_table(tables: Mapping[str, Results]) -> Table:
     rows, runs = [], {}
     for (size, results, condition, change), p in zip(compared, corrected, strict=True):
         encoder = f"{condition.group}-{size}"
-        sides = [results.summaries[key] for key in (condition, condition._replace(level=OPTIMAL_WITHOUT_DEV))]
+        sides = [results.summaries[key] for key in (condition, condition._replace(level=SEARCHED_WITHOUT_DEV))]
         runs[f"{encoder}, {condition.column}"] = tuple(run for summary in sides for run in summary.run_ids)
         rows.append(
             (
@@ -59,7 +59,7 @@ def train_plus_dev_table(tables: Mapping[str, Results]) -> Table:
 
 def _comparisons(results: Results) -> Iterator[tuple[Condition, Comparison]]:
     for condition in results.conditions():
-        if condition.level == OPTIMAL:
-            change = results.compare(condition, condition._replace(level=OPTIMAL_WITHOUT_DEV))
+        if condition.level == SEARCHED_RECIPE:
+            change = results.compare(condition, condition._replace(level=SEARCHED_WITHOUT_DEV))
             if change is not None and change.difference is not None:
                 yield condition, change

@@ -1,0 +1,129 @@
+"""The answers of the first page that follow from the techniques' tables: what to use with few examples, what each
+technique buys, and how sure that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from ...stats.summary import CellSummary
+from ...study.decisions import Outcome
+from ...study.grid import DEFAULT_RECIPE
+from ...tables.score_table import percent
+from ...tables.table import KeyFinding
+from .evidence import Evidence
+from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, few, tasks_of, technique_effects
+from .names import format_change, format_tenths, in_sentence
+
+FEW_EXAMPLES = 1000
+FEW_QUESTION = "What should I use with a few hundred examples?"
+
+
+def few_examples_answer(evidence: Evidence) -> KeyFinding:
+    """For each task with few training examples: what the default recipe scores, and what is better or worse."""
+    cells: dict[str, tuple[int, str, dict[str, CellSummary]]] = {}  # tasks -> examples, recipe, encoder -> scores
+    for _, results in default_grids(evidence):
+        for key, summary in results.summaries.items():
+            column, config = results.column(key.column), results.grid.cells[key][0]
+            official = len(column.tasks) == 1 and column.splits is None
+            n = int(evidence.train_sizes.get(config.task, 0) * config.train_share)
+            if key.level == DEFAULT_RECIPE and official and 0 < n <= FEW_EXAMPLES:
+                recipe = f"{config.recipe.epochs / config.train_share:g} epochs at {config.recipe.learning_rate:g}"
+                _, _, encoders = cells.setdefault(tasks_of(column), (n, recipe, {}))
+                encoders.setdefault(config.encoder_name, summary)
+    effects = technique_effects(evidence)
+    sentences = [_few_examples(name, *found, effects) for name, found in cells.items()]
+    none = f"No task with at most {FEW_EXAMPLES:,} training examples has runs yet."
+    return KeyFinding(question=FEW_QUESTION, sentences=sentences or [none], on_front_page=True)
+
+
+def _few_examples(
+    name: str, n: int, recipe: str, encoders: dict[str, CellSummary], effects: Sequence[TechniqueEffect]
+) -> str:
+    scores = ", ".join(
+        f"{format_tenths(percent(cell.noncollapsed_mean))} ({encoder}; {cell.collapsed} of {cell.runs} runs collapsed)"
+        for encoder, cell in encoders.items()
+    )
+    found: dict[Outcome, list[str]] = {}
+    for effect in effects:
+        for decision in effect.decisions.get(name, ()):
+            change = format_change(percent(decision.comparison.difference))
+            found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
+    better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
+    use = f"try {', '.join(better)}, better than the default recipe" if better else "the default recipe"
+    examples = "" if "examples" in name else f", {n:,} examples"
+    parts = [f"{name}{examples}: {use} ({recipe}), which scores {scores}" if not better else f"{name}{examples}: {use}"]
+    parts += [f"worse: {', '.join(worse)}"] if worse else []
+    parts += [f"not shown to differ: {', '.join(open_)}"] if open_ else []
+    return "; ".join(parts) + "."
+
+
+def gains_answer(evidence: Evidence) -> KeyFinding:
+    """Which techniques are better or worse anywhere, which are undecided, and which change how often runs collapse."""
+    effects = [effect for effect in technique_effects(evidence) if effect.judged]
+    if not effects:
+        none = "No technique has runs of several seeds beside the default recipe's yet."
+        return KeyFinding(question=QUESTION, sentences=[none], on_front_page=True)
+    sentences = []
+    for outcome in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED):
+        listed = "; ".join(
+            f"{effect.name}, on {few(tasks, 'tasks')}" for effect in effects if (tasks := effect.decided(outcome))
+        )
+        if listed and outcome.decided:
+            sentences.append(f"{outcome.value.capitalize()} than the default recipe: {listed}.")
+        elif listed:
+            sentences.append(f"Undecided, neither shown to help nor to harm: {listed}.")
+    return KeyFinding(question=QUESTION, sentences=[*sentences, *_saves(effects)], on_front_page=True)
+
+
+def _saves(effects: Sequence[TechniqueEffect]) -> list[str]:
+    """Under which techniques more, or fewer, runs collapsed than under the default recipe."""
+    changed: dict[str, list[str]] = {}
+    for effect in effects:
+        rates = effect.rates
+        if rates is not None and effect.p_rates is not None and effect.p_rates < LEVEL:
+            counts = " against ".join(f"{k} of {n}" for k, n in zip(rates.collapsed, rates.n, strict=True))
+            changed.setdefault("more" if rates.difference > 0 else "fewer", []).append(f"{effect.name}, {counts}")
+    if not changed:
+        return ["No technique is shown to change how often runs collapse."]
+    return [
+        f"Compared with the default recipe, {which} runs collapsed with: {'; '.join(names)} (exact test)."
+        for which, names in changed.items()
+    ]
+
+
+def certainty_answer(evidence: Evidence) -> KeyFinding:
+    """How sure the scores are: widths of both intervals, and what they leave undecided."""
+    cells = {
+        summary.run_ids: summary
+        for grids in evidence.results.values()
+        for results in grids.values()
+        for summary in results.summaries.values()
+    }
+    # Where every run collapsed, scores are often all the same: sure of nothing, and by no width at all.
+    alive = [summary for summary in cells.values() if not summary.all_collapsed]
+    both = [summary for summary in alive if summary.seed_interval is not None and summary.example_interval is not None]
+    if not both:
+        none = "No cell has both intervals and a run that did not collapse yet."
+        return KeyFinding(question="How sure is this?", sentences=[none], on_front_page=True)
+    seeds, examples = (
+        [_half(getattr(summary, name)) for summary in both] for name in ("seed_interval", "example_interval")
+    )
+    larger = sum(b > a for a, b in zip(seeds, examples, strict=True))
+    widths = [format_tenths(percent(median(halves))) for halves in (seeds, examples)]
+    ns = [summary.n_noncollapsed for summary in both]
+    sentences = [
+        f"A mean score is known to ±{widths[0]} points over seeds and to ±{widths[1]} over test examples (95%; medians "
+        f"of {len(both)} cells, each of {_span(ns)} seeds, without cells in which every run collapsed).",
+        f"Test examples are the larger uncertainty in {larger} of {len(both)} cells; more seeds cannot reduce it.",
+    ]
+    return KeyFinding(question="How sure is this?", sentences=sentences, on_front_page=True)
+
+
+def _span(ns: Sequence[int]) -> str:
+    return str(ns[0]) if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"
+
+
+def _half(bounds: tuple[float, float]) -> float:
+    return (bounds[1] - bounds[0]) / 2
