@@ -15,7 +15,7 @@ from typing import Any
 from blurbstudy.config import Recipe
 from blurbstudy.report.published_archive import ARCHIVE, unpack_archive
 from blurbstudy.sections import get_section
-from blurbstudy.sections.claims.answers import certainty_answer, gains_answer
+from blurbstudy.sections.claims.answers import certainty_answer, few_examples_answer, gains_answer
 from blurbstudy.sections.claims.collapse_map import safety_answer
 from blurbstudy.sections.claims.verdict_tables import claim_verdicts, verdicts_answer
 from blurbstudy.stabilizers import Freeze, LayerwiseDecay, Reinitialize, RemoveLayers, depth_plan, stabilize
@@ -79,7 +79,8 @@ def answers(store: RunStore) -> list[KeyFinding]:
     study: Study[Any] = stored_study(get_section("08_claims"), values, store=store.folder)
     verdicts = claim_verdicts(study)
     evidence = verdicts.evidence
-    return [safety_answer(evidence), gains_answer(evidence), certainty_answer(evidence), verdicts_answer(verdicts)]
+    answers = (few_examples_answer, safety_answer, gains_answer, certainty_answer)
+    return [*(answer(evidence) for answer in answers), verdicts_answer(verdicts)]
 
 
 def cells(results: Results) -> Iterator[str]:

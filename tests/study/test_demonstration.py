@@ -23,7 +23,7 @@ from blurbstudy.tables.figure import seeds_figure
 from blurbstudy.tables.paper import NOT_COMPARED
 from blurbstudy.tables.score_table import score_table
 
-BASELINE = "Baseline"
+BASELINE = "Default recipe"
 
 
 @pytest.fixture

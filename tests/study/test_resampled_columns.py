@@ -6,7 +6,7 @@ import pytest
 
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import layer_adaptation, optimization_ablation
-from blurbstudy.study.grid import Condition
+from blurbstudy.study.grid import DEFAULT_RECIPE, Condition
 from blurbstudy.study.parameter_types import read_splits
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
@@ -41,7 +41,7 @@ def test_a_table_has_the_resampled_column_beside_the_official_one(make_study, sh
     plain = optimization_ablation.grids(make_study(optimization_ablation, **short))["table3"]
     assert {key: runs for key, runs in grid.cells.items() if key.column == "BIOSSES"} == plain.cells
     results = study.results(grid)
-    condition = Condition("BERT", "Improved optimization", grid.columns[1].label)
+    condition = Condition("BERT", "Default recipe", grid.columns[1].label)
     summary = results.summaries[condition]
     assert (summary.n, summary.runs) == (2, 4) and summary.resampled is not None
     table = score_table(results, title="Table 3", paper="table3", wide=True)
@@ -50,8 +50,8 @@ def test_a_table_has_the_resampled_column_beside_the_official_one(make_study, sh
     assert (resampled.seeds, resampled.expected, resampled.runs) == (2, 2, 4)
     assert RESAMPLED_NOTE in table.legend and "not comparable with the paper" in table.notes[0]
     assert "jackknife pseudo-values over pairs, joint with repeats" in table.caption
-    baseline = optimization_ablation.BASELINE
-    compared = results.compare(condition._replace(level="Standard epochs"), condition)
+    baseline = DEFAULT_RECIPE
+    compared = results.compare(condition._replace(level="Few epochs"), condition)
     assert compared is not None and compared.n == 2 and compared.nadeau_bengio is not None
     assert "Nadeau-Bengio" in paired_table(results, title="d", baseline=baseline, paper="table3")._repr_html_()
     against = compare_with_paper(results, baseline=baseline, paper="table3")

@@ -34,13 +34,18 @@ def test_table_4_agrees_with_tables_2_and_3():
 
 
 def test_a_cell_is_found_whichever_way_round_the_paper_printed_the_table():
-    assert paper_cell("table3", group="ELECTRA", level="Standard epochs") == 49.87
+    assert paper_cell("table3", group="ELECTRA", level="Few epochs") == 49.87
+    assert paper_cell("table3", group="BERT", level="Default recipe") == 93.46
+    assert paper_cell("table4", group="BERT", level="Default recipe", column="SS") == 93.5
+    assert paper_cell("table8", group="PubMedBERT", level="Default recipe", column="BIOSSES") == paper_number(
+        "table8", "PubMedBERT standard", "BIOSSES"
+    )
     assert paper_cell("table4", group="BERT", level="Layer freeze", column="QA") == 76.3
 
 
 def test_a_cell_that_the_paper_has_not_is_none():
-    assert paper_cell("table3", group="MiniLM", level="Standard epochs") is None
-    assert paper_cell("table3", group="BERT", level="Neither adjustment") is None
+    assert paper_cell("table3", group="MiniLM", level="Few epochs") is None
+    assert paper_cell("table3", group="BERT", level="Few epochs, no bias correction") is None
     assert paper_cell("table5", group="BioBERT-LARGE", level="Layer freeze", column="SS") is None
 
 

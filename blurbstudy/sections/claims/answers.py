@@ -4,7 +4,7 @@ technique buys, and how sure that is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from ...stats.summary import CellSummary
@@ -13,50 +13,62 @@ from ...study.grid import DEFAULT_RECIPE
 from ...tables.score_table import percent
 from ...tables.table import KeyFinding
 from .evidence import Evidence
-from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, few, tasks_of, technique_effects
+from .gains import LEVEL, QUESTION, TechniqueEffect, default_grids, encoder_of, few, tasks_of, technique_effects
 from .names import format_change, format_tenths, in_sentence
 
 FEW_EXAMPLES = 1000
+OUTCOMES = {
+    Outcome.BETTER: "Better than the default recipe",
+    Outcome.WORSE: "Worse than the default recipe",
+    Outcome.UNDECIDED: "Undecided, neither shown to help nor to harm",
+}
 FEW_QUESTION = "What should I use with a few hundred examples?"
 
 
 def few_examples_answer(evidence: Evidence) -> KeyFinding:
-    """For each task with few training examples: what the default recipe scores, and what is better or worse."""
+    """For each task with few training examples and tested techniques: what to use, and what is not better."""
+    effects = [effect for effect in technique_effects(evidence) if effect.judged]
+    tested = {name for effect in effects for name in effect.decisions}
     cells: dict[str, tuple[int, str, dict[str, CellSummary]]] = {}  # tasks -> examples, recipe, encoder -> scores
     for _, results in default_grids(evidence):
         for key, summary in results.summaries.items():
             column, config = results.column(key.column), results.grid.cells[key][0]
-            official = len(column.tasks) == 1 and column.splits is None
+            official = len(column.tasks) == 1 and column.splits is None and tasks_of(column) in tested
             n = int(evidence.train_sizes.get(config.task, 0) * config.train_share)
-            if key.level == DEFAULT_RECIPE and official and 0 < n <= FEW_EXAMPLES:
-                recipe = f"{config.recipe.epochs / config.train_share:g} epochs at {config.recipe.learning_rate:g}"
+            if key.level == DEFAULT_RECIPE and official and summary.n > 1 and 0 < n <= FEW_EXAMPLES:
+                recipe = f"{config.recipe.epochs / config.train_share:g} epochs at a learning rate of "
+                recipe += f"{config.recipe.learning_rate:g}"
                 _, _, encoders = cells.setdefault(tasks_of(column), (n, recipe, {}))
-                encoders.setdefault(config.encoder_name, summary)
-    effects = technique_effects(evidence)
+                encoders.setdefault(encoder_of(results, key), summary)
     sentences = [_few_examples(name, *found, effects) for name, found in cells.items()]
-    none = f"No task with at most {FEW_EXAMPLES:,} training examples has runs yet."
+    none = f"No task with at most {FEW_EXAMPLES:,} training examples has runs of several seeds yet."
     return KeyFinding(question=FEW_QUESTION, sentences=sentences or [none], on_front_page=True)
 
 
 def _few_examples(
-    name: str, n: int, recipe: str, encoders: dict[str, CellSummary], effects: Sequence[TechniqueEffect]
+    name: str, n: int, recipe: str, encoders: Mapping[str, CellSummary], effects: Sequence[TechniqueEffect]
 ) -> str:
-    scores = ", ".join(
-        f"{format_tenths(percent(cell.noncollapsed_mean))} ({encoder}; {cell.collapsed} of {cell.runs} runs collapsed)"
-        for encoder, cell in encoders.items()
-    )
     found: dict[Outcome, list[str]] = {}
     for effect in effects:
         for decision in effect.decisions.get(name, ()):
             change = format_change(percent(decision.comparison.difference))
             found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
     better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
-    use = f"try {', '.join(better)}, better than the default recipe" if better else "the default recipe"
     examples = "" if "examples" in name else f", {n:,} examples"
-    parts = [f"{name}{examples}: {use} ({recipe}), which scores {scores}" if not better else f"{name}{examples}: {use}"]
+    scores = " and ".join(f"{encoder} {_score(cell)}" for encoder, cell in encoders.items())
+    parts = [
+        f"{name}{examples}: {', '.join(better)}, better than the default recipe"
+        if better
+        else f"{name}{examples}: the default recipe; nothing tested is shown to be better"
+    ]
     parts += [f"worse: {', '.join(worse)}"] if worse else []
     parts += [f"not shown to differ: {', '.join(open_)}"] if open_ else []
-    return "; ".join(parts) + "."
+    return f"{'; '.join(parts)}. The default recipe ({recipe}) scores {scores}."
+
+
+def _score(cell: CellSummary) -> str:
+    mean, sd = (format_tenths(percent(value)) for value in (cell.noncollapsed_mean, cell.noncollapsed_sd))
+    return f"{mean} ± {sd} (sd over {cell.n_noncollapsed} seeds; {cell.collapsed} of {cell.runs} runs collapsed)"
 
 
 def gains_answer(evidence: Evidence) -> KeyFinding:
@@ -66,14 +78,15 @@ def gains_answer(evidence: Evidence) -> KeyFinding:
         none = "No technique has runs of several seeds beside the default recipe's yet."
         return KeyFinding(question=QUESTION, sentences=[none], on_front_page=True)
     sentences = []
-    for outcome in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED):
-        listed = "; ".join(
-            f"{effect.name}, on {few(tasks, 'tasks')}" for effect in effects if (tasks := effect.decided(outcome))
-        )
-        if listed and outcome.decided:
-            sentences.append(f"{outcome.value.capitalize()} than the default recipe: {listed}.")
-        elif listed:
-            sentences.append(f"Undecided, neither shown to help nor to harm: {listed}.")
+    for outcome, start in OUTCOMES.items():
+        where: dict[str, list[str]] = {}
+        for effect in effects:
+            if tasks := effect.decided(outcome):
+                place = f"{few(tasks, 'tasks')} with {few(effect.encoders, 'encoders')}"
+                where.setdefault(place, []).append(in_sentence(effect.setting))
+        if where:
+            listed = "; ".join(f"on {place}, {', '.join(names)}" for place, names in where.items())
+            sentences.append(f"{start}: {listed}.")
     return KeyFinding(question=QUESTION, sentences=[*sentences, *_saves(effects)], on_front_page=True)
 
 

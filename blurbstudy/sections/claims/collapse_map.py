@@ -160,7 +160,7 @@ def safety_answer(evidence: Evidence) -> KeyFinding:
     if not settings:
         return KeyFinding(question=QUESTION, sentences=["Nothing has been run yet."], on_front_page=True)
     sentences = [_scope(evidence), _safe_settings(settings), *_unsafe_settings(settings)]
-    sentences += [*_default_recipe(settings), *_extreme_tasks(settings), *_default_settings(evidence)]
+    sentences += [*_default_recipe(settings), *_extreme_tasks(settings)]
     return KeyFinding(question=QUESTION, sentences=sentences, on_front_page=True)
 
 
@@ -218,18 +218,6 @@ def _default_recipe(settings: Sequence[SettingStatuses]) -> list[str]:
         if count.n_collapsed
     ]
     return [f"The {DEFAULT_RECIPE.lower()} itself collapsed on {', '.join(counts)}."] if counts else []
-
-
-def _default_settings(evidence: Evidence) -> list[str]:
-    """What the default recipe is."""
-    recipes: dict[str, list[str]] = {}  # settings -> tasks
-    for _, setting, config, _ in _finished_runs(evidence):
-        if setting == DEFAULT_RECIPE:
-            epochs, rate = config.recipe.epochs / config.train_share, config.recipe.learning_rate
-            tasks = recipes.setdefault(f"{epochs:g} epochs at a learning rate of {rate:g}", [])
-            tasks += [config.task] if config.task not in tasks else []
-    listed = "; ".join(f"{text} on {_list_tasks(tasks)}" for text, tasks in recipes.items())
-    return [f"The {DEFAULT_RECIPE.lower()}: {listed}."] if listed else []
 
 
 def _extreme_tasks(settings: Sequence[SettingStatuses]) -> list[str]:

@@ -80,7 +80,7 @@ def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
                     TechniqueEffect(
                         setting=setting,
                         stem=stem,
-                        encoders=tuple(dict.fromkeys(_encoder(results, key) for key in mine)),
+                        encoders=tuple(dict.fromkeys(encoder_of(results, key) for key in mine)),
                         gains=tuple(mine.values()),
                         decisions=decisions,
                         rates=change,
@@ -96,7 +96,7 @@ def tasks_of(column: TaskColumn) -> str:
     return column.tasks[0] if len(column.tasks) == 1 and column.in_paper and column.splits is None else column.label
 
 
-def _encoder(results: Results, key: Condition) -> str:
+def encoder_of(results: Results, key: Condition) -> str:
     """The encoder that was run; a grid may name it by the paper's column."""
     first_seed = results.grid.pretraining_seeds  # encoder fingerprint -> pretraining seed
     names = {
@@ -187,7 +187,7 @@ def gain_table(evidence: Evidence) -> Table:
     rows, runs = [], {}
     for stem, results in default_grids(evidence):
         for key, gain in _gains(results):
-            both, encoder = (key, key._replace(level=DEFAULT_RECIPE)), _encoder(results, key)
+            both, encoder = (key, key._replace(level=DEFAULT_RECIPE)), encoder_of(results, key)
             ids = tuple(run for condition in both for run in results.summaries[condition].run_ids)
             runs[f"{stem}: {key._replace(group=encoder).name}"] = ids
             rows.append(

@@ -4,11 +4,11 @@ import re
 
 from blurbstudy.sections.claims.collapse_map import collapse_table, count_statuses, safety_answer
 from blurbstudy.sections.claims.evidence import Evidence
-from blurbstudy.sections.claims.names import DEFAULT
+from blurbstudy.study.grid import DEFAULT_RECIPE
 
 GOOD, COLLAPSED = [90, 92, 91, 93, 90], [60, 61, 60, 62, 61]
-FREEZE, DECAY = "Freezing lower layers", "Layerwise learning-rate decay"
-RIGHT = {"Baseline": COLLAPSED, "Layer freeze": GOOD, "Layerwise decay": [*GOOD[:3], *COLLAPSED[:2]]}
+FREEZE, DECAY = "Layer freeze", "Layerwise decay"
+RIGHT = {"Default recipe": COLLAPSED, "Layer freeze": GOOD, "Layerwise decay": [*GOOD[:3], *COLLAPSED[:2]]}
 
 
 def test_each_run_counts_once_and_settings_with_the_same_runs_share_a_row(make_results):
@@ -16,16 +16,16 @@ def test_each_run_counts_once_and_settings_with_the_same_runs_share_a_row(make_r
     evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "02": {"heads": same}})
     settings = count_statuses(evidence)
     counts = {one.name: (one.by_task["BioASQ"].n_collapsed, one.by_task["BioASQ"].n) for one in settings}
-    assert counts == {DEFAULT: (5, 5), FREEZE: (0, 5), DECAY: (2, 5)}
+    assert counts == {DEFAULT_RECIPE: (5, 5), FREEZE: (0, 5), DECAY: (2, 5)}
     assert [one.aliases for one in settings] == [["Cosine head"], [], []]
     assert collapse_table(evidence).rows[0][0].note == "also Cosine head"
 
 
-def test_the_map_is_shaded_by_share_and_says_it_in_numbers(make_results):
+def test_the_map_is_shaded_by_the_rate_that_is_proved_and_says_it_in_numbers(make_results):
     table = collapse_table(Evidence(results={"03": {"table4": make_results(RIGHT)}}), front=True)
     assert table.info["front"] and table.columns == ("Setting", "BioASQ")
     assert [row[1].text for row in table.rows] == ["5/5", "0/5", "2/5"]
-    assert [re.search(r"shade (s\d)", row[1].markup)[1] for row in table.rows] == ["s5", "s0", "s3"]
+    assert [re.search(r"shade (s\d)", row[1].markup)[1] for row in table.rows] == ["s4", "s0", "s2"]
     assert 'title="2 not trained, 3 better than trivial"' in table.rows[2][1].markup
     assert all(len(runs) == 5 for runs in table.runs.values()) and len(table.runs) == 3
 
@@ -35,16 +35,18 @@ def test_every_cell_names_its_task_for_narrow_pages(make_results):
     assert row[1].markup.startswith('<small class="task">BioASQ</small>') and row[1].text == "5/5"
 
 
-def test_the_default_recipe_is_one_row_whatever_its_notebook_calls_it(make_results):
-    others = {"Standard": COLLAPSED, "One": GOOD, "Other": GOOD, "Optimal": GOOD}  # recipes by place
+def test_the_default_recipe_is_one_row_also_where_a_grid_asks_for_something_else(make_results):
+    others = {"Two segment ids": COLLAPSED, "One": GOOD, "Other": GOOD, "Searched recipe": GOOD}  # recipes by place
     standard = make_results(others, missing=("One", "Other"))
     evidence = Evidence(results={"03": {"table4": make_results(RIGHT)}, "06": {"table8": standard}})
     names = [one.name for one in count_statuses(evidence)]
-    assert names == [DEFAULT, FREEZE, DECAY, "Searched recipe"]
+    assert names == [DEFAULT_RECIPE, FREEZE, DECAY, "Searched recipe"]
 
 
 def test_the_statuses_of_runs_are_counted_in_words(make_results):
-    (setting,) = count_statuses(Evidence(results={"03": {"table4": make_results({"Baseline": [90, 40, 62, None]})}}))
+    (setting,) = count_statuses(
+        Evidence(results={"03": {"table4": make_results({"Default recipe": [90, 40, 62, None]})}})
+    )
     assert str(setting.total) == "1 diverged, 1 constant predictions, 1 not trained, 1 better than trivial"
     assert setting.total.n_collapsed == 3
 
@@ -64,11 +66,10 @@ def test_a_setting_that_never_collapsed_is_called_safe_only_as_far_as_its_runs_g
     said = safety_answer(Evidence(results={"03": {"table4": make_results(RIGHT)}})).sentences
     assert said[0].startswith("This rests on 15 runs of BERT, on BioASQ. Collapse is judged by the training loss;")
     assert said[1] == (
-        "No run collapsed under: Freezing lower layers (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
+        "No run collapsed under: Layer freeze (0 of 5: with 95% confidence fewer than 43 in 100, on BioASQ)."
     )
     assert said[2] == (
-        "Runs collapsed most often under: Default recipe (5 of 5, on BioASQ); Layerwise learning-rate decay (2 of 5, "
-        "on BioASQ)."
+        "Runs collapsed most often under: Default recipe (5 of 5, on BioASQ); Layerwise decay (2 of 5, on BioASQ)."
     )
 
 

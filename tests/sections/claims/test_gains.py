@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from blurbstudy.sections.claims.answers import certainty_answer, few_examples_answer, gains_answer
 from blurbstudy.sections.claims.evidence import Evidence
-from blurbstudy.sections.claims.gains import certainty_answer, gain_table, gains_answer, technique_gains
+from blurbstudy.sections.claims.gains import gain_table, technique_gains
 from blurbstudy.sections.claims.names import format_change
 from blurbstudy.stats.counts import boschloo_p
 
@@ -18,7 +19,7 @@ def evidence_of(results):
 
 
 def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results):
-    evidence = evidence_of(make_results({"Baseline": [*GOOD[:2], *COLLAPSED[:3]], "Layer freeze": GOOD}))
+    evidence = evidence_of(make_results({"Default recipe": [*GOOD[:2], *COLLAPSED[:3]], "Layer freeze": GOOD}))
     table = gain_table(evidence)
     (row,) = table.rows
     total, fewer, better, collapsed = (float(row[index].replace("−", "-")) for index in (2, 3, 5, 6))
@@ -26,39 +27,49 @@ def test_a_gain_is_told_apart_into_fewer_collapsed_and_better_runs(make_results)
     assert row[7] == "0 of 5 / 3 of 5"
     assert len(table.runs[f"{STEM}: BERT, QA, Layer freeze"]) == 10
     (row,) = technique_gains(evidence).rows
-    assert row[0].text == f"Freezing lower layers\nBERT, {STEM}" and f'data-page="{STEM}"' in row[0].markup
-    assert row[1:3] == (format_change(total), format_change(fewer))
-    assert row[6:] == ("0 of 5 / 3 of 5", f"{boschloo_p(0, 5, 3, 5):.2g}")
+    assert row[0].text == f"Layer freeze\nBERT, {STEM}" and f'data-page="{STEM}"' in row[0].markup
+    assert row[1].text.startswith(format_change(total)) and fewer < total
+    assert row[2:] == ("0 of 5 / 3 of 5", f"{boschloo_p(0, 5, 3, 5):.2g}")
 
 
 def test_a_rate_of_collapse_is_said_to_differ_where_an_exact_test_says_so(make_results):
     """0 of 5 against 3 of 5 does not, against 5 of 5 does."""
-    few = evidence_of(make_results({"Baseline": [*GOOD[:2], *COLLAPSED[:3]], "Layer freeze": GOOD}))
+    few = evidence_of(make_results({"Default recipe": [*GOOD[:2], *COLLAPSED[:3]], "Layer freeze": GOOD}))
     assert gains_answer(few).sentences[-1] == "No technique is shown to change how often runs collapse."
-    all_of_them = evidence_of(make_results({"Baseline": COLLAPSED, "Layer freeze": GOOD}))
+    all_of_them = evidence_of(make_results({"Default recipe": COLLAPSED, "Layer freeze": GOOD}))
     said = gains_answer(all_of_them).sentences[-1]
     assert said == (
-        "Compared with the default recipe, fewer runs collapsed with: Freezing lower layers (BERT), 0 of 5 against 5 "
+        "Compared with the default recipe, fewer runs collapsed with: Layer freeze (BERT), 0 of 5 against 5 "
         "of 5 (exact test)."
     )
 
 
 def test_better_is_decided_by_the_joint_test_and_undecided_says_what_could_have_been(make_results):
-    clear = evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))
-    better, worse, undecided = technique_gains(clear).rows[0][3:6]
-    assert (better, worse, undecided.text) == ("QA", "–", "0")
+    clear = evidence_of(make_results({"Default recipe": BAD, "Layer freeze": GOOD}))
+    table = technique_gains(clear)
+    assert table.columns[1] == "BioASQ" and table.rows[0][1].text.split("\n")[1] == "better"
     said, _ = gains_answer(clear).sentences
-    assert said == "Better than the default recipe: Freezing lower layers (BERT), on QA."
-    narrow = evidence_of(make_results({"Baseline": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]}))
-    better, worse, undecided = technique_gains(narrow).rows[0][3:6]
-    count, reach = undecided.text.split("\n80%: ")
-    assert (better, worse, count) == ("–", "–", "1") and float(reach.split(" to ")[0]) >= 1.2
-    assert "are undecided" in gains_answer(narrow).sentences[0]
+    assert said == "Better than the default recipe: on BioASQ with BERT, layer freeze."
+    narrow = evidence_of(make_results({"Default recipe": [90] * 5, "Layer freeze": [91, 91, 91, 91, 92]}))
+    outcome, *_, reach, seeds = technique_gains(narrow).rows[0][1].text.split("\n")[1:]
+    assert (outcome, seeds) == ("undecided", "5 seeds") and float(reach.removeprefix("80%: ")) >= 1.2
+    assert gains_answer(narrow).sentences[0].startswith("Undecided, neither shown to help nor to harm: on BioASQ")
+
+
+def test_what_to_use_with_few_examples_names_what_is_better_and_what_is_not_shown_to_be(make_results):
+    results = make_results({"Default recipe": BAD, "Layer freeze": GOOD, "Layer reinit": BAD[::-1]})
+    few = dataclasses.replace(evidence_of(results), train_sizes={"BioASQ": 670})
+    (said,) = few_examples_answer(few).sentences
+    assert said.startswith("BioASQ, 670 examples: layer freeze (+")
+    assert "; not shown to differ: layer reinit (0.0). The default recipe (" in said
+    assert "scores BERT 81.8 ± 2.6 (sd over 5 seeds; 0 of 5 runs collapsed)." in said
+    many = dataclasses.replace(evidence_of(results), train_sizes={"BioASQ": 5000})
+    assert few_examples_answer(many).sentences[0].startswith("No task with at most 1,000 training examples")
 
 
 def test_techniques_of_one_name_are_told_apart_by_the_encoders_that_were_run(make_results):
     """A grid may name an encoder by the paper's column that it stands in."""
-    results = make_results({"Baseline": BAD, "Layer freeze": GOOD})
+    results = make_results({"Default recipe": BAD, "Layer freeze": GOOD})
     cells = {
         key: tuple(dataclasses.replace(config, encoder_name="BERT LARGE") for config in configs)
         for key, configs in results.grid.cells.items()
@@ -72,19 +83,21 @@ def test_techniques_of_one_name_are_told_apart_by_the_encoders_that_were_run(mak
 
 
 def test_how_sure_is_told_by_both_uncertainties(make_results):
-    said = " ".join(certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": GOOD}))).sentences)
+    said = " ".join(
+        certainty_answer(evidence_of(make_results({"Default recipe": BAD, "Layer freeze": GOOD}))).sentences
+    )
     assert "points over seeds and to ±" in said and "medians of 2 cells, each of 5 seeds" in said
 
 
 def test_runs_with_dev_in_train_are_compared_since_their_training_loss_tells_their_status(make_results, joined):
-    both = make_results({"Standard": COLLAPSED, "Optimal": [*GOOD[:4], 60]})
-    evidence = Evidence(results={"06_state_of_the_art": {"table8": joined(both, "Optimal")}})
+    both = make_results({"Default recipe": COLLAPSED, "Searched recipe": [*GOOD[:4], 60]})
+    evidence = Evidence(results={"06_state_of_the_art": {"table8": joined(both, "Searched recipe")}})
     (row,) = technique_gains(evidence).rows
-    assert row[6] == "1 of 5 / 5 of 5"
+    assert row[2] == "1 of 5 / 5 of 5"
 
 
 def test_a_setting_with_the_very_runs_of_its_baseline_is_no_comparison(make_results):
-    results = make_results({"Standard": BAD, "Optimal": GOOD})
+    results = make_results({"Default recipe": BAD, "Searched recipe": GOOD})
     standard, optimal = results.grid.cells
     grid = dataclasses.replace(results.grid, cells=results.grid.cells | {optimal: results.grid.cells[standard]})
     evidence = Evidence(results={"06_state_of_the_art": {"table8": dataclasses.replace(results, grid=grid)}})
@@ -92,27 +105,28 @@ def test_a_setting_with_the_very_runs_of_its_baseline_is_no_comparison(make_resu
 
 
 def test_cells_where_every_run_collapsed_do_not_make_scores_look_sure(make_results):
-    alive = certainty_answer(evidence_of(make_results({"Baseline": BAD}))).sentences[0]
-    beside = certainty_answer(evidence_of(make_results({"Baseline": BAD, "Layer freeze": [60] * 5}))).sentences[0]
+    alive = certainty_answer(evidence_of(make_results({"Default recipe": BAD}))).sentences[0]
+    beside = certainty_answer(evidence_of(make_results({"Default recipe": BAD, "Layer freeze": [60] * 5}))).sentences[0]
     assert alive == beside and "without cells in which every run collapsed" in alive
 
 
 def test_a_store_whose_runs_have_no_baseline_is_not_called_empty(make_results):
     said = gains_answer(evidence_of(make_results({"Layer freeze": GOOD}))).sentences
-    assert said == ["No technique has runs beside the default recipe's yet."]
+    assert said == ["No technique has runs of several seeds beside the default recipe's yet."]
 
 
 def test_nothing_run_is_said_as_such():
     empty = Evidence(results={})
     assert gain_table(empty).rows[0][0] == technique_gains(empty).rows[0][0] == "no runs yet"
-    for answer in (gains_answer(empty), certainty_answer(empty)):
+    for answer in (few_examples_answer(empty), gains_answer(empty), certainty_answer(empty)):
         assert answer.on_front_page and len(answer.sentences) == 1
 
 
 def test_a_setting_that_lacks_something_is_held_against_the_default_recipe_that_has_it(make_results):
-    """`Neither adjustment` is no baseline: what it lacks would be credited to settings that lack less."""
-    results = make_results({"Improved optimization": GOOD, "No bias correction": BAD, "Neither adjustment": COLLAPSED})
+    """A setting without both adjustments is no baseline: what it lacks would be credited to settings that lack less."""
+    levels = ("Default recipe", "No bias correction", "Few epochs, no bias correction")
+    results = make_results(dict(zip(levels, (GOOD, BAD, COLLAPSED), strict=True)))
     rows = technique_gains(Evidence(results={"02_optimization_ablation": {"table3": results}})).rows
     names = [row[0].text.split("\n")[0] for row in rows]
-    assert names == ["Without bias correction", "Few epochs without bias correction"]
-    assert all(row[1].startswith("−") and row[4] == "QA" for row in rows)
+    assert names == list(levels[1:])
+    assert all(row[1].text.startswith("−") and row[1].text.split("\n")[1] == "worse" for row in rows)

@@ -50,7 +50,7 @@ def test_a_claim_in_parts_is_contradicted_by_the_one_that_does_not_hold():
     }
     assert not fits(claim, margin=2.0)
     numbers = dict(paper_rows(margin=2.0).rows)[claim.statement]
-    assert "re-initializing top layers" in numbers and "freeze" not in numbers and "\n" in numbers
+    assert "layer reinit" in numbers and "freeze" not in numbers and "\n" in numbers
 
 
 def test_a_mean_over_encoders_is_that_of_the_printed_differences():
@@ -101,7 +101,7 @@ def test_how_many_claims_the_papers_numbers_bear_out_is_counted():
 @pytest.mark.parametrize(
     ("claim", "index", "text"),
     [
-        ("freezing-helps-bert", 0, "BERT, freezing lower layers, SS scores higher than the default recipe"),
+        ("freezing-helps-bert", 0, "BERT, layer freeze, SS scores higher than the default recipe"),
         (
             "longer-training-needed",
             0,
@@ -110,7 +110,7 @@ def test_how_many_claims_the_papers_numbers_bear_out_is_counted():
         (
             "layer-methods-stabilize",
             2,
-            "The default recipe collapses more often than re-initializing top layers, over 4 encoders and 2 tasks",
+            "The default recipe collapses more often than layer reinit, over 4 encoders and 2 tasks",
         ),
         (
             "instability-is-low-resource",

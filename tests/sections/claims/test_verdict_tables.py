@@ -22,7 +22,7 @@ GOOD, BAD = [90, 92, 91, 93, 90], [80, 85, 79, 84, 81]
 @pytest.fixture
 def evidence(make_results):
     """Runs of BioASQ (as QA) under two settings of the layer notebook."""
-    results = make_results({"Baseline": BAD, "Layer freeze": GOOD})
+    results = make_results({"Default recipe": BAD, "Layer freeze": GOOD})
     return Evidence(results={STEM: {"table4": results}}, origin="parameters/mini/08_claims.yaml · scale mini")
 
 
@@ -105,7 +105,7 @@ def test_the_margin_that_was_read_off_the_judged_table_is_said_to_be_circular(ev
 
 
 def test_beside_an_undecided_comparison_stands_what_would_have_been_decided(make_results):
-    results = make_results({"Baseline": GOOD, "Layer freeze": [91, 92, 91, 92, 90]})
+    results = make_results({"Default recipe": GOOD, "Layer freeze": [91, 92, 91, 92, 90]})
     found = verdicts(Evidence(results={STEM: {"table4": results}}))
     row = rows_of(verdict_rows(found))[FREEZING]
     assert "1 of 6 with runs<" in dict(row.cells)["badge"] and "undecided" in row.details
@@ -123,7 +123,7 @@ def test_the_page_begins_with_the_number_of_claims_per_verdict_and_of_those_that
 
 
 def test_verdicts_are_counted_in_the_first_sentence(make_results):
-    both = {"Baseline": [80, 85, 79, 84, 81], "Layer freeze": GOOD, "Layerwise decay": GOOD}
+    both = {"Default recipe": [80, 85, 79, 84, 81], "Layer freeze": GOOD, "Layerwise decay": GOOD}
     evidence = Evidence(results={STEM: {"table4": make_results(both)}})
     claim = next(claim for claim in load_claims() if claim.id == "freezing-helps-bert")
     tested = (claim.contrasts[1],)  # BERT on questions
@@ -157,11 +157,11 @@ def test_a_pruned_setting_is_found_by_the_share_of_layers_that_it_removes(make_r
 
 
 def test_a_second_grid_with_the_same_names_is_found_beside_the_first(make_results):
-    first, second = make_results({"Standard": GOOD}), make_results({"Standard": BAD})
+    first, second = make_results({"Default recipe": GOOD}), make_results({"Default recipe": BAD})
     evidence = Evidence(results={"06_state_of_the_art": {"table8": first, "table9": second}})
     for name, results in (("", first), ("table8", first), ("table9", second)):
-        found = evidence.cell(CellRef("06_state_of_the_art", "BERT", "Standard", "QA", name))
-        assert found.summary.mean == results.summaries[Condition("BERT", "Standard", "QA")].mean
+        found = evidence.cell(CellRef("06_state_of_the_art", "BERT", "Default recipe", "QA", name))
+        assert found.summary.mean == results.summaries[Condition("BERT", "Default recipe", "QA")].mean
 
 
 def test_the_small_figure_says_in_words_what_it_shows(evidence):
@@ -174,13 +174,15 @@ def test_the_small_figure_says_in_words_what_it_shows(evidence):
 
 
 def test_every_point_of_the_small_figure_names_its_comparison_and_numbers(make_results):
-    results = make_results({"Baseline": BAD, "Layer freeze": GOOD, "Layerwise decay": GOOD, "Layer reinit": BAD[::-1]})
+    results = make_results(
+        {"Default recipe": BAD, "Layer freeze": GOOD, "Layerwise decay": GOOD, "Layer reinit": BAD[::-1]}
+    )
     evidence = Evidence(results={STEM: {"table4": results}})
     (claim,) = [claim for claim in load_claims() if claim.id == "layer-methods-beneficial"]
     drawn = forest(judge(claim, evidence.cell, margin=2.0).judgements, margin=2.0, label="Techniques.").markup
     titles = [unescape(title) for title in re.findall(r"<title>([^<]*)</title>", drawn)]
     assert len(titles) == drawn.count("<circle") == 3
     assert re.fullmatch(
-        r"BERT, freezing lower layers, QA scores higher than the default recipe: \+9\.4 \[\d\.\d, \d+\.\d\], \w+",
+        r"BERT, layer freeze, QA scores higher than the default recipe: \+9\.4 \[\d\.\d, \d+\.\d\], \w+",
         titles[0],
     )

@@ -23,7 +23,7 @@ GOOD, BAD = [90, 92, 91, 93], [80, 85, 79, 84]
 def test_runs_that_differ_in_their_seed_alone_are_one_setting(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     assert [list(group.runs) for group in catalog.groups] == [[1, 2, 3, 4]] * 2
-    assert {group.name for group in catalog.groups} == {"Baseline, rate 1e-05", "Baseline, rate 2e-05"}
+    assert {group.name for group in catalog.groups} == {"No technique, rate 1e-05", "No technique, rate 2e-05"}
     assert catalog.tasks == ("BioASQ",) and catalog.encoders == ("BERT",)
 
 
@@ -36,7 +36,7 @@ def test_predictions_are_read_only_when_they_are_asked_for(make_catalog):
 def test_settings_are_filtered_by_task_encoder_and_words(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     assert len(catalog.filter(task="BioASQ", encoder="BERT")) == 2
-    assert [group.name for group in catalog.filter(words="RATE 2e-05")] == ["Baseline, rate 2e-05"]
+    assert [group.name for group in catalog.filter(words="RATE 2e-05")] == ["No technique, rate 2e-05"]
     assert catalog.filter(task="GAD") == catalog.filter(words="nothing of the kind") == []
 
 
@@ -66,7 +66,7 @@ def test_an_empty_store_is_a_sentence_with_a_remedy(tmp_path):
 @pytest.mark.parametrize(
     ("techniques", "words"),
     [
-        ([], "Baseline"),
+        ([], "No technique"),
         ([Freeze(1)], "Layer freeze 1"),
         ([Freeze("embeddings")], "Layer freeze embeddings"),
         ([LayerwiseDecay(0.8)], "Layerwise decay 0.8"),
@@ -82,9 +82,9 @@ def test_techniques_are_named_with_their_settings(techniques, words):
 def test_names_say_what_differs_and_nothing_else():
     recipes = {"a": Recipe(epochs=5), "b": Recipe(epochs=1), "c": Recipe(epochs=5, bias_correction=False)}
     assert group_names(recipes) == {
-        "a": "Baseline, 5 epochs", "b": "Baseline, 1 epoch", "c": "Baseline, 5 epochs, no bias correction",
+        "a": "No technique, 5 epochs", "b": "No technique, 1 epoch", "c": "No technique, 5 epochs, no bias correction",
     }  # fmt: skip
-    assert group_names({"a": Recipe(epochs=5)}) == {"a": "Baseline"}
+    assert group_names({"a": Recipe(epochs=5)}) == {"a": "No technique"}
 
 
 def test_no_two_settings_of_a_task_share_a_name():

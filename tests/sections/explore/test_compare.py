@@ -24,12 +24,12 @@ def test_the_first_minus_the_second_by_the_joint_test(make_catalog):
     baseline, technique = catalog.groups
     joint = compare([[catalog.records(technique), catalog.records(baseline)]], catalog.references(baseline))
     assert joint.p < 0.001 and row[3] == "< 0.001"
-    assert made.verdict.startswith("Baseline, rate 2e-05 is worse than Baseline, rate 1e-05 by 19.5 (95% [")
+    assert made.verdict.startswith("No technique, rate 2e-05 is worse than No technique, rate 1e-05 by 19.5 (95% [")
 
 
 def test_sentence_caption_figure_and_table_name_the_two_in_one_order(make_catalog):
     made = pair(make_catalog({"Baseline": GOOD, "Layer freeze": BAD}))
-    names = "Baseline, rate 2e-05", "Baseline, rate 1e-05"
+    names = "No technique, rate 2e-05", "No technique, rate 1e-05"
     assert made.table.title == f"BioASQ, BERT: {names[0]} against {names[1]}"
     for text in (made.verdict, made.table.title, made.figure.alt):
         assert 0 <= text.index(names[0]) < text.index(names[1])

@@ -83,7 +83,9 @@ def test_the_stores_runs_with_just_these_techniques_are_told(make_catalog):
 
         return describe_matching_runs(catalog, techniques.on(Recipe(), task=task), encoder="BERT", task=task)
 
-    assert said(TechniqueSelection()) == ["In the store: Baseline: mean 91.00, worst 90.00 over 2 seeds, 0 collapsed."]
+    assert said(TechniqueSelection()) == [
+        "In the store: No technique: mean 91.00, worst 90.00 over 2 seeds, 0 collapsed."
+    ]
     nothing = ["The store has no run of BERT on BioASQ with this selection."]
     assert said(TechniqueSelection(freeze=1)) == said(TechniqueSelection(bias_correction=False)) == nothing
 

@@ -26,8 +26,8 @@ GOOD, BAD = [90, 92, 91, 93], [30, 85, None, 84]
 def test_every_seed_is_a_point_and_collapsed_ones_are_counted(make_catalog):
     catalog = make_catalog({"Baseline": GOOD, "Layer freeze": BAD})
     alt = seeds_picture(catalog, default_groups(catalog)).alt
-    assert "BERT · BioASQ, Baseline, rate 1e-05: 4 seeds, 90.0 to 93.0, 0 collapsed." in alt
-    assert "BERT · BioASQ, Baseline, rate 2e-05: 4 seeds, 30.0 to 85.0, 2 collapsed." in alt
+    assert "BERT · BioASQ, No technique, rate 1e-05: 4 seeds, 90.0 to 93.0, 0 collapsed." in alt
+    assert "BERT · BioASQ, No technique, rate 2e-05: 4 seeds, 30.0 to 85.0, 2 collapsed." in alt
 
 
 def test_the_table_leads_to_run_ids(make_catalog):

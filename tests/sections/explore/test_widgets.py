@@ -65,7 +65,7 @@ def test_the_store_is_filtered_and_a_run_is_followed(make_catalog, study):
     assert len(panel.group.options) == 2 and panel.seed.value == 1
     assert "another version of BioASQ" in panel.predictions.value  # these runs are of no data that are here
     panel.words.value = "2e-05"
-    assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · Baseline, rate 2e-05"]
+    assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · No technique, rate 2e-05"]
     panel.words.value = "nothing of the kind"
     shown = [panel.matches.value, panel.runs.value, panel.curves.value, panel.predictions.value]
     assert panel.group.options == () and "".join(shown).count("No setting") == 1
@@ -104,7 +104,7 @@ def test_what_came_into_the_store_is_read_again(make_catalog, study):
     panel = StorePanel(open_catalog(study), study)
     panel.study.store = filled.store
     panel.reload.click()
-    assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · Baseline"]
+    assert [name for name, _ in panel.group.options] == ["BERT · BioASQ · No technique"]
 
 
 def test_choosing_another_setting_changes_the_comparison(make_catalog):

@@ -19,7 +19,7 @@ from blurbstudy.tables.paper import paper_tables
 from blurbstudy.tasks import TASKS, get_task
 from blurbstudy.training.run_record import RunRecord
 
-SETTINGS = ("Baseline", "Layer freeze", "Layerwise decay", "Layer reinit")
+SETTINGS = ("Default recipe", "Layer freeze", "Layerwise decay", "Layer reinit")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def wrong(task, truth):
 
 def technique(config):
     names = {"freeze": "Layer freeze", "layerwise_decay": "Layerwise decay", "reinitialize": "Layer reinit"}
-    return next((names[name] for name in config.recipe.stabilizers), "Baseline")
+    return next((names[name] for name in config.recipe.stabilizers), "Default recipe")
 
 
 def is_large(study, config):
@@ -95,7 +95,7 @@ def test_techniques_are_tried_on_ss_and_qa_and_the_other_tasks_are_taken_as_they
     assert counted == {
         **{Condition("PubMedBERT-LARGE", setting, "SS"): 2 for setting in SETTINGS},
         **{Condition("PubMedBERT-LARGE", setting, "QA"): 4 for setting in SETTINGS},
-        **{Condition("PubMedBERT-LARGE", "Baseline", task.name): 1 for task in TASKS if task.name not in QA},
+        **{Condition("PubMedBERT-LARGE", "Default recipe", task.name): 1 for task in TASKS if task.name not in QA},
     }
     assert {key.group for key in made.cells} == {"PubMedBERT-LARGE", "BERT"}
 
@@ -119,7 +119,7 @@ def test_base_counterparts_are_frozen_and_decayed_at_their_own_depth(grid):
 def test_the_technique_is_chosen_on_dev_and_the_first_of_equals(grid):
     """On dev layerwise decay is best for LARGE; on test freezing is, and for the twin re-initialization."""
     study, made = grid(tasks=["BIOSSES", "PubMedQA", "BioASQ"])
-    dev = {"Baseline": 0.6, "Layer freeze": 0.5, "Layerwise decay": 0.9, "Layer reinit": 0.9}
+    dev = {"Default recipe": 0.6, "Layer freeze": 0.5, "Layerwise decay": 0.9, "Layer reinit": 0.9}
 
     def score(config, split):
         if split == "dev":

@@ -8,8 +8,8 @@ from blurbstudy.engine.deadline import Deadline
 from blurbstudy.errors import ParameterError
 from blurbstudy.report.plan import planned_configs, planned_study
 from blurbstudy.sections import state_of_the_art
-from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
-from blurbstudy.sections.state_of_the_art.searches import OPTIMAL_WITHOUT_DEV, search_results, searches_of
+from blurbstudy.sections.state_of_the_art.grids import DEFAULT_RECIPE, SEARCHED_RECIPE
+from blurbstudy.sections.state_of_the_art.searches import SEARCHED_WITHOUT_DEV, search_results, searches_of
 from blurbstudy.study.parameter_types import TASK_TYPES
 from blurbstudy.study.parameters import scale_parameters
 from blurbstudy.study.study import Study
@@ -64,11 +64,11 @@ def test_a_search_its_plan_and_its_report_are_of_the_same_runs(values):
     results = study.results(state_of_the_art.grids(study, searched)["table8"])
     one = searched["BERT", "BIOSSES"]
     assert one.is_finished and len(one.trials) == 5
-    (key,) = (key for key in results.grid.cells if (key.level, key.column) == (OPTIMAL, "BIOSSES"))
-    (standard,) = (k for k in results.grid.cells if (k.level, k.column) == (STANDARD, "BIOSSES"))
+    (key,) = (key for key in results.grid.cells if (key.level, key.column) == (SEARCHED_RECIPE, "BIOSSES"))
+    (standard,) = (k for k in results.grid.cells if (k.level, k.column) == (DEFAULT_RECIPE, "BIOSSES"))
     assert all(config.recipe.train_on_dev for config in results.grid.cells[key])
     assert not set(results.grid.cells[key]) & set(results.grid.cells[standard])
-    apart = results.grid.cells[key._replace(level=OPTIMAL_WITHOUT_DEV)]
+    apart = results.grid.cells[key._replace(level=SEARCHED_WITHOUT_DEV)]
     assert [config.recipe.replace(train_on_dev=True, checkpoint_selection="last") for config in apart] == [
         config.recipe for config in results.grid.cells[key]
     ]
@@ -92,7 +92,7 @@ def test_a_report_of_a_search_that_was_never_made_says_so(values):
     assert searched["BERT", "BIOSSES"].best is None
     grid = state_of_the_art.grids(report, searched)["table8"]
     assert {(k.level, k.column) for k in grid.cells if k.column == "BIOSSES"} == {
-        (STANDARD, "BIOSSES")
+        (DEFAULT_RECIPE, "BIOSSES")
     }  # nor dev apart
     assert grid.groups == ("PubMedBERT", "PubMedELECTRA")
     assert grid.missing_reasons == {"PubMedELECTRA": "no path given"}

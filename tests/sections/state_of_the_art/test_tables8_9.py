@@ -9,7 +9,7 @@ from blurbstudy.config import Recipe
 from blurbstudy.search.search import Search, SearchResult, Trial
 from blurbstudy.search.space import search_space
 from blurbstudy.sections.state_of_the_art.budget_curve import expected_figure
-from blurbstudy.sections.state_of_the_art.grids import OPTIMAL, STANDARD
+from blurbstudy.sections.state_of_the_art.grids import DEFAULT_RECIPE, SEARCHED_RECIPE
 from blurbstudy.sections.state_of_the_art.published_scores import published_scores_table
 from blurbstudy.sections.state_of_the_art.searches import optimal_recipe, searched_only
 from blurbstudy.sections.state_of_the_art.tables8_9 import (
@@ -41,7 +41,7 @@ def found():
 @pytest.fixture
 def results(make_results):
     """Standard and optimal runs of PubMedBERT's column on BioASQ; PubMedELECTRA has none."""
-    made = make_results({STANDARD: [80, 82, 81], OPTIMAL: [90, 91, 92]})
+    made = make_results({DEFAULT_RECIPE: [80, 82, 81], SEARCHED_RECIPE: [90, 91, 92]})
     part = replace(made.grid.columns[0], label="BioASQ", paper="BioASQ")
     cells = {Condition("PubMedBERT", key.level, "BioASQ"): runs for key, runs in made.grid.cells.items()}
     return replace(
@@ -82,7 +82,8 @@ def test_every_number_of_the_papers_table_stands_beside_its_cell(table):
 def test_standard_and_optimal_stand_side_by_side_with_the_recipe_below(results, found):
     table = table8(results, {("BERT", "BioASQ"): found})
     assert table.columns[1:] == (
-        "PubMedBERT standard", "PubMedBERT optimal", "PubMedELECTRA standard", "PubMedELECTRA optimal",
+        "PubMedBERT, default recipe", "PubMedBERT, searched recipe", "PubMedELECTRA, default recipe",
+        "PubMedELECTRA, searched recipe",
     )  # fmt: skip
     ((name, standard, optimal, none, _),) = table.rows
     assert name == "BioASQ" and (standard.mean, optimal.mean) == (pytest.approx(81), pytest.approx(91))
@@ -102,11 +103,11 @@ def test_the_notes_say_how_many_trials_which_seeds_and_which_tasks(results, foun
 def test_tasks_without_a_search_are_named_and_their_cells_say_so(results, found):
     other = replace(results.grid.columns[0], label="HoC", tasks=("HoC",))
     cells = dict(results.grid.cells)
-    for setting in (STANDARD, OPTIMAL):
+    for setting in (DEFAULT_RECIPE, SEARCHED_RECIPE):
         cells[Condition("PubMedBERT", setting, "HoC")] = cells[Condition("PubMedBERT", setting, "BioASQ")]
     two = replace(results, grid=replace(results.grid, columns=(*results.grid.columns, other), cells=cells))
     table = table8(two, {("BERT", "BioASQ"): found})
-    assert table.rows[1][2].footnote == "not searched: as standard"
+    assert table.rows[1][2].footnote == "not searched: as the default"
     assert any(note.startswith("Searched on 1 of 2 tasks: BioASQ.") for note in table.notes)
     assert [part.label for part in searched_only(two, {("BERT", "BioASQ"): found}).grid.columns] == ["BioASQ"]
 
@@ -134,7 +135,7 @@ def test_a_search_that_is_not_at_its_end_chooses_nothing(found, results):
 
 def test_the_standard_recipe_may_win(found):
     trials = (replace(found.trials[0], value=0.9), *found.trials[1:])
-    assert describe_changes(replace(found, trials=trials), train_on_dev=False) == "the standard recipe was best"
+    assert describe_changes(replace(found, trials=trials), train_on_dev=False) == "the default recipe was best"
 
 
 @pytest.mark.parametrize(
