@@ -31,7 +31,7 @@ EXAMPLES = {
     "recommend": ("blurbstudy recommend --task BIOSSES --encoder encoders/pubmed-bert --data mini",),
     "repeat": (
         "blurbstudy repeat 7dcc729e --data blurb",
-        'blurbstudy repeat --notebook 03_layer_adaptation --cell "BERT, SS, Default recipe"',
+        'blurbstudy repeat --notebook 05_pruning --cell "BERT, GAD, 2 of 4"',
     ),
     "score": (
         "blurbstudy score --task GAD --predictions predictions.tsv --data blurb",

@@ -25,7 +25,7 @@ def techniques(parameters: Parameters, *, epochs_long: float) -> dict[str, list[
         DEFAULT_RECIPE: [longer, BiasCorrection(True)],
         "Few epochs": [standard, BiasCorrection(True)],
         "No bias correction": [longer, BiasCorrection(False)],
-        "Few epochs, no bias correction": [standard, BiasCorrection(False)],
+        "Few epochs and no bias correction": [standard, BiasCorrection(False)],
     }
 
 

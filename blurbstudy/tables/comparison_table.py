@@ -170,9 +170,12 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
                 f"{change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, {change.method})."
             )
     decisions = decide_levels(results, baseline=baseline)
-    sentences += [describe_decision(decision, baseline=baseline) for decision in decisions if decision.outcome.decided]
     averaged = {(d.condition.level, d.condition.column) for d in decisions if d.is_average}
     effects = [d for d in decisions if d.is_average or (d.condition.level, d.condition.column) not in averaged]
+    for effect in (d for d in effects if d.outcome.decided):
+        same = (effect.condition.level, effect.condition.column)
+        members = [d for d in decisions if d is not effect and (d.condition.level, d.condition.column) == same]
+        sentences.append(_describe_decision(effect, members, baseline=baseline))
     undecided = [d for d in effects if not d.outcome.decided]
     if undecided:
         reaches = [d.comparison.detectable for d in undecided if d.comparison.detectable is not None]
@@ -186,15 +189,20 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def describe_decision(decision: Decision, *, baseline: str) -> str:
-    """A decided difference in a sentence."""
+def _describe_decision(decision: Decision, members: Sequence[Decision], *, baseline: str) -> str:
+    """A decided difference in a sentence, with the encoders of which it is the mean."""
     condition, change = decision.condition, decision.comparison
     assert change.difference is not None
     where = f"{condition.column}, mean of {decision.groups} encoders" if decision.is_average else condition.panel
+    each = ", ".join(
+        f"{one.condition.group} {format_signed(percent(one.comparison.difference), 1)}"
+        + ("" if one.outcome.decided else f" {one.outcome.value}")
+        for one in members
+    )
     return (
         f"{where}: {condition.level} is {decision.outcome.value} than {baseline} by "
         f"{format_number(abs(change.difference) * PERCENT, 1)} (95% {format_interval(percents(change.interval), 1)}, "
-        f"p {format_p_value(decision.p)} after Holm)."
+        f"p {format_p_value(decision.p)} after Holm){f': {each}' if each else ''}."
     )
 
 

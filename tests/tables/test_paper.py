@@ -45,7 +45,7 @@ def test_a_cell_is_found_whichever_way_round_the_paper_printed_the_table():
 
 def test_a_cell_that_the_paper_has_not_is_none():
     assert paper_cell("table3", group="MiniLM", level="Few epochs") is None
-    assert paper_cell("table3", group="BERT", level="Few epochs, no bias correction") is None
+    assert paper_cell("table3", group="BERT", level="Few epochs and no bias correction") is None
     assert paper_cell("table5", group="BioBERT-LARGE", level="Layer freeze", column="SS") is None
 
 

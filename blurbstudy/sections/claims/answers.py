@@ -55,20 +55,21 @@ def _few_examples(
             found.setdefault(decision.outcome, []).append(f"{in_sentence(effect.setting)} ({change})")
     better, worse, open_ = (found.get(o, []) for o in (Outcome.BETTER, Outcome.WORSE, Outcome.UNDECIDED))
     examples = "" if "examples" in name else f", {n:,} examples"
-    scores = " and ".join(f"{encoder} {_score(cell)}" for encoder, cell in encoders.items())
+    scores = ", ".join(f"{_score(cell)} with {encoder}" for encoder, cell in encoders.items())
+    collapsed, runs = (sum(getattr(cell, part) for cell in encoders.values()) for part in ("collapsed", "runs"))
+    default = f"the default recipe ({recipe}), which scores {scores}; {collapsed} of {runs} runs collapsed"
     parts = [
-        f"{name}{examples}: {', '.join(better)}, better than the default recipe"
-        if better
-        else f"{name}{examples}: the default recipe; nothing tested is shown to be better"
+        f"{name}{examples}: {', '.join(better)}, better than {default}" if better else f"{name}{examples}: {default}"
     ]
-    parts += [f"worse: {', '.join(worse)}"] if worse else []
-    parts += [f"not shown to differ: {', '.join(open_)}"] if open_ else []
-    return f"{'; '.join(parts)}. The default recipe ({recipe}) scores {scores}."
+    parts += [] if better else ["Nothing tested is shown to be better"]
+    parts += [f"Worse: {', '.join(worse)}"] if worse else []
+    parts += [f"Not shown to differ: {', '.join(open_)}"] if open_ else []
+    return ". ".join(parts) + "."
 
 
 def _score(cell: CellSummary) -> str:
     mean, sd = (format_tenths(percent(value)) for value in (cell.noncollapsed_mean, cell.noncollapsed_sd))
-    return f"{mean} ± {sd} (sd over {cell.n_noncollapsed} seeds; {cell.collapsed} of {cell.runs} runs collapsed)"
+    return f"{mean} ± {sd}"
 
 
 def gains_answer(evidence: Evidence) -> KeyFinding:

@@ -54,9 +54,9 @@ class TechniqueEffect:
 
     @property
     def judged(self) -> list[Decision]:
-        """The decisions that rest on a test: not those of one seed."""
+        """The decisions that rest on a test: not those of one seed, or where every run collapsed on both sides."""
         every = [decision for decisions in self.decisions.values() for decision in decisions]
-        return [decision for decision in every if decision.outcome is not Outcome.NOT_JUDGED]
+        return [decision for decision in every if decision.outcome.decided or decision.outcome is Outcome.UNDECIDED]
 
 
 def technique_effects(evidence: Evidence) -> list[TechniqueEffect]:
