@@ -23,6 +23,11 @@ from ..training.run_record import RunRecord
 DEFAULT_RECIPE = "Default recipe"  # the level that techniques are held against, in every grid that has one
 
 
+def in_sentence(level: str) -> str:
+    """A level's name within a sentence: `the default recipe`."""
+    return f"the {DEFAULT_RECIPE.lower()}" if level == DEFAULT_RECIPE else level
+
+
 class Condition(NamedTuple):
     """What the runs of one cell have in common."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..stats.contrasts import Comparison
 from ..study.decisions import Decision, Outcome, decide_collapse, decide_levels, tested_conditions
-from ..study.grid import Condition, Results
+from ..study.grid import Condition, Results, in_sentence
 from .formatting import format_interval, format_number, format_signed
 from .paper import AGAINST_PAPER, NOT_COMPARED
 from .score import difference_bar
@@ -63,7 +63,7 @@ def paired_table(results: Results, *, title: str, baseline: str, paper: str) -> 
     columns += ("The paper's",) if beside else ()
     n_effects = sum(decision.is_average for decision in decisions) or len(decisions)
     notes = [
-        f"Difference to {baseline}, times 100; positive: better than {baseline}. {DIFFERENCE_NOTE} Averages over "
+        f"Difference to {in_sentence(baseline)}, times 100; positive: better. {DIFFERENCE_NOTE} Averages over "
         f"encoders are tested first (Holm's correction over {n_effects}), and single encoders only where their average "
         "is decided (Holm's correction among them). All runs count, collapsed ones included; those that diverged "
         "count as the trivial baseline.",
@@ -166,8 +166,8 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
         if p < 0.05:
             word = "fewer" if change.difference < 0 else "more"
             sentences.append(
-                f"{level}: {word} runs collapse than with {baseline}, {change.collapsed[0]} of {change.n[0]} against "
-                f"{change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, {change.method})."
+                f"{level}: {word} runs collapse than with {in_sentence(baseline)}, {change.collapsed[0]} of "
+                f"{change.n[0]} against {change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, {change.method})."
             )
     decisions = decide_levels(results, baseline=baseline)
     averaged = {(d.condition.level, d.condition.column) for d in decisions if d.is_average}
@@ -180,7 +180,9 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
     if undecided:
         reaches = [d.comparison.detectable for d in undecided if d.comparison.detectable is not None]
         reach = f"; 80% of studies of this size decide differences of {_range(reaches)} points" if reaches else ""
-        sentences.append(f"Undecided: {len(undecided)} of {len(effects)} comparisons with {baseline}{reach}.")
+        sentences.append(
+            f"Undecided: {len(undecided)} of {len(effects)} comparisons with {in_sentence(baseline)}{reach}."
+        )
     return KeyFinding(question=question, sentences=sentences)
 
 
@@ -200,7 +202,7 @@ def _describe_decision(decision: Decision, members: Sequence[Decision], *, basel
         for one in members
     )
     return (
-        f"{where}: {condition.level} is {decision.outcome.value} than {baseline} by "
+        f"{where}: {condition.level} is {decision.outcome.value} than {in_sentence(baseline)} by "
         f"{format_number(abs(change.difference) * PERCENT, 1)} (95% {format_interval(percents(change.interval), 1)}, "
         f"p {format_p_value(decision.p)} after Holm){f': {each}' if each else ''}."
     )
@@ -218,8 +220,8 @@ def compare_with_paper(results: Results, *, baseline: str, paper: str) -> KeyFin
             continue
         outcome = agreement(decision, printed=printed)
         text = describe_difference(decision.comparison, printed=printed, outcome=outcome)
-        outcomes.append((outcome, f"{condition.panel}: {condition.level} against {baseline}: {text}"))
-    sentences = summarize_sentences(outcomes, what=f"with {baseline}")
+        outcomes.append((outcome, f"{condition.panel}: {condition.level} against {in_sentence(baseline)}: {text}"))
+    sentences = summarize_sentences(outcomes, what=f"with {in_sentence(baseline)}")
     printed_groups = {
         condition.group
         for condition in results.conditions()

@@ -8,6 +8,7 @@ import re
 
 from ...stats.intervals import Interval
 from ...study.grid import DEFAULT_RECIPE
+from ...study.grid import in_sentence as level_in_sentence
 
 ALSO_DEFAULT = ("Two segment ids", "One recipe per task", "Fine-tuned")  # levels of grids that ask for something else
 SHARES = {"none removed": "no layers removed", "half removed": "half of the layers removed"}
@@ -26,7 +27,7 @@ def in_sentence(name: str) -> str:
     """The same within a sentence: `the default recipe`, `few epochs`."""
     renamed = setting_name(name)
     if renamed == DEFAULT_RECIPE:
-        return f"the {DEFAULT_RECIPE.lower()}"
+        return level_in_sentence(renamed)
     first = renamed.split()[0]
     return renamed[0].lower() + renamed[1:] if first[1:].islower() else renamed  # not BERT, PubMedBERT
 
