@@ -167,7 +167,8 @@ def key_findings(results: Results, *, question: str, baseline: str) -> KeyFindin
             word = "fewer" if change.difference < 0 else "more"
             sentences.append(
                 f"{level}: {word} runs collapse than with {in_sentence(baseline)}, {change.collapsed[0]} of "
-                f"{change.n[0]} against {change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, {change.method})."
+                f"{change.n[0]} against {change.collapsed[1]} of {change.n[1]} (p {format_p_value(p)} after Holm, "
+                f"{change.method})."
             )
     decisions = decide_levels(results, baseline=baseline)
     averaged = {(d.condition.level, d.condition.column) for d in decisions if d.is_average}
