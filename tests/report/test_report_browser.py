@@ -1,5 +1,8 @@
 """The report in a real browser: no error on the console, no request leaves the page, nothing wider than a phone."""
 
+import shutil
+import subprocess
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -164,6 +167,20 @@ def test_in_print_nothing_is_cut_off_by_a_scrolling_frame(open_page, stem):
     frames = "[...document.querySelectorAll('figure .wide')].map(e => getComputedStyle(e).overflowX)"
     assert set(page.evaluate(frames)) <= {"visible"}
     assert page.locator("header.top").count() == 0 or not page.locator("header.top").is_visible()
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")
+def test_in_print_the_head_of_a_long_table_stands_on_every_page(open_page, tmp_path):
+    page = open_page("03_layer_adaptation")
+    body = page.locator("figure.table", has_text="Recipes behind the columns").locator("tbody")
+    body.evaluate("body => { for (let i = 0; i < 120; i++) body.append(body.rows[0].cloneNode(true)) }")
+    page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+    text = subprocess.run(
+        ["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, text=True, check=True
+    )
+    setting = body.locator("tr").first.locator("th").first.inner_text()
+    pages = [one for one in text.stdout.split("\f") if one.count(setting) > 10]
+    assert len(pages) > 2 and all("Max length" in one for one in pages)
 
 
 def test_the_first_page_leads_to_every_table_of_the_paper_that_is_there(open_page):
