@@ -16,6 +16,7 @@ from ..engine.zero_shot import zero_shot_by_split
 from ..errors import ParameterError, StudyError
 from ..inference.model_directory.heads import head_layout, missing_in_transformers
 from ..inference.model_directory.settings import settings_of
+from ..models import load_checkpoint
 from ..paths import models_folder
 from ..stats.references import GoldReference, is_unscored, load_gold
 from ..stats.status import judge_run
@@ -153,6 +154,8 @@ def prepare(
         check_trainable(task)  # before an encoder is loaded or anything is written
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
+    if path := sources.encoders[encoder].path:
+        load_checkpoint(path)  # refuses incomplete or damaged weights before the audit and any training
     resolved = _resolve_recipe(recipe, task, encoder, sources=sources, store=store, device=device, log=log)
     return sources, resolved
 

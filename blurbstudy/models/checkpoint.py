@@ -19,7 +19,7 @@ from ..config import JsonObject, fingerprint
 from ..errors import CheckpointError, one_line
 from .architecture import Architecture, architecture_from_config
 from .state_dict_names import from_hugging_face, shapes, to_hugging_face
-from .weight_files import content_digest, read_weights, weights_digests, write_weights
+from .weight_files import content_digest, describe_other_weights, read_weights, weights_digests, write_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -135,6 +135,12 @@ def checkpoint_of(folder: Path, state: dict[str, Tensor]) -> Checkpoint:
     for name, shape in shapes(architecture).items():
         if tuple(weights[name].shape) != shape:
             raise CheckpointError(f"{folder}: {name} has shape {tuple(weights[name].shape)}, config.json says {shape}")
+    damaged = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if damaged:
+        raise CheckpointError(
+            f"{folder}: NaN or infinity in {len(damaged)} of {len(weights)} weights (first {damaged[0]}); use a "
+            "checkpoint from before its training diverged"
+        )
     return Checkpoint(architecture, weights, checkpoint_fingerprint(folder), folder)
 
 
@@ -214,6 +220,8 @@ def checkpoint_folder(path_or_id: Path | str) -> Path:
     folder = Path(path_or_id)
     if folder.is_dir():
         if not (folder / "config.json").exists():
+            if other := describe_other_weights(folder):
+                raise CheckpointError(f"{folder}: {other}")
             raise CheckpointError(f"{folder}: no config.json; name a Hugging Face checkpoint directory")
         return folder
     if folder.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(path_or_id)):

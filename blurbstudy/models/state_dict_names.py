@@ -40,6 +40,8 @@ LAYER = {
     "output_norm": ("output.LayerNorm",),
 }
 PREFIXES = ("bert.", "electra.", "discriminator.electra.", "roberta.", "model.")
+WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
+STARTS = ("embeddings.", "embeddings_project.", "encoder.layer.", "pooler.")  # of an encoder's own names
 
 
 def name_pairs(architecture: Architecture) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -79,6 +81,7 @@ def from_hugging_face(state: dict[str, Tensor], architecture: Architecture) -> t
 
     Position embeddings start at the row of a sequence's first token; rows that only padding reads are dropped.
     """
+    state = {_unwrapped(name): tensor for name, tensor in state.items()}
     if architecture.config:
         return from_transformers(state, architecture)
     state = {_plain(name): tensor for name, tensor in state.items()}
@@ -123,10 +126,16 @@ def _projects(architecture: Architecture) -> bool:
     return architecture.embedding_width != architecture.width
 
 
+def _unwrapped(name: str) -> str:
+    while prefix := next((prefix for prefix in WRAPPERS if name.startswith(prefix)), ""):
+        name = name[len(prefix) :]
+    return name
+
+
 def _plain(name: str) -> str:
-    for prefix in PREFIXES:
-        if name.startswith(prefix):
-            name = name[len(prefix) :]
-            break
+    while prefix := next((prefix for prefix in (*PREFIXES, *WRAPPERS) if name.startswith(prefix)), ""):
+        name = name[len(prefix) :]
+    inner = name.removeprefix("encoder.")  # of a wrapper that calls the whole model its encoder
+    name = _plain(inner) if inner != name and inner.startswith((*STARTS, *PREFIXES, *WRAPPERS)) else name
     # Checkpoints converted from TensorFlow call LayerNorm's weight and bias gamma and beta.
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")

@@ -23,6 +23,18 @@ from ..errors import CheckpointError, one_line
 
 SINGLE_FILE = "model.safetensors"
 WEIGHT_FILES = (SINGLE_FILE, "pytorch_model.bin")  # in order of preference; each may be sharded
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a pointer begins that stands for a file
+OTHERS = {  # what a folder without weights may hold -> what that is, and what to do
+    "adapter_config.json": (
+        "an adapter (PEFT) without the weights of its base model; merge the two: "
+        "PeftModel.from_pretrained(BASE, DIR).merge_and_unload().save_pretrained(NEW_DIR)"
+    ),
+    "tf_model*.h5": "TensorFlow weights alone; convert them: from_pretrained(DIR, from_tf=True) of transformers 4",
+    "model.ckpt*": "a TensorFlow checkpoint alone; convert it: transformers-cli convert of transformers 4",
+    "flax_model*.msgpack": "Flax weights alone; convert them: from_pretrained(DIR, from_flax=True) of transformers 4",
+    "*.onnx": "an ONNX model alone, which cannot be trained; use the checkpoint that it was exported from",
+    "0_*/config.json": "a folder of an old sentence-transformers; name the folder of its encoder: {found}",
+}
 INDEX = ".index.json"  # suffix of an index, after the name that a single file would have
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
@@ -59,6 +71,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
             else:
                 tensors = torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
+            if _is_lfs_pointer(file):
+                raise CheckpointError(_explain_unreadable(file, error)) from None
             # torch names weights_only where an object other than a tensor would have to be run
             unsafe = "weights_only" in str(error)
             reason = "contains pickled objects other than tensors; refusing to load them" if unsafe else "corrupt"
@@ -66,7 +80,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
                 f"{file}: cannot be read as weights ({reason}); use weights in model.safetensors"
             ) from None
         except Exception as error:  # corrupt files raise many kinds
-            raise CheckpointError(f"{file}: cannot be read as weights ({one_line(error)})") from None
+            raise CheckpointError(_explain_unreadable(file, error)) from None
         if not isinstance(tensors, dict) or not all(
             isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()
         ):
@@ -87,7 +101,29 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
             return {folder / name: None}
         if (folder / f"{name}{INDEX}").exists():
             return _indexed_files(folder, folder / f"{name}{INDEX}")
-    raise CheckpointError(f"{folder}: no weights; put model.safetensors or pytorch_model.bin next to config.json")
+    other = describe_other_weights(folder)
+    raise CheckpointError(
+        f"{folder}: {other}" if other else f"{folder}: no weights; put {' or '.join(WEIGHT_FILES)} next to config.json"
+    )
+
+
+def describe_other_weights(folder: Path) -> str:
+    """What a folder without weights of ours holds instead, and what to do; '' if nothing known."""
+    for pattern, what in OTHERS.items():
+        if found := sorted(folder.glob(pattern)):
+            return what.replace("{found}", str(found[0].parent)).replace("DIR", str(folder), 1)
+    return ""
+
+
+def _is_lfs_pointer(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(LFS_POINTER)) == LFS_POINTER
+
+
+def _explain_unreadable(file: Path, error: Exception) -> str:
+    if _is_lfs_pointer(file):
+        return f"{file}: a Git LFS pointer instead of the weights; fetch them: git lfs pull, in {file.parent}"
+    return f"{file}: cannot be read as weights ({one_line(error)})"
 
 
 def _indexed_files(folder: Path, index: Path) -> dict[Path, frozenset[str] | None]:
@@ -146,7 +182,7 @@ def _tensors_digest(stamps: tuple[tuple[Path, int, int, frozenset[str] | None], 
         try:
             reader = safe_open(file, framework="pt")
         except Exception as error:  # corrupt files raise many kinds
-            raise CheckpointError(f"{file}: cannot be read as weights ({one_line(error)})") from None
+            raise CheckpointError(_explain_unreadable(file, error)) from None
         _check_index(file, set(reader.keys()), expected)
         tensors |= dict.fromkeys(reader.keys(), reader)
     for name in sorted(tensors):

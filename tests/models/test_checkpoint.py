@@ -80,6 +80,78 @@ def test_prefixes_and_tensorflow_names_are_understood(folder):
     assert same(load_checkpoint(folder).weights, expected)
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.bert.", "model.", "model.encoder.", "encoder.",
+     "encoder.bert.", "module.encoder.model."],
+)  # fmt: skip
+def test_the_prefixes_of_wrappers_are_taken_off(folder, prefix):
+    expected = load_checkpoint(folder).weights
+    state = load_file(folder / "model.safetensors")
+    save_file({prefix + name: tensor for name, tensor in state.items()}, folder / "model.safetensors")
+    assert same(load_checkpoint(folder).weights, expected)
+
+
+def damage_a_weight(folder, value):
+    state = load_file(folder / "model.safetensors")
+    state["encoder.layer.1.output.dense.weight"][3, 5] = value
+    save_file(state, folder / "model.safetensors")
+
+
+def replace_weights(folder, name, text=b""):
+    (folder / "model.safetensors").unlink()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(text)
+
+
+def move_into(folder, name):
+    (folder / name).mkdir()
+    for file in ("config.json", "model.safetensors"):
+        (folder / file).rename(folder / name / file)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 438\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda f: damage_a_weight(f, float("nan")),
+            r"NaN or infinity in 1 of \d+ weights \(first layers.1.down.weight",
+        ),
+        (lambda f: damage_a_weight(f, float("-inf")), "NaN or infinity in 1 of"),
+        (
+            lambda f: (f / "model.safetensors").write_bytes(POINTER),
+            "a Git LFS pointer instead of the weights.*git lfs pull",
+        ),
+        (lambda f: replace_weights(f, "pytorch_model.bin", POINTER), "a Git LFS pointer instead of the weights"),
+        (lambda f: replace_weights(f, "tf_model.h5"), "TensorFlow weights alone"),
+        (lambda f: replace_weights(f, "tf_model-00001-of-00002.h5"), "TensorFlow weights alone"),
+        (lambda f: replace_weights(f, "model.ckpt.index"), "a TensorFlow checkpoint alone"),
+        (lambda f: replace_weights(f, "flax_model.msgpack"), "Flax weights alone"),
+        (lambda f: replace_weights(f, "model.onnx"), "an ONNX model alone"),
+        (
+            lambda f: replace_weights(f, "adapter_config.json"),
+            "an adapter .PEFT. without the weights of its base model",
+        ),
+        (
+            lambda f: replace_weights(f, "adapter_config.json") or (f / "config.json").unlink(),
+            "an adapter .PEFT. without the weights of its base model",
+        ),
+        (
+            lambda f: move_into(f, "0_Transformer"),
+            "old sentence-transformers; name the folder of its encoder.*0_Transf",
+        ),
+    ],
+)
+def test_a_folder_that_holds_something_else_is_named_for_what_it_is(folder, damage, message):
+    damage(folder)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_checkpoint(folder)
+    assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+
+
 def test_a_masked_lm_of_transformers_loads_without_pooler(tmp_path):
     config = transformers.BertConfig(**{k: v for k, v in SMALL.to_config().items() if k != "architectures"})
     transformers.BertForMaskedLM(config).save_pretrained(tmp_path)
