@@ -26,7 +26,9 @@ def finetune(
             "or default, one recipe per kind of task (the default for BLURB tasks)."
         ),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="1-5 or 1,3,7; with --splits, every fold has its own.")] = "1-5",
+    seeds: Annotated[
+        str, typer.Option(help="How many, or which: 5, 1-5 or 1,3,7; with --splits, every fold has its own.")
+    ] = "5",
     splits: Annotated[
         str,
         typer.Option(

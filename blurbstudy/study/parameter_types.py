@@ -38,7 +38,7 @@ Columns = Annotated[dict[str, str | None], Field(min_length=1)]
 
 
 def read_seeds(value: object) -> tuple[int, ...]:
-    """Seeds from a number n (1 to n), a list, or text such as '1-5' or '1,3,7'.
+    """Seeds from a number n (1 to n), a list, or text such as '5' (1 to 5), '1-5', '1,3,7' or '7-7' (7 alone).
 
     Raises:
         ParameterError: not one of these, empty, repeated, or out of bounds.
@@ -49,6 +49,8 @@ def read_seeds(value: object) -> tuple[int, ...]:
     )
     if isinstance(value, bool):
         raise wrong
+    if isinstance(value, str) and value.isdecimal() and len(value) < 10:
+        value = int(value)
     if isinstance(value, int):
         seeds = list(range(1, value + 1)) if 1 <= value <= MAX_SEEDS else []
     elif isinstance(value, str):

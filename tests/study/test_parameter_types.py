@@ -65,13 +65,21 @@ def test_freezing_the_embeddings_alone_is_allowed():
 
 @pytest.mark.parametrize(
     ("given", "seeds"),
-    [(3, (1, 2, 3)), ([4, 2], (4, 2)), ("1-3", (1, 2, 3)), ("1,3,7", (1, 3, 7)), ("1-2,9", (1, 2, 9))],
+    [
+        (3, (1, 2, 3)),
+        ("3", (1, 2, 3)),
+        ("7-7", (7,)),
+        ([4, 2], (4, 2)),
+        ("1-3", (1, 2, 3)),
+        ("1,3,7", (1, 3, 7)),
+        ("1-2,9", (1, 2, 9)),
+    ],
 )
 def test_seeds_are_a_number_a_list_or_text(given, seeds):
     assert read_seeds(given) == seeds
 
 
-@pytest.mark.parametrize("given", [0, -1, [], [1, 1], [1.5], "", "x", "3-1", "1-2-3", True, None, [-1], [True]])
+@pytest.mark.parametrize("given", [0, "0", -1, [], [1, 1], [1.5], "", "x", "3-1", "1-2-3", True, None, [-1], [True]])
 def test_what_is_no_set_of_seeds_is_refused(given):
     with pytest.raises(ParameterError, match="expected a number such as 5"):
         read_seeds(given)

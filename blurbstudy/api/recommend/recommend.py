@@ -100,7 +100,7 @@ class Recommendation:
                 yield yaml.safe_dump({decision.field: decision.value}).strip()
         yield ""
         seeds = self._decision(SEEDS)
-        yield from _comment(f"Seeds: {self.seeds} (--seeds 1-{self.seeds}): {seeds.why} [{seeds.source}]")
+        yield from _comment(f"Seeds: {self.seeds} (--seeds {self.seeds}): {seeds.why} [{seeds.source}]")
         for line in self._expectations():
             yield from _comment(line, hanging="  " if line.startswith("- ") else "")
 
