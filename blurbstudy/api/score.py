@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scipy.stats import rankdata
+
 from ..config import JsonObject
 from ..errors import ParameterError, StoreError, StudyError
 from ..metrics import (
+    BY_CLASS,
     COUNTING,
     METRICS,
     Convention,
     PrecisionRecallF1,
+    class_scores,
     entity_scores,
+    pearson,
     pico_scores,
     precision_recall_f1,
     scoring_conventions,
@@ -37,7 +42,10 @@ TRIVIAL_BASELINES = {  # Task.output -> the baseline
     "multi_label": "the labels of more than half of the train documents",
     "score": "no correlation",
 }
-ADDITIONAL_METRICS = {"document_f1": ("example_based_f1",)}  # metric -> other metrics to report
+ADDITIONAL_METRICS = {  # Task.output -> metrics to report beside the task's
+    "single_label": ("accuracy", "macro_f1", "balanced_accuracy", "mcc", "kappa"),
+    "multi_label": ("document_f1", "example_based_f1", "label_macro_f1"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +104,7 @@ class ScoredPredictions:
                 f"({counts.true_positives_predicted} of {counts.predicted} predicted), "
                 f"recall {_percent(counts.recall)} ({counts.true_positives_gold} of {counts.gold} gold)"
             )
-        lines += [
-            f"{METRICS[name].title} (additional metric): {_percent(value)}" for name, value in self.others.items()
-        ]
+        lines += [f"{_title(name)} (additional metric): {_percent(value)}" for name, value in self.others.items()]
         for name, scores in self.classes.items():
             lines.append(_row(name, scores.precision, scores.recall, scores.f1, scores.gold, scores.predicted))
         if self.classes:
@@ -114,7 +120,7 @@ class ScoredPredictions:
     def _repr_html_(self) -> str:
         rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
         rows += [(f"F1 of {name}", _percent(scores.f1), "–", f"{scores.gold}") for name, scores in self.classes.items()]
-        rows += [(METRICS[name].title, _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
+        rows += [(_title(name), _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
         rows.append(
             (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
         )
@@ -259,20 +265,39 @@ def score_predictions(
         ),
         classes=scores_by_class(task, gold, predicted),
         conventions=tuple(scoring_conventions(_texts(gold), _texts(predicted))) if task.metric == "entity_f1" else (),
-        others={
-            name: METRICS[name].score(gold, predicted, **positives) for name in ADDITIONAL_METRICS.get(task.metric, ())
-        },
+        others=further_scores(task, gold, predicted),
     )
+
+
+def further_scores(task: Task, gold: Sequence[str | float], predicted: Sequence[str | float]) -> dict[str, float]:
+    """Metric -> score, of those that the field reports beside the task's own."""
+    others = [name for name in ADDITIONAL_METRICS.get(task.output, ()) if name != task.metric]
+    scores = {
+        name: METRICS[name].score(gold, predicted, positives=task.labels if name in BY_CLASS else ()) for name in others
+    }
+    return scores | ({"spearman": spearman(gold, predicted)} if task.output == "score" else {})
+
+
+def spearman(gold: Sequence[str | float], predicted: Sequence[str | float]) -> float:
+    """Spearman's rank correlation; 0 where either side is constant."""
+    return pearson(rankdata([float(score) for score in gold]), rankdata([float(score) for score in predicted]))
 
 
 def scores_by_class(
     task: Task, gold: Sequence[str | float], predicted: Sequence[str | float]
 ) -> dict[str, PrecisionRecallF1]:
-    """Scores of PICO classes (by words) or entity types (by mentions); {} for other tasks."""
+    """Scores of PICO classes (by words), entity types (by mentions, where there are types) or labels; {} for scores."""
     if task.metric == "pico_f1":
         return pico_scores(_texts(gold), _texts(predicted), positives=task.positive_labels)
+    if task.output in ("single_label", "multi_label"):
+        sets = task.output == "multi_label"
+        return dict(class_scores(_texts(gold), _texts(predicted), labels=task.labels, sets=sets))
     is_typed = task.task_type == "ner" and any("-" in label for label in task.labels)
     return entity_scores(_texts(gold), _texts(predicted)) if is_typed else {}
+
+
+def _title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else "Spearman's rank correlation"
 
 
 def _texts(labels: Sequence[str | float]) -> list[str]:

@@ -7,6 +7,14 @@ from collections.abc import Sequence
 from ..errors import ParameterError
 from .accuracy import ACCURACY, accuracy
 from .blurb_score import blurb_score, group_means
+from .class_scores import (
+    BALANCED_ACCURACY,
+    KAPPA,
+    LABEL_MACRO_F1,
+    MACRO_F1,
+    MCC,
+    class_scores,
+)
 from .conventions import Convention, scoring_conventions
 from .counts import PrecisionRecallF1, f1_from_counts, scores_from_counts
 from .document_f1 import DOCUMENT_F1, EXAMPLE_BASED_F1, document_f1, example_based_f1
@@ -31,8 +39,14 @@ METRICS: dict[str, Metric] = {
         MICRO_F1,
         DOCUMENT_F1,
         EXAMPLE_BASED_F1,
+        MACRO_F1,
+        LABEL_MACRO_F1,
+        BALANCED_ACCURACY,
+        MCC,
+        KAPPA,
     )
 }
+BY_CLASS = ("macro_f1", "label_macro_f1", "balanced_accuracy", "mcc", "kappa")  # positives are their classes
 # Metrics with one precision and recall.
 COUNTING = tuple(name for name, metric in METRICS.items() if metric.from_sums is f1_from_counts)
 

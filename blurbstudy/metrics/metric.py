@@ -20,6 +20,7 @@ class Metric:
     title: str  # for tables
     terms: Callable[..., np.ndarray]  # (gold, predicted, positives=()) -> (examples, k) float64
     from_sums: Callable[[np.ndarray], np.ndarray]  # sums of terms (..., k) -> scores (...), fractions
+    lowest: float = 0.0  # score that there can be
 
     def score(self, gold: Sequence, predicted: Sequence, *, positives: Sequence[str] = ()) -> float:
         """The score of all examples, a fraction. Arguments are not checked; `metrics.score` checks them."""

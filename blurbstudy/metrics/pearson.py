@@ -57,4 +57,4 @@ def _spreads(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return spread_x, spread_y, (spread_x > 1e-12 * xx) & (spread_y > 1e-12 * yy)
 
 
-PEARSON = Metric(name="pearson", title="Pearson's r", terms=pearson_terms, from_sums=pearson_from_sums)
+PEARSON = Metric(name="pearson", title="Pearson's r", terms=pearson_terms, from_sums=pearson_from_sums, lowest=-1.0)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StudyError
+from ..metrics import METRICS
 from ..training.run_record import RunRecord
 from .cells import (
     RunsByTask,
@@ -113,7 +114,7 @@ def summarize(
     noncollapsed = {seed: score for seed, score in scored.items() if not judgements[seed].status.collapsed}
     over_seeds = mean_over_seeds(noncollapsed)
     example_interval, example_method = example_interval_of(cell, references, seeds=list(noncollapsed), split=split)
-    low = -1.0 if any(references[task].task.metric == "pearson" for task in cell) else 0.0
+    low = min(METRICS[references[task].task.metric].lowest for task in cell)
     trivial = sum(cell.weight(task) * references[task].trivial_score(split) for task in cell)
     n_collapsed = sum(status.collapsed for status in runs)
     collapsed_scores = [score for seed, score in scored.items() if seed not in noncollapsed]

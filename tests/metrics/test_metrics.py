@@ -28,6 +28,8 @@ EXAMPLES = {  # metric -> gold, predictions, positives
     "micro_f1": (CLASSES, GUESSED_CLASSES, ("a", "b")),
     "document_f1": (SETS, GUESSED_SETS, ()),
     "example_based_f1": (SETS, GUESSED_SETS, ()),
+    "label_macro_f1": (SETS, GUESSED_SETS, ("a", "b")),
+    **dict.fromkeys(("macro_f1", "balanced_accuracy", "mcc", "kappa"), (CLASSES, GUESSED_CLASSES, ("a", "b", "none"))),
 }
 
 

@@ -48,13 +48,14 @@ TASK_TYPE_ALIASES = {  # usual names -> Task.task_type
     "pair-classification": "question",
     "nli": "question",
 }
+CLASS_METRICS = ("macro_f1", "balanced_accuracy", "mcc", "kappa")
 FITTING_METRICS = {  # task type -> its metrics, the default first
     "ner": ("entity_f1", "entity_f1_default", "relaxed_f1", "relaxed_f1_one_to_one"),
     "pico": ("pico_f1",),
-    "relation": ("accuracy", "micro_f1"),  # micro F1 if one label is negative
-    "question": ("accuracy", "micro_f1"),
+    "relation": ("accuracy", "micro_f1", *CLASS_METRICS),  # micro F1 if one label is negative
+    "question": ("accuracy", "micro_f1", *CLASS_METRICS),
     "similarity": ("pearson",),
-    "document": ("document_f1", "example_based_f1"),
+    "document": ("document_f1", "example_based_f1", "label_macro_f1"),
 }
 SIZE_UNITS = {
     "ner": "mentions",
@@ -279,7 +280,10 @@ def _with_positives(task: Task, kind: str, negative: str | None, metric: str | N
         candidates = [label for label in task.labels if label.lower() in NEGATIVE_LABELS]
         none = candidates[0] if len(candidates) == 1 and len(task.labels) > 1 else None
     chosen = "micro_f1" if none is not None and metric is None else task.metric
-    positives = tuple(label for label in task.labels if label != none) if chosen == "micro_f1" else ()
+    if none is not None and chosen not in ("micro_f1", "macro_f1"):
+        raise ParameterError(f"negative={none!r} does not fit metric {chosen}, which counts every label; leave it out")
+    counted = tuple(label for label in task.labels if label != none)
+    positives = counted if chosen in ("micro_f1", *CLASS_METRICS) else ()
     return dataclasses.replace(task, metric=chosen, positive_labels=positives)
 
 
