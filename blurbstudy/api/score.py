@@ -10,7 +10,7 @@ from pathlib import Path
 from scipy.stats import rankdata
 
 from ..config import JsonObject
-from ..errors import ParameterError, StoreError, StudyError
+from ..errors import ParameterError, StoreError, StudyError, check_choice
 from ..metrics import (
     BY_CLASS,
     COUNTING,
@@ -305,8 +305,7 @@ def _texts(labels: Sequence[str | float]) -> list[str]:
 
 
 def _check_split(split: str) -> None:
-    if split not in SPLITS:
-        raise ParameterError(f"split={split[:40]!r} is unknown; use {' or '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
 
 
 def _gold(examples: Sequence[Example]) -> Gold:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..errors import ParameterError
+from ..errors import ParameterError, check_choice
 
 OUTSIDE = "O"
 MAX_QUOTED = 40  # characters of an invalid tag shown in a message
@@ -33,8 +33,7 @@ def decode_tags(tags: Sequence[str], *, scheme: str = "strict") -> list[Mention]
     Raises:
         ParameterError: the scheme is unknown, or a tag is not O, B, I, B-TYPE or I-TYPE.
     """
-    if scheme not in DECODERS:
-        raise ParameterError(f"scheme={scheme!r} is unknown; use {', '.join(DECODERS)}")
+    check_choice("scheme", scheme, DECODERS)
     b_splits, i_begins = DECODERS[scheme]
     decoded: list[Mention] = []
     start, kind = -1, ""  # of the open mention; start -1: none

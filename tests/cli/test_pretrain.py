@@ -306,7 +306,7 @@ def test_an_intermediate_export_that_is_not_reached_is_reported(corpus, config, 
     [
         (("--tokens", "many"), "--tokens 'many' is not a number of tokens; use for example 2000000, 2M or 1.5B"),
         (("--checkpoint-at", "1M,x"), "--checkpoint-at 'x' is not a number of tokens"),
-        (("--precision", "half"), "precision='half' is unknown; use float32 or bfloat16"),
+        (("--precision", "half"), "precision='half' is unknown; use auto, float32 or bfloat16"),
         (("--vocabulary", "nowhere.txt"), "nowhere.txt: cannot be read as a vocabulary"),
         (("--seed", "-1"), "--seed -1 is out of bounds"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import ParameterError
+from ...errors import ParameterError, check_choice, did_you_mean
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
 
@@ -24,7 +24,9 @@ def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str
         return fitting[0]
     if name not in fitting:
         known = "" if name in METRICS else " is unknown and"
-        raise ParameterError(f"metric={str(name)!r}{known} does not fit kind {kind}; use {' or '.join(fitting)}")
+        raise ParameterError(
+            f"metric={str(name)!r}{known} does not fit kind {kind}; {did_you_mean(str(name), fitting)}"
+        )
     return name
 
 
@@ -49,9 +51,8 @@ def check_bounds(bounds: object) -> tuple[float, float] | None:
 
 def check_discontinuous(policy: object) -> str:
     """The policy for discontinuous entities, or a ParameterError."""
-    if policy not in DISCONTINUOUS_POLICIES:
-        raise ParameterError(f"discontinuous={str(policy)!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
-    return policy
+    check_choice("discontinuous", policy, DISCONTINUOUS_POLICIES)
+    return str(policy)
 
 
 def check_separator(separator: object) -> str:

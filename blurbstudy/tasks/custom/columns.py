@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...config import JsonMapping, JsonObject
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, check_choice, did_you_mean
 from ..formats.lines import quote, read_lines
 from ..task import Task
 from .files import display_path
@@ -43,8 +43,8 @@ def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str |
     """
     roles_known = (*ROLES, *SPAN_ROLES) if task.output == "token_labels" else ROLES
     if not isinstance(named, Mapping) or (unknown := sorted(set(map(str, named)) - set(roles_known))):
-        wrong = quote(unknown[0]) if isinstance(named, Mapping) else quote(str(named))
-        raise ParameterError(f"columns: {wrong} is not a role; use {', '.join(roles_known)}")
+        wrong = unknown[0] if isinstance(named, Mapping) else str(named)
+        raise ParameterError(f"columns: {quote(wrong)} is not a role; {did_you_mean(wrong, roles_known)}")
     if form == "conll":
         return dataclasses.replace(task, columns=_conll_columns(train, named))
     if form in WITHOUT_COLUMNS:
@@ -59,7 +59,8 @@ def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str |
     roles = {role: str(column) for role, column in named.items()}
     for column in (*roles.values(), *one_hot):
         if column not in fields:
-            raise DataError(f"{train}: has no column {quote(column)}; it has {', '.join(fields)}")
+            advice = did_you_mean(column, fields, otherwise=f"it has {', '.join(fields)}")
+            raise DataError(f"{train}: has no column {quote(column)}; {advice}")
     required = _required_roles(task, form, fields, roles)
     for role, usual in required.items() if header else ():
         free = [
@@ -147,7 +148,7 @@ def tag_scheme(name: str | None, task: Task) -> str:
     """
     if name is not None:
         if str(name).lower() not in ALIASES:
-            raise ParameterError(f"scheme={str(name)!r} is unknown; use {', '.join(ALIASES)}")
+            check_choice("scheme", name, ALIASES)
         return ALIASES[str(name).lower()]
     if task.reader not in ("own_conll", "own_tagged_jsonl"):
         return ""

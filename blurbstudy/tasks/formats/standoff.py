@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ParameterError
+from ...errors import check_choice
 from ..text.words import Span, word_spans
 from .lines import quote, raise_data_error, read_lines, read_text
 
@@ -63,8 +63,7 @@ def read_brat(folder: Path, *, discontinuous: str = "refuse", annotated: bool = 
     Raises:
         DataError: the folder has no such files, or a file is malformed; names file and line.
     """
-    if discontinuous not in DISCONTINUOUS_POLICIES:
-        raise ParameterError(f"discontinuous={discontinuous!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
+    check_choice("discontinuous", discontinuous, DISCONTINUOUS_POLICIES)
     texts = {path.stem: path for path in sorted(folder.glob("*.txt"))}
     if not texts:
         raise_data_error(str(folder), "no .txt file", "NAME.txt and NAME.ann files", "name the folder of these files")
