@@ -237,9 +237,9 @@ def test_an_error_is_one_line_and_needs_no_slow_import(ends, words):
 
 
 @pytest.mark.parametrize("words", HELP, ids=" ".join)
-def test_help_needs_no_slow_import(ends, words):
+def test_help_needs_no_slow_import_and_shows_flags_without_a_type(ends, words):
     code, out, errors = ends[tuple(words)]
-    assert (code, errors) == (0, "") and out
+    assert (code, errors) == (0, "") and out and "<bool>" not in out
 
 
 def test_an_ambiguous_prefix_lists_five_candidates(ends):

@@ -102,7 +102,7 @@ def test_the_papers_similarity_scores_do_not_stand_beside_questions(make_study):
     [
         ({"qa_tasks": ["BIOSSES"]}, "qa_tasks: 'BIOSSES' is not among PubMedQA, BioASQ"),
         ({"qa_encoders": []}, "qa_encoders=.* names no encoder; use null for all"),
-        ({"qa_encoders": ["RoBERTa"]}, "qa_encoders: 'RoBERTa' is not an encoder; did you mean 'BERT'"),
+        ({"qa_encoders": ["RoBERTa"]}, "qa_encoders: 'RoBERTa' is not an encoder; use BERT or ELECTRA"),
         ({"qa_seeds": 0}, "seeds=0: expected a number"),
     ],
 )

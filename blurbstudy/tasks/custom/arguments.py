@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import ParameterError, check_choice, did_you_mean
+from ...errors import ParameterError, any_of, check_choice
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
 
@@ -22,11 +22,10 @@ def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str
     """The named metric if it fits the task type, or the default one."""
     if name is None:
         return fitting[0]
+    if name not in METRICS:
+        check_choice("metric", name, fitting)
     if name not in fitting:
-        known = "" if name in METRICS else " is unknown and"
-        raise ParameterError(
-            f"metric={str(name)!r}{known} does not fit kind {kind}; {did_you_mean(str(name), fitting)}"
-        )
+        raise ParameterError(f"metric={name!r} does not fit kind {kind}; use {any_of(fitting)}")
     return name
 
 

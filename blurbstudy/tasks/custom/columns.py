@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...config import JsonMapping, JsonObject
-from ...errors import DataError, ParameterError, check_choice, did_you_mean
+from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
 from ..formats.lines import quote, read_lines
 from ..task import Task
 from .files import display_path
@@ -42,9 +42,10 @@ def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str |
         DataError: the file lacks a column, or a required column cannot be identified.
     """
     roles_known = (*ROLES, *SPAN_ROLES) if task.output == "token_labels" else ROLES
-    if not isinstance(named, Mapping) or (unknown := sorted(set(map(str, named)) - set(roles_known))):
-        wrong = unknown[0] if isinstance(named, Mapping) else str(named)
-        raise ParameterError(f"columns: {quote(wrong)} is not a role; {did_you_mean(wrong, roles_known)}")
+    if not isinstance(named, Mapping):
+        raise ParameterError(f"columns: expected role: NAME, got {quote(str(named))}; roles are {any_of(roles_known)}")
+    if unknown := sorted(set(map(str, named)) - set(roles_known)):
+        raise ParameterError(f"columns: {quote(unknown[0])} is not a role; {did_you_mean(unknown[0], roles_known)}")
     if form == "conll":
         return dataclasses.replace(task, columns=_conll_columns(train, named))
     if form in WITHOUT_COLUMNS:

@@ -142,7 +142,7 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
         ),
         (
             "kind: classification\nfiles: {train: a.tsv}\ncolumns: text",
-            "my.yaml: columns: 'text' is not a role; use text,",
+            "my.yaml: columns: expected role: NAME, got 'text'; roles are text,",
         ),
         ("!!python/object/apply:os.system [touch x]", "my.yaml: not a mapping"),
     ],
