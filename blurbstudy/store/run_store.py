@@ -21,7 +21,7 @@ from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_onc
 from ..paths import STORES
 from ..training.run_record import RunRecord, run_record_from_dict
 
-DISK_HINT = "name another folder (--store; --out of finetune), then run again. Finished runs are safe"
+DISK_HINT = "name another folder (--store), then run again. Finished runs are safe"
 MAX_CANDIDATES = 5  # run ids that an error lists
 _RECORD_FILE = re.compile(r"[0-9a-f]{20}\.json")
 
