@@ -319,7 +319,7 @@ def test_wrong_options_are_one_line_errors(corpus, config, tmp_path, capsys, mor
 
 def test_an_unknown_objective_or_configuration_is_an_error(corpus, config, tmp_path, capsys):
     args = arguments(corpus, config, tmp_path / "out")
-    assert "use bert or no-nsp" in run(*[w if w != "bert" else "gpt" for w in args], capsys=capsys)[2]
+    assert "use bert, no-nsp" in run(*[w if w != "bert" else "gpt" for w in args], capsys=capsys)[2]
     args = arguments(corpus, "enormous", tmp_path / "out")
     assert "neither a known configuration" in run(*args, capsys=capsys)[2]
 
