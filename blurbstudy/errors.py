@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def flat_message(error: BaseException | str) -> str:
@@ -29,7 +29,16 @@ class ParameterError(StudyError):
 
 
 class DataError(StudyError):
-    """A dataset file is missing or malformed; the message names file, line and remedy."""
+    """A dataset file is missing or malformed; the message names file, line and remedy.
+
+    Args:
+        message: one line.
+        details: further lines, such as the places of several faults.
+    """
+
+    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+        super().__init__("\n  ".join([message, *details]))
+        self.details = tuple(details)
 
 
 class DiskError(StudyError):

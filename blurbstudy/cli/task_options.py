@@ -42,7 +42,8 @@ class TaskOptions:
         ),
     ] = None
     train: Annotated[
-        Path | None, typer.Option(help="With --task KIND: training data as TSV, CSV, JSONL, CoNLL, PubTator or brat.")
+        Path | None,
+        typer.Option(help="With --task KIND: training data (TSV, CSV, JSON, CoNLL, PubTator, BioC, brat)."),
     ] = None
     dev: Annotated[Path | None, typer.Option(help="With --task KIND: dev data (default: split off train).")] = None
     test: Annotated[
@@ -59,7 +60,8 @@ class TaskOptions:
         str | None,
         typer.Option(
             "--format",
-            help="With --task KIND: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
+            help="With --task KIND: tsv, csv, json, jsonl, conll, brat, pubtator or bioc (default: by content and "
+            "suffix).",
         ),
     ] = None
     scheme: Annotated[
@@ -75,6 +77,17 @@ class TaskOptions:
         str | None, typer.Option(help="With --task KIND: refuse (default) or skip discontinuous entities.")
     ] = None
 
+    trust_offsets: Annotated[
+        bool,
+        typer.Option("--trust-offsets", help="With --task KIND: keep entities whose text differs from the document's."),
+    ] = False
+    skip_mismatched: Annotated[
+        bool,
+        typer.Option(
+            "--skip-mismatched", help="With --task KIND: leave out entities whose text differs from the document's."
+        ),
+    ] = False
+
     @property
     def files(self) -> dict[str, Path]:
         """Split -> file."""
@@ -84,7 +97,7 @@ class TaskOptions:
     def definition(self) -> dict[str, str]:
         """The arguments of `custom_task` that are set."""
         names = [field.name for field in fields(self) if field.name not in ("task", "data", *_SPLITS)]
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in names if (value := getattr(self, name)) not in (None, False)}
 
     def load(self) -> tuple[Task, str]:
         """The task and the folder of its data ("" for a custom task, which names its files)."""
@@ -97,7 +110,7 @@ class TaskOptions:
         files, definition = self.files, self.definition
         if not is_task_type(self.task):
             if files or definition:
-                options = ", ".join(f"--{name}" for name in (*files, *definition))
+                options = ", ".join(f"--{name.replace('_', '-')}" for name in (*files, *definition))
                 raise ParameterError(
                     f"--task {self.task}: {options} needs a kind of task, such as --task ner; a YAML definition names "
                     "these itself"

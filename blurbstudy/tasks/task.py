@@ -44,6 +44,7 @@ class CustomForm:
     end: str = ""  # column of its end, exclusive
     mention: str = ""  # column of its text, for a check of the offsets
     discontinuous: str = "refuse"  # policy for discontinuous entities: one of standoff.DISCONTINUOUS_POLICIES
+    mismatched: str = "refuse"  # policy for entities with another text: one of span_checks.MISMATCH_POLICIES
     one_hot: tuple[str, ...] = ()  # columns of labels with 1 or 0; (): one column of labels
     center: float = 0.0  # scores are trained as (score - center) / scale
     scale: float = 1.0
@@ -91,7 +92,7 @@ class Task:
 
         Args:
             kind: ner, classification, relation, pairs, question, similarity, multi-label or pico.
-            train: TSV, CSV, JSONL, CoNLL or PubTator file, or a brat folder; dev and test likewise.
+            train: TSV, CSV, JSON, CoNLL, PubTator or BioC file, or a brat folder; dev and test likewise.
             dev: default: split off train.
             test: default: none; scores are reported on dev only.
             options: other arguments of `blurbstudy.tasks.custom_task`, such as columns={"text": "sentence"}.

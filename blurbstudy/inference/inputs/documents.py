@@ -72,4 +72,9 @@ def decode_lines(file: BinaryIO) -> Iterator[Line]:
 
 def read_error(where: str, number: int, value: str, expected: str, remedy: str) -> ReadError:
     """The error of one line."""
-    return ReadError(f"{where}, line {number}: found {value}; expected {expected}; {remedy}")
+    return error_at(f"{where}, line {number}", value, expected, remedy)
+
+
+def error_at(place: str, value: str, expected: str, remedy: str) -> ReadError:
+    """The error of a part of the input."""
+    return ReadError(f"{place}: found {value}; expected {expected}; {remedy}")

@@ -1,4 +1,4 @@
-"""Read documents to predict for: text files, folders of them, one text per line, JSONL, CSV, TSV, CoNLL, PubTator.
+"""Read documents to predict for: text files, folders of them, one text per line, JSON, CSV, TSV, CoNLL, PubTator, BioC.
 
 Readers stream: only a plain text file, which is one document, is read whole. An unreadable part of the input becomes a
 ReadError with its file and line, and reading continues after it. Texts are unchanged, line endings included: offsets
@@ -8,6 +8,7 @@ count the characters of the file's own text without a byte-order mark.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
@@ -16,7 +17,10 @@ from typing import BinaryIO
 
 from ...errors import DataError, ParameterError
 from ...tasks import Task
+from ...tasks.custom.formats import NAMES
 from ...tasks.formats.lines import quote, raise_data_error, read_text
+from ...tasks.formats.records import JSON_SUFFIXES, detect_content
+from ...tasks.formats.standoff import standoff_files
 from .conll_pubtator import read_conll_words, read_pubtator
 from .documents import Document, Item, ReadError, decode_lines, read_error, text_count
 from .records import USUAL_TEXTS, read_records
@@ -26,8 +30,8 @@ TEXT = "text"
 # Suffix -> format; "": depends on the task, since BLURB's tagged sentences are .tsv files.
 SUFFIXES = {
     ".txt": TEXT,
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
+    ".xml": "jsonl",  # BioC
+    **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
     ".csv": "csv",
     ".tsv": "",
     ".pubtator": "pubtator",
@@ -41,7 +45,7 @@ def read_documents(
     """The documents of a file, a folder of text files or standard input (`-`), in order.
 
     Args:
-        format_name: a key of FORMATS, or auto: by the suffix; standard input is one text.
+        format_name: a key of FORMATS, or auto: by content and suffix; standard input is one text.
         columns: for JSONL, CSV, TSV and CoNLL: role -> column name, or number from 1 (see records.ROLES).
 
     Raises:
@@ -59,16 +63,17 @@ def input_size(where: Path | str) -> int | None:
     if str(where) == STDIN:
         return None
     path = Path(where)
-    return sum(file.stat().st_size for file in (_text_files(path) if path.is_dir() else [path]))
+    return sum(file.stat().st_size for file in (_text_files(path).values() if path.is_dir() else [path]))
 
 
 def input_format(where: Path | str, task: Task, format_name: str = "auto") -> str:
-    """The key of FORMATS to read with; auto: by the suffix.
+    """The key of FORMATS to read with; auto: by content and suffix.
 
     Raises:
         ParameterError: the format is unknown, or has one text per document where the task needs pairs.
         DataError: the file does not exist.
     """
+    format_name = NAMES.get(format_name, format_name)
     if format_name != "auto" and format_name not in FORMATS:
         raise ParameterError(f"--input-format {format_name!r} is unknown; use auto, {', '.join(FORMATS)}")
     path = Path(where)
@@ -80,7 +85,7 @@ def input_format(where: Path | str, task: Task, format_name: str = "auto") -> st
             "file"
         )
     if format_name == "auto":
-        format_name = TEXT if is_folder or str(where) == STDIN else _format_of_suffix(path, task)
+        format_name = TEXT if is_folder or str(where) == STDIN else _detect_format(path, task)
     if format_name == "conll" and task.output != "token_labels":
         raise ParameterError(
             f"{task.name} does not tag words, so it cannot read CoNLL files; use {' or '.join(_other_formats(task))}"
@@ -111,7 +116,9 @@ def _other_formats(task: Task) -> list[str]:
     return [name for name in FORMATS if name != "conll" and not (name in ONE_TEXT and text_count(task) > 1)]
 
 
-def _format_of_suffix(path: Path, task: Task) -> str:
+def _detect_format(path: Path, task: Task) -> str:
+    if content := detect_content(path):
+        return NAMES.get(content, content)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ParameterError(
@@ -135,7 +142,7 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
     elif path.is_dir():
         yield from _read_folder(path)
     elif format_name == TEXT:
-        yield _read_text_file(path, bytes_before=0)
+        yield _read_text_file(path, path.stem, bytes_before=0)
     else:
         try:
             with path.open("rb") as file:
@@ -164,20 +171,29 @@ def _read_folder(folder: Path) -> Iterator[Item]:
     if not files:
         raise DataError(f"{folder}: no .txt files; save each document as one, or name a file of another format")
     bytes_before = 0
-    for path in files:
-        item = _read_text_file(path, bytes_before=bytes_before)
+    for name, path in files.items():
+        item = _read_text_file(path, name, bytes_before=bytes_before)
         bytes_before = item.bytes_read
         yield item
 
 
-def _text_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.txt") if path.is_file())
+def _text_files(folder: Path) -> dict[str, Path]:
+    """Id -> file, of the folder and its sub-folders."""
+    return standoff_files(folder).texts
 
 
-def _read_text_file(path: Path, *, bytes_before: int) -> Item:
+def passed_over(where: Path | str) -> Counter[str]:
+    """The files of a folder that are not read: suffix -> number."""
+    if str(where) == STDIN or not Path(where).is_dir():
+        return Counter()
+    files = standoff_files(Path(where))
+    return files.passed_over + Counter({".ann": len(files.annotations)})
+
+
+def _read_text_file(path: Path, name: str, *, bytes_before: int) -> Item:
     size = path.stat().st_size
     try:
-        return Item(Document(path.stem, (read_text(path),)), bytes_before + size)
+        return Item(Document(name, (read_text(path),)), bytes_before + size)
     except DataError as error:
         return Item(ReadError(str(error)), bytes_before + size)
 

@@ -1,4 +1,5 @@
-"""Documents in records: JSONL with one object per line; CSV and TSV with or without a line of column names.
+"""Documents in records: JSON and BioC in every layout of tasks.formats.records; CSV and TSV with or without
+a line of column names.
 
 In TSV, quote characters are text. In CSV they quote (RFC 4180), and the separator is a comma or a semicolon.
 """
@@ -6,7 +7,6 @@ In TSV, quote characters are text. In CSV they quote (RFC 4180), and the separat
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, BinaryIO
@@ -16,20 +16,22 @@ from ...errors import DataError, ParameterError
 from ...tasks import Task
 from ...tasks.custom.columns import COLUMN_ALIASES
 from ...tasks.custom.tabular import join_texts
+from ...tasks.formats.bioc import Malformed
 from ...tasks.formats.lines import MAX_BYTES, quote
-from .documents import Document, Item, Line, ReadError, decode_lines, read_error, text_count
+from ...tasks.formats.records import numbered_records
+from .documents import Document, Item, Line, ReadError, decode_lines, error_at, read_error, text_count
 
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
 USUAL_TEXTS = COLUMN_ALIASES["text"]
 
-Record = tuple[int, JsonMapping | ReadError, int]  # number of its first line; values; bytes read
-Fields = tuple[int, list[str] | ReadError, int]
+Record = tuple[str, JsonMapping | ReadError, int]  # its place, for messages; values; bytes read
+Fields = tuple[int, list[str] | ReadError, int]  # number of its first line; cells; bytes read
 
 
 def read_records(
     file: BinaryIO, where: str, task: Task, columns: Mapping[str, str], *, format_name: str
 ) -> Iterator[Item]:
-    """The documents of a JSONL, CSV or TSV file. Without an id column, ids count from 1.
+    """The documents of a JSON, BioC, CSV or TSV file. Without an id column, ids count from 1.
 
     Raises:
         ParameterError: a role in `columns` is unknown.
@@ -39,12 +41,12 @@ def read_records(
         raise ParameterError(f"--columns: unknown role {unknown[0]!r}; use {', '.join(ROLES)}")
     records = _json_records(file, where) if format_name == "jsonl" else _rows(file, where, columns, format_name)
     roles: dict[str, str] | None = None
-    for count, (number, record, bytes_read) in enumerate(records, 1):
+    for count, (place, record, bytes_read) in enumerate(records, 1):
         if isinstance(record, ReadError):
             yield Item(record, bytes_read)
             continue
         roles = roles or _assign_columns(list(record), where, task, columns)
-        yield Item(_document(where, number, record, roles, task, count=count), bytes_read)
+        yield Item(_document(place, record, roles, task, count=count), bytes_read)
 
 
 def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[str, str]) -> dict[str, str]:
@@ -72,16 +74,16 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
 
 
 def _document(
-    where: str, number: int, record: JsonMapping, roles: Mapping[str, str], task: Task, *, count: int
+    place: str, record: JsonMapping, roles: Mapping[str, str], task: Task, *, count: int
 ) -> Document | ReadError:
     if missing := [name for name in roles.values() if name not in record]:
         expected = f"an object with {', '.join(roles.values())}"
-        return read_error(where, number, f"no {missing[0]}", expected, "restore the line")
+        return error_at(place, f"no {missing[0]}", expected, "restore the line")
     name = str(record[roles["id"]]).strip() if "id" in roles else str(count)
     if not name or not is_valid_text(name):
-        return read_error(where, number, f"{roles['id']} {quote(name)}", "an id", "give the line one")
+        return error_at(place, f"{roles['id']} {quote(name)}", "an id", "give the line one")
     if "words" in roles:
-        return _from_tokens(where, number, name, record[roles["words"]], roles["words"])
+        return _from_tokens(place, name, record[roles["words"]], roles["words"])
     texts = []
     for role in ("text", "text2")[: text_count(task)]:
         value = record[roles[role]]
@@ -90,16 +92,16 @@ def _document(
             continue
         text, problem = join_texts(value)
         if problem:
-            return read_error(where, number, f"{problem} {roles[role]}", "text", "restore it or remove the line")
+            return error_at(place, f"{problem} {roles[role]}", "text", "restore it or remove the line")
         texts.append(text)
     return Document(name, tuple(texts))
 
 
-def _from_tokens(where: str, number: int, name: str, words: Any, key: str) -> Document | ReadError:
+def _from_tokens(place: str, name: str, words: Any, key: str) -> Document | ReadError:
     is_list = isinstance(words, list) and all(isinstance(word, str) for word in words)
     if not is_list or not all(word.strip() and is_valid_text(word) and not set(word) & set("\t\r\n") for word in words):
         expected = "a list of non-empty strings without tabs or line breaks"
-        return read_error(where, number, f"{key} that is not a list of words", expected, "restore it")
+        return error_at(place, f"{key} that is not a list of words", expected, "restore it")
     return document_of_words(name, [words])
 
 
@@ -121,23 +123,17 @@ def is_valid_text(value: str) -> bool:
 
 
 def _json_records(file: BinaryIO, where: str) -> Iterator[Record]:
-    for line in decode_lines(file):
-        if line.error:
-            yield line.number, read_error(where, line.number, *line.error), line.bytes_read
-            continue
-        if not line.text.strip():
-            continue
-        try:
-            record = json.loads(line.text)
-        except (ValueError, RecursionError) as error:
-            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            value = f"invalid JSON ({problem})"
-            record = read_error(where, line.number, value, "one JSON object per line", "restore the line")
-        else:
-            if not isinstance(record, dict):
-                value, remedy = f"a JSON {type(record).__name__}", "write each document as an object"
-                record = read_error(where, line.number, value, "one JSON object per line", remedy)
-        yield line.number, record, line.bytes_read
+    bytes_read = 0
+
+    def texts() -> Iterator[tuple[int, str | ReadError]]:
+        nonlocal bytes_read
+        for line in decode_lines(file):
+            bytes_read = line.bytes_read
+            yield line.number, read_error(where, line.number, *line.error) if line.error else line.text
+
+    for number, unit, record in numbered_records(texts(), annotated=False):
+        place = f"{where}, {unit} {number}"
+        yield place, error_at(place, *record) if isinstance(record, Malformed) else record, bytes_read
 
 
 def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], format_name: str) -> Iterator[Record]:
@@ -145,7 +141,7 @@ def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], format_name: s
     names: list[str] = []
     for number, fields, bytes_read in (_csv_fields if format_name == "csv" else _tsv_fields)(file, where):
         if isinstance(fields, ReadError):
-            yield number, fields, bytes_read
+            yield where, fields, bytes_read
             continue
         if not names:
             names = [name.strip() for name in fields] if has_header else [str(i + 1) for i in range(len(fields))]
@@ -157,9 +153,9 @@ def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], format_name: s
             value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
             remedy = "quote fields with separators" if format_name == "csv" else "remove tabs from texts"
             expected = f"{len(names)} ({', '.join(names)})"
-            yield number, read_error(where, number, value, expected, remedy), bytes_read
+            yield where, read_error(where, number, value, expected, remedy), bytes_read
             continue
-        yield number, dict(zip(names, fields, strict=True)), bytes_read
+        yield f"{where}, line {number}", dict(zip(names, fields, strict=True)), bytes_read
 
 
 def _tsv_fields(file: BinaryIO, where: str) -> Iterator[Fields]:

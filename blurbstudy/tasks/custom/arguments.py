@@ -9,6 +9,8 @@ from ...errors import ParameterError
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
 
+_BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}  # also as YAML's text
+
 
 def number(value: Any) -> float | None:
     """A number, also from text (YAML), or None."""
@@ -52,6 +54,18 @@ def check_discontinuous(policy: object) -> str:
     if policy not in DISCONTINUOUS_POLICIES:
         raise ParameterError(f"discontinuous={str(policy)!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
     return policy
+
+
+def check_mismatched(trust: object, skip: object) -> str:
+    """The policy for entities whose text is not the document's, or a ParameterError."""
+    chosen = []
+    for name, value in {"trust_offsets": trust, "skip_mismatched": skip}.items():
+        if (flag := _BOOLEANS.get(str(value).lower())) is None:
+            raise ParameterError(f"{name}={value!r} is neither true nor false; write {name}: true")
+        chosen += [name.partition("_")[0]] * flag
+    if len(chosen) > 1:
+        raise ParameterError("trust_offsets and skip_mismatched exclude each other; choose one")
+    return chosen[0] if chosen else "refuse"
 
 
 def check_separator(separator: object) -> str:

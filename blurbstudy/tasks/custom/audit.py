@@ -12,11 +12,13 @@ from tokenizers import Tokenizer
 from ..audit import sub_word_counts
 from ..duplicates import duplicates, named_documents, normalized
 from ..formats.lines import raise_data_error
+from ..formats.records import skipped_records
 from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 from .columns import WITHOUT_COLUMNS
 from .files import display_path
 from .locations import ExampleLocations, locate_examples
-from .spans import DOCUMENTS, span_counts
+from .read_counts import skipped_sentences
+from .spans import DOCUMENTS, span_notes
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
@@ -143,11 +145,14 @@ def _rare_labels(lines: ExampleLocations) -> Iterator[str]:
 
 
 def _span_notes(lines: ExampleLocations) -> Iterator[str]:
-    """Notes on the conversion of entities at character offsets."""
+    """Notes on records left out, and on the conversion of entities at character offsets."""
     for split, file in lines.task.files.items():
         form = lines.task.of_split(split)
         if form.reader in DOCUMENTS:
-            yield from (f"{split}: {sentence}" for sentence in span_counts(display_path(file), form).sentences())
+            yield from (f"{split}: {sentence}" for sentence in span_notes(display_path(file), form))
+        elif form.reader in ("own_jsonl", "own_tagged_jsonl"):
+            skipped = skipped_records(display_path(file))
+            yield from (f"{split}: {sentence}" for sentence in skipped_sentences(skipped))
 
 
 def _duplicates_within(lines: ExampleLocations) -> Iterator[str]:

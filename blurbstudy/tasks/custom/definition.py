@@ -17,7 +17,7 @@ from ...config import JsonMapping, JsonObject
 from ...errors import ParameterError
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
-from .arguments import check_bounds, check_discontinuous, check_number, check_separator, choose_metric
+from .arguments import check_bounds, check_discontinuous, check_mismatched, check_number, check_separator, choose_metric
 from .columns import WITHOUT_COLUMNS, assign_columns, tag_scheme
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
 from .formats import FORMATS, read_custom
@@ -83,6 +83,8 @@ ALLOWED_KEYS = (
     "dev_share",
     "split_seed",
     "discontinuous",
+    "trust_offsets",
+    "skip_mismatched",
     "terms",
     "source",
     "citation",
@@ -133,6 +135,8 @@ def custom_task(
     dev_share: float = DEV_SHARE,
     split_seed: int = 1,
     discontinuous: str = "refuse",
+    trust_offsets: bool = False,
+    skip_mismatched: bool = False,
     terms: str = "the user's own",
     source: str = "the user's own files",
     citation: str = "none",
@@ -142,7 +146,7 @@ def custom_task(
     Args:
         kind: task type, key of TASK_TYPE_ALIASES.
         files: split -> file, with train at least; or a folder with train.*, dev.*, test.*.
-        format: conll, tsv, csv, jsonl, brat or pubtator, for all files or by split (default: detected).
+        format: conll, tsv, csv, json, jsonl, brat, pubtator or bioc, for all files or by split (default: detected).
         columns: role (text, text2, label, id, document; for mentions start, end, mention) -> column, key, or column
             number from 1 without a header (default: by usual names). A multi-label task's label may be a list of
             columns with 1 or 0.
@@ -153,6 +157,8 @@ def custom_task(
         bounds: lowest and highest score.
         dev_share: fraction of train used as dev if there is no dev file.
         discontinuous: refuse or skip discontinuous entities, which tags cannot represent.
+        trust_offsets: keep entities whose text in the file is not the document's at their offsets.
+        skip_mismatched: leave such entities out.
 
     Raises:
         ParameterError: an argument is unknown or out of bounds.
@@ -169,6 +175,7 @@ def custom_task(
         dev_share=0.0 if "dev" in paths else check_number("dev_share", dev_share, 0.01, 0.5),
         split_seed=int(check_number("split_seed", split_seed, 0, 2**31 - 1)),
         discontinuous=check_discontinuous(discontinuous),
+        mismatched=check_mismatched(trust_offsets, skip_mismatched),
         task_type_alias=task_type_alias,
     )
     task = Task(

@@ -13,10 +13,13 @@ from pathlib import Path
 
 from ...metrics import bio_to_io
 from ..formats.lines import quote, raise_data_error
-from ..formats.standoff import Entity, StandoffDocument, read_brat, read_pubtator
+from ..formats.records import record_unit
+from ..formats.span_checks import SpanChecks
+from ..formats.standoff import Entity, StandoffDocument, read_brat, read_pubtator, standoff_files
 from ..task import OUTSIDE, Example, Task
 from ..text.sentences import sentence_spans
 from ..text.words import Span, word_spans
+from .read_counts import ReadCounts
 from .span_records import json_documents, table_documents
 from .tabular import NumberedExample
 from .tagged import entity_types
@@ -29,7 +32,6 @@ class SpanCounts:
     entities: int = 0  # in the file, without duplicates
     overlapping: int = 0  # left out for a longer entity
     discontinuous: int = 0  # left out as discontinuous
-    rejected: int = 0  # texts left out because the annotator did not accept them
     split_words: int = 0  # words with an entity boundary inside
     merged_sentences: int = 0  # sentence boundaries inside an entity
 
@@ -39,37 +41,27 @@ class SpanCounts:
             yield f"{self.overlapping} of {self.entities} entities overlap a longer one and are left out"
         if self.discontinuous:
             yield f"{self.discontinuous} discontinuous entities are left out (discontinuous: skip)"
-        if self.rejected:
-            yield f"{self.rejected} texts that were not accepted are left out (answer: reject or ignore)"
         if self.split_words:
             yield f"{self.split_words} words are split at an entity boundary inside them; texts for prediction are not"
         if self.merged_sentences:
             yield f"{self.merged_sentences} sentences are merged with the next, since an entity crosses the boundary"
 
 
-def _brat(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    return read_brat(path, discontinuous=task.form.discontinuous)
+def _brat(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
+    counts.passed_over = standoff_files(path).passed_over
+    return read_brat(path, discontinuous=task.form.discontinuous, checks=counts.checks)
 
 
-def _pubtator(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    return read_pubtator(path)
+def _pubtator(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
+    return read_pubtator(path, checks=counts.checks)
 
 
-def _json(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    documents, counts.rejected = json_documents(path, task)
-    return documents
-
-
-def _table(path: Path, task: Task, counts: SpanCounts) -> list[StandoffDocument]:
-    return table_documents(path, task)
-
-
-DOCUMENTS: dict[str, Callable[[Path, Task, SpanCounts], list[StandoffDocument]]] = {
+DOCUMENTS: dict[str, Callable[[Path, Task, ReadCounts], list[StandoffDocument]]] = {
     "own_brat": _brat,
     "own_pubtator": _pubtator,
-    "own_span_jsonl": _json,
-    "own_span_csv": _table,
-    "own_span_tsv": _table,
+    "own_span_jsonl": json_documents,
+    "own_span_csv": table_documents,
+    "own_span_tsv": table_documents,
 }
 
 
@@ -78,28 +70,37 @@ def read_spans_with_lines(path: Path, task: Task) -> list[NumberedExample]:
     return _read(path, task)[0]
 
 
-def span_counts(path: Path, task: Task) -> SpanCounts:
-    """What the conversion of a file changes."""
-    return _read(path, task)[1]
+def span_notes(path: Path, task: Task) -> Iterator[str]:
+    """What reading a file leaves out and its conversion changes, as sentences."""
+    _, reading, counts = _read(path, task)
+    yield from reading.sentences()
+    yield from counts.sentences()
 
 
-def _read(path: Path, task: Task) -> tuple[list[NumberedExample], SpanCounts]:
-    counts, examples = SpanCounts(), []
-    for document in DOCUMENTS[task.reader](path, task, counts):
-        document = _with_plain_types(document)
+def span_documents(path: Path, task: Task) -> tuple[list[StandoffDocument], ReadCounts]:
+    """The documents of a file, with types that are valid in tags, and what reading leaves out."""
+    counts = ReadCounts(checks=SpanChecks(task.form.mismatched))
+    return [_with_plain_types(document) for document in DOCUMENTS[task.reader](path, task, counts)], counts
+
+
+def _read(path: Path, task: Task) -> tuple[list[NumberedExample], ReadCounts, SpanCounts]:
+    (documents, reading), counts, examples = span_documents(path, task), SpanCounts(), []
+    for document in documents:
         counts.discontinuous += document.skipped
         _check_types(document, task)
         sentences = tagged_sentences(document.text, document.entities, counts)
         if not sentences:
-            where = f"{document.path}, line {document.line}"
             raise_data_error(
-                where, f"an empty text of document {quote(document.id)}", "text", "add it or remove the document"
+                _place(document, document.line),
+                f"an empty text of document {quote(document.id)}",
+                "text",
+                "add it or remove the document",
             )
         for number, (words, tags) in enumerate(sentences):
             bio = bio_to_io(tags) if task.task_type == "pico" else tags
             name = document.id if len(sentences) == 1 else f"{document.id}.{number}"
             examples.append((document.line, Example(name, document.unit, tuple(words), " ".join(bio))))
-    return examples, counts
+    return examples, reading, counts
 
 
 def _check_types(document: StandoffDocument, task: Task) -> None:
@@ -107,9 +108,11 @@ def _check_types(document: StandoffDocument, task: Task) -> None:
     for entity in document.entities:
         if task.labels and entity.type not in types:
             remedy = "correct the type, or leave labels out"
-            raise_data_error(
-                f"{document.path}, line {entity.line}", f"type {quote(entity.type)}", " or ".join(types), remedy
-            )
+            raise_data_error(_place(document, entity.line), f"type {quote(entity.type)}", " or ".join(types), remedy)
+
+
+def _place(document: StandoffDocument, number: int) -> str:
+    return f"{document.path}, {record_unit(document.path)} {number}"
 
 
 def tagged_sentences(

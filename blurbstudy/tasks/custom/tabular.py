@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from ...config import JsonMapping
 from ..formats.lines import MAX_BYTES, LineErrors, quote, raise_data_error, read_lines, read_text
+from ..formats.records import json_records
 from ..task import Example, Task
 
 _SEPARATED = {
@@ -70,24 +70,6 @@ def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
         rows = [dict(zip(header, fields, strict=False)) for fields in lines[1:]]
     marked = [name for name in names if all(_word(row.get(name)).lower() in BOOLEAN_VALUES for row in rows)]
     return marked if len(marked) > 1 and any(_word(row.get(name)) for row in rows for name in marked) else []
-
-
-def json_records(path: Path, errors: LineErrors) -> Iterator[Record]:
-    """The objects of a JSONL file; other lines are added to the errors."""
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            errors.add(number, f"invalid JSON ({cause})", "one JSON object per line", "restore the line")
-            continue
-        if isinstance(record, dict):
-            yield number, record
-        else:
-            actual = f"a JSON {type(record).__name__}"
-            errors.add(number, actual, "one JSON object per line", "write each example as one object on one line")
 
 
 def table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:

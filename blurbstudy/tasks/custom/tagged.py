@@ -17,8 +17,9 @@ from pathlib import Path
 from ...metrics import bio_to_io, io_to_bio
 from ..formats.conll import Block, read_sentences
 from ..formats.lines import LineErrors, quote, raise_data_error
+from ..formats.records import json_records
 from ..task import OUTSIDE, Example, Task, split_tags
-from .tabular import NumberedExample, json_records
+from .tabular import NumberedExample
 
 Tagged = tuple[list[int], str, str, list[str], list[str]]  # lines of the words, id, document, words, raw tags
 

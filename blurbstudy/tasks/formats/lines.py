@@ -89,6 +89,7 @@ class LineErrors:
     """The errors in the lines of a file: the first one in full, the numbers of further lines."""
 
     path: Path
+    unit: str = "line"  # that is numbered: line or record
     first: tuple[int, str, str, str] | None = None  # line, actual, expected, remedy
     last_line: int = 0
     n_further: int = 0  # further invalid lines
@@ -116,5 +117,5 @@ class LineErrors:
         further = ""
         if self.n_further:
             lines = ", ".join(map(str, self.listed)) + (", ..." if self.n_further > len(self.listed) else "")
-            further = f" ({self.n_further} more invalid line{'s' * (self.n_further > 1)}: {lines})"
-        raise_data_error(f"{self.path}, line {line}", actual, expected, f"{remedy}{further}")
+            further = f" ({self.n_further} more invalid {self.unit}{'s' * (self.n_further > 1)}: {lines})"
+        raise_data_error(f"{self.path}, {self.unit} {line}", actual, expected, f"{remedy}{further}")

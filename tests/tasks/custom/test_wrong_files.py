@@ -162,7 +162,7 @@ WRONG = [
     (
         "classification",
         "a.jsonl",
-        '[{"text": "x", "label": "yes"}]',
+        '["x", "yes"]',
         {},
         "a.jsonl, line 1: found a JSON list; expected one JSON object per line; write each example as one "
         "object on one line",
@@ -193,7 +193,7 @@ WRONG = [
         "a.xlsx",
         b"PK\x03\x04",
         {},
-        "a.xlsx: unknown suffix; use one of the formats tsv, csv, jsonl and name it with --format",
+        "a.xlsx: unknown suffix; use one of the formats tsv, csv, json, jsonl and name it with --format",
     ),
     (
         "similarity",
