@@ -35,6 +35,8 @@ from ..tables.table import Table
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord
+from .score_spans import SpanScores, score_span_file
+from .span_files import holds_spans
 
 TRIVIAL_BASELINES = {  # Task.output -> the baseline
     "token_labels": "no entities",
@@ -134,8 +136,8 @@ class ScoredPredictions:
         return f"{format_interval((100 * low, 100 * high))} ({self.method})"
 
 
-def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions:
-    """Score a file of predictions against the gold labels of a task.
+def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions | SpanScores:
+    """Score a file of predictions against the gold labels of a task, or spans against its gold spans.
 
     Args:
         folder: of the datasets.
@@ -145,6 +147,8 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
         DataError: the data or the predictions are missing, malformed, or do not match.
     """
     _check_split(split)
+    if task.output == "token_labels" and holds_spans(path):
+        return score_span_file(path, task, folder, split=split)
     examples = read_split(task, folder, split=split)
     predicted = read_predictions(path, task, examples, split=split)
     return score_examples(predicted, examples, task, folder, split=split, origin=str(path))
