@@ -50,13 +50,13 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
     name = str(document.get("id") or "")
     try:
         parts = [part for passage in document["passages"] for part in (passage, *(passage.get("sentences") or ()))]
-        texts = sorted((int(part["offset"]), str(part["text"])) for part in parts if part.get("text"))
+        texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]
         annotations = [one for part in (document, *parts) for one in part.get("annotations") or ()]
         entities = [_entity(one) for one in annotations] if annotated else []
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Malformed(f"document {name[:40]!r} with {type(error).__name__} {error}", _EXPECTED, "restore it")
     text = ""
-    for offset, passage in texts:
+    for offset, passage in sorted(texts, key=lambda part: (part[0], -len(part[1]))):
         if text[offset : offset + len(passage)] == passage:  # a sentence of a passage that has its text too
             continue
         if not len(text) <= offset <= len(text) + MAX_GAP:

@@ -1,5 +1,7 @@
 """The audit before training: what it counts, what it warns of, and that clean files give no warning."""
 
+import json
+
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -135,3 +137,17 @@ def test_scores_far_from_zero_are_trained_as_distances_and_that_is_said(write, t
 def test_the_order_of_a_table_of_labels_is_by_frequency(write, tokenizer):
     write(a__tsv=table(n=90, label="a b b"))
     assert "labels of train: b 48, a 24" in audit(tokenizer).facts
+
+
+def test_tasks_of_label_studio_without_annotation_are_counted(write, tokenizer):
+    texts = [f"x{i} a{i} b{i} c{i}" for i in range(60)]
+    results = [
+        [{"from_name": "mood", "type": "choices", "value": {"choices": [("bad", "good")[i % 2]]}}] for i in range(60)
+    ]
+    tasks = [
+        {"data": {"text": text}, "annotations": [{"result": result}]}
+        for text, result in zip(texts, results, strict=True)
+    ]
+    write(a__json=json.dumps([*tasks, {"data": {"text": "new"}, "annotations": []}]))
+    warnings = audit(tokenizer, files={"train": "a.json"}, columns={"label": "mood"}).warnings
+    assert "train: 1 texts without annotation are left out" in warnings

@@ -288,9 +288,8 @@ WRONG = [
         "a.jsonl",
         '{"words": ["a"], "tags": [1]}',
         {},
-        'a.jsonl, line 1: found words and tags that are not two lists of strings; expected {"words": ["..."], "tags": '
-        '["O"]}; '
-        "use lists of words and tags",
+        "a.jsonl, line 1: found numbers as tags; expected tags by name, such as B-Drug; write the names: in datasets, "
+        "dataset.features[...].feature.int2str gives them",
     ),
 ]
 
