@@ -60,13 +60,28 @@ SPANS = ("entities", "spans", "annotations")  # columns (keys) of lists of entit
 STARTS = ("start", "begin", "start_offset", "start_char")
 ENDS = ("end", "stop", "end_offset", "end_char")
 
+WEBANNO = "#FORMAT=WebAnno"  # how a file of WebAnno or INCEpTION begins
+_EXPORT = "export it as CoNLL 2003, or convert it to BioC"
+_TO_JSON = "write it as JSON lines, in pandas and datasets by to_json(orient='records', lines=True)"
+UNREADABLE = {  # suffix -> what the file is, remedy
+    ".spacy": ("spaCy's binary data", "write text and entities of each Doc as JSON lines"),
+    ".xmi": ("UIMA's XMI", _EXPORT),
+    ".parquet": ("a Parquet file", _TO_JSON),
+    ".arrow": ("an Arrow file", _TO_JSON),
+}
+
 
 def detect_format(path: Path, *, tags: bool) -> str:
     """The format of a file by its content, else by its suffix: key of FORMATS; "" if neither tells.
 
     Args:
         tags: whether the task tags words.
+
+    Raises:
+        DataError: it is of a tool whose files are not read, or cannot be read.
     """
+    if (known := UNREADABLE.get(path.suffix.lower())) is not None:
+        raise_data_error(str(path), known[0], "a format of docs/own-data.md", known[1])
     content = detect_content(path)
     if content == "json":
         return detect_tagged_format(path, "tagged-jsonl") if tags else "jsonl"
@@ -91,6 +106,8 @@ def detect_tagged_format(path: Path, form: str) -> str:
     if form != "conll":
         return form
     first = next((line for line in read_lines(path) if line.strip()), "")
+    if first.startswith(WEBANNO):
+        raise_data_error(str(path), "a TSV of WebAnno or INCEpTION", "one word and its tag per line", _EXPORT)
     names = {name.strip().lower() for name in first.split("\t")}
     listed = names & set(SPANS) and len(names) > 1
     return "span-tsv" if listed or (names & set(STARTS) and names & set(ENDS)) else form

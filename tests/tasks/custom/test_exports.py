@@ -346,6 +346,24 @@ WRONG = [
         "a.json, record 1: found characters 0 to 9 of a text of 3",
     ),
     ("ner", "a.json", '[{"text": "", "entities": []}]', "a.json, record 1: found an empty text"),
+    (
+        "ner",
+        "a.spacy",
+        "\x00",
+        "a.spacy: found spaCy's binary data; expected a format of docs/own-data.md; write text and",
+    ),
+    (
+        "classification",
+        "a.parquet",
+        "PAR1",
+        "a.parquet: found a Parquet file; expected a format of docs/own-data.md; wr",
+    ),
+    (
+        "ner",
+        "a.tsv",
+        "#FORMAT=WebAnno TSV 3.3\n\n",
+        "a.tsv: found a TSV of WebAnno or INCEpTION; expected one word and",
+    ),
     ("classification", "a.bin", "\x7fbinary", "a.bin: unknown suffix; use one of the formats tsv, csv, json, jsonl"),
 ]
 
