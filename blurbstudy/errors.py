@@ -1,4 +1,6 @@
-"""User-facing errors: each message is one line that says what is wrong, where, and what to do."""
+"""User-facing errors: each message is one line that says what is wrong, where, and what to do. Lines after it list
+places.
+"""
 
 from __future__ import annotations
 

@@ -20,8 +20,11 @@ from .bioc import Malformed, bioc_record, bioc_values
 from .lines import LineErrors, raise_data_error, read_text
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+EXPECTED = "one JSON object per line"
+_TRIED = 20  # lines that are looked at for a value by themselves
 _HEAD = 65536  # characters that tell what a file is
 _TITLE = re.compile(r"[^|\s]+\|[ta]\|")  # first line of PubTator
+_JSON = re.compile(r'\{\s*"[^"\n]*"\s*:|\[\s*(\{\s*"|\[\s*"|"[^"\n]*",\s*\{)')  # objects or pairs
 _BIOC = re.compile(r"\s*(<\?xml|<!DOCTYPE|<collection)[\s\S]*?<(collection|document)\b")
 SPAN_RESULT, CHOICES = "labels", "choices"  # Label Studio's types of results
 _NUMBERS = ("rating", "number")
@@ -50,13 +53,11 @@ def detect_content(path: Path) -> str:
         return "pubtator"
     if _BIOC.match(head) or (path.suffix.lower() == ".xml" and head.startswith("<")):
         return "json"
-    if head[:1] not in ("{", "["):
-        return ""
-    if path.suffix.lower() in JSON_SUFFIXES:
+    if path.suffix.lower() in JSON_SUFFIXES and head.startswith(("{", "[")):
         return "json"
-    text = read_text(path).strip()
-    values = (_parse(part) for part in (text.split("\n", 1)[0], text))
-    return "json" if any(_is_structured(value) for value in values) else ""
+    first, *others = head.split("\n", _TRIED)[:_TRIED]
+    starts = _JSON.match(head) and "\t" not in first
+    return "json" if starts or any(isinstance(_parse(line), dict) for line in (first, *others)) else ""
 
 
 def _is_structured(value: object) -> bool:
@@ -134,52 +135,47 @@ def _values(lines: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     first = next(((number, line) for number, line in lines if not isinstance(line, str) or line.strip()), None)
     if first is None:
         return
-    number, line = first
     lines = chain([first], lines)
-    if isinstance(line, str) and line.lstrip()[:1] in ("{", "[", "<") and isinstance(_parse(line), Malformed):
+    if isinstance(first[1], str) and first[1].lstrip()[0] in "{[<" and isinstance(_parse(first[1]), Malformed):
         every = list(lines)
+        if (whole := _whole(every)) is not None:
+            yield whole
+            return
         lines = iter(every)
-        if bad := next(((n, line) for n, line in every if not isinstance(line, str)), None):
-            yield bad
-            return
-        text = "\n".join(line.rstrip("\n") for _, line in every)
-        if text.lstrip()[0] == "<":
-            yield number, bioc_values(text)
-            return
-        whole = _parse(text)
-        if not isinstance(whole, Malformed):
-            yield number, [whole]
-            return
-        if text.lstrip()[0] == "[" or not any(isinstance(_parse(line), dict) for _, line in every[:100]):
-            yield _line_of_error(text, number), whole
-            return
     for number, line in lines:
-        if not isinstance(line, str):
-            yield number, line
-        elif line.strip():
-            value = _parse(line)
-            expected = "one JSON object per line"
-            if not isinstance(value, (dict, list, Malformed)):
-                value = Malformed(f"a JSON {type(value).__name__}", expected, "write each example as one object")
-            yield number, value
+        if not isinstance(line, str) or line.strip():
+            yield number, _parse(line) if isinstance(line, str) else line
+
+
+def _whole(lines: list[tuple[int, Any]]) -> tuple[int, Any] | None:
+    """The value of all lines together, or what is wrong with it, and the line; None if the lines are values."""
+    if bad := next(((number, line) for number, line in lines if not isinstance(line, str)), None):
+        return bad
+    text, first = "\n".join(line.rstrip("\n") for _, line in lines), lines[0][0]
+    if text.lstrip()[0] == "<":
+        return first, bioc_values(text)
+    try:
+        return first, [json.loads(text)]
+    except (ValueError, RecursionError) as error:
+        if text.lstrip()[0] == "{" and any(isinstance(_parse(line), dict) for _, line in lines[:_TRIED]):
+            return None
+        return first - 1 + getattr(error, "lineno", 1), _invalid(error)
 
 
 def _parse(text: str) -> Any:
+    """The object or array in a text, or what is wrong with it."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        return Malformed(f"invalid JSON ({cause})", "one JSON object per line", "restore the line")
+        return _invalid(error)
+    if isinstance(value, (dict, list)):
+        return value
+    return Malformed(f"a JSON {type(value).__name__}", EXPECTED, "write each example as one object on one line")
 
 
-def _line_of_error(text: str, first: int) -> int:
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return error.lineno
-    except (ValueError, RecursionError):
-        pass
-    return first
+def _invalid(error: Exception) -> Malformed:
+    cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+    return Malformed(f"invalid JSON ({cause})", EXPECTED, "restore the line")
 
 
 def _wraps(value: object) -> bool:
@@ -209,7 +205,7 @@ def _unwrap(value: Any, annotated: bool) -> Iterator[Any]:
             yield {"text": value[0], **value[1]}
             return
         if value and not _is_structured(value):
-            yield Malformed("a JSON list", "one JSON object per line", "write each example as one object on one line")
+            yield Malformed("a JSON list", EXPECTED, "write each example as one object on one line")
             return
         for part in value:
             if isinstance(part, (dict, list)):

@@ -18,6 +18,9 @@ FILES = [
     ("a.xml", "<article/>", "json", "line"),
     ("12.txt", "12|t|A title\n12|a|An abstract\n", "pubtator", "line"),
     ("a", "PMC_1|t|A title", "pubtator", "line"),
+    ("a.txt", '{"text": "x"\n{"text": "y"}\n', "json", "line"),  # its first line is damaged
+    ("a.txt", '"text": "x"}\n{"text": "y"}\n', "json", "line"),
+    ("a.txt", '[{"text": "x"}, {"text"', "json", "line"),
     # a text, not what its first character may suggest
     ("a.txt", "[1] Smith et al. report a case.\n", "", "line"),
     ("a.txt", "[1]\n[2]\n", "", "line"),
