@@ -52,7 +52,7 @@ class TaskOptions:
         str | None,
         typer.Option(
             help="With --task KIND: text=NAME,label=NAME, also text2, id, document, start, end (default: "
-            "columns with usual names)."
+            "columns with usual names); id= for none; test.text=NAME for one split."
         ),
     ] = None
     format: Annotated[
@@ -75,16 +75,24 @@ class TaskOptions:
         str | None, typer.Option(help="With --task KIND: refuse (default) or skip discontinuous entities.")
     ] = None
 
+    drop_unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unlabelled",
+            help="With --task KIND: leave out, and count, rows without a label (empty, -, -1 or NaN).",
+        ),
+    ] = False
+
     @property
     def files(self) -> dict[str, Path]:
         """Split -> file."""
         return {split: path for split in _SPLITS if (path := getattr(self, split)) is not None}
 
     @property
-    def definition(self) -> dict[str, str]:
+    def definition(self) -> JsonObject:
         """The arguments of `custom_task` that are set."""
         names = [field.name for field in fields(self) if field.name not in ("task", "data", *_SPLITS)]
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in names if (value := getattr(self, name)) not in (None, False)}
 
     def load(self) -> tuple[Task, str]:
         """The task and the folder of its data ("" for a custom task, which names its files)."""
@@ -97,7 +105,7 @@ class TaskOptions:
         files, definition = self.files, self.definition
         if not is_task_type(self.task):
             if files or definition:
-                options = ", ".join(f"--{name}" for name in (*files, *definition))
+                options = ", ".join(f"--{name.replace('_', '-')}" for name in (*files, *definition))
                 raise ParameterError(
                     f"--task {self.task}: {options} needs a kind of task, such as --task ner; a YAML definition names "
                     "these itself"
@@ -175,9 +183,9 @@ def check_encoder(encoder: str) -> None:
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Role -> column, from `text=sentence,label=class`."""
+    """Role -> column, from `text=sentence,label=class,id=`; "" for a role without a column."""
     pairs = [part.partition("=") for part in text.split(",")]
-    wrong = next((part for part in pairs if not (part[0].strip() and part[1] and part[2].strip())), None)
+    wrong = next((part for part in pairs if not (part[0].strip() and part[1])), None)
     if wrong is not None:
         raise ParameterError(f"--columns: expected ROLE=COLUMN, got {''.join(wrong)!r}; write text=NAME,label=NAME")
     return {role.strip(): column.strip() for role, _, column in pairs}

@@ -1,4 +1,4 @@
-"""Checks of the arguments of a custom task, which a YAML file gives as text."""
+"""The values that arguments of a custom task may have, and checks of them; a YAML file gives them as text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,49 @@ from typing import Any
 from ...errors import ParameterError
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
+
+TASK_TYPE_ALIASES = {  # usual names -> Task.task_type
+    "ner": "ner",
+    "entities": "ner",
+    "token-classification": "ner",
+    "tagging": "ner",
+    "pico": "pico",
+    "relation": "relation",
+    "relations": "relation",
+    "classification": "relation",
+    "text-classification": "relation",
+    "sentence-classification": "relation",
+    "similarity": "similarity",
+    "sts": "similarity",
+    "regression": "similarity",
+    "document": "document",
+    "documents": "document",
+    "multi-label": "document",
+    "multilabel": "document",
+    "question": "question",
+    "qa": "question",
+    "pairs": "question",
+    "pair-classification": "question",
+    "nli": "question",
+}
+FITTING_METRICS = {  # task type -> its metrics, the default first
+    "ner": ("entity_f1", "entity_f1_default", "relaxed_f1", "relaxed_f1_one_to_one"),
+    "pico": ("pico_f1",),
+    "relation": ("accuracy", "micro_f1"),  # micro F1 if one label is negative
+    "question": ("accuracy", "micro_f1"),
+    "similarity": ("pearson",),
+    "document": ("document_f1", "example_based_f1"),
+}
+SIZE_UNITS = {
+    "ner": "mentions",
+    "pico": "PICO words",
+    "relation": "sentences",
+    "question": "pairs",
+    "similarity": "pairs",
+    "document": "documents",
+}
+NEGATIVE_LABELS = ("false", "none", "no", "0", "na", "n/a", "negative", "no_relation", "no-relation", "other")
+USUAL_TASK_TYPES = ("ner", "classification", "relation", "pairs", "question", "similarity", "multi-label", "pico")
 
 
 def number(value: Any) -> float | None:
@@ -52,6 +95,14 @@ def check_discontinuous(policy: object) -> str:
     if policy not in DISCONTINUOUS_POLICIES:
         raise ParameterError(f"discontinuous={str(policy)!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
     return policy
+
+
+def check_flag(name: str, value: object) -> bool:
+    """True or false, also from text (YAML), or a ParameterError."""
+    known = {"true": True, "false": False}.get(str(value).lower())
+    if known is None:
+        raise ParameterError(f"{name}={value!r} is neither true nor false; use one of them")
+    return known
 
 
 def check_separator(separator: object) -> str:

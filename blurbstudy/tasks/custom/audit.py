@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from ..audit import sub_word_counts
 from ..duplicates import duplicates, named_documents, normalized
-from ..formats.lines import raise_data_error
+from ..formats.conll_layout import read_layout
+from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
 from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
-from .columns import WITHOUT_COLUMNS
+from .arguments import number
+from .columns import COLUMN_ALIASES, WITHOUT_COLUMNS
 from .files import display_path
+from .label_cells import MISSING_NAMES
 from .locations import ExampleLocations, locate_examples
 from .spans import DOCUMENTS, span_counts
+from .tabular import count_unlabelled
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
 LOW_EXAMPLES = {"train": 100, "dev": 50, "test": 50}  # a warning below these numbers of examples
 SEPARATORS = ";|/+"  # between labels, besides the comma
+MAX_LABELS = 30  # labels listed with their counts
 RARE_LABEL = 5  # a warning below this number of examples (mentions) of a label in train
 IMBALANCE = 0.95  # a warning from this fraction of one label on
 MAX_WORD_CHARS = 100  # longer words become [UNK] in WordPiece
@@ -50,6 +57,8 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
     warnings = (
         *_small_splits(lines),
         *_unseen_labels(lines),
+        *_odd_labels(lines),
+        *_missing_texts(lines),
         *_joined_labels(lines),
         *_rare_labels(lines),
         *_span_notes(lines),
@@ -109,9 +118,57 @@ def _unseen_labels(lines: ExampleLocations) -> Iterator[str]:
             )
 
 
+def _odd_labels(lines: ExampleLocations) -> Iterator[str]:
+    """Warnings about labels that a program has written otherwise than meant."""
+    labels = () if lines.task.output in ("score", "token_labels") else lines.task.labels
+    counts = Counter[str]()
+    for examples in lines.splits.values():
+        counts += _label_counts(lines.task, examples)
+    for label in labels:
+        if label.lower() in MISSING_NAMES:
+            yield (
+                f"label {label!r} ({counts[label]} times) is what programs write for a missing value; "
+                "--drop-unlabelled leaves these rows out"
+            )
+        if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'`":
+            yield f"label {label} ({counts[label]} times) has quote characters in it, which are read as part of it"
+    for same in _grouped(labels, _as_number), _grouped(labels, str.casefold):
+        for group in same:
+            named = " and ".join(f"{label!r} ({counts[label]})" for label in group[:MAX_NAMED])
+            yield f"labels {named} are read as different labels; write them alike if they are one"
+
+
+def _grouped(labels: Sequence[str], key: Callable[[str], object]) -> list[list[str]]:
+    """The labels with the same key, if there are several."""
+    groups: dict[object, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[key(label)].append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _as_number(label: str) -> object:
+    value = number(label)
+    return label if value is None or math.isnan(value) else value
+
+
+def _missing_texts(lines: ExampleLocations) -> Iterator[str]:
+    for split, examples in lines.splits.items():
+        missing = [e for e in examples if any(text.strip().lower() in MISSING_NAMES for text in e.texts)]
+        if missing and lines.task.output != "token_labels":
+            named = lines.location(split, missing[0])
+            text = next(text for text in missing[0].texts if text.strip().lower() in MISSING_NAMES)
+            yield f"{_count(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
+
+
 def _joined_labels(lines: ExampleLocations) -> Iterator[str]:
     """Warnings about sets of labels with a different separator, whose combinations would become labels."""
     labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.form.one_hot else ()
+    names = set(labels)
+    if spaced := [label for label in labels if len(label.split()) > 1 and set(label.split()) <= names]:
+        yield (
+            f"label {spaced[0]!r} is read as one label, though its words are labels; if blanks separate labels, write "
+            "separator: ' ' in the task's YAML file"
+        )
     for separator in SEPARATORS:
         parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
         known = Counter(part for label_parts in parts.values() for part in label_parts)
@@ -223,6 +280,8 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
     yield f"read: {_describe_format(task)}"
     for split in task.form.split_overrides:
         yield f"read, {split}: {_describe_format(task.of_split(split))}"
+    for split, file in task.files.items():
+        yield from (f"{split}: {left_out}" for left_out in _left_out(display_path(file), task.of_split(split)))
     if task.output == "score":
         scores = [float(example.label) for example in lines.splits["train"]]
         scaled = "; standardized for training" if custom.scale != 1 else ""
@@ -230,10 +289,26 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
     else:
         label_sizes = _label_counts(task, lines.splits["train"])
         ordered = sorted(label_sizes, key=lambda label: (-label_sizes[label], label))
-        yield "labels of train: " + ", ".join(f"{label} {label_sizes[label]}" for label in ordered)
+        counted = [f"{clip(label, length=MAX_QUOTED)} {label_sizes[label]}" for label in ordered]
+        yield f"labels of train: {_abbreviate(counted, most=MAX_LABELS)}"
     every = [n for own_counts in counts.values() for n in own_counts]
     middle, most = (int(np.percentile(every, q, method="inverted_cdf")) for q in (50, 95))
     yield f"sub-words: median {middle}, 95th percentile {most}, maximum {max(every)}; limit {limit}"
+
+
+def _left_out(path: Path, task: Task) -> Iterator[str]:
+    """What is in a file and not read, and ids that are not read as such."""
+    if task.reader == "own_conll":
+        read = read_layout(path, int(task.columns[1]) - 1)
+        if read.comments:
+            yield f"{_count(read.comments, 'line')} of comments left out"
+        if read.header:
+            yield f"the first line is a header ({listed(read.header)})"
+    elif unlabelled := count_unlabelled(path, task):
+        yield f"{_count(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
+    if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
+        column = task.form.document
+        yield f"column {column!r} is not unique, so rows are numbered and it names their document (--columns id= if not)"
 
 
 def _describe_format(task: Task) -> str:
@@ -242,12 +317,17 @@ def _describe_format(task: Task) -> str:
         return f"{form}; text is split into sentences and words"
     if task.output == "token_labels" and custom.scheme:
         where = "columns" if form == "conll" else "keys"
-        return f"{form}, {where} {task.columns[0]} (words) and {task.columns[1]} (tags), scheme {custom.scheme}"
+        spelling = f", tags written {custom.tag_spelling}" if custom.tag_spelling else ""
+        return (
+            f"{form}, {where} {task.columns[0]} (words) and {task.columns[1]} (tags), scheme {custom.scheme}{spelling}"
+        )
     roles = [*zip(("text", "text2"), task.columns[1:-1], strict=False), ("label", task.columns[-1])]
     if task.output == "token_labels":
         roles = [("text", task.columns[0]), ("type" if custom.start else "entities", task.columns[1])]
     if custom.one_hot:
-        roles[-1] = ("labels", "+".join(custom.one_hot))
+        roles[-1] = ("labels", listed(custom.one_hot, "+"))
+    if custom.marks:
+        roles[-1] = ("labels", f"{task.columns[-1]} (1 or 0 for {listed(custom.marks)})")
     more = ("id", "document", "start", "end", "mention")
     roles += [(role, name) for role in more if (name := getattr(custom, role))]
     divided = "; text is split into sentences and words" if task.output == "token_labels" else ""
@@ -277,8 +357,9 @@ def _label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:
     return Counter(str(example.label) for example in examples)
 
 
-def _abbreviate(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
+def _abbreviate(names: Sequence[str], *, most: int = MAX_NAMED) -> str:
+    shown = ", ".join(clip(name, length=2 * MAX_QUOTED) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _count(count: int, what: str) -> str:
