@@ -9,12 +9,12 @@ from pathlib import Path
 from ...config import JsonMapping, JsonObject
 from ...errors import DataError, ParameterError
 from ..formats.conll_layout import TAG_NAMES, WORD_NAMES, find_columns, read_layout
+from ..formats.label_cells import label_text
 from ..formats.lines import listed, quote, raise_data_error
 from ..formats.tag_schemes import ALIASES, USUAL, detect_scheme, spelling_of, usual_tags
 from ..task import OUTSIDE, SPLITS, Task
 from .files import display_path
 from .formats import ENDS, SPANS, STARTS
-from .label_cells import label_text
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
 from .tagged import raw_tags
 

@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
-from ..formats.lines import LineErrors, decode_lines, listed, quote, raise_data_error, read_lines, read_text
-from ..formats.spreadsheets import table_rows
-from ..task import Example, Task
-from .label_cells import (
+from ..formats.label_cells import (
     BOOLEAN_VALUES,
     count_marks,
     is_missing,
@@ -26,6 +23,9 @@ from .label_cells import (
     names_of_marks,
     read_label,
 )
+from ..formats.lines import LineErrors, decode_lines, listed, quote, raise_data_error, read_lines, read_text
+from ..formats.spreadsheets import table_rows
+from ..task import Example, Task
 
 _SEPARATED = {
     "tsv": "texts may not contain tabs or line breaks",

@@ -55,7 +55,7 @@ def conll_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
 
 def _rows_of(block: Block, width: int, tabs: bool, word_at: int, errors: LineErrors) -> list[list[str]] | None:
     rows = [columns_of(line, tabs=tabs) for line in block.lines]
-    before = len(errors.faults)
+    before = errors.count
     for number, row in enumerate(rows, block.first):
         if len(row) != width:
             expected = f"{width}, or an empty line after a sentence"
@@ -63,7 +63,7 @@ def _rows_of(block: Block, width: int, tabs: bool, word_at: int, errors: LineErr
             errors.add(number, describe_width(row), expected, remedy)
         elif not row[word_at].strip():
             errors.add(number, "an empty word", "a word", "restore it or remove the line")
-    return None if len(errors.faults) > before else rows
+    return None if errors.count > before else rows
 
 
 def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagged]:

@@ -138,6 +138,7 @@ def raise_data_error(where: str, actual: str, expected: str, remedy: str) -> NoR
 
 MAX_LISTED = 9  # further lines listed in a message
 MAX_LISTED_CHARS = 60  # of what was found in each
+MAX_KEPT = 100  # errors kept of a file
 
 
 @dataclass
@@ -146,10 +147,16 @@ class LineErrors:
 
     path: Path
     faults: dict[int, tuple[str, str, str]] = field(default_factory=dict)  # line -> actual, expected, remedy
+    count: int = 0  # invalid lines
+    last_line: int = 0
 
     def add(self, line: int, actual: str, expected: str, remedy: str) -> None:
         """Add an error; of several in one line, only the first counts."""
-        self.faults.setdefault(line, (actual, expected, remedy))
+        if line not in self.faults and line != self.last_line:
+            self.count += 1
+            if len(self.faults) < MAX_KEPT or line < min(self.faults):
+                self.faults[line] = (actual, expected, remedy)
+        self.last_line = line
 
     def raise_first(self) -> None:
         """Raise the errors, if there are any, in one line of bounded length.
@@ -168,6 +175,7 @@ class LineErrors:
                 f"{line}" if found_there == before else f"{line} ({clip(found_there, length=MAX_LISTED_CHARS)})"
             )
             before = found_there
-        parts += ["..."] if len(others) > MAX_LISTED else []
-        further = f" ({len(others)} more invalid line{'s' * (len(others) > 1)}: {', '.join(parts)})" if others else ""
+        more = self.count - 1
+        parts += ["..."] if more > MAX_LISTED else []
+        further = f" ({more} more invalid line{'s' * (more > 1)}: {', '.join(parts)})" if more else ""
         raise_data_error(f"{self.path}, line {first}", actual, expected, f"{remedy}{further}")

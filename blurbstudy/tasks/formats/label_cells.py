@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..formats.lines import listed, quote
 from ..task import Task
+from .lines import listed, quote
 
 MISSING = ("", "-", "-1")  # what files have in place of a label; -1 and - may also be classes
 MISSING_NAMES = ("nan", "<na>", "nat", "null")  # what programs write for a missing value
