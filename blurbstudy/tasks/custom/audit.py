@@ -13,7 +13,16 @@ from ..audit import sub_word_counts
 from ..duplicates import duplicates, named_documents, normalized
 from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
 from ..task import Task, example_size
-from .audit_labels import abbreviate, joined_labels, label_counts, left_out, missing_texts, odd_labels, plural
+from .audit_labels import (
+    abbreviate,
+    joined_labels,
+    label_counts,
+    left_out,
+    missing_texts,
+    odd_labels,
+    plural,
+    quoted_texts,
+)
 from .columns import WITHOUT_COLUMNS
 from .files import display_path
 from .locations import ExampleLocations, locate_examples
@@ -53,6 +62,7 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
         *_unseen_labels(lines),
         *odd_labels(lines),
         *missing_texts(lines),
+        *quoted_texts(lines),
         *joined_labels(lines),
         *_rare_labels(lines),
         *_span_notes(lines),

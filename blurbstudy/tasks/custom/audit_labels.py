@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..formats.conll_layout import read_layout
-from ..formats.label_cells import MISSING_NAMES
+from ..formats.label_cells import MISSING_NAMES, names_of_marks
 from ..formats.lines import MAX_QUOTED, clip, listed
 from ..task import OUTSIDE, Example, Task, split_labels, split_tags
 from .arguments import number
@@ -34,10 +34,24 @@ def odd_labels(lines: ExampleLocations) -> Iterator[str]:
             )
         if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'`":
             yield f"label {label} ({counts[label]} times) has quote characters in it, which are read as part of it"
+    if lines.task.form.marks and set(labels) == set(names_of_marks("", len(labels))):
+        yield "labels are known by their position only; name them in their order (labels: [...] in a YAML file)"
     for same in _grouped(labels, _as_number), _grouped(labels, str.casefold):
         for group in same:
             named = " and ".join(f"{label!r} ({counts[label]})" for label in group[:MAX_NAMED])
             yield f"labels {named} are read as different labels; write them alike if they are one"
+
+
+def quoted_texts(lines: ExampleLocations) -> Iterator[str]:
+    """A warning about TSV files with texts in quotes, which are read as part of the text."""
+    for split, examples in lines.splits.items():
+        texts = [e.texts[0] for e in examples if len(e.texts[0]) > 1]
+        quoted = sum(text[0] == text[-1] == '"' for text in texts)
+        if lines.task.of_split(split).reader == "own_tsv" and quoted > len(examples) / 2:
+            yield (
+                f"{quoted} of {len(examples)} texts of {split} have quote characters around them, which are read as "
+                "part of the text; if they only quote, use --format csv"
+            )
 
 
 def _grouped(labels: Sequence[str], key: Callable[[str], object]) -> list[list[str]]:

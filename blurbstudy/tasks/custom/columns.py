@@ -13,6 +13,7 @@ from ..formats.label_cells import label_text
 from ..formats.lines import listed, quote, raise_data_error
 from ..formats.tag_schemes import ALIASES, USUAL, detect_scheme, spelling_of, usual_tags
 from ..task import OUTSIDE, SPLITS, Task
+from .arguments import number
 from .files import display_path
 from .formats import ENDS, SPANS, STARTS
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
@@ -125,6 +126,8 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
     if one_hot:
         roles["label"] = "labels"
     _check_roles(task, path, fields, roles, split=split)
+    if not header:
+        _refuse_header_as_row(path, form.rpartition("-")[2], one_hot or [roles["label"]])
     optional = {role: roles.get(role, "") for role in ("id", "document", "start", "end", "mention")}
     custom = dataclasses.replace(task.form, **optional, header=header, one_hot=tuple(one_hot), marks=())
     texts = [roles[role] for role in ("text", "text2") if role in roles]
@@ -154,6 +157,20 @@ def _column(column: object, role: str, fields: Sequence[str], path: Path, *, spl
             f"file (--columns {of_split}{role}=NAME)"
         )
     return named
+
+
+def _refuse_header_as_row(path: Path, form: str, label_columns: Sequence[str]) -> None:
+    """Refuse a table whose first row may be a header with unusual names: its label is the name of such a column, or
+    the only one that is not a number.
+    """
+    first, *others = [
+        [label_text(value) for value in row] for row in column_values(path, form, label_columns, header=False)
+    ]
+    names_label = any(cell.lower() in (*COLUMN_ALIASES["label"], *COLUMN_ALIASES["type"]) for cell in first)
+    are_numbers = len(others) > 1 and all(number(cell) is not None for row in others for cell in row)
+    if names_label or (are_numbers and any(cell and number(cell) is None for cell in first)):
+        remedy = "remove a line of column names, or name the columns as it does"
+        raise_data_error(f"{path}, line 1", f"label {quote(' '.join(first))}", "a label as in other rows", remedy)
 
 
 def _with_usable_id(roles: dict[str, str], path: Path, form: str, unused: Collection[str]) -> dict[str, str]:
