@@ -204,7 +204,7 @@ def _refuse_unlabelled(unlabelled: Sequence[tuple[int, str]], task: Task, errors
     counts = Counter(text for _, text in unlabelled)
     forms = ", ".join(f"{quote(text) if text else 'empty'} {n}" for text, n in counts.items())
     classes = [quote(text) for text in counts if text in ("-", "-1") and task.output != "score"]
-    if_class = f"; or name all labels (labels: in a YAML file) if {' and '.join(classes)} is one" if classes else ""
+    if_class = f"; or name all labels (labels: in a YAML file) if {' or '.join(classes)} is one" if classes else ""
     actual = f"{len(unlabelled)} row{'s' * (len(unlabelled) > 1)} without {task.columns[-1]} ({forms})"
     remedy = f"add it, or leave such rows out (--drop-unlabelled){if_class}"
     errors.add(unlabelled[0][0], actual, "one in each row", remedy)

@@ -116,7 +116,7 @@ def label_parts(value: object, separator: str) -> list[object] | dict[str, bool]
     if isinstance(value, str):
         text = value.strip()
         if marks := _MARKS.fullmatch(text):
-            return list(re.findall(_MARK, marks[1]))
+            return [mark[0] for mark in re.findall(_MARK, marks[1])]
         if text[:1] + text[-1:] in ("[]", "{}", "()"):
             value = _evaluated(text)
             if value is None and text[0] != "(":
