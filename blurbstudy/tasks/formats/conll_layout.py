@@ -65,8 +65,8 @@ def count_comments(lines: Sequence[str], known: Collection[str], *, width: int =
         width: columns of the words, if all of these lines begin with #; 0: unknown.
     """
     count = 0
-    rest = next((line for line in lines if not line.startswith("#")), None)
-    reference = columns_of(rest, tabs="\t" in rest) if rest is not None else None
+    rest = (columns_of(line, tabs="\t" in line) for line in lines if not line.startswith("#"))
+    reference = next((cells for cells in rest if not is_header(cells)), None)
     width = len(reference) if reference else width
     while count < len(lines) and _is_comment(lines[count], reference, known, width):
         count += 1
