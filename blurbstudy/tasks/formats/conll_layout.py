@@ -105,7 +105,7 @@ def read_layout(path: Path, tag: int | None = None) -> Sentences:
     known = _values(blocks, tag, tabs=tabs) if any(block.lines[0].startswith("#") for block in blocks) else set()
     for block in blocks:
         lines = block.lines
-        left_out = count_comments(lines, known, width=width)
+        left_out = count_comments(lines, known, width=width) if lines[0].startswith("#") else 0
         comments += left_out
         if not kept and not header and left_out < len(lines) and is_header(columns_of(lines[left_out], tabs=tabs)):
             header = tuple(cell.strip() for cell in columns_of(lines[left_out], tabs=tabs))

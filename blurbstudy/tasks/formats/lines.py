@@ -115,7 +115,8 @@ def quote(value: str) -> str:
 
 
 def clip(text: str, *, length: int = MAX_PART) -> str:
-    """A part of a message, cut to a number of characters."""
+    """A part of a message in one line, cut to a number of characters."""
+    text = " ".join(text.splitlines())
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
