@@ -139,6 +139,13 @@ def _predict(
         summary = predict_to_output(predictor, items, output, skip_errors=skip_errors, progress=progress)
     if errors := summary.errors.text(summary.documents):
         typer.echo(f"blurbstudy: {errors}", err=True)
+    if summary.renamed:
+        typer.echo(
+            f"warning: {_count(summary.renamed, 'document')} without an id of their own, numbered in the output",
+            err=True,
+        )
+    if summary.comments:
+        typer.echo(f"{_count(summary.comments, 'line')} of comments left out", err=True)
     if predictor.truncated:
         limit = directory.settings.max_length
         typer.echo(

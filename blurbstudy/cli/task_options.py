@@ -53,7 +53,7 @@ class TaskOptions:
         str | None,
         typer.Option(
             help="With --task KIND: text=NAME,label=NAME, also text2, id, document, start, end (default: "
-            "columns with usual names)."
+            "columns with usual names); id= for none; test.text=NAME for one split."
         ),
     ] = None
     format: Annotated[
@@ -87,6 +87,13 @@ class TaskOptions:
             "--skip-mismatched", help="With --task KIND: leave out entities whose text differs from the document's."
         ),
     ] = False
+    drop_unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unlabelled",
+            help="With --task KIND: leave out, and count, rows without a label (empty, -, -1 or NaN).",
+        ),
+    ] = False
 
     @property
     def files(self) -> dict[str, Path]:
@@ -94,7 +101,7 @@ class TaskOptions:
         return {split: path for split in _SPLITS if (path := getattr(self, split)) is not None}
 
     @property
-    def definition(self) -> dict[str, str]:
+    def definition(self) -> JsonObject:
         """The arguments of `custom_task` that are set."""
         names = [field.name for field in fields(self) if field.name not in ("task", "data", *_SPLITS)]
         return {name: value for name in names if (value := getattr(self, name)) not in (None, False)}
@@ -188,9 +195,9 @@ def check_encoder(encoder: str) -> None:
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Role -> column, from `text=sentence,label=class`."""
+    """Role -> column, from `text=sentence,label=class,id=`; "" for a role without a column."""
     pairs = [part.partition("=") for part in text.split(",")]
-    wrong = next((part for part in pairs if not (part[0].strip() and part[1] and part[2].strip())), None)
+    wrong = next((part for part in pairs if not (part[0].strip() and part[1])), None)
     if wrong is not None:
         raise ParameterError(f"--columns: expected ROLE=COLUMN, got {''.join(wrong)!r}; write text=NAME,label=NAME")
     return {role.strip(): column.strip() for role, _, column in pairs}

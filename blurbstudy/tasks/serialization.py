@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..config import JsonMapping, JsonObject
-from .task import CustomForm, Task
+from .task import TUPLES, CustomForm, Task
 
 # Fields of a custom task that decide what is read, predicted or scored.
 _FINGERPRINT_FIELDS = ("task_type", "reader", "columns", "labels", "positive_labels", "bounds", "metric")
@@ -41,7 +41,9 @@ def fingerprint_values(task: Task) -> JsonObject:
 
 def _custom_from_dict(values: JsonMapping) -> CustomForm:
     overrides = {
-        split: changed | {name: tuple(changed[name]) for name in ("columns", "one_hot")}
+        split: changed | {name: tuple(changed[name]) for name in ("columns", *TUPLES) if name in changed}
         for split, changed in values["split_overrides"].items()
     }
-    return CustomForm(**dict(values) | {"one_hot": tuple(values["one_hot"]), "split_overrides": overrides})
+    return CustomForm(
+        **dict(values) | {name: tuple(values.get(name, ())) for name in TUPLES} | {"split_overrides": overrides}
+    )

@@ -36,7 +36,8 @@ class CustomForm:
     document: str = ""  # column (key) of documents; "": one example each, or as marked in CoNLL files
     header: bool = True  # whether a table has one; without, columns are numbered from 1
     separator: str = ","  # between the labels of a set
-    scheme: str = ""  # of tags: key of custom.tagged.SCHEMES
+    scheme: str = ""  # of tags: key of formats.tag_schemes.SCHEMES
+    tag_spelling: str = ""  # one of formats.tag_schemes.SPELLINGS; "" is B-Type
     dev_share: float = 0.0  # fraction of train used as dev; 0: dev has its own file
     split_seed: int = 1  # of the dev split
     task_type_alias: str = ""  # as the user names it; for messages only
@@ -46,9 +47,14 @@ class CustomForm:
     discontinuous: str = "refuse"  # policy for discontinuous entities: one of standoff.DISCONTINUOUS_POLICIES
     mismatched: str = "refuse"  # policy for entities with another text: one of span_checks.MISMATCH_POLICIES
     one_hot: tuple[str, ...] = ()  # columns of labels with 1 or 0; (): one column of labels
+    marks: tuple[str, ...] = ()  # labels of marks such as [1, 0, 0] by position; (): labels are named
+    drop_unlabelled: bool = False  # whether rows without a label are left out
     center: float = 0.0  # scores are trained as (score - center) / scale
     scale: float = 1.0
     split_overrides: Mapping[str, JsonMapping] = field(hash=False, default_factory=dict)  # split -> differing fields
+
+
+TUPLES = ("one_hot", "marks")  # fields of CustomForm that are tuples, lists in JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +149,9 @@ class Task:
         overrides = dict(self.custom.split_overrides[split])
         reader, columns = overrides.pop("reader"), tuple(overrides.pop("columns"))
         custom = dataclasses.replace(
-            self.custom, **overrides | {"one_hot": tuple(overrides["one_hot"])}, split_overrides={}
+            self.custom,
+            **overrides | {name: tuple(overrides[name]) for name in TUPLES if name in overrides},
+            split_overrides={},
         )
         return dataclasses.replace(self, reader=reader, columns=columns, custom=custom)
 

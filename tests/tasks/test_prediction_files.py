@@ -103,7 +103,7 @@ SCORES = {str(i): "1.5" for i in range(1, 21)}
         (
             lambda d: d | {"q3": "maybe", "q4": "", "q7": "Yes"},
             "preds.tsv, line 4: found prediction 'maybe'; expected yes or no; correct the line "
-            "(2 more invalid lines: 5, 8)",
+            "(2 more invalid lines: 5 (prediction ''), 8 (prediction 'Yes'))",
         ),
         (
             lambda d: d | {"q3": "yes\tno", "q4": "perhaps"},
@@ -119,10 +119,9 @@ def test_the_first_problem_is_named_with_how_often_it_occurs(tmp_path, changed, 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "", "high", "3,2"])
 def test_a_number_must_be_finite(tmp_path, value):
     message = refusal(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"7": value, "9": "nan"}))
-    assert (
-        f"line 7: found prediction {value!r}; expected a finite number; correct the line (1 more invalid line: 9)"
-        in message
-    )
+    other = "" if value == "nan" else " (prediction 'nan')"
+    further = f"(1 more invalid line: 9{other})"
+    assert f"line 7: found prediction {value!r}; expected a finite number; correct the line {further}" in message
 
 
 def test_numbers_beyond_the_scale_are_predictions(tmp_path):

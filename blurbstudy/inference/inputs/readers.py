@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -18,11 +19,11 @@ from typing import BinaryIO
 from ...errors import DataError, ParameterError
 from ...tasks import Task
 from ...tasks.custom.formats import NAMES
-from ...tasks.formats.lines import quote, raise_data_error, read_text
+from ...tasks.formats.lines import decode_lines, raise_data_error, read_text
 from ...tasks.formats.records import JSON_SUFFIXES, detect_content
 from ...tasks.formats.standoff import standoff_files
 from .conll_pubtator import read_conll_words, read_pubtator
-from .documents import Document, Item, ReadError, decode_lines, read_error, text_count
+from .documents import Document, Item, ReadError, read_error, text_count
 from .records import USUAL_TEXTS, read_records
 
 STDIN = "-"
@@ -55,7 +56,7 @@ def read_documents(
     format_name = input_format(where, task, format_name)
     if columns and format_name not in WITH_COLUMNS:
         raise ParameterError(f"--columns works with {', '.join(WITH_COLUMNS)}, not with {format_name}; remove it")
-    yield from _reject_duplicate_ids(_read(where, task, format_name, columns or {}))
+    yield from _with_unique_ids(_read(where, task, format_name, columns or {}))
 
 
 def input_size(where: Path | str) -> int | None:
@@ -153,17 +154,23 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
             )
 
 
-def _reject_duplicate_ids(items: Iterator[Item]) -> Iterator[Item]:
-    seen: set[bytes] = set()  # 8-byte hashes instead of ids: inputs may be long
-    for count, item in enumerate(items, 1):
+def _with_unique_ids(items: Iterator[Item]) -> Iterator[Item]:
+    """The items; a document whose id another had before gets the number of its occurrence, as in P7.2."""
+    seen: dict[bytes, int] = {}  # by 8-byte hashes instead of ids: inputs may be long
+    for item in items:
         if isinstance(item.content, Document):
-            key = blake2b(item.content.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            if key in seen:
-                problem = f"document {count}: duplicate id {quote(item.content.id)}; expected unique ids"
-                error = ReadError(f"{problem}; remove or rename one, or do not name an id column")
-                item = Item(error, item.bytes_read)
-            seen.add(key)
+            name = first = item.content.id
+            while (key := _digest(name)) in seen:
+                seen[_digest(first)] += 1
+                name = f"{first}.{seen[_digest(first)]}"
+            seen[key] = 1
+            if name != first:
+                item = replace(item, content=replace(item.content, id=name), renamed=True)
         yield item
+
+
+def _digest(name: str) -> bytes:
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _read_folder(folder: Path) -> Iterator[Item]:

@@ -2,21 +2,9 @@
 
 import json
 
-import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
 from blurbstudy.tasks import custom_task, read_task
 from blurbstudy.tasks.custom.audit import audit_custom_task, check_trainable
 from tests.tasks.custom.conftest import table
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    """Every word is one sub-word, between two special tokens."""
-    made = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-    return made
 
 
 def audit(tokenizer, kind="classification", *, max_length=16, files=None, **said):

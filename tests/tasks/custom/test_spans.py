@@ -202,11 +202,6 @@ WRONG = [
     ),
     ("a.jsonl", '{"text": "IL-2", "entities": "Gene"}', "a.jsonl, line 1: found entities 'Gene'; expected [{"),
     ("a.jsonl", '{"text": " ", "entities": []}', "a.jsonl, line 1: found an empty text"),
-    (
-        "a.jsonl",
-        '{"id": 1, "text": "a b", "entities": []}\n{"id": 1, "text": "c", "entities": []}',
-        "a.jsonl, line 2: found id '1' a second time, after line 1",
-    ),
     ("a.csv", "text,spans\nIL-2,__import__('os')\n", "a.csv, line 2: found spans \"__import__('os')\""),
     ("a.csv", "text,start,end,type\nIL-2,0,,Gene\n", "a.csv, line 2: found start '0', end '', type 'Gene'"),
     ("a.csv", "text,start,end,type\nIL-2,0,5,Gene\n", "a.csv, line 2: found characters 0 to 5 of a text of 4"),
