@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..config import JsonMapping
+from ..metrics.entities import gold_words, io_to_bio, split_gold
 
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of words outside mentions
@@ -47,6 +48,7 @@ class CustomForm:
     one_hot: tuple[str, ...] = ()  # columns of labels with 1 or 0; (): one column of labels
     center: float = 0.0  # scores are trained as (score - center) / scale
     scale: float = 1.0
+    words: str = "basic"  # key of WORD_SPLITTERS that splits raw text, as the model's input is split in prediction
     split_overrides: Mapping[str, JsonMapping] = field(hash=False, default_factory=dict)  # split -> differing fields
 
 
@@ -146,6 +148,18 @@ class Task:
         )
         return dataclasses.replace(self, reader=reader, columns=columns, custom=custom)
 
+    def is_raw_text(self, split: str) -> bool:
+        """Whether the split is raw text with spans, so that words and sentences are split as in prediction; else its
+        words are given, or they are not tagged.
+        """
+        custom = self.of_split(split).custom
+        return self.output == "token_labels" and custom is not None and not custom.scheme
+
+    @property
+    def has_raw_text(self) -> bool:
+        """Whether any split is raw text with spans."""
+        return any(map(self.is_raw_text, SPLITS))
+
     @property
     def text_columns(self) -> tuple[str, ...]:
         """Names of the texts, lower case, as in the datasets.DatasetDict."""
@@ -171,8 +185,17 @@ def plain_name(name: str) -> str:
 
 
 def split_tags(label: str) -> list[str]:
-    """The tags of a sentence, from a string such as "O B I"."""
-    return label.split()
+    """The tags of a sentence, from a string such as "O B I" or a gold label that also lists mentions."""
+    return split_gold(label)[0]
+
+
+def as_predicted(label: str, task: Task) -> str:
+    """A prediction as it is scored and written. In raw text an I tag without a preceding B starts a mention, as in
+    transformers' pipeline, and becomes B, so that tags and spans are the same mentions.
+    """
+    if task.task_type != "ner" or not task.has_raw_text:
+        return label
+    return " ".join(io_to_bio(label.split(), scheme="default"))
 
 
 def split_labels(label: str) -> list[str]:
@@ -224,11 +247,12 @@ def unstandardize_scores(outputs: np.ndarray, task: Task) -> np.ndarray:
 
 
 def example_size(task: Task, label: str | float) -> int:
-    """The size of one example in the task's size_unit: mentions (B tags), PICO words (tags other than O), or 1."""
+    """The size of one example in the task's size_unit: mentions (B tags, or those listed), PICO words (tags other than O), or 1."""
     if task.size_unit == "mentions":
-        return sum(tag.startswith("B") for tag in split_tags(str(label)))
+        listed = split_gold(str(label))[1]
+        return sum(tag.startswith("B") for tag in split_tags(str(label))) if listed is None else len(listed)
     if task.size_unit == "PICO words":
-        return sum(tag != OUTSIDE for tag in split_tags(str(label)))
+        return len(gold_words(str(label)))
     return 1
 
 

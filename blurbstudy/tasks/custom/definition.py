@@ -17,6 +17,7 @@ from ...config import JsonMapping, JsonObject
 from ...errors import ParameterError
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
+from ..text.words import detect_word_splitter
 from .arguments import check_bounds, check_discontinuous, check_number, check_separator, choose_metric
 from .columns import WITHOUT_COLUMNS, assign_columns, tag_scheme
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
@@ -211,7 +212,11 @@ def _with_forms(task: Task, forms: Mapping[str, str], columns: JsonMapping, sche
         else:
             split_form = {name: getattr(part.form, name) for name in PER_FILE_FIELDS}
             others |= dict.fromkeys(splits, {"reader": part.reader, "columns": part.columns, **split_form})
-    return dataclasses.replace(with_train, custom=dataclasses.replace(with_train.form, split_overrides=others))
+    task = dataclasses.replace(with_train, custom=dataclasses.replace(with_train.form, split_overrides=others))
+    if task.has_raw_text and not task.is_raw_text("train"):  # words are split as those of train are
+        words = detect_word_splitter(word for example in _examples(task, "train") for word in example.texts)
+        task = dataclasses.replace(task, custom=dataclasses.replace(task.form, words=words))
+    return task
 
 
 PER_FILE_FIELDS = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm

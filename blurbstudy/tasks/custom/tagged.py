@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...metrics import bio_to_io, io_to_bio
+from ...metrics.entities import split_gold
 from ..formats.conll import Block, read_sentences
 from ..formats.lines import LineErrors, quote, raise_data_error
-from ..task import OUTSIDE, Example, Task, split_tags
+from ..task import OUTSIDE, Example, Task
 from .tabular import NumberedExample, json_records
 
 Tagged = tuple[list[int], str, str, list[str], list[str]]  # lines of the words, id, document, words, raw tags
@@ -156,7 +157,9 @@ def tags_of_types(types: list[str], *, kind: str) -> tuple[str, ...]:
 
 def types_in(examples: list[Example]) -> list[str]:
     """The sorted entity types of sentences, "" for bare tags."""
-    return sorted({tag[2:] for example in examples for tag in split_tags(str(example.label)) if tag != "O"})
+    labels = [split_gold(str(example.label)) for example in examples]
+    tagged = {tag[2:] for tags, _ in labels for tag in tags if tag != "O"}
+    return sorted(tagged | {mention.type for _, listed in labels for mention in listed or ()})
 
 
 # Tag schemes

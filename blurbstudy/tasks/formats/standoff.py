@@ -31,6 +31,7 @@ class Entity:
     end: int
     type: str
     line: int
+    pieces: tuple[Span, ...] = ()  # of a discontinuous entity, in order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,6 @@ class StandoffDocument:
     entities: tuple[Entity, ...]
     path: Path  # of the entities
     line: int = 1  # of its first line
-    skipped: int = 0  # discontinuous entities left out
     annotated: bool = True  # False: there is no .ann file
     group: str = ""  # the document it is part of; "": none
 
@@ -56,7 +56,7 @@ def read_brat(folder: Path, *, discontinuous: str = "refuse", annotated: bool = 
     """The documents of a brat folder in the order of their file names, which are their ids.
 
     Args:
-        discontinuous: `refuse` or `skip` discontinuous entities. Fragments separated by white space only, as brat
+        discontinuous: `refuse` discontinuous entities, or keep them with their pieces (`skip`). Fragments separated by white space only, as brat
             writes them at line breaks, are merged.
         annotated: whether every .txt file needs an .ann file (an empty one if it has no entities).
 
@@ -138,7 +138,7 @@ def _brat_document(path: Path, discontinuous: str, annotated: bool) -> StandoffD
             remedy = "add it (an empty file if the text has no entities)"
             raise_data_error(str(path), "no .ann file for it", f"{annotation_file.name}", remedy)
         return StandoffDocument(id=path.stem, text=text, entities=(), path=path, annotated=False)
-    entities, skipped = [], 0
+    entities = []
     for number, line in enumerate(read_lines(annotation_file), 1):
         where = f"{annotation_file}, line {number}"
         if line.strip() and not _ANNOTATION.match(line):
@@ -154,12 +154,15 @@ def _brat_document(path: Path, discontinuous: str, annotated: bool) -> StandoffD
                 actual = f"an entity in {len(spans)} fragments ({quote(surface)})"
                 remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
                 raise_data_error(where, actual, "one contiguous span", remedy)
-            skipped += 1
+            for piece in spans:
+                if problem := check_span(text, *piece):
+                    raise_data_error(where, *problem)
+            entities.append(Entity(spans[0][0], spans[-1][1], kind, number, pieces=tuple(spans)))
             continue
         if problem := check_span(text, *spans[0], surface):
             raise_data_error(where, *problem)
         entities.append(Entity(*spans[0], kind, number))
-    return StandoffDocument(id=path.stem, text=text, entities=tuple(entities), path=annotation_file, skipped=skipped)
+    return StandoffDocument(id=path.stem, text=text, entities=tuple(entities), path=annotation_file)
 
 
 def _brat_entity(where: str, line: str) -> tuple[str, list[Span], str]:
