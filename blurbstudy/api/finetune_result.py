@@ -21,6 +21,7 @@ from ..tables.score_table import percents
 from ..tables.table import Table
 from ..tasks import Task
 from ..tasks.custom.audit import CustomTaskAudit
+from ..tasks.task import describe_scoring
 from .model_facts import BestOnDev, judgement_values, status_counts, summary_values
 from .seeds import SeedsReport, curve_values
 
@@ -64,6 +65,7 @@ class FinetuneResult:
         return {
             "task": self.task.name,
             "metric": self.task.metric,
+            "scored_on": {split: self.task.scored_on(split) for split in self.task.splits if split != "train"},
             "encoder": {"given": self.encoder.spec, "fingerprint": self.encoder.fingerprint},
             "recipe": self.recipe.to_dict(),
             "store": str(self.store),
@@ -116,7 +118,7 @@ class FinetuneResult:
 
     def _notes(self) -> list[str]:
         """Statuses, summaries, comparisons and the model; one line each."""
-        notes = [*self._status_notes()]
+        notes = [*self._status_notes(), *describe_scoring(self.task, [s for s in self.task.splits if s != "train"])]
         for name, summary in (("dev", self.dev), ("test", self.test)):
             if summary is not None:
                 notes.append(f"{name}: {describe_scores(summary)}")

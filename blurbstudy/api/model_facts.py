@@ -115,6 +115,7 @@ def run_facts(
         "recipe": record.config.recipe.to_dict(),
         "precision": record.config.precision,
         "metric": reference.task.metric,
+        "scored_on": {split: reference.task.scored_on(split) for split in splits},
         "scores": dict(record.scores),
         "selected_step": record.selected_step,
         "summary": {

@@ -34,6 +34,7 @@ from ..tables.formatting import format_interval, format_number
 from ..tables.table import Table
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.prediction_files import read_predictions, write_predictions
+from ..tasks.task import describe_scoring
 from ..training.run_record import RunRecord
 
 TRIVIAL_BASELINES = {  # Task.output -> the baseline
@@ -76,6 +77,7 @@ class ScoredPredictions:
             "predictions": self.origin,
             "metric": self.task.metric,
             "title": METRICS[self.task.metric].title,
+            "scored_on": self.task.scored_on(self.split),
             "score": self.score,
             "n": self.n,
             "unit": self.unit,
@@ -96,6 +98,7 @@ class ScoredPredictions:
             f"{self.task.name} {self.split}: {METRICS[self.task.metric].title} (times 100) of {self.origin}",
             f"score {_percent(self.score)}, 95% CI {self._interval()}, n = {self.n}{units}",
             f"trivial baseline {_percent(self.trivial)} ({TRIVIAL_BASELINES[self.task.output]})",
+            *describe_scoring(self.task, [self.split]),
         ]
         if self.precision_recall is not None:
             counts = self.precision_recall
@@ -125,7 +128,8 @@ class ScoredPredictions:
             (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
         )
         title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% CI (examples)", "n")
-        return Table(title=title, columns=columns, rows=rows, caption=self.origin)._repr_html_()
+        notes = describe_scoring(self.task, [self.split])
+        return Table(title=title, columns=columns, rows=rows, caption=self.origin, notes=notes)._repr_html_()
 
     def _interval(self) -> str:
         if self.interval is None:
@@ -264,7 +268,11 @@ def score_predictions(
             precision_recall_f1(task.metric, gold, predicted, **positives) if task.metric in COUNTING else None
         ),
         classes=scores_by_class(task, gold, predicted),
-        conventions=tuple(scoring_conventions(_texts(gold), _texts(predicted))) if task.metric == "entity_f1" else (),
+        conventions=(
+            tuple(scoring_conventions(_texts(gold), _texts(predicted), raw_text=task.is_raw_text(split)))
+            if task.metric == "entity_f1"
+            else ()
+        ),
         others=further_scores(task, gold, predicted),
     )
 

@@ -46,8 +46,8 @@ def one_to_one(gold: Sequence[Mention], predicted: Sequence[Mention]) -> tuple[i
 
 
 def _matched(gold: Sequence[Mention], predicted: Sequence[Mention]) -> int:
-    # Predicted mentions do not overlap each other, so a gold mention overlaps some that follow one another, and from left
-    # to right each takes the free gold mention that ends first (Glover 1967).
+    # Predicted mentions do not overlap each other, so a gold mention overlaps consecutive ones. Then it is optimal that
+    # each prediction, from left to right, takes the free gold mention that ends first (Glover 1967).
     free = sorted(gold, key=lambda mention: mention.end)
     for guess in predicted:
         if (first := next((mention for mention in free if _overlap(mention, guess)), None)) is not None:

@@ -17,6 +17,12 @@ from ..metrics.entities import gold_words, io_to_bio, split_gold
 
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of words outside mentions
+RAW_TEXT, GIVEN_WORDS = "raw text", "given words"
+SCORED_ON = {  # what tags are scored on, and what that means
+    RAW_TEXT: "words and sentences are split as `predict` splits them, and predictions are compared with all spans of "
+    "the files by their characters",
+    GIVEN_WORDS: "words and sentences are those of the files; `predict` splits raw text by itself, perhaps otherwise",
+}
 
 # task type -> what is predicted: one label per word, one label, a set of labels, or a score
 OUTPUT_TYPES = {
@@ -155,6 +161,10 @@ class Task:
         custom = self.of_split(split).custom
         return self.output == "token_labels" and custom is not None and not custom.scheme
 
+    def scored_on(self, split: str) -> str:
+        """Key of SCORED_ON, for tagged words; else ""."""
+        return "" if self.output != "token_labels" else RAW_TEXT if self.is_raw_text(split) else GIVEN_WORDS
+
     @property
     def has_raw_text(self) -> bool:
         """Whether any split is raw text with spans."""
@@ -182,6 +192,14 @@ class Example:
 def plain_name(name: str) -> str:
     """A task name in lower case without spaces, hyphens and underscores, for comparisons."""
     return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def describe_scoring(task: Task, splits: Sequence[str]) -> list[str]:
+    """What tags are scored on, one sentence for each of SCORED_ON that occurs; none for other tasks."""
+    by_basis = {basis: [split for split in splits if task.scored_on(split) == basis] for basis in SCORED_ON}
+    return [
+        f"{' and '.join(names)} scored on {basis}: {SCORED_ON[basis]}" for basis, names in by_basis.items() if names
+    ]
 
 
 def split_tags(label: str) -> list[str]:
@@ -247,10 +265,10 @@ def unstandardize_scores(outputs: np.ndarray, task: Task) -> np.ndarray:
 
 
 def example_size(task: Task, label: str | float) -> int:
-    """The size of one example in the task's size_unit: mentions (B tags, or those listed), PICO words (tags other than O), or 1."""
+    """The size of one example in the task's size_unit: mentions, PICO words, or 1."""
     if task.size_unit == "mentions":
-        listed = split_gold(str(label))[1]
-        return sum(tag.startswith("B") for tag in split_tags(str(label))) if listed is None else len(listed)
+        tags, listed = split_gold(str(label))
+        return sum(tag.startswith("B") for tag in tags) if listed is None else len(listed)
     if task.size_unit == "PICO words":
         return len(gold_words(str(label)))
     return 1

@@ -1,6 +1,4 @@
-"""Windows over long sentences: disjoint, or overlapping, where each word's prediction comes from the window with the most
-context.
-"""
+"""Windows over long sentences: disjoint, or overlapping; then the one with the most context predicts a word."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from blurbstudy.inference.inputs.records import document_of_words
 from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
 from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.inference.predictor import Predictor
-from blurbstudy.tasks.windows import overlapping_windows
 from blurbstudy.models import Architecture, Classifier, FinetunedWeights, random_checkpoint
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.tasks.text.sentences import sentence_spans
 from blurbstudy.tasks.text.words import word_spans
+from blurbstudy.tasks.windows import overlapping_windows
 
 from .conftest import PAIRS, TEXTS
 from .lexicon import TAGS, typed_task, write_lexicon_model

@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from blurbstudy.tasks.windows import overlapping_windows
 from blurbstudy.inference.word_features import WordFeatures
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.tasks.task import Example
+from blurbstudy.tasks.windows import overlapping_windows
 
 from .lexicon import TAGS, lexicon_tokenizer, typed_task
 

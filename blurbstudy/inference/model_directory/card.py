@@ -14,7 +14,7 @@ from ...metrics import METRICS
 from ...models import Architecture
 from ...stabilizers import inactive_fields
 from ...tasks import Task
-from ...tasks.task import head_labels
+from ...tasks.task import describe_scoring, head_labels
 from .card_results import escape_cell, escape_text, model_score, run_rows, score_notes, score_rows, status_lines
 from .heads import NONE, HeadLayout
 from .settings import ModelSettings
@@ -63,7 +63,10 @@ def model_card(
         synthetic=run["generated"],
         metric=escape_text(METRICS[task.metric].title),
         scores=score_rows(run),
-        notes=score_notes(run),
+        notes=[
+            *(f"{line[:1].upper()}{line[1:]}." for line in describe_scoring(task, [*run["summary"]])),
+            *score_notes(run),
+        ],
         runs=run_rows(run),
         statuses=status_lines(run),
         data=_data(task, run),

@@ -139,16 +139,16 @@ def _conll_columns(train: Path, named: Mapping[str, str | int]) -> tuple[str, st
 
 
 def tag_scheme(name: str | None, task: Task) -> str:
-    """The tag scheme: the one named, or the one detected from the files.
+    """The tag scheme: the one named, or the one detected from the files; "" for files of raw text with spans.
 
     Raises:
         ParameterError: it is unknown.
         DataError: a file is missing or malformed.
     """
-    if name is not None:
-        if str(name).lower() not in ALIASES:
-            raise ParameterError(f"scheme={str(name)!r} is unknown; use {', '.join(ALIASES)}")
-        return ALIASES[str(name).lower()]
+    if name is not None and str(name).lower() not in ALIASES:
+        raise ParameterError(f"scheme={str(name)!r} is unknown; use {', '.join(ALIASES)}")
     if task.reader not in ("own_conll", "own_tagged_jsonl"):
         return ""
+    if name is not None:
+        return ALIASES[str(name).lower()]
     return detect_scheme(tags for path in task.files.values() for tags in raw_tags(display_path(path), task))

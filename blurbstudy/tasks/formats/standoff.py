@@ -56,8 +56,8 @@ def read_brat(folder: Path, *, discontinuous: str = "refuse", annotated: bool = 
     """The documents of a brat folder in the order of their file names, which are their ids.
 
     Args:
-        discontinuous: `refuse` discontinuous entities, or keep them with their pieces (`skip`). Fragments separated by white space only, as brat
-            writes them at line breaks, are merged.
+        discontinuous: `refuse` discontinuous entities, or keep them with their pieces (`skip`). Fragments separated by
+            white space only, as brat writes them at line breaks, are merged.
         annotated: whether every .txt file needs an .ann file (an empty one if it has no entities).
 
     Raises:

@@ -38,7 +38,8 @@ def test_gold_lists_what_tags_cannot_express_and_counts_say_what_no_prediction_m
     assert found == [
         (
             "Anti - IL2 in lung cancer cells .",
-            "B-Drug I-Drug I-Drug O B-Disease I-Disease B-Cell O | 0:3:Drug 2:3:Gene 2.5:2.5:Part 4:6:Disease 6:6.5:Cell",
+            "B-Drug I-Drug I-Drug O B-Disease I-Disease B-Cell O | "
+            "0:3:Drug 2:3:Gene 2.5:2.5:Part 4:6:Disease 6:6.5:Cell",
         ),
         ("Dr . A", "O O B-Name | 2:4:Name"),
         ("B helped .", "B-Name O O | "),
@@ -180,11 +181,11 @@ def test_every_format_has_the_same_gold_and_scores_equal_those_of_spans_in_the_t
     by_type = entity_scores(gold, predicted)
     for of, scores in by_type.items():
         assert scores.f1 == independent_f1(*({s for s in side if s[3] == of} for side in (expected, spans)))
-        assert (scores.gold, scores.predicted) == tuple(
-            sum(s[3] == of for s in side) for side in (expected, spans)
-        )
+        assert (scores.gold, scores.predicted) == tuple(sum(s[3] == of for s in side) for side in (expected, spans))
     counts = span_counts(tmp_path / "a", custom_task(kind="ner", files={"train": tmp_path / "a"}))
-    reachable = {(n, a, b) for n, rows in words.items() for row in rows for i, (a, _) in enumerate(row) for _, b in row[i:]}
+    reachable = {
+        (n, a, b) for n, rows in words.items() for row in rows for i, (a, _) in enumerate(row) for _, b in row[i:]
+    }
     assert counts.entities == len(expected)
     assert counts.unreachable == sum(span[:3] not in reachable for span in expected) > 0
 
