@@ -18,6 +18,7 @@ from ..store.run_store import RunStore
 from ..tables.seeds import agreement_line
 from ..tasks import SPLITS
 from ..training.run_record import RunRecord
+from .caveats import caveats_of_runs, stored_caveats
 
 PRETRAIN = "pretrain:"  # prefix of encoders that the study pretrains itself
 MINI = "mini"  # `--data` of the synthetic datasets
@@ -95,6 +96,7 @@ def run_facts(
     references = {record.config.task: reference}
     judgements = [judge_run(seed, reference) for seed in seeds]
     best = select_by_dev(seeds, reference)
+    caveats = stored_caveats(store, record.config) or ()
     pretrained = str(encoder.get("spec", "")).startswith(PRETRAIN)
     return {
         "id": record.id,
@@ -124,6 +126,10 @@ def run_facts(
                 "seeds": summary_values(summarize(seeds, references, split=split)),
             }
             for split in splits
+        },
+        "caveats": {
+            "model": [caveat.to_dict() for caveat in caveats_of_runs(caveats, [record], reference)],
+            "seeds": [caveat.to_dict() for caveat in caveats_of_runs(caveats, seeds, reference)],
         },
         "statuses": status_counts(Counter(judgement.status for judgement in judgements)),
         "agreement": _agreement(seeds, reference, split=splits[-1]) if splits else "",

@@ -10,7 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..audit import sub_word_counts
-from ..duplicates import duplicates, named_documents, normalized
+from ..caveats import TRUNCATED, UNMATCHED, Caveat, abbreviate, count_of, find_caveats
+from ..duplicates import named_documents, normalized
 from ..formats.lines import raise_data_error
 from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
 from .columns import WITHOUT_COLUMNS
@@ -20,12 +21,11 @@ from .spans import DOCUMENTS, span_counts
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
-LOW_EXAMPLES = {"train": 100, "dev": 50, "test": 50}  # a warning below these numbers of examples
+LOW_TRAIN = 100  # a warning below this number of examples
 SEPARATORS = ";|/+"  # between labels, besides the comma
 RARE_LABEL = 5  # a warning below this number of examples (mentions) of a label in train
 IMBALANCE = 0.95  # a warning from this fraction of one label on
 MAX_WORD_CHARS = 100  # longer words become [UNK] in WordPiece
-MAX_NAMED = 4  # names listed in a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class CustomTaskAudit:
     """The findings, as sentences."""
 
     facts: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # of caveats too
+    caveats: tuple[Caveat, ...] = ()  # of the scores on dev and test
 
 
 def check_trainable(task: Task) -> None:
@@ -47,18 +48,19 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
     """The audit of a task that passes `check_trainable`."""
     lines = locate_examples(task)
     counts = {split: sub_word_counts(task, examples, tokenizer) for split, examples in lines.splits.items()}
+    caveats = find_caveats(task, lines.splits, tokenizer, max_length=max_length)
     warnings = (
-        *_small_splits(lines),
+        *_small_train(lines),
         *_unseen_labels(lines),
         *_joined_labels(lines),
         *_rare_labels(lines),
         *_span_notes(lines),
         *_duplicates_within(lines),
-        *_leakage(lines),
         *_over_limit(lines, counts, max_length),
         *_long_words(lines),
+        *(caveat.text for caveat in caveats if caveat.kind not in (UNMATCHED, TRUNCATED)),  # which have a note above
     )
-    return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings)
+    return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings, caveats=caveats)
 
 
 def _refuse_too_few(lines: ExampleLocations) -> None:
@@ -68,9 +70,9 @@ def _refuse_too_few(lines: ExampleLocations) -> None:
             continue
         least = f"at least {MIN_EXAMPLES[split]} in {split}"
         if not made or split == "test":
-            raise_data_error(lines.file(split), _count(len(examples), "example"), least, "add more")
+            raise_data_error(lines.file(split), count_of(len(examples), "example"), least, "add more")
         total = sum(len(lines.splits[split_name]) for split_name in ("train", "dev"))
-        actual = f"{_count(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
+        actual = f"{count_of(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
         remedy = "add more, name a dev file, or raise dev_share (examples of one document or text stay together)"
         least = f"at least {MIN_EXAMPLES['train']} in train and {MIN_EXAMPLES['dev']} in dev"
         raise_data_error(lines.file(split), actual, least, remedy)
@@ -90,11 +92,9 @@ def _refuse_one_class(lines: ExampleLocations) -> None:
         raise_data_error(where, f"the label {next(iter(counts))!r} in all of train", "at least two labels", remedy)
 
 
-def _small_splits(lines: ExampleLocations) -> Iterator[str]:
-    for split, examples in lines.splits.items():
-        if len(examples) < LOW_EXAMPLES[split]:
-            why = "scores will vary widely over seeds" if split == "train" else "its scores have wide intervals"
-            yield f"{split} has {_count(len(examples), 'example')}: {why}"
+def _small_train(lines: ExampleLocations) -> Iterator[str]:
+    if (n := len(lines.splits["train"])) < LOW_TRAIN:
+        yield f"train has {count_of(n, 'example')}: scores will vary widely over seeds"
 
 
 def _unseen_labels(lines: ExampleLocations) -> Iterator[str]:
@@ -135,7 +135,7 @@ def _rare_labels(lines: ExampleLocations) -> Iterator[str]:
     )
     rare = [f"{label} ({counts[label]})" for label in labels if counts[label] < RARE_LABEL]
     if rare:
-        yield f"labels with fewer than {RARE_LABEL} examples in train are hard to learn: {_abbreviate(rare)}"
+        yield f"labels with fewer than {RARE_LABEL} examples in train are hard to learn: {abbreviate(rare)}"
     total = len(lines.splits["train"])
     for label, n in counts.items() if task.output == "single_label" else ():
         if n >= IMBALANCE * total:
@@ -161,21 +161,7 @@ def _duplicates_within(lines: ExampleLocations) -> Iterator[str]:
             named = lines.location_of_pair(split, *(differ or doubled)[0][:2])
             more = f"; with different labels: {len(differ)}" if differ else ""
             n = sum(len(group) - 1 for group in doubled)
-            yield f"{split} repeats {_count(n, 'text')} (as in {named}){more}"
-
-
-def _leakage(lines: ExampleLocations) -> Iterator[str]:
-    others = {split: examples for split, examples in lines.splits.items() if split != "train"}
-    for split, overlap in duplicates(lines.task, lines.splits["train"], others).items():
-        if overlap["near"]:
-            yield (
-                f"{overlap['near']} of {overlap['examples']} examples of {split} are also in train ({overlap['exact']} "
-                f"verbatim, {overlap['other_label'] or 'none'} with another label): this leakage inflates its score"
-            )
-    train = named_documents(lines.splits["train"])
-    for split, examples in others.items():
-        if shared := train & named_documents(examples):
-            yield f"train and {split} share {_count(len(shared), 'document')} ({_abbreviate(sorted(shared))})"
+            yield f"{split} repeats {count_of(n, 'text')} (as in {named}){more}"
 
 
 def _over_limit(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
@@ -196,9 +182,10 @@ def _long_words(lines: ExampleLocations) -> Iterator[str]:
     for split, examples in lines.splits.items():
         affected = [example for example in examples if max(map(len, example.texts)) > MAX_WORD_CHARS]
         if affected:
+            first = lines.location(split, affected[0])
             yield (
-                f"{_count(len(affected), 'sentence')} of {split} with a word of more than {MAX_WORD_CHARS} characters, "
-                f"which encoders treat as unknown (the first starts in {lines.location(split, affected[0])})"
+                f"{count_of(len(affected), 'sentence')} of {split} with a word of more than {MAX_WORD_CHARS} "
+                f"characters, which encoders treat as unknown (the first starts in {first})"
             )
 
 
@@ -216,8 +203,8 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
                 f"{custom.split_seed})"
             )
         documents = named_documents(examples)
-        within = f", of {_count(len(documents), 'document')}" if documents else ""
-        yield f"{split}: {_count(len(examples), _unit_name(task))}{more}{within}, {origin}"
+        within = f", of {count_of(len(documents), 'document')}" if documents else ""
+        yield f"{split}: {count_of(len(examples), _unit_name(task))}{more}{within}, {origin}"
     if "test" not in lines.splits:
         yield "test: none; scores are reported on dev only"
     yield f"read: {_describe_format(task)}"
@@ -275,11 +262,3 @@ def _label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:
     if task.output == "multi_label":
         return Counter(label for example in examples for label in split_labels(str(example.label)))
     return Counter(str(example.label) for example in examples)
-
-
-def _abbreviate(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
