@@ -15,6 +15,7 @@ from ..tasks.caveats import CAVEATS_REVISION, Caveat, caveat_from_dict, find_cav
 from ..training.run_record import RunRecord
 
 CAVEATS = "caveats"  # kind of metadata
+NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
 
 
 def put_caveats(store: RunStore, config: RunConfig, caveats: Sequence[Caveat]) -> None:
@@ -71,6 +72,8 @@ def _scored(caveat: Caveat, predictions: Sequence[Sequence[str | float]], refere
     return dataclasses.replace(caveat, score=mean(range(len(gold))), score_without=mean(rest) if rest else None)
 
 
-def caveat_lines(caveats: Sequence[Caveat], split: str) -> list[str]:
+def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
     """The caveats of a split, for the lines that follow its score."""
+    if caveats is None:
+        return [NOT_SOUGHT]
     return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split]

@@ -96,7 +96,7 @@ def run_facts(
     references = {record.config.task: reference}
     judgements = [judge_run(seed, reference) for seed in seeds]
     best = select_by_dev(seeds, reference)
-    caveats = stored_caveats(store, record.config) or ()
+    caveats = stored_caveats(store, record.config)
     pretrained = str(encoder.get("spec", "")).startswith(PRETRAIN)
     return {
         "id": record.id,
@@ -127,7 +127,9 @@ def run_facts(
             }
             for split in splits
         },
-        "caveats": {
+        "caveats": None
+        if caveats is None
+        else {
             "model": [caveat.to_dict() for caveat in caveats_of_runs(caveats, [record], reference)],
             "seeds": [caveat.to_dict() for caveat in caveats_of_runs(caveats, seeds, reference)],
         },

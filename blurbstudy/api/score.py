@@ -83,13 +83,14 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     record = _scored_record(run_id, store, split=split, task=task)
     reference = load_gold(store, [record])[record.config.task]
     reference.check(record)
-    caveats = () if record.config.n_folds else stored_caveats(store, record.config) or ()
+    kept = None if record.config.n_folds else stored_caveats(store, record.config)
+    caveats = kept and [c for c in caveats_of_runs(kept, [record], reference) if c.split == split]
     return score_predictions(
         record.predictions[split],
         with_gold(reference.of_run(record)),
         split=split,
         origin=f"run {run_id}{_fold_name(record)}",
-        caveats=[caveat for caveat in caveats_of_runs(caveats, [record], reference) if caveat.split == split],
+        caveats=caveats,
     )
 
 
@@ -160,7 +161,7 @@ def score_predictions(
     *,
     split: str,
     origin: str,
-    caveats: Sequence[Caveat] = (),
+    caveats: Sequence[Caveat] | None = None,
 ) -> ScoredPredictions:
     """Score predictions in the order of the gold labels."""
     task, gold = reference.task, reference.gold[split].gold

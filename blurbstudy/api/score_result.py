@@ -43,7 +43,7 @@ class ScoredPredictions:
     classes: Mapping[str, PrecisionRecallF1]  # PICO classes, or entity types if there are several
     conventions: Sequence[Convention]  # other ways to count entities, strict first
     others: Mapping[str, float]  # additional metrics by name
-    caveats: Sequence[Caveat] = ()
+    caveats: Sequence[Caveat] | None = None  # None: not looked for
 
     def to_dict(self) -> JsonObject:
         """JSON values; scores are fractions."""
@@ -65,7 +65,7 @@ class ScoredPredictions:
             "classes": {name: dataclasses.asdict(scores) for name, scores in self.classes.items()},
             "conventions": [dataclasses.asdict(convention) for convention in self.conventions],
             "others": dict(self.others),
-            "caveats": [caveat.to_dict() for caveat in self.caveats],
+            "caveats": None if self.caveats is None else [caveat.to_dict() for caveat in self.caveats],
         }
 
     def text(self) -> str:

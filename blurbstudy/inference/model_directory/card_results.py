@@ -34,7 +34,7 @@ def score_rows(run: JsonMapping) -> list[list[str]]:
 
 def _without_leaked(run: JsonMapping, split: str, of: str, whose: str) -> list[list[str]]:
     """The row of the score without the examples that are also in train; none if there are none."""
-    found = run.get("caveats", {}).get(of, ())
+    found = (run["caveats"] or {}).get(of, ())
     leaked = [caveat for caveat in found if caveat["split"] == split and caveat["score"] is not None]
     without = "without the {} examples that are also in train"
     return [[f"{split}, {whose}, {without.format(one['count'])}", _score(one["score_without"])] for one in leaked]
@@ -42,7 +42,9 @@ def _without_leaked(run: JsonMapping, split: str, of: str, whose: str) -> list[l
 
 def caveat_notes(run: JsonMapping) -> list[str]:
     """The caveats of this model's scores, one paragraph each."""
-    found = run.get("caveats", {}).get("model", ())
+    if run["caveats"] is None:
+        return ["It was not checked whether examples of dev and test are also in train, or what else inflates a score."]
+    found = run["caveats"]["model"]
     texts = [escape_text(caveat["text"]) for caveat in found if caveat["split"] in run["summary"]]
     return [f"**Caveat:** {text[:1].upper()}{text[1:]}." for text in texts]
 
