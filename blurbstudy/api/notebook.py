@@ -35,7 +35,8 @@ from .predictions import Predictions
 from .recommend.recommend import Recommendation
 from .recommend.recommend import recommend as _recommend
 from .resampled import NO_MODEL, ResampledResult, fine_tune_resampled
-from .score import ScoredPredictions, score_examples, score_file
+from .score import score_examples, score_file
+from .score_result import ScoredPredictions
 from .score_spans import SpanScores
 
 BATCH = 64  # documents between two updates of the progress bar

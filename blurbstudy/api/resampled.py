@@ -22,6 +22,7 @@ from ..tables.score_table import percent, percents
 from ..tables.table import Table
 from ..tasks import Task
 from ..tasks.folds import ResampledSplits, check_resampled
+from ..tasks.task import describe_scoring
 from .finetune import prepare, print_to_stderr
 from .model_facts import judgement_values, status_counts
 
@@ -69,6 +70,7 @@ class ResampledResult:
         return {
             "task": self.task.name,
             "metric": self.task.metric,
+            "scored_on": {split: self.task.scored_on(split) for split in self.task.splits},
             "encoder": {"given": self.encoder.spec, "fingerprint": self.encoder.fingerprint},
             "recipe": self.recipe.to_dict(),
             "store": str(self.store),
@@ -121,6 +123,7 @@ class ResampledResult:
         summary = self.summary
         rate = format_interval(percents(summary.collapse_interval))
         notes = [f"status: {describe_statuses(status_counts(summary.statuses))}; rate of collapse in %, 95% {rate}"]
+        notes += describe_scoring(self.task, self.task.splits)
         mean = self.mean
         if mean is None:
             notes.append("no repeat has a score on every fold, so there is no mean")

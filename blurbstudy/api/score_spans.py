@@ -106,8 +106,8 @@ def score_span_file(path: Path, task: Task, folder: Path, *, split: str) -> Span
     """
     gold, notes = gold_documents(task, folder, split)
     predicted, more = predicted_entities(path, task, gold, split=split)
-    expected = [_mentions(document, document.entities) for document in gold]
-    actual = [_mentions(document, entities) for document, entities in zip(gold, predicted, strict=True)]
+    expected = [_mentions(document, document.entities, shift=0.5) for document in gold]
+    actual = [_mentions(document, entities, shift=0.25) for document, entities in zip(gold, predicted, strict=True)]
     if repeated := sum(map(len, predicted)) - sum(map(len, actual)):
         more.append(f"predictions: {repeated} spans occur twice and count once")
     types, more_types = _types(expected), _types(actual)
@@ -170,13 +170,18 @@ def _interval(terms: np.ndarray) -> tuple[Interval | None, str]:
     return percentile_interval(bootstrap_of_sums(ENTITY_F1.name, terms)), "bootstrap over documents"
 
 
-def _mentions(document: StandoffDocument, entities: Sequence[Entity]) -> list[Mention]:
-    """The distinct spans, without white space around them."""
+def _mentions(document: StandoffDocument, entities: Sequence[Entity], *, shift: float) -> list[Mention]:
+    """The distinct spans, without white space around them.
+
+    Args:
+        shift: of the start of discontinuous entities, which match none exactly.
+    """
     mentions = []
     for entity in entities:
         surface = document.text[entity.start : entity.end]
         start = entity.start + len(surface) - len(surface.lstrip())
-        mentions.append(Mention(start, start + len(surface.strip()), entity.type))
+        end = start + len(surface.strip())
+        mentions.append(Mention(start + shift * bool(entity.pieces), end, entity.type))  # pyright: ignore[reportArgumentType]
     return sorted(set(mentions))
 
 

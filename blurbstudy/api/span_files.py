@@ -57,9 +57,8 @@ def gold_documents(task: Task, folder: Path, split: str) -> tuple[list[StandoffD
         documents, counts = span_documents(display_path(task.files.get(split, task.files["train"])), form)
         units = {example.unit for example in examples}
         documents = [document for document in documents if document.unit in units]
-        skipped = sum(document.skipped for document in documents)
-        left_out = [f"{skipped} discontinuous entities are left out (discontinuous: skip)"] if skipped else []
-        return documents, [f"gold: {note}" for note in (*counts.sentences(), *left_out)]
+        discontinuous = [f"{n} discontinuous entities count as missed"] if (n := _discontinuous(documents)) else []
+        return documents, [f"gold: {note}" for note in (*counts.sentences(), *discontinuous)]
     documents = []
     by_sentence = form.reader == "own_tagged_jsonl"  # predict reads each as a document
     for name, group in groupby(examples, key=lambda example: example.id if by_sentence else example.unit):
@@ -153,9 +152,13 @@ def _read_documents(
         notes, checks = list(counts.sentences()), SpanChecks()
     if checks.trusted or checks.skipped:
         notes.append(f"{checks.trusted or checks.skipped} entities whose text differs from the document's")
-    if skipped := sum(document.skipped for document in documents):
-        notes.append(f"{skipped} discontinuous entities are left out")
+    if n := _discontinuous(documents):
+        notes.append(f"{n} discontinuous entities count as wrong")
     return documents, [f"predictions: {note}" for note in notes]
+
+
+def _discontinuous(documents: Sequence[StandoffDocument]) -> int:
+    return sum(bool(entity.pieces) for document in documents for entity in document.entities)
 
 
 def _is_predict_tsv(path: Path) -> bool:

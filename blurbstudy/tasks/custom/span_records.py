@@ -93,7 +93,7 @@ def _document(
     if values is None:
         actual = f"{spans_column} {quote(str(record.get(spans_column)))}"
         return errors.add(number, actual, EXPECTED, "use this format; [] without entities")
-    entities, skipped = [], 0
+    entities = []
     for value in values:
         spans, types, mention = _entity(text, value)
         if not spans or not types:
@@ -102,13 +102,11 @@ def _document(
         if len(spans) > 1 and task.form.discontinuous == "refuse":
             remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
             return errors.add(number, f"an entity in {len(spans)} fragments", "one contiguous span", remedy)
-        skipped += len(spans) > 1
         where = f"{path}, {errors.unit} {number}"
-        if len(spans) == 1 and counts.checks.accepts(where, text, *spans[0], mention):
-            entities += [Entity(*spans[0], kind, number) for kind in types]
-    return StandoffDocument(
-        id=name, text=text, entities=tuple(entities), path=path, line=number, group=group, skipped=skipped
-    )
+        surface, pieces = (mention, ()) if len(spans) == 1 else (None, tuple(spans))
+        if all([counts.checks.accepts(where, text, *span, surface) for span in spans]):
+            entities += [Entity(spans[0][0], spans[-1][1], kind, number, pieces) for kind in types]
+    return StandoffDocument(id=name, text=text, entities=tuple(entities), path=path, line=number, group=group)
 
 
 def _listed(value: object) -> list | None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...metrics import bio_to_io
+from ...metrics.entities import split_gold
 from ..formats.conll import Block
 from ..formats.conll_layout import columns_of, describe_width, read_layout
 from ..formats.lines import LineErrors, listed, quote, raise_data_error
 from ..formats.records import json_records
 from ..formats.tag_schemes import HINT, TagSchemeError, to_bio, usual_tags
-from ..task import Example, Task, split_tags
+from ..task import Example, Task
 from .tabular import NumberedExample
 
 Tagged = tuple[list[int], str, str, list[str], list[str]]  # lines of the words, id, document, words, raw tags
@@ -149,4 +150,6 @@ def tags_of_types(types: list[str], *, kind: str) -> tuple[str, ...]:
 
 def types_in(examples: list[Example]) -> list[str]:
     """The sorted entity types of sentences, "" for bare tags."""
-    return sorted({tag[2:] for example in examples for tag in split_tags(str(example.label)) if tag != "O"})
+    labels = [split_gold(str(example.label)) for example in examples]
+    tagged = {tag[2:] for tags, _ in labels for tag in tags if tag != "O"}
+    return sorted(tagged | {mention.type for _, listed in labels for mention in listed or ()})

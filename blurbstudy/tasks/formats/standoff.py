@@ -32,6 +32,7 @@ class Entity:
     end: int
     type: str
     line: int
+    pieces: tuple[Span, ...] = ()  # of a discontinuous entity, in order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,6 @@ class StandoffDocument:
     entities: tuple[Entity, ...]
     path: Path  # of the entities
     line: int = 1  # of its first line
-    skipped: int = 0  # discontinuous entities left out
     annotated: bool = True  # False: there is no .ann file
     group: str = ""  # the document it is part of; "": none
 
@@ -97,8 +97,8 @@ def read_brat(
     """The documents of a brat folder and its sub-folders in the order of their names, which are their ids.
 
     Args:
-        discontinuous: `refuse` or `skip` discontinuous entities. Fragments separated by white space only, as brat
-            writes them at line breaks, are merged.
+        discontinuous: `refuse` discontinuous entities, or keep them with their pieces (`skip`). Fragments separated by
+            white space only, as brat writes them at line breaks, are merged.
         annotated: whether every .txt file needs an .ann file (an empty one if it has no entities).
         checks: of the entities, with the policy for texts that differ and its counts.
         texts: id -> text, of documents without a .txt file.
@@ -157,7 +157,7 @@ def read_pubtator(path: Path, *, checks: SpanChecks | None = None) -> list[Stand
 def _brat_document(
     name: str, text: str, annotation_file: Path, discontinuous: str, checks: SpanChecks
 ) -> StandoffDocument:
-    entities, skipped = [], 0
+    entities = []
     for number, line in enumerate(read_lines(annotation_file), 1):
         where = f"{annotation_file}, line {number}"
         if line.strip() and not _ANNOTATION.match(line):
@@ -173,11 +173,12 @@ def _brat_document(
                 actual = f"an entity in {len(spans)} fragments ({quote(surface)})"
                 remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
                 raise_data_error(where, actual, "one contiguous span", remedy)
-            skipped += 1
+            if all([checks.accepts(where, text, *piece) for piece in spans]):
+                entities.append(Entity(spans[0][0], spans[-1][1], kind, number, pieces=tuple(spans)))
             continue
         if checks.accepts(where, text, *spans[0], surface):
             entities.append(Entity(*spans[0], kind, number))
-    return StandoffDocument(id=name, text=text, entities=tuple(entities), path=annotation_file, skipped=skipped)
+    return StandoffDocument(id=name, text=text, entities=tuple(entities), path=annotation_file)
 
 
 def _brat_entity(where: str, line: str) -> tuple[str, list[Span], str]:

@@ -1,7 +1,7 @@
 """Files of one's own, written where the tests run."""
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def write(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def tokenizer():
     """Every word is one sub-word, between two special tokens."""
-    made = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
+    made = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "w": 3}, unk_token="[UNK]"))
+    made.normalizer = normalizers.Replace(Regex(r"[^\s?]+"), "w")  # a question mark is unknown
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
     return made

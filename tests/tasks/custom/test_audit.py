@@ -55,8 +55,8 @@ def test_few_examples_rare_labels_and_one_sided_labels_are_warned_of(write, toke
     write(a__tsv=long_table(59) + "f g h i j\tmaybe\n", b__tsv=long_table(20, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
         "train has 60 examples: scores will vary widely over seeds",
-        "dev has 20 examples: its scores have wide intervals",
         "labels with fewer than 5 examples in train are hard to learn: maybe (1)",
+        "dev has 20 examples: its scores have wide intervals",
     )
     write(a__tsv=long_table(200, label=" ".join(["yes"] * 39 + ["no"])), b__tsv=long_table(60, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (

@@ -257,7 +257,7 @@ def test_bioc_in_several_pieces_is_refused_or_left_out(tmp_path):
         task("ner", path)
     own = task("ner", path, discontinuous="skip")
     ((document,), _) = span_documents(path, own)
-    assert [(e.start, e.end) for e in document.entities] == [(8, 12)] and document.skipped == 1
+    assert [(e.start, e.end, e.pieces) for e in document.entities] == [(0, 12, ((0, 3), (8, 12))), (8, 12, ())]
 
 
 # kind, file, content, the start of the message

@@ -125,7 +125,8 @@ WRONG = [
         "a.tsv",
         ROWS,
         {"metric": "pearson"},
-        "metric='pearson' does not fit kind classification; use accuracy or micro_f1",
+        "metric='pearson' does not fit kind classification; use accuracy or micro_f1 or macro_f1 or balanced_accuracy "
+        "or mcc or kappa",
     ),
     ("classification", "a.tsv", ROWS, {"negative": "maybe"}, "negative='maybe' is not a label; use no or yes"),
     (
