@@ -66,6 +66,31 @@ def test_unreadable_lines_stop_the_command_or_are_listed(predict):
     assert "skipped 1 of 3 documents" in err and "a.jsonl, line 2" in err
 
 
+def test_documents_with_one_id_are_all_predicted_and_that_is_said(predict):
+    Path("a.csv").write_text("id,text\nP7,Aspirin.\nP7,asthma.\n,Aspirin again.\n")
+    code, out, err = predict("a.csv")
+    assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["P7", "P7.2", "3"])
+    assert err == "warning: 2 documents without an id of their own, numbered in the output\n"
+    code, out, err = predict("a.csv", "--columns", "id=")
+    assert (code, err, [json.loads(line)["id"] for line in out.splitlines()]) == (0, "", ["1", "2", "3"])
+
+
+def test_comments_of_conll_files_are_no_words_and_are_counted(predict):
+    Path("a.conll").write_text("# doc 1\nAspirin\tO\nhelps\tO\n\n# doc 2\n#1\tO\nasthma\tO\n")
+    code, out, err = predict("a.conll")
+    assert (code, [json.loads(line)["text"] for line in out.splitlines()]) == (0, ["Aspirin helps", "#1 asthma"])
+    assert err == "2 lines of comments left out\n"
+
+
+def test_a_file_with_carriage_returns_alone_has_as_many_documents_as_lines(predict):
+    Path("a.csv").write_bytes(b"text,note\rAspirin.,x\rasthma.,y\r")
+    Path("b.txt").write_bytes(b"Aspirin.\rasthma.\r")
+    assert [len(predict(*words)[1].splitlines()) for words in (["a.csv"], ["b.txt", "--input-format", "lines"])] == [
+        2,
+        2,
+    ]
+
+
 def test_an_interrupted_command_resumes_and_a_complete_output_is_not_overwritten(predict):
     Path("a.jsonl").write_text('{"text": "Aspirin"}\n{\n{"text": "asthma"}\n')
     assert predict("a.jsonl", "--to", "out.jsonl")[0] == 2
