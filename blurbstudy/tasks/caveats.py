@@ -57,7 +57,8 @@ class Caveat:
 
 def caveat_from_dict(values: JsonMapping) -> Caveat:
     """The inverse of dataclasses.asdict."""
-    return Caveat(**dict(values) | {"examples": tuple(values["examples"])})
+    fields: JsonObject = dict(values) | {"examples": tuple(values["examples"])}
+    return Caveat(**fields)
 
 
 def find_caveats(
