@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from ..config import RunConfig
-from ..stats.references import GoldReference, is_unscored
+from ..stats.references import GoldReference, is_unscored, with_gold
 from ..stats.status import judge_run
 from ..store.run_store import RunStore
 from ..tasks import Example
 from ..tasks.caveats import CAVEATS_REVISION, Caveat, caveat_from_dict, find_caveats
+from ..tasks.folds import pooled_names
 from ..training.run_record import RunRecord
 
 CAVEATS = "caveats"  # kind of metadata
@@ -70,6 +71,34 @@ def _scored(caveat: Caveat, predictions: Sequence[Sequence[str | float]], refere
         return fmean(reference.score(truth, [predicted[i] for i in indices]) for predicted in predictions)
 
     return dataclasses.replace(caveat, score=mean(range(len(gold))), score_without=mean(rest) if rest else None)
+
+
+def caveats_of_folds(
+    caveats: Sequence[Caveat], records: Sequence[RunRecord], reference: GoldReference
+) -> tuple[Caveat, ...]:
+    """The caveats of examples that are divided into folds, with the mean scores of the runs on them.
+
+    Args:
+        caveats: of all examples, in the order of `pooled_names`.
+    """
+    ids, _ = pooled_names(reference.gold)
+    scored = [record for record in records if not is_unscored(record, "test")]
+    return tuple(_scored_on_folds(caveat, {ids[i] for i in caveat.examples}, scored, reference) for caveat in caveats)
+
+
+def _scored_on_folds(
+    caveat: Caveat, leaked: set[str], records: Sequence[RunRecord], reference: GoldReference
+) -> Caveat:
+    if not leaked or not records:
+        return caveat
+    without = []
+    for record in records:
+        test, predicted = with_gold(reference.of_run(record)).gold["test"], record.predictions["test"]
+        rest = [i for i, name in enumerate(test.ids) if name not in leaked]
+        if rest:
+            without.append(reference.score([test.gold[i] for i in rest], [predicted[i] for i in rest]))
+    mean = fmean(float(record.scores["test"] or 0) for record in records)
+    return dataclasses.replace(caveat, score=mean, score_without=fmean(without) if without else None)
 
 
 def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:

@@ -23,6 +23,7 @@ from .task import Example, Task
 CAVEATS_REVISION = 1  # raise it with any change of code that alters a caveat
 LEAKAGE, DOCUMENTS, FEW, UNMATCHED = "leakage", "documents", "few", "unmatched"
 TRUNCATED, UNKNOWN = "truncated", "unknown"
+POOLED = "all splits"  # together, to be divided into folds
 LOW_EXAMPLES = 50  # a caveat below this number of examples
 UNKNOWN_SHARE = 0.01  # a caveat from this share of unknown sub-words on
 MAX_NAMED = 4  # names listed in a sentence
@@ -86,14 +87,44 @@ def find_caveats(
     )
 
 
+def find_pooled_caveats(
+    task: Task, examples: Sequence[Example], units: Sequence[str], tokenizer: Tokenizer, *, max_length: int
+) -> tuple[Caveat, ...]:
+    """The caveats of all examples of a task, which are divided into test folds, whole units at a time.
+
+    Args:
+        units: of the examples.
+    """
+    units_of: dict[str, set[str]] = {}
+    texts = [normalized(example) for example in examples]
+    for text, unit in zip(texts, units, strict=True):
+        units_of.setdefault(text, set()).add(unit)
+    repeated = [i for i, text in enumerate(texts) if len(units_of[text]) > 1 and _can_leak(task, examples[i])]
+    caveats = find_caveats(task, {POOLED: examples}, tokenizer, max_length=max_length)
+    if not repeated:
+        return caveats
+    told = (
+        f"{len(repeated)} of {len(examples)} examples have the text of an example of another unit: a fold may train on "
+        "what it tests, which inflates the mean"
+    )
+    leakage = Caveat(
+        kind=LEAKAGE, split=POOLED, count=len(repeated), total=len(examples), text=told, examples=tuple(repeated)
+    )
+    return leakage, *caveats
+
+
+def _can_leak(task: Task, example: Example) -> bool:
+    """Short sentences, such as headings, do not leak."""
+    return task.output != "token_labels" or len(example.texts) >= MIN_SHARED_WORDS
+
+
 def _leaked(
     task: Task, train: Sequence[Example], others: Mapping[str, Sequence[Example]]
 ) -> dict[str, tuple[int, ...]]:
-    """Split -> indices of its examples that are in train. Short sentences, such as headings, do not count."""
+    """Split -> indices of its examples that are in train."""
     near = near_duplicates(train, others, parts=lambda example: ngrams(normalized(example)))
-    shortest = MIN_SHARED_WORDS if task.output == "token_labels" else 0
     return {
-        split: tuple(i for i, is_near in enumerate(near[split]) if is_near and len(examples[i].texts) >= shortest)
+        split: tuple(i for i, is_near in enumerate(near[split]) if is_near and _can_leak(task, examples[i]))
         for split, examples in others.items()
     }
 
