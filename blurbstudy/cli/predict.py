@@ -107,7 +107,7 @@ def _predict(
 ) -> None:
     from ..inference.inputs import readers
     from ..inference.outputs import formats, resumable
-    from ..tasks.custom.read_counts import passed_over_sentence
+    from ..tasks.formats.read_counts import passed_over_sentence
 
     output_name = formats.output_format(format_name, None if to is None else to.name)
     check_metadata_file(model)

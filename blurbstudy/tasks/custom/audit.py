@@ -13,6 +13,7 @@ from ..audit import sub_word_counts
 from ..caveats import TRUNCATED, UNMATCHED, Caveat, count_of, find_caveats
 from ..duplicates import named_documents, normalized
 from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
+from ..formats.read_counts import skipped_sentences
 from ..formats.records import skipped_records
 from ..task import Task, example_size
 from .audit_labels import (
@@ -27,7 +28,6 @@ from .audit_labels import (
 from .columns import WITHOUT_COLUMNS
 from .files import display_path
 from .locations import ExampleLocations, locate_examples
-from .read_counts import skipped_sentences
 from .spans import DOCUMENTS, span_notes
 from .tagged import entity_types
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from ...config import JsonMapping
 from ..formats.lines import LineErrors, quote, raise_data_error
+from ..formats.read_counts import ReadCounts
 from ..formats.records import json_records
 from ..formats.standoff import Entity, StandoffDocument, merge_fragments
 from ..task import Task
 from ..text.words import Span
-from .read_counts import ReadCounts
 from .tabular import check_text, table_records
 
 KEYS = {  # field of an entity -> its keys in various tools

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..formats.lines import quote, raise_data_error
+from ..formats.read_counts import ReadCounts
 from ..formats.records import record_unit
 from ..formats.span_checks import SpanChecks
 from ..formats.standoff import StandoffDocument, read_brat, read_pubtator, standoff_files
 from ..task import Example, Task
 from .raw_text import SpanCounts, labelled_sentences
-from .read_counts import ReadCounts
 from .span_records import json_documents, table_documents
 from .tabular import NumberedExample
 from .tagged import entity_types

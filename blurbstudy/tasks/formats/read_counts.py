@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..formats.span_checks import SpanChecks
+from .span_checks import SpanChecks
 
 MAX_NAMED = 5  # kinds of files listed
 
