@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from .api.notebook import audit, evaluate, finetune, predict, recommend
@@ -16,18 +17,14 @@ if TYPE_CHECKING:
 __version__ = "0.2.0.dev0"
 __all__ = ["Recipe", "Task", "__version__", "audit", "evaluate", "finetune", "predict", "recommend"]
 
-# name -> module that has it, imported when it is asked for: the package itself is light
-_PLACES = {
-    "Recipe": ".config",
-    "Task": ".tasks",
-    **dict.fromkeys(("audit", "evaluate", "finetune", "predict", "recommend"), ".api.notebook"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name], __name__), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        ".config": ["Recipe"],
+        ".tasks": ["Task"],
+        ".api.notebook": ["audit", "evaluate", "finetune", "predict", "recommend"],
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from .errors import ParameterError
+from .errors import ParameterError, check_choice, did_you_mean
 
 # Raise it with any change of code, or of a recipe's default, that alters the outcome of a run (checked by
 # tests/test_golden_run.py).
@@ -24,6 +24,9 @@ MAX_FOLDS = 1000  # and repeats
 FOLD_FIELDS = ("n_folds", "fold", "repeat")  # of a run
 TRAIN_SHARES = tuple(0.5**halvings for halvings in range(7))  # of train: all, half, ... 1/64
 RECIPE_PRESETS = ("recommended", "default")  # what stands for a recipe
+SCALES = ("mini", "small", "paper")
+DEVICES = ("auto", "cpu", "cuda")  # auto: cuda if there is one
+PRECISIONS = ("float32", "bfloat16")
 
 Scalar = str | int | float | bool
 JsonObject = dict[str, Any]  # values of JSON or YAML by name
@@ -74,8 +77,7 @@ class Recipe:
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(f"{name}={getattr(self, name)!r} must be true or false")
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ParameterError(f"{name}={getattr(self, name)!r} is unknown; use {' or '.join(choices)}")
+            check_choice(name, getattr(self, name), choices)
         if self.train_on_dev and self.checkpoint_selection != "last":
             raise ParameterError(
                 f"checkpoint_selection={self.checkpoint_selection!r} needs a dev split, but train_on_dev is on; "
@@ -173,7 +175,7 @@ def recipe_from_dict(values: JsonMapping) -> Recipe:
     if unknown and unknown[0] in RENAMED_FIELDS:
         raise ParameterError(f"recipe field {unknown[0]!r} is now {RENAMED_FIELDS[unknown[0]]!r}; rename it")
     if unknown:
-        raise ParameterError(f"unknown recipe field {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        raise ParameterError(f"unknown recipe field {unknown[0]!r}; {did_you_mean(unknown[0], sorted(known))}")
     # YAML 1.1 reads 5e-5 (without a decimal point) as a string.
     numbers = {name: _number(value) if name in _BOUNDS else value for name, value in values.items()}
     return Recipe(**numbers)
@@ -195,7 +197,8 @@ def load_recipe(path: Path | str) -> Recipe:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except OSError as error:
-        raise ParameterError(f"{path}: cannot be read ({error.strerror}); name a YAML file of recipe fields") from None
+        advice = did_you_mean(str(path), RECIPE_PRESETS, otherwise="name a YAML file of recipe fields")
+        raise ParameterError(f"{path}: cannot be read ({error.strerror}); {advice}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path}: is not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
@@ -238,8 +241,7 @@ class RunConfig:
                 f"train_share={self.train_share:g} is of the official train split alone; use n_folds=0 and "
                 "train_on_dev=false, or all of train"
             )
-        if self.precision not in ("float32", "bfloat16"):
-            raise ParameterError(f"precision={self.precision!r} is unknown; use float32 or bfloat16")
+        check_choice("precision", self.precision, PRECISIONS)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
             raise ParameterError(f"seed={self.seed!r} is out of bounds; use a whole number from 0 to 2147483647")
 
@@ -264,6 +266,15 @@ class RunConfig:
         values = dataclasses.asdict(self) | {"recipe": self.recipe.to_dict()}
         left_out = (*(() if self.n_folds else FOLD_FIELDS), *(() if self.train_share < 1 else ("train_share",)))
         return {name: value for name, value in values.items() if name not in left_out}
+
+
+def check_device(name: str) -> None:
+    """Check the name of a device, such as cuda or cuda:1; whether the machine has it, torch knows.
+
+    Raises:
+        ParameterError: it is unknown.
+    """
+    check_choice("device", name.partition(":")[0], DEVICES)
 
 
 def fold_of(config: RunConfig) -> tuple[int, int, int]:

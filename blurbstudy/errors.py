@@ -7,6 +7,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+MAX_QUOTED = 60  # characters of a wrong value in a message
+_SYNONYMS = {"gpu": "cuda"}  # what people say -> what to suggest, though another choice is spelt more like it
+
 
 def flat_message(error: BaseException | str) -> str:
     """The whole message of an error without line breaks."""
@@ -64,12 +67,38 @@ def one_line(error: BaseException, *, length: int = 200) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:length]
 
 
-def did_you_mean(name: str, known: Iterable[str], *, otherwise: str) -> str:
-    """What to use instead of an unknown name: the known name that is most like it, letter case ignored.
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a name, or the only one that begins with it, letter case ignored; else None."""
+    by_lower = {one.lower(): one for one in known}
+    longer = [one for one in by_lower if name and one.startswith(name.lower())]
+    if len(longer) == 1:
+        return by_lower[longer[0]]
+    close = difflib.get_close_matches(_SYNONYMS.get(name.lower(), name.lower()), by_lower, n=1)
+    return by_lower[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """What to use instead of an unknown name: the closest known name.
 
     Args:
-        otherwise: the advice where no known name is like it.
+        otherwise: the advice where no known name is like it (default: to use one of the known names).
     """
-    by_lower = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"did you mean {by_lower[close[0]]!r}?" if close else otherwise
+    names = list(known)
+    close = closest(name, names)
+    return f"did you mean {close!r}?" if close else otherwise or f"use {any_of(names)}"
+
+
+def any_of(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Check that the value of an argument is one of a few.
+
+    Raises:
+        ParameterError: it is not; the message has the choice that is most like it, or else all of them.
+    """
+    known = list(choices)
+    if value not in known:
+        raise ParameterError(f"{name}={str(value)[:MAX_QUOTED]!r} is unknown; {did_you_mean(str(value), known)}")

@@ -10,6 +10,8 @@ NOTEBOOKS = PROJECT / "notebooks"
 PARAMETERS = PROJECT / "parameters"
 ENCODERS = PROJECT / "encoders"  # pretrained encoders that the repository ships
 
+STORES = Path("runs")  # run stores, one folder each; relative to the working directory
+
 MINI = "mini"  # stands for the folder of the generated datasets
 DATA_ENV = "BLURBSTUDY_DATA"  # folder that holds the BLURB datasets, one sub-folder each
 CACHE_ENV = "BLURBSTUDY_CACHE"  # folder for what can be made again
@@ -29,7 +31,7 @@ def data_folder() -> Path | None:
 
 def store_folder(scale: str) -> Path:
     """Default run store of a scale."""
-    return Path("runs") / scale
+    return STORES / scale
 
 
 def models_folder(store: Path) -> Path:

@@ -75,7 +75,7 @@ def test_a_config_survives_the_round_trip():
         ({"bias_correction": "yes"}, "bias_correction='yes' must be true or false"),
         ({"checkpoint_selection": "first"}, "checkpoint_selection='first' is unknown; use last or best_dev"),
         ({"checkpoint_selection": "best_dev", "train_on_dev": True}, "needs a dev split"),
-        ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; known: adam_beta1"),
+        ({"lerning_rate": 1e-5}, "unknown recipe field 'lerning_rate'; did you mean 'learning_rate'"),
         ({"clip": 1.0}, "recipe field 'clip' is now 'max_grad_norm'; rename it"),
         ({"stabilizers": ["freeze"]}, "stabilizers=.* must be a mapping"),
         ({"stabilizers": {"freeze": 3}}, "stabilizer 'freeze': expected freeze: {option: value}, got 3"),

@@ -19,7 +19,7 @@ import typer
 
 import blurbstudy
 from blurbstudy.cli.app import app, expand_arguments, main
-from blurbstudy.cli.examples import EXAMPLES
+from blurbstudy.cli.help import EXAMPLES
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = sorted(

@@ -1,4 +1,4 @@
-"""Export a run as a model directory; weights that were not saved are trained again."""
+"""Export a run whose weights are in the store as a model directory."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..engine.engine import LocalEngine
-from ..engine.sources.resolve import resolve_sources
-from ..engine.sources.sources import Sources
-from ..engine.sweep import run_missing
-from ..errors import ParameterError, StoreError, StudyError
+from ..errors import ParameterError, StoreError
 from ..filesystem import atomic_directory, disk_errors
 from ..inference.model_directory.card import model_card
-from ..inference.model_directory.directory import CARD, METADATA_FILE, metadata
+from ..inference.model_directory.check import CARD, METADATA_FILE, check_target
 from ..inference.model_directory.heads import head_layout
-from ..inference.model_directory.settings import settings_of
+from ..inference.model_directory.settings import metadata, settings_of
 from ..models import read_architecture
 from ..stats.references import load_gold
-from ..store.custom_tasks import stored_task
 from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
-from ..store.run_weights import (
-    has_weights,
-    move_weights,
-    temporary_store,
-    update_weights_metadata,
-    weights_folder,
-    weights_metadata,
-    word_splitter,
-)
-from ..training.run_record import RunRecord, run_difference
+from ..store.run_weights import has_weights, weights_folder, weights_metadata, word_splitter
+from ..training.run_record import RunRecord
 from .model_facts import data_given, encoder_metadata, run_facts
 
 
@@ -98,90 +85,3 @@ def check_exportable(record: RunRecord) -> None:
             f"run {record.id} is of one fold of resampled splits, which estimate a score; for a model, export a run on "
             "the official split"
         )
-
-
-def check_target(folder: Path, *, overwrite: bool = False) -> None:
-    """Refuse to replace anything but an empty folder or an unchanged model directory.
-
-    Args:
-        overwrite: allow any folder.
-
-    Raises:
-        ParameterError: the path is a file, or a folder with other content.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder}: is a file; name a directory")
-    if overwrite or not folder.exists() or not any(folder.iterdir()) or is_unchanged(folder):
-        return
-    kind = "has changed since it was exported" if (folder / METADATA_FILE).is_file() else "is not empty"
-    raise ParameterError(f"{folder}: {kind}; name another directory, or pass --overwrite to replace it")
-
-
-def is_unchanged(folder: Path) -> bool:
-    """Whether nothing in a model directory was edited or added since its export, which writes METADATA_FILE last."""
-    if not (folder / METADATA_FILE).is_file():
-        return False
-    exported = (folder / METADATA_FILE).stat().st_mtime_ns
-    return all(path.lstat().st_mtime_ns <= exported for path in (folder, *folder.rglob("*")))
-
-
-def exported_run_id(folder: Path) -> str:
-    """The id of the run whose model is in a directory; "" without a readable model."""
-    try:
-        return str(json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))["run"]["id"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
-
-
-def ensure_weights(store: RunStore, record: RunRecord, *, sources: Sources, device: str, progress: str = "auto") -> str:
-    """Train a run again if its weights were not saved, and compare its predictions with the record.
-
-    Returns:
-        How the second training differs from the record; "" if it does not, or if weights were saved.
-
-    Raises:
-        StudyError: the training failed, or data or encoder cannot be read.
-    """
-    check_exportable(record)
-    if has_weights(store, record.id):
-        return ""
-    engine = LocalEngine(device=device, workers=1, keep_weights="all")
-    with temporary_store(store) as scratch:
-        repeated = run_missing(
-            [record.config], scratch, sources=sources, engine=engine, progress=progress, label="weights"
-        )
-        if not has_weights(scratch, record.id):
-            raise StudyError(f"run {record.id}: training it again gave no score, so there is no model to export")
-        difference = run_difference(record.to_dict(), repeated[record.id].to_dict())
-        if difference:
-            scores = dict(repeated[record.id].scores)
-            update_weights_metadata(scratch, record.id, again={"difference": difference, "scores": scores})
-        update_weights_metadata(scratch, record.id, kept="again")
-        move_weights(store, record.id, source=scratch)
-    return difference
-
-
-def sources_of_run(store: RunStore, record: RunRecord, *, encoder: str = "", data: str = "") -> Sources:
-    """The data and encoder of a run, from where the store recorded them or from the arguments.
-
-    Raises:
-        ParameterError: they are missing, or differ from the run's.
-    """
-    config = record.config
-    task = stored_task(store, config.task, config.data_fingerprint)
-    recorded = encoder_metadata(store, config.encoder_fingerprint)
-    spec, folder = encoder or str(recorded.get("spec", "")), data or data_given(store, config.data_fingerprint)
-    if not spec or not (folder or task.custom):
-        missing = "encoder" if not spec else "data"
-        raise ParameterError(f"run {config.id}: {store.folder} does not record its {missing}; pass --{missing}")
-    if task.custom:
-        folder = str(Path(task.files["train"]).parent)
-    name = config.encoder_name or str(recorded.get("name", spec))
-    sources = resolve_sources(store, tasks=[task], encoders={name: spec}, data=folder)
-    if sources.fingerprints[task.name] != config.data_fingerprint:
-        raise ParameterError(
-            f"{folder}: {task.name} differs from the training data of run {config.id}; name its data (--data)"
-        )
-    if sources.encoders[name].fingerprint != config.encoder_fingerprint:
-        raise ParameterError(f"{spec}: is not the encoder of run {config.id}; name its directory (--encoder)")
-    return sources

@@ -14,6 +14,7 @@ from ..engine.sources.sources import EncoderSource, Sources, checkpoint_without_
 from ..engine.sweep import run_missing
 from ..engine.zero_shot import zero_shot_by_split
 from ..errors import ParameterError, StudyError
+from ..inference.model_directory.check import check_target, exported_run_id, is_unchanged
 from ..inference.model_directory.heads import head_layout, missing_in_transformers
 from ..inference.model_directory.settings import settings_of
 from ..models import load_checkpoint
@@ -29,11 +30,13 @@ from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
 from ..training.run_record import RunRecord
 from .caveats import caveats_of_runs, put_caveats, stored_caveats
-from .export_model import check_target, ensure_weights, export_run, exported_run_id, is_unchanged
+from .export_model import export_run
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev
+from .recipe_checks import check_recipe
 from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
+from .retrain import ensure_weights
 from .score import scores_by_class
 from .seeds import curve_configs, seeds_report, train_curve
 
@@ -92,10 +95,7 @@ def fine_tune(
     if export_model and model_dir is not None:
         check_target(model_dir, overwrite=overwrite)
     sources, resolved = prepare(known_task, encoder, data=data, store=run_store, recipe=recipe, device=device, log=log)
-    if resolved.train_on_dev and "test" not in known_task.splits:
-        raise ParameterError(
-            f"train_on_dev=True: {known_task.name} has no test set, so no split remains to score; set it to false"
-        )
+    check_recipe(resolved, known_task)
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None
     configs = [sources.run_config(known_task.name, encoder, recipe=resolved, seed=seed) for seed in seeds]

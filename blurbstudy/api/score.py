@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scipy.stats import rankdata
 
-from ..errors import DataError, ParameterError, StoreError, StudyError
+from ..errors import DataError, ParameterError, StoreError, StudyError, check_choice
 from ..metrics import (
     BY_CLASS,
     COUNTING,
@@ -230,8 +230,7 @@ def _texts(labels: Sequence[str | float]) -> list[str]:
 
 
 def _check_split(split: str) -> None:
-    if split not in SPLITS:
-        raise ParameterError(f"split={split[:40]!r} is unknown; use {' or '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
 
 
 def _gold(examples: Sequence[Example]) -> Gold:

@@ -12,7 +12,6 @@ from ..config import JsonObject, RunConfig
 from ..engine.engine import LocalEngine
 from ..engine.sources.sources import Sources
 from ..engine.sweep import run_missing
-from ..errors import ParameterError
 from ..stats.references import GoldReference, is_unscored
 from ..stats.seeds.best_of import BestOf, best_of
 from ..stats.seeds.consistency import MIN_RUNS, Agreement, agreement
@@ -21,12 +20,11 @@ from ..stats.seeds.learning_curve import LearningCurve, learning_curve
 from ..store.run_store import RunStore
 from ..tables.seeds import agreement_line, best_of_line, ensemble_lines
 from ..tasks import Task
-from ..tasks.subsets import check_subsets, subset_indices
+from ..tasks.subsets import check_draws, check_subsets, subset_indices
 from ..training.run_record import RunRecord
 from .model_facts import summary_values
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)  # of train
-MIN_DRAWS = 5  # seeds of a learning curve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +81,7 @@ def curve_configs(configs: Sequence[RunConfig], task: Task, store: RunStore) -> 
         ParameterError: too few seeds, or a recipe that trains on dev.
         DataError: too few documents.
     """
-    if len(configs) < MIN_DRAWS:
-        raise ParameterError(
-            f"a learning curve needs {MIN_DRAWS} seeds or more, since each draws its own subsets, but there are "
-            f"{len(configs)}; use seeds 1-{MIN_DRAWS}"
-        )
+    check_draws(len(configs))
     train = store.gold(task.name, configs[0].data_fingerprint, "train")
     check_subsets(task, train, share=min(CURVE_SHARES))
     return {share: [dataclasses.replace(one, train_share=share) for one in configs] for share in CURVE_SHARES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from ..errors import ParameterError
+from ..errors import ParameterError, did_you_mean
 from ..metrics import decode_tags
 from ..tasks import Task
 
@@ -42,7 +42,7 @@ def get_model(name: str) -> BaselineModel:
     """
     baseline = next((model for model in MODELS if model.name == name), None)
     if baseline is None:
-        raise ParameterError(f"model={name!r} is unknown; use {' or '.join(model.name for model in MODELS)}")
+        raise ParameterError(f"model={name!r} is unknown; {did_you_mean(name, [model.name for model in MODELS])}")
     return baseline
 
 

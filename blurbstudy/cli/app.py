@@ -15,9 +15,9 @@ from .. import __version__
 from ..errors import Interrupted, ParameterError, StudyError, flat_message
 from ..filesystem import explain_os_error
 from .data import data_app
-from .examples import examples
 from .export import export
 from .finetune import finetune
+from .help import Command, Group, examples
 from .plan import plan
 from .predict import predict
 from .pretrain import pretrain
@@ -38,6 +38,7 @@ RENAMED_OPTIONS = {  # command and old option -> new option
 INTERRUPTED = 130  # after Ctrl-C, which typer turns into this exit code without a word
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,7 +48,7 @@ app = typer.Typer(
 
 
 for command in (run, report, finetune, export, plan, predict, pretrain, recommend, repeat, score):
-    app.command(epilog=examples(command.__name__))(command)
+    app.command(cls=Command, epilog=examples(command.__name__))(command)
 app.add_typer(data_app, name="data")
 app.add_typer(store_app, name="store")
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from .. import paths
 from ..config import JsonObject
 from ..errors import ParameterError
-from .examples import examples
+from .help import Command, Group, examples
 
 if TYPE_CHECKING:
     from ..tasks import Task
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ..tasks.download.manifest import DatasetSource
     from ..tasks.download.verify import DataCheck
 
-data_app = typer.Typer(no_args_is_help=True, help="List, check and download BLURB's datasets.", epilog=examples("data"))
+data_app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="List, check and download BLURB's datasets.", epilog=examples("data")
+)
 
 MAX_WIDTH = 118  # characters
 
@@ -31,7 +33,7 @@ Tasks = Annotated[list[str] | None, typer.Option("--task", help="A dataset, such
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object only.")]
 
 
-@data_app.command("list", epilog=examples("data list"))
+@data_app.command("list", cls=Command, epilog=examples("data list"))
 def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
     """List name, kind, group, metric, sizes, terms and source of each dataset; with --task also its files."""
     from ..tasks.download.manifest import load_manifest, manual_instructions
@@ -67,7 +69,7 @@ def list_tasks(task: Tasks = None, as_json: Json = False) -> None:
         _print_item("  by hand", manual_instructions(listed_task, sources[listed_task.name]))
 
 
-@data_app.command(epilog=examples("data check"))
+@data_app.command(cls=Command, epilog=examples("data check"))
 def check(
     data: Annotated[
         str | None, typer.Option(help="Folder of the datasets, or mini (default: BLURBSTUDY_DATA).")
@@ -96,7 +98,7 @@ def check(
         raise typer.Exit(2)
 
 
-@data_app.command(epilog=examples("data download"))
+@data_app.command(cls=Command, epilog=examples("data download"))
 def download(
     to: Annotated[Path, typer.Option(help="Data folder; verified files are kept.")],
     task: Tasks = None,

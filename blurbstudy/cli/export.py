@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import StoreError
+from ..config import DEVICES
+from ..errors import StoreError, check_choice
+from ..inference.model_directory.check import check_target
 from ..store.run_store import RunStore
 
 
@@ -38,14 +40,18 @@ def export(
     Training is deterministic on one machine, so a run that is trained again reproduces its recorded predictions. The
     command prints a warning if it does not.
     """
+    check_choice("device", device, DEVICES)
     run_store = RunStore(store)
     record = run_store.get(run_store.find_id(run_id))
     if record is None:
         raise StoreError(f"{store}: run {run_id} is from another version of blurbstudy; repeat it to export its model")
-    from ..api.export_model import check_target, ensure_weights, export_run, has_weights, sources_of_run  # with torch
-
     check_target(to, overwrite=overwrite)
+    from ..api.export_model import export_run
+    from ..store.run_weights import has_weights
+
     if train and not has_weights(run_store, record.id):
+        from ..api.retrain import ensure_weights, sources_of_run  # with torch
+
         with contextlib.redirect_stdout(sys.stderr):
             sources = sources_of_run(run_store, record, encoder=encoder, data=data)
             difference = ensure_weights(run_store, record, sources=sources, device=device)

@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
-from ..config import RECIPE_PRESETS, load_recipe
-from ..errors import ParameterError, StudyError
+from ..config import DEVICES, RECIPE_PRESETS, Recipe, load_recipe
+from ..errors import ParameterError, StudyError, check_choice
+from ..inference.model_directory.check import check_target
+from ..store.run_store import RunStore
 from .task_options import TaskOptions, check_encoder, with_task_options
 
 
@@ -66,17 +68,32 @@ def finetune(
     The best run on dev is exported as a Hugging Face directory with a model card, for transformers and for
     `blurbstudy predict`. Runs that the store already has are not repeated.
     """
-    from ..study.parameter_types import parse_splits, read_seeds
+    from ..api.recipe_checks import check_recipe
+    from ..study.parameter_types import read_seeds
+    from ..tasks.folds import check_resampled, parse_splits
+    from ..tasks.subsets import check_draws
 
     if no_model and model_dir is not None:
         raise ParameterError("--no-model and --model-dir are mutually exclusive; remove one of them")
-    known_task, folder = options.load()
+    check_choice("device", device, DEVICES)
     seed_list = read_seeds(seeds)
-    chosen_recipe = recipe if recipe in (None, *RECIPE_PRESETS) else load_recipe(recipe)
     resampled = parse_splits(splits)
     if resampled is not None and learning_curve:
         raise ParameterError("--learning-curve and --splits are mutually exclusive; a curve is of the official train")
+    if resampled is not None and model_dir is not None:
+        raise ParameterError("--model-dir and --splits are mutually exclusive; with --splits no model is exported")
+    if learning_curve:
+        check_draws(len(seed_list))
+    chosen_recipe = recipe if recipe in (None, *RECIPE_PRESETS) else load_recipe(recipe)
+    if model_dir is not None:
+        check_target(model_dir, overwrite=overwrite)
+    known_task, folder = options.load()
+    if resampled is not None:
+        check_resampled(known_task)
+    if isinstance(chosen_recipe, Recipe):
+        check_recipe(chosen_recipe, known_task)
     check_encoder(encoder)
+    RunStore(store).check_writable()
     from ..api.finetune import fine_tune  # with torch: after all checks
     from ..api.resampled import fine_tune_resampled
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from tqdm import tqdm
 
-from ..config import JsonObject
+from ..config import JsonObject, check_device
 from ..errors import ParameterError
 from ..inference.model_directory.check import check_metadata_file
 from .task_options import parse_columns
@@ -77,6 +77,7 @@ def predict(
         raise ParameterError(
             f"--batch-tokens {batch_tokens} is out of bounds; use {MIN_BATCH_TOKENS} to {MAX_BATCH_TOKENS}"
         )
+    check_device(device)
     try:
         _predict(
             source,
@@ -105,14 +106,17 @@ def _predict(
     batch_tokens: int,
     device: str,
 ) -> None:
-    from ..inference.inputs import readers
+    from ..inference.inputs import readers, records
     from ..inference.outputs import formats, resumable
     from ..tasks.formats.read_counts import passed_over_sentence
 
     output_name = formats.output_format(format_name, None if to is None else to.name)
+    readers.check_input_format(input_format)
+    resumable.check_target(to, output_name)
     check_metadata_file(model)
     readers.check_exists(source)
     roles = parse_columns(columns) if columns is not None else {}
+    records.check_roles(roles)
     from ..inference.model_directory.directory import read_model_directory
     from ..inference.pipeline import Predictor, predict_to_output  # with torch: after all checks
 

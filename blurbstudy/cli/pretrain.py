@@ -12,8 +12,11 @@ from typing import Annotated
 
 import typer
 
-from ..config import JsonMapping
-from ..errors import Interrupted, ParameterError
+from ..config import PRECISIONS, JsonMapping, check_device
+from ..errors import Interrupted, ParameterError, check_choice
+from ..pretraining.config import OBJECTIVE_NAMES
+from ..pretraining.output_folder import check_intermediate
+from .pretraining import output
 from .pretraining.progress import PretrainingProgress
 
 TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
@@ -75,16 +78,13 @@ def pretrain(
         if value < 0:
             raise ParameterError(f"{name} {value:g} is out of bounds; use 0 or more")
     from .. import pretraining
-    from ..pretraining.gradient_accumulation import max_micro_batch_tokens
-    from ..training.provenance import pick_device
-    from .pretraining import output  # with torch: after all checks
+    from ..pretraining.corpus.wordpiece import check_vocabulary
 
-    objective_ = pretraining.get_objective(objective)
-    settings = pretraining.pretraining_config(config, objective_.name)
-    device_ = pick_device(device)
-    on_gpu = device_.type == "cuda"
-    if precision == "auto":
-        precision = "bfloat16" if on_gpu else "float32"
+    check_choice("objective", objective, OBJECTIVE_NAMES)
+    check_choice("precision", precision, ("auto", *PRECISIONS))
+    check_device(device)
+    settings = pretraining.pretraining_config(config, objective)
+    text = pretraining.Corpus(tuple(corpus), include_test_text=include_test_text)
     is_main = int(os.environ.get("RANK", "0")) == 0
     if resume and pretraining.is_published(out):
         if is_main:
@@ -92,6 +92,17 @@ def pretrain(
         return
     if is_main:  # in another process, the main one may have started to write
         output.check_output_dir(out, resume=resume)
+    check_intermediate(counts, total=n_tokens or settings.steps * settings.batch_tokens)
+    text.check_readable()
+    if vocabulary is not None:
+        check_vocabulary(vocabulary)
+    from ..pretraining.gradient_accumulation import max_micro_batch_tokens  # with torch: after all checks
+    from ..training.provenance import pick_device
+
+    device_ = pick_device(device)
+    on_gpu = device_.type == "cuda"
+    if precision == "auto":
+        precision = "bfloat16" if on_gpu else "float32"
     saved = output.resume_environment(out, verbose=is_main) if resume else {}
     if not on_gpu:
         output.set_threads(threads, out, saved)
@@ -107,9 +118,9 @@ def pretrain(
             progress.corpus(activity, documents, done, total)
 
         record = pretraining.pretrain(
-            objective_,
+            pretraining.get_objective(objective),
             settings,
-            corpus=pretraining.Corpus(tuple(corpus), include_test_text=include_test_text),
+            corpus=text,
             out=out,
             seed=seed,
             tokens=n_tokens,

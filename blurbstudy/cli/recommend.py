@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..config import check_device
 from .task_options import TaskOptions, check_encoder, with_task_options
 
 
@@ -34,6 +35,7 @@ def recommend(
 
     Each setting has its reason and source as a comment: the paper, your own runs, runs of this study, or judgement.
     """
+    check_device(device)
     known_task, folder = options.load()
     check_encoder(encoder)
     from ..api.recommend import recommend as api  # with torch: after all checks

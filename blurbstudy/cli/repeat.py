@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ParameterError
+from ..config import DEVICES
+from ..errors import ParameterError, check_choice
+from ..models import checkpoint_folder
+from ..sections import check_notebook
 from ..store.run_store import RunStore
 from .run import default_store
 from .task_options import require_data
@@ -36,8 +39,13 @@ def repeat(
     """
     if bool(runs) == (cell is not None) or (cell is None) != (notebook is None):
         raise ParameterError("name the runs once: ids, or a cell by --notebook NAME --cell 'BERT, SS, Layer freeze'")
+    if notebook is not None:
+        check_notebook(notebook)
+    check_choice("device", device, DEVICES)
     run_store = RunStore(store or default_store(scale))
     ids, folder = [run_store.find_id(prefix) for prefix in runs or ()], require_data(data)
+    for path in encoder or ():
+        checkpoint_folder(path)
     from ..report.repeat import TOLERATED_SDS, cell_ids, repeat_runs  # with torch: after all checks
 
     ids = ids or cell_ids(run_store, str(notebook), str(cell))

@@ -10,14 +10,12 @@ from typing import Annotated
 import typer
 
 from .. import paths
-from ..config import JsonMapping, JsonObject
+from ..config import SCALES, JsonMapping, JsonObject
 from ..engine.deadline import Deadline
-from ..errors import ParameterError, StoreError, StudyError
+from ..errors import ParameterError, StoreError, StudyError, check_choice
 from ..sections import get_parameters
 from ..store.index import open_index
 from ..store.run_store import RunStore
-from ..study.parameter_types import SCALES, check_choice
-from ..study.parameters import BY_HAND_METADATA, NOTEBOOK_METADATA, stored_parameters
 from .notebook_options import (
     Data,
     Only,
@@ -104,6 +102,8 @@ def report(
 
     Where there is no store runs/SCALE, the published records in studies/SCALE are used.
     """
+    from ..study.parameters import BY_HAND_METADATA, NOTEBOOK_METADATA
+
     if scale is not None:
         check_choice("scale", scale, SCALES)
     run_store = RunStore(store or default_store(scale or "mini"))
@@ -139,7 +139,12 @@ def report(
 
 
 def default_store(scale: str) -> Path:
-    """The run store of a scale; where there is none, its published records, unpacked."""
+    """The run store of a scale; where there is none, its published records, unpacked.
+
+    Raises:
+        ParameterError: an unknown scale.
+    """
+    check_choice("scale", scale, SCALES)
     from ..report.published_archive import ARCHIVE, studies_folder, unpack_archive
 
     folder, archive = paths.store_folder(scale), studies_folder(scale) / ARCHIVE
@@ -183,6 +188,8 @@ def _execute(
 
 def _stored_parameters(notebook: str, values: JsonMapping, *, store: Path) -> JsonObject:
     """What the store says that a notebook was executed with, checked."""
+    from ..study.parameters import stored_parameters
+
     remedy = f"execute it again (blurbstudy run --only {notebook} --store {store})"
     if "scale" not in values:
         raise StoreError(f"{store}: does not say at which scale {notebook} was executed; {remedy}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import paths
-from ..errors import ParameterError
-from ..store.run_store import RunStore
+from ..errors import ParameterError, check_choice
+from ..store.run_store import RunStore, find_store
 from .task_options import load_task, require_data
 
 if TYPE_CHECKING:
@@ -35,9 +35,12 @@ def score(
     ] = None,
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
     run: Annotated[
-        str | None, typer.Option(help="Instead of a file: the id of a run in --store, or a unique prefix of it.")
+        str | None, typer.Option(help="Instead of a file: the id of a recorded run, or a unique prefix of it.")
     ] = None,
-    store: Annotated[Path | None, typer.Option(help="Folder of the run store that contains --run.")] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run store that contains --run (default: the one in runs/ that does)."),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(help="New file for the predictions of --run, in the format of --predictions; needs --data."),
@@ -47,10 +50,13 @@ def score(
     """Score predictions: score, 95% confidence interval over examples, trivial baseline; for entities, the score under
     every scoring convention.
     """
+    from ..tasks import SPLITS
+
     if (predictions is None) == (run is None):
-        raise ParameterError("name the predictions once: --predictions FILE, or --run ID with --store DIR")
+        raise ParameterError("name the predictions once: --predictions FILE, or --run ID")
     if export is not None and run is None:
-        raise ParameterError("--export writes the predictions of a run; add --run ID and --store DIR")
+        raise ParameterError("--export writes the predictions of a run; add --run ID")
+    check_choice("split", split, SPLITS)
     if predictions is not None:
         scored = _score_file(predictions, task, data, split)
     else:
@@ -72,9 +78,7 @@ def _score_file(path: Path, task: str | None, data: str | None, split: str) -> S
 def _score_run(
     run: str, store: Path | None, task: str | None, split: str, *, data: str | None, export: Path | None
 ) -> ScoredPredictions:
-    if store is None:
-        raise ParameterError("no store; name the run store that contains the run (--store DIR)")
-    run_store = RunStore(store)
+    run_store = find_store(run) if store is None else RunStore(store)
     run_id = run_store.find_id(run)
     from ..api.score import export_predictions, score_run, stored_task
 

@@ -11,11 +11,13 @@ import typer
 from tqdm import tqdm
 
 from .. import paths
-from ..errors import ParameterError
+from ..config import SCALES
+from ..errors import ParameterError, check_choice
 from ..store.run_store import RunStore
-from .examples import examples
+from .help import Command, Group, examples
 
 store_app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="Export a run store to one file, import such a file, or publish it.",
     epilog=examples("store"),
@@ -26,7 +28,7 @@ Store = Annotated[Path | None, typer.Option(help="Folder of the run store, inste
 LABELS = {"runs": "runs", "gold": "sets of gold labels", "facts": "metadata files"}
 
 
-@store_app.command("export", epilog=examples("store export"))
+@store_app.command("export", cls=Command, epilog=examples("store export"))
 def export(
     file: Annotated[Path, typer.Argument(help="New zip file.")],
     scale: Scale = None,
@@ -44,7 +46,7 @@ def export(
         typer.echo(f"{summary.other_revision} of the runs are of another version of blurbstudy; they are included")
 
 
-@store_app.command("import", epilog=examples("store import"))
+@store_app.command("import", cls=Command, epilog=examples("store import"))
 def import_(
     file: Annotated[Path, typer.Argument(help="File written by `blurbstudy store export`.")],
     scale: Scale = None,
@@ -80,7 +82,7 @@ def import_(
         typer.echo(f"{summary.metadata_replaced} metadata files differed and were replaced")
 
 
-@store_app.command("publish", epilog=examples("store publish"))
+@store_app.command("publish", cls=Command, epilog=examples("store publish"))
 def publish(
     scale: Scale = None,
     store: Store = None,
@@ -108,8 +110,6 @@ def publish(
 
 
 def _run_store(scale: str | None, folder: Path | None) -> RunStore:
-    from ..study.parameter_types import SCALES, check_choice
-
     if scale is not None and folder is not None:
         raise ParameterError("--scale and --store are mutually exclusive")
     check_choice("scale", scale or SCALES[0], SCALES)

@@ -13,7 +13,7 @@ import typer
 
 from .. import paths
 from ..config import JsonObject
-from ..engine.sources.encoder_spec import check_encoder_spec
+from ..engine.sources.encoder_spec import find_encoder
 from ..errors import ParameterError
 
 if TYPE_CHECKING:
@@ -108,14 +108,21 @@ class TaskOptions:
 
     def load(self) -> tuple[Task, str]:
         """The task and the folder of its data ("" for a custom task, which names its files)."""
+        from ..tasks.custom.audit import check_trainable
+
         task = self._load_task()
+        if task.custom:
+            check_trainable(task)
         return task, "" if task.custom else require_data(self.data, task)
 
     def _load_task(self) -> Task:
-        from ..tasks.custom.definition import custom_task, is_task_type
+        from ..tasks import get_task
+        from ..tasks.custom.definition import USUAL_TASK_TYPES, custom_task, is_task_type
 
         files, definition = self.files, self.definition
         if not is_task_type(self.task):
+            if not _is_definition(self.task):
+                get_task(self.task, kinds=USUAL_TASK_TYPES)
             if files or definition:
                 options = ", ".join(f"--{name.replace('_', '-')}" for name in (*files, *definition))
                 raise ParameterError(
@@ -163,7 +170,11 @@ def load_task(name: str) -> Task:
     """The task of a YAML definition, or the BLURB task of that name."""
     from ..tasks import get_task, load_custom_task
 
-    return load_custom_task(name) if Path(name).suffix.lower() in SUFFIXES else get_task(name)
+    return load_custom_task(name) if _is_definition(name) else get_task(name)
+
+
+def _is_definition(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def require_data(data: str | None, *tasks: Task) -> str:
@@ -184,14 +195,15 @@ def require_data(data: str | None, *tasks: Task) -> str:
 
 
 def check_encoder(encoder: str) -> None:
-    """Check that an encoder may exist, before anything is imported that loads it.
+    """Check that an encoder exists, before anything is imported that loads it; one on the Hub is downloaded.
 
     Raises:
         ParameterError: it is no folder, no Hub id and no spec.
+        CheckpointError: there is no such encoder.
     """
     from ..study.parameters import hub_id
 
-    check_encoder_spec(encoder, str(hub_id(encoder)))
+    find_encoder(encoder, str(hub_id(encoder)))
 
 
 def parse_columns(text: str) -> dict[str, str]:

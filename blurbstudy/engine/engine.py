@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..config import RunConfig
-from ..errors import Interrupted, ParameterError
+from ..config import DEVICES, RunConfig
+from ..errors import Interrupted, ParameterError, check_choice
 from ..store.run_store import RunStore
 from ..store.run_weights import KEEP
 from ..training.memory import free_memory
@@ -29,8 +29,6 @@ from .workers.job_queue import JobQueue, WorkerSlots
 from .workers.messages import Failed, Finished, Message, StepsDone, Stopped, failure_message
 from .workers.process import available_cpus
 
-DEVICES = ("auto", "cpu", "cuda")
-
 
 @dataclass(frozen=True, kw_only=True)
 class LocalEngine:
@@ -43,10 +41,8 @@ class LocalEngine:
     deadline: Deadline = field(default_factory=Deadline)  # no population starts after it
 
     def __post_init__(self) -> None:
-        if self.device not in DEVICES:
-            raise ParameterError(f"device={self.device!r} is unknown; use {' or '.join(DEVICES)}")
-        if self.keep_weights not in KEEP:
-            raise ParameterError(f"keep_weights={self.keep_weights!r} is unknown; use {' or '.join(KEEP)}")
+        check_choice("device", self.device, DEVICES)
+        check_choice("keep_weights", self.keep_weights, KEEP)
         for name, high in (("workers", 1024), ("population", 4096)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:

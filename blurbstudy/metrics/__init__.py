@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import ParameterError
+from ..errors import ParameterError, check_choice
 from .accuracy import ACCURACY, accuracy
 from .blurb_score import blurb_score, group_means
 from .class_scores import (
@@ -81,8 +81,7 @@ def precision_recall_f1(
 
 
 def _checked(metric: str, gold: Sequence, predicted: Sequence) -> Metric:
-    if metric not in METRICS:
-        raise ParameterError(f"metric={metric!r} is unknown; use {', '.join(METRICS)}")
+    check_choice("metric", metric, METRICS)
     if len(gold) != len(predicted) or not len(gold):
         raise ParameterError(
             f"{len(predicted)} predictions for {len(gold)} examples; give one per example, at least one"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..errors import ParameterError
+from ..errors import ParameterError, check_choice
 
 OUTSIDE = "O"
 GOLD_MARK = " | "  # between the tags and the mentions of a gold label: "O B-X | 1:2:X 0.5:2:Y"
@@ -37,8 +37,7 @@ def decode_tags(tags: Sequence[str], *, scheme: str = "strict") -> list[Mention]
     Raises:
         ParameterError: the scheme is unknown, or a tag is not O, B, I, B-TYPE or I-TYPE.
     """
-    if scheme not in DECODERS:
-        raise ParameterError(f"scheme={scheme!r} is unknown; use {', '.join(DECODERS)}")
+    check_choice("scheme", scheme, DECODERS)
     b_splits, i_begins = DECODERS[scheme]
     decoded: list[Mention] = []
     start, kind = -1, ""  # of the open mention; start -1: none

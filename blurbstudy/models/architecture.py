@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from ..config import JsonMapping, JsonObject
 from ..errors import CheckpointError, one_line
-from .auto.introspection import module_layout
-from .auto.module import IGNORED_CONFIG_KEYS, auto_config, check_family, configuration, shapes
 
 FAMILIES = {"bert": "BERT", "electra": "ELECTRA", "roberta": "RoBERTa", "xlm-roberta": "XLM-RoBERTa"}
 CLASSES = {"bert": "BertModel", "electra": "ElectraModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRobertaModel"}
@@ -102,6 +100,8 @@ class Architecture:
     def to_config(self) -> JsonObject:
         """The contents of a Hugging Face config.json."""
         if self.config:
+            from .auto.module import auto_config  # with torch
+
             return auto_config(self.config, self.n_layers)
         config = {
             "model_type": self.family,
@@ -164,6 +164,9 @@ def auto_architecture(config: JsonMapping, where: str) -> Architecture:
         CheckpointError: transformers has no such encoder; or its layers cannot be separated, its output depends on
             padding, or it has no word embeddings.
     """
+    from .auto.introspection import module_layout  # with torch
+    from .auto.module import IGNORED_CONFIG_KEYS, check_family, configuration, shapes
+
     settings = {k: v for k, v in config.items() if k not in IGNORED_CONFIG_KEYS and not k.startswith("_")}
     text = json.dumps(settings, sort_keys=True)
     try:

@@ -6,7 +6,6 @@ Supported are BERT's, ELECTRA's and RoBERTa's families, and any other bidirectio
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,28 +16,25 @@ from torch import Tensor
 
 from ..config import JsonObject, fingerprint
 from ..errors import CheckpointError, one_line
-from .architecture import Architecture, architecture_from_config
+from .architecture import Architecture
+from .checkpoint_files import (
+    SENTENCE_PIECES,
+    TOKENIZERS,
+    checkpoint_folder,
+    is_cased_by_vocabulary,
+    read_architecture,
+    read_json,
+    tokenizer_files,
+)
 from .state_dict_names import from_hugging_face, shapes, to_hugging_face
-from .weight_files import content_digest, describe_other_weights, read_weights, weights_digests, write_weights
+from .weight_files import content_digest, read_weights, weights_digests, write_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-TOKENIZERS = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))  # one tokenizer each; last: RoBERTa's
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-)
 CASED = "cased by its vocabulary"  # in digests, marks tokenizers to which `is_cased_by_vocabulary` applies
-SENTENCE_PIECES = ("spm.model", "sentencepiece.bpe.model", "spiece.model")  # read if there is no tokenizer.json
-SENTENCE_TRANSFORMER_FILES = ("modules.json", "1_Pooling/config.json")
 ADDED_TOKENS = "added_tokens.json"  # transformers reads it together with vocab.txt
 INIT_STD = 0.02  # of newly initialized weights (Devlin et al. 2019)
-CASED_THRESHOLD = 0.01  # fraction of entries with capitals above which a vocabulary is cased
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +93,7 @@ class Checkpoint:
         """
         lines = [self.architecture.family, *(f"{name} {version(name)}" for name in ("tokenizers", "transformers"))]
         if self.path:
-            files = [self.path / name for name in (*_tokenizer_files(self.path), ADDED_TOKENS)]
+            files = [self.path / name for name in (*tokenizer_files(self.path), ADDED_TOKENS)]
             lines += [f"{file.name}:{content_digest(file)}" for file in files if file.exists()]
             lines += [CASED] if is_cased_by_vocabulary(self.path) else []
         return fingerprint("\n".join(lines))
@@ -144,18 +140,6 @@ def checkpoint_of(folder: Path, state: dict[str, Tensor]) -> Checkpoint:
     return Checkpoint(architecture, weights, checkpoint_fingerprint(folder), folder)
 
 
-def read_architecture(path_or_id: Path | str) -> Architecture:
-    """The architecture in a checkpoint's config.json; no weights are read."""
-    folder = checkpoint_folder(path_or_id)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder}: config.json cannot be read ({one_line(error)})") from None
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{folder}: config.json must be a JSON object")
-    return architecture_from_config(config, str(folder))
-
-
 def checkpoint_fingerprint(path_or_id: Path | str) -> str:
     """20 hexadecimal digits of a SHA-256 over configuration, weights and tokenizer files, file names included.
 
@@ -163,28 +147,10 @@ def checkpoint_fingerprint(path_or_id: Path | str) -> str:
     """
     folder = checkpoint_folder(path_or_id)
     digests = [("config.json", content_digest(folder / "config.json")), *weights_digests(folder)]
-    files = [folder / name for name in _tokenizer_files(folder)]
+    files = [folder / name for name in tokenizer_files(folder)]
     digests += [(file.name, content_digest(file)) for file in files if file.exists()]
     digests += [(CASED, "")] if is_cased_by_vocabulary(folder) else []
     return fingerprint("".join(f"{name}:{digest}\n" for name, digest in digests))
-
-
-def is_cased_by_vocabulary(folder: Path) -> bool:
-    """Whether a tokenizer's vocabulary is cased while no file says so, like BioBERT's on the Hub: a bare vocab.txt,
-    which transformers would read with lower-casing, so that no entry with capitals would ever be used.
-    """
-    if (folder / "tokenizer.json").exists() or "do_lower_case" in _read_json(folder / "tokenizer_config.json"):
-        return False
-    try:
-        entries = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):  # reported when the tokenizer is loaded
-        return False
-    words = [entry for entry in entries if not (entry.startswith("[") and entry.endswith("]"))]
-    return sum(entry != entry.lower() for entry in words) > CASED_THRESHOLD * len(words)
-
-
-def _tokenizer_files(folder: Path) -> tuple[str, ...]:
-    return TOKENIZER_FILES if (folder / "tokenizer.json").exists() else (*TOKENIZER_FILES, *SENTENCE_PIECES)
 
 
 def _adds_first_token(tokenizer: PreTrainedTokenizerFast) -> bool:
@@ -196,47 +162,10 @@ def _adds_first_token(tokenizer: PreTrainedTokenizerFast) -> bool:
 def _missing_tokenizer_settings(folder: Path, family: str) -> JsonObject:
     """Arguments for transformers that a checkpoint's files leave out."""
     arguments: JsonObject = {"do_lower_case": False} if is_cased_by_vocabulary(folder) else {}
-    settings = _read_json(folder / "config.json") | _read_json(folder / "tokenizer_config.json")
+    settings = read_json(folder / "config.json") | read_json(folder / "tokenizer_config.json")
     if not {"model_type", "tokenizer_class"} & set(settings):
         arguments["tokenizer_type"] = family
     return arguments
-
-
-def _read_json(file: Path) -> JsonObject:
-    """The object in a JSON file; empty if there is none."""
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
-
-
-def checkpoint_folder(path_or_id: Path | str) -> Path:
-    """The directory of a checkpoint; a Hub id is downloaded once into Hugging Face's cache.
-
-    Raises:
-        CheckpointError: no such directory, no config.json in it, or the Hub id cannot be downloaded.
-    """
-    folder = Path(path_or_id)
-    if folder.is_dir():
-        if not (folder / "config.json").exists():
-            if other := describe_other_weights(folder):
-                raise CheckpointError(f"{folder}: {other}")
-            raise CheckpointError(f"{folder}: no config.json; name a Hugging Face checkpoint directory")
-        return folder
-    if folder.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(path_or_id)):
-        raise CheckpointError(f"{path_or_id}: no such directory; name a checkpoint directory or a Hub id like org/name")
-    from huggingface_hub import snapshot_download
-
-    patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*"]
-    patterns += [*TOKENIZER_FILES, *SENTENCE_PIECES, *SENTENCE_TRANSFORMER_FILES]
-    try:
-        return Path(snapshot_download(str(path_or_id), allow_patterns=patterns))
-    except Exception as error:  # the hub client raises many kinds
-        raise CheckpointError(
-            f"{path_or_id}: neither a local directory nor downloadable from the Hub ({one_line(error)}); "
-            "download it on a machine with a network and name its directory"
-        ) from None
 
 
 def export_checkpoint(

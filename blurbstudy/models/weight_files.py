@@ -20,21 +20,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import CheckpointError, one_line
+from .checkpoint_files import describe_other_weights
 
 SINGLE_FILE = "model.safetensors"
 WEIGHT_FILES = (SINGLE_FILE, "pytorch_model.bin")  # in order of preference; each may be sharded
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a pointer begins that stands for a file
-OTHERS = {  # what a folder without weights may hold -> what that is, and what to do
-    "adapter_config.json": (
-        "an adapter (PEFT) without the weights of its base model; merge the two: "
-        "PeftModel.from_pretrained(BASE, DIR).merge_and_unload().save_pretrained(NEW_DIR)"
-    ),
-    "tf_model*.h5": "TensorFlow weights alone; convert them: from_pretrained(DIR, from_tf=True) of transformers 4",
-    "model.ckpt*": "a TensorFlow checkpoint alone; convert it: transformers-cli convert of transformers 4",
-    "flax_model*.msgpack": "Flax weights alone; convert them: from_pretrained(DIR, from_flax=True) of transformers 4",
-    "*.onnx": "an ONNX model alone, which cannot be trained; use the checkpoint that it was exported from",
-    "0_*/config.json": "a folder of an old sentence-transformers; name the folder of its encoder: {found}",
-}
 INDEX = ".index.json"  # suffix of an index, after the name that a single file would have
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 
@@ -105,14 +95,6 @@ def weight_files(folder: Path) -> dict[Path, frozenset[str] | None]:
     raise CheckpointError(
         f"{folder}: {other}" if other else f"{folder}: no weights; put {' or '.join(WEIGHT_FILES)} next to config.json"
     )
-
-
-def describe_other_weights(folder: Path) -> str:
-    """What a folder without weights of ours holds instead, and what to do; '' if nothing known."""
-    for pattern, what in OTHERS.items():
-        if found := sorted(folder.glob(pattern)):
-            return what.replace("{found}", str(found[0].parent)).replace("DIR", str(folder), 1)
-    return ""
 
 
 def _is_lfs_pointer(file: Path) -> bool:

@@ -22,9 +22,9 @@ from ..config import JsonMapping, JsonObject
 from ..errors import ParameterError
 from ..filesystem import atomic_directory, disk_errors, file_lock, remove_unfinished
 from ..training.optimizer import PopulationAdamW
+from .output_folder import CHECKPOINTS_FOLDER
 
 # Names of files, and most keys, are those of 0.1.0.
-CHECKPOINTS_FOLDER = "state"  # in the output folder; it exists while the run is unfinished
 LOCK_FILE = ".lock"  # in CHECKPOINTS_FOLDER, while a process writes to the output folder
 CURVE_FILE = "curve.jsonl"  # in the output folder: points of the learning curve so far
 MAX_CHECKPOINTS = 2  # a corrupt checkpoint falls back to the one before

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from ..config import RENAMED_FIELDS, JsonMapping, JsonObject
-from ..errors import CheckpointError, ParameterError
+from ..errors import CheckpointError, ParameterError, check_choice, did_you_mean
 from ..models import Architecture
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
@@ -121,8 +121,8 @@ def pretraining_config(name_or_file: str | Path | JsonMapping, objective: str | 
     Raises:
         ParameterError: unknown configuration or objective, unknown or missing field, or a value out of bounds.
     """
-    if objective is not None and objective not in OBJECTIVE_NAMES:
-        raise ParameterError(f"objective={objective!r} is unknown; use {' or '.join(OBJECTIVE_NAMES)}")
+    if objective is not None:
+        check_choice("objective", objective, OBJECTIVE_NAMES)
     if isinstance(name_or_file, Mapping):
         return _from_values(name_or_file, objective, "the configuration")
     known = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -131,7 +131,8 @@ def pretraining_config(name_or_file: str | Path | JsonMapping, objective: str | 
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
         raise ParameterError(
-            f"config={str(name_or_file)!r} is neither a known configuration ({', '.join(known)}) nor a readable file"
+            f"config={str(name_or_file)!r} is neither a known configuration nor a readable file; "
+            f"{did_you_mean(str(name_or_file), known)}"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path}: invalid YAML ({' '.join(str(error).split())})") from None
@@ -158,8 +159,8 @@ def _config(values: JsonMapping, source: str) -> PretrainingConfig:
         raise ParameterError(f"{source}: field {unknown[0]!r} is now {name!r}; rename it")
     if unknown:
         raise ParameterError(
-            f"{source}: unknown field {unknown[0]!r}; known: {', '.join(f.name for f in fields)}, "
-            f"and blocks for {', '.join(OBJECTIVE_NAMES)}"
+            f"{source}: unknown field {unknown[0]!r}; "
+            f"{did_you_mean(str(unknown[0]), [*(field.name for field in fields), *OBJECTIVE_NAMES])}"
         )
     missing = [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in values]
     if missing:

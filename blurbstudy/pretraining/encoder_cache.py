@@ -18,9 +18,9 @@ from ..paths import ENCODERS, cache_folder
 from ..training.provenance import one_torch_thread
 from .config import PretrainingConfig, pretraining_config
 from .corpus.corpus import Corpus
-from .export import is_published
 from .loop import PRETRAINER_REVISION, Callbacks, TrainingOptions
 from .objectives.registry import get_objective
+from .output_folder import is_published
 from .pretrainer import pretrain
 
 CORPUS_FILE = "corpus.jsonl"  # in the folder of mini-BLURB

@@ -13,19 +13,17 @@ from huggingface_hub import ModelCard, ModelCardData
 from torch import Tensor
 
 from ..config import JsonObject
-from ..errors import ParameterError
 from ..filesystem import UNFINISHED, disk_errors, fsync, remove_unfinished
 from ..models import Architecture, export_checkpoint
 from ..models.weight_files import delete_other_weights
 from .checkpoints import DISK_HINT
 from .config import PretrainingConfig
 from .objectives.registry import Objective
+from .output_folder import INTERMEDIATE_FOLDER, RECORD_FILE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-INTERMEDIATE_FOLDER = "ladder"  # in the output folder
-RECORD_FILE = "pretraining.json"  # settings, corpus and learning curve
 MAX_CURVE_POINTS = 20  # in the model card; the record has all
 CARD = """# {family} encoder, {layers} layers of width {width}, pretrained from scratch
 
@@ -140,36 +138,9 @@ def publish(
     return folder
 
 
-def intermediate_folder(out: Path, tokens: int) -> Path:
-    """Return the folder of the encoder exported after `tokens` tokens."""
-    return out / INTERMEDIATE_FOLDER / f"tokens-{tokens}"
-
-
-def check_intermediate(checkpoint_at: tuple[int, ...], *, total: int) -> None:
-    """Check that every intermediate export will be reached.
-
-    Args:
-        checkpoint_at: numbers of tokens seen.
-        total: approximate number of tokens of the run; 0: unknown.
-
-    Raises:
-        ParameterError: the largest number is not below the total.
-    """
-    if total and checkpoint_at and max(checkpoint_at) >= total:
-        raise ParameterError(
-            f"cannot export after {max(checkpoint_at):,} tokens, because the run sees only about {total:,}; "
-            "use smaller numbers (the final encoder is always exported)"
-        )
-
-
 def delete_intermediate(out: Path) -> None:
     """Delete the intermediate encoders of an earlier run in `out`."""
     shutil.rmtree(out / INTERMEDIATE_FOLDER, ignore_errors=True)
-
-
-def is_published(folder: Path) -> bool:
-    """Whether the folder has a complete pretrained encoder."""
-    return (folder / RECORD_FILE).is_file()
 
 
 def model_card(record: PretrainingRecord, architecture: Architecture) -> str:

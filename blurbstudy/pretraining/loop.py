@@ -35,11 +35,12 @@ from .corpus.prepared_corpus import PreparedCorpus
 from .corpus.wordpiece import is_continuation
 from .distributed import ProcessGroup
 from .evaluation import evaluate, local_batches
-from .export import PretrainingRecord, delete_intermediate, intermediate_folder, is_published, publish
+from .export import PretrainingRecord, delete_intermediate, publish
 from .gradient_accumulation import explain_out_of_memory, max_micro_batch_tokens, n_micro_batches, split_batch
 from .objectives.base import Batch, PretrainingModel
 from .objectives.masking import Vocabulary
 from .objectives.registry import Objective
+from .output_folder import intermediate_folder, is_published
 
 if TYPE_CHECKING:
     pass

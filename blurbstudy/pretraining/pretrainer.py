@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from ..errors import ParameterError
+from ..config import PRECISIONS
+from ..errors import check_choice
 from .checkpoints import check_resumable, delete_checkpoints, latest_checkpoint, output_lock
 from .config import PretrainingConfig
 from .corpus.corpus import Corpus, as_corpus
 from .corpus.prepared_corpus import prepare_corpus
 from .corpus.wordpiece import load_vocabulary, vocabulary_digest
 from .distributed import process_group
-from .export import PretrainingRecord, check_intermediate
+from .export import PretrainingRecord
 from .loop import Callbacks, PretrainingLoop, TrainingOptions
 from .objectives.registry import Objective
+from .output_folder import check_intermediate
 
 
 def pretrain(
@@ -51,8 +53,7 @@ def pretrain(
         StudyError: the loss diverged, or disk or memory is full; the last checkpoint is intact.
     """
     options, callbacks, corpus = options or TrainingOptions(), callbacks or Callbacks(), as_corpus(corpus)
-    if precision not in ("float32", "bfloat16"):
-        raise ParameterError(f"precision={precision!r} is unknown; use float32 or bfloat16")
+    check_choice("precision", precision, PRECISIONS)
     check_intermediate(options.checkpoint_at, total=tokens or config.steps * config.batch_tokens)
     with process_group(options.device) as group, output_lock(out) if group.is_main else contextlib.nullcontext():
         checkpoint = latest_checkpoint(out) if options.resume else None

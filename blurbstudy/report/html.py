@@ -20,9 +20,9 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from .. import __version__, paths
+from ..config import SCALES
 from ..engine.sources.sources import MINI
 from ..sections import NOTEBOOKS
-from ..study.parameter_types import SCALES
 from ..study.study import NOT_A_RESULT
 from ..tables.formatting import slug
 from ..tables.header import STYLE_FILE, Header

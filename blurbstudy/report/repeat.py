@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sweep import run_missing
-from ..errors import CheckpointError, DataError, ParameterError, StoreError
+from ..errors import CheckpointError, DataError, ParameterError, StoreError, did_you_mean
 from ..models import checkpoint_fingerprint
 from ..paths import ENCODERS
 from ..sections import get_section
@@ -81,7 +81,8 @@ def cell_ids(store: RunStore, notebook: str, cell: str) -> list[str]:
     study = stored_study(get_section(notebook), values, store=store.folder)
     cells = {key.name: runs for grid in study.section.grids(study).values() for key, runs in grid.cells.items()}
     if cell not in cells:
-        raise ParameterError(f"{notebook} has no cell {cell!r}; it has: {'; '.join(sorted(cells))}")
+        advice = did_you_mean(cell, cells, otherwise=f"it has: {'; '.join(sorted(cells))}")
+        raise ParameterError(f"{notebook} has no cell {cell!r}; {advice}")
     return [config.id for config in cells[cell] if config.id in store]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..config import Recipe
-from ..errors import ParameterError
+from ..errors import ParameterError, did_you_mean
 from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, check_recipe, stabilize
 
 Value = str | int | float | bool
@@ -109,7 +109,7 @@ def check_choices(choices: Mapping[str, Sequence[Value]]) -> None:
     unknown = sorted(set(choices) - set(TECHNIQUES) - set(RECIPE_FIELDS))
     if unknown:
         raise ParameterError(
-            f"search_space: unknown dimension {unknown[0]!r}; known: {', '.join((*TECHNIQUES, *RECIPE_FIELDS))}"
+            f"search_space: unknown dimension {unknown[0]!r}; {did_you_mean(unknown[0], (*TECHNIQUES, *RECIPE_FIELDS))}"
         )
     for name, values in choices.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from ..errors import ParameterError, did_you_mean
+from ..errors import check_choice
 
 if TYPE_CHECKING:
     from ..study.parameters import CommonParameters
@@ -52,6 +52,4 @@ def check_notebook(notebook: str) -> None:
     Raises:
         ParameterError: it has none of that name.
     """
-    if notebook not in NOTEBOOKS:
-        advice = did_you_mean(notebook, NOTEBOOKS, otherwise=f"use {' or '.join(NOTEBOOKS)}")
-        raise ParameterError(f"notebook {notebook!r} is unknown; {advice}")
+    check_choice("notebook", notebook, NOTEBOOKS)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from ..config import Recipe
-from ..errors import ParameterError
+from ..errors import ParameterError, did_you_mean
 from ..tasks import Task
 from .bias_correction import BiasCorrection
 from .freeze import Freeze
@@ -69,7 +69,7 @@ def stabilizers_of(recipe: Recipe) -> list[Stabilizer]:
     known = {cls.name: cls for cls in STABILIZERS if cls not in (BiasCorrection, LongerTraining)}
     unknown = sorted(set(recipe.stabilizers) - set(known))
     if unknown:
-        raise ParameterError(f"unknown stabilizer {unknown[0]!r}; known: {', '.join(known)}")
+        raise ParameterError(f"unknown stabilizer {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
     return [cls.from_options(recipe.stabilizers[name]) for name, cls in known.items() if name in recipe.stabilizers]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import ParameterError
+from ..errors import ParameterError, check_choice
 from .stabilizer import Stabilizer
 
 CONVENTIONS = {"paper": 0, "electra": 1}  # extra powers below the head
@@ -30,8 +30,7 @@ class LayerwiseDecay(Stabilizer):
         if isinstance(self.factor, bool) or not isinstance(self.factor, (int, float)) or not 0 < self.factor <= 1:
             raise ParameterError(f"layerwise_decay={self.factor!r} is out of bounds; use above 0, up to 1")
         object.__setattr__(self, "factor", float(self.factor))
-        if self.convention not in CONVENTIONS:
-            raise ParameterError(f"layerwise_decay: convention={self.convention!r} is unknown; use paper or electra")
+        check_choice("layerwise_decay: convention", self.convention, CONVENTIONS)
 
     def is_idle(self) -> bool:
         """Whether all depths have the same learning rate."""

@@ -7,7 +7,7 @@ from abc import ABC
 from typing import TYPE_CHECKING, ClassVar
 
 from ..config import JsonMapping, JsonObject, Recipe
-from ..errors import ParameterError
+from ..errors import ParameterError, did_you_mean
 
 if TYPE_CHECKING:  # what checks a recipe needs no torch
     from torch import Generator
@@ -70,7 +70,7 @@ class Stabilizer(ABC):
         known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
         unknown = sorted(set(options) - set(known))
         if unknown:
-            raise ParameterError(f"{cls.name}: unknown setting {unknown[0]!r}; known: {', '.join(known)}")
+            raise ParameterError(f"{cls.name}: unknown setting {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
         try:
             return cls(**options)
         except TypeError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import check_choice
 from ..metrics import METRICS
 
 RESAMPLES = 4000  # draws of a bootstrap
@@ -53,8 +53,7 @@ def unit_sums(
     Raises:
         ParameterError: the metric is unknown.
     """
-    if metric not in METRICS:
-        raise ParameterError(f"metric={metric!r} is unknown; use {' or '.join(METRICS)}")
+    check_choice("metric", metric, METRICS)
     names, unit_of = np.unique(np.asarray(units), return_inverse=True)
     terms = METRICS[metric].terms(gold, predicted, positives)
     sums = np.zeros((len(names), terms.shape[1]))

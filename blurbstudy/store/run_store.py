@@ -18,9 +18,10 @@ from typing import Any
 from ..config import TRAINER_REVISION, JsonMapping, JsonObject, canonical_json, fingerprint, run_config_from_dict
 from ..errors import ParameterError, StoreError, StudyError, typed_message
 from ..filesystem import atomic_write, disk_errors, remove_unfinished, write_once
+from ..paths import STORES
 from ..training.run_record import RunRecord, run_record_from_dict
 
-DISK_HINT = "name another folder (--store; --out of finetune), then run again. Finished runs are safe"
+DISK_HINT = "name another folder (--store), then run again. Finished runs are safe"
 MAX_CANDIDATES = 5  # run ids that an error lists
 _RECORD_FILE = re.compile(r"[0-9a-f]{20}\.json")
 
@@ -277,6 +278,28 @@ def _json_safe(values: Any) -> Any:
 def _plain(value: Any) -> Any:
     """A Python scalar for a scalar of numpy or torch."""
     return value.item() if hasattr(value, "item") else value
+
+
+def find_store(prefix: str) -> RunStore:
+    """The run store in the folder runs/ that has the run whose id starts with a prefix.
+
+    Raises:
+        ParameterError: none has, or several have different ones.
+    """
+    stores = [RunStore(folder.parent) for folder in sorted(STORES.glob("*/runs/"))]
+    if not stores:
+        raise ParameterError(f"{STORES}/: has no run store; name the one that contains the run (--store DIR)")
+    matches = {
+        store.folder: ids for store in stores if (ids := {name for name in store.ids() if name.startswith(prefix)})
+    }
+    if not matches:
+        looked_in = ", ".join(str(store.folder) for store in stores)
+        raise ParameterError(f"{looked_in}: no run id starts with {prefix!r}; name another run store (--store DIR)")
+    if len(set.union(*matches.values())) > 1 and len(matches) > 1:
+        raise ParameterError(
+            f"{', '.join(map(str, matches))}: several runs have ids that start with {prefix!r}; name a store (--store)"
+        )
+    return RunStore(next(iter(matches)))
 
 
 def safe_filename(name: str) -> str:

@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 from ..config import JsonObject, RunConfig
 from ..errors import StoreError
 from ..filesystem import atomic_directory, atomic_write, disk_errors
-from ..inference.model_directory.directory import METADATA_FILE, write_model_files
+from ..inference.model_directory.check import METADATA_FILE
 from ..inference.model_directory.settings import ModelSettings, settings_of
-from ..models import FinetunedWeights
 from ..tasks import Task
 from ..training.run_record import RunRecord
-from ..training.trainer import WeightsCallback
 from .run_store import DISK_HINT, RunStore
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+    from ..models import FinetunedWeights
+    from ..training.trainer import WeightsCallback
 
 KEEP = ("none", "best", "all")  # whose weights are saved; best: of each condition, the best seed on dev
 FOLDER = "weights"
@@ -112,6 +113,8 @@ def save_weights(
     Args:
         run: further metadata of the run.
     """
+    from ..inference.model_directory.directory import write_model_files  # with torch
+
     folder = weights_folder(store, record.id)
     with disk_errors(store.folder, DISK_HINT), atomic_directory(folder, replace=True) as temporary:
         metadata = {"id": record.id, "config": record.config.to_dict()} | run

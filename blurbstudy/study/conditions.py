@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypedDict
 
 from ..config import Recipe
-from ..errors import ParameterError
+from ..errors import ParameterError, any_of
 from ..stabilizers import Freeze, LayerwiseDecay, Reinitialize, Stabilizer, check_recipe, stabilize
 from ..tasks import TASKS
 from ..tasks.folds import resampled_sizes
@@ -142,7 +142,7 @@ def question_choice(study: Study[QuestionParameters]) -> Choice:
         raise ParameterError("qa_encoders=[] names no encoder; use null for all, or leave the questions out")
     unknown = [name for name in chosen.qa_encoders or () if name not in study.encoders]
     if unknown:
-        raise ParameterError(f"qa_encoders: {unknown[0]!r} is not an encoder; use {' or '.join(study.encoders)}")
+        raise ParameterError(f"qa_encoders: {unknown[0]!r} is not an encoder; use {any_of(list(study.encoders))}")
     seeds = () if chosen.qa_seeds is None else read_seeds(chosen.qa_seeds)
     return Choice(encoders=chosen.qa_encoders or (), seeds=seeds)
 

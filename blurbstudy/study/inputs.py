@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .. import paths
-from ..engine.sources.encoder_spec import check_encoder_spec
+from ..engine.sources.encoder_spec import check_encoder_spec, find_encoder
 from ..errors import DataError, ParameterError
 from ..tasks import Task, get_task, split_file
 from .parameters import CommonParameters, hub_id
@@ -28,12 +28,15 @@ def requested_data(parameters: CommonParameters) -> str:
 
 
 def check_inputs(studies: Iterable[CommonParameters]) -> None:
-    """Check that the datasets are there and that the encoders can be: nothing is read or fetched.
+    """Check that the datasets and the encoders are there, without torch: nothing is read; an encoder on the Hub is
+    downloaded, once all else is found.
 
     Raises:
         ParameterError: an unknown task or encoder, or no data folder.
         DataError: the data folder lacks datasets.
+        CheckpointError: there is no such encoder.
     """
+    encoders: dict[str, str] = {}
     needed: dict[str, dict[str, Task]] = {}
     for parameters in studies:
         tasks = {task.name: task for task in map(get_task, parameters.tasks)}
@@ -41,11 +44,14 @@ def check_inputs(studies: Iterable[CommonParameters]) -> None:
         for name, spec in specs.items():
             if spec is not None:
                 check_encoder_spec(name, str(hub_id(spec)))
+                encoders[str(hub_id(spec))] = name
         if specs:  # else runs are read from the store
             needed.setdefault(requested_data(parameters), {}).update(tasks)
     for data, tasks in needed.items():
         if data != paths.MINI:
             check_datasets(tasks.values(), Path(data).expanduser())
+    for spec, name in encoders.items():
+        find_encoder(name, spec)
 
 
 def check_datasets(tasks: Iterable[Task], folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..config import RENAMED_FIELDS
-from ..errors import StudyError, did_you_mean
+from ..errors import StudyError, closest, did_you_mean
+from ..tasks import ALL_TASKS
 
 RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
     "scispacy": "scispacy_source",
@@ -16,6 +19,8 @@ RENAMED_PARAMETERS = RENAMED_FIELDS | {  # former name -> name
     "twin_decay": "base_decay",
 }
 
+_CONTAINERS = {"list_type": "must be a list", "dict_type": "must be a mapping"}  # pydantic's type of error -> what
+_QUOTED = re.compile(r"'([^']*)'")
 _TYPE_NAMES = ("int", "float", "str", "bool")  # in the locations of pydantic's errors
 _TYPE_PREFIXES = ("function-", "list[", "dict[", "literal[", "constrained-")
 
@@ -38,9 +43,14 @@ def describe_error(error: ValidationError, model: type[BaseModel], origin: str) 
     same = [one for one in error.errors() if one["loc"][:1] == first["loc"][:1] and _inner_name(one["loc"]) == inner]
     if first["type"] == "value_error":
         must = first["msg"].removeprefix("Value error, ").rstrip(".")
+    elif first["type"] in _CONTAINERS and not inner and len(same) == 1:
+        must = _CONTAINERS[first["type"]] + _corrected(name, first["input"], first["type"])
     else:  # of a union of types there is one error for each
         choices = dict.fromkeys(one["msg"].removeprefix("Input should be ").rstrip(".") for one in same)
         must = f"must be {' or '.join(choice[:1].lower() + choice[1:] for choice in choices)}"
+        literals = [word for one in same if one["type"] == "literal_error" for word in _QUOTED.findall(one["msg"])]
+        if isinstance(first["input"], str) and (close := closest(first["input"], literals)):
+            must += f" (did you mean {close!r}?)"
     meaning = model.model_fields[name].description if name in model.model_fields else ""
     parameter = f"{name}{f'.{inner}' if inner else ''}={first['input']!r}"
     return f"{parameter}: {must}{f'; {name} is: {meaning}' if meaning else ''}{where}"
@@ -49,6 +59,15 @@ def describe_error(error: ValidationError, model: type[BaseModel], origin: str) 
 def suggest_parameter(name: str, known: Iterable[str]) -> str:
     """What to use instead of an unknown parameter."""
     return did_you_mean(name, known, otherwise="parameters/mini/*.yaml list the parameters of each notebook")
+
+
+def _corrected(name: str, value: object, kind: str) -> str:
+    """How to write a single value as the list or mapping that is expected; a dataset's name is corrected too."""
+    if not isinstance(value, str | int | float):
+        return ""
+    item = closest(str(value), [task.name for task in ALL_TASKS]) or value
+    example = yaml.safe_dump([item] if kind == "list_type" else {"NAME": value}, default_flow_style=True)
+    return f"; write -p {name} '{example.strip()}'"
 
 
 def _inner_name(location: tuple[int | str, ...]) -> str:

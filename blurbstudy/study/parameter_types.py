@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ..errors import ParameterError
+from ..errors import ParameterError, check_choice
 from ..search.database import check_url
 from ..search.space import check_choices
 from ..tasks.folds import OFFICIAL, RESAMPLED_TASKS, ResampledSplits, parse_splits
 
-SCALES = ("mini", "small", "paper")
 TASK_TYPES = ("ner", "pico", "relation", "similarity", "document", "question")
 MAX_SEEDS = 10_000
 
@@ -70,12 +69,6 @@ def read_seeds(value: object) -> tuple[int, ...]:
     if not 1 <= len(seeds) <= MAX_SEEDS or not valid or len(set(seeds)) != len(seeds):
         raise wrong
     return tuple(seeds)
-
-
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raises ParameterError where the value is not among the choices."""
-    if value not in choices:
-        raise ParameterError(f"{name}={value!r} is unknown; use {' or '.join(choices)}")
 
 
 def read_splits(value: str | dict[str, str], task: str) -> ResampledSplits | None:

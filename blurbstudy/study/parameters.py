@@ -9,11 +9,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import paths
-from ..config import JsonMapping, JsonObject
-from ..errors import ParameterError
+from ..config import SCALES, JsonMapping, JsonObject
+from ..errors import ParameterError, check_choice, did_you_mean
 from .parameter_errors import describe_error
 from .parameter_types import (
-    SCALES,
     BatchSize,
     Decay,
     Device,
@@ -33,7 +32,6 @@ from .parameter_types import (
     Seeds,
     Splits,
     TaskNames,
-    check_choice,
 )
 
 HUB_ENCODERS = "hub_encoders.yaml"  # in the parameters folder: short names of encoders on the Hugging Face Hub
@@ -292,5 +290,6 @@ def hub_id(spec: str | None) -> str | None:
     known = read_mapping(paths.PARAMETERS / HUB_ENCODERS)
     name = spec.removeprefix(HUB_PREFIX)
     if name not in known:
-        raise ParameterError(f"encoder {spec!r} is unknown; use {HUB_PREFIX} and one of {', '.join(known)}")
+        advice = did_you_mean(name, known, otherwise=f"use {HUB_PREFIX} and one of {', '.join(known)}")
+        raise ParameterError(f"encoder {spec!r} is unknown; {advice}")
     return str(known[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,11 @@ ALL_TASKS = (*TASKS, *OTHER_TASKS)  # BLURB's and additional datasets
 _LIST_TASKS = "`blurbstudy data list` lists BLURB's"
 
 
-def get_task(name: str) -> Task:
+def get_task(name: str, *, kinds: Sequence[str] = ()) -> Task:
     """The task of that name; letter case, spaces, hyphens and underscores are ignored ("ebm-pico").
+
+    Args:
+        kinds: words that would have done instead of a name, to suggest.
 
     Raises:
         ParameterError: no task has that name.
@@ -46,8 +50,9 @@ def get_task(name: str) -> Task:
     for task in ALL_TASKS:
         if plain_name(task.name) == plain_name(str(name)):
             return task
-    known = [task.name for task in ALL_TASKS]
-    raise ParameterError(f"task={name!r} is unknown; {did_you_mean(str(name), known, otherwise=_LIST_TASKS)}")
+    known = [*(task.name for task in ALL_TASKS), *kinds]
+    otherwise = f"{_LIST_TASKS}; kinds of task are {', '.join(kinds)}" if kinds else _LIST_TASKS
+    raise ParameterError(f"task={name!r} is unknown; {did_you_mean(str(name), known, otherwise=otherwise)}")
 
 
 def read_task(task: Task, folder: Path | str = ".") -> dict[str, list[Example]]:

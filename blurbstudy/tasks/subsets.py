@@ -15,6 +15,7 @@ from .folds import LabelledSplit
 from .task import Task
 
 MIN_UNITS = 4  # documents, or independent examples, of the smallest subset
+MIN_DRAWS = 5  # seeds of a learning curve
 _SEED = 20210909
 
 
@@ -58,6 +59,19 @@ def describe_shares(shares: Mapping[str, float]) -> str:
     """The tasks (task -> share) that are trained on a part of their examples, for captions; '': none."""
     parts = ", ".join(f"1/{round(1 / share)} of {task}" for task, share in shares.items() if share < 1)
     return f" · trained on a part of the examples, drawn by the seed: {parts}" if parts else ""
+
+
+def check_draws(n_seeds: int) -> None:
+    """Check that a learning curve has enough seeds.
+
+    Raises:
+        ParameterError: it has not.
+    """
+    if n_seeds < MIN_DRAWS:
+        raise ParameterError(
+            f"a learning curve needs {MIN_DRAWS} seeds or more, since each draws its own subsets, but there are "
+            f"{n_seeds}; use seeds 1-{MIN_DRAWS}"
+        )
 
 
 def check_subsets(task: Task, train: LabelledSplit, *, share: float) -> None:

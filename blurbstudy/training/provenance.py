@@ -13,7 +13,7 @@ import tokenizers
 import torch
 
 from .. import __version__
-from ..config import JsonObject
+from ..config import JsonObject, check_device
 from ..errors import ParameterError
 from ..paths import PROJECT
 
@@ -26,8 +26,7 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.split(":")[0] not in ("cpu", "cuda"):
-        raise ParameterError(f"device={name!r} is unknown; use auto, cpu or cuda")
+    check_device(name)
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ParameterError(f"device={name!r}: torch finds no CUDA device; use auto or cpu")
     return torch.device(name)

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from blurbstudy.api.export_model import ensure_weights, export_run, exported_run_id, is_unchanged, sources_of_run
+from blurbstudy.api.export_model import export_run
 from blurbstudy.api.model_facts import best_by_dev
+from blurbstudy.api.retrain import ensure_weights, sources_of_run
 from blurbstudy.config import Recipe
 from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.inference.model_directory.check import exported_run_id, is_unchanged
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
 from blurbstudy.stats.status import RunStatus, judge_run
 from blurbstudy.store.run_weights import has_weights, weights_folder

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from blurbstudy import Task, evaluate, finetune
-from blurbstudy.api.export_model import ensure_weights, export_run
+from blurbstudy.api.export_model import export_run
+from blurbstudy.api.retrain import ensure_weights
 from blurbstudy.api.score import export_predictions, score_run
 from blurbstudy.cli.app import app
 from blurbstudy.errors import ParameterError, StudyError

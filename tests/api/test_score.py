@@ -155,7 +155,7 @@ def test_another_split_and_an_unknown_one(tmp_path):
     examples = read_split(task, folder, split="dev")
     write(tmp_path / "p.tsv", task, examples, ["yes"] * len(examples))
     assert score_file(tmp_path / "p.tsv", task, folder, split="dev").split == "dev"
-    with pytest.raises(ParameterError, match="split='all' is unknown; use train or dev or test"):
+    with pytest.raises(ParameterError, match="split='all' is unknown; use train, dev or test"):
         score_file(tmp_path / "p.tsv", task, folder, split="all")
     examples = read_split(task, folder, split="test")
     write(tmp_path / "p.tsv", task, examples[3:], ["yes"] * (len(examples) - 3))

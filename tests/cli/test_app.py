@@ -13,9 +13,8 @@ import pytest
 
 from blurbstudy.cli.app import expand_arguments
 from blurbstudy.cli.notebook_options import notebook_parameters
-from blurbstudy.config import TRAINER_REVISION
+from blurbstudy.config import SCALES, TRAINER_REVISION
 from blurbstudy.store.run_store import RunStore
-from blurbstudy.study.parameter_types import SCALES
 from blurbstudy.study.parameters import scale_parameters
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -71,8 +70,8 @@ def test_an_option_that_lacks_its_value_is_left_for_the_usage_error(command):
         ),
         (["-p", "tasks", "[BIOSSES, BIOSSES]"], "must list 'BIOSSES' only once"),
         (["-p", "seeds"], "-p"),
-        (["--only", "09_unknown"], "notebook '09_unknown' is unknown; use 00_overview or 01_pretraining_ablation"),
-        (["--scale", "huge"], "scale='huge' is unknown; use mini or small or paper"),
+        (["--only", "09_unknown"], "notebook='09_unknown' is unknown; use 00_overview, 01_pretraining_ablation"),
+        (["--scale", "huge"], "scale='huge' is unknown; use mini, small or paper"),
         (["-p", "scale", "small"], "-p scale small: cannot be set with -p; use --scale"),
         (
             ["--data", "mini", "-p", "encoders", "{BERT: null, ELECTRA: null}"],

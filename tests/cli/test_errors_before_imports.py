@@ -37,6 +37,9 @@ for words in json.load(sys.stdin):
 print(json.dumps(ends))
 """
 ENCODERS = "{BERT: ./no-encoder}"
+NER = ("--task", "ner", "--train", "train.conll")
+BIOSSES = ("--task", "BIOSSES", "--data", "mini")
+PRETRAIN = ("pretrain", "--objective", "bert", "--corpus", "train.conll", "--out")
 WRONG = {  # command -> what is said
     ("run", "-p", "sedes", "3"): "unknown parameter 'sedes' (-p); did you mean 'seeds'?",
     ("run", "-p", "nonsense", "3"): "unknown parameter 'nonsense' (-p); parameters/mini/*.yaml list the parameters",
@@ -45,6 +48,11 @@ WRONG = {  # command -> what is said
     ("run", "-p", "freeze", "-1"): "freeze=-1: must be greater than or equal to 0 or 'embeddings'",
     ("run", "--only", "03_layer_adaption"): "did you mean '03_layer_adaptation'?",
     ("run", "-p", "tasks", "[BIOSES]"): "task='BIOSES' is unknown; did you mean 'BIOSSES'?",
+    ("run", "-p", "tasks", "BIOSES"): "tasks='BIOSES': must be a list; write -p tasks '[BIOSSES]'; tasks is: BLURB",
+    ("run", "-p", "encoders", "x"): "encoders='x': must be a mapping; write -p encoders '{NAME: x}'",
+    ("run", "-p", "device", "gpu"): "device='gpu': must be 'auto', 'cpu' or 'cuda' (did you mean 'cuda'?)",
+    ("run", "-p", "encoders", "{BERT: nonexist}"): "nonexist: neither a local directory nor downloadable from the Hub",
+    ("run", "-p", "encoders", "{BERT: 'pretrain:brt'}"): "objective='brt' is unknown; did you mean 'bert'?",
     ("run", "-p", "pruned", "GPT"): "pruned='GPT' is not an encoder; use BERT",
     ("run", "-p", "encoders", ENCODERS): "encoder 'BERT': ./no-encoder is not a folder",
     ("run", "--scale", "paper"): "no data: name the folder of the BLURB datasets (--data DIR)",
@@ -53,6 +61,8 @@ WRONG = {  # command -> what is said
     ("run", "--plan-only", "plan.json", "--scale", "small"): "no data: name the folder of the BLURB datasets",
     ("plan", "--scale", "paper"): "no data: name the folder of the BLURB datasets (--data DIR)",
     ("plan", "--scale", "small", "--data", "partial", "-p", "tasks", "[BIOSSES]"): "partial/BIOSSES/train.tsv: no such",
+    ("plan", "--scale", "smal"): "scale='smal' is unknown; did you mean 'small'?",
+    ("plan", "--device", "gpu"): "(did you mean 'cuda'?)",
     ("plan", "--store", "file"): "file: is a file; name the folder of a run store",
     ("report", "--store", "none"): "none: no notebook was executed with this run store",
     ("report", "--scale", "huge"): "scale='huge' is unknown",
@@ -63,20 +73,124 @@ WRONG = {  # command -> what is said
     ("finetune", "--task", "BIOSSES", "--data", "mini", "--encoder", "file"): "encoder 'file': file is not a folder",
     ("finetune", "--task", "BIOSSES", "--data", "mini", "--encoder", "x", "--recipe", "no.yaml"): "no.yaml",
     ("finetune", "--task", "ner", "--train", "no.tsv", "--encoder", "x"): "no.tsv",
+    (
+        "finetune",
+        "--task",
+        "nre",
+        "--train",
+        "train.conll",
+        "--encoder",
+        "x",
+    ): "task='nre' is unknown; did you mean 'ner'",
+    ("finetune", "--task", "nre", "--encoder", "x"): "task='nre' is unknown; did you mean 'ner'?",
+    ("finetune", *NER, "--encoder", "x", "--metric", "entity_f"): "did you mean 'entity_f1'?",
+    ("finetune", *NER, "--encoder", "x", "--format", "conl"): "format='conl' is unknown; did you mean 'conll'?",
+    ("finetune", *NER, "--encoder", "x", "--scheme", "iob"): "scheme='iob' is unknown; did you mean 'iob",
+    (
+        "finetune",
+        *NER,
+        "--encoder",
+        "x",
+        "--discontinuous",
+        "skp",
+    ): "discontinuous='skp' is unknown; did you mean 'skip'?",
+    ("finetune", *NER, "--encoder", "x", "--columns", "txt=1"): "columns: 'txt' is not a role; did you mean 'text'?",
+    ("finetune", *NER, "--encoder", "x"): "train.conll: found 1 example, of which 0",
+    ("finetune", *BIOSSES, "--encoder", "x", "--recipe", "recomended"): "did you mean 'recommended'?",
+    (
+        "finetune",
+        *BIOSSES,
+        "--encoder",
+        "x",
+        "--recipe",
+        "mixout.yaml",
+    ): "unknown stabilizer 'mixout'; use remove_layers",
+    ("finetune", *BIOSSES, "--encoder", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
+    ("finetune", *BIOSSES, "--encoder", "x", "--model-dir", "partial"): "partial: is not empty; name another directory",
+    (
+        "finetune",
+        *BIOSSES,
+        "--encoder",
+        "x",
+        "--splits",
+        "5x4",
+        "--model-dir",
+        "y",
+    ): "with --splits no model is exported",
+    (
+        "finetune",
+        *BIOSSES,
+        "--encoder",
+        "x",
+        "--learning-curve",
+        "--seeds",
+        "3",
+    ): "a learning curve needs 5 seeds or more",
+    ("finetune", "--task", "HoC", "--data", "mini", "--encoder", "x", "--splits", "5x4"): "HoC has no resampled splits",
+    ("finetune", *BIOSSES, "--encoder", "hub:PubMedBERT-BSE"): "did you mean 'PubMedBERT-BASE'?",
+    (
+        "finetune",
+        *BIOSSES,
+        "--encoder",
+        "nonexist",
+    ): "nonexist: neither a local directory nor downloadable from the Hub",
+    ("finetune", *BIOSSES, "--encoder", "partial"): "partial: no config.json; name a Hugging Face checkpoint directory",
+    ("finetune", *BIOSSES, "--encoder", "pretrain:bert?config=mni"): "did you mean 'mini'?",
+    (
+        "recommend",
+        *BIOSSES,
+        "--encoder",
+        "nonexist",
+    ): "nonexist: neither a local directory nor downloadable from the Hub",
+    ("recommend", *BIOSSES, "--encoder", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
     ("recommend", "--task", "BIOSSES", "--data", "none", "--encoder", "x"): "none: no such folder",
     ("export", "abc", "--to", "x"): "runs/finetune: contains no runs",
     ("export", "zzz", "--to", "x", "--store", "store"): "store: no run id starts with 'zzz'",
+    ("export", "abc", "--to", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
+    (
+        "repeat",
+        "--notebook",
+        "03_layer",
+        "--cell",
+        "x",
+    ): "notebook='03_layer' is unknown; did you mean '03_layer_adaptation'?",
+    ("repeat", "a0", "--scale", "smal"): "scale='smal' is unknown; did you mean 'small'?",
+    ("repeat", "a0", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
+    ("repeat", "a0", "--data", "mini", "--store", "store", "--encoder", "partial"): "partial: no config.json",
     ("repeat", "zzz", "--data", "mini", "--store", "store"): "store: no run id starts with 'zzz'",
     ("repeat", "a0", "--data", "none", "--store", "store"): "none: no such folder",
     ("repeat", "a", "--store", "store"): "store: 7 run ids start with 'a': a0000000000000000000, a1",
     ("score", "--run", "zzz", "--store", "store"): "store: no run id starts with 'zzz'",
-    ("score", "--run", "a0"): "no store; name the run store that contains the run",
+    ("score", "--run", "a0"): "runs/: has no run store; name the one that contains the run (--store DIR)",
+    ("score", "--run", "a0", "--split", "tset"): "split='tset' is unknown; did you mean 'test'?",
     ("score", "--task", "BIOSES", "--predictions", "x"): "did you mean 'BIOSSES'?",
     ("predict", "text.txt", "--model", "none"): "none: no such directory",
     ("predict", "text.txt", "--model", "store"): "store: is a run store; export a model first",
+    ("predict", "train.conll", "--model", "model", "--format", "jsonlines"): "did you mean 'jsonl'?",
+    ("predict", "train.conll", "--model", "model", "--input-format", "conl"): "did you mean 'conll'?",
+    ("predict", "train.conll", "--model", "model", "--columns", "txt=1"): "unknown role 'txt'; did you mean 'text'?",
+    ("predict", "train.conll", "--model", "model", "--device", "gpu"): "did you mean 'cuda'?",
+    ("predict", "train.conll", "--model", "model", "--to", "file"): "file: already exists; remove it",
     ("pretrain", "--objective", "bert", "--corpus", "x", "--out", "y", "--seed", "-1"): "--seed -1 is out of bounds",
+    (
+        "pretrain",
+        "--objective",
+        "brt",
+        "--corpus",
+        "x",
+        "--out",
+        "y",
+    ): "objective='brt' is unknown; did you mean 'bert'?",
+    ("pretrain", "--objective", "bert", "--corpus", "x", "--out", "y"): "x: cannot be read (No such file or directory)",
+    (*PRETRAIN, "partial"): "partial: is not empty and has no pretraining to resume",
+    (*PRETRAIN, "y", "--config", "bse"): "did you mean 'base'?",
+    (*PRETRAIN, "y", "--precision", "bfloat"): "precision='bfloat' is unknown; did you mean 'bfloat16'?",
+    (*PRETRAIN, "y", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
+    (*PRETRAIN, "y", "--vocabulary", "none.txt"): "none.txt: cannot be read as a vocabulary",
+    (*PRETRAIN, "y", "--tokens", "1M", "--checkpoint-at", "2M"): "cannot export after 2,000,000 tokens",
     ("data", "check", "--data", "none"): "none: no such folder",
     ("data", "list", "--task", "BIOSES"): "did you mean 'BIOSSES'?",
+    ("store", "export", "x.zip", "--scale", "papre"): "scale='papre' is unknown; did you mean 'paper'?",
     ("store", "publish", "--scale", "huge"): "scale='huge' is unknown",
 }
 COMMANDS = ("run", "report", "finetune", "export", "plan", "predict", "pretrain", "recommend", "repeat", "score")
@@ -88,13 +202,17 @@ def ends(tmp_path_factory):
     """Command -> exit code, stdout and stderr, all from one process in which slow imports fail."""
     folder = tmp_path_factory.mktemp("errors")
     (folder / "file").touch()
+    (folder / "train.conll").write_text("Aspirin B-Drug\n")
+    (folder / "mixout.yaml").write_text("stabilizers: {mixout: {p: 0.9}}\n")
+    (folder / "model").mkdir()
+    (folder / "model" / "blurbstudy.json").touch()
     (folder / "partial" / "BIOSSES").mkdir(parents=True)
     for digit in "0123456":
         record = folder / "store" / "runs" / f"a{digit}" / f"a{digit}{18 * '0'}.json"
         record.parent.mkdir(parents=True)
         record.touch()
     commands = [*map(list, WRONG), *HELP]
-    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "HF_HUB_OFFLINE": "1"}
     environment.pop("BLURBSTUDY_DATA", None)
     program = PROGRAM.format(slow=set(SLOW))
     done = subprocess.run(
@@ -108,7 +226,7 @@ def ends(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in folder.iterdir())
-    assert made == ["file", "partial", "store"]  # nothing was begun
+    assert made == ["file", "mixout.yaml", "model", "partial", "store", "train.conll"]  # nothing was begun
     return dict(zip(map(tuple, commands), json.loads(done.stdout), strict=True))
 
 
@@ -119,9 +237,9 @@ def test_an_error_is_one_line_and_needs_no_slow_import(ends, words):
 
 
 @pytest.mark.parametrize("words", HELP, ids=" ".join)
-def test_help_needs_no_slow_import(ends, words):
+def test_help_needs_no_slow_import_and_shows_flags_without_a_type(ends, words):
     code, out, errors = ends[tuple(words)]
-    assert (code, errors) == (0, "") and out
+    assert (code, errors) == (0, "") and out and "<bool>" not in out
 
 
 def test_an_ambiguous_prefix_lists_five_candidates(ends):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import transformers
 
 from blurbstudy.inference.model_directory.directory import read_model_directory
+from blurbstudy.paths import PROJECT
 from blurbstudy.store.run_store import RunStore
 
 
@@ -99,6 +103,14 @@ def test_a_run_is_exported_by_a_prefix_of_its_id(finetune, command):
     assert "the predictions equal those of the record" in errors
     assert read_model_directory("other").run["id"] == run_id
     assert "another seed may have a better dev score" in Path("other/README.md").read_text()
+
+    program = "import sys; sys.modules['torch'] = None; from blurbstudy.cli.app import main; main()"
+    words = [sys.executable, "-c", program, "export", run_id, "--store", "store", "--to", "no-torch"]
+    done = subprocess.run(words, env=os.environ | {"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "model: no-torch\n"), done.stderr
+    for file in Path("other").iterdir():  # the card names its directory
+        same = Path("no-torch", file.name).read_bytes().replace(b"no-torch", b"other")
+        assert same == file.read_bytes(), file.name
 
 
 def test_export_refuses_unknown_runs_and_occupied_directories(finetune, command, tmp_path):

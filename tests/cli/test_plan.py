@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from blurbstudy.engine.sources import dry_run
 from blurbstudy.store.run_store import RunStore
+from blurbstudy.tasks import read_task
 
 STEM = "03_layer_adaptation"
 
@@ -40,6 +42,17 @@ def test_the_plan_counts_the_runs_that_are_then_made_and_makes_none_itself(comma
     after = json.loads(out)
     assert (after["done"], after["missing"], after["notebooks"][0]["populations"]) == (plan["runs"], 0, 0)
     assert errors == "" and after["seconds"] == 0
+
+
+def test_a_dataset_of_several_notebooks_is_read_once(command, given, monkeypatch):
+    read = []
+    monkeypatch.setattr(dry_run, "read_task", lambda task, folder: read.append(task.name) or read_task(task, folder))
+    dry_run._sizes.cache_clear()
+    encoders = given[given.index("-p") :][:3]
+    notebooks = ("--only", STEM, "02_optimization_ablation")
+    code, out, errors = command("plan", *notebooks, *encoders, "-p", "tasks", "[BIOSSES, PubMedQA]", "--json")
+    assert code == 0, errors
+    assert len(json.loads(out)["notebooks"]) == 2 and sorted(read) == ["BIOSSES", "PubMedQA"]
 
 
 def test_the_table_tells_runs_memory_and_what_is_assumed(command, given):

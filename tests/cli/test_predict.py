@@ -105,8 +105,8 @@ def test_an_interrupted_command_resumes_and_a_complete_output_is_not_overwritten
     ("words", "message"),
     [
         (["none.txt"], "none.txt: no such file"),
-        (["--format", "xml"], "--format 'xml' is unknown"),
-        (["--input-format", "xml"], "--input-format 'xml' is unknown"),
+        (["--format", "xml"], "format='xml' is unknown"),
+        (["--input-format", "xml"], "input-format='xml' is unknown"),
         (["--batch-tokens", "1"], "--batch-tokens 1 is out of bounds; use 64 to 1000000"),
         (["--device", "tpu"], "device='tpu' is unknown"),
         (["--format", "brat"], "name a folder for them (--to DIR)"),

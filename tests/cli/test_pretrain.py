@@ -306,7 +306,7 @@ def test_an_intermediate_export_that_is_not_reached_is_reported(corpus, config, 
     [
         (("--tokens", "many"), "--tokens 'many' is not a number of tokens; use for example 2000000, 2M or 1.5B"),
         (("--checkpoint-at", "1M,x"), "--checkpoint-at 'x' is not a number of tokens"),
-        (("--precision", "half"), "precision='half' is unknown; use float32 or bfloat16"),
+        (("--precision", "half"), "precision='half' is unknown; use auto, float32 or bfloat16"),
         (("--vocabulary", "nowhere.txt"), "nowhere.txt: cannot be read as a vocabulary"),
         (("--seed", "-1"), "--seed -1 is out of bounds"),
     ],
@@ -319,7 +319,7 @@ def test_wrong_options_are_one_line_errors(corpus, config, tmp_path, capsys, mor
 
 def test_an_unknown_objective_or_configuration_is_an_error(corpus, config, tmp_path, capsys):
     args = arguments(corpus, config, tmp_path / "out")
-    assert "use bert or no-nsp" in run(*[w if w != "bert" else "gpt" for w in args], capsys=capsys)[2]
+    assert "use bert, no-nsp" in run(*[w if w != "bert" else "gpt" for w in args], capsys=capsys)[2]
     args = arguments(corpus, "enormous", tmp_path / "out")
     assert "neither a known configuration" in run(*args, capsys=capsys)[2]
 

@@ -74,11 +74,11 @@ def test_the_data_folder_may_stand_in_the_environment(run_score, tmp_path, monke
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
-        (OPTIONS[:4], ParameterError, "name the predictions once: --predictions FILE, or --run ID with --store DIR"),
+        (OPTIONS[:4], ParameterError, "name the predictions once: --predictions FILE, or --run ID"),
         ((*OPTIONS, "--run", "x"), ParameterError, "name the predictions once"),
         (OPTIONS[2:], ParameterError, "no task; name the task of the predictions"),
         (OPTIONS[:2] + OPTIONS[4:], ParameterError, "no data: name the folder of the datasets"),
-        (("--run", "x"), ParameterError, "no store; name the run store"),
+        (("--run", "x"), ParameterError, "runs/: has no run store; name the one that contains the run (--store DIR)"),
         ((*OPTIONS, "--export", "x.tsv"), ParameterError, "--export writes the predictions of a run; add --run"),
         ((*OPTIONS, "--split", "all"), ParameterError, "split='all' is unknown"),
         ((*OPTIONS, "--split", "dev"), DataError, "preds.tsv, line 2: found unknown id '5'"),
@@ -123,6 +123,22 @@ def test_a_run_s_predictions_are_exported_and_read_again(run_score, run, tmp_pat
     assert kept["caveats"] is None and [caveat["kind"] for caveat in again["caveats"]] == ["leakage", "few"]
     assert again | {"predictions": "", "caveats": None} == kept | {"predictions": ""}
     assert (tmp_path / "other.tsv").read_bytes() == (tmp_path / "mine.tsv").read_bytes()
+
+
+def test_without_a_store_the_run_is_found_in_the_folder_of_stores(run_score, run, tmp_path):
+    _, run_id, _, store = run
+    (tmp_path / "runs" / "mini" / "runs").mkdir(parents=True)
+    (tmp_path / store).rename(tmp_path / "runs" / "small")
+    assert run_score("--run", run_id[:6]).out == run_score("--run", run_id, "--store", "runs/small").out
+    with pytest.raises(
+        ParameterError, match="runs/mini, runs/small: no run id starts with 'zzz'; name another run store"
+    ):
+        run_score("--run", "zzz")
+    copy = tmp_path / "runs" / "mini" / "runs" / "aa" / f"{run_id[:4]}{'0' * 16}.json"
+    copy.parent.mkdir()
+    copy.touch()
+    with pytest.raises(ParameterError, match="runs/mini, runs/small: several runs have ids that start with"):
+        run_score("--run", run_id[:4])
 
 
 def test_an_export_overwrites_nothing_and_needs_the_data(run_score, run, tmp_path):

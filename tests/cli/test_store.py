@@ -118,7 +118,7 @@ def test_runs_of_another_version_are_told(command, monkeypatch):
     ("words", "message"),
     [
         (["export", "a.zip", "--scale", "mini", "--store", "x"], "--scale and --store are mutually exclusive"),
-        (["export", "a.zip", "--scale", "../x"], "scale='../x' is unknown; use mini or small or paper"),
+        (["export", "a.zip", "--scale", "../x"], "scale='../x' is unknown; use mini, small or paper"),
         (["export", "a.zip", "--store", "x"], "x: expected a run store with runs"),
         (["import", "a.zip"], "a.zip: import rejected: no such file; name one that blurbstudy store export wrote"),
     ],

@@ -138,7 +138,7 @@ def test_a_dev_set_of_one_document_judges_no_run_a_failure(finetune, tmp_path):
         ),
         (
             ["--task", "ner", "--train", "a.conll", "--scheme", "xml"],
-            "scheme='xml' is unknown; use iob1, iob2, bio, bio2, iobes, bioes, bilou, bioul, io",
+            "scheme='xml' is unknown; use iob1, iob2, bio, bio2, iobes, bioes, bilou, bioul",
         ),
         (
             ["--task", "ner", "--data", "nowhere"],

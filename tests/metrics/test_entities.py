@@ -65,5 +65,5 @@ def test_a_long_bad_tag_is_not_quoted_in_full():
 
 
 def test_an_unknown_scheme_is_refused():
-    with pytest.raises(ParameterError, match="scheme='bioes' is unknown; use strict, default, io"):
+    with pytest.raises(ParameterError, match="scheme='bioes' is unknown; use strict, default or io"):
         decode_tags(["O"], scheme="bioes")

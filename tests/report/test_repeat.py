@@ -38,6 +38,13 @@ def test_a_cell_trained_again_is_equal_to_the_printed_digits(store, tiny_encoder
     assert len(out.strip().splitlines()) == 2 + 2
 
 
+def test_a_cell_that_a_table_lacks_is_suggested(store, command):
+    words = ("--notebook", layer_adaptation.NOTEBOOK, "--store", store.folder, "--data", "mini")
+    code, out, errors = command("repeat", *words, "--cell", "BERT, SS, Layer freze")
+    assert (code, out) == (2, "") and f"has no cell 'BERT, SS, Layer freze'; did you mean '{CELL}'?" in errors
+    assert f"; {CELL}; " in command("repeat", *words, "--cell", "?")[2]
+
+
 def test_a_record_of_another_score_is_found_out(store, tiny_encoder, tmp_path, command):
     first, second = list(store)[:2]
     changed = RunStore(tmp_path / "changed")

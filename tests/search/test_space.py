@@ -46,7 +46,7 @@ def test_a_layer_that_would_be_frozen_and_fresh_is_refused_before_anything_runs(
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"momentum": [1]}, "unknown dimension 'momentum'; known: freeze"),
+        ({"momentum": [1]}, "unknown dimension 'momentum'; use freeze"),
         ({"train_on_dev": [True]}, "unknown dimension 'train_on_dev'"),
         ({"learning_rate": 1e-5}, "must be a list of values"),
         ({"learning_rate": []}, "must be a list of values"),

@@ -255,12 +255,12 @@ def test_what_does_not_fit_the_encoder_is_one_clear_line(parts, message):
     [
         ({"freeze": {"layers": "top"}}, "freeze='top' is unknown"),
         ({"freeze": {"layers": -1}}, "freeze=-1 must be a whole number of layers"),
-        ({"freeze": {"layer": 1}}, "freeze: unknown setting 'layer'; known: layers"),
+        ({"freeze": {"layer": 1}}, "freeze: unknown setting 'layer'; did you mean 'layers'"),
         ({"freeze": {}}, "freeze: .*layers"),
         ({"layerwise_decay": {"factor": 0.0}}, "layerwise_decay=0.0 is out of bounds"),
         ({"layerwise_decay": {"factor": 0.9, "convention": "own"}}, "convention='own' is unknown"),
         ({"reinitialize": {"layers": True}}, "reinitialize=True must be a whole number"),
-        ({"mixout": {"p": 0.9}}, "unknown stabilizer 'mixout'; known: remove_layers, reinitialize"),
+        ({"mixout": {"p": 0.9}}, "unknown stabilizer 'mixout'; use remove_layers, reinitialize"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(stabilizers, message):

@@ -228,5 +228,5 @@ def test_gold_labels_without_their_ids_are_an_error_that_names_their_file(store)
 
 def test_the_remedy_names_the_option_of_every_command(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DiskError, match=r"name another folder \(--store; --out of finetune\)"):
+    with pytest.raises(DiskError, match=r"name another folder \(--store\)"):
         RunStore(tmp_path / "file").check_writable()

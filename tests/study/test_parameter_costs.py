@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from blurbstudy.cli.notebook_options import notebook_parameters
+from blurbstudy.config import SCALES
 from blurbstudy.models import export_checkpoint, load_checkpoint, random_checkpoint
 from blurbstudy.paths import PARAMETERS
 from blurbstudy.report.plan import planned_configs, planned_study
 from blurbstudy.sections import NOTEBOOKS
-from blurbstudy.study.parameter_types import SCALES
 from blurbstudy.study.parameters import scale_parameters
 
 ALONE = re.compile(

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from blurbstudy import paths
+from blurbstudy.config import SCALES
 from blurbstudy.errors import ParameterError
 from blurbstudy.sections import NOTEBOOKS, get_section
-from blurbstudy.study.parameter_types import SCALES
 from blurbstudy.study.parameters import hub_id, scale_parameters
 from blurbstudy.tables.paper import paper_tables
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 import typer
 
 from ...config import JsonMapping
 from ...errors import ParameterError
 from ...filesystem import remove_unfinished
-from ...pretraining import (
-    CHECKPOINTS_FOLDER,
-    RECORD_FILE,
-    delete_checkpoints,
-    intermediate_folder,
-    is_published,
-    latest_checkpoint,
-)
-from ...pretraining.export import PretrainingRecord
+from ...pretraining import CHECKPOINTS_FOLDER, RECORD_FILE, intermediate_folder, is_published
+
+if TYPE_CHECKING:
+    from ...pretraining.export import PretrainingRecord
 
 
 def check_output_dir(out: Path, *, resume: bool) -> None:
@@ -40,6 +35,8 @@ def check_output_dir(out: Path, *, resume: bool) -> None:
 
 def print_already_done(out: Path) -> None:
     """Describe the finished encoder, and remove what a process killed after its last file left behind."""
+    from ...pretraining import delete_checkpoints  # with torch
+
     delete_checkpoints(out)
     remove_unfinished(out, older_than=0.0)
     try:
@@ -65,6 +62,8 @@ def resume_environment(out: Path, *, verbose: bool) -> JsonMapping:
     """Return the environment of the last checkpoint; empty if there is none."""
     if not (out / CHECKPOINTS_FOLDER).is_dir():
         return {}
+    from ...pretraining import latest_checkpoint  # with torch
+
     checkpoint = latest_checkpoint(out)
     if checkpoint is None and verbose:
         typer.echo(f"{out}: no intact checkpoint; starting from the beginning", err=True)
@@ -73,6 +72,8 @@ def resume_environment(out: Path, *, verbose: bool) -> JsonMapping:
 
 def set_threads(threads: int, out: Path, saved: JsonMapping) -> None:
     """Set the number of threads: as requested, else as in the checkpoint, else all cores."""
+    import torch
+
     before = saved.get("threads")
     if threads and before and threads != before:
         typer.echo(f"{out}: started with {before} threads; with {threads}, results differ in the last bits", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from ...config import fingerprint
 from ...pretraining import get_objective
 from ...pretraining.encoder_cache import EncoderRequest
 from ...store.run_store import RunStore
-from ...tasks import SPLITS, Task, data_fingerprint, get_task, read_task
-from .resolve import encoders_to_pretrain, read_encoder, resolve_checkpoint
+from ...tasks import SPLITS, data_fingerprint, get_task, read_task
+from .encoder_spec import resolve_checkpoint
+from .resolve import encoders_to_pretrain, read_encoder
 from .sources import MINI, EncoderSource, PretrainingPlan, Sources, data_folder
 
 
@@ -33,7 +35,7 @@ def dry_run_sources(
     """
     chosen, folder = [get_task(name) for name in tasks], data_folder(data)
     fingerprints = {task.name: data_fingerprint(task, folder) for task in chosen}
-    sizes = {task.name: _sizes(store, task, folder, fingerprint=fingerprints[task.name]) for task in chosen}
+    sizes = {task.name: _sizes(store.folder, task.name, folder, fingerprint=fingerprints[task.name]) for task in chosen}
     specs = {name: str(spec) for name, spec in encoders.items() if spec is not None}
     requests = encoders_to_pretrain(specs, folder=folder, plan=pretraining or PretrainingPlan())
     missing = {name: request for name, request in requests.items() if not request.folder().is_dir()}
@@ -50,11 +52,13 @@ def dry_run_sources(
     return sources, missing
 
 
-def _sizes(store: RunStore, task: Task, folder: Path, *, fingerprint: str) -> dict[str, int]:
+@functools.cache  # notebooks share datasets; other files of a dataset have another fingerprint
+def _sizes(store: Path, task: str, folder: Path, *, fingerprint: str) -> dict[str, int]:
     """Examples per split, from the store if it has them, else from the files."""
-    if all(store.has_gold(task.name, fingerprint, split) for split in SPLITS):
-        return {split: len(store.gold(task.name, fingerprint, split).gold) for split in SPLITS}
-    return {split: len(examples) for split, examples in read_task(task, folder).items()}
+    run_store = RunStore(store)
+    if all(run_store.has_gold(task, fingerprint, split) for split in SPLITS):
+        return {split: len(run_store.gold(task, fingerprint, split).gold) for split in SPLITS}
+    return {split: len(examples) for split, examples in read_task(get_task(task), folder).items()}
 
 
 def _placeholder(name: str, spec: str, request: EncoderRequest) -> EncoderSource:

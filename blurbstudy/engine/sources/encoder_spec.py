@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ParameterError
+from ...errors import ParameterError, check_choice
+from ...models import checkpoint_folder
+from ...pretraining.config import OBJECTIVE_NAMES, pretraining_config
 
 PRETRAIN = "pretrain:"  # prefix of the specs of encoders that are pretrained on demand, then cached
 OPTIONS = ("config", "corpus", "tokens")
@@ -68,9 +70,36 @@ def check_encoder_spec(name: str, spec: str) -> None:
         ParameterError: it is none of these.
     """
     if spec.startswith(PRETRAIN):
-        read_pretrain_spec(name, spec)
+        chosen = read_pretrain_spec(name, spec)
+        check_choice("objective", chosen.objective, OBJECTIVE_NAMES)
+        if chosen.config is not None:
+            pretraining_config(chosen.config, chosen.objective)
     elif not (path := Path(spec).expanduser()).is_dir() and (path.exists() or not _HUB_ID.fullmatch(spec)):
         raise ParameterError(
             f"encoder {name!r}: {spec} is not a folder; use a checkpoint directory, a Hub id such as org/name, or "
             f"{PRETRAIN}bert"
         )
+
+
+def resolve_checkpoint(name: str, spec: str) -> Path:
+    """The checkpoint directory of an encoder given by path or Hub id, which is downloaded once.
+
+    Raises:
+        ParameterError: it cannot be an encoder.
+        CheckpointError: there is no such encoder, or the Hub cannot be reached.
+    """
+    check_encoder_spec(name, spec)
+    folder = Path(spec).expanduser()
+    return checkpoint_folder(folder if folder.is_dir() else spec)
+
+
+def find_encoder(name: str, spec: str) -> None:
+    """Check that an encoder exists, without torch: a Hub id is downloaded, as it would be later.
+
+    Raises:
+        as `resolve_checkpoint`.
+    """
+    if spec.startswith(PRETRAIN):
+        check_encoder_spec(name, spec)
+    else:
+        resolve_checkpoint(name, spec)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...baselines.mention_list import mention_list_scores
 from ...config import JsonObject
-from ...models import checkpoint_fingerprint, checkpoint_folder, read_architecture
+from ...models import checkpoint_fingerprint, read_architecture
 from ...pretraining.encoder_cache import EncoderRequest
 from ...pretraining.objectives.registry import get_objective
 from ...stats.references import MENTION_LISTS, mention_list_key
@@ -18,7 +18,7 @@ from ...store.run_store import RunStore
 from ...tasks import Task, data_fingerprint, get_task, read_task
 from ...tasks.mini_blurb.general_text import general_corpus
 from ..deadline import Deadline
-from .encoder_spec import PRETRAIN, check_encoder_spec, read_pretrain_spec
+from .encoder_spec import PRETRAIN, read_pretrain_spec, resolve_checkpoint
 from .encoders import ensure_encoders
 from .sources import (
     MINI,
@@ -188,10 +188,3 @@ def _pretrain_request(name: str, spec: str, corpus: Path, plan: PretrainingPlan)
         seed=options.seed,
         device=plan.device,
     )
-
-
-def resolve_checkpoint(name: str, spec: str) -> Path:
-    """The checkpoint directory of an encoder given by path or Hub id."""
-    check_encoder_spec(name, spec)
-    folder = Path(spec).expanduser()
-    return checkpoint_folder(folder if folder.is_dir() else spec)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ...config import JsonMapping, JsonObject, Recipe, RunConfig
-from ...errors import ParameterError, StoreError, StudyError
+from ...errors import ParameterError, StoreError, StudyError, any_of
 from ...models import Architecture, Checkpoint
 from ...paths import MINI as MINI
 from ...stabilizers import canonical, inactive_fields
@@ -117,7 +117,7 @@ class Sources:
         recipe = recipe.replace(epochs=recipe.epochs * train_share)
         for kind, name, known in (("task", task, self.fingerprints), ("encoder", encoder, self.encoders)):
             if name not in known:
-                raise ParameterError(f"{kind}={name!r} is not among this study's; use {' or '.join(known)}")
+                raise ParameterError(f"{kind}={name!r} is not among this study's; use {any_of(list(known))}")
         return RunConfig(
             task=task,
             data_fingerprint=self.fingerprints[task],

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, check_choice
 from ...tasks import Task
 from ...tasks.custom.formats import NAMES
 from ...tasks.formats.lines import decode_lines, raise_data_error, read_text
@@ -74,9 +74,8 @@ def input_format(where: Path | str, task: Task, format_name: str = "auto") -> st
         ParameterError: the format is unknown, or has one text per document where the task needs pairs.
         DataError: the file does not exist.
     """
+    check_input_format(format_name)
     format_name = NAMES.get(format_name, format_name)
-    if format_name != "auto" and format_name not in FORMATS:
-        raise ParameterError(f"--input-format {format_name!r} is unknown; use auto, {', '.join(FORMATS)}")
     path = Path(where)
     is_folder = str(where) != STDIN and path.is_dir()
     check_exists(where)
@@ -96,6 +95,15 @@ def input_format(where: Path | str, task: Task, format_name: str = "auto") -> st
             f"{task.name} reads pairs of texts; name a JSONL, CSV or TSV file with a column for each text"
         )
     return format_name
+
+
+def check_input_format(format_name: str) -> None:
+    """Check the name of an input format.
+
+    Raises:
+        ParameterError: it is unknown.
+    """
+    check_choice("input-format", format_name, ("auto", *FORMATS))
 
 
 def check_exists(where: Path | str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from ...config import JsonMapping
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, did_you_mean
 from ...tasks import Task
 from ...tasks.custom.columns import COLUMN_ALIASES, is_header
 from ...tasks.custom.tabular import join_texts
@@ -34,8 +34,7 @@ def read_records(
         ParameterError: a role in `columns` is unknown.
         DataError: the file has no column for a text.
     """
-    if unknown := [role for role in columns if role not in ROLES]:
-        raise ParameterError(f"--columns: unknown role {unknown[0]!r}; use {', '.join(ROLES)}")
+    check_roles(columns)
     records = _json_records(file, where) if format_name == "jsonl" else _rows(file, where, columns, format_name)
     roles: dict[str, str] | None = None
     for count, (place, record, bytes_read) in enumerate(records, 1):
@@ -47,12 +46,23 @@ def read_records(
         yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid)
 
 
+def check_roles(columns: Mapping[str, str]) -> None:
+    """Check the roles of columns.
+
+    Raises:
+        ParameterError: one is unknown.
+    """
+    if unknown := [role for role in columns if role not in ROLES]:
+        raise ParameterError(f"--columns: unknown role {unknown[0]!r}; {did_you_mean(unknown[0], ROLES)}")
+
+
 def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[str, str]) -> dict[str, str]:
     """Role -> column: as named by the user, else the task's own column, else one with a usual name."""
     unused = {role for role, name in columns.items() if not name}
     roles = {role: _column(name, fields) for role, name in columns.items() if name}
     if missing := [name for name in roles.values() if name not in fields]:
-        raise DataError(f"{where}: no column {quote(missing[0])}; it has {listed([repr(name) for name in fields])}")
+        advice = did_you_mean(missing[0], fields, otherwise=f"it has {listed([repr(name) for name in fields])}")
+        raise DataError(f"{where}: no column {quote(missing[0])}; {advice}")
     task_columns = (
         dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
     )

@@ -1,12 +1,13 @@
-"""Whether a folder is a model directory, as far as its files tell; needs no torch."""
+"""Whether a folder is a model directory, as far as its files tell, and whether it may be replaced; needs no torch."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, ParameterError
 
+CARD = "README.md"
 METADATA_FILE = "blurbstudy.json"
 
 
@@ -18,6 +19,39 @@ def check_metadata_file(folder: Path) -> None:
     """
     if not (folder / METADATA_FILE).is_file():
         raise CheckpointError(_explain_not_a_model(folder))
+
+
+def check_target(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse to replace anything but an empty folder or an unchanged model directory.
+
+    Args:
+        overwrite: allow any folder.
+
+    Raises:
+        ParameterError: the path is a file, or a folder with other content.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder}: is a file; name a directory")
+    if overwrite or not folder.exists() or not any(folder.iterdir()) or is_unchanged(folder):
+        return
+    kind = "has changed since it was exported" if (folder / METADATA_FILE).is_file() else "is not empty"
+    raise ParameterError(f"{folder}: {kind}; name another directory, or pass --overwrite to replace it")
+
+
+def is_unchanged(folder: Path) -> bool:
+    """Whether nothing in a model directory was edited or added since its export, which writes METADATA_FILE last."""
+    if not (folder / METADATA_FILE).is_file():
+        return False
+    exported = (folder / METADATA_FILE).stat().st_mtime_ns
+    return all(path.lstat().st_mtime_ns <= exported for path in (folder, *folder.rglob("*")))
+
+
+def exported_run_id(folder: Path) -> str:
+    """The id of the run whose model is in a directory; "" without a readable model."""
+    try:
+        return str(json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))["run"]["id"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def _explain_not_a_model(folder: Path) -> str:

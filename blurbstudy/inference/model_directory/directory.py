@@ -23,20 +23,17 @@ from ...models import Checkpoint, Classifier, FinetunedWeights
 from ...models.checkpoint import checkpoint_of
 from ...models.state_dict_names import to_hugging_face
 from ...models.weight_files import read_weights, weight_files, write_weights
-from ...tasks import Task, task_from_dict, task_to_dict
+from ...tasks import Task, task_from_dict
 from ...tasks.task import head_labels
 from ...tasks.text.words import WORD_SPLITTERS
-from .check import METADATA_FILE as METADATA_FILE
-from .check import check_metadata_file
+from .check import CARD, METADATA_FILE, check_metadata_file
 from .heads import HEADS, NONE, HeadLayout, head_layout
-from .settings import ModelSettings
+from .settings import FORMAT, ModelSettings, metadata
 from .tokenizer import write_sentence_transformer_files, write_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-FORMAT = 2  # of blurbstudy.json
-CARD = "README.md"
 SCORE = "score"  # the only label of a regression
 _RESTORE = "restore the complete directory"  # remedy of errors
 PROBLEM_TYPES = {
@@ -105,14 +102,6 @@ def fold_output_scale(trained: FinetunedWeights, task: Task) -> FinetunedWeights
     scale, center = task.custom.scale, task.custom.center
     head = {name: tensor * scale if name.startswith("head.") else tensor for name, tensor in trained.head.items()}
     return dataclasses.replace(trained, head=head | {"head.bias": head["head.bias"] + center})
-
-
-def metadata(task: Task, settings: ModelSettings, run: JsonMapping) -> JsonObject:
-    """The contents of blurbstudy.json, without paths of the training machine."""
-    # The scale is folded into the head.
-    unscaled = None if task.custom is None else dataclasses.replace(task.custom, center=0.0, scale=1.0)
-    portable = dataclasses.replace(task, files={}, fallback_files={}, folder=".", custom=unscaled)
-    return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}
 
 
 def label_config(task: Task, tag_scheme: str) -> JsonObject:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from ...config import JsonObject, Recipe
-from ...tasks import Task
+from ...config import JsonMapping, JsonObject, Recipe
+from ...tasks import Task, task_to_dict
+
+FORMAT = 2  # of blurbstudy.json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +45,11 @@ def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSet
         segment_ids=recipe.segment_ids,
         words=words if tags else "",
     )
+
+
+def metadata(task: Task, settings: ModelSettings, run: JsonMapping) -> JsonObject:
+    """The contents of blurbstudy.json, without paths of the training machine."""
+    # The scale is folded into the head.
+    unscaled = None if task.custom is None else dataclasses.replace(task.custom, center=0.0, scale=1.0)
+    portable = dataclasses.replace(task, files={}, fallback_files={}, folder=".", custom=unscaled)
+    return {"format": FORMAT, "task": task_to_dict(portable), **settings.to_dict(), "run": dict(run)}

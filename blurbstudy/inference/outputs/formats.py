@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...config import fingerprint
-from ...errors import ParameterError
+from ...errors import ParameterError, check_choice
 from ...tasks import Task
 from .html import html_begin, html_document, html_end
 
@@ -98,8 +98,7 @@ def output_format(format_name: str | None, file_name: str | None) -> str:
     if format_name is None:
         suffix = re.search(r"\.\w+$", file_name or "")
         return SUFFIXES.get(suffix[0].lower(), "jsonl") if suffix else "jsonl"
-    if format_name not in FORMATS:
-        raise ParameterError(f"--format {format_name!r} is unknown; use {', '.join(FORMATS)}")
+    check_choice("format", format_name, FORMATS)
     return format_name
 
 

@@ -76,7 +76,7 @@ class FileOutput:
     """
 
     def __init__(self, path: Path, task: Task, format_name: str, *, settings: JsonMapping) -> None:
-        _refuse_existing(path, f"name a file for --format {format_name}")
+        check_target(path, format_name)
         digest = fingerprint(dict(settings))[:8]
         self._path, self._task, self._format = path, task, OUTPUT_FORMATS[format_name]
         self._partial = path.with_name(f"{path.name}.{digest}.partial")
@@ -144,10 +144,7 @@ class BratOutput:
     ids: Sequence[str] = ()
 
     def __init__(self, folder: Path) -> None:
-        if folder.exists() and not folder.is_dir():
-            raise ParameterError(f"{folder}: is a file; --format brat needs a folder")
-        if folder.exists() and any(folder.iterdir()):
-            raise ParameterError(f"{folder}: contains files; name a new or empty folder")
+        check_target(folder, BRAT)
         self._folder, self._partial = folder, folder.with_name(f"{folder.name}.partial")
 
     def __enter__(self) -> Self:
@@ -178,13 +175,29 @@ def open_output(path: Path | None, stream: TextIO, task: Task, format_name: str,
     Raises:
         ParameterError: brat without a folder; the path exists.
     """
-    if format_name == BRAT:
-        if path is None:
-            raise ParameterError("--format brat writes two files per document: name a folder for them (--to DIR)")
-        return BratOutput(path)
+    check_target(path, format_name)
     if path is None:
         return StreamOutput(stream, task, format_name)
+    if format_name == BRAT:
+        return BratOutput(path)
     return FileOutput(path, task, format_name, settings=settings)
+
+
+def check_target(path: Path | None, format_name: str) -> None:
+    """Check that an output can be new.
+
+    Raises:
+        ParameterError: brat without a folder; the path exists.
+    """
+    if format_name != BRAT:
+        if path is not None:
+            _refuse_existing(path, f"name a file for --format {format_name}")
+    elif path is None:
+        raise ParameterError("--format brat writes two files per document: name a folder for them (--to DIR)")
+    elif path.exists() and not path.is_dir():
+        raise ParameterError(f"{path}: is a file; --format brat needs a folder")
+    elif path.exists() and any(path.iterdir()):
+        raise ParameterError(f"{path}: contains files; name a new or empty folder")
 
 
 def check_resumed(output: Output, documents: Sequence[Document], *, first: int) -> None:

@@ -60,6 +60,18 @@ class Corpus:
                 raise ParameterError(f"{file}: appears twice in the corpus; name each file once")
             seen.add(file.resolve())
 
+    def check_readable(self) -> None:
+        """Check that every file can be opened.
+
+        Raises:
+            DataError: one cannot.
+        """
+        for file in self.files:
+            try:
+                file.open("rb").close()
+            except OSError as error:
+                raise _unreadable(file, error) from None
+
     @functools.cached_property
     def digests(self) -> tuple[str, ...]:
         """SHA-256 of each file, computed on first access."""

@@ -69,6 +69,16 @@ def load_vocabulary(path: Path | str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
+def check_vocabulary(path: Path | str) -> None:
+    """Check a vocab.txt without transformers; a folder is checked when its tokenizer is loaded.
+
+    Raises:
+        ParameterError: it cannot be read, or is no vocabulary.
+    """
+    if not (path := Path(path).expanduser()).is_dir():
+        _read_vocab_txt(path)
+
+
 def vocabulary_digest(tokenizer: PreTrainedTokenizerFast) -> str:
     """Return 20 hexadecimal digits that identify everything that determines the ids of a text."""
     parts = json.loads(tokenizer.backend_tokenizer.to_str())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import ParameterError
+from ...errors import check_choice
 from ...models import Architecture
 from ..config import PretrainingConfig
 from ..corpus.corpus import TokenizedCorpus
@@ -118,6 +118,5 @@ def get_objective(name: str) -> Objective:
     Raises:
         ParameterError: the name is unknown.
     """
-    if name not in OBJECTIVES:
-        raise ParameterError(f"objective={name!r} is unknown; use {' or '.join(OBJECTIVES)}")
+    check_choice("objective", name, OBJECTIVES)
     return OBJECTIVES[name]

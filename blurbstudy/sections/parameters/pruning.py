@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ...errors import ParameterError
+from ...errors import ParameterError, any_of
 from ...study.parameter_types import LayerCount, Margin
 from ...study.parameters import TaskTypeParameters
 
@@ -36,5 +36,5 @@ class Parameters(TaskTypeParameters):
             available = (name for name, spec in self.encoders.items() if spec is not None)
             name = next(available, next(iter(self.encoders)))
         if name not in self.encoders:
-            raise ParameterError(f"pruned={name!r} is not an encoder; use {' or '.join(self.encoders)}, or null")
+            raise ParameterError(f"pruned={name!r} is not an encoder; use {any_of(list(self.encoders))}")
         return {name: self.encoders[name]}

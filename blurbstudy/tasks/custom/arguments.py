@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import ParameterError
+from ...errors import ParameterError, any_of, check_choice
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
 
@@ -66,9 +66,10 @@ def choose_metric(name: str | None, kind: str, *, fitting: Sequence[str]) -> str
     """The named metric if it fits the task type, or the default one."""
     if name is None:
         return fitting[0]
+    if name not in METRICS:
+        check_choice("metric", name, fitting)
     if name not in fitting:
-        known = "" if name in METRICS else " is unknown and"
-        raise ParameterError(f"metric={str(name)!r}{known} does not fit kind {kind}; use {' or '.join(fitting)}")
+        raise ParameterError(f"metric={name!r} does not fit kind {kind}; use {any_of(fitting)}")
     return name
 
 
@@ -93,9 +94,8 @@ def check_bounds(bounds: object) -> tuple[float, float] | None:
 
 def check_discontinuous(policy: object) -> str:
     """The policy for discontinuous entities, or a ParameterError."""
-    if policy not in DISCONTINUOUS_POLICIES:
-        raise ParameterError(f"discontinuous={str(policy)!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
-    return policy
+    check_choice("discontinuous", policy, DISCONTINUOUS_POLICIES)
+    return str(policy)
 
 
 def check_flag(name: str, value: object) -> bool:

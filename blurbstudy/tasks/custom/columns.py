@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ...config import JsonMapping, JsonObject
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
 from ..formats.conll_layout import TAG_NAMES, WORD_NAMES, find_columns, read_layout
 from ..formats.label_cells import label_text
 from ..formats.lines import listed, quote, raise_data_error
@@ -90,8 +90,10 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
         DataError: the file lacks a column, or a required column cannot be identified.
     """
     roles_known = (*ROLES, *SPAN_ROLES) if task.output == "token_labels" else ROLES
+    if not isinstance(named, Mapping):
+        raise ParameterError(f"columns: expected role: NAME, got {quote(str(named))}; roles are {any_of(roles_known)}")
     if unknown := sorted(set(map(str, named)) - set(roles_known)):
-        raise ParameterError(f"columns: {quote(unknown[0])} is not a role; use {', '.join(roles_known)}")
+        raise ParameterError(f"columns: {quote(unknown[0])} is not a role; {did_you_mean(unknown[0], roles_known)}")
     unused = {role for role, column in named.items() if column in (None, "")}
     named = {role: column for role, column in named.items() if role not in unused}
     if form == "conll":
@@ -264,9 +266,9 @@ def with_tag_scheme(parts: Mapping[str, Task], name: str | None) -> dict[str, Ta
         ParameterError: the scheme is unknown.
         DataError: a file is missing or malformed, or its tags may be read in several ways.
     """
-    scheme, spelling = None if name is None else ALIASES.get(str(name).lower()), ""
-    if name is not None and scheme is None:
-        raise ParameterError(f"scheme={str(name)!r} is unknown; use {', '.join(ALIASES)}")
+    if name is not None and str(name).lower() not in ALIASES:
+        check_choice("scheme", name, ALIASES)
+    scheme, spelling = None if name is None else ALIASES[str(name).lower()], ""
     files = {display_path(part.files[split]): part for split, part in parts.items()}
     if next(iter(parts.values())).reader not in ("own_conll", "own_tagged_jsonl"):  # raw text with spans
         scheme = ""

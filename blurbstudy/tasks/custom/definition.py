@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ...config import JsonObject
-from ...errors import ParameterError
+from ...errors import ParameterError, check_choice, did_you_mean
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
 from ..text.words import detect_word_splitter
@@ -84,7 +84,7 @@ def load_custom_task(path: Path | str) -> Task:
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: not a mapping; write lines such as `kind: ner` and `files: DIR`")
     if unknown := sorted(set(map(str, values)) - set(ALLOWED_KEYS)):
-        raise ParameterError(f"{path}: unknown key {quote(unknown[0])}; known: {', '.join(ALLOWED_KEYS)}")
+        raise ParameterError(f"{path}: unknown key {quote(unknown[0])}; {did_you_mean(unknown[0], ALLOWED_KEYS)}")
     if missing := [name for name in ("kind", "files") if name not in values]:
         raise ParameterError(f"{path}: lacks {missing[0]}; write lines such as `kind: ner` and `files: DIR`")
     try:
@@ -143,7 +143,7 @@ def custom_task(
     """
     task_type_alias = str(kind).lower().replace("_", "-")
     if task_type_alias not in TASK_TYPE_ALIASES:
-        raise ParameterError(f"kind={str(kind)!r} is unknown; use {', '.join(USUAL_TASK_TYPES)}")
+        check_choice("kind", kind, USUAL_TASK_TYPES)
     chosen = TASK_TYPE_ALIASES[task_type_alias]
     paths = split_files(files)
     forms = file_formats(paths, format, tags=OUTPUT_TYPES[chosen] == "token_labels")
@@ -251,7 +251,7 @@ def _with_positives(task: Task, kind: str, negative: str | None, metric: str | N
     """
     none = None if negative is None else _plain(negative)
     if none not in (None, *task.labels):
-        raise ParameterError(f"negative={none!r} is not a label; use {' or '.join(task.labels)}")
+        raise ParameterError(f"negative={none!r} is not a label; {did_you_mean(str(none), task.labels)}")
     if none is None and (metric == "micro_f1" or (metric is None and kind in ("relation", "relations"))):
         candidates = [label for label in task.labels if label.lower() in NEGATIVE_LABELS]
         none = candidates[0] if len(candidates) == 1 and len(task.labels) > 1 else None

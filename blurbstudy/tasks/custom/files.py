@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import DataError, ParameterError
+from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
 from ..blurb import OTHER_TASKS, TASKS
 from ..formats.standoff import standoff_files
 from ..task import SPLITS, plain_name
@@ -44,7 +44,7 @@ def split_files(files: Path | str | Mapping[str, Path | str]) -> dict[str, Path]
     if not isinstance(files, Mapping):
         return _files_in(Path(files).expanduser())
     if unknown := sorted(set(files) - set(SPLITS)):
-        raise ParameterError(f"files: {unknown[0]!r} is not a split; use {', '.join(SPLITS)}")
+        raise ParameterError(f"files: {unknown[0]!r} is not a split; {did_you_mean(unknown[0], SPLITS)}")
     paths = {split: Path(files[split]).expanduser() for split in SPLITS if files.get(split) is not None}
     if "train" not in paths:
         raise ParameterError("files: no train file; name it (--train FILE, or train: FILE under files:)")
@@ -110,7 +110,7 @@ def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | Non
     known = known if tags else ("tsv", "csv", "json", "jsonl")
     by_split = dict(named) if isinstance(named, Mapping) else dict.fromkeys(files, named)
     if unknown := sorted(set(by_split) - set(files)):
-        raise ParameterError(f"format: {unknown[0]!r} is not a split with a file; use {', '.join(files)}")
+        raise ParameterError(f"format: {unknown[0]!r} is not a split with a file; {did_you_mean(unknown[0], files)}")
     forms = {}
     for split, path in files.items():
         form = by_split.get(split)
@@ -125,7 +125,9 @@ def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | Non
                     f"{path}: unknown suffix; use one of the formats {', '.join(known)} and name it with --format"
                 )
         elif form not in known or (form == "brat") != path.is_dir():
-            raise ParameterError(f"format={str(form)!r} does not fit {path.name}; use {' or '.join(known)}")
+            check_choice("format", form, known)
+            fitting = ["brat"] if path.is_dir() else [name for name in known if name != "brat"]
+            raise ParameterError(f"format={str(form)!r} does not fit {path.name}; use {any_of(fitting)}")
         else:
             form = NAMES.get(form, form)
             if tags:

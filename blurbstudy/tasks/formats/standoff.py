@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import ParameterError
+from ...errors import check_choice
 from ..text.words import Span
 from .lines import quote, raise_data_error, read_lines, read_text
 from .span_checks import SpanChecks
@@ -106,8 +106,7 @@ def read_brat(
     Raises:
         DataError: the folder has no such files, or a file is malformed; names file and line.
     """
-    if discontinuous not in DISCONTINUOUS_POLICIES:
-        raise ParameterError(f"discontinuous={discontinuous!r} is unknown; use {' or '.join(DISCONTINUOUS_POLICIES)}")
+    check_choice("discontinuous", discontinuous, DISCONTINUOUS_POLICIES)
     files, given = standoff_files(folder), texts or {}
     if not files.texts and not given:
         raise_data_error(str(folder), "no .txt file", "NAME.txt and NAME.ann files", "name the folder of these files")

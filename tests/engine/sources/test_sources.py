@@ -145,7 +145,7 @@ def test_encoders_pretrained_otherwise_are_others_in_a_store(store, tiny_encoder
 
 @pytest.mark.parametrize(
     ("spec", "said"),
-    [("pretrain:gpt", "objective='gpt' is unknown; use bert or no-nsp"), ("pretrain:bert@x", "has no valid seed")],
+    [("pretrain:gpt", "objective='gpt' is unknown; use bert, no-nsp"), ("pretrain:bert@x", "has no valid seed")],
 )
 def test_an_unknown_way_of_pretraining_is_refused(store, spec, said):
     with pytest.raises(ParameterError, match=said):

@@ -222,7 +222,7 @@ def test_unreadable_inputs_are_refused(tmp_path):
         read(written(tmp_path, "a.txt", "a"), PAIRS)
     with pytest.raises(ParameterError, match="does not tag words"):
         read(written(tmp_path, "a.conll", "a\tO"), SEVERAL)
-    with pytest.raises(ParameterError, match="unknown role 'label'; use text, text2, id, words"):
+    with pytest.raises(ParameterError, match="unknown role 'label'; use text, text2, id or words"):
         read(written(tmp_path, "a.csv", "a\n1\n"), columns={"label": "a"})
     with pytest.raises(ParameterError, match="works with jsonl, csv, tsv, conll, not with text"):
         read(written(tmp_path, "a.txt", "a"), columns={"text": "a"})

@@ -190,6 +190,6 @@ def test_electra_can_use_single_sequences():
 
 
 def test_an_unknown_objective_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ParameterError, match="'gpt' is unknown; use bert or no-nsp or single-sequence or electra"):
+    with pytest.raises(ParameterError, match="'gpt' is unknown; use bert, no-nsp, single-sequence or electra"):
         get_objective("gpt")
     assert all(name == objective.name for name, objective in OBJECTIVES.items())

@@ -117,7 +117,7 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
         ("kind: ner", "my.yaml: lacks files; write lines such as `kind: ner` and `files: DIR`"),
         (
             "kind: ner\nfiles: .\nkolumns: {}",
-            "my.yaml: unknown key 'kolumns'; known: kind, files, name, format, columns",
+            "my.yaml: unknown key 'kolumns'; did you mean 'columns'",
         ),
         ("kind: novel\nfiles: .", "my.yaml: kind='novel' is unknown; use ner, classification, relation, pairs"),
         ("kind: ner\nfiles: nowhere", "nowhere: no such folder; name a folder with train.*, dev.* and test.*"),
@@ -125,7 +125,7 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
             "kind: ner\nfiles: {dev: a.tsv}",
             "my.yaml: files: no train file; name it (--train FILE, or train: FILE under",
         ),
-        ("kind: ner\nfiles: {train: a.tsv, tset: a.tsv}", "my.yaml: files: 'tset' is not a split; use train, dev"),
+        ("kind: ner\nfiles: {train: a.tsv, tset: a.tsv}", "my.yaml: files: 'tset' is not a split; did you mean 'test'"),
         ("kind: ner\nfiles: {train: b.tsv}", "b.tsv: no such file; check the path of the train split"),
         (
             "kind: sts\nfiles: {train: a.tsv}\nbounds: [5, 0]",
@@ -142,7 +142,7 @@ def test_another_rule_of_division_is_other_data_where_dev_is_split_off(write, mo
         ),
         (
             "kind: classification\nfiles: {train: a.tsv}\ncolumns: text",
-            "my.yaml: columns: 'text' is not a role; use text,",
+            "my.yaml: columns: expected role: NAME, got 'text'; roles are text,",
         ),
         ("!!python/object/apply:os.system [touch x]", "my.yaml: not a mapping"),
     ],

@@ -110,7 +110,7 @@ WRONG = [
         "a.tsv",
         ROWS,
         {"columns": {"body": "text"}},
-        "columns: 'body' is not a role; use text, text2, label, id, document",
+        "columns: 'body' is not a role; use text, text2, label, id or document",
     ),
     (
         "classification",

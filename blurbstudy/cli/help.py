@@ -1,6 +1,11 @@
-"""Examples of every command, at the end of its help."""
+"""The help of commands: examples at its end, and flags without a type."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
 
 EXAMPLES = {
     "": (
@@ -52,3 +57,22 @@ def examples(command: str) -> str:
     """The examples of a command as Markdown."""
     lines = EXAMPLES[command]
     return "\n".join([f"Example{'s' * (len(lines) > 1)}:", "", "```", *lines, "```"])
+
+
+class _PlainFlags:
+    """Lists flags such as --version and --help without `<bool>`: they take no value."""
+
+    def get_params(self, ctx: typer.Context) -> list[Any]:
+        parameters: list[Any] = super().get_params(ctx)  # pyright: ignore[reportAttributeAccessIssue]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command."""
+
+
+class Group(_PlainFlags, TyperGroup):
+    """A group of commands."""

@@ -1,0 +1,21 @@
+"""What can be wrong with a recipe for a task, whatever the encoder; needs no torch."""
+
+from __future__ import annotations
+
+from ..config import Recipe
+from ..errors import ParameterError
+from ..stabilizers import stabilizers_of
+from ..tasks import Task
+
+
+def check_recipe(recipe: Recipe, task: Task) -> None:
+    """Check that a recipe can be trained on a task.
+
+    Raises:
+        ParameterError: an unknown technique or setting, or no split remains to score.
+    """
+    stabilizers_of(recipe)
+    if recipe.train_on_dev and "test" not in task.splits:
+        raise ParameterError(
+            f"train_on_dev=True: {task.name} has no test set, so no split remains to score; set it to false"
+        )

@@ -1,0 +1,23 @@
+"""Names of a package that are imported when they are asked for (PEP 562), so that importing the package is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def lazy_names(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """A package's `__getattr__`.
+
+    Args:
+        modules: relative name of a module -> the names that the package takes from it.
+    """
+    module_of = {name: module for module, names in modules.items() for name in names}
+
+    def get_name(name: str) -> Any:
+        if name not in module_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(module_of[name], package), name)
+
+    return get_name
