@@ -31,7 +31,8 @@ def stored_caveats(store: RunStore, config: RunConfig) -> tuple[Caveat, ...] | N
 
 
 def _key(config: RunConfig) -> str:
-    identity = config.task, config.data_fingerprint, config.encoder_fingerprint, config.recipe.max_length
+    recipe = config.recipe
+    identity = config.task, config.data_fingerprint, config.encoder_fingerprint, recipe.max_length, recipe.train_on_dev
     return " ".join(map(str, (*identity, CAVEATS_REVISION)))
 
 

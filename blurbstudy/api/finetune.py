@@ -212,16 +212,16 @@ def _export_best(
 
 def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[[str], object]) -> CustomTaskAudit:
     """Audit and log; warnings come last, where they are seen."""
-    audit = audit_with(encoder, task, max_length=recipe.max_length)
+    audit = audit_with(encoder, task, max_length=recipe.max_length, train_on_dev=recipe.train_on_dev)
     for line in (*audit.facts, *(f"warning: {warning}" for warning in audit.warnings)):
         log(line)
     return audit
 
 
-def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> CustomTaskAudit:
+def audit_with(encoder: EncoderSource, task: Task, *, max_length: int, train_on_dev: bool = False) -> CustomTaskAudit:
     """The audit of a custom task's files with the encoder's tokenizer."""
     tokenizer = checkpoint_without_weights(encoder).tokenizer()
-    return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length)
+    return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length, train_on_dev=train_on_dev)
 
 
 def _known_caveats(store: RunStore, config: RunConfig, *, sources: Sources) -> tuple[Caveat, ...]:
@@ -229,8 +229,10 @@ def _known_caveats(store: RunStore, config: RunConfig, *, sources: Sources) -> t
     if (kept := stored_caveats(store, config)) is not None:
         return kept
     task, tokenizer = sources.task(config.task), checkpoint_without_weights(sources.encoder_of(config)).tokenizer()
-    splits = read_task(task, sources.data_folder or "")
-    return find_caveats(task, splits, tokenizer.backend_tokenizer, max_length=config.recipe.max_length)
+    splits, recipe = read_task(task, sources.data_folder or ""), config.recipe
+    return find_caveats(
+        task, splits, tokenizer.backend_tokenizer, max_length=recipe.max_length, train_on_dev=recipe.train_on_dev
+    )
 
 
 def _mean_by_class(records: Sequence[RunRecord], reference: GoldReference, *, split: str) -> dict[str, float]:

@@ -63,7 +63,12 @@ def caveat_from_dict(values: JsonMapping) -> Caveat:
 
 
 def find_caveats(
-    task: Task, splits: Mapping[str, Sequence[Example]], tokenizer: Tokenizer | None, *, max_length: int
+    task: Task,
+    splits: Mapping[str, Sequence[Example]],
+    tokenizer: Tokenizer | None,
+    *,
+    max_length: int,
+    train_on_dev: bool = False,
 ) -> tuple[Caveat, ...]:
     """The caveats of dev and test, as far as they are among the splits.
 
@@ -71,8 +76,11 @@ def find_caveats(
         splits: train may be missing; then leakage is not looked for.
         tokenizer: of the encoder; None: sub-words are not counted.
         max_length: sub-words per sequence.
+        train_on_dev: whether dev is a part of train, and not scored.
     """
-    train, others = splits.get("train", ()), {split: splits[split] for split in splits if split != "train"}
+    trained_on = ("train", "dev") if train_on_dev else ("train",)
+    train = [example for split in trained_on for example in splits.get(split, ())]
+    others = {split: examples for split, examples in splits.items() if split not in trained_on}
     leaked = _leaked(task, train, others)
     return tuple(
         caveat

@@ -55,6 +55,15 @@ def test_leaked_examples_are_named_and_counted_as_by_the_audit():
     )
 
 
+def test_dev_leaks_where_it_is_trained_on():
+    task, dev = get_task("GAD"), texts(60, seed=2)
+    test = [*texts(60, seed=3), dev[0]]
+    splits = {"train": texts(100, seed=1), "dev": dev, "test": test}
+    assert not find_caveats(task, splits, None, max_length=20)
+    (caveat,) = find_caveats(task, splits, None, max_length=20, train_on_dev=True)
+    assert (caveat.split, caveat.kind, caveat.examples) == ("test", "leakage", (60,))
+
+
 def test_headings_of_tagged_sentences_do_not_leak():
     task = get_task("NCBI-disease")
     heading = Example("1", "1", ("RESULTS", ":"), "O O")

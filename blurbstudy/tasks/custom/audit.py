@@ -56,11 +56,13 @@ def check_trainable(task: Task) -> None:
     _refuse_one_class(lines)
 
 
-def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> CustomTaskAudit:
+def audit_custom_task(
+    task: Task, tokenizer: Tokenizer, *, max_length: int, train_on_dev: bool = False
+) -> CustomTaskAudit:
     """The audit of a task that passes `check_trainable`."""
     lines = locate_examples(task)
     counts = {split: sub_word_counts(task, examples, tokenizer) for split, examples in lines.splits.items()}
-    caveats = find_caveats(task, lines.splits, tokenizer, max_length=max_length)
+    caveats = find_caveats(task, lines.splits, tokenizer, max_length=max_length, train_on_dev=train_on_dev)
     warnings = (
         *_small_train(lines),
         *_unseen_labels(lines),
