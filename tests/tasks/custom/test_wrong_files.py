@@ -124,8 +124,8 @@ WRONG = [
         "a.tsv",
         ROWS,
         {"metric": "pearson"},
-        "metric='pearson' does not fit kind classification; use accuracy, micro_f1, macro_f1, balanced_accuracy, mcc or "
-        "kappa",
+        "metric='pearson' does not fit kind classification; use accuracy, micro_f1, macro_f1, balanced_accuracy, mcc "
+        "or kappa",
     ),
     ("classification", "a.tsv", ROWS, {"negative": "maybe"}, "negative='maybe' is not a label; use no or yes"),
     (
