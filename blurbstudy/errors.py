@@ -1,4 +1,6 @@
-"""User-facing errors: each message is one line that says what is wrong, where, and what to do."""
+"""User-facing errors: each message is one line that says what is wrong, where, and what to do. Lines after it list
+places.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,16 @@ class ParameterError(StudyError):
 
 
 class DataError(StudyError):
-    """A dataset file is missing or malformed; the message names file, line and remedy."""
+    """A dataset file is missing or malformed; the message names file, line and remedy.
+
+    Args:
+        message: one line.
+        details: further lines, such as the places of several faults.
+    """
+
+    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+        super().__init__("\n  ".join([message, *details]))
+        self.details = tuple(details)
 
 
 class DiskError(StudyError):

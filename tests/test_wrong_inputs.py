@@ -59,6 +59,10 @@ def lines(*more: str, n: int = 40) -> str:
     return "\n".join([*rows(n), *more]) + "\n"
 
 
+def id_table(*, n_ids: int) -> str:
+    return "key,text,label\n" + "".join(f"{i % n_ids},text {i},{LABELS[i % 2]}\n" for i in range(40))
+
+
 def zipped(name: str) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
@@ -105,8 +109,8 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
     "an empty file": (file("a.tsv", ""), "a.tsv: found no examples"),
     "a header alone": (file("a.tsv", "text\tlabel\n"), "a.tsv: found no examples"),
     "an id twice": (
-        file("a.csv", "id,text,label\n" + "".join(f"{i % 30},text {i},{LABELS[i % 2]}\n" for i in range(40))),
-        "a.csv, line 32: found id '0' a second time, after line 2",
+        lambda folder: [*file("a.csv", id_table(n_ids=30))(folder), "--columns", "id=key"],
+        "a.csv, line 32: found key '0' a second time, after line 2",
     ),
     "a folder for a file": (folder_for_a_file, "a.tsv: a folder without brat's .txt and .ann files"),
     "a pipe": (pipe, "a.tsv: a device, pipe or socket, not a file"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import RECIPE_PRESETS, Recipe, recipe_from_dict
+from ..config import RECIPE_PRESETS, Recipe, RunConfig, recipe_from_dict
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import EncoderSource, Sources, checkpoint_without_weights
@@ -25,9 +25,11 @@ from ..stats.summary import summarize
 from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
 from ..study.parameters import hub_id
-from ..tasks import Task, get_task
+from ..tasks import Task, get_task, read_task
+from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
 from ..training.run_record import RunRecord
+from .caveats import caveats_of_runs, put_caveats, stored_caveats
 from .export_model import export_run
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev
@@ -97,6 +99,8 @@ def fine_tune(
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None
     configs = [sources.run_config(known_task.name, encoder, recipe=resolved, seed=seed) for seed in seeds]
+    caveats = audit.caveats if audit else _known_caveats(run_store, configs[0], sources=sources)
+    put_caveats(run_store, configs[0], caveats)
     by_share = curve_configs(configs, known_task, run_store) if learning_curve else {}
     engine = LocalEngine(device=device, keep_weights="best" if export_model else "none")
     sweep = run_missing(configs, run_store, sources=sources, engine=engine, progress=progress, label=known_task.name)
@@ -132,6 +136,7 @@ def fine_tune(
         if by_share
         else None,
         audit=audit,
+        caveats=caveats_of_runs(caveats, records, reference),
         zero_shot=zero_shot,
         model=model.folder,
         model_notes=model.notes,
@@ -207,16 +212,27 @@ def _export_best(
 
 def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[[str], object]) -> CustomTaskAudit:
     """Audit and log; warnings come last, where they are seen."""
-    audit = audit_with(encoder, task, max_length=recipe.max_length)
+    audit = audit_with(encoder, task, max_length=recipe.max_length, train_on_dev=recipe.train_on_dev)
     for line in (*audit.facts, *(f"warning: {warning}" for warning in audit.warnings)):
         log(line)
     return audit
 
 
-def audit_with(encoder: EncoderSource, task: Task, *, max_length: int) -> CustomTaskAudit:
+def audit_with(encoder: EncoderSource, task: Task, *, max_length: int, train_on_dev: bool = False) -> CustomTaskAudit:
     """The audit of a custom task's files with the encoder's tokenizer."""
     tokenizer = checkpoint_without_weights(encoder).tokenizer()
-    return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length)
+    return audit_custom_task(task, tokenizer.backend_tokenizer, max_length=max_length, train_on_dev=train_on_dev)
+
+
+def _known_caveats(store: RunStore, config: RunConfig, *, sources: Sources) -> tuple[Caveat, ...]:
+    """The caveats of a BLURB task's scores, from the store or its files."""
+    if (kept := stored_caveats(store, config)) is not None:
+        return kept
+    task, tokenizer = sources.task(config.task), checkpoint_without_weights(sources.encoder_of(config)).tokenizer()
+    splits, recipe = read_task(task, sources.data_folder or ""), config.recipe
+    return find_caveats(
+        task, splits, tokenizer.backend_tokenizer, max_length=recipe.max_length, train_on_dev=recipe.train_on_dev
+    )
 
 
 def _mean_by_class(records: Sequence[RunRecord], reference: GoldReference, *, split: str) -> dict[str, float]:

@@ -20,7 +20,10 @@ from ..tables.learning_curve import curve_figure, curve_table, curve_text
 from ..tables.score_table import percents
 from ..tables.table import Table
 from ..tasks import Task
+from ..tasks.caveats import Caveat
 from ..tasks.custom.audit import CustomTaskAudit
+from ..tasks.task import describe_scoring
+from .caveats import caveat_lines
 from .model_facts import BestOnDev, judgement_values, status_counts, summary_values
 from .seeds import SeedsReport, curve_values
 
@@ -42,6 +45,7 @@ class FinetuneResult:
     seeds: SeedsReport | None = None  # agreement, ensembles and choice of three seeds or more, on test or else on dev
     curve: LearningCurve | None = None  # if asked for
     audit: CustomTaskAudit | None = None  # of a custom task
+    caveats: tuple[Caveat, ...] = ()  # of the scores
     zero_shot: Mapping[str, ZeroShotScore] = field(default_factory=dict)  # split -> cosine similarity without training
     model: Path | None = None  # directory of the best run on dev
     model_notes: tuple[str, ...] = ()  # remarks on the model, or why there is none
@@ -64,6 +68,7 @@ class FinetuneResult:
         return {
             "task": self.task.name,
             "metric": self.task.metric,
+            "scored_on": {split: self.task.scored_on(split) for split in self.task.splits if split != "train"},
             "encoder": {"given": self.encoder.spec, "fingerprint": self.encoder.fingerprint},
             "recipe": self.recipe.to_dict(),
             "store": str(self.store),
@@ -72,13 +77,14 @@ class FinetuneResult:
             "runs": runs,
             "summary": {"dev": summary_values(self.dev), "test": test},
             "best": None if self.best is None else self.best.to_dict(),
+            "caveats": [caveat.to_dict() for caveat in self.caveats],
             "warnings": self._warnings(),
             "classes": dict(self.classes),
             "seeds": None if self.seeds is None else self.seeds.to_dict(),
             "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
-            "audit": None if self.audit is None else dataclasses.asdict(self.audit),
+            "audit": None if self.audit is None else {"facts": self.audit.facts, "warnings": self.audit.warnings},
             "zero_shot_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
         }
 
@@ -93,7 +99,8 @@ class FinetuneResult:
         return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(), *curve])
 
     def _repr_html_(self) -> str:
-        warnings = [f"warning: {warning}" for warning in (self.audit.warnings if self.audit else ())]
+        told = {caveat.text for caveat in self.caveats}
+        warnings = [f"warning: {text}" for text in (self.audit.warnings if self.audit else ()) if text not in told]
         curve = [curve_table(self.curve), curve_figure(self.curve)] if self.curve else []
         runs = Table(
             title=self._title(),
@@ -116,10 +123,10 @@ class FinetuneResult:
 
     def _notes(self) -> list[str]:
         """Statuses, summaries, comparisons and the model; one line each."""
-        notes = [*self._status_notes()]
+        notes = [*self._status_notes(), *describe_scoring(self.task, [s for s in self.task.splits if s != "train"])]
         for name, summary in (("dev", self.dev), ("test", self.test)):
             if summary is not None:
-                notes.append(f"{name}: {describe_scores(summary)}")
+                notes += [f"{name}: {describe_scores(summary)}", *caveat_lines(self.caveats, name)]
         if self.test is None:
             notes.append("test: none; scores are on dev only")
             notes += self._best_notes()

@@ -18,6 +18,7 @@ from ..store.run_store import RunStore
 from ..tables.seeds import agreement_line
 from ..tasks import SPLITS
 from ..training.run_record import RunRecord
+from .caveats import caveats_of_runs, stored_caveats
 
 PRETRAIN = "pretrain:"  # prefix of encoders that the study pretrains itself
 MINI = "mini"  # `--data` of the synthetic datasets
@@ -95,6 +96,7 @@ def run_facts(
     references = {record.config.task: reference}
     judgements = [judge_run(seed, reference) for seed in seeds]
     best = select_by_dev(seeds, reference)
+    caveats = stored_caveats(store, record.config)
     pretrained = str(encoder.get("spec", "")).startswith(PRETRAIN)
     return {
         "id": record.id,
@@ -115,6 +117,7 @@ def run_facts(
         "recipe": record.config.recipe.to_dict(),
         "precision": record.config.precision,
         "metric": reference.task.metric,
+        "scored_on": {split: reference.task.scored_on(split) for split in splits},
         "scores": dict(record.scores),
         "selected_step": record.selected_step,
         "summary": {
@@ -123,6 +126,12 @@ def run_facts(
                 "seeds": summary_values(summarize(seeds, references, split=split)),
             }
             for split in splits
+        },
+        "caveats": None
+        if caveats is None
+        else {
+            "model": [caveat.to_dict() for caveat in caveats_of_runs(caveats, [record], reference)],
+            "seeds": [caveat.to_dict() for caveat in caveats_of_runs(caveats, seeds, reference)],
         },
         "statuses": status_counts(Counter(judgement.status for judgement in judgements)),
         "agreement": _agreement(seeds, reference, split=splits[-1]) if splits else "",

@@ -27,6 +27,7 @@ from ..study.parameters import hub_id
 from ..tables.table import Table
 from ..tasks import Task, read_split
 from ..tasks.custom.audit import check_trainable
+from ..tasks.custom.files import is_standoff_folder
 from ..tasks.folds import OFFICIAL, parse_splits
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
@@ -34,7 +35,9 @@ from .predictions import Predictions
 from .recommend.recommend import Recommendation
 from .recommend.recommend import recommend as _recommend
 from .resampled import NO_MODEL, ResampledResult, fine_tune_resampled
-from .score import ScoredPredictions, score_examples, score_file
+from .score import score_examples, score_file
+from .score_result import ScoredPredictions
+from .score_spans import SpanScores
 
 BATCH = 64  # documents between two updates of the progress bar
 
@@ -124,11 +127,11 @@ def evaluate(
     split: str = "test",
     data: str | Path | None = None,
     device: str = "auto",
-) -> ScoredPredictions:
+) -> ScoredPredictions | SpanScores:
     """Score a model or a file of predictions on a split of a task, with confidence interval and trivial baseline.
 
     Args:
-        model_or_predictions: the result of `finetune`, a model directory, or a file in the format of
+        model_or_predictions: the result of `finetune`, a model directory, or predictions in a format of
             `blurbstudy score`.
         task: as for `finetune`.
 
@@ -138,7 +141,7 @@ def evaluate(
     known_task = task if isinstance(task, Task) else Task.load(task)
     folder = data_folder(_data(known_task, data))
     path = _model_path(model_or_predictions)
-    if path.is_file():
+    if path.is_file() or is_standoff_folder(path):
         return score_file(path, known_task, folder, split=split)
     predictor = Predictor(read_model_directory(path), device=device)
     examples = read_split(known_task, folder, split=split)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..config import JsonObject, Recipe
 from ..engine.engine import LocalEngine
-from ..engine.sources.sources import EncoderSource
+from ..engine.sources.sources import EncoderSource, checkpoint_without_weights
 from ..engine.sweep import SweepResult, run_missing
 from ..errors import ParameterError
 from ..inference.model_directory.card_results import describe_statuses
-from ..stats.references import load_references
+from ..stats.references import load_gold
 from ..stats.resampled.intervals import NADEAU_BENGIO, ResampledMean
 from ..stats.status import Judgement, judge_run
 from ..stats.summary import CellSummary, summarize
@@ -20,8 +20,11 @@ from ..store.run_store import RunStore
 from ..tables.formatting import format_count, format_interval, format_number
 from ..tables.score_table import percent, percents
 from ..tables.table import Table
-from ..tasks import Task
-from ..tasks.folds import ResampledSplits, check_resampled
+from ..tasks import Task, read_task
+from ..tasks.caveats import POOLED, Caveat, find_pooled_caveats
+from ..tasks.folds import ResampledSplits, check_resampled, pooled_names
+from ..tasks.task import describe_scoring
+from .caveats import caveat_lines, caveats_of_folds
 from .finetune import prepare, print_to_stderr
 from .model_facts import judgement_values, status_counts
 
@@ -43,6 +46,7 @@ class ResampledResult:
     sweep: SweepResult
     judgements: Mapping[str, Judgement]  # run id -> status, judged by training loss and on the fold's dev
     summary: CellSummary
+    caveats: tuple[Caveat, ...] = ()  # of all examples
     model: None = None  # see NO_MODEL
 
     @property
@@ -69,6 +73,7 @@ class ResampledResult:
         return {
             "task": self.task.name,
             "metric": self.task.metric,
+            "scored_on": {split: self.task.scored_on(split) for split in self.task.splits},
             "encoder": {"given": self.encoder.spec, "fingerprint": self.encoder.fingerprint},
             "recipe": self.recipe.to_dict(),
             "store": str(self.store),
@@ -83,6 +88,7 @@ class ResampledResult:
             "interval_by": self.summary.example_method,
             "nadeau_bengio_interval": None if mean is None else mean.nadeau_bengio,
             "trivial": self.summary.trivial,
+            "caveats": [caveat.to_dict() for caveat in self.caveats],
             "statuses": status_counts(self.summary.statuses),
             "collapse_interval": self.summary.collapse_interval,
             "model": None,
@@ -121,6 +127,7 @@ class ResampledResult:
         summary = self.summary
         rate = format_interval(percents(summary.collapse_interval))
         notes = [f"status: {describe_statuses(status_counts(summary.statuses))}; rate of collapse in %, 95% {rate}"]
+        notes += describe_scoring(self.task, self.task.splits)
         mean = self.mean
         if mean is None:
             notes.append("no repeat has a score on every fold, so there is no mean")
@@ -134,6 +141,7 @@ class ResampledResult:
                 f"{format_number(percent(summary.trivial))}",
                 f"95%{interval} ({mean.method}); {NADEAU_BENGIO} {format_interval(percents(mean.nadeau_bengio))}",
             ]
+        notes += caveat_lines(self.caveats, POOLED)
         notes.append("not comparable with scores on the official split, which is another question")
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
         return [*notes, NO_MODEL]
@@ -171,7 +179,12 @@ def fine_tune_resampled(
     configs = sources.resampled_configs(known_task.name, encoder, recipe=resolved, splits=splits)
     engine = LocalEngine(device=device)
     sweep = run_missing(configs, run_store, sources=sources, engine=engine, progress=progress, label=known_task.name)
-    references = load_references(run_store, sources.fingerprints)
+    references = load_gold(run_store, sources.fingerprints)
+    reference, records = references[known_task.name], list(sweep.values())
+    examples = [e for split in read_task(known_task, sources.data_folder or "").values() for e in split]
+    tokenizer = checkpoint_without_weights(sources.encoders[encoder]).tokenizer().backend_tokenizer
+    units = pooled_names(reference.gold)[1]
+    caveats = find_pooled_caveats(known_task, examples, units, tokenizer, max_length=resolved.max_length)
     return ResampledResult(
         task=known_task,
         encoder=sources.encoders[encoder],
@@ -179,6 +192,7 @@ def fine_tune_resampled(
         store=store,
         splits=splits,
         sweep=sweep,
-        judgements={record.id: judge_run(record, references[known_task.name]) for record in sweep.values()},
-        summary=summarize(list(sweep.values()), references),
+        judgements={record.id: judge_run(record, reference) for record in records},
+        summary=summarize(records, references),
+        caveats=caveats_of_folds(caveats, records, reference),
     )

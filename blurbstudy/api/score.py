@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from scipy.stats import rankdata
 
-from ..config import JsonObject
-from ..errors import ParameterError, StoreError, StudyError, check_choice
+from ..errors import DataError, ParameterError, StoreError, StudyError, check_choice
 from ..metrics import (
     BY_CLASS,
     COUNTING,
     METRICS,
-    Convention,
     PrecisionRecallF1,
     class_scores,
     entity_scores,
@@ -25,117 +21,27 @@ from ..metrics import (
     scoring_conventions,
 )
 from ..stats.example_interval import example_interval
-from ..stats.intervals import Interval
 from ..stats.references import GoldReference, is_unscored, load_gold, with_gold
 from ..stats.status import count_units
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
-from ..tables.formatting import format_interval, format_number
-from ..tables.table import Table
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
+from ..tasks.caveats import Caveat
 from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord
+from .caveats import caveats_of_predictions, caveats_of_runs, stored_caveats
+from .score_result import ScoredPredictions
+from .score_spans import SpanScores, score_span_file
+from .span_files import holds_spans
 
-TRIVIAL_BASELINES = {  # Task.output -> the baseline
-    "token_labels": "no entities",
-    "single_label": "the majority label of train",
-    "multi_label": "the labels of more than half of the train documents",
-    "score": "no correlation",
-}
 ADDITIONAL_METRICS = {  # Task.output -> metrics to report beside the task's
     "single_label": ("accuracy", "macro_f1", "balanced_accuracy", "mcc", "kappa"),
     "multi_label": ("document_f1", "example_based_f1", "label_macro_f1"),
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScoredPredictions:
-    """A set of predictions with its scores; scores are fractions."""
-
-    task: Task
-    split: str
-    origin: str  # the file of predictions, or the run
-    score: float  # the task's metric
-    n: int  # examples
-    unit: str  # that is resampled: document, sentence, ...
-    units: int  # their number
-    unit_count: str  # both, as text
-    interval: Interval | None  # 95% over examples; None if undefined
-    method: str  # of the interval, or "none: " and the reason
-    trivial: float  # score of the trivial baseline
-    precision_recall: PrecisionRecallF1 | None  # None if the metric has none
-    classes: Mapping[str, PrecisionRecallF1]  # PICO classes, or entity types if there are several
-    conventions: Sequence[Convention]  # other ways to count entities, strict first
-    others: Mapping[str, float]  # additional metrics by name
-
-    def to_dict(self) -> JsonObject:
-        """JSON values; scores are fractions."""
-        return {
-            "task": self.task.name,
-            "split": self.split,
-            "predictions": self.origin,
-            "metric": self.task.metric,
-            "title": METRICS[self.task.metric].title,
-            "score": self.score,
-            "n": self.n,
-            "unit": self.unit,
-            "units": self.units,
-            "interval": None if self.interval is None else list(self.interval),
-            "interval_by": self.method,
-            "trivial": self.trivial,
-            "precision_recall": None if self.precision_recall is None else dataclasses.asdict(self.precision_recall),
-            "classes": {name: dataclasses.asdict(scores) for name, scores in self.classes.items()},
-            "conventions": [dataclasses.asdict(convention) for convention in self.conventions],
-            "others": dict(self.others),
-        }
-
-    def text(self) -> str:
-        """For the terminal; scores times 100."""
-        units = f", {self.unit_count}" if self.units != self.n else ""
-        lines = [
-            f"{self.task.name} {self.split}: {METRICS[self.task.metric].title} (times 100) of {self.origin}",
-            f"score {_percent(self.score)}, 95% CI {self._interval()}, n = {self.n}{units}",
-            f"trivial baseline {_percent(self.trivial)} ({TRIVIAL_BASELINES[self.task.output]})",
-        ]
-        if self.precision_recall is not None:
-            counts = self.precision_recall
-            lines.append(
-                f"precision {_percent(counts.precision)} "
-                f"({counts.true_positives_predicted} of {counts.predicted} predicted), "
-                f"recall {_percent(counts.recall)} ({counts.true_positives_gold} of {counts.gold} gold)"
-            )
-        lines += [f"{_title(name)} (additional metric): {_percent(value)}" for name, value in self.others.items()]
-        for name, scores in self.classes.items():
-            lines.append(_row(name, scores.precision, scores.recall, scores.f1, scores.gold, scores.predicted))
-        if self.classes:
-            lines.insert(-len(self.classes), HEADER.format("class"))
-        if self.conventions:
-            lines += ["", "The same predictions under every scoring convention (not comparable with each other):"]
-            lines.append(HEADER.format("convention"))
-        for c in self.conventions:
-            lines.append(_row(c.name, c.precision, c.recall, c.f1, c.gold_mentions, c.predicted_mentions))
-            lines.append(f"    {c.meaning}")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        rows = [(METRICS[self.task.metric].title, _percent(self.score), self._interval(), f"{self.n}")]
-        rows += [(f"F1 of {name}", _percent(scores.f1), "–", f"{scores.gold}") for name, scores in self.classes.items()]
-        rows += [(_title(name), _percent(value), "–", f"{self.n}") for name, value in self.others.items()]
-        rows.append(
-            (f"trivial baseline: {TRIVIAL_BASELINES[self.task.output]}", _percent(self.trivial), "–", f"{self.n}")
-        )
-        title, columns = f"{self.task.name}, {self.split} (times 100)", ("Score", "Value", "95% CI (examples)", "n")
-        return Table(title=title, columns=columns, rows=rows, caption=self.origin)._repr_html_()
-
-    def _interval(self) -> str:
-        if self.interval is None:
-            return self.method
-        low, high = self.interval
-        return f"{format_interval((100 * low, 100 * high))} ({self.method})"
-
-
-def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions:
-    """Score a file of predictions against the gold labels of a task.
+def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> ScoredPredictions | SpanScores:
+    """Score a file of predictions against the gold labels of a task, or spans against its gold spans.
 
     Args:
         folder: of the datasets.
@@ -145,6 +51,8 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
         DataError: the data or the predictions are missing, malformed, or do not match.
     """
     _check_split(split)
+    if task.output == "token_labels" and holds_spans(path):
+        return score_span_file(path, task, folder, split=split)
     examples = read_split(task, folder, split=split)
     predicted = read_predictions(path, task, examples, split=split)
     return score_examples(predicted, examples, task, folder, split=split, origin=str(path))
@@ -154,12 +62,20 @@ def score_examples(
     predicted: Sequence[str | float], examples: Sequence[Example], task: Task, folder: Path, *, split: str, origin: str
 ) -> ScoredPredictions:
     """Score predictions for the examples of a split, in their order."""
-    gold = {split: _gold(examples)}
-    if task.output in ("single_label", "multi_label"):  # other trivial baselines need no training labels
-        gold["train"] = _gold(read_split(task, folder, split="train"))
-    gold.setdefault("train", Gold(ids=(), units=(), gold=()))
-    reference = GoldReference(task=task, data="", gold=gold)
-    return score_predictions(predicted, reference, split=split, origin=origin)
+    splits = {"train": _train(task, folder)} | {split: examples}
+    reference = GoldReference(task=task, data="", gold={name: _gold(found) for name, found in splits.items()})
+    caveats = caveats_of_predictions(predicted, splits, reference)
+    return score_predictions(predicted, reference, split=split, origin=origin, caveats=caveats)
+
+
+def _train(task: Task, folder: Path) -> list[Example]:
+    """Train, for the trivial baseline and for what is also in train; [] if it is missing and the baseline can do."""
+    try:
+        return read_split(task, folder, split="train")
+    except DataError:
+        if task.output in ("single_label", "multi_label"):
+            raise
+        return []
 
 
 def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task | None = None) -> ScoredPredictions:
@@ -171,11 +87,14 @@ def score_run(run_id: str, store: RunStore, *, split: str = "test", task: Task |
     record = _scored_record(run_id, store, split=split, task=task)
     reference = load_gold(store, [record])[record.config.task]
     reference.check(record)
+    kept = None if record.config.n_folds else stored_caveats(store, record.config)
+    caveats = kept and [c for c in caveats_of_runs(kept, [record], reference) if c.split == split]
     return score_predictions(
         record.predictions[split],
         with_gold(reference.of_run(record)),
         split=split,
         origin=f"run {run_id}{_fold_name(record)}",
+        caveats=caveats,
     )
 
 
@@ -241,7 +160,12 @@ def _why_unscored(record: RunRecord, split: str) -> str:
 
 
 def score_predictions(
-    predicted: Sequence[str | float], reference: GoldReference, *, split: str, origin: str
+    predicted: Sequence[str | float],
+    reference: GoldReference,
+    *,
+    split: str,
+    origin: str,
+    caveats: Sequence[Caveat] | None = None,
 ) -> ScoredPredictions:
     """Score predictions in the order of the gold labels."""
     task, gold = reference.task, reference.gold[split].gold
@@ -264,8 +188,13 @@ def score_predictions(
             precision_recall_f1(task.metric, gold, predicted, **positives) if task.metric in COUNTING else None
         ),
         classes=scores_by_class(task, gold, predicted),
-        conventions=tuple(scoring_conventions(_texts(gold), _texts(predicted))) if task.metric == "entity_f1" else (),
+        conventions=(
+            tuple(scoring_conventions(_texts(gold), _texts(predicted), raw_text=task.is_raw_text(split)))
+            if task.metric == "entity_f1"
+            else ()
+        ),
         others=further_scores(task, gold, predicted),
+        caveats=caveats,
     )
 
 
@@ -296,10 +225,6 @@ def scores_by_class(
     return entity_scores(_texts(gold), _texts(predicted)) if is_typed else {}
 
 
-def _title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else "Spearman's rank correlation"
-
-
 def _texts(labels: Sequence[str | float]) -> list[str]:
     return [str(label) for label in labels]
 
@@ -314,15 +239,3 @@ def _gold(examples: Sequence[Example]) -> Gold:
         units=tuple(example.unit for example in examples),
         gold=tuple(example.label for example in examples),
     )
-
-
-HEADER = "{:<24}" + f"{'precision':>10} {'recall':>8} {'F1':>8} {'gold':>8} {'predicted':>10}"
-
-
-def _row(name: str, precision: float, recall: float, f1: float, gold: int, predicted: int) -> str:
-    scores = f"{_percent(precision):>10} {_percent(recall):>8} {_percent(f1):>8}"
-    return f"{name:<24}{scores} {gold:>8} {predicted:>10}"
-
-
-def _percent(fraction: float) -> str:
-    return format_number(100 * fraction)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import Interrupted, ParameterError, StudyError
+from ..errors import Interrupted, ParameterError, StudyError, flat_message
 from ..filesystem import explain_os_error
 from .data import data_app
 from .export import export
@@ -80,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{who}: {error}; the same command with --resume goes on", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except StudyError as error:
-        print(f"{who}: {' '.join(str(error).split())}", file=sys.stderr)
+        details = getattr(error, "details", ())
+        message = str(error).removesuffix("\n  ".join(["", *details]))
+        print("\n  ".join(flat_message(line) for line in (f"{who}: {message}", *details)), file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # of a report's folder, or of a disk that is full
         hint = "name another folder (--report, --store). Finished runs are safe"

@@ -49,8 +49,8 @@ def predict(
     input_format: Annotated[
         str,
         typer.Option(
-            help="text (one document), lines (one document per line), jsonl, csv, tsv, conll (words are not split "
-            "again) or pubtator (default: by the suffix; standard input: text)."
+            help="text (one document), lines (one document per line), json, jsonl, csv, tsv, conll (words are not "
+            "split again), pubtator or bioc (default: by content and suffix; standard input: text)."
         ),
     ] = "auto",
     columns: Annotated[
@@ -108,6 +108,7 @@ def _predict(
 ) -> None:
     from ..inference.inputs import readers, records
     from ..inference.outputs import formats, resumable
+    from ..tasks.formats.read_counts import passed_over_sentence
 
     output_name = formats.output_format(format_name, None if to is None else to.name)
     readers.check_input_format(input_format)
@@ -123,6 +124,10 @@ def _predict(
     task = directory.task
     formats.check_fits(output_name, task)
     input_name = readers.input_format(source, task, input_format)
+    if input_format == "auto" and input_name != readers.TEXT == readers.SUFFIXES.get(Path(source).suffix.lower()):
+        typer.echo(f"{source}: read as {input_name} by its content; --input-format text reads it as one text", err=True)
+    if passed_over := readers.passed_over(source):
+        typer.echo(f"{source}: {passed_over_sentence(passed_over)}", err=True)
     items = readers.read_documents(source, task, format_name=input_name, columns=roles)
     settings = {
         "model": directory.checkpoint.fingerprint,
@@ -138,6 +143,13 @@ def _predict(
         summary = predict_to_output(predictor, items, output, skip_errors=skip_errors, progress=progress)
     if errors := summary.errors.text(summary.documents):
         typer.echo(f"blurbstudy: {errors}", err=True)
+    if summary.renamed:
+        typer.echo(
+            f"warning: {_count(summary.renamed, 'document')} without an id of their own, numbered in the output",
+            err=True,
+        )
+    if summary.comments:
+        typer.echo(f"{_count(summary.comments, 'line')} of comments left out", err=True)
     if predictor.truncated:
         limit = directory.settings.max_length
         typer.echo(

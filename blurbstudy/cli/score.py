@@ -14,7 +14,8 @@ from ..store.run_store import RunStore, find_store
 from .task_options import load_task, require_data
 
 if TYPE_CHECKING:
-    from ..api.score import ScoredPredictions
+    from ..api.score_result import ScoredPredictions
+    from ..api.score_spans import SpanScores
     from ..tasks import Task
 
 
@@ -24,7 +25,10 @@ def score(
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(help="File of predictions: token<TAB>tag for tagged sentences, else id<TAB>prediction."),
+        typer.Option(
+            help="Predictions: id<TAB>prediction; for entities token<TAB>tag, or spans (brat folder, BioC, PubTator, "
+            "JSON lines); or what predict wrote as tsv, jsonl, brat or conll."
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="Folder of the BLURB datasets, or mini (default: BLURBSTUDY_DATA).")
@@ -62,7 +66,7 @@ def score(
         typer.echo(f"predictions written to {export}")
 
 
-def _score_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions:
+def _score_file(path: Path, task: str | None, data: str | None, split: str) -> ScoredPredictions | SpanScores:
     if task is None:
         raise ParameterError("no task; name the task of the predictions (--task)")
     known_task = load_task(task)

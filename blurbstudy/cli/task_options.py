@@ -42,7 +42,8 @@ class TaskOptions:
         ),
     ] = None
     train: Annotated[
-        Path | None, typer.Option(help="With --task KIND: training data as TSV, CSV, JSONL, CoNLL, PubTator or brat.")
+        Path | None,
+        typer.Option(help="With --task KIND: training data (TSV, CSV, JSON, CoNLL, PubTator, BioC, brat)."),
     ] = None
     dev: Annotated[Path | None, typer.Option(help="With --task KIND: dev data (default: split off train).")] = None
     test: Annotated[
@@ -52,14 +53,15 @@ class TaskOptions:
         str | None,
         typer.Option(
             help="With --task KIND: text=NAME,label=NAME, also text2, id, document, start, end (default: "
-            "columns with usual names)."
+            "columns with usual names); id= for none; test.text=NAME for one split."
         ),
     ] = None
     format: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="With --task KIND: tsv, csv, jsonl, conll, brat or pubtator (default: by the suffix).",
+            help="With --task KIND: tsv, csv, json, jsonl, conll, brat, pubtator or bioc (default: by content and "
+            "suffix).",
         ),
     ] = None
     scheme: Annotated[
@@ -75,16 +77,34 @@ class TaskOptions:
         str | None, typer.Option(help="With --task KIND: refuse (default) or skip discontinuous entities.")
     ] = None
 
+    trust_offsets: Annotated[
+        bool,
+        typer.Option("--trust-offsets", help="With --task KIND: keep entities whose text differs from the document's."),
+    ] = False
+    skip_mismatched: Annotated[
+        bool,
+        typer.Option(
+            "--skip-mismatched", help="With --task KIND: leave out entities whose text differs from the document's."
+        ),
+    ] = False
+    drop_unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unlabelled",
+            help="With --task KIND: leave out, and count, rows without a label (empty, -, -1 or NaN).",
+        ),
+    ] = False
+
     @property
     def files(self) -> dict[str, Path]:
         """Split -> file."""
         return {split: path for split in _SPLITS if (path := getattr(self, split)) is not None}
 
     @property
-    def definition(self) -> dict[str, str]:
+    def definition(self) -> JsonObject:
         """The arguments of `custom_task` that are set."""
         names = [field.name for field in fields(self) if field.name not in ("task", "data", *_SPLITS)]
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in names if (value := getattr(self, name)) not in (None, False)}
 
     def load(self) -> tuple[Task, str]:
         """The task and the folder of its data ("" for a custom task, which names its files)."""
@@ -104,7 +124,7 @@ class TaskOptions:
             if not _is_definition(self.task):
                 get_task(self.task, kinds=USUAL_TASK_TYPES)
             if files or definition:
-                options = ", ".join(f"--{name}" for name in (*files, *definition))
+                options = ", ".join(f"--{name.replace('_', '-')}" for name in (*files, *definition))
                 raise ParameterError(
                     f"--task {self.task}: {options} needs a kind of task, such as --task ner; a YAML definition names "
                     "these itself"
@@ -187,9 +207,9 @@ def check_encoder(encoder: str) -> None:
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Role -> column, from `text=sentence,label=class`."""
+    """Role -> column, from `text=sentence,label=class,id=`; "" for a role without a column."""
     pairs = [part.partition("=") for part in text.split(",")]
-    wrong = next((part for part in pairs if not (part[0].strip() and part[1] and part[2].strip())), None)
+    wrong = next((part for part in pairs if not (part[0].strip() and part[1])), None)
     if wrong is not None:
         raise ParameterError(f"--columns: expected ROLE=COLUMN, got {''.join(wrong)!r}; write text=NAME,label=NAME")
     return {role.strip(): column.strip() for role, _, column in pairs}

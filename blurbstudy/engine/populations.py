@@ -12,6 +12,7 @@ import numpy as np
 from ..config import JsonMapping, JsonObject, RunConfig, fold_of
 from ..errors import DataError
 from ..models import Checkpoint, load_checkpoint
+from ..store.folds import fold_gold
 from ..store.run_store import RunStore
 from ..store.run_weights import weight_saver
 from ..tasks import Task, data_fingerprint, read_split
@@ -162,6 +163,7 @@ class PopulationTrainer:
             task=task,
             checkpoint=checkpoint,
             device=self.device,
+            gold=self._gold(first),
             train_subset=self._train_subset(first),
             on_progress=on_progress,
             on_record=self.store.put,  # at once: killing this process loses no finished run
@@ -212,8 +214,21 @@ class PopulationTrainer:
         train = self.store.gold(task.name, config.data_fingerprint, "train")
         return subset_indices(task, train, share=config.train_share, seed=config.seed)
 
+    def _gold(self, config: RunConfig) -> dict[str, tuple[str, ...]] | None:
+        """The gold labels of raw text, which targets do not express; None for other tasks."""
+        task = self.sources.task(config.task)
+        if not task.has_raw_text:
+            return None
+        gold = {split: self.store.gold(task.name, config.data_fingerprint, split) for split in task.splits}
+        n_folds, fold, repeat = fold_of(config)
+        if n_folds:
+            gold = fold_gold(task, gold, n_folds=n_folds, fold=fold, repeat=repeat)
+        return {split: tuple(map(str, labels.gold)) for split, labels in gold.items()}
+
     def _word_splitter(self, task: Task) -> str:
         """The rule by which the words of train are split."""
+        if task.has_raw_text:
+            return task.form.words
         train = read_split(task, self.sources.data_folder or "", split="train")
         return detect_word_splitter(word for example in train for word in example.texts)
 

@@ -46,6 +46,8 @@ class PredictionSummary:
     documents: int = 0  # in the output, those of an interrupted run included
     resumed: int = 0  # documents of an interrupted run
     entities: int = 0  # of this run
+    renamed: int = 0  # documents whose id is missing or not unique in the input
+    comments: int = 0  # lines of comments left out
     errors: ErrorLog = field(default_factory=ErrorLog)
 
 
@@ -72,6 +74,8 @@ def predict_to_output(
             documents: list[Document] = []
             error: ReadError | None = None
             for item in chunk:
+                summary.renamed += item.renamed
+                summary.comments += item.comments
                 if isinstance(item.content, Document):
                     documents.append(item.content)
                 elif skip_errors:

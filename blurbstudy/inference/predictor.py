@@ -16,8 +16,8 @@ import torch
 from ..metrics.entities import decode_tags
 from ..tasks import Example, Task
 from ..tasks.features import Features, tokenize
-from ..tasks.text.sentences import sentence_spans
-from ..tasks.text.words import WORD_SPLITTERS, Span
+from ..tasks.text.sentences import sentence_words
+from ..tasks.text.words import Span
 from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
 from ..training.provenance import pick_device
 from .inputs.documents import Document
@@ -172,11 +172,7 @@ def split_words(document: Document, rule: str) -> list[tuple[Span, ...]]:
     """The word spans of each non-empty sentence: those of the document, or split by a rule (key of WORD_SPLITTERS)."""
     if document.sentences is not None:
         return [sentence for sentence in document.sentences if sentence]
-    text, sentences = document.texts[0], []
-    for start, end in sentence_spans(text):
-        if words := WORD_SPLITTERS[rule](text[start:end]):
-            sentences.append(tuple((start + a, start + b) for a, b in words))
-    return sentences
+    return sentence_words(document.texts[0], rule)
 
 
 def _softmax(outputs: np.ndarray) -> np.ndarray:

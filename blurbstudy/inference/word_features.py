@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..tasks.features import Features, special_tokens, without_truncation
-from .sliding_windows import windows
+from ..tasks.windows import overlapping_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -40,7 +40,7 @@ class WordFeatures:
         offsets, positions, examples = [0], [], [0]
         for words in sentences:
             word_ids = [pieces[word] for word in words]
-            for window in windows([len(word) for word in word_ids], self._room):
+            for window in overlapping_windows([len(word) for word in word_ids], self._room):
                 ids += self._begin
                 for i in range(window.first, window.last):
                     if window.begin <= i < window.end:

@@ -51,6 +51,14 @@ CONVENTIONS: tuple[tuple[str, str, Callable[..., np.ndarray]], ...] = (
     ),
     ("word level", "every word inside a mention counts separately; counts are words", word_terms),
 )
+RAW_TEXT_CONVENTIONS = (
+    (
+        "exact spans",
+        "the characters and the type are equal; nested mentions and those inside words count",
+        entity_terms,
+    ),
+    *(convention for convention in CONVENTIONS if convention[0].startswith(("relaxed", "word"))),
+)
 CUT = (
     "long sentences truncated",
     "strict BIO, but words beyond the length limit are dropped from gold too, so lost mentions cost no recall",
@@ -59,14 +67,20 @@ CUT = (
 
 
 def scoring_conventions(
-    gold: Sequence[str], predicted: Sequence[str], *, kept_words: Sequence[int | None] | None = None
+    gold: Sequence[str],
+    predicted: Sequence[str],
+    *,
+    kept_words: Sequence[int | None] | None = None,
+    raw_text: bool = False,
 ) -> list[Convention]:
-    """The scores of one set of predictions under each convention, strict BIO (BLURB's) first.
+    """The scores of one set of predictions under each convention, strict BIO (BLURB's) first; of raw text, exact spans
+    first.
 
     Args:
         gold: sentences as tags joined by spaces; predicted likewise.
         kept_words: per sentence, how many words fit the length limit (None: all). Without it, the convention that
             truncates is left out.
+        raw_text: whether gold lists mentions, which conventions on tags alone cannot count.
 
     Raises:
         ParameterError: there is no sentence, their numbers differ, a tag is unknown, or a sentence has a different
@@ -76,7 +90,8 @@ def scoring_conventions(
         raise ParameterError(
             f"{len(predicted)} predictions for {len(gold)} sentences; give one per sentence, at least one"
         )
-    conventions = [_convention(name, meaning, terms(gold, predicted)) for name, meaning, terms in CONVENTIONS]
+    chosen = RAW_TEXT_CONVENTIONS if raw_text else CONVENTIONS
+    conventions = [_convention(name, meaning, terms(gold, predicted)) for name, meaning, terms in chosen]
     if kept_words is not None:
         name, meaning, terms = CUT
         conventions.append(

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from .counts import COUNTS, PrecisionRecallF1, count_terms, f1_from_counts, scores_from_counts
-from .entities import bio_to_io, decode_tags, io_to_bio, tag_pairs
+from .entities import bio_to_io, io_to_bio, mention_pairs, split_gold, tag_pairs
 from .metric import Metric
 
 
@@ -26,8 +26,7 @@ def entity_terms(
         scheme: key of entities.DECODERS.
     """
     rows = []
-    for truth, guess in tag_pairs(gold, predicted):
-        expected, actual = decode_tags(truth, scheme=scheme), decode_tags(guess, scheme=scheme)
+    for expected, actual in mention_pairs(gold, predicted, scheme=scheme):
         shared = len(set(expected).intersection(actual))
         rows.append((shared, len(expected), shared, len(actual)))
     return count_terms(rows)
@@ -36,9 +35,9 @@ def entity_terms(
 def entity_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, PrecisionRecallF1]:
     """Entity type -> precision, recall, F1 and counts of its mentions under strict BIO, types sorted."""
     counts: dict[str, np.ndarray] = {}
-    for truth, guess in tag_pairs(gold, predicted):
-        expected, actual = set(decode_tags(truth)), set(decode_tags(guess))
-        for side, group in enumerate((expected & actual, expected, expected & actual, actual)):
+    for expected, actual in mention_pairs(gold, predicted):
+        shared = set(expected).intersection(actual)
+        for side, group in enumerate((shared, expected, shared, actual)):
             for mention in group:
                 counts.setdefault(mention.type, np.zeros(len(COUNTS)))[side] += 1
     return {kind: scores_from_counts(counts[kind]) for kind in sorted(counts)}
@@ -56,7 +55,7 @@ def word_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequenc
 
 def io_ceiling(gold: Sequence[str]) -> float:
     """The best entity F1 possible with IO tags, a fraction: they cannot separate adjacent mentions."""
-    return entity_f1(gold, [" ".join(io_to_bio(bio_to_io(label.split()))) for label in gold])
+    return entity_f1(gold, [" ".join(io_to_bio(bio_to_io(split_gold(label)[0]))) for label in gold])
 
 
 ENTITY_F1 = Metric(name="entity_f1", title="entity-level F1", terms=entity_terms, from_sums=f1_from_counts)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .counts import COUNTS, PrecisionRecallF1, f1_from_counts, scores_from_counts
-from .entities import tag_pairs
+from .entities import gold_words, tag_pairs
 from .metric import Metric
 
 
@@ -27,11 +27,12 @@ def pico_terms(gold: Sequence[str], predicted: Sequence[str], positives: Sequenc
         raise ParameterError("pico_f1 needs positive tags; give positives=(tag, ...)")
     pairs = tag_pairs(gold, predicted)
     terms = np.zeros((len(pairs), len(positives), len(COUNTS)))
-    for i, (truth, guess) in enumerate(pairs):
-        both = [t for t, g in zip(truth, guess, strict=True) if t == g]
+    for i, (label, (_, guess)) in enumerate(zip(gold, pairs, strict=True)):
+        expected = [(word.start, f"I-{word.type}") for word in gold_words(label)]
+        right = set(expected).intersection(enumerate(guess))
         for c, tag in enumerate(positives):
-            shared = both.count(tag)
-            terms[i, c] = shared, truth.count(tag), shared, guess.count(tag)
+            shared = sum(counted == tag for _, counted in right)
+            terms[i, c] = shared, sum(counted == tag for _, counted in expected), shared, guess.count(tag)
     return terms.reshape(len(pairs), -1)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from .counts import count_terms, f1_from_counts
-from .entities import Mention, decode_tags, tag_pairs
+from .entities import Mention, mention_pairs
 from .metric import Metric
 
 
@@ -26,8 +26,7 @@ def relaxed_terms(
         rule: key of RULES.
     """
     rows = []
-    for truth, guess in tag_pairs(gold, predicted):
-        expected, actual = decode_tags(truth), decode_tags(guess)
+    for expected, actual in mention_pairs(gold, predicted):
         gold_matched, predicted_matched = RULES[rule](expected, actual) if expected and actual else (0, 0)
         rows.append((gold_matched, len(expected), predicted_matched, len(actual)))
     return count_terms(rows)
@@ -47,17 +46,13 @@ def one_to_one(gold: Sequence[Mention], predicted: Sequence[Mention]) -> tuple[i
 
 
 def _matched(gold: Sequence[Mention], predicted: Sequence[Mention]) -> int:
-    # Greedy from left to right is optimal: if the first two mentions overlap, only the one that ends last can overlap
-    # a later mention.
-    pairs = i = j = 0
-    while i < len(gold) and j < len(predicted):
-        if _overlap(gold[i], predicted[j]):
-            pairs, i, j = pairs + 1, i + 1, j + 1
-        elif gold[i].end <= predicted[j].start:
-            i += 1
-        else:
-            j += 1
-    return pairs
+    # Predicted mentions do not overlap each other, so a gold mention overlaps consecutive ones. Then it is optimal that
+    # each prediction, from left to right, takes the free gold mention that ends first (Glover 1967).
+    free = sorted(gold, key=lambda mention: mention.end)
+    for guess in predicted:
+        if (first := next((mention for mention in free if _overlap(mention, guess)), None)) is not None:
+            free.remove(first)
+    return len(gold) - len(free)
 
 
 def _overlap(a: Mention, b: Mention) -> bool:

@@ -15,7 +15,7 @@ from .custom.definition import custom_task, load_custom_task
 from .custom.dev_split import split_dev
 from .custom.formats import FOLDERS
 from .formats.blurb_files import READERS
-from .formats.standoff import STANDOFF_SUFFIXES
+from .formats.standoff import standoff_files
 from .serialization import fingerprint_values, task_from_dict, task_to_dict
 from .task import (
     OUTPUT_TYPES,
@@ -152,9 +152,9 @@ def _content(path: Path) -> bytes:
     """The bytes of a file, or of the brat files in a folder with their names."""
     if not path.is_dir():
         return path.read_bytes()
-    contents = [
-        (file.name.encode(), file.read_bytes()) for file in sorted(path.iterdir()) if file.suffix in STANDOFF_SUFFIXES
-    ]
+    files = standoff_files(path)
+    names = {file.relative_to(path).as_posix(): file for file in (*files.texts.values(), *files.annotations.values())}
+    contents = [(name.encode(), names[name].read_bytes()) for name in sorted(names)]
     return b"".join(b"%d %s %d\n%s" % (len(name), name, len(data), data) for name, data in contents)
 
 

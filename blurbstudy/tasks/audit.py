@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from ..config import JsonObject, fingerprint
 from ..metrics import Mention, decode_tags, io_ceiling
@@ -88,6 +88,17 @@ def sub_word_counts(task: Task, examples: Sequence[Example], tokenizer: Tokenize
     cutter = without_truncation(tokenizer, words=task.output == "token_labels")
     special = _special(task, examples, cutter)
     return [int(pieces.sum()) + special for pieces in _pieces(task, examples, cutter)]
+
+
+def unknown_counts(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> tuple[int, int]:
+    """The unknown sub-words of some examples, and all of theirs; a word without sub-words becomes an unknown one."""
+    cutter, lost, total = without_truncation(tokenizer, words=task.output == "token_labels"), 0, 0
+    unknown = _unknown(cutter)
+    for example, encoding in _encodings(task, examples, cutter):
+        without = len(example.texts) - len(set(encoding.word_ids)) if task.output == "token_labels" else 0
+        lost += without + sum(piece == unknown for piece in encoding.ids)
+        total += without + len(encoding.ids)
+    return lost, total
 
 
 def tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
@@ -188,18 +199,22 @@ def _surface_forms(example: Example) -> Iterator[str]:
 
 def _pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
     """Sub-words without special tokens: per word of tagged sentences, (1,) for other examples."""
+    for example, encoding in _encodings(task, examples, tokenizer):
+        if task.output == "token_labels":
+            # A word without sub-words becomes [UNK].
+            yield np.maximum(np.bincount(encoding.word_ids or [0], minlength=len(example.texts)), 1)  # pyright: ignore[reportArgumentType]
+        else:
+            yield np.array([len(encoding.ids)])
+
+
+def _encodings(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> Iterator[tuple[Example, Encoding]]:
+    """The examples with their sub-words, without special tokens."""
+    words = task.output == "token_labels"
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
-        if task.output == "token_labels":
-            texts = [list(example.texts) for example in batch]
-            encoded = tokenizer.encode_batch(texts, is_pretokenized=True, add_special_tokens=False)
-            for words, encoding in zip(texts, encoded, strict=True):
-                # A word without sub-words becomes [UNK].
-                yield np.maximum(np.bincount(encoding.word_ids or [0], minlength=len(words)), 1)  # pyright: ignore[reportArgumentType]
-        else:
-            inputs = [" ".join(example.texts) if len(example.texts) == 1 else example.texts for example in batch]
-            for encoding in tokenizer.encode_batch(inputs, add_special_tokens=False):
-                yield np.array([len(encoding.ids)])
+        texts = [list(e.texts) if words else " ".join(e.texts) if len(e.texts) == 1 else e.texts for e in batch]
+        encoded = tokenizer.encode_batch(texts, is_pretokenized=words, add_special_tokens=False)
+        yield from zip(batch, encoded, strict=True)
 
 
 def _special(task: Task, examples: Sequence[Example], tokenizer: Tokenizer) -> int:

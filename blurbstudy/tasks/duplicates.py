@@ -48,9 +48,9 @@ def duplicates(
     labels = defaultdict(set)
     for example in train:
         labels[normalized(example)].add(example.label)
-    near = _count_near(train, others, parts=lambda example: ngrams(normalized(example)))
+    near = near_duplicates(train, others, parts=lambda example: ngrams(normalized(example)))
     masked = {normalized(example, masks=False) for example in train} if relation else set()
-    same_words = _count_near(train, others, parts=unmasked_words) if relation else {}
+    same_words = near_duplicates(train, others, parts=unmasked_words) if relation else {}
     units = named_documents(train)
     counts = {}
     for split, examples in others.items():
@@ -59,9 +59,9 @@ def duplicates(
             "examples": len(examples),
             "exact": len(same),
             "other_label": sum(label not in known for label, known in same),
-            "near": near[split],
+            "near": sum(near[split]),
             "masked_exact": sum(normalized(e, masks=False) in masked for e in examples) if relation else None,
-            "masked_near": same_words.get(split),
+            "masked_near": sum(same_words[split]) if relation else None,
             "documents": sum(example.unit in units for example in examples) if units else None,
         }
     return counts
@@ -74,20 +74,21 @@ def named_documents(examples: Sequence[Example]) -> set[str]:
     return documents if documents - {f"d{i}" for i in range(1, len(examples) + 1)} else set()
 
 
-def _count_near(
+def near_duplicates(
     train: Sequence[Example],
     others: Mapping[str, Sequence[Example]],
     *,
     parts: Callable[[Example], frozenset[Hashable]],
-) -> dict[str, int]:
-    """Split -> number of examples similar to an example of train."""
-    counts = {split: Counter(map(parts, examples)) for split, examples in others.items()}
-    queries = list({query for split in counts.values() for query in split})  # each distinct set once
-    near = has_near_duplicate(queries, list(set(map(parts, train))))
-    matched = {query for query, is_near in zip(queries, near, strict=True) if is_near}
-    return {
-        split: sum(n for query, n in split_counts.items() if query in matched) for split, split_counts in counts.items()
-    }
+) -> dict[str, list[bool]]:
+    """Split -> whether each of its examples is similar to an example of train.
+
+    Args:
+        parts: the elements of which similar examples share most.
+    """
+    sets = {split: list(map(parts, examples)) for split, examples in others.items()}
+    queries = list({query for queries in sets.values() for query in queries})  # each distinct set once
+    near = dict(zip(queries, has_near_duplicate(queries, list(set(map(parts, train)))), strict=True))
+    return {split: [near[query] for query in queries] for split, queries in sets.items()}
 
 
 def has_near_duplicate(

@@ -1,7 +1,8 @@
 """Tokenization into packed features: the concatenated sequences of a split, without padding.
 
 Texts and pairs are truncated as in BERT (longest_first), whatever truncation or padding the tokenizer file specifies.
-Tagged sentences are not truncated: a sentence beyond the limit becomes several sequences, each word in exactly one.
+Tagged sentences are not truncated: a sentence beyond the limit becomes several sequences, each word in exactly one; of
+raw text, overlapping sequences as in prediction, with each word predicted in exactly one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 from ..config import JsonObject
 from . import read_task
 from .task import Example, Task, split_labels, split_tags
+from .windows import disjoint_windows, overlapping_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -219,6 +221,7 @@ def _tokenize_words(
     examples: Sequence[Example], tokenizer: Tokenizer, task: Task, *, room: int, unknown: int | None
 ) -> Features:
     begin, end = special_tokens(tokenizer)
+    inside, divide = room - len(begin) - len(end), overlapping_windows if task.has_raw_text else disjoint_windows
     encodings = tokenizer.encode_batch(
         [list(example.texts) for example in examples], is_pretokenized=True, add_special_tokens=False
     )
@@ -230,11 +233,13 @@ def _tokenize_words(
             assert word is not None  # there are no special tokens
             pieces[word].append(piece)
         words.append(words[-1] + len(pieces))
-        for window in _windows([sub_words or [unknown or 0] for sub_words in pieces], room - len(begin) - len(end)):
+        pieces = [sub_words[:inside] or [unknown or 0] for sub_words in pieces]
+        for window in divide([len(sub_words) for sub_words in pieces], inside):
             ids += begin
-            for sub_words in window:
-                word_starts.append(len(ids))
-                ids += sub_words
+            for i in range(window.first, window.last):
+                if window.begin <= i < window.end:
+                    word_starts.append(len(ids))
+                ids += pieces[i]
             ids += end
             offsets.append(len(ids))
     return Features(
@@ -252,23 +257,6 @@ def special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     encoding = tokenizer.encode(["a"], is_pretokenized=True)
     text = [i for i, word in enumerate(encoding.word_ids) if word is not None]
     return encoding.ids[: text[0]], encoding.ids[text[-1] + 1 :]
-
-
-def _windows(pieces: Sequence[list[int]], room: int) -> list[list[list[int]]]:
-    """A sentence's words in the fewest windows of similar length; a single word is truncated to `room` sub-words."""
-    pieces = [word[:room] for word in pieces]
-    total = sum(map(len, pieces))
-    if total <= room:
-        return [pieces]
-    enough = -(-total // -(-total // room))
-    windows, current, used = [], [], 0
-    for word in pieces:
-        if current and (used >= enough or used + len(word) > room):
-            windows.append(current)
-            current, used = [], 0
-        current.append(word)
-        used += len(word)
-    return [*windows, current]
 
 
 def targets_of(examples: Sequence[Example], task: Task) -> np.ndarray:

@@ -1,23 +1,27 @@
 """Prediction files: read, checked against their examples, and written.
 
-Tags are in CoNLL format, `token<TAB>predicted` or `token<TAB>gold<TAB>predicted`, with an empty line after each
-sentence. Other predictions are lines `id<TAB>prediction` (a label, a number, or labels separated by commas), with or
-without that header. An empty set of labels may lack the tab, since editors strip it.
+Tags are in CoNLL format, `token<TAB>predicted` or `token<TAB>gold<TAB>predicted`, or with spaces instead of tabs, with
+an empty line after each sentence. Other predictions are lines `id<TAB>prediction` (a label, a number, or labels
+separated by commas), with or without that header, or the TSV or JSON lines of `blurbstudy predict`. An empty set of
+labels may lack the tab, since editors strip it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import DataError, ParameterError
 from ..filesystem import disk_errors, write_once
 from .formats.conll import Block, read_sentences
 from .formats.lines import LineErrors, describe_columns, quote, read_lines
-from .task import Example, Task, split_labels, split_tags
+from .formats.records import detect_content, json_records
+from .task import Example, Task, as_predicted, split_labels, split_tags
 
 HEADER = "id\tprediction"
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 
 
 def read_predictions(
@@ -78,9 +82,7 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
     expected = {example.id for example in examples}
     predictions: dict[str, str | float] = {}
     errors = LineErrors(path)
-    lines = read_lines(path)
-    start = 1 if lines and lines[0] == HEADER else 0
-    for number, line in enumerate(lines[start:], start + 1):
+    for number, line in _lines_by_id(path, task, expected, errors):
         name, tab, value = line.partition("\t")
         name = name.strip()
         no_label = task.output == "multi_label" and name in expected  # editors strip the tab that ends such a line
@@ -103,6 +105,36 @@ def _read_by_id(path: Path, task: Task, examples: Sequence[Example], of: str) ->
             f"give one line per example of {of}"
         )
     return [predictions[example.id] for example in examples]
+
+
+def _lines_by_id(path: Path, task: Task, expected: set[str], errors: LineErrors) -> Iterator[tuple[int, str]]:
+    """Numbered lines `id<TAB>prediction`, also from what predict wrote: JSON lines, or a TSV with more columns."""
+    names = {"multi_label": ("labels", "label"), "score": ("score",)}.get(task.output, ("label",))
+    if detect_content(path) == "json":
+        for number, record in json_records(path, errors):
+            name = next((name for name in (*names, "prediction") if name in record), None)
+            if name is None or "id" not in record:
+                errors.add(number, f"keys {', '.join(record)}", f"id and {names[0]}", "restore the line")
+                continue
+            value = record[name]
+            yield number, f"{record['id']}\t{','.join(map(str, value)) if isinstance(value, list) else value}"
+        return
+    lines = read_lines(path)
+    header = lines[0].split("\t") if lines else []
+    if len(header) < 2 or header[0] != "id" or header[1] not in (*names, "prediction") or "id" in expected:
+        yield from enumerate(lines, 1)
+        return
+    for number, line in enumerate(lines[1:], 2):
+        cells = line.split("\t")
+        if len(header) > 2 and len(cells) != len(header):
+            errors.add(number, describe_columns(line), f"{len(header)} as in the header", "restore the line")
+            continue
+        yield number, "\t".join(map(unescape, cells[:2])) if len(header) > 2 else line
+
+
+def unescape(cell: str) -> str:
+    """A cell of a TSV of `blurbstudy predict`, whose tabs, line breaks and backslashes are escaped."""
+    return re.sub(r"\\([tnr\\])", lambda match: _ESCAPED[match[1]], cell)
 
 
 def _prediction(value: str, task: Task) -> str | float | None:
@@ -148,22 +180,24 @@ def _read_tags(path: Path, task: Task, examples: Sequence[Example], of: str) -> 
     _check_sentences(path, sentences, examples, of)
     errors = LineErrors(path)
     predictions = []
-    width = sentences[0].lines[0].count("\t") + 1
+    tabs = "\t" in sentences[0].lines[0]
+    width = len(_columns(sentences[0].lines[0], tabs=tabs))
     width = width if width in (2, 3) else 2  # with gold tags, as for conlleval, or without
     for block, example in zip(sentences, examples, strict=True):
         tags = []
         for number, (line, word) in enumerate(zip(block.lines, example.texts, strict=True), block.first):
-            fields = line.split("\t")
+            fields = _columns(line, tabs=tabs)
             tag = fields[-1].strip()
             if len(fields) != width:
                 form = "token<TAB>predicted" if width == 2 else "token<TAB>gold<TAB>predicted"
-                errors.add(number, describe_columns(line), form, "correct the line")
+                actual = describe_columns(line) if tabs else f"{len(fields)} columns in {quote(line)}"
+                errors.add(number, actual, form, "correct the line")
             elif fields[0] != word:
                 errors.add(number, f"token {quote(fields[0])}", f"{quote(word)} as in {of}", "restore the token")
             elif tag not in task.labels:
                 errors.add(number, f"tag {quote(tag)}", " or ".join(task.labels), _tag_remedy(tag, task))
             tags.append(tag)
-        predictions.append(" ".join(tags))
+        predictions.append(as_predicted(" ".join(tags), task))
     errors.raise_first()
     return predictions
 
@@ -193,4 +227,10 @@ def _check_sentences(path: Path, sentences: Sequence[Block], examples: Sequence[
 
 
 def _fits(block: Block, example: Example) -> bool:
-    return [line.partition("\t")[0] for line in block.lines] == list(example.texts)
+    tabs = "\t" in block.lines[0]
+    return [_columns(line, tabs=tabs)[0] for line in block.lines] == list(example.texts)
+
+
+def _columns(line: str, *, tabs: bool) -> list[str]:
+    """The columns of a line, separated by tabs or by spaces; other white space may be part of a token."""
+    return line.split("\t") if tabs else re.split(" +", line.strip(" "))

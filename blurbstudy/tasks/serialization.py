@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from ..config import JsonMapping, JsonObject
-from .task import CustomForm, Task
+from .task import TUPLES, CustomForm, Task
 
 # Fields of a custom task that decide what is read, predicted or scored.
 _FINGERPRINT_FIELDS = ("task_type", "reader", "columns", "labels", "positive_labels", "bounds", "metric")
 
 SPLIT_REVISION = 2  # revision of the rule in custom.dev_split; another rule yields other data
+TEXT_REVISION = 1  # revision of the rule in custom.raw_text
 
 
 def task_to_dict(task: Task) -> JsonObject:
@@ -36,12 +37,15 @@ def fingerprint_values(task: Task) -> JsonObject:
     del values["task_type_alias"]
     custom = {name: value for name, value in values.items() if value != defaults[name]}
     custom |= {"split_revision": SPLIT_REVISION} if task.custom.dev_share else {}
+    custom |= {"text_revision": TEXT_REVISION} if task.has_raw_text else {}
     return {name: getattr(task, name) for name in _FINGERPRINT_FIELDS} | {"custom": custom}
 
 
 def _custom_from_dict(values: JsonMapping) -> CustomForm:
     overrides = {
-        split: changed | {name: tuple(changed[name]) for name in ("columns", "one_hot")}
+        split: changed | {name: tuple(changed[name]) for name in ("columns", *TUPLES) if name in changed}
         for split, changed in values["split_overrides"].items()
     }
-    return CustomForm(**dict(values) | {"one_hot": tuple(values["one_hot"]), "split_overrides": overrides})
+    return CustomForm(
+        **dict(values) | {name: tuple(values.get(name, ())) for name in TUPLES} | {"split_overrides": overrides}
+    )

@@ -13,9 +13,16 @@ from typing import Any
 import numpy as np
 
 from ..config import JsonMapping
+from ..metrics.entities import gold_words, io_to_bio, split_gold
 
 SPLITS = ("train", "dev", "test")
 OUTSIDE = "O"  # the tag of words outside mentions
+RAW_TEXT, GIVEN_WORDS = "raw text", "given words"
+SCORED_ON = {  # what tags are scored on, and what that means
+    RAW_TEXT: "words and sentences are split as `predict` splits them, and predictions are compared with all spans of "
+    "the files by their characters",
+    GIVEN_WORDS: "words and sentences are those of the files; `predict` splits raw text by itself, perhaps otherwise",
+}
 
 # task type -> what is predicted: one label per word, one label, a set of labels, or a score
 OUTPUT_TYPES = {
@@ -36,7 +43,8 @@ class CustomForm:
     document: str = ""  # column (key) of documents; "": one example each, or as marked in CoNLL files
     header: bool = True  # whether a table has one; without, columns are numbered from 1
     separator: str = ","  # between the labels of a set
-    scheme: str = ""  # of tags: key of custom.tagged.SCHEMES
+    scheme: str = ""  # of tags: key of formats.tag_schemes.SCHEMES
+    tag_spelling: str = ""  # one of formats.tag_schemes.SPELLINGS; "" is B-Type
     dev_share: float = 0.0  # fraction of train used as dev; 0: dev has its own file
     split_seed: int = 1  # of the dev split
     task_type_alias: str = ""  # as the user names it; for messages only
@@ -44,10 +52,17 @@ class CustomForm:
     end: str = ""  # column of its end, exclusive
     mention: str = ""  # column of its text, for a check of the offsets
     discontinuous: str = "refuse"  # policy for discontinuous entities: one of standoff.DISCONTINUOUS_POLICIES
+    mismatched: str = "refuse"  # policy for entities with another text: one of span_checks.MISMATCH_POLICIES
     one_hot: tuple[str, ...] = ()  # columns of labels with 1 or 0; (): one column of labels
+    marks: tuple[str, ...] = ()  # labels of marks such as [1, 0, 0] by position; (): labels are named
+    drop_unlabelled: bool = False  # whether rows without a label are left out
     center: float = 0.0  # scores are trained as (score - center) / scale
     scale: float = 1.0
+    words: str = "basic"  # key of WORD_SPLITTERS that splits raw text, as the model's input is split in prediction
     split_overrides: Mapping[str, JsonMapping] = field(hash=False, default_factory=dict)  # split -> differing fields
+
+
+TUPLES = ("one_hot", "marks")  # fields of CustomForm that are tuples, lists in JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +106,7 @@ class Task:
 
         Args:
             kind: ner, classification, relation, pairs, question, similarity, multi-label or pico.
-            train: TSV, CSV, JSONL, CoNLL or PubTator file, or a brat folder; dev and test likewise.
+            train: TSV, CSV, JSON, CoNLL, PubTator or BioC file, or a brat folder; dev and test likewise.
             dev: default: split off train.
             test: default: none; scores are reported on dev only.
             options: other arguments of `blurbstudy.tasks.custom_task`, such as columns={"text": "sentence"}.
@@ -142,9 +157,27 @@ class Task:
         overrides = dict(self.custom.split_overrides[split])
         reader, columns = overrides.pop("reader"), tuple(overrides.pop("columns"))
         custom = dataclasses.replace(
-            self.custom, **overrides | {"one_hot": tuple(overrides["one_hot"])}, split_overrides={}
+            self.custom,
+            **overrides | {name: tuple(overrides[name]) for name in TUPLES if name in overrides},
+            split_overrides={},
         )
         return dataclasses.replace(self, reader=reader, columns=columns, custom=custom)
+
+    def is_raw_text(self, split: str) -> bool:
+        """Whether the split is raw text with spans, so that words and sentences are split as in prediction; else its
+        words are given, or they are not tagged.
+        """
+        custom = self.of_split(split).custom
+        return self.output == "token_labels" and custom is not None and not custom.scheme
+
+    def scored_on(self, split: str) -> str:
+        """Key of SCORED_ON, for tagged words; else ""."""
+        return "" if self.output != "token_labels" else RAW_TEXT if self.is_raw_text(split) else GIVEN_WORDS
+
+    @property
+    def has_raw_text(self) -> bool:
+        """Whether any split is raw text with spans."""
+        return any(map(self.is_raw_text, SPLITS))
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -170,9 +203,26 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).lower()
 
 
+def describe_scoring(task: Task, splits: Sequence[str]) -> list[str]:
+    """What tags are scored on, one sentence for each of SCORED_ON that occurs; none for other tasks."""
+    by_basis = {basis: [split for split in splits if task.scored_on(split) == basis] for basis in SCORED_ON}
+    return [
+        f"{' and '.join(names)} scored on {basis}: {SCORED_ON[basis]}" for basis, names in by_basis.items() if names
+    ]
+
+
 def split_tags(label: str) -> list[str]:
-    """The tags of a sentence, from a string such as "O B I"."""
-    return label.split()
+    """The tags of a sentence, from a string such as "O B I" or a gold label that also lists mentions."""
+    return split_gold(label)[0]
+
+
+def as_predicted(label: str, task: Task) -> str:
+    """A prediction as it is scored and written. In raw text an I tag without a preceding B starts a mention, as in
+    transformers' pipeline, and becomes B, so that tags and spans are the same mentions.
+    """
+    if task.task_type != "ner" or not task.has_raw_text:
+        return label
+    return " ".join(io_to_bio(label.split(), scheme="default"))
 
 
 def split_labels(label: str) -> list[str]:
@@ -224,11 +274,12 @@ def unstandardize_scores(outputs: np.ndarray, task: Task) -> np.ndarray:
 
 
 def example_size(task: Task, label: str | float) -> int:
-    """The size of one example in the task's size_unit: mentions (B tags), PICO words (tags other than O), or 1."""
+    """The size of one example in the task's size_unit: mentions, PICO words, or 1."""
     if task.size_unit == "mentions":
-        return sum(tag.startswith("B") for tag in split_tags(str(label)))
+        tags, listed = split_gold(str(label))
+        return sum(tag.startswith("B") for tag in tags) if listed is None else len(listed)
     if task.size_unit == "PICO words":
-        return sum(tag != OUTSIDE for tag in split_tags(str(label)))
+        return len(gold_words(str(label)))
     return 1
 
 

@@ -12,7 +12,7 @@ from ..models import Classifier, PackedBatch, pack
 from ..models.packing import CPU
 from ..tasks import Task
 from ..tasks.features import Features
-from ..tasks.task import OUTSIDE, denormalize_scores, head_labels, unstandardize_scores
+from ..tasks.task import OUTSIDE, as_predicted, denormalize_scores, head_labels, unstandardize_scores
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 PROBABILITY_UNITS = 10_000  # probabilities have four decimals
@@ -116,7 +116,8 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: s
     """(targets, outputs) -> one prediction per example, in the form of Example.label.
 
     A label is the one with the largest output; a label set consists of the labels with outputs above 0 (probability
-    1/2); IO tags become BIO tags, one mention per run of I; a cosine is scaled from [0, 1] to the score's bounds.
+    1/2); IO tags become BIO tags, one mention per run of I; in raw text an I tag without a preceding B starts a mention
+    and becomes B; a cosine is scaled from [0, 1] to the score's bounds.
     """
     if task.output == "score":
         scores = (
@@ -131,7 +132,8 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: s
     chosen = outputs.argmax(-1)
     if task.output == "token_labels" and len(labels) < len(task.labels):
         return _by_example(_io_to_bio(chosen, labels, features), features)
-    return _by_example(labels[chosen], features)
+    predictions = _by_example(labels[chosen], features)
+    return [as_predicted(label, task) for label in predictions] if task.has_raw_text else predictions
 
 
 def label_probabilities(outputs: np.ndarray, task: Task) -> np.ndarray | None:

@@ -36,6 +36,7 @@ def train_population(
     task: Task,
     checkpoint: Checkpoint,
     device: str = "auto",
+    gold: Mapping[str, Sequence[str]] | None = None,
     train_subset: np.ndarray | None = None,
     on_progress: Progress | None = None,
     on_record: RecordCallback | None = None,
@@ -50,6 +51,7 @@ def train_population(
     Args:
         configs: runs of one task, encoder, precision and depth that agree in the recipe fields of SHARED_FIELDS.
         features: train, dev and test.
+        gold: their gold labels where the targets do not express them (raw text); None: those of the targets.
         train_subset: indices of the training examples to use; steps are counted as of all.
         on_record: called with each record as soon as its run has ended, while the others continue.
         on_step: called with the members after every step, for a live learning curve.
@@ -67,6 +69,7 @@ def train_population(
         task=task,
         checkpoint=checkpoint,
         device=torch_device,
+        gold=gold,
         train_subset=train_subset,
         on_progress=on_progress,
         on_record=on_record,
@@ -112,6 +115,7 @@ class PopulationTraining:
         task: Task,
         checkpoint: Checkpoint,
         device: torch.device,
+        gold: Mapping[str, Sequence[str]] | None = None,
         train_subset: np.ndarray | None = None,
         on_progress: Progress | None = None,
         on_record: RecordCallback | None = None,
@@ -131,7 +135,7 @@ class PopulationTraining:
         if not scored:
             raise ParameterError("train_on_dev leaves nothing to score without a test set; set train_on_dev to false")
         self.splits = {name: features[name] for name in scored}
-        self.gold = {name: gold_of(split, task) for name, split in self.splits.items()}
+        self.gold = {name: gold[name] if gold else gold_of(split, task) for name, split in self.splits.items()}
         self.population = Population(
             configs, train=train, n_scheduled=n_scheduled, rows=rows, task=task, checkpoint=checkpoint, device=device
         )

@@ -54,7 +54,7 @@ def test_a_result_is_a_table_with_a_model_and_is_not_repeated(trained, tiny_enco
     folder, task, result = trained
     assert result.sweep.trained == 2 and (result.model / "config.json").is_file()
     markup = result._repr_html_()
-    assert all(part in markup for part in ('<th scope="row">1</th>', "the best on dev", "warning: test has 40"))
+    assert all(part in markup for part in ('<th scope="row">1</th>', "the best on dev", "caveat: test has 40"))
     again = finetune(
         task,
         tiny_encoder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +14,9 @@ from blurbstudy.api.retrain import ensure_weights
 from blurbstudy.api.score import export_predictions, score_run
 from blurbstudy.cli.app import app
 from blurbstudy.errors import ParameterError, StudyError
+from blurbstudy.stats.references import load_gold
 from blurbstudy.store.run_store import RunStore
+from blurbstudy.tasks import read_split
 
 LABELS = ("mild", "severe", "unknown")
 RECIPE = {"epochs": 6, "learning_rate": 5e-3, "max_length": 48, "n_evaluations": 1}
@@ -101,3 +104,25 @@ def test_other_tasks_and_splits_are_refused(tiny_encoder, tmp_path):
         finetune("DDI", tiny_encoder, splits="5x2", data="mini", store=tmp_path)
     with pytest.raises(ParameterError, match="use official, or FOLDSxREPEATS"):
         finetune("BIOSSES", tiny_encoder, splits="five", data="mini", store=tmp_path)
+
+
+def test_texts_of_several_documents_are_told_with_the_mean_without_them(tmp_path, tiny_encoder):
+    write_reports(tmp_path / "train.tsv", 64)
+    rows = (tmp_path / "train.tsv").read_text().splitlines()
+    rows += ["\t".join((f"other{i}", *rows[4 * i + 1].split("\t")[1:])) for i in range(6)]
+    (tmp_path / "train.tsv").write_text("\n".join(rows) + "\n")
+    columns = {"text": "text", "label": "label", "document": "document"}
+    task = Task.from_files("classification", train=tmp_path / "train.tsv", columns=columns)
+    options = {"recipe": RECIPE | {"epochs": 1}, "device": "cpu", "progress": "silent"}
+    result = finetune(task, tiny_encoder, splits="2x1", store=tmp_path / "store", **options)
+    (leak,) = result.to_dict()["caveats"]
+    assert (leak["count"], leak["total"]) == (12, 70) and f"\ncaveat: {leak['text']}\n" in result.text()
+    examples = {example.id: example for example in read_split(task, split="train") + read_split(task, split="dev")}
+    texts = Counter(example.texts for example in examples.values())
+    without = []
+    for record in result.sweep.values():
+        gold = load_gold(RunStore(result.store), [record])[task.name].of_run(record).gold["test"]
+        pairs = list(zip(gold.ids, gold.gold, record.predictions["test"], strict=True))
+        kept = [label == guess for name, label, guess in pairs if texts[examples[name.split(":")[1]].texts] == 1]
+        without.append(sum(kept) / len(kept))
+    assert leak["score_without"] == pytest.approx(sum(without) / 2) and leak["score"] == pytest.approx(result.mean.mean)

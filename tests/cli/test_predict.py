@@ -66,6 +66,31 @@ def test_unreadable_lines_stop_the_command_or_are_listed(predict):
     assert "skipped 1 of 3 documents" in err and "a.jsonl, line 2" in err
 
 
+def test_documents_with_one_id_are_all_predicted_and_that_is_said(predict):
+    Path("a.csv").write_text("id,text\nP7,Aspirin.\nP7,asthma.\n,Aspirin again.\n")
+    code, out, err = predict("a.csv")
+    assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["P7", "P7.2", "3"])
+    assert err == "warning: 2 documents without an id of their own, numbered in the output\n"
+    code, out, err = predict("a.csv", "--columns", "id=")
+    assert (code, err, [json.loads(line)["id"] for line in out.splitlines()]) == (0, "", ["1", "2", "3"])
+
+
+def test_comments_of_conll_files_are_no_words_and_are_counted(predict):
+    Path("a.conll").write_text("# doc 1\nAspirin\tO\nhelps\tO\n\n# doc 2\n#1\tO\nasthma\tO\n")
+    code, out, err = predict("a.conll")
+    assert (code, [json.loads(line)["text"] for line in out.splitlines()]) == (0, ["Aspirin helps", "#1 asthma"])
+    assert err == "2 lines of comments left out\n"
+
+
+def test_a_file_with_carriage_returns_alone_has_as_many_documents_as_lines(predict):
+    Path("a.csv").write_bytes(b"text,note\rAspirin.,x\rasthma.,y\r")
+    Path("b.txt").write_bytes(b"Aspirin.\rasthma.\r")
+    assert [len(predict(*words)[1].splitlines()) for words in (["a.csv"], ["b.txt", "--input-format", "lines"])] == [
+        2,
+        2,
+    ]
+
+
 def test_an_interrupted_command_resumes_and_a_complete_output_is_not_overwritten(predict):
     Path("a.jsonl").write_text('{"text": "Aspirin"}\n{\n{"text": "asthma"}\n')
     assert predict("a.jsonl", "--to", "out.jsonl")[0] == 2
@@ -99,3 +124,44 @@ def test_a_directory_without_a_model_is_one_line(command, tiny_encoder):
     for words in (["--model", tiny_encoder], ["--model", "nowhere"], []):
         code, _, err = command("predict", "x", *words)
         assert code == 2 and err.count("\n") == 1 and "finetune" in err
+
+
+def test_content_decides_before_the_ending_and_that_is_said(predict):
+    Path("notes.txt").write_text('[{"id": "x", "text": "Aspirin."},\n {"id": "y", "text": "None."}]')
+    said = "notes.txt: read as jsonl by its content; --input-format text reads it as one text\n"
+    code, out, err = predict("notes.txt")
+    assert (code, [json.loads(line)["id"] for line in out.splitlines()], err) == (0, ["x", "y"], said)
+    code, out, err = predict("notes.txt", "--input-format", "text")
+    assert (code, json.loads(out)["id"], err) == (0, "notes", "")
+    Path("notes.xml").write_text("<article/>")
+    assert predict("notes.xml")[0] == 2 and "found XML of <article>" in predict("notes.xml")[2]
+
+
+def test_files_of_a_folder_that_are_not_read_are_counted(predict):
+    Path("texts/sub").mkdir(parents=True)
+    for name in ("a.txt", "sub/b.TXT", "a.ann", "visual.conf", "._a.txt"):
+        Path("texts", name).write_text("Aspirin.")
+    code, out, err = predict("texts")
+    assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["a", "sub/b"])
+    assert err == "texts: 2 other files of the folder are passed over (1 .conf, 1 .ann)\n"
+
+
+def test_what_predict_writes_is_scored_as_it_is(predict, command):
+    Path("gold").mkdir()
+    for name, text in {"a": "Aspirin\tagainst\nasthma.", "b": "Warfarin syndrome", "c": "None here."}.items():
+        Path(f"gold/{name}.txt").write_text(text)
+        places = [(kind, text.find(word), word) for kind, word in (("Drug", "Aspirin"), ("Disease", "syndrome"))]
+        lines = [
+            f"T{i}\t{kind} {at} {at + len(word)}\t{word}\n" for i, (kind, at, word) in enumerate(places) if at >= 0
+        ]
+        Path(f"gold/{name}.ann").write_text("".join(lines))
+    Path("t.yaml").write_text("kind: ner\nfiles: {train: gold, test: gold}\n")
+    scores = set()
+    for output in ("p.tsv", "p.jsonl", "p_brat"):
+        options = ["--format", "brat"] if output == "p_brat" else []
+        assert predict("gold", "--to", output, *options)[0] == 0
+        code, out, err = command("score", "--task", "t.yaml", "--predictions", output, "--json")
+        assert (code, err) == (0, "")
+        exact = json.loads(out)["exact"]
+        scores.add((exact["true_positives_gold"], exact["gold"], exact["predicted"]))
+    assert scores == {(2, 2, 4)}  # the lexicon also tags asthma and Warfarin

@@ -54,7 +54,8 @@ OPTIONS = ("--task", "bioasq", "--data", "data", "--predictions", "preds.tsv")
 def test_the_numbers_for_people(run_score):
     out, err = run_score(*OPTIONS)
     assert out.startswith("BioASQ test: accuracy (times 100) of preds.tsv\nscore 50.00, 95% CI [") and not err
-    assert "(bootstrap over questions), n = 10\ntrivial baseline 50.00 (the majority label of train)" in out
+    assert "(bootstrap over questions), n = 10\ncaveat: 10 of 10 examples of test are also in train" in out
+    assert "\ntrivial baseline 50.00 (the majority label of train)\n" in out
 
 
 def test_json_is_one_object_and_nothing_else(run_score):
@@ -119,7 +120,8 @@ def test_a_run_s_predictions_are_exported_and_read_again(run_score, run, tmp_pat
     assert out.endswith("predictions written to mine.tsv\n")
     again = json.loads(run_score(*OPTIONS[:4], "--predictions", "mine.tsv", "--json").out)
     kept = json.loads(run_score(*run, "--data", "data", "--export", "other.tsv", "--json").out)
-    assert again | {"predictions": ""} == kept | {"predictions": ""}
+    assert kept["caveats"] is None and [caveat["kind"] for caveat in again["caveats"]] == ["leakage", "few"]
+    assert again | {"predictions": "", "caveats": None} == kept | {"predictions": ""}
     assert (tmp_path / "other.tsv").read_bytes() == (tmp_path / "mine.tsv").read_bytes()
 
 

@@ -166,3 +166,30 @@ def test_joining_dev_is_refused_where_nothing_would_be_left_to_score(finetune, t
     assert code == 2 and errors.splitlines()[-1] == (
         "blurbstudy: train_on_dev=True: a has no test set, so no split remains to score; set it to false"
     )
+
+
+def test_faulty_entities_are_listed_and_the_ways_on_are_options(finetune, tmp_path):
+    rows = [{"text": f"Low TNF‐α in {i}.", "entities": [[4, 9, "Gene"]]} for i in range(20)]
+    for row in rows[:3]:
+        row["entities"] = [{"start": 4, "end": 9, "text": "TNF-a", "type": "Gene"}]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    code, out, err = finetune("--task", "ner", "--train", "a.json")
+    head, *lines = err.splitlines()
+    assert (code, out) == (2, "") and head.startswith("blurbstudy: a.json: 3 of 20 entities do not fit the text; ")
+    assert lines == [f"  record {i}: 'TNF‐α' at characters 4 to 9, but 'TNF-a' as their text" for i in (1, 2, 3)]
+    both = finetune("--task", "ner", "--train", "a.json", "--trust-offsets", "--skip-mismatched")
+    assert both[0] == 2 and "trust_offsets and skip_mismatched exclude each other" in both[2]
+    named = finetune("--task", "BIOSSES", "--data", "mini", "--trust-offsets")
+    assert named[0] == 2 and "--trust-offsets needs a kind of task" in named[2]
+
+
+def test_rows_without_a_label_are_left_out_on_request_and_counted(finetune, tmp_path):
+    rows = [f"note {i} of ward {i % 7},{('-', 'yes', 'no')[i % 3]}" for i in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]))
+    words = ["--task", "classification", "--train", "a.csv", "--no-model"]
+    code, _, errors = finetune(*words)
+    assert code == 2 and "a.csv, line 2: found 20 rows without label ('-' 20)" in errors and errors.count("\n") == 1
+    code, _, errors = finetune(*words, "--drop-unlabelled")
+    assert code == 0 and "train: 20 rows without a label left out (--drop-unlabelled)" in errors.splitlines(), errors
+    code, _, errors = finetune("--task", "BIOSSES", "--drop-unlabelled")
+    assert code == 2 and "--drop-unlabelled needs a kind of task" in errors

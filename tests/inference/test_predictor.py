@@ -17,11 +17,11 @@ from blurbstudy.inference.inputs.records import document_of_words
 from blurbstudy.inference.model_directory.directory import read_model_directory, write_model_files
 from blurbstudy.inference.model_directory.settings import settings_of
 from blurbstudy.inference.predictor import Predictor
-from blurbstudy.inference.sliding_windows import windows
 from blurbstudy.models import Architecture, Classifier, FinetunedWeights, random_checkpoint
 from blurbstudy.pretraining.corpus.wordpiece import train_vocabulary
 from blurbstudy.tasks.text.sentences import sentence_spans
 from blurbstudy.tasks.text.words import word_spans
+from blurbstudy.tasks.windows import overlapping_windows
 
 from .conftest import PAIRS, TEXTS
 from .lexicon import TAGS, typed_task, write_lexicon_model
@@ -208,7 +208,7 @@ def test_words_of_a_long_sentence_are_tagged_as_in_their_window(tagger, sentence
     text = " ".join(" ".join(sentences).replace(".", "").split()[:150])
     words = tuple(word_spans(text))
     features = predictor._word_features.of([[text[a:b]] for a, b in words])
-    sentence_windows = windows([int(length) - 2 for length in features.lengths], 128 - 2)
+    sentence_windows = overlapping_windows([int(length) - 2 for length in features.lengths], 128 - 2)
     assert len(sentence_windows) > 3
     (long,) = predictor.predict([Document("a", (text,), (words,))])
     parts = predictor.predict([Document(str(w.first), (text,), (words[w.first : w.last],)) for w in sentence_windows])

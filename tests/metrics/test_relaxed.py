@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blurbstudy.metrics import decode_tags, io_to_bio, precision_recall_f1, score
+from blurbstudy.metrics import Mention, decode_tags, io_to_bio, precision_recall_f1, score
 from blurbstudy.metrics.relaxed import one_to_one, relaxed_terms
 
 TYPES = {"one type": ("",), "three types": ("-X", "-Y", "-Z")}
@@ -53,6 +53,22 @@ def test_one_to_one_is_a_maximum_matching(types):
         matched = table[assign(table, maximize=True)].sum()
         assert own.tolist() == [matched, table.shape[0], matched, table.shape[1]]
     assert terms.sum(axis=0)[0] > 100
+
+
+def test_nested_gold_mentions_and_parts_of_words_are_matched_at_most_too():
+    assign = pytest.importorskip("scipy.optimize").linear_sum_assignment
+    rng, total = np.random.default_rng(6), 0
+    for _, predicted in random_sentences(("",), seed=5):
+        guesses, gold = decode_tags(predicted.split()), []
+        for _ in range(int(rng.integers(0, 7))):
+            start, length = int(rng.integers(0, 12)), int(rng.integers(1, 6))
+            part = 0.5 * rng.integers(0, 2, 2)
+            gold.append(Mention(start + part[0], start + length - part[1], ""))
+        table = np.array([[any(g.start < w + 1 and w < g.end for w in range(*p[:2])) for p in guesses] for g in gold])
+        matched = table[assign(table, maximize=True)].sum() if gold and guesses else 0
+        assert one_to_one(gold, guesses) == (matched, matched)
+        total += matched
+    assert total > 100
 
 
 def test_one_long_prediction_meets_many_mentions_by_overlap_and_one_alone_one_to_one():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import tracemalloc
 
@@ -102,7 +103,7 @@ SCORES = {str(i): "1.5" for i in range(1, 21)}
         (
             lambda d: d | {"q3": "maybe", "q4": "", "q7": "Yes"},
             "preds.tsv, line 4: found prediction 'maybe'; expected yes or no; correct the line "
-            "(2 more invalid lines: 5, 8)",
+            "(2 more invalid lines: 5 (prediction ''), 8 (prediction 'Yes'))",
         ),
         (
             lambda d: d | {"q3": "yes\tno", "q4": "perhaps"},
@@ -118,10 +119,9 @@ def test_the_first_problem_is_named_with_how_often_it_occurs(tmp_path, changed, 
 @pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "", "high", "3,2"])
 def test_a_number_must_be_finite(tmp_path, value):
     message = refusal(tmp_path, BIOSSES, PAIRS, lines(SCORES | {"7": value, "9": "nan"}))
-    assert (
-        f"line 7: found prediction {value!r}; expected a finite number; correct the line (1 more invalid line: 9)"
-        in message
-    )
+    other = "" if value == "nan" else " (prediction 'nan')"
+    further = f"(1 more invalid line: 9{other})"
+    assert f"line 7: found prediction {value!r}; expected a finite number; correct the line {further}" in message
 
 
 def test_numbers_beyond_the_scale_are_predictions(tmp_path):
@@ -241,3 +241,57 @@ def test_no_file_is_overwritten_and_none_is_left_half(tmp_path, monkeypatch):
     with pytest.raises(DiskError, match="cannot be written: no space is left on the disk"):
         write_predictions(other, BIOASQ, QUESTIONS[:1], ["yes"])
     assert [file.name for file in tmp_path.iterdir()] == ["p.tsv"]
+
+
+def predicted_lines(format_name, task, predictions):
+    from blurbstudy.inference.inputs.documents import Document
+    from blurbstudy.inference.outputs.formats import OUTPUT_FORMATS
+    from blurbstudy.inference.predictor import Prediction
+
+    def prediction(name, value):
+        document = Document(name, ("x",))
+        if task.output == "score":
+            return Prediction(document, score=value)
+        shares = dict.fromkeys(task.labels, 0.25)
+        if task.output == "multi_label":
+            return Prediction(document, labels=tuple(value.split(",") if value else ()), probabilities=shares)
+        return Prediction(document, label=value, probabilities=shares)
+
+    output = OUTPUT_FORMATS[format_name]
+    return output.begin(task) + "".join(output.document(prediction(*one), task) for one in predictions.items())
+
+
+ODD = dataclasses.replace(BIOASQ, labels=("a\\b", "c\\\\n", "1"))
+
+
+@pytest.mark.parametrize("format_name", ["tsv", "jsonl"])
+@pytest.mark.parametrize(
+    ("task", "examples", "predictions"),
+    [
+        (BIOASQ, QUESTIONS, ["yes", "no"] * 10),
+        (ODD, QUESTIONS, [ODD.labels[i % 3] for i in range(20)]),
+        (BIOSSES, PAIRS, [round(i / 3, 4) for i in range(20)]),
+        (HOC, DOCUMENTS, ["", f"{FIRST},{SECOND}", SECOND]),
+    ],
+    ids=("classes", "backslashes", "scores", "several labels"),
+)
+def test_what_predict_writes_is_read(tmp_path, format_name, task, examples, predictions):
+    ids = [example.id for example in examples]
+    content = predicted_lines(format_name, task, dict(zip(ids, predictions, strict=True)))
+    assert read(tmp_path, task, examples, content) == predictions
+    assert "missing" in refusal(tmp_path, task, examples, content.rsplit("\n", 2)[0] + "\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"id": "q0"}\n', "preds.tsv, line 1: found keys id; expected id and label; restore the line"),
+        ('{"id": "q0", "label": "maybe"}\n', "preds.tsv, line 1: found prediction 'maybe'; expected yes or no"),
+        ('{"id": "q0", "label": ["yes", "no"]}\n', "preds.tsv, line 1: found prediction 'yes,no'; expected yes or no"),
+        ("id\tlabel\tprobability\nq0\tyes\n", "preds.tsv, line 2: found 2 columns in 'q0\\tyes'; expected 3 as in"),
+        ("id\tmood\tprobability\nq0\tyes\t1\n", "preds.tsv, line 1: found 3 columns"),
+    ],
+    ids=range(5),
+)
+def test_what_is_not_as_predict_writes_it_is_refused(tmp_path, content, message):
+    assert refusal(tmp_path, BIOASQ, QUESTIONS, content).startswith(message)

@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 from ...errors import ParameterError
 from ...tasks import Task
-from ...tasks.custom.tagged import columns_of
+from ...tasks.custom.tagged import entity_types
 from ...tasks.formats.conll import DOCUMENT, NO_ID
-from ...tasks.formats.lines import quote
-from .documents import Document, Item, ReadError, decode_lines, read_error
+from ...tasks.formats.conll_layout import columns_of, count_comments, is_header
+from ...tasks.formats.lines import Line, decode_lines, quote
+from .documents import Document, Item, ReadError, read_error
 from .records import document_of_words
 
 _TITLE = re.compile(r"([^|\t]+)\|t\|(.*)", re.DOTALL)
@@ -29,33 +30,33 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
         raise ParameterError(
             f"--columns {wrong[0]}={columns[wrong[0]]}: expected words=NUMBER for a CoNLL file, from 1"
         )
-    column = int(columns.get("words", 1)) - 1
+    named = int(columns["words"]) - 1 if columns.get("words") else None
+    of_task = int(task.columns[0]) - 1 if task.custom and task.reader == "own_conll" else 0
+    known = frozenset(entity_types(task.labels))
     sentences: list[list[str]] = []
-    words: list[str] = []
+    block: list[Line] = []  # the lines of the current sentence
     name: str | None = None
-    unnamed = sentence = bytes_read = 0
+    unnamed = n_sentences = bytes_read = comments = width = 0
     error: ReadError | None = None
 
     def finish_document() -> Iterator[Item]:
         if error or sentences:
-            document_id = name if name is not None else str(sentence)
-            yield Item(error or document_of_words(document_id, sentences, marked=name is not None), bytes_read)
+            document_id = name if name is not None else str(n_sentences)
+            document = document_of_words(document_id, sentences, marked=name is not None)
+            yield Item(error or document, bytes_read, comments)
 
-    for line in decode_lines(file):
-        text = line.text.removesuffix("\n").removesuffix("\r")
-        starts = text.startswith(DOCUMENT)
-        if (starts or not text.strip(" ")) and words:
-            sentences, words, sentence = [*sentences, words], [], sentence + 1
-        if starts or (name is None and not text.strip(" ")):
-            yield from finish_document()
-            sentences, error = [], None
-        bytes_read = line.bytes_read
-        if starts:
-            marker = text.removeprefix(DOCUMENT).strip()
-            is_unnamed = set(marker.split()) <= NO_ID
-            unnamed += is_unnamed
-            name = f"d{unnamed}" if is_unnamed else marker.removeprefix("(").removesuffix(")").strip()
-        elif text.strip(" "):
+    def finish_sentence() -> list[str]:
+        """The words of the block, without comments and the file's header."""
+        nonlocal error, width, comments
+        texts = [_without_end(line.text) for line in block]
+        begin = count_comments(texts, known, width=width)
+        comments += begin
+        if not width and begin < len(texts):
+            cells = columns_of(texts[begin], tabs="\t" in texts[begin])
+            width, begin = len(cells), begin + is_header(cells)
+        column = (of_task if of_task < width > 1 else 0) if named is None else named
+        words = []
+        for line, text in zip(block[begin:], texts[begin:], strict=True):
             fields = columns_of(text, tabs="\t" in text)
             word = fields[column] if column < len(fields) else ""
             if line.error:
@@ -64,9 +65,33 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
                 expected = f"one in column {column + 1}"
                 error = error or read_error(where, line.number, "no word", expected, "restore the line")
             words.append(word)
-    if words:
-        sentences, sentence = [*sentences, words], sentence + 1
+        block.clear()
+        return words
+
+    for line in decode_lines(file):
+        text = _without_end(line.text)
+        starts = text.startswith(DOCUMENT)
+        if (starts or not text.strip(" ")) and block and (words := finish_sentence()):
+            sentences, n_sentences = [*sentences, words], n_sentences + 1
+        if starts or (name is None and not text.strip(" ")):
+            yield from finish_document()
+            comments = 0 if error or sentences else comments
+            sentences, error = [], None
+        bytes_read = line.bytes_read
+        if starts:
+            marker = text.removeprefix(DOCUMENT).strip()
+            is_unnamed = set(marker.split()) <= NO_ID
+            unnamed += is_unnamed
+            name = f"d{unnamed}" if is_unnamed else marker.removeprefix("(").removesuffix(")").strip()
+        elif text.strip(" "):
+            block.append(line)
+    if block and (words := finish_sentence()):
+        sentences, n_sentences = [*sentences, words], n_sentences + 1
     yield from finish_document()
+
+
+def _without_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
@@ -77,7 +102,7 @@ def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, 
     error: ReadError | None = None
     bytes_read = 0
     for line in decode_lines(file):
-        text = line.text.removesuffix("\n").removesuffix("\r")
+        text = _without_end(line.text)
         if (block or error) and (not text.strip() or _TITLE.fullmatch(text)):
             end = line.bytes_read if not text.strip() else bytes_read
             yield Item(error or _pubtator_document(where, block), end)

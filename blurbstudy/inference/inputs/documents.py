@@ -1,13 +1,11 @@
-"""Documents to predict for, and the decoded lines that readers parse them from."""
+"""Documents to predict for, and what readers could not read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from ...tasks import Task
-from ...tasks.formats.lines import MAX_BYTES
+from ...tasks.formats.lines import clip
 from ...tasks.text.words import Span
 
 
@@ -34,16 +32,8 @@ class Item:
 
     content: Document | ReadError
     bytes_read: int  # of the input, up to the end of the item
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a file with its line ending."""
-
-    number: int  # from 1
-    text: str
-    error: tuple[str, str, str] | None  # value, expected value, remedy; None: valid text
-    bytes_read: int  # of the file, up to the end of the line
+    comments: int = 0  # lines of comments left out before it
+    renamed: bool = False  # whether its id is not the input's, which is missing or not unique
 
 
 def text_count(task: Task) -> int:
@@ -51,25 +41,11 @@ def text_count(task: Task) -> int:
     return len(task.columns) - 2 if task.output in ("single_label", "score") else 1
 
 
-def decode_lines(file: BinaryIO) -> Iterator[Line]:
-    """The lines of a file; invalid UTF-8 and NUL bytes are replaced by U+FFFD and reported in `Line.error`."""
-    number = bytes_read = 0
-    while raw := file.readline(MAX_BYTES):
-        number, bytes_read, error = number + 1, bytes_read + len(raw), None
-        if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError as invalid:
-            text = raw.decode(errors="replace")
-            remedy = "convert the file, e.g. iconv -f latin1 -t utf-8"
-            error = f"byte 0x{raw[invalid.start]:02X}, which is not UTF-8", "UTF-8", remedy
-        if "\0" in text:
-            error = "a NUL byte", "text in UTF-8", "get the file again: it is damaged or has another encoding"
-            text = text.replace("\0", "\ufffd")
-        yield Line(number, text, error, bytes_read)
-
-
 def read_error(where: str, number: int, value: str, expected: str, remedy: str) -> ReadError:
     """The error of one line."""
-    return ReadError(f"{where}, line {number}: found {value}; expected {expected}; {remedy}")
+    return error_at(f"{where}, line {number}", value, expected, remedy)
+
+
+def error_at(place: str, value: str, expected: str, remedy: str) -> ReadError:
+    """The error of a part of the input."""
+    return ReadError(f"{place}: found {clip(value)}; expected {clip(expected)}; {remedy}")

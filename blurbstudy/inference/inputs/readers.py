@@ -1,4 +1,4 @@
-"""Read documents to predict for: text files, folders of them, one text per line, JSONL, CSV, TSV, CoNLL, PubTator.
+"""Read documents to predict for: text files, folders of them, one text per line, JSON, CSV, TSV, CoNLL, PubTator, BioC.
 
 Readers stream: only a plain text file, which is one document, is read whole. An unreadable part of the input becomes a
 ReadError with its file and line, and reading continues after it. Texts are unchanged, line endings included: offsets
@@ -8,7 +8,9 @@ count the characters of the file's own text without a byte-order mark.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -16,9 +18,12 @@ from typing import BinaryIO
 
 from ...errors import DataError, ParameterError, check_choice
 from ...tasks import Task
-from ...tasks.formats.lines import quote, raise_data_error, read_text
+from ...tasks.custom.formats import NAMES
+from ...tasks.formats.lines import decode_lines, raise_data_error, read_text
+from ...tasks.formats.records import JSON_SUFFIXES, detect_content
+from ...tasks.formats.standoff import standoff_files
 from .conll_pubtator import read_conll_words, read_pubtator
-from .documents import Document, Item, ReadError, decode_lines, read_error, text_count
+from .documents import Document, Item, ReadError, read_error, text_count
 from .records import USUAL_TEXTS, read_records
 
 STDIN = "-"
@@ -26,8 +31,8 @@ TEXT = "text"
 # Suffix -> format; "": depends on the task, since BLURB's tagged sentences are .tsv files.
 SUFFIXES = {
     ".txt": TEXT,
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
+    ".xml": "jsonl",  # BioC
+    **dict.fromkeys(JSON_SUFFIXES, "jsonl"),
     ".csv": "csv",
     ".tsv": "",
     ".pubtator": "pubtator",
@@ -41,7 +46,7 @@ def read_documents(
     """The documents of a file, a folder of text files or standard input (`-`), in order.
 
     Args:
-        format_name: a key of FORMATS, or auto: by the suffix; standard input is one text.
+        format_name: a key of FORMATS, or auto: by content and suffix; standard input is one text.
         columns: for JSONL, CSV, TSV and CoNLL: role -> column name, or number from 1 (see records.ROLES).
 
     Raises:
@@ -51,7 +56,7 @@ def read_documents(
     format_name = input_format(where, task, format_name)
     if columns and format_name not in WITH_COLUMNS:
         raise ParameterError(f"--columns works with {', '.join(WITH_COLUMNS)}, not with {format_name}; remove it")
-    yield from _reject_duplicate_ids(_read(where, task, format_name, columns or {}))
+    yield from _with_unique_ids(_read(where, task, format_name, columns or {}))
 
 
 def input_size(where: Path | str) -> int | None:
@@ -59,17 +64,18 @@ def input_size(where: Path | str) -> int | None:
     if str(where) == STDIN:
         return None
     path = Path(where)
-    return sum(file.stat().st_size for file in (_text_files(path) if path.is_dir() else [path]))
+    return sum(file.stat().st_size for file in (_text_files(path).values() if path.is_dir() else [path]))
 
 
 def input_format(where: Path | str, task: Task, format_name: str = "auto") -> str:
-    """The key of FORMATS to read with; auto: by the suffix.
+    """The key of FORMATS to read with; auto: by content and suffix.
 
     Raises:
         ParameterError: the format is unknown, or has one text per document where the task needs pairs.
         DataError: the file does not exist.
     """
     check_input_format(format_name)
+    format_name = NAMES.get(format_name, format_name)
     path = Path(where)
     is_folder = str(where) != STDIN and path.is_dir()
     check_exists(where)
@@ -79,7 +85,7 @@ def input_format(where: Path | str, task: Task, format_name: str = "auto") -> st
             "file"
         )
     if format_name == "auto":
-        format_name = TEXT if is_folder or str(where) == STDIN else _format_of_suffix(path, task)
+        format_name = TEXT if is_folder or str(where) == STDIN else _detect_format(path, task)
     if format_name == "conll" and task.output != "token_labels":
         raise ParameterError(
             f"{task.name} does not tag words, so it cannot read CoNLL files; use {' or '.join(_other_formats(task))}"
@@ -119,7 +125,9 @@ def _other_formats(task: Task) -> list[str]:
     return [name for name in FORMATS if name != "conll" and not (name in ONE_TEXT and text_count(task) > 1)]
 
 
-def _format_of_suffix(path: Path, task: Task) -> str:
+def _detect_format(path: Path, task: Task) -> str:
+    if content := detect_content(path):
+        return NAMES.get(content, content)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ParameterError(
@@ -143,7 +151,7 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
     elif path.is_dir():
         yield from _read_folder(path)
     elif format_name == TEXT:
-        yield _read_text_file(path, bytes_before=0)
+        yield _read_text_file(path, path.stem, bytes_before=0)
     else:
         try:
             with path.open("rb") as file:
@@ -154,17 +162,23 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
             )
 
 
-def _reject_duplicate_ids(items: Iterator[Item]) -> Iterator[Item]:
-    seen: set[bytes] = set()  # 8-byte hashes instead of ids: inputs may be long
-    for count, item in enumerate(items, 1):
+def _with_unique_ids(items: Iterator[Item]) -> Iterator[Item]:
+    """The items; a document whose id another had before gets the number of its occurrence, as in P7.2."""
+    seen: dict[bytes, int] = {}  # by 8-byte hashes instead of ids: inputs may be long
+    for item in items:
         if isinstance(item.content, Document):
-            key = blake2b(item.content.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            if key in seen:
-                problem = f"document {count}: duplicate id {quote(item.content.id)}; expected unique ids"
-                error = ReadError(f"{problem}; remove or rename one, or do not name an id column")
-                item = Item(error, item.bytes_read)
-            seen.add(key)
+            name = first = item.content.id
+            while (key := _digest(name)) in seen:
+                seen[_digest(first)] += 1
+                name = f"{first}.{seen[_digest(first)]}"
+            seen[key] = 1
+            if name != first:
+                item = replace(item, content=replace(item.content, id=name), renamed=True)
         yield item
+
+
+def _digest(name: str) -> bytes:
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _read_folder(folder: Path) -> Iterator[Item]:
@@ -172,20 +186,29 @@ def _read_folder(folder: Path) -> Iterator[Item]:
     if not files:
         raise DataError(f"{folder}: no .txt files; save each document as one, or name a file of another format")
     bytes_before = 0
-    for path in files:
-        item = _read_text_file(path, bytes_before=bytes_before)
+    for name, path in files.items():
+        item = _read_text_file(path, name, bytes_before=bytes_before)
         bytes_before = item.bytes_read
         yield item
 
 
-def _text_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.txt") if path.is_file())
+def _text_files(folder: Path) -> dict[str, Path]:
+    """Id -> file, of the folder and its sub-folders."""
+    return standoff_files(folder).texts
 
 
-def _read_text_file(path: Path, *, bytes_before: int) -> Item:
+def passed_over(where: Path | str) -> Counter[str]:
+    """The files of a folder that are not read: suffix -> number."""
+    if str(where) == STDIN or not Path(where).is_dir():
+        return Counter()
+    files = standoff_files(Path(where))
+    return files.passed_over + Counter({".ann": len(files.annotations)})
+
+
+def _read_text_file(path: Path, name: str, *, bytes_before: int) -> Item:
     size = path.stat().st_size
     try:
-        return Item(Document(path.stem, (read_text(path),)), bytes_before + size)
+        return Item(Document(name, (read_text(path),)), bytes_before + size)
     except DataError as error:
         return Item(ReadError(str(error)), bytes_before + size)
 

@@ -1,35 +1,34 @@
-"""Documents in records: JSONL with one object per line; CSV and TSV with or without a line of column names.
-
-In TSV, quote characters are text. In CSV they quote (RFC 4180), and the separator is a comma or a semicolon.
+"""Documents in records: JSON and BioC in every layout of tasks.formats.records; CSV and TSV with or without a line of
+column names.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, BinaryIO
 
 from ...config import JsonMapping
 from ...errors import DataError, ParameterError, did_you_mean
 from ...tasks import Task
-from ...tasks.custom.columns import COLUMN_ALIASES
+from ...tasks.custom.columns import COLUMN_ALIASES, is_header
 from ...tasks.custom.tabular import join_texts
-from ...tasks.formats.lines import MAX_BYTES, quote
-from .documents import Document, Item, Line, ReadError, decode_lines, read_error, text_count
+from ...tasks.formats.bioc import Malformed
+from ...tasks.formats.lines import decode_lines, listed, quote
+from ...tasks.formats.records import numbered_records
+from ...tasks.formats.spreadsheets import table_rows
+from .documents import Document, Item, ReadError, error_at, read_error, text_count
 
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
 USUAL_TEXTS = COLUMN_ALIASES["text"]
 
-Record = tuple[int, JsonMapping | ReadError, int]  # number of its first line; values; bytes read
-Fields = tuple[int, list[str] | ReadError, int]
+Record = tuple[str, JsonMapping | ReadError, int]  # its place, for messages; values; bytes read
 
 
 def read_records(
     file: BinaryIO, where: str, task: Task, columns: Mapping[str, str], *, format_name: str
 ) -> Iterator[Item]:
-    """The documents of a JSONL, CSV or TSV file. Without an id column, ids count from 1.
+    """The documents of a JSON, BioC, CSV or TSV file. Without an id column, ids count from 1, also those of records
+    without a valid id.
 
     Raises:
         ParameterError: a role in `columns` is unknown.
@@ -38,12 +37,13 @@ def read_records(
     check_roles(columns)
     records = _json_records(file, where) if format_name == "jsonl" else _rows(file, where, columns, format_name)
     roles: dict[str, str] | None = None
-    for count, (number, record, bytes_read) in enumerate(records, 1):
+    for count, (place, record, bytes_read) in enumerate(records, 1):
         if isinstance(record, ReadError):
             yield Item(record, bytes_read)
             continue
         roles = roles or _assign_columns(list(record), where, task, columns)
-        yield Item(_document(where, number, record, roles, task, count=count), bytes_read)
+        name, is_valid = _id(record, roles, count)
+        yield Item(_document(place, record, roles, task, name=name), bytes_read, renamed=not is_valid)
 
 
 def check_roles(columns: Mapping[str, str]) -> None:
@@ -58,9 +58,10 @@ def check_roles(columns: Mapping[str, str]) -> None:
 
 def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[str, str]) -> dict[str, str]:
     """Role -> column: as named by the user, else the task's own column, else one with a usual name."""
-    roles = dict(columns)
+    unused = {role for role, name in columns.items() if not name}
+    roles = {role: _column(name, fields) for role, name in columns.items() if name}
     if missing := [name for name in roles.values() if name not in fields]:
-        advice = did_you_mean(missing[0], fields, otherwise=f"it has {', '.join(map(quote, fields))}")
+        advice = did_you_mean(missing[0], fields, otherwise=f"it has {listed([repr(name) for name in fields])}")
         raise DataError(f"{where}: no column {quote(missing[0])}; {advice}")
     task_columns = (
         dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
@@ -70,28 +71,39 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
         first = [task_columns[role]] if role in task_columns else []
         by_name = {name.lower(): name for name in fields if name not in roles.values()}
         candidates = [by_name[name.lower()] for name in (*first, *COLUMN_ALIASES[role]) if name.lower() in by_name]
-        if role not in roles and candidates:
+        if role not in roles and role not in unused and candidates:
             roles[role] = candidates[0]
     if "words" in roles and ("words" in columns or "text" not in roles):
         return {role: name for role, name in roles.items() if role in ("id", "words")}
     for role in texts:
         if role not in roles:
-            listed = ", ".join(map(quote, fields))
-            raise DataError(f"{where}: which column is the {role}? It has {listed}; pass --columns {role}=NAME")
+            shown = listed([repr(name) for name in fields])
+            raise DataError(f"{where}: which column is the {role}? It has {shown}; pass --columns {role}=NAME")
     return {role: name for role, name in roles.items() if role in ("id", *texts)}
 
 
+def _column(name: str, fields: list[str]) -> str:
+    """A column by its name, or by its number from 1."""
+    is_number = name not in fields and name.isdigit() and 1 <= int(name) <= len(fields)
+    return fields[int(name) - 1] if is_number else name
+
+
+def _id(record: JsonMapping, roles: Mapping[str, str], count: int) -> tuple[str, bool]:
+    """The id of a record, and whether the record has it."""
+    if "id" not in roles:
+        return str(count), True
+    name = str(record.get(roles["id"]) or "").strip()
+    return (name, True) if name and is_valid_text(name) else (str(count), False)
+
+
 def _document(
-    where: str, number: int, record: JsonMapping, roles: Mapping[str, str], task: Task, *, count: int
+    place: str, record: JsonMapping, roles: Mapping[str, str], task: Task, *, name: str
 ) -> Document | ReadError:
-    if missing := [name for name in roles.values() if name not in record]:
-        expected = f"an object with {', '.join(roles.values())}"
-        return read_error(where, number, f"no {missing[0]}", expected, "restore the line")
-    name = str(record[roles["id"]]).strip() if "id" in roles else str(count)
-    if not name or not is_valid_text(name):
-        return read_error(where, number, f"{roles['id']} {quote(name)}", "an id", "give the line one")
+    needed = [column for role, column in roles.items() if role != "id"]
+    if missing := [column for column in needed if column not in record]:
+        return error_at(place, f"no {missing[0]}", f"an object with {', '.join(needed)}", "restore the line")
     if "words" in roles:
-        return _from_tokens(where, number, name, record[roles["words"]], roles["words"])
+        return _from_tokens(place, name, record[roles["words"]], roles["words"])
     texts = []
     for role in ("text", "text2")[: text_count(task)]:
         value = record[roles[role]]
@@ -100,16 +112,16 @@ def _document(
             continue
         text, problem = join_texts(value)
         if problem:
-            return read_error(where, number, f"{problem} {roles[role]}", "text", "restore it or remove the line")
+            return error_at(place, f"{problem} {roles[role]}", "text", "restore it or remove the line")
         texts.append(text)
     return Document(name, tuple(texts))
 
 
-def _from_tokens(where: str, number: int, name: str, words: Any, key: str) -> Document | ReadError:
+def _from_tokens(place: str, name: str, words: Any, key: str) -> Document | ReadError:
     is_list = isinstance(words, list) and all(isinstance(word, str) for word in words)
     if not is_list or not all(word.strip() and is_valid_text(word) and not set(word) & set("\t\r\n") for word in words):
         expected = "a list of non-empty strings without tabs or line breaks"
-        return read_error(where, number, f"{key} that is not a list of words", expected, "restore it")
+        return error_at(place, f"{key} that is not a list of words", expected, "restore it")
     return document_of_words(name, [words])
 
 
@@ -131,84 +143,39 @@ def is_valid_text(value: str) -> bool:
 
 
 def _json_records(file: BinaryIO, where: str) -> Iterator[Record]:
-    for line in decode_lines(file):
-        if line.error:
-            yield line.number, read_error(where, line.number, *line.error), line.bytes_read
-            continue
-        if not line.text.strip():
-            continue
-        try:
-            record = json.loads(line.text)
-        except (ValueError, RecursionError) as error:
-            problem = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            value = f"invalid JSON ({problem})"
-            record = read_error(where, line.number, value, "one JSON object per line", "restore the line")
-        else:
-            if not isinstance(record, dict):
-                value, remedy = f"a JSON {type(record).__name__}", "write each document as an object"
-                record = read_error(where, line.number, value, "one JSON object per line", remedy)
-        yield line.number, record, line.bytes_read
+    bytes_read = 0
+
+    def texts() -> Iterator[tuple[int, str | ReadError]]:
+        nonlocal bytes_read
+        for line in decode_lines(file):
+            bytes_read = line.bytes_read
+            yield line.number, read_error(where, line.number, *line.error) if line.error else line.text
+
+    for number, unit, record in numbered_records(texts(), annotated=False):
+        place = f"{where}, {unit} {number}"
+        yield place, error_at(place, *record) if isinstance(record, Malformed) else record, bytes_read
 
 
-def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], format_name: str) -> Iterator[Record]:
-    has_header = not columns or not all(str(name).isdigit() for name in columns.values())
+def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], form: str) -> Iterator[Record]:
     names: list[str] = []
-    for number, fields, bytes_read in (_csv_fields if format_name == "csv" else _tsv_fields)(file, where):
-        if isinstance(fields, ReadError):
-            yield number, fields, bytes_read
+    for row in table_rows(decode_lines(file), form):
+        place = f"{where}, line {row.number}"
+        if row.error:
+            yield place, error_at(place, *row.error), row.bytes_read
             continue
+        fields = row.fields
         if not names:
-            names = [name.strip() for name in fields] if has_header else [str(i + 1) for i in range(len(fields))]
-            if duplicate := next((name for name in names if names.count(name) > 1), None):
-                raise DataError(f"{where}, line {number}: found column {quote(duplicate)} twice; rename one of the two")
+            places = [int(name) for name in columns.values() if name.isdigit()]
+            is_numbered = bool(places) and len(places) == sum(map(bool, columns.values()))
+            has_header = not is_numbered or is_header(fields, places)
+            names = [name.strip() if has_header else str(i) for i, name in enumerate(fields, 1)]
+            if duplicate := next((name for name in names if name and names.count(name) > 1), None):
+                raise DataError(f"{place}: found column {quote(duplicate)} twice; rename one of the two")
             if has_header:
                 continue
         if len(fields) != len(names):
             value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
-            remedy = "quote fields with separators" if format_name == "csv" else "remove tabs from texts"
-            expected = f"{len(names)} ({', '.join(names)})"
-            yield number, read_error(where, number, value, expected, remedy), bytes_read
+            remedy = "quote fields with separators" if form == "csv" else "remove tabs from texts"
+            yield place, error_at(place, value, f"{len(names)} ({listed(names)})", remedy), row.bytes_read
             continue
-        yield number, dict(zip(names, fields, strict=True)), bytes_read
-
-
-def _tsv_fields(file: BinaryIO, where: str) -> Iterator[Fields]:
-    for line in decode_lines(file):
-        text = line.text.removesuffix("\n").removesuffix("\r")
-        if line.error:
-            yield line.number, read_error(where, line.number, *line.error), line.bytes_read
-        elif text.strip():
-            yield line.number, text.split("\t"), line.bytes_read
-
-
-def _csv_fields(file: BinaryIO, where: str) -> Iterator[Fields]:
-    current: list[Line] = []  # the lines of the row that is being parsed
-
-    def texts() -> Iterator[str]:
-        for line in decode_lines(file):
-            current.append(line)
-            yield line.text
-
-    lines = texts()
-    first = next(lines, "")
-    separator = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.reader(chain([first], lines), delimiter=separator, strict=True)
-    old_limit = csv.field_size_limit(MAX_BYTES)  # the module's default of 131072 is too small for long documents
-    try:
-        while True:
-            try:
-                fields = next(rows, None)
-            except csv.Error as error:
-                expected, remedy = 'CSV with fields quoted by "', "close every quote, and double quotes inside fields"
-                fields = read_error(where, current[0].number, f"broken quoting ({error})", expected, remedy)
-            if fields is None:
-                return
-            if invalid := next((line for line in current if line.error), None):
-                assert invalid.error is not None
-                fields = read_error(where, invalid.number, *invalid.error)
-            number, bytes_read = current[0].number, current[-1].bytes_read
-            current.clear()
-            if isinstance(fields, ReadError) or any(field.strip() for field in fields):
-                yield number, fields, bytes_read
-    finally:
-        csv.field_size_limit(old_limit)
+        yield place, dict(zip(names, fields, strict=True)), row.bytes_read

@@ -14,8 +14,17 @@ from ...metrics import METRICS
 from ...models import Architecture
 from ...stabilizers import inactive_fields
 from ...tasks import Task
-from ...tasks.task import head_labels
-from .card_results import escape_cell, escape_text, model_score, run_rows, score_notes, score_rows, status_lines
+from ...tasks.task import describe_scoring, head_labels
+from .card_results import (
+    caveat_notes,
+    escape_cell,
+    escape_text,
+    model_score,
+    run_rows,
+    score_notes,
+    score_rows,
+    status_lines,
+)
 from .heads import NONE, HeadLayout
 from .settings import ModelSettings
 from .usage_snippets import usage
@@ -63,7 +72,7 @@ def model_card(
         synthetic=run["generated"],
         metric=escape_text(METRICS[task.metric].title),
         scores=score_rows(run),
-        notes=score_notes(run),
+        notes=[*caveat_notes(run), *_scored_on(task, run), *score_notes(run)],
         runs=run_rows(run),
         statuses=status_lines(run),
         data=_data(task, run),
@@ -113,6 +122,10 @@ def _card_data(task: Task, run: JsonMapping, layout: HeadLayout) -> ModelCardDat
         model_name=_title(task, run),
         eval_results=results or None,
     )
+
+
+def _scored_on(task: Task, run: JsonMapping) -> list[str]:
+    return [f"{line[:1].upper()}{line[1:]}." for line in describe_scoring(task, [*run["summary"]])]
 
 
 def _title(task: Task, run: JsonMapping) -> str:

@@ -23,10 +23,30 @@ def score_rows(run: JsonMapping) -> list[list[str]]:
         rows.append([f"{split}, this model", _score(model["mean"]), _interval(model["interval_over_examples"]), ""])
         if split == "dev" and _out_of_bag(run) is not None:
             rows.append(["dev, this model, corrected for its selection", _score(_out_of_bag(run)), "", ""])
-        rows += [[f"{split}, {_seeds(seeds)}", *_mean(seeds)], [f"{split}, trivial baseline", _score(seeds["trivial"])]]
+        rows += _without_leaked(run, split, "model", "this model")
+        rows.append([f"{split}, {_seeds(seeds)}", *_mean(seeds)])
+        rows += _without_leaked(run, split, "seeds", _seeds(seeds))
+        rows.append([f"{split}, trivial baseline", _score(seeds["trivial"])])
         if seeds.get("mention_list") is not None:
             rows.append([f"{split}, list of train's mentions", _score(seeds["mention_list"])])
     return [row + [""] * (4 - len(row)) for row in rows]
+
+
+def _without_leaked(run: JsonMapping, split: str, of: str, whose: str) -> list[list[str]]:
+    """The row of the score without the examples that are also in train; none if there are none."""
+    found = (run["caveats"] or {}).get(of, ())
+    leaked = [caveat for caveat in found if caveat["split"] == split and caveat["score"] is not None]
+    without = "without the {} examples that are also in train"
+    return [[f"{split}, {whose}, {without.format(one['count'])}", _score(one["score_without"])] for one in leaked]
+
+
+def caveat_notes(run: JsonMapping) -> list[str]:
+    """The caveats of this model's scores, one paragraph each."""
+    if run["caveats"] is None:
+        return ["It was not checked whether examples of dev and test are also in train, or what else inflates a score."]
+    found = run["caveats"]["model"]
+    texts = [escape_text(caveat["text"]) for caveat in found if caveat["split"] in run["summary"]]
+    return [f"**Caveat:** {text[:1].upper()}{text[1:]}." for text in texts]
 
 
 def _seeds(seeds: JsonMapping) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...engine.sources.sources import data_folder
 from ...errors import DataError, StudyError
-from ...metrics.entities import decode_tags
+from ...metrics.entities import decode_tags, gold_mentions
 from ...stats.references import NEEDS_DATA, GoldReference, is_unscored, with_gold
 from ...tables.formatting import format_count
 from ...tables.table import Remark, Table
@@ -77,7 +77,7 @@ def is_wrong(task: Task, gold: str | float, predicted: str | float) -> bool:
         low, high = task.bounds
         return _error(task, gold, predicted) > SCORE_TOLERANCE * (high - low)
     if task.task_type == "ner":
-        return decode_tags(split_tags(str(gold))) != decode_tags(split_tags(str(predicted)))
+        return set(gold_mentions(str(gold))) != set(decode_tags(split_tags(str(predicted))))
     if task.output == "multi_label":
         return set(split_labels(str(gold))) != set(split_labels(str(predicted)))
     return gold != predicted

@@ -14,9 +14,8 @@ from itertools import combinations
 
 import numpy as np
 
-from ...metrics.entities import decode_tags
+from ...metrics.entities import gold_mentions, gold_words
 from ...metrics.metric import ratio
-from ...tasks import split_tags
 from ...training.run_record import RunRecord
 from ..intervals import Interval, clip_interval, student_interval
 from ..references import GoldReference
@@ -241,15 +240,8 @@ class TaggedItems:
 
 def _items(labels: Sequence[str | float], *, words: bool) -> set[tuple[int, int, int, str]]:
     """(sentence, start, end, type) of each mention, or of each word whose tag is not O."""
-    if words:
-        return {
-            (sentence, word, word + 1, tag)
-            for sentence, tags in enumerate(labels)
-            for word, tag in enumerate(split_tags(str(tags)))
-            if tag != "O"
-        }
     return {
-        (sentence, start, end, kind)
-        for sentence, tags in enumerate(labels)
-        for start, end, kind in decode_tags(split_tags(str(tags)))
+        (sentence, start, end, f"I-{kind}" if words else kind)
+        for sentence, label in enumerate(labels)
+        for start, end, kind in (gold_words(str(label)) if words else gold_mentions(str(label)))
     }

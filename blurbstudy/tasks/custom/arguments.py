@@ -1,4 +1,4 @@
-"""Checks of the arguments of a custom task, which a YAML file gives as text."""
+"""The values that arguments of a custom task may have, and checks of them; a YAML file gives them as text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,50 @@ from typing import Any
 from ...errors import ParameterError, any_of, check_choice
 from ...metrics import METRICS
 from ..formats.standoff import DISCONTINUOUS_POLICIES
+
+TASK_TYPE_ALIASES = {  # usual names -> Task.task_type
+    "ner": "ner",
+    "entities": "ner",
+    "token-classification": "ner",
+    "tagging": "ner",
+    "pico": "pico",
+    "relation": "relation",
+    "relations": "relation",
+    "classification": "relation",
+    "text-classification": "relation",
+    "sentence-classification": "relation",
+    "similarity": "similarity",
+    "sts": "similarity",
+    "regression": "similarity",
+    "document": "document",
+    "documents": "document",
+    "multi-label": "document",
+    "multilabel": "document",
+    "question": "question",
+    "qa": "question",
+    "pairs": "question",
+    "pair-classification": "question",
+    "nli": "question",
+}
+CLASS_METRICS = ("macro_f1", "balanced_accuracy", "mcc", "kappa")
+FITTING_METRICS = {  # task type -> its metrics, the default first
+    "ner": ("entity_f1", "entity_f1_default", "relaxed_f1", "relaxed_f1_one_to_one"),
+    "pico": ("pico_f1",),
+    "relation": ("accuracy", "micro_f1", *CLASS_METRICS),  # micro F1 if one label is negative
+    "question": ("accuracy", "micro_f1", *CLASS_METRICS),
+    "similarity": ("pearson",),
+    "document": ("document_f1", "example_based_f1", "label_macro_f1"),
+}
+SIZE_UNITS = {
+    "ner": "mentions",
+    "pico": "PICO words",
+    "relation": "sentences",
+    "question": "pairs",
+    "similarity": "pairs",
+    "document": "documents",
+}
+NEGATIVE_LABELS = ("false", "none", "no", "0", "na", "n/a", "negative", "no_relation", "no-relation", "other")
+USUAL_TASK_TYPES = ("ner", "classification", "relation", "pairs", "question", "similarity", "multi-label", "pico")
 
 
 def number(value: Any) -> float | None:
@@ -52,6 +96,22 @@ def check_discontinuous(policy: object) -> str:
     """The policy for discontinuous entities, or a ParameterError."""
     check_choice("discontinuous", policy, DISCONTINUOUS_POLICIES)
     return str(policy)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """True or false, also from text (YAML), or a ParameterError."""
+    known = {"true": True, "false": False}.get(str(value).lower())
+    if known is None:
+        raise ParameterError(f"{name}={value!r} is neither true nor false; use one of them")
+    return known
+
+
+def check_mismatched(trust_offsets: object, skip_mismatched: object) -> str:
+    """The policy for entities whose text is not the document's, or a ParameterError."""
+    trust, skip = check_flag("trust_offsets", trust_offsets), check_flag("skip_mismatched", skip_mismatched)
+    if trust and skip:
+        raise ParameterError("trust_offsets and skip_mismatched exclude each other; choose one")
+    return "trust" if trust else "skip" if skip else "refuse"
 
 
 def check_separator(separator: object) -> str:

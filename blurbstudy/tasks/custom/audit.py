@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,22 +10,34 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..audit import sub_word_counts
-from ..duplicates import duplicates, named_documents, normalized
-from ..formats.lines import raise_data_error
-from ..task import OUTSIDE, Example, Task, example_size, split_labels, split_tags
+from ..caveats import TRUNCATED, UNMATCHED, Caveat, count_of, find_caveats
+from ..duplicates import named_documents, normalized
+from ..formats.lines import MAX_QUOTED, clip, listed, raise_data_error
+from ..formats.read_counts import skipped_sentences
+from ..formats.records import skipped_records
+from ..task import Task, example_size
+from .audit_labels import (
+    abbreviate,
+    joined_labels,
+    label_counts,
+    left_out,
+    missing_texts,
+    odd_labels,
+    quoted_texts,
+)
 from .columns import WITHOUT_COLUMNS
 from .files import display_path
 from .locations import ExampleLocations, locate_examples
-from .spans import DOCUMENTS, span_counts
+from .spans import DOCUMENTS, span_notes
 from .tagged import entity_types
 
 MIN_EXAMPLES = {"train": 8, "dev": 4, "test": 1}  # an error below these numbers of examples
-LOW_EXAMPLES = {"train": 100, "dev": 50, "test": 50}  # a warning below these numbers of examples
-SEPARATORS = ";|/+"  # between labels, besides the comma
+LOW_TRAIN = 100  # a warning below this number of examples
+MAX_UNSEEN = 10  # labels that train lacks, each with a warning
+MAX_LABELS = 30  # labels listed with their counts
 RARE_LABEL = 5  # a warning below this number of examples (mentions) of a label in train
 IMBALANCE = 0.95  # a warning from this fraction of one label on
 MAX_WORD_CHARS = 100  # longer words become [UNK] in WordPiece
-MAX_NAMED = 4  # names listed in a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +45,8 @@ class CustomTaskAudit:
     """The findings, as sentences."""
 
     facts: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # of caveats too
+    caveats: tuple[Caveat, ...] = ()  # of the scores on dev and test
 
 
 def check_trainable(task: Task) -> None:
@@ -43,22 +56,28 @@ def check_trainable(task: Task) -> None:
     _refuse_one_class(lines)
 
 
-def audit_custom_task(task: Task, tokenizer: Tokenizer, *, max_length: int) -> CustomTaskAudit:
+def audit_custom_task(
+    task: Task, tokenizer: Tokenizer, *, max_length: int, train_on_dev: bool = False
+) -> CustomTaskAudit:
     """The audit of a task that passes `check_trainable`."""
     lines = locate_examples(task)
     counts = {split: sub_word_counts(task, examples, tokenizer) for split, examples in lines.splits.items()}
+    caveats = find_caveats(task, lines.splits, tokenizer, max_length=max_length, train_on_dev=train_on_dev)
     warnings = (
-        *_small_splits(lines),
+        *_small_train(lines),
         *_unseen_labels(lines),
-        *_joined_labels(lines),
+        *odd_labels(lines),
+        *missing_texts(lines),
+        *quoted_texts(lines),
+        *joined_labels(lines),
         *_rare_labels(lines),
         *_span_notes(lines),
         *_duplicates_within(lines),
-        *_leakage(lines),
         *_over_limit(lines, counts, max_length),
         *_long_words(lines),
+        *(caveat.text for caveat in caveats if caveat.kind not in (UNMATCHED, TRUNCATED)),  # which have a note above
     )
-    return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings)
+    return CustomTaskAudit(facts=tuple(_facts(lines, counts, max_length)), warnings=warnings, caveats=caveats)
 
 
 def _refuse_too_few(lines: ExampleLocations) -> None:
@@ -68,9 +87,9 @@ def _refuse_too_few(lines: ExampleLocations) -> None:
             continue
         least = f"at least {MIN_EXAMPLES[split]} in {split}"
         if not made or split == "test":
-            raise_data_error(lines.file(split), _count(len(examples), "example"), least, "add more")
+            raise_data_error(lines.file(split), count_of(len(examples), "example"), least, "add more")
         total = sum(len(lines.splits[split_name]) for split_name in ("train", "dev"))
-        actual = f"{_count(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
+        actual = f"{count_of(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
         remedy = "add more, name a dev file, or raise dev_share (examples of one document or text stay together)"
         least = f"at least {MIN_EXAMPLES['train']} in train and {MIN_EXAMPLES['dev']} in dev"
         raise_data_error(lines.file(split), actual, least, remedy)
@@ -81,7 +100,7 @@ def _refuse_one_class(lines: ExampleLocations) -> None:
     where, remedy = lines.file("train"), "check the column and the files"
     if task.output == "score" and len({example.label for example in train}) < 2:
         raise_data_error(where, f"the score {train[0].label:g} in all of train", "different scores", remedy)
-    counts = _label_counts(task, train)
+    counts = label_counts(task, train)
     if task.output == "token_labels" and not counts:
         raise_data_error(where, "no mention in train", "tags other than O", remedy)
     if task.output == "multi_label" and not counts:
@@ -90,52 +109,35 @@ def _refuse_one_class(lines: ExampleLocations) -> None:
         raise_data_error(where, f"the label {next(iter(counts))!r} in all of train", "at least two labels", remedy)
 
 
-def _small_splits(lines: ExampleLocations) -> Iterator[str]:
-    for split, examples in lines.splits.items():
-        if len(examples) < LOW_EXAMPLES[split]:
-            why = "scores will vary widely over seeds" if split == "train" else "its scores have wide intervals"
-            yield f"{split} has {_count(len(examples), 'example')}: {why}"
+def _small_train(lines: ExampleLocations) -> Iterator[str]:
+    if (n := len(lines.splits["train"])) < LOW_TRAIN:
+        yield f"train has {count_of(n, 'example')}: scores will vary widely over seeds"
 
 
 def _unseen_labels(lines: ExampleLocations) -> Iterator[str]:
-    known = set(_label_counts(lines.task, lines.splits["train"]))
+    known = set(label_counts(lines.task, lines.splits["train"]))
     for split in list(lines.splits)[1:]:
-        counts = _label_counts(lines.task, lines.splits[split])
-        for label in sorted(counts.keys() - known):
-            first = next(e for e in lines.splits[split] if label in _label_counts(lines.task, [e]))
+        counts = label_counts(lines.task, lines.splits[split])
+        unseen = sorted(counts.keys() - known)
+        for label in unseen[:MAX_UNSEEN]:
+            first = next(e for e in lines.splits[split] if label in label_counts(lines.task, [e]))
             yield (
-                f"label {label!r} of {split} ({counts[label]} times, first in {lines.location(split, first)}) is not "
-                "in train: the model cannot predict it"
+                f"label {clip(repr(label))} of {split} ({counts[label]} times, first in "
+                f"{lines.location(split, first)}) is not in train: the model cannot predict it"
             )
-
-
-def _joined_labels(lines: ExampleLocations) -> Iterator[str]:
-    """Warnings about sets of labels with a different separator, whose combinations would become labels."""
-    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.form.one_hot else ()
-    for separator in SEPARATORS:
-        parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
-        known = Counter(part for label_parts in parts.values() for part in label_parts)
-        joined = [
-            label
-            for label, label_parts in parts.items()
-            if len(label_parts) > 1 and max(known[part] for part in label_parts) > 1
-        ]
-        if joined:
-            yield (
-                f"label {joined[0]!r} is read as one label; if {separator!r} separates labels, write separator: "
-                f"'{separator}' in the task's YAML file"
-            )
+        if len(unseen) > MAX_UNSEEN:
+            yield f"{len(unseen) - MAX_UNSEEN} more labels of {split} are not in train"
 
 
 def _rare_labels(lines: ExampleLocations) -> Iterator[str]:
     task = lines.task
-    counts = _label_counts(task, lines.splits["train"])
+    counts = label_counts(task, lines.splits["train"])
     labels = (
         [] if task.output == "score" else entity_types(task.labels) if task.output == "token_labels" else task.labels
     )
     rare = [f"{label} ({counts[label]})" for label in labels if counts[label] < RARE_LABEL]
     if rare:
-        yield f"labels with fewer than {RARE_LABEL} examples in train are hard to learn: {_abbreviate(rare)}"
+        yield f"labels with fewer than {RARE_LABEL} examples in train are hard to learn: {abbreviate(rare)}"
     total = len(lines.splits["train"])
     for label, n in counts.items() if task.output == "single_label" else ():
         if n >= IMBALANCE * total:
@@ -143,11 +145,14 @@ def _rare_labels(lines: ExampleLocations) -> Iterator[str]:
 
 
 def _span_notes(lines: ExampleLocations) -> Iterator[str]:
-    """Notes on the conversion of entities at character offsets."""
+    """Notes on records left out, and on the conversion of entities at character offsets."""
     for split, file in lines.task.files.items():
         form = lines.task.of_split(split)
         if form.reader in DOCUMENTS:
-            yield from (f"{split}: {sentence}" for sentence in span_counts(display_path(file), form).sentences())
+            yield from (f"{split}: {sentence}" for sentence in span_notes(display_path(file), form))
+        elif form.reader in ("own_jsonl", "own_tagged_jsonl"):
+            skipped = skipped_records(display_path(file))
+            yield from (f"{split}: {sentence}" for sentence in skipped_sentences(skipped))
 
 
 def _duplicates_within(lines: ExampleLocations) -> Iterator[str]:
@@ -161,21 +166,7 @@ def _duplicates_within(lines: ExampleLocations) -> Iterator[str]:
             named = lines.location_of_pair(split, *(differ or doubled)[0][:2])
             more = f"; with different labels: {len(differ)}" if differ else ""
             n = sum(len(group) - 1 for group in doubled)
-            yield f"{split} repeats {_count(n, 'text')} (as in {named}){more}"
-
-
-def _leakage(lines: ExampleLocations) -> Iterator[str]:
-    others = {split: examples for split, examples in lines.splits.items() if split != "train"}
-    for split, overlap in duplicates(lines.task, lines.splits["train"], others).items():
-        if overlap["near"]:
-            yield (
-                f"{overlap['near']} of {overlap['examples']} examples of {split} are also in train ({overlap['exact']} "
-                f"verbatim, {overlap['other_label'] or 'none'} with another label): this leakage inflates its score"
-            )
-    train = named_documents(lines.splits["train"])
-    for split, examples in others.items():
-        if shared := train & named_documents(examples):
-            yield f"train and {split} share {_count(len(shared), 'document')} ({_abbreviate(sorted(shared))})"
+            yield f"{split} repeats {count_of(n, 'text')} (as in {named}){more}"
 
 
 def _over_limit(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: int) -> Iterator[str]:
@@ -196,9 +187,10 @@ def _long_words(lines: ExampleLocations) -> Iterator[str]:
     for split, examples in lines.splits.items():
         affected = [example for example in examples if max(map(len, example.texts)) > MAX_WORD_CHARS]
         if affected:
+            first = lines.location(split, affected[0])
             yield (
-                f"{_count(len(affected), 'sentence')} of {split} with a word of more than {MAX_WORD_CHARS} characters, "
-                f"which encoders treat as unknown (the first starts in {lines.location(split, affected[0])})"
+                f"{count_of(len(affected), 'sentence')} of {split} with a word of more than {MAX_WORD_CHARS} "
+                f"characters, which encoders treat as unknown (the first starts in {first})"
             )
 
 
@@ -216,21 +208,24 @@ def _facts(lines: ExampleLocations, counts: Mapping[str, Sequence[int]], limit: 
                 f"{custom.split_seed})"
             )
         documents = named_documents(examples)
-        within = f", of {_count(len(documents), 'document')}" if documents else ""
-        yield f"{split}: {_count(len(examples), _unit_name(task))}{more}{within}, {origin}"
+        within = f", of {count_of(len(documents), 'document')}" if documents else ""
+        yield f"{split}: {count_of(len(examples), _unit_name(task))}{more}{within}, {origin}"
     if "test" not in lines.splits:
         yield "test: none; scores are reported on dev only"
     yield f"read: {_describe_format(task)}"
     for split in task.form.split_overrides:
         yield f"read, {split}: {_describe_format(task.of_split(split))}"
+    for split, file in task.files.items():
+        yield from (f"{split}: {sentence}" for sentence in left_out(display_path(file), task.of_split(split)))
     if task.output == "score":
         scores = [float(example.label) for example in lines.splits["train"]]
         scaled = "; standardized for training" if custom.scale != 1 else ""
         yield f"scores of train: {min(scores):g} to {max(scores):g}, mean {np.mean(scores):.2f}{scaled}"
     else:
-        label_sizes = _label_counts(task, lines.splits["train"])
+        label_sizes = label_counts(task, lines.splits["train"])
         ordered = sorted(label_sizes, key=lambda label: (-label_sizes[label], label))
-        yield "labels of train: " + ", ".join(f"{label} {label_sizes[label]}" for label in ordered)
+        counted = [f"{clip(label, length=MAX_QUOTED)} {label_sizes[label]}" for label in ordered]
+        yield f"labels of train: {abbreviate(counted, most=MAX_LABELS)}"
     every = [n for own_counts in counts.values() for n in own_counts]
     middle, most = (int(np.percentile(every, q, method="inverted_cdf")) for q in (50, 95))
     yield f"sub-words: median {middle}, 95th percentile {most}, maximum {max(every)}; limit {limit}"
@@ -242,12 +237,17 @@ def _describe_format(task: Task) -> str:
         return f"{form}; text is split into sentences and words"
     if task.output == "token_labels" and custom.scheme:
         where = "columns" if form == "conll" else "keys"
-        return f"{form}, {where} {task.columns[0]} (words) and {task.columns[1]} (tags), scheme {custom.scheme}"
+        spelling = f", tags written {custom.tag_spelling}" if custom.tag_spelling else ""
+        return (
+            f"{form}, {where} {task.columns[0]} (words) and {task.columns[1]} (tags), scheme {custom.scheme}{spelling}"
+        )
     roles = [*zip(("text", "text2"), task.columns[1:-1], strict=False), ("label", task.columns[-1])]
     if task.output == "token_labels":
         roles = [("text", task.columns[0]), ("type" if custom.start else "entities", task.columns[1])]
     if custom.one_hot:
-        roles[-1] = ("labels", "+".join(custom.one_hot))
+        roles[-1] = ("labels", listed(custom.one_hot, "+"))
+    if custom.marks:
+        roles[-1] = ("labels", f"{task.columns[-1]} (1 or 0 for {listed(custom.marks)})")
     more = ("id", "document", "start", "end", "mention")
     roles += [(role, name) for role in more if (name := getattr(custom, role))]
     divided = "; text is split into sentences and words" if task.output == "token_labels" else ""
@@ -262,24 +262,3 @@ def _counted_classes(task: Task) -> str:
 
 def _unit_name(task: Task) -> str:
     return "sentence" if task.output == "token_labels" else "document" if task.task_type == "document" else "example"
-
-
-def _label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:
-    """Label -> examples; entity type -> mentions (PICO: words); empty for scores."""
-    if task.output == "score":
-        return Counter()
-    if task.output == "token_labels":
-        begins = "I" if task.task_type == "pico" else "B"
-        tags = (tag for e in examples for tag in split_tags(str(e.label)) if tag != OUTSIDE and tag.startswith(begins))
-        return Counter(tag[2:] or "mentions" for tag in tags)
-    if task.output == "multi_label":
-        return Counter(label for example in examples for label in split_labels(str(example.label)))
-    return Counter(str(example.label) for example in examples)
-
-
-def _abbreviate(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

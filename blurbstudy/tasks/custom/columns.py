@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ...config import JsonMapping, JsonObject
 from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
-from ..formats.lines import quote, read_lines
-from ..task import Task
+from ..formats.conll_layout import TAG_NAMES, WORD_NAMES, find_columns, read_layout
+from ..formats.label_cells import label_text
+from ..formats.lines import listed, quote, raise_data_error
+from ..formats.tag_schemes import ALIASES, USUAL, detect_scheme, spelling_of, usual_tags
+from ..task import OUTSIDE, SPLITS, Task
+from .arguments import number
 from .files import display_path
 from .formats import ENDS, SPANS, STARTS
-from .tabular import first_fields, marked_columns
-from .tagged import ALIASES, columns_of, detect_scheme, raw_tags
+from .tabular import column_values, first_fields, marked_columns, marks_of_column
+from .tagged import raw_tags
 
 COLUMN_ALIASES = {  # role -> usual column names, in lower case
     "text": ("text", "sentence", "sentence1", "sent1", "text1", "question", "premise", "abstract", "document_text"),
     "text2": ("text2", "sentence2", "sent2", "context", "hypothesis", "passage", "answer_text"),
-    "label": ("label", "labels", "class", "score", "category", "gold", "final_decision", "answer", "similarity"),
+    "label": (
+        "label",
+        "labels",
+        "class",
+        "score",
+        "category",
+        "gold",
+        "final_decision",
+        "answer",
+        "similarity",
+        "gold_label",
+        "cats",
+    ),
     "id": ("id", "index", "pair_id", "example_id"),
     "document": ("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
     "words": ("words", "tokens"),
@@ -29,13 +45,45 @@ COLUMN_ALIASES = {  # role -> usual column names, in lower case
     "end": ENDS,
     "mention": ("mention", "surface", "mention_text", "entity_text", "span_text"),
 }
+_PAIRED = (("text", "text2", "words"), ("label", "type", "tags", "spans"), ("id", "document"))  # by number, either
+USUAL_NAMES = frozenset(name for names in COLUMN_ALIASES.values() for name in names)
 ROLES = ("text", "text2", "label", "id", "document")
 SPAN_ROLES = ("start", "end", "mention")  # of a table with one row per mention
 WITHOUT_COLUMNS = ("brat", "pubtator")
 
 
-def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str | int]) -> Task:
-    """The task with the columns of its train file: those named, the others by their usual names.
+def columns_of_split(named: object, split: str) -> JsonObject:
+    """Role -> column as named for a split: those named for all, and over them those of its own.
+
+    Args:
+        named: role -> column; also split -> {role: column}, or "split.role" -> column.
+
+    Raises:
+        ParameterError: it is no mapping.
+    """
+    if not isinstance(named, Mapping):
+        raise ParameterError(f"columns: {quote(str(named))} is not a role; use {', '.join(ROLES)}")
+    common: JsonObject = {}
+    own: JsonObject = {}
+    for role, column in named.items():
+        of, dot, of_split = str(role).partition(".")
+        if isinstance(column, Mapping) and role in SPLITS:
+            own |= column if role == split else {}
+        elif dot and of in SPLITS:
+            own |= {of_split: column} if of == split else {}
+        else:
+            common[str(role)] = column
+    return common | own
+
+
+def is_header(fields: Sequence[str], places: Sequence[int]) -> bool:
+    """Whether a first row names columns: a usual name stands in each of these columns, counted from 1."""
+    return all(place <= len(fields) and fields[place - 1].strip().lower() in USUAL_NAMES for place in places)
+
+
+def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, split: str = "train") -> Task:
+    """The task with the columns of a file: those named, the others by their usual names. A role whose column is ""
+    has none.
 
     Raises:
         ParameterError: a role is unknown.
@@ -46,51 +94,109 @@ def assign_columns(task: Task, train: Path, form: str, named: Mapping[str, str |
         raise ParameterError(f"columns: expected role: NAME, got {quote(str(named))}; roles are {any_of(roles_known)}")
     if unknown := sorted(set(map(str, named)) - set(roles_known)):
         raise ParameterError(f"columns: {quote(unknown[0])} is not a role; {did_you_mean(unknown[0], roles_known)}")
+    unused = {role for role, column in named.items() if column in (None, "")}
+    named = {role: column for role, column in named.items() if role not in unused}
     if form == "conll":
-        return dataclasses.replace(task, columns=_conll_columns(train, named))
+        return dataclasses.replace(task, columns=_conll_columns(path, named))
     if form in WITHOUT_COLUMNS:
         if named:
-            raise ParameterError(f"columns: {train.name} ({form}) has no columns; leave them out")
+            raise ParameterError(f"columns: {path.name} ({form}) has no columns; leave them out")
         return dataclasses.replace(task, columns=("text", "entities"))
-    fields = first_fields(train, form.rpartition("-")[2])
-    header = form.endswith("jsonl") or not named or not all(str(column).isdigit() for column in named.values())
+    fields = first_fields(path, form.rpartition("-")[2])
+    several, one_hot = _several_labels(named, fields)
+    numbers = [int(column) for column in (*several.values(), *one_hot) if str(column).isdigit()]
+    is_numbered = bool(numbers) and len(numbers) == len(several) + len(one_hot)
+    header = form.endswith("jsonl") or not is_numbered or is_header(fields, numbers)
     if not header:
         fields = [str(i + 1) for i in range(len(fields))]
-    named, one_hot = _several_labels(named, fields)
-    roles = {role: str(column) for role, column in named.items()}
-    for column in (*roles.values(), *one_hot):
-        if column not in fields:
-            advice = did_you_mean(column, fields, otherwise=f"it has {', '.join(fields)}")
-            raise DataError(f"{train}: has no column {quote(column)}; {advice}")
+    roles = {role: _column(column, role, fields, path, split=split) for role, column in several.items()}
+    one_hot = [_column(column, "label", fields, path, split=split) for column in one_hot]
+    taken = (*roles.values(), *one_hot)
     required = _required_roles(task, form, fields, roles)
+    detected = set()
     for role, usual in required.items() if header else ():
-        free = [
-            name for name in _matching_fields(fields, COLUMN_ALIASES[usual]) if name not in (*roles.values(), *one_hot)
-        ]
-        if role not in roles and free and not (role == "label" and one_hot):
+        free = [name for name in _matching_fields(fields, COLUMN_ALIASES[usual]) if name not in taken]
+        if role not in roles and role not in unused and free and not (role == "label" and one_hot):
             roles[role] = free[0]
+            taken = (*taken, free[0])
+            detected.add(role)
     roles = _drop_second_text(task, roles)
+    if "id" in detected:
+        roles = _with_usable_id(roles, path, form.rpartition("-")[2], unused)
     if "label" not in roles and task.output == "multi_label" and header:
-        one_hot = one_hot or marked_columns(train, form, [name for name in fields if name not in roles.values()])
+        one_hot = one_hot or marked_columns(path, form, [name for name in fields if name not in roles.values()])
     if one_hot:
         roles["label"] = "labels"
-    for role in ("text", "label", *(("text2",) if task.task_type == "similarity" else ())):
-        if role not in roles:
-            option = f"--columns {role}=NAME, or {role}: NAME under columns: in the YAML"
-            raise DataError(
-                f"{train}: cannot identify the column of the {role} among {', '.join(fields)}; name it ({option})"
-            )
-    if ("start" in roles) != ("end" in roles):
-        raise DataError(
-            f"{train}: cannot identify the columns of start and end among {', '.join(fields)}; name both or neither"
-        )
+    _check_roles(task, path, fields, roles, split=split)
+    if not header:
+        _refuse_header_as_row(path, form.rpartition("-")[2], one_hot or [roles["label"]])
     optional = {role: roles.get(role, "") for role in ("id", "document", "start", "end", "mention")}
-    custom = dataclasses.replace(task.form, **optional, header=header, one_hot=tuple(one_hot))
+    custom = dataclasses.replace(task.form, **optional, header=header, one_hot=tuple(one_hot), marks=())
     texts = [roles[role] for role in ("text", "text2") if role in roles]
     columns = (
         (*texts, roles["label"]) if task.output == "token_labels" else (custom.id or "line", *texts, roles["label"])
     )
-    return dataclasses.replace(task, columns=columns, custom=custom)
+    task = dataclasses.replace(task, columns=columns, custom=custom)
+    if task.output == "multi_label" and not one_hot:
+        custom = dataclasses.replace(custom, marks=marks_of_column(path, form, task))
+    return dataclasses.replace(task, custom=custom)
+
+
+def _column(column: object, role: str, fields: Sequence[str], path: Path, *, split: str) -> str:
+    """A column by its name, or by its number from 1."""
+    name = str(column)
+    if name in fields:
+        return name
+    of_split = "" if split == "train" else f"{split}."
+    if not (name.isdigit() and 1 <= int(name) <= len(fields)):
+        remedy = f"; name the column of this file (--columns {of_split}{role}=NAME)" if of_split else ""
+        raise DataError(f"{path}: has no column {quote(name)}; it has {listed(fields)}{remedy}")
+    named = fields[int(name) - 1]
+    fitting = next((group for group in _PAIRED if role in group), (role,))
+    if named.lower() in USUAL_NAMES and not any(named.lower() in COLUMN_ALIASES[usual] for usual in fitting):
+        raise DataError(
+            f"{path}: column {name} is to be the {role}, but its header is {quote(named)}; name the column of this "
+            f"file (--columns {of_split}{role}=NAME)"
+        )
+    return named
+
+
+def _refuse_header_as_row(path: Path, form: str, label_columns: Sequence[str]) -> None:
+    """Refuse a table whose first row may be a header with unusual names: its label is the name of such a column, or
+    the only one that is not a number.
+    """
+    first, *others = [
+        [label_text(value) for value in row] for row in column_values(path, form, label_columns, header=False)
+    ]
+    names_label = any(cell.lower() in (*COLUMN_ALIASES["label"], *COLUMN_ALIASES["type"]) for cell in first)
+    are_numbers = len(others) > 1 and all(number(cell) is not None for row in others for cell in row)
+    if names_label or (are_numbers and any(cell and number(cell) is None for cell in first)):
+        remedy = "remove a line of column names, or name the columns as it does"
+        raise_data_error(f"{path}, line 1", f"label {quote(' '.join(first))}", "a label as in other rows", remedy)
+
+
+def _with_usable_id(roles: dict[str, str], path: Path, form: str, unused: Collection[str]) -> dict[str, str]:
+    """The roles without an id that is missing or not unique; it names the document then, unless one is named."""
+    ids = [label_text(value) for (value,) in column_values(path, form, [roles["id"]])]
+    if all(ids) and len(set(ids)) == len(ids):
+        return roles
+    column = roles.pop("id")
+    return roles if "document" in roles or "document" in unused or not all(ids) else roles | {"document": column}
+
+
+def _check_roles(task: Task, path: Path, fields: Sequence[str], roles: Mapping[str, str], *, split: str) -> None:
+    of_split = "" if split == "train" else f"{split}."
+    for role in ("text", "label", *(("text2",) if task.task_type == "similarity" else ())):
+        if role not in roles:
+            option = f"--columns {of_split}{role}=NAME, or {role}: NAME under columns: in the YAML"
+            raise DataError(
+                f"{path}: cannot identify the column of the {role} among {listed(fields)}; name it ({option}), or by "
+                "number if there is no header"
+            )
+    if ("start" in roles) != ("end" in roles):
+        raise DataError(
+            f"{path}: cannot identify the columns of start and end among {listed(fields)}; name both or neither"
+        )
 
 
 def _several_labels(named: JsonMapping, fields: Sequence[str]) -> tuple[JsonObject, list[str]]:
@@ -129,28 +235,55 @@ def _drop_second_text(task: Task, roles: dict[str, str]) -> dict[str, str]:
     return {role: name for role, name in roles.items() if role != "text2" or task.output in ("single_label", "score")}
 
 
-def _conll_columns(train: Path, named: Mapping[str, str | int]) -> tuple[str, str]:
-    """Numbers of the columns of words and tags: by default the first and the last."""
-    if wrong := [role for role in named if role not in ("text", "label") or not str(named[role]).isdigit()]:
+def _conll_columns(path: Path, named: JsonMapping) -> tuple[str, str]:
+    """Numbers of the columns of words and tags: those named, by their header, or by their contents."""
+    header = [name.lower() for name in read_layout(path).header]
+    places: dict[str, int | None] = {}
+    for role, usual in (("text", WORD_NAMES), ("label", TAG_NAMES)):
+        column = str(named.get(role, "")).lower()
+        names = (column,) if column else usual
+        found = [header.index(name) for name in names if name in header]
+        if column and not found and not column.isdigit():
+            raise ParameterError(
+                f"columns: {role}={named[role]}; for CoNLL files, give text and label as numbers from 1"
+            )
+        places[role] = found[0] if found else int(column) - 1 if column else None
+    if wrong := [role for role in named if role not in places]:
         raise ParameterError(
             f"columns: {wrong[0]}={named[wrong[0]]}; for CoNLL files, give text and label as numbers from 1"
         )
-    first = next((line for line in read_lines(train) if line.strip() and not line.startswith("-DOCSTART-")), "")
-    width = len(columns_of(first, tabs="\t" in first))
-    return str(named.get("text", 1)), str(named.get("label", max(width, 2)))
+    word, tag = find_columns(path, places["text"], places["label"])
+    return str(word + 1), str(tag + 1)
 
 
-def tag_scheme(name: str | None, task: Task) -> str:
-    """The tag scheme: the one named, or the one detected from the files.
+def with_tag_scheme(parts: Mapping[str, Task], name: str | None) -> dict[str, Task]:
+    """The task for each split with its tag scheme and the spelling of its tags: as named, or detected from the files.
+
+    Args:
+        parts: split -> the task as it reads that split's file, of all files in one format.
 
     Raises:
-        ParameterError: it is unknown.
-        DataError: a file is missing or malformed.
+        ParameterError: the scheme is unknown.
+        DataError: a file is missing or malformed, or its tags may be read in several ways.
     """
-    if name is not None:
-        if str(name).lower() not in ALIASES:
-            check_choice("scheme", name, ALIASES)
-        return ALIASES[str(name).lower()]
-    if task.reader not in ("own_conll", "own_tagged_jsonl"):
-        return ""
-    return detect_scheme(tags for path in task.files.values() for tags in raw_tags(display_path(path), task))
+    if name is not None and str(name).lower() not in ALIASES:
+        check_choice("scheme", name, ALIASES)
+    scheme, spelling = None if name is None else ALIASES[str(name).lower()], ""
+    files = {display_path(part.files[split]): part for split, part in parts.items()}
+    if next(iter(parts.values())).reader not in ("own_conll", "own_tagged_jsonl"):  # raw text with spans
+        scheme = ""
+    else:
+        sentences = [tags for path, part in files.items() for tags in raw_tags(path, part)]
+        distinct = sorted({tag for tags in sentences for tag in tags})
+        spelling = spelling_of(distinct)
+        if not spelling and scheme is None and distinct and OUTSIDE not in distinct:
+            expected = f"tags with a letter, such as B-Chemical, or types and {OUTSIDE} for words outside"
+            remedy = "name the column of tags (--columns label=NUMBER) or the scheme (--scheme io)"
+            raise_data_error(str(next(iter(files))), f"tags {listed(distinct)}", expected, remedy)
+        scheme = scheme or detect_scheme(usual_tags(tags, spelling) for tags in sentences)
+    spelling = "" if spelling == USUAL else spelling
+    changed: JsonObject = {"scheme": scheme or "", "tag_spelling": spelling}
+    return {
+        split: dataclasses.replace(part, custom=dataclasses.replace(part.form, **changed))
+        for split, part in parts.items()
+    }

@@ -10,62 +10,36 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from ...config import JsonMapping, JsonObject
+from ...config import JsonObject
 from ...errors import ParameterError, check_choice, did_you_mean
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
-from .arguments import check_bounds, check_discontinuous, check_number, check_separator, choose_metric
-from .columns import WITHOUT_COLUMNS, assign_columns, tag_scheme
+from ..text.words import detect_word_splitter
+from .arguments import (
+    CLASS_METRICS,
+    FITTING_METRICS,
+    NEGATIVE_LABELS,
+    SIZE_UNITS,
+    TASK_TYPE_ALIASES,
+    USUAL_TASK_TYPES,
+    check_bounds,
+    check_discontinuous,
+    check_flag,
+    check_mismatched,
+    check_number,
+    check_separator,
+    choose_metric,
+)
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
 from .formats import FORMATS, read_custom
-from .tabular import first_fields
+from .split_forms import with_forms
+from .tabular import flag_names
 from .tagged import tags_of_types, types_in
 
-TASK_TYPE_ALIASES = {  # usual names -> Task.task_type
-    "ner": "ner",
-    "entities": "ner",
-    "token-classification": "ner",
-    "tagging": "ner",
-    "pico": "pico",
-    "relation": "relation",
-    "relations": "relation",
-    "classification": "relation",
-    "text-classification": "relation",
-    "sentence-classification": "relation",
-    "similarity": "similarity",
-    "sts": "similarity",
-    "regression": "similarity",
-    "document": "document",
-    "documents": "document",
-    "multi-label": "document",
-    "multilabel": "document",
-    "question": "question",
-    "qa": "question",
-    "pairs": "question",
-    "pair-classification": "question",
-    "nli": "question",
-}
-CLASS_METRICS = ("macro_f1", "balanced_accuracy", "mcc", "kappa")
-FITTING_METRICS = {  # task type -> its metrics, the default first
-    "ner": ("entity_f1", "entity_f1_default", "relaxed_f1", "relaxed_f1_one_to_one"),
-    "pico": ("pico_f1",),
-    "relation": ("accuracy", "micro_f1", *CLASS_METRICS),  # micro F1 if one label is negative
-    "question": ("accuracy", "micro_f1", *CLASS_METRICS),
-    "similarity": ("pearson",),
-    "document": ("document_f1", "example_based_f1", "label_macro_f1"),
-}
-SIZE_UNITS = {
-    "ner": "mentions",
-    "pico": "PICO words",
-    "relation": "sentences",
-    "question": "pairs",
-    "similarity": "pairs",
-    "document": "documents",
-}
-NEGATIVE_LABELS = ("false", "none", "no", "0", "na", "n/a", "negative", "no_relation", "no-relation", "other")
 DEV_SHARE = 0.2  # of train, if there is no dev file
 
 ALLOWED_KEYS = (
@@ -83,6 +57,9 @@ ALLOWED_KEYS = (
     "dev_share",
     "split_seed",
     "discontinuous",
+    "trust_offsets",
+    "skip_mismatched",
+    "drop_unlabelled",
     "terms",
     "source",
     "citation",
@@ -123,7 +100,7 @@ def custom_task(
     files: Path | str | Mapping[str, Path | str],
     name: str | None = None,
     format: str | Mapping[str, str] | None = None,
-    columns: Mapping[str, str | int] | None = None,
+    columns: Mapping[str, Any] | None = None,
     labels: Sequence[str] | None = None,
     negative: str | None = None,
     metric: str | None = None,
@@ -133,6 +110,9 @@ def custom_task(
     dev_share: float = DEV_SHARE,
     split_seed: int = 1,
     discontinuous: str = "refuse",
+    trust_offsets: bool = False,
+    skip_mismatched: bool = False,
+    drop_unlabelled: bool | str = False,
     terms: str = "the user's own",
     source: str = "the user's own files",
     citation: str = "none",
@@ -142,10 +122,10 @@ def custom_task(
     Args:
         kind: task type, key of TASK_TYPE_ALIASES.
         files: split -> file, with train at least; or a folder with train.*, dev.*, test.*.
-        format: conll, tsv, csv, jsonl, brat or pubtator, for all files or by split (default: detected).
+        format: conll, tsv, csv, json, jsonl, brat, pubtator or bioc, for all files or by split (default: detected).
         columns: role (text, text2, label, id, document; for mentions start, end, mention) -> column, key, or column
-            number from 1 without a header (default: by usual names). A multi-label task's label may be a list of
-            columns with 1 or 0.
+            number from 1 (default: by usual names); "" for none. Under the name of a split, the columns of its file.
+            A multi-label task's label may be a list of columns with 1 or 0.
         labels: all labels, or entity types of tagged sentences (default: those in the files).
         negative: the label that an F1 leaves out, such as none.
         metric: one of FITTING_METRICS of the task type.
@@ -153,6 +133,9 @@ def custom_task(
         bounds: lowest and highest score.
         dev_share: fraction of train used as dev if there is no dev file.
         discontinuous: refuse or skip discontinuous entities, which tags cannot represent.
+        trust_offsets: keep entities whose text in the file is not the document's at their offsets.
+        skip_mismatched: leave such entities out.
+        drop_unlabelled: leave out rows without a label, which are an error otherwise.
 
     Raises:
         ParameterError: an argument is unknown or out of bounds.
@@ -169,6 +152,8 @@ def custom_task(
         dev_share=0.0 if "dev" in paths else check_number("dev_share", dev_share, 0.01, 0.5),
         split_seed=int(check_number("split_seed", split_seed, 0, 2**31 - 1)),
         discontinuous=check_discontinuous(discontinuous),
+        mismatched=check_mismatched(trust_offsets, skip_mismatched),
+        drop_unlabelled=_check_drop(drop_unlabelled, chosen),
         task_type_alias=task_type_alias,
     )
     task = Task(
@@ -190,42 +175,19 @@ def custom_task(
         citation=str(citation),
         custom=custom,
     )
-    task = _with_forms(task, forms, columns or {}, scheme)
+    task = with_forms(task, forms, columns or {}, scheme)
+    if task.has_raw_text and not task.is_raw_text("train"):  # words are split as those of train are
+        words = detect_word_splitter(word for example in _examples(task, "train") for word in example.texts)
+        task = dataclasses.replace(task, custom=dataclasses.replace(task.form, words=words))
     task = _with_labels(task, labels)
     return _with_positives(task, task_type_alias, negative, metric) if task.output == "single_label" else task
 
 
-def _with_forms(task: Task, forms: Mapping[str, str], columns: JsonMapping, scheme: str | None) -> Task:
-    """The task with columns and tag schemes; splits in another format than train's have their own."""
-    others = {}
-    for form in dict.fromkeys(forms.values()):
-        splits = [split for split, split_form in forms.items() if split_form == form]
-        part = dataclasses.replace(task, reader=FORMATS[form], files={split: task.files[split] for split in splits})
-        path = display_path(part.files[splits[0]])
-        fits = "train" in splits or _has_columns(path, form, columns)
-        part = assign_columns(part, path, form, columns if fits else {})
-        if part.output == "token_labels":
-            part = dataclasses.replace(part, custom=dataclasses.replace(part.form, scheme=tag_scheme(scheme, part)))
-        if "train" in splits:
-            with_train = dataclasses.replace(part, files=task.files)
-        else:
-            split_form = {name: getattr(part.form, name) for name in PER_FILE_FIELDS}
-            others |= dict.fromkeys(splits, {"reader": part.reader, "columns": part.columns, **split_form})
-    return dataclasses.replace(with_train, custom=dataclasses.replace(with_train.form, split_overrides=others))
-
-
-PER_FILE_FIELDS = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm
-
-
-def _has_columns(path: Path, form: str, columns: JsonMapping) -> bool:
-    """Whether a file in another format has the columns named for train."""
-    if form == "conll" or form in WITHOUT_COLUMNS:
-        return False
-    names = [str(name) for column in columns.values() for name in (column if isinstance(column, list) else [column])]
-    return set(names) <= set(first_fields(path, form.rpartition("-")[2]))
-
-
-USUAL_TASK_TYPES = ("ner", "classification", "relation", "pairs", "question", "similarity", "multi-label", "pico")
+def _check_drop(value: object, task_type: str) -> bool:
+    drop = check_flag("drop_unlabelled", value)
+    if drop and OUTPUT_TYPES[task_type] == "token_labels":
+        raise ParameterError("drop_unlabelled: tasks that tag words have no rows without a label; remove it")
+    return drop
 
 
 def is_task_type(word: str) -> bool:
@@ -239,8 +201,10 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
         return _with_bounds(task)
     if named is not None and (not isinstance(named, Sequence) or isinstance(named, str) or not named):
         raise ParameterError(f"labels={named!r} is not a list; write labels: [first, second]")
-    marked = task.form.one_hot  # every column is a label, also one without a 1
-    names = [_plain(label) for label in named] if named is not None else sorted(marked) or _labels_in(task)
+    marked = sorted(task.form.one_hot) or task.form.marks  # all are labels, also those without a 1
+    names = [_plain(label) for label in named] if named is not None else list(marked) or _labels_in(task)
+    if task.form.marks:
+        task = _with_mark_names(task, names)
     if double := next((name for name in names if names.count(name) > 1), None):
         raise ParameterError(f"labels: {quote(double)} occurs twice; name each label once")
     if task.output == "token_labels":
@@ -250,6 +214,18 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
     if task.output == "multi_label" and (comma := next((name for name in names if "," in name), None)):
         raise ParameterError(f"labels: {quote(comma)} contains a comma, which separates labels; write it without")
     return dataclasses.replace(task, labels=tuple(names))
+
+
+def _with_mark_names(task: Task, names: Sequence[str]) -> Task:
+    """The task with its marks named in this order."""
+    if len(names) != len(task.form.marks):
+        raise ParameterError(f"labels: {len(names)} names for {len(task.form.marks)} marks; name each in their order")
+    overrides = {
+        split: changed | ({"marks": tuple(names)} if "marks" in changed else {})
+        for split, changed in task.form.split_overrides.items()
+    }
+    custom = dataclasses.replace(task.form, marks=tuple(names), split_overrides=overrides)
+    return dataclasses.replace(task, custom=custom)
 
 
 def _with_bounds(task: Task) -> Task:
@@ -292,7 +268,10 @@ def _labels_in(task: Task) -> list[str]:
     names: list[str] = []
     for split in SPLITS:
         if split in task.files:
-            names += sorted(set(_labels_of(task, _examples(task, split))) - set(names))
+            found = _labels_of(task, _examples(task, split))
+            if task.output == "multi_label" and not task.of_split(split).form.one_hot:
+                found += flag_names(display_path(task.files[split]), task.of_split(split))
+            names += sorted(set(found) - set(names))
     return names
 
 

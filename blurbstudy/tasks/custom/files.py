@@ -9,8 +9,9 @@ from typing import Any
 
 from ...errors import DataError, ParameterError, any_of, check_choice, did_you_mean
 from ..blurb import OTHER_TASKS, TASKS
+from ..formats.standoff import standoff_files
 from ..task import SPLITS, plain_name
-from .formats import AS_SPANS, SUFFIXES, detect_tagged_format
+from .formats import AS_SPANS, NAMES, SUFFIXES, detect_format, detect_tagged_format
 
 SPLIT_NAMES = {  # split -> stems of its file in a folder
     "train": ("train", "training"),
@@ -52,12 +53,27 @@ def split_files(files: Path | str | Mapping[str, Path | str]) -> dict[str, Path]
             other = "a device, pipe or socket, not a file" if path.exists() else "no such file"
             found_there = "a folder without brat's .txt and .ann files" if path.is_dir() else other
             raise DataError(f"{path}: {found_there}; check the path of the {split} split")
+        if path.is_dir() and (parts := _split_folders(path)):
+            raise DataError(
+                f"{path}: has the folders {', '.join(parts)}, which would all be read as {split}; name one of them, or "
+                f"all splits together (--data {path})"
+            )
     return paths
 
 
+def _split_folders(folder: Path) -> list[str]:
+    """The sub-folders that are named as splits and hold documents, if there are several."""
+    stems = {stem for names in SPLIT_NAMES.values() for stem in names}
+    parts = sorted(p.name for p in folder.iterdir() if p.name.lower() in stems and is_standoff_folder(p))
+    return parts if len(parts) > 1 else []
+
+
 def is_standoff_folder(path: Path) -> bool:
-    """Whether a folder contains brat's .txt and .ann files."""
-    return path.is_dir() and any(path.glob("*.txt")) and any(path.glob("*.ann"))
+    """Whether a folder or its sub-folders contain brat's .txt and .ann files."""
+    if not path.is_dir():
+        return False
+    files = standoff_files(path)
+    return bool(files.texts and files.annotations)
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
@@ -72,7 +88,8 @@ def _files_in(folder: Path) -> dict[str, Path]:
         if candidates:
             paths[split] = candidates[0]
     if "train" not in paths and is_standoff_folder(folder):
-        raise DataError(f"{folder}: no folder train, dev or test in it; to train on all of it, use --train {folder}")
+        lacks = f"a folder {', '.join(paths)} but no folder train" if paths else "no folder train, dev or test"
+        raise DataError(f"{folder}: {lacks} in it; to train on all of it, use --train {folder}")
     if "train" not in paths:
         raise DataError(f"{folder}: no file train.* ({', '.join(SUFFIXES)}); rename yours, or name the files")
     return paths
@@ -83,13 +100,14 @@ def _is_data(path: Path) -> bool:
 
 
 def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | None, *, tags: bool) -> dict[str, str]:
-    """Split -> key of FORMATS: the one named (for all files or by split), or detected from suffix and first line.
+    """Split -> key of FORMATS: the one named (for all files or by split), or detected from content and suffix.
 
     Raises:
         ParameterError: a format is unknown, not detected, or does not fit.
         DataError: a file cannot be read.
     """
-    known = ("conll", "jsonl", "csv", "tsv", "brat", "pubtator") if tags else ("tsv", "csv", "jsonl")
+    known = ("conll", "json", "jsonl", "csv", "tsv", "brat", "pubtator", "bioc")
+    known = known if tags else ("tsv", "csv", "json", "jsonl")
     by_split = dict(named) if isinstance(named, Mapping) else dict.fromkeys(files, named)
     if unknown := sorted(set(by_split) - set(files)):
         raise ParameterError(f"format: {unknown[0]!r} is not a split with a file; {did_you_mean(unknown[0], files)}")
@@ -97,7 +115,7 @@ def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | Non
     for split, path in files.items():
         form = by_split.get(split)
         if form is None:
-            form = "brat" if path.is_dir() else SUFFIXES.get(path.suffix.lower(), ("", ""))[tags]
+            form = "brat" if path.is_dir() else detect_format(path, tags=tags)
             if form == "brat" and not tags:
                 raise ParameterError(
                     f"{path} is a folder; a task of this kind is read from a file ({', '.join(known)}), so name one"
@@ -106,13 +124,14 @@ def file_formats(files: Mapping[str, Path], named: str | Mapping[str, str] | Non
                 raise ParameterError(
                     f"{path}: unknown suffix; use one of the formats {', '.join(known)} and name it with --format"
                 )
-            form = detect_tagged_format(path, form) if tags else form
         elif form not in known or (form == "brat") != path.is_dir():
             check_choice("format", form, known)
             fitting = ["brat"] if path.is_dir() else [name for name in known if name != "brat"]
             raise ParameterError(f"format={str(form)!r} does not fit {path.name}; use {any_of(fitting)}")
-        elif tags:
-            form = detect_tagged_format(path, "tagged-jsonl") if form == "jsonl" else AS_SPANS.get(form, form)
+        else:
+            form = NAMES.get(form, form)
+            if tags:
+                form = detect_tagged_format(path, "tagged-jsonl") if form == "jsonl" else AS_SPANS.get(form, form)
         forms[split] = form
     return forms
 

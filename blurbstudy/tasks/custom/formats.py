@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import DataError
-from ..formats.lines import read_lines
+from ..formats.lines import raise_data_error, read_lines
+from ..formats.records import JSON_SUFFIXES, detect_content, first_record, record_unit
 from ..task import Example, Task
 from .spans import DOCUMENTS, read_spans_with_lines
-from .tabular import NumberedExample, first_fields, read_jsonl_with_lines, read_table_with_lines
+from .tabular import NumberedExample, read_jsonl_with_lines, read_table_with_lines
 from .tagged import read_conll_with_lines, read_tagged_jsonl_with_lines
 
 FORMATS = {  # name -> reader
@@ -32,8 +32,8 @@ SUFFIXES = {  # suffix -> format of tables, format of tagged sentences; "": none
     ".txt": ("tsv", "conll"),
     ".csv": ("csv", "span-csv"),
     ".pubtator": ("", "pubtator"),
-    ".jsonl": ("jsonl", "tagged-jsonl"),
-    ".ndjson": ("jsonl", "tagged-jsonl"),
+    ".xml": ("", "tagged-jsonl"),  # BioC
+    **dict.fromkeys(JSON_SUFFIXES, ("jsonl", "tagged-jsonl")),
     **_TAGGED,
 }
 
@@ -53,35 +53,83 @@ def read_custom(path: Path, task: Task) -> list[Example]:
 
 
 AS_SPANS = {"csv": "span-csv", "tsv": "span-tsv"}  # format as named -> format of tagged text
+NAMES = {"json": "jsonl", "ndjson": "jsonl", "bioc": "jsonl"}  # other names of formats
+TEXTS = {"text", "sentence", "abstract", "document_text", "data"}  # keys of texts
+WORDS, TAGS = ("words", "tokens"), ("tags", "ner_tags", "labels")
 SPANS = ("entities", "spans", "annotations")  # columns (keys) of lists of entities
 STARTS = ("start", "begin", "start_offset", "start_char")
 ENDS = ("end", "stop", "end_offset", "end_char")
-_TITLE = re.compile(r"[^|\t]+\|[ta]\|")  # first line of PubTator
+
+WEBANNO = "#FORMAT=WebAnno"  # how a file of WebAnno or INCEpTION begins
+_EXPORT = "export it as CoNLL 2003, or convert it to BioC"
+_TO_JSON = "write it as JSON lines, in pandas and datasets by to_json(orient='records', lines=True)"
+UNREADABLE = {  # suffix -> what the file is, remedy
+    ".spacy": ("spaCy's binary data", "write text and entities of each Doc as JSON lines"),
+    ".xmi": ("UIMA's XMI", _EXPORT),
+    ".parquet": ("a Parquet file", _TO_JSON),
+    ".arrow": ("an Arrow file", _TO_JSON),
+}
+
+
+def detect_format(path: Path, *, tags: bool) -> str:
+    """The format of a file by its content, else by its suffix: key of FORMATS; "" if neither tells.
+
+    Args:
+        tags: whether the task tags words.
+
+    Raises:
+        DataError: it is of a tool whose files are not read, or cannot be read.
+    """
+    if (known := UNREADABLE.get(path.suffix.lower())) is not None:
+        raise_data_error(str(path), known[0], "a format of docs/own-data.md", known[1])
+    content = detect_content(path)
+    if content == "json":
+        return detect_tagged_format(path, "tagged-jsonl") if tags else "jsonl"
+    if content == "pubtator" and tags:
+        return content
+    form = SUFFIXES.get(path.suffix.lower(), ("", ""))[tags]
+    return detect_tagged_format(path, form) if tags else form
 
 
 def detect_tagged_format(path: Path, form: str) -> str:
-    """The format of a file of tagged text, detected from its contents: words or spans in JSONL; CoNLL, PubTator or a
-    table of spans.
+    """The format of a file of tagged text, detected from its contents: words or spans in JSON; CoNLL or a table of
+    spans.
 
     Args:
         form: the format that its suffix suggests.
+
+    Raises:
+        DataError: its tags are numbers, whose names are not in the file.
     """
     if form == "tagged-jsonl":
         return "tagged-jsonl" if _has_words(path) else "span-jsonl"
     if form != "conll":
         return form
     first = next((line for line in read_lines(path) if line.strip()), "")
-    if _TITLE.match(first):
-        return "pubtator"
+    if first.startswith(WEBANNO):
+        raise_data_error(str(path), "a TSV of WebAnno or INCEpTION", "one word and its tag per line", _EXPORT)
     names = {name.strip().lower() for name in first.split("\t")}
     listed = names & set(SPANS) and len(names) > 1
     return "span-tsv" if listed or (names & set(STARTS) and names & set(ENDS)) else form
 
 
 def _has_words(path: Path) -> bool:
+    """Whether the records have lists of words and no spans; Prodigy's have both."""
     try:
-        names = {name.lower() for name in first_fields(path, "jsonl")}
+        record = {name.lower(): value for name, value in first_record(path).items()}
     except DataError:
         return True  # its reader reports the problem
-    text = names & {"text", "sentence", "abstract", "document_text"}
-    return not text or bool(names & {"words", "tokens"} and not names & set(SPANS))  # Prodigy's records have both
+    words = [name for name in WORDS if isinstance(record.get(name), list)]
+    if record.keys() & set(SPANS) or (not words and record.keys() & TEXTS):
+        return False
+    if not words:
+        return any(isinstance(value, list) and value and isinstance(value[0], str) for value in record.values())
+    for name, value in record.items():
+        if name in TAGS and isinstance(value, list) and any(type(tag) is int for tag in value):
+            raise_data_error(
+                f"{path}, {record_unit(path)} 1",
+                f"numbers as {name}",
+                "tags by name, such as B-Drug",
+                "write the names: in datasets, dataset.features[...].feature.int2str gives them",
+            )
+    return True

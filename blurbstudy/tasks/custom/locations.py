@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..formats.records import record_unit
+from ..formats.standoff import standoff_files
 from ..task import Example, Task
 from .dev_split import split_dev
 from .files import display_path
@@ -25,18 +27,22 @@ class ExampleLocations:
         """The file of a split, for messages."""
         return str(display_path(self.task.files.get(split, self.task.files["train"])))
 
+    def _unit(self, split: str) -> str:
+        return record_unit(Path(self.file(split)))
+
     def location_of_pair(self, split: str, first: Example, second: Example) -> str:
         """The locations of two examples, for messages."""
         if self.task.of_split(split).reader in FOLDERS:
             return " and ".join(dict.fromkeys((self.location(split, first), self.location(split, second))))
-        line_numbers = self.line_numbers[split]
-        return f"{self.file(split)}, lines {line_numbers[first.id]} and {line_numbers[second.id]}"
+        line_numbers, unit = self.line_numbers[split], self._unit(split)
+        return f"{self.file(split)}, {unit}s {line_numbers[first.id]} and {line_numbers[second.id]}"
 
     def location(self, split: str, example: Example) -> str:
         """The location of an example, for messages."""
         if self.task.of_split(split).reader in FOLDERS:
-            return str(Path(self.file(split)) / f"{example.unit}.txt")
-        return f"{self.file(split)}, line {self.line_numbers[split][example.id]}"
+            texts = standoff_files(Path(self.file(split))).texts
+            return str(texts.get(example.unit, self.file(split)))
+        return f"{self.file(split)}, {self._unit(split)} {self.line_numbers[split][example.id]}"
 
 
 def locate_examples(task: Task) -> ExampleLocations:

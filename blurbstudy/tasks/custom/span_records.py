@@ -1,8 +1,8 @@
-"""Texts with entities at character offsets in tables and JSONL, as written by annotation tools.
+"""Texts with entities at character offsets in tables and JSON, as written by annotation tools.
 
-JSONL: one object per line; entities are objects {"start", "end", "type"} (with other keys in doccano, Prodigy and
-others) or lists [start, end, type] (spaCy, doccano). CSV and TSV: a cell with such a list, or one row per mention with
-its start, end, type and text.
+JSON: records with a text and a list of entities, which are objects {"start", "end", "type"} (with other keys in
+doccano, Prodigy and others) or lists [start, end, type] (spaCy, doccano). CSV and TSV: a cell with such a list, or one
+row per mention with its start, end, type and text.
 """
 
 from __future__ import annotations
@@ -15,63 +15,69 @@ from typing import Any
 
 from ...config import JsonMapping
 from ..formats.lines import LineErrors, quote, raise_data_error
-from ..formats.standoff import Entity, Problem, StandoffDocument, check_span
+from ..formats.read_counts import ReadCounts
+from ..formats.records import json_records
+from ..formats.standoff import Entity, StandoffDocument, merge_fragments
 from ..task import Task
-from .tabular import check_text, json_records, table_records
+from ..text.words import Span
+from .tabular import check_text, table_records
 
 KEYS = {  # field of an entity -> its keys in various tools
     "start": ("start", "begin", "start_offset", "start_char"),
     "end": ("end", "stop", "end_offset", "end_char"),
-    "type": ("type", "label", "entity_type", "entity", "tag", "category", "class"),
+    "type": ("type", "label", "entity_type", "entity", "tag", "category", "class", "labels"),
     "mention": ("mention", "surface", "text"),
 }
+FRAGMENTS = "fragments"  # key of the spans of a discontinuous entity, instead of start and end
 EXPECTED = '[{"start": 0, "end": 4, "type": "Gene"}] or [[0, 4, "Gene"]]'
 ACCEPTED = ("accept", "")  # Prodigy's answers of accepted texts, unlike reject and ignore
 
 
-def json_documents(path: Path, task: Task) -> tuple[list[StandoffDocument], int]:
-    """The documents of a JSONL file, and the number left out because the annotator did not accept them."""
+def json_documents(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
+    """The documents of a file of records, without those that the annotator did not accept, which are counted."""
     errors = LineErrors(path)
-    documents, rejected = [], 0
-    for number, record in json_records(path, errors):
+    documents = []
+    for count, (number, record) in enumerate(json_records(path, errors, skipped=counts.skipped_records), 1):
         if str(record.get("answer") or "") not in ACCEPTED:
-            rejected += 1
-            continue
-        if document := _document(path, number, record, task, errors, count=len(documents) + rejected + 1):
+            counts.rejected += 1
+        elif document := _document(path, number, record, task, errors, counts, count=count):
             documents.append(document)
-    return _checked(path, documents, task, errors), rejected
+    return _checked(path, documents, task, errors, counts)
 
 
-def table_documents(path: Path, task: Task) -> list[StandoffDocument]:
+def table_documents(path: Path, task: Task, counts: ReadCounts) -> list[StandoffDocument]:
     """The documents of a CSV or TSV file."""
     errors = LineErrors(path)
     if task.form.start:
-        documents = _by_mention(path, task, errors)
+        documents = _by_mention(path, task, errors, counts)
     else:
         records = table_records(path, task, errors)
         documents = (
-            _document(path, number, record, task, errors, count=count)
+            _document(path, number, record, task, errors, counts, count=count)
             for count, (number, record) in enumerate(records, 1)
         )
         documents = [document for document in documents if document]
-    return _checked(path, documents, task, errors)
+    return _checked(path, documents, task, errors, counts)
 
 
-def _checked(path: Path, documents: list[StandoffDocument], task: Task, errors: LineErrors) -> list[StandoffDocument]:
+def _checked(
+    path: Path, documents: list[StandoffDocument], task: Task, errors: LineErrors, counts: ReadCounts
+) -> list[StandoffDocument]:
     lines: dict[str, int] = {}
     for document in documents:
         if document.id in lines:
-            actual = f"{task.form.id} {quote(document.id)} a second time, after line {lines[document.id]}"
+            actual = f"{task.form.id} {quote(document.id)} a second time, after {errors.unit} {lines[document.id]}"
             errors.add(document.line, actual, "unique ids", "remove or rename one, or use no id column")
         lines.setdefault(document.id, document.line)
     errors.raise_first()
+    counts.checks.raise_faults(path)
     if not documents:
         raise_data_error(str(path), "no texts", "one text with its entities per line", "check the path")
     return documents
 
 
 def _document(
-    path: Path, number: int, record: JsonMapping, task: Task, errors: LineErrors, *, count: int
+    path: Path, number: int, record: JsonMapping, task: Task, errors: LineErrors, counts: ReadCounts, *, count: int
 ) -> StandoffDocument | None:
     """A text with its entities in one cell, or None if the line has an error."""
     text_column, spans_column = task.columns
@@ -82,16 +88,24 @@ def _document(
     group = str(record.get(task.form.document, "")).strip() if task.form.document else name
     if not name or not group:
         return errors.add(number, f"no {task.form.document if name else task.form.id}", "an id", "give the line one")
-    entity_values = _listed(record.get(spans_column))
-    if entity_values is None:
+    counts.unlisted += spans_column not in record
+    values = _listed(record.get(spans_column))
+    if values is None:
         actual = f"{spans_column} {quote(str(record.get(spans_column)))}"
         return errors.add(number, actual, EXPECTED, "use this format; [] without entities")
     entities = []
-    for value in entity_values:
-        entity, problem = _entity(text, value, number)
-        if problem:
-            return errors.add(number, *problem)
-        entities.append(entity)
+    for value in values:
+        spans, types, mention = _entity(text, value)
+        if not spans or not types:
+            actual = f"the entity {quote(json.dumps(value, ensure_ascii=False))}"
+            return errors.add(number, actual, EXPECTED, "use this format")
+        if len(spans) > 1 and task.form.discontinuous == "refuse":
+            remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
+            return errors.add(number, f"an entity in {len(spans)} fragments", "one contiguous span", remedy)
+        where = f"{path}, {errors.unit} {number}"
+        surface, pieces = (mention, ()) if len(spans) == 1 else (None, tuple(spans))
+        if all([counts.checks.accepts(where, text, *span, surface) for span in spans]):
+            entities += [Entity(spans[0][0], spans[-1][1], kind, number, pieces) for kind in types]
     return StandoffDocument(id=name, text=text, entities=tuple(entities), path=path, line=number, group=group)
 
 
@@ -110,24 +124,26 @@ def _listed(value: object) -> list | None:
     return value if isinstance(value, list) else [] if value is None else None
 
 
-def _entity(text: str, value: object, line: int) -> tuple[Entity | None, Problem | None]:
-    """An entity of a text and its problem, if any."""
-    parts: list
+def _entity(text: str, value: object) -> tuple[list[Span], list[str], str | None]:
+    """The spans, types and text of an entity; no spans or no types if it is malformed."""
+    start = end = kind = mention = None
     if isinstance(value, Mapping):
-        parts = [next((value[name] for name in names if name in value), None) for names in KEYS.values()]
+        start, end, kind, mention = (
+            next((value[name] for name in names if name in value), None) for names in KEYS.values()
+        )
     elif isinstance(value, (list, tuple)) and len(value) == 3:
-        parts = [*value, None]
-    else:
-        parts = [None] * 4
-    start, end, kind, mention = parts
-    are_integers = all(isinstance(offset, int) and not isinstance(offset, bool) for offset in (start, end))
-    if not are_integers or not isinstance(kind, str) or not kind.strip():
-        return None, (f"the entity {quote(json.dumps(value, ensure_ascii=False))}", EXPECTED, "use this format")
-    problem = check_span(text, start, end, mention if isinstance(mention, str) else None)
-    return Entity(start, end, kind, line), problem
+        start, end, kind = value
+    types: list = kind if isinstance(kind, list) else [kind]
+    if not all(isinstance(one, str) and one.strip() for one in types):
+        return [], [], None
+    fragments = value.get(FRAGMENTS, ()) if isinstance(value, Mapping) else ()
+    spans: list = merge_fragments(text, list(fragments)) if fragments else [(start, end)]
+    if not all(type(offset) is int for span in spans for offset in span):  # a boolean is an int too
+        return [], [], None
+    return spans, types, mention if isinstance(mention, str) else None
 
 
-def _by_mention(path: Path, task: Task, errors: LineErrors) -> list[StandoffDocument]:
+def _by_mention(path: Path, task: Task, errors: LineErrors, counts: ReadCounts) -> list[StandoffDocument]:
     """Documents of a table with one row per mention; a row without offsets is a text without entities."""
     custom, (text_column, type_column) = task.form, task.columns
     texts: dict[tuple[str, str], tuple[int, list[Entity]]] = {}
@@ -144,9 +160,9 @@ def _by_mention(path: Path, task: Task, errors: LineErrors) -> list[StandoffDocu
         if not (start.isdecimal() and end.isdecimal() and kind):
             actual = f"{custom.start} {quote(start)}, {custom.end} {quote(end)}, {type_column} {quote(kind)}"
             errors.add(number, actual, "two integers and a type, or all three empty", "restore the line")
-        elif problem := check_span(text, int(start), int(end), record[custom.mention] if custom.mention else None):
-            errors.add(number, *problem)
-        else:
+            continue
+        mention = record[custom.mention] if custom.mention else None
+        if counts.checks.accepts(f"{path}, line {number}", text, int(start), int(end), mention):
             entities.append(Entity(int(start), int(end), kind, number))
     return [
         StandoffDocument(id=f"d{count}", text=text, entities=tuple(entities), path=path, line=number, group=group)

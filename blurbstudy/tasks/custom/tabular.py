@@ -1,31 +1,36 @@
 """Examples in tables: TSV and CSV with or without a header, JSONL with one object per line.
 
-In TSV quote characters are text, as in BLURB's files. In CSV they quote (RFC 4180), and the separator may be a
-semicolon. Task.columns are id, texts and label.
+Task.columns are id, texts and label.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
-from ..formats.lines import MAX_BYTES, LineErrors, quote, raise_data_error, read_lines, read_text
+from ..formats.label_cells import (
+    BOOLEAN_VALUES,
+    count_marks,
+    is_missing,
+    is_unlabelled,
+    label_parts,
+    label_text,
+    names_of_marks,
+    read_label,
+)
+from ..formats.lines import LineErrors, decode_lines, listed, quote, raise_data_error, read_text
+from ..formats.records import json_records
+from ..formats.spreadsheets import table_rows
 from ..task import Example, Task
 
 _SEPARATED = {
     "tsv": "texts may not contain tabs or line breaks",
     "csv": "quote fields with a comma, semicolon or line break",
 }
-# Of a label's column.
-TRUE, FALSE = ("1", "1.0", "true"), ("0", "0.0", "false", "")
-BOOLEAN_VALUES: dict[str, bool] = {value: value in TRUE for value in (*TRUE, *FALSE)}
-Row = tuple[int, list[str]]  # number of its first line; its fields
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
 
@@ -43,51 +48,67 @@ def read_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample]:
 
 
 def first_fields(path: Path, form: str) -> list[str]:
-    """The column names of a table, or the keys of a JSONL file's first object; form: tsv | csv | jsonl.
+    """The column names (or first row) of a table, or the keys of a JSONL file's first object; form: tsv | csv | jsonl.
 
     Raises:
         DataError: the file is missing, empty or not UTF-8.
     """
+    errors = LineErrors(path)
     if form == "jsonl":
-        errors = LineErrors(path)
         fields = next((list(record) for _, record in json_records(path, errors)), None)
-        errors.raise_first()
     else:
-        fields = next((fields for _, fields in _rows(path, form, LineErrors(path))), None)
+        fields = next((fields for _, fields in _rows(path, form, errors)), None)
     if not fields:
+        errors.raise_first()
         raise_data_error(str(path), "no examples", "one example per line", "check the path")
     return [name.strip() for name in fields]
 
 
-def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
-    """The columns (keys) with only 1 and 0 that represent one label each, if there are at least two."""
+def column_values(path: Path, form: str, names: Sequence[str], *, header: bool = True) -> list[list[Any]]:
+    """The values of columns (keys) by row; None where a row has none. Errors are left to the readers of examples."""
     errors = LineErrors(path)
     if form == "jsonl":
-        rows = [record for _, record in json_records(path, errors)]
-    else:
-        lines = [fields for _, fields in _rows(path, form, errors)]
-        header = [name.strip() for name in lines[0]]
-        rows = [dict(zip(header, fields, strict=False)) for fields in lines[1:]]
-    marked = [name for name in names if all(_word(row.get(name)).lower() in BOOLEAN_VALUES for row in rows)]
-    return marked if len(marked) > 1 and any(_word(row.get(name)) for row in rows for name in marked) else []
+        return [[record.get(name) for name in names] for _, record in json_records(path, errors)]
+    rows = [fields for _, fields in _rows(path, form, errors)]
+    known = [name.strip() for name in rows.pop(0)] if header and rows else []
+    places = [known.index(name) if header else int(name) - 1 for name in names]
+    return [[fields[place] if place < len(fields) else None for place in places] for fields in rows]
 
 
-def json_records(path: Path, errors: LineErrors) -> Iterator[Record]:
-    """The objects of a JSONL file; other lines are added to the errors."""
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            cause = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-            errors.add(number, f"invalid JSON ({cause})", "one JSON object per line", "restore the line")
-            continue
-        if isinstance(record, dict):
-            yield number, record
-        else:
-            actual = f"a JSON {type(record).__name__}"
-            errors.add(number, actual, "one JSON object per line", "write each example as one object on one line")
+def marked_columns(path: Path, form: str, names: Sequence[str]) -> list[str]:
+    """The columns (keys) with only 1 and 0 that represent one label each, if there are at least two."""
+    rows = [[label_text(value).lower() for value in row] for row in column_values(path, form, names)]
+    marked = [i for i in range(len(names)) if all(row[i] in BOOLEAN_VALUES for row in rows)]
+    return [names[i] for i in marked] if len(marked) > 1 and any(row[i] for row in rows for i in marked) else []
+
+
+def marks_of_column(path: Path, form: str, task: Task) -> tuple[str, ...]:
+    """The names of the labels that marks such as [1, 0, 0] in the label's column stand for; () if there are none."""
+    header = task.form.header
+    rows = []
+    for (value,) in column_values(path, form, [task.columns[-1]], header=header):
+        parts = label_parts(value, task.form.separator)
+        if isinstance(parts, list) and not is_missing(value, (), of_sets=True, drop=True):
+            rows.append(parts)
+    count = count_marks(rows)
+    return names_of_marks(task.columns[-1] if header else "", count) if count else ()
+
+
+def flag_names(path: Path, task: Task) -> list[str]:
+    """The sorted keys of flags in the label's column."""
+    form = task.reader.rpartition("_")[2]
+    values = column_values(path, form, [task.columns[-1]], header=task.form.header)
+    flags = [label_parts(value, task.form.separator) for (value,) in values]
+    return sorted({name for named in flags if isinstance(named, dict) for name in named})
+
+
+def count_unlabelled(path: Path, task: Task) -> int:
+    """The rows that Task.form.drop_unlabelled leaves out."""
+    form = task.reader.rpartition("_")[2]
+    if task.form.one_hot or not task.form.drop_unlabelled:
+        return 0
+    values = column_values(path, form, [task.columns[-1]], header=task.form.header)
+    return sum(is_unlabelled(value, task) for (value,) in values)
 
 
 def table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:
@@ -96,27 +117,24 @@ def table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record
     form = task.reader.rpartition("_")[2]
     for number, fields in _rows(path, form, errors):
         if not names:
-            names = [name.strip() for name in fields] if task.form.header else [str(i + 1) for i in range(len(fields))]
+            names = [name.strip() if task.form.header else str(i) for i, name in enumerate(fields, 1)]
             _check_names(path, number, names, task)
             if task.form.header:
                 continue
         if len(fields) != len(names):
             n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
-            listed = f"{len(names)} ({', '.join(names)})"
-            errors.add(number, n, listed, f"restore the line; {_SEPARATED[form]}")
+            errors.add(number, n, f"{len(names)} ({listed(names)})", f"restore the line; {_SEPARATED[form]}")
             continue
         yield number, dict(zip(names, fields, strict=True))
 
 
 def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
     where = f"{path}, line {number}"
-    if double := next((name for name in names if names.count(name) > 1), None):
+    if double := next((name for name in names if name and names.count(name) > 1), None):
         raise_data_error(where, f"column {quote(double)} twice", "unique names", "rename one of them")
     if missing := [name for name in _required_columns(task) if name not in names]:
-        listed = ", ".join(map(quote, missing))
-        raise_data_error(
-            where, f"columns {', '.join(names)}", listed, "name the file's columns under columns: or --columns"
-        )
+        remedy = "name the file's columns under columns: or --columns"
+        raise_data_error(where, f"columns {listed(names)}", ", ".join(map(quote, missing)), remedy)
 
 
 def _required_columns(task: Task) -> list[str]:
@@ -128,51 +146,50 @@ def _required_columns(task: Task) -> list[str]:
     return [*named, *filter(None, (custom.id, custom.document, custom.start, custom.end, custom.mention))]
 
 
-def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[Row]:
-    """The fields of a table's nonempty lines."""
-    if form == "csv":
-        yield from _csv_rows(path, errors)
-        return
-    for number, line in enumerate(read_lines(path), 1):
-        if line.strip():
-            yield number, line.split("\t")
-
-
-def _csv_rows(path: Path, errors: LineErrors) -> Iterator[Row]:
-    text = read_text(path)
-    first = text.split("\n", 1)[0]
-    separator = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    before = csv.field_size_limit(MAX_BYTES)  # the default, 131072, is less than a long document
-    begins = 1
-    try:
-        for fields in rows:
-            if any(field.strip() for field in fields):
-                yield begins, fields
-            begins = rows.line_num + 1
-    except csv.Error as error:
-        remedy = "close every quote, and double a quote inside one"
-        errors.add(begins, f"broken quoting ({error})", 'CSV fields quoted by "', remedy)
-    finally:
-        csv.field_size_limit(before)
+def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
+    """The fields of a table's nonempty rows with the numbers of their first lines."""
+    for row in table_rows(decode_lines(io.BytesIO(read_text(path).encode())), form):
+        if row.error:
+            errors.add(row.number, *row.error)
+        else:
+            yield row.number, row.fields
 
 
 def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErrors) -> list[NumberedExample]:
     examples: list[NumberedExample] = []
     lines: dict[str, int] = {}
+    unlabelled: list[tuple[int, str]] = []  # line, what is in place of a label
     for number, record in records:
+        if (value := record.get(task.columns[-1], MISSING_KEY)) is not MISSING_KEY and is_unlabelled(value, task):
+            unlabelled.append((number, label_text(value)))
+            continue
         example = _example(number, record, task, errors, count=len(examples) + 1)
         if example is None:
             continue
         if example.id in lines:
             actual = f"{task.form.id} {quote(example.id)} a second time, after line {lines[example.id]}"
-            errors.add(number, actual, "unique ids", "remove or rename one, or use no id column")
+            errors.add(number, actual, "unique ids", "remove or rename one, or use no id column (--columns id=)")
         lines.setdefault(example.id, number)
         examples.append((number, example))
+    if unlabelled and not task.form.drop_unlabelled:
+        _refuse_unlabelled(unlabelled, task, errors)
     errors.raise_first()
     if not examples:
         raise_data_error(str(path), "no examples", "one example per line", "check the path")
     return examples
+
+
+MISSING_KEY = object()
+
+
+def _refuse_unlabelled(unlabelled: Sequence[tuple[int, str]], task: Task, errors: LineErrors) -> None:
+    counts = Counter(text for _, text in unlabelled)
+    forms = ", ".join(f"{quote(text) if text else 'empty'} {n}" for text, n in counts.items())
+    classes = [quote(text) for text in counts if text in ("-", "-1") and task.output != "score"]
+    if_class = f"; or name all labels (labels: in a YAML file) if {' or '.join(classes)} is one" if classes else ""
+    actual = f"{len(unlabelled)} row{'s' * (len(unlabelled) > 1)} without {task.columns[-1]} ({forms})"
+    remedy = f"add it, or leave such rows out (--drop-unlabelled){if_class}"
+    errors.add(unlabelled[0][0], actual, "one in each row", remedy)
 
 
 def _example(number: int, record: JsonMapping, task: Task, errors: LineErrors, *, count: int) -> Example | None:
@@ -193,7 +210,7 @@ def _example(number: int, record: JsonMapping, task: Task, errors: LineErrors, *
         if wrong:
             return errors.add(number, f"{wrong} {quote(str(record[wrong]))}", "1 or 0", "correct the mark")
         record = {**record, label_column: marked}
-    label, wrong = _label(record[label_column], task)
+    label, wrong = read_label(record[label_column], task)
     if wrong:
         return errors.add(number, f"{label_column} {quote(str(record[label_column]))}", wrong, "correct the label")
     name = str(record[custom.id]).strip() if custom.id else str(count)
@@ -207,7 +224,7 @@ def _example(number: int, record: JsonMapping, task: Task, errors: LineErrors, *
 
 def _marked(record: JsonMapping, columns: Sequence[str]) -> tuple[list[str], str]:
     """The columns with 1, and a column with another value than 1 and 0, or ""."""
-    marks = {name: BOOLEAN_VALUES.get(_word(record[name]).lower()) for name in columns}
+    marks = {name: BOOLEAN_VALUES.get(label_text(record[name]).lower()) for name in columns}
     wrong = next((name for name, mark in marks.items() if mark is None), "")
     return [name for name, mark in marks.items() if mark], wrong
 
@@ -235,42 +252,3 @@ def check_text(value: object) -> str:
     except UnicodeEncodeError:  # JSON can escape half a surrogate pair, which tokenizers refuse
         return "half a Unicode character in"
     return ""
-
-
-def _label(value: object, task: Task) -> tuple[str | float, str]:
-    """The label in the form of Example.label, and the expected value if it is invalid, or ""."""
-    if task.output == "score":
-        return _score(value, task)
-    if task.output == "multi_label":
-        parts = value if isinstance(value, list) else str(value).split(task.form.separator) if value else []
-        labels = dict.fromkeys(_word(part) for part in parts if _word(part))
-        if any("," in label for label in labels):
-            return "", "labels without commas"
-        if task.labels and (wrong := [label for label in labels if label not in task.labels]):
-            return "", f"{' or '.join(task.labels)}, not {quote(wrong[0])}"
-        order = task.labels or sorted(labels)
-        return ",".join(label for label in order if label in labels), ""
-    label = _word(value)
-    if not label or isinstance(value, (list, dict)):
-        return "", "one label"
-    if task.labels and label not in task.labels:
-        return "", " or ".join(task.labels)
-    return label, ""
-
-
-def _score(value: Any, task: Task) -> tuple[float, str]:
-    low, high = task.bounds or (-math.inf, math.inf)
-    try:
-        number = float(value) if not isinstance(value, bool) else math.nan
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number) or not low <= number <= high:
-        return 0.0, f"a number from {low:g} to {high:g}" if task.bounds else "a finite number"
-    return number, ""
-
-
-def _word(value: object) -> str:
-    """A label as text, also from JSON booleans and numbers."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value).strip()

@@ -1,24 +1,23 @@
 """Tagged sentences of a custom task: CoNLL files or JSONL with lists of words and tags, in any tag scheme.
 
 CoNLL files have columns separated by tabs or spaces, one word per line, an empty line after each sentence and
-optional -DOCSTART- lines. Tags are converted to typed IOB2 (BIO): B-Chemical I-Chemical O.
-
-IOB1 (Ramshaw and Marcus 1995): B only at a mention directly after another of its type. IOB2: B at every first word.
-IOBES (or BILOU, with L for E and U for S): E at the last word, S for single words. IO: bare types, or only I; adjacent
-mentions of a type merge.
+optional -DOCSTART- lines, comments and a header. Tags are converted to typed IOB2 (BIO): B-Chemical I-Chemical O.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from ...metrics import bio_to_io, io_to_bio
-from ..formats.conll import Block, read_sentences
-from ..formats.lines import LineErrors, quote, raise_data_error
-from ..task import OUTSIDE, Example, Task, split_tags
-from .tabular import NumberedExample, json_records
+from ...metrics import bio_to_io
+from ...metrics.entities import split_gold
+from ..formats.conll import Block
+from ..formats.conll_layout import columns_of, describe_width, read_layout
+from ..formats.lines import LineErrors, listed, quote, raise_data_error
+from ..formats.records import json_records
+from ..formats.tag_schemes import HINT, TagSchemeError, to_bio, usual_tags
+from ..task import Example, Task
+from .tabular import NumberedExample
 
 Tagged = tuple[list[int], str, str, list[str], list[str]]  # lines of the words, id, document, words, raw tags
 
@@ -38,18 +37,17 @@ def read_tagged_jsonl_with_lines(path: Path, task: Task) -> list[NumberedExample
 def conll_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagged]:
     """The sentences with the same number of columns as the first line; others are added to the errors."""
     word_at, tag_at = (int(column) - 1 for column in task.columns)
-    width, tabs = 0, True
-    for count, block in enumerate(read_sentences(path), 1):
+    read = read_layout(path, tag_at)
+    width = len(read.header)
+    for count, block in enumerate(read.blocks, 1):
         if not width:
-            tabs = "\t" in block.lines[0]
-            width = len(columns_of(block.lines[0], tabs=tabs))
+            cells = columns_of(block.lines[0], tabs=read.tabs)
+            width = len(cells)
             if width <= max(word_at, tag_at):
-                actual = f"{width} column{'s' * (width > 1)} in {quote(block.lines[0])}"
                 expected = f"column {max(word_at, tag_at) + 1} too, of words and tags"
-                raise_data_error(
-                    f"{path}, line {block.first}", actual, expected, "separate them by tabs, or name the columns"
-                )
-        rows = _rows_of(block, width, tabs, word_at, errors)
+                remedy = "separate them by tabs, or name the columns"
+                raise_data_error(f"{path}, line {block.first}", describe_width(cells), expected, remedy)
+        rows = _rows_of(block, width, read.tabs, word_at, errors)
         if rows is not None:
             name = str(count)
             words, tags = ([row[at].strip() for row in rows] for at in (word_at, tag_at))
@@ -59,19 +57,15 @@ def conll_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
 
 def _rows_of(block: Block, width: int, tabs: bool, word_at: int, errors: LineErrors) -> list[list[str]] | None:
     rows = [columns_of(line, tabs=tabs) for line in block.lines]
+    before = errors.count
     for number, row in enumerate(rows, block.first):
         if len(row) != width:
-            actual = f"{len(row)} column{'s' * (len(row) != 1)} in {quote(' '.join(row))}"
             expected = f"{width}, or an empty line after a sentence"
-            return errors.add(number, actual, expected, "restore the line; words may not contain tabs or spaces")
-        if not row[word_at].strip():
-            return errors.add(number, "an empty word", "a word", "restore it or remove the line")
-    return rows
-
-
-def columns_of(line: str, *, tabs: bool) -> list[str]:
-    """The columns of a line, separated by tabs or by spaces."""
-    return line.split("\t") if tabs else line.split()
+            remedy = "restore the line; words may not contain tabs or spaces"
+            errors.add(number, describe_width(row), expected, remedy)
+        elif not row[word_at].strip():
+            errors.add(number, "an empty word", "a word", "restore it or remove the line")
+    return None if errors.count > before else rows
 
 
 def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagged]:
@@ -112,14 +106,14 @@ def _examples(path: Path, sentences: Iterator[Tagged], task: Task, errors: LineE
             errors.add(lines[position], f"tag {quote(tags[position])}", "a tag without spaces", "correct the tag")
             continue
         try:
-            bio = to_bio(tags, task.form.scheme)
+            bio = to_bio(usual_tags(tags, task.form.tag_spelling), task.form.scheme)
         except TagSchemeError as fault:
             errors.add(lines[fault.position], fault.actual, fault.expected, f"correct the tag, or {HINT}")
             continue
         if task.task_type == "pico":
             bio = bio_to_io(bio)
         if task.labels and (unknown := [i for i, tag in enumerate(bio) if tag not in task.labels]):
-            types = " or ".join(entity_types(task.labels))
+            types = listed(entity_types(task.labels), " or ")
             actual = f"tag {quote(tags[unknown[0]])}"
             errors.add(lines[unknown[0]], actual, f"O, or a tag of {types}", "correct the tag")
             continue
@@ -156,134 +150,6 @@ def tags_of_types(types: list[str], *, kind: str) -> tuple[str, ...]:
 
 def types_in(examples: list[Example]) -> list[str]:
     """The sorted entity types of sentences, "" for bare tags."""
-    return sorted({tag[2:] for example in examples for tag in split_tags(str(example.label)) if tag != "O"})
-
-
-# Tag schemes
-
-ALIASES = {  # usual names -> key of SCHEMES; "iob" is ambiguous
-    "iob1": "iob1",
-    "iob2": "iob2",
-    "bio": "iob2",
-    "bio2": "iob2",
-    "iobes": "iobes",
-    "bioes": "iobes",
-    "bilou": "iobes",
-    "bioul": "iobes",
-    "io": "io",
-}
-_TAG = re.compile(r"([BILUES])(?:-(.+))?")
-_BILOU_TO_IOBES = {"L": "E", "U": "S"}  # BILOU's letters
-HINT = "name the scheme (scheme: iob1, iob2, iobes or io) if it was detected wrongly"
-
-
-class TagSchemeError(ValueError):
-    """A tag that is invalid at its position."""
-
-    def __init__(self, position: int, actual: str, expected: str) -> None:
-        super().__init__(position, actual, expected)
-        self.position, self.actual, self.expected = position, actual, expected
-
-
-def to_bio(tags: Sequence[str], scheme: str) -> list[str]:
-    """The tags of one sentence in IOB2."""
-    return SCHEMES[scheme](tags)
-
-
-def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """The scheme of these sentences' tags, key of SCHEMES; IOB2 if none fits, whose error then names the problem."""
-    known = [list(tags) for tags in sentences]
-    distinct = {tag for tags in known for tag in tags} - {OUTSIDE}
-    letters = {match[1] for tag in distinct if (match := _TAG.fullmatch(tag))}
-    if distinct and not any(_TAG.fullmatch(tag) for tag in distinct):
-        return "io"
-    if letters & {"L", "U", "E", "S"}:
-        return "iobes"
-    if "B" not in letters:
-        return "iob1" if letters else "iob2"
-    if not all(_is_valid(_from_iob2, tags) for tags in known) and all(map(_is_strict_iob1, known)):
-        return "iob1"
-    return "iob2"
-
-
-def _from_iob2(tags: Sequence[str]) -> list[str]:
-    before = ("", "")
-    for position, tag in enumerate(tags):
-        letter, kind = _split_checked(position, tag, "BI")
-        if letter == "I" and (before[0] not in ("B", "I") or before[1] != kind):
-            raise TagSchemeError(
-                position, f"tag {tag!r} outside a {kind or 'mention'}", "B at the first word of a mention"
-            )
-        before = (letter, kind)
-    return list(tags)
-
-
-def _from_iob1(tags: Sequence[str]) -> list[str]:
-    bio, before = [], ("", "")
-    for position, tag in enumerate(tags):
-        letter, kind = _split_checked(position, tag, "BI")
-        goes_on = letter == "I" and before[0] in ("B", "I") and before[1] == kind
-        bio.append(tag if letter == OUTSIDE else _tag("I" if goes_on else "B", kind))
-        before = (letter, kind)
-    return bio
-
-
-def _from_iobes(tags: Sequence[str]) -> list[str]:
-    bio, opened = [], None  # opened: type of the current mention
-    for position, tag in enumerate(tags):
-        letter, kind = _split_checked(position, tag, "BILUES")
-        letter = _BILOU_TO_IOBES.get(letter, letter)
-        if letter in ("I", "E") and opened != kind:
-            raise TagSchemeError(position, f"tag {tag!r} outside a {kind or 'mention'}", "B before it")
-        if letter not in ("I", "E") and opened is not None:
-            expected = f"{_tag('I', opened)} or {_tag('E', opened)}"
-            raise TagSchemeError(position, f"tag {tag!r} inside a mention", expected)
-        opened = kind if letter in ("B", "I") else None
-        bio.append(OUTSIDE if letter == OUTSIDE else _tag("B" if letter in ("B", "S") else "I", kind))
-    if opened is not None:
-        raise TagSchemeError(
-            len(tags) - 1, f"tag {tags[-1]!r} at the end of a sentence", "E at the last word of a mention"
-        )
-    return bio
-
-
-def _from_io(tags: Sequence[str]) -> list[str]:
-    return io_to_bio([tag if tag == OUTSIDE or tag == "I" or tag.startswith("I-") else f"I-{tag}" for tag in tags])
-
-
-SCHEMES: dict[str, Callable[[Sequence[str]], list[str]]] = {
-    "iob1": _from_iob1,
-    "iob2": _from_iob2,
-    "iobes": _from_iobes,
-    "io": _from_io,
-}
-
-
-def _split_checked(position: int, tag: str, letters: str) -> tuple[str, str]:
-    """Letter and type of a tag; the type is "" for a bare tag."""
-    if tag == OUTSIDE:
-        return OUTSIDE, ""
-    match = _TAG.fullmatch(tag)
-    if match is None or match[1] not in letters:
-        raise TagSchemeError(
-            position, f"tag {tag[:40]!r}", f"{OUTSIDE}, or {' or '.join(letters)} with a type, such as B-Chemical"
-        )
-    return match[1], match[2] or ""
-
-
-def _tag(letter: str, kind: str) -> str:
-    return f"{letter}-{kind}" if kind else letter
-
-
-def _is_valid(convert: Callable[[Sequence[str]], list[str]], tags: Sequence[str]) -> bool:
-    try:
-        convert(tags)
-    except TagSchemeError:
-        return False
-    return True
-
-
-def _is_strict_iob1(tags: Sequence[str]) -> bool:
-    """Whether every B follows a mention of its type, as in IOB1."""
-    pairs = zip([OUTSIDE, *tags], tags, strict=False)
-    return all(not tag.startswith("B") or before[1:] == tag[1:] for before, tag in pairs)
+    labels = [split_gold(str(example.label)) for example in examples]
+    tagged = {tag[2:] for tags, _ in labels for tag in tags if tag != "O"}
+    return sorted(tagged | {mention.type for _, listed in labels for mention in listed or ()})

@@ -6,9 +6,10 @@ A file is UTF-8; a byte-order mark and the line ends of another system change no
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from ...errors import DataError
 
@@ -24,6 +25,48 @@ MAGIC_BYTES = {  # first bytes of files that are not UTF-8 -> description, remed
     b"\xfe\xff": _UTF_16,
 }
 MAX_QUOTED = 40  # characters of an invalid value shown in a message, so that logs contain little of the data
+MAX_PART = 200  # characters of each part of a message
+MAX_NAMES = 12  # names listed in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a file with its line ending."""
+
+    number: int  # from 1
+    text: str
+    error: tuple[str, str, str] | None  # value, expected value, remedy; None: valid text
+    bytes_read: int  # of the file, up to the end of the line
+
+
+def decode_lines(file: BinaryIO) -> Iterator[Line]:
+    """The lines of a file; invalid UTF-8 and NUL bytes are replaced by U+FFFD and reported in `Line.error`."""
+    number = bytes_read = 0
+    for raw in _raw_lines(file):
+        number, bytes_read, error = number + 1, bytes_read + len(raw), None
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError as invalid:
+            text = raw.decode(errors="replace")
+            remedy = "convert the file, e.g. iconv -f latin1 -t utf-8"
+            error = f"byte 0x{raw[invalid.start]:02X}, which is not UTF-8", "UTF-8", remedy
+        if "\0" in text:
+            error = "a NUL byte", "text in UTF-8", "get the file again: it is damaged or has another encoding"
+            text = text.replace("\0", "\ufffd")
+        yield Line(number, text, error, bytes_read)
+
+
+def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file that end in a line feed or, in a file without one, in a carriage return."""
+    raw = file.readline(MAX_BYTES)
+    if not raw.endswith(b"\n") and b"\r" in raw:
+        yield from raw.splitlines(keepends=True)  # of bytes only at \r, \n
+        return
+    while raw:
+        yield raw
+        raw = file.readline(MAX_BYTES)
 
 
 def read_text(path: Path) -> str:
@@ -59,7 +102,8 @@ def read_text(path: Path) -> str:
 def read_lines(path: Path) -> list[str]:
     """The lines of a file without line ends and without empty lines at its end."""
     # str.splitlines also splits at characters that may occur in a sentence, such as U+2028.
-    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
+    text = read_text(path)
+    lines = [line.removesuffix("\r") for line in text.split("\n" if "\n" in text else "\r")]
     while lines and not lines[-1].strip():
         lines.pop()
     return lines
@@ -70,6 +114,18 @@ def quote(value: str) -> str:
     return repr(value if len(value) <= MAX_QUOTED else value[: MAX_QUOTED - 3] + "...")
 
 
+def clip(text: str, *, length: int = MAX_PART) -> str:
+    """A part of a message in one line, cut to a number of characters."""
+    text = " ".join(text.splitlines())
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def listed(names: Sequence[str], separator: str = ", ") -> str:
+    """Names for a message: at most MAX_NAMES, each cut to MAX_QUOTED characters."""
+    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    return separator.join([*(clip(name, length=MAX_QUOTED) for name in names[:MAX_NAMES]), *more])
+
+
 def describe_columns(line: str) -> str:
     """The number of columns of a line, for a message."""
     n = line.count("\t") + 1
@@ -78,43 +134,50 @@ def describe_columns(line: str) -> str:
 
 def raise_data_error(where: str, actual: str, expected: str, remedy: str) -> NoReturn:
     """Raise a DataError about a location in a file."""
-    raise DataError(f"{where}: found {actual}; expected {expected}; {remedy}") from None
+    raise DataError(f"{where}: found {clip(actual)}; expected {clip(expected)}; {remedy}") from None
 
 
-MAX_LISTED = 5  # further lines listed in a message
+MAX_LISTED = 9  # further lines listed in a message
+MAX_LISTED_CHARS = 60  # of what was found in each
+MAX_KEPT = 100  # errors kept of a file
 
 
 @dataclass
 class LineErrors:
-    """The errors in the lines of a file: the first one in full, the numbers of further lines."""
+    """The errors in the lines of a file: the first one in full, of further lines what was found there."""
 
     path: Path
-    first: tuple[int, str, str, str] | None = None  # line, actual, expected, remedy
+    unit: str = "line"  # that is numbered: line or record
+    faults: dict[int, tuple[str, str, str]] = field(default_factory=dict)  # line -> actual, expected, remedy
+    count: int = 0  # invalid lines
     last_line: int = 0
-    n_further: int = 0  # further invalid lines
-    listed: list[int] = field(default_factory=list)  # the first MAX_LISTED of them
 
     def add(self, line: int, actual: str, expected: str, remedy: str) -> None:
         """Add an error; of several in one line, only the first counts."""
-        if self.first is None:
-            self.first = (line, actual, expected, remedy)
-        elif line not in (self.first[0], self.last_line):
-            self.n_further += 1
-            if len(self.listed) < MAX_LISTED:
-                self.listed.append(line)
+        if line not in self.faults and line != self.last_line:
+            self.count += 1
+            if len(self.faults) < MAX_KEPT or line < min(self.faults):
+                self.faults[line] = (actual, expected, remedy)
         self.last_line = line
 
     def raise_first(self) -> None:
-        """Raise the first error, if there is one.
+        """Raise the errors, if there are any, in one line of bounded length.
 
         Raises:
             DataError: names file, line, actual and expected value, remedy, and further invalid lines.
         """
-        if self.first is None:
+        if not self.faults:
             return
-        line, actual, expected, remedy = self.first
-        further = ""
-        if self.n_further:
-            lines = ", ".join(map(str, self.listed)) + (", ..." if self.n_further > len(self.listed) else "")
-            further = f" ({self.n_further} more invalid line{'s' * (self.n_further > 1)}: {lines})"
-        raise_data_error(f"{self.path}, line {line}", actual, expected, f"{remedy}{further}")
+        first, *others = sorted(self.faults)
+        actual, expected, remedy = self.faults[first]
+        parts, before = [], actual
+        for line in others[:MAX_LISTED]:
+            found_there = self.faults[line][0]
+            parts.append(
+                f"{line}" if found_there == before else f"{line} ({clip(found_there, length=MAX_LISTED_CHARS)})"
+            )
+            before = found_there
+        more = self.count - 1
+        parts += ["..."] if more > MAX_LISTED else []
+        further = f" ({more} more invalid {self.unit}{'s' * (more > 1)}: {', '.join(parts)})" if more else ""
+        raise_data_error(f"{self.path}, {self.unit} {first}", actual, expected, f"{remedy}{further}")

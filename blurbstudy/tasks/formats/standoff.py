@@ -7,17 +7,18 @@ byte-order mark at the start of a file does not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import check_choice
-from ..text.words import Span, word_spans
+from ..text.words import Span
 from .lines import quote, raise_data_error, read_lines, read_text
+from .span_checks import SpanChecks
 
-STANDOFF_SUFFIXES = (".txt", ".ann")  # of brat files
+_DEBRIS = ("._", ".DS_Store", "Thumbs.db", "__MACOSX")  # what macOS and Windows leave behind; starts of names
 DISCONTINUOUS_POLICIES = ("refuse", "skip")  # for entities in several fragments
-Problem = tuple[str, str, str]  # found, expected, remedy
 _ANNOTATION = re.compile(r"[TREAMNW#*]")  # first letters of brat's lines; T: entities
 _FRAGMENT = re.compile(r"(\d+) (\d+)")
 _TITLE_OR_ABSTRACT = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
@@ -31,6 +32,7 @@ class Entity:
     end: int
     type: str
     line: int
+    pieces: tuple[Span, ...] = ()  # of a discontinuous entity, in order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,6 @@ class StandoffDocument:
     entities: tuple[Entity, ...]
     path: Path  # of the entities
     line: int = 1  # of its first line
-    skipped: int = 0  # discontinuous entities left out
     annotated: bool = True  # False: there is no .ann file
     group: str = ""  # the document it is part of; "": none
 
@@ -52,38 +53,94 @@ class StandoffDocument:
         return self.group or self.id
 
 
-def read_brat(folder: Path, *, discontinuous: str = "refuse", annotated: bool = True) -> list[StandoffDocument]:
-    """The documents of a brat folder in the order of their file names, which are their ids.
+@dataclass
+class StandoffFiles:
+    """The files of a folder and its sub-folders: id -> file, where the id is the path without suffix."""
+
+    texts: dict[str, Path] = field(default_factory=dict)
+    annotations: dict[str, Path] = field(default_factory=dict)
+    passed_over: Counter[str] = field(default_factory=Counter)  # suffix -> number of other files
+
+
+def standoff_files(folder: Path) -> StandoffFiles:
+    """The .txt and .ann files of a folder and its sub-folders, in any letter case. What macOS and Windows leave in
+    folders does not count; links to folders are not followed.
+
+    Raises:
+        DataError: two files have the same id.
+    """
+    files = StandoffFiles()
+    by_suffix = {".txt": files.texts, ".ann": files.annotations}
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        name = path.relative_to(folder)
+        if any(part.startswith(_DEBRIS) for part in name.parts) or (path.is_dir() and not path.is_symlink()):
+            continue
+        suffix = path.suffix.lower()
+        if suffix not in by_suffix or not path.is_file():
+            files.passed_over[suffix if path.is_file() and suffix else path.name] += 1
+            continue
+        known, stem = by_suffix[suffix], name.with_suffix("").as_posix()
+        if stem in known:
+            raise_data_error(str(path), f"{known[stem].name} beside it", "one file of that name", "rename one of them")
+        known[stem] = path
+    return files
+
+
+def read_brat(
+    folder: Path,
+    *,
+    discontinuous: str = "refuse",
+    annotated: bool = True,
+    checks: SpanChecks | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> list[StandoffDocument]:
+    """The documents of a brat folder and its sub-folders in the order of their names, which are their ids.
 
     Args:
-        discontinuous: `refuse` or `skip` discontinuous entities. Fragments separated by white space only, as brat
-            writes them at line breaks, are merged.
+        discontinuous: `refuse` discontinuous entities, or keep them with their pieces (`skip`). Fragments separated by
+            white space only, as brat writes them at line breaks, are merged.
         annotated: whether every .txt file needs an .ann file (an empty one if it has no entities).
+        checks: of the entities, with the policy for texts that differ and its counts.
+        texts: id -> text, of documents without a .txt file.
 
     Raises:
         DataError: the folder has no such files, or a file is malformed; names file and line.
     """
     check_choice("discontinuous", discontinuous, DISCONTINUOUS_POLICIES)
-    texts = {path.stem: path for path in sorted(folder.glob("*.txt"))}
-    if not texts:
+    files, given = standoff_files(folder), texts or {}
+    if not files.texts and not given:
         raise_data_error(str(folder), "no .txt file", "NAME.txt and NAME.ann files", "name the folder of these files")
-    for path in sorted(folder.glob("*.ann")):
-        if path.stem not in texts:
+    for name, path in files.annotations.items():
+        if name not in files.texts and name not in given:
             expected = f"{path.stem}.txt in the same folder"
             raise_data_error(str(path), "no .txt of that name", expected, "add it or remove the .ann file")
-    return [_brat_document(path, discontinuous, annotated) for path in texts.values()]
+    checks, documents = checks or SpanChecks(), []
+    for name in (*files.texts, *(name for name in files.annotations if name not in files.texts)):
+        text_file, annotation_file = files.texts.get(name), files.annotations.get(name)
+        text = read_text(text_file) if text_file else given[name]
+        if annotation_file:
+            documents.append(_brat_document(name, text, annotation_file, discontinuous, checks))
+        elif annotated:
+            remedy = "add it (an empty file if the text has no entities), or remove the text"
+            raise_data_error(str(text_file), "no .ann file for it", f"{Path(name).name}.ann", remedy)
+        else:
+            path = text_file or folder
+            documents.append(StandoffDocument(id=name, text=text, entities=(), path=path, annotated=False))
+    checks.raise_faults(folder)
+    return documents
 
 
-def read_pubtator(path: Path) -> list[StandoffDocument]:
+def read_pubtator(path: Path, *, checks: SpanChecks | None = None) -> list[StandoffDocument]:
     """The documents of a PubTator file: ID|t|title, ID|a|abstract, then one line per entity. The text is the title, a
     line break and the abstract; relations are ignored.
 
     Raises:
         DataError: the file is missing or malformed; names file and line.
     """
+    checks = checks or SpanChecks()
     documents: dict[str, StandoffDocument] = {}
     for block in _pubtator_blocks(path):
-        document = _pubtator_document(path, block)
+        document = _pubtator_document(path, block, checks)
         if (before := documents.get(document.id)) is not None:
             actual = f"document {quote(document.id)} a second time, after line {before.line}"
             raise_data_error(f"{path}, line {document.line}", actual, "unique ids", "remove or rename one")
@@ -92,52 +149,14 @@ def read_pubtator(path: Path) -> list[StandoffDocument]:
         raise_data_error(
             str(path), "no document", "lines ID|t|title, ID|a|abstract and entities", "check that the file is PubTator"
         )
+    checks.raise_faults(path)
     return list(documents.values())
 
 
-def check_span(text: str, start: int, end: int, surface: str | None = None) -> Problem | None:
-    """The problem with an entity at text[start:end] whose text is `surface` in the file, or None."""
-    if not 0 <= start <= end <= len(text):
-        actual = f"characters {start} to {end} of a text of {len(text)}"
-        return actual, "offsets inside the text with start before end", "correct them, or restore the text"
-    if surface is not None and _plain(text[start:end]) != _plain(surface):
-        actual = f"{quote(text[start:end])} at characters {start} to {end}, but {quote(surface)} as their text"
-        counting = _guess_offset_convention(text, start, end, _plain(surface))
-        remedy = (
-            f"they fit {counting}; count characters from 0" if counting else "restore the text or correct the offsets"
-        )
-        return actual, "equal texts", remedy
-    if not word_spans(text[start:end]):
-        return f"an entity without a word at characters {start} to {end}", "at least one word", "correct or remove it"
-    return None
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _guess_offset_convention(text: str, start: int, end: int, surface: str) -> str:
-    """The convention under which the offsets fit the surface text, in words, or ""."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    others = {
-        "in bytes of UTF-8": text.encode(errors="surrogatepass")[start:end].decode(errors="replace"),
-        "in units of UTF-16": units[2 * start : 2 * end].decode("utf-16-le", "replace"),
-        "with CRLF as one character": text.replace("\r\n", "\n")[start:end],
-        "counted from 1": text[max(0, start - 1) : max(0, end - 1)],
-        "counted from 1 with an inclusive end": text[max(0, start - 1) : end],
-        "with an inclusive end": text[start : end + 1],
-    }
-    return next((how for how, slice_text in others.items() if _plain(slice_text) == surface), "")
-
-
-def _brat_document(path: Path, discontinuous: str, annotated: bool) -> StandoffDocument:
-    text, annotation_file = read_text(path), path.with_suffix(".ann")
-    if not annotation_file.is_file():
-        if annotated:
-            remedy = "add it (an empty file if the text has no entities)"
-            raise_data_error(str(path), "no .ann file for it", f"{annotation_file.name}", remedy)
-        return StandoffDocument(id=path.stem, text=text, entities=(), path=path, annotated=False)
-    entities, skipped = [], 0
+def _brat_document(
+    name: str, text: str, annotation_file: Path, discontinuous: str, checks: SpanChecks
+) -> StandoffDocument:
+    entities = []
     for number, line in enumerate(read_lines(annotation_file), 1):
         where = f"{annotation_file}, line {number}"
         if line.strip() and not _ANNOTATION.match(line):
@@ -147,18 +166,18 @@ def _brat_document(path: Path, discontinuous: str, annotated: bool) -> StandoffD
         if not line.startswith("T"):
             continue
         kind, pieces, surface = _brat_entity(where, line)
-        spans = _merge_adjacent(text, pieces)
+        spans = merge_fragments(text, pieces)
         if len(spans) > 1:
             if discontinuous == "refuse":
                 actual = f"an entity in {len(spans)} fragments ({quote(surface)})"
                 remedy = "annotate it as one span, or leave such entities out (discontinuous: skip)"
                 raise_data_error(where, actual, "one contiguous span", remedy)
-            skipped += 1
+            if all([checks.accepts(where, text, *piece) for piece in spans]):
+                entities.append(Entity(spans[0][0], spans[-1][1], kind, number, pieces=tuple(spans)))
             continue
-        if problem := check_span(text, *spans[0], surface):
-            raise_data_error(where, *problem)
-        entities.append(Entity(*spans[0], kind, number))
-    return StandoffDocument(id=path.stem, text=text, entities=tuple(entities), path=annotation_file, skipped=skipped)
+        if checks.accepts(where, text, *spans[0], surface):
+            entities.append(Entity(*spans[0], kind, number))
+    return StandoffDocument(id=name, text=text, entities=tuple(entities), path=annotation_file)
 
 
 def _brat_entity(where: str, line: str) -> tuple[str, list[Span], str]:
@@ -172,7 +191,7 @@ def _brat_entity(where: str, line: str) -> tuple[str, list[Span], str]:
     return kind, pieces, columns[2]
 
 
-def _merge_adjacent(text: str, pieces: list[Span]) -> list[Span]:
+def merge_fragments(text: str, pieces: list[Span]) -> list[Span]:
     """The fragments in order, adjacent ones merged."""
     spans: list[Span] = []
     for start, end in sorted(pieces):
@@ -197,7 +216,7 @@ def _pubtator_blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _pubtator_document(path: Path, block: list[tuple[int, str]]) -> StandoffDocument:
+def _pubtator_document(path: Path, block: list[tuple[int, str]], checks: SpanChecks) -> StandoffDocument:
     first, line = block[0]
     if not (title := _TITLE_OR_ABSTRACT.fullmatch(line)) or title[2] != "t":
         raise_data_error(f"{path}, line {first}", quote(line), "ID|t|title", "start every document with its title")
@@ -215,7 +234,6 @@ def _pubtator_document(path: Path, block: list[tuple[int, str]]) -> StandoffDocu
         if len(columns) < 5 or not columns[2].isdecimal() or not columns[4].strip():
             raise_data_error(where, quote(line), "ID, start, end, text and type, separated by tabs", "restore the line")
         start, end = int(columns[1]), int(columns[2])
-        if problem := check_span(text, start, end, columns[3]):
-            raise_data_error(where, *problem)
-        entities.append(Entity(start, end, columns[4].strip(), number))
+        if checks.accepts(where, text, start, end, columns[3]):
+            entities.append(Entity(start, end, columns[4].strip(), number))
     return StandoffDocument(id=title[1].strip(), text=text, entities=tuple(entities), path=path, line=first)

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .words import WORD_SPLITTERS, Span
+
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
-
-    from .words import Span
 
 # Words by role: starters begin a sentence even after an abbreviation.
 _WORDS: dict[str, list[str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
@@ -42,6 +42,15 @@ def sentence_spans(text: str) -> list[Span]:
             begins = start + len(part) - len(part.lstrip())
             spans.append((begins, begins + len(inner)))
     return spans
+
+
+def sentence_words(text: str, rule: str) -> list[tuple[Span, ...]]:
+    """The word spans of each sentence with a word, by a rule (key of WORD_SPLITTERS)."""
+    sentences = []
+    for start, end in sentence_spans(text):
+        if words := WORD_SPLITTERS[rule](text[start:end]):
+            sentences.append(tuple((start + a, start + b) for a, b in words))
+    return sentences
 
 
 def _full_stop_ends(text: str) -> Iterator[int]:

@@ -64,6 +64,7 @@ RUN = {
         "not shown better than trivial": 0,
         "better than trivial": 1,
     },
+    "caveats": None,
     "undertrained": False,
     "all_failed": False,
     "seeds": [

@@ -1,6 +1,7 @@
 """Files of one's own, written where the tests run."""
 
 import pytest
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 
 @pytest.fixture
@@ -14,6 +15,16 @@ def write(tmp_path, monkeypatch):
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     return put
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """Every word is one sub-word, between two special tokens."""
+    made = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "w": 3}, unk_token="[UNK]"))
+    made.normalizer = normalizers.Replace(Regex(r"[^\s?]+"), "w")  # a question mark is unknown
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
+    return made
 
 
 def table(*, n=40, label="yes no"):

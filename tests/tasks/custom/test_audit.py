@@ -1,20 +1,10 @@
 """The audit before training: what it counts, what it warns of, and that clean files give no warning."""
 
-import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+import json
 
 from blurbstudy.tasks import custom_task, read_task
 from blurbstudy.tasks.custom.audit import audit_custom_task, check_trainable
 from tests.tasks.custom.conftest import table
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    """Every word is one sub-word, between two special tokens."""
-    made = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-    return made
 
 
 def audit(tokenizer, kind="classification", *, max_length=16, files=None, **said):
@@ -65,8 +55,8 @@ def test_few_examples_rare_labels_and_one_sided_labels_are_warned_of(write, toke
     write(a__tsv=long_table(59) + "f g h i j\tmaybe\n", b__tsv=long_table(20, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
         "train has 60 examples: scores will vary widely over seeds",
-        "dev has 20 examples: its scores have wide intervals",
         "labels with fewer than 5 examples in train are hard to learn: maybe (1)",
+        "dev has 20 examples: its scores have wide intervals",
     )
     write(a__tsv=long_table(200, label=" ".join(["yes"] * 39 + ["no"])), b__tsv=long_table(60, start=1000))
     assert audit(tokenizer, files={"train": "a.tsv", "dev": "b.tsv"}).warnings == (
@@ -135,3 +125,17 @@ def test_scores_far_from_zero_are_trained_as_distances_and_that_is_said(write, t
 def test_the_order_of_a_table_of_labels_is_by_frequency(write, tokenizer):
     write(a__tsv=table(n=90, label="a b b"))
     assert "labels of train: b 48, a 24" in audit(tokenizer).facts
+
+
+def test_tasks_of_label_studio_without_annotation_are_counted(write, tokenizer):
+    texts = [f"x{i} a{i} b{i} c{i}" for i in range(60)]
+    results = [
+        [{"from_name": "mood", "type": "choices", "value": {"choices": [("bad", "good")[i % 2]]}}] for i in range(60)
+    ]
+    tasks = [
+        {"data": {"text": text}, "annotations": [{"result": result}]}
+        for text, result in zip(texts, results, strict=True)
+    ]
+    write(a__json=json.dumps([*tasks, {"data": {"text": "new"}, "annotations": []}]))
+    warnings = audit(tokenizer, files={"train": "a.json"}, columns={"label": "mood"}).warnings
+    assert "train: 1 texts without annotation are left out" in warnings

@@ -2,14 +2,11 @@
 
 import csv
 import json
-import random
 
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.tasks import custom_task, read_split, read_task, task_from_dict, task_to_dict
-from blurbstudy.tasks.custom.spans import SpanCounts, tagged_sentences
-from blurbstudy.tasks.formats.standoff import Entity
 
 # id, text, entities
 DOCUMENTS = [
@@ -142,47 +139,6 @@ def test_a_folder_that_is_split_off_keeps_documents_together(tmp_path):
     assert len(dev) == 8 and len(train) == 32 and not train & dev
 
 
-def test_what_is_left_out_or_divided_is_counted():
-    text = "Anti-IL2 in lung cancer cells. Dr. A\n\nB helped."
-    entities = [
-        Entity(0, 8, "Drug", 1),
-        Entity(5, 8, "Gene", 2),
-        Entity(5, 8, "Gene", 3),
-        Entity(6, 7, "Part", 4),
-        Entity(12, 23, "Disease", 5),
-        Entity(24, 27, "Cell", 6),
-        Entity(35, 39, "Name", 7),
-    ]
-    counts = SpanCounts()
-    found = tagged_sentences(text, entities, counts)
-    assert [" ".join(f"{w}/{t}" for w, t in zip(*own, strict=True)) for own in found] == [
-        "Anti/B-Drug -/I-Drug IL2/I-Drug in/O lung/B-Disease cancer/I-Disease cel/B-Cell ls/O ./O",
-        "Dr/O ./O A/B-Name B/I-Name helped/O ./O",
-    ]
-    assert (counts.entities, counts.overlapping, counts.split_words, counts.merged_sentences) == (6, 2, 1, 1)
-
-
-def test_no_entity_is_lost_on_random_unicode():
-    draw = random.Random(7)
-    pieces = ["IL-2", "癌", "🧬", "e\u0301", "a", " ", "\t", "\r\n", "\n\n", "\u200b", "(", ". ", "ß", "word", "A"]
-    for _ in range(300):
-        text = "".join(draw.choice(pieces) for _ in range(50))
-        entities, at = [], 0
-        while (start := at + draw.randrange(8)) < len(text) - 5:
-            at = start + draw.randrange(1, 6)
-            if any(c.isalnum() for c in text[start:at]):
-                entities.append(Entity(start, at, "X", 1))
-        found = [pair for sentence in tagged_sentences(text, entities) for pair in zip(*sentence, strict=True)]
-        mentions = []
-        for word, tag in found:
-            if tag == "B-X":
-                mentions.append(word)
-            elif tag == "I-X":
-                mentions[-1] += word
-        plain = str.maketrans("", "", " \t\r\n\u200b")
-        assert [m.translate(plain) for m in mentions] == [text[e.start : e.end].translate(plain) for e in entities]
-
-
 WRONG = [
     (
         "a.jsonl",
@@ -202,11 +158,6 @@ WRONG = [
     ),
     ("a.jsonl", '{"text": "IL-2", "entities": "Gene"}', "a.jsonl, line 1: found entities 'Gene'; expected [{"),
     ("a.jsonl", '{"text": " ", "entities": []}', "a.jsonl, line 1: found an empty text"),
-    (
-        "a.jsonl",
-        '{"id": 1, "text": "a b", "entities": []}\n{"id": 1, "text": "c", "entities": []}',
-        "a.jsonl, line 2: found id '1' a second time, after line 1",
-    ),
     ("a.csv", "text,spans\nIL-2,__import__('os')\n", "a.csv, line 2: found spans \"__import__('os')\""),
     ("a.csv", "text,start,end,type\nIL-2,0,,Gene\n", "a.csv, line 2: found start '0', end '', type 'Gene'"),
     ("a.csv", "text,start,end,type\nIL-2,0,5,Gene\n", "a.csv, line 2: found characters 0 to 5 of a text of 4"),
@@ -230,7 +181,7 @@ def test_pieces_are_refused_unless_they_are_to_be_left_out(write, tmp_path):
     with pytest.raises(DataError, match=r"1\.ann, line 1: found an entity in 2 fragments .*discontinuous: skip"):
         custom_task(kind="ner", files={"train": "a"})
     task = custom_task(kind="ner", files={"train": "a", "dev": "a"}, discontinuous="skip")
-    assert [e.label for e in read_split(task, split="train")] == ["O O B-D I-D"]
+    assert [e.label for e in read_split(task, split="train")] == ["O O B-D I-D | 0:3.5:D 2:4:D"]
     with pytest.raises(ParameterError, match="discontinuous='drop' is unknown; use refuse or skip"):
         custom_task(kind="ner", files={"train": "a"}, discontinuous="drop")
 

@@ -124,7 +124,8 @@ WRONG = [
         "a.tsv",
         ROWS,
         {"metric": "pearson"},
-        "metric='pearson' does not fit kind classification; use accuracy or micro_f1",
+        "metric='pearson' does not fit kind classification; use accuracy, micro_f1, macro_f1, balanced_accuracy, mcc "
+        "or kappa",
     ),
     ("classification", "a.tsv", ROWS, {"negative": "maybe"}, "negative='maybe' is not a label; use no or yes"),
     (
@@ -162,7 +163,7 @@ WRONG = [
     (
         "classification",
         "a.jsonl",
-        '[{"text": "x", "label": "yes"}]',
+        '["x", "yes"]',
         {},
         "a.jsonl, line 1: found a JSON list; expected one JSON object per line; write each example as one "
         "object on one line",
@@ -193,7 +194,7 @@ WRONG = [
         "a.xlsx",
         b"PK\x03\x04",
         {},
-        "a.xlsx: unknown suffix; use one of the formats tsv, csv, jsonl and name it with --format",
+        "a.xlsx: unknown suffix; use one of the formats tsv, csv, json, jsonl and name it with --format",
     ),
     (
         "similarity",
@@ -288,9 +289,8 @@ WRONG = [
         "a.jsonl",
         '{"words": ["a"], "tags": [1]}',
         {},
-        'a.jsonl, line 1: found words and tags that are not two lists of strings; expected {"words": ["..."], "tags": '
-        '["O"]}; '
-        "use lists of words and tags",
+        "a.jsonl, line 1: found numbers as tags; expected tags by name, such as B-Drug; write the names: in datasets, "
+        "dataset.features[...].feature.int2str gives them",
     ),
 ]
 

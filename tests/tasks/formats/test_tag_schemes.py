@@ -5,7 +5,7 @@ import pytest
 from seqeval.scheme import IOB1, IOB2, IOBES, Entities
 
 from blurbstudy.metrics import decode_tags
-from blurbstudy.tasks.custom.tagged import TagSchemeError, detect_scheme, to_bio
+from blurbstudy.tasks.formats.tag_schemes import TagSchemeError, detect_scheme, to_bio
 
 SEQEVAL = {"iob1": IOB1, "iob2": IOB2, "iobes": IOBES}
 

@@ -1,8 +1,9 @@
-"""Overlapping windows over long sentences; each word's prediction comes from the window with the most context."""
+"""Windows over long sentences: disjoint, or overlapping; then the one with the most context predicts a word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,20 @@ class Window(NamedTuple):
     end: int
 
 
-def windows(sizes: Sequence[int], room: int) -> list[Window]:
+def disjoint_windows(sizes: Sequence[int], room: int) -> list[Window]:
+    """The fewest windows of similar length; arguments as of `overlapping_windows`."""
+    total = sum(sizes)
+    enough = -(-total // -(-total // room)) if total > room else total
+    firsts, used = [0], 0
+    for word, size in enumerate(sizes):
+        if used and (used >= enough or used + size > room):
+            firsts.append(word)
+            used = 0
+        used += size
+    return [Window(first, last, first, last) for first, last in pairwise([*firsts, len(sizes)])]
+
+
+def overlapping_windows(sizes: Sequence[int], room: int) -> list[Window]:
     """The windows of one sentence from left to right; the predictions of every word come from exactly one.
 
     Args:

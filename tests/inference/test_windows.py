@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from blurbstudy.inference.sliding_windows import windows
 from blurbstudy.inference.word_features import WordFeatures
 from blurbstudy.tasks.features import tokenize
 from blurbstudy.tasks.task import Example
+from blurbstudy.tasks.windows import overlapping_windows
 
 from .lexicon import TAGS, lexicon_tokenizer, typed_task
 
@@ -34,7 +34,7 @@ def sentences(n: int):
 
 def test_every_word_belongs_to_one_window():
     for sizes, room in sentences(500):
-        spans = windows(sizes, room)
+        spans = overlapping_windows(sizes, room)
         assert [i for w in spans for i in range(w.begin, w.end)] == list(range(len(sizes)))
         for w in spans:
             assert w.first <= w.begin < w.end <= w.last
@@ -43,7 +43,7 @@ def test_every_word_belongs_to_one_window():
 
 def test_no_other_window_has_more_context_for_a_word():
     for sizes, room in sentences(300):
-        spans = windows(sizes, room)
+        spans = overlapping_windows(sizes, room)
         context = [dict(zip(range(w.first, w.last), contexts(sizes, w.first, w.last), strict=True)) for w in spans]
         for w, distances in zip(spans, context, strict=True):
             for word in range(w.begin, w.end):
@@ -52,15 +52,15 @@ def test_no_other_window_has_more_context_for_a_word():
 
 def test_short_words_have_a_quarter_of_a_window_as_context():
     for n in (30, 97, 400):
-        for window in windows([1] * n, 24):
+        for window in overlapping_windows([1] * n, 24):
             for word, nearest in zip(range(window.first, window.last), contexts([1] * n, *window[:2]), strict=True):
                 assert nearest >= 24 // 4 - 1 or not window.begin <= word < window.end
 
 
 def test_a_sentence_that_fits_is_one_window_and_one_more_word_makes_two():
-    assert windows([2] * 10, 20) == [(0, 10, 0, 10)]
-    assert len(windows([2] * 11, 20)) == 2
-    assert windows([20, 20], 20) == [(0, 1, 0, 1), (1, 2, 1, 2)]
+    assert overlapping_windows([2] * 10, 20) == [(0, 10, 0, 10)]
+    assert len(overlapping_windows([2] * 11, 20)) == 2
+    assert overlapping_windows([20, 20], 20) == [(0, 1, 0, 1), (1, 2, 1, 2)]
 
 
 @pytest.mark.parametrize("length", [16, 200])

@@ -1,0 +1,109 @@
+"""The caveats of a task's scores (tasks.caveats), kept in the store, and scores without the examples that leaked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from ..config import RunConfig
+from ..stats.references import GoldReference, is_unscored, with_gold
+from ..stats.status import judge_run
+from ..store.run_store import RunStore
+from ..tasks import Example
+from ..tasks.caveats import CAVEATS_REVISION, Caveat, caveat_from_dict, find_caveats
+from ..tasks.folds import pooled_names
+from ..training.run_record import RunRecord
+
+CAVEATS = "caveats"  # kind of metadata
+NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
+
+
+def put_caveats(store: RunStore, config: RunConfig, caveats: Sequence[Caveat]) -> None:
+    """Keep the caveats of a run's task, encoder and length limit, for whoever has no texts."""
+    store.put_metadata(CAVEATS, _key(config), {"caveats": [dataclasses.asdict(caveat) for caveat in caveats]})
+
+
+def stored_caveats(store: RunStore, config: RunConfig) -> tuple[Caveat, ...] | None:
+    """The caveats kept for runs like this one; None if they were not looked for."""
+    kept = store.metadata(CAVEATS, _key(config))
+    return None if kept is None else tuple(map(caveat_from_dict, kept["caveats"]))
+
+
+def _key(config: RunConfig) -> str:
+    recipe = config.recipe
+    identity = config.task, config.data_fingerprint, config.encoder_fingerprint, recipe.max_length, recipe.train_on_dev
+    return " ".join(map(str, (*identity, CAVEATS_REVISION)))
+
+
+def caveats_of_runs(
+    caveats: Sequence[Caveat], records: Sequence[RunRecord], reference: GoldReference
+) -> tuple[Caveat, ...]:
+    """The caveats with the mean scores of the runs that did not collapse, or of all if none is left."""
+
+    def predictions(split: str) -> list[Sequence[str | float]]:
+        scored = [record for record in records if not is_unscored(record, split)]
+        usual = [record for record in scored if not judge_run(record, reference).status.collapsed]
+        return [record.predictions[split] for record in usual or scored]
+
+    return tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
+
+
+def caveats_of_predictions(
+    predicted: Sequence[str | float], splits: Mapping[str, Sequence[Example]], reference: GoldReference
+) -> tuple[Caveat, ...]:
+    """The caveats of predictions for a split that do not depend on an encoder.
+
+    Args:
+        splits: this split and, if there is one, train.
+    """
+    found = find_caveats(reference.task, splits, None, max_length=0)
+    return tuple(_scored(caveat, [predicted], reference) for caveat in found)
+
+
+def _scored(caveat: Caveat, predictions: Sequence[Sequence[str | float]], reference: GoldReference) -> Caveat:
+    if not caveat.examples or not predictions:
+        return caveat
+    gold, leaked = reference.gold[caveat.split].gold, frozenset(caveat.examples)
+    rest = [i for i in range(len(gold)) if i not in leaked]
+
+    def mean(indices: Sequence[int]) -> float:
+        truth = [gold[i] for i in indices]
+        return fmean(reference.score(truth, [predicted[i] for i in indices]) for predicted in predictions)
+
+    return dataclasses.replace(caveat, score=mean(range(len(gold))), score_without=mean(rest) if rest else None)
+
+
+def caveats_of_folds(
+    caveats: Sequence[Caveat], records: Sequence[RunRecord], reference: GoldReference
+) -> tuple[Caveat, ...]:
+    """The caveats of examples that are divided into folds, with the mean scores of the runs on them.
+
+    Args:
+        caveats: of all examples, in the order of `pooled_names`.
+    """
+    ids, _ = pooled_names(reference.gold)
+    scored = [record for record in records if not is_unscored(record, "test")]
+    return tuple(_scored_on_folds(caveat, {ids[i] for i in caveat.examples}, scored, reference) for caveat in caveats)
+
+
+def _scored_on_folds(
+    caveat: Caveat, leaked: set[str], records: Sequence[RunRecord], reference: GoldReference
+) -> Caveat:
+    if not leaked or not records:
+        return caveat
+    without = []
+    for record in records:
+        test, predicted = with_gold(reference.of_run(record)).gold["test"], record.predictions["test"]
+        rest = [i for i, name in enumerate(test.ids) if name not in leaked]
+        if rest:
+            without.append(reference.score([test.gold[i] for i in rest], [predicted[i] for i in rest]))
+    mean = fmean(float(record.scores["test"] or 0) for record in records)
+    return dataclasses.replace(caveat, score=mean, score_without=fmean(without) if without else None)
+
+
+def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:
+    """The caveats of a split, for the lines that follow its score."""
+    if caveats is None:
+        return [NOT_SOUGHT]
+    return [f"caveat: {caveat.sentence()}" for caveat in caveats if caveat.split == split]

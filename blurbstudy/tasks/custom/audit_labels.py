@@ -1,0 +1,137 @@
+"""Parts of the audit of a custom task: labels and texts that may not be what they seem, and what is not read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ..formats.conll_layout import read_layout
+from ..formats.label_cells import MISSING_NAMES, names_of_marks
+from ..formats.lines import MAX_QUOTED, clip, listed
+from ..task import OUTSIDE, Example, Task, split_labels, split_tags
+from .arguments import number
+from .columns import COLUMN_ALIASES
+from .locations import ExampleLocations
+from .tabular import count_unlabelled
+
+SEPARATORS = ";|/+"  # between labels, besides the comma
+MAX_NAMED = 4  # names listed in a sentence
+
+
+def odd_labels(lines: ExampleLocations) -> Iterator[str]:
+    """Warnings about labels that a program has written otherwise than meant."""
+    labels = () if lines.task.output in ("score", "token_labels") else lines.task.labels
+    counts = Counter[str]()
+    for examples in lines.splits.values():
+        counts += label_counts(lines.task, examples)
+    for label in labels:
+        if label.lower() in MISSING_NAMES:
+            yield (
+                f"label {label!r} ({counts[label]} times) is what programs write for a missing value; "
+                "--drop-unlabelled leaves these rows out"
+            )
+        if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'`":
+            yield f"label {label} ({counts[label]} times) has quote characters in it, which are read as part of it"
+    if lines.task.form.marks and set(labels) == set(names_of_marks("", len(labels))):
+        yield "labels are known by their position only; name them in their order (labels: [...] in a YAML file)"
+    for same in _grouped(labels, _as_number), _grouped(labels, str.casefold):
+        for group in same:
+            named = " and ".join(f"{label!r} ({counts[label]})" for label in group[:MAX_NAMED])
+            yield f"labels {named} are read as different labels; write them alike if they are one"
+
+
+def quoted_texts(lines: ExampleLocations) -> Iterator[str]:
+    """A warning about TSV files with texts in quotes, which are read as part of the text."""
+    for split, examples in lines.splits.items():
+        texts = [e.texts[0] for e in examples if len(e.texts[0]) > 1]
+        quoted = sum(text[0] == text[-1] == '"' for text in texts)
+        if lines.task.of_split(split).reader == "own_tsv" and quoted > len(examples) / 2:
+            yield (
+                f"{quoted} of {len(examples)} texts of {split} have quote characters around them, which are read as "
+                "part of the text; if they only quote, use --format csv"
+            )
+
+
+def _grouped(labels: Sequence[str], key: Callable[[str], object]) -> list[list[str]]:
+    """The labels with the same key, if there are several."""
+    groups: dict[object, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[key(label)].append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _as_number(label: str) -> object:
+    value = number(label)
+    return label if value is None or math.isnan(value) else value
+
+
+def missing_texts(lines: ExampleLocations) -> Iterator[str]:
+    for split, examples in lines.splits.items():
+        missing = [e for e in examples if any(text.strip().lower() in MISSING_NAMES for text in e.texts)]
+        if missing and lines.task.output != "token_labels":
+            named = lines.location(split, missing[0])
+            text = next(text for text in missing[0].texts if text.strip().lower() in MISSING_NAMES)
+            yield f"{plural(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
+
+
+def joined_labels(lines: ExampleLocations) -> Iterator[str]:
+    """Warnings about sets of labels with a different separator, whose combinations would become labels."""
+    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.form.one_hot else ()
+    names = set(labels)
+    if spaced := [label for label in labels if len(label.split()) > 1 and set(label.split()) <= names]:
+        yield (
+            f"label {spaced[0]!r} is read as one label, though its words are labels; if blanks separate labels, write "
+            "separator: ' ' in the task's YAML file"
+        )
+    for separator in SEPARATORS:
+        parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
+        known = Counter(part for label_parts in parts.values() for part in label_parts)
+        joined = [
+            label
+            for label, label_parts in parts.items()
+            if len(label_parts) > 1 and max(known[part] for part in label_parts) > 1
+        ]
+        if joined:
+            yield (
+                f"label {joined[0]!r} is read as one label; if {separator!r} separates labels, write separator: "
+                f"'{separator}' in the task's YAML file"
+            )
+
+
+def left_out(path: Path, task: Task) -> Iterator[str]:
+    """What is in a file and not read, and ids that are not read as such."""
+    if task.reader == "own_conll":
+        read = read_layout(path, int(task.columns[1]) - 1)
+        if read.comments:
+            yield f"{plural(read.comments, 'line')} of comments left out"
+        if read.header:
+            yield f"the first line is a header ({listed(read.header)})"
+    elif unlabelled := count_unlabelled(path, task):
+        yield f"{plural(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
+    if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
+        column = task.form.document
+        yield f"column {column!r} is not unique, so rows are numbered and it names their document (off: --columns id=)"
+
+
+def label_counts(task: Task, examples: Sequence[Example]) -> Counter[str]:
+    """Label -> examples; entity type -> mentions (PICO: words); empty for scores."""
+    if task.output == "score":
+        return Counter()
+    if task.output == "token_labels":
+        begins = "I" if task.task_type == "pico" else "B"
+        tags = (tag for e in examples for tag in split_tags(str(e.label)) if tag != OUTSIDE and tag.startswith(begins))
+        return Counter(tag[2:] or "mentions" for tag in tags)
+    if task.output == "multi_label":
+        return Counter(label for example in examples for label in split_labels(str(example.label)))
+    return Counter(str(example.label) for example in examples)
+
+
+def abbreviate(names: Sequence[str], *, most: int = MAX_NAMED) -> str:
+    shown = ", ".join(clip(name, length=2 * MAX_QUOTED) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def plural(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -1,0 +1,84 @@
+"""How the file of each split is read: columns, tag scheme and marks, which may differ from train's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...config import JsonMapping, JsonObject
+from ...errors import DataError
+from ..task import Task
+from .columns import WITHOUT_COLUMNS, assign_columns, columns_of_split, with_tag_scheme
+from .files import display_path
+from .formats import FORMATS
+from .tabular import first_fields
+
+PER_FILE_FIELDS = ("id", "document", "header", "scheme", "start", "end", "mention", "one_hot")  # fields of CustomForm
+
+
+def with_forms(task: Task, forms: Mapping[str, str], columns: JsonMapping, scheme: str | None) -> Task:
+    """The task with columns and tag schemes; splits that are read otherwise than train have their own."""
+    parts: dict[str, Task] = {}
+    for split, form in forms.items():
+        part = dataclasses.replace(task, reader=FORMATS[form], files={split: task.files[split]})
+        path, named = display_path(part.files[split]), columns_of_split(columns, split)
+        if split != "train":
+            named = _named_for_split(path, form, named, columns, train=parts["train"], form_of_train=forms["train"])
+        parts[split] = assign_columns(part, path, form, named, split=split)
+        parts[split] = _with_train_labels(parts[split], parts["train"], path)
+    for reader in dict.fromkeys(part.reader for part in parts.values()):
+        of_reader = {split: part for split, part in parts.items() if part.reader == reader}
+        if task.output == "token_labels":
+            parts |= with_tag_scheme(of_reader, scheme)
+    train = parts["train"]
+    others = {split: changed for split, part in parts.items() if (changed := _differing(part, train))}
+    custom = dataclasses.replace(train.form, split_overrides=others)
+    return dataclasses.replace(train, files=task.files, custom=custom)
+
+
+def _differing(part: Task, train: Task) -> JsonObject:
+    """How a split's file is read, if otherwise than train's."""
+    fields = {name: getattr(part.form, name) for name in PER_FILE_FIELDS}
+    for name in ("marks", "tag_spelling"):
+        if getattr(part.form, name) != getattr(train.form, name):
+            fields[name] = getattr(part.form, name)
+    values = {"reader": part.reader, "columns": part.columns, **fields}
+    is_same = (part.reader, part.columns, part.form) == (train.reader, train.columns, train.form)
+    return {} if is_same else values
+
+
+def _named_for_split(
+    path: Path, form: str, named: JsonObject, columns: JsonMapping, *, train: Task, form_of_train: str
+) -> JsonObject:
+    """The columns of another split's file: those named for train if it has them, and label columns like train's."""
+    common = columns_of_split(columns, "")
+    if form != form_of_train and not _has_columns(path, form, common):
+        named = {role: column for role, column in named.items() if common.get(role) != column}
+    if train.form.one_hot and "label" not in named and _has_columns(path, form, {"label": list(train.form.one_hot)}):
+        named = named | {"label": list(train.form.one_hot)}
+    return named
+
+
+def _has_columns(path: Path, form: str, columns: JsonMapping) -> bool:
+    """Whether a file has these columns."""
+    if form == "conll" or form in WITHOUT_COLUMNS:
+        return False
+    names = [str(name) for column in columns.values() for name in (column if isinstance(column, list) else [column])]
+    return set(names) <= set(first_fields(path, form.rpartition("-")[2]))
+
+
+def _with_train_labels(part: Task, train: Task, path: Path) -> Task:
+    """The task of another split with the names of train's marks, after a check that both have the same inputs."""
+    texts = [len(one.columns) for one in (part, train)]
+    if train.output != "token_labels" and texts[0] != texts[1]:
+        ours, theirs = (", ".join(one.columns[1:-1]) for one in (part, train))
+        raise DataError(
+            f"{path}: has the texts {ours}, but train has {theirs}; name its columns (--columns SPLIT.text)"
+        )
+    if len(part.form.marks) != len(train.form.marks) and not (train.form.one_hot or part.form.one_hot):
+        ours, theirs = (f"{len(one.form.marks)} marks" if one.form.marks else "no marks" for one in (part, train))
+        raise DataError(f"{path}: has {ours} such as [1, 0] in a row, but train has {theirs}; write both alike")
+    if train.form.marks:
+        return dataclasses.replace(part, custom=dataclasses.replace(part.form, marks=train.form.marks))
+    return part

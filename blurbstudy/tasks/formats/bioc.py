@@ -1,0 +1,75 @@
+"""Documents in BioC (Comeau et al. 2013), in JSON or XML: passages with texts, and annotations at offsets.
+
+The text of a document is its passages at their offsets, with line breaks between them, so that the document's offsets
+count its characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from ...config import JsonMapping, JsonObject
+
+MAX_GAP = 1_000_000  # characters between two passages; larger offsets are wrong
+_EXPECTED = "BioC's passages with offset and text, annotations with infons, text and locations"
+
+
+class Malformed(NamedTuple):
+    """What is there instead of a record, in an error's words."""
+
+    actual: str
+    expected: str
+    remedy: str
+
+
+def bioc_values(text: str) -> JsonObject | Malformed:
+    """A BioC collection in XML as its JSON."""
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        return Malformed(f"invalid XML ({error})", "BioC in XML", "restore the file")
+    if root.tag not in ("collection", "document"):
+        return Malformed(f"XML of <{root.tag}>", "BioC's <collection>", "convert it, or name a file of another format")
+    documents = [root] if root.tag == "document" else root.findall("document")
+    return {"documents": [_node(document) for document in documents]}
+
+
+def _node(element: ElementTree.Element) -> JsonObject:
+    """A document, passage, sentence or annotation."""
+    lists = ("passage", "sentence", "annotation")
+    node: JsonObject = {f"{name}s": [_node(part) for part in element.findall(name)] for name in lists}
+    node |= {name: element.findtext(name) for name in ("id", "offset", "text")}
+    node["infons"] = {part.get("key"): part.text for part in element.findall("infon")}
+    node["locations"] = [dict(part.attrib) for part in element.findall("location")]
+    return node
+
+
+def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malformed:
+    """The id, text and entities of a document."""
+    name = str(document.get("id") or "")
+    try:
+        parts = [part for passage in document["passages"] for part in (passage, *(passage.get("sentences") or ()))]
+        texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]
+        annotations = [one for part in (document, *parts) for one in part.get("annotations") or ()]
+        entities = [_entity(one) for one in annotations] if annotated else []
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Malformed(f"document {name[:40]!r} with {type(error).__name__} {error}", _EXPECTED, "restore it")
+    text = ""
+    for offset, passage in sorted(texts, key=lambda part: (part[0], -len(part[1]))):
+        if text[offset : offset + len(passage)] == passage:  # a sentence of a passage that has its text too
+            continue
+        if not len(text) <= offset <= len(text) + MAX_GAP:
+            actual = f"a passage at {offset} of document {name[:40]!r}, after {len(text)} characters"
+            return Malformed(actual, "passages one after the other", "correct the offsets; they count characters")
+        text += "\n" * (offset - len(text)) + passage
+    return {"id": name, "text": text, "entities": entities}
+
+
+def _entity(annotation: JsonMapping) -> JsonObject:
+    spans = [(int(place["offset"]), int(place["offset"]) + int(place["length"])) for place in annotation["locations"]]
+    infons: Any = annotation.get("infons") or {}
+    kind = infons.get("type")
+    if not spans or not kind:
+        raise ValueError(f"annotation {annotation.get('id')!r} without {'infon type' if spans else 'location'}")
+    return {"fragments": spans, "type": str(kind), "text": annotation.get("text")}

@@ -1,0 +1,182 @@
+"""What the lines and columns of a CoNLL file are: a header, comments, words and tags, recognized by their contents.
+
+The same rules hold for training and prediction, so that both take the same lines for words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..task import OUTSIDE
+from .conll import Block, read_sentences
+from .lines import listed, quote, raise_data_error
+from .tag_schemes import SPELLINGS, pattern, spelling_of
+
+WORD_NAMES = ("word", "words", "token", "tokens", "form", "text")
+TAG_NAMES = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "ne", "entity", "bio", "iob", "iob2")
+OTHER_NAMES = ("id", "index", "pos", "pos_tag", "xpos", "upos", "lemma", "chunk", "chunk_tag", "sentence", "sentence #")
+_NAMES = frozenset((*WORD_NAMES, *TAG_NAMES, *OTHER_NAMES))
+CHUNK_TYPES = frozenset(
+    ("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP")
+)  # of syntax, not of entities
+MIN_TAGGED = 0.5  # share of a column's values that are tags, if it has the tags
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The sentences of a file without header and comments."""
+
+    blocks: tuple[Block, ...]
+    header: tuple[str, ...]  # names of the columns; () without a header
+    comments: int  # lines left out
+    tabs: bool  # whether tabs separate the columns, not spaces
+
+
+def columns_of(line: str, *, tabs: bool) -> list[str]:
+    """The columns of a line, separated by tabs or by spaces."""
+    return line.split("\t") if tabs else line.split()
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether the first line of a file names its columns."""
+    names = [cell.strip().lower() for cell in cells]
+    return len(names) > 1 and set(names) <= _NAMES and any(name in WORD_NAMES for name in names)
+
+
+def looks_like_tag(cell: str) -> bool:
+    """Whether a cell is O or a tag with a letter and a type."""
+    tag = cell.strip()
+    return tag in (OUTSIDE, OUTSIDE.lower()) or any(
+        (match := pattern(spelling).fullmatch(tag)) and match["kind"] for spelling in SPELLINGS
+    )
+
+
+def count_comments(lines: Sequence[str], known: Collection[str], *, width: int = 0) -> int:
+    """How many lines at the start of a sentence are comments.
+
+    A line that begins with # is one if it has another number of columns than the words, or begins with # and a blank
+    and has no tag where the next word has one.
+
+    Args:
+        known: tags besides those that look like one.
+        width: columns of the words, if all of these lines begin with #; 0: unknown.
+    """
+    count = 0
+    rest = (columns_of(line, tabs="\t" in line) for line in lines if not line.startswith("#"))
+    reference = next((cells for cells in rest if not is_header(cells)), None)
+    width = len(reference) if reference else width
+    while count < len(lines) and _is_comment(lines[count], reference, known, width):
+        count += 1
+    return count
+
+
+def _is_comment(line: str, reference: Sequence[str] | None, known: Collection[str], width: int) -> bool:
+    if not line.startswith("#"):
+        return False
+    cells = columns_of(line, tabs="\t" in line)
+    if width and len(cells) != width:
+        return True
+    if len(cells) == 1 or not (cells[0] == "#" or cells[0].startswith("# ")):
+        return False
+
+    def has_tag(values: Sequence[str]) -> bool:
+        return any(cell.strip() in known or looks_like_tag(cell) for cell in values[1:])
+
+    return (reference is None or has_tag(reference)) and not has_tag(cells)
+
+
+def read_layout(path: Path, tag: int | None = None) -> Sentences:
+    """The sentences of a file without its header and comments.
+
+    Args:
+        tag: the place of tags, if it is known; then its values in other lines are tags too.
+
+    Raises:
+        DataError: the file is missing or not UTF-8, or its document marks are inconsistent.
+    """
+    blocks = list(read_sentences(path))
+    first = next((line for block in blocks for line in block.lines if not line.startswith("#")), "")
+    tabs = "\t" in first
+    header: tuple[str, ...] = ()
+    kept, comments, width = [], 0, len(columns_of(first, tabs=tabs)) if first else 0
+    known = _values(blocks, tag, tabs=tabs) if any(block.lines[0].startswith("#") for block in blocks) else set()
+    for block in blocks:
+        lines = block.lines
+        left_out = count_comments(lines, known, width=width) if lines[0].startswith("#") else 0
+        comments += left_out
+        if not kept and not header and left_out < len(lines) and is_header(columns_of(lines[left_out], tabs=tabs)):
+            header = tuple(cell.strip() for cell in columns_of(lines[left_out], tabs=tabs))
+            left_out += 1
+        if left_out < len(lines):
+            kept.append(Block(block.first + left_out, block.document, lines[left_out:]))
+    return Sentences(tuple(kept), header, comments, tabs)
+
+
+def _values(blocks: Sequence[Block], place: int | None, *, tabs: bool) -> set[str]:
+    """The values of a column in the lines that do not begin with #."""
+    lines = (line for block in blocks for line in block.lines if not line.startswith("#"))
+    rows = (columns_of(line, tabs=tabs) for line in lines)
+    return set() if place is None else {row[place].strip() for row in rows if place < len(row)}
+
+
+def find_columns(path: Path, word: int | None = None, tag: int | None = None) -> tuple[int, int]:
+    """The places of words and tags, from 0; those given stay.
+
+    Raises:
+        DataError: the file is missing or not UTF-8, or the column of tags is not certain.
+    """
+    sentences = read_layout(path)
+    rows = [[columns_of(line, tabs=sentences.tabs) for line in block.lines] for block in sentences.blocks]
+    width = max(1, len(sentences.header) or (len(rows[0][0]) if rows else 1))
+    columns = [
+        [row[place].strip() for sentence in rows for row in sentence if len(row) == width] for place in range(width)
+    ]
+    if tag is None:
+        tag = _tag_column(path, columns, word)
+    if word is None:
+        places = [place for place in range(width) if place != tag] or [0]
+        is_counted = len(places) > 1 and _counts(rows, places[0])
+        word = places[1] if is_counted else places[0]
+    return word, tag
+
+
+def _tag_column(path: Path, columns: Sequence[Sequence[str]], word: int | None) -> int:
+    """The column of tags with letters that are not those of chunks; without one, the last with an O."""
+    places = [place for place in range(len(columns)) if place != word]
+    tagged = {place: types for place in places if (types := _types(columns[place]))}
+    entities = [place for place, types in tagged.items() if not types <= CHUNK_TYPES] or list(tagged)
+    if len(entities) > 1:
+        numbers = " and ".join(str(place + 1) for place in entities)
+        examples = [next(tag for tag in columns[place] if tag.upper() != OUTSIDE) for place in entities]
+        remedy = f"say which (--columns label={entities[0] + 1})"
+        actual = f"tags in columns {numbers} ({listed(examples)})"
+        raise_data_error(str(path), actual, "one column of tags", remedy)
+    outside = [place for place in places if place != (word or 0) and OUTSIDE in columns[place]]
+    return (entities or outside[-1:] or [max(len(columns) - 1, 1)])[0]
+
+
+def _types(column: Sequence[str]) -> set[str]:
+    """The types of a column that holds tags with letters ("" for bare letters), otherwise none."""
+    counts = Counter(column)
+    spelled = [tag for tag in counts if tag.upper() != OUTSIDE and looks_like_tag(tag)]
+    spelling = spelling_of(spelled or [tag for tag in counts if tag in ("B", "I", "b", "i")])
+    matches = {tag: match for tag in counts if spelling and (match := pattern(spelling).fullmatch(tag))}
+    n = sum(count for tag, count in counts.items() if tag in matches or tag.upper() == OUTSIDE)
+    return {match["kind"] or "" for match in matches.values()} if n >= MIN_TAGGED * len(column) else set()
+
+
+def _counts(rows: Sequence[Sequence[Sequence[str]]], place: int) -> bool:
+    """Whether a column numbers the words of each sentence, from 0 or 1."""
+    for sentence in rows:
+        values = [row[place].strip() if place < len(row) else "" for row in sentence]
+        if not any(values == [str(i) for i in range(start, start + len(values))] for start in (0, 1)):
+            return False
+    return bool(rows)
+
+
+def describe_width(cells: Sequence[str]) -> str:
+    """The number of columns of a line, for a message."""
+    return f"{len(cells)} column{'s' * (len(cells) != 1)} in {quote(' '.join(cells))}"

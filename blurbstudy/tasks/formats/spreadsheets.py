@@ -1,0 +1,102 @@
+"""Rows of TSV and CSV files, as spreadsheets and other programs write them: one reader for training and prediction.
+
+In TSV, tabs separate and quote characters are text. In CSV, quote characters quote (RFC 4180), also after a blank if
+the first lines have one there. A first line such as `sep=;` names the separator; otherwise it is the comma, semicolon,
+tab or vertical bar that divides the first lines evenly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from .lines import MAX_BYTES, Line
+
+SEPARATORS = ",;\t|"
+PEEKED = 10  # lines by which the separator is recognized
+_HINT = re.compile(r"sep=(.)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The fields of a nonempty row, or its error."""
+
+    number: int  # of its first line
+    fields: list[str]
+    error: tuple[str, str, str] | None  # value, expected value, remedy
+    bytes_read: int  # of the file, up to the end of the row
+
+
+def table_rows(lines: Iterable[Line], form: str) -> Iterator[Row]:
+    """The rows of a table; form: tsv | csv. A row that cannot be read has an error, and reading continues after it."""
+    return _csv_rows(iter(lines)) if form == "csv" else _tsv_rows(lines)
+
+
+def _tsv_rows(lines: Iterable[Line]) -> Iterator[Row]:
+    for line in lines:
+        if line.text.strip():
+            yield Row(line.number, _without_end(line.text).split("\t"), line.error, line.bytes_read)
+
+
+def _csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
+    peeked = list(islice(lines, PEEKED))
+    old_limit = csv.field_size_limit(MAX_BYTES)  # the module's default of 131072 is too small for long documents
+    try:
+        separator, blanks = _dialect([line.text for line in peeked], whole=len(peeked) < PEEKED)
+        yield from _parsed(peeked, lines, separator, blanks=blanks)
+    finally:
+        csv.field_size_limit(old_limit)
+
+
+def _parsed(peeked: list[Line], lines: Iterator[Line], separator: str, *, blanks: bool) -> Iterator[Row]:
+    if peeked and _HINT.fullmatch(_without_end(peeked[0].text)):
+        peeked.pop(0)
+    current: list[Line] = []  # the lines of the row that is being parsed
+
+    def texts() -> Iterator[str]:
+        for line in chain(peeked, lines):
+            current.append(line)
+            yield line.text
+
+    rows = csv.reader(texts(), delimiter=separator, skipinitialspace=blanks, strict=True)
+    while True:
+        fields, error = None, None
+        try:
+            fields = next(rows, None)
+        except csv.Error as broken:
+            remedy = "close every quote, and double a quote inside one"
+            error = f"broken quoting ({broken})", 'CSV fields quoted by "', remedy
+        if fields is None and error is None:
+            return
+        error = next((line.error for line in current if line.error), error)
+        number, bytes_read = current[0].number, current[-1].bytes_read
+        current.clear()
+        if error or any(field.strip() for field in fields or []):
+            yield Row(number, fields or [], error, bytes_read)
+
+
+def _dialect(texts: list[str], *, whole: bool) -> tuple[str, bool]:
+    """The separator, and whether blanks after it are no part of a field, since a quote follows them."""
+    hint = _HINT.fullmatch(_without_end(texts[0])) if texts else None
+    widths = {one: [len(row) for row in _peek(texts, one, whole=whole)] or [1] for one in SEPARATORS}
+    even = [one for one in SEPARATORS if widths[one][0] > 1 and len(set(widths[one])) == 1]
+    separator = max(even or SEPARATORS, key=lambda one: (widths[one][0] > 1, one != "|", widths[one][0]))
+    separator = hint[1] if hint else separator
+    fields = chain.from_iterable(_peek(texts, separator, whole=whole, blanks=False))
+    return separator, any(field.startswith(" ") and field.lstrip(" ").startswith('"') for field in fields)
+
+
+def _peek(texts: list[str], separator: str, *, whole: bool, blanks: bool = True) -> list[list[str]]:
+    """The nonempty rows in these lines; the last may be incomplete unless they are the whole file."""
+    rows = []
+    with contextlib.suppress(csv.Error):  # reported when the row is read
+        rows += (row for row in csv.reader(texts, delimiter=separator, skipinitialspace=blanks) if any(row))
+    return rows if whole else rows[:-1]
+
+
+def _without_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
