@@ -163,7 +163,7 @@ def technique_gains(evidence: Evidence) -> Table:
 def _outcome(decisions: Sequence[Decision]) -> HtmlCell | str:
     """Each difference with its outcome; the numbers of the test as details."""
     cells = []
-    for decision in decisions:
+    for decision in (one for one in decisions if one.comparison.difference is not None):
         change, several = decision.comparison, len(decisions) > 1
         outcome = decision.outcome.value + (f", {decision.condition.group}" if several else "")
         details = [
