@@ -127,7 +127,7 @@ def label_parts(value: object, separator: str) -> list[object] | dict[str, bool]
         return {name: bool(flag) for name, flag in flags.items()} if None not in flags.values() else None
     if isinstance(value, list):
         if value and all(isinstance(part, list) and len(part) == 1 for part in value):
-            value = [part[0] for part in value]
+            value = [one for part in value if isinstance(part, list) for one in part]
         are_plain = all(isinstance(part, (str, int, float)) and label_text(part) and part == part for part in value)
         return value if are_plain else None
     return None if value is None else [value]
