@@ -46,6 +46,5 @@ def _custom_from_dict(values: JsonMapping) -> CustomForm:
         split: changed | {name: tuple(changed[name]) for name in ("columns", *TUPLES) if name in changed}
         for split, changed in values["split_overrides"].items()
     }
-    return CustomForm(
-        **dict(values) | {name: tuple(values.get(name, ())) for name in TUPLES} | {"split_overrides": overrides}
-    )
+    fields: JsonObject = {name: tuple(values.get(name, ())) for name in TUPLES}
+    return CustomForm(**(dict(values) | fields | {"split_overrides": overrides}))
