@@ -46,5 +46,6 @@ def _custom_from_dict(values: JsonMapping) -> CustomForm:
         split: changed | {name: tuple(changed[name]) for name in ("columns", *TUPLES) if name in changed}
         for split, changed in values["split_overrides"].items()
     }
-    fields: JsonObject = {name: tuple(values.get(name, ())) for name in TUPLES}
-    return CustomForm(**(dict(values) | fields | {"split_overrides": overrides}))
+    fields: JsonObject = dict(values)
+    fields.update({name: tuple(values.get(name, ())) for name in TUPLES}, split_overrides=overrides)
+    return CustomForm(**fields)
