@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from ..stats.status import count_units
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
-from ..tasks.caveats import Caveat
+from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.prediction_files import read_predictions, write_predictions
 from ..training.run_record import RunRecord
 from .caveats import caveats_of_predictions, caveats_of_runs, stored_caveats
@@ -52,7 +53,9 @@ def score_file(path: Path, task: Task, folder: Path, *, split: str = "test") -> 
     """
     _check_split(split)
     if task.output == "token_labels" and holds_spans(path):
-        return score_span_file(path, task, folder, split=split)
+        found = score_span_file(path, task, folder, split=split)
+        splits = {"train": _train(task, folder), split: read_split(task, folder, split=split)}
+        return dataclasses.replace(found, caveats=find_caveats(task, splits, None, max_length=0))
     examples = read_split(task, folder, split=split)
     predicted = read_predictions(path, task, examples, split=split)
     return score_examples(predicted, examples, task, folder, split=split, origin=str(path))

@@ -21,7 +21,9 @@ from ..stats.resampling import bootstrap_of_sums, counting_units
 from ..tables.formatting import format_interval, format_number
 from ..tables.table import Table
 from ..tasks import Task
+from ..tasks.caveats import Caveat
 from ..tasks.formats.standoff import Entity, StandoffDocument
+from .caveats import caveat_lines
 from .span_files import gold_documents, predicted_entities
 
 MATCHES = {  # name -> meaning
@@ -44,6 +46,7 @@ class SpanScores:
     interval: Interval | None  # 95% over documents, of exact F1; None if undefined
     method: str  # of the interval, or "none: " and the reason
     notes: Sequence[str]  # what is left out or trusted
+    caveats: Sequence[Caveat] | None = None  # None: not looked for
 
     @property
     def score(self) -> float:
@@ -65,6 +68,7 @@ class SpanScores:
             **_values(self.scores),
             "types": {kind: _values(scores) for kind, scores in self.types.items()},
             "notes": list(self.notes),
+            "caveats": None if self.caveats is None else [caveat.to_dict() for caveat in self.caveats],
         }
 
     def text(self) -> str:
@@ -80,15 +84,20 @@ class SpanScores:
             for match, values in scores.items():
                 lines.append(f"{f'{kind}, {match}':<28}" + "".join(f"{cell:>13}" for cell in _cells(values)))
         lines += [f"{match}: {meaning}" for match, meaning in MATCHES.items()]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *self.notes, *caveat_lines(self.caveats, self.split)])
 
     def _repr_html_(self) -> str:
         columns = ("Entities", "Precision", "Recall", "F1", "Found", "Of gold", "Right", "Of predicted")
         named = [("all types", self.scores), *self.types.items()]
         rows = [(f"{kind}, {match}", *_cells(s)) for kind, scores in named for match, s in scores.items()]
         caption = "; ".join([self.origin, f"95% CI of exact F1 {self._interval()}", *self.notes])
+        notes = caveat_lines(self.caveats, self.split)
         return Table(
-            title=f"{self.task.name}, {self.split}: spans (times 100)", columns=columns, rows=rows, caption=caption
+            title=f"{self.task.name}, {self.split}: spans (times 100)",
+            columns=columns,
+            rows=rows,
+            caption=caption,
+            notes=notes,
         )._repr_html_()
 
     def _interval(self) -> str:

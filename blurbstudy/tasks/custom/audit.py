@@ -100,6 +100,10 @@ def _refuse_one_class(lines: ExampleLocations) -> None:
     where, remedy = lines.file("train"), "check the column and the files"
     if task.output == "score" and len({example.label for example in train}) < 2:
         raise_data_error(where, f"the score {train[0].label:g} in all of train", "different scores", remedy)
+    for split, examples in lines.splits.items() if task.output == "score" else ():
+        if len(examples) > 1 and len({example.label for example in examples}) == 1:
+            found = f"the score {examples[0].label:g} in all of {split}"
+            raise_data_error(lines.file(split), found, "different scores, which a correlation needs", remedy)
     counts = label_counts(task, train)
     if task.output == "token_labels" and not counts:
         raise_data_error(where, "no mention in train", "tags other than O", remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,26 +18,27 @@ from .locations import ExampleLocations
 from .tabular import count_unlabelled
 
 SEPARATORS = ";|/+"  # between labels, besides the comma
+PERHAPS_MISSING = ("na", "n/a", "#n/a")  # the same, which may also be a class: "not applicable"
 MAX_NAMED = 4  # names listed in a sentence
 
 
 def odd_labels(lines: ExampleLocations) -> Iterator[str]:
     """Warnings about labels that a program has written otherwise than meant."""
-    labels = () if lines.task.output in ("score", "token_labels") else lines.task.labels
     counts = Counter[str]()
-    for examples in lines.splits.values():
+    for examples in lines.splits.values() if lines.task.output != "score" else ():
         counts += label_counts(lines.task, examples)
+    labels = sorted(counts) if lines.task.output == "token_labels" else lines.task.labels if counts else ()
     for label in labels:
-        if label.lower() in MISSING_NAMES:
+        if label.lower() in (*MISSING_NAMES, *PERHAPS_MISSING):
             yield (
                 f"label {label!r} ({counts[label]} times) is what programs write for a missing value; "
-                "--drop-unlabelled leaves these rows out"
+                "leave these rows out (nan, null: --drop-unlabelled)"
             )
         if len(label) > 1 and label[0] == label[-1] and label[0] in "\"'`":
             yield f"label {label} ({counts[label]} times) has quote characters in it, which are read as part of it"
     if lines.task.form.marks and set(labels) == set(names_of_marks("", len(labels))):
         yield "labels are known by their position only; name them in their order (labels: [...] in a YAML file)"
-    for same in _grouped(labels, _as_number), _grouped(labels, str.casefold):
+    for same in _grouped(labels, _as_number), _grouped(labels, _as_seen):
         for group in same:
             named = " and ".join(f"{label!r} ({counts[label]})" for label in group[:MAX_NAMED])
             yield f"labels {named} are read as different labels; write them alike if they are one"
@@ -60,6 +62,12 @@ def _grouped(labels: Sequence[str], key: Callable[[str], object]) -> list[list[s
     for label in labels:
         groups[key(label)].append(label)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _as_seen(label: str) -> str:
+    """A label without what is hard to see: case, accents' composition, blanks, characters of no width."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
+    return " ".join(visible.casefold().split())
 
 
 def _as_number(label: str) -> object:

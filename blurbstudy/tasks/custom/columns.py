@@ -62,7 +62,7 @@ def columns_of_split(named: object, split: str) -> JsonObject:
         ParameterError: it is no mapping.
     """
     if not isinstance(named, Mapping):
-        raise ParameterError(f"columns: {quote(str(named))} is not a role; use {', '.join(ROLES)}")
+        raise ParameterError(f"columns: expected role: NAME, got {quote(str(named))}; roles are {any_of(ROLES)}")
     common: JsonObject = {}
     own: JsonObject = {}
     for role, column in named.items():
@@ -90,8 +90,6 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
         DataError: the file lacks a column, or a required column cannot be identified.
     """
     roles_known = (*ROLES, *SPAN_ROLES) if task.output == "token_labels" else ROLES
-    if not isinstance(named, Mapping):
-        raise ParameterError(f"columns: expected role: NAME, got {quote(str(named))}; roles are {any_of(roles_known)}")
     if unknown := sorted(set(map(str, named)) - set(roles_known)):
         raise ParameterError(f"columns: {quote(unknown[0])} is not a role; {did_you_mean(unknown[0], roles_known)}")
     unused = {role for role, column in named.items() if column in (None, "")}

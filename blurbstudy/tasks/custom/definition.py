@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ...config import JsonObject
-from ...errors import ParameterError, check_choice, did_you_mean
+from ...errors import DataError, ParameterError, check_choice, did_you_mean
 from ..formats.lines import quote, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
 from ..text.words import detect_word_splitter
@@ -234,6 +234,12 @@ def _with_bounds(task: Task) -> Task:
     """
     scores = {split: [float(example.label) for example in _examples(task, split)] for split in task.files}
     every = [score for split_scores in scores.values() for score in split_scores]
+    hidden = every.count(-1)
+    if hidden and task.bounds is None and all(score >= 0 for score in every if score != -1):
+        raise DataError(
+            f"{task.name}: the score is -1 in {hidden} of {len(every)} rows and never below 0 elsewhere, as where "
+            "scores are hidden; leave these rows out, or name the bounds (bounds: [-1, 5] in a YAML file) if -1 is a score"
+        )
     bounds = task.bounds or (min(every), max(every))
     mean, spread = statistics.fmean(scores["train"]), statistics.pstdev(scores["train"])
     if spread > 0 and (max(map(abs, bounds)) > MAX_ABS_SCORE or spread < MIN_SCORE_SD):

@@ -121,6 +121,9 @@ def table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record
             _check_names(path, number, names, task)
             if task.form.header:
                 continue
+        if task.form.header and [field.strip() for field in fields] == names:
+            errors.add(number, "the header again", "a row", "delete the line, as where files were joined")
+            continue
         if len(fields) != len(names):
             n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
             errors.add(number, n, f"{len(names)} ({listed(names)})", f"restore the line; {_SEPARATED[form]}")

@@ -5,6 +5,7 @@ The same rules hold for training and prediction, so that both take the same line
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _NAMES = frozenset((*WORD_NAMES, *TAG_NAMES, *OTHER_NAMES))
 CHUNK_TYPES = frozenset(
     ("NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP")
 )  # of syntax, not of entities
+MOST_NUMBERS = 0.95  # share of numbers from which on a column holds no words
+MANY_WORDS = 20  # different values from which on two columns are told apart by their number
+_NUMBER = re.compile(r"-?\d+([-.:,]\d+)*")
 MIN_TAGGED = 0.5  # share of a column's values that are tags, if it has the tags
 
 
@@ -136,11 +140,39 @@ def find_columns(path: Path, word: int | None = None, tag: int | None = None) ->
     ]
     if tag is None:
         tag = _tag_column(path, columns, word)
-    if word is None:
-        places = [place for place in range(width) if place != tag] or [0]
-        is_counted = len(places) > 1 and _counts(rows, places[0])
-        word = places[1] if is_counted else places[0]
-    return word, tag
+    return (_word_column(path, rows, columns, tag) if word is None else word), tag
+
+
+def _word_column(
+    path: Path, rows: Sequence[Sequence[Sequence[str]]], columns: Sequence[Sequence[str]], tag: int
+) -> int:
+    """The first column that is neither tags, numbers nor one value throughout each sentence."""
+    others = [place for place in range(len(columns)) if place != tag] or [0]
+    if len(others) == 1:
+        return others[0]
+    words = [place for place in others if not _is_numeric(columns[place]) and not _is_constant(rows, place)] or others
+    distinct = {place: len(set(columns[place])) for place in words}
+    richest = max(words, key=lambda place: distinct[place])
+    if distinct[richest] > MANY_WORDS and distinct[richest] > 2 * distinct[words[0]]:
+        examples = [listed(list(dict.fromkeys(columns[place]))[:3]) for place in (words[0], richest)]
+        raise_data_error(
+            str(path),
+            f"words in column {words[0] + 1} ({examples[0]}) or {richest + 1} ({examples[1]})",
+            "one column of words",
+            f"say which (--columns text={richest + 1})",
+        )
+    return words[0]
+
+
+def _is_numeric(column: Sequence[str]) -> bool:
+    """Whether nearly all values are numbers or ranges of them: indices, offsets, `2-3` of CoNLL-U."""
+    return sum(bool(_NUMBER.fullmatch(value)) for value in column) >= MOST_NUMBERS * len(column)
+
+
+def _is_constant(rows: Sequence[Sequence[Sequence[str]]], place: int) -> bool:
+    """Whether a column has one value throughout each sentence of several words: the id of a document."""
+    several = [{row[place] for row in sentence if place < len(row)} for sentence in rows if len(sentence) > 1]
+    return bool(several) and all(len(values) == 1 for values in several)
 
 
 def _tag_column(path: Path, columns: Sequence[Sequence[str]], word: int | None) -> int:
@@ -166,15 +198,6 @@ def _types(column: Sequence[str]) -> set[str]:
     matches = {tag: match for tag in counts if spelling and (match := pattern(spelling).fullmatch(tag))}
     n = sum(count for tag, count in counts.items() if tag in matches or tag.upper() == OUTSIDE)
     return {match["kind"] or "" for match in matches.values()} if n >= MIN_TAGGED * len(column) else set()
-
-
-def _counts(rows: Sequence[Sequence[Sequence[str]]], place: int) -> bool:
-    """Whether a column numbers the words of each sentence, from 0 or 1."""
-    for sentence in rows:
-        values = [row[place].strip() if place < len(row) else "" for row in sentence]
-        if not any(values == [str(i) for i in range(start, start + len(values))] for start in (0, 1)):
-            return False
-    return bool(rows)
 
 
 def describe_width(cells: Sequence[str]) -> str:

@@ -215,13 +215,13 @@ def test_a_class_that_the_user_names_is_not_missing(tmp_path):
 
 
 def test_scores_may_be_minus_one_and_an_empty_set_is_a_set(tmp_path):
-    (tmp_path / "a.csv").write_text("sentence1,sentence2,score\na,b,-1\nc,d,1\ne,f,\n")
-    with pytest.raises(DataError, match=r"line 4: found 1 row without score \(empty 1\)"):
+    (tmp_path / "a.csv").write_text("sentence1,sentence2,score\na,b,-1\nc,d,1\ne,f,-0.5\ng,h,\n")
+    with pytest.raises(DataError, match=r"line 5: found 1 row without score \(empty 1\)"):
         custom_task(kind="similarity", files={"train": tmp_path / "a.csv"})
     task = custom_task(
         kind="similarity", files=dict.fromkeys(("train", "dev"), tmp_path / "a.csv"), drop_unlabelled=True
     )
-    assert [e.label for e in read_split(task, split="train")] == [-1.0, 1.0]
+    assert [e.label for e in read_split(task, split="train")] == [-1.0, 1.0, -0.5]
     write(tmp_path / "b.csv", ["asthma", "", "wheeze"])
     assert read(tmp_path / "b.csv", drop_unlabelled=True)[1] == [{"asthma"}, set(), {"wheeze"}]
     write(tmp_path / "b.csv", ["asthma", "-", "wheeze"])
@@ -242,7 +242,7 @@ def test_tasks_without_labels_of_rows_have_none_to_leave_out(tmp_path):
     [
         (
             ["nan", "0", "1"],
-            "label 'nan' (8 times) is what programs write for a missing value; --drop-unlabelled",
+            "label 'nan' (8 times) is what programs write for a missing value; leave these rows out (nan, null: --drop",
         ),
         (["NaN", "a", "b"], "label 'NaN' (8 times) is what programs write for a missing value"),
         (["1", "1.0", "0"], "labels '1' (8) and '1.0' (8) are read as different labels; write them alike"),

@@ -56,7 +56,7 @@ WRONG = [
         ROWS + "one column\n\nthree\tof\tthem\n",
         {},
         "a.tsv, line 42: found 1 column in 'one column'; expected 2 (text, label); restore the line; texts "
-        "may not contain tabs or line breaks (1 more invalid line: 44)",
+        "may not contain tabs or line breaks (1 more invalid line: 44 (3 columns in 'three'))",
     ),
     (
         "classification",
@@ -70,7 +70,8 @@ WRONG = [
         "a.tsv",
         ROWS + "word\t \n",
         {},
-        "a.tsv, line 42: found label ' '; expected one label; correct the label",
+        "a.tsv, line 42: found 1 row without label (empty 1); expected one in each row; add it, or leave such rows out "
+        "(--drop-unlabelled)",
     ),
     ("classification", "a.tsv", "", {}, "a.tsv: found no examples; expected one example per line; check the path"),
     (
@@ -86,7 +87,7 @@ WRONG = [
         ROWS.replace("label", "mood"),
         {},
         "a.tsv: cannot identify the column of the label among text, mood; name it (--columns label=NAME, or "
-        "label: NAME under columns: in the YAML)",
+        "label: NAME under columns: in the YAML), or by number if there is no header",
     ),
     (
         "similarity",
@@ -94,7 +95,7 @@ WRONG = [
         ROWS,
         {},
         "a.tsv: cannot identify the column of the text2 among text, label; name it (--columns text2=NAME, "
-        "or text2: NAME under columns: in the YAML)",
+        "or text2: NAME under columns: in the YAML), or by number if there is no header",
     ),
     (
         "classification",
@@ -117,7 +118,7 @@ WRONG = [
         ROWS,
         {"labels": ["yes"]},
         "a.tsv, line 3: found label 'no'; expected yes; correct the label (19 more invalid lines: 5, 7, 9, "
-        "11, 13, ...)",
+        "11, 13, 15, 17, 19, 21, ...)",
     ),
     (
         "classification",
@@ -134,7 +135,12 @@ WRONG = [
         "id" + ROWS,
         {"columns": {"text": "label", "label": "label", "id": "label"}},
         "a.tsv, line 4: found label 'yes' a second time, after line 2; expected unique ids; remove or rename "
-        "one, or use no id column (37 more invalid lines: 5, 6, 7, 8, 9, ...)",
+        "one, or use no id column (--columns id=) (37 more invalid lines: "
+        + "".join(
+            f"{i} (label '{'no' if i % 2 else 'yes'}' a second time, after line {3 - (i + 1) % 2}), "
+            for i in range(5, 14)
+        )
+        + "...)",
     ),
     (
         "classification",
@@ -158,7 +164,7 @@ WRONG = [
         '{"text": "x", "label": "yes"}\n{"text": "x", \n[1]\n',
         {},
         "a.jsonl, line 2: found invalid JSON (Expecting property name enclosed in double quotes); expected "
-        "one JSON object per line; restore the line (1 more invalid line: 3)",
+        "one JSON object per line; restore the line (1 more invalid line: 3 (a JSON list))",
     ),
     (
         "classification",

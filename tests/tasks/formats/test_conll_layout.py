@@ -8,6 +8,7 @@ from blurbstudy.errors import DataError, ParameterError
 from blurbstudy.inference.inputs.documents import Document
 from blurbstudy.inference.inputs.readers import read_documents
 from blurbstudy.tasks import custom_task, read_split
+from blurbstudy.tasks.formats.conll_layout import find_columns
 from blurbstudy.tasks.formats.tag_schemes import SPELLINGS, spelling_of, usual_tags
 
 SENTENCES = [  # words and tags
@@ -210,3 +211,39 @@ def test_carriage_returns_end_lines_too(tmp_path):
     write(path, tabbed())
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
     assert read(path)[1:] == (WORDS, TAGS)
+
+
+def sentences_with(make_line, n=30):
+    """CoNLL text of 30 sentences of three words, the second an entity; make_line: (sentence, word) -> line."""
+    return "\n\n".join("\n".join(make_line(s, w) for w in range(3)) for s in range(n)) + "\n"
+
+
+def tag_of(word):
+    return "B-Drug" if word == 1 else "O"
+
+
+@pytest.mark.parametrize(
+    "make_line",
+    [
+        lambda s, w: f"doc{s % 4}\tword{s}{w}\t{tag_of(w)}",  # the document's id before the word
+        lambda s, w: f"{3 * s + w}\tword{s}{w}\t{tag_of(w)}",  # a running index
+        lambda s, w: f"{20 * s + w}\tword{s}{w}\t{tag_of(w)}",  # offsets
+        lambda s, w: f"{20 * s + w}-{20 * s + w + 4}\tword{s}{w}\t{tag_of(w)}",
+        lambda s, w: f"{'1-2' if w == 0 else w}\tword{s}{w}\t{tag_of(w)}",  # multiword lines of CoNLL-U
+        lambda s, w: f"{w + 1}\tword{s}{w}\tNN\t{tag_of(w)}",
+    ],
+)
+def test_a_column_of_numbers_or_of_documents_is_not_taken_for_the_words(tmp_path, make_line):
+    (tmp_path / "a.conll").write_text(sentences_with(make_line))
+    assert find_columns(tmp_path / "a.conll")[0] == 1
+
+
+def test_a_column_of_few_values_before_the_words_is_refused_with_the_remedy(tmp_path):
+    (tmp_path / "a.conll").write_text(sentences_with(lambda s, w: f"{'NVD'[w]}\tword{s}{w}\t{tag_of(w)}"))
+    with pytest.raises(DataError, match=r"words in column 1 .* or 2 .*--columns text=2"):
+        find_columns(tmp_path / "a.conll")
+
+
+def test_words_may_be_numbers_where_no_other_column_can_be_the_words(tmp_path):
+    (tmp_path / "a.conll").write_text(sentences_with(lambda s, w: f"{s}{w}\t{tag_of(w)}"))
+    assert find_columns(tmp_path / "a.conll") == (0, 1)
