@@ -117,9 +117,9 @@ REFUSED = {  # kind -> what is given to finetune, and what is said
     "no right to read": (unreadable, "found a file that cannot be read (Permission denied)"),
     "an Excel file named .csv": (file("a.csv", zipped("xl/workbook.xml")), "found a zip archive or Excel file"),
     "a zip archive named .jsonl": (file("a.jsonl", zipped("a.jsonl")), "a.jsonl: found a zip archive"),
-    "an array for JSON lines": (
+    "an array of one example": (
         file("a.jsonl", json.dumps([{"text": "x", "label": "yes"}])),
-        "a.jsonl, line 1: found a JSON list",
+        "a.jsonl: found 1 example",
     ),
     "a quote that is never closed": (file("a.csv", 'text,label\n"open,yes\n'), "a.csv, line 2: found broken quoting"),
     "a score that is no number": (

@@ -115,7 +115,7 @@ def test_one_unit_has_no_draws_and_two_have():
 
 
 def test_a_metric_that_does_not_exist_is_refused():
-    with pytest.raises(ParameterError, match="use accuracy or pearson"):
+    with pytest.raises(ParameterError, match="use accuracy, pearson"):
         bootstrap_scores("bleu", ["a"], ["a"], units=["a"])
 
 

@@ -84,7 +84,7 @@ def test_table_3_takes_questions_with_encoders_and_seeds_of_their_own(make_study
     runs = {(key.group, key.column): len(configs) for key, configs in grid.cells.items()}
     assert runs == {("BERT", "BIOSSES"): 3, ("ELECTRA", "BIOSSES"): 3, ("ELECTRA", "PubMedQA"): 2}
     epochs = {(level, task): recipe.epochs for (level, task), recipe in grid.recipes.items()}
-    level = optimization_ablation.BASELINE
+    level = BASELINE
     assert (epochs[level, "BIOSSES"], epochs[level, "PubMedQA"]) == (40, 10)
     assert grid.seeds == (1, 2, 3)
 
@@ -139,7 +139,7 @@ def test_few_examples_are_for_tasks_that_have_many(make_study):
 
 def test_both_heads_are_compared_under_improved_optimization(make_study):
     grids = optimization_ablation.grids(make_study(optimization_ablation))
-    heads, level = grids["heads"], optimization_ablation.BASELINE
+    heads, level = grids["heads"], BASELINE
     recipes = {name: recipe for (name, _), recipe in heads.recipes.items()}
     assert [recipes[name].head for name in heads.levels] == ["pooler", "cosine"]
     table3 = {

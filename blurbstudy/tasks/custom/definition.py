@@ -238,7 +238,8 @@ def _with_bounds(task: Task) -> Task:
     if hidden and task.bounds is None and all(score >= 0 for score in every if score != -1):
         raise DataError(
             f"{task.name}: the score is -1 in {hidden} of {len(every)} rows and never below 0 elsewhere, as where "
-            "scores are hidden; leave these rows out, or name the bounds (bounds: [-1, 5] in a YAML file) if -1 is a score"
+            "scores are hidden; leave these rows out, or name the bounds (bounds: [-1, 5] in a YAML file) "
+            "if -1 is a score"
         )
     bounds = task.bounds or (min(every), max(every))
     mean, spread = statistics.fmean(scores["train"]), statistics.pstdev(scores["train"])
