@@ -113,7 +113,7 @@ def test_a_search_that_the_deadline_ends_counts_the_runs_that_are_left_and_resum
         ("search_database", "searches.sqlite3", "search_database='searches.sqlite3'"),
         ("search_database", "postgresql://me:secret@there/db", "holds a password"),
         ("search_space", {"momentum": [1]}, "unknown dimension 'momentum'"),
-        ("search_space", ["freeze"], "must be a valid dictionary"),
+        ("search_space", ["freeze"], "must be a mapping"),
         ("search_epochs", {"nonsense": [1]}, "must be 'ner', 'pico'"),
         ("search_epochs", {"ner": [0]}, "epochs=0.0 is out of bounds"),
         ("search_trials", 0, "search_trials=0: must be greater than or equal to 1"),
