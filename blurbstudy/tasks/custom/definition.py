@@ -221,7 +221,7 @@ def _with_mark_names(task: Task, names: Sequence[str]) -> Task:
     if len(names) != len(task.form.marks):
         raise ParameterError(f"labels: {len(names)} names for {len(task.form.marks)} marks; name each in their order")
     overrides = {
-        split: changed | ({"marks": tuple(names)} if "marks" in changed else {})
+        split: dict(changed) | ({"marks": tuple(names)} if "marks" in changed else {})
         for split, changed in task.form.split_overrides.items()
     }
     custom = dataclasses.replace(task.form, marks=tuple(names), split_overrides=overrides)
