@@ -148,7 +148,8 @@ def _column(column: object, role: str, fields: Sequence[str], path: Path, *, spl
     of_split = "" if split == "train" else f"{split}."
     if not (name.isdigit() and 1 <= int(name) <= len(fields)):
         remedy = f"; name the column of this file (--columns {of_split}{role}=NAME)" if of_split else ""
-        raise DataError(f"{path}: has no column {quote(name)}; it has {listed(fields)}{remedy}")
+        advice = did_you_mean(name, fields, otherwise=f"it has {listed(fields)}")
+        raise DataError(f"{path}: has no column {quote(name)}; {advice}{remedy}")
     named = fields[int(name) - 1]
     fitting = next((group for group in _PAIRED if role in group), (role,))
     if named.lower() in USUAL_NAMES and not any(named.lower() in COLUMN_ALIASES[usual] for usual in fitting):
