@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ..config import RunConfig
+from ..config import Recipe, RunConfig
 from ..stats.references import GoldReference, is_unscored, with_gold
 from ..stats.status import judge_run
 from ..store.run_store import RunStore
@@ -100,6 +100,26 @@ def _scored_on_folds(
             without.append(reference.score([test.gold[i] for i in rest], [predicted[i] for i in rest]))
     mean = fmean(float(record.scores["test"] or 0) for record in records)
     return dataclasses.replace(caveat, score=mean, score_without=fmean(without) if without else None)
+
+
+def selection_lines(recipe: Recipe, records: Sequence[RunRecord]) -> list[str]:
+    """What dev selected besides the seed, which makes dev scores too high, and where runs stopped early."""
+    lines = []
+    if recipe.checkpoint_selection != "last":
+        lines.append(
+            "status and loss ratio are those of the last step's weights, scores those of the best weights on dev, so "
+            "dev scores are too high"
+        )
+    if thresholds := sorted({record.threshold for record in records if record.threshold is not None}):
+        listed = ", ".join(f"{threshold:g}" for threshold in thresholds)
+        lines.append(f"a label is predicted above a threshold that dev chose ({listed}), so dev scores are too high")
+    stops = [(r, r.planned_steps) for r in records if r.planned_steps and r.stopped_at_step < r.planned_steps]
+    if recipe.early_stopping:
+        steps = ", ".join(f"seed {r.config.seed} after {r.stopped_at_step} of {planned}" for r, planned in stops)
+        lines.append(
+            f"early stopping, steps: {steps or 'no run stopped early'} (the learning rate follows the planned steps)"
+        )
+    return lines
 
 
 def caveat_lines(caveats: Sequence[Caveat] | None, split: str) -> list[str]:

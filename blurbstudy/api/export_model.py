@@ -17,7 +17,7 @@ from ..models import read_architecture
 from ..stats.references import load_gold
 from ..store.index import runs_of_condition
 from ..store.run_store import RunStore
-from ..store.run_weights import has_weights, weights_folder, weights_metadata, word_splitter
+from ..store.run_weights import has_weights, saved_threshold, weights_folder, weights_metadata, word_splitter
 from ..training.run_record import RunRecord
 from .model_facts import data_given, encoder_metadata, run_facts
 
@@ -52,7 +52,8 @@ def export_run(
     seeds = seeds or runs_of_condition(store, record.config)
     reference = load_gold(store, [record])[record.config.task]
     weights, words = weights_metadata(store, record.id), word_splitter(store, record.id)
-    settings = settings_of(reference.task, record.config.recipe, words=words)
+    threshold = saved_threshold(store, record.id)
+    settings = settings_of(reference.task, record.config.recipe, words=words, threshold=threshold)
     run = run_facts(
         store,
         record,

@@ -95,7 +95,6 @@ def fine_tune(
     if export_model and model_dir is not None:
         check_target(model_dir, overwrite=overwrite)
     sources, resolved = prepare(known_task, encoder, data=data, store=run_store, recipe=recipe, device=device, log=log)
-    check_recipe(resolved, known_task)
     zero_shot = zero_shot_by_split(known_task, encoder, sources=sources, store=run_store, device=device)
     audit = _audit(known_task, sources.encoders[encoder], resolved, log=log) if known_task.custom else None
     configs = [sources.run_config(known_task.name, encoder, recipe=resolved, seed=seed) for seed in seeds]
@@ -155,6 +154,8 @@ def prepare(
     log: Callable[[str], object],
 ) -> tuple[Sources, Recipe]:
     """Data and encoder, in the store's metadata too, and the recipe; arguments as of `fine_tune`."""
+    if isinstance(recipe, Recipe):
+        check_recipe(recipe, task)  # before anything is loaded
     if task.custom:
         check_trainable(task)  # before an encoder is loaded or anything is written
         data = str(Path(task.files["train"]).parent)

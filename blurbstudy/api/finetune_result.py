@@ -23,8 +23,8 @@ from ..tasks import Task
 from ..tasks.caveats import Caveat
 from ..tasks.custom.audit import CustomTaskAudit
 from ..tasks.task import describe_scoring
-from .caveats import caveat_lines
-from .model_facts import BestOnDev, judgement_values, status_counts, summary_values
+from .caveats import caveat_lines, selection_lines
+from .model_facts import BestOnDev, dev_choices, judgement_values, status_counts, summary_values
 from .seeds import SeedsReport, curve_values
 
 
@@ -59,6 +59,7 @@ class FinetuneResult:
                 "dev": record.scores["dev"],
                 "test": record.scores["test"],
                 **judgement_values(self.judgements[run_id]),
+                **dev_choices(record),
                 "seconds": round(record.seconds, 3),
                 "id": run_id,
             }
@@ -153,11 +154,7 @@ class FinetuneResult:
                 "not shown: the dev score is above the trivial one, but its 95% lower bound is not, which says as much "
                 "about the size of dev as about the run"
             )
-        if self.recipe.checkpoint_selection != "last":
-            yield (
-                "status and loss ratio are those of the last step's weights, scores those of the best weights on dev, "
-                "so dev scores are too high"
-            )
+        yield from selection_lines(self.recipe, list(self.sweep.values()))
         yield from (f"warning: {warning}" for warning in self._warnings())
 
     def _warnings(self) -> list[str]:

@@ -74,6 +74,14 @@ def _candidates(records: Sequence[RunRecord], reference: GoldReference) -> list[
     return [record for record in scored if not judge_run(record, reference).status.failed] or scored
 
 
+def dev_choices(record: RunRecord) -> JsonObject:
+    """What dev decided within a run, where the recipe lets it: the threshold, and when it stopped."""
+    values: JsonObject = {} if record.threshold is None else {"threshold": record.threshold}
+    if record.planned_steps is not None:
+        values |= {"stopped_at_step": record.stopped_at_step, "planned_steps": record.planned_steps}
+    return values
+
+
 def run_facts(
     store: RunStore,
     record: RunRecord,
@@ -120,6 +128,7 @@ def run_facts(
         "scored_on": {split: reference.task.scored_on(split) for split in splits},
         "scores": dict(record.scores),
         "selected_step": record.selected_step,
+        **dev_choices(record),
         "summary": {
             split: {
                 "model": summary_values(summarize([record], references, split=split)),

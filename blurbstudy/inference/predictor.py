@@ -52,7 +52,7 @@ class Prediction:
     entities: tuple[Entity, ...] = ()
     sentences: tuple[TaggedSentence, ...] = ()
     label: str | None = None  # the most probable one
-    labels: tuple[str, ...] | None = None  # those with a probability above 1/2
+    labels: tuple[str, ...] | None = None  # those with a probability above the model's threshold
     score: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)  # label -> probability
 
@@ -138,7 +138,7 @@ class Predictor:
         lengths = np.diff(features.offsets).reshape(len(documents), -1)
         self.truncated += int((lengths.max(1) >= settings.max_length).sum())
         outputs = self._outputs(features)
-        decoded = decode(outputs, features, self.task, tag_scheme=self._tag_scheme)
+        decoded = decode(outputs, features, self.task, tag_scheme=self._tag_scheme, threshold=settings.threshold)
         if self.task.output == "score":
             return [
                 Prediction(document, score=float(score)) for document, score in zip(documents, decoded, strict=True)

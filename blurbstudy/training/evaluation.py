@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from ..metrics import score
 from ..models import Classifier, PackedBatch, pack
 from ..models.packing import CPU
 from ..tasks import Task
@@ -16,6 +18,8 @@ from ..tasks.task import OUTSIDE, as_predicted, denormalize_scores, head_labels,
 
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 PROBABILITY_UNITS = 10_000  # probabilities have four decimals
+FIXED_THRESHOLD = 0.5  # probability above which a label of a set is predicted
+THRESHOLDS = tuple(step / 20 for step in range(1, 20))  # among which dev may choose
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,7 @@ class Evaluation:
     predictions: list  # one per example, in the form of Example.label
     score: float | None  # None: an output is not finite
     probabilities: np.ndarray | None  # see label_probabilities
+    threshold: float = FIXED_THRESHOLD  # of label sets
 
 
 def evaluation_batches(
@@ -112,12 +117,14 @@ def predict(
     return outputs
 
 
-def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: str) -> list[str] | list[float]:
+def decode(
+    outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: str, threshold: float = FIXED_THRESHOLD
+) -> list[str] | list[float]:
     """(targets, outputs) -> one prediction per example, in the form of Example.label.
 
-    A label is the one with the largest output; a label set consists of the labels with outputs above 0 (probability
-    1/2); IO tags become BIO tags, one mention per run of I; in raw text an I tag without a preceding B starts a mention
-    and becomes B; a cosine is scaled from [0, 1] to the score's bounds.
+    A label is the one with the largest output; a label set consists of the labels with a probability above the
+    threshold; IO tags become BIO tags, one mention per run of I; in raw text an I tag without a preceding B starts a
+    mention and becomes B; a cosine is scaled from [0, 1] to the score's bounds.
     """
     if task.output == "score":
         scores = (
@@ -128,7 +135,7 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: s
         return [float(value) for value in scores[:, 0]]
     labels = np.array(head_labels(task, tag_scheme))
     if task.output == "multi_label":
-        return [",".join(labels[row > 0]) for row in outputs]
+        return [",".join(labels[row]) for row in outputs > _logit(threshold)]
     chosen = outputs.argmax(-1)
     if task.output == "token_labels" and len(labels) < len(task.labels):
         return _by_example(_io_to_bio(chosen, labels, features), features)
@@ -136,7 +143,17 @@ def decode(outputs: np.ndarray, features: Features, task: Task, *, tag_scheme: s
     return [as_predicted(label, task) for label in predictions] if task.has_raw_text else predictions
 
 
-def label_probabilities(outputs: np.ndarray, task: Task) -> np.ndarray | None:
+def best_threshold(outputs: np.ndarray, features: Features, gold: Sequence[str] | Sequence[float], task: Task) -> float:
+    """The one of THRESHOLDS with the best score of finite (examples, labels) outputs; of equals, the nearest to 1/2."""
+
+    def merit(threshold: float) -> tuple[float, float]:
+        predictions = decode(outputs, features, task, tag_scheme="bio", threshold=threshold)
+        return score(task.metric, gold, predictions, positives=task.positive_labels), -abs(threshold - FIXED_THRESHOLD)
+
+    return max(THRESHOLDS, key=merit)
+
+
+def label_probabilities(outputs: np.ndarray, task: Task, *, threshold: float = FIXED_THRESHOLD) -> np.ndarray | None:
     """(examples, outputs), finite -> probabilities of the task's labels, of a label set each label's own; same shape,
     four decimals. None for tags and scores.
 
@@ -148,11 +165,17 @@ def label_probabilities(outputs: np.ndarray, task: Task) -> np.ndarray | None:
     shares = logits.sigmoid() if task.output == "multi_label" else logits.softmax(-1)
     units = (PROBABILITY_UNITS * shares).round().numpy()
     if task.output == "multi_label":
-        return np.where(outputs > 0, np.maximum(units, PROBABILITY_UNITS // 2 + 1), units) / PROBABILITY_UNITS
+        limit = round(PROBABILITY_UNITS * threshold)
+        above = outputs > _logit(threshold)
+        return np.where(above, np.maximum(units, limit + 1), np.minimum(units, limit)) / PROBABILITY_UNITS
     predicted = outputs.argmax(-1)
     tied = np.flatnonzero(units.argmax(-1) != predicted)
     units[tied, predicted[tied]] += 1
     return units / PROBABILITY_UNITS
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def gold_of(features: Features, task: Task) -> list[str] | list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -158,6 +158,8 @@ def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tu
     inactive = inactive_fields(recipe, task, n_segments=architecture.n_segments)
     values = {name: value for name, value in recipe.to_dict().items() if name not in inactive}
     values["stabilizers"] = values["stabilizers"] or "none"
+    if isinstance(weights := recipe.class_weights, Mapping):
+        values["class_weights"] = ", ".join(f"{_escape_markdown(label)} {value:g}" for label, value in weights.items())
     return [(name.replace("_", " "), value) for name, value in values.items()] + [("precision", run["precision"])]
 
 

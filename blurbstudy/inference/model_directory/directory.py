@@ -168,6 +168,7 @@ def _read_metadata(path: Path) -> tuple[Task, ModelSettings, JsonObject]:
         )
     try:
         task = task_from_dict(values["task"])
+        values.setdefault("threshold", 0.5)
         settings = ModelSettings(**{field.name: values[field.name] for field in dataclasses.fields(ModelSettings)})
         run = dict(values["run"])
         if settings.head not in HEADS or (settings.head == "token") != (task.output == "token_labels"):
@@ -178,6 +179,8 @@ def _read_metadata(path: Path) -> tuple[Task, ModelSettings, JsonObject]:
             raise ValueError(f"labels or metric {task.metric!r}")
         if isinstance(settings.max_length, bool) or not isinstance(settings.max_length, int) or settings.max_length < 4:
             raise ValueError(f"max_length {settings.max_length!r}")
+        if not isinstance(settings.threshold, float) or not 0 < settings.threshold < 1:
+            raise ValueError(f"threshold {settings.threshold!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: invalid ({typed_message(error)}); {_RESTORE}") from None
     return task, settings, run

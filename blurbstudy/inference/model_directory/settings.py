@@ -20,6 +20,7 @@ class ModelSettings:
     head: str  # token | pooler | gelu | cosine: one of heads.HEADS
     segment_ids: str  # pair | single
     words: str = ""  # key of WORD_SPLITTERS that splits text into words as in training; "": no word splitting
+    threshold: float = 0.5  # probability above which a label of a set is predicted; another one was chosen on dev
 
     @property
     def layout(self) -> str:
@@ -27,15 +28,17 @@ class ModelSettings:
         return "bi_encoder" if self.head == "cosine" else self.segment_ids
 
     def to_dict(self) -> JsonObject:
-        """JSON values."""
-        return dataclasses.asdict(self)
+        """JSON values; without the threshold if it is the usual one."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if name != "threshold" or value != 0.5}
 
 
-def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSettings:
+def settings_of(task: Task, recipe: Recipe, *, words: str = "basic", threshold: float = 0.5) -> ModelSettings:
     """The settings of a model trained with a recipe.
 
     Args:
         words: key of WORD_SPLITTERS that matches the words of the training data; ignored unless the task tags words.
+        threshold: of label sets.
     """
     tags = task.output == "token_labels"
     return ModelSettings(
@@ -44,6 +47,7 @@ def settings_of(task: Task, recipe: Recipe, *, words: str = "basic") -> ModelSet
         head="token" if tags else recipe.head,
         segment_ids=recipe.segment_ids,
         words=words if tags else "",
+        threshold=threshold,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...config import Recipe, RunConfig
+from ...config import OPTIONAL, Recipe, RunConfig
 from ...errors import ParameterError, StoreError, StudyError
 from ...stabilizers import stabilizers_of
 from ...stats.references import Reference, load_references
@@ -209,8 +209,9 @@ def group_names(recipes: Mapping[str, Recipe], extra: Mapping[str, Sequence[str]
     """Names for groups of one task: techniques, then the fields that differ among them. `extra`: further values that
     can differ.
     """
+    names = dict.fromkeys(name for recipe in recipes.values() for name in recipe.to_dict() if name != "stabilizers")
     fields = {
-        key: {name: value for name, value in recipe.to_dict().items() if name != "stabilizers"}
+        key: {name: getattr(recipe, name) for name in names}
         | {f"extra {i}": value for i, value in enumerate((extra or {}).get(key, ()))}
         for key, recipe in recipes.items()
     }
@@ -261,7 +262,7 @@ _OMITTED_DEFAULTS = ("bias_correction", "segment_ids", "tag_scheme", "checkpoint
 
 
 def _describe_field(name: str, value: object) -> str:
-    if name in _OMITTED_DEFAULTS and value == getattr(Recipe(), name):
+    if name in (*_OMITTED_DEFAULTS, *OPTIONAL) and value == getattr(Recipe(), name):
         return ""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     if name.startswith("extra "):
