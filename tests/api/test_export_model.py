@@ -20,8 +20,10 @@ from blurbstudy.engine.engine import LocalEngine
 from blurbstudy.engine.sources.resolve import resolve_sources
 from blurbstudy.engine.sweep import run_missing
 from blurbstudy.errors import ParameterError, StoreError
+from blurbstudy.inference.inputs.documents import Document
 from blurbstudy.inference.model_directory.check import exported_run_id, is_unchanged
 from blurbstudy.inference.model_directory.directory import load_classifier, read_model_directory
+from blurbstudy.inference.predictor import Predictor
 from blurbstudy.stats.status import RunStatus, judge_run
 from blurbstudy.store.run_weights import has_weights, weights_folder
 from blurbstudy.tasks import custom_task, get_task, read_split
@@ -92,6 +94,25 @@ def test_a_model_reproduces_its_run_for_every_kind_of_task(trained, store, tmp_p
     (record,), _ = trained(KINDS[kind], epochs=0.3)
     folder = export_run(store, record, tmp_path / "model")
     assert same(predictions(folder, KINDS[kind], mini_data), record.predictions["test"])
+
+
+def test_a_model_predicts_above_the_threshold_that_dev_chose(trained, store, tmp_path, mini_data):
+    (record,), _ = trained("HoC", threshold="dev", class_weights="balanced", epochs=0.3)
+    folder = export_run(store, record, tmp_path / "model")
+    examples = read_split(get_task("HoC"), mini_data, split="test")
+    documents = [Document(example.id, example.texts) for example in examples]
+
+    def predicted():
+        predictions = Predictor(read_model_directory(folder)).predict(documents)
+        return [",".join(prediction.labels) for prediction in predictions]
+
+    assert record.threshold != 0.5 and predicted() == record.predictions["test"]
+    metadata = json.loads((folder / "blurbstudy.json").read_text())
+    assert metadata.pop("threshold") == record.threshold
+    note = f"if its probability exceeds {record.threshold:g}, the threshold chosen on dev"
+    assert note in (folder / "README.md").read_text()
+    (folder / "blurbstudy.json").write_text(json.dumps(metadata))
+    assert predicted() != record.predictions["test"]
 
 
 def test_a_roberta_with_io_tags_reproduces_its_run(trained, store, tmp_path, mini_data, tiny_roberta):

@@ -216,7 +216,8 @@ def group_names(recipes: Mapping[str, Recipe], extra: Mapping[str, Sequence[str]
         for key, recipe in recipes.items()
     }
     every = list(fields.values())
-    differing = [name for name in every[0] if len({values[name] for values in every}) > 1] if every else []
+    first = every[0] if every else {}
+    differing = [name for name, value in first.items() if any(values[name] != value for values in every)]
     return {
         key: ", ".join(
             filter(None, [describe_techniques(r), *(_describe_field(name, fields[key][name]) for name in differing)])
