@@ -103,6 +103,7 @@ def cell_score(results: Results, key: Condition, *, paper: str, footnote: str = 
         failed=summary.failed,
         shown=summary.statuses.get(RunStatus.SHOWN, 0),
         runs=summary.runs,
+        planned=len(results.grid.cells.get(key, ())),
         seeds=summary.n,
         expected=expected,
         trivial=percent(summary.trivial),

@@ -257,7 +257,7 @@ _PHRASES = {
     "checkpoint_selection": "select {}",
     "head": "head {}",
     "bias_correction": "no bias correction",
-    "train_on_dev": "dev joins train",
+    "train_on_dev": "trained on dev too",
 }
 _OMITTED_DEFAULTS = ("bias_correction", "segment_ids", "tag_scheme", "checkpoint_selection", "head", "train_on_dev")
 
@@ -306,7 +306,8 @@ def store_answer(catalog: StoreCatalog) -> KeyFinding:
     sentences = [
         f"{format_count(len(runs), 'run')} in {format_count(len(catalog.groups), 'setting')}: "
         f"{format_count(len(catalog.encoders), 'encoder')} on {format_count(len(catalog.tasks), 'task')}, "
-        f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged.",
+        f"{hours:.2g} hours of training. In {diverged or 'none'} of them the loss diverged. "
+        "These are all runs of the store, also those that no table uses.",
     ]
     if catalog.unreadable:
         sentences.append(f"Omitted, unreadable: {format_count(len(catalog.unreadable), 'record')}.")
