@@ -166,14 +166,14 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
     for condition in results.conditions():
         if condition in left_out:
             continue
-        summary = results.summaries.get(condition)
-        # A seed without a score that did not collapse has runs still to come.
+        summary, column = results.summaries.get(condition), results.column(condition.column)
+        begun = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
         finished = [
             (seed, score, judgement.status.collapsed)
             for seed, score, judgement in (
                 zip(summary.seeds, percent_scores(summary), summary.judgements, strict=True) if summary else ()
             )
-            if score is not None or judgement.status.collapsed
+            if score is not None or not begun  # else folds of the repeat are still to come
         ]
         points = SeedScores(
             label=condition.level,

@@ -28,7 +28,7 @@ class Score:
     failed: int = 0  # runs that collapsed or are no better than trivial on dev
     shown: int = 0  # runs shown to be better than trivial on dev
     runs: int = 0  # of all its tasks
-    planned: int = 0  # runs of all its tasks in the grid
+    planned: int = 0  # runs on resampled splits, of which a repeat needs every fold
     seeds: int = 0  # seeds with a run
     expected: int = 0  # seeds of the grid
     trivial: float | None = None  # score of the trivial prediction
