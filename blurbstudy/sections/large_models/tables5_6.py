@@ -129,7 +129,9 @@ def base_table(study: Study[Parameters], chosen: Results) -> Table | Remark:
 def large_findings(study: Study[Parameters], chosen: Results) -> KeyFinding:
     """Whether size pays: the BLURB score against the BASE counterpart's, and how many tasks decide for either."""
     if not chosen.decides:
-        return KeyFinding(question="Is LARGE better than BASE?", sentences=["One seed does not decide it."])
+        return KeyFinding(
+            question="Is LARGE better than BASE?", sentences=["One seed does not decide whether size pays."]
+        )
     sentences, decisions = [], base_decisions(chosen)
     for name in chosen.grid.levels:
         mine = {decision.condition.column: decision for decision in decisions if decision.condition.level == name}

@@ -140,7 +140,7 @@ def test_verdicts_are_counted_in_the_first_sentence(make_results):
 
 def test_on_generated_data_the_page_says_that_the_papers_own_numbers_hold_all_the_same(evidence):
     found = dataclasses.replace(verdicts(evidence), is_demo=True)
-    assert lead(found).sentences[2].startswith("The banner is about our runs")
+    assert lead(found).sentences[2].startswith("The banner concerns our runs alone")
     assert "on generated data" in verdicts_answer(found).sentences[0]
 
 
