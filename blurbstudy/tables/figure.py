@@ -168,17 +168,12 @@ def seeds_figure(results: Results, *, title: str, paper: str) -> Figure:
             continue
         summary, column = results.summaries.get(condition), results.column(condition.column)
         begun = summary is not None and bool(column.splits) and summary.runs < len(results.grid.cells[condition])
-        finished = [
-            (seed, score, judgement.status.collapsed)
-            for seed, score, judgement in (
-                zip(summary.seeds, percent_scores(summary), summary.judgements, strict=True) if summary else ()
-            )
-            if score is not None or not begun  # else folds of the repeat are still to come
-        ]
+        every = zip(summary.seeds, percent_scores(summary), summary.judgements, strict=True) if summary else ()
+        finished = [one for one in every if one[1] is not None or not begun]  # else folds are still to come
         points = SeedScores(
             label=condition.level,
             scores=[score for _, score, _ in finished],
-            collapsed=[collapsed for _, _, collapsed in finished],
+            collapsed=[judgement.status.collapsed for _, _, judgement in finished],
             seeds=[seed for seed, _, _ in finished],
             without=f"{summary.runs} of {len(results.grid.cells[condition])} runs" if summary else "no runs",
             metric=condition.column,
