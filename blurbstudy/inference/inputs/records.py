@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from ...config import JsonMapping
 from ...errors import DataError, ParameterError, did_you_mean
 from ...tasks import Task
-from ...tasks.custom.columns import COLUMN_ALIASES, is_header
+from ...tasks.custom.columns import COLUMN_ALIASES, is_header, matching_fields, without_doubt
 from ...tasks.custom.tabular import join_texts
 from ...tasks.formats.bioc import Malformed
 from ...tasks.formats.lines import decode_lines, listed, quote
@@ -68,10 +68,12 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     )
     texts = ("text", "text2")[: text_count(task)]
     for role in ("id", *texts, *(("words",) if task.output == "token_labels" else ())):
-        first = [task_columns[role]] if role in task_columns else []
-        by_name = {name.lower(): name for name in fields if name not in roles.values()}
-        candidates = [by_name[name.lower()] for name in (*first, *COLUMN_ALIASES[role]) if name.lower() in by_name]
+        free = [name for name in fields if name not in roles.values()]
+        own = [name for name in free if name.lower() == task_columns.get(role, "").lower()]
+        candidates = own or without_doubt(matching_fields(free, role), COLUMN_ALIASES[role][:1])
         if role not in roles and role not in unused and candidates:
+            if len(candidates) > 1 and role in texts:
+                raise DataError(f"{where}: {listed(candidates)} may each be the {role}; pass --columns {role}=NAME")
             roles[role] = candidates[0]
     if "words" in roles and ("words" in columns or "text" not in roles):
         return {role: name for role, name in roles.items() if role in ("id", "words")}

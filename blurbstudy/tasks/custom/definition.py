@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import yaml
 
 from ...config import JsonObject
 from ...errors import DataError, ParameterError, check_choice, did_you_mean
-from ..formats.lines import quote, read_text
+from ..formats.lines import quote, raise_data_error, read_text
 from ..task import OUTPUT_TYPES, SPLITS, CustomForm, Example, Task, split_labels
 from ..text.words import detect_word_splitter
 from .arguments import (
@@ -37,7 +37,7 @@ from .arguments import (
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
 from .formats import FORMATS, read_custom
 from .split_forms import with_forms
-from .tabular import flag_names
+from .tabular import SEPARATORS, flag_names, separated_labels
 from .tagged import tags_of_types, types_in
 
 DEV_SHARE = 0.2  # of train, if there is no dev file
@@ -205,6 +205,8 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
     names = [_plain(label) for label in named] if named is not None else list(marked) or _labels_in(task)
     if task.form.marks:
         task = _with_mark_names(task, names)
+    elif task.output == "multi_label" and named is None and not task.form.one_hot:
+        _refuse_joined_labels(task, set(names))
     if double := next((name for name in names if names.count(name) > 1), None):
         raise ParameterError(f"labels: {quote(double)} occurs twice; name each label once")
     if task.output == "token_labels":
@@ -214,6 +216,20 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
     if task.output == "multi_label" and (comma := next((name for name in names if "," in name), None)):
         raise ParameterError(f"labels: {quote(comma)} contains a comma, which separates labels; write it without")
     return dataclasses.replace(task, labels=tuple(names))
+
+
+def _refuse_joined_labels(task: Task, names: Collection[str]) -> None:
+    """Refuse a label in a cell that is made of other labels, as where another separator stands between them."""
+    for split, file in task.files.items():
+        part = task.of_split(split)
+        for label in [] if part.form.one_hot else sorted(separated_labels(display_path(file), part)):
+            for separator in (" ", *SEPARATORS):
+                parts = [word.strip() for word in label.split(separator) if word.strip()]
+                if len(parts) > 1 and names >= set(parts):
+                    remedy = f"write separator: {separator!r} in a task file, or name all labels there (labels: [...])"
+                    actual = f"{quote(label)} as one label, though its parts are labels"
+                    expected = f"labels separated by {task.form.separator!r}"
+                    raise_data_error(str(display_path(file)), actual, expected, remedy)
 
 
 def _with_mark_names(task: Task, names: Sequence[str]) -> Task:

@@ -37,7 +37,7 @@ def bioc_values(text: str) -> JsonObject | Malformed:
 
 def _node(element: ElementTree.Element) -> JsonObject:
     """A document, passage, sentence or annotation."""
-    lists = ("passage", "sentence", "annotation")
+    lists = ("passage", "sentence", "annotation", "relation")
     node: JsonObject = {f"{name}s": [_node(part) for part in element.findall(name)] for name in lists}
     node |= {name: element.findtext(name) for name in ("id", "offset", "text")}
     node["infons"] = {part.get("key"): part.text for part in element.findall("infon")}
@@ -53,6 +53,7 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
         texts = [(int(part["offset"]), str(part["text"])) for part in parts if part.get("text")]
         annotations = [one for part in (document, *parts) for one in part.get("annotations") or ()]
         entities = [_entity(one) for one in annotations] if annotated else []
+        relations = [one for part in (document, *parts) for one in part.get("relations") or ()]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Malformed(f"document {name[:40]!r} with {type(error).__name__} {error}", _EXPECTED, "restore it")
     text = ""
@@ -63,7 +64,7 @@ def bioc_record(document: JsonMapping, annotated: bool) -> JsonObject | Malforme
             actual = f"a passage at {offset} of document {name[:40]!r}, after {len(text)} characters"
             return Malformed(actual, "passages one after the other", "correct the offsets; they count characters")
         text += "\n" * (offset - len(text)) + passage
-    return {"id": name, "text": text, "entities": entities}
+    return {"id": name, "text": text, "entities": entities, "relations": relations}
 
 
 def _entity(annotation: JsonMapping) -> JsonObject:

@@ -1,8 +1,9 @@
 """Rows of TSV and CSV files, as spreadsheets and other programs write them: one reader for training and prediction.
 
 In TSV, tabs separate and quote characters are text. In CSV, quote characters quote (RFC 4180), also after a blank if
-the first lines have one there. A first line such as `sep=;` names the separator; otherwise it is the comma, semicolon,
-tab or vertical bar that divides the first lines evenly.
+the first lines have one there. A cell of several lines, which a stray quote may have opened, is an error if each of its
+lines has the columns of a row, or if other rows have quotes as text. A first line such as `sep=;` names the separator;
+otherwise it is the comma, semicolon, tab or vertical bar that divides the first lines evenly.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from .lines import MAX_BYTES, Line
+from .lines import MAX_BYTES, MIXED_ENDS, Line
 
 SEPARATORS = ",;\t|"
 PEEKED = 10  # lines by which the separator is recognized
+MAX_VALUES = 10_000  # values of short cells by which a row inside a cell is recognized
+SHORT = 40  # characters of such a cell
 _HINT = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
@@ -39,7 +42,9 @@ def table_rows(lines: Iterable[Line], form: str) -> Iterator[Row]:
 def _tsv_rows(lines: Iterable[Line]) -> Iterator[Row]:
     for line in lines:
         if line.text.strip():
-            yield Row(line.number, _without_end(line.text).split("\t"), line.error, line.bytes_read)
+            text = _without_end(line.text)
+            error = line.error or (MIXED_ENDS if "\r" in text else None)
+            yield Row(line.number, text.split("\t"), error, line.bytes_read)
 
 
 def _csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
@@ -62,6 +67,7 @@ def _parsed(peeked: list[Line], lines: Iterator[Line], separator: str, *, blanks
             current.append(line)
             yield line.text
 
+    quotes = _Quotes(separator)
     rows = csv.reader(texts(), delimiter=separator, skipinitialspace=blanks, strict=True)
     while True:
         fields, error = None, None
@@ -70,13 +76,62 @@ def _parsed(peeked: list[Line], lines: Iterator[Line], separator: str, *, blanks
         except csv.Error as broken:
             remedy = "close every quote, and double a quote inside one"
             error = f"broken quoting ({broken})", 'CSV fields quoted by "', remedy
+            if str(broken).startswith("new-line character"):
+                error = MIXED_ENDS
         if fields is None and error is None:
             return
-        error = next((line.error for line in current if line.error), error)
+        error = next((line.error for line in current if line.error), error or quotes.fault(current, fields or []))
         number, bytes_read = current[0].number, current[-1].bytes_read
         current.clear()
         if error or any(field.strip() for field in fields or []):
             yield Row(number, fields or [], error, bytes_read)
+
+
+class _Quotes:
+    """Whether quote characters quote in all of the rows so far."""
+
+    def __init__(self, separator: str) -> None:
+        self.separator = separator
+        self.width = 0  # columns of the first row
+        self.as_text = self.over_lines = 0  # first line with a quote in an unquoted cell; with a cell of several lines
+        self.values: set[tuple[int, str]] = set()  # column and text of short cells
+        self.inside: dict[tuple[int, str], int] = {}  # the same inside cells of several lines -> their first line
+
+    def fault(self, lines: list[Line], fields: list[str]) -> tuple[str, str, str] | None:
+        """What is wrong with the quotes of a row, if anything."""
+        rows = [_without_end(line.text).split(self.separator) for line in lines]
+        first, self.width, suspect = lines[0].number, self.width or len(fields), 0
+        if len(rows) > 1:
+            self.over_lines = self.over_lines or first
+            inside = self._rows_inside(rows)
+            self.inside |= dict.fromkeys(inside, first)
+            suspect = first * bool(inside and (self.separator == "\t" or self.values.intersection(inside)))
+        elif rows == [fields]:
+            self.as_text = self.as_text or first * ('"' in lines[0].text)
+            cells = _short_cells(fields)
+            suspect = next((self.inside[cell] for cell in cells if cell in self.inside), 0)
+            if len(self.values) < MAX_VALUES:
+                self.values.update(cells)
+        if self.as_text and self.over_lines and not suspect:
+            suspect, self.over_lines = self.over_lines, 0
+        if not suspect:
+            return None
+        self.inside = {cell: line for cell, line in self.inside.items() if line != suspect}  # named once
+        actual = f"a quote in line {suspect} that opens a cell of several lines, which may be rows"
+        return actual, 'cells quoted by ", or no quotes', 'close the quote, or double it and put the cell in "'
+
+    def _rows_inside(self, rows: list[list[str]]) -> list[tuple[int, str]]:
+        """The short cells of rows that would be inside a cell of these lines, if each line has the cells of a row."""
+        if self.width < 2 or any(len(row) != self.width for row in rows):
+            return []
+        opened = max((i for i, cell in enumerate(rows[0]) if cell.lstrip().startswith('"')), default=0)
+        closed = min((i for i, cell in enumerate(rows[-1]) if cell.rstrip().endswith('"')), default=0)
+        cells = [*_short_cells(rows[0][opened + 1 :], opened + 1), *_short_cells(rows[-1][:closed])]
+        return [*cells, *(cell for row in rows[1:-1] for cell in _short_cells(row))]
+
+
+def _short_cells(fields: list[str], start: int = 0) -> list[tuple[int, str]]:
+    return [(place, field) for place, field in enumerate(fields, start) if 0 < len(field) <= SHORT]
 
 
 def _dialect(texts: list[str], *, whole: bool) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ Letter and type may be separated by -, _ or :, in either order (B-Chem, B_Chem, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from ...metrics import io_to_bio
@@ -85,6 +85,23 @@ def to_bio(tags: Sequence[str], scheme: str) -> list[str]:
     return SCHEMES[scheme](tags)
 
 
+def detect_schemes(parts: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, str]:
+    """The schemes of several files, by name: that of those with letters for ends or single words, as IOBES has at every
+    mention, and that of the others.
+    """
+
+    def has_ends(sentences: Sequence[Sequence[str]]) -> bool:
+        distinct = {tag for tags in sentences for tag in tags} - {OUTSIDE}
+        return any((match := pattern(USUAL).fullmatch(tag)) and match["letter"] in "LUESMW" for tag in distinct)
+
+    ends = {name: has_ends(sentences) for name, sentences in parts.items()}
+    schemes = {
+        of: detect_scheme(tags for name, sentences in parts.items() if ends[name] == of for tags in sentences)
+        for of in set(ends.values())
+    }
+    return {name: schemes[ends[name]] for name in parts}
+
+
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
     """The scheme of these sentences' tags, key of SCHEMES; IOB2 if none fits, whose error then names the problem."""
     known = [list(tags) for tags in sentences]
@@ -104,7 +121,7 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
 def _from_iob2(tags: Sequence[str]) -> list[str]:
     before = ("", "")
     for position, tag in enumerate(tags):
-        letter, kind = _split_checked(position, tag, "BI")
+        letter, kind = (OUTSIDE, "") if tag == OUTSIDE else _split_checked(position, tag, "BI")
         if letter == "I" and (before[0] not in ("B", "I") or before[1] != kind):
             raise TagSchemeError(
                 position, f"tag {tag!r} outside a {kind or 'mention'}", "B at the first word of a mention"
