@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -222,13 +223,15 @@ def _refuse_joined_labels(task: Task, names: Collection[str]) -> None:
     """Refuse a label in a cell that is made of other labels, as where another separator stands between them."""
     for split, file in task.files.items():
         part = task.of_split(split)
-        for label in [] if part.form.one_hot else sorted(separated_labels(display_path(file), part)):
-            for separator in (" ", *SEPARATORS):
-                parts = [word.strip() for word in label.split(separator) if word.strip()]
-                if len(parts) > 1 and names >= set(parts):
-                    remedy = f"write separator: {separator!r} in a task file, or name all labels there (labels: [...])"
-                    actual = f"{quote(label)} as one label, though its parts are labels"
+        labels = () if part.form.one_hot else sorted(separated_labels(display_path(file), part))
+        for separator in (" ", *SEPARATORS):
+            parts = {label: [word.strip() for word in label.split(separator) if word.strip()] for label in labels}
+            common = Counter(word for words in parts.values() for word in words) if separator in ";|" else Counter()
+            for label, words in parts.items():
+                if len(words) > 1 and (names >= set(words) or any(common[word] > 1 for word in words)):
+                    actual = f"{quote(label)} as one label, though its parts are in other labels"
                     expected = f"labels separated by {task.form.separator!r}"
+                    remedy = f"write separator: {separator!r} in a task file, or name all labels there (labels: [...])"
                     raise_data_error(str(display_path(file)), actual, expected, remedy)
 
 

@@ -111,14 +111,15 @@ class SpanChecks:
             advice += f"; {GO_ON}"
         lines: dict[str, str] = {}  # kind of fault (each text that differs is one) -> line
         more: Counter[str] = Counter()
-        for where, (actual, _, remedy) in self.faults:
-            kind = where if remedy.startswith("correct either") else kind_of_fault(actual)
+        for where, problem in self.faults:
+            actual = problem[0]
+            kind = where + actual if "equal texts" in problem else kind_of_fault(actual)
             more[kind] += kind in lines
             lines.setdefault(kind, f"{where.removeprefix(str(path)).lstrip(', /')}: {actual}"[:MAX_LINE])
         lines = {kind: f"{line} (and {more[kind]} more)" if more[kind] else line for kind, line in lines.items()}
         listed = list(lines.values())[:MAX_FAULTS]
-        if len(lines) > MAX_FAULTS:
-            listed.append(f"... and {len(lines) - MAX_FAULTS} more")
+        if rest := sum(1 + more[kind] for kind in list(lines)[MAX_FAULTS:]):
+            listed.append(f"... and {rest} more")
         raise DataError(f"{path}: {len(self.faults)} of {self.checked} entities do not fit the text; {advice}", listed)
 
 

@@ -65,11 +65,11 @@ def test_few_examples_rare_labels_and_one_sided_labels_are_warned_of(write, toke
 
 
 def test_combinations_that_are_read_as_labels_are_warned_of(write, tokenizer):
-    write(a__tsv=long_table(90, label="x;y x y"), b__tsv=long_table(90, start=1000))
+    write(a__tsv=long_table(90, label="x/y x/z"), b__tsv=long_table(90, start=1000))
     files = {"train": "a.tsv", "dev": "a.tsv", "test": "a.tsv"}
-    said = "label 'x;y' is read as one label; if ';' separates labels, write separator: ';' in the task's YAML file"
+    said = "label 'x/y' is read as one label; if '/' separates labels, write separator: '/' in the task's YAML file"
     assert said in audit(tokenizer, "multi-label", files=files).warnings
-    assert said not in audit(tokenizer, "multi-label", files=files, separator=";").warnings
+    assert said not in audit(tokenizer, "multi-label", files=files, separator="/").warnings
     write(a__tsv=long_table(90, label="and/or yes no"))
     assert not any("is read as one" in one for one in audit(tokenizer, "multi-label", files=files).warnings)
 
