@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ HOT = "text,pain,fever{0}\na,1,0{1}\nb,0,1{2}\nc,1,1{1}\n"
 
 # name of the situation, kind, file or files, content, what the message has or the examples, other arguments
 # fmt: off
-TABLE = [
+TABLE: list[tuple[Any, ...]] = [
     # --- what a file is
     ("UTF-16", CLASSES, "a.tsv", ROWS.encode("utf-16"), "a.tsv: found text in UTF-16; expected text in UTF-8; convert"),
     ("UTF-16 without mark", CLASSES, "a.tsv", ROWS.encode("utf-16-le"), "a.tsv, line 1: found a NUL byte"),
@@ -245,6 +246,10 @@ TABLE = [
     ("blanks inside labels", SET, "a.jsonl",
      record(text="a", labels=["pain", "rash"]) + record(text="b", labels=["pain rash"]),
      [("a", "pain,rash"), ("b", "pain rash")]),
+    ("slashes between labels", SET, "a.csv", "text,labels\na,pain/rash\nb,pain/cough\n", "'pain/cough' as one label"),
+    ("slashes named", SET, "a.csv", "text,labels\na,pain/rash\nb,pain/cough\n",
+     [("a", "pain,rash"), ("b", "pain,cough")], {"separator": "/", "labels": ["pain", "rash", "cough"]}),
+    ("slashes inside labels", SET, "a.csv", "text,labels\na,and/or\nb,no\n", [("a", "and/or"), ("b", "no")]),
     ("semicolons between labels", SET, "a.csv", "text,labels\na,pain;rash\nb,pain;cough\n",
      "found 'pain;cough' as one label"),
     ("a column per label", SET, "a.csv", HOT.format("", "", ""), [("a", "pain"), ("b", "fever"), ("c", "fever,pain")]),
@@ -424,7 +429,8 @@ def read(kind: str, files: str | dict, expects_error: bool, options: dict) -> li
 @pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
 def test_malformed_and_ambiguous_files_are_refused_in_one_line_or_read_exactly(tmp_path, monkeypatch, row):
     monkeypatch.chdir(tmp_path)
-    _, kind, files, content, expected, options = (*row, {})[:6]
+    kind, files, content, expected, *rest = row[1:]
+    options: dict[str, Any] = rest[0] if rest else {}
     named = write(tmp_path, files, content)
     if isinstance(expected, list):
         assert read(kind, named, False, options) == expected

@@ -11,7 +11,7 @@ from ...tasks import Task
 from ...tasks.custom.tagged import entity_types
 from ...tasks.formats.conll import DOCUMENT, NO_ID
 from ...tasks.formats.conll_layout import columns_of, count_comments, is_header
-from ...tasks.formats.lines import Line, decode_lines, quote
+from ...tasks.formats.lines import Line, decode_lines, quote, without_end
 from .documents import Document, Item, ReadError, read_error
 from .records import document_of_words
 
@@ -48,7 +48,7 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
     def finish_sentence() -> list[str]:
         """The words of the block, without comments and the file's header."""
         nonlocal error, width, comments
-        texts = [_without_end(line.text) for line in block]
+        texts = [without_end(line.text) for line in block]
         begin = count_comments(texts, known, width=width)
         comments += begin
         if not width and begin < len(texts):
@@ -69,7 +69,7 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
         return words
 
     for line in decode_lines(file):
-        text = _without_end(line.text)
+        text = without_end(line.text)
         starts = text.startswith(DOCUMENT)
         if (starts or not text.strip(" ")) and block and (words := finish_sentence()):
             sentences, n_sentences = [*sentences, words], n_sentences + 1
@@ -90,10 +90,6 @@ def read_conll_words(file: BinaryIO, where: str, task: Task, columns: Mapping[st
     yield from finish_document()
 
 
-def _without_end(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
-
-
 def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
     """The documents of a PubTator file: `ID|t|TITLE`, `ID|a|ABSTRACT`, annotations (ignored), an empty line. The text
     is title, line break, abstract, as PubTator counts offsets.
@@ -102,7 +98,7 @@ def read_pubtator(file: BinaryIO, where: str, task: Task, columns: Mapping[str, 
     error: ReadError | None = None
     bytes_read = 0
     for line in decode_lines(file):
-        text = _without_end(line.text)
+        text = without_end(line.text)
         if (block or error) and (not text.strip() or _TITLE.fullmatch(text)):
             end = line.bytes_read if not text.strip() else bytes_read
             yield Item(error or _pubtator_document(where, block), end)

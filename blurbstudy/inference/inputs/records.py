@@ -15,7 +15,7 @@ from ...tasks.custom.tabular import join_texts
 from ...tasks.formats.bioc import Malformed
 from ...tasks.formats.lines import decode_lines, listed, quote
 from ...tasks.formats.records import numbered_records
-from ...tasks.formats.spreadsheets import table_rows
+from ...tasks.formats.spreadsheets import named_rows
 from .documents import Document, Item, ReadError, error_at, read_error, text_count
 
 ROLES = ("text", "text2", "id", "words")  # words: for tagged text, the list of words to tag
@@ -159,25 +159,9 @@ def _json_records(file: BinaryIO, where: str) -> Iterator[Record]:
 
 
 def _rows(file: BinaryIO, where: str, columns: Mapping[str, str], form: str) -> Iterator[Record]:
-    names: list[str] = []
-    for row in table_rows(decode_lines(file), form):
+    places = [int(name) for name in columns.values() if name.isdigit()]
+    is_numbered = bool(places) and len(places) == sum(map(bool, columns.values()))
+    rows = named_rows(decode_lines(file), form, where, lambda fields: not is_numbered or is_header(fields, places))
+    for row, record in rows:
         place = f"{where}, line {row.number}"
-        if row.error:
-            yield place, error_at(place, *row.error), row.bytes_read
-            continue
-        fields = row.fields
-        if not names:
-            places = [int(name) for name in columns.values() if name.isdigit()]
-            is_numbered = bool(places) and len(places) == sum(map(bool, columns.values()))
-            has_header = not is_numbered or is_header(fields, places)
-            names = [name.strip() if has_header else str(i) for i, name in enumerate(fields, 1)]
-            if duplicate := next((name for name in names if name and names.count(name) > 1), None):
-                raise DataError(f"{place}: found column {quote(duplicate)} twice; rename one of the two")
-            if has_header:
-                continue
-        if len(fields) != len(names):
-            value = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
-            remedy = "quote fields with separators" if form == "csv" else "remove tabs from texts"
-            yield place, error_at(place, value, f"{len(names)} ({listed(names)})", remedy), row.bytes_read
-            continue
-        yield place, dict(zip(names, fields, strict=True)), row.bytes_read
+        yield place, error_at(place, *row.error) if row.error else record, row.bytes_read

@@ -17,7 +17,6 @@ from ..formats.read_counts import skipped_sentences
 from ..task import Task, example_size
 from .audit_labels import (
     abbreviate,
-    joined_labels,
     label_counts,
     left_out,
     missing_texts,
@@ -69,7 +68,6 @@ def audit_custom_task(
         *odd_labels(lines),
         *missing_texts(lines),
         *quoted_texts(lines),
-        *joined_labels(lines),
         *_rare_labels(lines),
         *_span_notes(lines),
         *_duplicates_within(lines),

@@ -15,7 +15,7 @@ from ..task import OUTSIDE, Example, Task, split_labels, split_tags
 from .arguments import number
 from .columns import COLUMN_ALIASES
 from .locations import ExampleLocations
-from .tabular import SEPARATORS, column_values, count_unlabelled, first_fields
+from .tabular import column_values, count_unlabelled, first_fields
 
 PERHAPS_MISSING = ("na", "n/a", "#n/a")  # the same, which may also be a class: "not applicable"
 ANNOTATORS = ("annotator", "annotator_id", "_annotator_id", "_session_id", "annotated_by", "rater", "coder")
@@ -83,24 +83,6 @@ def missing_texts(lines: ExampleLocations) -> Iterator[str]:
             named = lines.location(split, missing[0])
             text = next(text for text in missing[0].texts if text.strip().lower() in MISSING_NAMES)
             yield f"{plural(len(missing), 'text')} of {split} is only {text!r}, a missing value (first in {named})"
-
-
-def joined_labels(lines: ExampleLocations) -> Iterator[str]:
-    """Warnings about sets of labels with a different separator, whose combinations would become labels."""
-    labels = lines.task.labels if lines.task.output == "multi_label" and not lines.task.form.one_hot else ()
-    for separator in SEPARATORS:
-        parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
-        known = Counter(part for label_parts in parts.values() for part in label_parts)
-        joined = [
-            label
-            for label, label_parts in parts.items()
-            if len(label_parts) > 1 and max(known[part] for part in label_parts) > 1
-        ]
-        if joined:
-            yield (
-                f"label {joined[0]!r} is read as one label; if {separator!r} separates labels, write separator: "
-                f"'{separator}' in the task's YAML file"
-            )
 
 
 def left_out(path: Path, task: Task) -> Iterator[str]:

@@ -14,7 +14,8 @@ from ..formats.lines import listed, quote, raise_data_error
 from ..formats.records import ANSWER, is_answer
 from ..task import SPLITS, Task
 from .arguments import number
-from .formats import ENDS, SPANS, STARTS
+from .formats import SPANS
+from .span_records import ENDS, STARTS
 from .tabular import column_values, first_fields, marked_columns, marks_of_column
 
 COLUMN_ALIASES = {  # role -> usual column names, in lower case

@@ -7,6 +7,7 @@ from the files. Everything that decides what is read and scored is part of the T
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -38,33 +39,11 @@ from .arguments import (
 from .files import display_path, file_formats, resolve_relative, split_files, task_name
 from .formats import FORMATS, read_custom
 from .split_forms import with_forms
-from .tabular import SEPARATORS, flag_names, separated_labels
+from .tabular import flag_names, separated_labels
 from .tagged import tags_of_types, types_in
 
 DEV_SHARE = 0.2  # of train, if there is no dev file
 
-ALLOWED_KEYS = (
-    "kind",
-    "files",
-    "name",
-    "format",
-    "columns",
-    "labels",
-    "negative",
-    "metric",
-    "scheme",
-    "separator",
-    "bounds",
-    "dev_share",
-    "split_seed",
-    "discontinuous",
-    "trust_offsets",
-    "skip_mismatched",
-    "drop_unlabelled",
-    "terms",
-    "source",
-    "citation",
-)
 MAX_ABS_SCORE = 10.0  # scores are standardized above this, since predictions start near 0
 MIN_SCORE_SD = 0.1  # or below this standard deviation
 
@@ -184,6 +163,9 @@ def custom_task(
     return _with_positives(task, task_type_alias, negative, metric) if task.output == "single_label" else task
 
 
+ALLOWED_KEYS = tuple(inspect.signature(custom_task).parameters)
+
+
 def _check_drop(value: object, task_type: str) -> bool:
     drop = check_flag("drop_unlabelled", value)
     if drop and OUTPUT_TYPES[task_type] == "token_labels":
@@ -224,9 +206,9 @@ def _refuse_joined_labels(task: Task, names: Collection[str]) -> None:
     for split, file in task.files.items():
         part = task.of_split(split)
         labels = () if part.form.one_hot else sorted(separated_labels(display_path(file), part))
-        for separator in (" ", *SEPARATORS):
+        for separator in " ;|/+":
             parts = {label: [word.strip() for word in label.split(separator) if word.strip()] for label in labels}
-            common = Counter(word for words in parts.values() for word in words) if separator in ";|" else Counter()
+            common = Counter(word for words in parts.values() for word in words if separator != " ")
             for label, words in parts.items():
                 if len(words) > 1 and (names >= set(words) or any(common[word] > 1 for word in words)):
                     actual = f"{quote(label)} as one label, though its parts are in other labels"

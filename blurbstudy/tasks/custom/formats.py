@@ -9,6 +9,7 @@ from ...errors import DataError
 from ..formats.lines import raise_data_error, read_lines
 from ..formats.records import JSON_SUFFIXES, detect_content, first_record, record_unit
 from ..task import Example, Task
+from .span_records import ENDS, STARTS
 from .spans import DOCUMENTS, read_spans_with_lines
 from .tabular import NumberedExample, read_records_with_lines
 from .tagged import read_conll_with_lines, read_tagged_jsonl_with_lines
@@ -55,8 +56,6 @@ NAMES = {"json": "jsonl", "ndjson": "jsonl", "bioc": "jsonl"}  # other names of 
 TEXTS = {"text", "sentence", "abstract", "document_text", "data"}  # keys of texts
 WORDS, TAGS = ("words", "tokens"), ("tags", "ner_tags", "labels")
 SPANS = ("entities", "spans", "annotations")  # columns (keys) of lists of entities
-STARTS = ("start", "begin", "start_offset", "start_char")
-ENDS = ("end", "stop", "end_offset", "end_char")
 
 WEBANNO = "#FORMAT=WebAnno"  # how a file of WebAnno or INCEpTION begins
 _EXPORT = "export it as CoNLL 2003, or convert it to BioC"

@@ -22,9 +22,11 @@ from ..task import Task
 from ..text.words import Span
 from .tabular import annotated_records, check_text
 
+STARTS = ("start", "begin", "start_offset", "start_char")
+ENDS = ("end", "stop", "end_offset", "end_char")
 KEYS = {  # field of an entity -> its keys in various tools
-    "start": ("start", "begin", "start_offset", "start_char"),
-    "end": ("end", "stop", "end_offset", "end_char"),
+    "start": STARTS,
+    "end": ENDS,
     "type": ("type", "label", "entity_type", "entity", "tag", "category", "class", "labels"),
     "mention": ("mention", "surface", "text"),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...config import JsonMapping, JsonObject
 from ...errors import DataError, check_choice
 from ..formats.lines import listed, raise_data_error
-from ..formats.tag_schemes import ALIASES, USUAL, detect_schemes, spelling_of, usual_tags
+from ..formats.tag_schemes import ALIASES, USUAL, detect_scheme, spelling_of, usual_tags
 from ..task import OUTSIDE, Task
 from .columns import WITHOUT_COLUMNS, assign_columns, columns_of_split
 from .files import display_path
@@ -111,9 +111,12 @@ def _with_tag_scheme(parts: Mapping[str, Task], name: str | None) -> dict[str, T
             remedy = "name the column of tags (--columns label=NUMBER) or the scheme (--scheme io)"
             where = str(display_path(next(iter(parts.values())).files[next(iter(parts))]))
             raise_data_error(where, f"tags {listed(distinct)}", expected, remedy)
-        if named is None:
+        if named is None:  # IOBES shows in each file that has it, the others only in all of them
             usual = {split: [usual_tags(sentence, spelling) for sentence in tags[split]] for split in parts}
-            schemes = detect_schemes(usual)
+            schemes = {split: detect_scheme(usual[split]) for split in parts}
+            others = [split for split in parts if schemes[split] != "iobes"]
+            common = detect_scheme(sentence for split in others for sentence in usual[split])
+            schemes |= dict.fromkeys(others, common)
     spelling = "" if spelling == USUAL else spelling
     return {
         split: dataclasses.replace(

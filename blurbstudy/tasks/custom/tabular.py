@@ -25,16 +25,11 @@ from ..formats.label_cells import (
     names_of_marks,
     read_label,
 )
-from ..formats.lines import LineErrors, decode_lines, listed, listed_numbers, quote, raise_data_error, read_text
+from ..formats.lines import Line, LineErrors, decode_lines, listed, listed_numbers, quote, raise_data_error, read_text
 from ..formats.records import ANSWER, REJECTED, json_records
-from ..formats.spreadsheets import table_rows
+from ..formats.spreadsheets import named_rows, table_rows
 from ..task import Example, Task
 
-SEPARATORS = ";|/+"  # between labels, besides the comma and blanks
-_SEPARATED = {
-    "tsv": "texts may not contain tabs or line breaks",
-    "csv": "quote fields with a comma, semicolon or line break",
-}
 _NO_LABEL = re.compile(  # names of what is noted about a row
     r"(?i)^(is|was|in|use|for)[_ ]?(train|dev|val|valid|test|gold|dup)|^(train|test|dev|val|split|fold|id|index|flag)$"
     r"|review|check|verif|annotat|exclu|inclu|duplic|adjudic|confirm|approved|validated|[_ ]id$"
@@ -59,7 +54,7 @@ def first_fields(path: Path, form: str) -> list[str]:
     if form == "jsonl":
         fields = list(dict.fromkeys(name for _, record in json_records(path, errors) for name in record))
     else:
-        fields = next((fields for _, fields in _rows(path, form, errors)), None)
+        fields = next(_rows(path, form, errors), None)
     if not fields:
         errors.raise_first()
         raise_data_error(str(path), "no examples", "one example per line", "check the path")
@@ -71,7 +66,7 @@ def column_values(path: Path, form: str, names: Sequence[str], *, header: bool =
     errors = LineErrors(path)
     if form == "jsonl":
         return [[record.get(name) for name in names] for _, record in json_records(path, errors)]
-    rows = [fields for _, fields in _rows(path, form, errors)]
+    rows = list(_rows(path, form, errors))
     known = [name.strip() for name in rows.pop(0)] if header and rows else []
     places = [known.index(name) if header else int(name) - 1 for name in names]
     return [[fields[place] if place < len(fields) else None for place in places] for fields in rows]
@@ -170,31 +165,15 @@ def skipped_records(path: Path, task: Task) -> Counter[str]:
 
 def _table_records(path: Path, task: Task, errors: LineErrors) -> Iterator[Record]:
     """The rows of a TSV or CSV file by column; what is none is noted."""
-    names: list[str] = []
-    form = task.reader.rpartition("_")[2]
-    for number, fields in _rows(path, form, errors):
-        if not names:
-            names = [name.strip() if task.form.header else str(i) for i, name in enumerate(fields, 1)]
-            _check_names(path, number, names, task)
-            if task.form.header:
-                continue
-        if task.form.header and [field.strip() for field in fields] == names:
-            errors.add(number, "the header again", "a row", "delete the line, as where files were joined")
+    form, required = task.reader.rpartition("_")[2], _required_columns(task)
+    for row, record in named_rows(_lines(path), form, str(path), lambda _: task.form.header):
+        if row.error:
+            errors.add(row.number, *row.error)
             continue
-        if len(fields) != len(names):
-            n = f"{len(fields)} column{'s' * (len(fields) != 1)} in {quote(fields[0])}"
-            errors.add(number, n, f"{len(names)} ({listed(names)})", f"restore the line; {_SEPARATED[form]}")
-            continue
-        yield number, dict(zip(names, fields, strict=True))
-
-
-def _check_names(path: Path, number: int, names: list[str], task: Task) -> None:
-    where = f"{path}, line {number}"
-    if double := next((name for name in names if name and names.count(name) > 1), None):
-        raise_data_error(where, f"column {quote(double)} twice", "unique names", "rename one of them")
-    if missing := [name for name in _required_columns(task) if name not in names]:
-        remedy = "name the file's columns under columns: or --columns"
-        raise_data_error(where, f"columns {listed(names)}", ", ".join(map(quote, missing)), remedy)
+        if missing := [name for name in required if name not in record]:
+            remedy = "name the file's columns under columns: or --columns"
+            raise_data_error(str(path), f"columns {listed(list(record))}", ", ".join(map(quote, missing)), remedy)
+        yield row.number, record
 
 
 def _required_columns(task: Task) -> list[str]:
@@ -206,13 +185,17 @@ def _required_columns(task: Task) -> list[str]:
     return [*named, *filter(None, (custom.id, custom.document, custom.start, custom.end, custom.mention))]
 
 
-def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
-    """The fields of a table's nonempty rows with the numbers of their first lines."""
-    for row in table_rows(decode_lines(io.BytesIO(read_text(path).encode())), form):
+def _rows(path: Path, form: str, errors: LineErrors) -> Iterator[list[str]]:
+    """The fields of a table's nonempty rows."""
+    for row in table_rows(_lines(path), form):
         if row.error:
             errors.add(row.number, *row.error)
         else:
-            yield row.number, row.fields
+            yield row.fields
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    return decode_lines(io.BytesIO(read_text(path).encode()))
 
 
 def _examples(path: Path, records: Iterator[Record], task: Task, errors: LineErrors) -> list[NumberedExample]:

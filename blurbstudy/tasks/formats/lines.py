@@ -128,6 +128,11 @@ def split_lines(text: str, path: Path) -> list[str]:
     return lines
 
 
+def without_end(line: str) -> str:
+    """A line without its line feed and the carriage return before it."""
+    return line.removesuffix("\n").removesuffix("\r")
+
+
 def quote(value: str) -> str:
     """A value quoted for a message, truncated to MAX_QUOTED characters."""
     return repr(value if len(value) <= MAX_QUOTED else value[: MAX_QUOTED - 3] + "...")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +21,7 @@ MISMATCH_POLICIES = ("refuse", "trust", "skip")
 MAX_FAULTS = 10  # listed
 MAX_LINE = 200  # characters of a listed fault
 FEW = 5  # entities without texts are judged by their words from this number on
-MOST, SOME = 0.8, 0.2  # share of nearly all, and of hardly any
+MOST = 0.8  # share of nearly all
 AS_GIVEN = ""  # the way of counting of offsets from 0 with an exclusive end
 Problem = tuple[str, str, str]  # found, expected, remedy
 GO_ON = (
@@ -42,8 +41,9 @@ class SpanChecks:
     faults: list[tuple[str, Problem]] = field(default_factory=list)  # places, problems
     conventions: Counter[str] = field(default_factory=Counter)  # that faulty offsets fit
     unread: Counter[str] = field(default_factory=Counter)  # kind of annotation -> number that is not read
-    differing: Counter[str] = field(default_factory=Counter)  # convention -> entities without text that it would move
-    at_words: Counter[tuple[str, str]] = field(default_factory=Counter)  # of these, at words so or by AS_GIVEN
+    moved: Counter[str] = field(default_factory=Counter)  # convention -> entities without text that it moves
+    inside_words: Counter[str] = field(default_factory=Counter)  # of these, inside words as given
+    moved_to_words: Counter[str] = field(default_factory=Counter)  # and at words by the convention
 
     def accepts(self, where: str, text: str, start: int, end: int, surface: str | None = None) -> bool:
         """Whether the entity at text[start:end] is kept; `surface` is its text in the file."""
@@ -74,25 +74,25 @@ class SpanChecks:
         return problem is None
 
     def _count_at_words(self, text: str, start: int, end: int) -> None:
-        """Count under which conventions an entity begins and ends at words."""
+        """Count under which ways of counting an entity begins and ends at words."""
         given = _is_at_words(text, start, end)
         for counting, span in {**_conventions(text, start, end), AS_GIVEN: None}.items():
             if span != (start, end):
-                self.differing[counting] += 1
-                self.at_words[counting, AS_GIVEN] += given
-                self.at_words[counting, counting] += span is not None and _is_at_words(text, *span)
+                self.moved[counting] += 1
+                self.inside_words[counting] += not given
+                self.moved_to_words[counting] += span is not None and _is_at_words(text, *span)
 
     def _raise_inside_words(self, path: Path) -> None:
         """Raise a DataError if offsets fit another way of counting, or nearly all of them are inside words."""
-        for counting, n in self.differing.items():
-            fitting, given = self.at_words[counting, counting], self.at_words[counting, AS_GIVEN]
-            if counting and n >= FEW and fitting >= MOST * n and given <= SOME * n:
-                advice = f"they fit words {counting}; count characters from 0, with the end after the last one"
-                raise_data_error(str(path), _inside_words(n - given, n), "offsets of whole words", advice)
-        n, given = self.differing[AS_GIVEN], self.at_words[AS_GIVEN, AS_GIVEN]
-        if n >= 2 * FEW and given < SOME / 2 * n and self.policy != "trust":
-            advice = "check that they count the characters of this text, from 0; if so, --trust-offsets"
-            raise_data_error(str(path), _inside_words(n - given, n), "offsets of whole words", advice)
+        for counting, n in sorted(self.moved.items(), reverse=True):  # AS_GIVEN last
+            advice = f"they fit words {counting}; count characters from 0, with the end after the last one"
+            is_wrong = n >= FEW and self.moved_to_words[counting] >= MOST * n
+            if counting == AS_GIVEN:  # none of the others fits
+                advice = "check that they count the characters of this text, from 0; if so, --trust-offsets"
+                is_wrong = n >= 2 * FEW and self.policy != "trust"
+            if is_wrong and (inside := self.inside_words[counting]) >= MOST * n:
+                actual = f"{inside} of {n} entities without their text that begin or end inside a word or at a blank"
+                raise_data_error(str(path), actual, "offsets of whole words", advice)
 
     def raise_faults(self, path: Path) -> None:
         """Raise all faults, if there are any.
@@ -139,9 +139,11 @@ def _conventions(text: str, start: int, end: int) -> dict[str, Span]:
     if not text.isascii():
         for how, encoding, unit in (("in bytes of UTF-8", "utf-8", 1), ("in units of UTF-16", "utf-16-le", 2)):
             data = text.encode(encoding, "surrogatepass")
-            spans[how] = _span(len(data[: unit * place].decode(encoding, "ignore")) for place in (start, end))
+            a, b = (len(data[: unit * place].decode(encoding, "ignore")) for place in (start, end))
+            spans[how] = a, b
     if breaks := [match.start() - i for i, match in enumerate(re.finditer("\r\n", text))]:
-        spans["with CRLF as one character"] = _span(place + sum(b < place for b in breaks) for place in (start, end))
+        a, b = (place + sum(before < place for before in breaks) for place in (start, end))
+        spans["with CRLF as one character"] = a, b
     before = max(0, start - 1)
     return spans | {
         "counted from 1": (before, max(0, end - 1)),
@@ -150,18 +152,9 @@ def _conventions(text: str, start: int, end: int) -> dict[str, Span]:
     }
 
 
-def _span(places: Iterable[int]) -> Span:
-    start, end = places
-    return start, end
-
-
 def _is_at_words(text: str, start: int, end: int) -> bool:
     """Whether a span begins and ends at words, and has no blank at either end."""
     inner = text[start:end]
     if not inner or inner != inner.strip() or end > len(text):
         return False
     return not any(0 < i < len(text) and text[i - 1].isalnum() and text[i].isalnum() for i in (start, end))
-
-
-def _inside_words(count: int, total: int) -> str:
-    return f"{count} of {total} entities without their text that begin or end inside a word or at a blank"

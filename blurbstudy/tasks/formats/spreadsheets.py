@@ -11,16 +11,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from .lines import MAX_BYTES, MIXED_ENDS, Line
+from .lines import MAX_BYTES, MIXED_ENDS, Line, listed, quote, raise_data_error, without_end
 
 SEPARATORS = ",;\t|"
 PEEKED = 10  # lines by which the separator is recognized
 MAX_VALUES = 10_000  # values of short cells by which a row inside a cell is recognized
 SHORT = 40  # characters of such a cell
+_SEPARATED = {
+    "tsv": "texts may not contain tabs or line breaks",
+    "csv": "quote fields with a comma, semicolon or line break",
+}
 _HINT = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
@@ -39,10 +43,44 @@ def table_rows(lines: Iterable[Line], form: str) -> Iterator[Row]:
     return _csv_rows(iter(lines)) if form == "csv" else _tsv_rows(lines)
 
 
+def named_rows(
+    lines: Iterable[Line], form: str, where: str, has_header: Callable[[list[str]], bool]
+) -> Iterator[tuple[Row, dict[str, str]]]:
+    """The rows after the header with their fields by column name, or by number from 1 without a header; none if a row
+    has an error, as one with another number of columns has.
+
+    Args:
+        where: the file, for messages.
+        has_header: whether the first row is one.
+
+    Raises:
+        DataError: two columns have one name.
+    """
+    names: list[str] = []
+    header: list[str] = []
+    for row in table_rows(lines, form):
+        stripped = [field.strip() for field in row.fields]
+        if not names and not row.error:
+            header = stripped if has_header(row.fields) else []
+            names = header or [str(i + 1) for i in range(len(stripped))]
+            if double := next((name for name in header if name and header.count(name) > 1), None):
+                actual, expected = f"column {quote(double)} twice", "unique names"
+                raise_data_error(f"{where}, line {row.number}", actual, expected, "rename one of them")
+            if header:
+                continue
+        error = row.error
+        if not error and stripped == header:
+            error = "the header again", "a row", "delete the line, as where files were joined"
+        elif not error and len(stripped) != len(names):
+            n = f"{len(stripped)} column{'s' * (len(stripped) != 1)} in {quote(row.fields[0])}"
+            error = n, f"{len(names)} ({listed(names)})", f"restore the line; {_SEPARATED[form]}"
+        yield (replace(row, error=error), {}) if error else (row, dict(zip(names, row.fields, strict=True)))
+
+
 def _tsv_rows(lines: Iterable[Line]) -> Iterator[Row]:
     for line in lines:
         if line.text.strip():
-            text = _without_end(line.text)
+            text = without_end(line.text)
             error = line.error or (MIXED_ENDS if "\r" in text else None)
             yield Row(line.number, text.split("\t"), error, line.bytes_read)
 
@@ -58,7 +96,7 @@ def _csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
 
 
 def _parsed(peeked: list[Line], lines: Iterator[Line], separator: str, *, blanks: bool) -> Iterator[Row]:
-    if peeked and _HINT.fullmatch(_without_end(peeked[0].text)):
+    if peeked and _HINT.fullmatch(without_end(peeked[0].text)):
         peeked.pop(0)
     current: list[Line] = []  # the lines of the row that is being parsed
 
@@ -99,7 +137,7 @@ class _Quotes:
 
     def fault(self, lines: list[Line], fields: list[str]) -> tuple[str, str, str] | None:
         """What is wrong with the quotes of a row, if anything."""
-        rows = [_without_end(line.text).split(self.separator) for line in lines]
+        rows = [without_end(line.text).split(self.separator) for line in lines]
         first, self.width, suspect = lines[0].number, self.width or len(fields), 0
         if len(rows) > 1:
             self.over_lines = self.over_lines or first
@@ -136,7 +174,7 @@ def _short_cells(fields: list[str], start: int = 0) -> list[tuple[int, str]]:
 
 def _dialect(texts: list[str], *, whole: bool) -> tuple[str, bool]:
     """The separator, and whether blanks after it are no part of a field, since a quote follows them."""
-    hint = _HINT.fullmatch(_without_end(texts[0])) if texts else None
+    hint = _HINT.fullmatch(without_end(texts[0])) if texts else None
     widths = {one: [len(row) for row in _peek(texts, one, whole=whole)] or [1] for one in SEPARATORS}
     even = [one for one in SEPARATORS if widths[one][0] > 1 and len(set(widths[one])) == 1]
     separator = max(even or SEPARATORS, key=lambda one: (widths[one][0] > 1, one != "|", widths[one][0]))
@@ -151,7 +189,3 @@ def _peek(texts: list[str], separator: str, *, whole: bool, blanks: bool = True)
     with contextlib.suppress(csv.Error):  # reported when the row is read
         rows += (row for row in csv.reader(texts, delimiter=separator, skipinitialspace=blanks) if any(row))
     return rows if whole else rows[:-1]
-
-
-def _without_end(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")

@@ -10,7 +10,7 @@ Letter and type may be separated by -, _ or :, in either order (B-Chem, B_Chem, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
 from ...metrics import io_to_bio
@@ -83,23 +83,6 @@ def usual_tags(tags: Sequence[str], spelling: str) -> list[str]:
 def to_bio(tags: Sequence[str], scheme: str) -> list[str]:
     """The tags of one sentence in IOB2."""
     return SCHEMES[scheme](tags)
-
-
-def detect_schemes(parts: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, str]:
-    """The schemes of several files, by name: that of those with letters for ends or single words, as IOBES has at every
-    mention, and that of the others.
-    """
-
-    def has_ends(sentences: Sequence[Sequence[str]]) -> bool:
-        distinct = {tag for tags in sentences for tag in tags} - {OUTSIDE}
-        return any((match := pattern(USUAL).fullmatch(tag)) and match["letter"] in "LUESMW" for tag in distinct)
-
-    ends = {name: has_ends(sentences) for name, sentences in parts.items()}
-    schemes = {
-        of: detect_scheme(tags for name, sentences in parts.items() if ends[name] == of for tags in sentences)
-        for of in set(ends.values())
-    }
-    return {name: schemes[ends[name]] for name in parts}
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
