@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from blurbstudy.errors import DataError, ParameterError
-from blurbstudy.inference.inputs.documents import ReadError
+from blurbstudy.inference.inputs.documents import Document, ReadError
 from blurbstudy.inference.inputs.readers import read_documents
 from blurbstudy.tasks import custom_task, read_split
 from blurbstudy.tasks.custom.audit import check_trainable
@@ -112,6 +112,9 @@ TABLE: list[tuple[Any, ...]] = [
      "line 2: found a carriage return inside a"),
     ("mixed ends, CoNLL", NER, "a.conll", "Mumps B-D\rcame O\nsoon O\n",
      "line 1: found a carriage return inside a line"),
+    ("mixed ends, to predict", "predict", "a.tsv", "text\tlabel\na\tyes\rb\tno\n", "line 2: found a carriage return"),
+    ("mixed ends, words to predict", "predict words", "a.conll", "Mumps O\rcame O\n",
+     "line 1: found a carriage return"),
     ("CR alone", CLASSES, "a.tsv", f"text\tlabel\n{TWO_ROWS}".replace("\n", "\r"), TWO),
     ("LF and CRLF", CLASSES, "a.tsv", f"text\tlabel\r\n{TWO_ROWS}", TWO),
     # --- quotes
@@ -216,6 +219,11 @@ TABLE: list[tuple[Any, ...]] = [
      TWO),
     ("an answer that is the label", CLASSES, "a.jsonl",
      record(text="a", answer="accept") + record(text="b", answer="reject"), [("a", "accept"), ("b", "reject")]),
+    ("choices of Prodigy", CLASSES, "a.jsonl", record(text="a", options=[], accept=["yes"], answer="accept"),
+     "cannot identify the column of the label among text, options, accept, answer"),
+    ("choices of Prodigy named", SET, "a.jsonl",
+     record(text="a", accept=["yes"], answer="accept") + record(text="b", accept=["no"], answer="reject"),
+     [("a", "yes")], {"columns": {"label": "accept"}}),
     ("two labels, one an answer", CLASSES, "a.tsv", "text\tanswer\tcategory\na\tyes\tb\n",
      "category, answer may each be the label"),
     # --- labels
@@ -287,6 +295,8 @@ TABLE: list[tuple[Any, ...]] = [
      "record 1: found numbers as ner_tags"),
     ("header of three", NER, "a.conll", "doc token tag\nd1 Mumps B-D\nd1 came O\n\nd2 He O\nd2 came O\n",
      [*TAGGED, ("He came", "O O")]),
+    ("header of three, to predict", "predict words", "a.conll", "doc token tag\nd1 Mumps O\nd1 came O\n",
+     [("Mumps came", "")]),
     ("header with other names", NER, "a.tsv", "file\ttoken\ttag\nf1\tMumps\tB-D\nf1\tcame\tO\n", TAGGED),
     ("IOBES in test alone", NER,
      {"train.conll": "Mumps B-D\ncame O\n", "dev.conll": "Mumps B-D\ncame O\n",
@@ -382,7 +392,7 @@ TABLE: list[tuple[Any, ...]] = [
 # fmt: on
 
 
-def write(folder: Path, files: str | dict, content: str | bytes) -> str | dict[str, str]:
+def write(folder: Path, files: Any, content: Any) -> Any:
     """Write the files of a row, and return what names them as a task's files."""
     contents = files if isinstance(files, dict) else {files: content}
     for name, text in contents.items():
@@ -394,17 +404,19 @@ def write(folder: Path, files: str | dict, content: str | bytes) -> str | dict[s
     return content if content else {Path(name).stem: name for name in files}
 
 
-def read(kind: str, files: str | dict, expects_error: bool, options: dict) -> list[tuple[str, str]]:
+def read(kind: str, files: Any, expects_error: bool, options: dict[str, Any]) -> list[tuple[str, str]]:
     """The examples of a split as (texts, label), or the texts to predict for."""
-    if kind == "predict":
-        Path("task.tsv").write_text(ROWS)
-        items = [
-            item.content
-            for item in read_documents(files["train"], custom_task(kind=CLASSES, files={"train": "task.tsv"}))
-        ]
+    if kind.startswith("predict"):
+        if kind.endswith("words"):
+            Path("task.conll").write_text("Mumps B-D\ncame O\n")
+            task = custom_task(kind=NER, files={"train": "task.conll"})
+        else:
+            Path("task.tsv").write_text(ROWS)
+            task = custom_task(kind=CLASSES, files={"train": "task.tsv"})
+        items = [item.content for item in read_documents(files["train"], task)]
         if errors := [item for item in items if isinstance(item, ReadError)]:
             raise DataError(errors[0].message)
-        return [(" | ".join(item.texts), "") for item in items]
+        return [(" | ".join(item.texts), "") for item in items if isinstance(item, Document)]
     split, checked = options.get("split", "train"), ("split", "notes", "skipped", "passed over")
     if isinstance(files, str) and files == "b":
         files = {"train": files}

@@ -63,7 +63,7 @@ def _assign_columns(fields: list[str], where: str, task: Task, columns: Mapping[
     if missing := [name for name in roles.values() if name not in fields]:
         advice = did_you_mean(missing[0], fields, otherwise=f"it has {listed([repr(name) for name in fields])}")
         raise DataError(f"{where}: no column {quote(missing[0])}; {advice}")
-    task_columns = (
+    task_columns: dict[str, str] = (
         dict(zip(("id", "text", "text2"), task.columns[:-1], strict=False)) if task.output != "token_labels" else {}
     )
     texts = ("text", "text2")[: text_count(task)]

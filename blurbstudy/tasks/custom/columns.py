@@ -117,14 +117,16 @@ def assign_columns(task: Task, path: Path, form: str, named: JsonMapping, *, spl
     detected = set()
     for role, usual in required.items() if header else ():
         free = [name for name in matching_fields(fields, usual) if name not in taken]
-        if role in roles or role in unused or not free or (role == "label" and one_hot):
+        if role in roles or role in unused or (role == "label" and one_hot):
             continue
-        if role == "label" and ANSWER in free and len(free) > 1:  # Prodigy's answer to the label
+        if role == "label" and ANSWER in free and (len(free) > 1 or "accept" in fields):  # Prodigy's, to the label
             values = column_values(path, form.rpartition("-")[2], [ANSWER])
             free = [name for name in free if name != ANSWER or not is_answer(value for (value,) in values)]
         is_pair = role == "text" and "text2" in required and bool(matching_fields(fields, "text2"))
         if is_pair:
             free = [name for name in free if {f"{name}2", f"{name[:-1]}2"} & set(fields)] or free
+        if not free:
+            continue
         column = _only_column(path, role, usual, free, task, split=split, is_pair=is_pair)
         roles[role], taken = column, (*taken, column)
         detected.add(role)

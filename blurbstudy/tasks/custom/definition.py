@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import statistics
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +201,7 @@ def _with_labels(task: Task, named: Sequence[str] | None) -> Task:
     return dataclasses.replace(task, labels=tuple(names))
 
 
-def _refuse_joined_labels(task: Task, names: Collection[str]) -> None:
+def _refuse_joined_labels(task: Task, names: set[str]) -> None:
     """Refuse a label in a cell that is made of other labels, as where another separator stands between them."""
     for split, file in task.files.items():
         part = task.of_split(split)

@@ -41,6 +41,11 @@ class Line:
     error: tuple[str, str, str] | None  # value, expected value, remedy; None: valid text
     bytes_read: int  # of the file, up to the end of the line
 
+    @property
+    def error_of_format(self) -> tuple[str, str, str] | None:
+        """The error in formats whose lines have no carriage return inside."""
+        return self.error or (MIXED_ENDS if "\r" in without_end(self.text) else None)
+
 
 def decode_lines(file: BinaryIO) -> Iterator[Line]:
     """The lines of a file; invalid UTF-8 and NUL bytes are replaced by U+FFFD and reported in `Line.error`."""

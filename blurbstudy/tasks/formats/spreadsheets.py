@@ -80,9 +80,7 @@ def named_rows(
 def _tsv_rows(lines: Iterable[Line]) -> Iterator[Row]:
     for line in lines:
         if line.text.strip():
-            text = without_end(line.text)
-            error = line.error or (MIXED_ENDS if "\r" in text else None)
-            yield Row(line.number, text.split("\t"), error, line.bytes_read)
+            yield Row(line.number, without_end(line.text).split("\t"), line.error_of_format, line.bytes_read)
 
 
 def _csv_rows(lines: Iterator[Line]) -> Iterator[Row]:
