@@ -95,7 +95,7 @@ def left_out(path: Path, task: Task) -> Iterator[str]:
             yield f"the first line is a header ({listed(read.header)})"
     elif unlabelled := count_unlabelled(path, task):
         yield f"{plural(unlabelled, 'row')} without a label left out (--drop-unlabelled)"
-    elif sentence := _second_annotators(path, task):
+    if sentence := _second_annotators(path, task):
         yield sentence
     if not task.form.id and task.form.document.lower() in COLUMN_ALIASES["id"]:
         column = task.form.document

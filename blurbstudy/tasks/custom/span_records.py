@@ -7,13 +7,13 @@ row per mention with its start, end, type and text.
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...config import JsonMapping
+from ..formats.label_cells import evaluated
 from ..formats.lines import LineErrors, quote, raise_data_error
 from ..formats.read_counts import ReadCounts
 from ..formats.records import RELATIONS
@@ -102,17 +102,10 @@ def _document(
 
 def _listed(value: object) -> list | None:
     """The entities of a cell, a list in JSON or Python syntax, or None."""
-    if isinstance(value, str):
-        if not value.strip():
-            return []
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            try:
-                value = ast.literal_eval(value)  # evaluates only literals
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                return None
-    return value if isinstance(value, list) else [] if value is None else None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    value = evaluated(value.strip()) if isinstance(value, str) else value
+    return value if isinstance(value, list) else None
 
 
 def _entity(text: str, value: object) -> tuple[list[Span], list[str], str | None]:

@@ -78,11 +78,8 @@ def jsonl_sentences(path: Path, task: Task, errors: LineErrors) -> Iterator[Tagg
             actual = f"{len(tags)} tags for {len(words)} words"
             errors.add(number, actual, "one tag per word and at least one word", "restore the line")
             continue
-        if bad := next((w for w in words if not w.strip() or "\0" in w), None):
-            errors.add(number, f"the word {quote(bad)}", "a word", "restore it or remove it")
-            continue
-        if "" in words:
-            errors.add(number, "an empty word", "a word", "restore it or remove it with its tag")
+        if bad := [word for word in words if not word.strip() or "\0" in word]:
+            errors.add(number, f"the word {quote(bad[0])}", "a word", "restore it or remove it with its tag")
             continue
         name = str(record.get(custom.id, "")).strip() if custom.id else str(count)
         unit = str(record.get(custom.document, "")).strip() if custom.document else name

@@ -20,6 +20,7 @@ from .tag_schemes import SPELLINGS, pattern, spelling_of
 WORD_NAMES = ("word", "words", "token", "tokens", "form", "text")
 TAG_NAMES = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "ne", "entity", "bio", "iob", "iob2")
 CACHED = 6  # files whose sentences are kept: each is asked for its columns, tags, labels and examples
+MAX_CACHED = 20_000_000  # characters of such a file
 OTHER_NAMES = ("id", "index", "pos", "pos_tag", "xpos", "upos", "lemma", "chunk", "chunk_tag", "sentence", "sentence #")
 _WORD_NAMES, _TAG_NAMES = frozenset(WORD_NAMES), frozenset(TAG_NAMES)
 _NAMES = frozenset((*WORD_NAMES, *TAG_NAMES, *OTHER_NAMES))
@@ -109,7 +110,8 @@ def read_layout(path: Path, tag: int | None = None) -> Sentences:
         DataError: the file is missing or not UTF-8, or its document marks are inconsistent.
     """
     text = read_text(path)
-    return _layout(path, text, tag if "#" in text else None)
+    layout = _layout if len(text) < MAX_CACHED else _layout.__wrapped__
+    return layout(path, text, tag if "#" in text else None)
 
 
 @lru_cache(CACHED)
