@@ -137,7 +137,7 @@ TABLE: list[tuple[Any, ...]] = [
     # --- rows
     ("columns", CLASSES, "a.tsv", f"{ROWS}one column\n\nthree\tof\tthem\n",
      "a.tsv, line 42: found 1 column in 'one column'; expected 2 (text, label); restore the line; texts "
-     "may not contain tabs or line breaks (1 more invalid line: 44)"),
+     "may not contain tabs or line breaks (1 more invalid line: 44 (3 columns in 'three'))"),
     ("no text", CLASSES, "a.tsv", f"{ROWS}  \tyes\n", "a.tsv, line 42: found an empty text; expected text; restore it"),
     ("a header twice", CLASSES, "a.tsv", f"{ROWS}text\tlabel\n", "line 42: found the header again; expected a row"),
     ("a column twice", CLASSES, "a.tsv", "text\tlabel\ttext\n", "line 1: found column 'text' twice",
@@ -169,7 +169,8 @@ TABLE: list[tuple[Any, ...]] = [
      "14, 16, 18, 20, ..., 3, 5, 7, 9, 11, 13, 15, 17, 19, ... (an empty text))"),
     ("an id twice", CLASSES, "a.tsv", f"id{ROWS}",
      "a.tsv, line 4: found label 'yes' a second time, after line 2; expected unique ids; remove or rename "
-     "one, or use no id column (--columns id=) (37 more invalid lines: 5, 6, 7, 8, 9, 10, 11, 12, 13, ...)",
+     "one, or use no id column (--columns id=) (37 more invalid lines: 6, 8, 10, 12, 14, 16, 18, 20, 22, "
+     "..., 5, 7, 9, 11, 13, 15, 17, 19, 21, ... (label 'no' a second time, after line 3))",
      {"columns": {"text": "label", "label": "label", "id": "label"}}),
     # --- columns
     ("no label column", CLASSES, "a.tsv", ROWS.replace("label", "mood"),

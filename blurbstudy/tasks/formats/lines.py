@@ -170,11 +170,11 @@ MAX_LISTED = 9  # further lines listed in a message, and places of equal faults
 MAX_KINDS = 4  # of faults listed besides the first
 MAX_LISTED_CHARS = 60  # of what was found in each
 MAX_KEPT = 100  # errors kept of a file
-_VARYING = re.compile(r"'.*?'|\".*?\"|\d+|s\b")  # parts in which equal faults may differ
+_VARYING = re.compile(r"'[^']* [^']*'|\d+|s\b")  # parts in which equal faults may differ: texts, numbers, plurals
 
 
 def kind_of_fault(found: str) -> str:
-    """What was found without its numbers and quotations, which is the same for equal faults."""
+    """What was found without its numbers and texts, which is the same for equal faults."""
     return _VARYING.sub("", found)
 
 
