@@ -188,7 +188,7 @@ def test_rows_without_a_label_are_left_out_on_request_and_counted(finetune, tmp_
     (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]))
     words = ["--task", "classification", "--train", "a.csv", "--no-model"]
     code, _, errors = finetune(*words)
-    assert code == 2 and "a.csv, line 2: found 20 rows without label ('-' 20)" in errors and errors.count("\n") == 1
+    assert code == 2 and "a.csv, line 2: found 20 rows without label ('-' 20;" in errors and errors.count("\n") == 1
     code, _, errors = finetune(*words, "--drop-unlabelled")
     assert code == 0 and "train: 20 rows without a label left out (--drop-unlabelled)" in errors.splitlines(), errors
     code, _, errors = finetune("--task", "BIOSSES", "--drop-unlabelled")

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from ...errors import DataError, ParameterError, check_choice
 from ...tasks import Task
 from ...tasks.custom.formats import NAMES
-from ...tasks.formats.lines import decode_lines, raise_data_error, read_text
+from ...tasks.formats.lines import decode_lines, raise_data_error, read_text, refuse_binary, without_end
 from ...tasks.formats.records import JSON_SUFFIXES, detect_content
 from ...tasks.formats.standoff import standoff_files
 from .conll_pubtator import read_conll_words, read_pubtator
@@ -27,6 +27,7 @@ from .documents import Document, Item, ReadError, read_error, text_count
 from .records import USUAL_TEXTS, read_records
 
 STDIN = "-"
+_HEAD = 64  # bytes that tell whether a file is text
 TEXT = "text"
 # Suffix -> format; "": depends on the task, since BLURB's tagged sentences are .tsv files.
 SUFFIXES = {
@@ -155,6 +156,7 @@ def _read(where: Path | str, task: Task, format_name: str, columns: Mapping[str,
     else:
         try:
             with path.open("rb") as file:
+                refuse_binary(path, file.peek(_HEAD)[:_HEAD])
                 yield from FORMATS[format_name](file, name, task, columns)
         except OSError as error:
             raise_data_error(
@@ -227,7 +229,7 @@ def _single_document(file: BinaryIO, where: str, task: Task, columns: Mapping[st
 
 def _text_lines(file: BinaryIO, where: str, task: Task, columns: Mapping[str, str]) -> Iterator[Item]:
     for line in decode_lines(file):
-        text = line.text.removesuffix("\n").removesuffix("\r")
+        text = without_end(line.text)
         if line.error:
             content: Document | ReadError = read_error(where, line.number, *line.error)
         elif task.output != "token_labels" and not text.strip():
