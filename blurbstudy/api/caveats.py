@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from ..config import Recipe, RunConfig
+from ..stats.classes.class_report import usual_runs
 from ..stats.references import GoldReference, is_unscored, with_gold
-from ..stats.status import judge_run
 from ..store.run_store import RunStore
 from ..tasks import Example
 from ..tasks.caveats import CAVEATS_REVISION, Caveat, caveat_from_dict, find_caveats
@@ -42,9 +42,7 @@ def caveats_of_runs(
     """The caveats with the mean scores of the runs that did not collapse, or of all if none is left."""
 
     def predictions(split: str) -> list[Sequence[str | float]]:
-        scored = [record for record in records if not is_unscored(record, split)]
-        usual = [record for record in scored if not judge_run(record, reference).status.collapsed]
-        return [record.predictions[split] for record in usual or scored]
+        return [record.predictions[split] for record in usual_runs(records, reference, split=split)]
 
     return tuple(_scored(caveat, predictions(caveat.split), reference) for caveat in caveats)
 

@@ -19,7 +19,8 @@ from ..inference.model_directory.heads import head_layout, missing_in_transforme
 from ..inference.model_directory.settings import settings_of
 from ..models import load_checkpoint
 from ..paths import models_folder
-from ..stats.references import GoldReference, is_unscored, load_gold
+from ..stats.classes.class_report import class_report_of_runs
+from ..stats.references import GoldReference, load_gold
 from ..stats.status import judge_run
 from ..stats.summary import summarize
 from ..store.run_store import RunStore, safe_filename
@@ -33,11 +34,10 @@ from .caveats import caveats_of_runs, put_caveats, stored_caveats
 from .export_model import export_run
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev
-from .recipe_checks import check_recipe
+from .recipe_checks import check_length, check_recipe
 from .recommend.decision import SEEDS
 from .recommend.recommend import recommendation_of
 from .retrain import ensure_weights
-from .score import scores_by_class
 from .seeds import curve_configs, seeds_report, train_curve
 
 RECOMMENDED, DEFAULT = RECIPE_PRESETS
@@ -107,6 +107,7 @@ def fine_tune(
     records, reference = list(sweep.values()), references[known_task.name]
     has_test = "test" in known_task.splits
     split = "test" if has_test else "dev"
+    best = select_by_dev(records, reference)
     model = ExportedModel()
     if export_model:
         model = _export_best(
@@ -126,10 +127,10 @@ def fine_tune(
         store=store,
         sweep=sweep,
         judgements={record.id: judge_run(record, reference) for record in records},
-        best=select_by_dev(records, reference),
+        best=best,
         dev=summarize(records, references, split="dev"),
         test=summarize(records, references) if has_test else None,
-        classes=_mean_by_class(records, reference, split=split),
+        by_class=class_report_of_runs(records, reference, split=split, chosen=best.record if best else None),
         seeds=seeds_report(records, reference, split=split),
         curve=train_curve(by_share, reference, sources=sources, store=run_store, device=device, progress=progress)
         if by_share
@@ -160,6 +161,8 @@ def prepare(
         check_trainable(task)  # before an encoder is loaded or anything is written
         data = str(Path(task.files["train"]).parent)
     sources = resolve_sources(store, tasks=[task], encoders={encoder: hub_id(encoder)}, data=data)
+    if isinstance(recipe, Recipe):  # other recipes keep to it
+        check_length(recipe, encoder, positions=sources.encoders[encoder].architecture.max_positions)
     if path := sources.encoders[encoder].path:
         load_checkpoint(path)  # refuses incomplete or damaged weights before the audit and any training
     resolved = _resolve_recipe(recipe, task, encoder, sources=sources, store=store, device=device, log=log)
@@ -234,18 +237,6 @@ def _known_caveats(store: RunStore, config: RunConfig, *, sources: Sources) -> t
     return find_caveats(
         task, splits, tokenizer.backend_tokenizer, max_length=recipe.max_length, train_on_dev=recipe.train_on_dev
     )
-
-
-def _mean_by_class(records: Sequence[RunRecord], reference: GoldReference, *, split: str) -> dict[str, float]:
-    """Entity type or PICO class -> mean F1 over the runs with a score; 0 for runs that predict none of it."""
-    gold = reference.gold[split].gold
-    by_run = [
-        scores_by_class(reference.task, gold, record.predictions[split])
-        for record in records
-        if not is_unscored(record, split)
-    ]
-    names = dict.fromkeys(name for scores in by_run for name in scores)
-    return {name: sum(scores[name].f1 for scores in by_run if name in scores) / len(by_run) for name in names}
 
 
 def _resolve_recipe(

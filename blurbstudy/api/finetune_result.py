@@ -12,9 +12,11 @@ from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
 from ..inference.model_directory.card_results import describe_statuses
+from ..stats.classes.class_report import ClassReport
 from ..stats.seeds.learning_curve import LearningCurve
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
+from ..tables.class_scores import ranking_lines, report_lines, report_tables
 from ..tables.formatting import format_count, format_interval, format_number
 from ..tables.learning_curve import curve_figure, curve_table, curve_text
 from ..tables.score_table import percents
@@ -41,7 +43,7 @@ class FinetuneResult:
     best: BestOnDev | None  # None: no run has a score
     dev: CellSummary
     test: CellSummary | None  # None: no test set
-    classes: Mapping[str, float]  # entity type or PICO class -> mean F1 over seeds, on test or else on dev
+    by_class: ClassReport | None = None  # on test or else on dev
     seeds: SeedsReport | None = None  # agreement, ensembles and choice of three seeds or more, on test or else on dev
     curve: LearningCurve | None = None  # if asked for
     audit: CustomTaskAudit | None = None  # of a custom task
@@ -80,7 +82,7 @@ class FinetuneResult:
             "best": None if self.best is None else self.best.to_dict(),
             "caveats": [caveat.to_dict() for caveat in self.caveats],
             "warnings": self._warnings(),
-            "classes": dict(self.classes),
+            **({"classes": {}} if self.by_class is None else self.by_class.to_dict()),
             "seeds": None if self.seeds is None else self.seeds.to_dict(),
             "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
@@ -97,7 +99,9 @@ class FinetuneResult:
             for seed, dev, test, ratio, seconds, status in self._rows()
         ]
         curve = curve_text(self.curve) if self.curve else []
-        return "\n".join([f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(), *curve])
+        return "\n".join(
+            [f"{self._title()}, {self.encoder.description}", head, *rows, *self._notes(by_class=True), *curve]
+        )
 
     def _repr_html_(self) -> str:
         told = {caveat.text for caveat in self.caveats}
@@ -110,7 +114,8 @@ class FinetuneResult:
             caption=self.encoder.description,
             notes=[*self._notes(), *warnings],
         )
-        return "".join(part._repr_html_() for part in (runs, *curve))
+        classes = report_tables(self.by_class) if self.by_class else []
+        return "".join(part._repr_html_() for part in (runs, *classes, *curve))
 
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
@@ -122,8 +127,12 @@ class FinetuneResult:
             ratio = format_number(judgement.loss_ratio)
             yield str(record.config.seed), dev, test, ratio, f"{record.seconds:.1f}", str(judgement)
 
-    def _notes(self) -> list[str]:
-        """Statuses, summaries, comparisons and the model; one line each."""
+    def _notes(self, *, by_class: bool = False) -> list[str]:
+        """Statuses, summaries, comparisons and the model; one line each.
+
+        Args:
+            by_class: with the scores of each class.
+        """
         notes = [*self._status_notes(), *describe_scoring(self.task, [s for s in self.task.splits if s != "train"])]
         for name, summary in (("dev", self.dev), ("test", self.test)):
             if summary is not None:
@@ -138,9 +147,8 @@ class FinetuneResult:
                     "on dev, the mean of these runs is below zero-shot (not tested): consider the encoder untrained, "
                     "or head: cosine"
                 )
-        if self.classes:
-            scores = ", ".join(f"{name} {_percent(score)}" for name, score in self.classes.items())
-            notes.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {scores}")
+        if self.by_class is not None:
+            notes += report_lines(self.by_class) if by_class else ranking_lines(self.by_class.ranking)
         notes += self.seeds.lines() if self.seeds else []
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import JsonMapping, JsonObject
+from ..metrics.confusions import MAX_CLASSES, MAX_LISTED
+from ..stats.classes.class_report import class_report_of_run
 from ..stats.references import GoldReference, is_unscored
 from ..stats.seeds.consistency import MIN_RUNS, agreement
 from ..stats.seeds.selection import out_of_bag_score
@@ -142,6 +144,7 @@ def run_facts(
             "model": [caveat.to_dict() for caveat in caveats_of_runs(caveats, [record], reference)],
             "seeds": [caveat.to_dict() for caveat in caveats_of_runs(caveats, seeds, reference)],
         },
+        "by_class": _by_class(record, reference, split=splits[-1]) if splits else None,
         "statuses": status_counts(Counter(judgement.status for judgement in judgements)),
         "agreement": _agreement(seeds, reference, split=splits[-1]) if splits else "",
         "undertrained": (judge_run(record, reference).loss_ratio or 0.0) > UNDERTRAINED_RATIO,
@@ -158,6 +161,16 @@ def run_facts(
         ],
         "versions": _versions(record),
     } | ({"again": dict(repeated)} if repeated else {})
+
+
+def _by_class(record: RunRecord, reference: GoldReference, *, split: str) -> JsonObject:
+    """The scores of the run by class; of many classes, only the most frequent confusions."""
+    report = class_report_of_run(record, reference, split=split)
+    values: JsonObject = {"split": split} | report.to_dict()
+    if len(report.classes) > MAX_CLASSES:
+        wrong = [entry for entry in values["confusions"] if entry[0] != entry[1]]
+        values["confusions"] = wrong[:MAX_LISTED]
+    return values
 
 
 def judgement_values(judgement: Judgement) -> JsonObject:

@@ -22,3 +22,16 @@ def check_recipe(recipe: Recipe, task: Task) -> None:
         raise ParameterError(
             f"train_on_dev=True: {task.name} has no test set, so no split remains to score; set it to false"
         )
+
+
+def check_length(recipe: Recipe, encoder: str, *, positions: int) -> None:
+    """Check that an encoder has positions for a recipe's sequences.
+
+    Raises:
+        ParameterError: it has fewer.
+    """
+    if recipe.max_length > positions:
+        raise ParameterError(
+            f"max_length={recipe.max_length}: {encoder} has {positions} positions; set the recipe's max_length to at "
+            "most that"
+        )

@@ -12,13 +12,17 @@ from .inputs.records import document_of_words
 from .predictor import Prediction, Predictor
 
 
-def predict_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[str | float]:
-    """Predictions in the order of the examples and in the form of `Example.label`; the words of tagged sentences are
-    not split again.
+def predict_examples(
+    predictor: Predictor, task: Task, examples: Sequence[Example]
+) -> tuple[list[str | float], list[list[float]] | None]:
+    """Predictions in the order of the examples and in the form of `Example.label`, and the probabilities of the task's
+    labels where the model has them; the words of tagged sentences are not split again.
     """
     check_fits(predictor.task, task)
     predictions = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
-    return [_as_label(task, prediction) for prediction in predictions]
+    known = predictions and all(label in predictions[0].probabilities for label in task.labels) and task.labels
+    probabilities = [[one.probabilities[label] for label in task.labels] for one in predictions] if known else None
+    return [_as_label(task, prediction) for prediction in predictions], probabilities
 
 
 def check_fits(model: Task, task: Task) -> None:

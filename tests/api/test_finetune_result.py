@@ -51,7 +51,6 @@ def result(make_reference):
             best=select_by_dev(records, reference),
             dev=summarize(records, references, split="dev"),
             test=summarize(records, references) if has_test else None,
-            classes={},
         )
 
     return make

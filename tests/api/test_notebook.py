@@ -76,7 +76,10 @@ def test_a_model_scores_as_its_run(trained):
     assert scored.score == pytest.approx(best.scores["test"]) and scored.trivial == 0 and scored.interval
     assert evaluate(result.model, task, split="dev").score == pytest.approx(best.scores["dev"])
     markup = scored._repr_html_()
-    assert all(part in markup for part in ("F1 of Disease", "F1 of Drug", "trivial baseline: no entities"))
+    assert all(
+        part in markup
+        for part in ("Scores by class on test", "Confusion matrix on test", "trivial baseline: no entities")
+    )
 
 
 def test_a_file_of_predictions_is_scored(trained, tmp_path):
@@ -134,7 +137,7 @@ def test_wrong_use_is_one_line(trained, tmp_path):
         (lambda: predict(result, ["a\0"]), "text 1 has a NUL character"),
         (lambda: predict(result, ["a", "\ud800"]), "text 2 has a NUL character or a lone surrogate"),
         (lambda: predict(result, [("a", "b")]), "text 1: in-python.* expects a text, got"),
-        (lambda: predict(result, ["a"], columns={"text": "a"}), "columns need a file"),
+        (lambda: predict(result, ["a"], columns={"text": "a"}), "columns need a file or a table"),
         (lambda: predict(tmp_path, ["a"]), "not a model directory"),
         (lambda: evaluate(result, get_task("GAD"), data=tmp_path), "GAD"),
         (lambda: audit("BIOSSES", "x"), "BIOSSES is a BLURB task"),

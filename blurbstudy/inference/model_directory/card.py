@@ -15,6 +15,7 @@ from ...models import Architecture
 from ...stabilizers import inactive_fields
 from ...tasks import Task
 from ...tasks.task import describe_scoring, head_labels
+from .card_classes import class_sections
 from .card_results import (
     caveat_notes,
     escape_cell,
@@ -73,6 +74,7 @@ def model_card(
         metric=escape_text(METRICS[task.metric].title),
         scores=score_rows(run),
         notes=[*caveat_notes(run), *_scored_on(task, run), *score_notes(run)],
+        classes=class_sections(run),
         runs=run_rows(run),
         statuses=status_lines(run),
         data=_data(task, run),
@@ -144,12 +146,17 @@ def _data(task: Task, run: JsonMapping) -> list[str]:
     if task.custom:
         terms += " (add the terms of use of your data, which also apply to this model)"
     return [
-        f"Task: {_escape_markdown(task.name)} ({task.task_type}); data fingerprint {run['data']['fingerprint']}",
+        f"Task: {_escape_markdown(task.name)} ({_kind(task)}); data fingerprint {run['data']['fingerprint']}",
         f"Examples: {sizes}{split_off}",
         f"Source: {_escape_markdown(task.source)}",
         f"Terms of use: {terms}",
         f"Encoder: {_escape_markdown(run['encoder']['name'])}; fingerprint {run['encoder']['fingerprint']}",
     ]
+
+
+def _kind(task: Task) -> str:
+    """The kind of task as the user names it."""
+    return task.custom.task_type_alias if task.custom and task.custom.task_type_alias else task.task_type
 
 
 def _recipe(task: Task, run: JsonMapping, architecture: Architecture) -> list[tuple[str, object]]:

@@ -278,7 +278,7 @@ def join_texts(value: Any) -> tuple[str, str]:
     """A text or list of texts joined by spaces, and its problem or ""."""
     parts = value if isinstance(value, list) else [value]
     if not all(isinstance(part, str) for part in parts):
-        return "", f"a JSON {type(value).__name__} as"
+        return "", check_text(value)
     text = " ".join(parts)
     wrong = check_text(text)
     return "" if wrong else text, wrong
