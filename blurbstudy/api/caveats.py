@@ -1,4 +1,4 @@
-"""The caveats of a task's scores (tasks.caveats), kept in the store, and scores without the examples that leaked."""
+"""The caveats of a task's scores (tasks.caveats) with the scores without the examples that leaked."""
 
 from __future__ import annotations
 
@@ -6,34 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ..config import Recipe, RunConfig
+from ..config import Recipe
 from ..stats.classes.class_report import usual_runs
 from ..stats.references import GoldReference, is_unscored, with_gold
-from ..store.run_store import RunStore
 from ..tasks import Example
-from ..tasks.caveats import CAVEATS_REVISION, Caveat, caveat_from_dict, find_caveats
+from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.folds import pooled_names
 from ..training.run_record import RunRecord
 
-CAVEATS = "caveats"  # kind of metadata
 NOT_SOUGHT = "caveats: not looked for, since they need the texts; `blurbstudy finetune` and `score --predictions` do"
-
-
-def put_caveats(store: RunStore, config: RunConfig, caveats: Sequence[Caveat]) -> None:
-    """Keep the caveats of a run's task, encoder and length limit, for whoever has no texts."""
-    store.put_metadata(CAVEATS, _key(config), {"caveats": [dataclasses.asdict(caveat) for caveat in caveats]})
-
-
-def stored_caveats(store: RunStore, config: RunConfig) -> tuple[Caveat, ...] | None:
-    """The caveats kept for runs like this one; None if they were not looked for."""
-    kept = store.metadata(CAVEATS, _key(config))
-    return None if kept is None else tuple(map(caveat_from_dict, kept["caveats"]))
-
-
-def _key(config: RunConfig) -> str:
-    recipe = config.recipe
-    identity = config.task, config.data_fingerprint, config.encoder_fingerprint, recipe.max_length, recipe.train_on_dev
-    return " ".join(map(str, (*identity, CAVEATS_REVISION)))
 
 
 def caveats_of_runs(

@@ -23,6 +23,7 @@ from ..stats.classes.class_report import class_report_of_runs
 from ..stats.references import GoldReference, load_gold
 from ..stats.status import judge_run
 from ..stats.summary import summarize
+from ..store.caveats import put_caveats, stored_caveats
 from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
 from ..study.parameters import hub_id
@@ -30,7 +31,7 @@ from ..tasks import Task, get_task, read_task
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_runs, put_caveats, stored_caveats
+from .caveats import caveats_of_runs
 from .export_model import export_run
 from .finetune_result import FinetuneResult
 from .model_facts import best_by_dev, select_by_dev

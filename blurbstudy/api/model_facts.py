@@ -16,11 +16,12 @@ from ..stats.seeds.consistency import MIN_RUNS, agreement
 from ..stats.seeds.selection import out_of_bag_score
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus, judge_run
 from ..stats.summary import CellSummary, summarize
+from ..store.caveats import stored_caveats
 from ..store.run_store import RunStore
 from ..tables.seeds import agreement_line
 from ..tasks import SPLITS
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_runs, stored_caveats
+from .caveats import caveats_of_runs
 
 PRETRAIN = "pretrain:"  # prefix of encoders that the study pretrains itself
 MINI = "mini"  # `--data` of the synthetic datasets

@@ -23,13 +23,14 @@ from ..stats.classes.ranking_scores import Rows
 from ..stats.example_interval import example_interval
 from ..stats.references import GoldReference, is_unscored, load_gold, with_gold
 from ..stats.status import count_units
+from ..store.caveats import stored_caveats
 from ..store.custom_tasks import stored_task
 from ..store.run_store import Gold, RunStore
 from ..tasks import SPLITS, Example, Task, data_fingerprint, read_split
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.prediction_files import read_predictions, read_probabilities, write_predictions
 from ..training.run_record import RunRecord
-from .caveats import caveats_of_predictions, caveats_of_runs, stored_caveats
+from .caveats import caveats_of_predictions, caveats_of_runs
 from .score_result import ScoredPredictions
 from .score_spans import SpanScores, score_span_file
 from .span_files import holds_spans

@@ -24,7 +24,7 @@ from .metric import Metric
 from .micro_f1 import MICRO_F1, micro_f1
 from .pearson import PEARSON, is_correlated, pearson
 from .pico_f1 import PICO_F1, pico_f1, pico_terms
-from .ranking import RANKINGS, Ranking, average_precision, roc_auc
+from .ranking import RANKINGS, Ranking
 from .relaxed import RELAXED_F1, RELAXED_F1_ONE_TO_ONE
 
 METRICS: dict[str, Metric] = {

@@ -40,13 +40,3 @@ class Ranking:
         }
         with np.errstate(invalid="ignore", divide="ignore"):
             return {name: np.where(pairs > 0, part / total, np.nan) for name, (part, total) in values.items()}
-
-
-def roc_auc(is_positive: Sequence[bool] | np.ndarray, probabilities: Sequence[float] | np.ndarray) -> float:
-    """The probability that a positive example ranks above a negative one, ties counted as half; nan without both."""
-    return float(Ranking(is_positive, probabilities).scores(np.ones(len(is_positive)))["roc_auc"])
-
-
-def average_precision(is_positive: Sequence[bool] | np.ndarray, probabilities: Sequence[float] | np.ndarray) -> float:
-    """The mean over positive examples of the precision at their thresholds; nan without positives or negatives."""
-    return float(Ranking(is_positive, probabilities).scores(np.ones(len(is_positive)))["average_precision"])

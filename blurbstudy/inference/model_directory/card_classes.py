@@ -47,8 +47,11 @@ def _confusions(found: JsonMapping) -> list[str]:
     if len(found["classes"]) > MAX_CLASSES:
         wrong = [[escape_cell(g), escape_cell(p), n] for (g, p), n in counts.items() if g != p][:MAX_LISTED]
         return ["## Most frequent confusions", _table(["Gold", "Predicted", "Number"], wrong)]
-    rows = [[f"**{escape_cell(gold)}**", *(counts.get((gold, name), 0) for name in names)] for gold in names]
-    note = "Rows are gold classes, columns predicted ones."
+    rows = []
+    for gold in names:
+        row = [counts.get((gold, name), 0) for name in names]
+        rows.append([f"**{escape_cell(gold)}**", *(f"{n} ({100 * n / max(1, sum(row)):.0f}%)" for n in row)])
+    note = "Rows are gold classes, columns predicted ones; per cent of the row."
     if NO_ENTITY in names:
         note += f" {NO_ENTITY}: no mention with exactly these words on that side."
     return ["## Confusion matrix", note, _table(["", *map(escape_cell, names)], rows)]
