@@ -25,9 +25,11 @@ class Ranking:
         """Key of RANKINGS -> scores (...) of examples that occur with these weights (..., examples); nan where positive
         or negative examples are missing.
         """
-        ranked = np.asarray(weights, np.float64)[..., self._order]
-        positive = np.cumsum(ranked * self._is_positive, axis=-1)[..., self._ends]  # predicted so at each threshold
-        predicted = np.cumsum(ranked, axis=-1)[..., self._ends]
+        ranked = np.asarray(weights)[..., self._order]
+        of_positives = np.cumsum(ranked[..., self._is_positive], axis=-1, dtype=np.float64)
+        padded = np.concatenate([np.zeros((*ranked.shape[:-1], 1)), of_positives], axis=-1)
+        positive = padded[..., np.cumsum(self._is_positive)[self._ends]]  # predicted so at each threshold
+        predicted = np.cumsum(ranked, axis=-1, dtype=np.float64)[..., self._ends]
         negative = predicted - positive
         new_positive, new_negative = (np.diff(side, axis=-1, prepend=0) for side in (positive, negative))
         n_positive, n_negative = positive[..., -1], negative[..., -1]

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import pandas
 import pytest
 
 import blurbstudy
@@ -103,6 +104,11 @@ def test_predictions_are_a_sequence_a_frame_and_marked_text(trained, tmp_path):
     from_file = predict(result.model, tmp_path / "a.jsonl", columns={"text": "note"})
     assert [prediction.entities for prediction in from_file] == [prediction.entities for prediction in predictions]
     assert predict(result, texts[0])[0].entities == predictions[0].entities
+    for table in (pandas.DataFrame({"note": texts}), [{"note": text} for text in texts], {"note": texts}):
+        of_table = predict(result, table, columns={"text": "note"})
+        assert [prediction.entities for prediction in of_table] == [prediction.entities for prediction in predictions]
+    with pytest.raises(DataError, match="DataFrame: which column is the text"):
+        predict(result, pandas.DataFrame({"note": texts}))
 
 
 def test_an_audit_is_a_table_with_warnings(trained, tiny_encoder):

@@ -21,8 +21,8 @@ from ..references import GoldReference
 from ..resampling import bootstrap_counts
 
 Rows = Sequence[Sequence[float]]  # of each example, the probability of each label
-DRAWS = 1000  # of the bootstrap: the first of those of other scores
-_PART = 100  # draws at once, which keeps memory low
+DRAWS = 500  # of the bootstrap: the first of those of other scores
+_PART = 50  # draws at once, which keeps memory low
 
 
 @dataclass(frozen=True, kw_only=True)
