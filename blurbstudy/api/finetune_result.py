@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import JsonObject, Recipe
+from ..config import JsonMapping, JsonObject, Recipe
 from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
@@ -15,6 +15,7 @@ from ..inference.model_directory.card_results import describe_statuses
 from ..stats.seeds.learning_curve import LearningCurve
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
+from ..tables.calibration import calibration_html, calibration_lines
 from ..tables.formatting import format_count, format_interval, format_number
 from ..tables.learning_curve import curve_figure, curve_table, curve_text
 from ..tables.score_table import percents
@@ -50,6 +51,7 @@ class FinetuneResult:
     model: Path | None = None  # directory of the best run on dev
     model_notes: tuple[str, ...] = ()  # remarks on the model, or why there is none
     model_problem: str = ""  # why the export failed
+    calibration: JsonMapping | None = None  # of the model's probabilities (stats.calibration); None for scores
 
     def to_dict(self) -> JsonObject:
         """JSON values; scores are fractions."""
@@ -84,6 +86,7 @@ class FinetuneResult:
             "seeds": None if self.seeds is None else self.seeds.to_dict(),
             "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
+            "calibration": self.calibration,
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else {"facts": self.audit.facts, "warnings": self.audit.warnings},
             "zero_shot_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
@@ -110,7 +113,8 @@ class FinetuneResult:
             caption=self.encoder.description,
             notes=[*self._notes(), *warnings],
         )
-        return "".join(part._repr_html_() for part in (runs, *curve))
+        confidence = calibration_html({"calibration": self.calibration}) if self.calibration else ""
+        return "".join(part._repr_html_() for part in (runs, *curve)) + confidence
 
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
@@ -143,6 +147,7 @@ class FinetuneResult:
             notes.append(f"mean F1 by class ({'dev' if self.test is None else 'test'}): {scores}")
         notes += self.seeds.lines() if self.seeds else []
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        notes += calibration_lines({"calibration": self.calibration}) if self.calibration else []
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
 
     def _status_notes(self) -> Iterator[str]:

@@ -16,9 +16,13 @@ def predict_examples(predictor: Predictor, task: Task, examples: Sequence[Exampl
     """Predictions in the order of the examples and in the form of `Example.label`; the words of tagged sentences are
     not split again.
     """
+    return [_as_label(task, prediction) for prediction in predictions_of_examples(predictor, task, examples)]
+
+
+def predictions_of_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[Prediction]:
+    """The same with probabilities."""
     check_fits(predictor.task, task)
-    predictions = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
-    return [_as_label(task, prediction) for prediction in predictions]
+    return predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
 
 
 def check_fits(model: Task, task: Task) -> None:
