@@ -16,7 +16,7 @@ from ..config import JsonMapping
 from ..errors import CheckpointError
 
 TEMPERATURE, PLATT, ISOTONIC = METHODS = ("temperature", "platt", "isotonic")
-ALL = ""  # key of the map of all labels without one of their own
+ALL = ""  # key of the one map of all labels, or of entities
 _LEAST = 1e-300  # a probability whose logarithm is finite
 
 
@@ -25,15 +25,15 @@ class Calibration:
     """Maps of probabilities, and what they were fitted on."""
 
     method: str  # one of METHODS
-    # Label, or ALL -> numbers: of a temperature (1,), of Platt's scaling slope and offset (2,), of an isotonic
+    # ALL, or labels of sets -> numbers: of a temperature (1,), of Platt's scaling slope and offset (2,), of an isotonic
     # regression (knots, 2): probabilities, rising, and what they become.
     maps: Mapping[str, np.ndarray]
     fitted_on: str = ""  # how many of what
 
     def binary(self, probabilities: Sequence[float] | np.ndarray, label: str = ALL) -> np.ndarray:
         """Of single events: a label of a set, or that a span is a mention."""
-        p, numbers = np.asarray(probabilities, np.float64), self.maps.get(label, self.maps.get(ALL))
-        if numbers is None:
+        p, numbers = np.asarray(probabilities, np.float64), self.maps.get(label)
+        if numbers is None:  # a label without a map
             return p
         if self.method == ISOTONIC:
             return np.interp(p, *numbers.T)
@@ -47,7 +47,7 @@ class Calibration:
 
     def distributions(self, rows: np.ndarray) -> np.ndarray:
         """(texts, labels) probabilities that sum to 1, by their temperature."""
-        powers = np.log(np.maximum(rows, _LEAST)) / self.maps[ALL][0]
+        powers = np.log(np.maximum(rows, _LEAST)) / self.maps.get(ALL, np.ones(1))[0]
         powers = np.exp(powers - powers.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
 
@@ -57,7 +57,7 @@ class Calibration:
             name = "Platt's scaling" if self.method == PLATT else "isotonic regression"
             return f"{name} on {self.fitted_on}"
         values = sorted(float(numbers[0]) for numbers in self.maps.values())
-        same = values[0] == values[-1]
+        same = ALL in self.maps
         numbers = (
             f"temperature {values[0]:.2f}" if same else f"temperatures {values[0]:.2f} to {values[-1]:.2f}, by label,"
         )
@@ -81,7 +81,7 @@ def calibration_of(run: JsonMapping) -> Calibration | None:
     try:
         method, fitted_on = values["method"], str(values["fitted_on"])
         maps = {str(label): np.array(numbers, np.float64) for label, numbers in values["maps"].items()}
-        if method not in METHODS or ALL not in maps or not all(_is_valid(method, numbers) for numbers in maps.values()):
+        if method not in METHODS or not maps or not all(_is_valid(method, numbers) for numbers in maps.values()):
             raise ValueError(f"{method!r} with {str(values['maps'])[:80]}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(

@@ -109,7 +109,7 @@ def test_a_minimum_that_is_no_probability_is_refused(predict, minimum):
     [
         {"method": "magic", "maps": {"": [1.0]}, "fitted_on": ""},
         {"method": "temperature", "maps": {"": [-1.0]}, "fitted_on": ""},
-        {"method": "temperature", "maps": {"a": [1.0]}, "fitted_on": ""},
+        {"method": "temperature", "maps": {}, "fitted_on": ""},
         {"method": "isotonic", "maps": {"": [[0.5, 0.2], [0.4, 0.3]]}, "fitted_on": ""},
         {"method": "platt", "maps": {"": [float("inf"), 0.0]}, "fitted_on": ""},
         {"method": "platt", "fitted_on": ""},

@@ -107,29 +107,34 @@ def calibrate(dev: PredictedSplit, test: PredictedSplit | None) -> JsonObject:
 
 
 def fit_on(dev: PredictedSplit) -> tuple[Calibration | None, str]:
-    """Labels: one temperature. Sets: one for each label with enough wrong decisions, one of all labels for the others.
-    Entities: isotonic regression if dev is large, else Platt's scaling. None where dev is too small, and why.
+    """Labels: one temperature. Sets: one for each label with enough wrong decisions; the other labels stay as computed,
+    since a temperature that frequent labels share does rare ones no good. Entities: isotonic regression if dev is
+    large, else Platt's scaling. None where dev is too small, and why.
     """
     output, labels, events = dev.task.output, dev.task.labels, dev.outcomes()
     p, happened = events.probability, events.happened
     right = events.predicted == happened  # a prediction, or the decision on a label of a set
     noun = {"token_labels": "predicted entities", "multi_label": "decisions on labels"}.get(output, "predictions")
     counts = f"{len(p):,} {noun}, {int((~right).sum()):,} of them wrong"
-    needed = MIN_EACH * (2 if output == "token_labels" else 1)
-    if not _enough(right, needed):
-        return None, f"dev is too small ({counts}; {needed} right and {needed} wrong ones are needed)"
-    method, maps = TEMPERATURE, {}
+    needed, method = MIN_EACH, TEMPERATURE
+    maps: dict[str, np.ndarray] = {}
     if output == "token_labels":
+        needed = 2 * MIN_EACH
         large = len(p) >= MIN_ISOTONIC and _enough(right, MIN_EACH_ISOTONIC)
         method, fit = (ISOTONIC, fit_isotonic) if large else (PLATT, fit_platt)
-        maps[ALL] = fit(p, happened)
+        maps = {ALL: fit(p, happened)} if _enough(right, needed) else {}
     elif output == "multi_label":
-        columns = {label: slice(i, None, len(labels)) for i, label in enumerate(labels)}
-        own = {label: column for label, column in columns.items() if _enough(right[column], MIN_EACH)}
-        for label, column in ({ALL: slice(None)} | own).items():
-            maps[label] = np.array([fit_binary_temperature(p[column], happened[column])])
-    else:
-        maps[ALL] = np.array([fit_temperature(dev.rows, dev.truth.argmax(-1))])
+        for i, label in enumerate(labels):
+            column = slice(i, None, len(labels))
+            if _enough(right[column], needed):
+                maps[label] = np.array([fit_binary_temperature(p[column], happened[column])])
+        if maps and len(maps) < len(labels):
+            counts += f"; {len(labels) - len(maps)} of {len(labels)} labels have too few and stay as computed"
+    elif _enough(right, needed):
+        maps = {ALL: np.array([fit_temperature(dev.rows, dev.truth.argmax(-1))])}
+    if not maps:
+        of = " of a label" if output == "multi_label" else ""
+        return None, f"dev is too small ({counts}; {needed} right and {needed} wrong ones{of} are needed)"
     return Calibration(method=method, maps=maps, fitted_on=f"{len(dev.gold):,} dev examples ({counts})"), ""
 
 
