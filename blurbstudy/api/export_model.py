@@ -73,7 +73,7 @@ def export_run(
         layout = head_layout(read_architecture(source), settings.head)
         card = model_card(reference.task, settings, layout, run, directory_name=folder.name)
         (temporary / CARD).write_text(card, encoding="utf-8")
-        if "calibration" in run and run["calibration"]["test"]:
+        if weights.get("calibration") and weights["calibration"]["test"]:
             (temporary / DIAGRAM).write_text(reliability_figure(run).svg, encoding="utf-8")
         text = json.dumps(metadata(reference.task, settings, run), indent=2, ensure_ascii=False) + "\n"
         (temporary / METADATA_FILE).write_text(text, encoding="utf-8")  # last: see is_unchanged

@@ -154,6 +154,7 @@ def predict(
     texts: str | Path | Sequence[Text],
     *,
     columns: Mapping[str, str] | None = None,
+    raw_confidence: bool = False,
     device: str = "auto",
 ) -> Predictions:
     """Predict entities, labels or scores for new texts.
@@ -163,11 +164,12 @@ def predict(
         texts: a text, a list of texts (of pairs, for tasks on pairs), or the Path of a file or folder in a format of
             `blurbstudy predict`.
         columns: of a file with columns: role (text, text2, id, words) -> name.
+        raw_confidence: probabilities as computed, without the model's calibration.
 
     Raises:
         StudyError: the model or the texts are invalid.
     """
-    predictor = Predictor(read_model_directory(_model_path(model)), device=device)
+    predictor = Predictor(read_model_directory(_model_path(model)), device=device, raw_confidence=raw_confidence)
     documents = _documents(texts, predictor.task, columns)
     predictions: list[Prediction] = []
     with progress_bar("predict", total=len(documents), unit="text") as advance:

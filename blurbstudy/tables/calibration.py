@@ -51,15 +51,20 @@ def calibration_html(run: JsonMapping) -> str:
     """The figure and the tables, for a page."""
     if not run["calibration"]["test"]:
         return ""
-    errors = Table(title="Calibration", columns=COLUMNS, rows=error_rows(run), caption=summary(run), notes=notes(run))
+    errors = Table(
+        title="Calibration",
+        columns=COLUMNS,
+        rows=error_rows(run),
+        caption=f"Probabilities are {summary(run)}.",
+        notes=notes(run),
+    )
     coverage = Table(title="Error by coverage", columns=COVERAGE_COLUMNS, rows=coverage_rows(run))
     return "".join(part._repr_html_() for part in (errors, reliability_figure(run), coverage))
 
 
 def calibration_lines(run: JsonMapping) -> list[str]:
     """Lines for the terminal."""
-    first = summary(run)
-    lines = [f"{first[:1].lower()}{first[1:]}"]
+    lines = [f"probabilities are {summary(run)}"]
     if (test := run["calibration"]["test"]) is None:
         return lines
     rows = error_rows(run)

@@ -58,7 +58,7 @@ def test_calibrated_probabilities_are_told_once_and_can_be_switched_off(predict)
     code, out, err = predict()
     expected = {text: expit(2 * logit(p) - 1) for text, p in probabilities(plain[1]).items()}
     assert code == 0 and probabilities(out) == pytest.approx(expected, abs=1e-3)
-    assert err == f"confidence: Probabilities are calibrated by Platt's scaling on {FIT['fitted_on']}\n"
+    assert err == f"confidence: calibrated by Platt's scaling on {FIT['fitted_on']}\n"
 
 
 def test_entities_below_the_minimum_are_left_out_of_every_format_and_counted(predict):
@@ -94,7 +94,7 @@ def test_a_page_ends_with_the_reliability_diagram(predict):
 def test_why_a_model_is_not_calibrated_is_told(predict):
     reason = "dev is too small (12 predicted entities, 2 of them wrong; 20 right and 20 wrong ones are needed)"
     out, err = predict(fit=None, reason=reason, test=None)[1:]
-    assert err == f"confidence: Probabilities are not calibrated: {reason}\n"
+    assert err == f"confidence: not calibrated: {reason}\n"
     assert "calibration" not in out
 
 

@@ -15,10 +15,10 @@ SELECTION = "If dev also selected the run or its step, calibrated probabilities 
 
 
 def summary(run: JsonMapping) -> str:
-    """How probabilities are calibrated, or why they are not, as a sentence without its stop."""
+    """How probabilities are calibrated, or why they are not."""
     if (calibration := calibration_of(run)) is None:
-        return f"Probabilities are not calibrated: {run['calibration']['reason']}"
-    return f"Probabilities are calibrated by {calibration.describe()}"
+        return f"not calibrated: {run['calibration']['reason']}"
+    return f"calibrated by {calibration.describe()}"
 
 
 def error_rows(run: JsonMapping) -> list[list[str]]:
@@ -72,7 +72,7 @@ def notes(run: JsonMapping) -> list[str]:
 def markdown(run: JsonMapping) -> str:
     """The section of the card."""
     values = run["calibration"]
-    parts = [f"{escape_text(summary(run))}.", *notes(run)]
+    parts = [f"Probabilities are {escape_text(summary(run))}.", *notes(run)]
     if values["fit"]:
         parts.append(
             "`blurbstudy predict` applies the calibration (not with `--raw-confidence`); transformers does not."

@@ -50,7 +50,7 @@ def to_dict(prediction: Prediction, task: Task) -> dict[str, object]:
             for entity in prediction.entities
         ]
         withheld = {} if prediction.withheld is None else {"withheld": prediction.withheld}
-        return {"id": prediction.id, "text": prediction.text, "entities": entities} | withheld
+        return {"id": prediction.id, "text": prediction.text, "entities": entities, **withheld}
     if prediction.score is not None:
         return {"id": prediction.id, "score": round_probability(prediction.score)}
     probabilities = {label: round_probability(value) for label, value in prediction.probabilities.items()}

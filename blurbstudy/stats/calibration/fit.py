@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize, minimize_scalar
@@ -40,7 +41,8 @@ def fit_binary_temperature(p: np.ndarray, happened: np.ndarray) -> float:
 def _best_temperature(loss: Callable[[float], float]) -> float:
     """By the logarithm of the temperature; the loss has one minimum, since it is convex in the inverse temperature."""
     bound = np.log(LARGEST_TEMPERATURE)
-    return float(np.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6}).x))
+    found: Any = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
 
 
 def fit_platt(p: np.ndarray, happened: np.ndarray) -> np.ndarray:
