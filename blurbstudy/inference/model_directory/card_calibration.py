@@ -50,7 +50,10 @@ def notes(run: JsonMapping) -> list[str]:
     found = []
     if values["fit"]:
         found.append(SELECTION)
-        found.append("Calibration changes neither labels nor entities, only the probabilities beside them.")
+        found.append(
+            "Calibration changes neither labels nor entities, only the probabilities beside them: labels of sets have "
+            "the model's threshold before calibration."
+        )
     test = values["test"]
     if test is None:
         return [*found, "Its error is not known: there is no test set with predictions, and dev fitted it."]
