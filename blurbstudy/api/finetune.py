@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import RECIPE_PRESETS, Recipe, RunConfig, recipe_from_dict
+from ..config import RECIPE_PRESETS, JsonMapping, Recipe, RunConfig, recipe_from_dict
 from ..engine.engine import LocalEngine
 from ..engine.sources.resolve import resolve_sources
 from ..engine.sources.sources import EncoderSource, Sources, checkpoint_without_weights
@@ -19,15 +19,16 @@ from ..inference.model_directory.heads import head_layout, missing_in_transforme
 from ..inference.model_directory.settings import settings_of
 from ..models import load_checkpoint
 from ..paths import models_folder
+from ..stats.calibration.stored import keep_calibration
 from ..stats.classes.class_report import class_report_of_runs
-from ..stats.references import GoldReference, load_gold
+from ..stats.references import GoldReference, is_unscored, load_gold
 from ..stats.status import judge_run
 from ..stats.summary import summarize
 from ..store.caveats import put_caveats, stored_caveats
 from ..store.run_store import RunStore, safe_filename
 from ..store.run_weights import prune_other_seeds
 from ..study.parameters import hub_id
-from ..tasks import Task, get_task, read_task
+from ..tasks import Task, get_task, read_split, read_task
 from ..tasks.caveats import Caveat, find_caveats
 from ..tasks.custom.audit import CustomTaskAudit, audit_custom_task, check_trainable
 from ..training.run_record import RunRecord
@@ -142,6 +143,7 @@ def fine_tune(
         model=model.folder,
         model_notes=model.notes,
         model_problem=model.problem,
+        calibration=model.calibration,
     )
 
 
@@ -177,6 +179,7 @@ class ExportedModel:
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
+    calibration: JsonMapping | None = None  # see stats.calibration
 
 
 def _export_best(
@@ -204,6 +207,13 @@ def _export_best(
     try:
         difference = ensure_weights(store, best, sources=sources, device=device)
         prune_other_seeds(store, best.config)
+        calibrated = keep_calibration(
+            store,
+            best,
+            reference,
+            examples=lambda split: read_split(sources.task(best.config.task), sources.data_folder or "", split=split),
+            device=device,
+        )
         export_run(store, best, folder, seeds=records, overwrite=overwrite, recipe_source=recipe_source)
     except StudyError as error:
         return ExportedModel(notes=tuple(notes), problem=f"the runs are complete, but no model was exported: {error}")
@@ -212,7 +222,8 @@ def _export_best(
     head = settings_of(reference.task, best.config.recipe).head
     layout = head_layout(sources.encoder_of(best.config).architecture, head)
     notes += filter(None, [missing_in_transformers(layout, head)])
-    return ExportedModel(folder=folder, notes=(*notes, f"the model has seed {best.config.seed}, the best on dev"))
+    notes.append(f"the model has seed {best.config.seed}, the best on dev")
+    return ExportedModel(folder=folder, notes=tuple(notes), calibration=calibrated)
 
 
 def _audit(task: Task, encoder: EncoderSource, recipe: Recipe, *, log: Callable[[str], object]) -> CustomTaskAudit:

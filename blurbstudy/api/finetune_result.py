@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import JsonObject, Recipe
+from ..config import JsonMapping, JsonObject, Recipe
 from ..engine.sources.sources import EncoderSource
 from ..engine.sweep import SweepResult
 from ..engine.zero_shot import ZeroShotScore, describe_zero_shot
@@ -16,6 +16,7 @@ from ..stats.classes.class_report import ClassReport
 from ..stats.seeds.learning_curve import LearningCurve
 from ..stats.status import UNDERTRAINED_RATIO, Judgement, RunStatus
 from ..stats.summary import CellSummary
+from ..tables.calibration import calibration_html, calibration_lines
 from ..tables.class_scores import ranking_lines, report_lines, report_tables
 from ..tables.formatting import format_count, format_interval, format_number
 from ..tables.learning_curve import curve_figure, curve_table, curve_text
@@ -52,6 +53,7 @@ class FinetuneResult:
     model: Path | None = None  # directory of the best run on dev
     model_notes: tuple[str, ...] = ()  # remarks on the model, or why there is none
     model_problem: str = ""  # why the export failed
+    calibration: JsonMapping | None = None  # of the model's probabilities (stats.calibration); None for scores
 
     def to_dict(self) -> JsonObject:
         """JSON values; scores are fractions."""
@@ -86,6 +88,7 @@ class FinetuneResult:
             "seeds": None if self.seeds is None else self.seeds.to_dict(),
             "learning_curve": None if self.curve is None else curve_values(self.curve),
             "model": None if self.model is None else str(self.model),
+            "calibration": self.calibration,
             "model_notes": [*self.model_notes, *filter(None, [self.model_problem])],
             "audit": None if self.audit is None else {"facts": self.audit.facts, "warnings": self.audit.warnings},
             "zero_shot_cosine": {split: dataclasses.asdict(cosine) for split, cosine in self.zero_shot.items()},
@@ -115,7 +118,8 @@ class FinetuneResult:
             notes=[*self._notes(), *warnings],
         )
         classes = report_tables(self.by_class) if self.by_class else []
-        return "".join(part._repr_html_() for part in (runs, *classes, *curve))
+        confidence = calibration_html({"calibration": self.calibration}) if self.calibration else ""
+        return "".join(part._repr_html_() for part in (runs, *classes, *curve)) + confidence
 
     def _title(self) -> str:
         return f"{self.task.name} ({self.task.metric}, times 100)"
@@ -151,6 +155,7 @@ class FinetuneResult:
             notes += report_lines(self.by_class) if by_class else ranking_lines(self.by_class.ranking)
         notes += self.seeds.lines() if self.seeds else []
         notes.append(f"{self.sweep.trained} runs trained, {self.sweep.reused} reused from {self.store}")
+        notes += calibration_lines({"calibration": self.calibration}) if self.calibration else []
         return notes + [*self.model_notes, *([f"model: {self.model}"] if self.model is not None else [])]
 
     def _status_notes(self) -> Iterator[str]:

@@ -156,6 +156,7 @@ def predict(
     texts: Any,
     *,
     columns: Mapping[str, str] | None = None,
+    raw_confidence: bool = False,
     device: str = "auto",
 ) -> Predictions:
     """Predict entities, labels or scores for new texts.
@@ -165,11 +166,12 @@ def predict(
         texts: a text, a list of texts (of pairs, for tasks on pairs), the Path of a file or folder in a format of
             `blurbstudy predict`, or a pandas data frame, datasets.Dataset, list of dicts or dict of columns.
         columns: of a file or table with columns: role (text, text2, id, words) -> name.
+        raw_confidence: probabilities as computed, without the model's calibration.
 
     Raises:
         StudyError: the model or the texts are invalid.
     """
-    predictor = Predictor(read_model_directory(_model_path(model)), device=device)
+    predictor = Predictor(read_model_directory(_model_path(model)), device=device, raw_confidence=raw_confidence)
     documents = _documents(texts, predictor.task, columns)
     predictions: list[Prediction] = []
     with progress_bar("predict", total=len(documents), unit="text") as advance:

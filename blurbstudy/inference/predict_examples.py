@@ -18,11 +18,16 @@ def predict_examples(
     """Predictions in the order of the examples and in the form of `Example.label`, and the probabilities of the task's
     labels where the model has them; the words of tagged sentences are not split again.
     """
-    check_fits(predictor.task, task)
-    predictions = predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
+    predictions = predictions_of_examples(predictor, task, examples)
     known = predictions and all(label in predictions[0].probabilities for label in task.labels) and task.labels
     probabilities = [[one.probabilities[label] for label in task.labels] for one in predictions] if known else None
     return [_as_label(task, prediction) for prediction in predictions], probabilities
+
+
+def predictions_of_examples(predictor: Predictor, task: Task, examples: Sequence[Example]) -> list[Prediction]:
+    """As `predict_examples`, but as the predictor gives them."""
+    check_fits(predictor.task, task)
+    return predictor.predict([_document(task, number, example) for number, example in enumerate(examples)])
 
 
 def check_fits(model: Task, task: Task) -> None:

@@ -15,6 +15,7 @@ from ...models import Architecture
 from ...stabilizers import inactive_fields
 from ...tasks import Task
 from ...tasks.task import describe_scoring, head_labels
+from .card_calibration import markdown as calibration_section
 from .card_classes import class_sections
 from .card_results import (
     caveat_notes,
@@ -77,6 +78,7 @@ def model_card(
         classes=class_sections(run),
         runs=run_rows(run),
         statuses=status_lines(run),
+        calibration=calibration_section(run) if "calibration" in run else "",
         data=_data(task, run),
         recipe_source=escape_text(run.get("recipe_source") or "All settings that affect this task."),
         recipe=[[name, escape_cell(_format_value(value))] for name, value in _recipe(task, run, layout.architecture)],
@@ -183,8 +185,11 @@ def _limitations(task: Task, run: JsonMapping) -> list[str]:
         "full articles, clinical notes, or other languages.",
         "It is not intended for clinical decisions or for any use in which a wrong prediction can cause harm.",
         "It was not evaluated for bias, such as different performance across groups of people.",
-        "Its probabilities are not calibrated.",
     ]
+    if task.output == "score":
+        lines.append("Its scores are not probabilities, so they have no calibration.")
+    elif not (run.get("calibration") or {}).get("fit"):
+        lines.append("Its probabilities are not calibrated.")
     if task.output == "token_labels":
         lines.append(
             "It does not predict overlapping or discontinuous mentions, and does not link mentions to a database."

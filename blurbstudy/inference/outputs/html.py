@@ -130,7 +130,7 @@ def _table_row(prediction: Prediction) -> str:
     if prediction.score is not None:
         cells.append(f"{prediction.score:.2f}")
     else:
-        labels = [str(prediction.label)] if prediction.labels is None else prediction.labels
+        labels = [prediction.label or "(abstained)"] if prediction.labels is None else prediction.labels
         cells.append(html.escape(", ".join(labels)))
         ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
         cells.append(
