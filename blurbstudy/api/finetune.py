@@ -21,7 +21,7 @@ from ..models import load_checkpoint
 from ..paths import models_folder
 from ..stats.calibration.stored import keep_calibration
 from ..stats.classes.class_report import class_report_of_runs
-from ..stats.references import GoldReference, is_unscored, load_gold
+from ..stats.references import GoldReference, load_gold
 from ..stats.status import judge_run
 from ..stats.summary import summarize
 from ..store.caveats import put_caveats, stored_caveats
