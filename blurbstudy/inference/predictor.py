@@ -18,7 +18,8 @@ from ..tasks import Example, Task
 from ..tasks.features import Features, tokenize
 from ..tasks.text.sentences import sentence_words
 from ..tasks.text.words import Span
-from ..training.evaluation import EVALUATION_TOKENS, decode, evaluation_batches, predict
+from ..training.decoding import EVALUATION_TOKENS, decode
+from ..training.evaluation import evaluation_batches, predict
 from ..training.provenance import pick_device
 from .calibration import calibration_of
 from .inputs.documents import Document

@@ -17,7 +17,8 @@ from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import head_indices, head_labels, normalize_scores, standardize_scores
 from .class_weights import class_weights
-from .evaluation import EVALUATION_TOKENS, Evaluation, evaluation_groups, pack_features, packed_targets
+from .decoding import EVALUATION_TOKENS, evaluation_groups
+from .evaluation import Evaluation, pack_features, packed_targets
 from .losses import MAX_LOSS_SEQUENCES, constant_loss, evenly_spaced, loss_settings, member_losses, target_weights
 from .optimizer import MemberHyperparameters, PopulationAdamW
 from .schedule import evaluation_steps, lr_factor, steps_per_epoch, total_steps

@@ -17,16 +17,8 @@ from ..stabilizers import depth_plan
 from ..tasks import Task
 from ..tasks.features import Features
 from .class_weights import check_loss
-from .evaluation import (
-    FIXED_THRESHOLD,
-    Evaluation,
-    best_threshold,
-    decode,
-    evaluation_batches,
-    gold_of,
-    label_probabilities,
-    predict,
-)
+from .decoding import FIXED_THRESHOLD, decode, gold_of
+from .evaluation import Evaluation, best_threshold, evaluation_batches, label_probabilities, predict
 from .memory import peak_bytes, release_freed_memory, reset_peak
 from .population import SHARED_FIELDS, BestEvaluation, Member, Population
 from .provenance import describe_device, pick_device, software_versions

@@ -28,7 +28,8 @@ from blurbstudy.stats.status import RunStatus, judge_run
 from blurbstudy.store.run_weights import has_weights, weights_folder
 from blurbstudy.tasks import custom_task, get_task, read_split
 from blurbstudy.tasks.features import tokenize
-from blurbstudy.training.evaluation import decode, evaluation_batches, predict
+from blurbstudy.training.decoding import decode
+from blurbstudy.training.evaluation import evaluation_batches, predict
 
 SHORT = dict(epochs=1, learning_rate=1e-3, max_length=48, n_evaluations=2)
 RECIPES = {

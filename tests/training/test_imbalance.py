@@ -15,7 +15,8 @@ from blurbstudy.errors import ParameterError
 from blurbstudy.metrics import score
 from blurbstudy.tasks import get_task
 from blurbstudy.training.class_weights import check_loss, class_weights
-from blurbstudy.training.evaluation import THRESHOLDS, best_threshold, gold_of, label_probabilities
+from blurbstudy.training.decoding import gold_of
+from blurbstudy.training.evaluation import THRESHOLDS, best_threshold, label_probabilities
 from blurbstudy.training.losses import constant_loss, loss_settings, member_losses
 from blurbstudy.training.run_record import run_record_from_dict
 from blurbstudy.training.trainer import PopulationTraining, train_population
