@@ -7,24 +7,45 @@ probability of their tags. The model directory's calibration then changes probab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-import torch
 
+from ..config import JsonMapping
 from ..metrics.entities import decode_tags
 from ..tasks import Example, Task
-from ..tasks.features import Features, tokenize
+from ..tasks.features import FastTokenizer, Features, tokenize
 from ..tasks.text.sentences import sentence_words
 from ..tasks.text.words import Span
 from ..training.decoding import EVALUATION_TOKENS, decode
-from ..training.evaluation import evaluation_batches, predict
-from ..training.provenance import pick_device
 from .calibration import calibration_of
 from .inputs.documents import Document
-from .model_directory.directory import ModelDirectory, load_classifier
+from .model_directory.settings import ModelSettings
 from .word_features import WordFeatures
+
+OutputFunction = Callable[[Features, int], np.ndarray]  # features, sub-words per batch -> (targets, outputs) float32
+
+
+class PredictingModel(Protocol):
+    """What a predictor needs of a model directory, whatever computes its outputs."""
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def settings(self) -> ModelSettings: ...
+
+    @property
+    def run(self) -> JsonMapping: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def tokenizer(self) -> FastTokenizer: ...
+
+    def load(self, device: str) -> OutputFunction: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +101,7 @@ class Predictor:
 
     def __init__(
         self,
-        directory: ModelDirectory,
+        directory: PredictingModel,
         *,
         device: str = "auto",
         batch_tokens: int = EVALUATION_TOKENS,
@@ -91,9 +112,8 @@ class Predictor:
         self.task: Task = directory.task
         self.batch_tokens = batch_tokens
         self.truncated = 0  # classified documents so far that fill a sequence, so that the rest of their text is cut
-        self.device = pick_device(device)
-        self.model = load_classifier(directory, device=self.device).eval()
-        self._tokenizer = directory.checkpoint.tokenizer()
+        self.outputs_of = directory.load(device)
+        self._tokenizer = directory.tokenizer()
         self._word_features = WordFeatures(self._tokenizer, max_length=directory.settings.max_length)
 
     def predict(self, documents: Sequence[Document]) -> list[Prediction]:
@@ -178,10 +198,7 @@ class Predictor:
 
     def _outputs(self, features: Features) -> np.ndarray:
         """(targets, outputs) of the model."""
-        n_heads = self.model.architecture.n_heads
-        batches = evaluation_batches(features, members=1, n_heads=n_heads, tokens=self.batch_tokens)
-        with torch.inference_mode():  # faster than no_grad
-            return predict(self.model, batches, device=self.device, autocast=False)[0]
+        return self.outputs_of(features, self.batch_tokens)
 
 
 def split_words(document: Document, rule: str) -> list[tuple[Span, ...]]:
