@@ -19,9 +19,9 @@ from ..errors import DataError, ParameterError
 from ..inference.inputs.documents import Document, ReadError, text_count
 from ..inference.inputs.readers import read_documents, read_python_records
 from ..inference.inputs.records import is_valid_text
-from ..inference.model_directory.directory import read_model_directory
 from ..inference.predict_examples import predict_examples
 from ..inference.predictor import Prediction, Predictor
+from ..inference.read_model import read_model
 from ..store.run_store import RunStore
 from ..study.parameter_types import read_seeds
 from ..study.parameters import hub_id
@@ -143,7 +143,7 @@ def evaluate(
     path = _model_path(model_or_predictions)
     if path.is_file() or is_standoff_folder(path):
         return score_file(path, known_task, folder, split=split)
-    predictor = Predictor(read_model_directory(path), device=device)
+    predictor = Predictor(read_model(path), device=device)
     examples = read_split(known_task, folder, split=split)
     predicted, probabilities = predict_examples(predictor, known_task, examples)
     return score_examples(
@@ -171,7 +171,7 @@ def predict(
     Raises:
         StudyError: the model or the texts are invalid.
     """
-    predictor = Predictor(read_model_directory(_model_path(model)), device=device, raw_confidence=raw_confidence)
+    predictor = Predictor(read_model(_model_path(model)), device=device, raw_confidence=raw_confidence)
     documents = _documents(texts, predictor.task, columns)
     predictions: list[Prediction] = []
     with progress_bar("predict", total=len(documents), unit="text") as advance:

@@ -135,10 +135,10 @@ def _predict(
     roles = parse_columns(columns) if columns is not None else {}
     records.check_roles(roles)
     from ..inference.abstention import Coverage, check_minimum, error_on_test
-    from ..inference.model_directory.directory import read_model_directory
-    from ..inference.pipeline import Predictor, predict_to_output  # with torch: after all checks
+    from ..inference.pipeline import Predictor, predict_to_output
+    from ..inference.read_model import read_model  # with torch, unless it is ONNX: after all checks
 
-    directory = read_model_directory(model)
+    directory = read_model(model)
     task = directory.task
     formats.check_fits(output_name, task)
     if min_confidence is not None:
@@ -150,7 +150,7 @@ def _predict(
         typer.echo(f"{source}: {passed_over_sentence(passed_over)}", err=True)
     items = readers.read_documents(source, task, format_name=input_name, columns=roles)
     settings = {
-        "model": directory.checkpoint.fingerprint,
+        "model": directory.fingerprint,
         "input format": input_name,
         "columns": roles,
         "batch tokens": batch_tokens,
