@@ -7,45 +7,24 @@ probability of their tags. The model directory's calibration then changes probab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import JsonMapping
 from ..metrics.entities import decode_tags
 from ..tasks import Example, Task
-from ..tasks.features import FastTokenizer, Features, tokenize
+from ..tasks.features import Features, tokenize
 from ..tasks.text.sentences import sentence_words
 from ..tasks.text.words import Span
 from ..training.decoding import EVALUATION_TOKENS, decode
 from .calibration import calibration_of
 from .inputs.documents import Document
-from .model_directory.settings import ModelSettings
 from .word_features import WordFeatures
 
-OutputFunction = Callable[[Features, int], np.ndarray]  # features, sub-words per batch -> (targets, outputs) float32
-
-
-class PredictingModel(Protocol):
-    """What a predictor needs of a model directory, whatever computes its outputs."""
-
-    @property
-    def task(self) -> Task: ...
-
-    @property
-    def settings(self) -> ModelSettings: ...
-
-    @property
-    def run(self) -> JsonMapping: ...
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def tokenizer(self) -> FastTokenizer: ...
-
-    def load(self, device: str) -> OutputFunction: ...
+if TYPE_CHECKING:
+    from .read_model import AnyModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +80,7 @@ class Predictor:
 
     def __init__(
         self,
-        directory: PredictingModel,
+        directory: AnyModel,
         *,
         device: str = "auto",
         batch_tokens: int = EVALUATION_TOKENS,

@@ -23,7 +23,7 @@ class WordFeatures:
 
     def __init__(self, tokenizer: FastTokenizer, *, max_length: int) -> None:
         self._tokenizer = without_truncation(tokenizer.backend_tokenizer, words=True)
-        self._unknown: int = tokenizer.unk_token_id or 0
+        self._unknown = int(tokenizer.unk_token_id or 0)  # pyright: ignore[reportAttributeAccessIssue]
         self._begin, self._end = special_tokens(self._tokenizer)
         self._room = max_length - len(self._begin) - len(self._end)
         self._cache: dict[str, list[int]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -24,13 +24,10 @@ from .windows import disjoint_windows, overlapping_windows
 
 
 class FastTokenizer(Protocol):
-    """What is read of a fast tokenizer, such as one of transformers."""
+    """A fast tokenizer, such as one of transformers. It has `unk_token_id` too (int or None), which those hide."""
 
     @property
     def backend_tokenizer(self) -> Tokenizer: ...
-
-    @property
-    def unk_token_id(self) -> Any: ...  # int | None; transformers gives it no type
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +156,7 @@ def tokenize(
     """
     cutter = without_truncation(tokenizer.backend_tokenizer, words=task.output == "token_labels")
     if task.output == "token_labels":
-        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)
+        return _tokenize_words(examples, cutter, task, room=max_length, unknown=tokenizer.unk_token_id)  # pyright: ignore[reportAttributeAccessIssue]
     cutter.enable_truncation(max_length, strategy="longest_first")
     if segment_ids == "bi_encoder":
         return _tokenize_bi_encoder(examples, cutter, task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..tasks import Task
 from ..tasks.features import Features
 from ..tasks.task import OUTSIDE, as_predicted, denormalize_scores, head_labels, unstandardize_scores
 
+OutputFunction = Callable[[Features, int], np.ndarray]  # features, tokens per batch -> (targets, outputs) float32
 EVALUATION_TOKENS = 4096  # real tokens per batch and member
 FIXED_THRESHOLD = 0.5  # probability above which a label of a set is predicted
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from blurbstudy.api.export_model import export_run
+from blurbstudy.api.export_onnx import dev_texts
 from blurbstudy.api.model_facts import best_by_dev
 from blurbstudy.api.retrain import ensure_weights, sources_of_run
 from blurbstudy.config import Recipe
@@ -269,3 +270,16 @@ def test_corrupt_metadata_of_saved_weights_is_one_line_with_a_remedy(trained, st
     (weights_folder(store, record.id) / "blurbstudy.json").write_text(text)
     with pytest.raises(StoreError, match="delete its folder"):
         export_run(store, record, tmp_path / "model")
+
+
+def test_an_onnx_model_is_compared_on_dev_while_the_data_are_in_place(trained, store, mini_data, tmp_path):
+    (record,), _ = trained("BIOSSES", epochs=0.1)
+    texts, dev = dev_texts(store, record), read_split(get_task("BIOSSES"), mini_data, split="dev")
+    assert texts.origin == f"all {len(dev)} dev examples of BIOSSES"
+    assert [document.texts for document in texts.documents] == [example.texts for example in dev]
+    assert texts.gold == [example.label for example in dev]
+    assert dev_texts(store, record, data=str(tmp_path)) is None
+    shutil.copytree(mini_data, tmp_path / "changed")
+    test = next((tmp_path / "changed" / "BIOSSES").glob("test*"))
+    test.write_text(test.read_text() + "\n")
+    assert dev_texts(store, record, data=str(tmp_path / "changed")) is None

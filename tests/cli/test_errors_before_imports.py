@@ -147,6 +147,8 @@ WRONG = {  # command -> what is said
     ("recommend", "--task", "BIOSSES", "--data", "none", "--encoder", "x"): "none: no such folder",
     ("export", "abc", "--to", "x"): "runs/finetune: contains no runs",
     ("export", "zzz", "--to", "x", "--store", "store"): "store: no run id starts with 'zzz'",
+    ("export", "abc", "--to", "x", "--int8"): "--int8 works with --onnx; pass both or neither",
+    ("export", "model", "--to", "partial", "--onnx"): "partial: is not empty; name another directory",
     ("export", "abc", "--to", "x", "--device", "gpu"): "device='gpu' is unknown; did you mean 'cuda'?",
     (
         "repeat",

@@ -26,6 +26,7 @@ from ...models.weight_files import read_weights, weight_files, write_weights
 from ...tasks import Task
 from ...tasks.features import Features
 from ...tasks.task import head_labels
+from ...training.decoding import OutputFunction
 from ...training.evaluation import evaluation_batches, predict
 from ...training.provenance import pick_device
 from .check import CARD, METADATA_FILE
@@ -35,8 +36,6 @@ from .tokenizer import write_sentence_transformer_files, write_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-    from ..predictor import OutputFunction
 
 SCORE = "score"  # the only label of a regression
 PROBLEM_TYPES = {

@@ -17,12 +17,12 @@ from ...errors import CheckpointError, ParameterError, one_line
 from ...lazy_imports import optional_module
 from ...tasks import Task
 from ...tasks.features import Features
-from ...training.decoding import evaluation_groups
+from ...training.decoding import OutputFunction, evaluation_groups
 from ..model_directory.check import METADATA_FILE
 from ..model_directory.settings import RESTORE, ModelSettings, read_json, read_metadata
-from ..predictor import OutputFunction
 
 MODEL_FILE = "model.onnx"
+MAX_TOKENS = 512  # per batch: the activations of more leave the processor's cache, and onnxruntime is slower
 KEY = "onnx"  # of METADATA_FILE: what `OnnxDirectory.onnx` holds
 
 
@@ -79,7 +79,7 @@ class OnnxDirectory:
         names = [value.name for value in session.get_inputs()]
 
         def outputs(features: Features, batch_tokens: int) -> np.ndarray:
-            groups = evaluation_groups(features, max_tokens=batch_tokens)
+            groups = evaluation_groups(features, max_tokens=min(batch_tokens, MAX_TOKENS))
             found = []
             for group in groups:
                 texts = [text for i in group for text in features.texts(i)]
