@@ -45,6 +45,9 @@ main(sys.argv[1:])
 """
 
 
+PADDED = [case for i, case in enumerate(CASES + ENCODERS) if i % 3 == 0 or case in ENCODERS[4:]]
+
+
 def lexicon_texts(n: int = 200) -> list[str]:
     draw = random.Random(4)
     return [" ".join(draw.choices([*TAGS, "of", "the", "."], k=draw.randint(1, 90))) for _ in range(n)]
@@ -69,7 +72,7 @@ class TorchSession:
             return [self.model(**{name: torch.from_numpy(value) for name, value in inputs.items()}).numpy()]
 
 
-@pytest.mark.parametrize(("family", "kind", "recipe"), CASES + ENCODERS)
+@pytest.mark.parametrize(("family", "kind", "recipe"), PADDED)
 def test_padded_texts_give_the_outputs_of_packed_ones(write_random, monkeypatch, family, kind, recipe):
     """For every encoder and head: transformers' encoder, padding and our reading of its output."""
     folder, *_ = write_random(family, kind, **recipe)

@@ -14,8 +14,8 @@ from .directory import MODEL_FILE
 from .parity import Parity, ParityTexts
 
 INT8_CAVEAT = (
-    "With so few texts, a score may rise or fall by chance; the predictions that differ are what int8 changes. "
-    "Other processors may round differently. "
+    "With so few texts, a score may rise or fall by chance; the predictions that differ are what int8 changes. A "
+    "text's prediction depends a little on the texts in its batch, and processors round differently. "
 )
 USAGE = re.compile(r"^## How to use\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
