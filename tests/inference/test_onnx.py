@@ -135,6 +135,17 @@ def test_the_directory_has_all_but_the_weights_and_tells_how_it_was_compared(exp
 
 
 @with_onnx
+def test_probabilities_are_calibrated_as_those_of_torch(exported):
+    run = {"calibration": {"fit": {"method": "temperature", "maps": {"": [2.0]}, "fitted_on": "dev"}}}
+    models = [dataclasses.replace(read_model(one), run=run) for one in (exported.source, exported.folder)]
+    sides = [Predictor(model, device="cpu").predict(exported.texts.documents) for model in models]
+    ours, theirs = ([e.probability for one in side for e in one.entities] for side in sides)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    raw = Predictor(models[1], device="cpu", raw_confidence=True).predict(exported.texts.documents)
+    assert np.mean(ours) < np.mean([e.probability for one in raw for e in one.entities])
+
+
+@with_onnx
 def test_int8_is_quantized_and_its_agreement_is_that_of_its_predictions(exported, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_write_model", lambda _, file: shutil.copyfile(exported.folder / MODEL_FILE, file))
     source = read_model_directory(exported.source)

@@ -63,7 +63,8 @@ def _comparison(task: Task, texts: ParityTexts, parities: Mapping[str, Parity]) 
         *(f"| {row} | {' | '.join(column[row] for column in columns)} |" for row in columns[0]),
         "",
         *(weak if texts.generated else []),
-        f"{INT8_CAVEAT if precision == 'int8' else ''}The scores above are those of the model in torch.",
+        f"{INT8_CAVEAT if precision == 'int8' else ''}The scores above are those of the model in torch, and so is a "
+        "calibration.",
         "",
     ]
 
