@@ -69,9 +69,10 @@ def duplicates(
 
 def named_documents(examples: Sequence[Example]) -> set[str]:
     """Ids of the examples' documents; empty if there are none or they are only numbered."""
-    documents = {example.unit for example in examples if example.unit != example.id}
-    # Numbered documents of different files are unrelated.
-    return documents if documents - {f"d{i}" for i in range(1, len(examples) + 1)} else set()
+    documents = {example.unit for example in examples}
+    numbered = {f"d{i}" for i in range(1, len(examples) + 1)}  # those of different files are unrelated
+    named = {example.unit for example in examples if example.unit != example.id} - numbered
+    return documents if named else set()
 
 
 def near_duplicates(

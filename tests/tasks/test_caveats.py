@@ -104,3 +104,12 @@ def test_the_mentions_that_predictions_can_match_are_the_most_without_overlap():
         caveat = found(task, test=examples).get(("test", "unmatched"))
         assert (caveat.count if caveat else 0) == len(mentions) - most
         assert caveat is None or f"at most {most} of {len(mentions)} entities of test" in caveat.text
+
+
+def test_documents_of_one_sentence_count_among_longer_ones():
+    def document(name, n):
+        return [Example(f"{name}.{i}" if n > 1 else name, name, tuple("ab"), "O O") for i in range(1, n + 1)]
+
+    train, test = [*document("A", 2), *document("B", 1)], [*document("C", 3), *document("B", 1)]
+    caveat = found(get_task("BC5-chem"), train=train, test=test)["test", "documents"]
+    assert (caveat.count, caveat.total, caveat.text) == (1, 4, "train and test share 1 document (B)")

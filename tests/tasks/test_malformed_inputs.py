@@ -137,11 +137,12 @@ TABLE: list[tuple[Any, ...]] = [
     # --- rows
     ("columns", CLASSES, "a.tsv", f"{ROWS}one column\n\nthree\tof\tthem\n",
      "a.tsv, line 42: found 1 column in 'one column'; expected 2 (text, label); restore the line; texts "
-     "may not contain tabs or line breaks (1 more invalid line: 44 (3 columns in 'three'))"),
+     "may not contain tabs or line breaks (if quoted: --format csv) (1 more invalid line: 44 (3 columns in 'three'))"),
     ("no text", CLASSES, "a.tsv", f"{ROWS}  \tyes\n", "a.tsv, line 42: found an empty text; expected text; restore it"),
     ("a header twice", CLASSES, "a.tsv", f"{ROWS}text\tlabel\n", "line 42: found the header again; expected a row"),
     ("a column twice", CLASSES, "a.tsv", "text\tlabel\ttext\n", "line 1: found column 'text' twice",
      {"columns": {"text": "text"}}),
+    ("a label twice", CLASSES, "a.tsv", "text\tlabel\tlabel\na\tx\ty\n", "line 1: found column 'label' twice"),
     ("key twice", CLASSES, "a.jsonl", f'{A}, "label": "no"}}\n{B}}}\n',
      "line 1: found the key 'label' twice in an object"),
     ("key twice, array", CLASSES, "a.json", f'[\n{A}, "text": "x"}}]',
@@ -164,7 +165,7 @@ TABLE: list[tuple[Any, ...]] = [
     ("equal faults of many rows", CLASSES, "a.tsv",
      "text\tlabel\n" + "".join(f"a{i}\tyes\nbad {i}\nb{i}\tno\n" for i in range(60)),
      "line 3: found 1 column in 'bad 0'; expected 2 (text, label); restore the line; texts may not contain tabs "
-     "or line breaks (59 more invalid lines: 6, 9, 12, 15, 18, 21, 24, 27, 30, ...)"),
+     "or line breaks (if quoted: --format csv) (59 more invalid lines: 6, 9, 12, 15, 18, 21, 24, 27, 30, ...)"),
     ("equal faults of two kinds", CLASSES, "a.tsv", "text\tlabel\n" + "".join(f"bad {i}\n\tyes\n" for i in range(30)),
      "14, 16, 18, 20, ..., 3, 5, 7, 9, 11, 13, 15, 17, 19, ... (an empty text))"),
     ("an id twice", CLASSES, "a.tsv", f"id{ROWS}",
@@ -267,6 +268,8 @@ TABLE: list[tuple[Any, ...]] = [
     ("reviewed among labels", SET, "a.csv", HOT.format(",reviewed", ",1", ",1"), "that may be no labels, as reviewed"),
     ("always 1", SET, "a.csv", HOT.format(",adult", ",1", ",1"), "that may be no labels, as adult"),
     ("labels beside a variable", SET, "a.csv", HOT.format(",age", ",40", ",50"), "that may be no labels, beside age"),
+    ("labels beside ids that repeat", SET, "a.csv", HOT.format(",patient_id", ",P1", ",P1"),
+     [("a", "pain"), ("b", "fever"), ("c", "fever,pain")]),
     ("labels apart", SET, "a.csv", "male,text,pain,fever\n1,a,1,0\n0,b,0,1\n",
      "(male, pain, fever) that may be no labels, since they stand apart"),
     ("labels named", SET, "a.csv", HOT.format(",is_train", ",1", ",0"),
@@ -310,7 +313,7 @@ TABLE: list[tuple[Any, ...]] = [
             NER,
             "a.jsonl",
             shifted(how),
-            f"that begin or end inside a word or at a blank; expected offsets of whole words; they fit words {said}",
+            f"that begin or end inside a word; expected offsets of whole words; they fit words {said}",
         )
         for how, said in {
             "1-based": "counted from 1",
@@ -324,9 +327,11 @@ TABLE: list[tuple[Any, ...]] = [
     ("offsets from 0", NER, "a.jsonl", shifted("characters", n=2),
      [("case 0 with mumps ended soon", "O O O B-Disease O O"),
       ("case 1 with mumps ended soon", "O O O B-Disease O O")]),
+    ("blanks around spans", NER, "a.jsonl", record(text="a new drug now", entities=[[1, 6, "D"]]) * 12,
+     [("a new drug now", "O B-D O O")] * 12),
     ("offsets of nothing", NER, "a.jsonl",
      "".join(record(text=f"a longer text {i}", entities=[[3, 6, "D"]]) for i in range(12)),
-     "12 of 12 entities without their text that begin or end inside a word or at a"),
+     "12 of 12 entities without their text that begin or end inside a word; e"),
     ("outside", NER, "a.jsonl", record(text="IL-2", entities=[[0, 5, "Gene"]]), "characters 0 to 5 of a text of 4"),
     ("another text", NER, "a.jsonl",
      record(text="IL-2", entities=[{"start": 0, "end": 4, "type": "G", "text": "IL-6"}]),

@@ -236,7 +236,8 @@ def _required_roles(task: Task, form: str, fields: Sequence[str], named: Mapping
 
 def matching_fields(fields: Sequence[str], usual: str) -> list[str]:
     """The fields with a usual name of a role (key of COLUMN_ALIASES), the most usual first."""
-    return [name for alias in COLUMN_ALIASES[usual] for name in fields if name.lower() == alias]
+    names = dict.fromkeys(fields)  # a name that stands twice is refused when the rows are read
+    return [name for alias in COLUMN_ALIASES[usual] for name in names if name.lower() == alias]
 
 
 def without_doubt(fields: Sequence[str], canonical: Collection[str]) -> list[str]:

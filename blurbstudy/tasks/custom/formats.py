@@ -55,7 +55,7 @@ AS_SPANS = {"csv": "span-csv", "tsv": "span-tsv"}  # format as named -> format o
 NAMES = {"json": "jsonl", "ndjson": "jsonl", "bioc": "jsonl"}  # other names of formats
 TEXTS = {"text", "sentence", "abstract", "document_text", "data"}  # keys of texts
 WORDS, TAGS = ("words", "tokens"), ("tags", "ner_tags", "labels")
-SPANS = ("entities", "spans", "annotations")  # columns (keys) of lists of entities
+SPANS = ("entities", "spans", "annotations", "ents")  # columns (keys) of lists of entities
 
 WEBANNO = "#FORMAT=WebAnno"  # how a file of WebAnno or INCEpTION begins
 _EXPORT = "export it as CoNLL 2003, or convert it to BioC"

@@ -34,6 +34,7 @@ _NO_LABEL = re.compile(  # names of what is noted about a row
     r"(?i)^(is|was|in|use|for)[_ ]?(train|dev|val|valid|test|gold|dup)|^(train|test|dev|val|split|fold|id|index|flag)$"
     r"|review|check|verif|annotat|exclu|inclu|duplic|adjudic|confirm|approved|validated|[_ ]id$"
 )
+_ID = re.compile(r"(?i)[_ ]id$|^(split|fold|index)$")
 Record = tuple[int, JsonMapping]  # number of its first line; column or key -> value
 NumberedExample = tuple[int, Example]  # number of its first line; the example
 
@@ -90,8 +91,10 @@ def marked_columns(path: Path, form: str, fields: Sequence[str], others: Collect
     marked = [name for name in names if set(columns[name]) <= BOOLEAN_VALUES.keys() and any(columns[name])]
     if len(marked) < 2:
         return []
-    variables = [  # a column of different texts or numbers in each row names it
-        name for name in names if name and name not in marked and len(set(columns[name])) < len(columns[name])
+    variables = [  # a column of different texts or numbers in each row names it, as do ids
+        name
+        for name in names
+        if name and name not in marked and len(set(columns[name])) < len(columns[name]) and not _ID.search(name)
     ]
     doubtful = [name for name in marked if _NO_LABEL.search(name) or not any(map(FALSE.__contains__, columns[name]))]
     places = [fields.index(name) for name in marked]

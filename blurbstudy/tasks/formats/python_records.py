@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,13 @@ def files_of_records(kind: str, files: Mapping[str, Any], name: str | None) -> t
     """The files of a task, records among them written to files in the cache; and its name, by default by their content.
 
     Raises:
-        ParameterError: see `json_lines`.
+        ParameterError: see `json_lines`; or a value is neither a path nor records.
     """
     texts = {split: _file_text(value) for split, value in files.items() if is_records(value)}
+    for split, value in files.items():
+        if split not in texts and not isinstance(value, (str, os.PathLike)):
+            expected = "a path, a pandas data frame, a datasets.Dataset or a list of dicts"
+            raise ParameterError(f"{split}: found a {type(value).__name__}; expected {expected}")
     if not texts:
         return dict(files), name
     digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:20]
@@ -71,7 +76,7 @@ def _file_text(value: Any) -> tuple[str, str]:
 
 
 def _is_frame(value: object) -> bool:
-    return hasattr(value, "columns") and hasattr(value, "to_dict")
+    return hasattr(value, "columns") and hasattr(value, "itertuples")
 
 
 def _is_dataset(value: object) -> bool:

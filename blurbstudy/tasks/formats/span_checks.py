@@ -75,7 +75,8 @@ class SpanChecks:
 
     def _count_at_words(self, text: str, start: int, end: int) -> None:
         """Count under which ways of counting an entity begins and ends at words."""
-        given = _is_at_words(text, start, end)
+        inner = text[start:end]  # blanks around it do not count
+        given = _is_at_words(text, end - len(inner.lstrip()), start + len(inner.rstrip()))
         for counting, span in {**_conventions(text, start, end), AS_GIVEN: None}.items():
             if span != (start, end):
                 self.moved[counting] += 1
@@ -91,7 +92,7 @@ class SpanChecks:
                 advice = "check that they count the characters of this text, from 0; if so, --trust-offsets"
                 is_wrong = n >= 2 * FEW and self.policy != "trust"
             if is_wrong and (inside := self.inside_words[counting]) >= MOST * n:
-                actual = f"{inside} of {n} entities without their text that begin or end inside a word or at a blank"
+                actual = f"{inside} of {n} entities without their text that begin or end inside a word"
                 raise_data_error(str(path), actual, "offsets of whole words", advice)
 
     def raise_faults(self, path: Path) -> None:

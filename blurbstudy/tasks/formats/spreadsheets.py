@@ -22,7 +22,7 @@ PEEKED = 10  # lines by which the separator is recognized
 MAX_VALUES = 10_000  # values of short cells by which a row inside a cell is recognized
 SHORT = 40  # characters of such a cell
 _SEPARATED = {
-    "tsv": "texts may not contain tabs or line breaks",
+    "tsv": "texts may not contain tabs or line breaks (if quoted: --format csv)",
     "csv": "quote fields with a comma, semicolon or line break",
 }
 _HINT = re.compile(r"sep=(.)", re.IGNORECASE)

@@ -133,6 +133,17 @@ EXPORTS = {  # name of the file -> its content
     ),
     "spacy2.json": lambda docs: json.dumps(pairs(docs)),
     "spacy2_indented.json": lambda docs: json.dumps(pairs(docs), indent=4),
+    "spacy3_doc_to_json.jsonl": lambda docs: lines(
+        [
+            {
+                "id": i,
+                "text": t,
+                "ents": [{"start": a, "end": b, "label": kind} for a, b, kind in e],
+                "tokens": [{"id": 0}],
+            }
+            for i, (t, e) in enumerate(docs, 1)
+        ]
+    ),
     "spacy2.jsonl": lambda docs: lines(pairs(docs)),
     "bioc.xml": bioc_xml,
     "bioc_under_another_ending.txt": bioc_xml,

@@ -118,3 +118,10 @@ def test_a_task_checks_a_table_as_a_file():
         Task.from_files("classification", train=pd.DataFrame({"text": ["a", "b"], "label": ["x", None]}))
     with pytest.raises(ParameterError, match="DatasetDict: has the tables train, test; name one of them"):
         Task.from_files("classification", train=datasets.DatasetDict({"train": dataset(), "test": dataset()}))
+    for wrong, name in (
+        (pd.Series(["a"]), "Series"),
+        ([("a", "x")], "list"),
+        (pd.DataFrame({"text": ["a"]}).values, "ndarray"),
+    ):
+        with pytest.raises(ParameterError, match=f"dev: found a {name}; expected a path, a pandas data frame"):
+            Task.from_files("classification", train=pd.DataFrame({"text": ["a"], "label": ["x"]}), dev=wrong)
