@@ -20,7 +20,7 @@ from ..tasks.custom.files import display_path, file_formats
 from ..tasks.custom.formats import FORMATS, TEXTS
 from ..tasks.custom.spans import DOCUMENTS, span_documents
 from ..tasks.formats.lines import LineErrors, describe_columns, quote, raise_data_error, read_lines
-from ..tasks.formats.records import first_record
+from ..tasks.formats.records import first_record, json_records
 from ..tasks.formats.span_checks import SpanChecks
 from ..tasks.formats.standoff import Entity, StandoffDocument, read_brat, standoff_files
 from ..tasks.prediction_files import fitting_names, unescape
@@ -162,6 +162,9 @@ def _read_documents(
         )
         documents, counts = span_documents(path, assign_columns(part, path, form, {}))
         notes, checks = list(counts.sentences()), SpanChecks()
+        records = json_records(path, LineErrors(path)) if form == "span-jsonl" else ()
+        if withheld := sum(int(record.get("withheld") or 0) for _, record in records):
+            notes.append(f"{withheld} entities are left out, since predict had a --min-confidence")
     if checks.trusted or checks.skipped:
         notes.append(f"{checks.trusted or checks.skipped} entities whose text differs from the document's")
     if n := _discontinuous(documents):

@@ -158,7 +158,9 @@ def _read_by_id(
             value = value.strip()
             prediction = _prediction(value, task)
             if prediction is None:
-                errors.add(number, f"prediction {quote(value)}", _expected_value(task, value), "correct the line")
+                abstained = value in ("", "None") and task.output == "single_label"
+                remedy = "correct the line" + ", or predict without --min-confidence" * abstained
+                errors.add(number, f"prediction {quote(value)}", _expected_value(task, value), remedy)
             predictions[name] = value if prediction is None else prediction
     errors.raise_first()
     predictions = {expected[name]: prediction for name, prediction in predictions.items()}

@@ -106,6 +106,10 @@ SCORES = {str(i): "1.5" for i in range(1, 21)}
             "(2 more invalid lines: 5 (prediction ''), 8 (prediction 'Yes'))",
         ),
         (
+            lambda d: d | {"q3": ""},
+            "preds.tsv, line 4: found prediction ''; expected yes or no; correct the line, or predict without --min",
+        ),
+        (
             lambda d: d | {"q3": "yes\tno", "q4": "perhaps"},
             "preds.tsv, line 4: found 3 columns in 'q3\\tyes\\tno'; expected id<TAB>",
         ),

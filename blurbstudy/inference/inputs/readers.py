@@ -25,7 +25,7 @@ from ...tasks.formats.python_records import json_lines
 from ...tasks.formats.records import JSON_SUFFIXES, detect_content
 from ...tasks.formats.standoff import standoff_files
 from .conll_pubtator import read_conll_words, read_pubtator
-from .documents import Document, Item, ReadError, read_error, text_count
+from .documents import Document, Item, ReadError, error_at, read_error, text_count
 from .records import USUAL_TEXTS, read_records
 
 STDIN = "-"
@@ -59,7 +59,12 @@ def read_documents(
     format_name = input_format(where, task, format_name)
     if columns and format_name not in WITH_COLUMNS:
         raise ParameterError(f"--columns works with {', '.join(WITH_COLUMNS)}, not with {format_name}; remove it")
-    yield from _with_unique_ids(_read(where, task, format_name, columns or {}))
+    for item in _with_unique_ids(_read(where, task, format_name, columns or {})):
+        document = item.content
+        if task.output != "token_labels" and isinstance(document, Document) and not all(map(str.strip, document.texts)):
+            place = f"{display_name(where)}, document {document.id}"
+            item = replace(item, content=error_at(place, "an empty text", "a text to predict for", "remove it"))
+        yield item
 
 
 def read_python_records(value: Any, task: Task, columns: Mapping[str, str] | None = None) -> Iterator[Item]:

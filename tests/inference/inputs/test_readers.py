@@ -186,6 +186,13 @@ def test_an_empty_text_is_tagged_but_not_classified(tmp_path):
     path = written(tmp_path, "a.jsonl", '{"text": ""}\n{"text": " \\n"}\n{"text": []}\n')
     assert [texts for _, texts in read(path)[0]] == [("",), (" \n",), ("",)]
     assert ["an empty text" in error for error in read(path, CLASSES)[1]] == [True] * 3
+    for name in ("folder/a.txt", "a.pubtator"):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        path = written(tmp_path, name, " \n" if name.endswith("txt") else "7|t|\n7|a| \n")
+        for where in {path, path.parent if name.startswith("folder") else path}:
+            assert len(read(where)[0]) == 1
+            (error,) = read(where, CLASSES)[1]
+            assert "found an empty text; expected a text to predict for" in error
 
 
 def test_rows_of_another_width_and_broken_quotes_are_errors(tmp_path):
