@@ -268,7 +268,7 @@ TABLE: list[tuple[Any, ...]] = [
     ("reviewed among labels", SET, "a.csv", HOT.format(",reviewed", ",1", ",1"), "that may be no labels, as reviewed"),
     ("always 1", SET, "a.csv", HOT.format(",adult", ",1", ",1"), "that may be no labels, as adult"),
     ("labels beside a variable", SET, "a.csv", HOT.format(",age", ",40", ",50"), "that may be no labels, beside age"),
-    ("labels beside ids that repeat", SET, "a.csv", HOT.format(",patient_id", ",P1", ",P1"),
+    ("labels beside ids that repeat", SET, "a.csv", HOT.format(",visit_id", ",V1", ",V1"),
      [("a", "pain"), ("b", "fever"), ("c", "fever,pain")]),
     ("labels apart", SET, "a.csv", "male,text,pain,fever\n1,a,1,0\n0,b,0,1\n",
      "(male, pain, fever) that may be no labels, since they stand apart"),

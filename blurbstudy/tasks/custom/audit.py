@@ -89,7 +89,7 @@ def _refuse_too_few(lines: ExampleLocations) -> None:
         total = sum(len(lines.splits[split_name]) for split_name in ("train", "dev"))
         actual = f"{count_of(total, 'example')}, of which {len(lines.splits['dev'])} can be split off as dev"
         remedy = "add more, name a dev file, or raise dev_share (examples of one document or text stay together)"
-        if len({example.unit for part in lines.splits.values() for example in part}) == 1:
+        if total > 1 and len({example.unit for part in lines.splits.values() for example in part}) == 1:
             remedy = "name a dev file, or leave out the document's mark (-DOCSTART-, a column) if it is not one text"
             raise_data_error(lines.file(split), f"{actual}, all of one document", "several documents", remedy)
         least = f"at least {MIN_EXAMPLES['train']} in train and {MIN_EXAMPLES['dev']} in dev"

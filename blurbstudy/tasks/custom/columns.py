@@ -35,7 +35,10 @@ COLUMN_ALIASES = {  # role -> usual column names, in lower case
         "cats",
     ),
     "id": ("id", "index", "pair_id", "example_id"),
-    "document": ("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
+    "document": (
+        *("document", "document_id", "doc", "doc_id", "docid", "pmid", "article"),
+        *("patient_id", "patientid", "subject_id"),
+    ),
     "words": ("words", "tokens"),
     "tags": ("tags", "ner_tags", "labels"),
     "spans": (*SPANS, "label", "labels"),

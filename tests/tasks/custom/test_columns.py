@@ -174,3 +174,12 @@ def test_at_most_ten_faults_are_shown_and_all_are_counted(write):
         numbers = ", ".join(str(3 + 2 * i) for i in range(1, min(n, 10)))
         assert message.count("1 column in 'bad") == 1 and message.endswith(", ...)") == (n > 10)
         assert n == 1 or f"({n - 1} more invalid line{'s' * (n > 2)}: {numbers}" in message
+
+
+@pytest.mark.parametrize("column", ["patient_id", "PatientID", "subject_id", "pmid"])
+def test_rows_of_a_patient_or_article_stay_together(write, column):
+    rows = "".join(f"P{i // 4}\ttext {i}\t{'xy'[i % 2]}\n" for i in range(60))
+    write(a__tsv=f"{column}\ttext\tlabel\n{rows}")
+    task = custom_task(kind="classification", files={"train": "a.tsv"})
+    train, dev = ({example.unit for example in read_split(task, split=split)} for split in ("train", "dev"))
+    assert train | dev == {f"P{i}" for i in range(15)} and not train & dev
