@@ -30,6 +30,7 @@ from ..tasks import Task, read_split
 from ..tasks.custom.audit import check_trainable
 from ..tasks.custom.files import is_standoff_folder
 from ..tasks.folds import OFFICIAL, parse_splits
+from ..tasks.formats.lines import clip
 from ..tasks.formats.python_records import is_records
 from .finetune import audit_with, default_recipe, fine_tune
 from .finetune_result import FinetuneResult
@@ -268,14 +269,15 @@ def _documents(texts: Any, task: Task, columns: Mapping[str, str] | None) -> lis
     if isinstance(texts, str) and _looks_like_path(texts):
         raise ParameterError(f"{texts!r} is the name of a file; pass Path({texts!r}) to read it")
     if not isinstance(texts, (str, Iterable)):
-        raise ParameterError(f"expected a text, a list of texts, or the Path of a file, got {texts!r}")
+        expected = "a text, a list of texts, a data frame, or the Path of a file"
+        raise ParameterError(f"expected {expected}, got a {type(texts).__name__}")
     count = text_count(task)
     expected = "a text" if count == 1 else "a pair of texts"
     documents = []
     for number, text in enumerate([texts] if isinstance(texts, str) else texts, 1):
         parts = (text,) if isinstance(text, str) else tuple(text) if isinstance(text, (tuple, list)) else ()
         if len(parts) != count or not all(isinstance(part, str) for part in parts):
-            raise ParameterError(f"text {number}: {task.name} expects {expected}, got {text!r:.60}")
+            raise ParameterError(f"text {number}: {task.name} expects {expected}, got {clip(repr(text), length=60)}")
         for part in parts:
             if not is_valid_text(part):
                 raise ParameterError(f"text {number} has a NUL character or a lone surrogate; remove it")

@@ -138,7 +138,10 @@ def test_wrong_use_is_one_line(trained, tmp_path):
     wrong = [
         (lambda: predict(result, str(tmp_path / "a.txt")), "is the name of a file; pass Path"),
         (lambda: predict(result, f"{tmp_path}/"), "is the name of a file; pass Path"),
-        (lambda: predict(result, 5), "expected a text, a list of texts, or the Path of a file, got 5"),
+        (
+            lambda: predict(result, 5),
+            "expected a text, a list of texts, a data frame, or the Path of a file, got a int",
+        ),
         (lambda: predict(result, ["a", 5]), "text 2: in-python.* expects a text, got 5"),
         (lambda: predict(result, ["a\0"]), "text 1 has a NUL character"),
         (lambda: predict(result, ["a", "\ud800"]), "text 2 has a NUL character or a lone surrogate"),
