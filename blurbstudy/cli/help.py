@@ -18,6 +18,10 @@ EXAMPLES = {
         "blurbstudy run --scale small --data blurb --only 02_optimization_ablation",
         "blurbstudy run -p seeds 3 --minutes 60",
     ),
+    "work": (
+        "blurbstudy run --plan-only --scale small --data blurb --store shared/small",
+        "blurbstudy work --store shared/small",
+    ),
     "report": ("blurbstudy report --scale small",),
     "finetune": (
         "blurbstudy finetune --task BIOSSES --encoder encoders/pubmed-bert --data blurb",
