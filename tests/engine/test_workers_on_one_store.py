@@ -93,7 +93,9 @@ def kill_at_random(store, *, kills, workers, seed):
             break
         while len(team) < workers and done < kills:
             team.append(start_worker(store))
-        time.sleep(chance.uniform(0.5, 5))
+        while any(process.poll() is None for process in team) and not list(store.folder.glob("leases/*.?")):
+            time.sleep(0.05)  # nobody is training yet
+        time.sleep(chance.uniform(0, 3))
         if done < kills and team:
             victim = team.pop(chance.randrange(len(team)))
             victim.send_signal(signal.SIGKILL)
