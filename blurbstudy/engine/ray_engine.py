@@ -30,7 +30,7 @@ from .sweep_state import FailedPopulation, OnProgress, SweepState
 from .workers.messages import Failed, Finished, Message, StepsDone, Stopped, decode
 
 if TYPE_CHECKING:
-    import ray
+    pass
 
 MAX_CRASHES = 3  # of the worker that trains a population; lost nodes do not count
 WAIT_SECONDS = 1.0  # for a message, until the deadline and Ctrl-C are looked at
